@@ -1,0 +1,22 @@
+"""The app: `python app.py`, then open the address that it prints."""
+
+import sys
+from pathlib import Path
+
+from procvid.errors import ProcvidError
+from procvid.ui.app import serve
+from procvid.ui.context import open_context
+
+
+def main() -> int:
+    """Serve the app until it is stopped; the exit code."""
+    try:
+        serve(open_context(Path(__file__).parent / "examples"))
+    except ProcvidError as error:
+        print(f"procvid: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The command `procvid`: exit code 0 done, 1 failed, 2 wrong input or usage, 130 interrupted.
+
+Errors are one sentence on stderr; a traceback comes only with `--debug`. Nothing heavy is imported
+before a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from procvid.cli.parser import UsageError, parse
+from procvid.errors import ProcvidError
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: The arguments after the program's name; those of this process by default.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    # Looked up by hand, so that it also counts when the arguments themselves are wrong.
+    debug = "--debug" in given
+    try:
+        return _run(given)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return _tell(debug, "Interrupted: what is finished is kept, the same command goes on.", 130)
+    except UsageError as error:
+        return _tell(debug, str(error), WRONG_INPUT)
+    except ProcvidError as error:
+        return _tell(debug, str(error), error.exit_code)
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        told = f"Something went wrong inside procvid: {type(error).__name__}: {said}"
+        return _tell(debug, f"{told} (run it again with --debug for the details).", FAILED)
+
+
+def _run(argv: Sequence[str]) -> int:
+    arguments = parse(argv)
+    match arguments.command:
+        case "generate" | "regenerate" | "plan":
+            from procvid.cli import runs
+
+            command = getattr(runs, arguments.command)
+        case "memory":
+            from procvid.cli import memory
+
+            command = getattr(memory, arguments.memory_command)
+        case "doctor":
+            from procvid.cli import doctor
+
+            command = doctor.doctor
+        case _:
+            from procvid.cli import benchmark
+
+            command = benchmark.benchmark
+    command(arguments)
+    sys.stdout.flush()
+    return DONE
+
+
+def _tell(debug: bool, sentence: str, code: int) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"procvid: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

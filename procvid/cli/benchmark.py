@@ -1,0 +1,175 @@
+"""`procvid benchmark`: how long things take here; fresh processes, so that starting up counts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from procvid import wiring
+from procvid.cli.screen import Bar
+from procvid.errors import InputError, UnavailableError
+from procvid.settings import TINY
+
+FIVE_STEPS = """Carrot omelette
+1. Slice the carrot on the cutting board with a knife.
+2. Fry the carrot in the frying pan.
+3. Mix the eggs in a bowl with a whisk.
+4. Add the egg to the frying pan.
+5. Serve the omelette on a plate.
+"""
+
+SERVE = (
+    "from pathlib import Path; from procvid.ui.app import serve; "
+    "from procvid.ui.context import open_context; serve(open_context(Path('examples')))"
+)
+APP_LIMIT_S = 120.0
+
+UNITS = {
+    "app_first_answer_s": "s to the first HTTP answer of the app, from cold",
+    "first_clip_s": "s to the first clip, from cold",
+    "video_s": "s to the video, from cold",
+    "num_steps": "steps in its recipe",
+    "peak_memory_mib": "MiB of memory at most while making it",
+    "denoising_step_ms": "ms a denoising step, two references",
+    "plain_step_ms": "ms a step of a plain three-call loop, measured in turns with it",
+    "ratio": "of the two, lower is better",
+}
+
+
+def benchmark(arguments: argparse.Namespace) -> None:
+    """Measure and print; nothing is kept."""
+    if not 1 <= arguments.repeats <= 1000:
+        raise InputError(f"{arguments.repeats} repeats cannot be made.", "Choose 1 to 1000.")
+    bar = Bar()
+    told: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="procvid-benchmark-") as temporary:
+        folder = Path(temporary)
+        recipe = folder / "recipe.txt"
+        recipe.write_text(
+            Path(arguments.recipe).read_text() if arguments.recipe else FIVE_STEPS, encoding="utf-8"
+        )
+        bar.show(0.0, "a video from cold", None)
+        told |= measure_run(recipe, folder / "run")
+        bar.show(0.5, "the app from cold", None)
+        told["app_first_answer_s"] = measure_app(folder / "app.log", folder / "runs")
+        bar.show(0.8, "denoising steps", None)
+        told |= measure_steps(arguments.repeats)
+    bar.clear()
+    ordered = {key: round(told[key], 3) for key in UNITS}
+    if arguments.json:
+        print(json.dumps(ordered))
+        return
+    for key, unit in UNITS.items():
+        print(f"{ordered[key]:>10g}  {unit}")
+
+
+def measure_run(recipe: Path, out: Path) -> dict[str, float]:
+    """Seconds to the first clip and to the video of `procvid generate`, and its peak memory.
+
+    Raises:
+        UnavailableError: The run failed; says how.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "procvid",
+        "generate",
+        str(recipe),
+        "--out",
+        str(out),
+        "--json",
+    ]
+    start_s = time.perf_counter()
+    first_clip_s, num_steps = 0.0, 0
+    with tempfile.TemporaryFile("w+") as complaints:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            event: dict[str, Any] = json.loads(line)
+            if event["event"] == "clip_ready":
+                num_steps += 1
+                first_clip_s = first_clip_s or time.perf_counter() - start_s
+        process.stdout.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        video_s = time.perf_counter() - start_s
+        complaints.seek(0)
+        if process.returncode != 0:
+            raise _failed("The run", complaints.read())
+    return {
+        "first_clip_s": first_clip_s,
+        "video_s": video_s,
+        "num_steps": float(num_steps),
+        # Linux counts ru_maxrss in KiB, macOS in bytes.
+        "peak_memory_mib": usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10),
+    }
+
+
+def measure_app(log: Path, runs: Path) -> float:
+    """Seconds from starting the app to its first answer over HTTP.
+
+    Raises:
+        UnavailableError: It ended, or did not answer in time; says how.
+    """
+    port = _free_port()
+    command = [sys.executable, *(["app.py"] if Path("app.py").is_file() else ["-c", SERVE])]
+    environment = {
+        **os.environ,
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "0",
+        "PROCVID_RUNS": str(runs),
+    }
+    start_s = time.perf_counter()
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+    try:
+        while time.perf_counter() - start_s < APP_LIMIT_S:
+            if process.poll() is not None:
+                raise _failed("The app", log.read_text())
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                    answer.read()
+                return time.perf_counter() - start_s
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        raise _failed("The app did not answer and", log.read_text())
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def measure_steps(repeats: int) -> dict[str, float]:
+    """Milliseconds of a denoising step, beside a plain loop of three calls."""
+    measured = wiring.measure_denoising(TINY, repeats=repeats)
+    return {
+        "denoising_step_ms": measured["step_ms"],
+        "plain_step_ms": measured["plain_step_ms"],
+        "ratio": measured["ratio"],
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _failed(what: str, output: str) -> UnavailableError:
+    lines = [line for line in output.splitlines() if line.strip()]
+    said = lines[-1][:300] if lines else "it said nothing"
+    return UnavailableError(f"{what} failed: {said}", "`procvid doctor` tells what is missing.")

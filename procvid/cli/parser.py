@@ -1,0 +1,172 @@
+"""The arguments of every command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from procvid import __version__
+from procvid.settings import PLANNER_CHOICES, PROFILE_CHOICES
+
+
+class UsageError(Exception):
+    """The command line itself is wrong; one sentence."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises `UsageError` instead of printing a page and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}. See `{self.prog} --help`.")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line.
+
+    Raises:
+        UsageError: It is wrong.
+        SystemExit: It asked for --help or --version, which have been printed.
+    """
+    return _parser().parse_args(argv)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="procvid",
+        description="A recipe becomes a video, one generated clip per step.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"procvid {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Parser
+    )
+    _add_generate(commands)
+    _add_regenerate(commands)
+    _add_plan(commands)
+    _add_memory(commands)
+    _add_doctor(commands)
+    _add_benchmark(commands)
+    return parser
+
+
+Commands = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
+
+
+def _command(commands: Commands[Parser], name: str, told: str) -> Parser:
+    command = commands.add_parser(name, help=told, description=told, allow_abbrev=False)
+    command.add_argument("--debug", action="store_true", help="show a traceback on errors")
+    return command
+
+
+def _add_generate(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "generate", "Make the video of a recipe; run again, it makes what is missing."
+    )
+    command.add_argument("recipe", metavar="RECIPE", help="text, Markdown, JSON or HTML file")
+    command.add_argument("--out", metavar="DIR", required=True, help="the run folder")
+    _add_models(command)
+    command.add_argument("--seed", metavar="N", type=_whole_number, default=0)
+    command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
+    command.add_argument("--frames", metavar="N", type=_whole_number, help="frames a clip, 4n+1")
+    command.add_argument("--size", metavar="WxH", help="of the generated clips, in px")
+    command.add_argument(
+        "--dry-run", action="store_true", help="tell what would be made and write nothing"
+    )
+    # Known, so that they are answered with a sentence; told in --help once they are there.
+    command.add_argument("--lora", metavar="DIR|REPO", help=argparse.SUPPRESS)
+    command.add_argument("--fast", action="store_true", help=argparse.SUPPRESS)
+    _add_json(command, "print one event a line as JSON")
+
+
+def _add_models(command: Parser) -> None:
+    command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    command.add_argument(
+        "--memory",
+        metavar="STORE|default|none",
+        default="default",
+        help="crop store to take references from; none for no references at all",
+    )
+    command.add_argument("--planner", choices=PLANNER_CHOICES, default="auto")
+
+
+def _add_regenerate(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands,
+        "regenerate",
+        "Make one step again; steps that show an object from it become stale, no others.",
+    )
+    command.add_argument("folder", metavar="DIR", help="a run folder")
+    command.add_argument("--step", metavar="N", type=_whole_number, required=True)
+    command.add_argument("--seed", metavar="N", type=_whole_number, help="the step's own seed")
+    command.add_argument("--prompt", metavar="TEXT", help="used word for word")
+    command.add_argument(
+        "--reference",
+        metavar="IMAGE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="up to four pictures, shown to the model before what the memory has",
+    )
+    _add_json(command, "print one event a line as JSON")
+
+
+def _add_plan(commands: Commands[Parser]) -> None:
+    command = _command(commands, "plan", "Plan a recipe: the objects of each step, its prompt.")
+    command.add_argument("recipe", metavar="RECIPE", help="text, Markdown, JSON or HTML file")
+    command.add_argument("--planner", choices=PLANNER_CHOICES, default="auto")
+    _add_json(command, "print the plan as JSON")
+
+
+def _add_memory(commands: Commands[Parser]) -> None:
+    memory = _command(commands, "memory", "Build, search and describe crop stores.")
+    under = memory.add_subparsers(
+        dest="memory_command", required=True, metavar="COMMAND", parser_class=Parser
+    )
+    build = _command(under, "build", "Build a crop store from a list of clips with captions.")
+    build.add_argument("manifest", metavar="MANIFEST", help="the clip list, JSON lines")
+    build.add_argument("--out", metavar="STORE", required=True, help="the store's folder")
+    build.add_argument("--name", default="", help="of the store; by default the folder's")
+    build.add_argument("--licence", default="", help="of the store as a whole")
+    build.add_argument("--rights", default="", help="a note on what may be done with it")
+    _add_json(build, "print one line of JSON a clip")
+
+    search = _command(under, "search", "Find the crops nearest to a text.")
+    search.add_argument("store", metavar="STORE", help="the store's folder, or default")
+    search.add_argument("text", metavar="TEXT", help="such as 'sliced carrot'")
+    search.add_argument("-k", metavar="N", type=_whole_number, default=5, help="how many")
+    search.add_argument("--state", metavar="S", help="only crops in this state")
+    _add_json(search, "print one crop a line as JSON")
+
+    info = _command(under, "info", "Tell what a crop store holds.")
+    info.add_argument("store", metavar="STORE", help="the store's folder, or default")
+    _add_json(info, "print it as JSON")
+
+
+def _add_doctor(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "doctor", "Tell what this machine can run, what is missing and how to get it."
+    )
+    _add_json(command, "print it as JSON")
+
+
+def _add_benchmark(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "benchmark", "Measure the app's start, a video, memory and a denoising step."
+    )
+    command.add_argument("recipe", metavar="RECIPE", nargs="?", help="by default one of five steps")
+    command.add_argument("--repeats", metavar="N", type=_whole_number, default=5)
+    _add_json(command, "print the numbers as JSON")
+
+
+def _add_json(command: Parser, told: str) -> None:
+    command.add_argument("--json", action="store_true", help=told)
+
+
+def _whole_number(text: str) -> int:
+    if not text.strip().lstrip("-").isascii() or len(text) > 20:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error

@@ -1,0 +1,57 @@
+"""Everything procvid raises on purpose.
+
+ProcvidError               what is wrong (with the value) and what to do
+|-- InputError             the user's recipe, option or file is wrong        -> exit code 2
+|   |-- RecipeError        the recipe cannot be read
+|   |-- StoreError         a crop store is missing, damaged or of another embedder
+|   |-- RunError           a run folder cannot be used as asked
+|   `-- OutputError        the output folder cannot be written
+`-- UnavailableError       a model, a service or a device cannot be had here -> exit code 1
+"""
+
+from __future__ import annotations
+
+
+class ProcvidError(Exception):
+    """An error that the user can understand: one sentence, then what to do.
+
+    Args:
+        message: What is wrong, with the offending value.
+        hint: What to do about it; may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InputError(ProcvidError):
+    """The request itself is wrong; trying again unchanged cannot help."""
+
+    exit_code = 2
+
+
+class RecipeError(InputError):
+    """The recipe is empty, too long, not a recipe, or in no language we read."""
+
+
+class StoreError(InputError):
+    """A crop store is missing, damaged, or made with another embedder."""
+
+
+class RunError(InputError):
+    """A run folder belongs to another request, or lacks what was asked for."""
+
+
+class UnavailableError(ProcvidError):
+    """Something needed cannot be had on this machine; says what and how to get it."""
+
+
+class OutputError(InputError):
+    """The output folder cannot be written (read-only, full, not a folder)."""

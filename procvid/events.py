@@ -1,0 +1,123 @@
+"""What long work tells while it goes on: the page, the command line and the API translate these.
+
+Each event is a frozen dataclass; `to_json` gives one flat JSON object with its `event` name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from procvid.types import Conditioning, Plan
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run begins or resumes; `finished_steps` are already on disk."""
+
+    run_id: str
+    folder: str
+    profile: str
+    profile_reason: str
+    num_steps: int
+    finished_steps: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan is made and on disk."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioned:
+    """The references of one step are chosen and on disk."""
+
+    step: int
+    conditioning: Conditioning
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` denoising steps of one clip; `eta_s` covers the rest of the whole run."""
+
+    step: int
+    done: int
+    total: int
+    eta_s: float | None
+
+
+@dataclass(frozen=True)
+class ClipReady:
+    """A clip is on disk; `reused` when it was there from before."""
+
+    step: int
+    file: str
+    seconds: float
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something the user should know; the run goes on. `step` 0 is the whole run."""
+
+    message: str
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The video is on disk; the last event, and it carries the whole result."""
+
+    run_id: str
+    folder: str
+    video: str
+    captions: str
+    clips: tuple[str, ...]
+    duration_s: float
+    nothing_to_do: bool = False
+    warnings: tuple[str, ...] = field(default=())
+
+
+Event = RunStarted | Planned | Conditioned | Progress | ClipReady | Warned | RunFinished
+
+
+def event_name(event: Event) -> str:
+    """The event's name on the wire, e.g. `clip_ready`."""
+    name = type(event).__name__
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as a JSON-ready dict; images are left out (they lie in the run folder)."""
+    if isinstance(event, Conditioned):
+        slots = [
+            {
+                "number": slot.number,
+                "object": slot.object_name,
+                "words": slot.words,
+                "crop_id": slot.crop_id,
+                "source_id": slot.source_id,
+                "state": slot.state,
+                "score": round(slot.score, 4),
+                "origin": slot.origin,
+            }
+            for slot in event.conditioning.slots
+        ]
+        missing = [
+            {"object": r.object_name, "state": r.wanted_state, "reason": r.reason}
+            for r in event.conditioning.retrievals
+            if r.hit is None
+        ]
+        body: dict[str, Any] = {
+            "step": event.step,
+            "prompt": event.conditioning.prompt,
+            "references": slots,
+            "missing": missing,
+            "warnings": list(event.conditioning.warnings),
+        }
+    else:
+        body = dataclasses.asdict(event)
+    return {"event": event_name(event), **body}

@@ -1,0 +1,80 @@
+"""One step's conditioning becomes a clip: seeds, progress and the time that is left."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Generator
+from contextlib import closing
+
+from procvid.events import Progress
+from procvid.protocols import ClipGenerator
+from procvid.types import Clip, Conditioning, Sampling
+
+
+def step_seed(seed: int, step: int, attempt: int = 0) -> int:
+    """The seed of one step, 0 to 2**63 - 1, from the seed of the run.
+
+    The first eight bytes, big-endian, of sha256 of "seed:step", without the sign bit; a step made
+    once more has "seed:step:attempt". So a step's seed depends on no other step.
+    """
+    text = f"{seed}:{step}" if attempt == 0 else f"{seed}:{step}:{attempt}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") & (2**63 - 1)
+
+
+class Pace:
+    """How fast clips come, and so when the last one will be there.
+
+    Args:
+        num_clips: How many clips are to be made.
+    """
+
+    def __init__(self, num_clips: int) -> None:
+        self._clips_left = num_clips
+        self._clip_start_s = time.monotonic()
+        self._seconds_per_clip: float | None = None
+
+    def clip_begins(self) -> None:
+        """A clip is begun."""
+        self._clip_start_s = time.monotonic()
+
+    def clip_ends(self) -> float:
+        """A clip is on disk; the seconds it took."""
+        self._seconds_per_clip = time.monotonic() - self._clip_start_s
+        self._clips_left = max(0, self._clips_left - 1)
+        return self._seconds_per_clip
+
+    def eta_s(self, done: int, total: int) -> float | None:
+        """Seconds until the last clip is there, when `done` of `total` denoising steps are done."""
+        spent_s = time.monotonic() - self._clip_start_s
+        if self._seconds_per_clip is None:
+            if done == 0:
+                return None
+            clip_s = spent_s * total / done
+        else:
+            clip_s = max(self._seconds_per_clip, spent_s)
+        left = self._clips_left - done / total
+        return max(0.0, clip_s * left)
+
+
+def generate(
+    generator: ClipGenerator, conditioning: Conditioning, sampling: Sampling, pace: Pace
+) -> Generator[Progress, None, Clip]:
+    """Make one clip, telling how far it is after every denoising step.
+
+    Closing it frees the device. The same conditioning and sampling give the same frames.
+    """
+    steps = generator.generate(conditioning, sampling)
+    with closing(steps):
+        while True:
+            try:
+                denoised = next(steps)
+            except StopIteration as end:
+                clip: Clip = end.value
+                return clip
+            yield Progress(
+                step=conditioning.step,
+                done=denoised.step,
+                total=denoised.total,
+                eta_s=pace.eta_s(denoised.step, denoised.total),
+            )

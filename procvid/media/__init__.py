@@ -1,0 +1,1 @@
+"""Videos, images, captions and files, without a word about recipes."""

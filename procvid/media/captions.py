@@ -1,0 +1,58 @@
+"""WebVTT captions: one cue per step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from procvid.errors import InputError
+from procvid.media.files import write_text
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
+
+
+def timestamp(time_s: float) -> str:
+    """Seconds as `HH:MM:SS.mmm`."""
+    milliseconds = round(time_s * 1000)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}.{milliseconds:03d}"
+
+
+def cue_text(text: str) -> str:
+    """The text as WebVTT shows it literally: no tags, no `-->`, no empty line that ends the cue."""
+    clean = CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
+    lines = [" ".join(line.split()) for line in clean.split("\n")]
+    joined = "\n".join(line for line in lines if line)
+    return joined.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def vtt(cues: Sequence[tuple[float, float, str]]) -> str:
+    """A WebVTT document from `(start_s, end_s, text)` cues; cues without words are left out.
+
+    Raises:
+        InputError: a cue ends before it starts, or starts before 0 s.
+    """
+    blocks = ["WEBVTT"]
+    for start_s, end_s, text in cues:
+        if not 0 <= start_s < end_s:
+            raise InputError(
+                f"A caption cannot run from {start_s} s to {end_s} s.",
+                "Give times that start at 0 s or later and end after they start.",
+            )
+        words = cue_text(text)
+        if words:
+            blocks.append(f"{timestamp(start_s)} --> {timestamp(end_s)}\n{words}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def write_vtt(path: Path, cues: Sequence[tuple[float, float, str]]) -> None:
+    """Write captions as a WebVTT file in UTF-8, atomically.
+
+    Raises:
+        InputError: a cue's times are wrong.
+        OutputError: the file cannot be written.
+    """
+    write_text(Path(path), vtt(cues))

@@ -1,0 +1,277 @@
+"""Reading videos, with limits: a file of some kilobytes can hold days of 8K video.
+
+The declared size, rate and duration are checked before anything is decoded; frames, bytes and wall
+time are counted while decoding. Only the mov/mp4 and Matroska/WebM readers and local files are
+allowed, so no playlist can point elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from procvid.errors import InputError
+from procvid.types import Clip, Image
+
+OPTIONS = {"format_whitelist": "mov,matroska,webm", "protocol_whitelist": "file"}
+WHAT_TO_GIVE = "Give an mp4, mov, mkv or webm file with a video track."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a video may be at most; the defaults fit a machine with 3 GB to spare.
+
+    `max_frames` and `max_decoded_bytes` count what is kept in memory at once, `max_wall_s` the
+    time that reading may take; when `stream_frames` reads, only `max_wall_s` counts of these.
+    """
+
+    max_file_bytes: int = 8 * 1024**3
+    max_pixels: int = 4096 * 2304
+    max_fps: float = 240.0
+    max_duration_s: float = 6 * 3600.0
+    max_frames: int = 2_000
+    max_decoded_bytes: int = 1024**3
+    max_wall_s: float = 120.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a video file says about itself; `num_frames` is estimated where it does not say."""
+
+    width: int
+    height: int
+    fps: float
+    num_frames: int
+    duration_s: float
+
+
+def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoFacts:
+    """Size, rate, frames and duration as the file declares them; nothing is decoded.
+
+    Raises:
+        InputError: no such file, no video in it, damaged, or over a limit.
+    """
+    with opened(Path(path), limits) as (_, __, facts):
+        return facts
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The container's metadata, as `write_clip` wrote it (the mp4 brands are left out).
+
+    Raises:
+        InputError: no such file, no video in it, or damaged.
+    """
+    with opened(Path(path), DEFAULT_LIMITS) as (container, _, __):
+        brands = {"major_brand", "minor_version", "compatible_brands"}
+        return {key: value for key, value in container.metadata.items() if key not in brands}
+
+
+def read_chapters(path: Path) -> list[tuple[float, float, str]]:
+    """The chapters of a video as `(start_s, end_s, title)`.
+
+    Raises:
+        InputError: no such file, no video in it, or damaged.
+    """
+    with opened(Path(path), DEFAULT_LIMITS) as (container, _, __):
+        found = []
+        for chapter in container.chapters():
+            unit = chapter["time_base"] or Fraction(1, 1000)
+            title = chapter["metadata"].get("title", "")
+            found.append((float(chapter["start"] * unit), float(chapter["end"] * unit), title))
+        return found
+
+
+def read_clip(path: Path, limits: Limits = DEFAULT_LIMITS, *, downscale: int = 1) -> Clip:
+    """Decode a whole short video: frames uint8 (T, H, W, 3) RGB, its rate rounded to whole fps.
+
+    Args:
+        path: An mp4, mov, mkv or webm file.
+        limits: What is refused.
+        downscale: Frames are averaged over blocks of this many pixels each way (undoes the
+            `scale` of `write_clip`); the frame's sides must be divisible by it.
+
+    Raises:
+        InputError: no such file, no video in it, damaged, or over a limit.
+    """
+    path = Path(path)
+    frames: list[Image] = []
+    num_bytes = 0
+    with opened(path, limits) as (container, stream, facts):
+        for frame in decoded(container, stream, path, limits):
+            image = block_mean(rgb(frame), downscale, path.name)
+            num_bytes += image.nbytes
+            if len(frames) >= limits.max_frames or num_bytes > limits.max_decoded_bytes:
+                raise InputError(
+                    f"The video {path.name} has more than {len(frames)} frames, too many to read.",
+                    "Cut it shorter.",
+                )
+            if frames and image.shape != frames[0].shape:
+                raise InputError(
+                    f"The video {path.name} changes its size after {len(frames)} frames.",
+                    "Re-encode it at one size.",
+                )
+            frames.append(image)
+    if not frames:
+        raise InputError(f"The video {path.name} holds no frame.", WHAT_TO_GIVE)
+    return Clip(frames=np.stack(frames), fps=max(1, round(facts.fps)))
+
+
+def stream_frames(
+    path: Path,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    sample_fps: float = 2.0,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Iterator[tuple[float, Image]]:
+    """Yield `(time_s, frame)` of a part of a video, at most `sample_fps` a second, one at a time.
+
+    The first frame at or after each tick `start_s + k / sample_fps` is given; `time_s` counts from
+    the start of the video. The whole video is never in memory.
+
+    Raises:
+        InputError: no such file, no video in it, damaged, over a limit, or an empty time span.
+    """
+    path = Path(path)
+    end = float("inf") if end_s is None else end_s
+    if not (0 <= start_s < end and sample_fps > 0):
+        raise InputError(
+            f"The span {start_s} s to {end_s} s at {sample_fps} frames a second holds no frame.",
+            "Give a start of 0 s or later, an end after it and a rate above 0.",
+        )
+    with opened(path, limits) as (container, stream, _):
+        origin = _origin(stream)
+        if start_s > 0 and stream.time_base:
+            with readable(path):
+                container.seek(int((start_s + origin) / stream.time_base), stream=stream)
+        ticks = 0
+        for frame in decoded(container, stream, path, limits):
+            time_s = float(frame.time or 0.0) - origin
+            if time_s >= end:
+                return
+            # Half a millisecond of tolerance: container clocks round.
+            if time_s + 5e-4 < start_s + ticks / sample_fps:
+                continue
+            yield time_s, rgb(frame)
+            ticks = int((time_s - start_s + 5e-4) * sample_fps) + 1
+
+
+@contextmanager
+def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream, VideoFacts]]:
+    """Open a video within `limits`: its container, its first video stream and its facts."""
+    if not path.is_file():
+        raise InputError(f"There is no video file {path}.", "Check its name.")
+    size = path.stat().st_size
+    if size == 0:
+        raise InputError(f"The video {path.name} is empty.", WHAT_TO_GIVE)
+    _allow(path, size <= limits.max_file_bytes, f"is {size:,} bytes large")
+    with readable(path):
+        # The "file:" in front keeps a name such as "concat:a|b" a mere name.
+        container = av.open(f"file:{path.absolute()}", "r", options=OPTIONS)
+    with container:
+        if not container.streams.video:
+            raise InputError(f"The file {path.name} has no video track.", WHAT_TO_GIVE)
+        stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise InputError(
+                f"The video {path.name} uses a codec that cannot be read here.",
+                "Re-encode it as h264 in an mp4 file.",
+            )
+        facts = _facts(container, stream)
+        _allow(path, facts.width > 0 and facts.height > 0, "declares no size")
+        pixels = facts.width * facts.height
+        _allow(path, pixels <= limits.max_pixels, f"is {facts.width}x{facts.height} pixels large")
+        _allow(path, facts.fps <= limits.max_fps, f"declares {facts.fps:.0f} frames a second")
+        _allow(path, facts.duration_s <= limits.max_duration_s, f"lasts {facts.duration_s:.0f} s")
+        # The bitstream may say another size than the container: the decoder refuses it too.
+        stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
+        yield container, stream, facts
+
+
+def rgb(frame: VideoFrame) -> Image:
+    """A decoded frame as uint8 (H, W, 3) RGB, upright."""
+    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def block_mean(image: Image, size: int, name: str = "image") -> Image:
+    """Average over blocks of `size` x `size` pixels, rounded.
+
+    Raises:
+        InputError: the sides are not divisible by `size`.
+    """
+    if size == 1:
+        return image
+    height, width = image.shape[:2]
+    if size < 1 or height % size or width % size:
+        raise InputError(f"The video {name} of {width}x{height} pixels cannot shrink by {size}.")
+    blocks = image.reshape(height // size, size, width // size, size, 3)
+    return np.asarray(np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)), dtype=np.uint8)
+
+
+def decoded(
+    container: InputContainer, stream: VideoStream, path: Path, limits: Limits
+) -> Iterator[VideoFrame]:
+    """Yield the frames of an opened video, within the limits of size and time."""
+    started_s = time.monotonic()
+    frames = container.decode(stream)
+    while True:
+        with readable(path):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        _allow(path, frame.width * frame.height <= limits.max_pixels, "grows beyond its size")
+        yield frame
+        spent_s = time.monotonic() - started_s
+        _allow(path, spent_s <= limits.max_wall_s, f"took more than {limits.max_wall_s:.0f} s")
+
+
+def _facts(container: InputContainer, stream: VideoStream) -> VideoFacts:
+    fps = float(stream.average_rate or stream.guessed_rate or 0)
+    duration_s = 0.0
+    if stream.duration and stream.time_base:
+        duration_s = float(stream.duration * stream.time_base)
+    elif container.duration:
+        duration_s = container.duration / 1_000_000
+    num_frames = stream.frames or round(duration_s * fps)
+    context = stream.codec_context
+    return VideoFacts(context.width, context.height, fps, num_frames, duration_s)
+
+
+def _origin(stream: VideoStream) -> float:
+    if stream.start_time is None or stream.time_base is None:
+        return 0.0
+    return float(stream.start_time * stream.time_base)
+
+
+def _allow(path: Path, allowed: bool, what: str) -> None:
+    if not allowed:
+        raise InputError(
+            f"The video {path.name} {what}, which is over the limit.",
+            "Give a shorter or smaller video.",
+        )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what FFmpeg raises into a sentence; nothing else happens in such a block."""
+    try:
+        yield
+    except (FFmpegError, OSError, ValueError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The file {path.name} is not a video that can be read, or it is damaged.", WHAT_TO_GIVE
+        ) from error

@@ -1,0 +1,262 @@
+"""Writing videos: h264 in mp4 that every browser plays and that is the same bytes each time.
+
+No time stamps, no library versions and one encoder thread, so the bytes depend on the frames, the
+rate, the metadata and the encoder's version alone. Colours are BT.709, tagged as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+from PIL import Image as Pillow
+
+from procvid.errors import InputError, OutputError
+from procvid.media.decode import DEFAULT_LIMITS, Limits, decoded, opened, readable, rgb
+from procvid.media.files import replacing
+from procvid.types import Frames, Image
+
+AI_GENERATED = {"ai_generated": "true", "digital_source_type": "trainedAlgorithmicMedia"}
+"""The mark in every generated file; the second key and value are IPTC's vocabulary."""
+
+MUXER = {"movflags": "+faststart+use_metadata_tags", "fflags": "+bitexact"}
+BT709 = 1
+"""BT.709 in the code points of ITU-T H.273, for primaries, transfer and matrix alike."""
+
+SMALL_PIXELS = 512 * 512
+
+
+def crf(width: int, height: int) -> int:
+    """The encoder's constant rate factor: small clips are kept near lossless, they weigh little."""
+    return 12 if width * height <= SMALL_PIXELS else 17
+
+
+def write_clip(
+    path: Path,
+    frames: Frames,
+    fps: int,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    scale: int = 1,
+    ai_generated: bool = True,
+) -> None:
+    """Write a clip as h264 yuv420p mp4 with its index in front, atomically.
+
+    Args:
+        path: Where; the folder is made when it is missing.
+        frames: uint8 (T, H, W, 3) RGB, T >= 1.
+        fps: Frames a second, a whole number from 1 to 240.
+        metadata: Keys and values for the container, any UTF-8 text.
+        scale: Frames are enlarged by this whole factor with Lanczos, so that halving the colour
+            planes does not blur a tiny clip; kept in the metadata as `scale` when above 1.
+        ai_generated: Whether the file carries the `AI_GENERATED` mark.
+
+    Raises:
+        InputError: frames of another kind, or sides that are odd after scaling.
+        OutputError: the file cannot be written; nothing of it is left then.
+    """
+    _check(frames, fps, scale)
+    tags = dict(metadata or {})
+    if scale > 1:
+        tags["scale"] = str(scale)
+    if ai_generated:
+        tags.update(AI_GENERATED)
+    height, width = frames.shape[1] * scale, frames.shape[2] * scale
+    with _muxer(Path(path)) as container:
+        container.metadata.update(tags)
+        stream = _h264(container, width, height, fps)
+        for number, frame in enumerate(frames):
+            container.mux(stream.encode(_yuv(enlarge(frame, scale), number, fps)))
+        container.mux(stream.encode())
+
+
+def enlarge(image: Image, scale: int) -> Image:
+    """The image `scale` times as large each way, Lanczos."""
+    if scale == 1:
+        return image
+    height, width = image.shape[:2]
+    size = (width * scale, height * scale)
+    return np.array(Pillow.fromarray(image).resize(size, Pillow.Resampling.LANCZOS))
+
+
+def join_clips(
+    paths: Sequence[Path],
+    out: Path,
+    titles: Sequence[str],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    ai_generated: bool = True,
+) -> list[tuple[float, float]]:
+    """Put clips one after the other into one mp4 with a chapter each, atomically.
+
+    Clips of one encoding are copied packet by packet, so no frame changes; others of the same size
+    and rate are encoded anew. The video has exactly as many frames as its clips together.
+
+    Returns:
+        `(start_s, end_s)` of each clip in the video.
+
+    Raises:
+        InputError: no clips, another number of titles, a clip that cannot be read, or clips of
+            different size or rate.
+        OutputError: the video cannot be written; nothing of it is left then.
+    """
+    if not paths or len(paths) != len(titles):
+        raise InputError(f"There are {len(paths)} clips and {len(titles)} titles to join.")
+    shapes = [_shape(Path(path), limits) for path in paths]
+    for path, shape in zip(paths, shapes, strict=True):
+        if shape.picture != shapes[0].picture:
+            raise InputError(
+                f"The clip {Path(path).name} is {shape}, the first one is {shapes[0]}.",
+                "Generate all clips with the same size and frame rate.",
+            )
+    fps = shapes[0].fps
+    ends = [int(end) for end in np.cumsum([shape.num_frames for shape in shapes])]
+    spans = list(zip([0, *ends[:-1]], ends, strict=True))
+    tags = {**(metadata or {}), **(AI_GENERATED if ai_generated else {})}
+    with _muxer(Path(out)) as container:
+        container.metadata.update(tags)
+        container.set_chapters(
+            [
+                {
+                    "id": number,
+                    "start": round(start * 1000 / fps),
+                    "end": round(end * 1000 / fps),
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": title},
+                }
+                for number, ((start, end), title) in enumerate(zip(spans, titles, strict=True))
+            ]
+        )
+        if all(shape.encoding == shapes[0].encoding for shape in shapes):
+            _copy(container, paths, [start for start, _ in spans], fps, limits)
+        else:
+            _encode_again(container, paths, shapes[0], limits)
+    return [(float(start / fps), float(end / fps)) for start, end in spans]
+
+
+class _Shape:
+    """What of a clip decides whether it can be joined to another, and how."""
+
+    def __init__(self, stream: VideoStream, fps: Fraction, num_frames: int) -> None:
+        context = stream.codec_context
+        self.width, self.height, self.fps = context.width, context.height, fps
+        self.num_frames = num_frames
+        self.picture = (context.width, context.height, fps)
+        self.encoding = (context.name, context.pix_fmt, stream.time_base, context.extradata)
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} at {float(self.fps):g} fps"
+
+
+def _shape(path: Path, limits: Limits) -> _Shape:
+    with opened(path, limits) as (container, stream, _):
+        with readable(path):
+            num_frames = sum(1 for packet in container.demux(stream) if packet.pts is not None)
+        fps = stream.average_rate
+        if not num_frames or not fps:
+            raise InputError(f"The clip {path.name} holds no frame.", "Generate it again.")
+        return _Shape(stream, fps, num_frames)
+
+
+def _copy(
+    container: OutputContainer,
+    paths: Sequence[Path],
+    first_frames: Sequence[int],
+    fps: Fraction,
+    limits: Limits,
+) -> None:
+    copied: VideoStream | None = None
+    for path, first_frame in zip(paths, first_frames, strict=True):
+        with opened(Path(path), limits) as (source, stream, _):
+            if copied is None:
+                copied = container.add_stream_from_template(stream)
+            assert stream.time_base is not None, "an mp4 stream has a time base"
+            offset = round(first_frame / fps / stream.time_base)
+            for packet in source.demux(stream):
+                if packet.pts is None or packet.dts is None:
+                    continue  # the empty packet that ends a demuxed stream
+                container.mux(_moved(packet, offset, copied))
+
+
+def _moved(packet: Packet[VideoStream], offset: int, stream: VideoStream) -> Packet[VideoStream]:
+    assert packet.pts is not None and packet.dts is not None
+    packet.pts += offset
+    packet.dts += offset
+    packet.stream = stream
+    return packet
+
+
+def _encode_again(
+    container: OutputContainer, paths: Sequence[Path], shape: _Shape, limits: Limits
+) -> None:
+    stream = _h264(container, shape.width, shape.height, shape.fps)
+    number = 0
+    for path in paths:
+        with opened(Path(path), limits) as (source, pictures, _):
+            for frame in decoded(source, pictures, Path(path), limits):
+                container.mux(stream.encode(_yuv(rgb(frame), number, shape.fps)))
+                number += 1
+    container.mux(stream.encode())
+
+
+@contextmanager
+def _muxer(path: Path) -> Iterator[OutputContainer]:
+    with replacing(path) as temporary:
+        try:
+            with av.open(
+                f"file:{temporary.absolute()}", "w", format="mp4", options=MUXER
+            ) as container:
+                yield container
+        except FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            raise OutputError(f"Cannot write {path}: the encoder failed ({error}).") from error
+
+
+def _h264(container: OutputContainer, width: int, height: int, fps: int | Fraction) -> VideoStream:
+    stream = container.add_stream(
+        "libx264", rate=fps, options={"crf": str(crf(width, height)), "preset": "medium"}
+    )
+    context = stream.codec_context
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.thread_count = 1
+    context.color_range = int(ColorRange.MPEG)
+    context.colorspace = context.color_primaries = context.color_trc = BT709
+    context.time_base = 1 / Fraction(fps)
+    return stream
+
+
+def _yuv(image: Image, number: int, fps: int | Fraction) -> VideoFrame:
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+    frame.pts = number
+    frame.time_base = 1 / Fraction(fps)
+    return frame
+
+
+def _check(frames: Frames, fps: int, scale: int) -> None:
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not len(frames):
+        raise InputError(
+            f"A clip is uint8 (T, H, W, 3) with at least one frame, not {frames.dtype} "
+            f"{tuple(frames.shape)}."
+        )
+    if not 1 <= fps <= 240 or fps != int(fps):
+        raise InputError(f"A clip cannot have {fps} frames a second.", "Give 1 to 240.")
+    height, width = frames.shape[1] * scale, frames.shape[2] * scale
+    if scale < 1 or height % 2 or width % 2:
+        raise InputError(
+            f"A clip of {width}x{height} pixels cannot be stored as yuv420p.",
+            "Give a width and a height that are even.",
+        )

@@ -1,0 +1,124 @@
+"""A file or a folder appears whole or not at all.
+
+Everything is written under a sibling temporary name and renamed, so a killed process, a full disk
+or a read-only folder never leaves half a result under the real name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+
+from procvid.errors import OutputError
+
+REASONS = {
+    errno.ENOSPC: ("the disk is full", "Free some space or choose another folder."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space or choose another folder."),
+    errno.EFBIG: ("the file would be larger than allowed here", "Choose another folder."),
+    errno.EROFS: ("the folder is read-only", "Choose a folder that can be written."),
+    errno.EACCES: ("writing there is not permitted", "Choose a folder that can be written."),
+    errno.EPERM: ("writing there is not permitted", "Choose a folder that can be written."),
+    errno.ENOENT: ("its folder does not exist", "Make the folder first."),
+    errno.ENOTDIR: ("a part of its path is a file, not a folder", "Choose another folder."),
+    errno.ENAMETOOLONG: ("its name is too long", "Choose a shorter name."),
+}
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The OutputError that tells a person why `path` could not be written."""
+    said = error.strerror or type(error).__name__
+    reason, hint = REASONS.get(error.errno or 0, (said, "Choose another folder."))
+    return OutputError(f"Cannot write {path}: {reason}.", hint)
+
+
+def temporary_name(path: Path) -> Path:
+    """The hidden sibling under which `path` is written first; the suffix stays, writers read it."""
+    return path.with_name(f".{path.stem}.{os.getpid()}-{get_ident()}.tmp{path.suffix}")
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; nothing happens when it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists() or path.is_symlink():
+        path.unlink()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write a file under; rename it to `path` when the block ends well.
+
+    Raises:
+        OutputError: writing failed; `path` is as it was before and nothing else is left.
+    """
+    temporary = temporary_name(path)
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
+        except OSError as error:
+            raise output_error(path, error) from error
+    finally:
+        _leave_nothing(temporary)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; it takes the place of `path` when the block ends well.
+
+    An older folder at `path` is moved aside first and removed last: a kill between the two renames
+    leaves it beside its place, whole.
+
+    Raises:
+        OutputError: writing failed; `path` is as it was before and nothing else is left.
+    """
+    temporary = temporary_name(path)
+    older = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.old")
+    try:
+        try:
+            _leave_nothing(temporary)
+            temporary.mkdir(parents=True)
+            yield temporary
+            if path.exists():
+                path.replace(older)
+            temporary.replace(path)
+        except OSError as error:
+            if older.exists() and not path.exists():
+                older.replace(path)
+            raise output_error(path, error) from error
+    finally:
+        _leave_nothing(temporary)
+        _leave_nothing(older)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically, with `\\n` line ends on every system.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def _leave_nothing(path: Path) -> None:
+    # Cleaning up must not hide the error that made it necessary (e.g. a read-only parent).
+    try:
+        remove(path)
+    except OSError:
+        return

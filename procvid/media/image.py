@@ -1,0 +1,174 @@
+"""Still images: safe loading, PNG with text, fitting and cropping on white.
+
+Images are uint8 (H, W, 3) RGB everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps, PngImagePlugin
+
+from procvid.errors import InputError
+from procvid.media.files import write_bytes
+from procvid.types import BoxXYXY, Image
+
+MAX_PIXELS = 40_000_000
+"""A 24-megapixel photo passes, a 219 kB PNG that unpacks to 225 megapixels does not."""
+
+MAX_BYTES = 64 * 1024 * 1024
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+WHITE = 255
+
+Reads = (OSError, ValueError, SyntaxError, struct.error, EOFError)
+"""All that Pillow raises on files that are cut or mutated."""
+
+
+def load_image(path: Path) -> Image:
+    """Load an image file: turned upright by its EXIF data, alpha laid on white, first frame only.
+
+    Raises:
+        InputError: no such file, not an image, damaged, or too large (checked before decoding).
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise InputError(
+                f"The image {path.name} has {size:,} bytes, more than {MAX_BYTES:,}.",
+                "Save it smaller and try again.",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The image {path} cannot be read: {error.strerror}.", "Check its name."
+        ) from error
+    return decode_image(data, path.name)
+
+
+def decode_image(data: bytes, name: str = "image") -> Image:
+    """Decode PNG, JPEG, WebP, GIF or BMP bytes; `name` stands in the error sentences.
+
+    Raises:
+        InputError: not an image, damaged, or larger than `MAX_PIXELS`.
+    """
+    try:
+        with Pillow.open(io.BytesIO(data), formats=FORMATS) as opened:
+            width, height = opened.size
+            if width * height > MAX_PIXELS:
+                raise InputError(
+                    f"The image {name} has {width}x{height} pixels, more than {MAX_PIXELS:,}.",
+                    "Scale it down and try again.",
+                )
+            opened.seek(0)
+            upright = ImageOps.exif_transpose(opened)
+            return _on_white(upright)
+    except Pillow.DecompressionBombError as error:
+        raise InputError(
+            f"The image {name} has more than {MAX_PIXELS:,} pixels.",
+            "Scale it down and try again.",
+        ) from error
+    except Reads as error:
+        raise InputError(
+            f"The file {name} is not an image that can be read.",
+            f"Give a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file.",
+        ) from error
+
+
+def _on_white(image: Pillow.Image) -> Image:
+    if image.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion would clip everything bright to white.
+        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Pillow.new("RGBA", rgba.size, (WHITE, WHITE, WHITE, WHITE))
+        return np.array(Pillow.alpha_composite(white, rgba).convert("RGB"))
+    return np.array(image.convert("RGB"))
+
+
+def png_bytes(image: Image, text: Mapping[str, str] | None = None) -> bytes:
+    """The image as PNG with UTF-8 text chunks; the same input gives the same bytes."""
+    info = PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        info.add_itxt(key, value)
+    buffer = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(image)).save(buffer, format="PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def save_png(path: Path, image: Image, text: Mapping[str, str] | None = None) -> None:
+    """Write a PNG atomically, with `text` (keys of at most 79 Latin letters) in its metadata.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_bytes(Path(path), png_bytes(image, text))
+
+
+def read_png_text(path: Path) -> dict[str, str]:
+    """The text chunks of a PNG that `save_png` wrote.
+
+    Raises:
+        InputError: no such file, or not a PNG.
+    """
+    try:
+        with Pillow.open(path, formats=("PNG",)) as opened:
+            return {str(k): v for k, v in opened.info.items() if isinstance(v, str)}
+    except Reads as error:
+        raise InputError(f"The file {path} is not a PNG that can be read.") from error
+
+
+def resize(image: Image, width: int, height: int) -> Image:
+    """The image at exactly `width` x `height` pixels, Lanczos."""
+    if image.shape[:2] == (height, width):
+        return image
+    return np.array(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS))
+
+
+def fit_on_white(image: Image, width: int, height: int) -> Image:
+    """The whole image, as large as it fits, in the middle of a white `width` x `height` canvas."""
+    own_height, own_width = image.shape[:2]
+    share = min(width / own_width, height / own_height)
+    new_width = min(width, max(1, round(own_width * share)))
+    new_height = min(height, max(1, round(own_height * share)))
+    canvas = np.full((height, width, 3), WHITE, dtype=np.uint8)
+    top, left = (height - new_height) // 2, (width - new_width) // 2
+    canvas[top : top + new_height, left : left + new_width] = resize(image, new_width, new_height)
+    return canvas
+
+
+def crop_on_white(
+    image: Image, box: BoxXYXY, mask: NDArray[np.bool_] | None = None, margin: float = 0.0
+) -> Image:
+    """Cut `box` out of the image; what the mask leaves out becomes white.
+
+    Args:
+        image: uint8 (H, W, 3) RGB.
+        box: `(x0, y0, x1, y1)` in pixels, x1 and y1 exclusive; parts outside the image are cut off.
+        mask: bool (H, W) over the whole image, or None to keep the background.
+        margin: Widens the box on each side by this share of its longer side.
+
+    Raises:
+        InputError: nothing of the box lies inside the image.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = box
+    extra = margin * max(x1 - x0, y1 - y0)
+    left, top = max(0, int(np.floor(x0 - extra))), max(0, int(np.floor(y0 - extra)))
+    right, bottom = min(width, int(np.ceil(x1 + extra))), min(height, int(np.ceil(y1 + extra)))
+    if left >= right or top >= bottom:
+        raise InputError(
+            f"The box {box} lies outside the image of {width}x{height} pixels.",
+            "Give a box inside the image.",
+        )
+    crop = image[top:bottom, left:right].copy()
+    if mask is not None:
+        crop[~mask[top:bottom, left:right]] = WHITE
+    return crop

@@ -1,0 +1,86 @@
+"""The list of clips that a store is built from: JSON lines, one clip each.
+
+    {"file": "videos/a.mp4", "start_s": 3.0, "end_s": 8.0, "text": "Slice the carrot.",
+     "source_id": "a", "licence": "CC-BY-4.0", "url": "https://..."}
+
+`start_s`, `end_s`, `licence` and `url` may be left out; `file` is relative to the list.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from procvid.errors import InputError
+
+MAX_BYTES = 256 * 1024 * 1024
+HINT = "Give JSON lines with file, text and source_id, and start_s and end_s in seconds."
+
+
+@dataclass(frozen=True)
+class ListedClip:
+    """One clip of the list; `end_s` None means to the end of the file."""
+
+    file: Path
+    text: str
+    source_id: str
+    start_s: float = 0.0
+    end_s: float | None = None
+    licence: str = ""
+    url: str = ""
+
+
+def read_clip_list(path: Path) -> tuple[ListedClip, ...]:
+    """Read a clip list; empty lines are passed over.
+
+    Raises:
+        InputError: no such file, too large, not UTF-8, no clips, or a line that is wrong.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"The clip list {path.name} is larger than {MAX_BYTES:,} bytes.", HINT)
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"The clip list {path} cannot be read.", "Check its name.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"The clip list {path.name} is not UTF-8 text.", HINT) from error
+    clips = [
+        _clip(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()
+    ]
+    if not clips:
+        raise InputError(f"The clip list {path.name} names no clip.", HINT)
+    return tuple(clips)
+
+
+def _clip(line: str, number: int, path: Path) -> ListedClip:
+    where = f"Line {number} of {path.name}"
+    try:
+        row: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not JSON.", HINT) from error
+    if not isinstance(row, dict):
+        raise InputError(f"{where} is not a JSON object.", HINT)
+    for key in ("file", "text", "source_id"):
+        if not isinstance(row.get(key), str) or not row[key].strip():
+            raise InputError(f"{where} has no {key}.", HINT)
+    start_s, end_s = row.get("start_s", 0.0), row.get("end_s")
+    if not _is_time(start_s) or not (end_s is None or (_is_time(end_s) and end_s > start_s)):
+        raise InputError(f"{where} runs from {start_s!r} to {end_s!r}, which is no span.", HINT)
+    return ListedClip(
+        file=path.parent / row["file"],
+        text=row["text"],
+        source_id=row["source_id"],
+        start_s=float(start_s),
+        end_s=None if end_s is None else float(end_s),
+        licence=str(row.get("licence", "")),
+        url=str(row.get("url", "")),
+    )
+
+
+def _is_time(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 <= value < float("inf")

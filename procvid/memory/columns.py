@@ -1,0 +1,172 @@
+"""The files of a crop store as bytes: `crops.parquet`, `embeddings.safetensors`, `manifest.json`.
+
+The same crops give the same bytes. The parquet carries the schema metadata by which `datasets`
+and the Hub's viewer show the `image` column as pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from procvid.errors import StoreError
+from procvid.types import Crop, Likelihood, Role, Vectors
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("name", pa.string()),
+        ("role", pa.string()),
+        ("description", pa.string()),
+        ("state", pa.string()),
+        ("likelihood", pa.string()),
+        ("source_id", pa.string()),
+        ("time_s", pa.float64()),
+        ("box_xyxy", pa.list_(pa.float64())),
+        ("detector_score", pa.float64()),
+        ("quality", pa.float64()),
+        ("licence", pa.string()),
+        ("image", IMAGE),
+    ],
+    metadata={"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})},
+)
+ROWS_IN_GROUP = 1000
+MAX_ROWS = 2_000_000
+MAX_UNPACKED_BYTES = 16 * 1024**3
+VECTOR_KINDS = ("image", "text", "fused")
+
+HINT = "Get the store again, or build it anew with `procvid memory build`."
+
+
+def digest(data: bytes) -> str:
+    """The sha256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def parquet_bytes(facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> bytes:
+    """Crops and their PNG bytes (None without pixels) as a parquet file."""
+    columns: dict[str, list[Any]] = {
+        field.name: [getattr(crop, field.name) for crop in facts]
+        for field in SCHEMA
+        if field.name not in ("box_xyxy", "image")
+    }
+    columns["box_xyxy"] = [list(crop.box_xyxy) for crop in facts]
+    columns["image"] = [
+        None if png is None else {"bytes": png, "path": f"{crop.id}.png"}
+        for crop, png in zip(facts, pictures, strict=True)
+    ]
+    table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", row_group_size=ROWS_IN_GROUP)
+    return sink.getvalue()
+
+
+def crops_from_parquet(data: bytes) -> tuple[list[Crop], list[bytes | None]]:
+    """Crops (without pixels) and their PNG bytes.
+
+    Raises:
+        StoreError: not such a parquet file, or a crop with values that cannot be.
+    """
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+        groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+        unpacked = sum(group.total_byte_size for group in groups)
+        if file.metadata.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
+            raise StoreError(
+                f"The store's crops.parquet would unpack to {file.metadata.num_rows:,} crops and "
+                f"{unpacked:,} bytes, more than a store may hold.",
+                "Split it into several stores.",
+            )
+        table = file.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StoreError("The store's crops.parquet cannot be read.", HINT) from error
+    if not table.schema.equals(SCHEMA):
+        raise StoreError("The store's crops.parquet has other columns than a crop store.", HINT)
+    facts, pictures = [], []
+    for row in table.to_pylist():
+        image = row.pop("image")
+        pictures.append(None if image is None else image["bytes"])
+        facts.append(_crop(row))
+    if len({crop.id for crop in facts}) != len(facts):
+        raise StoreError("The store holds two crops of one id.", HINT)
+    return facts, pictures
+
+
+def _crop(row: Mapping[str, Any]) -> Crop:
+    values = dict(row)
+    box = values.pop("box_xyxy")
+    whole = all(value is not None for value in values.values())
+    if (
+        not whole
+        or box is None
+        or len(box) != 4
+        or values["role"] not in get_args(Role)
+        or values["likelihood"] not in get_args(Likelihood)
+    ):
+        raise StoreError(f"The crop {values['id']!r} of the store has impossible values.", HINT)
+    return Crop(box_xyxy=(box[0], box[1], box[2], box[3]), image=None, **values)
+
+
+def vectors_bytes(image: Vectors, text: Vectors, fused: Vectors) -> bytes:
+    """The three embeddings, float32 (N, dim) each, as a safetensors file."""
+    named = zip(VECTOR_KINDS, (image, text, fused), strict=True)
+    return bytes(save({kind: np.ascontiguousarray(array, np.float32) for kind, array in named}))
+
+
+def vectors_from_bytes(data: bytes, num_rows: int) -> tuple[Vectors, Vectors, Vectors]:
+    """The three embeddings.
+
+    Raises:
+        StoreError: not such a file, another number of rows, or values that are not finite.
+    """
+    try:
+        read = load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise StoreError("The store's embeddings.safetensors cannot be read.", HINT) from error
+    if sorted(read) != sorted(VECTOR_KINDS):
+        raise StoreError(f"The store's embeddings are {sorted(read)}, not image text fused.", HINT)
+    image, text, fused = (read[kind] for kind in VECTOR_KINDS)
+    for array in (image, text, fused):
+        if array.dtype != np.float32 or array.ndim != 2 or array.shape != image.shape:
+            raise StoreError("The store's embeddings have different shapes or types.", HINT)
+    if len(image) != num_rows:
+        raise StoreError(f"The store has {num_rows} crops but {len(image)} embeddings.", HINT)
+    if not all(np.isfinite(array).all() for array in (image, text, fused)):
+        raise StoreError("The store's embeddings hold values that are not finite.", HINT)
+    return image, text, fused
+
+
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """The manifest as JSON with the sha256 of itself, so that no byte of it changes unseen."""
+    body = {key: value for key, value in manifest.items() if key != "self_sha256"}
+    body["self_sha256"] = digest(_dump(body))
+    return _dump(body)
+
+
+def manifest_from_bytes(data: bytes) -> dict[str, Any]:
+    """The manifest.
+
+    Raises:
+        StoreError: not JSON, or not as it was written.
+    """
+    try:
+        manifest = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise StoreError("The store's manifest.json is not JSON.", HINT) from error
+    if not isinstance(manifest, dict) or manifest_bytes(manifest) != data:
+        raise StoreError("The store's manifest.json was changed after it was written.", HINT)
+    return manifest
+
+
+def _dump(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")

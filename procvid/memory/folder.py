@@ -1,0 +1,175 @@
+"""The crop store as a folder:
+
+manifest.json           schema version, counts, embedder, sha256 and size of every file, rights
+crops.parquet           one row a crop, its picture as PNG (or none)
+embeddings.safetensors  image, text and fused vectors: the authority
+index/index.faiss       derived from the fused vectors, built anew when in doubt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from procvid.errors import StoreError
+from procvid.media.files import replacing_folder
+from procvid.memory import columns
+from procvid.memory.columns import HINT, digest
+from procvid.memory.index import CropIndex
+from procvid.memory.store import CropStore, StoredCrops, check_same
+from procvid.protocols import Embedder
+from procvid.types import ModelInfo, Vectors
+
+KIND = "procvid crop store"
+SCHEMA_VERSION = 1
+MANIFEST, CROPS, EMBEDDINGS = "manifest.json", "crops.parquet", "embeddings.safetensors"
+INDEX = "index/index.faiss"
+AUTHORITIES = (CROPS, EMBEDDINGS)
+MAX_MANIFEST_BYTES = 1_000_000
+
+
+def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None = None) -> None:
+    """Write a store as a folder, atomically; the same store gives the same bytes.
+
+    Args:
+        store: What to write.
+        path: The folder; an older one there is replaced.
+        extra: Files that lie in the folder without being part of the store, by relative name.
+
+    Raises:
+        OutputError: the folder cannot be written; an older one is as it was.
+    """
+    files = {
+        CROPS: columns.parquet_bytes(store.crops.facts, store.crops.pictures),
+        EMBEDDINGS: columns.vectors_bytes(store.image_vectors, store.text_vectors, store.vectors),
+        INDEX: store.index.to_bytes(),
+    }
+    manifest = {
+        "kind": KIND,
+        "schema_version": SCHEMA_VERSION,
+        "name": store.name,
+        "counts": {
+            "crops": len(store),
+            "with_pixels": sum(png is not None for png in store.crops.pictures),
+            "names": len({crop.name for crop in store.crops.facts}),
+            "sources": len({crop.source_id for crop in store.crops.facts}),
+        },
+        "embedder": {
+            "id": store.embedder.id,
+            "revision": store.embedder.revision,
+            "dim": store.dim,
+        },
+        "files": {name: {"sha256": digest(d), "size": len(d)} for name, d in files.items()},
+        "licence": store.licence,
+        "rights": store.rights,
+    }
+    files[MANIFEST] = columns.manifest_bytes(manifest)
+    with replacing_folder(Path(path)) as folder:
+        for name, data in {**(extra or {}), **files}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+
+
+def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
+    """Read and verify a store; a damaged index alone is built anew, with a note.
+
+    Args:
+        path: The store's folder.
+        embedder: When given, the store must have been made with it.
+
+    Raises:
+        StoreError: no such store, damaged, of a newer version, or of another embedder.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    name = str(manifest["name"])
+    made_with = manifest["embedder"]
+    info = ModelInfo(str(made_with["id"]), str(made_with["revision"]))
+    if embedder is not None:
+        check_same(name, info, int(made_with["dim"]), embedder.info, embedder.dim)
+    crops, vectors = (_verified(path, file, manifest) for file in AUTHORITIES)
+    facts, pictures = columns.crops_from_parquet(crops)
+    image_vectors, text_vectors, both = columns.vectors_from_bytes(vectors, len(facts))
+    if image_vectors.shape[1] != made_with["dim"]:
+        raise StoreError(f"The vectors of store {name} are not {made_with['dim']} long.", HINT)
+    index, notes = _index(path, manifest, both)
+    return CropStore(
+        name=name,
+        crops=StoredCrops(facts, pictures),
+        image_vectors=image_vectors,
+        text_vectors=text_vectors,
+        vectors=both,
+        embedder=info,
+        index=index,
+        licence=str(manifest["licence"]),
+        rights=str(manifest["rights"]),
+        notes=notes,
+    )
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the store in a folder; what it says of the files is not checked yet.
+
+    Raises:
+        StoreError: no such store, damaged, or of a newer version.
+    """
+    path = Path(path)
+    if not (path / MANIFEST).is_file():
+        raise StoreError(f"There is no crop store in {path}.", "Check the folder's name.")
+    data = _read(path / MANIFEST, MAX_MANIFEST_BYTES)
+    manifest = columns.manifest_from_bytes(data)
+    if manifest.get("kind") != KIND:
+        raise StoreError(f"The folder {path} holds no crop store.", "Check the folder's name.")
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise StoreError(
+            f"The store {path} has version {manifest.get('schema_version')}, "
+            f"this procvid reads version {SCHEMA_VERSION}.",
+            "Update procvid, or build the store anew.",
+        )
+    if not _plausible(manifest):
+        raise StoreError(f"The manifest of store {path} lacks what it must say.", HINT)
+    return manifest
+
+
+def _plausible(manifest: Mapping[str, Any]) -> bool:
+    embedder, files = manifest.get("embedder"), manifest.get("files")
+    return (
+        isinstance(embedder, dict)
+        and {"id", "revision", "dim"} <= embedder.keys()
+        and isinstance(embedder["dim"], int)
+        and isinstance(files, dict)
+        and {*AUTHORITIES, INDEX} <= files.keys()
+        and all(isinstance(f, dict) and {"sha256", "size"} <= f.keys() for f in files.values())
+        and {"name", "licence", "rights"} <= manifest.keys()
+    )
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        if path.stat().st_size > max_bytes:
+            raise StoreError(f"The store's file {path.name} is larger than it should be.", HINT)
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"The store's file {path.name} cannot be read.", HINT) from error
+
+
+def _verified(path: Path, file: str, manifest: Mapping[str, Any]) -> bytes:
+    said = manifest["files"][file]
+    data = _read(path / file, int(said["size"]))
+    if len(data) != said["size"] or digest(data) != said["sha256"]:
+        raise StoreError(f"The store in {path} is damaged: {file} has changed.", HINT)
+    return data
+
+
+def _index(
+    path: Path, manifest: Mapping[str, Any], vectors: Vectors
+) -> tuple[CropIndex, tuple[str, ...]]:
+    try:
+        index = CropIndex.from_bytes(_verified(path, INDEX, manifest), vectors)
+    except StoreError:
+        index = None
+    if index is not None:
+        return index, ()
+    note = f"The search index of store {manifest['name']} was damaged and has been built anew."
+    return CropIndex(vectors), (note,)

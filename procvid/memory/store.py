@@ -1,0 +1,228 @@
+"""The crop store as a value: crops of objects, their vectors, and what can be made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+import numpy as np
+
+from procvid.errors import InputError, StoreError
+from procvid.media.image import decode_image, png_bytes
+from procvid.memory.columns import HINT
+from procvid.memory.index import CropIndex
+from procvid.memory.words import told
+from procvid.protocols import Embedder
+from procvid.types import Crop, ModelInfo, Vectors
+
+TINY = 1e-12
+
+
+class StoredCrops(Sequence[Crop]):
+    """Crops whose pictures are kept as PNG bytes and decoded when a crop is asked for.
+
+    `facts` are the same crops without pixels: what scoring needs of 100,000 crops.
+    """
+
+    def __init__(self, facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> None:
+        self.facts = tuple(facts)
+        self.pictures = tuple(pictures)
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    @overload
+    def __getitem__(self, row: int) -> Crop: ...
+    @overload
+    def __getitem__(self, row: slice) -> tuple[Crop, ...]: ...
+    def __getitem__(self, row: int | slice) -> Crop | tuple[Crop, ...]:
+        if isinstance(row, slice):
+            return tuple(self[one] for one in range(*row.indices(len(self))))
+        fact, png = self.facts[row], self.pictures[row]
+        if png is None:
+            return fact
+        try:
+            return replace(fact, image=decode_image(png, fact.id))
+        except InputError as error:
+            raise StoreError(f"The picture of crop {fact.id} cannot be read.", HINT) from error
+
+    def __iter__(self) -> Iterator[Crop]:
+        return (self[row] for row in range(len(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class CropStore:
+    """Crops and their vectors in one embedder's space; values, never changed in place.
+
+    `image_vectors`, `text_vectors` and `vectors` (fused) are float32 (N, dim), L2-normalised.
+    `notes` tell what was mended while loading.
+    """
+
+    name: str
+    crops: StoredCrops
+    image_vectors: Vectors
+    text_vectors: Vectors
+    vectors: Vectors
+    embedder: ModelInfo
+    index: CropIndex
+    licence: str = ""
+    rights: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    @property
+    def dim(self) -> int:
+        """The number of dimensions of the vectors."""
+        return int(self.vectors.shape[1])
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """Rows of unit length, float32; a row of zeros stays so."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, TINY), dtype=np.float32)
+
+
+def fused(image_vectors: Vectors, text_vectors: Vectors) -> Vectors:
+    """The normalised mean of the normalised image and text vectors (paper, section 3.6)."""
+    return normalised(normalised(image_vectors) + normalised(text_vectors))
+
+
+def empty_store(name: str, embedder: Embedder, *, licence: str = "", rights: str = "") -> CropStore:
+    """A store without crops, in the space of `embedder`."""
+    nothing = np.zeros((0, embedder.dim), np.float32)
+    return _store(name, (), (), nothing, nothing, embedder.info, licence, rights)
+
+
+def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> CropStore:
+    """The store with more crops, embedded here; crops whose id it has already are left out.
+
+    Raises:
+        StoreError: the store is of another embedder.
+        InputError: a crop has no picture to embed.
+    """
+    check_embedder(store, embedder)
+    known = {crop.id for crop in store.crops.facts}
+    fresh: dict[str, Crop] = {}
+    for crop in crops:
+        if crop.id not in known:
+            fresh.setdefault(crop.id, crop)
+    if not fresh:
+        return store
+    pictures = []
+    for crop in fresh.values():
+        if crop.image is None:
+            raise InputError(f"The crop {crop.id} has no picture.", "Add crops with pictures.")
+        pictures.append(crop.image)
+    images = embedder.embed_images(pictures)
+    texts = embedder.embed_texts(
+        [told(crop.name, crop.role, crop.description, crop.state) for crop in fresh.values()]
+    )
+    return _store(
+        store.name,
+        [*store.crops.facts, *(replace(crop, image=None) for crop in fresh.values())],
+        [*store.crops.pictures, *(png_bytes(picture) for picture in pictures)],
+        np.concatenate([store.image_vectors, normalised(images)]),
+        np.concatenate([store.text_vectors, normalised(texts)]),
+        store.embedder,
+        store.licence,
+        store.rights,
+    )
+
+
+def without(store: CropStore, drop: Callable[[Crop], bool]) -> CropStore:
+    """The store without the crops for which `drop` (called without pixels) is true."""
+    rows = [row for row, crop in enumerate(store.crops.facts) if not drop(crop)]
+    if len(rows) == len(store):
+        return store
+    return _store(
+        store.name,
+        [store.crops.facts[row] for row in rows],
+        [store.crops.pictures[row] for row in rows],
+        store.image_vectors[rows],
+        store.text_vectors[rows],
+        store.embedder,
+        store.licence,
+        store.rights,
+    )
+
+
+def without_source(store: CropStore, source_id: str) -> CropStore:
+    """The store without the crops of one source."""
+    return without(store, lambda crop: crop.source_id == source_id)
+
+
+def merged(store: CropStore, parts: Sequence[CropStore]) -> CropStore:
+    """One store with the crops of `store` and then of `parts`; the first crop of an id stays.
+
+    Raises:
+        StoreError: a part is of another embedder.
+    """
+    seen: set[str] = set()
+    facts, pictures, images, texts = [], [], [store.image_vectors[:0]], [store.text_vectors[:0]]
+    for part in (store, *parts):
+        check_same(part.name, part.embedder, part.dim, store.embedder, store.dim)
+        rows = [row for row, crop in enumerate(part.crops.facts) if crop.id not in seen]
+        seen.update(crop.id for crop in part.crops.facts)
+        facts += [part.crops.facts[row] for row in rows]
+        pictures += [part.crops.pictures[row] for row in rows]
+        images.append(part.image_vectors[rows])
+        texts.append(part.text_vectors[rows])
+    return _store(
+        store.name,
+        facts,
+        pictures,
+        np.concatenate(images),
+        np.concatenate(texts),
+        store.embedder,
+        store.licence,
+        store.rights,
+    )
+
+
+def without_pixels(store: CropStore) -> CropStore:
+    """The store with vectors, sources, times and boxes alone: what may be published of others'."""
+    return replace(store, crops=StoredCrops(store.crops.facts, (None,) * len(store)))
+
+
+def check_embedder(store: CropStore, embedder: Embedder) -> None:
+    """Raise StoreError unless the store was made with this very embedder."""
+    check_same(store.name, store.embedder, store.dim, embedder.info, embedder.dim)
+
+
+def check_same(
+    name: str, made_with: ModelInfo, dim: int, embedder: ModelInfo, wanted_dim: int
+) -> None:
+    """Raise StoreError unless id, revision and dimensions are the same."""
+    if (made_with.id, made_with.revision, dim) != (embedder.id, embedder.revision, wanted_dim):
+        raise StoreError(
+            f"The store {name} was made with the embedder {made_with.id} {made_with.revision} "
+            f"({dim} dimensions), not with {embedder.id} {embedder.revision} ({wanted_dim}).",
+            "Build it anew with `procvid memory build`, or choose the profile it was made for.",
+        )
+
+
+def _store(
+    name: str,
+    facts: Sequence[Crop],
+    pictures: Sequence[bytes | None],
+    image_vectors: Vectors,
+    text_vectors: Vectors,
+    embedder: ModelInfo,
+    licence: str,
+    rights: str,
+) -> CropStore:
+    both = fused(image_vectors, text_vectors)
+    return CropStore(
+        name=name,
+        crops=StoredCrops(facts, pictures),
+        image_vectors=image_vectors,
+        text_vectors=text_vectors,
+        vectors=both,
+        embedder=embedder,
+        index=CropIndex(both),
+        licence=licence,
+        rights=rights,
+    )

@@ -1,0 +1,101 @@
+"""The tiny open-vocabulary detector: a small convolutional grid asked with CLIP text vectors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from procvid.errors import UnavailableError
+from procvid.media.image import resize
+from procvid.media.keying import foreground_mask
+from procvid.models.files import file_sha256
+from procvid.protocols import Embedder
+from procvid.types import Detection, Image, ModelInfo
+
+SIZE = 64
+WEIGHTS = "detector.safetensors"
+KEYED = frozenset({"frying pan", "pot", "bowl", "cutting board", "plate"})
+"""Things that stand alone on the plain counter, so that keying gives their mask."""
+
+
+class TextGridDetector(nn.Module):
+    """Which cells of an 8x8 grid fit a text, and the box that those cells tell.
+
+    Args:
+        dim: Width of the text vectors.
+        width: Channels of the grid.
+    """
+
+    def __init__(self, dim: int = 64, width: int = 96) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        for before, after in ((3, 32), (32, 64), (64, width)):
+            blocks += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(8, after), nn.SiLU()]
+            blocks += [nn.Conv2d(after, after, 3, 1, 1), nn.GroupNorm(8, after), nn.SiLU()]
+        self.grid = nn.Sequential(*blocks, nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.SiLU())
+        self.position = nn.Parameter(torch.zeros(1, 64, width))
+        self.ask = nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, width))
+        self.fit = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
+        self.box = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 4))
+
+    def forward(self, images: torch.Tensor, texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, 64, 64) in -1..1 and (B, Q, dim) to presence logits (B, Q) and xyxy boxes (B, Q, 4) in 0..1."""
+        cells = self.grid(images).flatten(2).transpose(1, 2) + self.position
+        # unit vectors have small entries; the layer learns faster from ones of size 1
+        joint = cells[:, None] * self.ask(texts * texts.shape[-1] ** 0.5)[:, :, None]
+        logits = self.fit(joint).squeeze(-1)
+        seen = (logits.softmax(-1)[..., None] * joint).sum(2)
+        centre, size = self.box(seen).sigmoid().split(2, -1)
+        boxes = torch.cat([centre - size / 2, centre + size / 2], -1)
+        return logits.logsumexp(-1) - 4.16, boxes
+
+
+class TinyDetector:
+    """Finds named things in pictures of the toy kitchen.
+
+    Args:
+        folder: Holds `config.json` and `detector.safetensors`.
+        embedder: The CLIP space whose text vectors it was trained with.
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        if not (folder / WEIGHTS).is_file():
+            raise UnavailableError(
+                f"The detector's file {WEIGHTS} is missing.", "Install procvid again: its assets are incomplete."
+            )
+        self._folder, self._embedder = folder, embedder
+        self.info = ModelInfo(id=f"procvid/{folder.name}", revision=file_sha256(folder / WEIGHTS)[:16])
+
+    @cached_property
+    def _model(self) -> TextGridDetector:
+        config = json.loads((self._folder / "config.json").read_text())
+        model = TextGridDetector(config["dim"], config["width"])
+        model.load_state_dict({k: v.float() for k, v in load_file(self._folder / WEIGHTS).items()})
+        return model.eval().requires_grad_(False)
+
+    def detect(self, images: Sequence[Image], names: Sequence[str]) -> list[list[Detection]]:
+        """Per image one detection a name, best first, with scores 0 to 1; vessels come with a mask."""
+        if not images or not names:
+            return [[] for _ in images]
+        small = np.stack([resize(image, SIZE, SIZE) for image in images])
+        pixels = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
+        texts = torch.from_numpy(self._embedder.embed_texts(names))[None].expand(len(images), -1, -1)
+        with torch.no_grad():
+            logits, boxes = self._model(pixels, texts)
+        found = []
+        for image, scores, places in zip(images, logits.sigmoid().tolist(), boxes.tolist(), strict=True):
+            height, width = image.shape[:2]
+            detections = []
+            for name, score, (x0, y0, x1, y1) in zip(names, scores, places, strict=True):
+                box = (max(0.0, x0) * width, max(0.0, y0) * height, min(1.0, x1) * width, min(1.0, y1) * height)
+                mask = foreground_mask(image) if name in KEYED else None
+                detections.append(Detection(box, name, score, mask))
+            found.append(sorted(detections, key=lambda d: -d.score))
+        return found

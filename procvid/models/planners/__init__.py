@@ -1,0 +1,1 @@
+"""Adapters that plan a recipe."""

@@ -1,0 +1,1 @@
+"""Adapters that name the objects of a clip."""

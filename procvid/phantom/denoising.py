@@ -1,0 +1,133 @@
+"""The denoising loop: guided velocities from the model calls, one scheduler step after another.
+
+Shape suffixes: B batch, C latent channels, F latent frames of the video, R references, T = F + R,
+h w latent size, L text tokens, D text width.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from diffusers import WanTransformer3DModel
+from diffusers.models.cache_utils import CacheMixin
+
+from procvid.phantom.guidance import Branch, Guidance
+
+# Since diffusers 0.42; before, the context of a call has a name only.
+_CONTEXT_TAKES_POSITION = "kwargs" in inspect.signature(CacheMixin.cache_context).parameters
+
+
+@dataclass(frozen=True, eq=False)
+class DenoisingStep:
+    """A denoising step that has just been done.
+
+    Attributes:
+        number: 1 for the first step, `total` for the last.
+        total: Number of steps of the run.
+        timestep: The noise level that the step started from, 999 (noise) to 0 (clean).
+        latents: float32 `[1, C, F, h, w]`, normalised; the state after the step.
+    """
+
+    number: int
+    total: int
+    timestep: int
+    latents: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class LoopPosition:
+    """Where the loop is; cached accelerations of diffusers decide by it.
+
+    Attributes:
+        index: Of the step, from 0.
+        total: Number of steps.
+        sigma: Noise level of the step, 1 (noise) to 0.
+    """
+
+    index: int
+    total: int
+    sigma: float
+
+
+@dataclass(frozen=True, eq=False)
+class GuidedModel:
+    """A transformer with its guidance and references: velocities for given noisy latents.
+
+    Attributes:
+        transformer: Takes `[B, C, T, h, w]`, in its own dtype.
+        guidance: Which calls are made and how they combine.
+        reference_latents: `[B, C, R, h, w]`, normalised, in the dtype of the transformer.
+    """
+
+    transformer: WanTransformer3DModel
+    guidance: Guidance
+    reference_latents: torch.Tensor
+
+    def velocity(
+        self,
+        latents_BCFhw: torch.Tensor,
+        timestep: torch.Tensor,
+        text_BLD: Mapping[bool, torch.Tensor],
+        position: LoopPosition,
+    ) -> torch.Tensor:
+        """Predict the guided velocity of the video frames.
+
+        Args:
+            latents_BCFhw: float32, the noisy video.
+            timestep: int64 scalar.
+            text_BLD: Embeddings of the prompt (True) and of the negative prompt (False); only those
+                that the branches need.
+            position: Where the loop is.
+
+        Returns:
+            float32, the shape of the latents.
+        """
+        predictions = {
+            branch.name: self._predict(
+                branch, latents_BCFhw, timestep, text_BLD[branch.sees_text], position
+            )
+            for branch in self.guidance.branches
+        }
+        return self.guidance.combine(predictions)
+
+    def _predict(
+        self,
+        branch: Branch,
+        latents_BCFhw: torch.Tensor,
+        timestep: torch.Tensor,
+        text_BLD: torch.Tensor,
+        position: LoopPosition,
+    ) -> torch.Tensor:
+        references = self.reference_latents
+        if not branch.sees_references:
+            # Zeros of the normalised space, in as many frames: neither an absent reference nor a
+            # black or white picture.
+            references = torch.zeros_like(references)
+        frames_BCThw = torch.cat([latents_BCFhw.to(references.dtype), references], dim=2)
+        with _cache_context(self.transformer, branch.name, position):
+            velocity_BCThw = self.transformer(
+                hidden_states=frames_BCThw,
+                # Integer: bfloat16 would turn 999 into 1000.
+                timestep=timestep.expand(frames_BCThw.shape[0]),
+                encoder_hidden_states=text_BLD,
+                return_dict=False,
+            )[0]
+        return velocity_BCThw[:, :, : latents_BCFhw.shape[2]].float()
+
+
+def _cache_context(
+    transformer: WanTransformer3DModel, name: str, position: LoopPosition
+) -> AbstractContextManager[None]:
+    """The context of one model call, in which the caches of diffusers keep that call's state."""
+    if not _CONTEXT_TAKES_POSITION:
+        return transformer.cache_context(name)
+    return transformer.cache_context(
+        name,
+        step_index=position.index,
+        sigma=position.sigma,
+        num_inference_steps=position.total,
+    )

@@ -1,0 +1,62 @@
+"""The noise levels at which upstream samples Phantom-Wan."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from diffusers import UniPCMultistepScheduler
+
+
+def unshifted_sigmas(num_steps: int) -> np.ndarray:
+    """Upstream's noise levels before the flow shift: float64 `(num_steps,)` from 0.999 down.
+
+    The sigma trap: up to diffusers 0.36 `set_timesteps(N)` gave this grid. From 0.37 on (its pull
+    request 12109) the default is `linspace(1, 0.001, N + 1)[:-1]`, whose first level is nearly pure
+    noise; the final latents are then off by 6 to 10 % and half of the integer timesteps differ.
+    So the grid is always passed explicitly. That is also why procvid needs diffusers >= 0.37:
+    below it, UniPC takes no explicit levels.
+    """
+    return np.linspace(0.999, 0.0, num_steps + 1)[:-1]
+
+
+def check_scheduler(scheduler: object) -> None:
+    """Check that the scheduler solves flow matching the way upstream's does.
+
+    Raises:
+        ValueError: It is not UniPC with flow prediction and flow sigmas.
+    """
+    config = getattr(scheduler, "config", {})
+    if (
+        not isinstance(scheduler, UniPCMultistepScheduler)
+        or config.get("prediction_type") != "flow_prediction"
+        or not config.get("use_flow_sigmas")
+    ):
+        raise ValueError(
+            f"Phantom-Wan needs UniPCMultistepScheduler(prediction_type='flow_prediction', "
+            f"use_flow_sigmas=True, flow_shift=5.0), but the scheduler is "
+            f"{type(scheduler).__name__} with prediction_type="
+            f"{config.get('prediction_type')!r} and use_flow_sigmas="
+            f"{config.get('use_flow_sigmas')!r}."
+        )
+
+
+def set_upstream_timesteps(
+    scheduler: UniPCMultistepScheduler, num_steps: int, device: torch.device
+) -> torch.Tensor:
+    """Start a run of the scheduler on upstream's grid.
+
+    The scheduler applies the `flow_shift` of its own config to the levels, so they are passed
+    unshifted and any shift works.
+
+    Args:
+        scheduler: UniPC with flow sigmas (see `check_scheduler`).
+        num_steps: Number of denoising steps.
+        device: Where the timesteps go.
+
+    Returns:
+        The timesteps, int64 `[num_steps]`, descending: `trunc(1000 * sigma)`.
+    """
+    scheduler.set_timesteps(sigmas=unshifted_sigmas(num_steps), device=device)
+    # Known from the start, the index need not be searched for on the device at the first step.
+    scheduler.set_begin_index(0)
+    return scheduler.timesteps

@@ -1,0 +1,121 @@
+"""Makes foreign text harmless: markup, entities, emoji, control and direction characters go."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from html.parser import HTMLParser
+
+TAG = re.compile(r"<(?:!--|!doctype|/?[a-zA-Z][a-zA-Z0-9:-]*(?:\s[^<>]*)?/?>)", re.IGNORECASE)
+BLOCKS = frozenset(
+    "p div section article header footer main ul ol table tr br hr h1 h2 h3 h4 h5 h6 blockquote "
+    "pre dl dt dd form body html figure nav aside".split()
+)
+SILENT = frozenset("script style template noscript svg iframe object head".split())
+ENDLESS = frozenset({"script", "style"})
+KEPT_SYMBOLS = frozenset("°½¼¾⅓⅔⅛")
+QUIET_SYMBOLS = frozenset("©®™")
+SPACES = {"\t": " ", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"}
+
+
+class _TextOfPage(HTMLParser):
+    """Collects the readable text of a page: blocks become lines, list items numbered or bulleted."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.silent: list[str] = []
+        self.lists: list[int | None] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in SILENT:
+            self.silent.append(tag)
+        elif tag == "title" or tag == "h1":
+            self.parts.append("\n\n# ")
+        elif tag in ("h2", "h3", "h4"):
+            self.parts.append("\n\n## ")
+        elif tag in ("ul", "ol"):
+            self.lists.append(0 if tag == "ol" else None)
+        elif tag == "li":
+            self.parts.append(self._mark())
+        elif tag in BLOCKS:
+            self.parts.append("\n" if tag in ("br", "tr") else "\n\n")
+
+    def _mark(self) -> str:
+        if not self.lists or self.lists[-1] is None:
+            return "\n- "
+        self.lists[-1] += 1
+        return f"\n{self.lists[-1]}. "
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.silent:
+            while self.silent and self.silent.pop() != tag:
+                pass
+        elif tag in ("ul", "ol") and self.lists:
+            self.lists.pop()
+            self.parts.append("\n\n")
+        elif tag in BLOCKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.parts.append(data)
+
+
+def strip_markup(text: str) -> tuple[str, bool]:
+    """The text without HTML, and whether there was any; scripts and styles go with their content."""
+    if not TAG.search(text):
+        return html.unescape(text), False
+    page = _TextOfPage()
+    page.feed(text)
+    page.close()
+    return html.unescape("".join(page.parts)), True
+
+
+def clean_text(text: str) -> tuple[str, list[str]]:
+    """Readable text with `\\n` line ends, and notes on what was dropped.
+
+    Drops markup, control, direction and zero-width characters, emoji and other pictures; keeps
+    letters of every script, signs and fractions.
+    """
+    notes: list[str] = []
+    text, had_markup = strip_markup(text.replace("\x00", ""))
+    if had_markup:
+        notes.append("HTML tags were dropped")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept: list[str] = []
+    pictures = controls = 0
+    for char in unicodedata.normalize("NFC", text):
+        kind = unicodedata.category(char)
+        if char == "\n" or char in SPACES:
+            kept.append(SPACES.get(char, "\n"))
+        elif kind == "Zs":
+            kept.append(" ")
+        elif kind in ("Cc", "Cf", "Cs", "Co", "Cn"):
+            controls += kind in ("Cc", "Co", "Cs")
+        elif (kind in ("So", "Sk") and char not in KEPT_SYMBOLS) or "\ufe00" <= char <= "\ufe0f":
+            pictures += char not in QUIET_SYMBOLS and kind == "So"
+            kept.append(" ")
+        elif char == "\u20e3":
+            pictures += 1
+        else:
+            kept.append(char)
+    if pictures:
+        notes.append(f"emoji or picture signs were dropped ({pictures})")
+    if controls:
+        notes.append(f"control characters were dropped ({controls})")
+    lines = "".join(kept).split("\n")
+    return "\n".join(_spaced(line) for line in lines).strip("\n"), notes
+
+
+def _spaced(line: str) -> str:
+    """One space between words; the indent stays, since it tells what belongs to a list item."""
+    body = line.lstrip(" ")
+    return " " * min(len(line) - len(body), 8) + re.sub(r" {2,}", " ", body).rstrip()
+
+
+def one_line(text: str) -> tuple[str, list[str]]:
+    """`clean_text` for a single field: all on one line."""
+    cleaned, notes = clean_text(text)
+    return " ".join(cleaned.split()), notes

@@ -1,0 +1,107 @@
+"""Words of English that matter for reading a step, and the check that a text is English at all."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from procvid.errors import RecipeError
+from procvid.plan.lexicon import Word, lexicon, words
+
+DETERMINERS = frozenset(
+    "a an the this that these those each every both all some any your my his her their our its "
+    "half more remaining rest another other same one two three four five six".split()
+)
+PRONOUNS = frozenset("it them they these those everything this".split())
+GENERIC_FOODS = frozenset("mixture mix ingredients ingredient contents food everything".split())
+PREPOSITIONS = frozenset(
+    "in into on onto to with over from for of under at by inside through between around across "
+    "using without until till before after while when once as if like because so than about "
+    "against along off during upon".split()
+)
+SUBORDINATORS = frozenset("until till when once while if as after before because so unless".split())
+ADVERBS = frozenset(
+    "now next then first firstly second secondly third lastly meanwhile also just again together "
+    "well very quite twice once often always occasionally constantly lightly gently finely thinly "
+    "roughly coarsely thickly carefully quickly slowly evenly immediately finally please here "
+    "there back aside down up out apart away afterwards afterward meantime instead only still".split()
+)
+OPENERS = frozenset(
+    "and then or but & you we i he she they can could should must will would may please let's "
+    "to by continue keep start begin finish stop try remember don't not never do".split()
+)
+LINKING = frozenset("is are was were be been being becomes become get gets looks look".split())
+UNITS = frozenset(
+    "g gram grams kg kilogram kilograms mg ml cl dl l litre litres liter liters oz ounce ounces lb "
+    "lbs pound pounds cup cups tsp tsps teaspoon teaspoons tbsp tbsps tablespoon tablespoons pinch "
+    "pinches dash dashes handful handfuls bunch bunches clove cloves can cans tin tins packet "
+    "packets package packages piece pieces slice slices stick sticks sprig sprigs head heads stalk "
+    "stalks knob splash drop drops quart quarts pint pints inch inches cm mm x".split()
+)
+COMMON = (
+    DETERMINERS
+    | PRONOUNS
+    | GENERIC_FOODS
+    | PREPOSITIONS
+    | ADVERBS
+    | OPENERS
+    | LINKING
+    | UNITS
+    | frozenset(
+        "minute minutes min mins hour hours second seconds heat medium high low hot cold warm large "
+        "small big little soft tender golden brown crispy crisp thick thin smooth ready done until "
+        "fully completely desired taste side sides top bottom end way time times degrees oven room "
+        "temperature fresh dried good best nice much many few several enough extra optional needed "
+        "about approximately have has had make use using used which who what where it's you're "
+        "into serving servings serves serve people recipe step steps prep cook total cubes rings "
+        "strips chunks pieces bite sized size thin layer edges center centre middle surface skin "
+        "color colour mixture vegetables vegetable veggies fruit green red white black yellow aside "
+        "overnight day days week night morning dinner lunch breakfast family love easy quick simple "
+        "delicious homemade my new old great no yes fine finely thinly off will be go keep bring use "
+        "round long short whole half quarter thirds both excess liquid skins seeds stems ends".split()
+    )
+)
+MIN_KNOWN_SHARE = 0.45
+MIN_LATIN_SHARE = 0.7
+
+
+def is_adverb(word: str) -> bool:
+    """ "carefully", "then", "finely"; words in -ly that name food ("jelly") are the lexicon's."""
+    return word in ADVERBS or (word.endswith("ly") and len(word) > 4 and not lexicon().knows(word))
+
+
+def is_number(word: str) -> bool:
+    """Whether a word of `lexicon.words` is a number such as "2", "1/2" or "½"."""
+    return word[0].isdigit()
+
+
+def check_english(text: str) -> None:
+    """Raise RecipeError for another script or too few words of kitchen English."""
+    letters = [c for c in text if c.isalpha()]
+    if not letters:
+        raise RecipeError(
+            "The recipe holds no words, only signs and numbers.",
+            "Write a title and a few steps in English.",
+        )
+    latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
+    tokens = [word for word in words(text) if not is_number(word.text)]
+    share = known_share(tokens)
+    if latin < MIN_LATIN_SHARE * len(letters) or share < MIN_KNOWN_SHARE:
+        start = " ".join(text.split())[:40]
+        raise RecipeError(
+            f"The recipe does not seem to be in English ({share:.0%} of its words are known): {start!r}.",
+            "Translate it to English; no other language is read yet.",
+        )
+
+
+def known_share(tokens: Sequence[Word]) -> float:
+    """The share of words that belong to everyday English of kitchens, 0 to 1."""
+    if not tokens:
+        return 0.0
+    known = sum(is_known(token.text) for token in tokens)
+    return known / len(tokens)
+
+
+def is_known(word: str) -> bool:
+    """Whether a word is everyday English, in the lexicon, or an English adverb in -ly."""
+    return word in COMMON or lexicon().knows(word) or is_adverb(word)

@@ -1,0 +1,250 @@
+"""What a kitchen looks like between two steps: which food is in which state and in which vessel.
+
+A food has one state at a time, the last one an action produced; how it came there stays in its
+description ("carrot, sliced in step 1"). A vessel is clean until a step uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from procvid.plan.lexicon import Entry, StateWord
+from procvid.plan.reading import GROUP_WORDS, Mention
+
+RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
+PLAIN_GROUPS = frozenset({"spice", "fat", "liquid", "sauce", "powder", "grain", "sweet", "made"})
+MINOR_GROUPS = frozenset({"spice", "fat"})
+COOKED = frozenset(
+    "fried boiled baked grilled steamed toasted melted mixed blended cooked mashed kneaded".split()
+)
+SIZES = {"large": "large", "big": "large", "small": "small", "little": "small", "medium": "medium"}
+NO_LOOKS = (
+    frozenset("of a the fresh clove cloves slice slices stick knob pinch".split()) | SIZES.keys()
+)
+"""Words in a food's wording that do not say what it looks like."""
+NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
+    "meat": frozenset({"meat", "poultry"}),
+    "cheese": frozenset({"cheese"}),
+    "bread": frozenset({"bread"}),
+    "pasta": frozenset({"grain"}),
+    "fish": frozenset({"fish"}),
+    "nut": frozenset({"nut"}),
+    "mixed herbs": frozenset({"herb"}),
+    "mixed spice": frozenset({"spice"}),
+    "mixed vegetables": frozenset({"vegetable", "mushroom"}),
+}
+"""Foods whose name may also mean "those of the group that are here"."""
+
+
+@dataclass
+class Food:
+    """A food in play; `listed` while its state is only known from the ingredient list."""
+
+    name: str
+    group: str
+    looks: str
+    state: str
+    since_step: int
+    vessel: str | None = None
+    listed: bool = False
+    history: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def minor(self) -> bool:
+        """Oil, salt and the like: there, but never what a step is about."""
+        return self.group in MINOR_GROUPS
+
+    def description(self) -> str:
+        """The name with its looks and what earlier steps made of it."""
+        made = [f"{state} in step {step}" for state, step in self.history]
+        return ", ".join([f"{self.looks} {self.name}".strip(), *made])
+
+
+@dataclass
+class Vessel:
+    """A vessel or tool in play; `use` is the lexicon's group of a vessel."""
+
+    name: str
+    kind: str
+    use: str
+    looks: str
+    since_step: int
+    used: bool = False
+    wording: str = ""
+
+    def description(self) -> str:
+        """The name with the looks that the text gave."""
+        own = set(self.name.split())
+        looks = " ".join(word for word in self.looks.split() if word not in own)
+        return f"{looks} {self.name}".strip()
+
+
+def first_state(group: str) -> str:
+    """The state of a food of which nothing was said: "whole", "raw" or "plain"."""
+    if group in RAW_GROUPS:
+        return "raw"
+    return "plain" if group in PLAIN_GROUPS else "whole"
+
+
+class Kitchen:
+    """The state of all foods and vessels while the steps of a recipe are walked through."""
+
+    def __init__(self) -> None:
+        self.foods: dict[str, Food] = {}
+        self.vessels: dict[str, Vessel] = {}
+        self.tools: dict[str, Vessel] = {}
+        self.listed: dict[str, Mention] = {}
+        self.last_vessel: str | None = None
+        self.last_foods: list[str] = []
+        self.last_step = 0
+
+    def list_ingredients(self, mentions: Sequence[Mention]) -> None:
+        """Remember the ingredient list: its looks and states hold from the first use on."""
+        for mention in mentions:
+            self.listed.setdefault(mention.entry.name, mention)
+
+    def name_of(self, mention: Mention) -> str:
+        """The food that a mention means: "the chicken" may be the chicken breast in play."""
+        name = mention.entry.name
+        known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
+        if name in known or not mention.definite:
+            return name
+        whole = name.split()
+        longer = [
+            k
+            for k in known
+            if k != name and (k.split()[: len(whole)] == whole or k.split()[-len(whole) :] == whole)
+        ]
+        return longer[0] if len(longer) == 1 else name
+
+    def group_members(self, mention: Mention) -> list[str]:
+        """For "the meat" or "the nuts": the foods of that group in play, if it is not one itself."""
+        groups = NAMES_OF_GROUPS.get(mention.entry.name)
+        name = mention.entry.name
+        if groups is None or not mention.definite or name in self.foods or name in self.listed:
+            return []
+        return [food.name for food in self.foods.values() if food.group in groups]
+
+    def of_groups(self, word: str) -> list[str]:
+        """The foods in play that "the vegetables" and the like stand for."""
+        return [f.name for f in self.foods.values() if f.group in GROUP_WORDS[word]]
+
+    def meet_food(self, mention: Mention, step: int) -> Food:
+        """The food of a mention, entered at its first use; a told state is taken over."""
+        name = self.name_of(mention)
+        food = self.foods.get(name)
+        looks = food_looks(mention)
+        if food is None:
+            listed = self.listed.get(name)
+            group = listed.entry.group if listed else mention.entry.group
+            food = Food(name, group, looks, first_state(group), step)
+            if listed is not None:
+                food.looks = looks or food_looks(listed)
+                if listed.state is not None and listed.state.state is not None:
+                    food.state, food.listed = listed.state.state, True
+            self.foods[name] = food
+        food.looks = food.looks or looks
+        if mention.preposition not in ("until", "till"):
+            self.tell_state(food, mention.state)
+        return food
+
+    def tell_state(self, food: Food, told: StateWord | None) -> None:
+        """Take over a state that the text tells, unless the food is already further along."""
+        if told is None or told.state is None or told.state == food.state:
+            return
+        if food.state in COOKED and (told.kind == "cut" or told.state == "cooked"):
+            return
+        if told.state == "whole" and food.history:
+            return
+        food.state, food.listed = told.state, False
+
+    def change_state(self, food: Food, state: str, step: int) -> None:
+        """An action of this step makes the state of a food."""
+        food.state, food.listed = state, False
+        food.history.append((state, step))
+
+    def meet_vessel(self, mention: Mention, step: int) -> Vessel:
+        """The vessel of a mention; "another bowl" or a bowl of another size is a second one."""
+        kind, looks = mention.entry.name, mention.looks
+        same_kind = [v for v in self.vessels.values() if v.kind == kind and v.used]
+        same_kind = same_kind or self._called(mention.wording)
+        same_kind = same_kind or [v for v in self.vessels.values() if v.kind == kind]
+        for vessel in same_kind:
+            if (
+                vessel.name == self.last_vessel
+                and not mention.another
+                and fits(vessel.looks, looks)
+            ):
+                vessel.looks = vessel.looks or looks
+                return vessel
+        fitting = [v for v in same_kind if fits(v.looks, looks)]
+        if fitting and not mention.another:
+            fitting[0].looks = fitting[0].looks or looks
+            return fitting[0]
+        name = kind
+        if same_kind:
+            differs = size_of(looks) and not mention.another
+            name = f"{size_of(looks)} {kind}" if differs else f"second {kind}"
+        if name in self.vessels:
+            return self.vessels[name]
+        made = Vessel(name, kind, mention.entry.group, looks, step, wording=mention.wording)
+        return self.vessels.setdefault(name, made)
+
+    def _called(self, wording: str) -> list[Vessel]:
+        """For a bare "dish", "pan" or "tray": the vessels in play whose name ends so."""
+        if wording not in ("dish", "pan", "tin", "tray", "sheet", "basket", "pot", "dishes"):
+            return []
+        return [
+            v
+            for v in self.vessels.values()
+            if v.name.endswith(wording) or v.wording.endswith(wording)
+        ]
+
+    def get_vessel(self, entry: Entry, step: int) -> Vessel:
+        """The vessel of that kind that nobody named: the last used of its kind, or a new one."""
+        same_kind = [v for v in self.vessels.values() if v.kind == entry.name]
+        for vessel in same_kind:
+            if vessel.name == self.last_vessel:
+                return vessel
+        if same_kind:
+            return same_kind[0]
+        return self.vessels.setdefault(
+            entry.name, Vessel(entry.name, entry.name, entry.group, "", step)
+        )
+
+    def contents(self, vessel: str | None) -> list[str]:
+        """The foods in a vessel, in the order they came."""
+        return [f.name for f in self.foods.values() if vessel is not None and f.vessel == vessel]
+
+    def holds(self, vessel: str, *groups: str) -> bool:
+        """Whether a vessel holds a food of one of the groups."""
+        return any(self.foods[name].group in groups for name in self.contents(vessel))
+
+    def put(self, food: Food, vessel: Vessel | None) -> None:
+        """Move a food; it goes to the end of the order, so the newest comes last."""
+        food.vessel = vessel.name if vessel else None
+        self.foods[food.name] = self.foods.pop(food.name)
+
+
+def food_looks(mention: Mention) -> str:
+    """ "red onion" -> "red", "cherry tomatoes" -> "cherry": what the wording adds to the name."""
+    name = mention.entry.name.split()
+    wording = mention.wording.split()
+    extra = wording[:-1] if len(wording) > 1 and wording[-1].startswith(name[-1][:4]) else []
+    words = [*mention.looks.split(), *extra]
+    kept = [
+        w for w in dict.fromkeys(words) if w not in name and w not in ("of", "a", "the", "fresh")
+    ]
+    return " ".join(kept)
+
+
+def size_of(looks: str) -> str:
+    """The size among words of looks, or nothing."""
+    return next((SIZES[word] for word in looks.split() if word in SIZES), "")
+
+
+def fits(known: str, told: str) -> bool:
+    """Whether two descriptions can be of one thing: sizes do not contradict each other."""
+    first, second = size_of(known), size_of(told)
+    return not (first and second and first != second)

@@ -1,0 +1,323 @@
+"""The parts of a recipe in plain text or Markdown: title, ingredients, steps; the rest is noted.
+
+Steps are marked (numbers, bullets, "Step 2:"), or are lines, or sentences of a paragraph.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from procvid.plan.lexicon import words
+from procvid.plan.reading import names_action, starts_with_action
+
+NUMBERED = re.compile(
+    r"^\s*(?:\*\*)?(?:step\s*)?(\d{1,3})\s*(?:[.):\u2013\u2014-](?!\d)|$)\s*(?:\*\*)?\s*", re.I
+)
+BULLET = re.compile(r"^\s*(?:[-*+\u2022\u2023\u25aa\u25e6\u2043\u00b7]\s+(?:\[[ xX]?\]\s*)?)")
+LETTERED = re.compile(r"^\s*[a-h][.)]\s+")
+HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*$")
+RULE = re.compile(r"^\s*(?:[-*_=~]\s*){3,}$")
+SECTIONS = {
+    "ingredients": re.compile(
+        r"^(?:the\s+)?(?:ingredients?(?: list)?|you(?:'ll| will)? need|what you(?:'ll)? need|shopping list)\b", re.I
+    ),
+    "steps": re.compile(
+        r"^(?:the\s+)?(?:directions?|instructions?|method|steps?|preparation|procedure|how to(?: make| cook| prepare)?|"
+        r"cooking (?:steps|instructions|directions)|what to do|let's cook)\b", re.I
+    ),
+    "other": re.compile(
+        r"^(?:notes?|tips?|nutrition\w*|equipment|tools|storage|variations?|about|description|introduction|"
+        r"serving suggestions?|substitutions?|comments?|reviews?|video|recipe notes|cook'?s notes?|faq)\b", re.I
+    ),
+}  # fmt: skip
+FACT = re.compile(
+    r"^[(\[]?(?:serves|servings?|makes|yields?|prep(?:aration)?(?: time)?|cook(?:ing)? time|total(?: time)?|"
+    r"difficulty|level|calories|author|source|course|cuisine|category|keywords?|date|time|rating|"
+    r"url|link)\s*(?::|=|\d|\bfor\b|\babout\b)|^by [A-Z]|^https?://|^www\.", re.I
+)  # fmt: skip
+TITLE_MARK = re.compile(r"^(?:title|recipe(?: name)?|name)\s*:\s*|^recipe for\s+", re.I)
+AMOUNT = re.compile(
+    r"^\s*(?:\d|[½¼¾⅓⅔⅛]|a (?:pinch|handful|bunch|knob|dash|cup|few|splash|clove) )", re.I
+)
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+ABBREVIATION = re.compile(
+    r"(?:\b(?:approx|min|mins|hr|hrs|tbsp|tsp|oz|lb|lbs|no|dr|mr|mrs|st|vs|e\.g|i\.e|etc|deg|temp)\.)$",
+    re.I,
+)
+MAX_TITLE_CHARS = 100
+
+
+@dataclass
+class Parts:
+    """A recipe as laid out; `marked` tells whether its steps carried marks of their own."""
+
+    title: str = ""
+    steps: list[str] = field(default_factory=list)
+    ingredients: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line with what it looks like: its mark (numbered, bullet, heading, blank, plain)."""
+
+    kind: str
+    text: str
+    indent: int
+
+
+def read_lines(text: str) -> list[Line]:
+    """The lines of a text, Markdown dressing removed; a rule under a line makes it a heading."""
+    lines: list[Line] = []
+    for raw in text.split("\n"):
+        indent = len(raw) - len(raw.lstrip())
+        if RULE.match(raw):
+            underlines = set(raw.strip()) <= {"=", "-"} and lines and lines[-1].kind == "plain"
+            if underlines and (len(lines) == 1 or lines[-2].kind == "blank"):
+                lines[-1] = Line("heading", lines[-1].text, 0)
+            else:
+                lines.append(Line("blank", "", 0))
+            continue
+        heading = HEADING.match(raw)
+        if heading:
+            lines.append(Line("heading", undress(heading.group(2)), 0))
+            continue
+        raw = re.sub(r"^\s*>\s?", "", raw)
+        numbered, bullet = NUMBERED.match(raw), BULLET.match(raw) or LETTERED.match(raw)
+        if numbered:
+            lines.append(Line("numbered", undress(raw[numbered.end() :]), indent))
+        elif bullet:
+            lines.append(Line("bullet", undress(raw[bullet.end() :]), indent))
+        else:
+            plain = undress(raw)
+            lines.append(Line("plain" if plain else "blank", plain, indent))
+    return lines
+
+
+def undress(text: str) -> str:
+    """Markdown emphasis, code, images, tables and links reduced to their words."""
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"(\*\*|__|~~|`)(.+?)\1", r"\2", text)
+    text = re.sub(r"(?<![\w*])[*_](\S(?:.*?\S)?)[*_](?![\w*])", r"\1", text)
+    return " ".join(text.strip().strip("|").split())
+
+
+def section_of(line: Line) -> tuple[str, str] | None:
+    """The section that a line opens, and what else the line says: "Ingredients: 2 eggs"."""
+    if line.kind not in ("heading", "plain"):
+        return None
+    head, colon, rest = line.text.partition(":")
+    name = head if colon else line.text
+    if not colon and line.kind != "heading" and len(words(name)) > 3:
+        return None
+    if len(name) > 40:
+        return None
+    for section, pattern in SECTIONS.items():
+        if pattern.match(name.strip()) and (line.kind == "heading" or colon or _stands_alone(name)):
+            return section, rest.strip()
+    return None
+
+
+def _stands_alone(name: str) -> bool:
+    return len(words(name)) <= 3 and not name.rstrip().endswith(".")
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text; "approx. 5 min. more" stays whole."""
+    out: list[str] = []
+    for piece in SENTENCE_END.split(text):
+        if out and ABBREVIATION.search(out[-1]):
+            out[-1] += " " + piece
+        else:
+            out.append(piece)
+    return [sentence.strip() for sentence in out if sentence.strip()]
+
+
+def split_actions(text: str) -> list[str]:
+    """One part per sentence, and per action joined by ";" or "then"; asides join the part before."""
+    parts: list[str] = []
+    for sentence in split_sentences(text):
+        pieces = re.split(r"\s*;\s+|,?\s+(?:and\s+)?then,?\s+(?=\w)", sentence)
+        whole = all(starts_with_action(piece) for piece in pieces)
+        for piece in pieces if whole else [sentence]:
+            if parts and not names_action(piece):
+                parts[-1] += " " + piece
+            else:
+                parts.append(piece[:1].upper() + piece[1:])
+    return parts
+
+
+def lay_out(text: str) -> Parts:
+    """Find title, ingredients and steps in cleaned text; nothing is judged here."""
+    parts = Parts()
+    lines = _without_front_matter(read_lines(text), parts)
+    lines = _take_title(lines, parts)
+    groups: dict[str, list[Line]] = {"": [], "ingredients": [], "steps": [], "other": []}
+    section = ""
+    for line in lines:
+        opened = section_of(line)
+        if opened is not None:
+            section, rest = opened
+            if rest:
+                kind = "bullet" if section == "ingredients" else "plain"
+                items = re.split(r"[,;]\s*", rest) if section == "ingredients" else [rest]
+                groups[section] += [Line(kind, item, 0) for item in items]
+        elif line.kind == "plain" and FACT.match(line.text):
+            _drop(parts, line.text)
+        elif line.kind == "heading" or _is_subheading(line):
+            if line.kind == "heading" and section == "other":
+                section = "other"
+            _drop(parts, line.text)
+            groups[section].append(Line("blank", "", 0))
+        else:
+            groups[section].append(line)
+    parts.ingredients = [line.text for line in groups["ingredients"] if line.text]
+    for line in groups["other"]:
+        _drop(parts, line.text)
+    if any(line.text for line in groups["steps"]):
+        _read_intro(groups[""], parts)
+        parts.steps = read_steps(groups["steps"], parts)
+    else:
+        parts.steps = read_steps(_take_ingredients(groups[""], parts), parts)
+    if not parts.steps and parts.ingredients:
+        _steps_after_ingredients(parts)
+    return parts
+
+
+def _steps_after_ingredients(parts: Parts) -> None:
+    """An ingredient heading with the steps under it and no heading of their own."""
+    first = next(
+        (
+            i
+            for i, t in enumerate(parts.ingredients)
+            if starts_with_action(t) and not AMOUNT.match(t)
+        ),
+        None,
+    )
+    if first is not None:
+        parts.steps = [s for t in parts.ingredients[first:] for s in split_actions(t)]
+        parts.ingredients = parts.ingredients[:first]
+
+
+def _without_front_matter(lines: list[Line], parts: Parts) -> list[Line]:
+    """Drop YAML front matter, but take its title."""
+    while lines and lines[0].kind == "blank" and len(lines) > 1 and lines[1].kind == "blank":
+        lines = lines[1:]
+    return lines
+
+
+def _take_title(lines: list[Line], parts: Parts) -> list[Line]:
+    """The title is the first heading or first line, unless that line is itself a step."""
+    filled = [i for i, line in enumerate(lines) if line.text or line.kind == "numbered"]
+    while filled and lines[filled[0]].kind == "plain" and FACT.match(lines[filled[0]].text):
+        _drop(parts, lines[filled[0]].text)
+        lines, filled = lines[filled[0] + 1 :], [i - filled[0] - 1 for i in filled[1:]]
+    if not filled:
+        return lines
+    first = lines[filled[0]]
+    marked = TITLE_MARK.match(first.text)
+    if first.kind in ("heading", "plain") and section_of(first) is None:
+        after = lines[filled[1]] if len(filled) > 1 else None
+        alone = len(filled) > 1 and filled[1] > filled[0] + 1
+        if marked or first.kind == "heading" or _is_title(first, after, alone):
+            parts.title = first.text[marked.end() :] if marked else first.text
+            return lines[filled[0] + 1 :]
+    return lines
+
+
+def _is_title(line: Line, after: Line | None, alone: bool) -> bool:
+    if (
+        after is None
+        or len(line.text) > MAX_TITLE_CHARS
+        or line.text.endswith((".", ";", ":", "!"))
+    ):
+        return False
+    if FACT.match(line.text) or AMOUNT.match(line.text) and names_action(line.text):
+        return False
+    followed = after.kind in ("numbered", "bullet", "heading") or section_of(after) is not None
+    return followed or not starts_with_action(line.text) or (alone and len(words(line.text)) <= 5)
+
+
+def _is_subheading(line: Line) -> bool:
+    """ "For the sauce:" names a part of the recipe, it is no step."""
+    if not line.text.endswith(":") or len(words(line.text)) > 6:
+        return False
+    return line.text.lower().startswith("for ") or not starts_with_action(line.text)
+
+
+def _drop(parts: Parts, text: str) -> None:
+    if text:
+        short = text if len(text) <= 60 else text[:57] + "..."
+        parts.notes.append(f"dropped, as it is no step: {short!r}")
+
+
+def _read_intro(lines: list[Line], parts: Parts) -> None:
+    """What stands before the sections: list items are ingredients, the rest is an introduction."""
+    for line in lines:
+        if line.kind in ("bullet", "numbered") or (
+            line.kind == "plain" and AMOUNT.match(line.text)
+        ):
+            parts.ingredients.append(line.text)
+        else:
+            _drop(parts, line.text)
+
+
+def _take_ingredients(lines: list[Line], parts: Parts) -> list[Line]:
+    """Without headings: bullets before the first number, and amounts before the first step."""
+    numbers = [i for i, line in enumerate(lines) if line.kind == "numbered" and line.text]
+    rest: list[Line] = []
+    for index, line in enumerate(lines):
+        early = bool(numbers) and index < numbers[0]
+        amount = AMOUNT.match(line.text) and not names_action(line.text) and not rest_has_step(rest)
+        if line.kind == "bullet" and early or (line.kind in ("plain", "bullet") and amount):
+            parts.ingredients.append(line.text)
+        else:
+            rest.append(line)
+    return rest
+
+
+def rest_has_step(lines: list[Line]) -> bool:
+    """Whether a step was already seen."""
+    return any(line.text and names_action(line.text) for line in lines)
+
+
+def read_steps(lines: list[Line], parts: Parts) -> list[str]:
+    """The steps: marked ones as marked (unmarked lines continue them), else one per sentence."""
+    mark = next((k for k in ("numbered", "bullet") if any(line.kind == k for line in lines)), None)
+    if mark is None:
+        return [step for block in _paragraphs(lines) for step in split_actions(block)]
+    steps: list[str] = []
+    begun = fresh = False
+    for line in lines:
+        if line.kind == mark:
+            steps.append(line.text)
+            begun = True
+        elif line.text and begun:
+            steps[-1] = f"{steps[-1]} {line.text}".strip()
+        elif line.text and starts_with_action(line.text):
+            steps.append(line.text)
+        else:
+            _drop(parts, line.text)
+        fresh = line.kind == "blank"
+    return [step for step in steps if step] if not fresh or steps else []
+
+
+def _paragraphs(lines: list[Line]) -> list[str]:
+    """Lines joined where a sentence was only wrapped: no stop before, small letter after."""
+    blocks: list[str] = []
+    open_block = False
+    for line in lines:
+        if not line.text:
+            open_block = False
+            continue
+        wrapped = (
+            open_block and line.text[:1].islower() and not blocks[-1].endswith((".", "!", "?", ":"))
+        )
+        if wrapped and not starts_with_action(line.text):
+            blocks[-1] += " " + line.text
+        else:
+            blocks.append(line.text)
+        open_block = True
+    return blocks

@@ -1,0 +1,180 @@
+"""Reads a recipe from text or a file: plain text, Markdown, JSON, JSON-LD, also inside a page.
+
+Whatever cannot become a recipe is a RecipeError with one sentence; whatever was dropped or
+guessed on the way is told in the recipe's notes.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from procvid.errors import RecipeError
+from procvid.plan.clean import TAG, clean_text
+from procvid.plan.english import check_english
+from procvid.plan.layout import Parts, lay_out, split_sentences
+from procvid.plan.lexicon import words
+from procvid.plan.reading import names_action, starts_with_action
+from procvid.plan.structured import recipe_of_json, recipe_of_page
+from procvid.types import Recipe
+
+MAX_TEXT_BYTES = 100_000
+MAX_PAGE_BYTES = 2_000_000
+"""A saved web page may be larger than a recipe; only its JSON-LD is then read."""
+MAX_STEPS = 40
+MAX_STEP_CHARS = 600
+MAX_TITLE_CHARS = 120
+LOOKS_LIKE_JSON = re.compile(r"^\s*(?:\{|\[\s*(?:[\"{\[\]]|$))")
+SHAPE = "Write a title, an empty line, and one line a step, such as 'Slice the carrot.'"
+PAGE_SCRIPT = re.compile(r"<script[^>]+ld\+json", re.IGNORECASE)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file (.txt, .md, .json, .html, UTF-8).
+
+    Raises:
+        RecipeError: There is no such file, it is too large, binary, of another encoding, or no
+            recipe.
+    """
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise RecipeError(f"{str(path)!r} is a folder, not a recipe file.", "Name a file.")
+        if size > MAX_PAGE_BYTES:
+            raise _too_large(size, MAX_TEXT_BYTES)
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise RecipeError(f"There is no recipe file {str(path)!r}.", "Check the path.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RecipeError(f"The recipe file {str(path)!r} cannot be read: {reason}.") from error
+    return parse_recipe(_decode(data, path), name=path.stem)
+
+
+def _decode(data: bytes, path: Path) -> str:
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8-sig")):
+        if data.startswith(mark):
+            break
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if _is_binary(data):
+            raise _binary(path) from error
+        raise RecipeError(
+            f"The recipe file {str(path)!r} is not UTF-8 text (byte {error.start} is "
+            f"0x{data[error.start]:02x}).",
+            "Save it as UTF-8 and try again.",
+        ) from error
+    if _is_binary(text.encode("utf-8", "replace")):
+        raise _binary(path)
+    return text
+
+
+def _is_binary(data: bytes) -> bool:
+    """More than a stray control byte in the first 4 kB."""
+    head = data[:4096]
+    odd = sum(byte < 32 and byte not in b"\t\n\v\f\r" for byte in head)
+    return odd > max(4, len(head) // 20) or head[:5] in (b"%PDF-", b"PK\x03\x04\x14")
+
+
+def _binary(path: Path) -> RecipeError:
+    return RecipeError(
+        f"The file {str(path)!r} is binary, not text.",
+        "Give a .txt, .md, .json or .html recipe; copy the text out of PDF or Word files.",
+    )
+
+
+def _too_large(size: int, limit: int) -> RecipeError:
+    return RecipeError(
+        f"The recipe is {size / 1000:,.0f} kB long; the limit is {limit / 1000:.0f} kB.",
+        "Paste only the title, the ingredients and the steps.",
+    )
+
+
+def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
+    """Parse a recipe; `name` is its title when the text gives none.
+
+    Raises:
+        RecipeError: Empty, too long, more than 40 steps, not English, broken or foreign JSON, or
+            a text that tells nobody to do anything.
+    """
+    page = bool(PAGE_SCRIPT.search(text[:MAX_PAGE_BYTES]))
+    size = len(text.encode("utf-8", "replace"))
+    if size > (MAX_PAGE_BYTES if page else MAX_TEXT_BYTES):
+        raise _too_large(size, MAX_TEXT_BYTES)
+    plain = text.replace("\x00", "").lstrip("\ufeff")
+    if not plain.strip():
+        raise RecipeError("The recipe is empty.", SHAPE)
+    parts = _read(plain, page, size)
+    notes = list(parts.notes)
+    steps = [step for step in parts.steps if any(c.isalpha() for c in step)]
+    steps = [short for step in steps for short in shorten(step, notes)]
+    title, untitled = parts.title[:MAX_TITLE_CHARS].strip(), not parts.title.strip()
+    if untitled:
+        title = name.replace("_", " ").replace("-", " ").strip() or "recipe"
+    check_english("\n".join([*steps, *([] if untitled else [title])]))
+    _check_steps(title, untitled, steps)
+    return Recipe(title, tuple(steps), tuple(parts.ingredients), tuple(dict.fromkeys(notes)))
+
+
+def _read(text: str, page: bool, size: int) -> Parts:
+    if LOOKS_LIKE_JSON.match(text):
+        return recipe_of_json(text)
+    if page:
+        parts = recipe_of_page(text)
+        if parts is not None:
+            return parts
+        if size > MAX_TEXT_BYTES:
+            raise RecipeError(
+                "The page holds no schema.org recipe, and it is too large to read as text.",
+                "Copy the title, the ingredients and the steps out of it.",
+            )
+    cleaned, notes = clean_text(text)
+    if not cleaned.strip():
+        what = "markup" if TAG.search(text) else "signs or emoji"
+        raise RecipeError(f"The recipe holds no words, only {what}.", SHAPE)
+    parts = lay_out(cleaned)
+    parts.notes = [*notes, *parts.notes]
+    return parts
+
+
+def shorten(step: str, notes: list[str]) -> list[str]:
+    """A step of at most 600 characters: longer ones are split at sentences, else cut, with a note."""
+    if len(step) <= MAX_STEP_CHARS:
+        return [step]
+    chunks: list[str] = []
+    for sentence in split_sentences(step):
+        if len(sentence) > MAX_STEP_CHARS:
+            sentence = sentence[:MAX_STEP_CHARS].rsplit(" ", 1)[0]
+            notes.append(
+                f"a step longer than {MAX_STEP_CHARS} characters was cut: {sentence[:40]!r}..."
+            )
+        if chunks and len(chunks[-1]) + 1 + len(sentence) <= MAX_STEP_CHARS:
+            chunks[-1] += " " + sentence
+        else:
+            chunks.append(sentence)
+    if len(chunks) > 1:
+        notes.append(f"a step longer than {MAX_STEP_CHARS} characters was split: {step[:40]!r}...")
+    return chunks
+
+
+def _check_steps(title: str, untitled: bool, steps: list[str]) -> None:
+    if not steps:
+        raise RecipeError(f"The recipe {title!r} has a title but no steps.", SHAPE)
+    if len(steps) > MAX_STEPS:
+        raise RecipeError(
+            f"The recipe has {len(steps)} steps; the limit is {MAX_STEPS}.",
+            "Join or leave out some steps, or make two videos.",
+        )
+    told = [step for step in steps if names_action(step)]
+    if not told or (untitled and len(steps) == 1 and not _is_instruction(steps[0])):
+        raise RecipeError(
+            f"No step says what to do in the kitchen: {steps[0][:60]!r}.",
+            "Begin each step with a verb, such as 'Slice the carrot.'",
+        )
+
+
+def _is_instruction(step: str) -> bool:
+    """A lone line counts as a step when it commands something, not when it could be a title."""
+    num_words = len(words(step))
+    return (num_words >= 2 and starts_with_action(step)) or (num_words > 2 and names_action(step))

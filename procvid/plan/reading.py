@@ -1,0 +1,467 @@
+"""Reading one step: which verbs it holds, and which foods, vessels and tools go with each of them.
+
+A verb counts where English puts an imperative: at the start of a sentence or clause, after "and",
+"then" or a comma, past adverbs ("Now gently fold ..."). Everything up to the next verb belongs to
+it; what stands before the first verb ("In a large bowl, whisk ...") belongs to the first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from procvid.plan.english import (
+    ADVERBS,
+    DETERMINERS,
+    GENERIC_FOODS,
+    LINKING,
+    OPENERS,
+    PREPOSITIONS,
+    PRONOUNS,
+    SUBORDINATORS,
+    is_adverb,
+    is_known,
+    is_number,
+)
+from procvid.plan.lexicon import Entry, StateWord, Verb, Word, lexicon, phrase, words
+
+LOOKS = frozenset(
+    "red orange yellow green blue purple pink black white brown grey gray silver golden dark light "
+    "large small big little medium tiny deep shallow wide narrow heavy round square oval "
+    "rectangular striped dotted spotted checked patterned wooden bamboo marble glass ceramic copper "
+    "steel stainless iron cast metal enamel enamelled plastic nonstick non stick bottomed heatproof "
+    "ovenproof rubber silicone".split()
+)
+"""Words that say what a thing looks like; only these enter a description, and only from the text."""
+
+CUTS = {
+    "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",
+    "bits": "dice", "bite": "dice", "squares": "dice", "matchsticks": "slice",
+}  # fmt: skip
+BOILING = frozenset({"boil", "simmer", "boiling"})
+MEASURES = frozenset({"cup", "glass", "jar", "bottle", "spoon", "container", "zip bag", "jug"})
+CLAUSE_MARK = re.compile(r"[.!?;:,()\u2013\u2014\u2022/]|--")
+SENTENCE_MARK = re.compile(r"[.!?;:\u2022]")
+ANOTHER = frozenset({"another", "separate", "second", "different"})
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A thing named in a step: the words that name it, its looks, a told state, and how it is tied.
+
+    `preposition` is the last one between the verb and the mention ("" for a direct object);
+    `another` tells "another bowl"; `definite` tells "the mushrooms".
+    """
+
+    entry: Entry
+    index: int
+    looks: str
+    wording: str
+    state: StateWord | None
+    preposition: str
+    definite: bool = False
+    another: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A verb with everything that goes with it. `refers` are pronouns and words such as "mixture"."""
+
+    verb: Verb
+    weak: bool = False
+    foods: tuple[Mention, ...] = ()
+    vessels: tuple[Mention, ...] = ()
+    tools: tuple[Mention, ...] = ()
+    refers: tuple[str, ...] = ()
+    shares_next: bool = False
+    guessed: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A step as read. `verb_known` is False when no verb of the lexicon was found."""
+
+    segments: tuple[Segment, ...]
+    verb_known: bool = True
+
+
+@dataclass
+class _Found:
+    verb: Verb
+    start: int
+    end: int
+    weak: bool = False
+    cut: list[Mention] = field(default_factory=list)
+
+
+def gap(text: str, tokens: Sequence[Word], index: int) -> str:
+    """The signs between a word and the one before it; for the first word all before it."""
+    return text[tokens[index - 1].end if index else 0 : tokens[index].start]
+
+
+def names_action(text: str) -> bool:
+    """Whether a text tells somebody to do something in a kitchen."""
+    tokens = words(text)
+    return bool(find_verbs(text, tokens) or _any_verb(tokens))
+
+
+def starts_with_action(text: str) -> bool:
+    """Whether a text begins with an imperative, past adverbs: "Now slice the carrot"."""
+    tokens = words(text)
+    found = find_verbs(text, tokens)
+    return bool(found) and all(
+        is_adverb(t.text) or t.text in OPENERS for t in tokens[: found[0].start]
+    )
+
+
+def find_verbs(text: str, tokens: Sequence[Word]) -> list[_Found]:
+    """The verbs in imperative positions, in order; purposes and side actions are marked weak."""
+    found: list[_Found] = []
+    is_open, subordinate, aim = True, False, ""
+    index = 0
+    while index < len(tokens):
+        mark, word = gap(text, tokens, index), tokens[index].text
+        if SENTENCE_MARK.search(mark):
+            is_open, subordinate, aim = True, False, ""
+        elif CLAUSE_MARK.search(mark):
+            is_open, subordinate, aim = True, False, ""
+        if is_adverb(word) and not _verb_here(tokens, index, is_open):
+            index += 1
+            continue
+        if word in OPENERS:
+            is_open = not (subordinate and word in ("and", "or", "to"))
+            aim = word
+            index += 1
+            continue
+        verb = _verb_here(tokens, index, is_open)
+        if verb is not None:
+            gerund = word.endswith("ing") and word not in ("bring", "string")
+            helped = aim in ("by", "continue", "keep", "start", "begin")
+            weak = (gerund and not helped) or aim == "to"
+            found.append(_Found(verb[0], index, index + verb[1], weak))
+            index += verb[1]
+            is_open, aim = False, ""
+            continue
+        noun = lexicon().noun_at(tokens, index)
+        is_open, aim = False, ""
+        subordinate = subordinate or word in SUBORDINATORS
+        index += noun[1] if noun else 1
+    return [_whole_verb(text, tokens, verb) for verb in _without_weak(found)]
+
+
+def _without_weak(found: list[_Found]) -> list[_Found]:
+    strong = [verb for verb in found if not verb.weak]
+    return strong or found
+
+
+def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb, int] | None:
+    """A verb that begins here, unless the words rather name a thing ("brown sugar", ", butter,")."""
+    verb = lexicon().verb_at(tokens, index) if is_open else None
+    if verb is None:
+        return None
+    noun = lexicon().noun_at(tokens, index)
+    if noun is None:
+        return verb
+    if noun[1] > verb[1]:
+        return None
+    follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
+    acts_on = follower in DETERMINERS | PRONOUNS | {"with", "in", "into", "on"}
+    alone = index == 0 and noun[0].role != "food"
+    if noun[1] > 1:
+        return None
+    return (
+        verb
+        if acts_on
+        or alone
+        or (index == 0 and is_adverb(follower))
+        or (index == 0 and lexicon().noun_at(tokens, index + 1) is not None)
+        else None
+    )
+
+
+def _whole_verb(text: str, tokens: Sequence[Word], found: _Found) -> _Found:
+    """Particles that stand apart: "cut ... into cubes" is dice, "bring ... to a boil" is boil."""
+    clause = []
+    for index in range(found.end, len(tokens)):
+        if re.search(r"[.!?;:]", gap(text, tokens, index)):
+            break
+        clause.append(tokens[index].text)
+    name = phrase(found.verb.name)
+    verbs = lexicon().verbs
+    if name[0] == "cut" and "into" in clause:
+        after = clause[clause.index("into") + 1 :][:5]
+        for word in after:
+            if word in CUTS:
+                return replace(found, verb=verbs["dice" if CUTS[word] == "dice" else "slice"])
+    if name[0] == "bring" and name == ("bring",):
+        if BOILING & set(clause):
+            return replace(found, verb=verbs["boil"])
+    if name == ("let",) or name == ("allow",) or name == ("leave",):
+        for index in range(found.end, min(found.end + 8, len(tokens))):
+            if CLAUSE_MARK.search(gap(text, tokens, index)):
+                break
+            inner = lexicon().verb_at(tokens, index)
+            if inner is not None and lexicon().noun_at(tokens, index) is None:
+                return replace(found, verb=inner[0])
+    return found
+
+
+def _any_verb(tokens: Sequence[Word]) -> _Found | None:
+    """For a text without an imperative: any verb form that names no thing, else a told state."""
+    index = 0
+    told: _Found | None = None
+    by_state = {
+        a.state: v for v in lexicon().verbs.values() for a in [v.action] if v.name == a.name
+    }
+    while index < len(tokens):
+        noun = lexicon().noun_at(tokens, index)
+        verb = lexicon().verb_at(tokens, index)
+        state = lexicon().state_at(tokens, index)
+        if verb is not None and noun is None:
+            return _Found(verb[0], index, index + verb[1])
+        if told is None and state is not None and state[0].state in by_state:
+            linked = index > 0 and any(t.text in LINKING for t in tokens[max(0, index - 3) : index])
+            if linked:
+                told = _Found(by_state[state[0].state], index, index + state[1])
+        index += noun[1] if noun else 1
+    return told
+
+
+def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
+    """Read a step. `extra` names the recipe's own foods that the lexicon does not know."""
+    tokens = words(text)
+    found = find_verbs(text, tokens)
+    if not found:
+        other = _any_verb(tokens)
+        found = [other] if other else []
+    known = bool(found)
+    if not found:
+        found = [_Found(lexicon().verbs["stir"], 0, 0)]
+    mentions, refers = _mentions(text, tokens, found, extra)
+    segments = []
+    for number, verb in enumerate(found):
+        end = found[number + 1].start if number + 1 < len(found) else len(tokens)
+        start = 0 if number == 0 else verb.start
+        inside = [m for m in mentions if start <= m.index < end]
+        segment = Segment(
+            verb=verb.verb,
+            weak=verb.weak,
+            foods=tuple(m for m in inside if m.entry.role == "food"),
+            vessels=tuple(m for m in inside if m.entry.role == "vessel"),
+            tools=tuple(m for m in inside if m.entry.role == "tool"),
+            refers=tuple(word for index, word in refers if start <= index < end),
+            shares_next=end < len(tokens) and _only_joined(tokens, verb.end, end),
+            guessed=_guess_food(text, tokens, verb.end, end) if known else "",
+        )
+        segments.append(segment)
+    return Reading(tuple(segments), known)
+
+
+def _only_joined(tokens: Sequence[Word], start: int, end: int) -> bool:
+    """Whether nothing but "and", adverbs and the like stand between two verbs ("peel and dice")."""
+    return all(t.text in OPENERS or is_adverb(t.text) for t in tokens[start:end])
+
+
+def _mentions(
+    text: str, tokens: Sequence[Word], found: Sequence[_Found], extra: dict[tuple[str, ...], Entry]
+) -> tuple[list[Mention], list[tuple[int, str]]]:
+    """All things named, and the positions of words that refer back."""
+    verb_words = {i for verb in found for i in range(verb.start, verb.end)}
+    mentions: list[Mention] = []
+    refers: list[tuple[int, str]] = []
+    preposition, after_linking, index = "", False, 0
+    while index < len(tokens):
+        word = tokens[index].text
+        if index in verb_words:
+            preposition = ""
+            index += 1
+            continue
+        if index and re.search(r"[.!?;:]", gap(text, tokens, index)):
+            preposition = ""
+        noun = _noun_at(tokens, index, extra)
+        if noun is None:
+            if word in PREPOSITIONS and word != "of":
+                preposition = word
+            if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
+                refers.append((index, word))
+            index += 1
+            continue
+        entry, length = noun
+        if not _is_measure(tokens, index, length, entry) and not _is_comparison(
+            tokens, index, length
+        ):
+            mention = _mention(text, tokens, index, length, entry, preposition, verb_words)
+            mentions.append(_with_shared_state(text, tokens, mentions, mention))
+        index += length
+    return mentions, refers
+
+
+GROUP_WORDS: dict[str, tuple[str, ...]] = {
+    "vegetables": ("vegetable", "mushroom"),
+    "vegetable": ("vegetable", "mushroom"),
+    "veggies": ("vegetable", "mushroom"),
+    "veg": ("vegetable", "mushroom"),
+    "greens": ("vegetable",),
+    "fruit": ("fruit",),
+    "fruits": ("fruit",),
+}
+"""Words for whole groups of foods, and the groups of the lexicon that they cover."""
+
+
+def _noun_at(
+    tokens: Sequence[Word], index: int, extra: dict[tuple[str, ...], Entry]
+) -> tuple[Entry, int] | None:
+    noun = lexicon().noun_at(tokens, index)
+    for length in range(4, noun[1] if noun else 0, -1):
+        own = extra.get(tuple(t.text for t in tokens[index : index + length]))
+        if own is not None:
+            return own, length
+    return noun
+
+
+def _refers(tokens: Sequence[Word], index: int) -> bool:
+    """ "this", "these" and "those" stand for foods only when no noun follows."""
+    if tokens[index].text not in ("this", "these", "those"):
+        return True
+    follower = tokens[index + 1].text if index + 1 < len(tokens) else ""
+    return follower in PREPOSITIONS | ADVERBS | {"", "and"}
+
+
+def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -> bool:
+    """ "2 cups of flour", "a jar of pesto", "1 glass milk": an amount, not a thing."""
+    if entry.name not in MEASURES and tokens[index].text != "tin":
+        return False
+    before = tokens[index - 1].text if index else ""
+    after = tokens[index + length].text if index + length < len(tokens) else ""
+    return (
+        after == "of"
+        or is_number(before or " ")
+        or (before in ("a", "half") and _is_food(tokens, index + length))
+    )
+
+
+def _is_food(tokens: Sequence[Word], index: int) -> bool:
+    noun = lexicon().noun_at(tokens, index)
+    return noun is not None and noun[0].role == "food"
+
+
+def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
+    """ "the size of a walnut", "pea-sized", "without salt", "like cream" name nothing on the scene."""
+    before = [t.text for t in tokens[max(0, index - 3) : index]]
+    after = tokens[index + length].text if index + length < len(tokens) else ""
+    sizes = {"size", "consistency", "thickness", "texture", "colour", "color"}
+    return (
+        after in ("sized", "size", "like")
+        or bool(sizes & set(before))
+        or bool({"without", "like", "no"} & set(before[-2:]))
+    )
+
+
+def _mention(
+    text: str,
+    tokens: Sequence[Word],
+    index: int,
+    length: int,
+    entry: Entry,
+    preposition: str,
+    verb_words: set[int],
+) -> Mention:
+    """The mention with the adjectives before it and the state told before or after it."""
+    first, state, another, definite = index, None, False, False
+    while first - 1 not in verb_words and not CLAUSE_MARK.search(gap(text, tokens, first)):
+        if first == 0:
+            break
+        word = tokens[first - 1].text
+        told = lexicon().state_at(tokens, first - 1)
+        if word in DETERMINERS or word in ANOTHER:
+            another = another or word in ANOTHER
+            definite = definite or word in ("the", "same", "your")
+        elif word in LOOKS or is_adverb(word):
+            pass
+        elif told is not None:
+            state = told[0]
+        elif (
+            word in PREPOSITIONS | OPENERS
+            or is_number(word)
+            or lexicon().noun_at(tokens, first - 1)
+        ):
+            break
+        else:
+            break
+        first -= 1
+    looks = _looks(text, tokens[first : index + length - 1])
+    wording = " ".join(t.text for t in tokens[index : index + length])
+    state = state or _state_after(text, tokens, index + length)
+    return Mention(entry, index, looks, wording, state, preposition, definite, another)
+
+
+def _looks(text: str, before: Sequence[Word]) -> str:
+    """The words of looks among adjectives, as the text spells them: "large non-stick"."""
+    kept = [word for word in before if word.text in LOOKS]
+    out = ""
+    for number, word in enumerate(kept):
+        joined = number and text[kept[number - 1].end : word.start] == "-"
+        out += ("-" if joined else " ") + word.text
+    return out.strip()
+
+
+def _state_after(text: str, tokens: Sequence[Word], index: int) -> StateWord | None:
+    """ "carrots, finely sliced" and "the onion is fried" tell a state after the noun."""
+    if index >= len(tokens):
+        return None
+    linked = tokens[index].text in LINKING
+    if not linked and not re.search(r"[,(]", gap(text, tokens, index)):
+        return None
+    at = index + 1 if linked else index
+    while at < len(tokens) and is_adverb(tokens[at].text):
+        at += 1
+    told = lexicon().state_at(tokens, at)
+    if told is None:
+        return None
+    after = at + told[1]
+    ends = after >= len(tokens) or bool(CLAUSE_MARK.search(gap(text, tokens, after)))
+    return told[0] if ends or tokens[after].text in PREPOSITIONS | {"and"} else None
+
+
+def _with_shared_state(
+    text: str, tokens: Sequence[Word], earlier: Sequence[Mention], mention: Mention
+) -> Mention:
+    """In "chopped onion and garlic" the state holds for both: same group, no article between."""
+    if mention.state is not None or not earlier or mention.entry.role != "food":
+        return mention
+    last = earlier[-1]
+    between = [t.text for t in tokens[last.index + len(last.wording.split()) : mention.index]]
+    joined = all(word == "and" for word in between) and mention.index - last.index < 6
+    if joined and last.state is not None and last.entry.group == mention.entry.group:
+        return replace(mention, state=last.state)
+    return mention
+
+
+def _guess_food(text: str, tokens: Sequence[Word], start: int, end: int) -> str:
+    """The object of a verb when the lexicon knows none of its words: "Add the tempura" -> tempura."""
+    name: list[str] = []
+    for index in range(start, min(end, len(tokens))):
+        word = tokens[index].text
+        if name and CLAUSE_MARK.search(gap(text, tokens, index)):
+            break
+        if word in DETERMINERS or is_adverb(word) or is_number(word) or word in LOOKS:
+            continue
+        if lexicon().state_at(tokens, index) is not None and not name:
+            continue
+        if is_known(word):
+            break
+        name.append(word)
+    return " ".join(name) if 0 < len(name) <= 3 else ""
+
+
+def own_foods(ingredients: Sequence[str]) -> Iterator[str]:
+    """Foods of an ingredient list that the lexicon does not know, as the list names them."""
+    for line in ingredients:
+        head = re.split(r"[,(;]", line)[0]
+        tokens = words(head)
+        if any(lexicon().noun_at(tokens, i) for i in range(len(tokens))):
+            continue
+        name = [t.text for t in tokens if not is_number(t.text) and not is_known(t.text)]
+        if 0 < len(name) <= 3:
+            yield " ".join(name)

@@ -1,0 +1,175 @@
+"""The rules planner: lexicon, grammar of imperatives and the state of the kitchen, no model at all.
+
+A step may hold several actions; all of them change the kitchen, one names the step. It is the one
+with the most to see (the lexicon's weight: slicing or frying before adding, adding before
+heating, heating before waiting), at equal weight the first, except that a later action that
+changes the same food wins ("dice the onion and fry it" shows frying), and so does one that names
+its vessel where the first does not ("add the parsley and serve on a plate" shows serving).
+"""
+
+from __future__ import annotations
+
+from procvid.plan.kitchen import Kitchen, Vessel
+from procvid.plan.lexicon import Entry, phrase
+from procvid.plan.prompt import enhance
+from procvid.plan.reading import own_foods, read_step
+from procvid.plan.walk import Done, Stage, walk_step
+from procvid.types import Plan, PlannedObject, Recipe, StepPlan
+
+PLANNER = "rules 1"
+MAX_FOODS = 8
+VESSEL_IMPORTANCE, SURFACE_IMPORTANCE, TOOL_IMPORTANCE = 0.9, 0.7, 0.5
+FOOD_IMPORTANCE = (0.8, 0.65, 0.55, 0.45, 0.4, 0.36, 0.33, 0.31)
+MINOR_IMPORTANCE = 0.25
+
+
+def plan_recipe(recipe: Recipe) -> Plan:
+    """Plan every step of a recipe. Any text gets a plan; what was assumed stands in the notes."""
+    extra = {
+        phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
+    }
+    extra |= {(*key[:-1], key[-1] + "s"): entry for key, entry in extra.items()}
+    kitchen = Kitchen()
+    for line in recipe.ingredients:
+        for segment in read_step(line, extra).segments:
+            kitchen.list_ingredients(segment.foods)
+    readings = [read_step(text, extra) for text in recipe.steps]
+    steps: list[StepPlan] = []
+    notes: list[str] = []
+    for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
+        stage = walk_step(kitchen, number, text, reading, readings[number:])
+        steps.append(plan_step(kitchen, stage))
+        notes += stage.notes
+    return Plan(recipe.title, tuple(steps), PLANNER, tuple(dict.fromkeys(notes)))
+
+
+def choose_main(kitchen: Kitchen, stage: Stage) -> Done:
+    """The action that names the step; see the top of this file."""
+    best = stage.done[0]
+    for done in stage.done[1:]:
+        more = _weight(kitchen, done) - _weight(kitchen, best)
+        same_food = bool(set(done.changed) & set(best.changed))
+        better_placed = bool(done.told_vessels) and not best.told_vessels and not done.changed
+        if more > 0 or (more == 0 and (same_food or better_placed)):
+            best = done
+    return best
+
+
+def _weight(kitchen: Kitchen, done: Done) -> int:
+    """How much there is to see; what happens to butter or salt alone ("melt the butter") is less."""
+    if done.changed and all(kitchen.foods[name].minor for name in done.changed):
+        return min(done.action.weight, 2)
+    return done.action.weight
+
+
+def plan_step(kitchen: Kitchen, stage: Stage) -> StepPlan:
+    """The plan of a step that was walked through."""
+    main = choose_main(kitchen, stage)
+    if main.action.weight <= 1:
+        stage.notes.append(f"step {stage.number} ({main.action.name}) has little to show")
+    objects = (
+        *_vessel_objects(kitchen, stage, main),
+        *_food_objects(kitchen, stage, main),
+        *_tool_objects(kitchen, stage, main),
+        PlannedObject(
+            "counter", "surface", "counter", "clean", "clean", "highly_likely",
+            SURFACE_IMPORTANCE, mentioned=False,
+        ),
+    )  # fmt: skip
+    for done in stage.done:
+        if done.vessel is not None:
+            done.vessel.used = True
+    prompt = enhance(stage.text, main.action.name, objects)
+    return StepPlan(stage.number, stage.text, main.action.name, objects, prompt)
+
+
+def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedObject]:
+    names = [main.vessel.name] if main.vessel else []
+    names += [name for name in stage.told_vessels if name not in names]
+    objects = []
+    for rank, name in enumerate(dict.fromkeys(names)):
+        vessel = kitchen.vessels[name]
+        objects.append(
+            PlannedObject(
+                name=name,
+                role="vessel",
+                description=vessel.description(),
+                state_before="in use" if vessel.used else "clean",
+                state_after="in use",
+                likelihood="highly_likely",
+                importance=round(max(VESSEL_IMPORTANCE - 0.3 * rank, 0.3), 2),
+                mentioned=name in stage.told_vessels,
+                since_step=vessel.since_step,
+            )
+        )
+        vessel.used = vessel.used or name in stage.told_vessels
+    return objects
+
+
+def _food_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedObject]:
+    names = list(dict.fromkeys([*main.foods, *(n for done in stage.done for n in done.foods)]))
+    names.sort(key=lambda n: kitchen.foods[n].minor)
+    if main.changed and kitchen.foods[main.changed[0]].minor is False:
+        names.sort(key=lambda n: n != main.changed[0])
+    if len(names) > MAX_FOODS:
+        stage.notes.append(
+            f"step {stage.number} names {len(names)} foods; the plan keeps the first {MAX_FOODS}"
+        )
+    objects = []
+    for rank, name in enumerate(names[:MAX_FOODS]):
+        food = kitchen.foods[name]
+        before = stage.before.get(name, food.state)
+        minor = food.minor and rank > 0
+        objects.append(
+            PlannedObject(
+                name=name,
+                role="food",
+                description=stage.past.get(name, food.description()),
+                state_before=before,
+                state_after=food.state,
+                likelihood="likely" if before == food.state else "unlikely",
+                importance=MINOR_IMPORTANCE if minor else FOOD_IMPORTANCE[rank],
+                mentioned=name in stage.mentioned,
+                since_step=food.since_step,
+            )
+        )
+    return objects
+
+
+WRAPPINGS = frozenset(
+    {"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel", "stove", "timer", "oven"}
+)
+"""Tools that come beside another tool, so that an action's usual tool stays."""
+
+
+def _tool_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedObject]:
+    told = list({m.entry.name: m for done in stage.done for m in done.tools}.values())
+    objects: list[PlannedObject] = []
+    usual = main.action.tool
+    machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")
+    if usual and not machine and all(m.entry.name in WRAPPINGS - {usual} for m in told):
+        objects.append(_tool_object(kitchen, stage, usual, "", TOOL_IMPORTANCE, told=False))
+    for rank, mention in enumerate(told):
+        importance = max(TOOL_IMPORTANCE - 0.05 * (rank + len(objects)), 0.2)
+        name = mention.entry.name
+        objects.append(_tool_object(kitchen, stage, name, mention.looks, importance, told=True))
+    return objects
+
+
+def _tool_object(
+    kitchen: Kitchen, stage: Stage, name: str, looks: str, importance: float, *, told: bool
+) -> PlannedObject:
+    tool = kitchen.tools.setdefault(name, Vessel(name, name, "", looks, stage.number))
+    tool.looks = tool.looks or looks
+    used, tool.used = tool.used, True
+    return PlannedObject(
+        name=name,
+        role="tool",
+        description=tool.description(),
+        state_before="in use" if used else "clean",
+        state_after="in use",
+        likelihood="likely",
+        importance=round(importance, 2),
+        mentioned=told,
+        since_step=tool.since_step,
+    )

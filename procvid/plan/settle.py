@@ -1,0 +1,70 @@
+"""What a verb means here: "cook" in a pot of water is boiling, "put ... on a plate" is serving."""
+
+from __future__ import annotations
+
+from procvid.plan.kitchen import Food, Kitchen, Vessel
+from procvid.plan.lexicon import Action, Verb, lexicon
+from procvid.plan.reading import Segment
+
+PLACING = frozenset("put place transfer slide tip arrange move spoon ladle scoop turn lay".split())
+GENTLE_MIXING = frozenset(
+    {"mix", "combine", "fold", "incorporate", "fold in", "mix in", "mix together", "stir together"}
+)
+WET_COOKERS = frozenset({"pressure cooker", "slow cooker", "rice cooker"})
+DEVICES = {"oven": "bake", "grill": "grill", "broiler": "grill", "microwave": "heat",
+           "fridge": "chill", "freezer": "freeze", "toaster": "toast"}  # fmt: skip
+
+
+def settle_action(
+    kitchen: Kitchen,
+    verb: Verb,
+    segment: Segment,
+    main: Food | None,
+    told: Vessel | None,
+    here: Vessel | None,
+) -> Action:
+    """The canonical action of a verb, given its main food, its named vessel and the step's vessel."""
+    actions = lexicon().actions
+    devices = [
+        m.entry.name for m in segment.tools if m.preposition in ("in", "into", "on", "to", "under")
+    ]
+    device = next((DEVICES[name] for name in devices if name in DEVICES), None)
+    if device and (
+        verb.name in ("cook", "cook through") or verb.name in PLACING | {"return", "pop"}
+    ):
+        return actions[device]
+    if verb.name in ("cook", "cook through", "soften"):
+        return actions[_cooking(kitchen, main, told or here)]
+    if (
+        verb.name in PLACING
+        and verb.action.name in ("add", "flip")
+        and told
+        and told.use == "serve"
+    ):
+        return actions["serve"]
+    if verb.name in GENTLE_MIXING:
+        place = told or here or (None if main else kitchen.vessels.get(kitchen.last_vessel or ""))
+        if place is not None and place.use == "stove" and (told or not segment.foods):
+            return actions["stir"]
+    return verb.action
+
+
+def _cooking(kitchen: Kitchen, main: Food | None, place: Vessel | None) -> str:
+    """Frying, boiling, baking or grilling: "cook" says only that there is heat."""
+    if place is None and main is not None:
+        place = kitchen.vessels.get(main.vessel or "")
+    if place is None and main is None:
+        place = kitchen.vessels.get(kitchen.last_vessel or "")
+    if place is not None:
+        if place.use == "oven":
+            return "bake"
+        if place.kind == "grill pan":
+            return "grill"
+        if place.kind == "steamer":
+            return "steam"
+        dry = kitchen.holds(place.name, "fat") and not kitchen.holds(place.name, "liquid")
+        if place.kind in WET_COOKERS or (place.kind == "pot" and not dry):
+            return "boil"
+    if main is not None and main.group in ("grain", "legume"):
+        return "boil" if place is None or place.kind == "pot" else "fry"
+    return "fry"

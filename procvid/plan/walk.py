@@ -1,0 +1,394 @@
+"""Walking through the steps: what each action takes, where it happens, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from procvid.plan.kitchen import Kitchen, Vessel
+from procvid.plan.lexicon import Action, Entry, Verb, lexicon
+from procvid.plan.reading import Mention, Reading, Segment
+from procvid.plan.settle import settle_action
+
+CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift".split())
+DRY_HEAT = frozenset("fry bake toast grill".split())
+ELSEWHERE = frozenset("over onto on for from until till before after while like when once".split())
+"""Prepositions whose food the action leaves alone: "grate the cheese over the pasta"."""
+TOWARDS = frozenset({"to", "into", "over"})
+"""Prepositions that lead to a food where it lies: "add the egg to the rice"."""
+PASSING = frozenset({"cut", "passing"})
+NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open wash heat".split())
+
+
+@dataclass
+class Done:
+    """What one action of a step did."""
+
+    action: Action
+    foods: list[str]
+    changed: list[str]
+    vessel: Vessel | None
+    told_vessels: list[str]
+    tools: tuple[Mention, ...]
+
+
+@dataclass
+class Stage:
+    """One step while it is walked through."""
+
+    number: int
+    text: str
+    before: dict[str, str] = field(default_factory=dict)
+    past: dict[str, str] = field(default_factory=dict)
+    mentioned: set[str] = field(default_factory=set)
+    told_vessels: list[str] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def walk_step(
+    kitchen: Kitchen, number: int, text: str, reading: Reading, later: Sequence[Reading]
+) -> Stage:
+    """Carry out every action of a step in the kitchen."""
+    stage = Stage(number, text)
+    for index, segment in enumerate(reading.segments):
+        follower = sharing(reading.segments[index:])
+        foods = find_foods(kitchen, stage, segment, follower)
+        vessel, told = told_vessel(kitchen, stage, segment)
+        verb = segment.verb
+        if not reading.verb_known:
+            verb = lexicon().verbs["add" if segment.foods else "stir"]
+            stage.notes.append(
+                f"step {number} names no action of the lexicon; taken as {verb.action.name!r}"
+            )
+        main = kitchen.foods[foods[0]] if foods else None
+        place = vessel or _here(kitchen, stage)
+        action = settle_action(kitchen, verb, segment, main, vessel, place)
+        foods = with_implied(kitchen, stage, segment, action, foods, vessel)
+        if vessel is None and action.in_vessel:
+            vessel = usual_vessel(kitchen, stage, action, verb, foods, later)
+        act(kitchen, stage, segment, follower, action, foods, vessel)
+        stage.done[-1].told_vessels = told
+    _remember(kitchen, stage)
+    return stage
+
+
+def sharing(segments: Sequence[Segment]) -> Segment | None:
+    """The later verb whose object an action shares: in "peel and dice the potatoes" that of dice."""
+    if not segments[0].shares_next or segments[0].foods:
+        return None
+    follower = next((s for s in segments[1:] if not s.shares_next or s.foods), None)
+    if follower is None:
+        return None
+    direct = any(not mention.preposition for mention in follower.foods)
+    return follower if direct or follower.refers or follower.guessed else None
+
+
+def find_foods(
+    kitchen: Kitchen, stage: Stage, segment: Segment, follower: Segment | None
+) -> list[str]:
+    """The foods of an action, the main one first: named, shared with the next verb, or referred to."""
+    source = follower or segment
+    names: list[str] = []
+    direct = False
+    for mention in sorted(source.foods, key=lambda m: bool(m.preposition)):
+        if mention.preposition == "for" and mention.entry.name not in kitchen.foods:
+            continue
+        members = kitchen.group_members(mention) or [kitchen.meet_food(mention, stage.number).name]
+        for name in members:
+            _see(kitchen, stage, name)
+            stage.mentioned.add(name)
+        direct = direct or not mention.preposition
+        names += members
+    if source.guessed and not direct:
+        names.insert(0, _guessed(kitchen, stage, source.guessed))
+    elif not direct:
+        names = referred_foods(kitchen, stage, source) + names
+    unique = list(dict.fromkeys(names))
+    first = next((n for n in unique if not kitchen.foods[n].minor), None)
+    return unique if first is None else [first, *(n for n in unique if n != first)]
+
+
+def referred_foods(kitchen: Kitchen, stage: Stage, segment: Segment) -> list[str]:
+    """What "it", "them", "the vegetables" or "the mixture" stand for."""
+    for word in segment.refers:
+        if word in ("mixture", "mix", "ingredients", "ingredient", "contents", "everything"):
+            names = kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
+        elif word in ("it", "them", "they", "these", "those", "this"):
+            here = [n for done in stage.done for n in done.foods if not kitchen.foods[n].minor]
+            names = here or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
+            names = names[:1] if word in ("it", "this") and not here else names
+            names = _all_of_it(kitchen, segment, names)
+        elif word == "food":
+            names = kitchen.last_foods
+        else:
+            names = kitchen.of_groups(word)
+        names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
+        if names:
+            for name in names:
+                _see(kitchen, stage, name)
+            return names
+    return []
+
+
+def _all_of_it(kitchen: Kitchen, segment: Segment, names: list[str]) -> list[str]:
+    """What leaves a hot vessel for a plate leaves it whole: "it" is then all that lies there."""
+    to_plate = any(mention.entry.group == "serve" for mention in segment.vessels)
+    if not names or not (to_plate or segment.verb.action.name == "serve"):
+        return names
+    vessel = kitchen.vessels.get(kitchen.foods[names[0]].vessel or "")
+    if vessel is None or vessel.use != "stove":
+        return names
+    return [*names, *(n for n in kitchen.contents(vessel.name) if n not in names and n != "water")]
+
+
+def with_implied(
+    kitchen: Kitchen,
+    stage: Stage,
+    segment: Segment,
+    action: Action,
+    foods: list[str],
+    vessel: Vessel | None,
+) -> list[str]:
+    """The foods of an action and those it acts on unnamed: "season with salt", "serve with rice"."""
+    if not foods:
+        return implied_foods(kitchen, stage, action, vessel)
+    ties = {mention.preposition for mention in segment.foods}
+    aside = bool(ties) and ties <= {"with", "in", "over"} and not segment.refers
+    holds_object = any(not mention.preposition for mention in segment.vessels)
+    if not aside or segment.guessed or holds_object or action.name in CUTTING:
+        return foods
+    known = [
+        n for n in implied_foods(kitchen, stage, action, vessel, aloud=False) if n not in foods
+    ]
+    first = foods if action.name in ("add", "spread") else []
+    unique = list(dict.fromkeys([*first, *known, *foods]))
+    return sorted(unique, key=lambda n: kitchen.foods[n].minor)
+
+
+def implied_foods(
+    kitchen: Kitchen,
+    stage: Stage,
+    action: Action,
+    vessel: Vessel | None,
+    *,
+    aloud: bool = True,
+) -> list[str]:
+    """The foods of an action that names none: of this step, else in the vessel, else the last."""
+    if action.name in NOTHING_IMPLIED:
+        return []
+    here = list(dict.fromkeys(n for done in stage.done for n in done.foods))
+    inside = [n for n in kitchen.contents(vessel.name if vessel else kitchen.last_vessel)]
+    names = here
+    moved = [n for n in kitchen.last_foods if n not in inside and not kitchen.foods[n].minor]
+    if not names and action.name == "add" and vessel is not None and aloud:
+        names = moved
+    if not names and any(not kitchen.foods[n].minor for n in inside):
+        names = inside[::-1]
+    if not names:
+        names = kitchen.last_foods or inside
+    names = [n for n in names if not kitchen.foods[n].minor] or list(names)
+    for name in names:
+        _see(kitchen, stage, name)
+    if names and not here and aloud:
+        of = kitchen.last_step
+        listed = ", ".join(names[:3])
+        stage.notes.append(f"step {stage.number} names no food; assumed the {listed} of step {of}")
+    return names
+
+
+def told_vessel(
+    kitchen: Kitchen, stage: Stage, segment: Segment
+) -> tuple[Vessel | None, list[str]]:
+    """The vessel that an action names as its place, and all vessels it names."""
+    places: list[Vessel] = []
+    names: list[str] = []
+    for mention in segment.vessels:
+        vessel = kitchen.meet_vessel(mention, stage.number)
+        names.append(vessel.name)
+        if mention.preposition not in ("from", "of", "off"):
+            target = mention.preposition in ("to", "into", "onto", "in", "on")
+            places.insert(0 if target else len(places), vessel)
+    if not places:
+        beside = [
+            kitchen.foods.get(kitchen.name_of(m)) for m in segment.foods if m.preposition in TOWARDS
+        ]
+        spots = [kitchen.vessels[food.vessel] for food in beside if food and food.vessel]
+        places = [vessel for vessel in spots if vessel.use not in PASSING]
+    stage.told_vessels += names
+    if not places and names and segment.verb.action.name == "remove":
+        places = [kitchen.vessels[names[0]]]
+    return places[0] if places else None, names
+
+
+def usual_vessel(
+    kitchen: Kitchen,
+    stage: Stage,
+    action: Action,
+    verb: Verb,
+    foods: Sequence[str],
+    later: Sequence[Reading],
+) -> Vessel | None:
+    """Where an action happens when the text does not say."""
+    suits = action.needs
+    here = _here(kitchen, stage)
+    if here is not None and _suits(here, suits) and (not action.vessel or here.use != "serve"):
+        return here
+    if action.name == "serve":
+        return (
+            here if here and here.use == "cold" and stage.told_vessels else _plate(kitchen, stage)
+        )
+    if suits != ("cut",) and foods:
+        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
+        if at is not None and _suits(at, suits) and _goes_on(kitchen, action, verb, at, foods[0]):
+            return at
+    if action.vessel is not None:
+        ready = [
+            v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
+        ]
+        entry = lexicon().entries[action.vessel]
+        return ready[-1] if ready else kitchen.get_vessel(entry, stage.number)
+    if kitchen.last_vessel is not None:
+        return kitchen.vessels[kitchen.last_vessel]
+    return _vessel_ahead(kitchen, stage, action, later)
+
+
+def _goes_on(kitchen: Kitchen, action: Action, verb: Verb, at: Vessel, food: str) -> bool:
+    """Whether a food stays where it is: what simmers may simmer on, what is fried leaves the water."""
+    if action.name == "boil" and verb.name in ("boil", "blanch", "poach", "parboil"):
+        return at.kind == "pot" or kitchen.holds(at.name, "liquid")
+    if action.name == "fry":
+        return kitchen.foods[food].state != "boiled"
+    return True
+
+
+def _ready(kitchen: Kitchen, action: Action, vessel: Vessel) -> bool:
+    """Whether a vessel waits for this action: hot oil for frying, water for boiling, a lined tray."""
+    if action.name == "fry":
+        return kitchen.holds(vessel.name, "fat") or vessel.kind == "wok"
+    if action.name == "boil":
+        return kitchen.holds(vessel.name, "liquid")
+    return action.name == "bake"
+
+
+def _vessel_ahead(
+    kitchen: Kitchen, stage: Stage, action: Action, later: Sequence[Reading]
+) -> Vessel:
+    """Nothing is in use yet: the vessel that the next steps will use, else a pan or a bowl."""
+    for reading in later[:3]:
+        for segment in reading.segments:
+            for mention in segment.vessels:
+                if mention.entry.group not in PASSING and mention.entry.group != "serve":
+                    return kitchen.meet_vessel(mention, stage.number)
+            usual = segment.verb.action.vessel
+            if usual and lexicon().entries[usual].group not in (*PASSING, "serve"):
+                return kitchen.get_vessel(lexicon().entries[usual], stage.number)
+    kind = "bowl" if action.name == "add" else "frying pan"
+    return kitchen.get_vessel(lexicon().entries[kind], stage.number)
+
+
+def _plate(kitchen: Kitchen, stage: Stage) -> Vessel:
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    if last is not None and last.use == "serve":
+        return last
+    return kitchen.get_vessel(lexicon().entries["plate"], stage.number)
+
+
+def _here(kitchen: Kitchen, stage: Stage) -> Vessel | None:
+    """The vessel that an earlier action of the same step settled on."""
+    places = [done.vessel for done in stage.done if done.vessel is not None]
+    return places[-1] if places else None
+
+
+def _suits(vessel: Vessel, needs: Sequence[str]) -> bool:
+    return vessel.use in needs if needs else vessel.use not in PASSING
+
+
+def act(
+    kitchen: Kitchen,
+    stage: Stage,
+    segment: Segment,
+    follower: Segment | None,
+    action: Action,
+    foods: list[str],
+    vessel: Vessel | None,
+) -> None:
+    """Do an action: change states, move foods, use the vessel."""
+    source = follower or segment
+    tied = {kitchen.name_of(m): m.preposition for m in source.foods}
+    changed = _changed(kitchen, action, foods, tied)
+    for name in changed:
+        food = kitchen.foods[name]
+        if food.listed and food.state == action.state:
+            stage.before[name] = "raw" if food.group in ("meat", "fish") else "whole"
+        if action.state is not None and food.state != action.state:
+            kitchen.change_state(food, action.state, stage.number)
+        food.listed = False
+    if action.name in ("drain", "remove"):
+        _take_out(kitchen, action, foods, vessel)
+    elif vessel is not None:
+        for name in reversed(foods):
+            if tied.get(name, "") != "from" and (action.name not in CUTTING or name in changed):
+                kitchen.put(kitchen.foods[name], vessel)
+    stage.done.append(Done(action, foods, changed, vessel, [], segment.tools))
+
+
+def _changed(
+    kitchen: Kitchen, action: Action, foods: Sequence[str], tied: dict[str, str]
+) -> list[str]:
+    """The foods whose state the action makes; oil, salt and sauces over it keep theirs."""
+    if action.state is None:
+        return []
+    direct = [n for n in foods if not tied.get(n)]
+    own = [n for n in foods if tied.get(n, "") not in ELSEWHERE] or list(foods)
+    if action.name in CUTTING and direct:
+        own = direct
+    groups = {"spice", "fat"} if action.name != "mix" else {"spice"}
+    if action.name in DRY_HEAT:
+        groups |= {"liquid", "sauce"}
+    kept = [n for n in own if kitchen.foods[n].group not in groups]
+    if action.name == "melt":
+        return direct or own
+    if kept or action.name in DRY_HEAT | {"coat", "wrap", "fill"}:
+        return kept
+    return own
+
+
+def _take_out(
+    kitchen: Kitchen, action: Action, foods: Sequence[str], vessel: Vessel | None
+) -> None:
+    if action.name == "drain":
+        for food in list(kitchen.foods.values()):
+            if food.name == "water":
+                kitchen.put(food, None)
+    for name in foods:
+        food = kitchen.foods[name]
+        elsewhere = vessel if vessel is not None and food.vessel != vessel.name else None
+        kitchen.put(food, elsewhere)
+
+
+def _remember(kitchen: Kitchen, stage: Stage) -> None:
+    """What the next step may refer to: the last foods and the last vessel of this one."""
+    foods = list(dict.fromkeys(n for done in stage.done for n in done.foods))
+    if foods:
+        kitchen.last_foods, kitchen.last_step = foods, stage.number
+    for done in stage.done:
+        if done.vessel is not None and done.vessel.use not in PASSING:
+            kitchen.last_vessel = done.vessel.name
+
+
+def _see(kitchen: Kitchen, stage: Stage, name: str) -> None:
+    """Note a food's state and past as the step finds them, once."""
+    if name not in stage.before:
+        stage.before[name] = kitchen.foods[name].state
+        stage.past[name] = kitchen.foods[name].description()
+
+
+def _guessed(kitchen: Kitchen, stage: Stage, name: str) -> str:
+    """A food that only the grammar tells: the unknown object of a verb."""
+    mention = Mention(Entry(name, "food", "other", ()), 0, "", name, None, "")
+    kitchen.meet_food(mention, stage.number)
+    _see(kitchen, stage, name)
+    stage.mentioned.add(name)
+    stage.notes.append(f"step {stage.number}: {name!r} is not in the lexicon; taken as a food")
+    return name

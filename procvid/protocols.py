@@ -1,0 +1,99 @@
+"""The seams: what a stage needs from a model, so that any model can stand behind it.
+
+Adapters live in `procvid.models`, one folder per seam, and only `procvid.wiring` imports them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Protocol, runtime_checkable
+
+from procvid.types import (
+    Clip,
+    Conditioning,
+    Denoised,
+    Detection,
+    Frames,
+    Image,
+    ModelInfo,
+    Plan,
+    Recipe,
+    Sampling,
+    SceneObject,
+    Vectors,
+)
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """Says which objects each step shows, in which state, and writes the enhanced prompt."""
+
+    info: ModelInfo
+
+    def plan(self, recipe: Recipe) -> Plan:
+        """Plan all steps of a recipe."""
+        ...
+
+
+@runtime_checkable
+class SceneReader(Protocol):
+    """Names the objects of a clip with description, state and likelihood (paper, 3.6)."""
+
+    info: ModelInfo
+
+    def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
+        """Objects in a clip: uint8 (T, H, W, 3) RGB frames and the text that goes with them."""
+        ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds named objects in an image."""
+
+    info: ModelInfo
+
+    def detect(self, images: Sequence[Image], names: Sequence[str]) -> list[list[Detection]]:
+        """Best detection first, per image; each name at most once. Score 0 to 1."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """A CLIP space shared by images and text."""
+
+    info: ModelInfo
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        ...
+
+    def embed_images(self, images: Sequence[Image]) -> Vectors:
+        """float32 (N, dim), L2-normalised."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """float32 (N, dim), L2-normalised."""
+        ...
+
+
+@runtime_checkable
+class ClipGenerator(Protocol):
+    """Makes one clip from a conditioning."""
+
+    info: ModelInfo
+    default_sampling: Sampling
+
+    def check(self, sampling: Sampling) -> None:
+        """Raise InputError when this model cannot make such a clip."""
+        ...
+
+    def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
+        """Those of the given object names that this model was never taught; () when it cannot say."""
+        ...
+
+    def generate(
+        self, conditioning: Conditioning, sampling: Sampling
+    ) -> Generator[Denoised, None, Clip]:
+        """Yield after every denoising step; return the clip. Closing it frees the device."""
+        ...

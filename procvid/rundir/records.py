@@ -1,0 +1,271 @@
+"""The values of `run.json`, `plan.json` and `conditioning.json`, and how they are read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from procvid.errors import RunError
+from procvid.types import (
+    GenerateRequest,
+    Likelihood,
+    Plan,
+    PlannedObject,
+    Recipe,
+    Role,
+    Sampling,
+    StepPlan,
+)
+
+SCHEMA_VERSION = 1
+
+AI_GENERATED = "AI-generated: this video shows no real event; it was made by procvid."
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run is: its request and all that its result depends on.
+
+    Attributes:
+        request: What was asked for, with profile and planner resolved (never "auto").
+        models: Id and revision of every model that takes part, by its part.
+        stores: sha256 of every crop store that is searched, by name.
+        versions: Of procvid and of the libraries that make the pixels.
+    """
+
+    request: GenerateRequest
+    models: Mapping[str, str] = field(default_factory=dict)
+    stores: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> str:
+        """The same for the same request everywhere: the title's first words and a hash."""
+        title = re.sub(r"[^a-z0-9]+", "-", self.request.recipe.title.lower()).strip("-")
+        digest = hashlib.sha256(_canonical(self.identity()).encode()).hexdigest()
+        return f"{title[:40].strip('-') or 'recipe'}-{digest[:8]}"
+
+    def identity(self) -> dict[str, Any]:
+        """All that two runs must share to use one folder; the run's bytes follow from it."""
+        request = dataclasses.asdict(self.request)
+        del request["memory"]
+        recipe = request.pop("recipe")
+        sampling = request.pop("sampling")
+        del sampling["seed"], recipe["notes"]
+        models = {f"{part} model": name for part, name in self.models.items()}
+        return {
+            "recipe": recipe,
+            **request,
+            **sampling,
+            "memory": dict(self.stores),
+            **models,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The part of `run.json` that never changes."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.run_id,
+            "ai_generated": AI_GENERATED,
+            "request": dataclasses.asdict(self.request),
+            "models": dict(self.models),
+            "stores": dict(self.stores),
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> RunRecord:
+        """Raises KeyError, TypeError or ValueError when it is not a run record."""
+        if value["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema version {value['schema_version']!r}")
+        request = dict(value["request"])
+        recipe = dict(request.pop("recipe"))
+        for key in ("steps", "ingredients", "notes"):
+            recipe[key] = tuple(recipe[key])
+        return cls(
+            request=GenerateRequest(
+                recipe=Recipe(**recipe), sampling=Sampling(**request.pop("sampling")), **request
+            ),
+            models=dict(value["models"]),
+            stores=dict(value["stores"]),
+            versions=dict(value["versions"]),
+        )
+
+
+def differences(there: RunRecord, asked: RunRecord) -> list[str]:
+    """What of the request differs, in words such as "seed is 0 there and 1 here"."""
+    old, new = there.identity(), asked.identity()
+    told = []
+    for key in dict.fromkeys([*old, *new]):
+        if old.get(key) == new.get(key):
+            continue
+        if key == "recipe" or key.endswith("model"):
+            told.append(f"the {key} is another")
+        elif key == "memory":
+            told.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
+        else:
+            told.append(f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here")
+    return told
+
+
+def _stores(stores: Mapping[str, str]) -> str:
+    return " + ".join(f"{name} ({sha[:8]})" for name, sha in stores.items()) or "none"
+
+
+@dataclass(frozen=True)
+class ReferenceRecord:
+    """Provenance of one reference image; `image_sha256` is of its pixels, not of the file."""
+
+    number: int
+    object_name: str
+    words: str
+    file: str
+    crop_id: str
+    source_id: str
+    state: str
+    box_xyxy: tuple[float, float, float, float]
+    score: float
+    origin: str
+    image_sha256: str
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """`conditioning.json`: how a clip came about, enough to make it again.
+
+    Attributes:
+        step: Its number, from 1.
+        text: The recipe's words.
+        prompt: The enhanced prompt, as the generator got it.
+        sampling: With the step's own seed.
+        references: In the order of the generator's input.
+        missing: Objects that no reference was found for: name, state, reason.
+        warnings: What the user was told.
+        crops: Of the clip, for the steps that follow: sha256 of the pixels by crop id.
+        overrides: What `regenerate` changed: "seed", "prompt", "references".
+        models: Id and revision by part.
+        clip_sha256: Of `clip.mp4`.
+        lora: The LoRA in use, or None.
+    """
+
+    step: int
+    text: str
+    prompt: str
+    sampling: Sampling
+    references: tuple[ReferenceRecord, ...]
+    missing: tuple[Mapping[str, str], ...]
+    warnings: tuple[str, ...]
+    crops: Mapping[str, str]
+    overrides: Mapping[str, Any]
+    models: Mapping[str, str]
+    clip_sha256: str = ""
+    lora: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole of `conditioning.json`."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "ai_generated": AI_GENERATED,
+            **dataclasses.asdict(self),
+        }
+
+    def for_metadata(self) -> str:
+        """The provenance that goes into the clip itself, as one line of JSON."""
+        value = self.to_json()
+        for key in ("clip_sha256", "crops", "missing", "warnings"):
+            del value[key]
+        return _canonical(value)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
+        """Raises KeyError, TypeError or ValueError when it is not a step record."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        fields = {key: value[key] for key in known}
+        fields["sampling"] = Sampling(**fields["sampling"])
+        fields["references"] = tuple(
+            ReferenceRecord(**{**r, "box_xyxy": tuple(r["box_xyxy"])}) for r in fields["references"]
+        )
+        fields["missing"] = tuple(fields["missing"])
+        fields["warnings"] = tuple(fields["warnings"])
+        return cls(**fields)
+
+
+def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int]:
+    """Steps whose references show an earlier clip that is no longer there: step -> that step.
+
+    A reference of the run's own is good as long as its source step still has a crop with the very
+    same pixels. So it follows from the files alone and survives any kill.
+    """
+    stale = {}
+    for number, record in sorted(records.items()):
+        for reference in record.references:
+            if reference.origin != "run":
+                continue
+            source = source_step(reference.source_id, run_id)
+            known = records[source].crops if source in records else {}
+            if known.get(reference.crop_id) != reference.image_sha256:
+                stale[number] = source
+                break
+    return stale
+
+
+def source_id(run_id: str, step: int) -> str:
+    """The source of the crops of one step of a run."""
+    return f"{run_id}/{step:02d}"
+
+
+def source_step(source: str, run_id: str) -> int:
+    """The step in a `source_id` of this run; 0 when it names something else."""
+    prefix, _, number = source.rpartition("/")
+    return int(number) if prefix == run_id and number.isdigit() else 0
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """A plan as `plan.json` holds it."""
+    return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(plan)}
+
+
+def plan_from_json(value: Mapping[str, Any]) -> Plan:
+    """Read a plan back, from `plan.json` or from an edited table.
+
+    Raises:
+        RunError: It is not a plan, or names an unknown role or likelihood.
+    """
+    try:
+        return Plan(
+            title=str(value["title"]),
+            steps=tuple(_step_from_json(step) for step in value["steps"]),
+            planner=str(value["planner"]),
+            notes=tuple(str(note) for note in value.get("notes", ())),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"This is not a plan: {type(error).__name__} {error}.",
+            "Make it again with `procvid plan RECIPE --json`.",
+        ) from error
+
+
+def _step_from_json(value: Mapping[str, Any]) -> StepPlan:
+    objects = []
+    for item in value["objects"]:
+        if item["role"] not in get_args(Role):
+            raise ValueError(f"role {item['role']!r}")
+        if item["likelihood"] not in get_args(Likelihood):
+            raise ValueError(f"likelihood {item['likelihood']!r}")
+        objects.append(PlannedObject(**{**item, "importance": float(item["importance"])}))
+    return StepPlan(
+        number=int(value["number"]),
+        text=str(value["text"]),
+        action=str(value["action"]),
+        objects=tuple(objects),
+        prompt=str(value["prompt"]),
+    )
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))

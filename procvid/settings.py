@@ -1,0 +1,272 @@
+"""Profiles, limits and the environment: every number and variable that a person may want to know.
+
+A profile is a set of models with the sizes they can make. Nothing here loads a model or looks for
+a GPU; `procvid.wiring` does both and hands the facts to `choose_profile`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from procvid.errors import InputError
+from procvid.types import Sampling
+
+MAX_STEPS = 200
+"""Most denoising steps a clip may have."""
+
+MAX_REFERENCES = 4
+"""Most reference images that Phantom-Wan was trained with."""
+
+MAX_SEED = 2**63 - 1
+
+NO_GPU = "no GPU here: the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
+GPU_WITHOUT_WEIGHTS = (
+    "there is a GPU ({gpu}), but this version cannot load the published Phantom weights yet: "
+    "the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
+)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A set of models and what they can make.
+
+    Attributes:
+        name: As given to `--profile`.
+        purpose: What it is for, in a few words for the user.
+        sampling: The defaults; the seed in it has no meaning.
+        sizes: The (width, height) pairs in pixels that work; empty for any multiple of
+            `size_multiple`.
+        frame_counts: The frame counts that work; empty for any 4n+1 up to `max_frames`.
+        size_multiple: Width and height must be divisible by it, in pixels.
+        max_frames: Longest clip, in frames.
+        display_scale: Clips are written this many times larger than they are generated.
+        models: Folder below `assets`, or Hub ids with their pinned revision, by what they are.
+        needs_gpu: Whether it is out of reach of a CPU.
+    """
+
+    name: str
+    purpose: str
+    sampling: Sampling
+    sizes: tuple[tuple[int, int], ...] = ()
+    frame_counts: tuple[int, ...] = ()
+    size_multiple: int = 16
+    max_frames: int = 121
+    display_scale: int = 1
+    models: Mapping[str, str] = field(default_factory=dict)
+    needs_gpu: bool = True
+
+
+PHANTOM_HUB = "bytedance-research/Phantom@926cb19b8273d3841edcf905ca4ddb57f8e43207"
+
+TINY = Profile(
+    name="tiny",
+    purpose="toy-kitchen clips of 64x64 px on any CPU, nothing to download",
+    sampling=Sampling(
+        width=64,
+        height=64,
+        num_frames=9,
+        fps=6,
+        num_inference_steps=12,
+        guidance_scale_text=2.0,
+        guidance_scale_image=2.0,
+        seed=0,
+    ),
+    sizes=((64, 64),),
+    frame_counts=(9,),
+    max_frames=9,
+    display_scale=4,
+    models={
+        "generator": "tiny_phantom",
+        "embedder": "tiny_clip",
+        "detector": "tiny_detector",
+        "memory": "default_memory",
+    },
+    needs_gpu=False,
+)
+
+PHANTOM_1_3B = Profile(
+    name="phantom-1.3b",
+    purpose="cooking footage of 832x480 px on one GPU",
+    sampling=Sampling(
+        width=832,
+        height=480,
+        num_frames=81,
+        fps=16,
+        num_inference_steps=50,
+        guidance_scale_text=7.5,
+        guidance_scale_image=5.0,
+        seed=0,
+    ),
+    models={"generator": PHANTOM_HUB},
+)
+
+PHANTOM_14B = replace(
+    PHANTOM_1_3B,
+    name="phantom-14b",
+    purpose="cooking footage of up to 1280x720 px on a GPU with 80 GB",
+    sampling=replace(PHANTOM_1_3B.sampling, num_frames=121, fps=24),
+)
+
+PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
+
+PROFILE_CHOICES = ("auto", *PROFILES)
+PLANNER_CHOICES = ("auto", "rules", "openai")
+
+
+def choose_profile(wanted: str, *, gpu: str | None) -> tuple[Profile, str]:
+    """The profile to run and a sentence that says why.
+
+    Args:
+        wanted: A profile's name, or "auto" for the best that runs here.
+        gpu: Name of the CUDA device, or None without one.
+
+    Raises:
+        InputError: No profile has that name.
+    """
+    if wanted == "auto":
+        return TINY, NO_GPU if gpu is None else GPU_WITHOUT_WEIGHTS.format(gpu=gpu)
+    if wanted not in PROFILES:
+        raise InputError(
+            f"There is no profile {wanted!r}.", f"Choose one of {', '.join(PROFILE_CHOICES)}."
+        )
+    profile = PROFILES[wanted]
+    if profile is TINY:
+        return TINY, "asked for: it draws 64x64 toy-kitchen clips, not cooking footage"
+    return profile, f"asked for: {profile.purpose}"
+
+
+def choose_sampling(
+    profile: Profile,
+    *,
+    size: tuple[int, int] | None = None,
+    num_frames: int | None = None,
+    num_inference_steps: int | None = None,
+    seed: int = 0,
+) -> Sampling:
+    """The profile's sampling with the user's wishes, checked.
+
+    Raises:
+        InputError: The profile cannot make such a clip.
+    """
+    default = profile.sampling
+    width, height = size or (default.width, default.height)
+    sampling = replace(
+        default,
+        width=width,
+        height=height,
+        num_frames=default.num_frames if num_frames is None else num_frames,
+        num_inference_steps=(
+            default.num_inference_steps if num_inference_steps is None else num_inference_steps
+        ),
+        seed=seed,
+    )
+    check_sampling(profile, sampling)
+    return sampling
+
+
+def check_sampling(profile: Profile, sampling: Sampling) -> None:
+    """Check that a profile can make a clip of this size, length, number of steps and seed.
+
+    Raises:
+        InputError: It cannot; the message names the value and the ones that work.
+    """
+    _check_size(profile, sampling.width, sampling.height)
+    _check_frames(profile, sampling.num_frames)
+    if not 1 <= sampling.num_inference_steps <= MAX_STEPS:
+        raise InputError(
+            f"{sampling.num_inference_steps} denoising steps cannot be made.",
+            f"Choose 1 to {MAX_STEPS}.",
+        )
+    if not 0 <= sampling.seed <= MAX_SEED:
+        raise InputError(f"The seed {sampling.seed} is out of range.", f"Choose 0 to {MAX_SEED}.")
+
+
+def _check_size(profile: Profile, width: int, height: int) -> None:
+    multiple = profile.size_multiple
+    if width < multiple or height < multiple or width % multiple or height % multiple:
+        raise InputError(
+            f"The size {width}x{height} is not divisible by {multiple}.",
+            _sizes_that_work(profile),
+        )
+    if profile.sizes and (width, height) not in profile.sizes:
+        raise InputError(
+            f"The {profile.name} profile cannot make clips of {width}x{height} px.",
+            _sizes_that_work(profile),
+        )
+    largest = 1280 * 720
+    if width * height > largest:
+        raise InputError(
+            f"The size {width}x{height} is larger than {profile.name} was trained for.",
+            "Choose 1280x720 px or smaller.",
+        )
+
+
+def _sizes_that_work(profile: Profile) -> str:
+    if profile.sizes:
+        sizes = " or ".join(f"{w}x{h}" for w, h in profile.sizes)
+        return f"Leave --size out: {profile.name} was trained on {sizes} px only."
+    default = profile.sampling
+    return (
+        f"Choose a multiple of {profile.size_multiple} px each way, "
+        f"such as {default.width}x{default.height}."
+    )
+
+
+def _check_frames(profile: Profile, num_frames: int) -> None:
+    if profile.frame_counts:
+        counts = " or ".join(str(n) for n in profile.frame_counts)
+        remedy = f"Leave --frames out: {profile.name} was trained on {counts} frames only."
+    else:
+        remedy = f"Choose a number 4n+1 up to {profile.max_frames}, such as 81."
+    if num_frames < 1 or num_frames % 4 != 1:
+        raise InputError(f"{num_frames} frames are not 4n+1 frames.", remedy)
+    if num_frames > profile.max_frames or (
+        profile.frame_counts and num_frames not in profile.frame_counts
+    ):
+        raise InputError(
+            f"The {profile.name} profile cannot make clips of {num_frames} frames.", remedy
+        )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "832x480" -> (832, 480), width first, in pixels.
+
+    Raises:
+        InputError: Not two whole numbers joined by an x.
+    """
+    width, _, height = text.strip().lower().partition("x")
+    if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise InputError(f"The size {text!r} is not WIDTHxHEIGHT.", "Write it like 64x64, in px.")
+    if len(width) > 5 or len(height) > 5:
+        raise InputError(f"The size {text!r} is out of range.", "Choose 1280x720 px or smaller.")
+    return int(width), int(height)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What procvid takes from environment variables; nothing else in the package reads them.
+
+    Attributes:
+        openai_api_key: `OPENAI_API_KEY`, or None. Never shown, never stored.
+        runs_folder: `PROCVID_RUNS`, where the app keeps its runs; default `runs` here.
+        assets_folder: `PROCVID_ASSETS`, another folder with tiny models of one's own training;
+            default the one in the package.
+    """
+
+    openai_api_key: str | None = field(repr=False)
+    runs_folder: Path
+    assets_folder: Path
+
+
+def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
+    """Read the environment variables, of this process unless others are given."""
+    variables = os.environ if variables is None else variables
+    assets = variables.get("PROCVID_ASSETS") or Path(__file__).parent / "assets"
+    return Environment(
+        openai_api_key=variables.get("OPENAI_API_KEY") or None,
+        runs_folder=Path(variables.get("PROCVID_RUNS") or "runs").expanduser(),
+        assets_folder=Path(assets).expanduser(),
+    )

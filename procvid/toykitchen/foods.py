@@ -1,0 +1,208 @@
+"""How foods look, whole and in pieces, at any point and size of a Pillow canvas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import ImageDraw
+
+from procvid.toykitchen.identity import RGB
+
+OUTLINE: RGB = (48, 32, 28)
+BROWN: RGB = (104, 58, 22)
+PALE: RGB = (240, 236, 224)
+
+
+@dataclass(frozen=True)
+class FoodLook:
+    """Skin and flesh colours; `heart` is the colour of the middle of a slice."""
+
+    skin: RGB
+    flesh: RGB
+    heart: RGB
+
+
+LOOKS: dict[str, FoodLook] = {
+    "carrot": FoodLook((240, 120, 20), (250, 145, 50), (255, 180, 95)),
+    "tomato": FoodLook((215, 35, 30), (235, 80, 65), (250, 185, 120)),
+    "cucumber": FoodLook((40, 115, 50), (165, 215, 125), (215, 240, 185)),
+    "mushroom": FoodLook((165, 120, 85), (226, 204, 178), (140, 100, 72)),
+    "egg": FoodLook((246, 238, 224), (252, 250, 244), (250, 190, 30)),
+    "onion": FoodLook((150, 45, 120), (232, 205, 232), (175, 90, 160)),
+    "potato": FoodLook((150, 112, 62), (238, 216, 140), (246, 230, 170)),
+    "cheese": FoodLook((245, 195, 45), (252, 218, 90), (225, 165, 30)),
+}
+UNKNOWN = FoodLook((128, 128, 132), (158, 158, 162), (140, 140, 146))
+"""Foods that the toy kitchen does not know are drawn as a plain grey piece."""
+
+FOODS = tuple(LOOKS)
+FORMS = ("whole", "sliced", "diced", "mixed")
+
+
+def blend(a: RGB, b: RGB, share: float) -> RGB:
+    """`a` moved towards `b`, share 0 to 1."""
+    return (
+        round(a[0] + (b[0] - a[0]) * share),
+        round(a[1] + (b[1] - a[1]) * share),
+        round(a[2] + (b[2] - a[2]) * share),
+    )
+
+
+def look_of(food: str, tint: RGB, brown: float, pale: float) -> FoodLook:
+    """The food's colours with the recipe's tint, browned and paled by shares 0 to 1."""
+
+    def shade(rgb: RGB) -> RGB:
+        r, g, b = (max(0, min(255, c + t)) for c, t in zip(rgb, tint, strict=True))
+        return blend(blend((r, g, b), BROWN, 0.55 * brown), PALE, 0.5 * pale)
+
+    base = LOOKS.get(food, UNKNOWN)
+    return FoodLook(shade(base.skin), shade(base.flesh), shade(base.heart))
+
+
+class Brush:
+    """Draws in frame pixels on a canvas that is `scale` times larger."""
+
+    def __init__(self, draw: ImageDraw.ImageDraw, scale: int) -> None:
+        self.draw = draw
+        self.scale = scale
+
+    def polygon(self, points: list[tuple[float, float]], fill: RGB, outline: RGB | None = None, width: float = 1.0) -> None:
+        """A filled polygon; points and width in frame pixels."""
+        scaled = [(x * self.scale, y * self.scale) for x, y in points]
+        self.draw.polygon(scaled, fill=fill)
+        if outline is not None:
+            self.draw.line([*scaled, scaled[0], scaled[1]], fill=outline, width=max(1, round(width * self.scale)), joint="curve")
+
+    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: RGB | None, outline: RGB | None = None, width: float = 1.0) -> None:
+        """An ellipse around (x, y)."""
+        s = self.scale
+        self.draw.ellipse(
+            ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s),
+            fill=fill, outline=outline, width=max(1, round(width * s)) if outline else 0,
+        )
+
+    def line(self, points: list[tuple[float, float]], fill: RGB, width: float) -> None:
+        """A polyline with round joints."""
+        self.draw.line([(x * self.scale, y * self.scale) for x, y in points], fill=fill, width=max(1, round(width * self.scale)), joint="curve")
+
+    def rectangle(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, outline: RGB | None = None, width: float = 1.0) -> None:
+        """An axis-parallel rectangle."""
+        s = self.scale
+        self.draw.rectangle((x0 * s, y0 * s, x1 * s, y1 * s), fill=fill, outline=outline, width=max(1, round(width * s)) if outline else 0)
+
+
+def _long(b: Brush, x: float, y: float, look: FoodLook, taper: float, leaf: bool) -> None:
+    b.polygon([(x - 15, y - 5.5), (x + 11, y - 5.5 * taper), (x + 16, y), (x + 11, y + 5.5 * taper), (x - 15, y + 5.5)], look.skin, OUTLINE, 0.9)
+    for k in (-8, -1, 6):
+        b.line([(x + k, y - 3.2), (x + k + 1.5, y + 1)], blend(look.skin, OUTLINE, 0.25), 0.8)
+    if leaf:
+        b.polygon([(x - 15, y - 2), (x - 22, y - 6), (x - 20, y), (x - 22, y + 6), (x - 15, y + 2)], (60, 150, 50), OUTLINE, 0.7)
+
+
+def _carrot(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    _long(b, x, y, look, 0.45, leaf=True)
+
+
+def _cucumber(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.ellipse(x - 11, y, 6, 6, look.skin, OUTLINE, 0.9)
+    b.ellipse(x + 11, y, 6, 6, look.skin, OUTLINE, 0.9)
+    b.rectangle(x - 11, y - 6, x + 11, y + 6, look.skin)
+    b.line([(x - 11, y - 6), (x + 11, y - 6)], OUTLINE, 0.9)
+    b.line([(x - 11, y + 6), (x + 11, y + 6)], OUTLINE, 0.9)
+    for k in (-9, -3, 3, 9):
+        b.line([(x + k - 2, y - 2), (x + k + 2, y - 2)], look.flesh, 1.2)
+
+
+def _tomato(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.ellipse(x, y, 12, 11, look.skin, OUTLINE, 0.9)
+    b.ellipse(x - 4, y - 4, 2.5, 2, blend(look.skin, (255, 255, 255), 0.5))
+    b.polygon([(x, y - 12), (x + 6, y - 7), (x, y - 8), (x - 6, y - 7)], (50, 140, 45))
+
+
+def _mushroom(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.rectangle(x - 4.5, y, x + 4.5, y + 11, look.flesh, OUTLINE, 0.9)
+    half = [(x + 13 * math.cos(a), y + 2 - 12 * math.sin(a)) for a in (math.pi * k / 14 for k in range(15))]
+    b.polygon(half, look.skin, OUTLINE, 0.9)
+
+
+def _egg(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.ellipse(x, y, 9, 12, look.skin, OUTLINE, 0.9)
+    b.ellipse(x - 3, y - 5, 2, 2.6, (255, 255, 255))
+
+
+def _onion(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.polygon([(x - 3, y - 9), (x, y - 16), (x + 3, y - 9)], look.flesh, OUTLINE, 0.8)
+    b.ellipse(x, y, 12, 11, look.skin, OUTLINE, 0.9)
+    for k in (-6, 0, 6):
+        b.line([(x, y - 10), (x + k, y), (x, y + 10)], look.flesh, 0.8)
+
+
+def _potato(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.ellipse(x, y, 15, 9.5, look.skin, OUTLINE, 0.9)
+    for dx, dy in ((-7, -2), (0, 4), (6, -3), (9, 3)):
+        b.ellipse(x + dx, y + dy, 1.1, 1.1, blend(look.skin, OUTLINE, 0.55))
+
+
+def _cheese(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.polygon([(x - 15, y + 9), (x - 15, y + 1), (x + 13, y - 9), (x + 15, y + 9)], look.skin, OUTLINE, 0.9)
+    for dx, dy, r in ((-7, 4.5, 2.4), (2, 1, 2.0), (8, 5, 2.6)):
+        b.ellipse(x + dx, y + dy, r, r, look.heart)
+
+
+def _unknown(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.ellipse(x, y, 11, 10, look.skin, OUTLINE, 0.9)
+
+
+WHOLE: dict[str, Callable[[Brush, float, float, FoodLook], None]] = {
+    "carrot": _carrot, "tomato": _tomato, "cucumber": _cucumber, "mushroom": _mushroom,
+    "egg": _egg, "onion": _onion, "potato": _potato, "cheese": _cheese,
+}
+
+
+def draw_whole(b: Brush, food: str, x: float, y: float, look: FoodLook) -> None:
+    """The uncut food around (x, y), about 30 px wide."""
+    WHOLE.get(food, _unknown)(b, x, y, look)
+
+
+def draw_slice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 6.0) -> None:
+    """One slice of radius `r` px."""
+    if food == "mushroom":
+        b.rectangle(x - r * 0.35, y, x + r * 0.35, y + r, look.flesh, OUTLINE, 0.7)
+        b.polygon([(x - r, y + 1), (x - r * 0.6, y - r * 0.8), (x + r * 0.6, y - r * 0.8), (x + r, y + 1)], look.flesh, look.skin, 1.3)
+        return
+    if food == "cheese":
+        b.rectangle(x - r, y - r * 0.75, x + r, y + r * 0.75, look.flesh, OUTLINE, 0.7)
+        b.ellipse(x - r * 0.35, y - 1, 1.5, 1.5, look.heart)
+        b.ellipse(x + r * 0.4, y + 1.6, 1.3, 1.3, look.heart)
+        return
+    b.ellipse(x, y, r, r, look.flesh, OUTLINE, 0.8)
+    b.ellipse(x, y, r * 0.9, r * 0.9, None, look.skin, 1.2)
+    if food == "onion":
+        b.ellipse(x, y, r * 0.5, r * 0.5, None, look.heart, 1.0)
+    elif food == "tomato":
+        for k in range(3):
+            a = 2 * math.pi * k / 3
+            b.ellipse(x + r * 0.42 * math.cos(a), y + r * 0.42 * math.sin(a), 1.5, 1.5, look.heart)
+    else:
+        b.ellipse(x, y, r * 0.45, r * 0.45, look.heart)
+
+
+def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 3.4) -> None:
+    """Two small cubes side by side, a step apart in height."""
+    for dx, dy in ((-r * 0.95, -r * 0.45), (r * 0.95, r * 0.5)):
+        fill = look.heart if food == "egg" and dx > 0 else look.flesh
+        b.rectangle(x + dx - r, y + dy - r, x + dx + r, y + dy + r, fill, OUTLINE, 0.8)
+        b.rectangle(x + dx - r + 0.7, y + dy + r - 1.9, x + dx + r - 0.7, y + dy + r - 0.7, look.skin)
+
+
+def draw_pool(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float, phase: float) -> None:
+    """The mixed food: a pool of radius `r` px with a swirl turned by `phase` radians."""
+    body = look.heart if food == "egg" else look.flesh
+    b.ellipse(x, y, r, r * 0.95, body, blend(body, OUTLINE, 0.45), 1.0)
+    swirl = [
+        (x + r * 0.8 * k / 20 * math.cos(phase + k * 0.42), y + r * 0.75 * k / 20 * math.sin(phase + k * 0.42))
+        for k in range(3, 21)
+    ]
+    b.line(swirl, blend(look.skin, (255, 255, 255), 0.35) if food != "egg" else look.flesh, 1.5)

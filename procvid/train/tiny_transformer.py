@@ -1,0 +1,123 @@
+"""The tiny Phantom: WanTransformer3DModel and UMT5 encoder trained together by flow matching.
+
+As in Phantom's training: clean reference latents stand at the temporal end, share the video's
+timestep, and the loss is taken on the video frames alone. Text and references are dropped
+independently, which makes the three branches of the guidance.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import WanTransformer3DModel
+from torch import nn
+from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+
+from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
+from procvid.train.loop import Schedule, train
+from procvid.train.toy_latents import ToyLatents
+from procvid.train.toy_texts import MAX_TOKENS, prompt_of
+
+TRANSFORMER = {
+    "patch_size": [1, 2, 2],
+    "num_attention_heads": 4,
+    "attention_head_dim": 40,
+    "in_channels": 8,
+    "out_channels": 8,
+    "text_dim": 64,
+    "freq_dim": 256,
+    "ffn_dim": 480,
+    "num_layers": 6,
+    "cross_attn_norm": True,
+    "qk_norm": "rms_norm_across_heads",
+    "rope_max_seq_len": 32,
+}
+TEXT = {"d_model": 64, "d_kv": 16, "d_ff": 160, "num_layers": 2, "num_heads": 4, "dropout_rate": 0.0}
+
+# Which kinds of reference come together (indices into toy_latents.KINDS), and how often.
+PATTERNS: dict[tuple[int, ...], float] = {
+    (): 0.12,
+    (0,): 0.2,
+    (2,): 0.03,
+    (1,): 0.02,
+    (0, 2): 0.24,
+    (0, 1): 0.1,
+    (0, 1, 2): 0.15,
+    (0, 2, 3): 0.05,
+    (0, 1, 2, 3): 0.09,
+}
+SHUFFLED = 0.2
+DROP_TEXT = 0.12
+DROP_REFERENCES = 0.12
+TRAINING_SHIFT = 1.5
+STILLS_SHARE = 0.22
+"""The first steps see single frames: what things look like is cheaper learnt without motion."""
+
+
+class TinyPhantom(nn.Module):
+    """Text encoder and transformer as one module to train."""
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.text_encoder = UMT5EncoderModel(UMT5Config(vocab_size=vocabulary, **TEXT))
+        self.transformer = WanTransformer3DModel(**TRANSFORMER)
+
+    def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(B, L, 64) embeddings with padding zeroed, as the pipeline pads them."""
+        states = self.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        return states * mask[..., None]
+
+
+def draw_sigmas(rng: np.random.Generator, count: int) -> torch.Tensor:
+    """Noise levels 0 to 1: logit-normal 85 %, uniform 15 %, shifted towards noise."""
+    normal = 1 / (1 + np.exp(-rng.normal(0, 1, count)))
+    u = np.where(rng.random(count) < 0.85, normal, rng.random(count))
+    shifted = TRAINING_SHIFT * u / (1 + (TRAINING_SHIFT - 1) * u)
+    return torch.from_numpy(shifted).float().view(-1, 1, 1, 1, 1)
+
+
+def train_transformer(
+    data: ToyLatents, tokenizer: PreTrainedTokenizerFast, folder: Path, steps: int, seed: int = 0, batch: int = 16
+) -> TinyPhantom:
+    """Train from nothing on encoded clips; `batch` is per process."""
+    torch.manual_seed(seed)
+    model = TinyPhantom(len(tokenizer))
+    patterns, odds = list(PATTERNS), np.array(list(PATTERNS.values()))
+    count = len(data.video)
+
+    def tokens(rng: np.random.Generator, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        texts = []
+        for row in rows:
+            kitchen, scene = data.scene(int(row))
+            nothing = rng.random() < DROP_TEXT
+            empty = DEFAULT_NEGATIVE_PROMPT if rng.random() < 0.6 else ""
+            texts.append(empty if nothing else prompt_of(rng, scene, kitchen))
+        encoded = tokenizer(texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        return encoded["input_ids"], encoded["attention_mask"]
+
+    def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
+        shared = np.random.default_rng([seed, step, 9])
+        pattern = patterns[int(shared.choice(len(patterns), p=odds / odds.sum()))]
+        stills = step < STILLS_SHARE * steps
+        rows = rng.integers(0, count, batch)
+        clean = (data.still if stills else data.video)[rows].float()
+        ids, mask = tokens(rng, rows)
+        noise = torch.randn_like(clean)
+        sigma = draw_sigmas(rng, batch)
+        noisy = (1 - sigma) * clean + sigma * noise
+        if pattern:
+            chosen = rng.permutation(pattern) if rng.random() < SHUFFLED else np.array(pattern)
+            references = data.references[rows][:, chosen].float().transpose(1, 2)
+            keep = torch.from_numpy(rng.random(batch) >= DROP_REFERENCES).float().view(-1, 1, 1, 1, 1)
+            noisy = torch.cat([noisy, references * keep], 2)
+        velocity = model.transformer(
+            hidden_states=noisy,
+            timestep=(sigma.flatten() * 1000),
+            encoder_hidden_states=model.encode(ids, mask),
+            return_dict=False,
+        )[0][:, :, : clean.shape[2]]
+        return {"flow": (velocity - (noise - clean)).square().mean()}
+
+    return train(model, losses, Schedule(steps, ema=0.998, seed=seed, decay=0.35, save_every=150), folder, "transformer")

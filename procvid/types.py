@@ -1,0 +1,220 @@
+"""The values that travel between the stages: recipe -> plan -> slots -> conditioning -> clip -> run.
+
+Every value is frozen. Images are uint8 (H, W, 3) RGB, frames uint8 (T, H, W, 3) RGB, boxes are
+`(x0, y0, x1, y1)` in pixels with x1, y1 exclusive, times are seconds, scores are 0 to 1 and higher
+is better unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Frames = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
+BoxXYXY = tuple[float, float, float, float]
+
+Likelihood = Literal["highly_likely", "likely", "unlikely"]
+"""How probable it is that an object stays the same from step to step (paper, section 3.6)."""
+
+Role = Literal["vessel", "surface", "tool", "food"]
+"""What an object is in the kitchen; `surface` is the counter that everything stands on."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A title and its steps, in order. `notes` tell what the parser dropped or guessed."""
+
+    title: str
+    steps: tuple[str, ...]
+    ingredients: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedObject:
+    """An object that a step shows, with its state before and after the step.
+
+    `name` is canonical and singular ("carrot", "frying pan"); the same name in two steps is the
+    same thing. States are adjectives such as "whole", "sliced", "fried"; vessels are "clean" or
+    "in use". `importance` is 0 to 1 and orders the slots.
+    """
+
+    name: str
+    role: Role
+    description: str
+    state_before: str
+    state_after: str
+    likelihood: Likelihood
+    importance: float
+    mentioned: bool = True
+    since_step: int = 1
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One step: its raw text, the canonical action, its objects and the enhanced prompt."""
+
+    number: int
+    text: str
+    action: str
+    objects: tuple[PlannedObject, ...]
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a whole recipe. `planner` says who made it ("rules 1", "openai gpt-...")."""
+
+    title: str
+    steps: tuple[StepPlan, ...]
+    planner: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """An object that a scene reader names in a clip (paper, section 3.6)."""
+
+    name: str
+    role: Role
+    description: str
+    state: str
+    likelihood: Likelihood
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """Where a detector sees an object. `mask` is bool (H, W) over the whole image, or None."""
+
+    box_xyxy: BoxXYXY
+    label: str
+    score: float
+    mask: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """An object cut out of a clip, on white where a mask was at hand, with its provenance.
+
+    `image` is None in a store that was published without pixels. `source_id` names the video or
+    `run/step`; `detector_score` and `quality` are 0 to 1.
+    """
+
+    id: str
+    name: str
+    role: Role
+    description: str
+    state: str
+    likelihood: Likelihood
+    source_id: str
+    time_s: float
+    box_xyxy: BoxXYXY
+    detector_score: float
+    quality: float
+    image: Image | None
+    licence: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """A crop found in a memory, with its score, the parts of the score and a sentence why."""
+
+    crop: Crop
+    score: float
+    parts: dict[str, float]
+    reason: str
+    store: str
+
+
+@dataclass(frozen=True, eq=False)
+class Retrieval:
+    """The answer of the memory for one planned object: a hit, or an abstention with its reason."""
+
+    object_name: str
+    wanted_state: str
+    hit: Hit | None
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """One of the at most four references: its number as shown, the object and its words in the prompt."""
+
+    number: int
+    object_name: str
+    words: str
+    image: Image
+    crop_id: str
+    source_id: str
+    state: str
+    box_xyxy: BoxXYXY
+    score: float
+    origin: Literal["memory", "run", "upload"]
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """All that the generator gets for one step, and what was looked for in vain."""
+
+    step: int
+    prompt: str
+    slots: tuple[Slot, ...]
+    retrievals: tuple[Retrieval, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a clip is sampled: size in pixels, frames, steps, guidance and the step's own seed."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: int
+    num_inference_steps: int
+    guidance_scale_text: float
+    guidance_scale_image: float
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A generated clip."""
+
+    frames: Frames
+    fps: int
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """Progress of one clip: `step` of `total` denoising steps are done."""
+
+    step: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Identity of a model: id, revision or sha256 of its weights, and how it runs."""
+
+    id: str
+    revision: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """What a person asks for; the same request with the same folder resumes."""
+
+    recipe: Recipe
+    sampling: Sampling
+    profile: str
+    memory: str = "default"
+    planner: str = "auto"
+    lora: str | None = None
+    seed: int = 0

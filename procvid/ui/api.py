@@ -1,0 +1,162 @@
+"""The endpoints for programs; `gr.api` derives their schema from the signatures below.
+
+gradio_client, and any HTTP client, calls them by name. Nothing enforces the annotations, so the
+values are checked in `procvid.ui.jobs` and in the core. Results hold no key named `path` but those
+of FileData, for the client would try to download it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, TypedDict, cast
+
+import gradio as gr
+
+from procvid.ui.context import AppContext, new_run_id
+from procvid.ui.guard import guarded
+from procvid.ui.jobs import (
+    Job,
+    draft_of,
+    preview_references,
+    read_wishes,
+    stream_run,
+    undrawable,
+    versions,
+    view_of,
+)
+from procvid.ui.stream import conditioning_json, event_json, run_json
+
+
+class Version(TypedDict):
+    """What runs here."""
+
+    procvid: str
+    profile: str
+    profile_reason: str
+    models: dict[str, str]
+    libraries: dict[str, str]
+
+
+class PlanAnswer(TypedDict):
+    """The plan, and what the caller should know about it."""
+
+    plan: dict[str, Any]
+    warnings: list[str]
+
+
+class RetrieveAnswer(TypedDict):
+    """Per step the references that would guide its clip, and the objects without one."""
+
+    steps: list[dict[str, Any]]
+    warnings: list[str]
+
+
+class RunState(TypedDict):
+    """A run: `state` is running, stopped, failed or done; files are FileData."""
+
+    event: str
+    run_id: str
+    state: str
+    done: int
+    num_steps: int
+    duration_s: float
+    plan: dict[str, Any] | None
+    clips: list[gr.FileData]
+    video: gr.FileData | None
+    captions: gr.FileData | None
+    warnings: list[str]
+
+
+class StopAnswer(TypedDict):
+    """`stopping` is False when the run was not in work."""
+
+    run_id: str
+    stopping: bool
+
+
+def mount(context: AppContext) -> None:
+    """Add the endpoints to the Blocks in whose context this is called."""
+    _mount_reading(context)
+    _mount_running(context)
+
+
+def _mount_reading(context: AppContext) -> None:
+    def version() -> Version:
+        """Version of procvid, the profile that runs with the reason, models and libraries."""
+        return cast(Version, versions(context))
+
+    def plan(recipe: str) -> PlanAnswer:
+        """Which objects each step shows, their states before and after, and the enhanced prompt.
+
+        Parameters:
+            recipe: plain text, Markdown, JSON or JSON-LD
+        """
+        draft = draft_of(context, recipe)
+        return PlanAnswer(
+            plan=dataclasses.asdict(draft.plan),
+            warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
+        )
+
+    def retrieve(recipe: str, memory: str = "default", seed: int = 0) -> RetrieveAnswer:
+        """The references that the memory offers for each step before the first clip is made.
+
+        Parameters:
+            recipe: plain text, Markdown, JSON or JSON-LD
+            memory: "default" or "none"
+            seed: chooses among equals, 0 to 2**63 - 1
+        """
+        wishes = read_wishes(seed, memory, None)
+        draft = draft_of(context, recipe)
+        found = preview_references(context, draft.plan, wishes)
+        return RetrieveAnswer(
+            steps=[conditioning_json(c) for c in found],
+            warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
+        )
+
+    gr.api(guarded(version), api_name="version")
+    gr.api(guarded(plan), api_name="plan")
+    gr.api(guarded(retrieve), api_name="retrieve", concurrency_id="gpu", concurrency_limit=1)
+
+
+def _mount_running(context: AppContext) -> None:
+    def generate(
+        recipe: str, seed: int = 0, memory: str = "default", steps: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Make the video; streams one event after another, the last one is the whole run.
+
+        Parameters:
+            recipe: plain text, Markdown, JSON or JSON-LD
+            seed: the same seed gives the same video, 0 to 2**63 - 1
+            memory: "default" or "none"
+            steps: denoising steps of a clip; leave it out for the profile's own number
+        """
+        wishes = read_wishes(seed, memory, steps)
+        job = Job(new_run_id(), draft_of(context, recipe), wishes)
+        for view, event in stream_run(context, job):
+            yield run_json(view, f"run_{view.state}") if event is None else event_json(view, event)
+
+    def run(run_id: str) -> RunState:
+        """Where a run stands, with its files.
+
+        Parameters:
+            run_id: as in the events of /generate
+        """
+        return cast(RunState, run_json(view_of(context, run_id), "run"))
+
+    def stop(run_id: str) -> StopAnswer:
+        """Stop a run after the denoising step in work; its finished clips stay.
+
+        Parameters:
+            run_id: as in the events of /generate
+        """
+        if not context.in_work(run_id):
+            context.existing_folder_of(run_id)
+        return StopAnswer(run_id=run_id, stopping=context.stop(run_id))
+
+    stream = guarded(generate)
+    # Gradio reads the answer's schema here, and would show an iterator as "any".
+    stream.__annotations__["return"] = RunState
+    gr.api(stream, api_name="generate", concurrency_id="gpu", concurrency_limit=1)
+    gr.api(guarded(run), api_name="run", concurrency_limit=4)
+    gr.api(guarded(stop), api_name="stop", concurrency_limit=4)

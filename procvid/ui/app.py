@@ -1,0 +1,90 @@
+"""The page put together, and how it is served."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import gradio as gr
+
+import procvid
+from procvid.errors import ProcvidError
+from procvid.settings import TINY
+from procvid.ui import api, markup, style
+from procvid.ui.context import AppContext
+from procvid.ui.guard import log
+from procvid.ui.tabs import about, create
+
+TINY_BANNER = (
+    "The clips come from a small model that was trained on a toy kitchen, drawn by a program."
+)
+
+
+def build_app(context: AppContext) -> Any:
+    """The whole page with its endpoints; loads no model."""
+    with gr.Blocks(title="procvid", analytics_enabled=False, delete_cache=(900, 3600)) as app:
+        # First, for a private event of the same name would take the endpoint's name away.
+        api.mount(context)
+        gr.HTML(
+            '<header class="pv-head"><h1>procvid</h1><p>A recipe becomes a video, step by step, '
+            "and the pan stays the same pan.</p></header>"
+        )
+        gr.HTML(markup.note(banner(context), "warn" if context.profile is TINY else ""))
+        with gr.Tabs():
+            with gr.Tab("Create", id="create"):
+                create.build(context)
+            with gr.Tab("About", id="about"):
+                about.build(facts(context))
+    app.queue(max_size=20)
+    return app
+
+
+def banner(context: AppContext) -> str:
+    """Which profile runs, why, and what its pictures are."""
+    told = f"Profile {context.profile.name}: {context.profile_reason}."
+    return f"{told} {TINY_BANNER}" if context.profile is TINY else told
+
+
+def facts(context: AppContext) -> dict[str, str]:
+    """What runs here, for the About tab."""
+    sampling = context.profile.sampling
+    return {
+        "procvid": procvid.__version__,
+        "Gradio": gr.__version__,
+        "Profile": context.profile.name,
+        "Why": context.profile_reason,
+        "Clips": f"{sampling.width} x {sampling.height} px, {sampling.num_frames} frames at "
+        f"{sampling.fps} a second, {sampling.num_inference_steps} denoising steps",
+        "Planner": f"{context.planner.info.id} {context.planner.info.revision}",
+    }
+
+
+def launch_settings(context: AppContext) -> dict[str, Any]:
+    """Arguments of `Blocks.launch`; address and port come from GRADIO_SERVER_NAME and _PORT."""
+    return {
+        "theme": style.theme(),
+        "css": style.CSS,
+        "show_error": False,
+        "max_file_size": "64mb",
+        "allowed_paths": [str(context.runs_folder)],
+        "strict_cors": True,
+        "run_history": False,
+        "ssr_mode": False,
+        "footer_links": ["api", "settings"],
+    }
+
+
+def serve(context: AppContext) -> None:
+    """Answer HTTP first, then load the models beside it, until the process is stopped."""
+    app = build_app(context)
+    app.launch(**launch_settings(context), prevent_thread_lock=True)
+    threading.Thread(target=warm_up, args=(context,), name="warm-up", daemon=True).start()
+    app.block_thread()
+
+
+def warm_up(context: AppContext) -> None:
+    """Build the models, so that the first visitor need not wait for it."""
+    try:
+        context.parts("default")
+    except ProcvidError as error:
+        log.error("the models cannot be loaded: %s", error)

@@ -1,0 +1,156 @@
+"""How the page looks: one theme and one style sheet, checked for contrast in light and dark."""
+
+from __future__ import annotations
+
+import gradio as gr
+from gradio.themes.utils import colors, sizes
+
+FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """A calm theme on system fonts; text and buttons keep a contrast of 4.5 to 1 or more."""
+    base = gr.themes.Base(
+        primary_hue=colors.emerald,
+        secondary_hue=colors.emerald,
+        neutral_hue=colors.stone,
+        radius_size=sizes.radius_lg,
+        font=FONTS,
+        font_mono=MONO,
+    )
+    return base.set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        body_text_color="*neutral_800",
+        body_text_color_dark="*neutral_100",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_border_color="*neutral_200",
+        block_border_color_dark="*neutral_800",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_800",
+        block_title_text_color_dark="*neutral_100",
+        input_background_fill="white",
+        input_background_fill_dark="*neutral_950",
+        input_border_color="*neutral_400",
+        input_border_color_dark="*neutral_600",
+        input_border_width="1px",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+        button_secondary_background_fill="white",
+        button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_background_fill_hover="*neutral_100",
+        button_secondary_background_fill_hover_dark="*neutral_700",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_600",
+        button_secondary_text_color="*neutral_800",
+        button_secondary_text_color_dark="*neutral_100",
+        button_border_width="1px",
+        color_accent="*primary_700",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+    )
+
+
+CSS = """
+.gradio-container { width: 100% !important; max-width: 1080px !important; margin-inline: auto !important; }
+.gradio-container .html-container { padding: 0 !important; }
+.gradio-container .pv-chips li, .gradio-container .pv-steps li, .gradio-container .pv-tiles li { margin: 0; }
+.dark { --color-accent: var(--primary-400); }
+.dark .step-button:not(.pending) .step-number { color: #0c0a09; }
+/* Flex items grow with their content unless told otherwise: a wide table would widen the page. */
+.gradio-container .main, .gradio-container .main > .wrap,
+.gradio-container main.contain, .gradio-container .stepper, .gradio-container .stepper > .tabitem {
+  min-width: 0; max-width: 100%; box-sizing: border-box; }
+.pv-head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 16px; padding: 8px 0 0; }
+.pv-head h1 { font-size: 1.75rem; font-weight: 700; letter-spacing: -0.02em; margin: 0; }
+.pv-head p { margin: 0; color: var(--body-text-color-subdued); }
+
+.pv-note { border-left: 4px solid var(--pv-note-line, var(--primary-600)); border-radius: 8px;
+  padding: 10px 14px; background: var(--block-background-fill); line-height: 1.5; }
+.pv-note p { margin: 0; } .pv-note ul { margin: 4px 0 0; padding-left: 1.2em; }
+.pv-note.warn { --pv-note-line: #d97706; }
+.pv-note.bad { --pv-note-line: #dc2626; }
+.pv-note + .pv-steps, .pv-note + .pv-note { margin-top: 12px; }
+.pv-empty { text-align: center; padding: 32px 16px; color: var(--body-text-color-subdued);
+  border: 1px dashed var(--border-color-primary); border-radius: 12px; }
+
+.pv-steps { list-style: none; margin: 0; padding: 0; display: grid; gap: 12px; }
+.pv-step { display: grid; grid-template-columns: 32px minmax(0, 1fr); gap: 12px; padding: 14px;
+  background: var(--block-background-fill); border: 1px solid var(--block-border-color);
+  border-radius: 12px; overflow-wrap: anywhere; }
+.pv-num { width: 28px; height: 28px; border-radius: 50%; display: grid; place-items: center;
+  font-weight: 600; font-size: .875rem; background: var(--primary-700); color: #fff; }
+.pv-text { margin: 2px 0 8px; font-weight: 600; }
+.pv-chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 0; padding: 0; list-style: none; }
+.pv-chip { border: 1px solid var(--border-color-primary); border-radius: 999px; padding: 2px 10px;
+  font-size: .8125rem; line-height: 1.5; }
+.pv-chip b { font-weight: 600; }
+.pv-chip.must { border-color: var(--primary-600); }
+.pv-chip .pv-turn { color: var(--body-text-color-subdued); }
+.pv-small { font-size: .8125rem; color: var(--body-text-color-subdued); margin: 8px 0 0; }
+.pv-small ul { margin: 4px 0 0; padding-left: 1.2em; }
+.pv-step details { margin-top: 8px; font-size: .8125rem; }
+.pv-step summary, .pv-card summary { cursor: pointer; color: var(--body-text-color-subdued); }
+
+.pv-tiles { display: flex; flex-wrap: wrap; gap: 10px; margin: 0; padding: 0; list-style: none; }
+.pv-tile { width: 132px; }
+.pv-tile figure { margin: 0; }
+.pv-shot { position: relative; display: block; background: #fff; border-radius: 10px;
+  border: 1px solid var(--border-color-primary); overflow: hidden; aspect-ratio: 1; }
+.pv-shot img { width: 100%; height: 100%; object-fit: contain; display: block; margin: 0;
+  image-rendering: auto; }
+.pv-shot span { position: absolute; left: 6px; top: 6px; min-width: 22px; height: 22px;
+  border-radius: 11px; background: #1c1917; color: #fff; font-size: .75rem; font-weight: 700;
+  display: grid; place-items: center; }
+.pv-tile figcaption { font-size: .8125rem; line-height: 1.35; margin-top: 6px; }
+.pv-tile figcaption b { display: block; font-weight: 600; }
+.pv-tile figcaption i { font-style: normal; color: var(--body-text-color-subdued); display: block; }
+
+.pv-board { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); }
+.pv-card { background: var(--block-background-fill); border: 1px solid var(--block-border-color);
+  border-radius: 12px; overflow: hidden; display: flex; flex-direction: column; }
+.pv-card.now { border-color: var(--primary-600); box-shadow: 0 0 0 1px var(--primary-600); }
+.pv-screen { position: relative; aspect-ratio: var(--pv-shape, 1); display: grid; place-items: center;
+  background: var(--background-fill-secondary); }
+.pv-screen span { font-size: .875rem; color: var(--body-text-color-subdued); }
+.pv-screen video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain;
+  display: block; background: #1c1917; }
+.pv-video { display: block; width: 100%; max-height: 70vh; background: #1c1917; border-radius: 12px; }
+.pv-cardbody { padding: 10px 12px 12px; display: grid; gap: 8px; overflow-wrap: anywhere; }
+.pv-cardbody .pv-text { margin: 0; font-size: .9375rem; }
+.pv-cardbody .pv-tiles { gap: 6px; }
+.pv-cardbody .pv-tile { width: 46px; }
+.pv-cardbody .pv-shot { border-radius: 6px; }
+.pv-cardbody .pv-shot span { left: 2px; top: 2px; min-width: 16px; height: 16px; font-size: .625rem; }
+.pv-cardbody details { font-size: .8125rem; }
+
+.pv-status { display: grid; gap: 8px; }
+.pv-status p { margin: 0; display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 16px; }
+.pv-bar { height: 10px; border-radius: 5px; background: var(--border-color-primary); overflow: hidden; }
+.pv-bar div { height: 100%; border-radius: 5px; background: var(--primary-600);
+  transition: width .3s linear; }
+@media (prefers-reduced-motion: reduce) { .pv-bar div { transition: none; } }
+@media (max-width: 480px) { .pv-tile { width: calc(50% - 5px); } .pv-head h1 { font-size: 1.5rem; } }
+
+.pv-about dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
+.pv-about dt { color: var(--body-text-color-subdued); } .pv-about dd { margin: 0; overflow-wrap: anywhere; }
+.gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
+.pv-next { position: sticky; bottom: 12px; z-index: 20; }
+.pv-upload { width: auto !important; align-self: flex-start; }
+.pv-examples { flex-wrap: wrap !important; gap: 8px !important; }
+.pv-examples button { flex: 0 0 auto !important; min-width: 0 !important; border-radius: 999px; }
+"""

@@ -1,0 +1,274 @@
+"""The story: a recipe becomes a plan, and each step of it a clip that remembers the ones before.
+
+Read `make_video` and `_story` and you know the product. A run that was cut off anywhere goes on
+where it was when the same is asked again; see `procvid.rundir` for what lies on the disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from procvid.assemble import assemble
+from procvid.condition import Overrides
+from procvid.errors import RunError
+from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
+from procvid.generate import Pace, step_seed
+from procvid.memory.memory import Memory
+from procvid.onestep import (
+    Parts,
+    kept_overrides,
+    make_step,
+    remember,
+    start_memory,
+    undrawable_names,
+)
+from procvid.rundir.folder import CAPTIONS, CLIP, MEMORY, VIDEO, RunFolder, hold, read_run
+from procvid.rundir.records import RunRecord, StepRecord, plan_to_json, stale_steps
+from procvid.types import GenerateRequest, Image, Plan
+
+
+def make_video(
+    request: GenerateRequest, parts: Parts, folder: Path, *, plan: Plan | None = None
+) -> Generator[Event, None, None]:
+    """Make the video of a recipe in a run folder, or what is still missing of it.
+
+    Every event but `Progress` is also in `events.jsonl`. Closing the iterator keeps the finished
+    steps. The result depends on the request, the models and the libraries alone: cut off and
+    resumed, it is the same to the last byte.
+
+    Args:
+        request: What is wanted; `request.seed` counts, the seed in its sampling does not.
+        parts: The models, from `procvid.wiring.build`.
+        folder: New, empty, or of the same request.
+        plan: A plan that a person has edited; by default the planner makes one.
+
+    Yields:
+        `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`; `Warned`
+        anywhere; `RunFinished` last.
+
+    Raises:
+        InputError: The models cannot make such a clip.
+        RunError: The folder belongs to another request, or another process works in it.
+        OutputError: The folder cannot be written.
+    """
+    parts.generator.check(request.sampling)
+    with hold(Path(folder), record_of(request, parts)) as run:
+        yield from _logged(run, _story(run, parts, plan))
+
+
+def _story(run: RunFolder, parts: Parts, edited: Plan | None) -> Generator[Event, None, None]:
+    plan = _plan_of(run, parts, edited)
+    records = _records(run, plan)
+    fresh = set(records) - set(stale_steps(records, run.record.run_id))
+    yield RunStarted(
+        run_id=run.record.run_id,
+        folder=str(run.path),
+        profile=parts.profile.name,
+        profile_reason=parts.profile_reason,
+        num_steps=len(plan.steps),
+        finished_steps=tuple(sorted(fresh)),
+    )
+    yield Planned(plan)
+    warnings = (*run.notes, *plan.notes, *_undrawable_warnings(plan, parts))
+    yield from (Warned(message) for message in warnings)
+    if len(fresh) == len(plan.steps):
+        duration_s = run.finished_duration_s(records)
+        if duration_s is not None:
+            yield _finished(run, plan, duration_s, warnings, nothing_to_do=True)
+            return
+
+    memory = start_memory(parts, run.record.request.seed)
+    pace = Pace(num_clips=len(plan.steps) - len(fresh))
+    for step in plan.steps:
+        number = step.number
+        if number in records and number not in stale_steps(records, run.record.run_id):
+            yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
+        else:
+            overrides = kept_overrides(run, records.get(number))
+            records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+            run.write_state(records, len(plan.steps))
+            yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
+        remember(run, parts, memory, number)
+
+    duration_s = _assemble(run, memory, plan, records)
+    yield _finished(run, plan, duration_s, warnings)
+
+
+def regenerate_step(
+    folder: Path,
+    number: int,
+    parts: Parts,
+    *,
+    seed: int | None = None,
+    prompt: str | None = None,
+    references: Sequence[Image] = (),
+) -> Generator[Event, None, None]:
+    """Make one step of a run again; later steps that show an object cut from it become stale.
+
+    No other step is touched: the stale ones are told, noted in `run.json` and made again by the
+    next `make_video` on the folder.
+
+    Args:
+        folder: A run with this step and all before it on disk.
+        number: The step, from 1.
+        parts: The models that the run was made with.
+        seed: The step's own seed. Without seed, prompt and references a new one is derived.
+        prompt: Given to the generator word for word.
+        references: uint8 (H, W, 3) RGB, shown to the generator before all that the memory has.
+
+    Yields:
+        `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
+        `RunFinished` when all steps are there.
+
+    Raises:
+        RunError: There is no such run or step, or the models are not those of the run.
+        OutputError: The folder cannot be written.
+    """
+    with hold(Path(folder), record_of(read_run(Path(folder)).request, parts)) as run:
+        overrides = Overrides(seed=seed, prompt=prompt, uploads=tuple(references))
+        yield from _logged(run, _again(run, parts, number, overrides))
+
+
+def _again(
+    run: RunFolder, parts: Parts, number: int, overrides: Overrides
+) -> Generator[Event, None, None]:
+    plan = run.read_plan()
+    records = {} if plan is None else _records(run, plan)
+    missing = [n for n in range(1, number + 1) if n not in records]
+    if plan is None or missing or number < 1:
+        last = max(records, default=0)
+        raise RunError(
+            f"Step {number} cannot be made again: the run has steps 1 to {last} on disk."
+            if last
+            else f"Step {number} cannot be made again: the run has no finished step.",
+            "Choose one of them, or finish the run with `procvid generate` first.",
+        )
+    request = run.record.request
+    if not overrides.any:
+        attempt = int(records[number].overrides.get("attempt", 0)) + 1
+        overrides = Overrides(step_seed(request.seed, number, attempt), attempt=attempt)
+    memory = start_memory(parts, request.seed)
+    for earlier in range(1, number):
+        remember(run, parts, memory, earlier)
+    pace = Pace(num_clips=1)
+    step = plan.steps[number - 1]
+    records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+    run.write_state(records, len(plan.steps))
+    yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
+
+    stale = stale_steps(records, run.record.run_id)
+    warnings: list[str] = []
+    if stale:
+        names = ", ".join(str(n) for n in stale)
+        warning = (
+            f"stale now, because it shows an object as it was before: step {names}; "
+            "the same `procvid generate` command makes it again"
+        )
+        warnings.append(warning)
+        yield Warned(warning)
+    if len(records) == len(plan.steps):
+        for kept in range(number, len(plan.steps) + 1):
+            remember(run, parts, memory, kept)
+        yield _finished(run, plan, _assemble(run, memory, plan, records), warnings)
+
+
+def record_of(request: GenerateRequest, parts: Parts) -> RunRecord:
+    """What a run of this request with these models is."""
+    resolved = dataclasses.replace(
+        request,
+        profile=parts.profile.name,
+        planner=parts.planner.info.id,
+        sampling=dataclasses.replace(request.sampling, seed=request.seed),
+    )
+    return RunRecord(
+        request=resolved,
+        models=parts.models(),
+        stores=parts.store_hashes(),
+        versions=parts.versions,
+    )
+
+
+def clip_file(run: RunFolder, number: int) -> str:
+    """A step's clip, named from the run folder."""
+    return run.relative(run.step_folder(number) / CLIP)
+
+
+def _logged(run: RunFolder, story: Generator[Event, None, None]) -> Generator[Event, None, None]:
+    with closing(story):
+        for event in story:
+            if not isinstance(event, Progress):
+                run.append_event(event)
+            yield event
+
+
+def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
+    """The plan on disk, else the edited one, else the planner's; on disk afterwards."""
+    there = run.read_plan()
+    if there is not None:
+        if edited is not None and plan_to_json(edited) != plan_to_json(there):
+            raise RunError(
+                f"The folder {str(run.path)!r} was begun with another plan.",
+                "Choose another folder for the edited plan.",
+            )
+        return there
+    plan = edited or parts.planner.plan(run.record.request.recipe)
+    run.write_plan(plan)
+    return plan
+
+
+def _records(run: RunFolder, plan: Plan) -> dict[int, StepRecord]:
+    read = {step.number: run.read_step(step.number) for step in plan.steps}
+    return {number: record for number, record in read.items() if record is not None}
+
+
+def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
+    objects = [item for step in plan.steps for item in step.objects]
+    unknown = undrawable_names(parts.generator, objects)
+    foods = {item.name for item in objects if item.role == "food"}
+    for names, instead in (
+        ([name for name in unknown if name in foods], "it draws a plain grey piece instead"),
+        ([name for name in unknown if name not in foods], "it draws something like it, or nothing"),
+    ):
+        if names:
+            told = ", ".join(names)
+            yield f"the {parts.profile.name} model was never taught: {told}; {instead}"
+
+
+def _assemble(
+    run: RunFolder, memory: Memory | None, plan: Plan, records: dict[int, StepRecord]
+) -> float:
+    provenance = {
+        "run": run.record.run_id,
+        "seed": str(run.record.request.seed),
+        "planner": plan.planner,
+        **run.record.models,
+    }
+    clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
+    duration_s = assemble(plan, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
+    if memory is not None:
+        memory.save_run(run.path / MEMORY)
+    run.write_state(records, len(plan.steps), duration_s)
+    return duration_s
+
+
+def _finished(
+    run: RunFolder,
+    plan: Plan,
+    duration_s: float,
+    warnings: Sequence[str],
+    *,
+    nothing_to_do: bool = False,
+) -> RunFinished:
+    return RunFinished(
+        run_id=run.record.run_id,
+        folder=str(run.path),
+        video=VIDEO,
+        captions=CAPTIONS,
+        clips=tuple(clip_file(run, step.number) for step in plan.steps),
+        duration_s=duration_s,
+        nothing_to_do=nothing_to_do,
+        warnings=tuple(warnings),
+    )

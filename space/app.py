@@ -1,0 +1,8 @@
+"""The Space: the package beside this file, shown."""
+
+from pathlib import Path
+
+from procvid.ui.app import serve
+from procvid.ui.context import open_context
+
+serve(open_context(Path(__file__).parent / "examples"))

@@ -1,0 +1,332 @@
+"""The command line: what it prints, its exit codes, one sentence for everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from procvid.cli import main
+from procvid.media.image import save_png
+from procvid.settings import read_environment
+
+RECIPE = """Fried carrots
+1. Slice the carrot on the cutting board.
+2. Fry the carrot in the frying pan.
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path) -> Path:
+    file = tmp_path / "recipe.txt"
+    file.write_text(RECIPE)
+    return file
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A run made by the command; tests must not change it."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "recipe.txt").write_text(RECIPE)
+    arguments = ["generate", str(folder / "recipe.txt"), "--out", str(folder / "run")]
+    assert main([*arguments, "--steps", "2"]) == 0
+    return folder / "run"
+
+
+def refused(capsys, code: int, *arguments: object) -> str:
+    """Run a command that must fail; what it said on stderr, which is one line and no traceback."""
+    assert main([str(argument) for argument in arguments]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1 and said.err.startswith("procvid: ")
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def test_generate_tells_its_way_and_a_second_run_does_nothing(recipe, tmp_path, capsys):
+    arguments = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "2"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "2 steps" in out and "Profile tiny (" in out and "not cooking footage" in out
+    assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
+    assert f"Done: {tmp_path / 'run' / 'video.mp4'}, 3.0 s, 2 clips." in out
+    assert main(arguments) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+
+
+def test_json_prints_one_event_a_line_and_nothing_else(recipe, tmp_path, capsys):
+    arguments = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "1", "--json"]
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    events = [json.loads(line) for line in said.out.splitlines()]
+    assert said.err == ""
+    assert events[0]["event"] == "run_started" and events[-1]["event"] == "run_finished"
+    assert events[-1]["clips"] == ["steps/01/clip.mp4", "steps/02/clip.mp4"]
+    assert sum(event["event"] == "progress" for event in events) == 2
+
+
+def test_a_dry_run_writes_nothing(recipe, tmp_path, capsys):
+    assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "Would make 2 clips of 64x64 px, 9 frames" in out and "carrot" in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_plan_shows_objects_with_their_states(recipe, capsys):
+    assert main(["plan", str(recipe)]) == 0
+    out = capsys.readouterr().out
+    assert "carrot (food, whole -> sliced" in out and "prompt: Close view" in out
+    assert main(["plan", str(recipe), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert [step["number"] for step in plan["steps"]] == [1, 2]
+
+
+def test_regenerate_makes_one_step_again(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    save_png(tmp_path / "pan.png", np.full((20, 20, 3), 90, np.uint8))
+    before = (folder / "steps/01/clip.mp4").read_bytes()
+    arguments = ["regenerate", str(folder), "--step", "2", "--seed", "7", "--prompt", "A pan."]
+    assert main([*arguments, "--reference", str(tmp_path / "pan.png")]) == 0
+    assert "steps/02/clip.mp4" in capsys.readouterr().out
+    made = json.loads((folder / "steps/02/conditioning.json").read_text())
+    assert made["overrides"] == {"seed": 7, "prompt": "A pan."} and made["prompt"] == "A pan."
+    assert made["references"][0]["origin"] == "upload"
+    assert (folder / "steps/01/clip.mp4").read_bytes() == before
+
+
+def test_memory_info_and_search_read_the_store_of_a_run(finished, capsys):
+    store = str(finished / "memory")
+    assert main(["memory", "info", store, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["crops"] > 0 and "frying pan" in told["names"]
+    assert main(["memory", "info", store]) == 0
+    assert "frying pan" in capsys.readouterr().out
+    assert main(["memory", "search", store, "frying pan", "-k", "2", "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == 2 and found[0]["score"] >= found[1]["score"]
+    assert main(["memory", "search", store, "carrot", "--state", "Sliced"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and all("(sliced)" in line for line in lines)
+
+
+def test_memory_search_tells_the_states_that_there_are(finished, capsys):
+    said = refused(
+        capsys, 2, "memory", "search", finished / "memory", "carrot", "--state", "frozen"
+    )
+    assert "'frozen'" in said and "sliced" in said
+
+
+def test_memory_build_makes_a_store_of_the_clips_of_a_run(finished, tmp_path, capsys):
+    clips = [
+        {
+            "file": str(finished / f"steps/{number:02d}/clip.mp4"),
+            "text": text,
+            "source_id": f"s{number}",
+        }
+        for number, text in ((1, "Slice the carrot."), (2, "Fry the carrot in the frying pan."))
+    ]
+    manifest = tmp_path / "clips.jsonl"
+    manifest.write_text("".join(json.dumps(clip) + "\n" for clip in clips))
+    assert main(["memory", "build", str(manifest), "--out", str(tmp_path / "store")]) == 0
+    assert "2/2 clips" in capsys.readouterr().out
+    assert main(["memory", "info", str(tmp_path / "store")]) == 0
+
+
+def test_doctor_tells_what_runs_and_what_is_missing(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "This machine runs the tiny profile" in out
+    assert main(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    subjects = {finding["subject"]: finding for finding in told["findings"]}
+    assert told["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
+    assert {"python", "faiss", "disk", "memory", "openai key", "tiny generator"} <= subjects.keys()
+
+
+def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PROCVID_ASSETS", str(tmp_path))
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "missing tiny generator" in out and "-> pip install" in out
+    assert "cannot make a video yet" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "empty"),
+        (b"   \n\n \t", ""),
+        (b"\x00\x01\x02\xff\xfe\x00binary", ""),
+        (b'{"menu": ["soup"]}', ""),
+        (b'{"name": "Soup", "recipeInstructions": [', ""),
+        (b"[1, 2, 3]", ""),
+        (("Soup\n" + "\n".join(f"{n}. Stir the soup." for n in range(1, 62))).encode(), ""),
+        (b"Stir the soup. " * 80_000, ""),
+        ("😀😀😀".encode(), ""),
+    ],
+    ids=["empty", "blank", "binary", "json", "cut json", "json list", "61 steps", "1 MB", "emoji"],
+)
+@pytest.mark.parametrize("command", ["plan", "generate"])
+def test_what_is_no_recipe_is_one_sentence(command, content, told, tmp_path, capsys):
+    file = tmp_path / "recipe.txt"
+    file.write_bytes(content)
+    out = ["--out", tmp_path / "run"] if command == "generate" else []
+    assert told in refused(capsys, 2, command, file, *out)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_that_is_not_there(tmp_path, capsys):
+    assert "nowhere.txt" in refused(capsys, 2, "plan", tmp_path / "nowhere.txt")
+    refused(capsys, 2, "plan", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--frames", "5"], "5 frames"),
+        (["--frames", "8"], "8 frames are not 4n+1"),
+        (["--frames", "ten"], "'ten' is not a whole number"),
+        (["--size", "65x64"], "65x64 is not divisible by 16"),
+        (["--size", "128x128"], "128x128"),
+        (["--size", "large"], "'large' is not WIDTHxHEIGHT"),
+        (["--steps", "0"], "0 denoising steps"),
+        (["--steps", "100000"], "100000 denoising steps"),
+        (["--seed", "-1"], "seed -1"),
+        (["--seed", "1.5"], "'1.5' is not a whole number"),
+        (["--profile", "huge"], "huge"),
+        (["--planner", "gpt"], "gpt"),
+        (["--memory", "/nowhere"], "/nowhere"),
+        (["--colour", "blue"], "--colour"),
+        (["--profile", "phantom-1.3b", "--frames", "80"], "80 frames are not 4n+1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_option_is_one_sentence_and_leaves_no_folder(
+    option, told, recipe, tmp_path, capsys
+):
+    said = refused(capsys, 2, "generate", recipe, "--out", tmp_path / "run", *option)
+    assert told in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--profile", "phantom-14b"], "phantom-14b"),
+        (["--planner", "openai"], "OPENAI_API_KEY is not set"),
+        (["--lora", "someone/lora"], "LoRA"),
+        (["--fast"], "--fast is not in this version"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_had_is_one_sentence(option, told, recipe, tmp_path, capsys):
+    said = refused(capsys, 1, "generate", recipe, "--out", tmp_path / "run", *option)
+    assert told in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["bake"],
+        ["generate"],
+        ["generate", "recipe.txt"],
+        ["regenerate", "run"],
+        ["memory"],
+        ["memory", "burn"],
+        ["memory", "search", "default"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_one_sentence(arguments, capsys):
+    assert "--help" in refused(capsys, 2, *arguments)
+
+
+def test_a_damaged_store_and_one_of_another_embedder(finished, recipe, tmp_path, capsys):
+    store = shutil.copytree(finished / "memory", tmp_path / "store")
+    manifest = (store / "manifest.json").read_text()
+    for damage in (manifest[:100], "{}", manifest.replace('"dim": ', '"dim": 1')):
+        (store / "manifest.json").write_text(damage)
+        refused(capsys, 2, "generate", recipe, "--out", tmp_path / "run", "--memory", store)
+    (store / "manifest.json").write_text(manifest)
+    crops = (store / "crops.parquet").read_bytes()
+    (store / "crops.parquet").write_bytes(crops[:-1] + b"\x00")
+    said = refused(capsys, 2, "memory", "info", store)
+    assert "damaged" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.doc").write_text("years of work")
+    for out, told in (
+        ("/proc/procvid", "/proc/procvid"),
+        (recipe, "is a file"),
+        (recipe / "run", "Cannot write"),
+        (tmp_path / "full", "thesis.doc"),
+        (finished, "the recipe is another"),
+    ):
+        other = tmp_path / "other.txt"
+        other.write_text(RECIPE.replace("Fry", "Boil"))
+        said = refused(capsys, 2, "generate", other, "--out", out, "--steps", "2")
+        assert told in said
+    assert [entry.name for entry in (tmp_path / "full").iterdir()] == ["thesis.doc"]
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--step", "3"], "Step 3 cannot be made again"),
+        (["--step", "1", "--seed", "-4"], "seed -4"),
+        (["--step", "1", "--prompt", "  "], "prompt is empty"),
+        (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_step_that_cannot_be_made_again(finished, option, told, capsys):
+    assert told in refused(capsys, 2, "regenerate", finished, *option)
+
+
+def test_no_run_to_make_again(tmp_path, capsys):
+    assert "no run" in refused(capsys, 2, "regenerate", tmp_path, "--step", "1")
+
+
+def test_debug_adds_the_traceback(recipe, tmp_path, capsys):
+    arguments = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--size", "9x9"]
+    assert main([*arguments, "--debug"]) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" in said and said.splitlines()[-1].startswith("procvid: The size 9x9")
+
+
+def test_a_key_is_never_told(recipe, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    arguments = ["generate", recipe, "--out", tmp_path / "run", "--planner", "openai"]
+    assert "not in this version" in refused(capsys, 1, *arguments)
+    assert main(["doctor"]) == 0
+    assert "sk-very-secret" not in capsys.readouterr().out
+    assert read_environment().openai_api_key == "sk-very-secret"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["plan", "RECIPE"], ["generate", "--frames", "5"]]
+)
+def test_light_commands_load_no_torch_and_no_gradio(arguments, recipe, tmp_path):
+    code = (
+        "import sys\n"
+        "from procvid.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = [m for m in ('torch', 'diffusers', 'gradio') if m in sys.modules]\n"
+        "print(heavy, file=sys.stderr)\n"
+    )
+    given = [str(recipe) if argument == "RECIPE" else argument for argument in arguments]
+    if given[0] == "generate":
+        given += [str(recipe), "--out", str(tmp_path / "run")]
+    done = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -1,0 +1,116 @@
+"""For all tests: offline, and in an environment that is nobody's own."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Served = Callable[[Sequence[str], Path, Mapping[str, str]], AbstractContextManager[str]]
+START_LIMIT_S = 120.0
+
+os.environ.update(
+    GRADIO_ANALYTICS_ENABLED="0",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_OFFLINE="1",
+    TOKENIZERS_PARALLELISM="false",
+)
+for personal in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "PROCVID_RUNS", "PROCVID_ASSETS"):
+    os.environ.pop(personal, None)
+
+
+def is_this_machine(address: Any) -> bool:
+    """Whether a socket address stays on this machine: a unix socket, localhost or a loopback IP."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def offline(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a test marked `network` may reach another machine; any other fails when it tries."""
+    if request.node.get_closest_marker("network"):
+        return
+    connect = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: Any) -> None:
+        if not is_this_machine(address):
+            pytest.fail(f"This test reached for {address!r}; tests run offline.")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """Run a command that serves the app: a context whose value is the app's address."""
+
+    @contextmanager
+    def serve(
+        command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> Iterator[str]:
+        work = tmp_path_factory.mktemp("app")
+        port = free_port()
+        variables = {"GRADIO_SERVER_PORT": str(port), "PROCVID_RUNS": str(work / "runs")}
+        with (work / "log").open("w") as log:
+            app = subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**environment, **variables},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_for_answer(f"http://127.0.0.1:{port}/", app, work / "log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            if app.poll() is None:
+                os.killpg(app.pid, signal.SIGTERM)
+            app.wait(30)
+
+    return serve
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_answer(url: str, app: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when the page answers; fail when the app ends or takes too long."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        if app.poll() is not None:
+            pytest.fail(f"The app exited {app.returncode}:\n{log.read_text()}")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"The app did not answer in {START_LIMIT_S:.0f} s:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The root of the source tree."""
+    return Path(__file__).resolve().parents[1]

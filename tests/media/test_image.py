@@ -1,0 +1,163 @@
+"""Stills: safe loading of every odd kind, PNG text, fitting and cropping on white."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from procvid.errors import InputError, OutputError
+from procvid.media.image import (
+    crop_on_white,
+    decode_image,
+    fit_on_white,
+    load_image,
+    png_bytes,
+    read_png_text,
+    save_png,
+)
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def test_png_keeps_pixels_and_text(tmp_path: Path, picture: np.ndarray) -> None:
+    told = {"procvid": '{"prompt": "Möhre 🥕"}', "Title": "x"}
+    save_png(tmp_path / "a.png", picture, told)
+    assert np.array_equal(load_image(tmp_path / "a.png"), picture)
+    assert read_png_text(tmp_path / "a.png") == told
+    assert png_bytes(picture, told) == (tmp_path / "a.png").read_bytes()
+
+
+def test_alpha_lies_on_white() -> None:
+    rgba = np.zeros((4, 4, 4), np.uint8)
+    rgba[:2] = (255, 0, 0, 255)
+    buffer = io.BytesIO()
+    Pillow.fromarray(rgba).save(buffer, "PNG")
+    read = decode_image(buffer.getvalue())
+    assert read[0, 0].tolist() == [255, 0, 0] and read[3, 3].tolist() == [255, 255, 255]
+
+
+def test_exif_turns_the_picture_upright(picture: np.ndarray) -> None:
+    image = Pillow.fromarray(picture)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=exif)
+    assert decode_image(buffer.getvalue()).shape == (30, 20, 3)
+
+
+def test_an_animation_gives_its_first_frame() -> None:
+    buffer = io.BytesIO()
+    red, blue = (Pillow.new("RGB", (8, 8), colour) for colour in ("#ff0000", "#0000ff"))
+    red.save(buffer, "GIF", save_all=True, append_images=[blue])
+    assert decode_image(buffer.getvalue())[4, 4].tolist() == [255, 0, 0]
+
+
+def test_sixteen_bit_grey_is_not_blown_out() -> None:
+    buffer = io.BytesIO()
+    Pillow.fromarray(np.full((4, 4), 0x8000, np.uint16)).save(buffer, "PNG")
+    assert decode_image(buffer.getvalue())[0, 0].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "CMYK"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (6, 5), "#ffffff").convert(mode).save(
+        buffer, "JPEG" if mode == "CMYK" else "PNG"
+    )
+    read = decode_image(buffer.getvalue())
+    assert read.shape == (5, 6, 3) and read.min() > 250
+
+
+def bomb(side: int) -> bytes:
+    """A PNG whose header alone declares side x side pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [7_000, 15_000, 100_000])
+def test_a_bomb_is_refused_by_its_header(side: int) -> None:
+    with pytest.raises(InputError, match=r"pixels, more than|more than 40,000,000 pixels"):
+        decode_image(bomb(side), "bomb.png")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"text",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        bomb(16),
+    ],
+)
+def test_no_images(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.png"):
+        load_image(tmp_path / "a.png")
+
+
+def test_mutated_pngs_give_a_sentence_or_an_image(picture: np.ndarray) -> None:
+    whole = png_bytes(picture)
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 3):
+            data[place] = int(rng.integers(0, 256))
+        try:
+            assert decode_image(bytes(data)).ndim == 3
+        except InputError as error:
+            assert error.message
+
+
+def test_a_missing_image_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.png", tmp_path):
+        with pytest.raises(InputError):
+            load_image(path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, picture: np.ndarray) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        save_png(tmp_path / "file" / "a.png", picture)
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (100, 10), (10, 100), (30, 20)])
+def test_fit_on_white(picture: np.ndarray, width: int, height: int) -> None:
+    dark = picture // 4
+    fitted = fit_on_white(dark, width, height)
+    assert fitted.shape == (height, width, 3)
+    inside = np.argwhere(fitted.sum(axis=2) < 600)
+    spans = inside.max(axis=0) - inside.min(axis=0) + 1
+    share = min(width / 30, height / 20)
+    assert spans.tolist() == [round(20 * share), round(30 * share)]
+
+
+def test_crop_on_white_whitens_what_the_mask_leaves_out(picture: np.ndarray) -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[5:10, 5:15] = True
+    crop = crop_on_white(picture, (4, 4, 16, 11), mask)
+    assert crop.shape == (7, 12, 3)
+    assert np.array_equal(crop[1:6, 1:11], picture[5:10, 5:15])
+    assert (crop[0] == 255).all() and (crop[:, 0] == 255).all()
+
+
+def test_crop_margin_and_border(picture: np.ndarray) -> None:
+    assert crop_on_white(picture, (10, 10, 20, 15), None, 0.2).shape == (9, 14, 3)
+    assert crop_on_white(picture, (-5, -5, 4, 4)).shape == (4, 4, 3)
+    with pytest.raises(InputError, match="outside"):
+        crop_on_white(picture, (40, 0, 50, 10))

@@ -1,0 +1,198 @@
+"""Building a store: what is in it, what was rejected, and that a broken-off build goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from procvid.errors import InputError, OutputError
+from procvid.memory.build import BuildProgress, build_store
+from procvid.memory.clip_list import read_clip_list
+from procvid.memory.crops import load_store
+from procvid.protocols import Detector, Embedder, SceneReader
+from procvid.types import Frames, SceneObject
+
+Build = Callable[..., Iterator[BuildProgress]]
+
+
+class Counting:
+    """A scene reader that counts how often it reads."""
+
+    def __init__(self, reader: SceneReader) -> None:
+        self.info, self.reader, self.num_reads = reader.info, reader, 0
+
+    def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
+        self.num_reads += 1
+        return self.reader.read(frames, text)
+
+
+@pytest.fixture
+def counting(reader: SceneReader) -> Counting:
+    return Counting(reader)
+
+
+@pytest.fixture
+def build(
+    kitchen_videos: Path, counting: Counting, detector: Detector, embedder: Embedder
+) -> Build:
+    def run(out: Path, listed: str = "clips.jsonl", **options: object) -> Iterator[BuildProgress]:
+        return build_store(
+            kitchen_videos / listed,
+            out,
+            scene_reader=counting,
+            detector=detector,
+            embedder=embedder,
+            **options,  # type: ignore[arg-type]
+        )
+
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_a_store_with_its_rejects(build: Build, tmp_path: Path, embedder: Embedder) -> None:
+    out = tmp_path / "out" / "store"
+    told = list(build(out, licence="CC0-1.0", rights="Ours."))
+    assert [(p.done, p.total, p.num_rejected) for p in told] == [
+        (1, 4, 0),
+        (2, 4, 1),
+        (3, 4, 1),
+        (4, 4, 2),
+    ]
+    assert told[0].eta_s is not None and told[-1].eta_s == 0
+    store = load_store(out, embedder)
+    assert [(c.source_id, c.name) for c in store.crops.facts] == [
+        ("a", "frying pan"),
+        ("b", "pot"),
+        ("b", "knife"),
+    ]
+    assert store.licence == "CC0-1.0" and store.crops[1].licence == "CC-BY-4.0"
+    assert 0.5 <= store.crops[1].time_s < 1.5
+    rejects = [json.loads(line) for line in (out / "build/rejects.jsonl").read_text().splitlines()]
+    assert [(r["source_id"], r["reason"].split(".")[0]) for r in rejects] == [
+        ("bad", "The video bad"),
+        ("gone", "There is no video file gone"),
+    ]
+    assert [path.name for path in out.parent.iterdir()] == ["store"]
+
+
+def test_nothing_of_this_machine_is_in_the_store(build: Build, tmp_path: Path) -> None:
+    list(build(tmp_path / "store"))
+    for data in contents(tmp_path / "store").values():
+        assert str(tmp_path).encode() not in data
+
+
+def test_a_broken_off_build_goes_on_to_the_same_store(
+    build: Build, counting: Counting, tmp_path: Path
+) -> None:
+    list(build(tmp_path / "whole" / "store"))
+    assert counting.num_reads == 2
+    out = tmp_path / "broken" / "store"
+    broken = build(out)
+    next(broken)
+    broken.close()
+    assert not out.exists()
+    counting.num_reads = 0
+    told = list(build(out))
+    assert told[-1].num_reused == 1 and counting.num_reads == 1
+    assert contents(out) == contents(tmp_path / "whole" / "store")
+
+
+def test_a_damaged_part_is_made_again(build: Build, counting: Counting, tmp_path: Path) -> None:
+    list(build(tmp_path / "whole" / "store"))
+    out = tmp_path / "broken" / "store"
+    broken = build(out)
+    next(broken)
+    broken.close()
+    part = out.parent / ".store.building" / "clips" / "000001" / "embeddings.safetensors"
+    part.write_bytes(part.read_bytes()[:-1])
+    assert list(build(out))[-1].num_reused == 0
+    assert contents(out) == contents(tmp_path / "whole" / "store")
+
+
+def test_another_request_takes_up_nothing(build: Build, tmp_path: Path) -> None:
+    broken = build(tmp_path / "store")
+    next(broken)
+    broken.close()
+    everything = frozenset({"unlikely", "likely", "highly_likely"})
+    told = list(build(tmp_path / "store", keep=everything))
+    assert told[-1].num_reused == 0
+    names = {(c.name, c.state) for c in load_store(tmp_path / "store").crops.facts}
+    assert ("carrot", "sliced") in names
+
+
+def test_building_again_does_nothing(build: Build, counting: Counting, tmp_path: Path) -> None:
+    list(build(tmp_path / "store"))
+    before, counting.num_reads = contents(tmp_path / "store"), 0
+    (told,) = build(tmp_path / "store")
+    assert (told.done, told.num_reused, told.num_crops, counting.num_reads) == (4, 4, 3, 0)
+    assert contents(tmp_path / "store") == before
+
+
+def test_a_folder_of_something_else_is_left_alone(build: Build, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "thesis.txt").write_text("x")
+    with pytest.raises(InputError, match="is not the store of this clip list"):
+        list(build(tmp_path / "store"))
+    assert (tmp_path / "store" / "thesis.txt").read_text() == "x"
+
+
+def test_no_crop_at_all(build: Build, kitchen_videos: Path, tmp_path: Path) -> None:
+    line = '{"file": "bad.mp4", "text": "pot", "source_id": "bad"}\n'
+    (kitchen_videos / "none.jsonl").write_text(line)
+    with pytest.raises(InputError, match=r"None of the 1 clips.*bad\.mp4"):
+        list(build(tmp_path / "store", "none.jsonl"))
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_output_that_cannot_be(build: Build, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        list(build(tmp_path / "file" / "store"))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("", "names no clip"),
+        ("slice the carrot", "Line 1 .* is not JSON"),
+        ("[1]", "not a JSON object"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"text": "x", "source_id": "a"}', "has no file"),
+        ('{"file": "a.mp4", "source_id": "a"}', "has no text"),
+        ('{"file": "a.mp4", "text": " ", "source_id": "a"}', "has no text"),
+        ('{"file": "a.mp4", "text": "x", "source_id": 3}', "has no source_id"),
+        ('{"file": "a", "text": "x", "source_id": "a", "start_s": 2, "end_s": 1}', "no span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "start_s": -1}', "no span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "start_s": "1"}', "no span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "end_s": NaN}', "no span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "end_s": true}', "no span"),
+    ],
+)
+def test_clip_lists_that_are_wrong(tmp_path: Path, line: str, says: str) -> None:
+    (tmp_path / "clips.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match=says):
+        read_clip_list(tmp_path / "clips.jsonl")
+
+
+def test_clip_lists_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "latin.jsonl").write_bytes(b'{"text": "\xe9"}')
+    for path in (tmp_path / "nowhere.jsonl", tmp_path, tmp_path / "latin.jsonl"):
+        with pytest.raises(InputError):
+            read_clip_list(path)
+
+
+def test_times_and_paths_of_a_clip_list(tmp_path: Path) -> None:
+    (tmp_path / "clips.jsonl").write_text(
+        '{"file": "videos/a.mp4", "text": "x", "source_id": "a", "start_s": 1, "end_s": 2.5}'
+    )
+    (clip,) = read_clip_list(tmp_path / "clips.jsonl")
+    assert clip.file == tmp_path / "videos" / "a.mp4" and (clip.start_s, clip.end_s) == (1.0, 2.5)
+    assert np.isfinite(clip.start_s)

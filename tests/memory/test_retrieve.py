@@ -1,0 +1,203 @@
+"""Retrieval by (object, state): the right crop, the right refusal, the same answer each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from procvid.errors import StoreError
+from procvid.memory.crops import CropStore, without_pixels
+from procvid.memory.memory import Memory, RetrievalRules, step_of, wanted_state
+from procvid.protocols import Embedder
+from procvid.types import Crop, Image, PlannedObject
+
+Make = Callable[..., Crop]
+Plan = Callable[..., PlannedObject]
+StoreOf = Callable[..., CropStore]
+
+
+@pytest.fixture
+def memory(store: CropStore, embedder: Embedder) -> Memory:
+    return Memory([store], embedder, seed=0)
+
+
+def test_the_object_in_its_state_is_found(memory: Memory, planned: Plan) -> None:
+    for state in ("whole", "sliced"):
+        answer = memory.retrieve(planned("carrot", state), 1)
+        assert answer.hit is not None and answer.wanted_state == state
+        assert (answer.hit.crop.name, answer.hit.crop.state) == ("carrot", state)
+        assert answer.hit.crop.image is not None and answer.hit.store == "kitchen"
+        assert answer.reason == answer.hit.reason and answer.reason.endswith(".")
+        assert set(answer.hit.parts) >= {
+            "clip",
+            "name",
+            "state",
+            "source",
+            "recency",
+            "quality",
+        }
+        assert 0 <= answer.hit.score <= 1
+
+
+def test_a_whole_carrot_never_stands_for_a_sliced_one(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    memory = Memory([store_of(crop("carrot", "whole"))], embedder, 0)
+    answer = memory.retrieve(planned("carrot", "sliced"), 3)
+    assert answer.hit is None
+    assert answer.reason == "No crop of a sliced carrot: the memory has only whole ones."
+
+
+def test_states_that_look_alike_serve_but_less_well(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    memory = Memory([store_of(crop("carrot", "diced"))], embedder, 0)
+    hit = memory.retrieve(planned("carrot", "chopped"), 1).hit
+    assert hit is not None and 0 < hit.parts["state"] < 1
+    assert memory.retrieve(planned("carrot", "fried"), 1).hit is None
+
+
+def test_a_vessel_serves_in_any_state(memory: Memory, planned: Plan) -> None:
+    answer = memory.retrieve(planned("frying pan", "in use"), 1)
+    assert answer.hit is not None and answer.hit.crop.state == "clean"
+
+
+def test_a_step_that_changes_food_asks_for_the_state_before(memory: Memory, planned: Plan) -> None:
+    item = planned("carrot", "whole", "sliced", likelihood="unlikely")
+    assert wanted_state(item) == "whole"
+    hit = memory.retrieve(item, 1).hit
+    assert hit is not None and hit.crop.state == "whole"
+    assert wanted_state(planned("carrot", "", "mixed")) == "mixed"
+
+
+def test_abstentions_say_why(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder, memory: Memory
+) -> None:
+    def why(item: PlannedObject, *stores: CropStore) -> str:
+        answer = Memory(stores, embedder, 0).retrieve(item, 1)
+        assert answer.hit is None
+        return answer.reason
+
+    assert why(planned("wok")) == "No crop of a wok: the memory is empty."
+    assert "the memory has none" in why(planned("pot", "clean"), memory.stores[0])
+    as_tool = PlannedObject("carrot", "tool", "", "whole", "whole", "likely", 0.5)
+    assert "as food and not as tool" in why(as_tool, memory.stores[0])
+    bare = without_pixels(store_of(crop()))
+    assert "without pictures" in why(planned(), bare)
+    grey = store_of(crop("carrot", image=np.full((8, 8, 3), 128, np.uint8)))
+    strict = Memory([grey], embedder, 0, RetrievalRules(min_similarity=0.9))
+    assert "like enough" in strict.retrieve(planned(), 1).reason
+
+
+def test_another_name_serves_only_when_it_is_all_but_the_same(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    store = store_of(crop("frying pan", "clean"))
+    same = PlannedObject("big frying pan", "vessel", "", "clean", "clean", "likely", 0.5)
+    hit = Memory([store], embedder, 0).retrieve(same, 1).hit
+    assert hit is not None and hit.parts["name"] == 0 and "for the big frying pan" in hit.reason
+    assert Memory([store], embedder, 0).retrieve(planned("pot", "clean"), 1).hit is None
+
+
+def test_the_seed_chooses_among_equals_and_sticks_to_it(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    names = ("frying pan", "knife", "pot")
+    store = store_of(*(crop(n, "clean", f"video-{v}") for v in range(8) for n in names))
+
+    def source(seed: int, name: str, step: int) -> str:
+        hit = Memory([store], embedder, seed).retrieve(planned(name, "clean"), step).hit
+        assert hit is not None
+        return hit.crop.source_id
+
+    chosen = {
+        seed: {source(seed, name, step) for name in names for step in (1, 4)} for seed in range(8)
+    }
+    assert all(len(sources) == 1 for sources in chosen.values()), "one kitchen a run"
+    assert len({min(sources) for sources in chosen.values()}) > 3, "another kitchen for most seeds"
+
+
+def test_the_better_crop_wins_when_it_is_no_draw(
+    store_of: StoreOf, crop: Make, planned: Plan, patch: Callable[..., Image], embedder: Embedder
+) -> None:
+    store = store_of(
+        crop("pot", "clean", "good", quality=0.9),
+        crop("pot", "clean", "poor", quality=0.1),
+        crop("pot", "clean", "wrong", image=patch("tomato"), quality=0.9),
+    )
+    for seed in range(6):
+        hit = Memory([store], embedder, seed).retrieve(planned("pot", "clean"), 1).hit
+        assert hit is not None and hit.crop.source_id == "good"
+
+
+def test_the_runs_own_crops_go_first(memory: Memory, crop: Make, planned: Plan) -> None:
+    assert memory.write_back([crop("frying pan", "in use", "run-7/02", quality=0.4)]) == ()
+    hit = memory.retrieve(planned("frying pan", "clean"), 3).hit
+    assert hit is not None and hit.store == "run" and "step 2" in hit.reason
+    early = memory.retrieve(planned("frying pan", "clean"), 2).hit
+    assert early is not None and early.store == "kitchen", "a step never sees itself"
+
+
+def test_a_run_crop_in_the_wrong_state_is_passed_over(
+    memory: Memory, crop: Make, planned: Plan
+) -> None:
+    memory.write_back([crop("carrot", "whole", "run-7/01")])
+    hit = memory.retrieve(planned("carrot", "sliced"), 3).hit
+    assert hit is not None and (hit.store, hit.crop.state) == ("kitchen", "sliced")
+
+
+def test_lasting_things_keep_their_first_look_and_food_its_latest(
+    memory: Memory, crop: Make, planned: Plan
+) -> None:
+    for step in (1, 2, 3):
+        memory.write_back([crop("pot", "clean", f"run/{step:02d}", quality=0.3 * step)])
+        memory.write_back([crop("carrot", "diced", f"run/{step:02d}")])
+    pot = memory.retrieve(planned("pot", "clean"), 9).hit
+    carrot = memory.retrieve(planned("carrot", "diced"), 9).hit
+    assert pot is not None and pot.crop.source_id == "run/01"
+    assert carrot is not None and carrot.crop.source_id == "run/03"
+
+
+def test_the_gate_refuses_poor_crops(memory: Memory, crop: Make) -> None:
+    poor = [
+        crop("pot", "clean", "run/01", quality=0.1),
+        crop("carrot", "whole", "run/01", detector_score=0.1),
+        crop("knife", "clean", "run/01"),
+    ]
+    refused = memory.write_back(poor)
+    assert [refusal.name for refusal in refused] == ["pot", "carrot"]
+    assert "quality" in refused[0].reason and "unsure" in refused[1].reason
+    assert [fact.name for fact in memory.run.crops.facts] == ["knife"]
+
+
+def test_the_run_store_travels(
+    memory: Memory, store: CropStore, crop: Make, planned: Plan, tmp_path: Path, embedder: Embedder
+) -> None:
+    memory.write_back([crop("pot", "clean", "run/01"), crop("pot", "clean", "run/02")])
+    memory.save_run(tmp_path / "memory")
+    resumed = Memory([store], embedder, 0)
+    resumed.load_run(tmp_path / "memory")
+    for step in (1, 2, 3):
+        one, two = (m.retrieve(planned("pot", "clean"), step) for m in (memory, resumed))
+        assert (one.hit and one.hit.crop.id) == (two.hit and two.hit.crop.id)
+    resumed.drop("run/01")
+    hit = resumed.retrieve(planned("pot", "clean"), 3).hit
+    assert hit is not None and hit.crop.source_id == "run/02"
+
+
+def test_a_store_of_another_embedder(
+    store: CropStore, new_embedder: Callable[..., Embedder], memory: Memory, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match="was made with"):
+        Memory([store], new_embedder(revision="2"), 0)
+    memory.save_run(tmp_path / "memory")
+    with pytest.raises(StoreError):
+        Memory([], new_embedder(revision="2"), 0).load_run(tmp_path / "memory")
+
+
+def test_step_of() -> None:
+    assert step_of("run-7/02") == 2 and step_of("run/12") == 12
+    assert step_of("video-2") is None and step_of("a/b") is None

@@ -1,0 +1,98 @@
+"""The at most four references: the important ones, each object once, pinned ones kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from procvid.errors import InputError
+from procvid.memory.slots import choose_slots
+from procvid.types import Crop, Hit, PlannedObject, Retrieval, Slot
+
+Make = Callable[..., Crop]
+Plan = Callable[..., PlannedObject]
+
+
+def found(crop: Crop, store: str = "kitchen") -> Retrieval:
+    return Retrieval(crop.name, crop.state, Hit(crop, 0.8, {}, "It is there.", store), "")
+
+
+@pytest.fixture
+def objects(planned: Plan) -> list[PlannedObject]:
+    return [
+        planned("knife", "clean", importance=0.4),
+        planned("tomato", "whole", importance=0.3),
+        planned("carrot", "sliced", importance=0.7),
+        planned("counter", "clean", importance=0.8),
+        planned("frying pan", "in use", importance=0.8),
+    ]
+
+
+@pytest.fixture
+def answers(objects: list[PlannedObject], crop: Make) -> list[Retrieval]:
+    return [found(crop(item.name, item.state_before)) for item in objects]
+
+
+def test_the_four_most_important(objects: list[PlannedObject], answers: list[Retrieval]) -> None:
+    slots = choose_slots(objects, answers)
+    assert [(s.number, s.words) for s in slots] == [
+        (1, "frying pan"),
+        (2, "counter"),
+        (3, "sliced carrot"),
+        (4, "knife"),
+    ]
+    assert all(slot.origin == "memory" and slot.score == 0.8 for slot in slots)
+    assert len(choose_slots(objects, answers, limit=2)) == 2
+    assert choose_slots(objects, answers, limit=0) == ()
+
+
+def test_an_abstention_leaves_room_for_the_next(
+    objects: list[PlannedObject], answers: list[Retrieval]
+) -> None:
+    answers[3] = Retrieval("counter", "clean", None, "No crop of a counter: the memory has none.")
+    names = [slot.object_name for slot in choose_slots(objects, answers)]
+    assert names == ["frying pan", "carrot", "knife", "tomato"]
+    assert choose_slots(objects, []) == ()
+
+
+def test_an_object_named_twice_gets_one_slot(planned: Plan, crop: Make) -> None:
+    twice = [planned("pot", "clean", importance=0.9), planned("pot", "in use", importance=0.2)]
+    assert len(choose_slots(twice, [found(crop("pot", "clean"))])) == 1
+
+
+def test_the_runs_own_crop_is_told(planned: Plan, crop: Make) -> None:
+    slot = choose_slots([planned("pot", "clean")], [found(crop("pot", "clean"), "run")])[0]
+    assert slot.origin == "run"
+
+
+def pin(name: str, number: int) -> Slot:
+    image = np.zeros((4, 4, 3), np.uint8)
+    box = (0.0, 0.0, 4.0, 4.0)
+    return Slot(number, name, name, image, f"upload-{number}", "upload", "", box, 1.0, "upload")
+
+
+def test_pinned_slots_stay_where_they_are(
+    objects: list[PlannedObject], answers: list[Retrieval]
+) -> None:
+    slots = choose_slots(objects, answers, pinned=[pin("tomato", 3), pin("frying pan", 2)])
+    assert [(s.number, s.object_name, s.origin) for s in slots] == [
+        (1, "counter", "memory"),
+        (2, "frying pan", "upload"),
+        (3, "tomato", "upload"),
+        (4, "carrot", "memory"),
+    ]
+
+
+def test_a_pin_without_room_moves_up() -> None:
+    assert [slot.number for slot in choose_slots([], [], pinned=[pin("pot", 4)])] == [1]
+    both = choose_slots([], [], pinned=[pin("pot", 1), pin("knife", 1)])
+    assert [slot.number for slot in both] == [1, 2]
+
+
+def test_pins_that_cannot_be() -> None:
+    with pytest.raises(InputError, match="5 pinned references"):
+        choose_slots([], [], pinned=[pin(f"thing {n}", n) for n in range(1, 6)])
+    with pytest.raises(InputError, match="show the pot"):
+        choose_slots([], [], pinned=[pin("pot", 1), pin("Pot", 2)])

@@ -1,0 +1,322 @@
+"""The house rules that no linter keeps: one source of dependencies, light imports, clean files."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import procvid
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_LINES = 500
+Served = Callable[[Sequence[str], Path, Mapping[str, str]], AbstractContextManager[str]]
+HEAVY = ("torch", "gradio", "diffusers", "transformers", "open_clip", "faiss", "huggingface_hub")
+
+
+@cache
+def tracked_files() -> tuple[Path, ...]:
+    """What git holds or would add: no environment, no caches, no runs."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    return tuple(ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file())
+
+
+def python_files() -> list[Path]:
+    return [path for path in tracked_files() if path.suffix == ".py"]
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def requirement_lines(path: Path) -> list[str]:
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def as_requirements(lines: Iterable[str]) -> set[str]:
+    return {str(Requirement(line)) for line in lines}
+
+
+def names(lines: Iterable[str]) -> set[str]:
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def relative(paths: Iterable[Path]) -> list[str]:
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
+
+
+# Dependencies
+
+
+def test_requirements_are_the_core_dependencies() -> None:
+    wanted = as_requirements(pyproject()["project"]["dependencies"])
+    assert as_requirements(requirement_lines(ROOT / "requirements.txt")) == wanted
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    project = pyproject()["project"]
+    extras = project["optional-dependencies"]
+    core = names(project["dependencies"])
+    more = {"train": names(extras["train"]), "data": names(extras["data"])}
+    undeclared = []
+    for path in (ROOT / "procvid").rglob("*.py"):
+        folder = path.relative_to(ROOT / "procvid").parts[0]
+        allowed = core | more.get(folder, set())
+        for module in imported_modules(path):
+            top = module.partition(".")[0]
+            if top in sys.stdlib_module_names or top == "procvid":
+                continue
+            if not any(top in modules_of(name) for name in allowed):
+                undeclared.append(f"{path.relative_to(ROOT)}: {top}")
+    assert undeclared == []
+
+
+@cache
+def modules_of(distribution: str) -> frozenset[str]:
+    """The top-level modules that an installed distribution brings."""
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        return frozenset()
+    return frozenset(file.parts[0].removesuffix(".py") for file in files)
+
+
+def imported_modules(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
+
+
+def test_only_hub_and_model_loading_import_the_hub_client() -> None:
+    allowed = ("procvid/hub/", "procvid/models/", "procvid/phantom/", "procvid/train/")
+    importers = [
+        path
+        for path in (ROOT / "procvid").rglob("*.py")
+        if any(module.split(".")[0] == "huggingface_hub" for module in imported_modules(path))
+    ]
+    assert [name for name in relative(importers) if not name.startswith(allowed)] == []
+
+
+# Light imports and layers
+
+
+def test_importing_procvid_loads_nothing_heavy() -> None:
+    light = ("procvid", "procvid.errors", "procvid.types", "procvid.events", "procvid.protocols")
+    code = (
+        f"import json, sys; import {', '.join(light)}; "
+        "print(json.dumps(sorted(m for m in sys.modules if '.' not in m)))"
+    )
+    loaded = json.loads(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True))
+    assert "procvid" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_the_command_line_answers_help_without_torch() -> None:
+    code = (
+        "import sys\nfrom procvid.cli import main\n"
+        "try:\n    code = main(['--help'])\n"
+        "except SystemExit as stopped:\n    code = stopped.code\n"
+        "assert not code, code\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"
+    assert "generate" in done.stdout
+
+
+def test_the_import_contracts_hold() -> None:
+    command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "--no-logo", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 broken" in done.stdout
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".ci/run",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "app.py",
+        "model_card.md",
+        "pyproject.toml",
+        "requirements.txt",
+        "space/README.md",
+        "space/app.py",
+        "space/packages.txt",
+        "space/requirements.txt",
+    ],
+)
+def test_the_house_has(name: str) -> None:
+    assert (ROOT / name) in tracked_files()
+
+
+def test_no_code_file_is_over_500_lines() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in python_files()
+        if (lines := len(path.read_text("utf-8").splitlines())) > MAX_LINES
+    }
+    assert long == {}
+
+
+def test_app_is_a_few_lines() -> None:
+    assert len((ROOT / "app.py").read_text("utf-8").splitlines()) <= 30
+    assert len((ROOT / "space" / "app.py").read_text("utf-8").splitlines()) <= 12
+
+
+def test_every_file_has_the_syntax_of_python_3_10() -> None:
+    for path in python_files():
+        ast.parse(path.read_text("utf-8"), filename=str(path), feature_version=(3, 10))
+
+
+def test_no_file_imports_what_python_3_10_lacks() -> None:
+    newer = ("from typing import Self", "StrEnum", "ExceptionGroup", "datetime.UTC", "import UTC")
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in python_files()
+        if path != Path(__file__).resolve()
+        for word in newer
+        if word in path.read_text("utf-8")
+    ]
+    assert found == []
+
+
+def test_no_file_knows_a_machine_or_a_registry_host() -> None:
+    paths = r"(?<![\w./>)-])/(?:work|root|opt)/\w"
+    hosts = r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|\.pyenv"
+    pattern = re.compile(f"{paths}|{hosts}")
+    found = []
+    for path in tracked_files():
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        if path == Path(__file__).resolve():
+            continue
+        found += [f"{path.relative_to(ROOT)}: {hit.group()}" for hit in pattern.finditer(text)]
+    assert found == []
+
+
+def test_no_file_keeps_a_promise_for_later() -> None:
+    words = re.compile("TO" + "DO|FIX" + "ME|NotImplemented" + "Error")
+    found = [path for path in python_files() if words.search(path.read_text("utf-8"))]
+    assert relative(found) == []
+
+
+def test_assets_are_small_and_safe() -> None:
+    assets = [path for path in tracked_files() if (ROOT / "procvid" / "assets") in path.parents]
+    assert sum(path.stat().st_size for path in assets) <= 40 * 2**20
+    pickles = {".pt", ".pth", ".pkl", ".bin", ".ckpt", ".npy"}
+    assert relative(path for path in assets if path.suffix in pickles) == []
+
+
+# Versions and the Space
+
+
+def test_the_changelog_names_this_version() -> None:
+    versions = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert versions[0] == procvid.__version__
+
+
+def test_the_installed_package_has_this_version() -> None:
+    assert metadata.version("procvid") == procvid.__version__
+
+
+def space_front_matter() -> dict[str, Any]:
+    _, head, _ = (ROOT / "space" / "README.md").read_text("utf-8").split("---\n", 2)
+    return yaml.safe_load(head)
+
+
+def test_the_space_runs_the_gradio_that_it_pins() -> None:
+    pins = [
+        Requirement(line)
+        for line in requirement_lines(ROOT / "space" / "requirements.txt")
+        if Requirement(line).name == "gradio"
+    ]
+    assert [str(pin.specifier) for pin in pins] == [f"=={space_front_matter()['sdk_version']}"]
+
+
+def test_the_space_front_matter_is_whole() -> None:
+    head = space_front_matter()
+    assert head["sdk"] == "gradio"
+    assert head["license"] == "apache-2.0"
+    assert head["python_version"] == "3.12"
+    assert (ROOT / "space" / head["app_file"]).is_file()
+    assert len(head["short_description"]) <= 60
+    assert {"title", "emoji", "colorFrom", "colorTo", "tags"} <= set(head)
+
+
+def test_the_space_has_every_core_dependency_within_its_bounds() -> None:
+    space = {
+        canonicalize_name(requirement.name): requirement
+        for requirement in map(Requirement, requirement_lines(ROOT / "space" / "requirements.txt"))
+    }
+    for core in map(Requirement, pyproject()["project"]["dependencies"]):
+        if core.marker and not core.marker.evaluate({"python_version": "3.12"}):
+            continue
+        pinned = space[canonicalize_name(core.name)]
+        for specifier in pinned.specifier:
+            if specifier.operator == "==":
+                version = specifier.version.replace("*", "0")
+                assert core.specifier.contains(version), f"{pinned} is outside {core}"
+
+
+def test_the_space_as_it_is_published_serves_the_page(served: Served, tmp_path: Path) -> None:
+    for name in ("procvid", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for file in (ROOT / "space").iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    command = [sys.executable, "app.py"]
+    with (
+        served(command, tmp_path, os.environ) as address,
+        urllib.request.urlopen(f"{address}/gradio_api/info", timeout=30) as answer,
+    ):
+        endpoints = json.load(answer)["named_endpoints"]
+    assert {"/version", "/plan", "/retrieve", "/generate", "/run", "/stop"} <= set(endpoints)

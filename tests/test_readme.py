@@ -1,0 +1,140 @@
+"""The README's commands and programs are run as they stand there, in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+README_ADDRESS = "http://127.0.0.1:7860"
+RUN_LIMIT_S = 240.0
+
+Served = Callable[[Sequence[str], Path, Mapping[str, str]], AbstractContextManager[str]]
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a command to its end; its output, or a failed test that shows it."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=RUN_LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command} exited {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a reader would stand: a folder with the examples in it."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """This environment, activated."""
+    here = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": here + os.pathsep + os.environ["PATH"]}
+
+
+@pytest.fixture(scope="module")
+def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This very environment under another name, marked as installed, for `make`."""
+    linked = tmp_path_factory.mktemp("made") / "venv"
+    linked.mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        if entry.name != "installed":
+            (linked / entry.name).symlink_to(entry)
+    (linked / "installed").touch()
+    return linked
+
+
+@pytest.fixture(scope="module")
+def address(served: Served, linked_environment: Path, environment: dict[str, str]) -> Iterator[str]:
+    """What `make app` serves."""
+    with served(["make", "app", f"VENV={linked_environment}"], ROOT, environment) as address:
+        yield address
+
+
+def test_the_two_commands_stand_in_the_first_20_lines() -> None:
+    assert blocks("console") == ["make app\nmake test\n"]
+    head = README.splitlines()[:20]
+    assert "make app" in head
+    assert "make test" in head
+    assert any("pip install -r requirements.txt" in line for line in head)
+
+
+def test_every_fenced_block_is_tried_here() -> None:
+    tried = ["console", "bash", "bash", "python", "python"]
+    assert sorted(re.findall(r"^```(\w+)\n", README, re.M)) == sorted(tried)
+    assert len(re.findall(r"^```", README, re.M)) == 2 * len(tried)
+
+
+def test_the_files_that_the_readme_names_are_there() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) >= 3
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+    tree = README[README.index("## The tree") :]
+    named = re.findall(r"([\w./]+\.py|[\w/]+/)(?= |$)", tree, re.M)
+    missing = [n for n in named if not any((p / n).exists() for p in (ROOT, ROOT / "procvid"))]
+    assert missing == []
+
+
+def test_make_test_runs_every_check(linked_environment: Path) -> None:
+    plan = run(["make", "-n", "test", f"VENV={linked_environment}"], ROOT, dict(os.environ))
+    for check in ("ruff check", "ruff format --check", "mypy", "lint-imports", "-m pytest"):
+        assert check in plan
+    assert "pip install" not in plan
+
+
+def test_make_installs_first_where_nothing_is(tmp_path: Path) -> None:
+    plan = run(["make", "-n", "app", f"VENV={tmp_path / 'new'}"], ROOT, dict(os.environ))
+    assert re.search(r"-m venv .*\n.*pip install .*\n(.*\n)*.*python app\.py", plan)
+
+
+def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
+    first, memory = blocks("bash")
+    printed = run(["bash", "-euo", "pipefail", "-c", first], folder, environment)
+    assert "tiny" in printed
+    clips = sorted((folder / "run1" / "steps").glob("*/clip.mp4"))
+    assert len(clips) == 5
+    assert (folder / "run1" / "video.mp4").stat().st_size > 10_000
+    printed = run(["bash", "-euo", "pipefail", "-c", memory], folder, environment)
+    assert "carrot" in printed
+    assert (folder / "store" / "manifest.json").is_file()
+    assert (folder / "run2" / "video.mp4").is_file()
+
+
+def test_the_python_program(folder: Path, environment: dict[str, str]) -> None:
+    program = blocks("python")[0]
+    printed = run([sys.executable, "-c", program], folder, environment)
+    assert printed.splitlines()[-1].startswith("RunFinished(")
+    assert (folder / "run3" / "video.mp4").is_file()
+
+
+def test_the_client_program(folder: Path, environment: dict[str, str], address: str) -> None:
+    program = blocks("python")[1]
+    assert README_ADDRESS in program
+    program = program.replace(README_ADDRESS, address)
+    lines = run([sys.executable, "-c", program], folder, environment).splitlines()
+    assert "run_finished" in lines
+    assert lines[-2:] == ["done", "False"]
+    assert lines[-3].endswith((".mp4", ".mp4'}")), lines[-3]

@@ -1,0 +1,119 @@
+"""Profiles and the sizes, frames, steps and seeds that they accept."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from procvid.errors import InputError
+from procvid.settings import (
+    MAX_SEED,
+    MAX_STEPS,
+    NO_GPU,
+    PHANTOM_1_3B,
+    PHANTOM_14B,
+    PROFILES,
+    TINY,
+    check_sampling,
+    choose_profile,
+    choose_sampling,
+    parse_size,
+    read_environment,
+)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
+def test_every_profile_accepts_its_own_defaults(profile):
+    check_sampling(profile, profile.sampling)
+
+
+def test_auto_is_tiny_and_says_why():
+    assert choose_profile("auto", gpu=None) == (TINY, NO_GPU)
+    profile, reason = choose_profile("auto", gpu="NVIDIA H100")
+    assert profile is TINY
+    assert "NVIDIA H100" in reason and "weights" in reason
+
+
+def test_a_named_profile_is_taken_and_an_unknown_one_refused():
+    assert choose_profile("phantom-14b", gpu=None)[0] is PHANTOM_14B
+    with pytest.raises(InputError, match=r"no profile 'phantom'.*phantom-1\.3b"):
+        choose_profile("phantom", gpu=None)
+
+
+@pytest.mark.parametrize("num_frames", [0, -3, 1, 5, 8, 10, 13, 81])
+def test_tiny_was_trained_on_nine_frames_only(num_frames):
+    with pytest.raises(InputError, match=f"{num_frames} frames.*9 frames only"):
+        choose_sampling(TINY, num_frames=num_frames)
+
+
+@pytest.mark.parametrize("size", [(0, 64), (63, 64), (64, 65), (128, 128), (32, 32), (-64, 64)])
+def test_tiny_was_trained_on_64x64_only(size):
+    with pytest.raises(InputError, match=f"{size[0]}x{size[1]}.*64x64 px only"):
+        choose_sampling(TINY, size=size)
+
+
+@pytest.mark.parametrize("num_frames", [0, 80, 82, 125])
+def test_phantom_takes_4n_plus_1_frames(num_frames):
+    with pytest.raises(InputError, match=f"{num_frames} frames"):
+        choose_sampling(PHANTOM_1_3B, num_frames=num_frames)
+    assert choose_sampling(PHANTOM_1_3B, num_frames=49).num_frames == 49
+
+
+@pytest.mark.parametrize("size", [(832, 481), (830, 480), (16000, 16000), (0, 0)])
+def test_phantom_takes_multiples_of_16_up_to_720p(size):
+    with pytest.raises(InputError, match=f"{size[0]}x{size[1]}"):
+        choose_sampling(PHANTOM_1_3B, size=size)
+    assert choose_sampling(PHANTOM_1_3B, size=(1280, 720)).width == 1280
+
+
+@pytest.mark.parametrize("wrong", [{"num_inference_steps": 0}, {"seed": -1}])
+def test_steps_and_seeds_have_limits(wrong):
+    with pytest.raises(InputError):
+        choose_sampling(TINY, **wrong)
+    with pytest.raises(InputError):
+        check_sampling(TINY, replace(TINY.sampling, num_inference_steps=MAX_STEPS + 1))
+    with pytest.raises(InputError):
+        check_sampling(TINY, replace(TINY.sampling, seed=MAX_SEED + 1))
+    assert choose_sampling(TINY, seed=MAX_SEED).seed == MAX_SEED
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "64", "64x", "x64", "64x64x64", "-64x64", "6.4x64", "٦٤x64", "9999999x16"]
+)
+def test_a_size_is_two_whole_numbers(text):
+    with pytest.raises(InputError, match="size"):
+        parse_size(text)
+
+
+def test_sizes_are_width_first():
+    assert parse_size(" 832X480 ") == (832, 480)
+
+
+def test_the_environment_is_read_in_one_place_and_keeps_the_key_to_itself():
+    environment = read_environment({"OPENAI_API_KEY": "sk-secret", "PROCVID_RUNS": "/data/runs"})
+    assert environment.openai_api_key == "sk-secret"
+    assert environment.runs_folder == Path("/data/runs")
+    assert "sk-secret" not in repr(environment)
+
+
+def test_an_empty_variable_counts_as_not_set():
+    environment = read_environment({"OPENAI_API_KEY": "", "PROCVID_RUNS": "", "PROCVID_ASSETS": ""})
+    assert environment.openai_api_key is None
+    assert environment.runs_folder == Path("runs")
+    assert environment.assets_folder.name == "assets"
+
+
+def test_only_settings_reads_the_environment(project):
+    package = project / "procvid"
+    # torchrun tells its processes their rank that way, and the benchmark hands its own on.
+    exempt = {package / "settings.py", package / "train", package / "cli" / "benchmark.py"}
+    readers = [
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        if re.search(r"os\.environ(?!\.setdefault)|getenv", file.read_text())
+        and not exempt & {file, *file.parents}
+    ]
+    assert readers == []

@@ -1,0 +1,63 @@
+"""The real app on a free port, served once for all tests of the page and its endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client
+
+from procvid.ui.app import build_app, launch_settings
+from procvid.ui.context import AppContext, open_context
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+RECIPE = """Carrot omelette
+
+1. Slice the carrot on the cutting board with the knife.
+2. Fry the carrot in the frying pan.
+3. Serve the carrot on the plate.
+"""
+
+
+@pytest.fixture(scope="session")
+def recipe() -> str:
+    return RECIPE
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory: pytest.TempPathFactory) -> AppContext:
+    return open_context(EXAMPLES, profile="tiny", runs_folder=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def app(context: AppContext) -> Any:
+    return build_app(context)
+
+
+@pytest.fixture(scope="session")
+def address(app: Any, context: AppContext) -> Iterator[str]:
+    settings = launch_settings(context)
+    _, url, _ = app.launch(
+        **settings, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"
+    )
+    yield url
+    app.close()
+
+
+@pytest.fixture(scope="session")
+def new_client(address: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Client]:
+    """Makes one more visitor, with a folder of its own for what it downloads."""
+
+    def make() -> Client:
+        downloads = str(tmp_path_factory.mktemp("downloads"))
+        return Client(address, verbose=False, download_files=downloads, analytics_enabled=False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def client(new_client: Callable[[], Client]) -> Client:
+    return new_client()

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from procvid.ui.context import AppContext
+
+FEW = {"steps": 2}
+"""Denoising steps enough to see a clip come, and quick."""
+
+
+def test_version_says_what_runs_and_why(client: Client) -> None:
+    told = client.predict(api_name="/version")
+    assert told["profile"] == "tiny"
+    assert "toy-kitchen" in told["profile_reason"]
+    assert {"generator", "embedder", "detector", "planner"} <= set(told["models"])
+    assert told["libraries"]["torch"]
+
+
+def test_plan_names_objects_and_states(client: Client, recipe: str) -> None:
+    plan = client.predict(recipe, api_name="/plan")["plan"]
+    assert [step["number"] for step in plan["steps"]] == [1, 2, 3]
+    objects = {o["name"]: o for o in plan["steps"][0]["objects"]}
+    assert (objects["carrot"]["state_before"], objects["carrot"]["state_after"]) == (
+        "whole",
+        "sliced",
+    )
+
+
+def test_plan_warns_of_what_the_tiny_model_cannot_draw(client: Client) -> None:
+    told = client.predict(
+        "Soup\n\n1. Boil the pasta in the pot.\n2. Serve the pasta on the plate.", api_name="/plan"
+    )
+    assert any("pasta" in warning for warning in told["warnings"])
+
+
+def test_retrieve_answers_each_step(client: Client, recipe: str) -> None:
+    steps = client.predict(recipe, api_name="/retrieve")["steps"]
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    assert any(step["references"] for step in steps)
+    for step in steps:
+        assert [r["number"] for r in step["references"]] == list(
+            range(1, len(step["references"]) + 1)
+        )
+        assert all(missing["reason"] for missing in step["missing"])
+
+
+def test_retrieve_without_memory_has_no_references(client: Client, recipe: str) -> None:
+    steps = client.predict(recipe, "none", api_name="/retrieve")["steps"]
+    assert [step["references"] for step in steps] == [[], [], []]
+
+
+@pytest.fixture(scope="module")
+def events(client: Client, recipe: str) -> list[dict[str, Any]]:
+    return list(client.submit(recipe, **FEW, api_name="/generate"))
+
+
+def test_generate_streams_in_the_order_of_the_steps(events: list[dict[str, Any]]) -> None:
+    names = [event["event"] for event in events if event["event"] != "warned"]
+    one_step = ["conditioned", "progress", "progress", "clip_ready"]
+    assert names == ["run_started", "planned", *one_step * 3, "run_finished"]
+    assert [e["step"] for e in events if e["event"] == "clip_ready"] == [1, 2, 3]
+    assert len({event["run_id"] for event in events}) == 1
+
+
+def test_the_last_event_is_the_whole_run(events: list[dict[str, Any]]) -> None:
+    last = events[-1]
+    assert (last["state"], last["done"], last["num_steps"]) == ("done", 3, 3)
+    files = [*last["clips"], last["video"]]
+    assert len(files) == 4
+    assert all(Path(file).read_bytes()[4:8] == b"ftyp" for file in files)
+    assert Path(last["captions"]).read_text().startswith("WEBVTT")
+    assert last["plan"]["steps"][0]["number"] == 1
+
+
+def test_no_event_tells_a_folder_of_the_server(
+    events: list[dict[str, Any]], context: AppContext
+) -> None:
+    assert not any(str(context.runs_folder) in str(event) for event in events)
+
+
+def test_run_finds_the_run_again(client: Client, events: list[dict[str, Any]]) -> None:
+    last = events[-1]
+    run = client.predict(last["run_id"], api_name="/run")
+    assert (run["state"], run["done"], run["duration_s"]) == ("done", 3, last["duration_s"])
+    assert Path(run["video"]).read_bytes() == Path(last["video"]).read_bytes()
+    assert run["plan"] == last["plan"]
+    assert run["warnings"] == last["warnings"]
+
+
+def test_the_same_seed_gives_the_same_video(
+    client: Client, recipe: str, events: list[dict[str, Any]]
+) -> None:
+    again = client.predict(recipe, **FEW, api_name="/generate")
+    other = client.predict(recipe, **FEW, seed=1, api_name="/generate")
+    first = Path(events[-1]["clips"][0]).read_bytes()
+    assert again["run_id"] != events[-1]["run_id"]
+    assert Path(again["clips"][0]).read_bytes() == first
+    assert Path(other["clips"][0]).read_bytes() != first
+
+
+def test_stop_keeps_the_finished_clips(client: Client, recipe: str) -> None:
+    stream = client.submit(recipe, api_name="/generate")
+    seen = []
+    for event in stream:
+        seen.append(event)
+        if event["event"] == "clip_ready":
+            answer = client.predict(event["run_id"], api_name="/stop")
+            assert answer == {"run_id": event["run_id"], "stopping": True}
+    assert seen[-1]["event"] == "run_stopped"
+    assert 1 <= seen[-1]["done"] < 3
+    assert seen[-1]["video"] is None
+    run = client.predict(seen[-1]["run_id"], api_name="/run")
+    assert (run["state"], run["done"]) == ("stopped", seen[-1]["done"])
+    assert Path(run["clips"][0]).read_bytes()[4:8] == b"ftyp"
+
+
+def test_cancelling_keeps_the_finished_clips(
+    client: Client, recipe: str, context: AppContext
+) -> None:
+    stream = client.submit(recipe, api_name="/generate")
+    run_id = next(e for e in stream if e["event"] == "clip_ready")["run_id"]
+    stream.cancel()
+    # The next call waits in the same line until the cancelled one has let go.
+    client.predict(recipe, "none", api_name="/retrieve")
+    run = client.predict(run_id, api_name="/run")
+    assert run["state"] == "stopped"
+    assert 1 <= run["done"] < 3
+    assert not context.in_work(run_id)
+
+
+def test_two_clients_get_a_run_each(new_client: Callable[[], Client], recipe: str) -> None:
+    def make(number: int) -> dict[str, Any]:
+        return dict(new_client().predict(recipe, **FEW, seed=number, api_name="/generate"))
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(make, (0, 1))
+    assert first["run_id"] != second["run_id"]
+    assert [first["state"], second["state"]] == ["done", "done"]
+    assert Path(first["clips"][0]).read_bytes() != Path(second["clips"][0]).read_bytes()
+
+
+BAD_RECIPES = {
+    "empty": "",
+    "blank": " \n\t\n",
+    "one word": "carrots",
+    "one line that tells nothing to do": "My grandmother's favourite",
+    "sixty steps": "Long\n\n" + "\n".join(f"{n}. Slice the carrot." for n in range(1, 61)),
+    "non-English": "Omelett\n\n1. Die Karotten in feine Scheiben schneiden.\n2. Eier verquirlen.",
+    "emoji": "🥕🍳🥕\n🍳🍳",
+    "control characters": "\x00\x01\x02\x07\n\x1b[31m\x08",
+    "a megabyte": "Slice the carrot. " * 60_000,
+    "JSON that is no recipe": '{"name": "x", "price": 3, "list": [1, 2]}',
+    "broken JSON": '{"name": "x", "recipeInstructions": [',
+    "null": None,
+    "a number": 5,
+    "a list": ["Slice the carrot."],
+}
+
+
+@pytest.mark.parametrize("endpoint", ["/plan", "/generate"])
+@pytest.mark.parametrize("name", BAD_RECIPES)
+def test_a_bad_recipe_is_told_in_a_sentence(client: Client, name: str, endpoint: str) -> None:
+    with pytest.raises(AppError) as error:
+        client.predict(BAD_RECIPES[name], api_name=endpoint)
+    assert_sentence(str(error.value))
+    assert client.predict(api_name="/version")["profile"] == "tiny"
+
+
+def test_html_in_a_recipe_is_harmless(client: Client) -> None:
+    text = "<b>Salad</b>\n\n1. Slice the <script>alert(1)</script> tomato.\n2. Serve it."
+    try:
+        plan = client.predict(text, api_name="/plan")["plan"]
+    except AppError as error:
+        assert_sentence(str(error))
+    else:
+        assert plan["steps"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seed": -1},
+        {"seed": 2**70},
+        {"seed": "soup"},
+        {"seed": 0.5},
+        {"seed": True},
+        {"memory": "/etc"},
+        {"memory": "../default"},
+        {"memory": 5},
+        {"steps": 0},
+        {"steps": 10**6},
+        {"steps": "many"},
+    ],
+    ids=str,
+)
+def test_a_bad_option_is_told_in_a_sentence(
+    client: Client, recipe: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(AppError) as error:
+        client.predict(recipe, **options, api_name="/generate")
+    assert_sentence(str(error.value))
+
+
+@pytest.mark.parametrize("endpoint", ["/run", "/stop"])
+@pytest.mark.parametrize(
+    "run_id", ["", "..", "../../etc/passwd", "0" * 16, "0" * 15, "A" * 16, 5, None, ["a"]], ids=str
+)
+def test_a_bad_run_id_is_told_in_a_sentence(client: Client, endpoint: str, run_id: object) -> None:
+    with pytest.raises(AppError) as error:
+        client.predict(run_id, api_name=endpoint)
+    assert_sentence(str(error.value))
+    assert "run" in str(error.value)
+
+
+def assert_sentence(message: str) -> None:
+    assert message[-1] in ".…", message
+    assert "\n" not in message
+    assert len(message) <= 400
+    for word in ("Traceback", "procvid/", "/work", "inside procvid"):
+        assert word not in message

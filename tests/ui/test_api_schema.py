@@ -1,0 +1,33 @@
+"""The endpoints as programs know them; after a change: `python tests/ui/test_api_schema.py`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from procvid.ui.app import build_app
+from procvid.ui.context import open_context
+
+GOLDEN = Path(__file__).with_name("api_schema.json")
+
+
+def schema(app: Any) -> dict[str, Any]:
+    return dict(app.get_api_info())
+
+
+def test_the_endpoints_are_those_that_programs_know(app: Any) -> None:
+    assert schema(app) == json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+def test_events_of_the_page_are_private(app: Any) -> None:
+    names = {"/version", "/plan", "/retrieve", "/generate", "/run", "/stop"}
+    assert set(schema(app)["named_endpoints"]) == names
+    assert not schema(app)["unnamed_endpoints"]
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        app = build_app(open_context(Path(folder), runs_folder=Path(folder)))
+    GOLDEN.write_text(json.dumps(schema(app), indent=2) + "\n", encoding="utf-8")

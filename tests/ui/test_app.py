@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import urllib.request
+from typing import Any
+
+from procvid.ui.app import banner, launch_settings
+from procvid.ui.context import AppContext
+
+
+def test_the_page_answers(address: str) -> None:
+    with urllib.request.urlopen(address) as answer:
+        assert answer.status == 200
+        assert b"procvid" in answer.read()
+
+
+def test_building_the_app_loads_no_torch() -> None:
+    code = (
+        "import sys, pathlib, tempfile; import procvid.ui.app as a, procvid.ui.context as c;"
+        "d = pathlib.Path(tempfile.mkdtemp()); a.build_app(c.open_context(d, runs_folder=d));"
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'open_clip', 'faiss')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_banner_says_profile_and_reason(context: AppContext) -> None:
+    told = banner(context)
+    assert "tiny" in told
+    assert "toy kitchen" in told
+    assert "not cooking footage" in told
+
+
+def test_heavy_events_wait_in_one_line(app: Any) -> None:
+    lines = {f.name: (f.concurrency_id, f.concurrency_limit) for f in app.fns.values()}
+    heavy = {name for name, line in lines.items() if line == ("gpu", 1)}
+    assert heavy == {"retrieve", "generate", "find_references", "make"}
+    assert app.max_queue_size == 20 if hasattr(app, "max_queue_size") else True
+
+
+def test_files_outside_of_the_runs_are_not_served(address: str, context: AppContext) -> None:
+    secret = context.runs_folder.parent / "secret.txt"
+    secret.write_text("secret")
+    assert status(f"{address}gradio_api/file={secret}") in (403, 404)
+    assert status(f"{address}gradio_api/file={context.runs_folder}/../secret.txt") in (403, 404)
+
+
+def status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_nothing_is_recorded_and_nothing_shown_of_the_inside(context: AppContext) -> None:
+    settings = launch_settings(context)
+    assert (settings["show_error"], settings["run_history"]) == (False, False)
+    assert settings["allowed_paths"] == [str(context.runs_folder)]
+
+
+def test_the_style_sheet_reaches_for_nothing_outside(context: AppContext) -> None:
+    assert not re.search(r"https?:|@import|url\(", launch_settings(context)["css"])

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+
+import gradio as gr
+import pytest
+
+from procvid.errors import ProcvidError, RecipeError, UnavailableError
+from procvid.ui.guard import guarded, one_line
+
+
+def test_an_error_of_ours_keeps_its_sentence_and_gets_a_title() -> None:
+    @guarded
+    def fail() -> None:
+        raise RecipeError("The recipe is empty.", "Write one.")
+
+    with pytest.raises(gr.Error) as error:
+        fail()
+    assert error.value.message == "The recipe is empty. Write one."
+    assert error.value.title == "This recipe cannot be read"
+    assert not error.value.print_exception
+
+
+def test_an_unexpected_error_is_logged_by_the_id_that_the_caller_sees(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @guarded
+    def fail() -> None:
+        raise ZeroDivisionError("/home/somebody/secret.key")
+
+    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as error:
+        fail()
+    number = caplog.records[0].args[0]  # type: ignore[index]
+    assert str(number) in error.value.message
+    assert "secret" not in error.value.message
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_generator_fails_after_what_it_has_told() -> None:
+    @guarded
+    def tell() -> Iterator[int]:
+        yield 1
+        raise UnavailableError("No GPU.")
+
+    told = tell()
+    assert next(told) == 1
+    with pytest.raises(gr.Error, match="No GPU"):
+        next(told)
+
+
+def test_closing_a_generator_runs_its_end() -> None:
+    ended = []
+
+    @guarded
+    def tell() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            ended.append(True)
+
+    told = tell()
+    next(told)
+    told.close()  # type: ignore[attr-defined]
+    assert ended == [True]
+
+
+def test_gradio_still_sees_the_signature() -> None:
+    def call(recipe: str, seed: int = 0) -> dict[str, int]:
+        return {recipe: seed}
+
+    assert inspect.signature(guarded(call)) == inspect.signature(call)
+    assert inspect.get_annotations(guarded(call)) == inspect.get_annotations(call)
+
+
+@pytest.mark.parametrize("kind", [ProcvidError, *ProcvidError.__subclasses__()])
+def test_every_error_of_ours_has_a_title(kind: type[ProcvidError]) -> None:
+    @guarded
+    def fail() -> None:
+        raise kind("Wrong.")
+
+    with pytest.raises(gr.Error) as error:
+        fail()
+    assert error.value.title
+
+
+def test_one_line_is_printable_and_short() -> None:
+    assert one_line("a\n\x1b[31mb\x00 c") == "a [31mb c"
+    assert one_line("x" * 1000) == "x" * 399 + "…"

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from procvid.types import Conditioning, Plan, PlannedObject, Retrieval, Slot, StepPlan
+from procvid.ui import markup
+from procvid.ui.stream import RunView
+
+EVIL = "<img src=x onerror=alert(1)>\"'&"
+ITEM = PlannedObject(EVIL, "food", EVIL, EVIL, EVIL, "likely", 0.5)
+PLAN = Plan(EVIL, (StepPlan(1, EVIL, EVIL, (ITEM,), EVIL),), EVIL)
+SLOT = Slot(
+    1, EVIL, EVIL, np.zeros((300, 200, 3), np.uint8), EVIL, EVIL, EVIL, (0, 0, 1, 1), 0.5, "memory"
+)
+CONDITIONING = Conditioning(1, EVIL, (SLOT,), (Retrieval(EVIL, EVIL, None, EVIL),), (EVIL,))
+
+
+def test_text_of_people_and_models_is_never_markup() -> None:
+    view = RunView("0" * 16, Path(f"/runs/{EVIL}"))
+    view.show_plan(PLAN)
+    view.steps[1].conditioning = CONDITIONING
+    view.warnings.append(EVIL)
+    before = markup.storyboard(view)
+    view.steps[1].clip = view.folder / "clip.mp4"
+    view.video = view.captions = view.folder / "video.mp4"
+    shown = [
+        markup.note(EVIL),
+        markup.notes(EVIL, [EVIL]),
+        markup.empty(EVIL),
+        markup.plan_list(PLAN),
+        markup.reference_list(PLAN, [CONDITIONING]),
+        before,
+        markup.storyboard(view),
+        markup.status(view),
+        markup.player(view),
+    ]
+    assert all("<img src=x" not in html and "onerror=alert(1)>" not in html for html in shown)
+
+
+def test_tiles_are_numbered_and_name_their_words_source_and_score() -> None:
+    slot = Slot(
+        2,
+        "frying pan",
+        "blue pan",
+        SLOT.image,
+        "c",
+        "kitchen-3/02",
+        "clean",
+        (0, 0, 1, 1),
+        0.75,
+        "run",
+    )
+    html = markup.tiles([slot])
+    assert 'alt="Reference 2: blue pan, clean"' in html
+    for told in (">2<", "blue pan", "score 0.75", "from this video", "kitchen-3/02"):
+        assert told in html
+
+
+def test_a_step_without_references_says_so() -> None:
+    html = markup.reference_list(PLAN, [Conditioning(1, "", (), ())])
+    assert "the words alone" in html
+
+
+def test_file_urls_are_relative_to_the_page_and_quoted() -> None:
+    url = markup.file_url(Path('/runs/a b"<>/clip.mp4'))
+    assert url == "gradio_api/file=/runs/a%20b%22%3C%3E/clip.mp4"
+
+
+def test_durations_in_words() -> None:
+    assert markup.duration_words(0.2) == "1 s"
+    assert markup.duration_words(95.4) == "1 min 35 s"
+
+
+def test_progress_can_be_read_without_seeing_it() -> None:
+    view = RunView("0" * 16, Path("/runs"), state="running")
+    view.show_plan(PLAN)
+    view.current, view.denoised, view.denoising_steps, view.eta_s = 1, 3, 12, 61.0
+    html = markup.status(view)
+    assert 'role="progressbar"' in html
+    assert 'aria-valuenow="25"' in html
+    assert "about 1 min 1 s left" in html
+    assert "3 of 12 passes" in html
