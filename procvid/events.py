@@ -33,7 +33,7 @@ class Planned:
 
 @dataclass(frozen=True, eq=False)
 class Conditioned:
-    """The references of one step are chosen and on disk."""
+    """The references of one step are chosen; they are on disk together with its clip."""
 
     step: int
     conditioning: Conditioning
@@ -51,7 +51,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class ClipReady:
-    """A clip is on disk; `reused` when it was there from before."""
+    """A clip is on disk; `reused` when it was there from before.
+
+    `file` is named from the run folder; `seconds` is the wall time that the clip took, 0 when reused.
+    """
 
     step: int
     file: str
@@ -69,7 +72,10 @@ class Warned:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The video is on disk; the last event, and it carries the whole result."""
+    """The video is on disk; the last event, and it carries the whole result.
+
+    The files are named from `folder`; `duration_s` is the length of the video.
+    """
 
     run_id: str
     folder: str

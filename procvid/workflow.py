@@ -229,7 +229,7 @@ def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
     unknown = undrawable_names(parts.generator, objects)
     foods = {item.name for item in objects if item.role == "food"}
     for names, instead in (
-        ([name for name in unknown if name in foods], "it draws a plain grey piece instead"),
+        ([name for name in unknown if name in foods], "it draws something else in their place"),
         ([name for name in unknown if name not in foods], "it draws something like it, or nothing"),
     ):
         if names:

@@ -34,9 +34,7 @@ def found(item: PlannedObject, description: str) -> tuple[Retrieval, Slot]:
         image=GREY,
     )
     hit = Hit(crop, 0.9, {}, "", "default")
-    slot = Slot(
-        1, item.name, item.name, GREY, crop_id, "toy/1", crop.state, BOX, 0.9, "memory"
-    )
+    slot = Slot(1, item.name, item.name, GREY, crop_id, "toy/1", crop.state, BOX, 0.9, "memory")
     return Retrieval(item.name, item.state_before, hit, ""), slot
 
 
@@ -46,20 +44,20 @@ def conditioned(retrievals=(), slots=(), **changes):
 
 
 def test_the_prompt_learns_what_the_references_look_like():
-    retrieval, slot = found(PAN, "a blue square pan")
+    retrieval, slot = found(PAN, "blue square pan")
     made = conditioned([retrieval], [slot])
     assert made.prompt == f"{STEP.prompt} The frying pan is a blue square pan."
     assert made.slots == (slot,) and made.retrievals == (retrieval,) and made.step == 3
 
 
 def test_a_crop_that_was_found_and_not_chosen_is_not_told():
-    pan, slot = found(PAN, "a blue square pan")
-    egg, _ = found(EGG, "a brown egg")
-    assert looks_of([slot], [pan, egg]) == {"frying pan": "a blue square pan"}
+    pan, slot = found(PAN, "blue square pan")
+    egg, _ = found(EGG, "brown egg")
+    assert looks_of([slot], [pan, egg]) == {"frying pan": "blue square pan"}
 
 
 def test_a_persons_own_prompt_is_used_word_for_word():
-    retrieval, slot = found(PAN, "a blue square pan")
+    retrieval, slot = found(PAN, "blue square pan")
     assert conditioned([retrieval], [slot], prompt="Just a pan.").prompt == "Just a pan."
 
 

@@ -251,7 +251,7 @@ def test_what_the_model_was_never_taught_is_said_once_and_at_each_step(parts, tm
     events = list(make_video(replace(REQUEST, recipe=recipe), parts, tmp_path / "run"))
     told = [event for event in of(Warned, events) if "shrimp" in event.message]
     assert [event.step for event in told] == [0, 1]
-    assert "never taught: shrimp; it draws a plain grey piece instead" in told[0].message
+    assert "never taught: shrimp; it draws something else in their place" in told[0].message
     assert of(RunFinished, events)[0].warnings[-1] == told[0].message
 
 

@@ -8,6 +8,8 @@ import unicodedata
 from html.parser import HTMLParser
 
 TAG = re.compile(r"<(?:!--|!doctype|/?[a-zA-Z][a-zA-Z0-9:-]*(?:\s[^<>]*)?/?>)", re.IGNORECASE)
+TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""Colour and cursor sequences of terminals: without the escape character their rest would stay."""
 BLOCKS = frozenset(
     "p div section article header footer main ul ol table tr br hr h1 h2 h3 h4 h5 h6 blockquote "
     "pre dl dt dd form body html figure nav aside".split()
@@ -20,7 +22,7 @@ SPACES = {"\t": " ", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n", "\u20
 
 
 class _TextOfPage(HTMLParser):
-    """Collects the readable text of a page: blocks become lines, list items numbered or bulleted."""
+    """Collects the readable text of a page: blocks become lines, list items get their marks."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -64,7 +66,7 @@ class _TextOfPage(HTMLParser):
 
 
 def strip_markup(text: str) -> tuple[str, bool]:
-    """The text without HTML, and whether there was any; scripts and styles go with their content."""
+    """The text without HTML, and whether there was any; scripts and styles go altogether."""
     if not TAG.search(text):
         return html.unescape(text), False
     page = _TextOfPage()
@@ -80,12 +82,13 @@ def clean_text(text: str) -> tuple[str, list[str]]:
     letters of every script, signs and fractions.
     """
     notes: list[str] = []
+    text, sequences = TERMINAL.subn("", text)
     text, had_markup = strip_markup(text.replace("\x00", ""))
     if had_markup:
         notes.append("HTML tags were dropped")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kept: list[str] = []
-    pictures = controls = 0
+    pictures, controls = 0, sequences
     for char in unicodedata.normalize("NFC", text):
         kind = unicodedata.category(char)
         if char == "\n" or char in SPACES:
@@ -111,8 +114,9 @@ def clean_text(text: str) -> tuple[str, list[str]]:
 
 def _spaced(line: str) -> str:
     """One space between words; the indent stays, since it tells what belongs to a list item."""
-    body = line.lstrip(" ")
-    return " " * min(len(line) - len(body), 8) + re.sub(r" {2,}", " ", body).rstrip()
+    body = re.sub(r" +([.,;!?])", r"\1", line.lstrip(" "))
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * min(indent, 8) + re.sub(r" {2,}", " ", body).rstrip()
 
 
 def one_line(text: str) -> tuple[str, list[str]]:

@@ -9,34 +9,38 @@ from procvid.errors import RecipeError
 from procvid.plan.lexicon import Word, lexicon, words
 
 DETERMINERS = frozenset(
-    "a an the this that these those each every both all some any your my his her their our its "
-    "half more remaining rest another other same one two three four five six".split()
+    "a an the this that these those each every both all some any your my his her "
+    "their our its half more remaining rest another other same one two three four "
+    "five six".split()
 )
 PRONOUNS = frozenset("it them they these those everything this".split())
 GENERIC_FOODS = frozenset("mixture mix ingredients ingredient contents food everything".split())
 PREPOSITIONS = frozenset(
-    "in into on onto to with over from for of under at by inside through between around across "
-    "using without until till before after while when once as if like because so than about "
-    "against along off during upon".split()
+    "in into on onto to with over from for of under at by inside through between "
+    "around across using without until till before after while when once as if "
+    "like because so than about against along off during upon".split()
 )
 SUBORDINATORS = frozenset("until till when once while if as after before because so unless".split())
 ADVERBS = frozenset(
-    "now next then first firstly second secondly third lastly meanwhile also just again together "
-    "well very quite twice once often always occasionally constantly lightly gently finely thinly "
-    "roughly coarsely thickly carefully quickly slowly evenly immediately finally please here "
-    "there back aside down up out apart away afterwards afterward meantime instead only still".split()
+    "now next then first firstly second secondly third lastly meanwhile also just "
+    "again together well very quite twice once often always occasionally "
+    "constantly lightly gently finely thinly roughly coarsely thickly carefully "
+    "quickly slowly evenly immediately finally please here there back aside down "
+    "up out apart away afterwards afterward meantime instead only still".split()
 )
 OPENERS = frozenset(
-    "and then or but & you we i he she they can could should must will would may please let's "
-    "to by continue keep start begin finish stop try remember don't not never do".split()
+    "and n then or but & you we i he she they can could should must will would may "
+    "please let's to by continue keep start begin finish stop try remember don't "
+    "not never do".split()
 )
 LINKING = frozenset("is are was were be been being becomes become get gets looks look".split())
 UNITS = frozenset(
-    "g gram grams kg kilogram kilograms mg ml cl dl l litre litres liter liters oz ounce ounces lb "
-    "lbs pound pounds cup cups tsp tsps teaspoon teaspoons tbsp tbsps tablespoon tablespoons pinch "
-    "pinches dash dashes handful handfuls bunch bunches clove cloves can cans tin tins packet "
-    "packets package packages piece pieces slice slices stick sticks sprig sprigs head heads stalk "
-    "stalks knob splash drop drops quart quarts pint pints inch inches cm mm x".split()
+    "g gram grams kg kilogram kilograms mg ml cl dl l litre litres liter liters oz "
+    "ounce ounces lb lbs pound pounds cup cups tsp tsps teaspoon teaspoons tbsp "
+    "tbsps tablespoon tablespoons pinch pinches dash dashes handful handfuls bunch "
+    "bunches clove cloves can cans tin tins packet packets package packages piece "
+    "pieces slice slices stick sticks sprig sprigs head heads stalk stalks knob "
+    "splash drop drops quart quarts pint pints inch inches cm mm x".split()
 )
 COMMON = (
     DETERMINERS
@@ -48,17 +52,20 @@ COMMON = (
     | LINKING
     | UNITS
     | frozenset(
-        "minute minutes min mins hour hours second seconds heat medium high low hot cold warm large "
-        "small big little soft tender golden brown crispy crisp thick thin smooth ready done until "
-        "fully completely desired taste side sides top bottom end way time times degrees oven room "
-        "temperature fresh dried good best nice much many few several enough extra optional needed "
-        "about approximately have has had make use using used which who what where it's you're "
-        "into serving servings serves serve people recipe step steps prep cook total cubes rings "
-        "strips chunks pieces bite sized size thin layer edges center centre middle surface skin "
-        "color colour mixture vegetables vegetable veggies fruit green red white black yellow aside "
-        "overnight day days week night morning dinner lunch breakfast family love easy quick simple "
-        "delicious homemade my new old great no yes fine finely thinly off will be go keep bring use "
-        "round long short whole half quarter thirds both excess liquid skins seeds stems ends".split()
+        "minute minutes min mins hour hours second seconds heat medium high low hot "
+        "cold warm large small big little soft tender golden brown crispy crisp thick "
+        "thin smooth ready done until fully completely desired taste side sides top "
+        "bottom end way time times degrees oven room temperature fresh dried good best "
+        "nice much many few several enough extra optional needed about approximately "
+        "have has had make use using used which who what where it's you're into "
+        "serving servings serves serve people recipe step steps prep cook total cubes "
+        "rings strips chunks pieces bite sized size thin layer edges center centre "
+        "middle surface skin color colour mixture vegetables vegetable veggies fruit "
+        "green red white black yellow aside overnight day days week night morning "
+        "dinner lunch breakfast family love easy quick simple delicious homemade my "
+        "new old great no yes fine finely thinly off will be go keep bring use round "
+        "long short whole half quarter thirds both excess liquid skins seeds stems "
+        "ends".split()
     )
 )
 MIN_KNOWN_SHARE = 0.45
@@ -89,7 +96,8 @@ def check_english(text: str) -> None:
     if latin < MIN_LATIN_SHARE * len(letters) or share < MIN_KNOWN_SHARE:
         start = " ".join(text.split())[:40]
         raise RecipeError(
-            f"The recipe does not seem to be in English ({share:.0%} of its words are known): {start!r}.",
+            f"The recipe does not seem to be in English ({share:.0%} of its words are known): "
+            f"{start!r}.",
             "Translate it to English; no other language is read yet.",
         )
 

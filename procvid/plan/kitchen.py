@@ -37,6 +37,9 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
 """Foods whose name may also mean "those of the group that are here"."""
 
 
+PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
+
+
 @dataclass
 class Food:
     """A food in play; `listed` while its state is only known from the ingredient list."""
@@ -57,7 +60,10 @@ class Food:
 
     def description(self) -> str:
         """The name with its looks and what earlier steps made of it."""
-        made = [f"{state} in step {step}" for state, step in self.history]
+        by_step: dict[int, list[str]] = {}
+        for state, step in self.history:
+            by_step.setdefault(step, []).append(state)
+        made = [f"{' and '.join(states)} in step {step}" for step, states in by_step.items()]
         return ", ".join([f"{self.looks} {self.name}".strip(), *made])
 
 
@@ -98,6 +104,7 @@ class Kitchen:
         self.last_vessel: str | None = None
         self.last_foods: list[str] = []
         self.last_step = 0
+        self.last_action: str | None = None
 
     def list_ingredients(self, mentions: Sequence[Mention]) -> None:
         """Remember the ingredient list: its looks and states hold from the first use on."""
@@ -119,20 +126,30 @@ class Kitchen:
         return longer[0] if len(longer) == 1 else name
 
     def group_members(self, mention: Mention) -> list[str]:
-        """For "the meat" or "the nuts": the foods of that group in play, if it is not one itself."""
+        """For "the meat" or "the nuts": the foods of that group, if it is not one itself."""
         groups = NAMES_OF_GROUPS.get(mention.entry.name)
         name = mention.entry.name
         if groups is None or not mention.definite or name in self.foods or name in self.listed:
             return []
-        return [food.name for food in self.foods.values() if food.group in groups]
+        listed = {m.entry.name: m.entry.group for m in self.listed.values()}
+        known = {**listed, **{food.name: food.group for food in self.foods.values()}}
+        if name == "pasta":
+            return [known_name for known_name in known if known_name in PASTAS]
+        return [known_name for known_name, group in known.items() if group in groups]
 
     def of_groups(self, word: str) -> list[str]:
         """The foods in play that "the vegetables" and the like stand for."""
         return [f.name for f in self.foods.values() if f.group in GROUP_WORDS[word]]
 
-    def meet_food(self, mention: Mention, step: int) -> Food:
-        """The food of a mention, entered at its first use; a told state is taken over."""
-        name = self.name_of(mention)
+    def meet_food(
+        self, mention: Mention, step: int, *, name: str = "", making: str | None = None
+    ) -> Food:
+        """The food of a mention, entered at its first use; a told state is taken over.
+
+        `name` overrides the mention's own ("the meat" means the beef); `making` is the state that
+        the step's action makes, which a mention tells as its result ("the onions are sliced").
+        """
+        name = name or self.name_of(mention)
         food = self.foods.get(name)
         looks = food_looks(mention)
         if food is None:
@@ -145,7 +162,8 @@ class Kitchen:
                     food.state, food.listed = listed.state.state, True
             self.foods[name] = food
         food.looks = food.looks or looks
-        if mention.preposition not in ("until", "till"):
+        result = making is not None and mention.state is not None and mention.state.state == making
+        if mention.preposition not in ("until", "till") and not result:
             self.tell_state(food, mention.state)
         return food
 
@@ -214,8 +232,10 @@ class Kitchen:
         )
 
     def contents(self, vessel: str | None) -> list[str]:
-        """The foods in a vessel, in the order they came."""
-        return [f.name for f in self.foods.values() if vessel is not None and f.vessel == vessel]
+        """The foods in a vessel: those of the last step in their order, then the newest first."""
+        inside = [f.name for f in self.foods.values() if vessel is not None and f.vessel == vessel]
+        recent = [name for name in self.last_foods if name in inside]
+        return [*recent, *(name for name in reversed(inside) if name not in recent)]
 
     def holds(self, vessel: str, *groups: str) -> bool:
         """Whether a vessel holds a food of one of the groups."""
@@ -233,9 +253,7 @@ def food_looks(mention: Mention) -> str:
     wording = mention.wording.split()
     extra = wording[:-1] if len(wording) > 1 and wording[-1].startswith(name[-1][:4]) else []
     words = [*mention.looks.split(), *extra]
-    kept = [
-        w for w in dict.fromkeys(words) if w not in name and w not in ("of", "a", "the", "fresh")
-    ]
+    kept = [w for w in dict.fromkeys(words) if w not in name and w not in NO_LOOKS]
     return " ".join(kept)
 
 

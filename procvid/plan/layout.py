@@ -12,7 +12,8 @@ from procvid.plan.lexicon import words
 from procvid.plan.reading import names_action, starts_with_action
 
 NUMBERED = re.compile(
-    r"^\s*(?:\*\*)?(?:step\s*)?(\d{1,3})\s*(?:[.):\u2013\u2014-](?!\d)|$)\s*(?:\*\*)?\s*", re.I
+    r"^\s*(\*\*)?(?:step\s*)?(\d{1,3})\s*(?:[.):\u2013\u2014-](?!\d)|(?=\*\*)|$)(?(1)\s*(?:\*\*)?)\s*",
+    re.I,
 )
 BULLET = re.compile(r"^\s*(?:[-*+\u2022\u2023\u25aa\u25e6\u2043\u00b7]\s+(?:\[[ xX]?\]\s*)?)")
 LETTERED = re.compile(r"^\s*[a-h][.)]\s+")
@@ -20,19 +21,23 @@ HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*$")
 RULE = re.compile(r"^\s*(?:[-*_=~]\s*){3,}$")
 SECTIONS = {
     "ingredients": re.compile(
-        r"^(?:the\s+)?(?:ingredients?(?: list)?|you(?:'ll| will)? need|what you(?:'ll)? need|shopping list)\b", re.I
+        r"^(?:the\s+)?(?:ingredients?(?: list)?|(?:yo)?u(?:'ll| will)? need|what you(?:'ll)? need|"
+        r"shopping list)\b", re.I
     ),
     "steps": re.compile(
-        r"^(?:the\s+)?(?:directions?|instructions?|method|steps?|preparation|procedure|how to(?: make| cook| prepare)?|"
+        r"^(?:the\s+)?(?:directions?|instructions?|method|steps?|preparation|procedure|"
+        r"how to(?: make| cook| prepare)?|"
         r"cooking (?:steps|instructions|directions)|what to do|let's cook)\b", re.I
     ),
     "other": re.compile(
         r"^(?:notes?|tips?|nutrition\w*|equipment|tools|storage|variations?|about|description|introduction|"
-        r"serving suggestions?|substitutions?|comments?|reviews?|video|recipe notes|cook'?s notes?|faq)\b", re.I
+        r"serving suggestions?|substitutions?|comments?|reviews?|video|recipe notes|"
+        r"cook'?s notes?|faq)\b", re.I
     ),
 }  # fmt: skip
 FACT = re.compile(
-    r"^[(\[]?(?:serves|servings?|makes|yields?|prep(?:aration)?(?: time)?|cook(?:ing)? time|total(?: time)?|"
+    r"^[(\[]?(?:serves|servings?|makes|yields?|prep(?:aration)?(?: time)?|cook(?:ing)? time|"
+    r"total(?: time)?|"
     r"difficulty|level|calories|author|source|course|cuisine|category|keywords?|date|time|rating|"
     r"url|link)\s*(?::|=|\d|\bfor\b|\babout\b)|^by [A-Z]|^https?://|^www\.", re.I
 )  # fmt: skip
@@ -128,7 +133,7 @@ def split_sentences(text: str) -> list[str]:
     """The sentences of a text; "approx. 5 min. more" stays whole."""
     out: list[str] = []
     for piece in SENTENCE_END.split(text):
-        if out and ABBREVIATION.search(out[-1]):
+        if out and ABBREVIATION.search(out[-1]) and not starts_with_action(piece):
             out[-1] += " " + piece
         else:
             out.append(piece)
@@ -136,7 +141,7 @@ def split_sentences(text: str) -> list[str]:
 
 
 def split_actions(text: str) -> list[str]:
-    """One part per sentence, and per action joined by ";" or "then"; asides join the part before."""
+    """One part per sentence, and per action joined by ";" or "then"; asides join what precedes."""
     parts: list[str] = []
     for sentence in split_sentences(text):
         pieces = re.split(r"\s*;\s+|,?\s+(?:and\s+)?then,?\s+(?=\w)", sentence)
@@ -172,6 +177,8 @@ def lay_out(text: str) -> Parts:
             _drop(parts, line.text)
             groups[section].append(Line("blank", "", 0))
         else:
+            if section == "ingredients" and _begins_steps(line):
+                section = "steps"
             groups[section].append(line)
     parts.ingredients = [line.text for line in groups["ingredients"] if line.text]
     for line in groups["other"]:
@@ -181,24 +188,18 @@ def lay_out(text: str) -> Parts:
         parts.steps = read_steps(groups["steps"], parts)
     else:
         parts.steps = read_steps(_take_ingredients(groups[""], parts), parts)
-    if not parts.steps and parts.ingredients:
-        _steps_after_ingredients(parts)
+    first = parts.steps[0] if len(parts.steps) > 1 and not parts.title else ""
+    if first and len(words(first)) <= 8 and not names_action(first):
+        parts.title, parts.steps = first.rstrip(".!: "), parts.steps[1:]
     return parts
 
 
-def _steps_after_ingredients(parts: Parts) -> None:
-    """An ingredient heading with the steps under it and no heading of their own."""
-    first = next(
-        (
-            i
-            for i, t in enumerate(parts.ingredients)
-            if starts_with_action(t) and not AMOUNT.match(t)
-        ),
-        None,
-    )
-    if first is not None:
-        parts.steps = [s for t in parts.ingredients[first:] for s in split_actions(t)]
-        parts.ingredients = parts.ingredients[:first]
+def _begins_steps(line: Line) -> bool:
+    """Whether a line under the ingredients is rather a step: their heading is missing."""
+    if line.kind == "blank" or AMOUNT.match(line.text):
+        return False
+    commands = starts_with_action(line.text) and len(words(line.text)) >= 3
+    return commands or (line.text.endswith(".") and names_action(line.text))
 
 
 def _without_front_matter(lines: list[Line], parts: Parts) -> list[Line]:
@@ -228,13 +229,9 @@ def _take_title(lines: list[Line], parts: Parts) -> list[Line]:
 
 
 def _is_title(line: Line, after: Line | None, alone: bool) -> bool:
-    if (
-        after is None
-        or len(line.text) > MAX_TITLE_CHARS
-        or line.text.endswith((".", ";", ":", "!"))
-    ):
+    if after is None or len(line.text) > MAX_TITLE_CHARS or line.text.endswith((".", ";", ":")):
         return False
-    if FACT.match(line.text) or AMOUNT.match(line.text) and names_action(line.text):
+    if FACT.match(line.text) or (AMOUNT.match(line.text) and names_action(line.text)):
         return False
     followed = after.kind in ("numbered", "bullet", "heading") or section_of(after) is not None
     return followed or not starts_with_action(line.text) or (alone and len(words(line.text)) <= 5)
@@ -271,7 +268,7 @@ def _take_ingredients(lines: list[Line], parts: Parts) -> list[Line]:
     for index, line in enumerate(lines):
         early = bool(numbers) and index < numbers[0]
         amount = AMOUNT.match(line.text) and not names_action(line.text) and not rest_has_step(rest)
-        if line.kind == "bullet" and early or (line.kind in ("plain", "bullet") and amount):
+        if (line.kind == "bullet" and early) or (line.kind in ("plain", "bullet") and amount):
             parts.ingredients.append(line.text)
         else:
             rest.append(line)

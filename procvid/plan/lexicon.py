@@ -1,4 +1,4 @@
-"""The kitchen's words: foods, vessels and tools, verbs with what they do, and words that tell a state.
+"""The kitchen's words: foods, vessels, tools, verbs with what they do, and words that tell a state.
 
 The data lie in `procvid/assets/lexicon/*.tsv` and are our own compilation. A phrase is looked up
 as a tuple of lower-case words without accents and hyphens; the longest phrase wins.
@@ -48,7 +48,7 @@ class Action:
 
     `state` is what it makes of a food (None: it leaves the state alone), `vessel` where it
     usually happens (None: where the food is), `needs` the uses of vessels that suit it (empty:
-    any), `in_vessel` False when it needs no vessel at all, `weight` 0 to 4 how much there is to see.
+    any), `in_vessel` False when it needs no vessel, `weight` 0 to 4 how much there is to see.
     """
 
     name: str

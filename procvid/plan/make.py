@@ -179,7 +179,7 @@ def _cells(row: Mapping[str, object] | Sequence[object], number: int) -> dict[st
         raise InputError(f"Row {number} of the plan is {row!r:.60}, not a row of cells.",
                          f"Give the columns {', '.join(COLUMNS)}.")  # fmt: skip
     if len(values) != len(COLUMNS):
-        raise InputError(f"Row {number} of the plan has {len(values)} cells instead of {len(COLUMNS)}.",
+        raise InputError(f"Row {number} of the plan has {len(values)} cells, not {len(COLUMNS)}.",
                          f"Give the columns {', '.join(COLUMNS)}.")  # fmt: skip
     texts = ["" if value is None else one_line(str(value)[:1000])[0] for value in values]
     return dict(zip(COLUMNS, texts, strict=True))

@@ -52,9 +52,8 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _decode(data: bytes, path: Path) -> str:
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8-sig")):
-        if data.startswith(mark):
-            break
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    encoding = "utf-16" if wide else "utf-8-sig"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -102,7 +101,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
     size = len(text.encode("utf-8", "replace"))
     if size > (MAX_PAGE_BYTES if page else MAX_TEXT_BYTES):
         raise _too_large(size, MAX_TEXT_BYTES)
-    plain = text.replace("\x00", "").lstrip("\ufeff")
+    plain = text.replace("\x00", "").replace("\ufeff", "")
     if not plain.strip():
         raise RecipeError("The recipe is empty.", SHAPE)
     parts = _read(plain, page, size)
@@ -139,7 +138,7 @@ def _read(text: str, page: bool, size: int) -> Parts:
 
 
 def shorten(step: str, notes: list[str]) -> list[str]:
-    """A step of at most 600 characters: longer ones are split at sentences, else cut, with a note."""
+    """Steps of at most 600 characters: longer ones are split at sentences or cut, with a note."""
     if len(step) <= MAX_STEP_CHARS:
         return [step]
     chunks: list[str] = []

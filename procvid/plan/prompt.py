@@ -56,7 +56,9 @@ def scene_sentence(action: str, objects: Sequence[PlannedObject]) -> str:
         words.append(f"with the {tools[0].name}")
     sentence = " ".join(words) + "."
     if foods[1:]:
-        sentence += " Also there: " + ", ".join(f"{o.name} ({o.state_before})" for o in foods[1:]) + "."
+        sentence += (
+            " Also there: " + ", ".join(f"{o.name} ({o.state_before})" for o in foods[1:]) + "."
+        )
     return sentence
 
 

@@ -27,13 +27,14 @@ from procvid.plan.english import (
 from procvid.plan.lexicon import Entry, StateWord, Verb, Word, lexicon, phrase, words
 
 LOOKS = frozenset(
-    "red orange yellow green blue purple pink black white brown grey gray silver golden dark light "
-    "large small big little medium tiny deep shallow wide narrow heavy round square oval "
-    "rectangular striped dotted spotted checked patterned wooden bamboo marble glass ceramic copper "
-    "steel stainless iron cast metal enamel enamelled plastic nonstick non stick bottomed heatproof "
-    "ovenproof rubber silicone".split()
+    "red orange yellow green blue purple pink black white brown grey gray silver "
+    "golden dark light large small big little medium tiny deep shallow wide narrow "
+    "heavy round square oval rectangular striped dotted spotted checked patterned "
+    "wooden bamboo marble glass ceramic copper steel stainless iron cast metal "
+    "enamel enamelled plastic nonstick non stick bottomed heatproof ovenproof "
+    "rubber silicone".split()
 )
-"""Words that say what a thing looks like; only these enter a description, and only from the text."""
+"""Words that say what a thing looks like; only these enter a description, from the text alone."""
 
 CUTS = {
     "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",
@@ -66,7 +67,11 @@ class Mention:
 
 @dataclass(frozen=True)
 class Segment:
-    """A verb with everything that goes with it. `refers` are pronouns and words such as "mixture"."""
+    """A verb with everything that goes with it.
+
+    `refers` are pronouns and words such as "mixture" that stand for the object, `targets` those
+    that tell where it goes ("on top of the vegetables").
+    """
 
     verb: Verb
     weak: bool = False
@@ -74,6 +79,7 @@ class Segment:
     vessels: tuple[Mention, ...] = ()
     tools: tuple[Mention, ...] = ()
     refers: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     shares_next: bool = False
     guessed: str = ""
 
@@ -122,9 +128,7 @@ def find_verbs(text: str, tokens: Sequence[Word]) -> list[_Found]:
     index = 0
     while index < len(tokens):
         mark, word = gap(text, tokens, index), tokens[index].text
-        if SENTENCE_MARK.search(mark):
-            is_open, subordinate, aim = True, False, ""
-        elif CLAUSE_MARK.search(mark):
+        if CLAUSE_MARK.search(mark):
             is_open, subordinate, aim = True, False, ""
         if is_adverb(word) and not _verb_here(tokens, index, is_open):
             index += 1
@@ -147,16 +151,11 @@ def find_verbs(text: str, tokens: Sequence[Word]) -> list[_Found]:
         is_open, aim = False, ""
         subordinate = subordinate or word in SUBORDINATORS
         index += noun[1] if noun else 1
-    return [_whole_verb(text, tokens, verb) for verb in _without_weak(found)]
-
-
-def _without_weak(found: list[_Found]) -> list[_Found]:
-    strong = [verb for verb in found if not verb.weak]
-    return strong or found
+    return [_whole_verb(text, tokens, verb) for verb in found]
 
 
 def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb, int] | None:
-    """A verb that begins here, unless the words rather name a thing ("brown sugar", ", butter,")."""
+    """A verb that begins here, unless the words name a thing ("brown sugar", ", butter,")."""
     verb = lexicon().verb_at(tokens, index) if is_open else None
     if verb is None:
         return None
@@ -165,11 +164,11 @@ def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb,
         return verb
     if noun[1] > verb[1]:
         return None
+    if verb[1] > 1 or (noun[0].role != "food" and index > 0):
+        return verb
     follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
-    acts_on = follower in DETERMINERS | PRONOUNS | {"with", "in", "into", "on"}
+    acts_on = follower in DETERMINERS | PRONOUNS | {"with"}
     alone = index == 0 and noun[0].role != "food"
-    if noun[1] > 1:
-        return None
     return (
         verb
         if acts_on
@@ -189,15 +188,21 @@ def _whole_verb(text: str, tokens: Sequence[Word], found: _Found) -> _Found:
         clause.append(tokens[index].text)
     name = phrase(found.verb.name)
     verbs = lexicon().verbs
-    if name[0] == "cut" and "into" in clause:
-        after = clause[clause.index("into") + 1 :][:5]
+    if len(name) > 1 and name[-1] == "in" and name[0] in verbs:
+        noun = next(
+            (n for n in (lexicon().noun_at(tokens, found.end + i) for i in range(4)) if n), None
+        )
+        if noun is not None and noun[0].role == "vessel":
+            return replace(found, verb=verbs[name[0]], end=found.end - 1)
+    into = next((i for i, word in enumerate(clause) if word in ("into", "in")), None)
+    if name[0] == "cut" and into is not None:
+        after = clause[into + 1 :][:5]
         for word in after:
             if word in CUTS:
                 return replace(found, verb=verbs["dice" if CUTS[word] == "dice" else "slice"])
-    if name[0] == "bring" and name == ("bring",):
-        if BOILING & set(clause):
-            return replace(found, verb=verbs["boil"])
-    if name == ("let",) or name == ("allow",) or name == ("leave",):
+    if name == ("bring",) and BOILING & set(clause):
+        return replace(found, verb=verbs["boil"])
+    if name in (("let",), ("allow",), ("leave",)):
         for index in range(found.end, min(found.end + 8, len(tokens))):
             if CLAUSE_MARK.search(gap(text, tokens, index)):
                 break
@@ -240,7 +245,10 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
         found = [_Found(lexicon().verbs["stir"], 0, 0)]
     mentions, refers = _mentions(text, tokens, found, extra)
     segments = []
+    strong = any(not verb.weak for verb in found)
     for number, verb in enumerate(found):
+        if strong and verb.weak:
+            continue
         end = found[number + 1].start if number + 1 < len(found) else len(tokens)
         start = 0 if number == 0 else verb.start
         inside = [m for m in mentions if start <= m.index < end]
@@ -250,7 +258,8 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
             foods=tuple(m for m in inside if m.entry.role == "food"),
             vessels=tuple(m for m in inside if m.entry.role == "vessel"),
             tools=tuple(m for m in inside if m.entry.role == "tool"),
-            refers=tuple(word for index, word in refers if start <= index < end),
+            refers=tuple(w for i, w, tie in refers if start <= i < end and tie not in TARGETS),
+            targets=tuple(w for i, w, tie in refers if start <= i < end and tie in TARGETS),
             shares_next=end < len(tokens) and _only_joined(tokens, verb.end, end),
             guessed=_guess_food(text, tokens, verb.end, end) if known else "",
         )
@@ -265,12 +274,13 @@ def _only_joined(tokens: Sequence[Word], start: int, end: int) -> bool:
 
 def _mentions(
     text: str, tokens: Sequence[Word], found: Sequence[_Found], extra: dict[tuple[str, ...], Entry]
-) -> tuple[list[Mention], list[tuple[int, str]]]:
-    """All things named, and the positions of words that refer back."""
+) -> tuple[list[Mention], list[tuple[int, str, str]]]:
+    """All things named, and the words that refer back with their places and prepositions."""
     verb_words = {i for verb in found for i in range(verb.start, verb.end)}
     mentions: list[Mention] = []
-    refers: list[tuple[int, str]] = []
-    preposition, after_linking, index = "", False, 0
+    refers: list[tuple[int, str, str]] = []
+    particles = {v.end for v in found if v.verb.action.name in ("add", "mix", "stir")}
+    preposition, index = "", 0
     while index < len(tokens):
         word = tokens[index].text
         if index in verb_words:
@@ -283,8 +293,10 @@ def _mentions(
         if noun is None:
             if word in PREPOSITIONS and word != "of":
                 preposition = word
+                if index in particles and word in ("in", "over", "through"):
+                    preposition = _particle(tokens, index, extra)
             if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
-                refers.append((index, word))
+                refers.append((index, word, preposition))
             index += 1
             continue
         entry, length = noun
@@ -297,6 +309,16 @@ def _mentions(
     return mentions, refers
 
 
+def _particle(tokens: Sequence[Word], index: int, extra: dict[tuple[str, ...], Entry]) -> str:
+    """ "pour in the eggs" has a direct object, "pour in the bowl" a place: which noun follows?"""
+    for at in range(index + 1, min(index + 5, len(tokens))):
+        noun = _noun_at(tokens, at, extra)
+        if noun is not None:
+            return "" if noun[0].role == "food" else tokens[index].text
+    return tokens[index].text
+
+
+TARGETS = frozenset({"over", "on", "onto", "to", "into", "from"})
 GROUP_WORDS: dict[str, tuple[str, ...]] = {
     "vegetables": ("vegetable", "mushroom"),
     "vegetable": ("vegetable", "mushroom"),
@@ -347,12 +369,12 @@ def _is_food(tokens: Sequence[Word], index: int) -> bool:
 
 
 def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
-    """ "the size of a walnut", "pea-sized", "without salt", "like cream" name nothing on the scene."""
+    """ "the size of a walnut", "pea-sized", "without salt", "like cream" name nothing seen."""
     before = [t.text for t in tokens[max(0, index - 3) : index]]
     after = tokens[index + length].text if index + length < len(tokens) else ""
     sizes = {"size", "consistency", "thickness", "texture", "colour", "color"}
     return (
-        after in ("sized", "size", "like")
+        after in ("sized", "size", "like", "safe", "proof")
         or bool(sizes & set(before))
         or bool({"without", "like", "no"} & set(before[-2:]))
     )
@@ -439,7 +461,7 @@ def _with_shared_state(
 
 
 def _guess_food(text: str, tokens: Sequence[Word], start: int, end: int) -> str:
-    """The object of a verb when the lexicon knows none of its words: "Add the tempura" -> tempura."""
+    """The object of a verb, if the lexicon knows none of its words: "Add the tempura"."""
     name: list[str] = []
     for index in range(start, min(end, len(tokens))):
         word = tokens[index].text

@@ -56,7 +56,7 @@ def choose_main(kitchen: Kitchen, stage: Stage) -> Done:
 
 
 def _weight(kitchen: Kitchen, done: Done) -> int:
-    """How much there is to see; what happens to butter or salt alone ("melt the butter") is less."""
+    """How much there is to see; what happens to butter or salt alone is less."""
     if done.changed and all(kitchen.foods[name].minor for name in done.changed):
         return min(done.action.weight, 2)
     return done.action.weight
@@ -76,9 +76,6 @@ def plan_step(kitchen: Kitchen, stage: Stage) -> StepPlan:
             SURFACE_IMPORTANCE, mentioned=False,
         ),
     )  # fmt: skip
-    for done in stage.done:
-        if done.vessel is not None:
-            done.vessel.used = True
     prompt = enhance(stage.text, main.action.name, objects)
     return StepPlan(stage.number, stage.text, main.action.name, objects, prompt)
 
@@ -89,6 +86,7 @@ def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedO
     objects = []
     for rank, name in enumerate(dict.fromkeys(names)):
         vessel = kitchen.vessels[name]
+        vessel.since_step = vessel.since_step if vessel.used else stage.number
         objects.append(
             PlannedObject(
                 name=name,
@@ -102,7 +100,7 @@ def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedO
                 since_step=vessel.since_step,
             )
         )
-        vessel.used = vessel.used or name in stage.told_vessels
+        vessel.used = True
     return objects
 
 

@@ -23,7 +23,7 @@ def settle_action(
     told: Vessel | None,
     here: Vessel | None,
 ) -> Action:
-    """The canonical action of a verb, given its main food, its named vessel and the step's vessel."""
+    """The action of a verb, given its main food, its named vessel and the step's vessel."""
     actions = lexicon().actions
     devices = [
         m.entry.name for m in segment.tools if m.preposition in ("in", "into", "on", "to", "under")
@@ -35,6 +35,11 @@ def settle_action(
         return actions[device]
     if verb.name in ("cook", "cook through", "soften"):
         return actions[_cooking(kitchen, main, told or here)]
+    plural = any(
+        m.wording in ("bowls", "plates", "glasses", "cups", "mugs") for m in segment.vessels
+    )
+    if verb.name in PLACING | {"pour"} and plural:
+        return actions["serve"]
     if (
         verb.name in PLACING
         and verb.action.name in ("add", "flip")
@@ -62,8 +67,9 @@ def _cooking(kitchen: Kitchen, main: Food | None, place: Vessel | None) -> str:
             return "grill"
         if place.kind == "steamer":
             return "steam"
-        dry = kitchen.holds(place.name, "fat") and not kitchen.holds(place.name, "liquid")
-        if place.kind in WET_COOKERS or (place.kind == "pot" and not dry):
+        wet = kitchen.holds(place.name, "liquid")
+        dry_pot = place.kind == "pot" and kitchen.holds(place.name, "fat")
+        if wet or place.kind in WET_COOKERS or (place.kind == "pot" and not dry_pot):
             return "boil"
     if main is not None and main.group in ("grain", "legume"):
         return "boil" if place is None or place.kind == "pot" else "fry"

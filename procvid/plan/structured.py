@@ -13,7 +13,8 @@ from procvid.plan.layout import Parts, lay_out
 Json = object
 TITLE_KEYS = ("title", "name", "headline", "recipename", "recipetitle")
 STEP_KEYS = (
-    "steps", "recipeinstructions", "instructions", "directions", "method", "preparation", "procedure",
+    "steps", "recipeinstructions", "instructions", "directions", "method", "preparation",
+    "procedure",
 )  # fmt: skip
 INGREDIENT_KEYS = ("ingredients", "recipeingredient", "recipeingredients", "ingredientlist")
 TEXT_KEYS = ("text", "instruction", "step", "description", "action", "body", "name", "title")
@@ -51,8 +52,8 @@ def load_json(text: str) -> Json:
         value: Json = json.loads(text)
     except json.JSONDecodeError as error:
         raise RecipeError(
-            f"The recipe looks like JSON but is broken at line {error.lineno}, column {error.colno}: "
-            f"{error.msg}.",
+            f"The recipe looks like JSON but is broken at line {error.lineno}, "
+            f"column {error.colno}: {error.msg}.",
             "Mend the JSON, or give the recipe as plain text.",
         ) from error
     except RecursionError as error:
@@ -103,7 +104,7 @@ def _lower(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def _recipes(value: Json, depth: int) -> Iterator[dict[str, Json]]:
-    """Every recipe in a JSON value: objects with steps, in graphs and lists; a bare list of steps."""
+    """Every recipe in a JSON value: objects with steps, in graphs and lists; lists of steps."""
     if depth > MAX_DEPTH:
         return
     if isinstance(value, list):

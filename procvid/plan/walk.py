@@ -1,4 +1,4 @@
-"""Walking through the steps: what each action takes, where it happens, and what it leaves behind."""
+"""Walking through the steps: what each action takes, where it happens, what it leaves behind."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from procvid.plan.kitchen import Kitchen, Vessel
 from procvid.plan.lexicon import Action, Entry, Verb, lexicon
-from procvid.plan.reading import Mention, Reading, Segment
+from procvid.plan.reading import GROUP_WORDS, Mention, Reading, Segment
 from procvid.plan.settle import settle_action
 
+MAX_IMPLIED = 4
 CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift".split())
 DRY_HEAT = frozenset("fry bake toast grill".split())
 ELSEWHERE = frozenset("over onto on for from until till before after while like when once".split())
@@ -58,6 +59,8 @@ def walk_step(
         verb = segment.verb
         if not reading.verb_known:
             verb = lexicon().verbs["add" if segment.foods else "stir"]
+            if kitchen.last_action and "repeat" in text.lower():
+                verb = lexicon().verbs[kitchen.last_action]
             stage.notes.append(
                 f"step {number} names no action of the lexicon; taken as {verb.action.name!r}"
             )
@@ -66,7 +69,7 @@ def walk_step(
         action = settle_action(kitchen, verb, segment, main, vessel, place)
         foods = with_implied(kitchen, stage, segment, action, foods, vessel)
         if vessel is None and action.in_vessel:
-            vessel = usual_vessel(kitchen, stage, action, verb, foods, later)
+            vessel = usual_vessel(kitchen, stage, action, segment, foods, later)
         act(kitchen, stage, segment, follower, action, foods, vessel)
         stage.done[-1].told_vessels = told
     _remember(kitchen, stage)
@@ -74,7 +77,7 @@ def walk_step(
 
 
 def sharing(segments: Sequence[Segment]) -> Segment | None:
-    """The later verb whose object an action shares: in "peel and dice the potatoes" that of dice."""
+    """The later verb whose object an action shares: "peel and dice the potatoes"."""
     if not segments[0].shares_next or segments[0].foods:
         return None
     follower = next((s for s in segments[1:] if not s.shares_next or s.foods), None)
@@ -87,15 +90,17 @@ def sharing(segments: Sequence[Segment]) -> Segment | None:
 def find_foods(
     kitchen: Kitchen, stage: Stage, segment: Segment, follower: Segment | None
 ) -> list[str]:
-    """The foods of an action, the main one first: named, shared with the next verb, or referred to."""
+    """The foods of an action, the main one first: named, shared with the next verb, referred to."""
     source = follower or segment
     names: list[str] = []
     direct = False
     for mention in sorted(source.foods, key=lambda m: bool(m.preposition)):
         if mention.preposition == "for" and mention.entry.name not in kitchen.foods:
             continue
-        members = kitchen.group_members(mention) or [kitchen.meet_food(mention, stage.number).name]
+        making = source.verb.action.state
+        members = kitchen.group_members(mention) or [kitchen.name_of(mention)]
         for name in members:
+            kitchen.meet_food(mention, stage.number, name=name, making=making)
             _see(kitchen, stage, name)
             stage.mentioned.add(name)
         direct = direct or not mention.preposition
@@ -112,7 +117,12 @@ def find_foods(
 def referred_foods(kitchen: Kitchen, stage: Stage, segment: Segment) -> list[str]:
     """What "it", "them", "the vegetables" or "the mixture" stand for."""
     for word in segment.refers:
-        if word in ("mixture", "mix", "ingredients", "ingredient", "contents", "everything"):
+        if word in ("everything", "ingredients") and segment.vessels:
+            loose = [
+                f for f in kitchen.foods.values() if not f.vessel or not _holds(kitchen, f.vessel)
+            ]
+            names = [f.name for f in loose] or kitchen.contents(kitchen.last_vessel)
+        elif word in ("mixture", "mix", "ingredients", "ingredient", "contents", "everything"):
             names = kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
         elif word in ("it", "them", "they", "these", "those", "this"):
             here = [n for done in stage.done for n in done.foods if not kitchen.foods[n].minor]
@@ -129,6 +139,11 @@ def referred_foods(kitchen: Kitchen, stage: Stage, segment: Segment) -> list[str
                 _see(kitchen, stage, name)
             return names
     return []
+
+
+def _holds(kitchen: Kitchen, vessel: str) -> bool:
+    """Whether a vessel keeps its foods together; those on a board or in a sieve lie loose."""
+    return kitchen.vessels[vessel].use not in PASSING
 
 
 def _all_of_it(kitchen: Kitchen, segment: Segment, names: list[str]) -> list[str]:
@@ -150,19 +165,19 @@ def with_implied(
     foods: list[str],
     vessel: Vessel | None,
 ) -> list[str]:
-    """The foods of an action and those it acts on unnamed: "season with salt", "serve with rice"."""
+    """The foods of an action and those it acts on unnamed: "season with salt"."""
     if not foods:
         return implied_foods(kitchen, stage, action, vessel)
     ties = {mention.preposition for mention in segment.foods}
     aside = bool(ties) and ties <= {"with", "in", "over"} and not segment.refers
     holds_object = any(not mention.preposition for mention in segment.vessels)
-    if not aside or segment.guessed or holds_object or action.name in CUTTING:
+    if not aside or segment.guessed or holds_object:
         return foods
     known = [
         n for n in implied_foods(kitchen, stage, action, vessel, aloud=False) if n not in foods
     ]
     first = foods if action.name in ("add", "spread") else []
-    unique = list(dict.fromkeys([*first, *known, *foods]))
+    unique = list(dict.fromkeys([*first, *known[:MAX_IMPLIED], *foods]))
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
 
 
@@ -178,13 +193,14 @@ def implied_foods(
     if action.name in NOTHING_IMPLIED:
         return []
     here = list(dict.fromkeys(n for done in stage.done for n in done.foods))
-    inside = [n for n in kitchen.contents(vessel.name if vessel else kitchen.last_vessel)]
+    if action.name in CUTTING:
+        here.sort(key=lambda n: kitchen.foods[n].since_step)
+    inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
     names = here
-    moved = [n for n in kitchen.last_foods if n not in inside and not kitchen.foods[n].minor]
-    if not names and action.name == "add" and vessel is not None and aloud:
-        names = moved
+    if not names and action.name in ("add", "serve") and vessel is not None and aloud:
+        names = _brought(kitchen, inside)
     if not names and any(not kitchen.foods[n].minor for n in inside):
-        names = inside[::-1]
+        names = inside
     if not names:
         names = kitchen.last_foods or inside
     names = [n for n in names if not kitchen.foods[n].minor] or list(names)
@@ -195,6 +211,15 @@ def implied_foods(
         listed = ", ".join(names[:3])
         stage.notes.append(f"step {stage.number} names no food; assumed the {listed} of step {of}")
     return names
+
+
+def _brought(kitchen: Kitchen, inside: Sequence[str]) -> list[str]:
+    """What "add to the pot" or "ladle into bowls" brings: the last foods and all that lies by."""
+    last = [n for n in kitchen.last_foods if n not in inside and not kitchen.foods[n].minor]
+    source = kitchen.foods[last[0]].vessel if last else None
+    if source is None or not _holds(kitchen, source):
+        return last
+    return [*last, *(n for n in kitchen.contents(source) if n not in last)]
 
 
 def told_vessel(
@@ -210,22 +235,36 @@ def told_vessel(
             target = mention.preposition in ("to", "into", "onto", "in", "on")
             places.insert(0 if target else len(places), vessel)
     if not places:
-        beside = [
-            kitchen.foods.get(kitchen.name_of(m)) for m in segment.foods if m.preposition in TOWARDS
-        ]
-        spots = [kitchen.vessels[food.vessel] for food in beside if food and food.vessel]
-        places = [vessel for vessel in spots if vessel.use not in PASSING]
+        places = _beside(kitchen, segment)
     stage.told_vessels += names
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
     return places[0] if places else None, names
 
 
+def _beside(kitchen: Kitchen, segment: Segment) -> list[Vessel]:
+    """The vessel of the food that an action leads to: "add the egg to the rice"."""
+    names = [kitchen.name_of(m) for m in segment.foods if m.preposition in TOWARDS]
+    for word in segment.targets:
+        if word in GROUP_WORDS:
+            names += kitchen.of_groups(word)
+        elif word in ("mixture", "mix", "ingredients", "contents"):
+            names += kitchen.contents(kitchen.last_vessel)
+    spots = [kitchen.foods[n].vessel for n in names if n in kitchen.foods]
+    held = [kitchen.vessels[spot] for spot in spots if spot is not None and _holds(kitchen, spot)]
+    made = any(m.entry.group == "made" and m.preposition in TOWARDS for m in segment.foods)
+    if not held and made:
+        full = [v for v in kitchen.vessels.values() if kitchen.contents(v.name)]
+        full = [v for v in full if v.use not in PASSING]
+        held = sorted(full, key=lambda v: -len(kitchen.contents(v.name)))[:1]
+    return held
+
+
 def usual_vessel(
     kitchen: Kitchen,
     stage: Stage,
     action: Action,
-    verb: Verb,
+    segment: Segment,
     foods: Sequence[str],
     later: Sequence[Reading],
 ) -> Vessel | None:
@@ -238,9 +277,13 @@ def usual_vessel(
         return (
             here if here and here.use == "cold" and stage.told_vessels else _plate(kitchen, stage)
         )
-    if suits != ("cut",) and foods:
+    if suits != ("cut",) and foods and _acts_in_place(action, segment):
         at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
-        if at is not None and _suits(at, suits) and _goes_on(kitchen, action, verb, at, foods[0]):
+        if (
+            at is not None
+            and _suits(at, suits)
+            and _goes_on(kitchen, action, segment.verb, at, foods[0])
+        ):
             return at
     if action.vessel is not None:
         ready = [
@@ -248,13 +291,24 @@ def usual_vessel(
         ]
         entry = lexicon().entries[action.vessel]
         return ready[-1] if ready else kitchen.get_vessel(entry, stage.number)
-    if kitchen.last_vessel is not None:
-        return kitchen.vessels[kitchen.last_vessel]
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
+    leaves = there and action.name == "add" and not _acts_in_place(action, segment)
+    if last is not None and not leaves:
+        return last
     return _vessel_ahead(kitchen, stage, action, later)
 
 
+def _acts_in_place(action: Action, segment: Segment) -> bool:
+    """Whether the food stays: adding brings it elsewhere, "season the egg" does not."""
+    if action.name != "add":
+        return True
+    with_other = any(mention.preposition == "with" for mention in segment.foods)
+    return segment.verb.name == "season" or with_other or not segment.foods
+
+
 def _goes_on(kitchen: Kitchen, action: Action, verb: Verb, at: Vessel, food: str) -> bool:
-    """Whether a food stays where it is: what simmers may simmer on, what is fried leaves the water."""
+    """Whether a food stays where it is: what simmers may simmer on, frying leaves the water."""
     if action.name == "boil" and verb.name in ("boil", "blanch", "poach", "parboil"):
         return at.kind == "pot" or kitchen.holds(at.name, "liquid")
     if action.name == "fry":
@@ -263,7 +317,7 @@ def _goes_on(kitchen: Kitchen, action: Action, verb: Verb, at: Vessel, food: str
 
 
 def _ready(kitchen: Kitchen, action: Action, vessel: Vessel) -> bool:
-    """Whether a vessel waits for this action: hot oil for frying, water for boiling, a lined tray."""
+    """Whether a vessel waits for this action: hot oil, boiling water, a lined tray."""
     if action.name == "fry":
         return kitchen.holds(vessel.name, "fat") or vessel.kind == "wok"
     if action.name == "boil":
@@ -274,7 +328,7 @@ def _ready(kitchen: Kitchen, action: Action, vessel: Vessel) -> bool:
 def _vessel_ahead(
     kitchen: Kitchen, stage: Stage, action: Action, later: Sequence[Reading]
 ) -> Vessel:
-    """Nothing is in use yet: the vessel that the next steps will use, else a pan or a bowl."""
+    """The vessel that the next steps will use, else a pan or a bowl; for what is in none yet."""
     for reading in later[:3]:
         for segment in reading.segments:
             for mention in segment.vessels:
@@ -283,7 +337,7 @@ def _vessel_ahead(
             usual = segment.verb.action.vessel
             if usual and lexicon().entries[usual].group not in (*PASSING, "serve"):
                 return kitchen.get_vessel(lexicon().entries[usual], stage.number)
-    kind = "bowl" if action.name == "add" else "frying pan"
+    kind = "frying pan" if action.name in ("stir", "flip", "heat") else "bowl"
     return kitchen.get_vessel(lexicon().entries[kind], stage.number)
 
 
@@ -316,6 +370,8 @@ def act(
     """Do an action: change states, move foods, use the vessel."""
     source = follower or segment
     tied = {kitchen.name_of(m): m.preposition for m in source.foods}
+    if action.name == "drain":
+        foods = [name for name in foods if name != "water"] or foods
     changed = _changed(kitchen, action, foods, tied)
     for name in changed:
         food = kitchen.foods[name]
@@ -344,7 +400,7 @@ def _changed(
     if action.name in CUTTING and direct:
         own = direct
     groups = {"spice", "fat"} if action.name != "mix" else {"spice"}
-    if action.name in DRY_HEAT:
+    if action.name in DRY_HEAT or action.name in ("slice", "dice", "peel", "tear", "crumble"):
         groups |= {"liquid", "sauce"}
     kept = [n for n in own if kitchen.foods[n].group not in groups]
     if action.name == "melt":
@@ -357,11 +413,12 @@ def _changed(
 def _take_out(
     kitchen: Kitchen, action: Action, foods: Sequence[str], vessel: Vessel | None
 ) -> None:
-    if action.name == "drain":
-        for food in list(kitchen.foods.values()):
-            if food.name == "water":
-                kitchen.put(food, None)
+    water = kitchen.foods.get("water")
+    if action.name == "drain" and water is not None:
+        water.vessel = None
     for name in foods:
+        if action.name == "drain" and name == "water":
+            continue
         food = kitchen.foods[name]
         elsewhere = vessel if vessel is not None and food.vessel != vessel.name else None
         kitchen.put(food, elsewhere)
@@ -370,6 +427,7 @@ def _take_out(
 def _remember(kitchen: Kitchen, stage: Stage) -> None:
     """What the next step may refer to: the last foods and the last vessel of this one."""
     foods = list(dict.fromkeys(n for done in stage.done for n in done.foods))
+    kitchen.last_action = stage.done[0].action.name
     if foods:
         kitchen.last_foods, kitchen.last_step = foods, stage.number
     for done in stage.done:

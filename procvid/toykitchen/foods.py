@@ -68,37 +68,94 @@ class Brush:
         self.draw = draw
         self.scale = scale
 
-    def polygon(self, points: list[tuple[float, float]], fill: RGB, outline: RGB | None = None, width: float = 1.0) -> None:
+    def polygon(
+        self,
+        points: list[tuple[float, float]],
+        fill: RGB,
+        outline: RGB | None = None,
+        width: float = 1.0,
+    ) -> None:
         """A filled polygon; points and width in frame pixels."""
         scaled = [(x * self.scale, y * self.scale) for x, y in points]
         self.draw.polygon(scaled, fill=fill)
         if outline is not None:
-            self.draw.line([*scaled, scaled[0], scaled[1]], fill=outline, width=max(1, round(width * self.scale)), joint="curve")
+            self.draw.line(
+                [*scaled, scaled[0], scaled[1]],
+                fill=outline,
+                width=max(1, round(width * self.scale)),
+                joint="curve",
+            )
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: RGB | None, outline: RGB | None = None, width: float = 1.0) -> None:
+    def ellipse(
+        self,
+        x: float,
+        y: float,
+        rx: float,
+        ry: float,
+        fill: RGB | None,
+        outline: RGB | None = None,
+        width: float = 1.0,
+    ) -> None:
         """An ellipse around (x, y)."""
         s = self.scale
         self.draw.ellipse(
             ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s),
-            fill=fill, outline=outline, width=max(1, round(width * s)) if outline else 0,
+            fill=fill,
+            outline=outline,
+            width=max(1, round(width * s)) if outline else 0,
         )
 
     def line(self, points: list[tuple[float, float]], fill: RGB, width: float) -> None:
         """A polyline with round joints."""
-        self.draw.line([(x * self.scale, y * self.scale) for x, y in points], fill=fill, width=max(1, round(width * self.scale)), joint="curve")
+        self.draw.line(
+            [(x * self.scale, y * self.scale) for x, y in points],
+            fill=fill,
+            width=max(1, round(width * self.scale)),
+            joint="curve",
+        )
 
-    def rectangle(self, x0: float, y0: float, x1: float, y1: float, fill: RGB, outline: RGB | None = None, width: float = 1.0) -> None:
+    def rectangle(
+        self,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        fill: RGB,
+        outline: RGB | None = None,
+        width: float = 1.0,
+    ) -> None:
         """An axis-parallel rectangle."""
         s = self.scale
-        self.draw.rectangle((x0 * s, y0 * s, x1 * s, y1 * s), fill=fill, outline=outline, width=max(1, round(width * s)) if outline else 0)
+        self.draw.rectangle(
+            (x0 * s, y0 * s, x1 * s, y1 * s),
+            fill=fill,
+            outline=outline,
+            width=max(1, round(width * s)) if outline else 0,
+        )
 
 
 def _long(b: Brush, x: float, y: float, look: FoodLook, taper: float, leaf: bool) -> None:
-    b.polygon([(x - 15, y - 5.5), (x + 11, y - 5.5 * taper), (x + 16, y), (x + 11, y + 5.5 * taper), (x - 15, y + 5.5)], look.skin, OUTLINE, 0.9)
+    b.polygon(
+        [
+            (x - 15, y - 5.5),
+            (x + 11, y - 5.5 * taper),
+            (x + 16, y),
+            (x + 11, y + 5.5 * taper),
+            (x - 15, y + 5.5),
+        ],
+        look.skin,
+        OUTLINE,
+        0.9,
+    )
     for k in (-8, -1, 6):
         b.line([(x + k, y - 3.2), (x + k + 1.5, y + 1)], blend(look.skin, OUTLINE, 0.25), 0.8)
     if leaf:
-        b.polygon([(x - 15, y - 2), (x - 22, y - 6), (x - 20, y), (x - 22, y + 6), (x - 15, y + 2)], (60, 150, 50), OUTLINE, 0.7)
+        b.polygon(
+            [(x - 15, y - 2), (x - 22, y - 6), (x - 20, y), (x - 22, y + 6), (x - 15, y + 2)],
+            (60, 150, 50),
+            OUTLINE,
+            0.7,
+        )
 
 
 def _carrot(b: Brush, x: float, y: float, look: FoodLook) -> None:
@@ -123,7 +180,10 @@ def _tomato(b: Brush, x: float, y: float, look: FoodLook) -> None:
 
 def _mushroom(b: Brush, x: float, y: float, look: FoodLook) -> None:
     b.rectangle(x - 4.5, y, x + 4.5, y + 11, look.flesh, OUTLINE, 0.9)
-    half = [(x + 13 * math.cos(a), y + 2 - 12 * math.sin(a)) for a in (math.pi * k / 14 for k in range(15))]
+    half = [
+        (x + 13 * math.cos(a), y + 2 - 12 * math.sin(a))
+        for a in (math.pi * k / 14 for k in range(15))
+    ]
     b.polygon(half, look.skin, OUTLINE, 0.9)
 
 
@@ -146,7 +206,12 @@ def _potato(b: Brush, x: float, y: float, look: FoodLook) -> None:
 
 
 def _cheese(b: Brush, x: float, y: float, look: FoodLook) -> None:
-    b.polygon([(x - 15, y + 9), (x - 15, y + 1), (x + 13, y - 9), (x + 15, y + 9)], look.skin, OUTLINE, 0.9)
+    b.polygon(
+        [(x - 15, y + 9), (x - 15, y + 1), (x + 13, y - 9), (x + 15, y + 9)],
+        look.skin,
+        OUTLINE,
+        0.9,
+    )
     for dx, dy, r in ((-7, 4.5, 2.4), (2, 1, 2.0), (8, 5, 2.6)):
         b.ellipse(x + dx, y + dy, r, r, look.heart)
 
@@ -156,8 +221,14 @@ def _unknown(b: Brush, x: float, y: float, look: FoodLook) -> None:
 
 
 WHOLE: dict[str, Callable[[Brush, float, float, FoodLook], None]] = {
-    "carrot": _carrot, "tomato": _tomato, "cucumber": _cucumber, "mushroom": _mushroom,
-    "egg": _egg, "onion": _onion, "potato": _potato, "cheese": _cheese,
+    "carrot": _carrot,
+    "tomato": _tomato,
+    "cucumber": _cucumber,
+    "mushroom": _mushroom,
+    "egg": _egg,
+    "onion": _onion,
+    "potato": _potato,
+    "cheese": _cheese,
 }
 
 
@@ -170,7 +241,17 @@ def draw_slice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float
     """One slice of radius `r` px."""
     if food == "mushroom":
         b.rectangle(x - r * 0.35, y, x + r * 0.35, y + r, look.flesh, OUTLINE, 0.7)
-        b.polygon([(x - r, y + 1), (x - r * 0.6, y - r * 0.8), (x + r * 0.6, y - r * 0.8), (x + r, y + 1)], look.flesh, look.skin, 1.3)
+        b.polygon(
+            [
+                (x - r, y + 1),
+                (x - r * 0.6, y - r * 0.8),
+                (x + r * 0.6, y - r * 0.8),
+                (x + r, y + 1),
+            ],
+            look.flesh,
+            look.skin,
+            1.3,
+        )
         return
     if food == "cheese":
         b.rectangle(x - r, y - r * 0.75, x + r, y + r * 0.75, look.flesh, OUTLINE, 0.7)
@@ -194,15 +275,22 @@ def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float 
     for dx, dy in ((-r * 0.95, -r * 0.45), (r * 0.95, r * 0.5)):
         fill = look.heart if food == "egg" and dx > 0 else look.flesh
         b.rectangle(x + dx - r, y + dy - r, x + dx + r, y + dy + r, fill, OUTLINE, 0.8)
-        b.rectangle(x + dx - r + 0.7, y + dy + r - 1.9, x + dx + r - 0.7, y + dy + r - 0.7, look.skin)
+        b.rectangle(
+            x + dx - r + 0.7, y + dy + r - 1.9, x + dx + r - 0.7, y + dy + r - 0.7, look.skin
+        )
 
 
-def draw_pool(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float, phase: float) -> None:
+def draw_pool(
+    b: Brush, food: str, x: float, y: float, look: FoodLook, r: float, phase: float
+) -> None:
     """The mixed food: a pool of radius `r` px with a swirl turned by `phase` radians."""
     body = look.heart if food == "egg" else look.flesh
     b.ellipse(x, y, r, r * 0.95, body, blend(body, OUTLINE, 0.45), 1.0)
     swirl = [
-        (x + r * 0.8 * k / 20 * math.cos(phase + k * 0.42), y + r * 0.75 * k / 20 * math.sin(phase + k * 0.42))
+        (
+            x + r * 0.8 * k / 20 * math.cos(phase + k * 0.42),
+            y + r * 0.75 * k / 20 * math.sin(phase + k * 0.42),
+        )
         for k in range(3, 21)
     ]
     b.line(swirl, blend(look.skin, (255, 255, 255), 0.35) if food != "egg" else look.flesh, 1.5)

@@ -55,7 +55,11 @@ class VesselLook:
 
     def words(self, name: str) -> str:
         """ "red square frying pan with dots"."""
-        extra = "" if self.pattern == "plain" else {"ring": " with a ring", "dots": " with dots"}[self.pattern]
+        extra = (
+            ""
+            if self.pattern == "plain"
+            else {"ring": " with a ring", "dots": " with dots"}[self.pattern]
+        )
         return f"{self.colour} {self.shape} {name}{extra}"
 
 

@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from procvid.toykitchen.foods import Brush, blend, draw_dice, draw_pool, draw_slice, draw_whole, look_of
+from procvid.toykitchen.foods import (
+    Brush,
+    blend,
+    draw_dice,
+    draw_pool,
+    draw_slice,
+    draw_whole,
+    look_of,
+)
 from procvid.toykitchen.identity import Kitchen
 from procvid.toykitchen.vessels import draw_knife, draw_spoon, draw_vessel, draw_whisk, vessel_box
 
@@ -72,7 +80,9 @@ def _look(state: str) -> _Look:
 class _Stage:
     """One frame being drawn: places food and remembers the boxes of what it placed."""
 
-    def __init__(self, background: Image.Image, scene: Scene, kitchen: Kitchen, x: float, y: float) -> None:
+    def __init__(
+        self, background: Image.Image, scene: Scene, kitchen: Kitchen, x: float, y: float
+    ) -> None:
         self.background = background
         self.canvas = background.copy()
         self.brush = Brush(ImageDraw.Draw(self.canvas), OVERSAMPLING)
@@ -80,7 +90,9 @@ class _Stage:
         self.food_boxes: list[Box] = []
         self.tool_box: Box | None = None
 
-    def piece(self, form: str, dx: float, dy: float, brown: float, pale: float, size: float = 1.0) -> None:
+    def piece(
+        self, form: str, dx: float, dy: float, brown: float, pale: float, size: float = 1.0
+    ) -> None:
         """One piece of the food in a form, (dx, dy) px from the vessel's centre."""
         food = self.scene.food
         if food is None:
@@ -97,7 +109,15 @@ class _Stage:
             draw_slice(self.brush, food, x, y, look, 6.0 * size)
             self.food_boxes.append((x - 6 * size, y - 6 * size, x + 6 * size, y + 6 * size))
 
-    def pool(self, radius: float, phase: float, brown: float, pale: float, dx: float = 0.0, dy: float = 0.0) -> None:
+    def pool(
+        self,
+        radius: float,
+        phase: float,
+        brown: float,
+        pale: float,
+        dx: float = 0.0,
+        dy: float = 0.0,
+    ) -> None:
         """The mixed food as a pool."""
         food = self.scene.food
         if food is None or radius < 1:
@@ -114,7 +134,14 @@ class _Stage:
             area = (0, 0, left, SIZE * OVERSAMPLING)
             self.canvas.paste(self.background.crop(area), area)
 
-    def all(self, look: _Look, turn: float = 0.0, jiggle: float = 0.0, phase: float = 0.0, spread: float = 1.0) -> None:
+    def all(
+        self,
+        look: _Look,
+        turn: float = 0.0,
+        jiggle: float = 0.0,
+        phase: float = 0.0,
+        spread: float = 1.0,
+    ) -> None:
         """The whole portion in its form: one whole food, five pieces, or a pool."""
         if look.form == "whole":
             self.piece("whole", jiggle, 0.5 * jiggle, look.brown, look.pale)
@@ -125,7 +152,13 @@ class _Stage:
         for k, (sx, sy) in enumerate(SLOTS):
             c, s = math.cos(turn), math.sin(turn)
             wobble = jiggle * (1 if k % 2 else -1)
-            self.piece(look.form, (sx * c - sy * s) * spread + wobble, (sx * s + sy * c) * spread - wobble, look.brown, look.pale)
+            self.piece(
+                look.form,
+                (sx * c - sy * s) * spread + wobble,
+                (sx * s + sy * c) * spread - wobble,
+                look.brown,
+                look.pale,
+            )
 
 
 def _cut(stage: _Stage, p: float, look: _Look, form: str) -> None:
@@ -159,7 +192,9 @@ def _add(stage: _Stage, p: float, look: _Look) -> None:
         if p < 0.8:
             body = look_of(stage.scene.food or "", stage.kitchen.food_tint, look.brown, look.pale)
             fill = body.heart if stage.scene.food == "egg" else body.flesh
-            stage.brush.line([(stage.x, 0), (stage.x, stage.y)], blend(fill, (40, 30, 30), 0.12), 5.0)
+            stage.brush.line(
+                [(stage.x, 0), (stage.x, stage.y)], blend(fill, (40, 30, 30), 0.12), 5.0
+            )
         stage.pool(3 + 11 * min(1.0, p * 1.2), 0.0, look.brown, look.pale)
         return
     for k, (sx, sy) in enumerate(SLOTS):
@@ -171,11 +206,16 @@ def _add(stage: _Stage, p: float, look: _Look) -> None:
 def _stir(stage: _Stage, p: float, look: _Look) -> None:
     stage.all(look, turn=2 * math.pi * 0.28 * p)
     tip = 2 * math.pi * 0.7 * p + 0.9
-    stage.tool_box = draw_spoon(stage.brush, stage.x + 9 * math.cos(tip), stage.y + 9 * math.sin(tip))
+    stage.tool_box = draw_spoon(
+        stage.brush, stage.x + 9 * math.cos(tip), stage.y + 9 * math.sin(tip)
+    )
 
 
 def _fry(stage: _Stage, p: float, look: _Look) -> None:
-    stage.all(_Look(look.form, max(look.brown, p), look.pale), jiggle=1.1 * math.sin(2 * math.pi * 2.2 * p))
+    stage.all(
+        _Look(look.form, max(look.brown, p), look.pale),
+        jiggle=1.1 * math.sin(2 * math.pi * 2.2 * p),
+    )
     for k in range(3):
         rise = (p * 1.2 + k / 3) % 1.0
         x = stage.x - 12 + 12 * k + 2 * math.sin(6 * rise + k)
@@ -187,12 +227,24 @@ def _water(stage: _Stage) -> None:
 
 
 def _boil(stage: _Stage, p: float, look: _Look) -> None:
-    stage.all(_Look(look.form, look.brown, max(look.pale, p)), jiggle=1.6 * math.sin(2 * math.pi * 1.5 * p), spread=0.9)
+    stage.all(
+        _Look(look.form, look.brown, max(look.pale, p)),
+        jiggle=1.6 * math.sin(2 * math.pi * 1.5 * p),
+        spread=0.9,
+    )
     for k in range(6):
         life = (p * 1.2 + k * 0.37) % 1.0
         angle = 2.4 * k + 1.0
         r = 12.5 * ((k * 0.618) % 1.0) ** 0.5 + 1.5
-        stage.brush.ellipse(stage.x + r * math.cos(angle), stage.y + r * math.sin(angle), 0.8 + 2.2 * life, 0.8 + 2.2 * life, (232, 244, 252), (150, 195, 230), 0.6)
+        stage.brush.ellipse(
+            stage.x + r * math.cos(angle),
+            stage.y + r * math.sin(angle),
+            0.8 + 2.2 * life,
+            0.8 + 2.2 * life,
+            (232, 244, 252),
+            (150, 195, 230),
+            0.6,
+        )
 
 
 def _mix(stage: _Stage, p: float, look: _Look) -> None:
@@ -203,7 +255,9 @@ def _mix(stage: _Stage, p: float, look: _Look) -> None:
         stage.pool(15 * min(1.0, 1.25 * p), 2 * p, look.brown, look.pale)
         if p < 0.6:
             for sx, sy in SLOTS if look.form != "whole" else SLOTS[:1]:
-                stage.piece(look.form, sx + 0.25 * swing * p, sy, look.brown, look.pale, 1 - 0.5 * p)
+                stage.piece(
+                    look.form, sx + 0.25 * swing * p, sy, look.brown, look.pale, 1 - 0.5 * p
+                )
     stage.tool_box = draw_whisk(stage.brush, stage.x + swing, stage.y - 1)
 
 
@@ -219,7 +273,16 @@ def _serve(stage: _Stage, p: float, look: _Look) -> None:
         stage.piece(look.form, sx + 54 * (1 - slide) ** 1.5, sy, look.brown, look.pale)
 
 
-MOVES = {"slice": _slice, "dice": _dice, "add": _add, "stir": _stir, "fry": _fry, "boil": _boil, "mix": _mix, "serve": _serve}
+MOVES = {
+    "slice": _slice,
+    "dice": _dice,
+    "add": _add,
+    "stir": _stir,
+    "fry": _fry,
+    "boil": _boil,
+    "mix": _mix,
+    "serve": _serve,
+}
 
 
 def _clip_box(box: Box) -> Box | None:
@@ -231,10 +294,17 @@ def _union(boxes: list[Box]) -> Box | None:
     clipped = [c for c in map(_clip_box, boxes) if c is not None]
     if not clipped:
         return None
-    return min(b[0] for b in clipped), min(b[1] for b in clipped), max(b[2] for b in clipped), max(b[3] for b in clipped)
+    return (
+        min(b[0] for b in clipped),
+        min(b[1] for b in clipped),
+        max(b[2] for b in clipped),
+        max(b[3] for b in clipped),
+    )
 
 
-def render(scene: Scene, kitchen: Kitchen, num_frames: int = NUM_FRAMES, only: int | None = None) -> Rendered:
+def render(
+    scene: Scene, kitchen: Kitchen, num_frames: int = NUM_FRAMES, only: int | None = None
+) -> Rendered:
     """Render a scene in a kitchen; the same arguments give the same pixels.
 
     Args:
@@ -257,7 +327,11 @@ def render(scene: Scene, kitchen: Kitchen, num_frames: int = NUM_FRAMES, only: i
             _water(stage)
         MOVES[scene.action](stage, p, _look(scene.state_before))
         frames.append(np.asarray(stage.canvas.reduce(OVERSAMPLING)))
-        boxes = {"counter": COUNTER_BOX, scene.vessel: _clip_box(vessel_box(scene.vessel, look, x, y)), scene.food or "": _union(stage.food_boxes)}
+        boxes = {
+            "counter": COUNTER_BOX,
+            scene.vessel: _clip_box(vessel_box(scene.vessel, look, x, y)),
+            scene.food or "": _union(stage.food_boxes),
+        }
         if stage.tool_box is not None:
             boxes[TOOL_OF[scene.action]] = _clip_box(stage.tool_box)
         truths.append({name: box for name, box in boxes.items() if name and box is not None})

@@ -15,7 +15,13 @@ WOOD: RGB = (170, 112, 58)
 BLACK: RGB = (30, 30, 34)
 
 RADIUS = 21.0
-RIM: dict[str, float] = {"frying pan": 4.6, "pot": 4.6, "bowl": 5.5, "cutting board": 4.0, "plate": 6.5}
+RIM: dict[str, float] = {
+    "frying pan": 4.6,
+    "pot": 4.6,
+    "bowl": 5.5,
+    "cutting board": 4.0,
+    "plate": 6.5,
+}
 
 
 def _superellipse(x: float, y: float, rx: float, ry: float, power: float) -> Points:
@@ -35,7 +41,10 @@ def outline(shape: str, x: float, y: float, inset: float = 0.0) -> Points:
     """The vessel's contour around (x, y), `inset` px inwards."""
     r = RADIUS - inset
     if shape == "hexagonal":
-        return [(x + r * 1.06 * math.cos(math.pi * k / 3), y + r * 1.06 * math.sin(math.pi * k / 3)) for k in range(6)]
+        return [
+            (x + r * 1.06 * math.cos(math.pi * k / 3), y + r * 1.06 * math.sin(math.pi * k / 3))
+            for k in range(6)
+        ]
     if shape == "oval":
         return _superellipse(x, y, r + 3, r - 4, 2.0)
     if shape == "square":
@@ -60,7 +69,15 @@ def _handles(b: Brush, name: str, look: VesselLook, x: float, y: float) -> None:
         b.line([(x + 12, y - 12), (x + 30, y - 30)], dark, 5.4)
     elif name == "pot":
         for side in (-1, 1):
-            b.ellipse(x + side * (RADIUS + (4 if look.shape == "oval" else 1)), y, 5, 6.5, dark, OUTLINE, 0.9)
+            b.ellipse(
+                x + side * (RADIUS + (4 if look.shape == "oval" else 1)),
+                y,
+                5,
+                6.5,
+                dark,
+                OUTLINE,
+                0.9,
+            )
     elif look.shape == "paddle":
         b.rectangle(x - 4.5, y - 30, x + 4.5, y - 14, look.rgb, OUTLINE, 0.9)
         b.ellipse(x, y - 26, 1.8, 1.8, OUTLINE)
@@ -98,7 +115,9 @@ def _spread(points: Points, count: int) -> Points:
     return out
 
 
-def vessel_box(name: str, look: VesselLook, x: float, y: float) -> tuple[float, float, float, float]:
+def vessel_box(
+    name: str, look: VesselLook, x: float, y: float
+) -> tuple[float, float, float, float]:
     """The vessel's box with its handles, xyxy in frame pixels, not clipped to the frame."""
     points = outline(look.shape, x, y)
     x0, x1 = min(p[0] for p in points), max(p[0] for p in points)
@@ -115,7 +134,9 @@ def vessel_box(name: str, look: VesselLook, x: float, y: float) -> tuple[float, 
 
 def draw_knife(b: Brush, x: float, y: float) -> tuple[float, float, float, float]:
     """A knife whose edge stands at (x, y), handle up; returns its box."""
-    b.polygon([(x - 1, y - 15), (x + 4, y - 15), (x + 4, y + 5), (x - 1, y + 9)], STEEL, OUTLINE, 0.8)
+    b.polygon(
+        [(x - 1, y - 15), (x + 4, y - 15), (x + 4, y + 5), (x - 1, y + 9)], STEEL, OUTLINE, 0.8
+    )
     b.rectangle(x - 1.5, y - 29, x + 4.5, y - 15, BLACK, OUTLINE, 0.8)
     return x - 2, y - 29.5, x + 5, y + 9.5
 

@@ -119,6 +119,17 @@ def step_text(rng: np.random.Generator, scene: Scene, kitchen: Kitchen, food: st
         vessel = f"{look.colour} {look.shape + ' ' if rng.random() < 0.5 else ''}{scene.vessel}"
     place = f"{'on' if scene.vessel in ('cutting board', 'plate') else 'in'} the {vessel}"
     named = PLURALS.get(food or "", food) if rng.random() < 0.4 else food
-    cut = f"{scene.state_before} " if scene.state_before not in ("whole",) and rng.random() < 0.4 else ""
+    cut = (
+        f"{scene.state_before} "
+        if scene.state_before not in ("whole",) and rng.random() < 0.4
+        else ""
+    )
     phrase = str(rng.choice(PHRASES[scene.action]))
     return phrase.format(food=f"{cut}{named or 'mixture'}", vessel=vessel, place=place)
+
+
+def caption(scene: Scene) -> str:
+    """What a careful annotator would write under the clip: the state is always told."""
+    place = f"{'on' if scene.vessel in ('cutting board', 'plate') else 'in'} the {scene.vessel}"
+    food = f"{scene.state_before} {scene.food}" if scene.food else "mixture"
+    return PHRASES[scene.action][0].format(food=food, vessel=scene.vessel, place=place)

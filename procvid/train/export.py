@@ -24,12 +24,16 @@ def build_pipeline(work: Path) -> PhantomWanPipeline:
     """The pipeline from the checkpoints of a work folder, averaged weights."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     model = TinyPhantom(len(tokenizer))
-    state = torch.load(work / "transformer.ckpt", weights_only=True)
+    rounds = [work / "transformer_round2.ckpt", work / "transformer.ckpt"]
+    state = torch.load(next(r for r in rounds if r.exists()), weights_only=True)
     model.load_state_dict(state["average"])
     finished = work / "vae_final"
     vae = AutoencoderKLWan.from_pretrained(finished if finished.exists() else work / "vae")
     scheduler = UniPCMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=SAMPLING_SHIFT
+        prediction_type="flow_prediction",
+        use_flow_sigmas=True,
+        num_train_timesteps=1000,
+        flow_shift=SAMPLING_SHIFT,
     )
     return PhantomWanPipeline(
         tokenizer=tokenizer,
@@ -49,6 +53,11 @@ def export(work: Path, out: Path) -> None:
         part.half()
     folder = out / "tiny_phantom"
     pipeline.save_pretrained(folder, safe_serialization=True)
+    for config in folder.glob("**/*config.json"):
+        facts = json.loads(config.read_text())
+        # where the weights lay while they were trained is nobody's business
+        facts.pop("_name_or_path", None)
+        config.write_text(json.dumps(facts, indent=2) + "\n")
     vocabulary = {
         "foods": list(FOODS),
         "vessels": list(VESSELS),

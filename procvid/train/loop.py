@@ -69,14 +69,27 @@ def _average_gradients(params: list[nn.Parameter], world: int) -> None:
         offset += grad.numel()
 
 
-def _save(file: Path, model: nn.Module, average: dict[str, torch.Tensor], optimisers: list[torch.optim.Optimizer], step: int) -> None:
-    state = {"model": model.state_dict(), "average": average, "optimisers": [o.state_dict() for o in optimisers], "step": step}
+def _save(
+    file: Path,
+    model: nn.Module,
+    average: dict[str, torch.Tensor],
+    optimisers: list[torch.optim.Optimizer],
+    step: int,
+) -> None:
+    state = {
+        "model": model.state_dict(),
+        "average": average,
+        "optimisers": [o.state_dict() for o in optimisers],
+        "step": step,
+    }
     temporary = file.with_suffix(".tmp")
     torch.save(state, temporary)
     temporary.replace(file)
 
 
-def train(model: nn.Module, loss_of_step: LossOfStep, schedule: Schedule, folder: Path, name: str) -> nn.Module:
+def train(
+    model: nn.Module, loss_of_step: LossOfStep, schedule: Schedule, folder: Path, name: str
+) -> nn.Module:
     """Train to the end of the schedule, resuming from `folder/name.ckpt` when it is there.
 
     Args:
@@ -130,7 +143,11 @@ def train(model: nn.Module, loss_of_step: LossOfStep, schedule: Schedule, folder
 
 def _log(file: Path, step: int, losses: dict[str, torch.Tensor], seconds: float) -> None:
     new = not file.exists()
-    row = {"step": step, "seconds": round(seconds, 1), **{k: round(float(v.detach()), 5) for k, v in losses.items()}}
+    row = {
+        "step": step,
+        "seconds": round(seconds, 1),
+        **{k: round(float(v.detach()), 5) for k, v in losses.items()},
+    }
     with file.open("a", newline="") as out:
         writer = csv.DictWriter(out, fieldnames=list(row))
         if new:

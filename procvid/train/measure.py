@@ -28,24 +28,34 @@ from procvid.train.toy_texts import objects_of
 from procvid.types import Frames, Image
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
-QUESTIONS = ("action", "food", "state", "vessel_colour", "vessel_shape", "vessel_pattern", "counter")
+QUESTIONS = (
+    "action",
+    "food",
+    "state",
+    "vessel_colour",
+    "vessel_shape",
+    "vessel_pattern",
+    "counter",
+)
 
 
 def load_oracle(folder: Path) -> Oracle:
     """The shipped oracle."""
     oracle = Oracle()
-    oracle.load_state_dict({k: v.float() for k, v in load_file(folder / "oracle.safetensors").items()})
+    oracle.load_state_dict(
+        {k: v.float() for k, v in load_file(folder / "oracle.safetensors").items()}
+    )
     return oracle.eval()
 
 
 def load_pipeline(folder: Path) -> PhantomWanPipeline:
     """The shipped tiny Phantom in float32."""
-    pipeline = PhantomWanPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipeline = PhantomWanPipeline.from_pretrained(folder).to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
-def reference_crops(rng: np.random.Generator, kitchen, scene, count: int) -> list[Image]:  # noqa: ANN001
+def reference_crops(rng: np.random.Generator, kitchen, scene, count: int) -> list[Image]:
     """Up to `count` references in the product's order: vessel, food, counter, tool."""
     frames = source_frames(rng, kitchen, scene)
     crops = [cut(image, noisy(rng, box), role_of(name)) for image, box, name in frames]
@@ -54,17 +64,28 @@ def reference_crops(rng: np.random.Generator, kitchen, scene, count: int) -> lis
     return crops[: count if scene.action in TOOL_OF else min(count, 3)]
 
 
-def held_out_clips(pipeline: PhantomWanPipeline, recipes: int, count: int, steps: int, scales: tuple[float, float], first: int = HELD_OUT):
+def held_out_clips(
+    pipeline: PhantomWanPipeline,
+    recipes: int,
+    count: int,
+    steps: int,
+    scales: tuple[float, float],
+    first: int = HELD_OUT,
+):
     """Yield (truth, generated frames, rendered frames) for every step of the held-out recipes."""
     for seed in range(first, first + recipes):
         recipe = random_recipe(seed)
         for number, step in enumerate(recipe.steps, start=1):
             rng = np.random.default_rng([seed, number, 5])
             scene = step.scene
-            prompt = enhance(step.text, scene.action, objects_of(np.random.default_rng(0), scene, scene.food))
+            prompt = enhance(
+                step.text, scene.action, objects_of(np.random.default_rng(0), scene, scene.food)
+            )
             video = pipeline(
                 prompt=prompt,
-                images=[Pillow.fromarray(c) for c in reference_crops(rng, recipe.kitchen, scene, count)],
+                images=[
+                    Pillow.fromarray(c) for c in reference_crops(rng, recipe.kitchen, scene, count)
+                ],
                 height=SIZE,
                 width=SIZE,
                 num_frames=NUM_FRAMES,
@@ -84,8 +105,12 @@ def sheet(rows: list[tuple[Frames, Frames]], file: Path) -> None:
     half = (len(lines) + 1) // 2
     lines += [np.full_like(lines[0], 255)] * (2 * half - len(lines))
     gap = np.full((lines[0].shape[0], 8, 3), 255, np.uint8)
-    page = np.concatenate([np.concatenate([lines[k], gap, lines[k + half]], 1) for k in range(half)])
-    Pillow.fromarray(page).resize((page.shape[1] * 2, page.shape[0] * 2), Pillow.Resampling.LANCZOS).save(file)
+    page = np.concatenate(
+        [np.concatenate([lines[k], gap, lines[k + half]], 1) for k in range(half)]
+    )
+    Pillow.fromarray(page).resize(
+        (page.shape[1] * 2, page.shape[0] * 2), Pillow.Resampling.LANCZOS
+    ).save(file)
 
 
 def main() -> None:
@@ -96,14 +121,21 @@ def main() -> None:
     parser.add_argument("--recipes", type=int, default=20)
     parser.add_argument("--references", type=int, default=3)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--scales", type=float, nargs=2, default=(3.0, 2.0), metavar=("TEXT", "IMAGE"))
+    parser.add_argument(
+        "--scales", type=float, nargs=2, default=(2.0, 2.0), metavar=("TEXT", "IMAGE")
+    )
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    oracle, pipeline = load_oracle(args.assets / "oracle"), load_pipeline(args.assets / "tiny_phantom")
+    oracle, pipeline = (
+        load_oracle(args.assets / "oracle"),
+        load_pipeline(args.assets / "tiny_phantom"),
+    )
     right: dict[str, list[bool]] = defaultdict(list)
     ceiling: dict[str, list[bool]] = defaultdict(list)
     rows = []
-    for truth, made, true in held_out_clips(pipeline, args.recipes, args.references, args.steps, tuple(args.scales)):
+    for truth, made, true in held_out_clips(
+        pipeline, args.recipes, args.references, args.steps, tuple(args.scales)
+    ):
         for clip, table in ((made, right), (true, ceiling)):
             answer = oracle.name([clip])[0]
             for question in QUESTIONS:

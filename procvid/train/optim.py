@@ -37,11 +37,13 @@ class Muon(torch.optim.Optimizer):
         momentum: Nesterov momentum, 0 to 1.
     """
 
-    def __init__(self, params: Iterable[nn.Parameter], lr: float = 0.02, momentum: float = 0.95) -> None:
+    def __init__(
+        self, params: Iterable[nn.Parameter], lr: float = 0.02, momentum: float = 0.95
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure=None):  # noqa: ANN001, ANN201 - torch's own signature
+    def step(self, closure=None):
         """One update."""
         for group in self.param_groups:
             for param in group["params"]:
@@ -60,12 +62,23 @@ def muon_and_adamw(
     model: nn.Module, muon_lr: float = 0.02, adamw_lr: float = 2e-3
 ) -> list[torch.optim.Optimizer]:
     """Muon for weights of two or more dimensions, AdamW for embeddings, norms, biases and heads."""
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, param in model.named_parameters():
         if not param.requires_grad:
             continue
         plain = param.ndim < 2 or min(param.shape[0], param[0].numel()) < 4
-        table = any(word in name for word in ("embedding", "shared", "embed_tokens", "scale_shift_table", "relative_attention_bias", "gamma"))
+        table = any(
+            word in name
+            for word in (
+                "embedding",
+                "shared",
+                "embed_tokens",
+                "scale_shift_table",
+                "relative_attention_bias",
+                "gamma",
+            )
+        )
         (rest if plain or table else matrices).append(param)
     optimisers: list[torch.optim.Optimizer] = []
     if matrices:

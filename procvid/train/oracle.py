@@ -6,6 +6,7 @@ the counter. It sees nothing but the clip's frames.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +53,14 @@ class Oracle(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = [3 * NUM_FRAMES, width, width * 2, width * 3, width * 4]
-        for before, after in zip(channels, channels[1:]):
+        for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(8, after), nn.SiLU()]
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * 16, 256), nn.SiLU())
-        self.heads = nn.ModuleDict({name: nn.Linear(256, len(words)) for name, words in CLASSES.items()})
+        self.body = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(channels[-1] * 16, 256), nn.SiLU()
+        )
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(256, len(words)) for name, words in CLASSES.items()}
+        )
 
     def forward(self, clips: torch.Tensor) -> dict[str, torch.Tensor]:
         """float (B, 3, 9, 64, 64) in -1..1 to logits by question."""
@@ -74,7 +79,9 @@ def soften(rng: np.random.Generator, video: torch.Tensor) -> torch.Tensor:
     """Blur, noise and a small shift of colour, so that a VAE's softness is no surprise."""
     flat = video.transpose(1, 2).flatten(0, 1)
     if rng.random() < 0.7:
-        small = F.interpolate(flat, scale_factor=float(rng.uniform(0.45, 0.9)), mode="bilinear", antialias=True)
+        small = F.interpolate(
+            flat, scale_factor=float(rng.uniform(0.45, 0.9)), mode="bilinear", antialias=True
+        )
         flat = F.interpolate(small, size=(64, 64), mode="bilinear")
     flat = flat + 0.05 * torch.randn_like(flat) + 0.03 * torch.randn(1, 3, 1, 1)
     return flat.unflatten(0, (len(video), -1)).transpose(1, 2)
@@ -87,7 +94,11 @@ def train_oracle(folder: Path, steps: int, seed: int = 0) -> Oracle:
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
         drawn = [random_clip(rng) for _ in range(32)]
-        video = torch.from_numpy(np.stack([d[2].frames for d in drawn])).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+        video = (
+            torch.from_numpy(np.stack([d[2].frames for d in drawn])).permute(0, 4, 1, 2, 3).float()
+            / 127.5
+            - 1
+        )
         truths = [truth_of(scene, kitchen) for kitchen, scene, _ in drawn]
         out = model(soften(rng, video))
         return {
@@ -105,4 +116,7 @@ def accuracy(model: Oracle, seed: int = 7, clips: int = 300) -> dict[str, float]
     drawn = [random_clip(rng) for _ in range(clips)]
     answers = model.name([d[2].frames for d in drawn])
     truths = [truth_of(scene, kitchen) for kitchen, scene, _ in drawn]
-    return {name: float(np.mean([a[name] == t[name] for a, t in zip(answers, truths, strict=True)])) for name in CLASSES}
+    return {
+        name: float(np.mean([a[name] == t[name] for a, t in zip(answers, truths, strict=True)]))
+        for name in CLASSES
+    }

@@ -14,13 +14,21 @@ from pathlib import Path
 
 import torch
 
-STEPS = {"vae": 1500, "clip": 400, "detector": 1000, "oracle": 700, "transformer": 3000, "decoder": 250}
+STEPS = {
+    "vae": 1500,
+    "clip": 400,
+    "detector": 1000,
+    "oracle": 700,
+    "transformer": 4300,
+    "decoder": 250,
+}
 CLIPS = 9216
 ROUND_2 = 1000
 """Steps of the VAE's second round."""
+TRANSFORMER_ROUND_2 = 1500
 
 
-def load_vae(work: Path):  # noqa: ANN201 - the class is heavy to import here
+def load_vae(work: Path):
     """The trained VAE with its latent statistics."""
     from diffusers import AutoencoderKLWan
 
@@ -47,7 +55,9 @@ def run_latents(work: Path, steps: int, seed: int) -> None:
 
     rank, world = start_processes()
     share = CLIPS // world
-    encode_range(load_vae(work), rank * share, share, work / f"latents-{rank:02d}.safetensors", seed)
+    encode_range(
+        load_vae(work), rank * share, share, work / f"latents-{rank:02d}.safetensors", seed
+    )
 
 
 def run_transformer(work: Path, steps: int, seed: int) -> None:
@@ -66,7 +76,7 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
         torch.distributed.barrier()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     data = load_latents(sorted(work.glob("latents-*.safetensors")), CLIPS, seed)
-    train_transformer(data, tokenizer, work, steps, seed)
+    train_transformer(data, tokenizer, work, (steps, TRANSFORMER_ROUND_2), seed)
 
 
 def run_clip(work: Path, steps: int, seed: int) -> None:
@@ -76,7 +86,10 @@ def run_clip(work: Path, steps: int, seed: int) -> None:
     from procvid.train.tiny_clip import recall_at_1, train_clip
 
     model = train_clip(work, steps, seed)
-    halves = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    halves = {
+        k: v.half().contiguous() if v.is_floating_point() else v
+        for k, v in model.state_dict().items()
+    }
     save_file(halves, work / "tiny_clip" / "open_clip_model.safetensors")
     print("clip recall@1:", json.dumps(recall_at_1(model, work)))
 
@@ -92,8 +105,13 @@ def run_detector(work: Path, steps: int, seed: int) -> None:
     model = train_detector(work, embedder, steps, seed)
     folder = work / "tiny_detector"
     folder.mkdir(exist_ok=True)
-    save_file({k: v.half().contiguous() for k, v in model.state_dict().items()}, folder / "detector.safetensors")
-    (folder / "config.json").write_text(json.dumps({"dim": embedder.dim, "width": 96, "clip": embedder.info.revision}, indent=1))
+    save_file(
+        {k: v.half().contiguous() for k, v in model.state_dict().items()},
+        folder / "detector.safetensors",
+    )
+    (folder / "config.json").write_text(
+        json.dumps({"dim": embedder.dim, "width": 96, "clip": embedder.info.revision}, indent=1)
+    )
     print("detector:", json.dumps(measure(model, embedder)))
 
 
@@ -105,7 +123,10 @@ def run_oracle(work: Path, steps: int, seed: int) -> None:
 
     model = train_oracle(work, steps, seed)
     (work / "oracle").mkdir(exist_ok=True)
-    save_file({k: v.half().contiguous() for k, v in model.state_dict().items()}, work / "oracle" / "oracle.safetensors")
+    save_file(
+        {k: v.half().contiguous() for k, v in model.state_dict().items()},
+        work / "oracle" / "oracle.safetensors",
+    )
     print("oracle:", json.dumps(accuracy(model)))
 
 
@@ -142,7 +163,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the tiny models on the toy kitchen.")
     parser.add_argument("stage", choices=list(STAGES))
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and curves")
-    parser.add_argument("--steps", type=int, help="optimiser steps; the default is what was shipped")
+    parser.add_argument(
+        "--steps", type=int, help="optimiser steps; the default is what was shipped"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     STAGES[args.stage](args.work, args.steps or STEPS.get(args.stage, 0), args.seed)

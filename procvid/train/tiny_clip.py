@@ -23,10 +23,21 @@ from procvid.train.toy_crops import ToyCrop, crops_of
 IMAGE_SIZE = 32
 MODEL_CFG = {
     "embed_dim": 64,
-    "vision_cfg": {"image_size": IMAGE_SIZE, "layers": 3, "width": 96, "head_width": 32, "patch_size": 4},
+    "vision_cfg": {
+        "image_size": IMAGE_SIZE,
+        "layers": 3,
+        "width": 96,
+        "head_width": 32,
+        "patch_size": 4,
+    },
     "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
 }
-PREPROCESS_CFG = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic", "resize_mode": "squash"}
+PREPROCESS_CFG = {
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "interpolation": "bicubic",
+    "resize_mode": "squash",
+}
 SCALE = 20.0
 
 
@@ -101,7 +112,9 @@ def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
 
 
 @torch.no_grad()
-def recall_at_1(model: nn.Module, folder: Path, seed: int = 5, clips: int = 300) -> dict[str, float]:
+def recall_at_1(
+    model: nn.Module, folder: Path, seed: int = 5, clips: int = 300
+) -> dict[str, float]:
     """Share of held-out crops whose nearest of all object names (with state for food) is right."""
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder / 'tiny_clip'}")
     crops = batch(np.random.default_rng(seed), clips)

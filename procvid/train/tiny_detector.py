@@ -35,7 +35,9 @@ def to_pixels(rng: np.random.Generator, frames: np.ndarray) -> torch.Tensor:
     """Float images in -1..1, half of the batches softened as a VAE softens them."""
     pixels = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
     if rng.random() < 0.5:
-        small = F.interpolate(pixels, scale_factor=float(rng.uniform(0.5, 0.9)), mode="bilinear", antialias=True)
+        small = F.interpolate(
+            pixels, scale_factor=float(rng.uniform(0.5, 0.9)), mode="bilinear", antialias=True
+        )
         pixels = F.interpolate(small, size=(SIZE, SIZE), mode="bilinear")
     return pixels + 0.03 * torch.randn_like(pixels)
 
@@ -49,11 +51,19 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
         frames, truths = draw(rng, 48)
-        asked = [list(t) + [str(n) for n in rng.permutation([n for n in NAMES if n not in t])] for t in truths]
+        asked = [
+            list(t) + [str(n) for n in rng.permutation([n for n in NAMES if n not in t])]
+            for t in truths
+        ]
         asked = [a[:QUERIES] for a in asked]
         queries = torch.stack([torch.stack([texts[n] for n in a]) for a in asked])
         there = torch.tensor([[n in t for n in a] for a, t in zip(asked, truths, strict=True)])
-        boxes = torch.tensor([[t.get(n, (0, 0, 1, 1)) for n in a] for a, t in zip(asked, truths, strict=True)]).float() / SIZE
+        boxes = (
+            torch.tensor(
+                [[t.get(n, (0, 0, 1, 1)) for n in a] for a, t in zip(asked, truths, strict=True)]
+            ).float()
+            / SIZE
+        )
         logits, found = model(to_pixels(rng, frames), queries)
         return {
             "presence": F.binary_cross_entropy_with_logits(logits, there.float()),
@@ -66,7 +76,9 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
 
 
 @torch.no_grad()
-def measure(model: TextGridDetector, embedder: Embedder, seed: int = 6, frames: int = 400) -> dict[str, float]:
+def measure(
+    model: TextGridDetector, embedder: Embedder, seed: int = 6, frames: int = 400
+) -> dict[str, float]:
     """On held-out frames: share of things found (score over 0.5) with IoU over 0.5, and of false alarms."""
     rng = np.random.default_rng(seed)
     pictures, truths = draw(rng, frames)

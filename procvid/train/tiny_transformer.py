@@ -7,6 +7,7 @@ independently, which makes the three branches of the guidance.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,14 @@ TRANSFORMER = {
     "qk_norm": "rms_norm_across_heads",
     "rope_max_seq_len": 32,
 }
-TEXT = {"d_model": 64, "d_kv": 16, "d_ff": 160, "num_layers": 2, "num_heads": 4, "dropout_rate": 0.0}
+TEXT = {
+    "d_model": 64,
+    "d_kv": 16,
+    "d_ff": 160,
+    "num_layers": 2,
+    "num_heads": 4,
+    "dropout_rate": 0.0,
+}
 
 # Which kinds of reference come together (indices into toy_latents.KINDS), and how often.
 PATTERNS: dict[tuple[int, ...], float] = {
@@ -54,6 +62,18 @@ DROP_REFERENCES = 0.12
 TRAINING_SHIFT = 1.5
 STILLS_SHARE = 0.22
 """The first steps see single frames: what things look like is cheaper learnt without motion."""
+
+
+def _weights(extra: float) -> torch.Tensor:
+    """Weights over the 8x8 latent cells with mean 1: where the food lies counts `extra` more.
+
+    It is a tenth of the pixels and what the text is about; the vessel stands at a fixed place, so
+    the mask is fixed too.
+    """
+    inside = torch.zeros(8, 8)
+    inside[2:7, 1:7] = 1
+    weights = 1 + extra * inside
+    return weights / weights.mean()
 
 
 class TinyPhantom(nn.Module):
@@ -79,11 +99,47 @@ def draw_sigmas(rng: np.random.Generator, count: int) -> torch.Tensor:
 
 
 def train_transformer(
-    data: ToyLatents, tokenizer: PreTrainedTokenizerFast, folder: Path, steps: int, seed: int = 0, batch: int = 16
+    data: ToyLatents,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    steps: tuple[int, int],
+    seed: int = 0,
+    batch: int = 16,
 ) -> TinyPhantom:
-    """Train from nothing on encoded clips; `batch` is per process."""
+    """Train from nothing on encoded clips in two rounds, each with its own fall of the rates.
+
+    The first begins with single frames; the second weighs the food's place more. `batch` is per
+    process.
+    """
     torch.manual_seed(seed)
     model = TinyPhantom(len(tokenizer))
+    first = Round("transformer", steps[0], seed, STILLS_SHARE, inside=3.0, decay=0.35)
+    second = Round("transformer_round2", steps[1], seed + 100, 0.0, inside=5.0, decay=0.6)
+    _train_round(model, data, tokenizer, folder, first, batch)
+    return _train_round(model, data, tokenizer, folder, second, batch)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of training: its name, length, share of single frames and weight of the food's place."""
+
+    name: str
+    steps: int
+    seed: int
+    stills_share: float
+    inside: float
+    decay: float
+
+
+def _train_round(
+    model: TinyPhantom,
+    data: ToyLatents,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    part: Round,
+    batch: int,
+) -> TinyPhantom:
+    seed, steps, weights = part.seed, part.steps, _weights(part.inside)
     patterns, odds = list(PATTERNS), np.array(list(PATTERNS.values()))
     count = len(data.video)
 
@@ -94,13 +150,15 @@ def train_transformer(
             nothing = rng.random() < DROP_TEXT
             empty = DEFAULT_NEGATIVE_PROMPT if rng.random() < 0.6 else ""
             texts.append(empty if nothing else prompt_of(rng, scene, kitchen))
-        encoded = tokenizer(texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+        encoded = tokenizer(
+            texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
         return encoded["input_ids"], encoded["attention_mask"]
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
         shared = np.random.default_rng([seed, step, 9])
         pattern = patterns[int(shared.choice(len(patterns), p=odds / odds.sum()))]
-        stills = step < STILLS_SHARE * steps
+        stills = step < part.stills_share * steps
         rows = rng.integers(0, count, batch)
         clean = (data.still if stills else data.video)[rows].float()
         ids, mask = tokens(rng, rows)
@@ -110,7 +168,9 @@ def train_transformer(
         if pattern:
             chosen = rng.permutation(pattern) if rng.random() < SHUFFLED else np.array(pattern)
             references = data.references[rows][:, chosen].float().transpose(1, 2)
-            keep = torch.from_numpy(rng.random(batch) >= DROP_REFERENCES).float().view(-1, 1, 1, 1, 1)
+            keep = (
+                torch.from_numpy(rng.random(batch) >= DROP_REFERENCES).float().view(-1, 1, 1, 1, 1)
+            )
             noisy = torch.cat([noisy, references * keep], 2)
         velocity = model.transformer(
             hidden_states=noisy,
@@ -118,6 +178,7 @@ def train_transformer(
             encoder_hidden_states=model.encode(ids, mask),
             return_dict=False,
         )[0][:, :, : clean.shape[2]]
-        return {"flow": (velocity - (noise - clean)).square().mean()}
+        return {"flow": (weights * (velocity - (noise - clean)).square()).mean()}
 
-    return train(model, losses, Schedule(steps, ema=0.998, seed=seed, decay=0.35, save_every=150), folder, "transformer")
+    schedule = Schedule(steps, ema=0.998, seed=seed, decay=part.decay, save_every=150)
+    return train(model, losses, schedule, folder, part.name)

@@ -48,15 +48,30 @@ def noisy(rng: np.random.Generator, box: Box) -> Box:
 
 
 def crops_of(
-    rng: np.random.Generator, frame: Image, boxes: dict[str, Box], scene: Scene, kitchen: Kitchen, state: str
+    rng: np.random.Generator,
+    frame: Image,
+    boxes: dict[str, Box],
+    scene: Scene,
+    kitchen: Kitchen,
+    state: str,
 ) -> list[ToyCrop]:
     """All objects of a frame as crops; `state` is what the food is in at that frame."""
     found = []
     for name, box in boxes.items():
         role = role_of(name)
         counter = f"{kitchen.counter} counter"
-        look = kitchen.vessels[name].words(name) if role == "vessel" else counter if role == "surface" else ""
+        look = (
+            kitchen.vessels[name].words(name)
+            if role == "vessel"
+            else counter
+            if role == "surface"
+            else ""
+        )
         if name == UNKNOWN_FOOD:
             continue
-        found.append(ToyCrop(name, role, state if role == "food" else "", look, cut(frame, noisy(rng, box), role)))
+        found.append(
+            ToyCrop(
+                name, role, state if role == "food" else "", look, cut(frame, noisy(rng, box), role)
+            )
+        )
     return found

@@ -33,7 +33,9 @@ def sample_of(seed: int, index: int) -> tuple[np.random.Generator, Kitchen, Scen
     return rng, random_kitchen(rng), random_scene(rng)
 
 
-def source_frames(rng: np.random.Generator, kitchen: Kitchen, scene: Scene) -> list[tuple[Image, tuple, str]]:
+def source_frames(
+    rng: np.random.Generator, kitchen: Kitchen, scene: Scene
+) -> list[tuple[Image, tuple, str]]:
     """One frame, box and name for each kind of reference (see `KINDS`), from other clips of the kitchen."""
 
     def frame(other: Scene, k: int, name: str) -> tuple[Image, tuple, str]:
@@ -50,7 +52,11 @@ def source_frames(rng: np.random.Generator, kitchen: Kitchen, scene: Scene) -> l
         frame(random_scene(rng, scene.vessel), int(rng.integers(NUM_FRAMES)), scene.vessel),
         frame(food_scene, NUM_FRAMES - 1, scene.food or "counter"),
         frame(random_scene(rng), int(rng.integers(NUM_FRAMES)), "counter"),
-        frame(Scene(TOOL_ACTION[tool], "onion", "whole", elsewhere, seed()), int(rng.integers(1, 8)), tool),
+        frame(
+            Scene(TOOL_ACTION[tool], "onion", "whole", elsewhere, seed()),
+            int(rng.integers(1, 8)),
+            tool,
+        ),
     ]
 
 
@@ -76,7 +82,9 @@ def _encode(vae: AutoencoderKLWan, frames: np.ndarray) -> torch.Tensor:
 
 
 @torch.no_grad()
-def encode_range(vae: AutoencoderKLWan, first: int, count: int, file: Path, seed: int = 0, batch: int = 16) -> None:
+def encode_range(
+    vae: AutoencoderKLWan, first: int, count: int, file: Path, seed: int = 0, batch: int = 16
+) -> None:
     """Encode clips `first` to `first + count` and write them to a safetensors file; normalised latents."""
     mean = torch.tensor(vae.config.latents_mean).view(1, -1, 1, 1, 1)
     std = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
@@ -94,14 +102,20 @@ def encode_range(vae: AutoencoderKLWan, first: int, count: int, file: Path, seed
         seen = vae.decode(_encode(vae, np.stack(frames)[:, None])).sample[:, :, 0]
         blurred = ((seen.permute(0, 2, 3, 1) + 1) * 127.5).clamp(0, 255).byte().numpy()
         crops = [
-            np.asarray(letter_box(cut(blurred[k] if soft else frames[k], box, role_of(name)), SIZE, SIZE))
+            np.asarray(
+                letter_box(cut(blurred[k] if soft else frames[k], box, role_of(name)), SIZE, SIZE)
+            )
             for k, (box, name, soft) in enumerate(cuts)
         ]
         videos.append((_encode(vae, np.stack(clips)) - mean) / std)
         stills.append((_encode(vae, np.stack(singles)) - mean) / std)
         encoded = (_encode(vae, np.stack(crops)[:, None]) - mean) / std
         references.append(encoded[:, :, 0].unflatten(0, (-1, len(KINDS))))
-    tensors = {"video": torch.cat(videos), "still": torch.cat(stills), "references": torch.cat(references)}
+    tensors = {
+        "video": torch.cat(videos),
+        "still": torch.cat(stills),
+        "references": torch.cat(references),
+    }
     save_file({k: v.half().contiguous() for k, v in tensors.items()}, file)
 
 

@@ -28,13 +28,21 @@ OTHER_STATES = (*STATES, "grated", "peeled", "chopped", "melted", "baked", "raw"
 
 def objects_of(rng: np.random.Generator, scene: Scene, food: str | None) -> list[PlannedObject]:
     """The scene's objects as the rules planner names them, sometimes with foods that are not drawn."""
-    found = [PlannedObject(scene.vessel, "vessel", scene.vessel, "in use", "in use", "highly_likely", 0.9)]
+    found = [
+        PlannedObject(
+            scene.vessel, "vessel", scene.vessel, "in use", "in use", "highly_likely", 0.9
+        )
+    ]
     if food is not None:
-        found.append(PlannedObject(food, "food", food, scene.state_before, scene.state_after, "likely", 0.8))
+        found.append(
+            PlannedObject(food, "food", food, scene.state_before, scene.state_after, "likely", 0.8)
+        )
         if rng.random() < EXTRAS_TOLD:
             for name in rng.choice(OTHER_FOODS, int(rng.integers(1, 4)), replace=False):
                 state = str(rng.choice(OTHER_STATES))
-                found.append(PlannedObject(str(name), "food", str(name), state, state, "unlikely", 0.3))
+                found.append(
+                    PlannedObject(str(name), "food", str(name), state, state, "unlikely", 0.3)
+                )
     tool = TOOL_OF.get(scene.action)
     if tool is not None and rng.random() < 0.9:
         found.append(PlannedObject(tool, "tool", tool, "", "", "likely", 0.5))
@@ -49,13 +57,19 @@ def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: Kitchen) -> str:
     if form > 0.8:
         return raw
     objects = objects_of(rng, scene, food)
-    text = enhance(raw, scene.action, objects) if form < 0.55 else scene_sentence(scene.action, objects)
+    text = (
+        enhance(raw, scene.action, objects)
+        if form < 0.55
+        else scene_sentence(scene.action, objects)
+    )
     if rng.random() < LOOKS_TOLD:
         text = with_looks(text, [(scene.vessel, kitchen.vessels[scene.vessel].words(scene.vessel))])
     return text
 
 
-def train_tokenizer(folder: Path, seed: int = 0, sentences: int = 20_000) -> PreTrainedTokenizerFast:
+def train_tokenizer(
+    folder: Path, seed: int = 0, sentences: int = 20_000
+) -> PreTrainedTokenizerFast:
     """Byte-level BPE over the toy prompts and the default negative prompt, saved for `from_pretrained`."""
     rng = np.random.default_rng([seed, 3])
     texts = [prompt_of(rng, random_scene(rng), random_kitchen(rng)) for _ in range(sentences)]
@@ -69,9 +83,15 @@ def train_tokenizer(folder: Path, seed: int = 0, sentences: int = 20_000) -> Pre
         show_progress=False,
     )
     tokenizer.train_from_iterator([*texts, *[DEFAULT_NEGATIVE_PROMPT] * 20], trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=MAX_TOKENS
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        model_max_length=MAX_TOKENS,
     )
     fast.save_pretrained(folder)
     return fast

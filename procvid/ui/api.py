@@ -150,7 +150,7 @@ def _mount_running(context: AppContext) -> None:
         Parameters:
             run_id: as in the events of /generate
         """
-        if not context.in_work(run_id):
+        if not context.in_work(context.folder_of(run_id).name):
             context.existing_folder_of(run_id)
         return StopAnswer(run_id=run_id, stopping=context.stop(run_id))
 

@@ -32,7 +32,7 @@ def build_app(context: AppContext) -> Any:
         gr.HTML(markup.note(banner(context), "warn" if context.profile is TINY else ""))
         with gr.Tabs():
             with gr.Tab("Create", id="create"):
-                create.build(context)
+                create.build(context, app)
             with gr.Tab("About", id="about"):
                 about.build(facts(context))
     app.queue(max_size=20)

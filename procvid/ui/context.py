@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,10 @@ from procvid.wiring import Parts
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 MEMORIES = ("default", "none")
 """The memories that a caller may name; a path of the server is never one of them."""
+
+
+MAX_WAITING = 1000
+"""Runs that may wait for their turn at once, before the oldest is taken for abandoned."""
 
 
 def new_run_id() -> str:
@@ -47,7 +50,8 @@ class AppContext:
     _parts: Parts | None = field(default=None, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _stops: dict[str, threading.Event] = field(default_factory=dict, repr=False)
-    _stopped_early: deque[str] = field(default_factory=lambda: deque(maxlen=1000), repr=False)
+    _in_work: set[str] = field(default_factory=set, repr=False)
+    _runs: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def parts(self, memory: str) -> Parts:
         """The parts with one of the `MEMORIES`; the first call builds the models, for all.
@@ -90,6 +94,16 @@ class AppContext:
             raise RunError(f"There is no run {run_id}.", "It may have been cleared away.")
         return folder
 
+    def expect(self, run_id: str) -> None:
+        """A run waits for its turn from now on, and can be stopped before it comes."""
+        with self._runs:
+            waiting = [known for known in self._stops if known not in self._in_work]
+            for left in waiting[: max(0, len(waiting) - MAX_WAITING)]:
+                # Its page was closed while it waited, so its turn never came.
+                del self._stops[left]
+            if run_id not in self._in_work:
+                self._stops[run_id] = threading.Event()
+
     @contextmanager
     def working_on(self, run_id: str) -> Iterator[threading.Event]:
         """Hold a run while its clips are made; the event is set when somebody asks to stop it.
@@ -97,32 +111,31 @@ class AppContext:
         Raises:
             RunError: Somebody else is making this run's clips.
         """
-        stop = threading.Event()
-        if self._stops.setdefault(run_id, stop) is not stop:
-            raise RunError(f"Run {run_id} is in work already.", "Wait for it or stop it first.")
-        if run_id in self._stopped_early:
-            stop.set()
-            self._stopped_early.remove(run_id)
+        with self._runs:
+            if run_id in self._in_work:
+                raise RunError(f"Run {run_id} is in work already.", "Wait for it or stop it first.")
+            self._in_work.add(run_id)
+            stop = self._stops.setdefault(run_id, threading.Event())
         try:
             yield stop
         finally:
-            del self._stops[run_id]
+            with self._runs:
+                self._in_work.discard(run_id)
+                self._stops.pop(run_id, None)
 
     def stop(self, run_id: str) -> bool:
-        """Ask a run to stop; it does so after the denoising step in work.
+        """Ask a run to stop; it does so after the denoising step in work, or when its turn comes.
 
-        A run that still waits for its turn stops when the turn comes. False if it is not in work.
+        False if it neither is in work nor waits.
         """
         stop = self._stops.get(run_id)
-        if stop is None:
-            self._stopped_early.append(run_id)
-            return False
-        stop.set()
-        return True
+        if stop is not None:
+            stop.set()
+        return stop is not None
 
     def in_work(self, run_id: str) -> bool:
         """Whether somebody makes clips of this run at this moment."""
-        return run_id in self._stops
+        return run_id in self._in_work
 
 
 def open_context(

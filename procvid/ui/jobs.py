@@ -11,7 +11,7 @@ from typing import Any
 
 import procvid
 from procvid.condition import Overrides
-from procvid.errors import InputError, RecipeError
+from procvid.errors import InputError, RecipeError, RunError
 from procvid.events import Event
 from procvid.onestep import conditioning_of, start_memory
 from procvid.plan.parse import parse_recipe
@@ -185,6 +185,22 @@ def view_of(context: AppContext, run_id: str) -> RunView:
         view.state, view.duration_s = "done", duration_s
         view.video, view.captions = path / VIDEO, path / CAPTIONS
     return view
+
+
+def job_of(context: AppContext, run_id: str) -> Job:
+    """A run's job, to go on with it.
+
+    Raises:
+        RunError: There is no such run, its files are damaged, or it was never planned.
+    """
+    path = context.existing_folder_of(run_id)
+    run = read_run(path)
+    plan = RunFolder(path, run).read_plan()
+    if plan is None:
+        raise RunError(f"Run {run_id} has no plan yet.", "Begin anew with the recipe.")
+    request = run.request
+    wishes = Wishes(request.seed, request.memory, request.sampling.num_inference_steps)
+    return Job(run_id, Draft(request.recipe, plan), wishes)
 
 
 def _warnings(log: Path) -> list[str]:

@@ -129,7 +129,8 @@ CSS = """
 .pv-screen span { font-size: .875rem; color: var(--body-text-color-subdued); }
 .pv-screen video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain;
   display: block; background: #1c1917; }
-.pv-video { display: block; width: 100%; max-height: 70vh; background: #1c1917; border-radius: 12px; }
+.pv-video { display: block; width: 100%; max-height: min(60vh, 400px); background: #1c1917;
+  border-radius: 12px; }
 .pv-cardbody { padding: 10px 12px 12px; display: grid; gap: 8px; overflow-wrap: anywhere; }
 .pv-cardbody .pv-text { margin: 0; font-size: .9375rem; }
 .pv-cardbody .pv-tiles { gap: 6px; }
@@ -150,6 +151,7 @@ CSS = """
 .pv-about dt { color: var(--body-text-color-subdued); } .pv-about dd { margin: 0; overflow-wrap: anywhere; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
 .pv-next { position: sticky; bottom: 12px; z-index: 20; }
+.pv-last { align-items: center; }
 .pv-upload { width: auto !important; align-self: flex-start; }
 .pv-examples { flex-wrap: wrap !important; gap: 8px !important; }
 .pv-examples button { flex: 0 0 auto !important; min-width: 0 !important; border-radius: 999px; }

@@ -99,26 +99,38 @@ def test_regenerate_makes_one_step_again(finished, tmp_path, capsys):
     assert (folder / "steps/01/clip.mp4").read_bytes() == before
 
 
-def test_memory_info_and_search_read_the_store_of_a_run(finished, capsys):
-    store = str(finished / "memory")
-    assert main(["memory", "info", store, "--json"]) == 0
+def test_memory_info_tells_what_a_store_holds(finished, capsys):
+    assert main(["memory", "info", "default", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["crops"] > 0 and "frying pan" in told["names"]
-    assert main(["memory", "info", store]) == 0
-    assert "frying pan" in capsys.readouterr().out
-    assert main(["memory", "search", store, "frying pan", "-k", "2", "--json"]) == 0
+    assert told["crops"] > 0 and {"frying pan", "carrot"} <= told["names"].keys()
+    assert sum(told["names"].values()) == sum(told["states"].values()) == told["crops"]
+    assert main(["memory", "info", str(finished / "memory")]) == 0
+    out = capsys.readouterr().out
+    assert str(finished / "memory") in out and told["embedder"] in out
+
+
+def test_memory_search_finds_the_nearest_crops_best_first(capsys):
+    assert main(["memory", "search", "default", "frying pan", "-k", "3", "--json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(found) == 2 and found[0]["score"] >= found[1]["score"]
-    assert main(["memory", "search", store, "carrot", "--state", "Sliced"]) == 0
+    assert len(found) == 3 and found[0]["name"] == "frying pan"
+    assert [crop["score"] for crop in found] == sorted((c["score"] for c in found), reverse=True)
+    assert main(["memory", "search", "default", "carrot", "--state", "Sliced"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines and all("(sliced)" in line for line in lines)
 
 
-def test_memory_search_tells_the_states_that_there_are(finished, capsys):
-    said = refused(
-        capsys, 2, "memory", "search", finished / "memory", "carrot", "--state", "frozen"
-    )
-    assert "'frozen'" in said and "sliced" in said
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["default", "carrot", "--state", "frozen"], "'frozen'. Its states are"),
+        (["default", " "], "empty"),
+        (["default", "carrot", "-k", "0"], "0 results"),
+        (["/nowhere", "carrot"], "/nowhere"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_search_that_cannot_be_made(option, told, capsys):
+    assert told in refused(capsys, 2, "memory", "search", *option)
 
 
 def test_memory_build_makes_a_store_of_the_clips_of_a_run(finished, tmp_path, capsys):

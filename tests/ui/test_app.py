@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from typing import Any
 
@@ -20,7 +21,7 @@ def test_building_the_app_loads_no_torch() -> None:
     code = (
         "import sys, pathlib, tempfile; import procvid.ui.app as a, procvid.ui.context as c;"
         "d = pathlib.Path(tempfile.mkdtemp()); a.build_app(c.open_context(d, runs_folder=d));"
-        "print([m for m in ('torch', 'diffusers', 'transformers', 'open_clip', 'faiss')"
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'open_clip')"
         " if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -38,7 +39,7 @@ def test_heavy_events_wait_in_one_line(app: Any) -> None:
     lines = {f.name: (f.concurrency_id, f.concurrency_limit) for f in app.fns.values()}
     heavy = {name for name, line in lines.items() if line == ("gpu", 1)}
     assert heavy == {"retrieve", "generate", "find_references", "make"}
-    assert app.max_queue_size == 20 if hasattr(app, "max_queue_size") else True
+    assert app._queue.max_size == 20
 
 
 def test_files_outside_of_the_runs_are_not_served(address: str, context: AppContext) -> None:

@@ -76,8 +76,8 @@ def test_without_a_plan_the_page_says_what_to_do(
 def test_clips_appear_one_by_one_then_stop_then_go_on(
     on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: AppContext
 ) -> None:
-    job, walk, status, board, *_ = on["begin"](planned[0], "default", 0, 2)
-    assert walk.selected == 4
+    job, last_run, walk, status, board, *_ = on["begin"](planned[0], "default", 0, 2)
+    assert (walk.selected, last_run) == (4, job.run_id)
     assert "Waiting" in status
     assert board.count("<video") == 0
 
@@ -90,6 +90,7 @@ def test_clips_appear_one_by_one_then_stop_then_go_on(
     assert counts == sorted(counts)
     assert counts[-1] == 1
 
+    on["go_on"](job)
     status, board, stop, resume, video, _ = list(on["make"](job))[-1]
     assert "3 of 3 clips done" in status
     assert board.count("<video") == 3
@@ -97,6 +98,32 @@ def test_clips_appear_one_by_one_then_stop_then_go_on(
     assert not stop.visible
     assert not resume.visible
     assert (context.runs_folder / job.run_id / "video.mp4").exists()
+
+
+def test_a_closed_page_finds_its_run_again(
+    on: dict[str, Callable[..., Any]], planned: tuple[Any, ...]
+) -> None:
+    job = on["begin"](planned[0], "none", 3, 2)[0]
+    for shown in on["make"](job):
+        if isinstance(shown[1], str) and shown[1].count("<video") == 1:
+            on["stop"](job)
+
+    row, told = on["offer"](job.run_id)
+    assert row.visible
+    assert "Carrot omelette, 1 of 3 clips" in told
+    _, found, _, _, _, walk, _, board, _, resume, *_ = on["show_last"](job.run_id)
+    assert found == job
+    assert walk.selected == 4
+    assert resume.visible
+    assert board.count("<video") == 1
+    assert "3 of 3 clips" in list(on["make"](found))[-1][0]
+
+
+@pytest.mark.parametrize("run_id", ["", "0" * 16, "../..", None])
+def test_a_run_that_is_gone_is_not_offered(
+    on: dict[str, Callable[..., Any]], run_id: str | None
+) -> None:
+    assert not on["offer"](run_id)[0].visible
 
 
 def test_a_run_that_breaks_off_offers_to_go_on(

@@ -39,14 +39,18 @@ class TextGridDetector(nn.Module):
         for before, after in ((3, 32), (32, 64), (64, width)):
             blocks += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(8, after), nn.SiLU()]
             blocks += [nn.Conv2d(after, after, 3, 1, 1), nn.GroupNorm(8, after), nn.SiLU()]
-        self.grid = nn.Sequential(*blocks, nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.SiLU())
+        self.grid = nn.Sequential(
+            *blocks, nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.SiLU()
+        )
         self.position = nn.Parameter(torch.zeros(1, 64, width))
         self.ask = nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, width))
         self.fit = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
         self.box = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 4))
 
-    def forward(self, images: torch.Tensor, texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, 3, 64, 64) in -1..1 and (B, Q, dim) to presence logits (B, Q) and xyxy boxes (B, Q, 4) in 0..1."""
+    def forward(
+        self, images: torch.Tensor, texts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images (B, 3, 64, 64) in -1..1, texts (B, Q, dim) -> logits (B, Q), xyxy (B, Q, 4) in 0..1."""
         cells = self.grid(images).flatten(2).transpose(1, 2) + self.position
         # unit vectors have small entries; the layer learns faster from ones of size 1
         joint = cells[:, None] * self.ask(texts * texts.shape[-1] ** 0.5)[:, :, None]
@@ -68,10 +72,13 @@ class TinyDetector:
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         if not (folder / WEIGHTS).is_file():
             raise UnavailableError(
-                f"The detector's file {WEIGHTS} is missing.", "Install procvid again: its assets are incomplete."
+                f"The detector's file {WEIGHTS} is missing.",
+                "Install procvid again: its assets are incomplete.",
             )
         self._folder, self._embedder = folder, embedder
-        self.info = ModelInfo(id=f"procvid/{folder.name}", revision=file_sha256(folder / WEIGHTS)[:16])
+        self.info = ModelInfo(
+            id=f"procvid/{folder.name}", revision=file_sha256(folder / WEIGHTS)[:16]
+        )
 
     @cached_property
     def _model(self) -> TextGridDetector:
@@ -86,15 +93,24 @@ class TinyDetector:
             return [[] for _ in images]
         small = np.stack([resize(image, SIZE, SIZE) for image in images])
         pixels = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1
-        texts = torch.from_numpy(self._embedder.embed_texts(names))[None].expand(len(images), -1, -1)
+        texts = torch.from_numpy(self._embedder.embed_texts(names))[None].expand(
+            len(images), -1, -1
+        )
         with torch.no_grad():
             logits, boxes = self._model(pixels, texts)
         found = []
-        for image, scores, places in zip(images, logits.sigmoid().tolist(), boxes.tolist(), strict=True):
+        for image, scores, places in zip(
+            images, logits.sigmoid().tolist(), boxes.tolist(), strict=True
+        ):
             height, width = image.shape[:2]
             detections = []
             for name, score, (x0, y0, x1, y1) in zip(names, scores, places, strict=True):
-                box = (max(0.0, x0) * width, max(0.0, y0) * height, min(1.0, x1) * width, min(1.0, y1) * height)
+                box = (
+                    max(0.0, x0) * width,
+                    max(0.0, y0) * height,
+                    min(1.0, x1) * width,
+                    min(1.0, y1) * height,
+                )
                 mask = foreground_mask(image) if name in KEYED else None
                 detections.append(Detection(box, name, score, mask))
             found.append(sorted(detections, key=lambda d: -d.score))

@@ -34,10 +34,13 @@ class OpenClipEmbedder:
         for name in ("open_clip_config.json", WEIGHTS):
             if not (folder / name).is_file():
                 raise UnavailableError(
-                    f"The CLIP model's file {name} is missing.", "Install procvid again: its assets are incomplete."
+                    f"The CLIP model's file {name} is missing.",
+                    "Install procvid again: its assets are incomplete.",
                 )
         self._folder = folder
-        self.info = ModelInfo(id=f"procvid/{folder.name}", revision=file_sha256(folder / WEIGHTS)[:16])
+        self.info = ModelInfo(
+            id=f"procvid/{folder.name}", revision=file_sha256(folder / WEIGHTS)[:16]
+        )
 
     @cached_property
     def _model(self) -> torch.nn.Module:
@@ -52,7 +55,7 @@ class OpenClipEmbedder:
         return model.float().eval().requires_grad_(False)
 
     @cached_property
-    def _tokenizer(self):  # noqa: ANN202 - open_clip has no type for it
+    def _tokenizer(self):
         import open_clip
 
         return open_clip.get_tokenizer(f"local-dir:{self._folder}")
@@ -67,15 +70,21 @@ class OpenClipEmbedder:
         if not images:
             return np.zeros((0, self.dim), np.float32)
         visual = self._model.visual
-        size = int(visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size)
+        size = int(
+            visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
+        )
         mean = torch.tensor(visual.image_mean or (0.5,) * 3).view(1, 3, 1, 1)
         std = torch.tensor(visual.image_std or (0.5,) * 3).view(1, 3, 1, 1)
         rows = []
         for start in range(0, len(images), BATCH):
-            stack = np.stack([fit_on_white(image, size, size) for image in images[start : start + BATCH]])
+            stack = np.stack(
+                [fit_on_white(image, size, size) for image in images[start : start + BATCH]]
+            )
             pixels = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
             with torch.no_grad():
-                rows.append(F.normalize(self._model.encode_image((pixels - mean) / std), dim=-1).numpy())
+                rows.append(
+                    F.normalize(self._model.encode_image((pixels - mean) / std), dim=-1).numpy()
+                )
         return np.concatenate(rows).astype(np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:

@@ -12,7 +12,7 @@ LIKELIHOOD: dict[Role, Likelihood] = {
     "tool": "likely",
     "food": "likely",
 }
-"""How probable it is that a thing stays the same: vessels and the counter stay, food changes."""
+"""How probable it is that a thing stays the same; food that the step changes is unlikely to."""
 
 
 class RulesSceneReader:
@@ -35,7 +35,9 @@ class RulesSceneReader:
                 role=item.role,
                 description=item.description,
                 state=item.state_after,
-                likelihood=LIKELIHOOD[item.role],
+                likelihood=LIKELIHOOD[item.role]
+                if item.state_before == item.state_after or item.role != "food"
+                else "unlikely",
             )
             for item in self._plan_text(text).objects
         )

@@ -1,9 +1,8 @@
-"""The Create tab: recipe -> plan -> references -> video, four steps of one walkthrough."""
+"""The Create tab, laid out: recipe -> plan -> references -> video, four steps of one walkthrough."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,59 +10,22 @@ import gradio as gr
 
 from procvid.settings import MAX_STEPS
 from procvid.ui import markup, plan_table
-from procvid.ui.context import MEMORIES, AppContext, new_run_id
-from procvid.ui.guard import guarded
-from procvid.ui.jobs import (
-    Draft,
-    Job,
-    draft_of,
-    new_view,
-    preview_references,
-    read_text,
-    read_wishes,
-    stream_run,
-    undrawable,
-)
-from procvid.ui.stream import RunView
+from procvid.ui.context import MEMORIES, AppContext
+from procvid.ui.creating import NO_PLAN, PLAN, RECIPE, REFERENCES, VIDEO, Widgets, wire
 
-RECIPE, PLAN, REFERENCES, VIDEO = 1, 2, 3, 4
-
-NO_PLAN = "Paste a recipe in step 1 and press “Make the plan”."
 NO_REFERENCES = "Press “Find references” in step 2: the crops that guide each clip appear here."
 NO_CLIPS = "Press “Make the video” in step 3: the clips appear here, one by one."
-TO_THE_TOP = "() => document.getElementById('create-steps').scrollIntoView({block: 'start'})"
 MEMORY_LABELS = {"default": "default store, and this video's own clips", "none": "no references"}
 
 
-@dataclass(frozen=True)
-class Widgets:
-    """The components that the events of this tab read and write."""
-
-    walk: gr.Walkthrough
-    recipe: gr.Textbox
-    memory: gr.Radio
-    seed: gr.Number
-    steps: gr.Slider
-    plan_button: gr.Button
-    plan_notes: gr.HTML
-    plan_list: gr.HTML
-    table: gr.Dataframe
-    references_button: gr.Button
-    references: gr.HTML
-    make_button: gr.Button
-    status: gr.HTML
-    stop_button: gr.Button
-    resume_button: gr.Button
-    board: gr.HTML
-    video: gr.HTML
-    download: gr.DownloadButton
-    draft: gr.State
-    job: gr.State
-
-
-def build(context: AppContext) -> None:
+def build(context: AppContext, page: gr.Blocks) -> None:
     """Lay out the tab and wire its events; all of them are private."""
     draft, job = gr.State(None), gr.State(None)
+    # Kept in the visitor's browser, so that a closed page finds its run again.
+    last_run = gr.BrowserState("", storage_key="procvid-last-run", secret="procvid")
+    with gr.Row(visible=False, elem_classes="pv-last") as last_row:
+        last_note = gr.HTML()
+        last_button = gr.Button("Show it", size="sm", scale=0, min_width=120)
     with gr.Walkthrough(selected=RECIPE, elem_id="create-steps") as walk:
         with gr.Step("Recipe", id=RECIPE):
             recipe, upload, memory, seed, steps, plan_button = _recipe_step(context)
@@ -85,18 +47,14 @@ def build(context: AppContext) -> None:
             video = gr.HTML()
             download = gr.DownloadButton("Download the video", visible=False)
             board = gr.HTML()
-    widgets = Widgets(
-        walk, recipe, memory, seed, steps, plan_button, plan_notes, plan_list, table,
-        references_button, references, make_button, status, stop_button, resume_button,
-        board, video, download, draft, job,
+    wire(
+        context,
+        Widgets(
+            page, walk, recipe, upload, memory, seed, steps, plan_button, plan_notes, plan_list, table,
+            references_button, references, make_button, status, stop_button, resume_button, board,
+            video, download, last_row, last_note, last_button, draft, job, last_run,
+        ),
     )  # fmt: skip
-    # A long plan leaves the page scrolled down, where the next step would begin unseen.
-    walk.change(None, None, None, js=TO_THE_TOP, api_visibility="private")
-    upload.upload(
-        guarded(read_text), upload, recipe, api_visibility="private", show_progress="hidden"
-    )
-    _wire_plan(context, widgets)
-    _wire_video(context, widgets)
 
 
 def _recipe_step(context: AppContext) -> tuple[Any, ...]:
@@ -181,150 +139,3 @@ def _table() -> gr.Dataframe:
             max_height=420,
             column_widths=["64px", "150px", "96px", "120px", "120px", "130px"],
         )
-
-
-def _wire_plan(context: AppContext, w: Widgets) -> None:
-    def plan_recipe(text: str) -> tuple[Any, ...]:
-        draft = draft_of(context, text)
-        told = [*draft.plan.notes]
-        unknown = undrawable(context, draft.plan)
-        if unknown:
-            told.insert(0, UNDRAWABLE.format(names=", ".join(unknown)))
-        return (
-            draft,
-            markup.notes("Before you go on:", told, "warn"),
-            markup.plan_list(draft.plan),
-            plan_table.rows_of(draft.plan),
-            gr.Walkthrough(selected=PLAN),
-        )
-
-    def edit_plan(draft: Draft | None, rows: list[list[Any]]) -> tuple[Any, Any]:
-        if draft is None:
-            return gr.skip(), gr.skip()
-        edited = replace(draft, plan=plan_table.apply_rows(draft.plan, rows))
-        return edited, markup.plan_list(edited.plan)
-
-    def find_references(
-        draft: Draft | None, rows: list[list[Any]], memory: str, seed: float | None
-    ) -> tuple[Any, ...]:
-        draft = replace(there(draft), plan=plan_table.apply_rows(there(draft).plan, rows))
-        found = preview_references(context, draft.plan, read_wishes(seed or 0, memory, None))
-        shown = markup.note(REFERENCES_HINT[memory]) + markup.reference_list(draft.plan, found)
-        return draft, markup.plan_list(draft.plan), shown, gr.Walkthrough(selected=REFERENCES)
-
-    w.plan_button.click(
-        guarded(plan_recipe),
-        w.recipe,
-        [w.draft, w.plan_notes, w.plan_list, w.table, w.walk],
-        api_visibility="private",
-        show_progress="minimal",
-        show_progress_on=w.plan_button,
-    )
-    w.table.input(
-        guarded(edit_plan),
-        [w.draft, w.table],
-        [w.draft, w.plan_list],
-        api_visibility="private",
-        show_progress="hidden",
-    )
-    w.references_button.click(
-        guarded(find_references),
-        [w.draft, w.table, w.memory, w.seed],
-        [w.draft, w.plan_list, w.references, w.walk],
-        api_visibility="private",
-        concurrency_id="gpu",
-        concurrency_limit=1,
-        show_progress="minimal",
-        show_progress_on=w.references_button,
-    )
-
-
-def there(draft: Draft | None) -> Draft:
-    """The draft, or a message that there is none yet."""
-    if draft is None:
-        raise gr.Error(NO_PLAN, title="No plan yet", print_exception=False)
-    return draft
-
-
-UNDRAWABLE = (
-    "This model was never taught {names}. The video will show something plain in place of that; "
-    "the rest is drawn as planned."
-)
-REFERENCES_HINT = {
-    "default": "What the memory offers before the first clip is made. As the clips come, this "
-    "video's own pictures take the place of these: so the pan stays the same pan.",
-    "none": "You chose to make the video without references.",
-}
-
-
-def _wire_video(context: AppContext, w: Widgets) -> None:
-    shown = [w.status, w.board, w.stop_button, w.resume_button, w.video, w.download]
-
-    def begin(
-        draft: Draft | None, memory: str, seed: float | None, steps: float
-    ) -> tuple[Any, ...]:
-        job = Job(new_run_id(), there(draft), read_wishes(seed or 0, memory, int(steps) or None))
-        shown_now = _show(new_view(context, job), board=True)
-        return job, gr.Walkthrough(selected=VIDEO), *shown_now
-
-    def go_on() -> tuple[Any, ...]:
-        return gr.Button("Stop", interactive=True, visible=True), gr.Button(visible=False)
-
-    def make(job: Job) -> Iterator[tuple[Any, ...]]:
-        shown_before: tuple[int, int] | None = None
-        for view, _ in stream_run(context, job):
-            # The storyboard is drawn anew only when it has something new: its players start over.
-            shows = (len(view.clips), view.current)
-            yield _show(view, board=shows != shown_before or view.ended)
-            shown_before = shows
-
-    def stop(job: Job) -> Any:
-        context.stop(job.run_id)
-        return gr.Button("Stopping…", interactive=False)
-
-    making = {
-        "fn": guarded(make),
-        "inputs": w.job,
-        "outputs": shown,
-        "api_visibility": "private",
-        "concurrency_id": "gpu",
-        "concurrency_limit": 1,
-        "show_progress": "hidden",
-    }
-    w.make_button.click(
-        guarded(begin),
-        [w.draft, w.memory, w.seed, w.steps],
-        [w.job, w.walk, *shown],
-        api_visibility="private",
-        queue=False,
-        show_progress="hidden",
-    ).success(**making)
-    w.resume_button.click(
-        go_on,
-        None,
-        [w.stop_button, w.resume_button],
-        api_visibility="private",
-        queue=False,
-        show_progress="hidden",
-    ).success(**making)
-    w.stop_button.click(
-        guarded(stop),
-        w.job,
-        w.stop_button,
-        api_visibility="private",
-        queue=False,
-        show_progress="hidden",
-    )
-
-
-def _show(view: RunView, *, board: bool) -> tuple[Any, ...]:
-    """The run on the page: status, board, stop, resume, video, download."""
-    done = view.state == "done"
-    return (
-        markup.status(view),
-        markup.storyboard(view) if board else gr.skip(),
-        gr.Button("Stop", interactive=True, visible=not view.ended),
-        gr.Button(visible=view.state in ("stopped", "failed")),
-        markup.player(view) if board else gr.skip(),
-        gr.DownloadButton(value=str(view.video) if done else None, visible=done),
-    )

@@ -1,0 +1,61 @@
+"""The adapters that work by rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from procvid import wiring
+from procvid.errors import InputError, UnavailableError
+from procvid.protocols import Planner, SceneReader
+from procvid.settings import PHANTOM_1_3B
+from procvid.types import Recipe
+
+FRAMES = np.zeros((1, 8, 8, 3), np.uint8)
+
+
+def test_the_planner_plans_every_step():
+    planner = wiring.build_planner("auto")
+    assert isinstance(planner, Planner) and planner.info.id == "rules"
+    plan = planner.plan(Recipe("Soup", ("Slice the carrot.", "Boil the carrot in a pot.")))
+    assert [step.number for step in plan.steps] == [1, 2]
+    assert plan == planner.plan(Recipe("Soup", ("Slice the carrot.", "Boil the carrot in a pot.")))
+
+
+def test_the_scene_reader_names_things_in_the_state_that_they_end_in():
+    reader = wiring.build_scene_reader()
+    assert isinstance(reader, SceneReader)
+    objects = {item.name: item for item in reader.read(FRAMES, "Slice the carrot with a knife.")}
+    assert objects["carrot"].state == "sliced" and objects["carrot"].likelihood == "unlikely"
+    assert objects["knife"].likelihood == "likely"
+    vessels = [item for item in objects.values() if item.role in ("vessel", "surface")]
+    assert vessels and all(item.likelihood == "highly_likely" for item in vessels)
+
+
+def test_food_that_the_step_leaves_alone_is_likely_to_stay():
+    objects = wiring.build_scene_reader().read(FRAMES, "Serve the egg on the plate.")
+    egg = next(item for item in objects if item.name == "egg")
+    assert egg.likelihood == "likely"
+
+
+def test_a_planner_that_needs_a_key_says_so(monkeypatch):
+    with pytest.raises(UnavailableError, match="OPENAI_API_KEY is not set"):
+        wiring.build_planner("openai")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+    with pytest.raises(UnavailableError, match="not in this version"):
+        wiring.build_planner("openai")
+
+
+def test_an_unknown_planner_is_told():
+    with pytest.raises(InputError, match="no planner 'gpt'"):
+        wiring.build_planner("gpt")
+
+
+@pytest.mark.parametrize("gpu", [None, "NVIDIA H100"])
+@pytest.mark.parametrize("part", ["build_generator", "build_embedder"])
+def test_a_profile_of_a_later_version_says_what_is_missing(monkeypatch, gpu, part):
+    monkeypatch.setattr(wiring, "gpu_facts", lambda: (gpu, 0.0))
+    with pytest.raises(UnavailableError, match=r"phantom-1\.3b") as error:
+        getattr(wiring, part)(PHANTOM_1_3B)
+    assert ("CUDA GPU" if gpu is None else "this version") in error.value.message
+    assert "--profile tiny" in error.value.hint
