@@ -118,7 +118,7 @@ def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
     assert len(clips) == 5
     assert (folder / "run1" / "video.mp4").stat().st_size > 10_000
     printed = run(["bash", "-euo", "pipefail", "-c", memory], folder, environment)
-    assert "carrot" in printed
+    assert "cutting board" in printed
     assert (folder / "store" / "manifest.json").is_file()
     assert (folder / "run2" / "video.mp4").is_file()
 

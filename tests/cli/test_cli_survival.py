@@ -44,13 +44,19 @@ def uninterrupted(recipe) -> dict[str, str]:
 def start(
     recipe: Path, folder: Path, before: Callable[[], None] | None = None
 ) -> subprocess.Popen[str]:
+    def prepare() -> None:
+        # A shell's background job ignores SIGINT, and its children would inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if before is not None:
+            before()
+
     command = [sys.executable, "-m", "procvid", "generate", str(recipe), "--out", str(folder)]
     return subprocess.Popen(
         [*command, *STEPS, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=before,
+        preexec_fn=prepare,
     )
 
 
