@@ -12,9 +12,11 @@ DISTANCE = 34.0
 
 
 def foreground_mask(image: Image, distance: float = DISTANCE) -> NDArray[np.bool_]:
-    """bool (H, W): pixels further than `distance` (RGB, Euclidean) from the border's median colour.
+    """bool (H, W): all but the background, which starts at the border.
 
-    Right for a plain background that surrounds the thing; on a textured one nearly all is foreground.
+    Background are the pixels within `distance` (RGB, Euclidean) of the border's median colour that
+    are joined to the border; a dark pan keeps its dark inside on a dark counter. Right for a plain
+    background that surrounds the thing; on a textured one nearly all is foreground.
     """
     edge = np.concatenate(
         [
@@ -25,5 +27,26 @@ def foreground_mask(image: Image, distance: float = DISTANCE) -> NDArray[np.bool
         ]
     )
     background = np.median(edge, axis=0)
-    away = np.linalg.norm(image.astype(np.float32) - background, axis=2)
-    return np.asarray(away > distance)
+    alike = np.linalg.norm(image.astype(np.float32) - background, axis=2) <= distance
+    return ~_open_to_border(alike)
+
+
+def _open_to_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those pixels of a bool (H, W) mask that a path inside the mask joins to the border."""
+    reached = np.zeros_like(mask)
+    reached[[0, -1]], reached[:, [0, -1]] = mask[[0, -1]], mask[:, [0, -1]]
+    before = -1
+    while (count := int(reached.sum())) != before:
+        before = count
+        reached = _fill_runs(mask, reached)
+        reached = _fill_runs(mask.T, reached.T).T
+    return reached
+
+
+def _fill_runs(mask: NDArray[np.bool_], reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`reached`, spread along every unbroken run of `mask` within a row."""
+    flat = np.pad(mask, ((0, 0), (0, 1))).ravel()
+    starts = np.flatnonzero(np.diff(flat, prepend=~flat[:1]))
+    hit = np.logical_or.reduceat(np.pad(reached, ((0, 0), (0, 1))).ravel(), starts)
+    spread = np.repeat(hit, np.diff(starts, append=flat.size))
+    return np.asarray(spread.reshape(len(mask), -1)[:, :-1] & mask)

@@ -11,7 +11,7 @@ from PIL import ImageDraw
 from procvid.toykitchen.identity import RGB
 
 OUTLINE: RGB = (48, 32, 28)
-BROWN: RGB = (104, 58, 22)
+BROWN: RGB = (84, 42, 14)
 PALE: RGB = (240, 236, 224)
 
 
@@ -25,15 +25,16 @@ class FoodLook:
 
 
 LOOKS: dict[str, FoodLook] = {
-    "carrot": FoodLook((240, 120, 20), (250, 145, 50), (255, 180, 95)),
-    "tomato": FoodLook((215, 35, 30), (235, 80, 65), (250, 185, 120)),
-    "cucumber": FoodLook((40, 115, 50), (165, 215, 125), (215, 240, 185)),
-    "mushroom": FoodLook((165, 120, 85), (226, 204, 178), (140, 100, 72)),
-    "egg": FoodLook((246, 238, 224), (252, 250, 244), (250, 190, 30)),
-    "onion": FoodLook((150, 45, 120), (232, 205, 232), (175, 90, 160)),
-    "potato": FoodLook((150, 112, 62), (238, 216, 140), (246, 230, 170)),
-    "cheese": FoodLook((245, 195, 45), (252, 218, 90), (225, 165, 30)),
+    "carrot": FoodLook((235, 105, 0), (255, 135, 20), (255, 180, 90)),
+    "tomato": FoodLook((195, 15, 20), (230, 35, 35), (255, 165, 110)),
+    "cucumber": FoodLook((25, 100, 45), (125, 205, 85), (200, 240, 160)),
+    "mushroom": FoodLook((92, 54, 36), (158, 106, 74), (205, 160, 124)),
+    "egg": FoodLook((246, 242, 234), (255, 255, 252), (255, 178, 0)),
+    "onion": FoodLook((120, 25, 130), (196, 112, 208), (240, 205, 245)),
+    "potato": FoodLook((150, 104, 52), (238, 212, 150), (246, 228, 180)),
+    "cheese": FoodLook((240, 170, 0), (255, 214, 10), (205, 130, 0)),
 }
+"""Eight hues far apart: pieces are a tenth of a frame, and a tiny VAE blurs what lies close."""
 UNKNOWN = FoodLook((128, 128, 132), (158, 158, 162), (140, 140, 146))
 """Foods that the toy kitchen does not know are drawn as a plain grey piece."""
 
@@ -53,12 +54,13 @@ def blend(a: RGB, b: RGB, share: float) -> RGB:
 def look_of(food: str, tint: RGB, brown: float, pale: float) -> FoodLook:
     """The food's colours with the recipe's tint, browned and paled by shares 0 to 1."""
 
-    def shade(rgb: RGB) -> RGB:
+    def shade(rgb: RGB, crisp: float) -> RGB:
         r, g, b = (max(0, min(255, c + t)) for c, t in zip(rgb, tint, strict=True))
-        return blend(blend((r, g, b), BROWN, 0.55 * brown), PALE, 0.5 * pale)
+        return blend(blend((r, g, b), BROWN, crisp * brown), PALE, 0.35 * pale)
 
     base = LOOKS.get(food, UNKNOWN)
-    return FoodLook(shade(base.skin), shade(base.flesh), shade(base.heart))
+    # frying browns the rim most: the flesh keeps the hue that tells the food
+    return FoodLook(shade(base.skin, 0.75), shade(base.flesh, 0.3), shade(base.heart, 0.3))
 
 
 class Brush:
@@ -237,7 +239,7 @@ def draw_whole(b: Brush, food: str, x: float, y: float, look: FoodLook) -> None:
     WHOLE.get(food, _unknown)(b, x, y, look)
 
 
-def draw_slice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 6.0) -> None:
+def draw_slice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 7.0) -> None:
     """One slice of radius `r` px."""
     if food == "mushroom":
         b.rectangle(x - r * 0.35, y, x + r * 0.35, y + r, look.flesh, OUTLINE, 0.7)
@@ -267,10 +269,11 @@ def draw_slice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float
             a = 2 * math.pi * k / 3
             b.ellipse(x + r * 0.42 * math.cos(a), y + r * 0.42 * math.sin(a), 1.5, 1.5, look.heart)
     else:
-        b.ellipse(x, y, r * 0.45, r * 0.45, look.heart)
+        middle = r * (0.55 if food == "egg" else 0.45)
+        b.ellipse(x, y, middle, middle, look.heart)
 
 
-def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 3.4) -> None:
+def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 4.0) -> None:
     """Two small cubes side by side, a step apart in height."""
     for dx, dy in ((-r * 0.95, -r * 0.45), (r * 0.95, r * 0.5)):
         fill = look.heart if food == "egg" and dx > 0 else look.flesh
@@ -284,8 +287,9 @@ def draw_pool(
     b: Brush, food: str, x: float, y: float, look: FoodLook, r: float, phase: float
 ) -> None:
     """The mixed food: a pool of radius `r` px with a swirl turned by `phase` radians."""
-    body = look.heart if food == "egg" else look.flesh
-    b.ellipse(x, y, r, r * 0.95, body, blend(body, OUTLINE, 0.45), 1.0)
+    b.ellipse(x, y, r, r * 0.95, look.flesh, blend(look.skin, OUTLINE, 0.3), 1.2)
+    if food == "egg":
+        b.ellipse(x, y, r * 0.6, r * 0.57, look.heart)
     swirl = [
         (
             x + r * 0.8 * k / 20 * math.cos(phase + k * 0.42),

@@ -41,7 +41,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
 VESSELS = tuple(SHAPES)
 PATTERNS = ("plain", "ring", "dots")
 COLOUR_JITTER = 9
-TINT_JITTER = 10
+TINT_JITTER = 6
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,6 @@ def random_kitchen(rng: np.random.Generator) -> Kitchen:
 
 
 def _food_tint(rng: np.random.Generator) -> RGB:
-    """A small additive shift of all food colours of a recipe, -10 to 10 a channel."""
+    """A small additive shift of all food colours of a recipe, -6 to 6 a channel."""
     shift = rng.integers(-TINT_JITTER, TINT_JITTER + 1, 3)
     return int(shift[0]), int(shift[1]), int(shift[2])

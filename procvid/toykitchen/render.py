@@ -36,8 +36,8 @@ STATES = ("whole", "sliced", "diced", "fried", "boiled", "mixed")
 PRODUCES = {"slice": "sliced", "dice": "diced", "fry": "fried", "boil": "boiled", "mix": "mixed"}
 TOOL_OF = {"slice": "knife", "dice": "knife", "stir": "spoon", "mix": "whisk"}
 TOOLS = ("knife", "spoon", "whisk")
-SLOTS = ((0.0, 0.0), (-9.0, -8.0), (9.0, -8.0), (-9.0, 8.5), (9.0, 8.5))
-ROW = (-16.0, -8.0, 0.0, 8.0, 16.0)
+SLOTS = ((0.0, 0.0), (-9.5, -8.5), (9.5, -8.5), (-9.5, 9.0), (9.5, 9.0))
+ROW = (-15.0, -7.5, 0.0, 7.5, 15.0)
 COUNTER_BOX: Box = (0.0, 54.0, 10.0, 64.0)
 
 
@@ -103,11 +103,11 @@ class _Stage:
             draw_whole(self.brush, food, x, y, look)
             self.food_boxes.append((x - 16, y - 11, x + 16, y + 11))
         elif form == "diced":
-            draw_dice(self.brush, food, x, y, look, 3.4 * size)
-            self.food_boxes.append((x - 7 * size, y - 5 * size, x + 7 * size, y + 5 * size))
+            draw_dice(self.brush, food, x, y, look, 4.0 * size)
+            self.food_boxes.append((x - 8 * size, y - 6 * size, x + 8 * size, y + 6 * size))
         else:
-            draw_slice(self.brush, food, x, y, look, 6.0 * size)
-            self.food_boxes.append((x - 6 * size, y - 6 * size, x + 6 * size, y + 6 * size))
+            draw_slice(self.brush, food, x, y, look, 7.0 * size)
+            self.food_boxes.append((x - 7 * size, y - 7 * size, x + 7 * size, y + 7 * size))
 
     def pool(
         self,

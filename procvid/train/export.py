@@ -24,8 +24,7 @@ def build_pipeline(work: Path) -> PhantomWanPipeline:
     """The pipeline from the checkpoints of a work folder, averaged weights."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     model = TinyPhantom(len(tokenizer))
-    rounds = [work / "transformer_round2.ckpt", work / "transformer.ckpt"]
-    state = torch.load(next(r for r in rounds if r.exists()), weights_only=True)
+    state = torch.load(work / "transformer.ckpt", weights_only=True)
     model.load_state_dict(state["average"])
     finished = work / "vae_final"
     vae = AutoencoderKLWan.from_pretrained(finished if finished.exists() else work / "vae")

@@ -22,6 +22,7 @@ from procvid.plan.prompt import enhance
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, TOOL_OF
 from procvid.train.oracle import CLASSES, Oracle, truth_of
+from procvid.train.tiny_vae import to_video
 from procvid.train.toy_crops import cut, noisy, role_of
 from procvid.train.toy_latents import source_frames
 from procvid.train.toy_texts import objects_of
@@ -99,6 +100,14 @@ def held_out_clips(
             yield truth_of(scene, recipe.kitchen), frames, recipe.render(number).frames
 
 
+@torch.no_grad()
+def through_vae(pipeline: PhantomWanPipeline, frames: Frames) -> Frames:
+    """The frames encoded and decoded: what the VAE alone leaves of them."""
+    coded = pipeline.vae.encode(to_video(frames[None])).latent_dist.mode()
+    video = pipeline.vae.decode(coded).sample[0].permute(1, 2, 3, 0)
+    return ((video + 1) * 127.5).clip(0, 255).to(torch.uint8).numpy()
+
+
 def sheet(rows: list[tuple[Frames, Frames]], file: Path) -> None:
     """Generated clips beside the renderer's, three frames of each, two times enlarged."""
     lines = [np.concatenate([*made[[0, 4, 8]], *true[[0, 4, 8]]], 1) for made, true in rows]
@@ -131,12 +140,17 @@ def main() -> None:
         load_pipeline(args.assets / "tiny_phantom"),
     )
     right: dict[str, list[bool]] = defaultdict(list)
+    coded: dict[str, list[bool]] = defaultdict(list)
     ceiling: dict[str, list[bool]] = defaultdict(list)
     rows = []
     for truth, made, true in held_out_clips(
         pipeline, args.recipes, args.references, args.steps, tuple(args.scales)
     ):
-        for clip, table in ((made, right), (true, ceiling)):
+        for clip, table in (
+            (made, right),
+            (through_vae(pipeline, true), coded),
+            (true, ceiling),
+        ):
             answer = oracle.name([clip])[0]
             for question in QUESTIONS:
                 table[question].append(answer[question] == truth[question])
@@ -146,6 +160,7 @@ def main() -> None:
         "references": args.references,
         "sampling": {"steps": args.steps, "scales": list(args.scales), "fps": FPS},
         "accuracy": {q: round(float(np.mean(right[q])), 4) for q in QUESTIONS},
+        "accuracy_through_the_vae": {q: round(float(np.mean(coded[q])), 4) for q in QUESTIONS},
         "accuracy_on_the_renderer": {q: round(float(np.mean(ceiling[q])), 4) for q in QUESTIONS},
         "chance": {q: round(1 / len(CLASSES[q]), 4) for q in QUESTIONS},
     }

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 STEPS = {
-    "vae": 1500,
+    "vae": 1600,
     "clip": 400,
     "detector": 1000,
     "oracle": 700,
@@ -25,7 +25,6 @@ STEPS = {
 CLIPS = 9216
 ROUND_2 = 1000
 """Steps of the VAE's second round."""
-TRANSFORMER_ROUND_2 = 1500
 
 
 def load_vae(work: Path):
@@ -76,7 +75,7 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
         torch.distributed.barrier()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     data = load_latents(sorted(work.glob("latents-*.safetensors")), CLIPS, seed)
-    train_transformer(data, tokenizer, work, (steps, TRANSFORMER_ROUND_2), seed)
+    train_transformer(data, tokenizer, work, steps, seed)
 
 
 def run_clip(work: Path, steps: int, seed: int) -> None:

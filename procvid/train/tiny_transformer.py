@@ -7,7 +7,6 @@ independently, which makes the three branches of the guidance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +59,7 @@ SHUFFLED = 0.2
 DROP_TEXT = 0.12
 DROP_REFERENCES = 0.12
 TRAINING_SHIFT = 1.5
+FOOD_WEIGHT = 3.0
 STILLS_SHARE = 0.22
 """The first steps see single frames: what things look like is cheaper learnt without motion."""
 
@@ -102,44 +102,14 @@ def train_transformer(
     data: ToyLatents,
     tokenizer: PreTrainedTokenizerFast,
     folder: Path,
-    steps: tuple[int, int],
+    steps: int,
     seed: int = 0,
     batch: int = 16,
 ) -> TinyPhantom:
-    """Train from nothing on encoded clips in two rounds, each with its own fall of the rates.
-
-    The first begins with single frames; the second weighs the food's place more. `batch` is per
-    process.
-    """
+    """Train from nothing on encoded clips; `batch` is per process."""
     torch.manual_seed(seed)
     model = TinyPhantom(len(tokenizer))
-    first = Round("transformer", steps[0], seed, STILLS_SHARE, inside=3.0, decay=0.35)
-    second = Round("transformer_round2", steps[1], seed + 100, 0.0, inside=5.0, decay=0.6)
-    _train_round(model, data, tokenizer, folder, first, batch)
-    return _train_round(model, data, tokenizer, folder, second, batch)
-
-
-@dataclass(frozen=True)
-class Round:
-    """One round of training: its name, length, share of single frames and weight of the food's place."""
-
-    name: str
-    steps: int
-    seed: int
-    stills_share: float
-    inside: float
-    decay: float
-
-
-def _train_round(
-    model: TinyPhantom,
-    data: ToyLatents,
-    tokenizer: PreTrainedTokenizerFast,
-    folder: Path,
-    part: Round,
-    batch: int,
-) -> TinyPhantom:
-    seed, steps, weights = part.seed, part.steps, _weights(part.inside)
+    weights = _weights(FOOD_WEIGHT)
     patterns, odds = list(PATTERNS), np.array(list(PATTERNS.values()))
     count = len(data.video)
 
@@ -158,7 +128,7 @@ def _train_round(
     def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
         shared = np.random.default_rng([seed, step, 9])
         pattern = patterns[int(shared.choice(len(patterns), p=odds / odds.sum()))]
-        stills = step < part.stills_share * steps
+        stills = step < STILLS_SHARE * steps
         rows = rng.integers(0, count, batch)
         clean = (data.still if stills else data.video)[rows].float()
         ids, mask = tokens(rng, rows)
@@ -180,5 +150,5 @@ def _train_round(
         )[0][:, :, : clean.shape[2]]
         return {"flow": (weights * (velocity - (noise - clean)).square()).mean()}
 
-    schedule = Schedule(steps, ema=0.998, seed=seed, decay=part.decay, save_every=150)
-    return train(model, losses, schedule, folder, part.name)
+    schedule = Schedule(steps, ema=0.998, seed=seed, decay=0.35, save_every=150)
+    return train(model, losses, schedule, folder, "transformer")

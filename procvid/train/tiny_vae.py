@@ -69,6 +69,12 @@ def reconstruction_losses(out: torch.Tensor, video: torch.Tensor) -> dict[str, t
     return losses
 
 
+def colour_loss(out: torch.Tensor, video: torch.Tensor) -> torch.Tensor:
+    """L1 of local means where the food lies: the colour of small pieces tells it, and goes first."""
+    inside = (out - video)[..., 16:56, 8:56]
+    return torch.nn.functional.avg_pool3d(inside, (1, 3, 3), (1, 2, 2)).abs().mean()
+
+
 def batch_of(rng: np.random.Generator, videos: bool, size: int) -> torch.Tensor:
     """A batch of clips (size, 3, 9, 64, 64) or of single frames (size, 3, 1, 64, 64)."""
     draw = random_clip if videos else random_frame
@@ -99,7 +105,7 @@ def _train_round(
         posterior = vae.encode(video).latent_dist
         out = decode_unclamped(vae, posterior.sample())
         kl = 3e-4 * posterior.kl().mean() / posterior.mean[0].numel()
-        return {**reconstruction_losses(out, video), "kl": kl}
+        return {**reconstruction_losses(out, video), "colour": colour_loss(out, video), "kl": kl}
 
     decay = 0.3 if name == "vae" else 0.5
     return train(vae, losses, Schedule(steps, ema=0.998, seed=seed, decay=decay), folder, name)
@@ -142,10 +148,7 @@ def train_decoder(
             z = vae.encode(video).latent_dist.mode()
             z = z + 0.05 * torch.randn_like(z) * z.std()
         out = decode_unclamped(vae, z)
-        # the colour of small pieces tells the food, and gets lost first
-        inside = (out - video)[..., 16:56, 8:56]
-        colour = torch.nn.functional.avg_pool3d(inside, (1, 3, 3), (1, 2, 2)).abs().mean()
-        return {**reconstruction_losses(out, video), "colour": 1.5 * colour}
+        return {**reconstruction_losses(out, video), "colour": 1.5 * colour_loss(out, video)}
 
     schedule = Schedule(steps, muon_lr=0.02, adamw_lr=2e-3, ema=0.98, seed=seed + 1, decay=0.7)
     return train(vae, losses, schedule, folder, "decoder")

@@ -109,6 +109,6 @@ def test_the_pipeline_draws_the_step_in_the_kitchen_of_its_references():
             right[question].append(answer[question] == truth[question])
     shares = {question: float(np.mean(hits)) for question, hits in right.items()}
     assert len(right["action"]) >= 20
-    # Food is the weak one: 0.71 over 59 clips when these weights were shipped, chance is 0.1.
-    floors = {"action": 0.9, "food": 0.5, "vessel_colour": 0.9, "vessel_shape": 0.9}
+    # Over 122 clips of 20 recipes: 1.00, .99, .98 and .96; here, with 4 recipes, a clip is 4 points.
+    floors = {"action": 0.95, "food": 0.9, "vessel_colour": 0.9, "vessel_shape": 0.9}
     assert all(shares[question] >= floor for question, floor in floors.items()), shares
