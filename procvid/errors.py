@@ -7,6 +7,7 @@ ProcvidError               what is wrong (with the value) and what to do
 |   |-- RunError           a run folder cannot be used as asked
 |   `-- OutputError        the output folder cannot be written
 `-- UnavailableError       a model, a service or a device cannot be had here -> exit code 1
+    `-- ServiceError       a model behind an API refused, failed or answered what cannot be used
 """
 
 from __future__ import annotations
@@ -51,6 +52,20 @@ class RunError(InputError):
 
 class UnavailableError(ProcvidError):
     """Something needed cannot be had on this machine; says what and how to get it."""
+
+
+class ServiceError(UnavailableError):
+    """A model behind an API cannot be had, or gave no answer that can be used.
+
+    Args:
+        message: What is wrong, in our own words: a service's text may repeat the key.
+        hint: What to do about it.
+        lasting: Whether it stays so until a person does something: a wrong key, no quota left.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, lasting: bool = False) -> None:
+        super().__init__(message, hint)
+        self.lasting = lasting
 
 
 class OutputError(InputError):

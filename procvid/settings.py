@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from procvid.errors import InputError
 from procvid.types import Sampling
@@ -112,8 +113,29 @@ PHANTOM_14B = replace(
 
 PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
 
+OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_MODEL = "gpt-5.4-mini"
+"""Asked unless `PROCVID_OPENAI_MODEL` names another; it must read images and keep to a schema."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that one run may ask of a model behind an API; a run is a plan or a store's build.
+
+    Attributes:
+        max_calls: Requests, the repairing ones included.
+        max_tokens: In and out together.
+        max_images: Pictures sent.
+    """
+
+    max_calls: int = 60
+    max_tokens: int = 300_000
+    max_images: int = 600
+
+
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
+SCENE_READER_CHOICES = ("rules", "openai")
 
 
 def choose_profile(wanted: str, *, gpu: str | None) -> tuple[Profile, str]:
@@ -254,19 +276,72 @@ class Environment:
         runs_folder: `PROCVID_RUNS`, where the app keeps its runs; default `runs` here.
         assets_folder: `PROCVID_ASSETS`, another folder with tiny models of one's own training;
             default the one in the package.
+        openai_url: `OPENAI_BASE_URL`, any server that speaks the protocol, such as vLLM or Ollama.
+        openai_model: `PROCVID_OPENAI_MODEL`.
+        openai_budget: `PROCVID_OPENAI_MAX_CALLS`, `..._MAX_TOKENS` and `..._MAX_IMAGES`.
+        cache_folder: `PROCVID_CACHE`, where answers and measured times are kept; default
+            `procvid` in the user's cache folder.
     """
 
     openai_api_key: str | None = field(repr=False)
     runs_folder: Path
     assets_folder: Path
+    openai_url: str = OPENAI_URL
+    openai_model: str = OPENAI_MODEL
+    openai_budget: Budget = Budget()
+    cache_folder: Path = Path("cache")
+
+    @property
+    def has_openai(self) -> bool:
+        """Whether there is a model to ask: a key, or a server of one's own that may need none."""
+        return self.openai_api_key is not None or self.openai_url != OPENAI_URL
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
-    """Read the environment variables, of this process unless others are given."""
+    """Read the environment variables, of this process unless others are given.
+
+    Raises:
+        InputError: One of them is no number or no address.
+    """
     variables = os.environ if variables is None else variables
     assets = variables.get("PROCVID_ASSETS") or Path(__file__).parent / "assets"
+    caches = variables.get("XDG_CACHE_HOME") or "~/.cache"
+    cache = variables.get("PROCVID_CACHE") or Path(caches) / "procvid"
     return Environment(
-        openai_api_key=variables.get("OPENAI_API_KEY") or None,
+        openai_api_key=variables.get("OPENAI_API_KEY", "").strip() or None,
         runs_folder=Path(variables.get("PROCVID_RUNS") or "runs").expanduser(),
         assets_folder=Path(assets).expanduser(),
+        openai_url=_url("OPENAI_BASE_URL", variables.get("OPENAI_BASE_URL", "")),
+        openai_model=variables.get("PROCVID_OPENAI_MODEL", "").strip() or OPENAI_MODEL,
+        openai_budget=Budget(
+            **{
+                limit.name: _limit(f"PROCVID_OPENAI_{limit.name.upper()}", variables, limit.default)
+                for limit in fields(Budget)
+            }
+        ),
+        cache_folder=Path(cache).expanduser(),
     )
+
+
+def _url(name: str, text: str) -> str:
+    """An http address without the slash at its end, or OpenAI's own."""
+    url = text.strip().rstrip("/")
+    if not url:
+        return OPENAI_URL
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise InputError(
+            f"{name} is not an http address.", "Write it like http://localhost:11434/v1."
+        )
+    return url
+
+
+def _limit(name: str, variables: Mapping[str, str], default: object) -> int:
+    text = variables.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise InputError(f"{name} is {text[:40]!r}, not a whole number.", f"Write e.g. {default}.")
+    return int(text)

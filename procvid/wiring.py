@@ -10,14 +10,16 @@ import importlib.metadata
 from pathlib import Path
 
 from procvid import __version__
-from procvid.errors import InputError, UnavailableError
+from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.memory.crops import CropStore, load_store
 from procvid.onestep import Parts
 from procvid.plan.rules import plan_recipe
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.settings import (
     PLANNER_CHOICES,
+    SCENE_READER_CHOICES,
     TINY,
+    Environment,
     Profile,
     choose_profile,
     read_environment,
@@ -38,6 +40,7 @@ __all__ = [
     "measure_denoising",
     "refuse_what_is_not_here",
     "select_profile",
+    "try_openai",
 ]
 
 PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "av", "Pillow")
@@ -79,7 +82,7 @@ def build(
     refuse_what_is_not_here(lora, fast)
     chosen, reason = select_profile(profile)
     # The cheap parts first: a wrong name is told before the models are loaded.
-    chosen_planner = build_planner(planner)
+    chosen_planner = build_planner(planner, chosen)
     generator = build_generator(chosen)
     embedder = build_embedder(chosen)
     return Parts(
@@ -114,31 +117,77 @@ def gpu_facts() -> tuple[str | None, float]:
     return cuda_name(), cuda_memory_gib()
 
 
-def build_planner(wanted: str) -> Planner:
+def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
     """The planner; loads no model.
+
+    Args:
+        wanted: "auto", "rules" or "openai". "auto" asks a model where there is one to ask and the
+            profile can follow its words; the tiny one was taught the rules planner's.
+        profile: Which set of models will make the clips.
 
     Raises:
         InputError: No planner has that name.
-        UnavailableError: It needs a key, or is not in this version.
+        ServiceError: There is no key.
     """
+    environment = read_environment()
     match wanted:
+        case "auto" if profile.name != TINY.name and environment.has_openai:
+            return _openai_planner(environment, strict=False)
         case "auto" | "rules":
             from procvid.models.planners.rules import RulesPlanner
 
             return RulesPlanner(plan_recipe)
-        case "openai" if read_environment().openai_api_key is None:
-            raise UnavailableError(
-                "The openai planner needs a key, and OPENAI_API_KEY is not set.",
-                "Use --planner rules, which needs none.",
-            )
         case "openai":
-            raise UnavailableError(
-                "The openai planner is not in this version of procvid.", "Use --planner rules."
-            )
+            return _openai_planner(environment, strict=True)
         case _:
             raise InputError(
                 f"There is no planner {wanted!r}.", f"Choose one of {', '.join(PLANNER_CHOICES)}."
             )
+
+
+def _openai_planner(environment: Environment, *, strict: bool) -> Planner:
+    _check_key(environment, "planner", "Use --planner rules, which needs none.")
+    from procvid.models.openai_client import OpenAIClient
+    from procvid.models.planners.openai_responses import OpenAIPlanner
+
+    client = OpenAIClient(
+        environment.openai_api_key,
+        environment.openai_url,
+        environment.openai_model,
+        environment.cache_folder,
+    )
+    return OpenAIPlanner(client, plan_recipe, environment.openai_budget, strict=strict)
+
+
+def _check_key(environment: Environment, part: str, hint: str) -> None:
+    if not environment.has_openai:
+        raise ServiceError(
+            f"The openai {part} needs a key, and OPENAI_API_KEY is not set.", hint, lasting=True
+        )
+
+
+def try_openai() -> str | None:
+    """Ask the service for its models, which costs nothing: which model answers there.
+
+    None when there is neither a key nor a server of one's own.
+
+    Raises:
+        ServiceError: It cannot be reached, does not know the key, or lacks the model.
+    """
+    environment = read_environment()
+    if not environment.has_openai:
+        return None
+    from procvid.models.openai_client import OpenAIClient
+
+    client = OpenAIClient(
+        environment.openai_api_key,
+        environment.openai_url,
+        environment.openai_model,
+        environment.cache_folder,
+        timeout_s=10.0,
+    )
+    client.try_out()
+    return f"{client.model} at {client.host}"
 
 
 def build_generator(profile: Profile) -> ClipGenerator:
@@ -216,11 +265,37 @@ def measure_denoising(profile: Profile, *, repeats: int) -> dict[str, float]:
             raise _unavailable(profile)
 
 
-def build_scene_reader() -> SceneReader:
-    """Reads the scene from its caption."""
-    from procvid.models.scene_readers.rules import RulesSceneReader
+def build_scene_reader(wanted: str = "rules") -> SceneReader:
+    """The scene reader: "rules" reads the caption, "openai" looks at the frames.
 
-    return RulesSceneReader(_plan_text)
+    Raises:
+        InputError: No scene reader has that name.
+        ServiceError: There is no key.
+    """
+    match wanted:
+        case "rules":
+            from procvid.models.scene_readers.rules import RulesSceneReader
+
+            return RulesSceneReader(_plan_text)
+        case "openai":
+            environment = read_environment()
+            _check_key(environment, "scene reader", "Use --scene-reader rules, which needs none.")
+            from procvid.models.openai_client import OpenAIClient
+            from procvid.models.scene_readers.openai_vision import OpenAISceneReader
+
+            client = OpenAIClient(
+                environment.openai_api_key,
+                environment.openai_url,
+                environment.openai_model,
+                environment.cache_folder,
+                hint="Use --scene-reader rules, which asks nobody.",
+            )
+            return OpenAISceneReader(client, environment.openai_budget)
+        case _:
+            raise InputError(
+                f"There is no scene reader {wanted!r}.",
+                f"Choose one of {', '.join(SCENE_READER_CHOICES)}.",
+            )
 
 
 def default_memory(profile: Profile) -> Path:

@@ -25,7 +25,17 @@ from procvid.onestep import (
     start_memory,
     undrawable_names,
 )
-from procvid.rundir.folder import CAPTIONS, CLIP, MEMORY, VIDEO, RunFolder, hold, read_run
+from procvid.rundir.folder import (
+    CAPTIONS,
+    CLIP,
+    MEMORY,
+    PLAN,
+    RUN,
+    VIDEO,
+    RunFolder,
+    hold,
+    read_run,
+)
 from procvid.rundir.records import RunRecord, StepRecord, plan_to_json, stale_steps
 from procvid.types import GenerateRequest, Image, Plan
 
@@ -55,7 +65,8 @@ def make_video(
         OutputError: The folder cannot be written.
     """
     parts.generator.check(request.sampling)
-    with hold(Path(folder), record_of(request, parts)) as run:
+    planner = _planner_of(request, parts, Path(folder))
+    with hold(Path(folder), record_of(request, parts, planner)) as run:
         yield from _logged(run, _story(run, parts, plan))
 
 
@@ -127,7 +138,8 @@ def regenerate_step(
         RunError: There is no such run or step, or the models are not those of the run.
         OutputError: The folder cannot be written.
     """
-    with hold(Path(folder), record_of(read_run(Path(folder)).request, parts)) as run:
+    request = read_run(Path(folder)).request
+    with hold(Path(folder), record_of(request, parts, request.planner)) as run:
         overrides = Overrides(seed=seed, prompt=prompt, uploads=tuple(references))
         yield from _logged(run, _again(run, parts, number, overrides))
 
@@ -175,12 +187,19 @@ def _again(
         yield _finished(run, plan, _assemble(run, memory, plan, records), warnings)
 
 
-def record_of(request: GenerateRequest, parts: Parts) -> RunRecord:
-    """What a run of this request with these models is."""
+def _planner_of(request: GenerateRequest, parts: Parts, folder: Path) -> str:
+    """Who plans the run, or has planned it: one begun with "auto" goes on when the key is gone."""
+    if request.planner == "auto" and (folder / PLAN).exists() and (folder / RUN).exists():
+        return read_run(folder).request.planner
+    return parts.planner.info.id
+
+
+def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None) -> RunRecord:
+    """What a run of this request with these models is; `planner` if another than theirs planned."""
     resolved = dataclasses.replace(
         request,
         profile=parts.profile.name,
-        planner=parts.planner.info.id,
+        planner=planner or parts.planner.info.id,
         sampling=dataclasses.replace(request.sampling, seed=request.seed),
     )
     return RunRecord(

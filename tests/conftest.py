@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,8 +26,13 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
 )
-for personal in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "PROCVID_RUNS", "PROCVID_ASSETS"):
+for personal in (
+    *("OPENAI_API_KEY", "OPENAI_BASE_URL", "PROCVID_OPENAI_MODEL", "HF_TOKEN"),
+    *("PROCVID_RUNS", "PROCVID_ASSETS"),
+):
     os.environ.pop(personal, None)
+_cache = tempfile.TemporaryDirectory(prefix="procvid-tests-")
+os.environ["PROCVID_CACHE"] = _cache.name
 
 
 def is_this_machine(address: Any) -> bool:

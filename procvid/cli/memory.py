@@ -27,7 +27,7 @@ def build(arguments: argparse.Namespace) -> None:
     for progress in build_store(
         Path(arguments.manifest),
         Path(arguments.out),
-        scene_reader=wiring.build_scene_reader(),
+        scene_reader=wiring.build_scene_reader(arguments.scene_reader),
         detector=wiring.build_detector(TINY, embedder),
         embedder=embedder,
         name=arguments.name,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from procvid import __version__
-from procvid.settings import PLANNER_CHOICES, PROFILE_CHOICES
+from procvid.settings import PLANNER_CHOICES, PROFILE_CHOICES, SCENE_READER_CHOICES
 
 
 class UsageError(Exception):
@@ -87,7 +87,17 @@ def _add_models(command: Parser) -> None:
         default="default",
         help="crop store to take references from; none for no references at all",
     )
-    command.add_argument("--planner", choices=PLANNER_CHOICES, default="auto")
+    _add_planner(command)
+
+
+def _add_planner(command: Parser) -> None:
+    command.add_argument(
+        "--planner",
+        choices=PLANNER_CHOICES,
+        default="auto",
+        help="rules, or openai for a language model (OPENAI_API_KEY, OPENAI_BASE_URL); "
+        "auto asks one only for the phantom profiles",
+    )
 
 
 def _add_regenerate(commands: Commands[Parser]) -> None:
@@ -114,7 +124,7 @@ def _add_regenerate(commands: Commands[Parser]) -> None:
 def _add_plan(commands: Commands[Parser]) -> None:
     command = _command(commands, "plan", "Plan a recipe: the objects of each step, its prompt.")
     command.add_argument("recipe", metavar="RECIPE", help="text, Markdown, JSON or HTML file")
-    command.add_argument("--planner", choices=PLANNER_CHOICES, default="auto")
+    _add_planner(command)
     _add_json(command, "print the plan as JSON")
 
 
@@ -126,6 +136,12 @@ def _add_memory(commands: Commands[Parser]) -> None:
     build = _command(under, "build", "Build a crop store from a list of clips with captions.")
     build.add_argument("manifest", metavar="MANIFEST", help="the clip list, JSON lines")
     build.add_argument("--out", metavar="STORE", required=True, help="the store's folder")
+    build.add_argument(
+        "--scene-reader",
+        choices=SCENE_READER_CHOICES,
+        default="rules",
+        help="names the objects of a clip: rules from its caption, openai from its frames",
+    )
     build.add_argument("--name", default="", help="of the store; by default the folder's")
     build.add_argument("--licence", default="", help="of the store as a whole")
     build.add_argument("--rights", default="", help="a note on what may be done with it")

@@ -65,7 +65,8 @@ def regenerate(arguments: argparse.Namespace) -> None:
     if arguments.prompt is not None and not arguments.prompt.strip():
         raise InputError("The prompt is empty.", "Say what the clip shall show, or leave it out.")
     references = [load_image(Path(file)) for file in arguments.reference]
-    parts = wiring.build(profile=request.profile, memory=request.memory, planner=request.planner)
+    # The plan is on disk: whoever made it is not asked again, and needs no key.
+    parts = wiring.build(profile=request.profile, memory=request.memory, planner="rules")
     events = regenerate_step(
         folder,
         arguments.step,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from procvid.errors import OutputError, RunError
+from procvid.errors import OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
 from procvid.media.files import output_error
 from procvid.rundir.files import output_errors, sha256_of, sweep, whole_folder, write_json
@@ -62,6 +62,8 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
     Raises:
         RunError: The folder holds something else, another request, or another process works in it.
         OutputError: It cannot be made or written.
+
+    A folder that was made here and in which no plan came to be is gone again after an error.
     """
     made = not path.exists()
     if path.exists() and not path.is_dir():
@@ -81,9 +83,9 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
             folder = RunFolder(path, record)
             folder.start()
             yield folder
-    except OutputError:
+    except ProcvidError:
         if made:
-            _remove_if_empty(path)
+            _remove_if_unplanned(path)
         raise
 
 
@@ -93,8 +95,12 @@ def _foreign_entries(path: Path) -> list[str]:
     return sorted(e.name for e in path.iterdir() if e.name not in ours and ".tmp" not in e.name)
 
 
-def _remove_if_empty(path: Path) -> None:
+def _remove_if_unplanned(path: Path) -> None:
+    if (path / PLAN).exists():
+        return
     try:
+        for name in (RUN, EVENTS, LOCK):
+            (path / name).unlink(missing_ok=True)
         (path / STEPS).rmdir()
         path.rmdir()
     except OSError:

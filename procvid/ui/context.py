@@ -161,4 +161,6 @@ def open_context(
             f"The runs folder {str(folder)!r} cannot be made ({error.strerror}).",
             "Set PROCVID_RUNS to a folder that can be written.",
         ) from error
-    return AppContext(chosen, reason, wiring.build_planner(planner), folder, examples_folder)
+    return AppContext(
+        chosen, reason, wiring.build_planner(planner, chosen), folder, examples_folder
+    )

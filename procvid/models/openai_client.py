@@ -1,0 +1,412 @@
+"""One question to a model behind the OpenAI protocol, one checked answer back.
+
+The Responses API is asked; a server that lacks it (vLLM, Ollama and others, through a base URL of
+their own) gets chat completions. Answers are validated here and not by the client library: a bad one
+gets one request to repair it. A good one is kept by the hash of its question and never paid twice.
+
+Nothing that a service says reaches the user: its error texts may repeat the key. So errors are
+raised `from None`, in our own words.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import openai
+from pydantic import BaseModel, ValidationError
+
+from procvid.errors import ServiceError
+from procvid.media.image import png_bytes
+from procvid.models.answer_cache import Answer, AnswerCache
+from procvid.settings import OPENAI_URL, Budget
+from procvid.types import Image
+
+TIMEOUT_S = 60.0
+MAX_RETRIES = 1
+"""Of the client library, after 429, 5xx and lost connections; each try has the time-out anew."""
+
+MAX_OUTPUT_TOKENS = 16_000
+MAX_ANSWER_CHARS = 400_000
+CHARS_PER_TOKEN = 4
+"""English text and JSON; only for forecasts and for servers that count no tokens."""
+
+IMAGE_TOKENS = 300
+"""What a small picture costs about, for the forecast alone."""
+
+USE_RULES = "Use --planner rules, which asks nobody."
+Shape = TypeVar("Shape", bound=BaseModel)
+Check = Callable[[Any], Sequence[str]]
+
+
+class NoUsableAnswerError(ServiceError):
+    """The service answered, twice, and neither answer was of use; another question may fare better."""
+
+
+class UnusableError(Exception):
+    """An answer that no schema fits; `problems` tell the model what to mend."""
+
+    def __init__(self, problems: str) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+@dataclass
+class Meter:
+    """What one run has asked so far, against its budget.
+
+    Args:
+        budget: The most that it may ask.
+    """
+
+    budget: Budget
+    calls: int = 0
+    tokens: int = 0
+    images: int = 0
+
+    def admit(self, about_tokens: int, images: int) -> int:
+        """Count a request that is about to be made; the tokens that its answer may have.
+
+        Raises:
+            ServiceError: It would go over the budget; nothing was sent.
+        """
+        left = self.budget.max_tokens - self.tokens - about_tokens
+        for what, name, over in (
+            (f"{self.budget.max_calls} calls", "CALLS", self.calls + 1 > self.budget.max_calls),
+            (f"{self.budget.max_tokens} tokens", "TOKENS", left < 500),
+            (f"{self.budget.max_images} images", "IMAGES", self.images + images > self.budget.max_images),
+        ):  # fmt: skip
+            if over:
+                raise ServiceError(
+                    f"The budget of {what} for one run is used up.",
+                    f"Set PROCVID_OPENAI_MAX_{name} higher; what is answered is kept.",
+                )
+        self.calls += 1
+        self.images += images
+        return min(MAX_OUTPUT_TOKENS, left)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        instructions: The prompt.
+        material: The user's text and what belongs to it; sent as one JSON object, so that no text
+            in it can end it.
+        images: uint8 (H, W, 3) RGB.
+    """
+
+    instructions: str
+    material: Mapping[str, Any]
+    images: tuple[Image, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The material as it is sent."""
+        return json.dumps(self.material, ensure_ascii=False)
+
+    def about_tokens(self, schema: Mapping[str, Any]) -> int:
+        """What it costs about to ask this, in tokens."""
+        chars = len(self.instructions) + len(self.text) + len(json.dumps(schema))
+        return chars // CHARS_PER_TOKEN + IMAGE_TOKENS * len(self.images)
+
+
+class OpenAIClient:
+    """Asks one model of one service.
+
+    Args:
+        api_key: The key; None for a server that needs none.
+        url: The service's address, ending in /v1 as a rule.
+        model: The model's name there.
+        cache_folder: Where answers are kept.
+        timeout_s: How long one try may take.
+        hint: What a person can do who does not want to ask a service at all.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None,
+        url: str,
+        model: str,
+        cache_folder: Path,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        hint: str = USE_RULES,
+    ) -> None:
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise ServiceError(
+                "OPENAI_API_KEY holds characters that no key has.",
+                f"Set the key as the service gave it. {hint}",
+                lasting=True,
+            )
+        self.model = model
+        self.host = urlsplit(url).netloc.rpartition("@")[2]
+        self._own = url == OPENAI_URL
+        self._key, self._url, self._timeout_s, self._hint = api_key, url, timeout_s, hint
+        self._cache = AnswerCache(cache_folder)
+        self._speaks_responses = True
+
+    @cached_property
+    def _client(self) -> openai.OpenAI:
+        return openai.OpenAI(
+            api_key=self._key or "none",
+            base_url=self._url,
+            timeout=self._timeout_s,
+            max_retries=MAX_RETRIES,
+        )
+
+    def ask(
+        self,
+        question: Question,
+        shape: type[Shape],
+        meter: Meter,
+        *,
+        repair: str,
+        check: Check | None = None,
+        only_kept: bool = False,
+    ) -> Shape:
+        """Ask once, and once more for a repair; the answer fits `shape` and passes `check`.
+
+        Args:
+            question: What is asked.
+            shape: The answer's shape; its JSON schema goes along.
+            meter: Counts what it costs.
+            repair: The request to mend an answer, with `{problems}` in it.
+            check: What is wrong with an answer of the right shape; empty when nothing is.
+            only_kept: Send nothing: the answer was given before, or the question is unanswered.
+
+        Raises:
+            ServiceError: No usable answer; says why.
+        """
+        key = self.key_of(question, shape)
+        kept = self._cache.read(key)
+        if kept is not None:
+            try:
+                return _read(kept.text, shape, check)
+            except UnusableError:
+                # Kept by a version that asked less of it.
+                pass
+        if only_kept:
+            raise ServiceError(f"{self.model} was not asked this before.")
+        turns: list[tuple[str, str]] = []
+        spent = meter.tokens
+        for last in (False, True):
+            text = self._send(question, shape, turns, meter)
+            try:
+                answer = _read(text, shape, check)
+            except UnusableError as unusable:
+                if last:
+                    raise NoUsableAnswerError(
+                        f"{self.model} at {self.host} gave no usable answer, "
+                        f"asked twice: {unusable.problems}.",
+                        self._hint,
+                    ) from None
+                turns = [
+                    ("assistant", text[:8000] or "(nothing)"),
+                    ("user", repair.format(problems=unusable.problems)),
+                ]
+            else:
+                self._cache.write(key, Answer(text, meter.tokens - spent))
+                return answer
+        raise AssertionError("the second try returns or raises")
+
+    def key_of(self, question: Question, shape: type[BaseModel]) -> str:
+        """sha256 over all that an answer depends on; the key to the service is no part of it."""
+        told = [self.host, self.model, question.instructions, question.text]
+        told.append(json.dumps(shape.model_json_schema(), sort_keys=True))
+        told += [
+            hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+            for image in question.images
+        ]
+        return hashlib.sha256("\0".join(told).encode("utf-8", "replace")).hexdigest()
+
+    def _send(
+        self,
+        question: Question,
+        shape: type[BaseModel],
+        turns: Sequence[tuple[str, str]],
+        meter: Meter,
+    ) -> str:
+        """The text of one answer, whatever it is; the meter knows what it cost."""
+        about = question.about_tokens(shape.model_json_schema())
+        about += sum(len(text) for _, text in turns) // CHARS_PER_TOKEN
+        limit = meter.admit(about, len(question.images))
+        try:
+            if self._speaks_responses:
+                try:
+                    text, used = self._respond(question, shape, turns, limit)
+                except openai.APIStatusError as error:
+                    if self._own or error.status_code not in (404, 405, 501):
+                        raise
+                    self._speaks_responses = False
+            if not self._speaks_responses:
+                text, used = self._complete(question, shape, turns, limit)
+        except openai.OpenAIError as error:
+            raise self._told(error) from None
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+            # The client library lets these through on bodies that are not of the protocol.
+            text, used = "", None
+        meter.tokens += used if used is not None else about + len(text) // CHARS_PER_TOKEN
+        return text
+
+    def _respond(
+        self,
+        question: Question,
+        shape: type[BaseModel],
+        turns: Sequence[tuple[str, str]],
+        limit: int,
+    ) -> tuple[str, int | None]:
+        content: list[dict[str, Any]] = [{"type": "input_text", "text": question.text}]
+        content += [
+            {"type": "input_image", "image_url": _data_url(image), "detail": "low"}
+            for image in question.images
+        ]
+        wanted: Any = {"format": {"type": "json_schema", **_schema(shape)}}
+        asked: list[Any] = [{"role": "user", "content": content}]
+        asked += [{"role": role, "content": text} for role, text in turns]
+        response = self._client.responses.create(
+            model=self.model,
+            instructions=question.instructions,
+            input=asked,
+            text=wanted,
+            max_output_tokens=limit,
+            store=False,
+        )
+        usage = response.usage
+        return response.output_text, _count(usage and usage.total_tokens)
+
+    def _complete(
+        self,
+        question: Question,
+        shape: type[BaseModel],
+        turns: Sequence[tuple[str, str]],
+        limit: int,
+    ) -> tuple[str, int | None]:
+        content: list[dict[str, Any]] = [{"type": "text", "text": question.text}]
+        content += [
+            {"type": "image_url", "image_url": {"url": _data_url(image), "detail": "low"}}
+            for image in question.images
+        ]
+        wanted: Any = {"type": "json_schema", "json_schema": _schema(shape)}
+        messages: list[Any] = [
+            {"role": "system", "content": question.instructions},
+            # Small servers take a bare string and no list where there is no picture.
+            {"role": "user", "content": content if question.images else question.text},
+        ]
+        messages += [{"role": role, "content": text} for role, text in turns]
+        completion = self._client.chat.completions.create(
+            model=self.model,
+            messages=messages,
+            response_format=wanted,
+            max_tokens=limit,
+        )
+        usage = completion.usage
+        return completion.choices[0].message.content or "", _count(usage and usage.total_tokens)
+
+    def _told(self, error: openai.OpenAIError) -> ServiceError:
+        """A library's error in our own words."""
+        where = f"the service at {self.host}"
+        code = str(getattr(error, "code", "") or "")
+        match error:
+            case openai.AuthenticationError():
+                told = f"OPENAI_API_KEY is not a key that {where} knows (401)."
+                return ServiceError(told, f"Set a valid key. {self._hint}", lasting=True)
+            case openai.PermissionDeniedError():
+                told = f"The key in OPENAI_API_KEY may not use {self.model} at {self.host} (403)."
+                hint = f"Set PROCVID_OPENAI_MODEL to a model that it may use. {self._hint}"
+                return ServiceError(told, hint, lasting=True)
+            case openai.RateLimitError() if "quota" in code or "billing" in code:
+                told = f"The account behind OPENAI_API_KEY has no quota left at {self.host} (429)."
+                return ServiceError(told, f"Add credit to it. {self._hint}", lasting=True)
+            case openai.RateLimitError():
+                told = f"{where[0].upper()}{where[1:]} takes no more requests just now (429)."
+                return ServiceError(told, f"Wait a minute. {self._hint}")
+            case openai.NotFoundError():
+                told = f"There is no model {self.model!r} at {self.host} (404)."
+                hint = f"Set PROCVID_OPENAI_MODEL or OPENAI_BASE_URL. {self._hint}"
+                return ServiceError(told, hint, lasting=True)
+            case openai.APITimeoutError():
+                told = f"{where[0].upper()}{where[1:]} did not answer within {self._timeout_s:g} s."
+                return ServiceError(told, f"Try again later. {self._hint}")
+            case openai.APIConnectionError():
+                told = f"{where[0].upper()}{where[1:]} cannot be reached."
+                return ServiceError(told, f"Check the network and OPENAI_BASE_URL. {self._hint}")
+            case openai.APIStatusError():
+                told = f"{where[0].upper()}{where[1:]} did not take the request"
+                return ServiceError(f"{told} ({error.status_code}).", self._hint)
+            case _:
+                told = f"{where[0].upper()}{where[1:]} does not answer as its protocol says."
+                return ServiceError(told, f"Check OPENAI_BASE_URL. {self._hint}")
+
+    def tokens_kept(self, question: Question, shape: type[BaseModel]) -> int | None:
+        """What the answer to a question cost when it was given; None when it was not."""
+        kept = self._cache.read(self.key_of(question, shape))
+        return None if kept is None else kept.tokens
+
+    def try_out(self) -> None:
+        """Ask the service for its models: whether it is there and knows the key; costs nothing.
+
+        Raises:
+            ServiceError: It is not, or does not.
+        """
+        try:
+            names = {model.id for model in self._client.models.list()}
+        except openai.OpenAIError as error:
+            raise self._told(error) from None
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+            raise self._told(openai.OpenAIError()) from None
+        if names and self.model not in names:
+            raise ServiceError(
+                f"There is no model {self.model!r} at {self.host}.",
+                "Set PROCVID_OPENAI_MODEL.",
+                lasting=True,
+            )
+
+
+def _read(text: str, shape: type[Shape], check: Check | None) -> Shape:
+    """Raises UnusableError, with problems that hold no part of the answer."""
+    if not text.strip():
+        raise UnusableError("it is empty or a refusal")
+    if len(text) > MAX_ANSWER_CHARS:
+        raise UnusableError("it is far too long")
+    try:
+        answer = shape.model_validate_json(_unfenced(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        if first["type"] == "json_invalid":
+            raise UnusableError("it is not JSON, or it was cut off") from None
+        # Field names of the answer may be hostile; ours are words.
+        places = ".".join(str(p) for p in first["loc"] if isinstance(p, int) or p.isidentifier())
+        raise UnusableError(f"{places[:80] or 'it'}: {first['msg'][:120].lower()}") from None
+    problems = list(check(answer)) if check else []
+    if problems:
+        raise UnusableError("; ".join(problems))
+    return answer
+
+
+def _unfenced(text: str) -> str:
+    """Local models put their JSON into a Markdown fence."""
+    stripped = text.strip()
+    if stripped.startswith("```") and stripped.endswith("```"):
+        return stripped.removeprefix("```").removeprefix("json").removesuffix("```")
+    return stripped
+
+
+def _schema(shape: type[BaseModel]) -> dict[str, Any]:
+    return {"name": shape.__name__, "schema": shape.model_json_schema(), "strict": True}
+
+
+def _data_url(image: Image) -> str:
+    return "data:image/png;base64," + base64.b64encode(png_bytes(image)).decode()
+
+
+def _count(tokens: object) -> int | None:
+    return tokens if isinstance(tokens, int) and 0 <= tokens < 10**9 else None

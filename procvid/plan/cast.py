@@ -1,0 +1,184 @@
+"""A language model's answers, one shape per question, and the objects that are believed of them.
+
+The shapes hold no limits: not every server takes them in a schema. What comes back is untrusted text
+and passes here: markup and controls go, names become the lexicon's, foods that the recipe does not
+contain are left out, and every length and count is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from procvid.plan.clean import one_line
+from procvid.plan.lexicon import fold, lexicon, words
+from procvid.types import Likelihood, Recipe, Role
+
+MAX_CAST = 60
+"""Objects of a whole recipe."""
+MAX_NAME_CHARS, MAX_NAME_WORDS = 60, 4
+MAX_LOOK_CHARS = 120
+NOT_IN_A_NAME = re.compile(r"[^a-z0-9' -]+")
+
+
+class Told(BaseModel):
+    """The base of all answers: nothing more than asked for, nothing left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ToldObject(Told):
+    """One object of the recipe, evidence first."""
+
+    evidence: str
+    step: int
+    name: str
+    role: Role
+    description: str
+    likelihood: Likelihood
+
+
+class ToldObjects(Told):
+    """The answer to `objects.txt`."""
+
+    objects: list[ToldObject]
+
+
+class ToldState(Told):
+    """An object in a step."""
+
+    name: str
+    state_before: str
+    state_after: str
+
+
+class ToldStep(Told):
+    """One step: what is done, to what, and what the camera sees."""
+
+    number: int
+    action: str
+    objects: list[ToldState]
+    prompt: str
+
+
+class ToldSteps(Told):
+    """The answer to `steps.txt`."""
+
+    steps: list[ToldStep]
+
+
+class SeenObject(Told):
+    """One object in a clip."""
+
+    evidence: str
+    name: str
+    role: Role
+    description: str
+    state: str
+    likelihood: Likelihood
+
+
+class SeenObjects(Told):
+    """The answer to `scene.txt`."""
+
+    objects: list[SeenObject]
+
+
+@dataclass(frozen=True)
+class Member:
+    """An object of the recipe that is believed; `evidence` is folded text of the recipe, or empty."""
+
+    name: str
+    role: Role
+    description: str
+    likelihood: Likelihood
+    evidence: str
+
+
+def clean_name(text: str) -> str | None:
+    """The name as the lexicon has it, else in plain small letters; None when it is no name."""
+    name = " ".join(NOT_IN_A_NAME.sub(" ", fold(one_line(text[:1000])[0])).split()).strip("' -")
+    if not any(c.isalpha() for c in name):
+        return None
+    if len(name) > MAX_NAME_CHARS or len(name.split()) > MAX_NAME_WORDS:
+        return None
+    known = lexicon().look_up(name)
+    return known.name if known else name
+
+
+def clean_words(text: str, limit: int) -> str:
+    """One plain line of at most `limit` characters, cut between words."""
+    line = one_line(text[: 20 * limit])[0]
+    return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0].rstrip(" ,;")
+
+
+def clean_state(text: str) -> str:
+    """A state as the lexicon has it ("chopped" -> "diced"), at most two plain words; may be empty."""
+    told = words(one_line(text[:200])[0])
+    found = lexicon().state_at(told, 0) if told else None
+    if found is not None and found[0].state:
+        return found[0].state
+    return " ".join(word.text for word in told[:2])[:24].strip()
+
+
+def role_of(name: str, told: Role) -> Role:
+    """What the lexicon knows of an object counts for more than what was answered."""
+    entry = lexicon().entries.get(name)
+    return entry.role if entry else told
+
+
+def believed(answer: ToldObjects, recipe: Recipe) -> tuple[dict[str, Member], list[str]]:
+    """The objects by name in the order told, and notes on what was left out."""
+    text = _plain("\n".join([recipe.title, *recipe.ingredients, *recipe.steps]))
+    cast: dict[str, Member] = {}
+    no_names, not_there, too_many = 0, [], 0
+    for told in answer.objects:
+        name = clean_name(told.name)
+        if name is None:
+            no_names += 1
+            continue
+        if name in cast:
+            continue
+        role = role_of(name, told.role)
+        evidence = _plain(told.evidence[:300])
+        evidence = evidence if evidence and evidence in text else ""
+        if role == "food" and not _contains(text, name, evidence):
+            not_there.append(name)
+            continue
+        if len(cast) >= MAX_CAST:
+            too_many += 1
+            continue
+        look = clean_words(told.description, MAX_LOOK_CHARS).lower().rstrip(".")
+        cast[name] = Member(name, role, look or name, told.likelihood, evidence)
+    notes = []
+    if no_names:
+        notes.append(f"{no_names} of the planner's objects have no usable name and are left out")
+    if not_there:
+        listed = ", ".join(not_there[:5]) + (", ..." if len(not_there) > 5 else "")
+        notes.append(f"the planner named foods that the recipe does not contain: {listed}")
+    if too_many:
+        notes.append(f"the planner named {len(cast) + too_many} objects; {MAX_CAST} are kept")
+    return cast, notes
+
+
+def shown_in(text: str, member: Member) -> bool:
+    """Whether a step's own words name an object."""
+    plain = _plain(text)
+    return _contains(plain, member.name, "") or bool(member.evidence and member.evidence in plain)
+
+
+def _contains(text: str, name: str, evidence: str) -> bool:
+    """Whether a folded text names a thing: its evidence, its name, or any other form of it."""
+    if evidence and any(word in evidence for word in name.split()):
+        return True
+    if re.search(rf"\b{re.escape(name)}", text):
+        return True
+    tokens = words(text)
+    found = (lexicon().noun_at(tokens, index) for index in range(len(tokens)))
+    return any(hit is not None and hit[0].name == name for hit in found)
+
+
+def _plain(text: str) -> str:
+    return " ".join(word.text for word in words(text))

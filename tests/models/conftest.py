@@ -1,0 +1,239 @@
+"""A local server that speaks the OpenAI protocol, and says what a test wants it to say."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from procvid.models.openai_client import OpenAIClient
+from procvid.plan.rules import plan_recipe
+from procvid.types import Recipe
+
+KEY = "sk-proj-VERYSECRET0123456789"
+MODEL = "test-model"
+
+
+@dataclass
+class Asked:
+    """One request as the server got it."""
+
+    endpoint: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def shape(self) -> str:
+        form = (
+            self.body.get("text", {}).get("format") or self.body["response_format"]["json_schema"]
+        )
+        return str(form["name"])
+
+    @property
+    def contents(self) -> Any:
+        turns = self.body.get("input") or self.body["messages"]
+        return next(turn["content"] for turn in turns if turn["role"] == "user")
+
+    @property
+    def material(self) -> dict[str, Any]:
+        content = self.contents
+        text = content if isinstance(content, str) else content[0]["text"]
+        return dict(json.loads(text))
+
+
+Reply = Callable[[Asked], Response | str]
+
+
+@dataclass
+class Server:
+    """Answers like a sensible model would, but for the `replies` that a test put first."""
+
+    url: str = ""
+    replies: list[Reply] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    has_responses: bool = True
+    models: tuple[str, ...] = (MODEL,)
+
+    async def answer(self, request: Request) -> Response:
+        endpoint = request.url.path.removeprefix("/v1/")
+        if endpoint == "responses" and not self.has_responses:
+            return JSONResponse({"detail": "Not Found"}, 404)
+        asked = Asked(endpoint, dict(request.headers), await request.json())
+        self.asked.append(asked)
+        said = (self.replies.pop(0) if self.replies else sensible)(asked)
+        if isinstance(said, Response):
+            return said
+        return JSONResponse(responses_body(said) if endpoint == "responses" else chat_body(said))
+
+    async def list_models(self, request: Request) -> Response:
+        if request.headers.get("authorization") == "Bearer wrong":
+            error = {"message": "Incorrect API key provided: wrong", "code": "invalid_api_key"}
+            return JSONResponse({"error": error}, 401)
+        data = [{"id": m, "object": "model", "created": 0, "owned_by": "x"} for m in self.models]
+        return JSONResponse({"object": "list", "data": data})
+
+    def say(self, *texts: str) -> None:
+        """Answer the next requests with these texts."""
+        self.replies += [lambda _, text=text: text for text in texts]
+
+
+def responses_body(text: str) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 0,
+        "model": MODEL,
+        "status": "completed",
+        "output": [
+            {
+                "id": "m",
+                "type": "message",
+                "role": "assistant",
+                "status": "completed",
+                "content": content,
+            }
+        ],
+        "usage": {
+            "input_tokens": 100,
+            "output_tokens": 50,
+            "total_tokens": 150,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
+def chat_body(text: str) -> dict[str, Any]:
+    return {
+        "id": "chat_1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": MODEL,
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": text},
+            }
+        ],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+    }
+
+
+def sensible(asked: Asked) -> str:
+    """What a model might answer, made from the rules planner's plan of the same recipe."""
+    material = asked.material
+    if asked.shape == "SeenObjects":
+        objects = [
+            {
+                "evidence": "in the middle",
+                "name": "Skillet",
+                "role": "vessel",
+                "description": "black iron, round, wooden handle",
+                "state": "in use",
+                "likelihood": "highly_likely",
+            },
+            {
+                "evidence": "in the pan",
+                "name": "carrots",
+                "role": "food",
+                "description": "orange, thin rounds",
+                "state": "chopped",
+                "likelihood": "unlikely",
+            },
+        ]
+        return json.dumps({"objects": objects})
+    steps = tuple(material["steps"][str(n)] for n in range(1, len(material["steps"]) + 1))
+    plan = plan_recipe(Recipe(material["title"], steps, tuple(material.get("ingredients", ()))))
+    if asked.shape == "ToldObjects":
+        found = {
+            item.name: {
+                "evidence": item.name if item.name in step.text.lower() else "",
+                "step": step.number,
+                "name": item.name,
+                "role": item.role,
+                "description": f"speckled blue {item.role}, well worn",
+                "likelihood": item.likelihood,
+            }
+            for step in reversed(plan.steps)
+            for item in step.objects
+        }
+        return json.dumps({"objects": list(found.values())[::-1]})
+    known = {item["name"] for item in material["objects"]}
+    told = [
+        {
+            "number": step.number,
+            "action": step.action,
+            "objects": [
+                {
+                    "name": item.name,
+                    "state_before": item.state_before,
+                    "state_after": item.state_after,
+                }
+                for item in step.objects
+                if item.name in known
+            ],
+            "prompt": f"Hands at work, seen from close by, in step {step.number}.",
+        }
+        for step in plan.steps
+        if step.number in material["plan"]
+    ]
+    return json.dumps({"steps": told})
+
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[Server]:
+    server = Server()
+
+    async def entry(request: Request) -> Response:
+        return await server.answer(request)
+
+    async def models(request: Request) -> Response:
+        return await server.list_models(request)
+
+    routes = [
+        Route("/v1/responses", entry, methods=["POST"]),
+        Route("/v1/chat/completions", entry, methods=["POST"]),
+        Route("/v1/models", models),
+    ]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        config = uvicorn.Config(Starlette(routes=routes), log_level="error", lifespan="off")
+        app = uvicorn.Server(config)
+        thread = threading.Thread(target=app.run, args=([listener],), daemon=True)
+        thread.start()
+        while not app.started:
+            time.sleep(0.01)
+        yield server
+        app.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def server(_running: Server, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Server:
+    """The server, as new; the environment points to it and holds `KEY`."""
+    _running.replies, _running.asked = [], []
+    _running.has_responses, _running.models = True, (MODEL,)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", _running.url)
+    monkeypatch.setenv("PROCVID_OPENAI_MODEL", MODEL)
+    monkeypatch.setenv("PROCVID_CACHE", str(tmp_path / "cache"))
+    return _running
+
+
+@pytest.fixture
+def client(server: Server, tmp_path) -> OpenAIClient:
+    return OpenAIClient(KEY, server.url, MODEL, tmp_path / "cache", timeout_s=1.0)
