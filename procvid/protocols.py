@@ -20,6 +20,7 @@ from procvid.types import (
     Recipe,
     Sampling,
     SceneObject,
+    ServiceUse,
     Vectors,
 )
 
@@ -32,6 +33,19 @@ class Planner(Protocol):
 
     def plan(self, recipe: Recipe) -> Plan:
         """Plan all steps of a recipe."""
+        ...
+
+
+@runtime_checkable
+class ServicePlanner(Planner, Protocol):
+    """A planner that asks a model behind an API, which may cost money."""
+
+    def recall(self, recipe: Recipe) -> Plan | None:
+        """The plan when all answers to it are kept from before; else None. Asks nobody."""
+        ...
+
+    def forecast(self, recipe: Recipe) -> ServiceUse:
+        """About what `plan` would ask; nothing when all is kept. Asks nobody."""
         ...
 
 

@@ -199,6 +199,14 @@ class Denoised:
 
 
 @dataclass(frozen=True)
+class ServiceUse:
+    """What a piece of work asks of a model behind an API, in requests and in tokens, in and out."""
+
+    calls: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """Identity of a model: id, revision or sha256 of its weights, and how it runs."""
 

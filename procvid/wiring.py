@@ -7,7 +7,13 @@ command that only plans loads none.
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import platform
+import resource
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from procvid import __version__
 from procvid.errors import InputError, ServiceError, UnavailableError
@@ -26,6 +32,9 @@ from procvid.settings import (
 )
 from procvid.types import Recipe, StepPlan
 
+if TYPE_CHECKING:
+    from procvid.models.hub_files import HubModel
+
 __all__ = [
     "Parts",
     "build",
@@ -34,10 +43,15 @@ __all__ = [
     "build_generator",
     "build_planner",
     "build_scene_reader",
+    "check_downloads",
     "default_memory",
+    "device_name",
     "gpu_facts",
+    "hub_cache",
     "load_default_memory",
     "measure_denoising",
+    "missing_downloads",
+    "peak_memory_mib",
     "refuse_what_is_not_here",
     "select_profile",
     "try_openai",
@@ -115,6 +129,60 @@ def gpu_facts() -> tuple[str | None, float]:
     from procvid.models.device import cuda_memory_gib, cuda_name
 
     return cuda_name(), cuda_memory_gib()
+
+
+def device_name() -> str:
+    """The GPU's name, or the CPU's kind and cores: what measured times belong to."""
+    gpu = gpu_facts()[0]
+    return gpu or f"{platform.machine()} CPU, {os.cpu_count()} cores"
+
+
+def peak_memory_mib(profile: Profile) -> float:
+    """The most memory that this process has had so far, in MiB; of the GPU where the profile uses it."""
+    if profile.needs_gpu:
+        from procvid.models.device import cuda_peak_mib
+
+        return cuda_peak_mib()
+    # Linux counts ru_maxrss in KiB, macOS in bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def missing_downloads(profile: Profile) -> dict[str, int]:
+    """The models of a profile's memory that are not in the Hub's cache yet: bytes by name."""
+    if profile.name == TINY.name:
+        return {}
+    from procvid.models.hub_files import is_kept
+
+    return {model.repo: model.size_bytes for model in _published() if not is_kept(model)}
+
+
+def check_downloads() -> Iterator[tuple[str, int, UnavailableError | None]]:
+    """Each published model of the memory: its name, the bytes to fetch, and why it cannot be had.
+
+    Asks the Hub for those that are not here, and fetches nothing.
+    """
+    from procvid.models.hub_files import check_access
+
+    for model in _published():
+        try:
+            yield model.repo, 0 if check_access(model) else model.size_bytes, None
+        except UnavailableError as error:
+            yield model.repo, model.size_bytes, error
+
+
+def hub_cache() -> Path:
+    """Where published models are kept, or the nearest folder above it that is there."""
+    from procvid.models.hub_files import cache_folder
+
+    return cache_folder()
+
+
+def _published() -> tuple[HubModel, ...]:
+    from procvid.models.detectors.grounding_dino import SWIN_T
+    from procvid.models.embedders.open_clip import VIT_B_32
+
+    return VIT_B_32, SWIN_T
 
 
 def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
@@ -216,6 +284,10 @@ def build_embedder(profile: Profile = TINY) -> Embedder:
             from procvid.models.embedders.open_clip import OpenClipEmbedder
 
             return OpenClipEmbedder(_asset(profile, "embedder"))
+        case _ if gpu_facts()[0] is not None:
+            from procvid.models.embedders.open_clip import VIT_B_32, OpenClipEmbedder
+
+            return OpenClipEmbedder(VIT_B_32)
         case _:
             raise _unavailable(profile)
 
@@ -231,6 +303,10 @@ def build_detector(profile: Profile, embedder: Embedder) -> Detector:
             from procvid.models.detectors.tiny import TinyDetector
 
             return TinyDetector(_asset(profile, "detector"), embedder)
+        case _ if gpu_facts()[0] is not None:
+            from procvid.models.detectors.grounding_dino import GroundingDinoDetector
+
+            return GroundingDinoDetector()
         case _:
             raise _unavailable(profile)
 

@@ -32,6 +32,7 @@ LIBRARIES = {
     "gradio": "gradio",
     "safetensors": "safetensors",
     "pyarrow": "pyarrow",
+    "openai": "openai",
 }
 """The packages to install by the modules they bring."""
 
@@ -79,7 +80,8 @@ def examine() -> Iterator[Finding]:
     yield _disk()
     yield _memory()
     yield from _gpu()
-    yield _key()
+    yield from _downloads()
+    yield _model_service()
 
 
 def _python() -> Finding:
@@ -182,9 +184,41 @@ def _gpu() -> Iterator[Finding]:
     )
 
 
-def _key() -> Finding:
-    if read_environment().openai_api_key is None:
-        return Finding(
-            "openai key", "note", "OPENAI_API_KEY is not set; the rules planner needs none"
+def _downloads() -> Iterator[Finding]:
+    """The published models of the phantom profiles' memory: here, to be fetched, or out of reach."""
+    missing_bytes = 0
+    try:
+        for name, size_bytes, error in wiring.check_downloads():
+            missing_bytes += size_bytes
+            if error is not None:
+                yield Finding(name, "note", error.message, error.hint)
+            elif size_bytes:
+                yield Finding(name, "note", f"not here yet; {size_bytes / 1e9:.1f} GB to fetch")
+            else:
+                yield Finding(name, "ok", "in the cache")
+    except ImportError:
+        return
+    cache = wiring.hub_cache()
+    free = shutil.disk_usage(cache).free
+    if missing_bytes > free:
+        yield Finding(
+            "disk for models",
+            "note",
+            f"{free / 1e9:.1f} GB free in {cache}, {missing_bytes / 1e9:.1f} GB to fetch",
+            "free some space, or set HF_HOME to another disk",
         )
-    return Finding("openai key", "note", "OPENAI_API_KEY is set; this version does not use it yet")
+
+
+def _model_service() -> Finding:
+    """The language model that `--planner openai` would ask."""
+    subject = "language model"
+    try:
+        found = wiring.try_openai()
+    except ProcvidError as error:
+        return Finding(subject, "note", error.message, error.hint)
+    except ImportError:
+        return Finding(subject, "note", "the openai library is missing", "pip install openai")
+    if found is None:
+        told = "OPENAI_API_KEY is not set; the rules planner needs none"
+        return Finding(subject, "note", told)
+    return Finding(subject, "ok", f"{found} answers; `--planner openai` asks it")

@@ -9,16 +9,17 @@ from contextlib import closing
 from pathlib import Path
 
 from procvid import wiring
+from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import RunScreen
 from procvid.errors import InputError
 from procvid.events import Event
-from procvid.generate import step_seed
 from procvid.media.image import load_image
 from procvid.plan.parse import read_recipe
 from procvid.rundir.folder import read_run
 from procvid.rundir.records import plan_to_json
-from procvid.settings import MAX_SEED, Profile, choose_sampling, parse_size
-from procvid.types import GenerateRequest, Plan, PlannedObject, Sampling
+from procvid.settings import MAX_REFERENCES, MAX_SEED, choose_sampling, parse_size, read_environment
+from procvid.throughput import Setting, measured
+from procvid.types import GenerateRequest, Plan, PlannedObject
 from procvid.workflow import make_video, regenerate_step
 
 
@@ -34,11 +35,10 @@ def generate(arguments: argparse.Namespace) -> None:
         num_inference_steps=arguments.steps,
         seed=arguments.seed,
     )
-    if arguments.dry_run:
-        plan = wiring.build_planner(arguments.planner).plan(recipe)
-        _tell_dry_run(arguments, plan, profile, reason, sampling)
-        return
     memory = _memory(arguments.memory)
+    if arguments.dry_run:
+        dry_run(arguments, recipe, profile, reason, sampling, memory)
+        return
     parts = wiring.build(
         profile=profile.name,
         memory=memory,
@@ -53,7 +53,15 @@ def generate(arguments: argparse.Namespace) -> None:
         planner=arguments.planner,
         seed=arguments.seed,
     )
-    _show(make_video(request, parts, Path(arguments.out)), arguments.json)
+    out = Path(arguments.out)
+    events = measured(
+        make_video(request, parts, out),
+        out,
+        Setting.of(profile.name, wiring.device_name(), sampling),
+        read_environment().cache_folder,
+        lambda: wiring.peak_memory_mib(profile),
+    )
+    _show(events, arguments.json)
 
 
 def regenerate(arguments: argparse.Namespace) -> None:
@@ -64,6 +72,12 @@ def regenerate(arguments: argparse.Namespace) -> None:
         raise InputError(f"The seed {arguments.seed} is out of range.", f"Choose 0 to {MAX_SEED}.")
     if arguments.prompt is not None and not arguments.prompt.strip():
         raise InputError("The prompt is empty.", "Say what the clip shall show, or leave it out.")
+    if len(arguments.reference) > MAX_REFERENCES:
+        raise InputError(
+            f"There are {len(arguments.reference)} reference images, "
+            f"a step takes {MAX_REFERENCES}.",
+            "Leave some out.",
+        )
     references = [load_image(Path(file)) for file in arguments.reference]
     # The plan is on disk: whoever made it is not asked again, and needs no key.
     parts = wiring.build(profile=request.profile, memory=request.memory, planner="rules")
@@ -101,27 +115,6 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
 def _memory(wanted: str) -> str:
     """The store's folder made absolute, so that the run can be gone on with from anywhere."""
     return wanted if wanted in ("default", "none") else str(Path(wanted).expanduser().resolve())
-
-
-def _tell_dry_run(
-    arguments: argparse.Namespace,
-    plan: Plan,
-    profile: Profile,
-    reason: str,
-    sampling: Sampling,
-) -> None:
-    seeds = {step.number: step_seed(arguments.seed, step.number) for step in plan.steps}
-    if arguments.json:
-        told = {"profile": profile.name, "profile_reason": reason, "seeds": seeds}
-        print(json.dumps({**told, "plan": plan_to_json(plan)}, ensure_ascii=False))
-        return
-    print(f"Profile {profile.name} ({reason}).")
-    print(
-        f"Would make {len(plan.steps)} clips of {sampling.width}x{sampling.height} px, "
-        f"{sampling.num_frames} frames at {sampling.fps} fps, "
-        f"{sampling.num_inference_steps} denoising steps each, in {arguments.out}."
-    )
-    _tell_plan(plan)
 
 
 def _tell_plan(plan: Plan) -> None:

@@ -15,3 +15,15 @@ def cuda_memory_gib() -> float:
     if not torch.cuda.is_available():
         return 0.0
     return float(torch.cuda.get_device_properties(0).total_memory / 2**30)
+
+
+def best_device() -> str:
+    """Where a model of ours runs: "cuda" where there is one, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def cuda_peak_mib() -> float:
+    """The most GPU memory that this process has had, in MiB; 0 without a GPU."""
+    if not torch.cuda.is_available():
+        return 0.0
+    return float(torch.cuda.max_memory_reserved() / 2**20)

@@ -352,10 +352,12 @@ class OpenAIClient:
         return None if kept is None else kept.tokens
 
     def try_out(self) -> None:
-        """Ask the service for its models: whether it is there and knows the key; costs nothing.
+        """Whether the service is there, knows the key, has the model and still has quota.
+
+        Its list of models is free; the quota shows only in a request, of about ten tokens.
 
         Raises:
-            ServiceError: It is not, or does not.
+            ServiceError: It is not, or has not.
         """
         try:
             names = {model.id for model in self._client.models.list()}
@@ -369,6 +371,16 @@ class OpenAIClient:
                 "Set PROCVID_OPENAI_MODEL.",
                 lasting=True,
             )
+        if self._own:
+            self._ask_a_word()
+
+    def _ask_a_word(self) -> None:
+        try:
+            self._client.responses.create(
+                model=self.model, input="Say yes.", max_output_tokens=16, store=False
+            )
+        except openai.OpenAIError as error:
+            raise self._told(error) from None
 
 
 def _read(text: str, shape: type[Shape], check: Check | None) -> Shape:

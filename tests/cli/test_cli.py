@@ -157,7 +157,14 @@ def test_doctor_tells_what_runs_and_what_is_missing(capsys):
     told = json.loads(capsys.readouterr().out)
     subjects = {finding["subject"]: finding for finding in told["findings"]}
     assert told["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
-    assert {"python", "faiss", "disk", "memory", "openai key", "tiny generator"} <= subjects.keys()
+    assert {
+        "python",
+        "faiss",
+        "disk",
+        "memory",
+        "language model",
+        "tiny generator",
+    } <= subjects.keys()
 
 
 def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
@@ -298,6 +305,7 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
         (["--step", "1", "--seed", "-4"], "seed -4"),
         (["--step", "1", "--prompt", "  "], "prompt is empty"),
         (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),
+        (["--step", "1", "--reference", *["/nowhere.png"] * 5], "There are 5 reference images"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -318,10 +326,15 @@ def test_debug_adds_the_traceback(recipe, tmp_path, capsys):
 
 def test_a_key_is_never_told(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
-    arguments = ["generate", recipe, "--out", tmp_path / "run", "--planner", "openai"]
-    assert "not in this version" in refused(capsys, 1, *arguments)
+    # Nobody listens there.
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://user:sk-very-secret@127.0.0.1:9/v1")
+    assert main(["plan", str(recipe), "--planner", "openai"]) == 0
+    said = capsys.readouterr()
+    assert "Note: the rules planner made this plan, because the service at 127.0.0.1:9" in said.out
     assert main(["doctor"]) == 0
-    assert "sk-very-secret" not in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "The service at 127.0.0.1:9 cannot be reached" in told.out
+    assert "sk-very-secret" not in said.out + said.err + told.out + told.err
     assert read_environment().openai_api_key == "sk-very-secret"
 
 

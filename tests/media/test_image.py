@@ -54,10 +54,12 @@ def test_exif_turns_the_picture_upright(picture: np.ndarray) -> None:
     assert decode_image(buffer.getvalue()).shape == (30, 20, 3)
 
 
-def test_an_animation_gives_its_first_frame() -> None:
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_an_animation_gives_its_first_frame(kind: str) -> None:
     buffer = io.BytesIO()
     red, blue = (Pillow.new("RGB", (8, 8), colour) for colour in ("#ff0000", "#0000ff"))
-    red.save(buffer, "GIF", save_all=True, append_images=[blue])
+    lossless = {"lossless": True} if kind == "WEBP" else {}
+    red.save(buffer, kind, save_all=True, append_images=[blue], **lossless)
     assert decode_image(buffer.getvalue())[4, 4].tolist() == [255, 0, 0]
 
 
@@ -77,19 +79,57 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
     assert read.shape == (5, 6, 3) and read.min() > 250
 
 
-def bomb(side: int) -> bytes:
-    """A PNG whose header alone declares side x side pixels."""
+def png(width: int, height: int, bits: int, colour_type: int, rows: bytes) -> bytes:
+    """A PNG by hand: what Pillow itself does not write."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + check
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("side", [7_000, 15_000, 100_000])
+def bomb(side: int) -> bytes:
+    """A PNG whose header alone declares side x side pixels."""
+    return png(side, side, 8, 2, b"\0" * 100)
+
+
+HALF, QUARTER, FULL = (struct.pack(">H", value) for value in (0x8000, 0x4000, 0xFFFF))
+
+
+@pytest.mark.parametrize(
+    ("colour_type", "pixel", "seen"),
+    [
+        (0, HALF, [128, 128, 128]),
+        (2, HALF + QUARTER + FULL, [128, 64, 255]),
+        (4, HALF + b"\0\0", [255, 255, 255]),
+        (6, HALF + QUARTER + FULL + b"\0\0", [255, 255, 255]),
+    ],
+    ids=["grey", "rgb", "grey alpha", "rgb alpha"],
+)
+def test_sixteen_bits_become_eight(colour_type: int, pixel: bytes, seen: list[int]) -> None:
+    rows = b"".join(b"\0" + pixel * 5 for _ in range(4))
+    assert decode_image(png(5, 4, 16, colour_type, rows))[0, 0].tolist() == seen
+
+
+def test_one_pixel_is_a_picture() -> None:
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (1, 1), "#102030").save(buffer, "PNG")
+    read = decode_image(buffer.getvalue())
+    assert read.tolist() == [[[16, 32, 48]]]
+    assert fit_on_white(read, 8, 8).tolist() == [[[16, 32, 48]] * 8] * 8
+
+
+def test_cmyk_keeps_its_colours() -> None:
+    buffer = io.BytesIO()
+    Pillow.new("CMYK", (16, 16), (0, 255, 255, 0)).save(buffer, "JPEG")
+    red = decode_image(buffer.getvalue())[8, 8].astype(int)
+    assert np.abs(red - [255, 0, 0]).max() < 8
+
+
+@pytest.mark.parametrize("side", [7_000, 15_000, 20_000, 100_000])
 def test_a_bomb_is_refused_by_its_header(side: int) -> None:
     with pytest.raises(InputError, match=r"pixels, more than|more than 40,000,000 pixels"):
         decode_image(bomb(side), "bomb.png")

@@ -1,4 +1,8 @@
-"""A local server that speaks the OpenAI protocol, and says what a test wants it to say."""
+"""A local server that speaks the OpenAI protocol, and published models at a tiny size.
+
+The server says what a test wants it to say. The models are the real classes with random weights, in
+the files that the Hub has.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +28,7 @@ from procvid.types import Recipe
 
 KEY = "sk-proj-VERYSECRET0123456789"
 MODEL = "test-model"
+WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] . frying pan carrot knife pot bowl ##s sauce ##pan".split()
 
 
 @dataclass
@@ -237,3 +243,95 @@ def server(_running: Server, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Serve
 @pytest.fixture
 def client(server: Server, tmp_path) -> OpenAIClient:
     return OpenAIClient(KEY, server.url, MODEL, tmp_path / "cache", timeout_s=1.0)
+
+
+@pytest.fixture(scope="session")
+def grounding_dino_folder(tmp_path_factory) -> Path:
+    """The published layout, with a Swin, a BERT and the detector of a few thousand weights."""
+    import torch
+    from transformers import (
+        BertTokenizerFast,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        GroundingDinoImageProcessor,
+        SwinConfig,
+    )
+
+    from procvid.models.detectors.grounding_dino import FILES
+
+    swin = SwinConfig(
+        image_size=64,
+        patch_size=4,
+        embed_dim=16,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 1, 2, 2],
+        window_size=4,
+        out_indices=[2, 3, 4],
+    )
+    bert = {
+        "model_type": "bert",
+        "vocab_size": len(WORDS),
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+    }
+    sizes = dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 64)
+    sizes |= dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 2)
+    sizes |= dict.fromkeys(("encoder_n_points", "decoder_n_points", "decoder_layers"), 2)
+    config = GroundingDinoConfig(
+        backbone_config=swin,
+        text_config=bert,
+        d_model=32,
+        encoder_layers=1,
+        num_queries=20,
+        max_text_len=16,
+        **sizes,
+    )
+    folder = tmp_path_factory.mktemp("grounding-dino")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        GroundingDinoForObjectDetection(config).save_pretrained(folder)
+    tokenizer = BertTokenizerFast({word: index for index, word in enumerate(WORDS)})
+    images = GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
+    # Apart, as in the published repositories: the processor as a whole would write another file.
+    images.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    assert set(FILES) <= {file.name for file in folder.iterdir()}
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published_clip_folder(tmp_path_factory) -> Path:
+    """The files of a published open_clip model, with its own tokenizer, at a small width."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    config = {
+        "embed_dim": 24,
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 1,
+            "width": 32,
+            "head_width": 16,
+            "patch_size": 16,
+        },
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 16,
+            "heads": 2,
+            "layers": 1,
+        },
+    }
+    preprocess = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28]}
+    folder = tmp_path_factory.mktemp("clip")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = open_clip.CLIP(**config)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    told = {"model_cfg": config, "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(told))
+    return folder

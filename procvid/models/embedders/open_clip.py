@@ -1,8 +1,7 @@
-"""A CLIP space through open_clip, from a folder with its config and safetensors weights."""
+"""A CLIP space through open_clip: the tiny one of the package, or a published one from the Hub."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,57 +12,88 @@ import torch.nn.functional as F
 
 from procvid.errors import UnavailableError
 from procvid.media.image import fit_on_white
+from procvid.models.device import best_device
 from procvid.models.files import file_sha256
+from procvid.models.hub_files import HubModel, fetch
+from procvid.models.quiet import quiet_root
 from procvid.types import Image, ModelInfo, Vectors
 
-WEIGHTS = "open_clip_model.safetensors"
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+VIT_B_32 = HubModel(
+    "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+    "1a25a446712ba5ee05982a381eed697ef9b435cf",
+    # Its tokenizer is the one inside open_clip; the .bin beside the weights is never fetched.
+    (CONFIG, WEIGHTS),
+    605_200_000,
+    {WEIGHTS: "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6"},
+)
+"""512 wide, 605 MB, MIT."""
+
 BATCH = 64
 
 
 class OpenClipEmbedder:
-    """Images and texts as float32 (N, dim), L2-normalised. Loads at first use, on the CPU.
+    """Images and texts as float32 (N, dim), L2-normalised. Loads at first use.
 
     Args:
-        folder: Holds `open_clip_config.json` and `open_clip_model.safetensors`.
+        source: A folder with `open_clip_config.json` and `open_clip_model.safetensors`, or a model
+            on the Hub that has them.
+        device: Where it runs; a folder's model, which is small, by default on the CPU, and one
+            from the Hub on the GPU where there is one.
 
     Raises:
-        UnavailableError: the folder lacks one of them.
+        UnavailableError: The folder lacks one of them.
     """
 
-    def __init__(self, folder: Path) -> None:
-        for name in ("open_clip_config.json", WEIGHTS):
-            if not (folder / name).is_file():
+    def __init__(self, source: Path | HubModel, device: str | None = None) -> None:
+        self._source = source
+        if isinstance(source, HubModel):
+            self._device = device or best_device()
+            self.info = ModelInfo(id=source.repo, revision=source.revision)
+            return
+        for name in (CONFIG, WEIGHTS):
+            if not (source / name).is_file():
                 raise UnavailableError(
                     f"The CLIP model's file {name} is missing.",
                     "Install procvid again: its assets are incomplete.",
                 )
-        self._folder = folder
+        self._device = device or "cpu"
         self.info = ModelInfo(
-            id=f"procvid/{folder.name}", revision=file_sha256(folder / WEIGHTS)[:16]
+            id=f"procvid/{source.name}", revision=file_sha256(source / WEIGHTS)[:16]
         )
+
+    @cached_property
+    def _folder(self) -> Path:
+        return fetch(self._source) if isinstance(self._source, HubModel) else self._source
 
     @cached_property
     def _model(self) -> torch.nn.Module:
         import open_clip
 
-        # open_clip reports each step of loading on the root logger.
-        logging.getLogger().disabled, before = True, logging.getLogger().disabled
         try:
-            model = open_clip.create_model(f"local-dir:{self._folder}")
-        finally:
-            logging.getLogger().disabled = before
-        return model.float().eval().requires_grad_(False)
+            with quiet_root():
+                model = open_clip.create_model(f"local-dir:{self._folder}")
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise UnavailableError(
+                f"The CLIP model in {self._folder} cannot be loaded: {said}",
+                "Fetch it again, or install procvid again; a file of it is damaged.",
+            ) from error
+        return model.float().eval().requires_grad_(False).to(self._device)
 
     @cached_property
     def _tokenizer(self):
         import open_clip
 
-        return open_clip.get_tokenizer(f"local-dir:{self._folder}")
+        with quiet_root():
+            return open_clip.get_tokenizer(f"local-dir:{self._folder}")
 
     @property
     def dim(self) -> int:
         """Width of the vectors."""
-        return int(self._model.text_projection.shape[1])
+        projection = self._model.text_projection
+        weight = projection.weight.T if isinstance(projection, torch.nn.Linear) else projection
+        return int(weight.shape[1])
 
     def embed_images(self, images: Sequence[Image]) -> Vectors:
         """uint8 (H, W, 3) RGB images, letter-boxed on white, to float32 (N, dim)."""
@@ -82,15 +112,17 @@ class OpenClipEmbedder:
             )
             pixels = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
             with torch.no_grad():
-                rows.append(
-                    F.normalize(self._model.encode_image((pixels - mean) / std), dim=-1).numpy()
-                )
+                vectors = self._model.encode_image(((pixels - mean) / std).to(self._device))
+                rows.append(F.normalize(vectors, dim=-1).cpu().numpy())
         return np.concatenate(rows).astype(np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts to float32 (N, dim); what is too long is cut."""
         if not texts:
             return np.zeros((0, self.dim), np.float32)
-        with torch.no_grad():
-            vectors = self._model.encode_text(self._tokenizer(list(texts)))
-        return F.normalize(vectors, dim=-1).numpy().astype(np.float32)
+        rows = []
+        for start in range(0, len(texts), BATCH):
+            tokens = self._tokenizer(list(texts[start : start + BATCH])).to(self._device)
+            with torch.no_grad():
+                rows.append(F.normalize(self._model.encode_text(tokens), dim=-1).cpu().numpy())
+        return np.concatenate(rows).astype(np.float32)

@@ -9,7 +9,7 @@ plans and the plan's notes say why.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from procvid.errors import ServiceError
@@ -19,19 +19,11 @@ from procvid.plan.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
 from procvid.plan.scripted import Kitchen, plan_told_step, problems_of
 from procvid.settings import Budget
-from procvid.types import ModelInfo, Plan, Recipe
+from procvid.types import ModelInfo, Plan, Recipe, ServiceUse
 
 STEPS_AT_ONCE = 10
 OBJECT_TOKENS, STEP_TOKENS = 70, 230
 """What one object and one step of an answer cost about, for the forecast: 280 and 900 characters."""
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What planning a recipe will ask of the service; nothing when it was answered before."""
-
-    calls: int
-    tokens: int
 
 
 class OpenAIPlanner:
@@ -76,10 +68,10 @@ class OpenAIPlanner:
         except ServiceError:
             return None
 
-    def forecast(self, recipe: Recipe) -> Forecast:
+    def forecast(self, recipe: Recipe) -> ServiceUse:
         """What `plan` would ask, without repairs; the answers' length is a guess."""
         if self.recall(recipe) is not None:
-            return Forecast(0, 0)
+            return ServiceUse()
         usual = self._rules(recipe)
         names = {item.name for step in usual.steps for item in step.objects}
         first = self._objects_question(recipe)
@@ -90,7 +82,7 @@ class OpenAIPlanner:
             tokens += question.about_tokens(ToldSteps.model_json_schema())
             # The list of objects goes along each time.
             tokens += len(names) * 120 // CHARS_PER_TOKEN + STEP_TOKENS * len(group)
-        return Forecast(1 + len(groups), tokens)
+        return ServiceUse(1 + len(groups), tokens)
 
     def _asked(self, recipe: Recipe, *, only_kept: bool) -> Plan:
         meter = Meter(self._budget)

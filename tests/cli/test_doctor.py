@@ -1,0 +1,73 @@
+"""`procvid doctor` finds beforehand what would stop a run: one finding each, with the way out."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+
+import pytest
+
+from procvid import wiring
+from procvid.cli import doctor
+from procvid.errors import ServiceError, UnavailableError
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def found(findings) -> dict[str, doctor.Finding]:
+    return {finding.subject: finding for finding in findings}
+
+
+def test_the_published_models_that_are_not_here_and_cannot_be_fetched():
+    """The tests run offline and with an empty cache."""
+    findings = found(doctor._downloads())
+    for repo in ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "IDEA-Research/grounding-dino-tiny"):
+        finding = findings[repo]
+        assert finding.verdict == "note" and "the Hub cannot be reached" in finding.told
+        assert finding.remedy.startswith("Go online once and run: hf download")
+
+
+def test_gated_models_and_a_disk_that_is_too_full(monkeypatch):
+    gated = UnavailableError("The model x/y is gated.", "Accept its terms.")
+    answers = [("x/y", 2_000_000_000, gated), ("x/z", 0, None), ("x/w", 3_000_000_000, None)]
+    monkeypatch.setattr(wiring, "check_downloads", lambda: iter(answers))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 4_900_000_000))
+    findings = found(doctor._downloads())
+    assert findings["x/y"].remedy == "Accept its terms." and findings["x/z"].verdict == "ok"
+    assert "3.0 GB to fetch" in findings["x/w"].told
+    full = findings["disk for models"]
+    assert (
+        "4.9 GB free" in full.told and "5.0 GB to fetch" in full.told and "HF_HOME" in full.remedy
+    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, 10**12))
+    monkeypatch.setattr(wiring, "check_downloads", lambda: iter(answers))
+    assert "disk for models" not in found(doctor._downloads())
+
+
+@pytest.mark.parametrize("error", [None, ServiceError("No quota left (429).", "Add credit.")])
+def test_the_language_model(monkeypatch, error):
+    def tried():
+        if error:
+            raise error
+        return "m at localhost"
+
+    monkeypatch.setattr(wiring, "try_openai", tried)
+    finding = doctor._model_service()
+    if error:
+        assert (finding.verdict, finding.remedy) == ("note", "Add credit.")
+    else:
+        assert finding.verdict == "ok" and "m at localhost answers" in finding.told
+
+
+def test_without_a_key_nothing_is_asked():
+    assert "OPENAI_API_KEY is not set" in doctor._model_service().told
+
+
+def test_a_disk_that_is_almost_full(monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 10**8))
+    assert doctor._disk().verdict == "note" and "free some space" in doctor._disk().remedy
+
+
+def test_no_gpu(monkeypatch):
+    monkeypatch.setattr(wiring, "gpu_facts", lambda: (None, 0.0))
+    assert "no CUDA device" in found(doctor._gpu())["gpu"].told

@@ -1,0 +1,169 @@
+"""Fetching published files from a local Hub: whole, damaged, gated, gone, offline, and a full disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+BYTES = b"weights " * 100
+SHA256 = hashlib.sha256(BYTES).hexdigest()
+
+ASK = (
+    """
+import errno, json, sys
+import huggingface_hub
+from procvid.errors import ProcvidError
+from procvid.models import hub_files
+from procvid.models.hub_files import HubModel, check_access, fetch, is_kept
+sha, names = sys.argv[1], sys.argv[2:]
+said = {}
+for name in names:
+    action, _, repo = name.partition(" ")
+    model = HubModel(repo, "%s", ("config.json", "w.safetensors"), 1, {"w.safetensors": sha})
+    try:
+        if action == "full":
+            def full(*args, **kwargs):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real, huggingface_hub.snapshot_download = huggingface_hub.snapshot_download, full
+            try:
+                fetch(model)
+            finally:
+                huggingface_hub.snapshot_download = real
+        elif action == "check":
+            said[name] = check_access(model)
+        elif action == "kept":
+            said[name] = is_kept(model)
+        else:
+            said[name] = sorted(f.name for f in fetch(model).iterdir())
+    except ProcvidError as error:
+        said[name] = str(error)
+print(json.dumps(said))
+"""
+    % REVISION
+)
+
+
+class Hub:
+    """What the client really calls of the Hub."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.hits: dict[str, int] = {}
+
+    async def answer(self, request: Request) -> Response:
+        path = request.url.path
+        self.hits[path] = self.hits.get(path, 0) + 1
+        repo = "/".join(path.removeprefix("/api/models/").strip("/").split("/")[:2])
+        refused = {
+            "x/gated": (403, "GatedRepo"),
+            "x/gone": (404, "RepoNotFound"),
+            "x/old": (404, "RevisionNotFound"),
+            "x/token": (401, ""),
+            "x/broken": (500, ""),
+        }.get(repo)
+        if refused:
+            status, code = refused
+            return JSONResponse({"error": "no"}, status, headers={"X-Error-Code": code})
+        if path.endswith("/auth-check"):
+            return JSONResponse({})
+        if path.startswith("/api/models/"):
+            names = ["config.json", "w.safetensors", "evil.bin"]
+            siblings = [{"rfilename": name} for name in names]
+            return JSONResponse({"id": repo, "sha": REVISION, "siblings": siblings})
+        body = b"{}" if path.endswith("config.json") else BYTES
+        first = self.hits[path] <= 2  # one HEAD, one GET
+        if path.endswith("w.safetensors") and (repo == "x/wrong" or (repo == "x/once" and first)):
+            body = body[::-1]
+        headers = {"X-Repo-Commit": REVISION, "ETag": f'"{hashlib.sha1(body).hexdigest()}"'}
+        return Response(body, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    hub = Hub()
+
+    async def entry(request: Request) -> Response:
+        return await hub.answer(request)
+
+    routes = [Route("/{path:path}", entry, methods=["GET", "HEAD"])]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        app = uvicorn.Server(
+            uvicorn.Config(Starlette(routes=routes), log_level="error", lifespan="off")
+        )
+        thread = threading.Thread(target=app.run, args=([listener],), daemon=True)
+        thread.start()
+        while not app.started:
+            time.sleep(0.01)
+        yield hub
+        app.should_exit = True
+        thread.join(10)
+
+
+def ask(home: Path, *names: str, **variables: str) -> dict[str, object]:
+    """Fetch in a process of its own, because the Hub's client reads its variables at import."""
+    environment = {
+        **os.environ,
+        "HF_HOME": str(home),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        **variables,
+    }
+    command = [sys.executable, "-W", "ignore", "-c", ASK, SHA256, *names]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    return dict(json.loads(said.stdout.splitlines()[-1]))
+
+
+def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_path):
+    told = ask(
+        tmp_path,
+        *("kept x/good", "check x/good", "fetch x/good", "kept x/good", "check x/good"),
+        *("fetch x/once", "fetch x/wrong", "full x/good"),
+        *("fetch x/gated", "check x/gated", "fetch x/gone", "fetch x/old", "fetch x/token"),
+        HF_ENDPOINT=hub.url,
+    )
+    assert told["fetch x/good"] == ["config.json", "w.safetensors"]
+    assert told["kept x/good"] is True and told["check x/good"] is True
+    assert not any("evil.bin" in path for path in hub.hits)
+    # Damaged on the way: of the right length, so that only the hash shows it; fetched once more.
+    assert told["fetch x/once"] == ["config.json", "w.safetensors"]
+    assert "w.safetensors of x/wrong is missing or not the published one" in told["fetch x/wrong"]
+    assert "the disk is full" in told["full x/good"]
+    for name in ("fetch x/gated", "check x/gated"):
+        assert "x/gated is gated" in told[name] and "hf auth login" in told[name]
+    assert "no model x/gone" in told["fetch x/gone"]
+    assert "no revision 0123456789ab" in told["fetch x/old"]
+    assert "x/token" in told["fetch x/token"] or "HF_TOKEN" in told["fetch x/token"]
+
+
+def test_without_the_hub_a_whole_cache_serves_and_a_half_one_is_told(hub, tmp_path):
+    ask(tmp_path, "fetch x/good", HF_ENDPOINT=hub.url)
+    snapshot = next(tmp_path.rglob(f"snapshots/{REVISION}"))
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    told = ask(tmp_path, "fetch x/good", "fetch x/none", "check x/none", **nowhere)
+    assert told["fetch x/good"] == ["config.json", "w.safetensors"]
+    for name in ("fetch x/none", "check x/none"):
+        assert "not whole in the cache, and the Hub cannot be reached" in told[name]
+        assert f"hf download x/none --revision {REVISION}" in told[name]
+    (snapshot / "w.safetensors").unlink()
+    told = ask(tmp_path, "kept x/good", "fetch x/good", HF_HUB_OFFLINE="1", **nowhere)
+    assert told["kept x/good"] is False and "x/good" in told["fetch x/good"]
