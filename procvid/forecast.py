@@ -85,7 +85,7 @@ def forecast(
         no_slots: See `Forecast`.
     """
     memory = start_memory(parts, sampling.seed) if parts else None
-    steps = []
+    steps: list[StepForecast] = []
     for step in plan.steps:
         seconds = None
         if pattern is not None:

@@ -24,39 +24,31 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 BYTES = b"weights " * 100
 SHA256 = hashlib.sha256(BYTES).hexdigest()
 
-ASK = (
-    """
-import errno, json, sys
-import huggingface_hub
+ASK = """
+import json, resource, signal, sys
 from procvid.errors import ProcvidError
-from procvid.models import hub_files
 from procvid.models.hub_files import HubModel, check_access, fetch, is_kept
-sha, names = sys.argv[1], sys.argv[2:]
+sha, revision, *names = sys.argv[1:]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 said = {}
 for name in names:
     action, _, repo = name.partition(" ")
-    model = HubModel(repo, "%s", ("config.json", "w.safetensors"), 1, {"w.safetensors": sha})
+    model = HubModel(repo, revision, ("config.json", "w.safetensors"), 1, {"w.safetensors": sha})
     try:
-        if action == "full":
-            def full(*args, **kwargs):
-                raise OSError(errno.ENOSPC, "No space left on device")
-            real, huggingface_hub.snapshot_download = huggingface_hub.snapshot_download, full
-            try:
-                fetch(model)
-            finally:
-                huggingface_hub.snapshot_download = real
-        elif action == "check":
+        if action == "check":
             said[name] = check_access(model)
         elif action == "kept":
             said[name] = is_kept(model)
         else:
+            if action == "full":  # no file may grow beyond what the configuration needs
+                resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
             said[name] = sorted(f.name for f in fetch(model).iterdir())
     except ProcvidError as error:
         said[name] = str(error)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 print(json.dumps(said))
 """
-    % REVISION
-)
 
 
 class Hub:
@@ -68,7 +60,7 @@ class Hub:
 
     async def answer(self, request: Request) -> Response:
         path = request.url.path
-        self.hits[path] = self.hits.get(path, 0) + 1
+        self.hits[path] = self.hits.get(path, 0) + (request.method == "GET")
         repo = "/".join(path.removeprefix("/api/models/").strip("/").split("/")[:2])
         refused = {
             "x/gated": (403, "GatedRepo"),
@@ -82,12 +74,20 @@ class Hub:
             return JSONResponse({"error": "no"}, status, headers={"X-Error-Code": code})
         if path.endswith("/auth-check"):
             return JSONResponse({})
+        if "/tree/" in path:
+            sizes = {"config.json": 2, "w.safetensors": len(BYTES), "evil.bin": 9}
+            return JSONResponse(
+                [
+                    {"type": "file", "path": name, "size": size, "oid": "0" * 40}
+                    for name, size in sizes.items()
+                ]
+            )
         if path.startswith("/api/models/"):
             names = ["config.json", "w.safetensors", "evil.bin"]
             siblings = [{"rfilename": name} for name in names]
             return JSONResponse({"id": repo, "sha": REVISION, "siblings": siblings})
         body = b"{}" if path.endswith("config.json") else BYTES
-        first = self.hits[path] <= 2  # one HEAD, one GET
+        first = self.hits[path] <= 1
         if path.endswith("w.safetensors") and (repo == "x/wrong" or (repo == "x/once" and first)):
             body = body[::-1]
         headers = {"X-Repo-Commit": REVISION, "ETag": f'"{hashlib.sha1(body).hexdigest()}"'}
@@ -127,7 +127,7 @@ def ask(home: Path, *names: str, **variables: str) -> dict[str, object]:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         **variables,
     }
-    command = [sys.executable, "-W", "ignore", "-c", ASK, SHA256, *names]
+    command = [sys.executable, "-W", "ignore", "-c", ASK, SHA256, REVISION, *names]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     return dict(json.loads(said.stdout.splitlines()[-1]))
@@ -137,7 +137,7 @@ def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_
     told = ask(
         tmp_path,
         *("kept x/good", "check x/good", "fetch x/good", "kept x/good", "check x/good"),
-        *("fetch x/once", "fetch x/wrong", "full x/good"),
+        *("fetch x/once", "fetch x/wrong", "full x/large"),
         *("fetch x/gated", "check x/gated", "fetch x/gone", "fetch x/old", "fetch x/token"),
         HF_ENDPOINT=hub.url,
     )
@@ -147,7 +147,7 @@ def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_
     # Damaged on the way: of the right length, so that only the hash shows it; fetched once more.
     assert told["fetch x/once"] == ["config.json", "w.safetensors"]
     assert "w.safetensors of x/wrong is missing or not the published one" in told["fetch x/wrong"]
-    assert "the disk is full" in told["full x/good"]
+    assert "Cannot write" in told["full x/large"] and "larger than allowed" in told["full x/large"]
     for name in ("fetch x/gated", "check x/gated"):
         assert "x/gated is gated" in told[name] and "hf auth login" in told[name]
     assert "no model x/gone" in told["fetch x/gone"]

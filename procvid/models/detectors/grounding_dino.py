@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
 from procvid.errors import UnavailableError
@@ -85,7 +86,7 @@ class GroundingDinoDetector:
                 model = GroundingDinoForObjectDetection.from_pretrained(
                     folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
                 )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise UnavailableError(
                 f"The Grounding DINO in {folder} cannot be loaded: {said}",

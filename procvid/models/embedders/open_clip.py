@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 
 from procvid.errors import UnavailableError
 from procvid.media.image import fit_on_white
@@ -70,23 +72,27 @@ class OpenClipEmbedder:
     def _model(self) -> torch.nn.Module:
         import open_clip
 
-        try:
-            with quiet_root():
-                model = open_clip.create_model(f"local-dir:{self._folder}")
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise UnavailableError(
-                f"The CLIP model in {self._folder} cannot be loaded: {said}",
-                "Fetch it again, or install procvid again; a file of it is damaged.",
-            ) from error
+        with quiet_root(), self._loading():
+            model = open_clip.create_model(f"local-dir:{self._folder}")
         return model.float().eval().requires_grad_(False).to(self._device)
 
     @cached_property
     def _tokenizer(self):
         import open_clip
 
-        with quiet_root():
+        with quiet_root(), self._loading():
             return open_clip.get_tokenizer(f"local-dir:{self._folder}")
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise UnavailableError(
+                f"The CLIP model in {self._folder} cannot be loaded: {said}",
+                "Fetch it again, or install procvid again; a file of it is damaged.",
+            ) from error
 
     @property
     def dim(self) -> int:
