@@ -346,11 +346,6 @@ class OpenAIClient:
                 told = f"{where[0].upper()}{where[1:]} does not answer as its protocol says."
                 return ServiceError(told, f"Check OPENAI_BASE_URL. {self._hint}")
 
-    def tokens_kept(self, question: Question, shape: type[BaseModel]) -> int | None:
-        """What the answer to a question cost when it was given; None when it was not."""
-        kept = self._cache.read(self.key_of(question, shape))
-        return None if kept is None else kept.tokens
-
     def try_out(self) -> None:
         """Whether the service is there, knows the key, has the model and still has quota.
 

@@ -51,10 +51,22 @@ def test_an_unknown_planner_is_told():
 
 
 @pytest.mark.parametrize("gpu", [None, "NVIDIA H100"])
-@pytest.mark.parametrize("part", ["build_generator", "build_embedder"])
-def test_a_profile_of_a_later_version_says_what_is_missing(monkeypatch, gpu, part):
+def test_a_generator_of_a_later_version_says_what_is_missing(monkeypatch, gpu):
     monkeypatch.setattr(wiring, "gpu_facts", lambda: (gpu, 0.0))
     with pytest.raises(UnavailableError, match=r"phantom-1\.3b") as error:
-        getattr(wiring, part)(PHANTOM_1_3B)
+        wiring.build_generator(PHANTOM_1_3B)
     assert ("CUDA GPU" if gpu is None else "this version") in error.value.message
     assert "--profile tiny" in error.value.hint
+
+
+def test_the_memory_of_a_phantom_profile_uses_pinned_published_models(monkeypatch):
+    monkeypatch.setattr(wiring, "gpu_facts", lambda: (None, 0.0))
+    tiny = wiring.build_embedder()
+    for build in (wiring.build_embedder, lambda profile: wiring.build_detector(profile, tiny)):
+        with pytest.raises(UnavailableError, match="needs a CUDA GPU"):
+            build(PHANTOM_1_3B)
+    monkeypatch.setattr(wiring, "gpu_facts", lambda: ("NVIDIA H100", 80.0))
+    embedder = wiring.build_embedder(PHANTOM_1_3B)
+    detector = wiring.build_detector(PHANTOM_1_3B, embedder)
+    for info in (embedder.info, detector.info):
+        assert "/" in info.id and len(info.revision) == 40
