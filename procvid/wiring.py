@@ -13,7 +13,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from procvid import __version__
 from procvid.errors import InputError, ServiceError, UnavailableError
@@ -34,6 +34,7 @@ from procvid.types import Recipe, StepPlan
 
 if TYPE_CHECKING:
     from procvid.models.hub_files import HubModel
+    from procvid.models.openai_client import OpenAIClient
 
 __all__ = [
     "Parts",
@@ -215,16 +216,22 @@ def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
 
 def _openai_planner(environment: Environment, *, strict: bool) -> Planner:
     _check_key(environment, "planner", "Use --planner rules, which needs none.")
-    from procvid.models.openai_client import OpenAIClient
     from procvid.models.planners.openai_responses import OpenAIPlanner
 
-    client = OpenAIClient(
+    client = _openai_client(environment)
+    return OpenAIPlanner(client, plan_recipe, environment.openai_budget, strict=strict)
+
+
+def _openai_client(environment: Environment, **options: Any) -> OpenAIClient:
+    from procvid.models.openai_client import OpenAIClient
+
+    return OpenAIClient(
         environment.openai_api_key,
         environment.openai_url,
         environment.openai_model,
         environment.cache_folder,
+        **options,
     )
-    return OpenAIPlanner(client, plan_recipe, environment.openai_budget, strict=strict)
 
 
 def _check_key(environment: Environment, part: str, hint: str) -> None:
@@ -245,15 +252,7 @@ def try_openai() -> str | None:
     environment = read_environment()
     if not environment.has_openai:
         return None
-    from procvid.models.openai_client import OpenAIClient
-
-    client = OpenAIClient(
-        environment.openai_api_key,
-        environment.openai_url,
-        environment.openai_model,
-        environment.cache_folder,
-        timeout_s=10.0,
-    )
+    client = _openai_client(environment, timeout_s=10.0)
     client.try_out()
     return f"{client.model} at {client.host}"
 
@@ -356,16 +355,10 @@ def build_scene_reader(wanted: str = "rules") -> SceneReader:
         case "openai":
             environment = read_environment()
             _check_key(environment, "scene reader", "Use --scene-reader rules, which needs none.")
-            from procvid.models.openai_client import OpenAIClient
             from procvid.models.scene_readers.openai_vision import OpenAISceneReader
 
-            client = OpenAIClient(
-                environment.openai_api_key,
-                environment.openai_url,
-                environment.openai_model,
-                environment.cache_folder,
-                hint="Use --scene-reader rules, which asks nobody.",
-            )
+            hint = "Use --scene-reader rules, which asks nobody."
+            client = _openai_client(environment, hint=hint)
             return OpenAISceneReader(client, environment.openai_budget)
         case _:
             raise InputError(

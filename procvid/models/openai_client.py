@@ -26,14 +26,15 @@ from pydantic import BaseModel, ValidationError
 from procvid.errors import ServiceError
 from procvid.media.image import png_bytes
 from procvid.models.answer_cache import Answer, AnswerCache
-from procvid.settings import OPENAI_URL, Budget
+from procvid.models.meter import Meter
+from procvid.models.openai_errors import service_error
+from procvid.settings import OPENAI_URL
 from procvid.types import Image
 
 TIMEOUT_S = 60.0
 MAX_RETRIES = 1
 """Of the client library, after 429, 5xx and lost connections; each try has the time-out anew."""
 
-MAX_OUTPUT_TOKENS = 16_000
 MAX_ANSWER_CHARS = 400_000
 CHARS_PER_TOKEN = 4
 """English text and JSON; only for forecasts and for servers that count no tokens."""
@@ -56,41 +57,6 @@ class UnusableError(Exception):
     def __init__(self, problems: str) -> None:
         super().__init__(problems)
         self.problems = problems
-
-
-@dataclass
-class Meter:
-    """What one run has asked so far, against its budget.
-
-    Args:
-        budget: The most that it may ask.
-    """
-
-    budget: Budget
-    calls: int = 0
-    tokens: int = 0
-    images: int = 0
-
-    def admit(self, about_tokens: int, images: int) -> int:
-        """Count a request that is about to be made; the tokens that its answer may have.
-
-        Raises:
-            ServiceError: It would go over the budget; nothing was sent.
-        """
-        left = self.budget.max_tokens - self.tokens - about_tokens
-        for what, name, over in (
-            (f"{self.budget.max_calls} calls", "CALLS", self.calls + 1 > self.budget.max_calls),
-            (f"{self.budget.max_tokens} tokens", "TOKENS", left < 500),
-            (f"{self.budget.max_images} images", "IMAGES", self.images + images > self.budget.max_images),
-        ):  # fmt: skip
-            if over:
-                raise ServiceError(
-                    f"The budget of {what} for one run is used up.",
-                    f"Set PROCVID_OPENAI_MAX_{name} higher; what is answered is kept.",
-                )
-        self.calls += 1
-        self.images += images
-        return min(MAX_OUTPUT_TOKENS, left)
 
 
 @dataclass(frozen=True)
@@ -312,39 +278,7 @@ class OpenAIClient:
         return completion.choices[0].message.content or "", _count(usage and usage.total_tokens)
 
     def _told(self, error: openai.OpenAIError) -> ServiceError:
-        """A library's error in our own words."""
-        where = f"the service at {self.host}"
-        code = str(getattr(error, "code", "") or "")
-        match error:
-            case openai.AuthenticationError():
-                told = f"OPENAI_API_KEY is not a key that {where} knows (401)."
-                return ServiceError(told, f"Set a valid key. {self._hint}", lasting=True)
-            case openai.PermissionDeniedError():
-                told = f"The key in OPENAI_API_KEY may not use {self.model} at {self.host} (403)."
-                hint = f"Set PROCVID_OPENAI_MODEL to a model that it may use. {self._hint}"
-                return ServiceError(told, hint, lasting=True)
-            case openai.RateLimitError() if "quota" in code or "billing" in code:
-                told = f"The account behind OPENAI_API_KEY has no quota left at {self.host} (429)."
-                return ServiceError(told, f"Add credit to it. {self._hint}", lasting=True)
-            case openai.RateLimitError():
-                told = f"{where[0].upper()}{where[1:]} takes no more requests just now (429)."
-                return ServiceError(told, f"Wait a minute. {self._hint}")
-            case openai.NotFoundError():
-                told = f"There is no model {self.model!r} at {self.host} (404)."
-                hint = f"Set PROCVID_OPENAI_MODEL or OPENAI_BASE_URL. {self._hint}"
-                return ServiceError(told, hint, lasting=True)
-            case openai.APITimeoutError():
-                told = f"{where[0].upper()}{where[1:]} did not answer within {self._timeout_s:g} s."
-                return ServiceError(told, f"Try again later. {self._hint}")
-            case openai.APIConnectionError():
-                told = f"{where[0].upper()}{where[1:]} cannot be reached."
-                return ServiceError(told, f"Check the network and OPENAI_BASE_URL. {self._hint}")
-            case openai.APIStatusError():
-                told = f"{where[0].upper()}{where[1:]} did not take the request"
-                return ServiceError(f"{told} ({error.status_code}).", self._hint)
-            case _:
-                told = f"{where[0].upper()}{where[1:]} does not answer as its protocol says."
-                return ServiceError(told, f"Check OPENAI_BASE_URL. {self._hint}")
+        return service_error(error, self.host, self.model, self._timeout_s, self._hint)
 
     def try_out(self) -> None:
         """Whether the service is there, knows the key, has the model and still has quota.

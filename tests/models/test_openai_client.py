@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from procvid.errors import InputError, ServiceError
-from procvid.models.openai_client import Meter, NoUsableAnswerError, OpenAIClient, Question
+from procvid.models.meter import Meter
+from procvid.models.openai_client import NoUsableAnswerError, OpenAIClient, Question
 from procvid.settings import Budget, read_environment
 
 

@@ -13,7 +13,8 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from procvid.errors import ServiceError
-from procvid.models.openai_client import CHARS_PER_TOKEN, Meter, OpenAIClient, Question
+from procvid.models.meter import Meter
+from procvid.models.openai_client import CHARS_PER_TOKEN, OpenAIClient, Question
 from procvid.plan.cast import Member, ToldObjects, ToldSteps, believed
 from procvid.plan.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
@@ -151,9 +152,9 @@ class OpenAIPlanner:
 
 def stand_in(plan: Plan, error: ServiceError) -> Plan:
     """The rules planner's plan, with the reason why it is not the model's as its first note."""
-    reason = error.message[:1].lower() + error.message[1:].rstrip(".")
-    if not error.message.startswith(("The ", "There ")):
-        reason = error.message.rstrip(".")
+    reason = error.message.rstrip(".")
+    if reason.startswith(("The ", "There ")):
+        reason = reason[0].lower() + reason[1:]
     note = f"the rules planner made this plan, because {reason}"
     return replace(plan, notes=(note, *plan.notes))
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from procvid.errors import InputError
 from procvid.media.image import resize
-from procvid.models.openai_client import Meter, NoUsableAnswerError, OpenAIClient, Question
+from procvid.models.meter import Meter
+from procvid.models.openai_client import NoUsableAnswerError, OpenAIClient, Question
 from procvid.plan.cast import (
     MAX_LOOK_CHARS,
     SeenObjects,
