@@ -60,6 +60,7 @@ class Profile:
 
 
 PHANTOM_HUB = "bytedance-research/Phantom@926cb19b8273d3841edcf905ca4ddb57f8e43207"
+WAN_HUB = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@0fad780a534b6463e45facd96134c9f345acfa5b"
 
 TINY = Profile(
     name="tiny",
@@ -100,7 +101,7 @@ PHANTOM_1_3B = Profile(
         guidance_scale_image=5.0,
         seed=0,
     ),
-    models={"generator": PHANTOM_HUB},
+    models={"generator": PHANTOM_HUB, "base": WAN_HUB},
 )
 
 PHANTOM_14B = replace(
@@ -112,6 +113,7 @@ PHANTOM_14B = replace(
 
 PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
 
+CONVERTIBLE = (PHANTOM_1_3B.name, PHANTOM_14B.name)
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
 
@@ -254,11 +256,14 @@ class Environment:
         runs_folder: `PROCVID_RUNS`, where the app keeps its runs; default `runs` here.
         assets_folder: `PROCVID_ASSETS`, another folder with tiny models of one's own training;
             default the one in the package.
+        models_folder: `PROCVID_MODELS`, where `procvid convert` puts models and `generate` finds
+            them; default `~/.cache/procvid/models`.
     """
 
     openai_api_key: str | None = field(repr=False)
     runs_folder: Path
     assets_folder: Path
+    models_folder: Path
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -269,4 +274,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         openai_api_key=variables.get("OPENAI_API_KEY") or None,
         runs_folder=Path(variables.get("PROCVID_RUNS") or "runs").expanduser(),
         assets_folder=Path(assets).expanduser(),
+        models_folder=Path(
+            variables.get("PROCVID_MODELS") or "~/.cache/procvid/models"
+        ).expanduser(),
     )

@@ -25,6 +25,8 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
 )
+# Nobody's own models: a folder that is not there.
+os.environ["PROCVID_MODELS"] = "/nonexistent/procvid-models"
 for personal in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "PROCVID_RUNS", "PROCVID_ASSETS"):
     os.environ.pop(personal, None)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from procvid import __version__
-from procvid.settings import PLANNER_CHOICES, PROFILE_CHOICES
+from procvid.settings import CONVERTIBLE, PLANNER_CHOICES, PROFILE_CHOICES
 
 
 class UsageError(Exception):
@@ -45,6 +45,7 @@ def _parser() -> Parser:
     _add_regenerate(commands)
     _add_plan(commands)
     _add_memory(commands)
+    _add_convert(commands)
     _add_doctor(commands)
     _add_benchmark(commands)
     return parser
@@ -141,6 +142,29 @@ def _add_memory(commands: Commands[Parser]) -> None:
     info = _command(under, "info", "Tell what a crop store holds.")
     info.add_argument("store", metavar="STORE", help="the store's folder, or default")
     _add_json(info, "print it as JSON")
+
+
+def _add_convert(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "convert", "Make published Phantom weights ready for generate, once."
+    )
+    command.add_argument("profile", metavar="PROFILE", choices=CONVERTIBLE)
+    command.add_argument(
+        "--transformer",
+        metavar="FILE|FOLDER",
+        help="weights that are here: .safetensors, .gguf, .pth, or shards; by default from the Hub",
+    )
+    command.add_argument("--base", metavar="DIR", help="Wan2.1 in the diffusers layout, likewise")
+    command.add_argument("--out", metavar="DIR", help="by default where generate looks for it")
+    command.add_argument("--sha256", metavar="HEX", help="of the transformer's file; for .pth")
+    command.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
+    command.add_argument(
+        "--config", metavar="FILE", help="config.json of a transformer of your own"
+    )
+    command.add_argument(
+        "--check", action="store_true", help="tell how the keys fit, write nothing"
+    )
+    _add_json(command, "print one line of JSON a file, or the report")
 
 
 def _add_doctor(commands: Commands[Parser]) -> None:
