@@ -7,7 +7,7 @@ a GPU; `procvid.wiring` does both and hands the facts to `choose_profile`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ MAX_SEED = 2**63 - 1
 
 NO_GPU = "no GPU here: the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
 GPU_WITHOUT_WEIGHTS = (
-    "there is a GPU ({gpu}), but this version cannot load the published Phantom weights yet: "
+    "there is a GPU ({gpu}), but no Phantom weights (`procvid convert phantom-1.3b` gets them): "
     "the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
 )
 
@@ -118,17 +118,22 @@ PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
 
 
-def choose_profile(wanted: str, *, gpu: str | None) -> tuple[Profile, str]:
+def choose_profile(
+    wanted: str, *, gpu: str | None, weights: Collection[str] = ()
+) -> tuple[Profile, str]:
     """The profile to run and a sentence that says why.
 
     Args:
         wanted: A profile's name, or "auto" for the best that runs here.
         gpu: Name of the CUDA device, or None without one.
+        weights: The profiles whose converted weights are on this machine.
 
     Raises:
         InputError: No profile has that name.
     """
     if wanted == "auto":
+        if gpu is not None and PHANTOM_1_3B.name in weights:
+            return PHANTOM_1_3B, f"there is a GPU ({gpu}): {PHANTOM_1_3B.purpose}"
         return TINY, NO_GPU if gpu is None else GPU_WITHOUT_WEIGHTS.format(gpu=gpu)
     if wanted not in PROFILES:
         raise InputError(

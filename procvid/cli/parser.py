@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from procvid import __version__
-from procvid.settings import CONVERTIBLE, PLANNER_CHOICES, PROFILE_CHOICES
+from procvid.settings import CONVERTIBLE, PLANNER_CHOICES, PROFILE_CHOICES, TINY
 
 
 class UsageError(Exception):
@@ -74,8 +74,17 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument(
         "--dry-run", action="store_true", help="tell what would be made and write nothing"
     )
-    # Known, so that they are answered with a sentence; told in --help once they are there.
-    command.add_argument("--lora", metavar="DIR|REPO", help=argparse.SUPPRESS)
+    command.add_argument(
+        "--lora",
+        metavar="FILE|DIR|REPO[=WEIGHT]",
+        action="append",
+        default=[],
+        help="merge a LoRA into the model, by default with weight 1; may be given several times",
+    )
+    command.add_argument(
+        "--precise", action="store_true", help="float32 where half precision loses most; for a GPU"
+    )
+    # Known, so that it is answered with a sentence; told in --help once it is there.
     command.add_argument("--fast", action="store_true", help=argparse.SUPPRESS)
     _add_json(command, "print one event a line as JSON")
 
@@ -180,6 +189,22 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
     )
     command.add_argument("recipe", metavar="RECIPE", nargs="?", help="by default one of five steps")
     command.add_argument("--repeats", metavar="N", type=_whole_number, default=5)
+    command.add_argument(
+        "--profile",
+        choices=(TINY.name, *CONVERTIBLE),
+        default=TINY.name,
+        help="another than tiny is measured on a GPU, at the size of the published model",
+    )
+    command.add_argument(
+        "--random-weights", action="store_true", help="no download; for the profiles on a GPU"
+    )
+    command.add_argument("--size", metavar="WxH", help="there, in px")
+    command.add_argument("--frames", metavar="N", type=_whole_number, help="there, 4n+1")
+    command.add_argument("--references", metavar="N", type=_whole_number, default=4, help="there")
+    command.add_argument(
+        "--steps", metavar="N", type=_whole_number, default=2, help="denoising steps of a timed run"
+    )
+    command.add_argument("--no-rungs", action="store_true", help="leave the memory ladder out")
     _add_json(command, "print the numbers as JSON")
 
 

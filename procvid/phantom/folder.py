@@ -15,7 +15,7 @@ import torch
 from diffusers.pipelines import pipeline_utils
 
 from procvid.errors import InputError, UnavailableError
-from procvid.phantom.checkpoint import Checkpoint, open_checkpoint
+from procvid.phantom.checkpoint import Checkpoint, file_sha256, open_checkpoint
 from procvid.phantom.convert import (
     MAX_SHARD_BYTES,
     NewFolder,
@@ -28,6 +28,8 @@ from procvid.phantom.convert import (
 from procvid.phantom.layout import Config
 from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+
+MANIFEST = "manifest.json"
 
 BASE_PARTS = ("text_encoder", "tokenizer", "vae")
 """Taken from the Wan2.1 folder as they are, the text encoder in the new dtype."""
@@ -85,6 +87,7 @@ def write_model(
                 write_config(config, new / "transformer")
                 shutil.copyfile(transformer, new / "transformer" / transformer.name)
                 yield from _write_base(text, base, base_index, new, dtype, max_shard_bytes)
+                write_manifest(new)
             return
         with open_checkpoint(transformer, sha256) as checkpoint:
             match_keys(checkpoint, config).require(str(transformer))
@@ -92,6 +95,7 @@ def write_model(
                 target = new / "transformer"
                 yield from write_transformer(checkpoint, config, target, dtype, max_shard_bytes)
                 yield from _write_base(text, base, base_index, new, dtype, max_shard_bytes)
+                write_manifest(new)
 
 
 def _size(checkpoint: Checkpoint, dtype: torch.dtype) -> int:
@@ -152,6 +156,45 @@ def _write_base(
     (new / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     names = {name: name for name in text.facts}
     yield from rewrite(text, new / "text_encoder", "model", names, lambda _: dtype, max_shard_bytes)
+
+
+def write_manifest(folder: Path) -> None:
+    """Write `manifest.json`: size and sha256 of every other file, by its name in the folder."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    told = {
+        file.relative_to(folder).as_posix(): {
+            "size": file.stat().st_size,
+            "sha256": file_sha256(file),
+        }
+        for file in files
+    }
+    (folder / MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def check_manifest(folder: Path) -> None:
+    """Check that every file of the manifest is there with its size; the hashes would take minutes.
+
+    Raises:
+        UnavailableError: One is missing or cut off.
+    """
+    try:
+        told = _read_json(folder / MANIFEST)
+        sizes = {name: int(fact["size"]) for name, fact in told.items()}
+        wrong = [
+            name
+            for name, size in sizes.items()
+            if not (folder / name).is_file() or (folder / name).stat().st_size != size
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(
+            f"The file {folder / MANIFEST} is damaged ({type(error).__name__}).",
+            "Make the model again with `procvid convert`.",
+        ) from error
+    if wrong:
+        raise UnavailableError(
+            f"The model in {folder} is not whole: {', '.join(wrong[:5])}.",
+            "Make it again with `procvid convert`.",
+        )
 
 
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomWanPipeline:

@@ -60,10 +60,26 @@ def fetch_base(pinned: str) -> Path:
     return _download(pinned, BASE_FILES)
 
 
+def fetch_lora(repository: str) -> Path:
+    """Download the LoRA files of a Hub repository ("owner/name" or "owner/name@revision").
+
+    Raises:
+        UnavailableError: They cannot be had; says why.
+    """
+    try:
+        return _download(repository, ("*.safetensors",))
+    except UnavailableError as error:
+        raise UnavailableError(
+            f"The LoRA {error.message}", "Connect to the network, or give a file that is here."
+        ) from error
+
+
 def _download(pinned: str, patterns: Sequence[str]) -> Path:
     repository, _, revision = pinned.partition("@")
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
+        return Path(
+            snapshot_download(repository, revision=revision or None, allow_patterns=list(patterns))
+        )
     except Exception as error:
         raise _unavailable(repository, error) from error
 
