@@ -89,7 +89,7 @@ class GuidedModel:
         Returns:
             float32, the shape of the latents.
         """
-        precision = nullcontext()
+        precision: AbstractContextManager[None] = nullcontext()
         if self.precise:
             precision = float32_residual(self.transformer, latents_BCFhw.device)
         with precision:

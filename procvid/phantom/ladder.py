@@ -54,16 +54,21 @@ class Rung:
         num_frames: Of the clip.
         device_bytes: At its peak on the device, with the allowance.
         host_bytes: Kept in the memory of the machine for it.
+        step_bytes: At the peak of a denoising step alone, with the allowance.
     """
 
     name: str
     num_frames: int
     device_bytes: int
     host_bytes: int
+    step_bytes: int = 0
 
 
 def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[Rung]:
-    """All rungs for a clip, from the top; each takes less of the device than the one before.
+    """All rungs for a clip, from the top.
+
+    Each takes less of the device than the one before, in a denoising step if not at the peak of the
+    whole clip, and never more.
 
     Args:
         clip: The clip.
@@ -79,7 +84,10 @@ def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[R
         made.append(_rung(FEWER_FRAMES, shorter, bytes_of(shorter)))
     kept: list[Rung] = []
     for rung in made:
-        if not kept or rung.device_bytes < kept[-1].device_bytes:
+        last = kept[-1:] or [replace(rung, device_bytes=rung.device_bytes + 1)]
+        if rung.device_bytes < last[0].device_bytes or (
+            rung.device_bytes == last[0].device_bytes and rung.step_bytes < last[0].step_bytes
+        ):
             kept.append(rung)
     return kept
 
@@ -93,18 +101,20 @@ def _rung(name: str, clip: ClipShape, parts: ClipBytes) -> Rung:
         case "full":
             working = max(p.activations for p in (text, transformer, vae))
             peak, host = weights + working, 0
+            step = weights + transformer.activations
         case "model_offload":
             peak = max(p.weights + p.activations for p in (text, transformer, vae))
             host = weights
+            step = transformer.weights + transformer.activations
         case _:
             # The autoencoder is small, and its many small calls would wait for each of its layers.
             blocks = transformer.outside + _BLOCKS_AT_A_TIME * transformer.block
             leaves = _BLOCKS_AT_A_TIME * text.largest_leaf
-            peak = vae.weights + max(
-                leaves + text.activations, blocks + transformer.activations, vae.activations
-            )
-            host = weights - vae.weights
-    return Rung(name, clip.num_frames, int(ALLOWANCE * peak), host)
+            step = vae.weights + blocks + transformer.activations
+            peak = max(step, vae.weights + max(leaves + text.activations, vae.activations))
+            # Pinned for the stream, beside the loaded weights until each has gone through once.
+            host = 2 * (weights - vae.weights)
+    return Rung(name, clip.num_frames, int(ALLOWANCE * peak), host, int(ALLOWANCE * step))
 
 
 def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> int | None:

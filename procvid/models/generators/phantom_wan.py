@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -116,7 +116,7 @@ class PhantomWanGenerator:
         return [read_lora(find_lora(file), shapes, layers, weight) for file, weight in loras]
 
     @cached_property
-    def _configs(self) -> dict[str, dict[str, object]]:
+    def _configs(self) -> dict[str, Mapping[str, object]]:
         """The configs of the parts, as arguments of their classes."""
         configs = {
             part: _read_json(self._folder / part / "config.json")
