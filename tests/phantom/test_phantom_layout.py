@@ -41,24 +41,22 @@ def test_every_key_is_renamed_as_diffusers_does(size):
         assert all(diffusers_name(prefix + key) == name for key, name in names.items())
 
 
-@pytest.mark.parametrize(
-    ("key", "shape"),
-    [
-        ("patch_embedding.weight", (1536, 16, 1, 2, 2)),
-        ("text_embedding.0.weight", (1536, 4096)),
-        ("time_embedding.0.weight", (1536, 256)),
-        ("time_projection.1.weight", (9216, 1536)),
-        ("head.head.weight", (64, 1536)),
-        ("head.modulation", (1, 2, 1536)),
-        ("blocks.29.modulation", (1, 6, 1536)),
-        ("blocks.29.ffn.0.weight", (8960, 1536)),
-        ("blocks.0.norm3.bias", (1536,)),
-        ("blocks.0.cross_attn.norm_k.weight", (1536,)),
-    ],
-)
-def test_shapes_of_the_published_1_3b(key, shape):
+def test_shapes_of_the_published_1_3b():
+    expected = {
+        "patch_embedding.weight": (1536, 16, 1, 2, 2),
+        "text_embedding.0.weight": (1536, 4096),
+        "time_embedding.0.weight": (1536, 256),
+        "time_projection.1.weight": (9216, 1536),
+        "head.head.weight": (64, 1536),
+        "head.modulation": (1, 2, 1536),
+        "blocks.29.modulation": (1, 6, 1536),
+        "blocks.29.ffn.0.weight": (8960, 1536),
+        "blocks.0.norm3.bias": (1536,),
+        "blocks.0.cross_attn.norm_k.weight": (1536,),
+    }
     config = CONFIGS["phantom-1.3b"]
-    assert parameter_shapes(config)[original_names(config)[key]] == shape
+    names, shapes = original_names(config), parameter_shapes(config)
+    assert {key: shapes[names[key]] for key in expected} == expected
 
 
 @pytest.mark.parametrize(
