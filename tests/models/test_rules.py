@@ -53,9 +53,11 @@ def test_an_unknown_planner_is_told():
 
 @pytest.mark.parametrize("gpu", [None, "NVIDIA H100"])
 @pytest.mark.parametrize("part", ["build_generator", "build_embedder"])
-def test_a_profile_of_a_later_version_says_what_is_missing(monkeypatch, gpu, part):
+def test_a_profile_that_cannot_run_here_says_what_is_missing(monkeypatch, gpu, part):
     monkeypatch.setattr(wiring, "gpu_facts", lambda: (gpu, 0.0))
     with pytest.raises(UnavailableError, match=r"phantom-1\.3b") as error:
         getattr(wiring, part)(PHANTOM_1_3B)
-    assert ("CUDA GPU" if gpu is None else "this version") in error.value.message
+    missing = {"build_generator": "model is missing", "build_embedder": "this version"}
+    assert ("CUDA GPU" if gpu is None else missing[part]) in error.value.message
     assert "--profile tiny" in error.value.hint
+    assert ("procvid convert" in error.value.hint) == (bool(gpu) and part == "build_generator")

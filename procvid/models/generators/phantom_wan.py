@@ -89,7 +89,7 @@ class PhantomWanGenerator:
                 f"The {profile.name} model is missing: there is no {folder / 'model_index.json'}.",
                 "Install procvid again, or train it with `python -m procvid.train.pretrain_tiny`."
                 if not profile.needs_gpu
-                else f"Make it with `procvid convert {profile.name}`.",
+                else f"Make it with `procvid convert {profile.name}`, or use --profile tiny.",
             )
         self._profile = profile
         self._folder = folder
