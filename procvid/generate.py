@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 
-from procvid.events import Progress
+from procvid.events import Progress, Warned
 from procvid.protocols import ClipGenerator
 from procvid.types import Clip, Conditioning, Sampling
 
@@ -59,8 +59,8 @@ class Pace:
 
 def generate(
     generator: ClipGenerator, conditioning: Conditioning, sampling: Sampling, pace: Pace
-) -> Generator[Progress, None, Clip]:
-    """Make one clip, telling how far it is after every denoising step.
+) -> Generator[Progress | Warned, None, Clip]:
+    """Make one clip, telling how far it is after every denoising step, and what happened to it.
 
     Closing it frees the device. The same conditioning and sampling give the same frames.
     """
@@ -72,6 +72,8 @@ def generate(
             except StopIteration as end:
                 clip: Clip = end.value
                 return clip
+            if denoised.note:
+                yield Warned(denoised.note, conditioning.step)
             yield Progress(
                 step=conditioning.step,
                 done=denoised.step,

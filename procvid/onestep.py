@@ -189,6 +189,7 @@ def make_step(
         overrides=overrides.to_json(),
         models=run.record.models,
         lora=request.lora,
+        memory=clip.memory,
     )
     return _keep(run, parts, clip, conditioning.slots, record, crops)
 

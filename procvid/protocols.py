@@ -106,6 +106,10 @@ class ClipGenerator(Protocol):
         """Those of the given object names that this model was never taught; () when it cannot say."""
         ...
 
+    def notes(self, sampling: Sampling) -> tuple[str, ...]:
+        """What the user should know of such clips before the run, as of the memory they take."""
+        ...
+
     def generate(
         self, conditioning: Conditioning, sampling: Sampling
     ) -> Generator[Denoised, None, Clip]:

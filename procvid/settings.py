@@ -7,7 +7,7 @@ a GPU; `procvid.wiring` does both and hands the facts to `choose_profile`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ MAX_SEED = 2**63 - 1
 
 NO_GPU = "no GPU here: the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
 GPU_WITHOUT_WEIGHTS = (
-    "there is a GPU ({gpu}), but this version cannot load the published Phantom weights yet: "
+    "there is a GPU ({gpu}), but no Phantom weights (`procvid convert phantom-1.3b` gets them): "
     "the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
 )
 
@@ -61,6 +61,7 @@ class Profile:
 
 
 PHANTOM_HUB = "bytedance-research/Phantom@926cb19b8273d3841edcf905ca4ddb57f8e43207"
+WAN_HUB = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@0fad780a534b6463e45facd96134c9f345acfa5b"
 
 TINY = Profile(
     name="tiny",
@@ -101,7 +102,7 @@ PHANTOM_1_3B = Profile(
         guidance_scale_image=5.0,
         seed=0,
     ),
-    models={"generator": PHANTOM_HUB},
+    models={"generator": PHANTOM_HUB, "base": WAN_HUB},
 )
 
 PHANTOM_14B = replace(
@@ -133,22 +134,28 @@ class Budget:
     max_images: int = 600
 
 
+CONVERTIBLE = (PHANTOM_1_3B.name, PHANTOM_14B.name)
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
 
 
-def choose_profile(wanted: str, *, gpu: str | None) -> tuple[Profile, str]:
+def choose_profile(
+    wanted: str, *, gpu: str | None, weights: Collection[str] = ()
+) -> tuple[Profile, str]:
     """The profile to run and a sentence that says why.
 
     Args:
         wanted: A profile's name, or "auto" for the best that runs here.
         gpu: Name of the CUDA device, or None without one.
+        weights: The profiles whose converted weights are on this machine.
 
     Raises:
         InputError: No profile has that name.
     """
     if wanted == "auto":
+        if gpu is not None and PHANTOM_1_3B.name in weights:
+            return PHANTOM_1_3B, f"there is a GPU ({gpu}): {PHANTOM_1_3B.purpose}"
         return TINY, NO_GPU if gpu is None else GPU_WITHOUT_WEIGHTS.format(gpu=gpu)
     if wanted not in PROFILES:
         raise InputError(
@@ -281,6 +288,8 @@ class Environment:
         openai_budget: `PROCVID_OPENAI_MAX_CALLS`, `..._MAX_TOKENS` and `..._MAX_IMAGES`.
         cache_folder: `PROCVID_CACHE`, where answers and measured times are kept; default
             `procvid` in the user's cache folder.
+        models_folder: `PROCVID_MODELS`, where `procvid convert` puts models and `generate` finds
+            them; default `~/.cache/procvid/models`.
     """
 
     openai_api_key: str | None = field(repr=False)
@@ -290,6 +299,7 @@ class Environment:
     openai_model: str = OPENAI_MODEL
     openai_budget: Budget = Budget()
     cache_folder: Path = Path("cache")
+    models_folder: Path = Path("models")
 
     @property
     def has_openai(self) -> bool:
@@ -320,6 +330,9 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
             }
         ),
         cache_folder=Path(cache).expanduser(),
+        models_folder=Path(
+            variables.get("PROCVID_MODELS") or "~/.cache/procvid/models"
+        ).expanduser(),
     )
 
 

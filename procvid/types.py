@@ -184,18 +184,20 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A generated clip."""
+    """A generated clip; `memory` says how it was fitted into the memory, "" where nobody cared."""
 
     frames: Frames
     fps: int
+    memory: str = ""
 
 
 @dataclass(frozen=True)
 class Denoised:
-    """Progress of one clip: `step` of `total` denoising steps are done."""
+    """Progress of one clip: `step` of `total` denoising steps are done; `note` is for the user."""
 
     step: int
     total: int
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,5 +226,6 @@ class GenerateRequest:
     profile: str
     memory: str = "default"
     planner: str = "auto"
-    lora: str | None = None
+    lora: tuple[str, ...] = ()
+    precise: bool = False
     seed: int = 0

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from procvid.onestep import Parts
 from procvid.plan.rules import plan_recipe
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.settings import (
+    CONVERTIBLE,
     PLANNER_CHOICES,
     SCENE_READER_CHOICES,
     TINY,
@@ -30,7 +32,7 @@ from procvid.settings import (
     choose_profile,
     read_environment,
 )
-from procvid.types import Recipe, StepPlan
+from procvid.types import Recipe, Sampling, StepPlan
 
 if TYPE_CHECKING:
     from procvid.models.hub_files import HubModel
@@ -45,12 +47,14 @@ __all__ = [
     "build_planner",
     "build_scene_reader",
     "check_downloads",
+    "converted_profiles",
     "default_memory",
     "device_name",
     "gpu_facts",
     "hub_cache",
     "load_default_memory",
     "measure_denoising",
+    "measure_on_gpu",
     "missing_downloads",
     "peak_memory_mib",
     "refuse_what_is_not_here",
@@ -63,10 +67,6 @@ PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "num
 DRIVER_TRACES = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of these is there wherever torch can find a GPU on Linux, WSL included."""
 
-NOT_YET = (
-    "The {name} profile cannot run in this version of procvid: it does not load the published "
-    "Phantom weights yet."
-)
 NO_CUDA = "The {name} profile needs a CUDA GPU, and torch finds none here."
 
 
@@ -74,9 +74,10 @@ def build(
     profile: str = "auto",
     memory: str = "default",
     planner: str = "auto",
-    lora: str | None = None,
+    lora: Sequence[str] = (),
     fast: bool = False,
     profile_reason: str | None = None,
+    precise: bool = False,
 ) -> Parts:
     """Build the parts of a run.
 
@@ -85,20 +86,21 @@ def build(
         memory: "default" for the profile's own crop store, "none" for no memory at all, or the
             folder of a store.
         planner: "auto", "rules" or "openai".
-        lora: A LoRA; not in this version.
+        lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
         fast: Faster sampling; not in this version.
         profile_reason: Why this profile, where it has been chosen before.
+        precise: Upstream's float32 residual stream; for the profiles in half precision.
 
     Raises:
-        InputError: A name is unknown.
+        InputError: A name is unknown, or a LoRA does not fit.
         StoreError: The store is missing, damaged or of another embedder.
         UnavailableError: Something cannot be had on this machine or in this version.
     """
-    refuse_what_is_not_here(lora, fast)
+    refuse_what_is_not_here(fast)
     chosen, reason = select_profile(profile)
     # The cheap parts first: a wrong name is told before the models are loaded.
     chosen_planner = build_planner(planner, chosen)
-    generator = build_generator(chosen)
+    generator = build_generator(chosen, lora, precise)
     embedder = build_embedder(chosen)
     return Parts(
         profile=chosen,
@@ -119,7 +121,15 @@ def select_profile(wanted: str) -> tuple[Profile, str]:
     Raises:
         InputError: No profile has that name.
     """
-    return choose_profile(wanted, gpu=gpu_facts()[0] if wanted == "auto" else None)
+    if wanted != "auto":
+        return choose_profile(wanted, gpu=None)
+    return choose_profile(wanted, gpu=gpu_facts()[0], weights=converted_profiles())
+
+
+def converted_profiles() -> tuple[str, ...]:
+    """The profiles whose weights `procvid convert` has put on this machine."""
+    folder = read_environment().models_folder
+    return tuple(name for name in CONVERTIBLE if (folder / name / "model_index.json").is_file())
 
 
 def gpu_facts() -> tuple[str | None, float]:
@@ -257,19 +267,44 @@ def try_openai() -> str | None:
     return f"{client.model} at {client.host}"
 
 
-def build_generator(profile: Profile) -> ClipGenerator:
+def build_generator(
+    profile: Profile, lora: Sequence[str] = (), precise: bool = False
+) -> ClipGenerator:
     """The clip generator; its weights are loaded with the first clip.
 
     Raises:
+        InputError: A LoRA is missing or does not fit.
         UnavailableError: The profile cannot run here; says what is missing.
     """
+    if precise and not profile.needs_gpu:
+        raise InputError(
+            f"--precise is for half precision; the {profile.name} profile computes in float32.",
+            "Leave it out.",
+        )
+    if profile.needs_gpu and gpu_facts()[0] is None:
+        raise _unavailable(profile)
+    loras = [_lora(text) for text in lora]
+    from procvid.models.generators.phantom_wan import PhantomWanGenerator, on_gpu
+
     match profile.name:
         case "tiny":
-            from procvid.models.generators.phantom_wan import PhantomWanGenerator
-
-            return PhantomWanGenerator(profile, _asset(profile, "generator"))
+            return PhantomWanGenerator(profile, _asset(profile, "generator"), loras)
         case _:
-            raise _unavailable(profile)
+            folder = read_environment().models_folder / profile.name
+            return PhantomWanGenerator(profile, folder, loras, on_gpu(precise))
+
+
+def _lora(text: str) -> tuple[Path, float]:
+    """A LoRA that is here, or one on the Hub, with its weight."""
+    from procvid.phantom.lora import parse_lora
+
+    source, weight = parse_lora(text)
+    path = Path(source).expanduser()
+    if not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source):
+        from procvid.phantom.published import fetch_lora
+
+        path = fetch_lora(source)
+    return path, weight
 
 
 def build_embedder(profile: Profile = TINY) -> Embedder:
@@ -338,6 +373,34 @@ def measure_denoising(profile: Profile, *, repeats: int) -> dict[str, float]:
             )
         case _:
             raise _unavailable(profile)
+
+
+def measure_on_gpu(
+    profile: Profile,
+    sampling: Sampling,
+    *,
+    num_references: int,
+    repeats: int,
+    with_rungs: bool,
+) -> dict[str, object]:
+    """What a step of a profile costs on the first GPU, with random weights of its full size.
+
+    See `procvid.phantom.benchmark_gpu` for what is in it.
+
+    Raises:
+        UnavailableError: There is no GPU.
+    """
+    if gpu_facts()[0] is None:
+        raise _unavailable(profile)
+    from procvid.models.measuring import measure_phantom
+
+    return measure_phantom(
+        profile.name,
+        sampling,
+        num_references=num_references,
+        repeats=repeats,
+        with_rungs=with_rungs,
+    )
 
 
 def build_scene_reader(wanted: str = "rules") -> SceneReader:
@@ -419,20 +482,14 @@ def _asset(profile: Profile, part: str) -> Path:
 
 
 def _unavailable(profile: Profile) -> UnavailableError:
-    missing = NO_CUDA if gpu_facts()[0] is None else NOT_YET
     return UnavailableError(
-        missing.format(name=profile.name),
+        NO_CUDA.format(name=profile.name),
         "Use --profile tiny; `procvid doctor` tells what this machine can run.",
     )
 
 
-def refuse_what_is_not_here(lora: str | None, fast: bool) -> None:
+def refuse_what_is_not_here(fast: bool) -> None:
     """Raise UnavailableError for options whose feature is not in this version."""
-    if lora is not None:
-        raise UnavailableError(
-            f"The LoRA {lora!r} cannot be used: this version of procvid loads none.",
-            "Leave --lora out.",
-        )
     if fast:
         raise UnavailableError(
             "--fast is not in this version of procvid.",

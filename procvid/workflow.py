@@ -61,16 +61,21 @@ def make_video(
 
     Raises:
         InputError: The models cannot make such a clip.
+        UnavailableError: There is not enough memory for it in any way.
         RunError: The folder belongs to another request, or another process works in it.
         OutputError: The folder cannot be written.
     """
     parts.generator.check(request.sampling)
     planner = _planner_of(request, parts, Path(folder))
+    # Before the folder is made: what fits in no way leaves none behind.
+    about_clips = parts.generator.notes(request.sampling)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
-        yield from _logged(run, _story(run, parts, plan))
+        yield from _logged(run, _story(run, parts, plan, about_clips))
 
 
-def _story(run: RunFolder, parts: Parts, edited: Plan | None) -> Generator[Event, None, None]:
+def _story(
+    run: RunFolder, parts: Parts, edited: Plan | None, about_clips: Sequence[str]
+) -> Generator[Event, None, None]:
     plan = _plan_of(run, parts, edited)
     records = _records(run, plan)
     fresh = set(records) - set(stale_steps(records, run.record.run_id))
@@ -83,7 +88,7 @@ def _story(run: RunFolder, parts: Parts, edited: Plan | None) -> Generator[Event
         finished_steps=tuple(sorted(fresh)),
     )
     yield Planned(plan)
-    warnings = (*run.notes, *plan.notes, *_undrawable_warnings(plan, parts))
+    warnings = (*run.notes, *plan.notes, *about_clips, *_undrawable_warnings(plan, parts))
     yield from (Warned(message) for message in warnings)
     if len(fresh) == len(plan.steps):
         duration_s = run.finished_duration_s(records)

@@ -32,6 +32,8 @@ for personal in (
 ):
     os.environ.pop(personal, None)
 _cache = tempfile.TemporaryDirectory(prefix="procvid-tests-")
+# Nobody's own models: a folder that is not there.
+os.environ["PROCVID_MODELS"] = "/nonexistent/procvid-models"
 os.environ["PROCVID_CACHE"] = _cache.name
 
 

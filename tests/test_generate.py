@@ -38,6 +38,9 @@ class ThreeSteps:
     def undrawable(self, conditioning_words):
         return ()
 
+    def notes(self, sampling):
+        return ()
+
     def generate(self, conditioning, sampling):
         try:
             for step in (1, 2, 3):

@@ -34,7 +34,10 @@ def test_auto_is_tiny_and_says_why():
     assert choose_profile("auto", gpu=None) == (TINY, NO_GPU)
     profile, reason = choose_profile("auto", gpu="NVIDIA H100")
     assert profile is TINY
-    assert "NVIDIA H100" in reason and "weights" in reason
+    assert "NVIDIA H100" in reason and "procvid convert" in reason
+    here = ("phantom-1.3b",)
+    assert choose_profile("auto", gpu="NVIDIA H100", weights=here)[0] is PHANTOM_1_3B
+    assert choose_profile("auto", gpu=None, weights=here)[0] is TINY
 
 
 def test_a_named_profile_is_taken_and_an_unknown_one_refused():

@@ -55,6 +55,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import memory
 
             command = getattr(memory, arguments.memory_command)
+        case "convert":
+            from procvid.cli import convert
+
+            command = convert.convert
         case "doctor":
             from procvid.cli import doctor
 

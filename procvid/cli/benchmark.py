@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from procvid import wiring
+from procvid.cli.benchmark_gpu import benchmark_gpu
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
 from procvid.settings import TINY
@@ -50,6 +51,9 @@ def benchmark(arguments: argparse.Namespace) -> None:
     """Measure and print; nothing is kept."""
     if not 1 <= arguments.repeats <= 1000:
         raise InputError(f"{arguments.repeats} repeats cannot be made.", "Choose 1 to 1000.")
+    if arguments.profile != TINY.name:
+        benchmark_gpu(arguments)
+        return
     bar = Bar()
     told: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="procvid-benchmark-") as temporary:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from procvid import __version__, wiring
 from procvid.errors import ProcvidError
-from procvid.settings import TINY, read_environment
+from procvid.settings import CONVERTIBLE, TINY, read_environment
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 NEEDED_DISK_GIB, NEEDED_MEMORY_GIB = 1.0, 3.0
@@ -176,12 +176,14 @@ def _gpu() -> Iterator[Finding]:
         yield Finding("gpu", "note", "no CUDA device: the phantom profiles cannot run here")
     else:
         yield Finding("gpu", "ok", f"{name}, {memory_gib:.0f} GiB")
-    yield Finding(
-        "phantom weights",
-        "note",
-        "this version does not load the published Phantom weights yet",
-        "use --profile tiny",
-    )
+    converted = wiring.converted_profiles()
+    for profile in CONVERTIBLE:
+        folder = read_environment().models_folder / profile
+        if profile in converted:
+            yield Finding(f"{profile} weights", "ok", str(folder))
+        else:
+            remedy = f"procvid convert {profile}"
+            yield Finding(f"{profile} weights", "note", f"not in {folder}", remedy)
 
 
 def _downloads() -> Iterator[Finding]:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from procvid import __version__
-from procvid.settings import PLANNER_CHOICES, PROFILE_CHOICES, SCENE_READER_CHOICES
+from procvid.settings import (
+    CONVERTIBLE,
+    PLANNER_CHOICES,
+    PROFILE_CHOICES,
+    SCENE_READER_CHOICES,
+    TINY,
+)
 
 
 class UsageError(Exception):
@@ -45,6 +51,7 @@ def _parser() -> Parser:
     _add_regenerate(commands)
     _add_plan(commands)
     _add_memory(commands)
+    _add_convert(commands)
     _add_doctor(commands)
     _add_benchmark(commands)
     return parser
@@ -73,8 +80,17 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument(
         "--dry-run", action="store_true", help="tell what would be made and write nothing"
     )
-    # Known, so that they are answered with a sentence; told in --help once they are there.
-    command.add_argument("--lora", metavar="DIR|REPO", help=argparse.SUPPRESS)
+    command.add_argument(
+        "--lora",
+        metavar="FILE|DIR|REPO[=WEIGHT]",
+        action="append",
+        default=[],
+        help="merge a LoRA into the model, by default with weight 1; may be given several times",
+    )
+    command.add_argument(
+        "--precise", action="store_true", help="float32 where half precision loses most; for a GPU"
+    )
+    # Known, so that it is answered with a sentence; told in --help once it is there.
     command.add_argument("--fast", action="store_true", help=argparse.SUPPRESS)
     _add_json(command, "print one event a line as JSON")
 
@@ -159,6 +175,29 @@ def _add_memory(commands: Commands[Parser]) -> None:
     _add_json(info, "print it as JSON")
 
 
+def _add_convert(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "convert", "Make published Phantom weights ready for generate, once."
+    )
+    command.add_argument("profile", metavar="PROFILE", choices=CONVERTIBLE)
+    command.add_argument(
+        "--transformer",
+        metavar="FILE|FOLDER",
+        help="weights that are here: .safetensors, .gguf, .pth, or shards; by default from the Hub",
+    )
+    command.add_argument("--base", metavar="DIR", help="Wan2.1 in the diffusers layout, likewise")
+    command.add_argument("--out", metavar="DIR", help="by default where generate looks for it")
+    command.add_argument("--sha256", metavar="HEX", help="of the transformer's file; for .pth")
+    command.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
+    command.add_argument(
+        "--config", metavar="FILE", help="config.json of a transformer of your own"
+    )
+    command.add_argument(
+        "--check", action="store_true", help="tell how the keys fit, write nothing"
+    )
+    _add_json(command, "print one line of JSON a file, or the report")
+
+
 def _add_doctor(commands: Commands[Parser]) -> None:
     command = _command(
         commands, "doctor", "Tell what this machine can run, what is missing and how to get it."
@@ -172,6 +211,22 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
     )
     command.add_argument("recipe", metavar="RECIPE", nargs="?", help="by default one of five steps")
     command.add_argument("--repeats", metavar="N", type=_whole_number, default=5)
+    command.add_argument(
+        "--profile",
+        choices=(TINY.name, *CONVERTIBLE),
+        default=TINY.name,
+        help="another than tiny is measured on a GPU, at the size of the published model",
+    )
+    command.add_argument(
+        "--random-weights", action="store_true", help="no download; for the profiles on a GPU"
+    )
+    command.add_argument("--size", metavar="WxH", help="there, in px")
+    command.add_argument("--frames", metavar="N", type=_whole_number, help="there, 4n+1")
+    command.add_argument("--references", metavar="N", type=_whole_number, default=4, help="there")
+    command.add_argument(
+        "--steps", metavar="N", type=_whole_number, default=2, help="denoising steps of a timed run"
+    )
+    command.add_argument("--no-rungs", action="store_true", help="leave the memory ladder out")
     _add_json(command, "print the numbers as JSON")
 
 

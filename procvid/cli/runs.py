@@ -26,7 +26,8 @@ from procvid.workflow import make_video, regenerate_step
 def generate(arguments: argparse.Namespace) -> None:
     """Recipe -> run folder, or what is still missing of it."""
     recipe = read_recipe(Path(arguments.recipe))
-    wiring.refuse_what_is_not_here(arguments.lora, arguments.fast)
+    wiring.refuse_what_is_not_here(arguments.fast)
+    loras = tuple(_lora(text) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
         profile,
@@ -44,6 +45,8 @@ def generate(arguments: argparse.Namespace) -> None:
         memory=memory,
         planner=arguments.planner,
         profile_reason=reason,
+        lora=loras,
+        precise=arguments.precise,
     )
     request = GenerateRequest(
         recipe=recipe,
@@ -51,6 +54,8 @@ def generate(arguments: argparse.Namespace) -> None:
         profile=profile.name,
         memory=memory,
         planner=arguments.planner,
+        lora=loras,
+        precise=arguments.precise,
         seed=arguments.seed,
     )
     out = Path(arguments.out)
@@ -80,7 +85,13 @@ def regenerate(arguments: argparse.Namespace) -> None:
         )
     references = [load_image(Path(file)) for file in arguments.reference]
     # The plan is on disk: whoever made it is not asked again, and needs no key.
-    parts = wiring.build(profile=request.profile, memory=request.memory, planner="rules")
+    parts = wiring.build(
+        profile=request.profile,
+        memory=request.memory,
+        planner="rules",
+        lora=request.lora,
+        precise=request.precise,
+    )
     events = regenerate_step(
         folder,
         arguments.step,
@@ -115,6 +126,13 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
 def _memory(wanted: str) -> str:
     """The store's folder made absolute, so that the run can be gone on with from anywhere."""
     return wanted if wanted in ("default", "none") else str(Path(wanted).expanduser().resolve())
+
+
+def _lora(wanted: str) -> str:
+    """A file or folder made absolute, likewise; a Hub repository as it is."""
+    source, equals, weight = wanted.rpartition("=")
+    here = Path(source if equals else wanted).expanduser()
+    return f"{here.resolve()}{equals}{weight if equals else ''}" if here.exists() else wanted
 
 
 def _tell_plan(plan: Plan) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 
@@ -27,3 +29,20 @@ def cuda_peak_mib() -> float:
     if not torch.cuda.is_available():
         return 0.0
     return float(torch.cuda.max_memory_reserved() / 2**20)
+
+
+def free_memory() -> tuple[int, int]:
+    """Bytes that are free on the first CUDA device, and in the machine."""
+    device_bytes, _ = torch.cuda.mem_get_info(0)
+    return device_bytes, free_machine_bytes()
+
+
+def free_machine_bytes() -> int:
+    """Bytes of memory that a program can still have without swapping."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            facts = dict(line.split(":", 1) for line in lines)
+        return int(facts["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        # No Linux: all of it, for want of a better number.
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -46,7 +46,11 @@ def encode_references(
 
 
 def decode_video(
-    vae: AutoencoderKLWan, latents_BCFhw: torch.Tensor, device: torch.device
+    vae: AutoencoderKLWan,
+    latents_BCFhw: torch.Tensor,
+    device: torch.device,
+    *,
+    in_tiles: bool = False,
 ) -> torch.Tensor:
     """Decode normalised latents.
 
@@ -54,13 +58,19 @@ def decode_video(
         vae: Its config holds the latent statistics.
         latents_BCFhw: Normalised latents of video frames alone.
         device: Where the autoencoder runs.
+        in_tiles: A tile after another, which takes less memory. References are never encoded so:
+            the seams would be shown to the model.
 
     Returns:
         `[B, 3, T, H, W]` RGB in [-1, 1], in the dtype of the autoencoder.
     """
     mean, std = _latent_statistics(vae, device)
     latents_BCFhw = latents_BCFhw.to(device, torch.float32) * std + mean
-    return vae.decode(latents_BCFhw.to(vae.dtype), return_dict=False)[0]
+    before, vae.use_tiling = vae.use_tiling, vae.use_tiling or in_tiles
+    try:
+        return vae.decode(latents_BCFhw.to(vae.dtype), return_dict=False)[0]
+    finally:
+        vae.use_tiling = before
 
 
 def _latent_statistics(

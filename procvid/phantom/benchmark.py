@@ -61,9 +61,9 @@ def measure_denoising(
         num_inference_steps=num_inference_steps,
         guidance_scale_text=guidance_scale_text,
         guidance_scale_image=guidance_scale_image,
-        **_random_tensors(pipeline, height, width, num_frames, num_references),
+        **random_tensors(pipeline, height, width, num_frames, num_references),
     )
-    difference = _run_pipeline(pipeline, clip) - _run_plain_loop(pipeline, clip)
+    difference = run_pipeline(pipeline, clip) - run_plain_loop(pipeline, clip)
     pairs = [_timed_pair(pipeline, clip, plain_first=bool(n % 2)) for n in range(repeats)]
     ours_s, plain_s = (statistics.median(times) for times in zip(*pairs, strict=True))
     return {
@@ -74,9 +74,10 @@ def measure_denoising(
     }
 
 
-def _random_tensors(
+def random_tensors(
     pipeline: PhantomWanPipeline, height: int, width: int, num_frames: int, num_references: int
 ) -> dict[str, torch.Tensor]:
+    """Latents and embeddings as `denoise` takes them, the same ones each time."""
     config, spatial = pipeline.transformer.config, pipeline.vae_scale_factor_spatial
     size_hw = (height // spatial, width // spatial)
     num_latent_frames = (num_frames - 1) // pipeline.vae_scale_factor_temporal + 1
@@ -92,13 +93,14 @@ def _random_tensors(
     }
 
 
-def _run_pipeline(pipeline: PhantomWanPipeline, clip: ClipArguments) -> torch.Tensor:
+def run_pipeline(pipeline: PhantomWanPipeline, clip: ClipArguments) -> torch.Tensor:
+    """The final latents of `pipeline.denoise`."""
     *_, last = pipeline.denoise(**vars(clip))
     return last.latents
 
 
 @torch.no_grad()
-def _run_plain_loop(pipeline: PhantomWanPipeline, clip: ClipArguments) -> torch.Tensor:
+def run_plain_loop(pipeline: PhantomWanPipeline, clip: ClipArguments) -> torch.Tensor:
     """Upstream's loop written down: always three calls, no checks, no hooks, no events."""
     transformer, scheduler = pipeline.transformer, pipeline.scheduler
     dtype, device = transformer.dtype, clip.latents.device
@@ -129,16 +131,19 @@ def _timed_pair(
     pipeline: PhantomWanPipeline, clip: ClipArguments, plain_first: bool
 ) -> tuple[float, float]:
     """Seconds of the pipeline and of the plain loop; who goes first may matter, so that changes."""
-    runs = [_run_pipeline, _run_plain_loop]
-    seconds = {run: _seconds(run, pipeline, clip) for run in (runs[::-1] if plain_first else runs)}
-    return seconds[_run_pipeline], seconds[_run_plain_loop]
+    runs = [run_pipeline, run_plain_loop]
+    seconds = {
+        run: seconds_of(run, pipeline, clip) for run in (runs[::-1] if plain_first else runs)
+    }
+    return seconds[run_pipeline], seconds[run_plain_loop]
 
 
-def _seconds(
+def seconds_of(
     run: Callable[[PhantomWanPipeline, ClipArguments], torch.Tensor],
     pipeline: PhantomWanPipeline,
     clip: ClipArguments,
 ) -> float:
+    """Seconds of one run, the device waited for."""
     start_s = time.perf_counter()
     # Reading one value waits for the device to be done.
     run(pipeline, clip).sum().item()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from diffusers import WanTransformer3DModel
 from diffusers.models.cache_utils import CacheMixin
 
 from procvid.phantom.guidance import Branch, Guidance
+from procvid.phantom.precision import float32_residual
 
 # Since diffusers 0.42; before, the context of a call has a name only.
 _CONTEXT_TAKES_POSITION = "kwargs" in inspect.signature(CacheMixin.cache_context).parameters
@@ -61,11 +62,13 @@ class GuidedModel:
         transformer: Takes `[B, C, T, h, w]`, in its own dtype.
         guidance: Which calls are made and how they combine.
         reference_latents: `[B, C, R, h, w]`, normalised, in the dtype of the transformer.
+        precise: Keep residual stream and output head in float32 around half-precision layers.
     """
 
     transformer: WanTransformer3DModel
     guidance: Guidance
     reference_latents: torch.Tensor
+    precise: bool = False
 
     def velocity(
         self,
@@ -86,12 +89,16 @@ class GuidedModel:
         Returns:
             float32, the shape of the latents.
         """
-        predictions = {
-            branch.name: self._predict(
-                branch, latents_BCFhw, timestep, text_BLD[branch.sees_text], position
-            )
-            for branch in self.guidance.branches
-        }
+        precision: AbstractContextManager[None] = nullcontext()
+        if self.precise:
+            precision = float32_residual(self.transformer, latents_BCFhw.device)
+        with precision:
+            predictions = {
+                branch.name: self._predict(
+                    branch, latents_BCFhw, timestep, text_BLD[branch.sees_text], position
+                )
+                for branch in self.guidance.branches
+            }
         return self.guidance.combine(predictions)
 
     def _predict(

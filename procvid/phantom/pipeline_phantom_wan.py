@@ -12,7 +12,7 @@ T frames of either kind, h w latent size, H W pixels, L text tokens, D text widt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -98,6 +98,12 @@ class PhantomWanPipeline(WanPipeline):
             transformer=transformer,
         )
         self.register_to_config(max_sequence_length=max_sequence_length)
+        # Called when a step runs out of memory; whether the same step is to be tried again.
+        self.make_room: Callable[[], bool] | None = None
+        # Decode in tiles, which takes less memory and leaves faint seams.
+        self.tile_decoding = False
+        # The float32 residual stream of upstream around half-precision layers.
+        self.precise = False
 
     def check_inputs(self, clip: ClipArguments) -> None:
         """Check the arguments of a clip against this pipeline, before any work is done.
@@ -304,7 +310,8 @@ class PhantomWanPipeline(WanPipeline):
         state = {"latents": latents, "prompt_embeds": prompt_embeds.to(device, dtype)}
         if guidance.needs_negative_text:
             state["negative_prompt_embeds"] = negative_prompt_embeds.to(device, dtype)
-        return GuidedModel(self.transformer, guidance, references.to(device, dtype)), state
+        references = references.to(device, dtype)
+        return GuidedModel(self.transformer, guidance, references, self.precise), state
 
     def _steps(
         self, clip: ClipArguments, model: GuidedModel, state: dict[str, torch.Tensor]
@@ -320,7 +327,7 @@ class PhantomWanPipeline(WanPipeline):
             self._current_timestep = timestep
             position = LoopPosition(index, len(timesteps), sigmas[index])
             text = {True: state["prompt_embeds"], False: state.get("negative_prompt_embeds")}
-            velocity = model.velocity(state["latents"], timestep, text, position)
+            velocity = self._velocity(model, state["latents"], timestep, text, position)
             state["latents"] = self.scheduler.step(
                 velocity, timestep, state["latents"], return_dict=False
             )[0]
@@ -330,6 +337,27 @@ class PhantomWanPipeline(WanPipeline):
             yield DenoisingStep(index + 1, len(timesteps), numbers[index], state["latents"])
             if self._interrupt:
                 break
+
+    def _velocity(
+        self,
+        model: GuidedModel,
+        latents: torch.Tensor,
+        timestep: torch.Tensor,
+        text: Mapping[bool, torch.Tensor],
+        position: LoopPosition,
+    ) -> torch.Tensor:
+        """The guided velocity; out of memory, again after room was made.
+
+        Nothing is lost by that: the solver's state changes only after the velocity is there.
+        """
+        while True:
+            try:
+                return model.velocity(latents, timestep, text, position)
+            except torch.OutOfMemoryError as error:
+                # Without its trace, which holds the tensors that there is no room for.
+                failed = error.with_traceback(None)
+            if self.make_room is None or not self.make_room():
+                raise failed
 
     @torch.no_grad()
     def decode_latents(self, latents: torch.Tensor, output_type: str = "np") -> Frames:
@@ -355,7 +383,9 @@ class PhantomWanPipeline(WanPipeline):
         shape = (any_size, self.vae.config.z_dim, any_size, any_size, any_size)
         inputs.check_shape("latents", latents, shape)
         try:
-            video_BCTHW = decode_video(self.vae, latents, self._execution_device)
+            video_BCTHW = decode_video(
+                self.vae, latents, self._execution_device, in_tiles=self.tile_decoding
+            )
         finally:
             self.maybe_free_model_hooks()
         return to_frames(video_BCTHW, output_type)

@@ -169,6 +169,8 @@ class RunFolder:
                 told["state"] = "stale" if number in stale else "done"
                 told["seed"] = records[number].sampling.seed
                 told["clip_sha256"] = records[number].clip_sha256
+                if records[number].memory:
+                    told["memory"] = records[number].memory
             steps.append(told)
         state: dict[str, Any] = {"state": "unfinished", "steps": steps}
         if duration_s is not None:

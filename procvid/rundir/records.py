@@ -53,7 +53,10 @@ class RunRecord:
     def identity(self) -> dict[str, Any]:
         """All that two runs must share to use one folder; the run's bytes follow from it."""
         request = dataclasses.asdict(self.request)
-        del request["memory"]
+        # What --precise changes is in the model's revision.
+        del request["memory"], request["precise"]
+        # By name and weight: a LoRA's content is in the model's revision, its folder matters to no one.
+        request["lora"] = [name.rpartition("/")[2] for name in request["lora"]] or None
         recipe = request.pop("recipe")
         sampling = request.pop("sampling")
         del sampling["seed"], recipe["notes"]
@@ -87,6 +90,7 @@ class RunRecord:
         recipe = dict(request.pop("recipe"))
         for key in ("steps", "ingredients", "notes"):
             recipe[key] = tuple(recipe[key])
+        request["lora"] = tuple(request["lora"] or ())
         return cls(
             request=GenerateRequest(
                 recipe=Recipe(**recipe), sampling=Sampling(**request.pop("sampling")), **request
@@ -150,7 +154,8 @@ class StepRecord:
         overrides: What `regenerate` changed: "seed", "prompt", "references".
         models: Id and revision by part.
         clip_sha256: Of `clip.mp4`.
-        lora: The LoRA in use, or None.
+        lora: The LoRA files in use, with their weights.
+        memory: How the clip was fitted into the memory of a GPU; "" on a CPU.
     """
 
     step: int
@@ -164,7 +169,8 @@ class StepRecord:
     overrides: Mapping[str, Any]
     models: Mapping[str, str]
     clip_sha256: str = ""
-    lora: str | None = None
+    lora: tuple[str, ...] = ()
+    memory: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The whole of `conditioning.json`."""
@@ -177,7 +183,8 @@ class StepRecord:
     def for_metadata(self) -> str:
         """The provenance that goes into the clip itself, as one line of JSON."""
         value = self.to_json()
-        for key in ("clip_sha256", "crops", "missing", "warnings"):
+        # The memory is no part of what a clip is: without 8 bits, every way gives the same bytes.
+        for key in ("clip_sha256", "crops", "memory", "missing", "warnings"):
             del value[key]
         return _canonical(value)
 
@@ -185,7 +192,10 @@ class StepRecord:
     def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
         """Raises KeyError, TypeError or ValueError when it is not a step record."""
         known = {f.name for f in dataclasses.fields(cls)}
-        fields = {key: value[key] for key in known}
+        # Added after the first release; a run of that time is still whole.
+        fields = {key: value[key] for key in known - {"memory"}}
+        fields["memory"] = value.get("memory", "")
+        fields["lora"] = tuple(fields["lora"] or ())
         fields["sampling"] = Sampling(**fields["sampling"])
         fields["references"] = tuple(
             ReferenceRecord(**{**r, "box_xyxy": tuple(r["box_xyxy"])}) for r in fields["references"]

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from procvid import wiring
 from procvid.cli import main
 from procvid.cli.benchmark import FIVE_STEPS, UNITS
 from procvid.plan.parse import parse_recipe
@@ -26,3 +27,19 @@ def test_it_prints_every_number(capsys):
     told = json.loads(capsys.readouterr().out)
     assert list(told) == list(UNITS)
     assert told["num_steps"] == 5 and all(value > 0 for value in told.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--references", "5", "--random-weights"], 2, "5 references"),
+        (["--frames", "80", "--random-weights"], 2, "80 frames"),
+        ([], 2, "--random-weights"),
+        (["--random-weights"], 1, "needs a CUDA GPU"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+@pytest.mark.skipif(wiring.gpu_facts()[0] is not None, reason="it would run")
+def test_what_cannot_be_measured_is_one_sentence(options, code, told, capsys):
+    assert main(["benchmark", "--profile", "phantom-1.3b", *options]) == code
+    assert told in capsys.readouterr().err

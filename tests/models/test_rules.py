@@ -51,12 +51,13 @@ def test_an_unknown_planner_is_told():
 
 
 @pytest.mark.parametrize("gpu", [None, "NVIDIA H100"])
-def test_a_generator_of_a_later_version_says_what_is_missing(monkeypatch, gpu):
+def test_a_generator_that_cannot_run_here_says_what_is_missing(monkeypatch, gpu):
     monkeypatch.setattr(wiring, "gpu_facts", lambda: (gpu, 0.0))
     with pytest.raises(UnavailableError, match=r"phantom-1\.3b") as error:
         wiring.build_generator(PHANTOM_1_3B)
-    assert ("CUDA GPU" if gpu is None else "this version") in error.value.message
+    assert ("CUDA GPU" if gpu is None else "model is missing") in error.value.message
     assert "--profile tiny" in error.value.hint
+    assert ("procvid convert" in error.value.hint) == bool(gpu)
 
 
 def test_the_memory_of_a_phantom_profile_uses_pinned_published_models(monkeypatch):

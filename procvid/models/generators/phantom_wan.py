@@ -1,11 +1,12 @@
-"""Makes clips with `PhantomWanPipeline`: the tiny one of the package, in fp32 on the CPU."""
+"""Makes clips with `PhantomWanPipeline`: the tiny one of the package, or the published ones."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from procvid.errors import UnavailableError
+from procvid.models.device import free_memory
 from procvid.phantom.clip import ClipArguments
+from procvid.phantom.folder import MANIFEST, check_manifest, load_pipeline
+from procvid.phantom.ladder import TOLD, Ladder, Rung, choose_rung, rungs, tell_choice
+from procvid.phantom.layout import parameter_shapes
+from procvid.phantom.loading import read_config
+from procvid.phantom.lora import LoraFile, find_lora, merge_loras, read_lora
+from procvid.phantom.memory import ClipShape, estimate
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.settings import Profile, check_sampling
+from procvid.settings import MAX_REFERENCES, Profile, check_sampling
 from procvid.types import Clip, Conditioning, Denoised, ModelInfo, Sampling
 
 VOCABULARY = "vocabulary.json"
@@ -26,32 +34,96 @@ VOCABULARY = "vocabulary.json"
 OBJECT_KINDS = ("foods", "vessels", "tools", "surfaces")
 
 
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how the arithmetic is done.
+
+    Attributes:
+        device: "cpu", or the device of a GPU.
+        dtype: Of transformer and text encoder.
+        precise: The float32 residual stream of upstream, for half precision.
+        free_bytes: Says how much memory is free, on the device and in the machine; None takes no
+            care of memory, which is right where the model is small.
+    """
+
+    device: torch.device = CPU
+    dtype: torch.dtype = torch.float32
+    precise: bool = False
+    free_bytes: Callable[[], tuple[int, int]] | None = None
+
+
+ON_CPU = Placement()
+
+
+def on_gpu(precise: bool = False) -> Placement:
+    """The first CUDA device, in bfloat16, with care for its memory."""
+    return Placement(torch.device("cuda", 0), torch.bfloat16, precise, free_memory)
+
+
 class PhantomWanGenerator:
     """The clip generator of a profile. Its weights are loaded with the first clip.
 
     Args:
         profile: Says which clips it can make.
         folder: A model in the diffusers folder layout, with its `vocabulary.json`.
+        loras: LoRA files with their weights, merged when the model is loaded.
+        placement: Where and how the arithmetic is done.
 
     Raises:
+        InputError: A LoRA does not fit the model.
         UnavailableError: There is no model in the folder, or it is damaged.
     """
 
-    def __init__(self, profile: Profile, folder: Path) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        folder: Path,
+        loras: Sequence[tuple[Path, float]] = (),
+        placement: Placement = ON_CPU,
+    ) -> None:
         if not (folder / "model_index.json").is_file():
             raise UnavailableError(
                 f"The {profile.name} model is missing: there is no {folder / 'model_index.json'}.",
-                "Install procvid again, or train it with `python -m procvid.train.pretrain_tiny`.",
+                "Install procvid again, or train it with `python -m procvid.train.pretrain_tiny`."
+                if not profile.needs_gpu
+                else f"Make it with `procvid convert {profile.name}`, or use --profile tiny.",
             )
         self._profile = profile
         self._folder = folder
+        self._placement = placement
+        self._ladder: Ladder | None = None
         self._known = _known_objects(folder)
+        self._loras = self._read_loras(loras)
         self.default_sampling = profile.sampling
-        self.info = ModelInfo(
-            id=f"procvid/{folder.name}",
-            revision=f"sha256:{weights_sha256(folder)}",
-            details={"dtype": "float32", "device": "cpu"},
-        )
+        revision = " + ".join([f"sha256:{weights_sha256(folder)}", *(x.told for x in self._loras)])
+        details = {"dtype": str(placement.dtype).removeprefix("torch.")}
+        details["device"] = placement.device.type
+        if placement.precise:
+            details["precision"] = "precise"
+            revision += " precise"
+        self.info = ModelInfo(f"procvid/{folder.name}", revision, details)
+
+    def _read_loras(self, loras: Sequence[tuple[Path, float]]) -> list[LoraFile]:
+        """Read names and shapes now, so that a wrong file is told before anything is made."""
+        if not loras:
+            return []
+        config = self._configs["transformer"]
+        shapes = parameter_shapes(config)
+        layers = config["num_layers"]
+        return [read_lora(find_lora(file), shapes, layers, weight) for file, weight in loras]
+
+    @cached_property
+    def _configs(self) -> dict[str, Mapping[str, object]]:
+        """The configs of the parts, as arguments of their classes."""
+        configs = {
+            part: _read_json(self._folder / part / "config.json")
+            for part in ("text_encoder", "vae")
+        }
+        transformer = read_config(self._folder / "transformer" / "config.json")
+        return {**{k: _without_private(v) for k, v in configs.items()}, "transformer": transformer}
 
     def check(self, sampling: Sampling) -> None:
         """Raise InputError when this model cannot make such a clip."""
@@ -63,12 +135,80 @@ class PhantomWanGenerator:
             return ()
         return tuple(dict.fromkeys(w for w in conditioning_words if w not in self._known))
 
+    def notes(self, sampling: Sampling) -> tuple[str, ...]:
+        """What such clips need of the memory, what there is, and how they will be made.
+
+        Raises:
+            UnavailableError: No way to make them fits.
+        """
+        if self._placement.free_bytes is None:
+            return ()
+        clip = _shape_of(sampling, MAX_REFERENCES)
+        if self._ladder is not None:
+            return (f"goes on as before: {TOLD[self._ladder.rung.name]}",)
+        all_rungs, start, free = self._choose(clip)
+        return (tell_choice(self._profile.name, clip, all_rungs, start, free),)
+
+    def _choose(self, clip: ClipShape) -> tuple[list[Rung], int, int]:
+        parts = self._configs
+        all_rungs = rungs(
+            clip,
+            lambda shape: estimate(
+                shape,
+                parts["transformer"],
+                parts["text_encoder"],
+                parts["vae"],
+                self._placement.dtype,
+            ),
+        )
+        device_bytes, host_bytes = self._placement.free_bytes()
+        start = choose_rung(all_rungs, device_bytes, host_bytes)
+        if start is None:
+            last = all_rungs[-1]
+            raise UnavailableError(
+                f"{self._profile.name} at {clip.width}x{clip.height} needs at least "
+                f"{last.device_bytes / 1e9:.1f} GB of GPU memory and {last.host_bytes / 1e9:.1f} GB "
+                f"of machine memory; {device_bytes / 1e9:.1f} GB and {host_bytes / 1e9:.1f} GB are "
+                "free.",
+                "Choose a smaller --size, close other programs, or use --profile tiny.",
+            )
+        return all_rungs, start, device_bytes
+
     def generate(
         self, conditioning: Conditioning, sampling: Sampling
     ) -> Generator[Denoised, None, Clip]:
-        """Yield after every denoising step; return the clip. The same input gives the same clip."""
+        """Yield after every denoising step; return the clip. The same input gives the same clip.
+
+        Out of memory, the step under way is made again one rung down; so is the decoding.
+
+        Raises:
+            UnavailableError: There is no memory even at the bottom of the ladder.
+        """
         self.check(sampling)
         pipeline = self.pipeline
+        ladder = self._ladder_for(pipeline, sampling)
+        while True:
+            if ladder is not None and ladder.rung.num_frames < sampling.num_frames:
+                sampling = replace(sampling, num_frames=ladder.rung.num_frames)
+            try:
+                return (yield from self._make(pipeline, ladder, conditioning, sampling))
+            except torch.OutOfMemoryError as error:
+                said = str(error).splitlines()[0][:160]
+            # Outside the handler, whose error holds on to what has to go.
+            if ladder is None or not ladder.step_down():
+                raise UnavailableError(
+                    f"There is not enough memory for a clip of {sampling.width}x{sampling.height} "
+                    f"and {sampling.num_frames} frames ({said}).",
+                    "Choose a smaller --size or fewer --frames.",
+                )
+
+    def _make(
+        self,
+        pipeline: PhantomWanPipeline,
+        ladder: Ladder | None,
+        conditioning: Conditioning,
+        sampling: Sampling,
+    ) -> Generator[Denoised, None, Clip]:
         arguments = ClipArguments(
             prompt=conditioning.prompt,
             images=[slot.image for slot in conditioning.slots],
@@ -78,34 +218,78 @@ class PhantomWanGenerator:
             num_inference_steps=sampling.num_inference_steps,
             guidance_scale_text=sampling.guidance_scale_text,
             guidance_scale_image=sampling.guidance_scale_image,
-            generator=torch.Generator("cpu").manual_seed(sampling.seed),
+            generator=torch.Generator(self._placement.device).manual_seed(sampling.seed),
         )
         step = None
         for step in pipeline.denoise(**vars(arguments)):
-            yield Denoised(step.number, step.total)
+            yield Denoised(step.number, step.total, ladder.take_note() if ladder else "")
         assert step is not None, "a checked sampling has at least one step"
-        unit_BTHWC = pipeline.decode_latents(step.latents, output_type="np")
-        # Truncated and not rounded, as upstream's writer does.
-        return Clip(frames=(unit_BTHWC[0] * 255).astype(np.uint8), fps=sampling.fps)
+        unit_BTHWC = self._decode(pipeline, ladder, step.latents)
+        return Clip(
+            # Truncated and not rounded, as upstream's writer does.
+            frames=(unit_BTHWC[0] * 255).astype(np.uint8),
+            fps=sampling.fps,
+            memory=ladder.rung.name if ladder else "",
+        )
+
+    def _decode(
+        self, pipeline: PhantomWanPipeline, ladder: Ladder | None, latents: torch.Tensor
+    ) -> np.ndarray:
+        while True:
+            try:
+                return pipeline.decode_latents(latents, output_type="np")
+            except torch.OutOfMemoryError as error:
+                failed = error.with_traceback(None)
+            if ladder is None or not ladder.make_room():
+                raise failed
+
+    def _ladder_for(self, pipeline: PhantomWanPipeline, sampling: Sampling) -> Ladder | None:
+        """The ladder stays where it is from clip to clip: what did not fit once is not tried again."""
+        if self._placement.free_bytes is None:
+            if pipeline.device != self._placement.device:
+                pipeline.to(self._placement.device)
+            return None
+        if self._ladder is None:
+            all_rungs, start, _ = self._choose(_shape_of(sampling, MAX_REFERENCES))
+            self._ladder = Ladder(pipeline, self._placement.device, all_rungs, start)
+            pipeline.make_room = self._ladder.make_room
+        return self._ladder
 
     @cached_property
     def pipeline(self) -> PhantomWanPipeline:
-        """The loaded pipeline, fp32 on the CPU.
+        """The loaded pipeline on the CPU, its LoRAs merged.
 
         Raises:
             UnavailableError: A file of the model is missing or damaged.
         """
         try:
             with _quiet_loading():
-                pipeline = PhantomWanPipeline.from_pretrained(self._folder).to(torch.float32)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise UnavailableError(
-                f"The {self._profile.name} model in {self._folder} cannot be loaded: "
-                f"{str(error).splitlines()[0][:200]}",
-                "Install procvid again; a file of it is damaged.",
-            ) from error
-        pipeline.set_progress_bar_config(disable=True)
+                pipeline = load_pipeline(self._folder, self._placement.dtype)
+        except UnavailableError as error:
+            if self._profile.needs_gpu:
+                raise
+            hint = "Install procvid again; a file of it is damaged."
+            raise UnavailableError(error.message, hint) from error
+        merge_loras(pipeline.transformer, self._loras)
+        pipeline.precise = self._placement.precise
         return pipeline
+
+
+def _shape_of(sampling: Sampling, num_references: int) -> ClipShape:
+    return ClipShape(sampling.width, sampling.height, sampling.num_frames, num_references)
+
+
+def _without_private(config: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in config.items() if not key.startswith("_")}
+
+
+def _read_json(file: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UnavailableError(
+            f"The file {file} is missing or damaged ({error}).", "Make the model again."
+        ) from error
 
 
 @contextmanager
@@ -129,8 +313,16 @@ def _quiet_loading() -> Iterator[None]:
 
 
 def weights_sha256(folder: Path) -> str:
-    """sha256 over the names and bytes of all files that the clips depend on."""
+    """sha256 over the names and bytes of all files that the clips depend on.
+
+    A converted folder has a manifest with the hashes of its files; then it is that of the manifest,
+    and the files must have the sizes that it names.
+    """
     digest = hashlib.sha256()
+    if (folder / MANIFEST).is_file():
+        check_manifest(folder)
+        digest.update((folder / MANIFEST).read_bytes())
+        return digest.hexdigest()
     for file in sorted(folder.rglob("*")):
         if file.suffix in (".safetensors", ".json") and file.is_file():
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0")

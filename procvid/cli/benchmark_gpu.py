@@ -1,0 +1,70 @@
+"""`procvid benchmark --profile phantom-1.3b --random-weights`: full size, on a GPU, no download."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from procvid import wiring
+from procvid.errors import InputError
+from procvid.settings import MAX_REFERENCES, PROFILES, choose_sampling, parse_size
+
+
+def benchmark_gpu(arguments: argparse.Namespace) -> None:
+    """Measure and print; nothing is kept.
+
+    Raises:
+        InputError: A size, length or number of references that the profile does not take.
+        UnavailableError: There is no GPU.
+    """
+    profile = PROFILES[arguments.profile]
+    sampling = choose_sampling(
+        profile,
+        size=parse_size(arguments.size) if arguments.size is not None else None,
+        num_frames=arguments.frames,
+        num_inference_steps=arguments.steps,
+    )
+    if not 0 <= arguments.references <= MAX_REFERENCES:
+        raise InputError(
+            f"{arguments.references} references cannot be given.", f"Choose 0 to {MAX_REFERENCES}."
+        )
+    if not arguments.random_weights:
+        raise InputError(
+            f"The {profile.name} profile is measured with random weights, which cost what real ones "
+            "do.",
+            "Add --random-weights.",
+        )
+    told = wiring.measure_on_gpu(
+        profile,
+        sampling,
+        num_references=arguments.references,
+        repeats=arguments.repeats,
+        with_rungs=not arguments.no_rungs,
+    )
+    if arguments.json:
+        print(json.dumps(told))
+    else:
+        print("\n".join(_lines(told)))
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    lines = [f"{told['device']}, torch {told['torch']}, {told['clip']}"]
+    steps = told["steps"]
+    for mode, seconds in steps["step_s"].items():
+        ratio = steps["ratio_to_plain"][mode]
+        lines.append(f"{seconds:>10.3f}  s a step, {mode} ({ratio:.3f} of the plain loop)")
+    lines.append(
+        f"{steps['tflops']:>10.0f}  TFLOP/s in exact mode, {steps['share_of_limit']:.0%} of "
+        f"{steps['limit_tflops']:.0f} ({steps['tflop_a_step']:.0f} TFLOP a step)"
+    )
+    lines.append(f"{steps['max_abs_difference']:>10.2g}  largest difference of exact and plain")
+    for row in told.get("rungs", ()):
+        if row["peak_bytes"] is None:
+            lines.append(f"{'-':>10}  {row['rung']}: out of memory")
+            continue
+        lines.append(
+            f"{row['peak_bytes'] / 1e9:>10.2f}  GB at most, {row['rung']} (computed "
+            f"{row['estimated_bytes'] / 1e9:.2f}), {row['seconds']:.1f} s its step"
+        )
+    return lines

@@ -1,0 +1,261 @@
+"""What a denoising step costs at full size on a GPU, with random weights: time, memory, TFLOP/s.
+
+Random weights cost what real ones do: neither the arithmetic nor the memory depends on the values.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from transformers import UMT5Config, UMT5EncoderModel
+
+from procvid.phantom.benchmark import random_tensors, run_pipeline, run_plain_loop, seconds_of
+from procvid.phantom.clip import ClipArguments
+from procvid.phantom.ladder import (
+    TOLD,
+    give_memory_back,
+    place,
+    rungs,
+    take_off,
+)
+from procvid.phantom.layout import Config, empty_transformer, stored_dtype
+from procvid.phantom.loading import phantom_scheduler
+from procvid.phantom.memory import ALLOWANCE, UMT5_XXL, ClipShape, estimate
+from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+
+LIMIT_TFLOPS = 700.0
+"""Dense half-precision arithmetic that an H100 reaches in practice; the limit that steps are held to."""
+
+MODES = ("exact", "precise", "plain")
+
+
+def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> dict[str, float]:
+    """Floating-point operations of one forward, two a multiplication with its addition.
+
+    Args:
+        config: Arguments of `WanTransformer3DModel`.
+        num_tokens: Of the video and the references together.
+        text_length: Rows of the text embedding.
+
+    Returns:
+        Operations of the "linear" layers of the blocks, of "self_attention" and of
+        "cross_attention"; embeddings and head are left out (less than a hundredth).
+    """
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    layers, ffn = config["num_layers"], config["ffn_dim"]
+    of_video = num_tokens * (6 * width**2 + 2 * width * ffn)
+    of_text = text_length * 2 * width**2
+    return {
+        "linear": 2.0 * layers * (of_video + of_text),
+        "self_attention": 4.0 * layers * num_tokens**2 * width,
+        "cross_attention": 4.0 * layers * num_tokens * text_length * width,
+    }
+
+
+def num_tokens(config: Config, clip: ClipShape, spatial: int = 8, temporal: int = 4) -> int:
+    """Tokens that the transformer sees for a clip, references included."""
+    patch_frames, patch_height, patch_width = config.get("patch_size", (1, 2, 2))
+    frames = (clip.num_frames - 1) // temporal + 1 + clip.num_references
+    rows = clip.height // (spatial * patch_height)
+    return frames // patch_frames * rows * (clip.width // (spatial * patch_width))
+
+
+@torch.no_grad()
+def random_transformer(
+    config: Config, dtype: torch.dtype, device: torch.device
+) -> WanTransformer3DModel:
+    """A transformer with seeded random weights, made in its dtype on its device.
+
+    Layers keep the size of what goes through them, so that no number overflows.
+    """
+    transformer = empty_transformer(config)
+    generator = torch.Generator(device).manual_seed(0)
+    weights = {}
+    for name, parameter in transformer.named_parameters():
+        shape, kept = parameter.shape, stored_dtype(name, dtype)
+        if parameter.ndim == 1:
+            ones = "norm" in name and name.endswith("weight")
+            weights[name] = torch.full(shape, float(ones), dtype=kept, device=device)
+        else:
+            fan_in = math.prod(shape[1:])
+            value = torch.randn(shape, generator=generator, device=device, dtype=kept)
+            weights[name] = value / math.sqrt(fan_in)
+    transformer.load_state_dict(weights, strict=True, assign=True)
+    return transformer.to(device).requires_grad_(False).eval()
+
+
+def random_pipeline(
+    config: Config, dtype: torch.dtype, device: torch.device, *, all_parts: bool
+) -> PhantomWanPipeline:
+    """A pipeline with a random transformer; with all parts, also text encoder and autoencoder."""
+    text_encoder = vae = None
+    if all_parts:
+        with torch.device("meta"):
+            text_encoder = UMT5EncoderModel(UMT5Config(**UMT5_XXL)).to(dtype)
+        text_encoder = text_encoder.to_empty(device="cpu").requires_grad_(False).eval()
+        for value in (*text_encoder.parameters(), *text_encoder.buffers()):
+            value.zero_()
+        vae = AutoencoderKLWan().requires_grad_(False).eval()
+    pipeline = PhantomWanPipeline(
+        tokenizer=None,
+        text_encoder=text_encoder,
+        vae=vae,
+        scheduler=phantom_scheduler(),
+        transformer=random_transformer(config, dtype, device),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Seconds of a denoising step by mode, and what the exact one reaches.
+
+    Attributes:
+        seconds: Medians, by mode of `MODES`.
+        calls: Model calls of a step.
+        tflop: Operations of a step, in 10^12.
+        tflops: Reached in exact mode, in 10^12 a second.
+        max_abs_difference: Between the final latents of exact and plain.
+    """
+
+    seconds: Mapping[str, float]
+    calls: int
+    tflop: float
+    tflops: float
+    max_abs_difference: float
+
+    def to_json(self) -> dict[str, object]:
+        """All of it, with the ratios to the plain loop and to the limit."""
+        plain = self.seconds["plain"]
+        return {
+            "step_s": dict(self.seconds),
+            "ratio_to_plain": {mode: s / plain for mode, s in self.seconds.items()},
+            "calls_a_step": self.calls,
+            "tflop_a_step": self.tflop,
+            "tflops": self.tflops,
+            "limit_tflops": LIMIT_TFLOPS,
+            "share_of_limit": self.tflops / LIMIT_TFLOPS,
+            "max_abs_difference": self.max_abs_difference,
+        }
+
+
+def measure_modes(
+    pipeline: PhantomWanPipeline, clip: ClipShape, *, num_steps: int, repeats: int
+) -> StepTimes:
+    """Time a step in every mode, alternating, after a warm-up of each.
+
+    Args:
+        pipeline: On its device.
+        clip: The clip; guidance is the published one, with three calls a step.
+        num_steps: Denoising steps of a run.
+        repeats: Timed runs of each mode.
+    """
+    arguments = ClipArguments(
+        height=clip.height,
+        width=clip.width,
+        num_frames=clip.num_frames,
+        num_inference_steps=num_steps,
+        **random_tensors(pipeline, clip.height, clip.width, clip.num_frames, clip.num_references),
+    )
+    runs = {mode: _run(mode) for mode in MODES}
+    finals = {mode: run(pipeline, arguments) for mode, run in runs.items()}
+    times: dict[str, list[float]] = {mode: [] for mode in MODES}
+    for number in range(repeats):
+        # Who goes first may matter, so that changes.
+        order = [*MODES[number % len(MODES) :], *MODES[: number % len(MODES)]]
+        for mode in order:
+            times[mode].append(seconds_of(runs[mode], pipeline, arguments) / num_steps)
+    seconds = {mode: statistics.median(values) for mode, values in times.items()}
+    config = pipeline.transformer.config
+    tokens = num_tokens(
+        config, clip, pipeline.vae_scale_factor_spatial, pipeline.vae_scale_factor_temporal
+    )
+    operations = sum(forward_flops(config, tokens, clip.text_length).values())
+    calls = 3 if clip.num_references else 2
+    tflop = calls * operations / 1e12
+    return StepTimes(
+        seconds=seconds,
+        calls=calls,
+        tflop=tflop,
+        tflops=tflop / seconds["exact"],
+        max_abs_difference=(finals["exact"] - finals["plain"]).abs().max().item(),
+    )
+
+
+def _run(mode: str) -> Callable[[PhantomWanPipeline, ClipArguments], torch.Tensor]:
+    if mode == "plain":
+        return run_plain_loop
+
+    def run(pipeline: PhantomWanPipeline, arguments: ClipArguments) -> torch.Tensor:
+        pipeline.precise = mode == "precise"
+        try:
+            return run_pipeline(pipeline, arguments)
+        finally:
+            pipeline.precise = False
+
+    return run
+
+
+@torch.no_grad()
+def measure_rungs(
+    pipeline: PhantomWanPipeline, clip: ClipShape, device: torch.device
+) -> list[dict[str, object]]:
+    """Peak memory of every rung on a CUDA device: encoding, one step, decoding; beside the estimate.
+
+    Args:
+        pipeline: With all parts but the tokenizer, on the CPU.
+        clip: The clip.
+        device: A CUDA device that nobody else uses.
+
+    Returns:
+        A row a rung: its name, `peak_bytes`, `estimated_bytes` (without the allowance) and
+        `seconds` of its denoising step, the way of the weights included.
+    """
+    config = dict(pipeline.transformer.config)
+    config = {key: value for key, value in config.items() if not key.startswith("_")}
+    dtype = pipeline.transformer.dtype
+    estimates = {
+        rung.name: rung.device_bytes / ALLOWANCE
+        for rung in rungs(clip, lambda shape: estimate(shape, config, dtype=dtype))
+    }
+    rows = []
+    for name in list(TOLD)[:-1]:
+        place(pipeline, name, device)
+        torch.cuda.reset_peak_memory_stats(device)
+        row: dict[str, object] = {"rung": name, "estimated_bytes": estimates.get(name)}
+        try:
+            row["seconds"] = _one_clip(pipeline, clip, device)
+            row["peak_bytes"] = torch.cuda.max_memory_allocated(device)
+        except torch.OutOfMemoryError:
+            row["seconds"] = row["peak_bytes"] = None
+        give_memory_back()
+        rows.append(row)
+    take_off(pipeline)
+    return rows
+
+
+def _one_clip(pipeline: PhantomWanPipeline, clip: ClipShape, device: torch.device) -> float:
+    ids = torch.zeros((1, clip.text_length), dtype=torch.int64, device=device)
+    pipeline.text_encoder(ids)
+    arguments = ClipArguments(
+        height=clip.height,
+        width=clip.width,
+        num_frames=clip.num_frames,
+        num_inference_steps=1,
+        **random_tensors(pipeline, clip.height, clip.width, clip.num_frames, clip.num_references),
+    )
+    latents: list[torch.Tensor] = []
+
+    def keep(pipeline: PhantomWanPipeline, arguments: ClipArguments) -> torch.Tensor:
+        latents.append(run_pipeline(pipeline, arguments))
+        return latents[-1]
+
+    seconds = seconds_of(keep, pipeline, arguments)
+    pipeline.decode_latents(latents[-1], output_type="pt")
+    return seconds

@@ -1,0 +1,222 @@
+"""Weights on disk, read one tensor at a time: a safetensors file, its shards, or a pinned pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from procvid.errors import InputError
+
+INDEX = ".safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class TensorFact:
+    """What a file says of a tensor before its bytes are read.
+
+    Attributes:
+        file: The file that holds it.
+        shape: Its shape.
+        num_bytes: Its size in the file.
+    """
+
+    file: Path
+    shape: tuple[int, ...]
+    num_bytes: int
+
+
+class Checkpoint:
+    """Tensors by name, with at most one file open at a time. Use it in a `with` block.
+
+    Attributes:
+        facts: What the files say of each tensor, in the order of the files.
+    """
+
+    def __init__(self, facts: Mapping[str, TensorFact], pickled: Mapping[str, Any] | None) -> None:
+        self.facts = dict(facts)
+        self._pickled = pickled
+        self._file: Path | None = None
+        self._handle: Any = None
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """Read one tensor, on the CPU.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        fact = self.facts[name]
+        if self._pickled is not None:
+            return self._pickled[name]
+        if fact.file != self._file:
+            self.close()
+            self._handle = safe_open(fact.file, framework="pt")
+            self._handle.__enter__()
+            self._file = fact.file
+        return self._handle.get_tensor(name)
+
+    def close(self) -> None:
+        """Close the file that is open, if any."""
+        if self._handle is not None:
+            self._handle.__exit__(None, None, None)
+        self._handle, self._file = None, None
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_checkpoint(source: Path, sha256: str | None = None) -> Checkpoint:
+    """Open weights; only headers are read, except of a pickle, which is mapped.
+
+    Args:
+        source: A `.safetensors` file; a folder of shards, with or without their index; or a `.pth`.
+        sha256: The hash that the file must have, in hex. A `.pth` is read only when it is given,
+            and then with `weights_only=True`; a folder has none.
+
+    Raises:
+        InputError: There is nothing to read, a shard is missing or cut off, the hash is another,
+            or a pickle came without its hash.
+    """
+    if source.is_dir():
+        return Checkpoint(_shard_facts(source), None)
+    if not source.is_file():
+        raise InputError(f"There are no weights in {str(source)!r}.", "Name a file or a folder.")
+    if source.suffix == ".safetensors":
+        check_hash(source, sha256)
+        return Checkpoint(_file_facts(source), None)
+    if source.suffix in (".pth", ".pt", ".bin"):
+        if sha256 is None:
+            raise InputError(
+                f"{str(source)!r} is a pickle, which is read only when its hash is known.",
+                "Give --sha256 with the hash that its publisher shows.",
+            )
+        check_hash(source, sha256)
+        return _pickle(source)
+    raise InputError(
+        f"Weights of the kind {source.suffix or 'without suffix'!r} cannot be read here.",
+        "Give a .safetensors or .pth file, or the folder of its shards.",
+    )
+
+
+def file_sha256(file: Path) -> str:
+    """Hex sha256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while piece := opened.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def check_hash(file: Path, wanted: str | None) -> None:
+    """Raise InputError unless the file has the sha256 that is wanted; None wants nothing."""
+    if wanted is None:
+        return
+    found = file_sha256(file)
+    if found != wanted.strip().lower():
+        raise InputError(
+            f"{str(file)!r} is not the file it should be: its sha256 is {found}, not {wanted}.",
+            "Download it again.",
+        )
+
+
+def _file_facts(file: Path) -> dict[str, TensorFact]:
+    facts = {}
+    try:
+        with safe_open(file, framework="pt") as opened:
+            for name in opened.offset_keys():
+                part = opened.get_slice(name)
+                shape = tuple(part.get_shape())
+                facts[name] = TensorFact(file, shape, _num_bytes(shape, part.get_dtype()))
+    except (SafetensorError, OSError, ValueError) as error:
+        said = str(error).splitlines()[0][:160]
+        raise InputError(
+            f"{str(file)!r} is cut off or damaged ({said}).", "Download it again."
+        ) from error
+    return facts
+
+
+def _shard_facts(folder: Path) -> dict[str, TensorFact]:
+    indices = sorted(folder.glob(f"*{INDEX}"))
+    if len(indices) > 1:
+        raise InputError(
+            f"{str(folder)!r} holds {len(indices)} sets of weights.", "Name one of their files."
+        )
+    wanted = _files_of_index(indices[0]) if indices else {}
+    files = sorted({folder / name for name in wanted.values()}) or sorted(
+        folder.glob("*.safetensors")
+    )
+    missing = [file.name for file in files if not file.is_file()]
+    if missing or not files:
+        raise InputError(
+            f"{str(folder)!r} lacks {', '.join(missing) or 'weights (*.safetensors)'}.",
+            "Download the missing files.",
+        )
+    facts: dict[str, TensorFact] = {}
+    for file in files:
+        facts |= _file_facts(file)
+    lost = [name for name in wanted if name not in facts]
+    if lost:
+        raise InputError(
+            f"{str(indices[0])!r} names {len(lost)} tensors that no shard holds, "
+            f"such as {lost[0]!r}.",
+            "Download the shards and their index again, from one revision.",
+        )
+    return facts
+
+
+def _files_of_index(index: Path) -> dict[str, str]:
+    try:
+        names = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(index)!r} is no index of shards.", "Download it again.") from error
+    strange = [file for file in names.values() if Path(str(file)).name != file]
+    if strange:
+        raise InputError(
+            f"{str(index)!r} names a file outside its folder: {strange[0]!r}.",
+            "Take it from the publisher.",
+        )
+    return names
+
+
+def _pickle(file: Path) -> Checkpoint:
+    try:
+        read = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:
+        # A damaged pickle raises almost anything.
+        raise InputError(
+            f"{str(file)!r} is no plain file of weights ({type(error).__name__}).",
+            "Download it again.",
+        ) from error
+    if not isinstance(read, dict) or not all(torch.is_tensor(t) for t in read.values()):
+        raise InputError(f"{str(file)!r} holds more than weights.", "Give a plain state dict.")
+    facts = {
+        name: TensorFact(file, tuple(value.shape), value.numel() * value.element_size())
+        for name, value in read.items()
+    }
+    return Checkpoint(facts, read)
+
+
+_BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16": 16}
+
+
+def _num_bytes(shape: tuple[int, ...], dtype: str) -> int:
+    # All others that weights come in (float8, int8, uint8, bool) have eight bits.
+    count = 1
+    for size in shape:
+        count *= size
+    return count * _BITS.get(dtype, 8) // 8

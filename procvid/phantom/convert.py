@@ -1,0 +1,282 @@
+"""From the published layout to the diffusers folder layout, once, a tensor at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from procvid.errors import InputError, OutputError
+from procvid.phantom.checkpoint import Checkpoint
+from procvid.phantom.layout import (
+    Config,
+    Shape,
+    diffusers_name,
+    parameter_shapes,
+    stored_dtype,
+    without_prefix,
+)
+
+MAX_SHARD_BYTES = 4 * 2**30
+"""Most bytes of one written file; also, with one tensor read, what is held in memory at a time."""
+
+SHOWN = 5
+"""So many keys of a kind are named in an error; the report names all."""
+
+
+@dataclass(frozen=True)
+class KeyReport:
+    """How the keys of a file fit a model.
+
+    Attributes:
+        renamed: Keys that fit, with their diffusers names.
+        missing: Diffusers names that no key gives.
+        unexpected: Keys that have no place in the model.
+        misshapen: Keys with the shape that they have and the one that they should have.
+    """
+
+    renamed: Mapping[str, str]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    misshapen: Mapping[str, tuple[Shape, Shape]]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the file is that model, no more and no less."""
+        return not (self.missing or self.unexpected or self.misshapen)
+
+    def lines(self) -> Iterator[str]:
+        """The whole report, a line a key that does not fit."""
+        yield f"{len(self.renamed)} keys fit"
+        for name in self.missing:
+            yield f"missing     {name}"
+        for name in self.unexpected:
+            yield f"unexpected  {name}"
+        for name, (found, wanted) in self.misshapen.items():
+            yield f"shape       {name} is {list(found)}, should be {list(wanted)}"
+
+    def require(self, source: str) -> None:
+        """Raise InputError unless the file fits; the message names some keys of each kind."""
+        if self.fits:
+            return
+        told = []
+        for word, names in (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("of another shape", tuple(self.misshapen)),
+        ):
+            if names:
+                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+                told.append(f"{len(names)} {word} ({', '.join(names[:SHOWN])}{more})")
+        raise InputError(
+            f"The weights in {source!r} are not those of this model: {len(self.renamed)} keys fit, "
+            f"{'; '.join(told)}.",
+            "Choose the profile and the file that belong together.",
+        )
+
+
+def match_keys(checkpoint: Checkpoint, config: Config) -> KeyReport:
+    """Compare names and shapes of a file with those of a model; reads no tensor.
+
+    The file may have the published layout, with or without a prefix, or the diffusers one.
+    """
+    wanted = parameter_shapes(config)
+    renamed: dict[str, str] = {}
+    unexpected: list[str] = []
+    misshapen: dict[str, tuple[Shape, Shape]] = {}
+    for key, fact in checkpoint.facts.items():
+        plain = without_prefix(key)
+        name = plain if plain in wanted else diffusers_name(plain)
+        if name not in wanted or name in renamed.values():
+            unexpected.append(key)
+        elif fact.shape != wanted[name]:
+            misshapen[key] = (fact.shape, wanted[name])
+        else:
+            renamed[key] = name
+    given = {*renamed.values(), *(diffusers_name(key) for key in misshapen)}
+    missing = tuple(name for name in wanted if name not in given)
+    return KeyReport(renamed, missing, tuple(unexpected), misshapen)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Progress: `done` of `total` bytes are on disk, the last of them in `file`."""
+
+    file: Path
+    done: int
+    total: int
+
+
+def write_transformer(
+    checkpoint: Checkpoint,
+    config: Config,
+    folder: Path,
+    dtype: torch.dtype = torch.bfloat16,
+    max_shard_bytes: int = MAX_SHARD_BYTES,
+) -> Iterator[Written]:
+    """Write a transformer in the diffusers layout, `config.json` included.
+
+    The modules that diffusers keeps in float32 are kept so, whatever the dtype.
+
+    Args:
+        checkpoint: In the published layout; see `match_keys`.
+        config: Arguments of `WanTransformer3DModel`.
+        folder: Made when it is missing.
+        dtype: Of the other parameters.
+        max_shard_bytes: Most bytes of a written file.
+
+    Yields:
+        A `Written` after each file.
+
+    Raises:
+        InputError: The keys do not fit.
+    """
+    report = match_keys(checkpoint, config)
+    report.require(str(next(iter(checkpoint.facts.values())).file) if checkpoint.facts else "")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_config(config, folder)
+    yield from rewrite(
+        checkpoint,
+        folder,
+        "diffusion_pytorch_model",
+        names=report.renamed,
+        dtype_of=lambda name: stored_dtype(name, dtype),
+        max_shard_bytes=max_shard_bytes,
+    )
+
+
+def write_config(config: Config, folder: Path) -> None:
+    """Write the `config.json` of a transformer."""
+    described = {"_class_name": "WanTransformer3DModel", **config}
+    (folder / "config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+def rewrite(
+    checkpoint: Checkpoint,
+    folder: Path,
+    stem: str,
+    names: Mapping[str, str],
+    dtype_of: Callable[[str], torch.dtype],
+    max_shard_bytes: int = MAX_SHARD_BYTES,
+) -> Iterator[Written]:
+    """Write tensors under new names and dtypes, in shards with an index when they need several.
+
+    Held in memory: one written shard and one tensor that was read.
+
+    Args:
+        checkpoint: Where the tensors are read.
+        folder: Where the files go.
+        stem: Their name before `.safetensors`.
+        names: New name by old name, in the order of writing.
+        dtype_of: Dtype by new name.
+        max_shard_bytes: Most bytes of a file; a tensor larger than that has one of its own.
+
+    Yields:
+        A `Written` after each file.
+    """
+    sizes = {
+        new: torch.Size(checkpoint.facts[old].shape).numel() * dtype_of(new).itemsize
+        for old, new in names.items()
+    }
+    shards = _shards(names, sizes, max_shard_bytes)
+    total, done = sum(sizes.values()), 0
+    files = [
+        f"{stem}.safetensors"
+        if len(shards) == 1
+        else f"{stem}-{number:05d}-of-{len(shards):05d}.safetensors"
+        for number in range(1, len(shards) + 1)
+    ]
+    for file, shard in zip(files, shards, strict=True):
+        tensors = {}
+        for old, new in shard.items():
+            tensors[new] = checkpoint.tensor(old).to(dtype_of(new)).contiguous()
+        _save(tensors, folder / file)
+        done += sum(sizes[new] for new in shard.values())
+        yield Written(folder / file, done, total)
+    if len(shards) > 1:
+        of_file = {
+            new: file for file, shard in zip(files, shards, strict=True) for new in shard.values()
+        }
+        index = {"metadata": {"total_size": total}, "weight_map": of_file}
+        text = json.dumps(index, indent=2, sort_keys=True) + "\n"
+        (folder / f"{stem}.safetensors.index.json").write_text(text, encoding="utf-8")
+
+
+def _shards(
+    names: Mapping[str, str], sizes: Mapping[str, int], max_bytes: int
+) -> list[dict[str, str]]:
+    shards: list[dict[str, str]] = [{}]
+    filled = 0
+    for old, new in names.items():
+        if shards[-1] and filled + sizes[new] > max_bytes:
+            shards.append({})
+            filled = 0
+        shards[-1][old] = new
+        filled += sizes[new]
+    return shards
+
+
+def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
+    try:
+        save_file(tensors, file, metadata={"format": "pt"})
+    except Exception as error:
+        # safetensors has an error of its own for a full disk.
+        raise OutputError(
+            f"{str(file)!r} cannot be written ({str(error)[:120]}).", "Free some space, try again."
+        ) from error
+
+
+class NewFolder:
+    """A folder that appears only when it is whole: filled beside its place, then renamed.
+
+    Args:
+        folder: Must not exist, or be empty.
+        needed_bytes: Told beforehand when the disk has less.
+
+    Raises:
+        OutputError: It exists, cannot be made, or the disk is too small.
+    """
+
+    def __init__(self, folder: Path, needed_bytes: int = 0) -> None:
+        self._folder = folder
+        self._temporary = folder.with_name(f"{folder.name}.tmp")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputError(f"{str(folder)!r} is there already.", "Remove it, or choose another.")
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            free_bytes = shutil.disk_usage(folder.parent).free
+        except OSError as error:
+            raise OutputError(
+                f"{str(folder)!r} cannot be made ({error.strerror}).", "Choose another folder."
+            ) from error
+        if free_bytes < needed_bytes:
+            raise OutputError(
+                f"{str(folder)!r} needs {needed_bytes / 1e9:.1f} GB and the disk has "
+                f"{free_bytes / 1e9:.1f} GB free.",
+                "Free some space, or choose a folder on another disk.",
+            )
+
+    def __enter__(self) -> Path:
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        try:
+            self._temporary.mkdir()
+        except OSError as error:
+            raise OutputError(
+                f"{str(self._folder)!r} cannot be made ({error.strerror}).",
+                "Choose another folder.",
+            ) from error
+        return self._temporary
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            return
+        if self._folder.exists():
+            self._folder.rmdir()
+        os.replace(self._temporary, self._folder)

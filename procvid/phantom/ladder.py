@@ -1,0 +1,287 @@
+"""Ways to fit a clip into the memory that is free, from the fastest to the smallest.
+
+    full                everything on the GPU
+    model_offload       one model at a time on the GPU
+    group_offload       two blocks of the transformer at a time, the next on its way while one runs
+    tiled               the same, and the autoencoder decodes in tiles
+    fp8_group_offload   the same with the transformer stored in 8 bits
+    fewer_frames        the same with a shorter clip
+
+The first three give the same clip; only then quality, and last length, is given up.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from diffusers.hooks import HookRegistry, apply_group_offloading
+from diffusers.hooks import group_offloading as diffusers_names
+
+from procvid.phantom.memory import ALLOWANCE, ClipBytes, ClipShape
+from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+
+FULL = "full"
+MODEL_OFFLOAD = "model_offload"
+GROUP_OFFLOAD = "group_offload"
+TILED = "tiled"
+FP8_GROUP_OFFLOAD = "fp8_group_offload"
+FEWER_FRAMES = "fewer_frames"
+
+TOLD = {
+    FULL: "everything stays on the GPU",
+    MODEL_OFFLOAD: "one model at a time on the GPU",
+    GROUP_OFFLOAD: "the transformer goes through the GPU block by block",
+    TILED: "block by block, decoded in tiles",
+    FP8_GROUP_OFFLOAD: "block by block, decoded in tiles, stored in 8 bits",
+    FEWER_FRAMES: "block by block, decoded in tiles, stored in 8 bits, with fewer frames",
+}
+
+_IN_8_BITS = (FP8_GROUP_OFFLOAD, FEWER_FRAMES)
+_IN_TILES = (TILED, *_IN_8_BITS)
+_BLOCKS_AT_A_TIME = 2
+"""With a stream the next block arrives while one runs; leaves of the text encoder likewise."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A way to run, and what it takes.
+
+    Attributes:
+        name: One of the names above.
+        num_frames: Of the clip.
+        device_bytes: At its peak on the device, with the allowance.
+        host_bytes: Kept in the memory of the machine for it.
+        step_bytes: At the peak of a denoising step alone, with the allowance.
+    """
+
+    name: str
+    num_frames: int
+    device_bytes: int
+    host_bytes: int
+    step_bytes: int = 0
+
+
+def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[Rung]:
+    """All rungs for a clip, from the top.
+
+    Each takes less of the device than the one before, in a denoising step if not at the peak of the
+    whole clip, and never more.
+
+    Args:
+        clip: The clip.
+        bytes_of: Of `procvid.phantom.memory`, for this and for shorter clips.
+    """
+    parts = bytes_of(clip)
+    made = [_rung(name, clip, parts) for name in list(TOLD)[:-1]]
+    frames = clip.num_frames
+    while frames > 5:
+        # Half of the latent frames, and 4n+1 again.
+        frames = max(5, (frames - 1) // 8 * 4 + 1)
+        shorter = replace(clip, num_frames=frames)
+        made.append(_rung(FEWER_FRAMES, shorter, bytes_of(shorter)))
+    kept: list[Rung] = []
+    for rung in made:
+        last = kept[-1:] or [replace(rung, device_bytes=rung.device_bytes + 1)]
+        if rung.device_bytes < last[0].device_bytes or (
+            rung.device_bytes == last[0].device_bytes and rung.step_bytes < last[0].step_bytes
+        ):
+            kept.append(rung)
+    return kept
+
+
+def _rung(name: str, clip: ClipShape, parts: ClipBytes) -> Rung:
+    text = parts.text_encoder
+    transformer = parts.transformer_fp8 if name in _IN_8_BITS else parts.transformer
+    vae = parts.vae_tiled if name in _IN_TILES else parts.vae
+    weights = text.weights + transformer.weights + vae.weights
+    match name:
+        case "full":
+            working = max(p.activations for p in (text, transformer, vae))
+            peak, host = weights + working, 0
+            step = weights + transformer.activations
+        case "model_offload":
+            peak = max(p.weights + p.activations for p in (text, transformer, vae))
+            host = weights
+            step = transformer.weights + transformer.activations
+        case _:
+            # The autoencoder is small, and its many small calls would wait for each of its layers.
+            blocks = transformer.outside + _BLOCKS_AT_A_TIME * transformer.block
+            leaves = _BLOCKS_AT_A_TIME * text.largest_leaf
+            step = vae.weights + blocks + transformer.activations
+            peak = max(step, vae.weights + max(leaves + text.activations, vae.activations))
+            # Pinned for the stream, beside the loaded weights until each has gone through once.
+            host = 2 * (weights - vae.weights)
+    return Rung(name, clip.num_frames, int(ALLOWANCE * peak), host, int(ALLOWANCE * step))
+
+
+def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> int | None:
+    """Index of the first rung that fits; None when none does.
+
+    Args:
+        all_rungs: From the top.
+        device_bytes: Free on the device, before anything is loaded.
+        host_bytes: Free in the memory of the machine.
+    """
+    for index, rung in enumerate(all_rungs):
+        if rung.device_bytes <= device_bytes and rung.host_bytes <= host_bytes:
+            return index
+    return None
+
+
+def tell_choice(
+    profile: str, clip: ClipShape, all_rungs: list[Rung], chosen: int, free: int
+) -> str:
+    """What a clip needs, what there is, and what follows, in one sentence."""
+    top, rung = all_rungs[0], all_rungs[chosen]
+    what = f"{profile} at {clip.width}x{clip.height}, {clip.num_frames} frames"
+    needs = f"{what} needs about {_gb(top.device_bytes)} GB, {_gb(free)} GB are free"
+    if chosen == 0:
+        return f"{needs}: {TOLD[FULL]}"
+    return f"{needs}: {_told(rung)}, about {_gb(rung.device_bytes)} GB"
+
+
+def _told(rung: Rung) -> str:
+    if rung.name == FEWER_FRAMES:
+        return f"{TOLD[rung.name]} ({rung.num_frames})"
+    return TOLD[rung.name]
+
+
+def tell_step_down(before: Rung, after: Rung) -> str:
+    """What happens after an out-of-memory, in one sentence."""
+    return f"out of memory ({_told(before)}): goes on with the next way, {_told(after)}"
+
+
+def _gb(num_bytes: int) -> str:
+    value = num_bytes / 1e9
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def place(pipeline: PhantomWanPipeline, name: str, device: torch.device) -> None:
+    """Put a pipeline on a device in the way of a rung; it may have been there in another way.
+
+    Storing in 8 bits cannot be taken back: from such a rung only such ones follow.
+
+    Args:
+        pipeline: Loaded, LoRAs merged.
+        name: Of the rung.
+        device: Where the arithmetic is done. On the CPU the ways differ in nothing but 8 bits.
+    """
+    take_off(pipeline)
+    pipeline.tile_decoding = name in _IN_TILES
+    match name:
+        case "full":
+            pipeline.to(device)
+        case "model_offload":
+            if device.type == "cpu":
+                return
+            pipeline.enable_model_cpu_offload(device=device)
+        case _:
+            if name in _IN_8_BITS:
+                _store_in_fp8(pipeline)
+            _offload_groups(pipeline, device)
+
+
+def take_off(pipeline: PhantomWanPipeline) -> None:
+    """Undo `place`, as far as it can be undone, and give the device's memory back."""
+    pipeline.remove_all_hooks()
+    # Or `maybe_free_model_hooks` would put model offloading back after the next clip.
+    pipeline._offload_device = None
+    for model in (pipeline.transformer, pipeline.text_encoder):
+        if model is None:
+            continue
+        registry = HookRegistry.check_if_exists_or_initialize(model)
+        for hook in (
+            diffusers_names._GROUP_OFFLOADING,
+            diffusers_names._LAYER_EXECUTION_TRACKER,
+            diffusers_names._LAZY_PREFETCH_GROUP_OFFLOADING,
+        ):
+            registry.remove_hook(hook, recurse=True)
+    pipeline.to("cpu", silence_dtype_warnings=True)
+    give_memory_back()
+
+
+def give_memory_back() -> None:
+    """Return what nobody uses any more to the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _store_in_fp8(pipeline: PhantomWanPipeline) -> None:
+    transformer = pipeline.transformer
+    stored = {value.dtype for value in transformer.parameters()}
+    if torch.float8_e4m3fn in stored or torch.uint8 in stored:
+        # Already, or quantised further by a GGUF.
+        return
+    transformer.enable_layerwise_casting(
+        storage_dtype=torch.float8_e4m3fn, compute_dtype=transformer.dtype
+    )
+
+
+def _offload_groups(pipeline: PhantomWanPipeline, device: torch.device) -> None:
+    use_stream = device.type == "cuda"
+    common = {
+        "onload_device": device,
+        "offload_device": torch.device("cpu"),
+        "use_stream": use_stream,
+        "non_blocking": use_stream,
+    }
+    pipeline.transformer.enable_group_offload(
+        offload_type="block_level", num_blocks_per_group=1, **common
+    )
+    if pipeline.text_encoder is not None:
+        # Its blocks lie too deep to be found by name; by the leaf its largest is the vocabulary.
+        apply_group_offloading(pipeline.text_encoder, offload_type="leaf_level", **common)
+    if pipeline.vae is not None:
+        pipeline.vae.to(device)
+
+
+class Ladder:
+    """The rungs of one pipeline, and where it stands.
+
+    Args:
+        pipeline: Loaded, on the CPU.
+        device: Where the arithmetic is done.
+        all_rungs: From the top.
+        start: Index of the first rung to try.
+    """
+
+    def __init__(
+        self, pipeline: PhantomWanPipeline, device: torch.device, all_rungs: list[Rung], start: int
+    ) -> None:
+        self._pipeline = pipeline
+        self._device = device
+        self._rungs = all_rungs
+        self._index = start
+        self._notes: list[str] = []
+        place(pipeline, self.rung.name, device)
+
+    @property
+    def rung(self) -> Rung:
+        """Where it stands."""
+        return self._rungs[self._index]
+
+    def step_down(self) -> bool:
+        """Go one rung down and place the pipeline anew; False at the bottom."""
+        if self._index + 1 >= len(self._rungs):
+            return False
+        before = self.rung
+        self._index += 1
+        self._notes.append(tell_step_down(before, self.rung))
+        place(self._pipeline, self.rung.name, self._device)
+        return True
+
+    def make_room(self) -> bool:
+        """Step down for a step that is under way; False when that would change the clip's length."""
+        following = self._rungs[self._index + 1 :][:1]
+        if not following or following[0].num_frames != self.rung.num_frames:
+            return False
+        return self.step_down()
+
+    def take_note(self) -> str:
+        """What has happened since it was last asked; empty when nothing has."""
+        told, self._notes = "; ".join(self._notes), []
+        return told

@@ -1,0 +1,144 @@
+"""The published layout of Phantom-Wan: its key names, their places in diffusers, and their shapes.
+
+Phantom is a full fine-tune of Wan2.1-T2V, so names and shapes are those of the original Wan code.
+Between the two layouts only names differ: nothing is transposed, reshaped or permuted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from diffusers import WanTransformer3DModel
+
+Shape = tuple[int, ...]
+Config = Mapping[str, Any]
+
+PREFIXES = ("model.diffusion_model.", "diffusion_model.")
+"""What re-packed single files put before every key: ComfyUI's, and the same without its outer part."""
+
+_COMMON: Config = {
+    "patch_size": (1, 2, 2),
+    "attention_head_dim": 128,
+    "in_channels": 16,
+    "out_channels": 16,
+    "text_dim": 4096,
+    "freq_dim": 256,
+    "cross_attn_norm": True,
+    "qk_norm": "rms_norm_across_heads",
+    "eps": 1e-6,
+    "image_dim": None,
+    "added_kv_proj_dim": None,
+    "rope_max_seq_len": 1024,
+}
+
+CONFIGS: Mapping[str, Config] = {
+    "phantom-1.3b": {**_COMMON, "num_attention_heads": 12, "num_layers": 30, "ffn_dim": 8960},
+    "phantom-14b": {**_COMMON, "num_attention_heads": 40, "num_layers": 40, "ffn_dim": 13824},
+}
+"""Arguments of `WanTransformer3DModel` for the two published sizes, by profile."""
+
+_ATTENTION = {
+    "q": "to_q",
+    "k": "to_k",
+    "v": "to_v",
+    "o": "to_out.0",
+    "norm_q": "norm_q",
+    "norm_k": "norm_k",
+}
+_OUTSIDE = {
+    "patch_embedding": "patch_embedding",
+    "text_embedding.0": "condition_embedder.text_embedder.linear_1",
+    "text_embedding.2": "condition_embedder.text_embedder.linear_2",
+    "time_embedding.0": "condition_embedder.time_embedder.linear_1",
+    "time_embedding.2": "condition_embedder.time_embedder.linear_2",
+    "time_projection.1": "condition_embedder.time_proj",
+    "head.head": "proj_out",
+}
+_IN_BLOCK = {
+    **{f"self_attn.{old}": f"attn1.{new}" for old, new in _ATTENTION.items()},
+    **{f"cross_attn.{old}": f"attn2.{new}" for old, new in _ATTENTION.items()},
+    # The affine norm stands before the cross-attention: third by name there, second in diffusers.
+    "norm3": "norm2",
+    "ffn.0": "ffn.net.0.proj",
+    "ffn.2": "ffn.net.2",
+}
+_BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
+
+
+def without_prefix(key: str) -> str:
+    """A key without what a re-packed file puts before it."""
+    for prefix in PREFIXES:
+        if key.startswith(prefix):
+            return key.removeprefix(prefix)
+    return key
+
+
+def diffusers_module(module: str) -> str | None:
+    """The diffusers name of a module of the original code; None when there is none."""
+    block = _BLOCK.fullmatch(module)
+    if block is None:
+        return _OUTSIDE.get(module)
+    inside = _IN_BLOCK.get(block[2])
+    return None if inside is None else f"blocks.{block[1]}.{inside}"
+
+
+def diffusers_name(key: str) -> str | None:
+    """The diffusers name of a key in the published layout, prefixed or not; None when unknown."""
+    key = without_prefix(key)
+    if key == "head.modulation":
+        return "scale_shift_table"
+    block = _BLOCK.fullmatch(key)
+    if block is not None and block[2] == "modulation":
+        return f"blocks.{block[1]}.scale_shift_table"
+    module, _, parameter = key.rpartition(".")
+    renamed = diffusers_module(module)
+    if renamed is None or parameter not in ("weight", "bias"):
+        return None
+    return f"{renamed}.{parameter}"
+
+
+def original_names(config: Config) -> dict[str, str]:
+    """All keys of the published layout for a config, with their diffusers names."""
+    modules = dict(_OUTSIDE)
+    tables = {"head.modulation": "scale_shift_table"}
+    for number in range(config["num_layers"]):
+        block = f"blocks.{number}."
+        modules |= {block + old: block + new for old, new in _IN_BLOCK.items()}
+        tables[f"{block}modulation"] = f"{block}scale_shift_table"
+    back = {new: old for old, new in modules.items()}
+    names = {}
+    for name in parameter_shapes(config):
+        module, _, parameter = name.rpartition(".")
+        if module in back:
+            names[f"{back[module]}.{parameter}"] = name
+    return names | tables
+
+
+def empty_transformer(config: Config) -> WanTransformer3DModel:
+    """A transformer whose parameters have shapes and no memory; its buffers are real."""
+    with init_empty_weights(include_buffers=False):
+        return WanTransformer3DModel(**config)
+
+
+def parameter_shapes(config: Config) -> dict[str, Shape]:
+    """Shape of every parameter by its diffusers name."""
+    transformer = empty_transformer(config)
+    return {name: tuple(value.shape) for name, value in transformer.named_parameters()}
+
+
+def kept_in_fp32(name: str) -> bool:
+    """Whether a parameter, by its diffusers name, stays float32 in a half-precision model.
+
+    The list is diffusers' own; `from_pretrained` honours it and `from_single_file` does not.
+    """
+    kept = WanTransformer3DModel._keep_in_fp32_modules
+    return any(part in kept for part in name.split("."))
+
+
+def stored_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
+    """The dtype of a parameter in a model whose other parameters are `dtype`."""
+    return torch.float32 if kept_in_fp32(name) else dtype

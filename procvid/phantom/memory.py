@@ -1,0 +1,300 @@
+"""How much memory a clip takes, computed from the configs by walking the real forward passes.
+
+The models are built on the meta device, where tensors have shapes and no bytes, and run there. Every
+tensor that would have been allocated is counted while it lives; so the numbers follow the code of
+diffusers and not a formula beside it. What no walk can see are the workspaces of single kernels and
+the fragmentation of the allocator: `ALLOWANCE` is kept for them.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from transformers import UMT5Config, UMT5EncoderModel
+
+from procvid.phantom.layout import Config, stored_dtype
+
+ALLOWANCE = 1.1
+"""The computed bytes times this are asked of a device."""
+
+UMT5_XXL: Config = {
+    "vocab_size": 256384,
+    "d_model": 4096,
+    "d_kv": 64,
+    "d_ff": 10240,
+    "num_layers": 24,
+    "num_heads": 64,
+    "feed_forward_proj": "gated-gelu",
+}
+"""The published text encoder, as arguments of `UMT5Config`."""
+
+WAN_VAE: Config = {}
+"""The published autoencoder has the defaults of `AutoencoderKLWan`."""
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """What the memory of a clip depends on.
+
+    Attributes:
+        width: px.
+        height: px.
+        num_frames: Frames of the video.
+        num_references: References, each one latent frame more.
+        text_length: Rows of the text embedding.
+    """
+
+    width: int
+    height: int
+    num_frames: int
+    num_references: int
+    text_length: int = 512
+
+
+@dataclass(frozen=True)
+class PartBytes:
+    """One model of the pipeline, in bytes.
+
+    Attributes:
+        weights: All of it.
+        largest_leaf: Its largest single layer.
+        block: One of its repeated blocks; 0 when it has none.
+        outside: All but the repeated blocks.
+        activations: Most that its forward holds at a time, inputs and result included.
+    """
+
+    weights: int
+    largest_leaf: int
+    block: int
+    outside: int
+    activations: int
+
+
+@dataclass(frozen=True)
+class ClipBytes:
+    """All parts of a pipeline for one clip.
+
+    `transformer_fp8` is the transformer stored in 8 bits, `vae_tiled` the autoencoder that decodes
+    in tiles.
+    """
+
+    text_encoder: PartBytes
+    transformer: PartBytes
+    transformer_fp8: PartBytes
+    vae: PartBytes
+    vae_tiled: PartBytes
+
+
+def estimate(
+    clip: ClipShape,
+    transformer: Config,
+    text_encoder: Config = UMT5_XXL,
+    vae: Config = WAN_VAE,
+    dtype: torch.dtype = torch.bfloat16,
+) -> ClipBytes:
+    """Compute the bytes of every part for one clip; allocates nothing of that size.
+
+    Args:
+        clip: The clip.
+        transformer: Arguments of `WanTransformer3DModel`.
+        text_encoder: Arguments of `UMT5Config`.
+        vae: Arguments of `AutoencoderKLWan`.
+        dtype: Of transformer and text encoder; the autoencoder is float32.
+    """
+    return _estimate(clip, _frozen(transformer), _frozen(text_encoder), _frozen(vae), dtype)
+
+
+@lru_cache(maxsize=64)
+def _estimate(
+    clip: ClipShape, transformer: str, text_encoder: str, vae: str, dtype: torch.dtype
+) -> ClipBytes:
+    with torch.device("meta"), torch.no_grad():
+        autoencoder = AutoencoderKLWan(**_thawed(vae)).eval()
+        # Config and not attributes: those of the residual autoencoder differ in meaning.
+        spatial = autoencoder.config.scale_factor_spatial
+        temporal = autoencoder.config.scale_factor_temporal
+        size_hw = (clip.height // spatial, clip.width // spatial)
+        num_latent_frames = (clip.num_frames - 1) // temporal + 1
+        channels = autoencoder.config.z_dim
+        video = (1, channels, num_latent_frames, *size_hw)
+        encoder = UMT5EncoderModel(UMT5Config.from_dict(_thawed(text_encoder))).eval().to(dtype)
+        parts = {
+            "text_encoder": _part(
+                encoder,
+                "encoder.block",
+                peak_bytes(lambda: _encode(encoder, clip.text_length)),
+            ),
+        }
+        encoding = peak_bytes(lambda: _encode_reference(autoencoder, clip))
+        decoding = _decoding(autoencoder, video, clip)
+        parts["vae"] = _part(autoencoder, "", max(encoding, decoding))
+        tiled = min(decoding, _tiled_decoding(autoencoder, video, clip))
+        parts["vae_tiled"] = _part(autoencoder, "", max(encoding, tiled))
+        model = _meta_transformer(_thawed(transformer), dtype)
+        # What a forward holds does not grow with the number of blocks, but walking them takes time.
+        shallow = _meta_transformer({**_thawed(transformer), "num_layers": 2}, dtype)
+        frames = (*video[:2], num_latent_frames + clip.num_references, *size_hw)
+        text = (1, clip.text_length, model.config.text_dim)
+        activations = peak_bytes(
+            lambda: shallow(
+                torch.zeros(frames, dtype=dtype),
+                torch.zeros(1, dtype=torch.int64),
+                torch.zeros(text, dtype=dtype),
+                return_dict=False,
+            )
+        )
+        # Beside it: the noisy video, three predictions, the solver's two memories and the result.
+        activations += 7 * torch.Size(video).numel() * 4
+        parts["transformer"] = _part(model, "blocks", activations)
+        model.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
+        # A layer is cast up while it runs.
+        leaf = 2 * _largest_leaf(model)
+        parts["transformer_fp8"] = _part(model, "blocks", activations + leaf)
+    return ClipBytes(**parts)
+
+
+def _meta_transformer(config: Mapping[str, Any], dtype: torch.dtype) -> WanTransformer3DModel:
+    model = WanTransformer3DModel(**config).eval()
+    for name, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(stored_dtype(name, dtype))
+    return model
+
+
+def _encode(encoder: UMT5EncoderModel, length: int) -> torch.Tensor:
+    ids = torch.zeros((1, length), dtype=torch.int64)
+    # Without a mask: one of ones would be asked for its values, which meta tensors have not.
+    return encoder(ids).last_hidden_state
+
+
+def _decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipShape) -> int:
+    """Decoded one latent frame after another: beyond the third only the result grows."""
+    walked = (*video[:2], min(video[2], 3), *video[3:])
+    latents = torch.zeros(walked)
+    peak = peak_bytes(lambda: autoencoder.decode(latents))
+    frame = 3 * clip.width * clip.height * 4
+    temporal = autoencoder.config.scale_factor_temporal
+    return peak + frame * temporal * (video[2] - walked[2])
+
+
+def _tiled_decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipShape) -> int:
+    """One tile after another; the decoded tiles and what they are joined to are kept."""
+    spatial = autoencoder.config.scale_factor_spatial
+    rows = min(video[3], autoencoder.tile_sample_min_height // spatial)
+    columns = min(video[4], autoencoder.tile_sample_min_width // spatial)
+    tile = _decoding(
+        autoencoder,
+        (*video[:3], rows, columns),
+        replace(clip, height=rows * spatial, width=columns * spatial),
+    )
+    overlapping = (
+        autoencoder.tile_sample_min_height
+        / autoencoder.tile_sample_stride_height
+        * autoencoder.tile_sample_min_width
+        / autoencoder.tile_sample_stride_width
+    )
+    result = 3 * clip.num_frames * clip.height * clip.width * 4
+    return tile + int((1 + overlapping) * result)
+
+
+def _encode_reference(autoencoder: AutoencoderKLWan, clip: ClipShape) -> torch.Tensor:
+    return autoencoder.encode(torch.zeros(1, 3, 1, clip.height, clip.width)).latent_dist.mean
+
+
+def _part(model: torch.nn.Module, blocks: str, activations: int) -> PartBytes:
+    weights = _bytes(model)
+    block = outside = 0
+    if blocks:
+        repeated = model.get_submodule(blocks)
+        block = max(_bytes(one) for one in repeated.children())
+        outside = weights - _bytes(repeated)
+    return PartBytes(weights, _largest_leaf(model), block, outside, activations)
+
+
+def _bytes(model: torch.nn.Module) -> int:
+    values = {id(value): value for value in (*model.parameters(), *model.buffers())}
+    return sum(value.numel() * value.element_size() for value in values.values())
+
+
+def _largest_leaf(model: torch.nn.Module) -> int:
+    return max(_bytes(module) for module in model.modules() if not list(module.children()))
+
+
+def peak_bytes(run: Callable[[], object]) -> int:
+    """Most bytes that are alive at a time among the tensors that a call makes.
+
+    Works on any device; on the meta device nothing is computed. Attention is counted as a fused
+    kernel has it: its result and a number a row, never the matrix.
+    """
+    with _FusedAttention(), _LiveBytes() as live:
+        run()
+    return live.peak
+
+
+class _FusedAttention(TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        kwargs = kwargs or {}
+        if func is not torch.nn.functional.scaled_dot_product_attention:
+            return func(*args, **kwargs)
+        query = args[0] if args else kwargs["query"]
+        rows = torch.empty(query.shape[:-1], dtype=torch.float32, device=query.device)
+        result = torch.empty_like(query)
+        del rows
+        return result
+
+
+class _LiveBytes(TorchDispatchMode):
+    """Counts storages by the tensors that still look at them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak = self._now = 0
+        self._viewers: dict[int, int] = {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        # Those that are only looked at, such as weights, were there before and are not counted.
+        given = {
+            tensor.untyped_storage()._cdata
+            for tensor in tree_leaves((args, kwargs or {}))
+            if isinstance(tensor, torch.Tensor)
+        }
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self._see(tensor, given)
+        return result
+
+    def _see(self, tensor: torch.Tensor, given: set[int]) -> None:
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self._viewers:
+            if key in given:
+                return
+            self._viewers[key] = 0
+            self._now += size
+            self.peak = max(self.peak, self._now)
+        self._viewers[key] += 1
+        weakref.finalize(tensor, self._gone, key, size)
+
+    def _gone(self, key: int, size: int) -> None:
+        self._viewers[key] -= 1
+        if self._viewers[key] == 0:
+            del self._viewers[key]
+            self._now -= size
+
+
+def _frozen(config: Config) -> str:
+    return json.dumps(dict(config), sort_keys=True)
+
+
+def _thawed(frozen: str) -> dict[str, Any]:
+    return dict(json.loads(frozen))

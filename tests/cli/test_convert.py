@@ -1,0 +1,120 @@
+"""`procvid convert`: the shipped tiny model, put into the published layout, comes back the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from procvid.cli import main
+from procvid.phantom.folder import load_pipeline
+from procvid.phantom.layout import original_names
+from procvid.phantom.loading import FLOW_SHIFT, read_config
+from procvid.settings import read_environment
+from tests.phantom.published import write_shards
+
+TINY = read_environment({}).assets_folder / "tiny_phantom"
+CONFIG = TINY / "transformer" / "config.json"
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, torch.Tensor]:
+    """The tiny transformer under the original names, float32 as it was published."""
+    (file,) = (TINY / "transformer").glob("*.safetensors")
+    there = load_file(file)
+    names = original_names(read_config(CONFIG))
+    return {original: there[name].float() for original, name in names.items()}
+
+
+def command(source: Path, out: Path, *more: str) -> list[str]:
+    given = {"--transformer": source, "--base": TINY, "--config": CONFIG, "--out": out}
+    return ["convert", "phantom-14b", *(str(x) for pair in given.items() for x in pair), *more]
+
+
+def test_a_converted_folder_makes_the_same_clip(weights, tmp_path, capsys):
+    shards = write_shards(weights, tmp_path / "hub")
+    assert main(command(shards, tmp_path / "out", "--dtype", "float32", "--json")) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["file"] for line in lines] == [
+        "transformer/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors",
+    ]
+    converted = load_pipeline(tmp_path / "out", torch.float32)
+    tiny = load_pipeline(TINY, torch.float32)
+    assert converted.scheduler.config.flow_shift == FLOW_SHIFT
+    assert converted.config.max_sequence_length == tiny.config.max_sequence_length
+    # Trained with another shift than upstream's: the one difference.
+    tiny.scheduler = converted.scheduler
+    made = []
+    for pipeline in (converted, tiny):
+        generator = torch.Generator().manual_seed(3)
+        clip = {"height": 64, "width": 64, "num_frames": 9, "num_inference_steps": 2}
+        *_, last = pipeline.denoise(prompt="frying the egg", generator=generator, **clip)
+        made.append(last.latents)
+    assert torch.equal(*made)
+
+
+def test_half_precision_leaves_the_autoencoder_alone(weights, tmp_path):
+    shards = write_shards(weights, tmp_path / "hub")
+    assert main(command(shards, tmp_path / "out")) == 0
+    pipeline = load_pipeline(tmp_path / "out")
+    dtypes = [pipeline.transformer.dtype, pipeline.text_encoder.dtype, pipeline.vae.dtype]
+    assert dtypes == [torch.bfloat16, torch.bfloat16, torch.float32]
+    assert pipeline.transformer.scale_shift_table.dtype == torch.float32
+
+
+def test_a_pth_needs_its_hash(weights, tmp_path, capsys):
+    file = tmp_path / "Phantom-Wan-1.3B.pth"
+    torch.save(weights, file)
+    assert main(command(file, tmp_path / "out")) == 2
+    assert "--sha256" in capsys.readouterr().err
+    pinned = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert main(command(file, tmp_path / "out", "--sha256", pinned)) == 0
+
+
+def test_check_tells_how_the_keys_fit_and_writes_nothing(weights, tmp_path, capsys):
+    shards = write_shards(weights, tmp_path / "hub")
+    assert main(command(shards, tmp_path / "out", "--check")) == 0
+    assert capsys.readouterr().out == f"{len(weights)} keys fit\n"
+    weights = {key: value for key, value in weights.items() if key != "head.head.bias"}
+    assert main(command(write_shards(weights, shards), tmp_path / "out", "--check", "--json")) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["missing"] == ["proj_out.bias"]
+    assert "1 missing (proj_out.bias)" in told.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_other_size_is_refused(weights, tmp_path, capsys):
+    shards = write_shards(weights, tmp_path / "hub")
+    arguments = command(shards, tmp_path / "out")
+    del arguments[arguments.index("--config") : arguments.index("--config") + 2]
+    assert main(arguments) == 2
+    assert "belongs to another model" in capsys.readouterr().err
+
+
+def test_a_base_that_is_none_is_told(weights, tmp_path, capsys):
+    base = shutil.copytree(TINY, tmp_path / "base")
+    shutil.rmtree(base / "vae")
+    shards = write_shards(weights, tmp_path / "hub")
+    arguments = command(shards, tmp_path / "out")
+    arguments[arguments.index(str(TINY))] = str(base)
+    assert main(arguments) == 2
+    assert "lacks vae" in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten(weights, tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(command(write_shards(weights, tmp_path / "hub"), tmp_path)) == 2
+    assert "there already" in capsys.readouterr().err
+
+
+def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert "cannot be had from the Hugging Face Hub" in told and "--transformer" in told

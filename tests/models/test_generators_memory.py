@@ -1,0 +1,141 @@
+"""The clip generator where memory counts and where LoRAs are merged: the tiny model again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from procvid.cli import main
+from procvid.errors import InputError, UnavailableError
+from procvid.models.generators.phantom_wan import PhantomWanGenerator, Placement
+from procvid.settings import TINY
+from tests.models.test_generators import PLAIN, SAMPLING, clip_of, folder
+
+LONGER = replace(TINY, frame_counts=(), max_frames=9)
+
+
+def careful(device_bytes: int, host_bytes: int = 10**12) -> PhantomWanGenerator:
+    placement = Placement(free_bytes=lambda: (device_bytes, host_bytes))
+    return PhantomWanGenerator(LONGER, folder(), placement=placement)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return clip_of(PhantomWanGenerator(TINY, folder()), PLAIN, SAMPLING)
+
+
+def test_with_plenty_of_memory_it_is_the_same_clip_and_said_so(expected):
+    generator = careful(10**12)
+    (note,) = generator.notes(SAMPLING)
+    assert note.startswith("tiny at 64x64, 9 frames needs about") and "stays on the GPU" in note
+    clip = clip_of(generator, PLAIN, SAMPLING)
+    assert clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
+
+
+def test_out_of_memory_steps_down_says_so_and_makes_the_same_clip(expected):
+    generator = careful(10**12)
+    calls = []
+
+    def fail(*_) -> None:
+        calls.append(1)
+        if len(calls) == 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    handle = generator.pipeline.transformer.register_forward_pre_hook(fail)
+    steps = generator.generate(PLAIN, SAMPLING)
+    notes = []
+    while True:
+        try:
+            notes.append(next(steps).note)
+        except StopIteration as end:
+            clip = end.value
+            break
+    handle.remove()
+    assert notes[0] == "" and "out of memory" in notes[1] and len(notes) == 2
+    assert clip.memory == "model_offload" and np.array_equal(clip.frames, expected.frames)
+    assert generator.notes(SAMPLING)[0].startswith("goes on as before")
+
+
+def test_at_the_bottom_it_is_an_error_that_says_what_to_do():
+    generator = careful(10**12)
+
+    def fail(*_) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    generator.pipeline.transformer.register_forward_pre_hook(fail)
+    with pytest.raises(UnavailableError, match=r"not enough memory.*fewer --frames"):
+        clip_of(generator, PLAIN, SAMPLING)
+    # Every rung was tried.
+    assert generator._ladder is not None and not generator._ladder.step_down()
+    assert generator._ladder.rung.name != "full"
+
+
+def test_what_cannot_fit_is_told_before_anything_is_loaded():
+    with pytest.raises(UnavailableError, match=r"needs at least .* GB of GPU memory"):
+        careful(1000).notes(SAMPLING)
+
+
+def lora(tmp_path, width: int = 160):
+    name = "diffusion_model.blocks.0.ffn.2"
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        f"{name}.lora_A.weight": torch.randn((4, 480), generator=generator),
+        f"{name}.lora_B.weight": torch.randn((width, 4), generator=generator),
+    }
+    save_file(tensors, tmp_path / "style.safetensors")
+    return tmp_path / "style.safetensors"
+
+
+def test_a_lora_changes_the_clip_and_the_models_identity(expected, tmp_path):
+    plain = PhantomWanGenerator(TINY, folder())
+    with_lora = PhantomWanGenerator(TINY, folder(), [(lora(tmp_path), 0.5)])
+    assert with_lora.info.revision.startswith(f"{plain.info.revision} + style.safetensors x 0.5 ")
+    assert not np.array_equal(clip_of(with_lora, PLAIN, SAMPLING).frames, expected.frames)
+    without = PhantomWanGenerator(TINY, folder(), [(lora(tmp_path), 0.0)])
+    assert np.array_equal(clip_of(without, PLAIN, SAMPLING).frames, expected.frames)
+
+
+def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
+    with pytest.raises(InputError, match="does not fit this model"):
+        PhantomWanGenerator(TINY, folder(), [(lora(tmp_path, width=1536), 1.0)])
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--lora", "{}/style.safetensors=0.5x"], 2, "no weight that can be used"),
+        (["--lora", "{}/none.safetensors"], 2, "There is no LoRA"),
+        (["--lora", "{}/style.safetensors", "--lora", "{}/recipe.txt"], 2, "no .safetensors file"),
+        (["--precise"], 2, "computes in float32"),
+        (["--profile", "phantom-1.3b"], 1, "needs a CUDA GPU"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="told otherwise where there is a GPU")
+def test_generate_tells_what_it_cannot_take(options, code, told, tmp_path, capsys):
+    lora(tmp_path)
+    (tmp_path / "recipe.txt").write_text("Egg\n1. Fry the egg in the frying pan.\n")
+    arguments = [option.format(tmp_path) for option in options]
+    out = tmp_path / "run"
+    assert main(["generate", str(tmp_path / "recipe.txt"), "--out", str(out), *arguments]) == code
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_model_that_is_not_whole_is_told(tmp_path):
+    import shutil
+
+    copy = shutil.copytree(folder(), tmp_path / "model")
+    from procvid.phantom.folder import write_manifest
+
+    write_manifest(copy)
+    before = PhantomWanGenerator(TINY, copy).info.revision
+    assert before != PhantomWanGenerator(TINY, folder()).info.revision
+    weights = next((copy / "vae").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(UnavailableError, match="not whole: vae/"):
+        PhantomWanGenerator(TINY, copy)
