@@ -65,6 +65,11 @@ class OpenClipEmbedder:
         """Width of the vectors."""
         return int(self._model.text_projection.shape[1])
 
+    @property
+    def logit_scale(self) -> float:
+        """The learned factor of the cosines."""
+        return float(self._model.logit_scale.exp())
+
     def embed_images(self, images: Sequence[Image]) -> Vectors:
         """uint8 (H, W, 3) RGB images, letter-boxed on white, to float32 (N, dim)."""
         if not images:

@@ -1,0 +1,52 @@
+"""Embeddings kept by content: the same picture goes through a backbone once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procvid.types import Image, ModelInfo, Vectors
+
+MAX_VECTORS = 50_000
+"""About 75 MB at 384 dimensions; the oldest go first."""
+
+
+class VectorCache:
+    """Vectors by model and picture. `hits` and `misses` count pictures."""
+
+    def __init__(self, max_vectors: int = MAX_VECTORS) -> None:
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._max = max_vectors
+        self.hits = 0
+        self.misses = 0
+
+    def vectors(
+        self,
+        info: ModelInfo,
+        images: Sequence[Image],
+        embed: Callable[[Sequence[Image]], Vectors],
+    ) -> Vectors:
+        """float32 (N, D): those known from before, the others from one call of `embed`."""
+        keys = [_key(info, image) for image in images]
+        new = {key: i for i, key in enumerate(keys) if key not in self._vectors}
+        found = {key: self._vectors[key] for key in keys if key in self._vectors}
+        self.hits += len(images) - len(new)
+        self.misses += len(new)
+        if new:
+            made = embed([images[i] for i in new.values()])
+            found |= dict(zip(new, made, strict=True))
+        for key in new:
+            self._vectors[key] = found[key]
+        while len(self._vectors) > self._max:
+            self._vectors.popitem(last=False)
+        return np.stack([found[key] for key in keys])
+
+
+def _key(info: ModelInfo, image: Image) -> str:
+    digest = hashlib.sha256(f"{info.id}\0{info.revision}\0{image.shape}".encode())
+    digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()
