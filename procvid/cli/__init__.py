@@ -55,6 +55,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import memory
 
             command = getattr(memory, arguments.memory_command)
+        case "evaluate":
+            from procvid.cli import evaluation
+
+            command = evaluation.evaluation
         case "doctor":
             from procvid.cli import doctor
 

@@ -45,6 +45,7 @@ def _parser() -> Parser:
     _add_regenerate(commands)
     _add_plan(commands)
     _add_memory(commands)
+    _add_evaluate(commands)
     _add_doctor(commands)
     _add_benchmark(commands)
     return parser
@@ -141,6 +142,28 @@ def _add_memory(commands: Commands[Parser]) -> None:
     info = _command(under, "info", "Tell what a crop store holds.")
     info.add_argument("store", metavar="STORE", help="the store's folder, or default")
     _add_json(info, "print it as JSON")
+
+
+def _add_evaluate(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "evaluate", "Measure run folders or loose clips: scores.json and report.html."
+    )
+    command.add_argument(
+        "inputs", metavar="DIR|CLIP", nargs="+", help="run folders, or the clips of one recipe"
+    )
+    command.add_argument("--out", metavar="FOLDER", required=True, help="of scores and report")
+    command.add_argument("--recipe", metavar="FILE", help="of loose clips: one step a clip")
+    command.add_argument(
+        "--text",
+        metavar="TEXT",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="instead of a recipe: one text a clip",
+    )
+    command.add_argument("--metrics", metavar="A,B", help="by default all")
+    command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_json(command, "print one event a line as JSON")
 
 
 def _add_doctor(commands: Commands[Parser]) -> None:

@@ -45,3 +45,29 @@ class EvaluationFinished:
 
 
 EvaluationEvent = EvaluationStarted | ClipRead | MetricDone | EvaluationFinished
+
+
+def event_json(event: EvaluationEvent) -> dict[str, Any]:
+    """One event as a flat JSON object with its name."""
+    match event:
+        case EvaluationStarted():
+            return {
+                "event": "evaluation_started",
+                "runs": list(event.runs),
+                "metrics": list(event.metrics),
+                "num_clips": event.num_clips,
+                "notes": list(event.notes),
+            }
+        case ClipRead():
+            return {
+                "event": "clip_read",
+                "run": event.run,
+                "step": event.number,
+                "done": event.done,
+                "total": event.total,
+                "eta_s": round(event.eta_s, 1),
+            }
+        case MetricDone():
+            return {"event": "metric_done", "run": event.run, **event.result.to_json()}
+        case EvaluationFinished():
+            return {"event": "evaluation_finished", "scores": event.scores}

@@ -8,7 +8,7 @@ Range: 0 to 1; 1 is the reference itself in every frame. Direction: lower is bet
 Backbone: the detector alone finds the region; the comparison is of pixels.
 Blind spots: a pasted reference that is turned, mirrored or scaled away from its box is not caught;
 an object that truly stands still in the same pose comes near NEEDED.
-Source: procvid; the fault is the one that Phantom's cross-pair training is meant to prevent (paper, section 3.4).
+Source: procvid; Phantom's cross-pair training is meant to prevent this fault (paper, section 3.4).
 """
 
 from __future__ import annotations
