@@ -1,10 +1,11 @@
-"""Embeddings kept by content: the same picture goes through a backbone once."""
+"""Kept by content: the same picture goes through a backbone once, and the same clip is read once."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,29 @@ from procvid.types import Image, ModelInfo, Vectors
 
 MAX_VECTORS = 50_000
 """About 75 MB at 384 dimensions; the oldest go first."""
+
+
+MAX_CLIPS = 500
+
+Kept = TypeVar("Kept")
+
+
+class Recent(Generic[Kept]):
+    """The last values by key; the oldest go first."""
+
+    def __init__(self, size: int) -> None:
+        self._values: OrderedDict[str, Kept] = OrderedDict()
+        self._size = size
+
+    def get(self, key: str) -> Kept | None:
+        """The value, or None."""
+        return self._values.get(key)
+
+    def put(self, key: str, value: Kept) -> None:
+        """Keep a value."""
+        self._values[key] = value
+        while len(self._values) > self._size:
+            self._values.popitem(last=False)
 
 
 class VectorCache:

@@ -5,6 +5,7 @@ A backbone that fails is struck off with its reason, and the others go on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procvid.errors import UnavailableError
-from procvid.evaluate.cache import VectorCache
+from procvid.evaluate.cache import MAX_CLIPS, Recent, VectorCache
 from procvid.evaluate.evidence import (
     CLIP,
     FRAMES,
@@ -35,6 +36,7 @@ from procvid.evaluate.sampling import SampledClip, sample
 from procvid.evaluate.states import judge_states
 from procvid.evaluate.vectors import unit
 from procvid.media.image import crop_on_white, resize
+from procvid.rundir.files import sha256_of
 from procvid.types import Detection, Image, PlannedObject, SceneObject
 
 CLIP_FRAMES = 8
@@ -48,6 +50,18 @@ MIN_SIDE_PX = 4
 STRIP_PX = 160
 
 Answer = TypeVar("Answer")
+
+
+Look = tuple[ClipEvidence, tuple[SceneObject, ...]]
+"""What is seen of one clip alone: its evidence, and the objects in its middle frame."""
+
+
+class Looks(VectorCache):
+    """All that is kept by content between runs: vectors of pictures, and looks at whole clips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clips: Recent[Look] = Recent(MAX_CLIPS)
 
 
 class Gatherer:
@@ -66,7 +80,7 @@ class Gatherer:
         parts: EvaluationParts,
         needs: Collection[str],
         judgements: Judgements | None,
-        cache: VectorCache,
+        cache: Looks,
     ) -> None:
         self._run, self._parts, self._cache = run, parts, cache
         self._judgements = judgements
@@ -76,11 +90,24 @@ class Gatherer:
         self._scenes: list[tuple[SceneObject, ...]] = []
 
     def add(self, clip: ClipInput) -> ClipEvidence:
-        """Decode a clip and look at it.
+        """Decode a clip and look at it; one that was looked at before is not decoded again.
 
         Raises:
             InputError: It cannot be read.
         """
+        key = self._key(clip)
+        look = self._cache.clips.get(key)
+        if look is None:
+            look = self._look(clip)
+            # What struck a backbone off on the way must not be taken for its answer later.
+            if key == self._key(clip):
+                self._cache.clips.put(key, look)
+        evidence = replace(look[0], number=clip.number)
+        self._clips.append(evidence)
+        self._scenes.append(look[1])
+        return evidence
+
+    def _look(self, clip: ClipInput) -> Look:
         shots = self._parts.shot_detector if self._wants(SHOTS) else None
         sampled = sample(clip, shots.thumbnails if shots else None)
         places = self._motion_places(sampled)
@@ -105,10 +132,28 @@ class Gatherer:
             evidence = replace(evidence, clip_vectors=vectors[:-1], last_clip_vector=vectors[-1])
         sightings = self._try(OBJECTS, lambda: self._sightings(clip, sampled))
         scene = self._try(SCENE, lambda: self._scene(sampled, evidence.text))
-        evidence = replace(evidence, sightings=sightings or ())
-        self._clips.append(evidence)
-        self._scenes.append(scene or ())
-        return evidence
+        return replace(evidence, sightings=sightings or ()), scene or ()
+
+    def _key(self, clip: ClipInput) -> str:
+        """Everything that a look at this clip depends on."""
+        digest = hashlib.sha256()
+        told = (
+            self._run.text(clip.number),
+            clip.scale,
+            clip.fps,
+            self._planned(clip.number),
+            sorted(self._needs - set(self._missing)),
+            sorted(self._parts.backbones().items()),
+        )
+        digest.update(repr(told).encode())
+        for reference in clip.references:
+            digest.update(f"{reference.object_name}\0{reference.source}".encode())
+            digest.update(reference.image.tobytes())
+        if clip.frames is not None:
+            digest.update(f"{clip.frames.shape}".encode() + clip.frames.tobytes())
+        elif clip.file is not None and clip.file.is_file():
+            digest.update(sha256_of(clip.file).encode())
+        return digest.hexdigest()
 
     def finish(self) -> RunEvidence:
         """All that concerns several clips or the texts; call it when all clips are added."""

@@ -14,7 +14,6 @@ from procvid.protocols import (
     ShotDetector,
     TextImageScorer,
 )
-from procvid.types import ModelInfo
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +37,16 @@ class EvaluationParts:
 
     def backbones(self) -> dict[str, str]:
         """ "id revision" of what is there, by kind of evidence."""
-        infos: dict[str, ModelInfo | None] = {
-            FRAMES: self.frame_encoder and self.frame_encoder.info,
-            CLIP: self.scorer and self.scorer.info,
-            SHOTS: self.shot_detector and self.shot_detector.info,
-            OBJECTS: self.detector and self.detector.info,
-            SCENE: self.scene_reader and self.scene_reader.info,
-            JUDGE: self.judge and self.judge.info,
+        parts = {
+            FRAMES: self.frame_encoder,
+            CLIP: self.scorer,
+            SHOTS: self.shot_detector,
+            OBJECTS: self.detector,
+            SCENE: self.scene_reader,
+            JUDGE: self.judge,
         }
-        return {kind: f"{info.id} {info.revision}".strip() for kind, info in infos.items() if info}
+        return {
+            kind: f"{part.info.id} {part.info.revision}".strip()
+            for kind, part in parts.items()
+            if part is not None
+        }

@@ -29,7 +29,7 @@ def detail_match(region: Image, reference: Image) -> float:
         The best over small shifts; 0 where one of the two has no detail.
     """
     small = resize(reference, SIDE, SIDE)
-    shown = (small < WHITE - 5).any(axis=2)
+    shown = np.asarray((small < WHITE - 5).any(axis=2), np.bool_)
     wanted, seen = high_pass(small), high_pass(resize(region, SIDE, SIDE))
     best = -1.0
     for dy in range(-SHIFT, SHIFT + 1):

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 
 from procvid.errors import InputError
-from procvid.evaluate.cache import VectorCache
 from procvid.evaluate.events import (
     ClipRead,
     EvaluationEvent,
@@ -15,7 +14,7 @@ from procvid.evaluate.events import (
     MetricDone,
 )
 from procvid.evaluate.evidence import RunEvidence
-from procvid.evaluate.gather import Gatherer
+from procvid.evaluate.gather import Gatherer, Looks
 from procvid.evaluate.inputs import RunInput
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.metric import Metric
@@ -80,7 +79,7 @@ def evaluate(
     parts: EvaluationParts,
     metrics: Sequence[str] | None = None,
     judgements: Judgements | None = None,
-    cache: VectorCache | None = None,
+    cache: Looks | None = None,
 ) -> Iterator[EvaluationEvent]:
     """Evaluate runs, one after the other.
 
@@ -100,7 +99,7 @@ def evaluate(
     """
     chosen = choose_metrics(metrics)
     _check(runs)
-    cache = cache or VectorCache()
+    cache = cache or Looks()
     if judgements is None and parts.judge is not None:
         judgements = Judgements(parts.judge)
     total = sum(len(run.clips) for run in runs)

@@ -85,8 +85,8 @@ def other_dishes(recipe: Recipe, count: int, choices: Choices = EVERYTHING) -> t
     return tuple(made)
 
 
-def state_made(text: str, name: str) -> str | None:
-    """The state that a step leaves an object in; None when the step does not change it.
+def state_made(text: str, name: str) -> str:
+    """The state that a step leaves an object in; empty when the step does not change it.
 
     A step that names no food ("Fry it until golden.") may mean any.
     """
@@ -95,9 +95,9 @@ def state_made(text: str, name: str) -> str | None:
         if item.name == name and item.state_before != item.state_after:
             return item.state_after
     if any(item.role == "food" and item.mentioned for item in step.objects):
-        return None
+        return ""
     action = lexicon().actions.get(step.action)
-    return None if action is None else action.state
+    return (action.state or "") if action is not None else ""
 
 
 def read(text: str) -> StepPlan:

@@ -90,7 +90,10 @@ def worded(rng: np.random.Generator, scene: Scene) -> str:
 
 def draw(rng: np.random.Generator) -> tuple[list[Image], torch.Tensor, list[str]]:
     """Frames, texts, and which text fits which frame as float (frames, texts)."""
-    frames, told, texts, meanings = [], [], [], []
+    frames: list[Image] = []
+    told: list[set[Meaning]] = []
+    texts: list[str] = []
+    meanings: list[Meaning] = []
     while len(frames) < FRAMES:
         scene = random_scene(rng)
         if scene.food == UNKNOWN_FOOD:

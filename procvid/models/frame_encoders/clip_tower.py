@@ -64,7 +64,7 @@ class ClipTowerFrameEncoder:
         size = int(tower.image_size[0])
         mean = torch.tensor(tower.image_mean or (0.5,) * 3).view(1, 3, 1, 1)
         std = torch.tensor(tower.image_std or (0.5,) * 3).view(1, 3, 1, 1)
-        rows = [np.zeros((0, tower.conv1.out_channels), np.float32)]
+        rows = [np.zeros((0, int(tower.conv1.out_channels)), np.float32)]
         for start in range(0, len(images), BATCH):
             stack = np.stack([fit_on_white(i, size, size) for i in images[start : start + BATCH]])
             pixels = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255

@@ -56,7 +56,7 @@ class DinoFrameEncoder:
         device = next(model.parameters()).device
         mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
         std = torch.tensor(STD, device=device).view(1, 3, 1, 1)
-        rows = [np.zeros((0, model.config.hidden_size), np.float32)]
+        rows = [np.zeros((0, int(model.config.hidden_size)), np.float32)]
         for start in range(0, len(images), BATCH):
             stack = np.stack([_middle(image) for image in images[start : start + BATCH]])
             pixels = torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float() / 255

@@ -16,15 +16,15 @@ class JudgeRules:
         vary: A step's text and a count to texts that differ from it in one way.
         dish: A recipe to the look of its finished dish.
         other_dishes: A recipe and a count to dishes that it does not make.
-        state_made: A step's text and an object's name to the state that the step leaves it in, or
-            None when the step does not change it.
+        state_made: A step's text and an object's name to the state that the step leaves it in, empty
+            when the step does not change it.
         same_state: Whether two state words look alike.
     """
 
     vary: Callable[[str, int], tuple[str, ...]]
     dish: Callable[[Recipe], str]
     other_dishes: Callable[[Recipe, int], tuple[str, ...]]
-    state_made: Callable[[str, str], str | None]
+    state_made: Callable[[str, str], str]
     same_state: Callable[[str, str], bool]
 
 
@@ -54,6 +54,6 @@ class RulesJudge:
             return Verdict(True, f"The {change.name} stays {change.state_after}.")
         made = self._rules.state_made(change.step, change.name)
         told = f"the {change.name} was {change.state_before} and is now {change.state_after}"
-        if made is not None and self._rules.same_state(made, change.state_after):
+        if made and self._rules.same_state(made, change.state_after):
             return Verdict(True, f"{told.capitalize()}, as the step says.")
         return Verdict(False, f"{told.capitalize()}, which “{change.step}” does not explain.")
