@@ -59,6 +59,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import evaluation
 
             command = evaluation.evaluation
+        case "ablate" | "proof":
+            from procvid.cli import ablation
+
+            command = getattr(ablation, arguments.command)
         case "doctor":
             from procvid.cli import doctor
 

@@ -46,6 +46,8 @@ def _parser() -> Parser:
     _add_plan(commands)
     _add_memory(commands)
     _add_evaluate(commands)
+    _add_ablate(commands)
+    _add_proof(commands)
     _add_doctor(commands)
     _add_benchmark(commands)
     return parser
@@ -164,6 +166,37 @@ def _add_evaluate(commands: Commands[Parser]) -> None:
     command.add_argument("--metrics", metavar="A,B", help="by default all")
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
     _add_json(command, "print one event a line as JSON")
+
+
+def _add_ablate(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "ablate", "Compare settings on the same recipes and seeds; goes on when cut off."
+    )
+    command.add_argument(
+        "recipes",
+        metavar="RECIPES",
+        help="a folder of recipes, one file, or toykitchen for held-out toy recipes",
+    )
+    command.add_argument("--out", metavar="FOLDER", required=True, help="of runs, scores, table")
+    command.add_argument(
+        "--settings", metavar="A,B", help="of base, memory, tuned, tuned+memory; base first"
+    )
+    command.add_argument("--lora", metavar="DIR|REPO", help="of the tuned settings")
+    command.add_argument("--seeds", metavar="N,M", default="0")
+    command.add_argument(
+        "--limit", metavar="N", type=_whole_number, help="only the first N recipes"
+    )
+    command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
+    command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_json(command, "print one event a line as JSON")
+
+
+def _add_proof(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "proof", "Plant faults in toy-kitchen video: does each metric answer to its own?"
+    )
+    command.add_argument("--out", metavar="FOLDER", required=True, help="of the table")
+    command.add_argument("--recipes", metavar="N", type=_whole_number, default=8)
 
 
 def _add_doctor(commands: Commands[Parser]) -> None:

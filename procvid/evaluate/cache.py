@@ -19,6 +19,7 @@ MAX_VECTORS = 50_000
 MAX_CLIPS = 500
 
 Kept = TypeVar("Kept")
+Input = TypeVar("Input")
 
 
 class Recent(Generic[Kept]):
@@ -40,7 +41,7 @@ class Recent(Generic[Kept]):
 
 
 class VectorCache:
-    """Vectors by model and picture. `hits` and `misses` count pictures."""
+    """Vectors by model and picture or text; `hits` and `misses` count them."""
 
     def __init__(self, max_vectors: int = MAX_VECTORS) -> None:
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -55,13 +56,29 @@ class VectorCache:
         embed: Callable[[Sequence[Image]], Vectors],
     ) -> Vectors:
         """float32 (N, D): those known from before, the others from one call of `embed`."""
-        keys = [_key(info, image) for image in images]
+        return self._kept([_key(info, image) for image in images], images, embed)
+
+    def text_vectors(
+        self,
+        info: ModelInfo,
+        texts: Sequence[str],
+        embed: Callable[[Sequence[str]], Vectors],
+    ) -> Vectors:
+        """The same of texts."""
+        return self._kept([f"{info.id}\0{info.revision}\0{text}" for text in texts], texts, embed)
+
+    def _kept(
+        self,
+        keys: Sequence[str],
+        inputs: Sequence[Input],
+        embed: Callable[[Sequence[Input]], Vectors],
+    ) -> Vectors:
         new = {key: i for i, key in enumerate(keys) if key not in self._vectors}
         found = {key: self._vectors[key] for key in keys if key in self._vectors}
-        self.hits += len(images) - len(new)
+        self.hits += len(inputs) - len(new)
         self.misses += len(new)
         if new:
-            made = embed([images[i] for i in new.values()])
+            made = embed([inputs[i] for i in new.values()])
             found |= dict(zip(new, made, strict=True))
         for key in new:
             self._vectors[key] = found[key]

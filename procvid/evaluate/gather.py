@@ -108,7 +108,8 @@ class Gatherer:
         return evidence
 
     def _look(self, clip: ClipInput) -> Look:
-        shots = self._parts.shot_detector if self._wants(SHOTS) else None
+        # Kept whether asked for or not: a look serves every choice of metrics that needs it.
+        shots = self._parts.shot_detector
         sampled = sample(clip, shots.thumbnails if shots else None)
         places = self._motion_places(sampled)
         evidence = ClipEvidence(
@@ -142,7 +143,7 @@ class Gatherer:
             clip.scale,
             clip.fps,
             self._planned(clip.number),
-            sorted(self._needs - set(self._missing)),
+            sorted(self._needs - {SHOTS} - set(self._missing)),
             sorted(self._parts.backbones().items()),
         )
         digest.update(repr(told).encode())
@@ -304,7 +305,8 @@ class Gatherer:
     def _texts(self, texts: Sequence[str]) -> Texts:
         scorer = self._parts.scorer
         assert scorer is not None
-        return Texts(tuple(texts), scorer.embed_texts(list(texts)))
+        vectors = self._cache.text_vectors(scorer.info, texts, scorer.embed_texts)
+        return Texts(tuple(texts), vectors)
 
 
 def _has_size(detection: Detection) -> bool:

@@ -68,6 +68,36 @@ def dose_plot(
     return figure
 
 
+def difference_plot(row: Json) -> go.Figure | None:
+    """Paired differences of a setting to the base, each in its metric's own unit, with 95 % bars."""
+    found = [
+        (name, column["difference"])
+        for name, column in row["metrics"].items()
+        if column["difference"] is not None and column["difference"]["mean"] is not None
+    ]
+    if not found:
+        return None
+    figure = _figure(f"{row['setting']} less base", "difference", "")
+    figure.add_trace(
+        go.Scatter(
+            x=[d["mean"] for _, d in found],
+            y=[name for name, _ in found],
+            mode="markers",
+            name=row["setting"],
+            marker={"color": COLOURS[0], "size": 9},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [d["high"] - d["mean"] for _, d in found],
+                "arrayminus": [d["mean"] - d["low"] for _, d in found],
+            },
+        )
+    )
+    figure.add_vline(x=0, line_dash="dash", line_color="#737373")
+    figure.update_layout(height=90 + 32 * len(found), margin={"l": 150})
+    return figure
+
+
 def all_plots(scores: Json) -> list[go.Figure]:
     """Every plot that these scores allow, in the order of the report."""
     found: list[go.Figure | None] = [joint_plot(scores, name) for name in JOINTS]

@@ -61,7 +61,12 @@ CLAIMS = (
     Claim(
         "identities swapped",
         faults.identities_swapped,
-        {"object_fidelity": "down", "dino_l2": "up", "joint_ratio": "up"},
+        {
+            "object_fidelity": "down",
+            "dino_l2": "up",
+            "joint_ratio": "up",
+            "shot_boundary": "up",
+        },
         ("goal_retrieval", "copy_paste"),
     ),
     Claim(
@@ -87,7 +92,7 @@ CLAIMS = (
         "wrong dish at the end",
         faults.wrong_dish,
         {"goal_retrieval": "down"},
-        ("object_fidelity", "copy_paste", "shot_boundary"),
+        ("object_fidelity", "copy_paste"),
     ),
     Claim(
         "state backwards",
@@ -159,8 +164,11 @@ def prove(
     rows, done = [], 2
     for claim in claims:
         measured = [base]
+        # The shot detector costs more than all the rest, and no look depends on it.
+        named = {name.partition(".")[0] for name in (*claim.answers, *claim.leaves)}
+        metrics = [n for n in METRICS if n != "shot_boundary" or n in named]
         for dose in doses[1:]:
-            measured.append(measure(toys, claim.plant, dose))
+            measured.append(measure(toys, claim.plant, dose, metrics))
             done += 1
             yield Progress(done, total, claim.fault)
         rows += _rows(claim, doses, measured, noise)
@@ -187,11 +195,13 @@ class _Measure:
     def __init__(self, parts: EvaluationParts, judgements: Judgements | None) -> None:
         self._parts, self._judgements, self._cache = parts, judgements, Looks()
 
-    def __call__(self, toys: Sequence[Toy], plant: Fault, dose: float) -> dict[str, float | None]:
+    def __call__(
+        self, toys: Sequence[Toy], plant: Fault, dose: float, metrics: Sequence[str] | None = None
+    ) -> dict[str, float | None]:
         """Every figure as its mean over the recipes; parts as "metric.part"."""
         runs = [run_of(toy, plant(toy, dose), f"recipe {toy.index}") for toy in toys]
         found: dict[str, list[float]] = {}
-        events = evaluate(runs, self._parts, None, self._judgements, self._cache)
+        events = evaluate(runs, self._parts, metrics, self._judgements, self._cache)
         for event in events:
             if isinstance(event, MetricDone):
                 for name, value in _figures(event.result).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_dino_l2(seed, clip, run):
     result = DinoL2().update(run(*[clip(i + 1, frame_vectors=v) for i, v in enumerate(vectors)]))
     wanted = [
         math.sqrt(sum((float(x) - float(y)) ** 2 for x, y in zip(a[-1], b[0], strict=True)))
-        for a, b in zip(vectors, vectors[1:], strict=False)
+        for a, b in pairwise(vectors)
     ]
     assert result.compute().value == pytest.approx(sum(wanted) / 3, **CLOSE)
     assert [item.key for item in result.compute().items] == ["joint 1-2", "joint 2-3", "joint 3-4"]
