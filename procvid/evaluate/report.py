@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from procvid.evaluate import plots, report_tables
+from procvid.evaluate import report_tables
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE, scores_csv
 from procvid.media.files import write_text
@@ -34,6 +34,9 @@ figcaption { font-size: .75rem; color: var(--soft); } figcaption b { color: #1c1
 
 def report_html(scores: Mapping[str, Any]) -> str:
     """The whole page."""
+    # Plotly takes half a second to import, which the app's start should not pay for.
+    from procvid.evaluate import plots
+
     names = ", ".join(run["name"] for run in scores["runs"])
     backbones = "".join(
         f"<li>{escape(kind)}: <code>{escape(told)}</code></li>"
