@@ -97,7 +97,8 @@ def sample(clip: ClipInput, thumbnail: Callable[[Frames], Frames] | None) -> Sam
                 del thumbnails[KEPT_ENDS : KEPT_ENDS + WINDOW]
         count += 1
     if last is None:
-        raise InputError(f"The clip of step {clip.number} holds no frame.", "Give another file.")
+        name = f"clip of step {clip.number}" if clip.file is None else f"video {clip.file.name}"
+        raise InputError(f"The {name} holds no frame that can be read.", "Give another file.")
     if held[-1][0] != count - 1:
         held.append((count - 1, _bounded(last)))
     images = tuple(image for _, image in held)
