@@ -39,7 +39,8 @@ class Likeness:
 
 
 def likenesses(run: RunEvidence) -> list[Likeness]:
-    """Every planned persistent object of every clip, in order.
+    """Every planned persistent object of every clip, in order; not the counter, which is found even
+    in a black picture.
 
     The reference is the crop that conditioned the clip; where there was none, the object's first
     sight in this video in the same state, which then has nothing to compare with.
@@ -48,7 +49,7 @@ def likenesses(run: RunEvidence) -> list[Likeness]:
     first_sight: dict[tuple[str, str], tuple[int, Sighting]] = {}
     for clip in run.clips:
         for sight in clip.sightings:
-            if sight.likelihood == "unlikely" or sight.changes:
+            if sight.likelihood == "unlikely" or sight.changes or sight.role == "surface":
                 continue
             known = (sight.name, sight.state if sight.role == "food" else "")
             gap = clip.number - last_seen[sight.name] if sight.name in last_seen else None

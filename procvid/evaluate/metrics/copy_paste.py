@@ -32,7 +32,7 @@ class CopyPaste(Metric):
         items = []
         for clip in run.clips:
             for sight in clip.sightings:
-                if not sight.reference:
+                if not sight.reference or sight.role == "surface":
                     continue
                 key = f"step {clip.number}, {sight.name}"
                 if sight.pixel_match is None:

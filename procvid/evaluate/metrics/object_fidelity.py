@@ -8,8 +8,9 @@ least mean of an object; `coverage`, the share of objects with a value among tho
 something to be compared with.
 Range: -1 to 1. Direction: higher is better.
 Backbone: the detector and the frame encoder of the profile.
-Blind spots: what the frame encoder cannot tell apart; foods whose state changes in the clip are
-left out; a mean over few objects may rise because the worst was not found: read it with coverage.
+Blind spots: what the frame encoder cannot tell apart; foods whose state changes in the clip and the
+counter are left out; a mean over few objects may rise because the worst was not found: read it with
+coverage.
 Source: procvid; gate and null as in EntityBench's rule that null is never 0.
 """
 
