@@ -10,7 +10,10 @@ GATE = 0.5
 """Least detector score, 0 to 1, of an object that counts as seen."""
 
 PASTED = 0.5
-"""From this `copy_paste` on a region is the reference's own pixels, which is no likeness."""
+"""From this `copy_paste` on a region is the reference's own pixels: it was not drawn, and so no
+identity was kept. Its likeness counts as 0, or pasting would win."""
+
+PASTED_TOLD = "the reference's own pixels: it counts as 0"
 
 NEEDED = 0.8
 """Likeness in detail (-1 to 1) that keeping an object's identity may need; what is above it up to 1
@@ -76,5 +79,5 @@ def _compare(
     if sight.score < GATE or vector is None:
         return Likeness(number, sight.name, None, f"not found (score {sight.score:.2f})", gap)
     if sight.pixel_match is not None and copying(sight.pixel_match) >= PASTED:
-        return Likeness(number, sight.name, None, "the reference's own pixels", gap)
+        return Likeness(number, sight.name, 0.0, PASTED_TOLD, gap)
     return Likeness(number, sight.name, float(vector @ reference), f"against {source}", gap)

@@ -89,9 +89,11 @@ def drawn_again(toy: Toy, dose: float) -> list[Frames]:
 
 
 def identities_swapped(toy: Toy, dose: float) -> list[Frames]:
-    """A share of the clips after the first plays in a kitchen of its own."""
+    """A share of the joints, counted from the last, changes the kitchen: every clip behind such a
+    joint plays in one of its own."""
     frames = truth(toy)
-    for step in _hit(toy, 1, list(range(1, len(frames))), dose):
+    joints = len(frames) - 1
+    for step in range(len(frames) - round(dose * joints), len(frames)):
         other = random_kitchen(np.random.default_rng([toy.recipe.seed, step, 11]))
         frames[step] = render(toy.scenes[step], other).frames
     return frames
@@ -112,7 +114,7 @@ def recoloured_midway(toy: Toy, dose: float) -> list[Frames]:
 
 
 def frozen(toy: Toy, dose: float) -> list[Frames]:
-    """A share of the clips stands still at its last frame."""
+    """A share of the clips stands still at its last frame, which shows most."""
     frames = truth(toy)
     for step in _hit(toy, 3, list(range(len(frames))), dose):
         frames[step] = np.repeat(frames[step][-1:], len(frames[step]), axis=0)
@@ -132,13 +134,13 @@ def steps_shuffled(toy: Toy, dose: float) -> list[Frames]:
 
 
 def wrong_dish(toy: Toy, dose: float) -> list[Frames]:
-    """In a share of the recipes the last clip shows another food."""
+    """In a share of the recipes the last clip shows another food, and whole."""
     frames = truth(toy)
     if toy.index < round(dose * toy.count):
         used = {scene.food for scene in toy.scenes}
         others = [food for food in FOODS if food not in used]
         rng = np.random.default_rng([toy.recipe.seed, 5])
-        last = replace(toy.scenes[-1], food=str(rng.choice(others)))
+        last = replace(toy.scenes[-1], food=str(rng.choice(others)), state_before="whole")
         frames[-1] = render(last, toy.recipe.kitchen).frames
     return frames
 

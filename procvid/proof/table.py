@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from procvid.errors import InputError
-from procvid.evaluate.compare import spearman
+from procvid.evaluate.compare import paired_difference, spearman
 from procvid.evaluate.events import MetricDone
 from procvid.evaluate.gather import Looks
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
-from procvid.evaluate.result import Result
+from procvid.evaluate.result import Result, mean_of
 from procvid.evaluate.suite import METRICS, evaluate
 from procvid.proof import faults
 from procvid.proof.faults import Fault, Toy, run_of
@@ -27,6 +25,9 @@ NEEDED_SPEARMAN = 0.95
 MAX_RECIPES = 200
 LEAST_NOISE = 0.02
 """A change smaller than this is no change, however still the control stands."""
+
+Figures = Mapping[str, Sequence[float | None]]
+"""Of each figure its value in each recipe."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ CLAIMS = (
     Claim(
         "reference pasted",
         faults.reference_pasted,
-        {"copy_paste": "up", "object_fidelity.coverage": "down"},
+        {"copy_paste": "up", "object_fidelity": "down"},
         ("dino_l2",),
         must_not_win=CORRECTED,
     ),
@@ -112,7 +113,16 @@ CLAIMS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One figure under one fault: its mean over recipes at each dose."""
+    """One figure under one fault.
+
+    Attributes:
+        fault, figure, claim: What, and what it must do.
+        values: Its mean over recipes at each dose.
+        spearman: Rank correlation of the means with the dose.
+        change, low, high: Paired change at full dose with its 95 % interval, bootstrap over recipes.
+        noise: How far it moves when every clip is drawn again, doubled, or the least noise.
+        holds: Whether the claim does.
+    """
 
     fault: str
     figure: str
@@ -120,6 +130,8 @@ class Row:
     values: tuple[float | None, ...]
     spearman: float | None
     change: float | None
+    low: float | None
+    high: float | None
     noise: float
     holds: bool
 
@@ -160,7 +172,10 @@ def prove(
     yield Progress(1, total, "the truth")
     again = measure(toys, faults.drawn_again, 1.0)
     yield Progress(2, total, "drawn again")
-    noise = {name: abs((again[name] or 0.0) - (value or 0.0)) for name, value in base.items()}
+    noise = {}
+    for name, values in base.items():
+        moved = paired_difference(values, again[name]).mean
+        noise[name] = abs(moved) if moved is not None else 0.0
     rows, done = [], 2
     for claim in claims:
         measured = [base]
@@ -197,18 +212,21 @@ class _Measure:
 
     def __call__(
         self, toys: Sequence[Toy], plant: Fault, dose: float, metrics: Sequence[str] | None = None
-    ) -> dict[str, float | None]:
-        """Every figure as its mean over the recipes; parts as "metric.part"."""
+    ) -> Figures:
+        """Every figure in each recipe; parts as "metric.part"."""
         runs = [run_of(toy, plant(toy, dose), f"recipe {toy.index}") for toy in toys]
-        found: dict[str, list[float]] = {}
+        found: dict[str, list[float | None]] = {}
         events = evaluate(runs, self._parts, metrics, self._judgements, self._cache)
         for event in events:
             if isinstance(event, MetricDone):
                 for name, value in _figures(event.result).items():
-                    found.setdefault(name, [])
-                    if value is not None:
-                        found[name].append(value)
-        return {name: float(np.mean(v)) if v else None for name, v in found.items()}
+                    known = found.setdefault(name, [])
+                    # A part that a recipe without a value has not told stays empty there.
+                    known += [None] * (int(event.run.removeprefix("recipe ")) - len(known))
+                    known.append(value)
+        for values in found.values():
+            values += [None] * (len(toys) - len(values))
+        return found
 
 
 def _figures(result: Result) -> dict[str, float | None]:
@@ -217,57 +235,52 @@ def _figures(result: Result) -> dict[str, float | None]:
 
 
 def _rows(
-    claim: Claim,
-    doses: Sequence[float],
-    measured: Sequence[Mapping[str, float | None]],
-    noise: Mapping[str, float],
+    claim: Claim, doses: Sequence[float], measured: Sequence[Figures], noise: Mapping[str, float]
 ) -> list[Row]:
     rows = []
-
-    def add(name: str, told: str, holds: Callable[[float | None, float | None], bool]) -> None:
-        values = tuple(m.get(name) for m in measured)
-        first, last = values[0], values[-1]
-        change = None if first is None or last is None else last - first
-        there = [v for v in values if v is not None]
-        rho = spearman(doses, there) if len(there) == len(doses) else None
-        verdict = holds(rho, change)
-        rows.append(Row(claim.fault, name, told, values, rho, change, _room(noise, name), verdict))
-
     for name, way in claim.answers.items():
-        add(name, f"goes {way}", _Moves(1.0 if way == "up" else -1.0))
+        rows.append(_row(claim.fault, name, f"goes {way}", doses, measured, noise))
     for name in claim.leaves:
-        add(name, "stays", _Stays(_room(noise, name)))
+        rows.append(_row(claim.fault, name, "stays", doses, measured, noise))
     for name in claim.must_not_win:
-        add(name, "does not win", _DoesNotWin(_room(noise, name), METRICS[name].direction))
+        rows.append(_row(claim.fault, name, "does not win", doses, measured, noise))
     return rows
 
 
-@dataclass(frozen=True)
-class _Moves:
-    sign: float
+def _row(
+    fault: str,
+    name: str,
+    claim: str,
+    doses: Sequence[float],
+    measured: Sequence[Figures],
+    noise: Mapping[str, float],
+) -> Row:
+    nothing = [None] * len(measured[0][name])
+    by_dose = [figures.get(name, nothing) for figures in measured]
+    values = tuple(mean_of(each) for each in by_dose)
+    there = [value for value in values if value is not None]
+    rho = spearman(doses, there) if len(there) == len(doses) else None
+    moved, room = paired_difference(by_dose[0], by_dose[-1]), _room(noise, name)
+    match claim:
+        case "goes up":
+            holds = rho is not None and rho >= NEEDED_SPEARMAN
+        case "goes down":
+            holds = rho is not None and rho <= -NEEDED_SPEARMAN
+        case "stays":
+            holds = moved.mean is not None and (
+                abs(moved.mean) <= room or _spans_zero(moved.low, moved.high)
+            )
+        case _:
+            better = -1.0 if METRICS[name].direction == "lower" else 1.0
+            gain = None if moved.mean is None else better * moved.mean
+            holds = gain is None or gain <= room or _spans_zero(moved.low, moved.high)
+    return Row(
+        fault, name, claim, values, rho, moved.mean, moved.low, moved.high, room, bool(holds)
+    )
 
-    def __call__(self, rho: float | None, change: float | None) -> bool:
-        return rho is not None and self.sign * rho >= NEEDED_SPEARMAN
 
-
-@dataclass(frozen=True)
-class _Stays:
-    room: float
-
-    def __call__(self, rho: float | None, change: float | None) -> bool:
-        return change is not None and abs(change) <= self.room
-
-
-@dataclass(frozen=True)
-class _DoesNotWin:
-    room: float
-    direction: str
-
-    def __call__(self, rho: float | None, change: float | None) -> bool:
-        """A metric that has no value any more has won nothing."""
-        if change is None:
-            return True
-        return change <= self.room if self.direction == "higher" else -change <= self.room
+def _spans_zero(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and low <= 0 <= high
 
 
 def _room(noise: Mapping[str, float], name: str) -> float:
@@ -279,16 +292,18 @@ def table_markdown(table: Mapping[str, Any]) -> str:
     """The table for the docs."""
     doses = " | ".join(f"{dose:g}" for dose in table["doses"])
     lines = [
-        f"| fault | figure | must | {doses} | Spearman | noise | holds |",
-        f"| --- | --- | --- |{' ---: |' * (len(table['doses']) + 2)} --- |",
+        f"| fault | figure | must | {doses} | Spearman | change at full dose | noise | holds |",
+        f"| --- | --- | --- |{' ---: |' * len(table['doses'])} ---: | --- | ---: | --- |",
     ]
     for row in table["rows"]:
         values = " | ".join("–" if v is None else f"{v:.3f}" for v in row["values"])
         rho = "" if row["spearman"] is None else f"{row['spearman']:.2f}"
-        room = "" if row["claim"].startswith("goes") else f"{row['noise']:.3f}"
+        change = "–"
+        if row["change"] is not None:
+            change = f"{row['change']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
         verdict = "yes" if row["holds"] else "**no**"
         lines.append(
-            f"| {row['fault']} | `{row['figure']}` | {row['claim']} | {values} | {rho} | {room} "
-            f"| {verdict} |"
+            f"| {row['fault']} | `{row['figure']}` | {row['claim']} | {values} | {rho} | {change} "
+            f"| {row['noise']:.3f} | {verdict} |"
         )
     return "\n".join(lines) + "\n"

@@ -239,5 +239,14 @@ def test_copy_paste(matches, wanted, clip, run, sight):
 def test_pasted_pixels_are_no_likeness(clip, run, sight):
     vector = rows(np.random.default_rng(0), 1)[0]
     pasted = sight(vector=vector, reference_vector=vector, reference="r", pixel_match=0.99)
-    result = ObjectFidelity().update(run(clip(1, sightings=(pasted,)))).compute()
-    assert result.value is None and result.parts["coverage"] == 0.0
+    drawn = sight(vector=vector, reference_vector=vector, reference="r", pixel_match=0.5)
+    clips = [clip(1, sightings=(pasted,)), clip(2, sightings=(drawn,))]
+    result = ObjectFidelity().update(run(*clips)).compute()
+    assert [item.value for item in result.items] == [0.0, pytest.approx(1.0)]
+    assert "own pixels" in result.items[0].note
+
+
+def test_a_still_picture_follows_no_recipe(clip, run):
+    clips = [clip(1, seen=(seen("a", first=True),)), clip(2, seen=(seen("a"),), pixel_motion=0.1)]
+    assert ObjectState().update(run(*clips)).compute().value == 1.0, "the published form is fooled"
+    assert ObjectStateStrict().update(run(*clips)).compute().value == 0.0

@@ -2,10 +2,10 @@
 
 What: for every planned persistent object of a clip: detect it in the sampled frames, embed the
 crops, cosine with the crop that conditioned the clip (or, without one, with the object's first
-sight in the video, in the same state). An object under the detector's gate (0.5), and one that is
-the reference's own pixels, has no value and counts as a miss. Value: the mean. Parts: `worst`, the
-least mean of an object; `coverage`, the share of objects with a value among those that have
-something to be compared with.
+sight in the video, in the same state). An object under the detector's gate (0.5) has no value and
+counts as a miss. One that is the reference's own pixels (see `copy_paste`) was not drawn: it counts
+as 0. Value: the mean. Parts: `worst`, the least mean of an object; `coverage`, the share of objects
+with a value among those that have something to be compared with.
 Range: -1 to 1. Direction: higher is better.
 Backbone: the detector and the frame encoder of the profile.
 Blind spots: what the frame encoder cannot tell apart; foods whose state changes in the clip and the

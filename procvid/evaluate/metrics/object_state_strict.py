@@ -1,8 +1,9 @@
 """`object_state_strict`: do the objects' states follow the recipe, and do the objects stay?
 
 What: as `object_state`, but first appearances are left out and a planned object that was seen
-before and is not in the middle frame of its clip counts as inconsistent. Part `coverage` is the
-share of planned objects that were seen where they were planned.
+before and is not in the middle frame of its clip counts as inconsistent. So does whatever a clip
+shows that does not move: a still picture changes no state. Part `coverage` is the share of planned
+objects that were seen where they were planned.
 Range: 0 to 1. Direction: higher is better.
 Backbone: the scene reader of the profile, and the judge.
 Blind spots: one frame of each clip; an object hidden behind a tool counts as vanished; what the
@@ -13,7 +14,7 @@ Source: procvid; the corrected form of the paper's object-state consistency.
 from __future__ import annotations
 
 from procvid.evaluate.evidence import JUDGE, SCENE, RunEvidence
-from procvid.evaluate.metric import Metric
+from procvid.evaluate.metric import PIXEL_FLOOR, Metric
 from procvid.evaluate.result import Item, Result, from_items
 
 
@@ -31,11 +32,12 @@ class ObjectStateStrict(Metric):
         for clip in run.clips:
             planned += clip.planned
             seen_planned += clip.planned - clip.missing
+            still = clip.pixel_motion is None or clip.pixel_motion < PIXEL_FLOOR
             items += [
                 Item(
                     f"step {clip.number}, {seen.name}",
-                    float(seen.consistent),
-                    seen.reason,
+                    float(seen.consistent and not still),
+                    "frozen: a still picture changes no state" if still else seen.reason,
                     {"state": seen.state},
                 )
                 for seen in clip.seen
