@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from procvid.types import (
     Clip,
     Conditioning,
@@ -21,7 +24,9 @@ from procvid.types import (
     Sampling,
     SceneObject,
     ServiceUse,
+    StateChange,
     Vectors,
+    Verdict,
 )
 
 
@@ -88,6 +93,67 @@ class Embedder(Protocol):
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """float32 (N, dim), L2-normalised."""
+        ...
+
+
+@runtime_checkable
+class TextImageScorer(Embedder, Protocol):
+    """An embedder that also tells how sharp its cosines are meant to be, for the metrics."""
+
+    @property
+    def logit_scale(self) -> float:
+        """The learned factor of the cosines before a softmax (about 100 for the published CLIPs)."""
+        ...
+
+
+@runtime_checkable
+class FrameEncoder(Protocol):
+    """Appearance of a whole frame or a crop, without words (DINO in the paper)."""
+
+    info: ModelInfo
+
+    def embed_frames(self, images: Sequence[Image]) -> Vectors:
+        """float32 (N, dim), L2-normalised; the images may differ in size."""
+        ...
+
+
+@runtime_checkable
+class ShotDetector(Protocol):
+    """How probable a cut is at each frame of a video (TransNetV2 in the paper)."""
+
+    info: ModelInfo
+
+    def thumbnails(self, frames: Frames) -> Frames:
+        """What the network sees of uint8 (T, H, W, 3) RGB frames: uint8 (T, h, w, 3), small."""
+        ...
+
+    def probabilities(
+        self, thumbnails: Frames, wanted: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """float32 (T,), 0 to 1: that a shot ends at this frame. Frames that are not `wanted` may be NaN."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Answers what the metrics ask in words: a language model, or rules."""
+
+    info: ModelInfo
+
+    def hard_negatives(self, step: str, count: int) -> tuple[str, ...]:
+        """Texts very similar to a step that differ in one way that matters, at most `count`."""
+        ...
+
+    def goal(self, recipe: Recipe) -> str:
+        """One sentence: what the finished dish looks like."""
+        ...
+
+    def other_goals(self, recipe: Recipe, count: int) -> tuple[str, ...]:
+        """Finished dishes that this recipe does not make, worded like `goal`; at most `count`."""
+        ...
+
+    def explains(self, change: StateChange) -> Verdict:
+        """Whether the step's text explains that an object changed its state."""
         ...
 
 

@@ -60,6 +60,9 @@ class Profile:
     needs_gpu: bool = True
 
 
+DINO_HUB = "facebook/dino-vits16@a7a4d161f5c0bd70478c05ca5777ec7cd8848021"
+"""The revision that holds safetensors."""
+
 PHANTOM_HUB = "bytedance-research/Phantom@926cb19b8273d3841edcf905ca4ddb57f8e43207"
 WAN_HUB = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@0fad780a534b6463e45facd96134c9f345acfa5b"
 
@@ -84,6 +87,8 @@ TINY = Profile(
         "generator": "tiny_phantom",
         "embedder": "tiny_clip",
         "detector": "tiny_detector",
+        "frame encoder": "tiny_clip",
+        "scorer": "tiny_step_clip",
         "memory": "default_memory",
     },
     needs_gpu=False,
@@ -102,7 +107,7 @@ PHANTOM_1_3B = Profile(
         guidance_scale_image=5.0,
         seed=0,
     ),
-    models={"generator": PHANTOM_HUB, "base": WAN_HUB},
+    models={"generator": PHANTOM_HUB, "base": WAN_HUB, "frame encoder": DINO_HUB},
 )
 
 PHANTOM_14B = replace(

@@ -87,6 +87,24 @@ class SceneObject:
     likelihood: Likelihood
 
 
+@dataclass(frozen=True)
+class StateChange:
+    """An object was last seen in one state and is now seen in another, in the clip of this step."""
+
+    name: str
+    state_before: str
+    state_after: str
+    step: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judge's answer, with one sentence why."""
+
+    explained: bool
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """Where a detector sees an object. `mask` is bool (H, W) over the whole image, or None."""

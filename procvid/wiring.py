@@ -7,21 +7,37 @@ command that only plans loads none.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import re
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from procvid import __version__
 from procvid.errors import InputError, ServiceError, UnavailableError
+from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS
+from procvid.evaluate.parts import EvaluationParts
 from procvid.memory.crops import CropStore, load_store
+from procvid.memory.words import state_fit
 from procvid.onestep import Parts
 from procvid.plan.rules import plan_recipe
-from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
+from procvid.plan.variants import EVERYTHING, Choices, dish_of, other_dishes, state_made, vary_step
+from procvid.protocols import (
+    ClipGenerator,
+    Detector,
+    Embedder,
+    FrameEncoder,
+    Judge,
+    Planner,
+    SceneReader,
+    ShotDetector,
+    TextImageScorer,
+)
 from procvid.settings import (
     CONVERTIBLE,
     PLANNER_CHOICES,
@@ -32,7 +48,7 @@ from procvid.settings import (
     choose_profile,
     read_environment,
 )
-from procvid.types import Recipe, Sampling, StepPlan
+from procvid.types import Recipe, Role, Sampling, StepPlan
 
 if TYPE_CHECKING:
     from procvid.models.hub_files import HubModel
@@ -43,9 +59,15 @@ __all__ = [
     "build",
     "build_detector",
     "build_embedder",
+    "build_evaluation",
+    "build_frame_encoder",
     "build_generator",
+    "build_judge",
     "build_planner",
     "build_scene_reader",
+    "build_scorer",
+    "build_shot_detector",
+    "build_watching_reader",
     "check_downloads",
     "converted_profiles",
     "default_memory",
@@ -61,6 +83,8 @@ __all__ = [
     "select_profile",
     "try_openai",
 ]
+
+Part = TypeVar("Part")
 
 PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "av", "Pillow")
 
@@ -428,6 +452,132 @@ def build_scene_reader(wanted: str = "rules") -> SceneReader:
                 f"There is no scene reader {wanted!r}.",
                 f"Choose one of {', '.join(SCENE_READER_CHOICES)}.",
             )
+
+
+def build_evaluation(profile: Profile) -> EvaluationParts:
+    """The backbones of the metrics. What cannot be had is told in `missing`; the others are there.
+
+    Most weights are loaded with the first clip.
+    """
+    missing: dict[str, str] = {}
+
+    def have(kind: str, build_it: Callable[[], Part]) -> Part | None:
+        try:
+            return build_it()
+        except UnavailableError as error:
+            missing[kind] = error.message
+            return None
+
+    detector = have(OBJECTS, lambda: build_detector(profile, build_embedder(profile)))
+    return EvaluationParts(
+        profile=profile.name,
+        frame_encoder=have(FRAMES, lambda: build_frame_encoder(profile)),
+        scorer=have(CLIP, lambda: build_scorer(profile)),
+        shot_detector=have(SHOTS, build_shot_detector),
+        detector=detector,
+        scene_reader=have(SCENE, lambda: build_watching_reader(profile)),
+        judge=have(JUDGE, lambda: build_judge(profile)),
+        missing=missing,
+    )
+
+
+def build_frame_encoder(profile: Profile) -> FrameEncoder:
+    """What tells how a frame looks, for the metrics.
+
+    Raises:
+        UnavailableError: The profile's files are missing.
+    """
+    match profile.name:
+        case "tiny":
+            from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
+
+            return ClipTowerFrameEncoder(_asset(profile, "frame encoder"))
+        case _:
+            from procvid.models.frame_encoders.dino import DinoFrameEncoder
+
+            return DinoFrameEncoder(profile.models["frame encoder"])
+
+
+def build_scorer(profile: Profile) -> TextImageScorer:
+    """CLIP for the metrics: frames and sentences, with its logit scale.
+
+    Raises:
+        UnavailableError: The profile cannot run here; says what is missing.
+    """
+    match profile.name:
+        case "tiny":
+            from procvid.models.embedders.open_clip import OpenClipEmbedder
+
+            return OpenClipEmbedder(_asset(profile, "scorer"))
+        case _:
+            embedder = build_embedder(profile)
+            if not isinstance(embedder, TextImageScorer):
+                raise UnavailableError(f"{embedder.info.id} has no logit scale.")
+            return embedder
+
+
+def build_shot_detector() -> ShotDetector:
+    """TransNetV2, in every profile.
+
+    Raises:
+        UnavailableError: Its package is not installed or incomplete.
+    """
+    from procvid.models.shot_detectors.transnet_v2 import TransNetV2Detector
+
+    return TransNetV2Detector()
+
+
+def build_watching_reader(profile: Profile) -> SceneReader:
+    """A scene reader that looks at the picture and not at the text.
+
+    Raises:
+        UnavailableError: The profile cannot run here; says what is missing.
+    """
+    match profile.name:
+        case "tiny":
+            from procvid.models.scene_readers.zero_shot import ZeroShotSceneReader
+
+            known = _vocabulary(profile)
+            kinds: dict[str, Role] = {"foods": "food", "vessels": "vessel", "tools": "tool"}
+            roles = {name: role for kind, role in kinds.items() for name in known.get(kind, [])}
+            embedder = build_embedder(profile)
+            detector = build_detector(profile, embedder)
+            return ZeroShotSceneReader(detector, embedder, roles, known.get("states", []))
+        case _:
+            raise UnavailableError(
+                "Reading scenes of real footage needs a vision model, and this version asks none.",
+                "The metrics that need none still run.",
+            )
+
+
+def build_judge(profile: Profile) -> Judge:
+    """The judge of the metrics: rules, with the words that the profile's CLIP knows."""
+    from procvid.models.judges.rules import JudgeRules, RulesJudge
+
+    choices = EVERYTHING
+    if profile is TINY:
+        known = _vocabulary(profile)
+        choices = Choices(*(tuple(known.get(kind, ())) for kind in ("foods", "actions", "states")))
+    return RulesJudge(
+        JudgeRules(
+            vary=partial(vary_step, choices=choices),
+            dish=dish_of,
+            other_dishes=partial(other_dishes, choices=choices),
+            state_made=state_made,
+            same_state=lambda a, b: state_fit("food", a, b) > 0,
+        )
+    )
+
+
+def _vocabulary(profile: Profile) -> dict[str, list[str]]:
+    """What the tiny models were taught, by kind."""
+    file = _asset(profile, "generator") / "vocabulary.json"
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UnavailableError(
+            f"The file {file} is missing or damaged.", "Install procvid again."
+        ) from error
 
 
 def default_memory(profile: Profile) -> Path:

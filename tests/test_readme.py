@@ -83,7 +83,7 @@ def test_the_two_commands_stand_in_the_first_20_lines() -> None:
 
 
 def test_every_fenced_block_is_tried_here() -> None:
-    tried = ["console", "bash", "bash", "python", "python"]
+    tried = ["console", "bash", "bash", "bash", "python", "python"]
     assert sorted(re.findall(r"^```(\w+)\n", README, re.M)) == sorted(tried)
     assert len(re.findall(r"^```", README, re.M)) == 2 * len(tried)
 
@@ -111,7 +111,7 @@ def test_make_installs_first_where_nothing_is(tmp_path: Path) -> None:
 
 
 def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
-    first, memory = blocks("bash")
+    first, memory, metrics = blocks("bash")
     printed = run(["bash", "-euo", "pipefail", "-c", first], folder, environment)
     assert "tiny" in printed
     clips = sorted((folder / "run1" / "steps").glob("*/clip.mp4"))
@@ -121,6 +121,9 @@ def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
     assert "cutting board" in printed
     assert (folder / "store" / "manifest.json").is_file()
     assert (folder / "run2" / "video.mp4").is_file()
+    printed = run(["bash", "-euo", "pipefail", "-c", metrics], folder, environment)
+    assert "12 metrics on 5 clips" in printed
+    assert (folder / "scores1" / "report.html").is_file()
 
 
 def test_the_python_program(folder: Path, environment: dict[str, str]) -> None:
@@ -136,5 +139,6 @@ def test_the_client_program(folder: Path, environment: dict[str, str], address: 
     program = program.replace(README_ADDRESS, address)
     lines = run([sys.executable, "-c", program], folder, environment).splitlines()
     assert "run_finished" in lines
-    assert lines[-2:] == ["done", "False"]
-    assert lines[-3].endswith((".mp4", ".mp4'}")), lines[-3]
+    assert lines[-3:-1] == ["done", "False"]
+    assert lines[-4].endswith((".mp4", ".mp4'}")), lines[-4]
+    assert "report.html" in lines[-1]

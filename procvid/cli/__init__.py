@@ -59,6 +59,14 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import convert
 
             command = convert.convert
+        case "evaluate":
+            from procvid.cli import evaluation
+
+            command = evaluation.evaluation
+        case "ablate" | "proof":
+            from procvid.cli import ablation
+
+            command = getattr(ablation, arguments.command)
         case "doctor":
             from procvid.cli import doctor
 

@@ -147,6 +147,10 @@ def _loaded(part: str) -> str:
             return f"{len(wiring.load_default_memory(TINY))} crops"
         case "embedder":
             return wiring.build_embedder(TINY).info.id
+        case "scorer":
+            return wiring.build_scorer(TINY).info.id
+        case "frame encoder":
+            return wiring.build_frame_encoder(TINY).info.id
         case _:
             return wiring.build_detector(TINY, wiring.build_embedder(TINY)).info.id
 

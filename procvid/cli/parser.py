@@ -52,6 +52,9 @@ def _parser() -> Parser:
     _add_plan(commands)
     _add_memory(commands)
     _add_convert(commands)
+    _add_evaluate(commands)
+    _add_ablate(commands)
+    _add_proof(commands)
     _add_doctor(commands)
     _add_benchmark(commands)
     return parser
@@ -196,6 +199,65 @@ def _add_convert(commands: Commands[Parser]) -> None:
         "--check", action="store_true", help="tell how the keys fit, write nothing"
     )
     _add_json(command, "print one line of JSON a file, or the report")
+
+
+def _add_evaluate(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "evaluate", "Measure run folders or loose clips: scores.json and report.html."
+    )
+    command.add_argument(
+        "inputs", metavar="DIR|CLIP", nargs="+", help="run folders, or the clips of one recipe"
+    )
+    command.add_argument("--out", metavar="FOLDER", required=True, help="of scores and report")
+    command.add_argument("--recipe", metavar="FILE", help="of loose clips: one step a clip")
+    command.add_argument(
+        "--text",
+        metavar="TEXT",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="instead of a recipe: one text a clip",
+    )
+    command.add_argument("--metrics", metavar="A,B", help="by default all")
+    command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_json(command, "print one event a line as JSON")
+
+
+def _add_ablate(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "ablate", "Compare settings on the same recipes and seeds; goes on when cut off."
+    )
+    command.add_argument(
+        "recipes",
+        metavar="RECIPES",
+        help="a folder of recipes, one file, or toykitchen for held-out toy recipes",
+    )
+    command.add_argument("--out", metavar="FOLDER", required=True, help="of runs, scores, table")
+    command.add_argument(
+        "--settings", metavar="A,B", help="of base, memory, tuned, tuned+memory; base first"
+    )
+    command.add_argument(
+        "--lora",
+        metavar="FILE|DIR|REPO[=WEIGHT]",
+        action="append",
+        default=[],
+        help="of the tuned settings; may be given several times",
+    )
+    command.add_argument("--seeds", metavar="N,M", default="0")
+    command.add_argument(
+        "--limit", metavar="N", type=_whole_number, help="only the first N recipes"
+    )
+    command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
+    command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_json(command, "print one event a line as JSON")
+
+
+def _add_proof(commands: Commands[Parser]) -> None:
+    command = _command(
+        commands, "proof", "Plant faults in toy-kitchen video: does each metric answer to its own?"
+    )
+    command.add_argument("--out", metavar="FOLDER", required=True, help="of the table")
+    command.add_argument("--recipes", metavar="N", type=_whole_number, default=8)
 
 
 def _add_doctor(commands: Commands[Parser]) -> None:

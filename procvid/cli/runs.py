@@ -27,7 +27,7 @@ def generate(arguments: argparse.Namespace) -> None:
     """Recipe -> run folder, or what is still missing of it."""
     recipe = read_recipe(Path(arguments.recipe))
     wiring.refuse_what_is_not_here(arguments.fast)
-    loras = tuple(_lora(text) for text in arguments.lora)
+    loras = tuple(absolute_lora(text) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
         profile,
@@ -128,7 +128,7 @@ def _memory(wanted: str) -> str:
     return wanted if wanted in ("default", "none") else str(Path(wanted).expanduser().resolve())
 
 
-def _lora(wanted: str) -> str:
+def absolute_lora(wanted: str) -> str:
     """A file or folder made absolute, likewise; a Hub repository as it is."""
     source, equals, weight = wanted.rpartition("=")
     here = Path(source if equals else wanted).expanduser()

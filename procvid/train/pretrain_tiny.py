@@ -1,6 +1,6 @@
 """Train the tiny models from nothing: `python -m procvid.train.pretrain_tiny STAGE --work FOLDER`.
 
-Stages in order: vae, latents, clip, detector, oracle, transformer, decoder, export. Each resumes
+Stages in order: vae, latents, clip, step_clip, detector, oracle, transformer, decoder, export. Each resumes
 from its checkpoint in FOLDER and appends its curve there (`FOLDER/STAGE.csv`). On two cores run
 vae, latents and transformer under `torchrun --nproc-per-node 2`.
 """
@@ -17,6 +17,7 @@ import torch
 STEPS = {
     "vae": 1600,
     "clip": 400,
+    "step_clip": 600,
     "detector": 1000,
     "oracle": 700,
     "transformer": 4300,
@@ -93,6 +94,21 @@ def run_clip(work: Path, steps: int, seed: int) -> None:
     print("clip recall@1:", json.dumps(recall_at_1(model, work)))
 
 
+def run_step_clip(work: Path, steps: int, seed: int) -> None:
+    """Train the open_clip model of the metrics and print its accuracy."""
+    from safetensors.torch import save_file
+
+    from procvid.train.tiny_step_clip import FOLDER, accuracy, train_step_clip
+
+    model = train_step_clip(work, steps, seed)
+    halves = {
+        k: v.half().contiguous() if v.is_floating_point() else v
+        for k, v in model.state_dict().items()
+    }
+    save_file(halves, work / FOLDER / "open_clip_model.safetensors")
+    print("step clip:", json.dumps(accuracy(model, work)))
+
+
 def run_detector(work: Path, steps: int, seed: int) -> None:
     """Train the detector over the tiny CLIP's texts."""
     from safetensors.torch import save_file
@@ -149,6 +165,7 @@ STAGES: dict[str, Callable[[Path, int, int], None]] = {
     "vae": run_vae,
     "latents": run_latents,
     "clip": run_clip,
+    "step_clip": run_step_clip,
     "detector": run_detector,
     "oracle": run_oracle,
     "transformer": run_transformer,

@@ -13,7 +13,9 @@ from typing import Any, TypedDict, cast
 
 import gradio as gr
 
+from procvid.errors import InputError
 from procvid.ui.context import AppContext, new_run_id
+from procvid.ui.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
 from procvid.ui.guard import guarded
 from procvid.ui.jobs import (
     Job,
@@ -68,6 +70,14 @@ class RunState(TypedDict):
     warnings: list[str]
 
 
+class Evaluation(TypedDict):
+    """The last event of /evaluate: `scores` as in scores.json; `files` are FileData."""
+
+    event: str
+    scores: dict[str, Any]
+    files: dict[str, gr.FileData]
+
+
 class StopAnswer(TypedDict):
     """`stopping` is False when the run was not in work."""
 
@@ -79,6 +89,7 @@ def mount(context: AppContext) -> None:
     """Add the endpoints to the Blocks in whose context this is called."""
     _mount_reading(context)
     _mount_running(context)
+    _mount_evaluating(context)
 
 
 def _mount_reading(context: AppContext) -> None:
@@ -160,3 +171,30 @@ def _mount_running(context: AppContext) -> None:
     gr.api(stream, api_name="generate", concurrency_id="gpu", concurrency_limit=1)
     gr.api(guarded(run), api_name="run", concurrency_limit=4)
     gr.api(guarded(stop), api_name="stop", concurrency_limit=4)
+
+
+def _mount_evaluating(context: AppContext) -> None:
+    def evaluate(
+        run_ids: list[str] | None = None,
+        clips: list[gr.FileData] | None = None,
+        texts: str = "",
+        metrics: list[str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Measure runs or uploaded clips; streams one event after another, the last has all scores.
+
+        Parameters:
+            run_ids: runs of this server, at most four
+            clips: or uploaded clips of one recipe, in order
+            texts: the recipe of the clips, or one text a line and clip
+            metrics: ids; leave it out for all
+        """
+        given = run_ids or []
+        if not isinstance(given, list) or not isinstance(clips or [], list):
+            raise InputError("Runs and clips are lists.", "Send [] for none.")
+        runs = inputs_of(context, given, clips or [], texts)
+        for view, event in stream_evaluation(context, runs, read_metrics(metrics)):
+            yield answer_json(view, event)
+
+    stream = guarded(evaluate)
+    stream.__annotations__["return"] = Evaluation
+    gr.api(stream, api_name="evaluate", concurrency_id="gpu", concurrency_limit=1)

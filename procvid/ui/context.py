@@ -12,6 +12,8 @@ from pathlib import Path
 
 from procvid import wiring
 from procvid.errors import InputError, OutputError, RunError
+from procvid.evaluate.gather import Looks
+from procvid.evaluate.parts import EvaluationParts
 from procvid.protocols import Planner
 from procvid.settings import Profile, read_environment
 from procvid.wiring import Parts
@@ -48,6 +50,8 @@ class AppContext:
     runs_folder: Path
     examples_folder: Path
     _parts: Parts | None = field(default=None, repr=False)
+    _evaluation: EvaluationParts | None = field(default=None, repr=False)
+    _looks: Looks = field(default_factory=Looks, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _stops: dict[str, threading.Event] = field(default_factory=dict, repr=False)
     _in_work: set[str] = field(default_factory=set, repr=False)
@@ -69,6 +73,13 @@ class AppContext:
                 built = wiring.build(profile=self.profile.name, profile_reason=self.profile_reason)
                 self._parts = replace(built, planner=self.planner)
         return self._parts if memory == "default" else replace(self._parts, stores=None)
+
+    def evaluation(self) -> tuple[EvaluationParts, Looks]:
+        """The backbones of the metrics, built by the first call, and what is kept of clips seen."""
+        with self._loading:
+            if self._evaluation is None:
+                self._evaluation = wiring.build_evaluation(self.profile)
+        return self._evaluation, self._looks
 
     def folder_of(self, run_id: str) -> Path:
         """Where a run lives; its id is checked, so it cannot point elsewhere.

@@ -147,6 +147,15 @@ CSS = """
 @media (prefers-reduced-motion: reduce) { .pv-bar div { transition: none; } }
 @media (max-width: 480px) { .pv-tile { width: calc(50% - 5px); } .pv-head h1 { font-size: 1.5rem; } }
 
+.pv-scores { overflow-x: auto; margin-top: 12px; }
+.pv-scores table { width: 100%; border-collapse: collapse; font-size: .875rem; }
+.pv-scores th, .pv-scores td { text-align: left; padding: 6px 10px; vertical-align: top;
+  border-bottom: 1px solid var(--border-color-primary); }
+.pv-scores small { display: block; font-weight: 400; color: var(--body-text-color-subdued); }
+.pv-pair { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); }
+.pv-pair figure { margin: 0; } .pv-pair video { width: 100%; border-radius: 12px; background: #1c1917; }
+.pv-pair figcaption { font-size: .8125rem; color: var(--body-text-color-subdued); }
+
 .pv-about dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
 .pv-about dt { color: var(--body-text-color-subdued); } .pv-about dd { margin: 0; overflow-wrap: anywhere; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */

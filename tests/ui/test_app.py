@@ -38,7 +38,7 @@ def test_the_banner_says_profile_and_reason(context: AppContext) -> None:
 def test_heavy_events_wait_in_one_line(app: Any) -> None:
     lines = {f.name: (f.concurrency_id, f.concurrency_limit) for f in app.fns.values()}
     heavy = {name for name, line in lines.items() if line == ("gpu", 1)}
-    assert heavy == {"retrieve", "generate", "find_references", "make"}
+    assert heavy == {"retrieve", "generate", "find_references", "make", "evaluate", "score"}
     assert app._queue.max_size == 20
 
 

@@ -101,6 +101,11 @@ class OpenClipEmbedder:
         weight = projection.weight.T if isinstance(projection, torch.nn.Linear) else projection
         return int(weight.shape[1])
 
+    @property
+    def logit_scale(self) -> float:
+        """The learned factor of the cosines."""
+        return float(self._model.logit_scale.exp())
+
     def embed_images(self, images: Sequence[Image]) -> Vectors:
         """uint8 (H, W, 3) RGB images, letter-boxed on white, to float32 (N, dim)."""
         if not images:

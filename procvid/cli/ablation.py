@@ -1,0 +1,128 @@
+"""`procvid ablate` and `procvid proof`: many runs compared, and the metrics themselves proved."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from procvid import wiring
+from procvid.ablate import Ablation, AblationFinished, Scored, Setting, settings_of
+from procvid.cli.runs import absolute_lora
+from procvid.cli.screen import Bar, duration
+from procvid.errors import InputError, UnavailableError
+from procvid.evaluate.ablation_report import TABLE_HTML, write_table
+from procvid.media.files import write_text
+from procvid.onestep import Parts
+from procvid.plan.parse import read_recipe
+from procvid.proof.table import Progress, prove, table_markdown
+from procvid.rundir.files import write_json
+from procvid.settings import MAX_SEED, TINY, choose_sampling
+from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.types import Recipe
+
+TOY = "toykitchen"
+SUFFIXES = (".txt", ".md", ".json")
+FAULTS_MD, FAULTS_JSON = "planted_faults.md", "planted_faults.json"
+
+
+def ablate(arguments: argparse.Namespace) -> None:
+    """Make, score and compare; cut off, the same command goes on."""
+    settings = settings_of(arguments.settings, [absolute_lora(text) for text in arguments.lora])
+    seeds = _seeds(arguments.seeds)
+    recipes = _recipes(arguments.recipes, arguments.limit)
+    profile, reason = wiring.select_profile(arguments.profile)
+    sampling = choose_sampling(profile, num_inference_steps=arguments.steps)
+
+    def build(setting: Setting) -> Parts:
+        return wiring.build(
+            profile.name, memory=setting.memory, lora=setting.lora, profile_reason=reason
+        )
+
+    ablation = Ablation(recipes, settings, seeds, sampling, build, wiring.build_evaluation(profile))
+    out, bar = Path(arguments.out), Bar()
+    try:
+        for event in ablation.run(out):
+            if arguments.json:
+                print(json.dumps(_json(event), ensure_ascii=False), flush=True)
+            if isinstance(event, AblationFinished):
+                write_table(out, event.table)
+                continue
+            if not arguments.json:
+                bar.clear()
+                print(_line(event), flush=True)
+                bar.show(event.done / event.total, f"{event.done} of {event.total}", event.eta_s)
+    finally:
+        bar.clear()
+    if not arguments.json:
+        print(f"Done: {out / TABLE_HTML}")
+
+
+def proof(arguments: argparse.Namespace) -> None:
+    """Plant faults in toy-kitchen video and tell whether every metric answers to its own."""
+    parts = wiring.build_evaluation(TINY)
+    if parts.missing:
+        kind, why = next(iter(parts.missing.items()))
+        raise UnavailableError(f"The {kind} is missing: {why}", "`procvid doctor` tells more.")
+    bar, out = Bar(), Path(arguments.out)
+    table: dict[str, Any] = {}
+    try:
+        for event in prove(parts, wiring.build_planner("rules"), recipes=arguments.recipes):
+            if isinstance(event, Progress):
+                bar.show(event.done / event.total, event.fault, None)
+            else:
+                table = event
+    finally:
+        bar.clear()
+    write_json(out / FAULTS_JSON, table)
+    write_text(out / FAULTS_MD, table_markdown(table))
+    print(table_markdown(table), end="")
+    kept = sum(row["holds"] for row in table["rows"])
+    print(f"{kept} of {len(table['rows'])} claims hold on {table['recipes']} recipes.")
+
+
+def _json(event: Scored | AblationFinished) -> dict[str, Any]:
+    if isinstance(event, AblationFinished):
+        return {"event": "ablation_finished", "table": event.table}
+    return {"event": "scored", **dataclasses.asdict(event)}
+
+
+def _line(event: Scored) -> str:
+    left = "" if event.eta_s is None else f", {duration(event.eta_s)} left"
+    there = " was there already" if event.reused else ""
+    return f"{event.setting}: {event.recipe}, seed {event.seed}{there} ({event.done} of {event.total}{left})"
+
+
+def _recipes(given: str, limit: int | None) -> dict[str, Recipe]:
+    """By a name that is safe in a path: files of a folder, one file, or held-out toy recipes."""
+    if limit is not None and limit < 1:
+        raise InputError(f"A limit of {limit} leaves no recipe.", "Choose 1 or more.")
+    if given == TOY:
+        toys = [random_recipe(HELD_OUT + k) for k in range(limit or 20)]
+        return {
+            f"toy-{k:03d}": Recipe(toy.title, tuple(step.text for step in toy.steps))
+            for k, toy in enumerate(toys)
+        }
+    path = Path(given).expanduser()
+    files = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"The folder {given!r} holds no recipe.", f"Give {', '.join(SUFFIXES)}.")
+    found: dict[str, Recipe] = {}
+    for file in files[:limit]:
+        name = re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-") or "recipe"
+        while name in found:
+            name += "-2"
+        found[name] = read_recipe(file)
+    return found
+
+
+def _seeds(given: str) -> tuple[int, ...]:
+    seeds = []
+    for word in given.split(","):
+        if not (word.strip().isascii() and word.strip().isdigit() and int(word) <= MAX_SEED):
+            raise InputError(f"The seeds {given!r} are no whole numbers.", "Write --seeds 0,1,2.")
+        seeds.append(int(word))
+    return tuple(dict.fromkeys(seeds))

@@ -1,0 +1,73 @@
+"""What an evaluation tells while it goes on: the page, the command line and the API translate these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from procvid.evaluate.result import Result
+
+
+@dataclass(frozen=True)
+class EvaluationStarted:
+    """What will be measured on what."""
+
+    runs: tuple[str, ...]
+    metrics: tuple[str, ...]
+    num_clips: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClipRead:
+    """`done` of `total` clips of all runs are read; `eta_s` covers those still to come."""
+
+    run: str
+    number: int
+    done: int
+    total: int
+    eta_s: float
+
+
+@dataclass(frozen=True)
+class MetricDone:
+    """One metric of one run, whatever its state."""
+
+    run: str
+    result: Result
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationFinished:
+    """The last event; `scores` is the whole of `scores.json`."""
+
+    scores: dict[str, Any]
+
+
+EvaluationEvent = EvaluationStarted | ClipRead | MetricDone | EvaluationFinished
+
+
+def event_json(event: EvaluationEvent) -> dict[str, Any]:
+    """One event as a flat JSON object with its name."""
+    match event:
+        case EvaluationStarted():
+            return {
+                "event": "evaluation_started",
+                "runs": list(event.runs),
+                "metrics": list(event.metrics),
+                "num_clips": event.num_clips,
+                "notes": list(event.notes),
+            }
+        case ClipRead():
+            return {
+                "event": "clip_read",
+                "run": event.run,
+                "step": event.number,
+                "done": event.done,
+                "total": event.total,
+                "eta_s": round(event.eta_s, 1),
+            }
+        case MetricDone():
+            return {"event": "metric_done", "run": event.run, **event.result.to_json()}
+        case EvaluationFinished():
+            return {"event": "evaluation_finished", "scores": event.scores}

@@ -1,0 +1,151 @@
+"""What the metrics look at: numbers and small pictures drawn from each clip once.
+
+Frames are gone after a clip has been read; vectors, thumbnails and sightings stay, so memory does
+not grow with the length of the clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procvid.types import Frames, Image, Likelihood, Role, Vectors
+
+FRAMES, CLIP, SHOTS, OBJECTS, SCENE, JUDGE = (
+    "frame encoder",
+    "CLIP",
+    "shot detector",
+    "detector",
+    "scene reader",
+    "judge",
+)
+"""The kinds of evidence, named after the model that gives them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """A planned object in one clip.
+
+    Attributes:
+        name: As planned.
+        role: As planned.
+        state: As planned before the step; a reference shows this state.
+        changes: Whether the step changes its state.
+        likelihood: Of staying the same.
+        score: Best detector score over the sampled frames, 0 to 1.
+        vector: float32 (D,), L2-normalised mean over its crops; None below the gate.
+        reference_vector: The same of the crop that conditioned the clip, or None without one.
+        reference: Where that crop came from, or empty.
+        pixel_match: Median over the frames of the likeness in detail to the reference, -1 to 1.
+    """
+
+    name: str
+    role: Role
+    state: str
+    changes: bool
+    likelihood: Likelihood
+    score: float
+    vector: NDArray[np.float32] | None = None
+    reference_vector: NDArray[np.float32] | None = None
+    reference: str = ""
+    pixel_match: float | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An object in the middle frame of a clip, judged against what was known of it.
+
+    `first` marks a first appearance; `consistent` and `reason` are the judge's answer.
+    """
+
+    name: str
+    state: str
+    first: bool
+    consistent: bool
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ClipEvidence:
+    """One clip. What was not asked for or could not be had is None or empty.
+
+    Attributes:
+        number: The step that it shows, from 1.
+        text: The step, or empty.
+        num_frames, fps, width, height: Of the file.
+        sampled: Index of each sampled frame in the clip; the first and the last are among them.
+        pixel_motion: Mean absolute difference of neighbouring thumbnails, 0 to 255; None for one frame.
+        frame_vectors: float32 (S, D) of the sampled frames, L2-normalised, from the frame encoder.
+        clip_vectors: float32 (8, D) of frames uniform over the clip, L2-normalised, from CLIP.
+        last_clip_vector: float32 (D,) of the last frame.
+        shot_thumbnails: uint8 (T', h, w, 3): what the shot detector sees. From a long clip a middle
+            part of whole windows is left out, which no joint can feel.
+        sightings: The planned objects.
+        seen: The objects of the middle frame with the judge's answers.
+        vanished: Planned objects known from before that the middle frame does not show.
+        planned: How many planned objects the middle frame should show; `missing` of them it does not.
+        first_image, last_image: For the filmstrip, at most 160 px wide.
+    """
+
+    number: int
+    text: str
+    num_frames: int
+    fps: float
+    width: int
+    height: int
+    sampled: tuple[int, ...]
+    pixel_motion: float | None
+    first_image: Image
+    last_image: Image
+    frame_vectors: Vectors | None = None
+    clip_vectors: Vectors | None = None
+    last_clip_vector: NDArray[np.float32] | None = None
+    shot_thumbnails: Frames | None = None
+    sightings: tuple[Sighting, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    vanished: tuple[str, ...] = ()
+    planned: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts and their CLIP vectors, the right one first; `vectors` is float32 (N, D)."""
+
+    texts: tuple[str, ...]
+    vectors: Vectors
+
+
+@dataclass(frozen=True, eq=False)
+class RunEvidence:
+    """All clips of one recipe, in order.
+
+    Attributes:
+        name: Of the run, for people.
+        clips: In order; a joint lies between clips of following numbers.
+        candidates: By step number, the step and its hard negatives.
+        steps: All steps of the recipe, as CLIP sees their texts.
+        goal: The finished dish and the other dishes.
+        shot_probabilities: float32, of the `shot_thumbnails` one clip after the other.
+        logit_scale: Of CLIP.
+        backbones: "id revision" by kind of evidence.
+        missing: Why a kind of evidence could not be had, by kind.
+    """
+
+    name: str
+    clips: tuple[ClipEvidence, ...]
+    candidates: Mapping[int, Texts] = field(default_factory=dict)
+    steps: Texts | None = None
+    goal: Texts | None = None
+    shot_probabilities: NDArray[np.float32] | None = None
+    logit_scale: float = 1.0
+    backbones: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def joints(self) -> list[tuple[ClipEvidence, ClipEvidence]]:
+        """Neighbouring clips: step i and step i + 1."""
+        return [(a, b) for a, b in pairwise(self.clips) if b.number == a.number + 1]

@@ -1,0 +1,320 @@
+"""From clips to evidence: each clip is decoded once and looked at by all backbones that take part.
+
+A backbone that fails is struck off with its reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procvid.errors import UnavailableError
+from procvid.evaluate.cache import MAX_CLIPS, Recent, VectorCache
+from procvid.evaluate.evidence import (
+    CLIP,
+    FRAMES,
+    JUDGE,
+    OBJECTS,
+    SCENE,
+    SHOTS,
+    ClipEvidence,
+    RunEvidence,
+    Sighting,
+    Texts,
+)
+from procvid.evaluate.fidelity import GATE
+from procvid.evaluate.inputs import ClipInput, Reference, RunInput
+from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.parts import EvaluationParts
+from procvid.evaluate.pixels import detail_match, region_of
+from procvid.evaluate.sampling import SampledClip, sample
+from procvid.evaluate.states import judge_states
+from procvid.evaluate.vectors import unit
+from procvid.media.image import crop_on_white, resize
+from procvid.rundir.files import sha256_of
+from procvid.types import Detection, Image, PlannedObject, SceneObject
+
+CLIP_FRAMES = 8
+"""Frames a clip that CLIP sees, uniform over it (paper, section 3.3)."""
+
+MOTION_FRAMES = 17
+"""Frames a clip that the frame encoder sees at most, uniform over it, ends included."""
+
+OBJECT_FRAMES = 5
+MIN_SIDE_PX = 4
+STRIP_PX = 160
+
+Answer = TypeVar("Answer")
+
+
+Look = tuple[ClipEvidence, tuple[SceneObject, ...]]
+"""What is seen of one clip alone: its evidence, and the objects in its middle frame."""
+
+
+class Looks(VectorCache):
+    """All that is kept by content between runs: vectors of pictures, and looks at whole clips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clips: Recent[Look] = Recent(MAX_CLIPS)
+
+
+class Gatherer:
+    """Draws the evidence of one recipe from its clips.
+
+    Args:
+        parts: The backbones.
+        needs: The kinds of evidence that are wanted; others are not computed.
+        judgements: The judge with its memory, or None.
+        cache: Shared between recipes.
+    """
+
+    def __init__(
+        self,
+        run: RunInput,
+        parts: EvaluationParts,
+        needs: Collection[str],
+        judgements: Judgements | None,
+        cache: Looks,
+    ) -> None:
+        self._run, self._parts, self._cache = run, parts, cache
+        self._judgements = judgements
+        self._needs = set(needs)
+        self._missing = {kind: why for kind, why in parts.missing.items() if kind in needs}
+        self._clips: list[ClipEvidence] = []
+        self._scenes: list[tuple[SceneObject, ...]] = []
+
+    def add(self, clip: ClipInput) -> ClipEvidence:
+        """Decode a clip and look at it; one that was looked at before is not decoded again.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        key = self._key(clip)
+        look = self._cache.clips.get(key)
+        if look is None:
+            look = self._look(clip)
+            # What struck a backbone off on the way must not be taken for its answer later.
+            if key == self._key(clip):
+                self._cache.clips.put(key, look)
+        evidence = replace(look[0], number=clip.number)
+        self._clips.append(evidence)
+        self._scenes.append(look[1])
+        return evidence
+
+    def _look(self, clip: ClipInput) -> Look:
+        # Kept whether asked for or not: a look serves every choice of metrics that needs it.
+        shots = self._parts.shot_detector
+        sampled = sample(clip, shots.thumbnails if shots else None)
+        places = self._motion_places(sampled)
+        evidence = ClipEvidence(
+            number=clip.number,
+            text=self._run.text(clip.number),
+            num_frames=sampled.num_frames,
+            fps=sampled.fps,
+            width=sampled.width,
+            height=sampled.height,
+            sampled=tuple(sampled.indices[place] for place in places),
+            pixel_motion=sampled.pixel_motion,
+            first_image=_small(sampled.images[0]),
+            last_image=_small(sampled.images[-1]),
+            frame_vectors=self._try(
+                FRAMES, lambda: self._encode([sampled.images[p] for p in places])
+            ),
+            shot_thumbnails=sampled.shot_thumbnails,
+        )
+        vectors = self._try(CLIP, lambda: self._clip_vectors(sampled))
+        if vectors is not None:
+            evidence = replace(evidence, clip_vectors=vectors[:-1], last_clip_vector=vectors[-1])
+        sightings = self._try(OBJECTS, lambda: self._sightings(clip, sampled))
+        scene = self._try(SCENE, lambda: self._scene(sampled, evidence.text))
+        return replace(evidence, sightings=sightings or ()), scene or ()
+
+    def _key(self, clip: ClipInput) -> str:
+        """Everything that a look at this clip depends on."""
+        digest = hashlib.sha256()
+        told = (
+            self._run.text(clip.number),
+            clip.scale,
+            clip.fps,
+            self._planned(clip.number),
+            sorted(self._needs - {SHOTS} - set(self._missing)),
+            sorted(self._parts.backbones().items()),
+        )
+        digest.update(repr(told).encode())
+        for reference in clip.references:
+            digest.update(f"{reference.object_name}\0{reference.source}".encode())
+            digest.update(reference.image.tobytes())
+        if clip.frames is not None:
+            digest.update(f"{clip.frames.shape}".encode() + clip.frames.tobytes())
+        elif clip.file is not None and clip.file.is_file():
+            digest.update(sha256_of(clip.file).encode())
+        return digest.hexdigest()
+
+    def finish(self) -> RunEvidence:
+        """All that concerns several clips or the texts; call it when all clips are added."""
+        clips = self._clips
+        if self._wants(SCENE) and self._wants(JUDGE):
+            judged = self._try(JUDGE, self._judged)
+            clips = clips if judged is None else judged
+        probabilities = self._try(SHOTS, self._probabilities)
+        candidates = self._try(JUDGE, self._candidates) if self._wants(CLIP) else None
+        goal = self._try(JUDGE, self._goal) if self._wants(CLIP) else None
+        recipe, scorer = self._run.recipe, self._parts.scorer
+        steps = self._try(CLIP, lambda: self._texts(recipe.steps)) if recipe else None
+        scale = self._try(CLIP, lambda: scorer.logit_scale) if scorer else None
+        return RunEvidence(
+            name=self._run.name,
+            clips=tuple(clips),
+            candidates=candidates or {},
+            steps=steps,
+            goal=goal,
+            shot_probabilities=probabilities,
+            logit_scale=scale or 1.0,
+            backbones=self._parts.backbones(),
+            missing=dict(self._missing),
+        )
+
+    def _wants(self, kind: str) -> bool:
+        return kind in self._needs and kind not in self._missing
+
+    def _try(self, kind: str, look: Callable[[], Answer]) -> Answer | None:
+        """What a backbone answers; None when it is not wanted or gives up, which strikes it off."""
+        if not self._wants(kind):
+            return None
+        try:
+            return look()
+        except UnavailableError as error:
+            self._missing[kind] = error.message
+            return None
+
+    def _motion_places(self, sampled: SampledClip) -> list[int]:
+        count = min(len(sampled.images), MOTION_FRAMES)
+        return sorted(set(sampled.spread(count)))
+
+    def _encode(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        encoder = self._parts.frame_encoder
+        assert encoder is not None
+        return self._cache.vectors(encoder.info, images, encoder.embed_frames)
+
+    def _clip_vectors(self, sampled: SampledClip) -> NDArray[np.float32]:
+        """float32 (9, D): eight frames uniform over the clip, then the last one."""
+        scorer = self._parts.scorer
+        assert scorer is not None
+        places = [*sampled.spread(CLIP_FRAMES), len(sampled.images) - 1]
+        images = [sampled.images[place] for place in places]
+        return self._cache.vectors(scorer.info, images, scorer.embed_images)
+
+    def _scene(self, sampled: SampledClip, text: str) -> tuple[SceneObject, ...]:
+        reader = self._parts.scene_reader
+        assert reader is not None
+        return reader.read(sampled.images[sampled.middle][None], text)
+
+    def _planned(self, number: int) -> tuple[PlannedObject, ...]:
+        steps = self._run.plan.steps if self._run.plan else ()
+        objects = next((step.objects for step in steps if step.number == number), ())
+        return tuple({item.name: item for item in objects}.values())
+
+    def _sightings(self, clip: ClipInput, sampled: SampledClip) -> tuple[Sighting, ...]:
+        planned, detector = self._planned(clip.number), self._parts.detector
+        assert detector is not None
+        if not planned:
+            return ()
+        images = [sampled.images[place] for place in sorted(set(sampled.spread(OBJECT_FRAMES)))]
+        found = detector.detect(images, [item.name for item in planned])
+        references = {r.object_name: r for r in clip.references}
+        sightings = []
+        for item in planned:
+            seen = [
+                (image, detection)
+                for image, detections in zip(images, found, strict=True)
+                for detection in detections
+                if detection.label == item.name and _has_size(detection)
+            ]
+            sightings.append(self._sighting(item, seen, references.get(item.name)))
+        return tuple(sightings)
+
+    def _sighting(
+        self,
+        item: PlannedObject,
+        seen: Sequence[tuple[Image, Detection]],
+        reference: Reference | None,
+    ) -> Sighting:
+        sure = [(image, detection) for image, detection in seen if detection.score >= GATE]
+        vector = reference_vector = None
+        if self._wants(FRAMES):
+            if sure:
+                crops = [crop_on_white(i, d.box_xyxy, d.mask) for i, d in sure]
+                vector = self._try(FRAMES, lambda: unit(self._encode(crops).mean(axis=0)))
+            if reference is not None:
+                reference_vector = self._try(FRAMES, lambda: self._encode([reference.image])[0])
+        match = None
+        if reference is not None and sure:
+            regions = [region_of(image, detection.box_xyxy) for image, detection in sure]
+            match = float(np.median([detail_match(r, reference.image) for r in regions]))
+        return Sighting(
+            name=item.name,
+            role=item.role,
+            state=item.state_before,
+            changes=item.role == "food" and item.state_before != item.state_after,
+            likelihood=item.likelihood,
+            score=max((detection.score for _, detection in seen), default=0.0),
+            vector=vector,
+            reference_vector=reference_vector,
+            reference=reference.source if reference is not None else "",
+            pixel_match=match,
+        )
+
+    def _judged(self) -> list[ClipEvidence]:
+        assert self._judgements is not None
+        return judge_states(self._clips, self._scenes, self._run.plan, self._judgements)
+
+    def _probabilities(self) -> NDArray[np.float32]:
+        """Of the frames near the joints; the others may be NaN."""
+        detector = self._parts.shot_detector
+        assert detector is not None
+        parts = [c.shot_thumbnails for c in self._clips if c.shot_thumbnails is not None]
+        starts = np.cumsum([len(part) for part in parts])[:-1]
+        total = sum(len(part) for part in parts)
+        wanted = {min(max(0, int(s) + k), total - 1) for s in starts for k in range(-3, 4)}
+        return detector.probabilities(np.concatenate(parts), sorted(wanted))
+
+    def _candidates(self) -> dict[int, Texts]:
+        """The step and its hard negatives, of each clip that has a text."""
+        assert self._judgements is not None
+        found = {}
+        for clip in self._clips:
+            if clip.text:
+                texts = (clip.text, *self._judgements.hard_negatives(clip.text))
+                found[clip.number] = self._texts(texts)
+        return found
+
+    def _goal(self) -> Texts | None:
+        recipe = self._run.recipe
+        assert self._judgements is not None
+        if recipe is None or not self._clips or self._clips[-1].number != len(recipe.steps):
+            return None
+        goal = self._judgements.goal(recipe)
+        return self._texts((goal, *self._judgements.other_goals(recipe, goal)))
+
+    def _texts(self, texts: Sequence[str]) -> Texts:
+        scorer = self._parts.scorer
+        assert scorer is not None
+        vectors = self._cache.text_vectors(scorer.info, texts, scorer.embed_texts)
+        return Texts(tuple(texts), vectors)
+
+
+def _has_size(detection: Detection) -> bool:
+    x0, y0, x1, y1 = detection.box_xyxy
+    return min(x1 - x0, y1 - y0) >= MIN_SIDE_PX
+
+
+def _small(image: Image) -> Image:
+    height, width = image.shape[:2]
+    share = min(1.0, STRIP_PX / max(width, height))
+    return resize(image, max(1, round(width * share)), max(1, round(height * share)))

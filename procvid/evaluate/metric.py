@@ -1,0 +1,59 @@
+"""What every metric has in common: an id, a direction, what it needs, `update` and `compute`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from procvid.evaluate.evidence import RunEvidence
+from procvid.evaluate.result import Direction, Result, pooled, unavailable
+
+PIXEL_FLOOR = 0.4
+"""Least `pixel_motion` of a clip that moves, 0 to 255. A frozen clip has 0, or less than 0.2 after
+h264; the stillest toy clip has more than 1."""
+
+NO_JOINTS = "there are no two clips of following steps, so there is no joint"
+
+
+class Metric(ABC):
+    """One metric over one or more recipes.
+
+    Attributes:
+        id: As in reports and on the command line.
+        title: For people.
+        direction: Which way is better.
+        needs: Kinds of evidence without which it is unavailable.
+        paper: Whether it is a column of the paper's Table 1, as published.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    direction: ClassVar[Direction]
+    needs: ClassVar[tuple[str, ...]]
+    paper: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._results: list[tuple[str, Result]] = []
+
+    def update(self, run: RunEvidence) -> Metric:
+        """Take in one recipe's clips; returns the metric itself."""
+        missing = next((run.missing[need] for need in self.needs if need in run.missing), None)
+        result = (
+            self.measure(run) if missing is None else unavailable(self.id, self.direction, missing)
+        )
+        self._results.append((run.name, result))
+        return self
+
+    def compute(self) -> Result:
+        """The result over all recipes so far: their mean, with the standard deviation over them.
+
+        Raises:
+            ValueError: no recipe was given.
+        """
+        if not self._results:
+            raise ValueError(f"{self.id} has seen no clips")
+        return pooled(self._results)
+
+    @abstractmethod
+    def measure(self, run: RunEvidence) -> Result:
+        """The result of one recipe, whose evidence has all that the metric needs."""

@@ -1,0 +1,1 @@
+"""One metric a file; each module's docstring is its card."""

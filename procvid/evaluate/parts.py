@@ -1,0 +1,52 @@
+"""The models of an evaluation, as `procvid.wiring.build_evaluation` puts them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS
+from procvid.protocols import (
+    Detector,
+    FrameEncoder,
+    Judge,
+    SceneReader,
+    ShotDetector,
+    TextImageScorer,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationParts:
+    """Backbones of the metrics; one that cannot be had here is None and its reason in `missing`.
+
+    Attributes:
+        profile: Whose backbones these are.
+        frame_encoder, scorer, shot_detector, detector, scene_reader, judge: See the protocols.
+        missing: Why a part is not there, by the kind of evidence that it would give.
+    """
+
+    profile: str
+    frame_encoder: FrameEncoder | None
+    scorer: TextImageScorer | None
+    shot_detector: ShotDetector | None
+    detector: Detector | None
+    scene_reader: SceneReader | None
+    judge: Judge | None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def backbones(self) -> dict[str, str]:
+        """ "id revision" of what is there, by kind of evidence."""
+        parts = {
+            FRAMES: self.frame_encoder,
+            CLIP: self.scorer,
+            SHOTS: self.shot_detector,
+            OBJECTS: self.detector,
+            SCENE: self.scene_reader,
+            JUDGE: self.judge,
+        }
+        return {
+            kind: f"{part.info.id} {part.info.revision}".strip()
+            for kind, part in parts.items()
+            if part is not None
+        }

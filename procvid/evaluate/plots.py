@@ -1,0 +1,160 @@
+"""Plots of scores with plotly: figures for the page, or HTML for a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+Json = Mapping[str, Any]
+
+COLOURS = ("#b45309", "#1d4ed8", "#047857", "#7e22ce", "#be123c", "#0e7490", "#4d7c0f", "#525252")
+HEIGHT = 300
+JOINTS = ("dino_l2", "joint_ratio", "shot_boundary")
+STEPS = ("step_consistency", "step_retrieval")
+
+
+def joint_plot(scores: Json, name: str) -> go.Figure | None:
+    """A metric at each joint, one line a run; None when no run has a joint."""
+    return _lines(scores, name, "joint ", "joint")
+
+
+def step_plot(scores: Json, name: str) -> go.Figure | None:
+    """A metric at each step, one line a run, with the chance line."""
+    fact = "share" if name == "step_retrieval" else None
+    return _lines(scores, name, "step ", "step", fact)
+
+
+def gap_plot(scores: Json) -> go.Figure | None:
+    """Object fidelity against the steps since the object was last seen, one line a run."""
+    figure = _figure("Object fidelity by steps out of sight", "steps since last seen", "fidelity")
+    shown = False
+    for number, run in enumerate(scores["runs"]):
+        items = run["metrics"].get("gap_decay", {}).get("items", [])
+        points = [(item["facts"]["gap"], item["value"]) for item in items]
+        if points:
+            shown = True
+            x, y = zip(*points, strict=True)
+            figure.add_trace(_trace(run["name"], x, y, number))
+    figure.update_xaxes(dtick=1)
+    return figure if shown else None
+
+
+def object_plot(run: Json) -> go.Figure | None:
+    """Object fidelity by step, one line an object; gaps where it was not found."""
+    items = run["metrics"].get("object_fidelity", {}).get("items", [])
+    by_object: dict[str, list[tuple[int, float | None]]] = {}
+    for item in items:
+        step, _, name = item["key"].removeprefix("step ").partition(", ")
+        by_object.setdefault(name, []).append((int(step), item["value"]))
+    if not by_object:
+        return None
+    figure = _figure(f"Object fidelity: {run['name']}", "step", "fidelity")
+    for number, (name, points) in enumerate(sorted(by_object.items())):
+        x, y = zip(*points, strict=True)
+        figure.add_trace(_trace(name, x, y, number))
+    figure.update_xaxes(dtick=1)
+    return figure
+
+
+def dose_plot(
+    title: str, doses: Sequence[float], lines: Mapping[str, Sequence[float]]
+) -> go.Figure:
+    """How a metric answers to a planted fault: value against dose, one line a fault."""
+    figure = _figure(title, "dose", "value")
+    for number, (name, values) in enumerate(lines.items()):
+        figure.add_trace(_trace(name, doses, values, number))
+    return figure
+
+
+def difference_plot(row: Json) -> go.Figure | None:
+    """Paired differences of a setting to the base, each in its metric's own unit, with 95 % bars."""
+    found = [
+        (name, column["difference"])
+        for name, column in row["metrics"].items()
+        if column["difference"] is not None and column["difference"]["mean"] is not None
+    ]
+    if not found:
+        return None
+    figure = _figure(f"{row['setting']} less base", "difference", "")
+    figure.add_trace(
+        go.Scatter(
+            x=[d["mean"] for _, d in found],
+            y=[name for name, _ in found],
+            mode="markers",
+            name=row["setting"],
+            marker={"color": COLOURS[0], "size": 9},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [d["high"] - d["mean"] for _, d in found],
+                "arrayminus": [d["mean"] - d["low"] for _, d in found],
+            },
+        )
+    )
+    figure.add_vline(x=0, line_dash="dash", line_color="#737373")
+    figure.update_layout(height=90 + 32 * len(found), margin={"l": 150})
+    return figure
+
+
+def all_plots(scores: Json) -> list[go.Figure]:
+    """Every plot that these scores allow, in the order of the report."""
+    found: list[go.Figure | None] = [joint_plot(scores, name) for name in JOINTS]
+    found += [step_plot(scores, name) for name in STEPS]
+    found.append(gap_plot(scores))
+    found += [object_plot(run) for run in scores["runs"][:4]]
+    return [figure for figure in found if figure is not None]
+
+
+def plots_html(figures: Sequence[go.Figure]) -> str:
+    """The figures as HTML that needs nothing from elsewhere: plotly's script comes with the first."""
+    config = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+    return "".join(
+        figure.to_html(full_html=False, include_plotlyjs=number == 0, config=config)
+        for number, figure in enumerate(figures)
+    )
+
+
+def _lines(
+    scores: Json, name: str, prefix: str, axis: str, fact: str | None = None
+) -> go.Figure | None:
+    title = f"{name} ({fact})" if fact else name
+    figure = _figure(title, axis, fact or "value")
+    shown = False
+    for number, run in enumerate(scores["runs"]):
+        metric = run["metrics"].get(name)
+        items = metric["items"] if metric else []
+        points = [
+            (item["key"].removeprefix(prefix), item["facts"].get(fact) if fact else item["value"])
+            for item in items
+        ]
+        if any(value is not None for _, value in points):
+            shown = True
+            x, y = zip(*points, strict=True)
+            figure.add_trace(_trace(run["name"], x, y, number))
+    chance = (scores["summary"].get(name) or {}).get("chance")
+    if shown and chance is not None:
+        figure.add_hline(y=chance, line_dash="dash", line_color="#737373", annotation_text="chance")
+    figure.update_xaxes(type="category")
+    return figure if shown else None
+
+
+def _trace(name: str, x: Sequence[Any], y: Sequence[Any], number: int) -> go.Scatter:
+    colour = COLOURS[number % len(COLOURS)]
+    return go.Scatter(x=list(x), y=list(y), name=name, mode="lines+markers", line={"color": colour})
+
+
+def _figure(title: str, x: str, y: str) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}},
+        height=HEIGHT,
+        margin={"l": 56, "r": 16, "t": 44, "b": 44},
+        template="plotly_white",
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.25},
+        xaxis_title=x,
+        yaxis_title=y,
+    )
+    return figure

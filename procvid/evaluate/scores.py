@@ -1,0 +1,114 @@
+"""`scores.json` and its table as CSV: everything that a report or a comparison needs."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from procvid import __version__
+from procvid.errors import InputError
+from procvid.evaluate.evidence import ClipEvidence, RunEvidence
+from procvid.evaluate.inputs import RunInput
+from procvid.evaluate.parts import EvaluationParts
+from procvid.evaluate.result import Result
+from procvid.types import Image
+
+SCHEMA_VERSION = 1
+SCORES, JUDGEMENTS, TABLE, REPORT = "scores.json", "judgements.json", "scores.csv", "report.html"
+
+
+def scores_of(
+    results: Sequence[tuple[RunInput, RunEvidence, Mapping[str, Result]]],
+    summary: Mapping[str, Result],
+    parts: EvaluationParts,
+) -> dict[str, Any]:
+    """The whole of `scores.json`; nothing in it depends on the time of day or the machine."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "procvid": __version__,
+        "profile": parts.profile,
+        "backbones": parts.backbones(),
+        "missing": dict(parts.missing),
+        "runs": [
+            {
+                "name": run.name,
+                "title": run.recipe.title if run.recipe else "",
+                "settings": dict(run.settings),
+                "notes": list(run.notes),
+                "clips": [_clip(clip) for clip in evidence.clips],
+                "candidates": {
+                    str(number): list(texts.texts) for number, texts in evidence.candidates.items()
+                },
+                "goals": list(evidence.goal.texts) if evidence.goal else [],
+                "metrics": {name: result.to_json() for name, result in own.items()},
+            }
+            for run, evidence, own in results
+        ],
+        "summary": {name: result.to_json() for name, result in summary.items()},
+    }
+
+
+def _clip(clip: ClipEvidence) -> dict[str, Any]:
+    return {
+        "step": clip.number,
+        "text": clip.text,
+        "num_frames": clip.num_frames,
+        "fps": round(clip.fps, 3),
+        "width": clip.width,
+        "height": clip.height,
+        "pixel_motion": None if clip.pixel_motion is None else round(clip.pixel_motion, 4),
+        "first_frame": picture_url(clip.first_image),
+        "last_frame": picture_url(clip.last_image),
+    }
+
+
+def picture_url(image: Image) -> str:
+    """A JPEG of uint8 (H, W, 3) RGB as a data URL."""
+    buffer = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(image)).save(buffer, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def read_scores(file: Path) -> dict[str, Any]:
+    """Read `scores.json` back.
+
+    Raises:
+        InputError: It is not there, damaged, or of another version.
+    """
+    try:
+        scores = json.loads(file.read_text(encoding="utf-8"))
+        version = scores["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"The file {str(file)!r} holds no scores.", "Make them with `procvid evaluate`."
+        ) from error
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"The file {str(file)!r} has scores of version {version}, not {SCHEMA_VERSION}.",
+            "Evaluate again with this version of procvid.",
+        )
+    return dict(scores)
+
+
+def scores_csv(scores: Mapping[str, Any]) -> str:
+    """One line a run and metric, then one a step, joint or object: nulls are empty cells."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["run", "metric", "direction", "item", "value", "n", "chance", "state", "note"])
+    for run in scores["runs"]:
+        for name, metric in run["metrics"].items():
+            head = [run["name"], name, metric["direction"]]
+            value = [metric["value"], metric["n"], metric["chance"], metric["state"], ""]
+            writer.writerow([*head, "all", *("" if v is None else v for v in value)])
+            for item in metric["items"]:
+                there = "" if item["value"] is None else item["value"]
+                writer.writerow([*head, item["key"], there, "", "", "", item["note"]])
+    return out.getvalue()

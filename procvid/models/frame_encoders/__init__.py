@@ -1,0 +1,1 @@
+"""Adapters that tell how a frame looks, without words."""

@@ -1,0 +1,74 @@
+"""The image tower of an open_clip model as a frame encoder: the mean of its patch tokens.
+
+The pooled token answers to words; the patches keep colour and shape, which is what DINO is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from procvid.errors import UnavailableError
+from procvid.media.image import fit_on_white
+from procvid.models.files import file_sha256
+from procvid.types import Image, ModelInfo, Vectors
+
+WEIGHTS = "open_clip_model.safetensors"
+BATCH = 64
+
+
+class ClipTowerFrameEncoder:
+    """Frames as float32 (N, width), L2-normalised. Loads at first use, on the CPU.
+
+    Args:
+        folder: Holds `open_clip_config.json` and `open_clip_model.safetensors`.
+
+    Raises:
+        UnavailableError: the folder lacks the weights.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / WEIGHTS).is_file():
+            raise UnavailableError(
+                f"The frame encoder's file {WEIGHTS} is missing.",
+                "Install procvid again: its assets are incomplete.",
+            )
+        self._folder = folder
+        self.info = ModelInfo(
+            id=f"procvid/{folder.name} image tower",
+            revision=file_sha256(folder / WEIGHTS)[:16],
+        )
+
+    @cached_property
+    def _tower(self) -> torch.nn.Module:
+        import open_clip
+
+        # open_clip reports each step of loading on the root logger.
+        logging.getLogger().disabled, before = True, logging.getLogger().disabled
+        try:
+            tower = open_clip.create_model(f"local-dir:{self._folder}").visual
+        finally:
+            logging.getLogger().disabled = before
+        tower.output_tokens = True
+        return tower.float().eval().requires_grad_(False)
+
+    def embed_frames(self, images: Sequence[Image]) -> Vectors:
+        """uint8 (H, W, 3) RGB images, letter-boxed on white, to float32 (N, width)."""
+        tower = self._tower
+        size = int(tower.image_size[0])
+        mean = torch.tensor(tower.image_mean or (0.5,) * 3).view(1, 3, 1, 1)
+        std = torch.tensor(tower.image_std or (0.5,) * 3).view(1, 3, 1, 1)
+        rows = [np.zeros((0, int(tower.conv1.out_channels)), np.float32)]
+        for start in range(0, len(images), BATCH):
+            stack = np.stack([fit_on_white(i, size, size) for i in images[start : start + BATCH]])
+            pixels = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+            with torch.no_grad():
+                _, tokens = tower((pixels - mean) / std)
+            rows.append(F.normalize(tokens.mean(1), dim=-1).numpy())
+        return np.concatenate(rows).astype(np.float32)

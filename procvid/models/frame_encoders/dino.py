@@ -1,0 +1,75 @@
+"""DINO ViT-S/16 through transformers: the CLS embedding of the last layer (Caron et al., 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image as Pillow
+
+from procvid.errors import UnavailableError
+from procvid.types import Image, ModelInfo, Vectors
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+RESIZE, CROP = 256, 224
+BATCH = 32
+
+
+class DinoFrameEncoder:
+    """Frames as float32 (N, 384), L2-normalised. Loads from the Hub or its cache at first use.
+
+    Args:
+        repo: A Hub id with its pinned revision, "facebook/dino-vits16@<commit>".
+    """
+
+    def __init__(self, repo: str) -> None:
+        name, _, revision = repo.partition("@")
+        self.info = ModelInfo(id=name, revision=revision)
+
+    @cached_property
+    def _model(self) -> torch.nn.Module:
+        from transformers import ViTModel
+
+        try:
+            model = ViTModel.from_pretrained(
+                self.info.id,
+                revision=self.info.revision or None,
+                add_pooling_layer=False,
+                use_safetensors=True,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UnavailableError(
+                f"The frame encoder {self.info.id} cannot be loaded: "
+                f"{str(error).splitlines()[0][:160]}",
+                "Let this machine reach the Hugging Face Hub once, or use the tiny profile.",
+            ) from error
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return model.float().eval().requires_grad_(False).to(device)
+
+    def embed_frames(self, images: Sequence[Image]) -> Vectors:
+        """Shorter side to 256 px (bicubic), middle 224x224, normalised as in training."""
+        model = self._model
+        device = next(model.parameters()).device
+        mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
+        std = torch.tensor(STD, device=device).view(1, 3, 1, 1)
+        rows = [np.zeros((0, int(model.config.hidden_size)), np.float32)]
+        for start in range(0, len(images), BATCH):
+            stack = np.stack([_middle(image) for image in images[start : start + BATCH]])
+            pixels = torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float() / 255
+            with torch.no_grad():
+                tokens = model(pixel_values=(pixels - mean) / std).last_hidden_state
+            rows.append(F.normalize(tokens[:, 0], dim=-1).cpu().numpy())
+        return np.concatenate(rows).astype(np.float32)
+
+
+def _middle(image: Image) -> Image:
+    height, width = image.shape[:2]
+    share = RESIZE / min(height, width)
+    size = (max(RESIZE, round(width * share)), max(RESIZE, round(height * share)))
+    large = np.asarray(Pillow.fromarray(image).resize(size, Pillow.Resampling.BICUBIC))
+    top, left = (large.shape[0] - CROP) // 2, (large.shape[1] - CROP) // 2
+    return large[top : top + CROP, left : left + CROP]

@@ -1,0 +1,1 @@
+"""Adapters that answer the questions of the metrics in words."""

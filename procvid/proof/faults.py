@@ -1,0 +1,204 @@
+"""Faults planted in toy recipes, each in doses from 0 (none) to 1 (all of it).
+
+A fault changes what is drawn, never the texts, the plan or the references: those tell what should
+have been drawn. Which clips are hit first is drawn from the recipe's seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from procvid.evaluate.inputs import ClipInput, Reference, RunInput
+from procvid.media.image import crop_on_white, resize
+from procvid.media.keying import foreground_mask
+from procvid.toykitchen.foods import FOODS, blend
+from procvid.toykitchen.identity import RGB, VESSELS, Kitchen, random_kitchen
+from procvid.toykitchen.recipes import ToyRecipe
+from procvid.toykitchen.render import FPS, PRODUCES, Rendered, Scene, render
+from procvid.types import Frames, Image, Plan, Recipe
+
+WHITE = 250
+
+
+@dataclass(frozen=True, eq=False)
+class Toy:
+    """A toy recipe with its plan and its true clips; `index` of `count` recipes in the proof."""
+
+    recipe: ToyRecipe
+    plan: Plan
+    clips: tuple[Rendered, ...]
+    index: int
+    count: int
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """The scene of each step."""
+        return [step.scene for step in self.recipe.steps]
+
+    def order(self, salt: int, among: list[int]) -> list[int]:
+        """The steps (from 0) in the order in which a fault hits them."""
+        rng = np.random.default_rng([self.recipe.seed, salt])
+        return [among[i] for i in rng.permutation(len(among))]
+
+    def references(self) -> list[tuple[Reference, ...]]:
+        """Per step the crop of its vessel from the first clip that showed it, as a memory gives it."""
+        first: dict[str, Reference] = {}
+        found: list[tuple[Reference, ...]] = []
+        for number, (scene, clip) in enumerate(zip(self.scenes, self.clips, strict=True), start=1):
+            name = scene.vessel
+            found.append((first[name],) if name in first else ())
+            if name not in first and name in VESSELS:
+                frame, box = clip.frames[-1], clip.boxes[-1][name]
+                crop = crop_on_white(frame, box, foreground_mask(frame))
+                first[name] = Reference(name, crop, f"truth/{number:02d}")
+        return found
+
+
+Fault = Callable[[Toy, float], list[Frames]]
+"""The frames of each step, with the fault in a dose."""
+
+
+def run_of(toy: Toy, frames: list[Frames], name: str) -> RunInput:
+    """The faulty clips with the true texts, plan and references."""
+    clips = tuple(
+        ClipInput(number, frames=each, fps=FPS, references=references)
+        for number, (each, references) in enumerate(
+            zip(frames, toy.references(), strict=True), start=1
+        )
+    )
+    steps = tuple(step.text for step in toy.recipe.steps)
+    return RunInput(name, clips, Recipe(toy.recipe.title, steps), toy.plan)
+
+
+def truth(toy: Toy) -> list[Frames]:
+    """What should have been drawn."""
+    return [clip.frames for clip in toy.clips]
+
+
+def drawn_again(toy: Toy, dose: float) -> list[Frames]:
+    """No fault: every clip drawn again with its small random shifts; how far a metric moves is noise."""
+    if dose == 0:
+        return truth(toy)
+    return [
+        render(replace(scene, seed=scene.seed ^ 0x5A5A5A), toy.recipe.kitchen).frames
+        for scene in toy.scenes
+    ]
+
+
+def identities_swapped(toy: Toy, dose: float) -> list[Frames]:
+    """A share of the joints, counted from the last, changes the kitchen: every clip behind such a
+    joint plays in one of its own."""
+    frames = truth(toy)
+    joints = len(frames) - 1
+    for step in range(len(frames) - round(dose * joints), len(frames)):
+        other = random_kitchen(np.random.default_rng([toy.recipe.seed, step, 11]))
+        frames[step] = render(toy.scenes[step], other).frames
+    return frames
+
+
+def recoloured_midway(toy: Toy, dose: float) -> list[Frames]:
+    """From the middle of every clip on, vessel and counter are moved towards another colour."""
+    if dose == 0:
+        return truth(toy)
+    other = random_kitchen(np.random.default_rng([toy.recipe.seed, 12]))
+    kitchen = _towards(toy.recipe.kitchen, other, dose)
+    frames = []
+    for scene, clip in zip(toy.scenes, toy.clips, strict=True):
+        late = render(scene, kitchen).frames
+        middle = len(late) // 2
+        frames.append(np.concatenate([clip.frames[:middle], late[middle:]]))
+    return frames
+
+
+def frozen(toy: Toy, dose: float) -> list[Frames]:
+    """A share of the clips stands still at its last frame, which shows most."""
+    frames = truth(toy)
+    for step in _hit(toy, 3, list(range(len(frames))), dose):
+        frames[step] = np.repeat(frames[step][-1:], len(frames[step]), axis=0)
+    return frames
+
+
+def steps_shuffled(toy: Toy, dose: float) -> list[Frames]:
+    """A share of the clips before the last changes places, in a ring."""
+    frames = truth(toy)
+    places = _hit(toy, 4, list(range(len(frames) - 1)), dose)
+    if len(places) < 2:
+        return frames
+    moved = [frames[place] for place in [*places[1:], places[0]]]
+    for place, clip in zip(places, moved, strict=True):
+        frames[place] = clip
+    return frames
+
+
+def wrong_dish(toy: Toy, dose: float) -> list[Frames]:
+    """In a share of the recipes the last clip shows another food, and whole."""
+    frames = truth(toy)
+    if toy.index < round(dose * toy.count):
+        used = {scene.food for scene in toy.scenes}
+        others = [food for food in FOODS if food not in used]
+        rng = np.random.default_rng([toy.recipe.seed, 5])
+        last = replace(toy.scenes[-1], food=str(rng.choice(others)), state_before="whole")
+        frames[-1] = render(last, toy.recipe.kitchen).frames
+    return frames
+
+
+def state_backwards(toy: Toy, dose: float) -> list[Frames]:
+    """In a share of the clips that show cut or cooked food, it is whole again."""
+    frames = truth(toy)
+    cut = [
+        i
+        for i, s in enumerate(toy.scenes)
+        if s.state_before != "whole" and s.action not in PRODUCES
+    ]
+    for step in _hit(toy, 6, cut, dose):
+        scene = replace(toy.scenes[step], state_before="whole")
+        frames[step] = render(scene, toy.recipe.kitchen).frames
+    return frames
+
+
+def reference_pasted(toy: Toy, dose: float) -> list[Frames]:
+    """In a share of the clips with a reference, its very pixels lie over the object all the time."""
+    frames, references = truth(toy), toy.references()
+    with_one = [step for step, each in enumerate(references) if each]
+    for step in _hit(toy, 7, with_one, dose):
+        vessel = toy.scenes[step].vessel
+        boxes = [boxes[vessel] for boxes in toy.clips[step].boxes]
+        pasted = [
+            _pasted(frame, references[step][0].image, box)
+            for frame, box in zip(frames[step], boxes, strict=True)
+        ]
+        frames[step] = np.stack(pasted)
+    return frames
+
+
+def _hit(toy: Toy, salt: int, among: list[int], dose: float) -> list[int]:
+    return toy.order(salt, among)[: round(dose * len(among))]
+
+
+def _towards(kitchen: Kitchen, other: Kitchen, share: float) -> Kitchen:
+    vessels = {
+        name: replace(look, rgb=_moved(look.rgb, other.vessels[name].rgb, share))
+        for name, look in kitchen.vessels.items()
+    }
+    counter = _moved(kitchen.counter_rgb, other.counter_rgb, share)
+    return replace(kitchen, vessels=vessels, counter_rgb=counter)
+
+
+def _moved(rgb: RGB, other: RGB, share: float) -> RGB:
+    """Towards the other colour, or towards its negative where the two are nearly alike."""
+    if sum(abs(a - b) for a, b in zip(rgb, other, strict=True)) < 120:
+        other = (255 - rgb[0], 255 - rgb[1], 255 - rgb[2])
+    return blend(rgb, other, share)
+
+
+def _pasted(frame: Image, reference: Image, box: tuple[float, float, float, float]) -> Image:
+    x0, y0 = int(np.floor(box[0])), int(np.floor(box[1]))
+    x1, y1 = int(np.ceil(box[2])), int(np.ceil(box[3]))
+    small = resize(reference, x1 - x0, y1 - y0)
+    out = frame.copy()
+    shown = (small < WHITE).any(axis=2)
+    out[y0:y1, x0:x1][shown] = small[shown]
+    return out

