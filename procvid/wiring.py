@@ -10,7 +10,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import re
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from procvid import __version__
+from procvid.artifacts.here import named_lora, named_store
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS
 from procvid.evaluate.parts import EvaluationParts
@@ -323,12 +323,7 @@ def _lora(text: str) -> tuple[Path, float]:
     from procvid.phantom.lora import parse_lora
 
     source, weight = parse_lora(text)
-    path = Path(source).expanduser()
-    if not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source):
-        from procvid.phantom.published import fetch_lora
-
-        path = fetch_lora(source)
-    return path, weight
+    return named_lora(source), weight
 
 
 def build_embedder(profile: Profile = TINY) -> Embedder:
@@ -618,7 +613,7 @@ def _stores(profile: Profile, memory: str, embedder: Embedder) -> tuple[CropStor
         case "default":
             return (load_store(default_memory(profile), embedder),)
         case folder:
-            return (load_store(Path(folder).expanduser(), embedder),)
+            return (load_store(named_store(folder), embedder),)
 
 
 def _asset(profile: Profile, part: str) -> Path:

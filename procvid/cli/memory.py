@@ -9,7 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 from procvid import wiring
-from procvid.cli.screen import Bar, duration
+from procvid.artifacts.here import named_store, pinned
+from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
 from procvid.memory.build import build_store
 from procvid.memory.crops import load_store
@@ -123,4 +124,6 @@ def info(arguments: argparse.Namespace) -> None:
 
 
 def _folder(wanted: str) -> Path:
-    return wiring.default_memory(TINY) if wanted == "default" else Path(wanted).expanduser()
+    if wanted == "default":
+        return wiring.default_memory(TINY)
+    return named_store(pinned(wanted, "memory", PullScreen().show))

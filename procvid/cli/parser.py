@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from procvid import __version__
+from procvid.cli.parser_hub import add_hub
 from procvid.settings import (
     CONVERTIBLE,
     PLANNER_CHOICES,
@@ -51,6 +52,7 @@ def _parser() -> Parser:
     _add_regenerate(commands)
     _add_plan(commands)
     _add_memory(commands)
+    add_hub(commands, _command, Parser)
     _add_convert(commands)
     _add_evaluate(commands)
     _add_ablate(commands)
@@ -85,10 +87,11 @@ def _add_generate(commands: Commands[Parser]) -> None:
     )
     command.add_argument(
         "--lora",
-        metavar="FILE|DIR|REPO[=WEIGHT]",
+        metavar="FILE|DIR|ID[=WEIGHT]",
         action="append",
         default=[],
-        help="merge a LoRA into the model, by default with weight 1; may be given several times",
+        help="merge a LoRA into the model, by default with weight 1; may be given several times; "
+        "an ID is OWNER/NAME[@REVISION] on the Hub",
     )
     command.add_argument(
         "--precise", action="store_true", help="float32 where half precision loses most; for a GPU"
@@ -102,9 +105,10 @@ def _add_models(command: Parser) -> None:
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
     command.add_argument(
         "--memory",
-        metavar="STORE|default|none",
+        metavar="STORE|ID|default|none",
         default="default",
-        help="crop store to take references from; none for no references at all",
+        help="crop store to take references from, a folder or a repository on the Hub "
+        "(OWNER/NAME[@REVISION]); none for no references at all",
     )
     _add_planner(command)
 
@@ -167,14 +171,18 @@ def _add_memory(commands: Commands[Parser]) -> None:
     _add_json(build, "print one line of JSON a clip")
 
     search = _command(under, "search", "Find the crops nearest to a text.")
-    search.add_argument("store", metavar="STORE", help="the store's folder, or default")
+    search.add_argument(
+        "store", metavar="STORE", help="the store's folder, its ID on the Hub, or default"
+    )
     search.add_argument("text", metavar="TEXT", help="such as 'sliced carrot'")
     search.add_argument("-k", metavar="N", type=_whole_number, default=5, help="how many")
     search.add_argument("--state", metavar="S", help="only crops in this state")
     _add_json(search, "print one crop a line as JSON")
 
     info = _command(under, "info", "Tell what a crop store holds.")
-    info.add_argument("store", metavar="STORE", help="the store's folder, or default")
+    info.add_argument(
+        "store", metavar="STORE", help="the store's folder, its ID on the Hub, or default"
+    )
     _add_json(info, "print it as JSON")
 
 
