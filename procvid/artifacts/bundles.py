@@ -290,7 +290,8 @@ def _take_scores(
 
 def _shards(store: CropStore) -> dict[str, bytes]:
     sizes = [len(picture or b"") + 400 for picture in store.crops.pictures]
-    limit = max(SHARD_BYTES, sum(sizes) // (MAX_SHARDS - 1))
+    # Two neighbours together are over the limit, so there are at most MAX_SHARDS + 1.
+    limit = max(SHARD_BYTES, 2 * sum(sizes) // MAX_SHARDS)
     cuts, held = [0], 0
     for row, size in enumerate(sizes):
         if held and held + size > limit:

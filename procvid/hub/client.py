@@ -53,11 +53,11 @@ class HubClient:
 
     Attributes:
         endpoint: Another Hub than huggingface.co; by default that of HF_ENDPOINT.
-        token: Of whoever asks; None takes that of HF_TOKEN or of `hf auth login`.
+        token: Of whoever asks; None takes that of HF_TOKEN or of `hf auth login`, False none.
     """
 
     endpoint: str | None = None
-    token: str | None = None
+    token: str | bool | None = None
 
     @property
     def api(self) -> HfApi:

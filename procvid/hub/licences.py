@@ -26,5 +26,5 @@ def licence_metadata(licence: str) -> dict[str, str]:
     identifier = written.lower().replace(" ", "-")
     if identifier in KNOWN:
         return {"license": identifier}
-    name = re.sub(r"[^a-z0-9.-]+", "-", identifier).strip("-")[:60]
+    name = re.sub(r"[^a-z0-9.]+", "-", identifier).strip("-")[:60]
     return {"license": "other", "license_name": name or "other"}

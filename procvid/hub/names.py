@@ -100,7 +100,8 @@ def parse_hub_id(text: str) -> HubId:
             repo, repo_type = repo.removeprefix(prefix), prefix.removesuffix("s/")
     try:
         validate_repo_id(repo)
-        good = repo.count("/") == 1 and repo.isascii()
+        owner = repo.partition("/")[0]
+        good = repo.count("/") == 1 and repo.isascii() and owner not in ("datasets", "models")
     except HFValidationError:
         good = False
     if not good:

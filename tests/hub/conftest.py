@@ -24,6 +24,7 @@ def _hub() -> Iterator[Hub]:
 def hub(_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
     """The Hub, as new; this process and its children speak to it, and the client never waits."""
     import huggingface_hub.constants as constants
+    import huggingface_hub.file_download as file_download
     import huggingface_hub.utils._http as http
 
     _hub.clear()
@@ -43,6 +44,7 @@ def hub(_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
     hurried = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
     monkeypatch.setattr(http, "time", hurried)
+    monkeypatch.setattr(file_download, "time", hurried)
     monkeypatch.setattr("procvid.hub.pull.WAIT_S", 0.0)
     return _hub
 

@@ -329,9 +329,19 @@ class Hub:
         oid, files = found
         if what == "tree":
             folder = (under or "").strip("/")
-            entries = [
-                _entry(n, b) for n, b in files.items() if not folder or n.startswith(folder + "/")
-            ]
+            under_it = {n: b for n, b in files.items() if not folder or n.startswith(folder + "/")}
+            if not under_it:
+                headers = {"X-Error-Code": "EntryNotFound"}
+                return JSONResponse({"error": "no such path"}, 404, headers=headers)
+            entries, seen = [], set()
+            for name, blob in under_it.items():
+                first, _, more = name.removeprefix(f"{folder}/" if folder else "").partition("/")
+                if request.query_params.get("recursive", "").lower() == "true" or not more:
+                    entries.append(_entry(name, blob))
+                elif first not in seen:
+                    seen.add(first)
+                    path = f"{folder}/{first}".strip("/")
+                    entries.append({"type": "directory", "path": path, "oid": "0" * 40, "size": 0})
             return JSONResponse(entries)
         if what == "paths-info":
             paths = _form(body).get("paths", [])

@@ -85,9 +85,7 @@ def test_one_commit_with_its_parent_then_the_tag(
     assert holds(repo) == tree_of(bundles["new"]) and len(repo.commits) == 3
     assert repo.tags == {"v1": repo.commits[1][0], "v2": repo.head}
     assert isinstance(last, Published) and last.commit == repo.head
-    assert [getattr(e, "done_bytes") for e in events] == sorted(
-        getattr(e, "done_bytes") for e in events
-    )
+    assert [e.done_bytes for e in events] == sorted(e.done_bytes for e in events)
     order = [asked for asked in hub.asked if "/commit/" in asked or "/tag/" in asked]
     assert [line.split("/")[5] for line in order] == ["commit", "tag"]
     # Again: nothing to send, no new commit.
