@@ -6,7 +6,9 @@ HUB_BASE = """\
 from diffusers import WanPipeline
 
 pipeline = WanPipeline.from_pretrained("Wan-AI/Wan2.1-T2V-{size}-Diffusers")
-pipeline.load_lora_weights("{repo}"{revision})
+pipeline.load_lora_weights(
+    "{repo}", weight_name="pytorch_lora_weights.safetensors"{revision}
+)
 pipeline.fuse_lora(lora_scale=1.0)"""
 
 TINY_BASE = """\
@@ -17,7 +19,9 @@ from diffusers import WanPipeline
 
 base = Path(procvid.__file__).parent / "assets" / "tiny_phantom"
 pipeline = WanPipeline.from_pretrained(base)
-pipeline.load_lora_weights("{repo}"{revision})
+pipeline.load_lora_weights(
+    "{repo}", weight_name="pytorch_lora_weights.safetensors"{revision}
+)
 pipeline.fuse_lora(lora_scale=1.0)"""
 
 DATASETS = """\
@@ -45,8 +49,9 @@ def cut(row, video):
     """The crop of a row of the data set, from a copy of its source that you have."""
     with av.open(video) as opened:
         stream = opened.streams.video[0]
+        start = float((stream.start_time or 0) * stream.time_base)
         for frame in opened.decode(stream):
-            if frame.time >= row["time_s"] - 0.5 / float(stream.average_rate):
+            if frame.time - start >= row["time_s"] - 0.5 / float(stream.average_rate):
                 return frame.to_image().crop([round(edge) for edge in row["box_xyxy"]])'''
 
 RUN = """\
