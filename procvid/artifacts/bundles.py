@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,17 @@ from procvid.errors import InputError
 from procvid.hub.bundle import Source, write_bundle
 from procvid.hub.cards import Measured, Where, lora_card, memory_card, run_card
 from procvid.hub.lora_file import lora_facts
-from procvid.hub.names import CARD, LICENCE, LORA, MANIFEST, RECEIPT, SCORES, TRAINING, shown
+from procvid.hub.names import (
+    CARD,
+    LICENCE,
+    LORA,
+    MANIFEST,
+    RECEIPT,
+    SCORES,
+    TRAINING,
+    Artifact,
+    shown,
+)
 from procvid.hub.release import MAX_FILES, Release
 from procvid.hub.secrets import refuse_pickles, secret_in
 from procvid.media.video import read_metadata
@@ -66,6 +76,30 @@ class Wishes:
     without_licence: bool = False
     base: str = ""
     scores: Path | None = None
+
+
+def bundle(
+    kind: Artifact, folder: Path, out: Path, wishes: Wishes, tiny_revision: Callable[[], str]
+) -> Release:
+    """A folder of a kind -> a bundle; see the functions below.
+
+    Args:
+        kind: "lora", "memory" or "run".
+        folder: What to publish.
+        out: The bundle's folder; must not exist.
+        wishes: Of the publisher.
+        tiny_revision: Tells the revision of the tiny model; asked only for a LoRA.
+
+    Raises:
+        ProcvidError: It cannot be published as it is.
+    """
+    match kind:
+        case "lora":
+            return bundle_lora(folder, out, wishes, tiny_revision())
+        case "memory":
+            return bundle_memory(folder, out, wishes)
+        case "run":
+            return bundle_run(folder, out, wishes)
 
 
 def bundle_lora(folder: Path, out: Path, wishes: Wishes, tiny_revision: str) -> Release:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from procvid.artifacts.access import Tell, hub_id_of, obtain, open_cache
@@ -10,6 +13,7 @@ from procvid.hub.cache import Cache
 from procvid.hub.client import HubClient, NoManifestError, UnreachableError
 from procvid.hub.names import Artifact
 from procvid.hub.pull import Pulling
+from procvid.media.files import output_error
 from procvid.settings import read_environment
 
 NO_MANIFEST = (
@@ -21,6 +25,22 @@ NO_MANIFEST = (
 def cache() -> Cache:
     """The cache of pulled releases that the environment names."""
     return open_cache(read_environment().cache_folder)
+
+
+@contextmanager
+def bundle_folder() -> Iterator[Path]:
+    """A folder beside the cache in which a bundle can be made; it is gone afterwards.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    root = cache().root
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(root, error) from error
+    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=root) as folder:
+        yield Path(folder) / "bundle"
 
 
 def named_store(text: str) -> Path:

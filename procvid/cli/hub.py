@@ -6,15 +6,13 @@ import argparse
 import dataclasses
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from procvid import wiring
 from procvid.artifacts.access import check_store
-from procvid.artifacts.bundles import Wishes, bundle_lora, bundle_memory, bundle_run
-from procvid.artifacts.here import cache
+from procvid.artifacts.bundles import Wishes, bundle
+from procvid.artifacts.here import bundle_folder, cache
 from procvid.cli.screen import PullScreen, size
 from procvid.errors import InputError
 from procvid.hub.bundle import homes_named, read_release, validate
@@ -26,10 +24,9 @@ from procvid.hub.publish import publish as send
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as fetch
 from procvid.hub.release import Release
-from procvid.media.files import output_error
 from procvid.memory.crops import load_store
 from procvid.memory.folder import KIND as STORE_KIND
-from procvid.settings import TINY, read_environment
+from procvid.settings import TINY
 
 SHOWN = 12
 
@@ -37,12 +34,12 @@ SHOWN = 12
 def publish(arguments: argparse.Namespace) -> None:
     """Tell what would be sent, ask, and send it."""
     where = _where(arguments)
-    with _work_folder() as work:
-        release = _bundled(arguments, where, work / "bundle")
+    with bundle_folder() as made:
+        release = _bundled(arguments, where, made)
         client = HubClient()
         plan = plan_publish(
             client,
-            work / "bundle",
+            made,
             release,
             where.target,
             private=arguments.private,
@@ -107,9 +104,9 @@ def verify(arguments: argparse.Namespace) -> None:
 def card(arguments: argparse.Namespace) -> None:
     """The card alone; asks nobody."""
     where = _where(arguments)
-    with _work_folder() as work:
-        _bundled(arguments, where, work / "bundle")
-        print((work / "bundle" / CARD).read_text("utf-8"), end="")
+    with bundle_folder() as made:
+        _bundled(arguments, where, made)
+        print((made / CARD).read_text("utf-8"), end="")
 
 
 def list_kept(arguments: argparse.Namespace) -> None:
@@ -134,7 +131,6 @@ def _where(arguments: argparse.Namespace) -> Where:
 
 
 def _bundled(arguments: argparse.Namespace, where: Where, out: Path) -> Release:
-    folder = Path(arguments.folder).expanduser()
     wishes = Wishes(
         where=where,
         licence=" ".join(arguments.licence.split()),
@@ -143,25 +139,10 @@ def _bundled(arguments: argparse.Namespace, where: Where, out: Path) -> Release:
         base=arguments.base,
         scores=Path(arguments.scores).expanduser() if arguments.scores else None,
     )
-    match arguments.kind:
-        case "lora":
-            revision = wiring.build_generator(TINY).info.revision
-            return bundle_lora(folder, out, wishes, revision)
-        case "memory":
-            return bundle_memory(folder, out, wishes)
-        case _:
-            return bundle_run(folder, out, wishes)
-
-
-@contextmanager
-def _work_folder() -> Iterator[Path]:
-    root = read_environment().cache_folder / "hub"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(root, error) from error
-    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=root) as folder:
-        yield Path(folder)
+    folder = Path(arguments.folder).expanduser()
+    return bundle(
+        arguments.kind, folder, out, wishes, lambda: wiring.build_generator(TINY).info.revision
+    )
 
 
 def _tell_plan(plan: PublishPlan, as_json: bool) -> None:

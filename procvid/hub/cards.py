@@ -90,6 +90,12 @@ def plain(text: object, limit: int = 400) -> str:
     return _MARKDOWN.sub(r"\\\1", escape(shown, quote=False))
 
 
+def code(text: object, limit: int = 120) -> str:
+    """Text of others as code within a line or a table cell."""
+    shown = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())[:limit]
+    return f"`{shown.replace('`', chr(39)).replace('|', '/') or ' '}`"
+
+
 def lora_card(
     release: Release,
     where: Where,
@@ -131,11 +137,11 @@ def lora_card(
         release,
         where,
         measured,
-        base_model=f"{plain(base['id'])} at `{plain(base['revision'])}`",
+        base_model=f"{plain(base['id'])} at {code(base['revision'])}",
         profile=plain(base["profile"]),
         rank=lora["rank"],
         alpha=f"{lora['alpha']:g}",
-        targets=", ".join(f"`{plain(target)}`" for target in lora["targets"]),
+        targets=", ".join(code(target) for target in lora["targets"]),
         modules=f"{lora['modules']:,}",
         parameters=f"{lora['parameters']:,}",
         dtype=plain(lora["dtype"]),
@@ -170,7 +176,7 @@ def memory_card(release: Release, where: Where, measured: Measured | None) -> st
             "This release has no pictures: they are not its owner's to give away. They can be cut"
         )
     )
-    sources = [f"`{plain(each, 120)}`" for each in release.facts["sources"]]
+    sources = [code(each) for each in release.facts["sources"]]
     more = counts["sources"] - len(sources)
     return _filled(
         "memory",
@@ -182,7 +188,7 @@ def memory_card(release: Release, where: Where, measured: Measured | None) -> st
         with_pixels=f"{counts['with_pixels']:,}",
         num_names=f"{counts['names']:,}",
         num_sources=f"{counts['sources']:,}",
-        embedder=f"{plain(embedder['id'])} `{plain(embedder['revision'])}`",
+        embedder=f"{plain(embedder['id'])} {code(embedder['revision'])}",
         dim=embedder["dim"],
         sources="The crops were cut from "
         + ", ".join(sources)
@@ -265,7 +271,7 @@ def _scores(measured: Measured | None) -> str:
     for row in measured.rows:
         told = plain(row.backbone, 120) if row.value is not None else plain(row.state, 160)
         lines.append(
-            f"| {plain(row.title)} (`{row.metric}`) | {row.direction} | {_number(row.value)} "
+            f"| {plain(row.title)} ({code(row.metric)}) | {row.direction} | {_number(row.value)} "
             f"| {row.n} | {_number(row.chance)} | {told} |"
         )
     return "\n".join(lines)

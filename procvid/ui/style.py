@@ -158,6 +158,11 @@ CSS = """
 
 .pv-about dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
 .pv-about dt { color: var(--body-text-color-subdued); } .pv-about dd { margin: 0; overflow-wrap: anywhere; }
+.pv-release { margin: 12px 0; }
+.pv-release-card table { display: block; overflow-x: auto; }
+.gradio-container .pv-release-card th, .gradio-container .pv-release-card td {
+  border-color: var(--border-color-primary) !important; padding: 4px 10px;
+  word-break: normal; overflow-wrap: normal; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
 .pv-next { position: sticky; bottom: 12px; z-index: 20; }
 .pv-last { align-items: center; }
