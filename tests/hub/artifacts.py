@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
-from diffusers import WanPipeline
-from safetensors.torch import load_file
-
 ASSETS = Path(__file__).resolve().parents[2] / "procvid" / "assets"
 RANK, ALPHA = 4, 8
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
@@ -16,6 +12,10 @@ TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 
 def tiny_lora(folder: Path, seed: int = 0, scale: float = 0.05) -> Path:
     """Random matrices for all attention layers of the tiny transformer; no training stands behind."""
+    import torch
+    from diffusers import WanPipeline
+    from safetensors.torch import load_file
+
     weights = load_file(ASSETS / "tiny_phantom/transformer/diffusion_pytorch_model.safetensors")
     generator = torch.Generator().manual_seed(seed)
     layers = {}

@@ -461,7 +461,8 @@ def running() -> Iterator[Hub]:
         return await hub.answer(request)
 
     methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
-    with socket.socket() as listener:
+    # Said to be TCP, or asyncio waits 40 ms before each body (it would leave Nagle's algorithm on).
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = uvicorn.Server(
