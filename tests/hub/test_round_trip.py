@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from procvid.artifacts.here import named_lora, pinned
 from procvid.cli import main
+from procvid.errors import UnavailableError
+from procvid.phantom.lora import find_lora
 from tests.hub.artifacts import ASSETS
-from tests.hub.server import Hub
+from tests.hub.server import Blob, Hub
 
 RECIPE = (
     "Omelette\n1. Slice the carrot on the cutting board.\n2. Fry the carrot in the frying pan.\n"
@@ -58,3 +61,20 @@ def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
     again = ["regenerate", str(tmp_path / "pulled"), "--step", "2", "--seed", "5"]
     assert main(again) == 0
     assert hub.asked == []
+
+
+def test_a_lora_of_others_without_a_manifest_is_taken_and_told(
+    hub: Hub, lora_folder: Path, tmp_path: Path
+) -> None:
+    weights = (lora_folder / "pytorch_lora_weights.safetensors").read_bytes()
+    repo = hub.repo("guest/style")
+    commit = repo.put(**{"style.safetensors": Blob(weights, True), "evil.pt": Blob(b"x", True)})
+    told: list[str] = []
+    name = pinned("guest/style", "lora", lambda event: told.append(event.note))
+    assert name == f"guest/style@{commit}" and "no manifest to verify it with" in told[-1]
+    repo.put(**{"style.safetensors": Blob(b"another", True)})
+    folder = named_lora(name)
+    assert find_lora(folder).read_bytes() == weights
+    assert not any("evil" in asked for asked in hub.asked)
+    with pytest.raises(UnavailableError, match="no dataset guest/style"):
+        pinned("guest/style", "memory", lambda event: None)
