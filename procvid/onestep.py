@@ -10,6 +10,7 @@ from typing import get_args
 
 from procvid.assemble import crop_hashes, missing_objects, reference_record, write_step
 from procvid.condition import Overrides, condition, looks_of, upload_slots
+from procvid.errors import ProcvidError, StoreError
 from procvid.events import Conditioned, Event, Warned
 from procvid.generate import Pace, generate, step_seed
 from procvid.media.image import load_image
@@ -235,16 +236,40 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -
         memory.write_back(load_store(folder, parts.embedder).crops)
 
 
-def kept_overrides(run: RunFolder, record: StepRecord | None) -> Overrides:
-    """What a person changed for a step that has to be made again."""
+def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
+    """Whether what a finished step gave the memory is there and as recorded.
+
+    Without a memory nobody asks.
+    """
+    if parts.stores is None:
+        return True
+    folder = run.step_folder(record.step) / CROPS
+    if not record.crops:
+        return not folder.exists()
+    try:
+        store = load_store(folder, parts.embedder)
+    except (StoreError, OSError):
+        return False
+    return crop_hashes(store.crops) == dict(record.crops)
+
+
+def kept_overrides(run: RunFolder, number: int) -> tuple[Overrides, list[str]]:
+    """What a person changed for a step that has to be made again, and what of it is lost."""
+    record = run.read_record(number)
     if record is None:
-        return Overrides()
-    folder = run.step_folder(record.step)
-    return Overrides(
+        return Overrides(), []
+    folder = run.step_folder(number)
+    uploads, lost = [], []
+    for reference in record.references:
+        if reference.origin == "upload":
+            try:
+                uploads.append(load_image(folder / reference.file))
+            except ProcvidError as error:
+                lost.append(f"made without the picture that was given for it: {error.message}")
+    kept = Overrides(
         seed=record.overrides.get("seed"),
         prompt=record.overrides.get("prompt"),
-        uploads=tuple(
-            load_image(folder / r.file) for r in record.references if r.origin == "upload"
-        ),
+        uploads=tuple(uploads),
         attempt=int(record.overrides.get("attempt", 0)),
     )
+    return kept, lost

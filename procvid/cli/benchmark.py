@@ -19,6 +19,7 @@ from procvid import wiring
 from procvid.cli.benchmark_gpu import benchmark_gpu
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
+from procvid.plan.parse import read_recipe
 from procvid.settings import TINY
 
 FIVE_STEPS = """Carrot omelette
@@ -54,14 +55,15 @@ def benchmark(arguments: argparse.Namespace) -> None:
     if arguments.profile != TINY.name:
         benchmark_gpu(arguments)
         return
+    if arguments.recipe:
+        read_recipe(Path(arguments.recipe))
     bar = Bar()
     told: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="procvid-benchmark-") as temporary:
         folder = Path(temporary)
-        recipe = folder / "recipe.txt"
-        recipe.write_text(
-            Path(arguments.recipe).read_text() if arguments.recipe else FIVE_STEPS, encoding="utf-8"
-        )
+        recipe = Path(arguments.recipe) if arguments.recipe else folder / "recipe.txt"
+        if not arguments.recipe:
+            recipe.write_text(FIVE_STEPS, encoding="utf-8")
         bar.show(0.0, "a video from cold", None)
         told |= measure_run(recipe, folder / "run")
         bar.show(0.5, "the app from cold", None)

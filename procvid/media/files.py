@@ -89,10 +89,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 path.replace(older)
             temporary.replace(path)
         except OSError as error:
-            if older.exists() and not path.exists():
-                older.replace(path)
             raise output_error(path, error) from error
     finally:
+        if older.exists() and not path.exists():
+            older.replace(path)
         _leave_nothing(temporary)
         _leave_nothing(older)
 
