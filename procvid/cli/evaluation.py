@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, OutputError
 from procvid.evaluate.events import (
@@ -15,6 +15,7 @@ from procvid.evaluate.events import (
     EvaluationEvent,
     EvaluationFinished,
     EvaluationStarted,
+    EvaluationWarned,
     MetricDone,
     event_json,
 )
@@ -34,9 +35,8 @@ def evaluation(arguments: argparse.Namespace) -> None:
         raise OutputError(f"The output {str(out)!r} is a file, not a folder.", "Choose another.")
     profile, _ = wiring.select_profile(arguments.profile)
     runs = _runs(arguments)
-    parts = wiring.build_evaluation(profile)
-    judge = parts.judge
-    judgements = Judgements.from_file(judge, out / JUDGEMENTS) if judge is not None else None
+    parts = wiring_evaluation.build_evaluation(profile, arguments.judge)
+    judgements = Judgements.of(parts, out / JUDGEMENTS)
     screen = _Screen(arguments.json)
     scores: dict[str, Any] = {}
     try:
@@ -107,6 +107,8 @@ class _Screen:
             print(f"{len(event.metrics)} metrics on {event.num_clips} clips", flush=True)
             for note in event.notes:
                 print(f"Note: {note}", flush=True)
+        if isinstance(event, EvaluationWarned):
+            print(f"Note: {event.run}: {event.message}", flush=True)
         if isinstance(event, MetricDone):
             print(self._line(event), flush=True)
 

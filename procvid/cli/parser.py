@@ -9,6 +9,7 @@ from typing import NoReturn
 from procvid import __version__
 from procvid.settings import (
     CONVERTIBLE,
+    JUDGE_CHOICES,
     PLANNER_CHOICES,
     PROFILE_CHOICES,
     SCENE_READER_CHOICES,
@@ -220,7 +221,18 @@ def _add_evaluate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--metrics", metavar="A,B", help="by default all")
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_judge(command)
     _add_json(command, "print one event a line as JSON")
+
+
+def _add_judge(command: Parser) -> None:
+    command.add_argument(
+        "--judge",
+        choices=JUDGE_CHOICES,
+        default="auto",
+        help="answers what the metrics ask in words: rules, or openai for a language model; auto "
+        "asks one only for the phantom profiles",
+    )
 
 
 def _add_ablate(commands: Commands[Parser]) -> None:
@@ -249,6 +261,7 @@ def _add_ablate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_judge(command)
     _add_json(command, "print one event a line as JSON")
 
 

@@ -87,6 +87,7 @@ class ClipEvidence:
         sightings: The planned objects.
         seen: The objects of the middle frame with the judge's answers.
         vanished: Planned objects known from before that the middle frame does not show.
+        unread: Why the scene reader said nothing of use of this clip, or empty.
         planned: How many planned objects the middle frame should show; `missing` of them it does not.
         first_image, last_image: For the filmstrip, at most 160 px wide.
     """
@@ -108,6 +109,7 @@ class ClipEvidence:
     sightings: tuple[Sighting, ...] = ()
     seen: tuple[Seen, ...] = ()
     vanished: tuple[str, ...] = ()
+    unread: str = ""
     planned: int = 0
     missing: int = 0
 
@@ -134,6 +136,7 @@ class RunEvidence:
         logit_scale: Of CLIP.
         backbones: "id revision" by kind of evidence.
         missing: Why a kind of evidence could not be had, by kind.
+        notes: What the user should know of how it came about.
     """
 
     name: str
@@ -145,6 +148,7 @@ class RunEvidence:
     logit_scale: float = 1.0
     backbones: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def joints(self) -> list[tuple[ClipEvidence, ClipEvidence]]:
         """Neighbouring clips: step i and step i + 1."""

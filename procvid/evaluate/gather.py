@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.errors import UnavailableError
+from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.cache import MAX_CLIPS, Recent, VectorCache
 from procvid.evaluate.evidence import (
     CLIP,
@@ -99,8 +99,8 @@ class Gatherer:
         look = self._cache.clips.get(key)
         if look is None:
             look = self._look(clip)
-            # What struck a backbone off on the way must not be taken for its answer later.
-            if key == self._key(clip):
+            # What went wrong on the way must not be taken for an answer later.
+            if key == self._key(clip) and not look[0].unread:
                 self._cache.clips.put(key, look)
         evidence = replace(look[0], number=clip.number)
         self._clips.append(evidence)
@@ -132,8 +132,8 @@ class Gatherer:
         if vectors is not None:
             evidence = replace(evidence, clip_vectors=vectors[:-1], last_clip_vector=vectors[-1])
         sightings = self._try(OBJECTS, lambda: self._sightings(clip, sampled))
-        scene = self._try(SCENE, lambda: self._scene(sampled, evidence.text))
-        return replace(evidence, sightings=sightings or ()), scene or ()
+        scene, unread = self._try(SCENE, lambda: self._scene(sampled)) or ((), "")
+        return replace(evidence, sightings=sightings or (), unread=unread), scene
 
     def _key(self, clip: ClipInput) -> str:
         """Everything that a look at this clip depends on."""
@@ -165,6 +165,7 @@ class Gatherer:
         probabilities = self._try(SHOTS, self._probabilities)
         candidates = self._try(JUDGE, self._candidates) if self._wants(CLIP) else None
         goal = self._try(JUDGE, self._goal) if self._wants(CLIP) else None
+        note = self._judgements.take_note() if self._judgements is not None else ""
         recipe, scorer = self._run.recipe, self._parts.scorer
         steps = self._try(CLIP, lambda: self._texts(recipe.steps)) if recipe else None
         scale = self._try(CLIP, lambda: scorer.logit_scale) if scorer else None
@@ -178,6 +179,7 @@ class Gatherer:
             logit_scale=scale or 1.0,
             backbones=self._parts.backbones(),
             missing=dict(self._missing),
+            notes=(note,) if note else (),
         )
 
     def _wants(self, kind: str) -> bool:
@@ -190,6 +192,9 @@ class Gatherer:
         try:
             return look()
         except UnavailableError as error:
+            strict = kind == JUDGE and self._parts.strict_judge
+            if strict and isinstance(error, ServiceError) and error.lasting:
+                raise
             self._missing[kind] = error.message
             return None
 
@@ -210,10 +215,14 @@ class Gatherer:
         images = [sampled.images[place] for place in places]
         return self._cache.vectors(scorer.info, images, scorer.embed_images)
 
-    def _scene(self, sampled: SampledClip, text: str) -> tuple[SceneObject, ...]:
+    def _scene(self, sampled: SampledClip) -> tuple[tuple[SceneObject, ...], str]:
+        """The objects in the middle frame, or none and why; no text that could put words in."""
         reader = self._parts.scene_reader
         assert reader is not None
-        return reader.read(sampled.images[sampled.middle][None], text)
+        try:
+            return reader.read(sampled.images[sampled.middle][None], ""), ""
+        except InputError as error:
+            return (), error.message
 
     def _planned(self, number: int) -> tuple[PlannedObject, ...]:
         steps = self._run.plan.steps if self._run.plan else ()
@@ -299,8 +308,7 @@ class Gatherer:
         assert self._judgements is not None
         if recipe is None or not self._clips or self._clips[-1].number != len(recipe.steps):
             return None
-        goal = self._judgements.goal(recipe)
-        return self._texts((goal, *self._judgements.other_goals(recipe, goal)))
+        return self._texts(self._judgements.dishes(recipe))
 
     def _texts(self, texts: Sequence[str]) -> Texts:
         scorer = self._parts.scorer

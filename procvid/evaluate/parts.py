@@ -1,8 +1,8 @@
-"""The models of an evaluation, as `procvid.wiring.build_evaluation` puts them together."""
+"""The models of an evaluation, as `procvid.wiring_evaluation.build_evaluation` puts them together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS
@@ -24,6 +24,10 @@ class EvaluationParts:
         profile: Whose backbones these are.
         frame_encoder, scorer, shot_detector, detector, scene_reader, judge: See the protocols.
         missing: Why a part is not there, by the kind of evidence that it would give.
+        stand_in: Answers where the judge gives nothing of use; None where it needs nobody.
+        strict_judge: Whether what only a person can mend at the judge (a wrong key, no quota) ends
+            the evaluation; otherwise the stand-in answers there too.
+        restart: Called as an evaluation begins: the budget of a paid model is for one of them.
     """
 
     profile: str
@@ -34,6 +38,9 @@ class EvaluationParts:
     scene_reader: SceneReader | None
     judge: Judge | None
     missing: Mapping[str, str] = field(default_factory=dict)
+    stand_in: Judge | None = None
+    strict_judge: bool = False
+    restart: Callable[[], None] | None = None
 
     def backbones(self) -> dict[str, str]:
         """ "id revision" of what is there, by kind of evidence."""

@@ -42,7 +42,7 @@ def scores_of(
                 "name": run.name,
                 "title": run.recipe.title if run.recipe else "",
                 "settings": dict(run.settings),
-                "notes": list(run.notes),
+                "notes": [*run.notes, *evidence.notes],
                 "clips": [_clip(clip) for clip in evidence.clips],
                 "candidates": {
                     str(number): list(texts.texts) for number, texts in evidence.candidates.items()

@@ -11,6 +11,7 @@ from procvid.evaluate.events import (
     EvaluationEvent,
     EvaluationFinished,
     EvaluationStarted,
+    EvaluationWarned,
     MetricDone,
 )
 from procvid.evaluate.evidence import RunEvidence
@@ -91,17 +92,20 @@ def evaluate(
         cache: Embeddings by content, shared between evaluations.
 
     Yields:
-        `EvaluationStarted`, `ClipRead` for each clip, `MetricDone` for each metric of each run,
-        `EvaluationFinished` last.
+        `EvaluationStarted`, `ClipRead` for each clip, `EvaluationWarned` where the judge needed
+        somebody to stand in, `MetricDone` for each metric of each run, `EvaluationFinished` last.
 
     Raises:
         InputError: No run, two runs of one name, an unknown metric, or a clip that cannot be read.
+        ServiceError: The judge was asked for by name, and its key or quota is no good.
     """
     chosen = choose_metrics(metrics)
     _check(runs)
     cache = cache or Looks()
-    if judgements is None and parts.judge is not None:
-        judgements = Judgements(parts.judge)
+    if judgements is None:
+        judgements = Judgements.of(parts)
+    if parts.restart is not None:
+        parts.restart()
     total = sum(len(run.clips) for run in runs)
     notes = tuple(f"{run.name}: {note}" for run in runs for note in run.notes)
     yield EvaluationStarted(tuple(run.name for run in runs), chosen, total, notes)
@@ -118,6 +122,8 @@ def evaluate(
             eta_s = (time.monotonic() - started_s) / done * (total - done)
             yield ClipRead(run.name, clip.number, done, total, eta_s)
         evidence = gatherer.finish()
+        for note in evidence.notes:
+            yield EvaluationWarned(run.name, note)
         own: dict[str, Result] = {}
         for name in chosen:
             own[name] = METRICS[name]().update(evidence).compute()

@@ -165,8 +165,7 @@ def prove(
     if not 2 <= recipes <= MAX_RECIPES:
         raise InputError(f"{recipes} recipes prove nothing.", f"Choose 2 to {MAX_RECIPES}.")
     toys = [_toy(planner, first + k, k, recipes) for k in range(recipes)]
-    judge = parts.judge
-    measure = _Measure(parts, Judgements(judge) if judge is not None else None)
+    measure = _Measure(parts, Judgements.of(parts))
     total = len(claims) * (len(doses) - 1) + 2
     base = measure(toys, faults.drawn_again, 0.0)
     yield Progress(1, total, "the truth")

@@ -17,6 +17,7 @@ from procvid.evaluate.events import (
     EvaluationEvent,
     EvaluationFinished,
     EvaluationStarted,
+    EvaluationWarned,
     MetricDone,
     event_json,
 )
@@ -67,6 +68,8 @@ class EvaluationView:
                 self.fraction = event.done / event.total
                 left = f", about {max(1, round(event.eta_s))} s left" if event.eta_s else ""
                 self.sentence = f"{event.done} of {event.total} clips read{left}"
+            case EvaluationWarned():
+                self.notes = (*self.notes, f"{event.run}: {event.message}")
             case MetricDone():
                 self.results[event.run, event.result.metric] = event.result
                 self.sentence = f"{event.run}: {event.result.metric} is done"
@@ -153,9 +156,8 @@ def stream_evaluation(
     """
     parts, looks = context.evaluation()
     folder = context.runs_folder / FOLDER / new_run_id()
-    judge = parts.judge
     answers = context.runs_folder / FOLDER / JUDGEMENTS
-    judgements = None if judge is None else Judgements.from_file(judge, answers)
+    judgements = Judgements.of(parts, answers)
     view = EvaluationView(tuple(metrics))
     with closing(evaluate(runs, parts, metrics, judgements, looks)) as events:  # type: ignore[type-var]
         for event in events:
@@ -163,7 +165,8 @@ def stream_evaluation(
             if isinstance(event, EvaluationFinished):
                 write_scores(folder, event.scores, judgements)
                 if judgements is not None:
-                    judgements.save(answers)
+                    # For all visitors: a service that was gone for an hour must not last.
+                    judgements.save(answers, stand_ins=False)
                 view.folder = folder
             yield view, event
 

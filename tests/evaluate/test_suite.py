@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.evaluate.events import ClipRead, EvaluationFinished, MetricDone
 from procvid.evaluate.evidence import FRAMES
@@ -30,7 +30,7 @@ from procvid.types import Recipe
 
 @pytest.fixture(scope="module")
 def parts() -> EvaluationParts:
-    return wiring.build_evaluation(TINY)
+    return wiring_evaluation.build_evaluation(TINY)
 
 
 @pytest.fixture(scope="module")
