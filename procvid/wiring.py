@@ -1,5 +1,5 @@
-"""The composition root: settings become models. It and its sibling for the metrics
-(`procvid.wiring_evaluation`) are the only importers of `procvid.models`.
+"""The composition root: settings become models. It and its siblings for metrics and
+benchmarks (`wiring_evaluation`, `wiring_measuring`) are the only importers of `procvid.models`.
 
 One `match` per seam. Heavy libraries are imported where a model that needs them is built, so a
 command that only plans loads none.
@@ -39,7 +39,7 @@ from procvid.settings import (
     choose_profile,
     read_environment,
 )
-from procvid.types import Recipe, Sampling, StepPlan
+from procvid.types import Recipe, StepPlan
 
 if TYPE_CHECKING:
     from procvid.models.hub_files import HubModel
@@ -62,9 +62,8 @@ __all__ = [
     "gpu_facts",
     "hub_cache",
     "load_default_memory",
-    "measure_denoising",
-    "measure_on_gpu",
     "missing_downloads",
+    "no_gpu",
     "openai_client",
     "peak_memory_mib",
     "refuse_what_is_not_here",
@@ -294,7 +293,7 @@ def build_generator(
             "Leave it out.",
         )
     if profile.needs_gpu and gpu_facts()[0] is None:
-        raise _unavailable(profile)
+        raise no_gpu(profile)
     loras = [_lora(text) for text in lora]
     from procvid.models.generators.phantom_wan import PhantomWanGenerator, on_gpu
 
@@ -335,7 +334,7 @@ def build_embedder(profile: Profile = TINY) -> Embedder:
 
             return OpenClipEmbedder(VIT_B_32)
         case _:
-            raise _unavailable(profile)
+            raise no_gpu(profile)
 
 
 def build_detector(profile: Profile, embedder: Embedder) -> Detector:
@@ -354,65 +353,7 @@ def build_detector(profile: Profile, embedder: Embedder) -> Detector:
 
             return GroundingDinoDetector()
         case _:
-            raise _unavailable(profile)
-
-
-def measure_denoising(profile: Profile, *, repeats: int) -> dict[str, float]:
-    """What a denoising step of a profile costs; see `procvid.phantom.benchmark`.
-
-    Exact guidance with three model calls a step, so both scales differ from each other and from 1.
-
-    Raises:
-        UnavailableError: The profile cannot run here; says what is missing.
-    """
-    match profile.name:
-        case "tiny":
-            from procvid.models.generators.phantom_wan import PhantomWanGenerator
-            from procvid.phantom.benchmark import measure_denoising as measure
-
-            generator = PhantomWanGenerator(profile, asset_folder(profile, "generator"))
-            sampling = profile.sampling
-            return measure(
-                generator.pipeline,
-                height=sampling.height,
-                width=sampling.width,
-                num_frames=sampling.num_frames,
-                num_references=2,
-                num_inference_steps=sampling.num_inference_steps,
-                guidance_scale_text=3.0,
-                guidance_scale_image=2.0,
-                repeats=repeats,
-            )
-        case _:
-            raise _unavailable(profile)
-
-
-def measure_on_gpu(
-    profile: Profile,
-    sampling: Sampling,
-    *,
-    num_references: int,
-    repeats: int,
-    with_rungs: bool,
-) -> dict[str, object]:
-    """What a step of a profile costs on the first GPU, with random weights of its full size.
-
-    See `procvid.phantom.benchmark_gpu` for what is in it.
-
-    Raises:
-        UnavailableError: There is no GPU.
-    """
-    if gpu_facts()[0] is None:
-        raise _unavailable(profile)
-    from procvid.models.measuring import measure_phantom
-
-    return measure_phantom(
-        profile.name,
-        sampling,
-        num_references=num_references,
-        repeats=repeats,
-        with_rungs=with_rungs,
-    )
+            raise no_gpu(profile)
 
 
 def build_scene_reader(wanted: str = "rules") -> SceneReader:
@@ -499,7 +440,8 @@ def asset_folder(profile: Profile, part: str) -> Path:
     return folder
 
 
-def _unavailable(profile: Profile) -> UnavailableError:
+def no_gpu(profile: Profile) -> UnavailableError:
+    """The error of a profile that needs a GPU where there is none."""
     return UnavailableError(
         NO_CUDA.format(name=profile.name),
         "Use --profile tiny; `procvid doctor` tells what this machine can run.",

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from procvid.errors import InputError, UnavailableError
-from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS
+from procvid.evaluate.evidence import (
+    CLIP,
+    FRAMES,
+    INCEPTION,
+    JUDGE,
+    LPIPS,
+    OBJECTS,
+    SCENE,
+    SHOTS,
+    VIDEO,
+)
 from procvid.evaluate.parts import EvaluationParts
 from procvid.memory.words import state_fit
 from procvid.plan.variants import EVERYTHING, Choices, dish_of, other_dishes, state_made, vary_step
-from procvid.protocols import FrameEncoder, Judge, SceneReader, ShotDetector, TextImageScorer
+from procvid.protocols import (
+    FrameDistance,
+    FrameEncoder,
+    Judge,
+    SceneReader,
+    SetDistance,
+    ShotDetector,
+    TextImageScorer,
+)
 from procvid.settings import JUDGE_CHOICES, TINY, Environment, Profile, read_environment
+from procvid.toykitchen.words import captions_of
 from procvid.types import Role
 from procvid.wiring import (
     asset_folder,
@@ -28,10 +47,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "build_evaluation",
+    "build_frame_distance",
     "build_frame_encoder",
+    "build_inception",
     "build_judge",
     "build_scorer",
     "build_shot_detector",
+    "build_video_network",
     "build_watching_reader",
 ]
 
@@ -40,7 +62,9 @@ Part = TypeVar("Part")
 USE_RULES = "Use --judge rules, which asks nobody."
 
 
-def build_evaluation(profile: Profile, judge: str = "auto") -> EvaluationParts:
+def build_evaluation(
+    profile: Profile, judge: str = "auto", *, standard: bool = False
+) -> EvaluationParts:
     """The backbones of the metrics. What cannot be had is told in `missing`; the others are there.
 
     Most weights are loaded with the first clip.
@@ -49,6 +73,8 @@ def build_evaluation(profile: Profile, judge: str = "auto") -> EvaluationParts:
         profile: Whose backbones.
         judge: "auto", "rules" or "openai". "auto" asks a model where there is one to ask and the
             profile is one of cooking footage; the tiny one's CLIP was taught the rules' words.
+
+        standard: Also those of the standard figures.
 
     Raises:
         InputError: No judge has that name.
@@ -75,6 +101,11 @@ def build_evaluation(profile: Profile, judge: str = "auto") -> EvaluationParts:
     asked = rules
     if rules is not None and _asks_a_model(judge, profile, environment):
         asked = build_judge(profile, "openai", meter)
+    distances: dict[str, SetDistance] = {}
+    if standard:
+        for kind, build_it in SET_DISTANCES.items():
+            built = have(kind, build_it)
+            distances |= {} if built is None else {kind: built}
     return EvaluationParts(
         profile=profile.name,
         frame_encoder=have(FRAMES, lambda: build_frame_encoder(profile)),
@@ -84,6 +115,8 @@ def build_evaluation(profile: Profile, judge: str = "auto") -> EvaluationParts:
         scene_reader=have(SCENE, lambda: build_watching_reader(profile, meter)),
         judge=asked,
         missing=missing,
+        frame_distance=have(LPIPS, build_frame_distance) if standard else None,
+        set_distances=distances,
         stand_in=None if asked is rules else rules,
         strict_judge=judge == "openai",
         restart=None if meter is None else meter.restart,
@@ -151,6 +184,37 @@ def build_shot_detector() -> ShotDetector:
     return TransNetV2Detector()
 
 
+def build_frame_distance() -> FrameDistance:
+    """LPIPS, in every profile.
+
+    Raises:
+        UnavailableError: Its package is not installed.
+    """
+    from procvid.models.frame_distances.lpips import LpipsDistance
+
+    return LpipsDistance()
+
+
+def build_inception() -> SetDistance:
+    """What FID compares. Raises UnavailableError."""
+    from procvid.models.set_distances.inception import InceptionDistance
+
+    return InceptionDistance()
+
+
+def build_video_network() -> SetDistance:
+    """What FVD compares. Raises UnavailableError."""
+    from procvid.models.set_distances.i3d import I3dDistance
+
+    return I3dDistance()
+
+
+SET_DISTANCES: Mapping[str, Callable[[], SetDistance]] = {
+    INCEPTION: build_inception,
+    VIDEO: build_video_network,
+}
+
+
 def build_watching_reader(profile: Profile, meter: Meter | None = None) -> SceneReader:
     """A scene reader that looks at the picture; it is to be given no text.
 
@@ -168,9 +232,10 @@ def build_watching_reader(profile: Profile, meter: Meter | None = None) -> Scene
             known = _vocabulary(profile)
             kinds: dict[str, Role] = {"foods": "food", "vessels": "vessel", "tools": "tool"}
             roles = {name: role for kind, role in kinds.items() for name in known.get(kind, [])}
-            embedder = build_embedder(profile)
-            detector = build_detector(profile, embedder)
-            return ZeroShotSceneReader(detector, embedder, roles, known.get("states", []))
+            detector = build_detector(profile, build_embedder(profile))
+            # The scorer was taught whole frames with captions; the embedder knows resting crops.
+            captions = partial(captions_of, vessels=known.get("vessels", []))
+            return ZeroShotSceneReader(detector, build_scorer(profile), roles, captions)
         case _:
             environment = read_environment()
             meter = meter or _meter(environment)

@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring
+from procvid import wiring_measuring
 from procvid.cli.benchmark_gpu import benchmark_gpu
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
@@ -159,7 +159,7 @@ def measure_app(log: Path, runs: Path) -> float:
 
 def measure_steps(repeats: int) -> dict[str, float]:
     """Milliseconds of a denoising step, beside a plain loop of three calls."""
-    measured = wiring.measure_denoising(TINY, repeats=repeats)
+    measured = wiring_measuring.measure_denoising(TINY, repeats=repeats)
     return {
         "denoising_step_ms": measured["step_ms"],
         "plain_step_ms": measured["plain_step_ms"],

@@ -19,11 +19,11 @@ from procvid.evaluate.events import (
     MetricDone,
     event_json,
 )
-from procvid.evaluate.inputs import RunInput, clips_input, run_input
+from procvid.evaluate.inputs import RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.report import write_scores
 from procvid.evaluate.scores import JUDGEMENTS, REPORT
-from procvid.evaluate.suite import choose_metrics, evaluate
+from procvid.evaluate.suite import STANDARD, choose_metrics, evaluate
 from procvid.plan.parse import read_recipe
 
 
@@ -34,13 +34,14 @@ def evaluation(arguments: argparse.Namespace) -> None:
     if out.exists() and not out.is_dir():
         raise OutputError(f"The output {str(out)!r} is a file, not a folder.", "Choose another.")
     profile, _ = wiring.select_profile(arguments.profile)
-    runs = _runs(arguments)
-    parts = wiring_evaluation.build_evaluation(profile, arguments.judge)
+    runs, real = _runs(arguments), real_clips([Path(given) for given in arguments.real])
+    standard = not set(metrics).isdisjoint(STANDARD)
+    parts = wiring_evaluation.build_evaluation(profile, arguments.judge, standard=standard)
     judgements = Judgements.of(parts, out / JUDGEMENTS)
     screen = _Screen(arguments.json)
     scores: dict[str, Any] = {}
     try:
-        for event in evaluate(runs, parts, metrics, judgements):
+        for event in evaluate(runs, parts, metrics, judgements, real=real):
             screen.show(event)
             if isinstance(event, EvaluationFinished):
                 scores = event.scores

@@ -219,7 +219,19 @@ def _add_evaluate(commands: Commands[Parser]) -> None:
         default=[],
         help="instead of a recipe: one text a clip",
     )
-    command.add_argument("--metrics", metavar="A,B", help="by default all")
+    command.add_argument(
+        "--metrics",
+        metavar="A,B",
+        help="ids, all (the default), or standard for clip_score, lpips, fid and fvd",
+    )
+    command.add_argument(
+        "--real",
+        metavar="DIR|CLIP",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="real clips to compare with, for fid and fvd",
+    )
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
     _add_judge(command)
     _add_json(command, "print one event a line as JSON")

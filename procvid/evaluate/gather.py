@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from procvid.evaluate.evidence import (
     CLIP,
     FRAMES,
     JUDGE,
+    LPIPS,
     OBJECTS,
     SCENE,
     SHOTS,
@@ -33,6 +35,7 @@ from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.pixels import detail_match, region_of
 from procvid.evaluate.sampling import SampledClip, sample
+from procvid.evaluate.standard import RealClips, joint_distances, joint_images, set_features
 from procvid.evaluate.states import judge_states
 from procvid.evaluate.vectors import unit
 from procvid.media.image import crop_on_white, resize
@@ -72,6 +75,7 @@ class Gatherer:
         needs: The kinds of evidence that are wanted; others are not computed.
         judgements: The judge with its memory, or None.
         cache: Shared between recipes.
+        real: The clips that these are compared with.
     """
 
     def __init__(
@@ -81,11 +85,13 @@ class Gatherer:
         needs: Collection[str],
         judgements: Judgements | None,
         cache: Looks,
+        real: RealClips,
     ) -> None:
-        self._run, self._parts, self._cache = run, parts, cache
+        self._run, self._parts, self._cache, self._real = run, parts, cache, real
         self._judgements = judgements
         self._needs = set(needs)
-        self._missing = {kind: why for kind, why in parts.missing.items() if kind in needs}
+        told = {**parts.missing, **real.missing}
+        self._missing = {kind: why for kind, why in told.items() if kind in needs}
         self._clips: list[ClipEvidence] = []
         self._scenes: list[tuple[SceneObject, ...]] = []
 
@@ -133,7 +139,18 @@ class Gatherer:
             evidence = replace(evidence, clip_vectors=vectors[:-1], last_clip_vector=vectors[-1])
         sightings = self._try(OBJECTS, lambda: self._sightings(clip, sampled))
         scene, unread = self._try(SCENE, lambda: self._scene(sampled)) or ((), "")
-        return replace(evidence, sightings=sightings or (), unread=unread), scene
+        features = {
+            kind: self._try(kind, partial(set_features, sampled, self._parts, kind))
+            for kind in self._real.kinds
+        }
+        evidence = replace(
+            evidence,
+            sightings=sightings or (),
+            unread=unread,
+            joint_images=joint_images(sampled) if self._wants(LPIPS) else None,
+            set_features={kind: each for kind, each in features.items() if each is not None},
+        )
+        return evidence, scene
 
     def _key(self, clip: ClipInput) -> str:
         """Everything that a look at this clip depends on."""
@@ -145,6 +162,7 @@ class Gatherer:
             self._planned(clip.number),
             sorted(self._needs - {SHOTS} - set(self._missing)),
             sorted(self._parts.backbones().items()),
+            self._real.kinds,
         )
         digest.update(repr(told).encode())
         for reference in clip.references:
@@ -169,6 +187,9 @@ class Gatherer:
         recipe, scorer = self._run.recipe, self._parts.scorer
         steps = self._try(CLIP, lambda: self._texts(recipe.steps)) if recipe else None
         scale = self._try(CLIP, lambda: scorer.logit_scale) if scorer else None
+        distances = self._try(LPIPS, lambda: joint_distances(clips, self._parts))
+        sets = self._real.sets(clips)
+        self._missing |= self._real.missing
         return RunEvidence(
             name=self._run.name,
             clips=tuple(clips),
@@ -177,6 +198,8 @@ class Gatherer:
             goal=goal,
             shot_probabilities=probabilities,
             logit_scale=scale or 1.0,
+            joint_distances=distances or {},
+            sets=sets,
             backbones=self._parts.backbones(),
             missing=dict(self._missing),
             notes=(note,) if note else (),

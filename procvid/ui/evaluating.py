@@ -26,7 +26,7 @@ from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.report import write_scores
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
-from procvid.evaluate.suite import METRICS, choose_metrics, evaluate
+from procvid.evaluate.suite import DEFAULT, choose_metrics, evaluate
 from procvid.plan.parse import parse_recipe
 from procvid.types import Recipe
 from procvid.ui.context import AppContext, new_run_id
@@ -140,7 +140,7 @@ def _recipe(texts: str, num_clips: int) -> Recipe | None:
 def read_metrics(wanted: object) -> tuple[str, ...]:
     """Metric ids from a list of names; all for None or an empty list. Raises InputError."""
     if wanted is None or wanted == []:
-        return tuple(METRICS)
+        return DEFAULT
     if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
         raise InputError(f"The metrics {str(wanted)[:60]!r} are no list of names.")
     return choose_metrics(wanted)

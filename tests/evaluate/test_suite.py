@@ -22,7 +22,7 @@ from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.report import write_scores
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import read_scores, scores_csv
-from procvid.evaluate.suite import METRICS, evaluate
+from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -52,7 +52,7 @@ def looks() -> Looks:
 def finished(parts, toy, looks) -> EvaluationFinished:
     *events, last = evaluate([toy], parts, cache=looks)
     assert [e.number for e in events if isinstance(e, ClipRead)] == [1, 2, 3]
-    assert [e.result.metric for e in events if isinstance(e, MetricDone)] == list(METRICS)
+    assert [e.result.metric for e in events if isinstance(e, MetricDone)] == list(DEFAULT)
     return last
 
 
@@ -89,7 +89,7 @@ def test_the_table_has_a_line_for_every_item(finished):
     rows = list(csv.DictReader(io.StringIO(scores_csv(finished.scores))))
     metrics = finished.scores["runs"][0]["metrics"]
     assert len(rows) == sum(1 + len(metric["items"]) for metric in metrics.values())
-    assert {row["metric"] for row in rows} == set(METRICS)
+    assert {row["metric"] for row in rows} == set(DEFAULT)
 
 
 def test_a_clip_seen_before_is_not_read_again(parts, toy, looks, finished, monkeypatch):
