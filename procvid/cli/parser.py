@@ -313,6 +313,9 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
     command.add_argument(
         "--steps", metavar="N", type=_whole_number, default=2, help="denoising steps of a timed run"
     )
+    command.add_argument(
+        "--evaluation", action="store_true", help="instead: the cost of a clip, from 5 to 100 clips"
+    )
     command.add_argument("--no-rungs", action="store_true", help="leave the memory ladder out")
     _add_json(command, "print the numbers as JSON")
 
