@@ -251,6 +251,10 @@ def _column(
         "null_share": round(1 - len(there) / len(values), 4),
         "state": "ok" if there else states[0],
         "chance": finite(mean_of([result.chance for result in results])),
+        "parts": {
+            part: finite(mean_of([result.parts.get(part) for result in results]))
+            for part in dict.fromkeys(part for result in results for part in result.parts)
+        },
         "difference": None
         if difference is None
         else {

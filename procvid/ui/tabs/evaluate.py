@@ -136,7 +136,10 @@ def _finished(context: AppContext, view: EvaluationView) -> list[Any]:
         *downloads,
         score_markup.pair(videos),
         gr.Button(visible=len(videos) == 2),
-        *[gr.Plot(value=figure, visible=figure is not None) for figure in figures],
+        *[
+            gr.Plot(value=figure and plots.on_page(figure), visible=figure is not None)
+            for figure in figures
+        ],
     ]
 
 
