@@ -35,7 +35,10 @@ PAPER_ROWS = {
 }
 """Table 1 of the paper: another data set and other videos, for orientation only."""
 
-OTHER_DATA = "The paper's rows are of another data set, other videos and other backbones: for orientation only."
+OTHER_DATA = (
+    "The paper's rows are of another data set, other videos and other backbones: "
+    "for orientation only."
+)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from procvid.evaluate.gather import Looks
 from procvid.evaluate.inputs import ClipInput, RunInput
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.report import write_scores
+from procvid.evaluate.report_tables import TITLES
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import read_scores, scores_csv
 from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
@@ -142,3 +144,13 @@ def test_one_clip_has_no_joint(parts, toy):
         assert metric["value"] is None and metric["state"].startswith(
             "not applicable: there are no"
         )
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_has_its_card(name):
+    card = sys.modules[METRICS[name].__module__].__doc__
+    assert card.startswith(f"`{name}`: ")
+    for told in ("What:", "Range:", "Direction:", "Backbone:", "Blind spots:", "Source:"):
+        assert f"\n{told}" in card or f" {told}" in card, told
+    assert f"Direction: {METRICS[name].direction} is better" in card
+    assert METRICS[name]().update.__doc__ and TITLES[name]
