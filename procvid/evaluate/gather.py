@@ -49,6 +49,7 @@ MOTION_FRAMES = 17
 """Frames a clip that the frame encoder sees at most, uniform over it, ends included."""
 
 OBJECT_FRAMES = 5
+NOT_LOADED = "its backbone was not asked for when the others were loaded"
 MIN_SIDE_PX = 4
 STRIP_PX = 160
 
@@ -90,7 +91,9 @@ class Gatherer:
         self._run, self._parts, self._cache, self._real = run, parts, cache, real
         self._judgements = judgements
         self._needs = set(needs)
-        told = {**parts.missing, **real.missing}
+        there = parts.backbones()
+        told = {kind: NOT_LOADED for kind in needs if kind not in there}
+        told |= {**parts.missing, **real.missing}
         self._missing = {kind: why for kind, why in told.items() if kind in needs}
         self._clips: list[ClipEvidence] = []
         self._scenes: list[tuple[SceneObject, ...]] = []

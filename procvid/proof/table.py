@@ -13,7 +13,7 @@ from procvid.evaluate.gather import Looks
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, mean_of
-from procvid.evaluate.suite import METRICS, evaluate
+from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
 from procvid.proof import faults
 from procvid.proof.faults import Fault, Toy, run_of
 from procvid.protocols import Planner
@@ -181,7 +181,7 @@ def prove(
         measured = [base]
         # The shot detector costs more than all the rest, and no look depends on it.
         named = {name.partition(".")[0] for name in (*claim.answers, *claim.leaves)}
-        metrics = [n for n in METRICS if n != "shot_boundary" or n in named]
+        metrics = [n for n in DEFAULT if n != "shot_boundary" or n in named]
         for dose in doses[1:]:
             measured.append(measure(toys, claim.plant, dose, metrics))
             done += 1

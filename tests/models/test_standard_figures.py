@@ -177,6 +177,14 @@ def test_fid_with_the_real_network_and_random_weights(checkpoints, toy, tmp_path
     assert pooled["n"] == 32 and same["value"] < pooled["value"] < first["value"]
 
 
+def test_a_backbone_that_was_not_asked_for_is_unavailable(toy):
+    parts = wiring_evaluation.build_evaluation(TINY)
+    *_, last = evaluate([toy], parts, ["lpips", "fid", "clip_score"])
+    metrics = last.scores["runs"][0]["metrics"]
+    assert metrics["lpips"]["state"].startswith("unavailable: its backbone was not asked for")
+    assert metrics["fid"]["state"].startswith("unavailable") and metrics["clip_score"]["value"]
+
+
 def test_what_cannot_be_had_says_why(checkpoints, toy):
     parts = wiring_evaluation.build_evaluation(TINY, standard=True)
     *_, last = evaluate([toy], parts, ["fid", "fvd"])
