@@ -104,7 +104,7 @@ def measure_run(recipe: Path, out: Path) -> dict[str, float]:
                 num_steps += 1
                 first_clip_s = first_clip_s or time.perf_counter() - start_s
         process.stdout.close()
-        peak_mib = reap(process)
+        peak_mib, _ = reap(process)
         video_s = time.perf_counter() - start_s
         complaints.seek(0)
         if process.returncode != 0:
@@ -171,12 +171,13 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def reap(process: subprocess.Popen[str]) -> float:
-    """Wait for a process; its return code is set, and its peak memory in MiB comes back."""
+def reap(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """Wait for a process; its return code is set, peak memory in MiB and CPU seconds come back."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     # Linux counts ru_maxrss in KiB, macOS in bytes.
-    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    peak_mib = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return peak_mib, usage.ru_utime + usage.ru_stime
 
 
 def failed(what: str, output: str) -> UnavailableError:
