@@ -11,7 +11,7 @@ Json = Mapping[str, Any]
 
 COLOURS = ("#b45309", "#1d4ed8", "#047857", "#7e22ce", "#be123c", "#0e7490", "#4d7c0f", "#525252")
 HEIGHT = 300
-MIDDLE_GREY, GRID = "#78716c", "rgba(120, 113, 108, 0.3)"
+MIDDLE_GREY, GRID = "#857f7a", "rgba(120, 113, 108, 0.3)"
 """Can be read on white and on black."""
 
 JOINTS = ("dino_l2", "joint_ratio", "shot_boundary")
