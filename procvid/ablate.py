@@ -72,7 +72,10 @@ def settings_of(wanted: str | None, lora: Sequence[str] = ()) -> tuple[Setting, 
 
 @dataclass(frozen=True)
 class Scored:
-    """`done` of `total` runs are made and scored; `eta_s` is None before the first was made anew."""
+    """`done` of `total` runs are made and scored; `eta_s` is None before the first was made anew.
+
+    `notes` are for the user: steps that are missing, a judge that needed somebody to stand in.
+    """
 
     setting: str
     recipe: str
@@ -81,6 +84,7 @@ class Scored:
     total: int
     eta_s: float | None
     reused: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +125,7 @@ class Ablation:
         total = len(self.recipes) * len(self.settings) * len(self.seeds)
         if not 1 <= total <= MAX_RUNS:
             raise InputError(f"{total} runs cannot be made.", f"Choose 1 to {MAX_RUNS} in all.")
-        judge = self.evaluation.judge
-        judgements = Judgements.from_file(judge, folder / JUDGED) if judge is not None else None
+        judgements = Judgements.of(self.evaluation, folder / JUDGED)
         looks, started_s, made, done = Looks(), time.monotonic(), 0, 0
         scores: dict[tuple[str, str, int], dict[str, Any]] = {}
         for setting in self.settings:
@@ -146,7 +149,8 @@ class Ablation:
                     done += 1
                     each_s = (time.monotonic() - started_s) / made if made else None
                     eta_s = None if each_s is None else each_s * (total - done)
-                    yield Scored(setting.name, name, seed, done, total, eta_s, reused)
+                    notes = tuple(known["runs"][0]["notes"])
+                    yield Scored(setting.name, name, seed, done, total, eta_s, reused, notes)
         yield AblationFinished(table_of(scores, self.settings, self.evaluation))
 
     def _make(self, parts: Parts, setting: Setting, recipe: Recipe, seed: int, place: Path) -> None:
@@ -247,6 +251,10 @@ def _column(
         "null_share": round(1 - len(there) / len(values), 4),
         "state": "ok" if there else states[0],
         "chance": finite(mean_of([result.chance for result in results])),
+        "parts": {
+            part: finite(mean_of([result.parts.get(part) for result in results]))
+            for part in dict.fromkeys(part for result in results for part in result.parts)
+        },
         "difference": None
         if difference is None
         else {

@@ -126,7 +126,8 @@ OPENAI_MODEL = "gpt-5.4-mini"
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that one run may ask of a model behind an API; a run is a plan or a store's build.
+    """The most that one run may ask of a model behind an API; a run is a plan, a store's
+    build or an evaluation.
 
     Attributes:
         max_calls: Requests, the repairing ones included.
@@ -142,6 +143,7 @@ class Budget:
 CONVERTIBLE = (PHANTOM_1_3B.name, PHANTOM_14B.name)
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
+JUDGE_CHOICES = ("auto", "rules", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
 
 

@@ -71,6 +71,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import doctor
 
             command = doctor.doctor
+        case _ if arguments.evaluation:
+            from procvid.cli import benchmark_evaluation
+
+            command = benchmark_evaluation.benchmark_evaluation
         case _:
             from procvid.cli import benchmark
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.ablate import Ablation, AblationFinished, Scored, Setting, settings_of
 from procvid.cli.runs import absolute_lora
 from procvid.cli.screen import Bar, duration
@@ -42,7 +42,8 @@ def ablate(arguments: argparse.Namespace) -> None:
             profile.name, memory=setting.memory, lora=setting.lora, profile_reason=reason
         )
 
-    ablation = Ablation(recipes, settings, seeds, sampling, build, wiring.build_evaluation(profile))
+    evaluation = wiring_evaluation.build_evaluation(profile, arguments.judge)
+    ablation = Ablation(recipes, settings, seeds, sampling, build, evaluation)
     out, bar = Path(arguments.out), Bar()
     try:
         for event in ablation.run(out):
@@ -54,6 +55,8 @@ def ablate(arguments: argparse.Namespace) -> None:
             if not arguments.json:
                 bar.clear()
                 print(_line(event), flush=True)
+                for note in event.notes:
+                    print(f"Note: {note}", flush=True)
                 bar.show(event.done / event.total, f"{event.done} of {event.total}", event.eta_s)
     finally:
         bar.clear()
@@ -63,7 +66,7 @@ def ablate(arguments: argparse.Namespace) -> None:
 
 def proof(arguments: argparse.Namespace) -> None:
     """Plant faults in toy-kitchen video and tell whether every metric answers to its own."""
-    parts = wiring.build_evaluation(TINY)
+    parts = wiring_evaluation.build_evaluation(TINY)
     if parts.missing:
         kind, why = next(iter(parts.missing.items()))
         raise UnavailableError(f"The {kind} is missing: {why}", "`procvid doctor` tells more.")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from procvid import __version__, wiring
+from procvid import __version__, wiring, wiring_evaluation
 from procvid.errors import ProcvidError
 from procvid.settings import CONVERTIBLE, TINY, read_environment
 
@@ -148,9 +148,9 @@ def _loaded(part: str) -> str:
         case "embedder":
             return wiring.build_embedder(TINY).info.id
         case "scorer":
-            return wiring.build_scorer(TINY).info.id
+            return wiring_evaluation.build_scorer(TINY).info.id
         case "frame encoder":
-            return wiring.build_frame_encoder(TINY).info.id
+            return wiring_evaluation.build_frame_encoder(TINY).info.id
         case _:
             return wiring.build_detector(TINY, wiring.build_embedder(TINY)).info.id
 

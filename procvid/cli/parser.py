@@ -9,6 +9,7 @@ from typing import NoReturn
 from procvid import __version__
 from procvid.settings import (
     CONVERTIBLE,
+    JUDGE_CHOICES,
     PLANNER_CHOICES,
     PROFILE_CHOICES,
     SCENE_READER_CHOICES,
@@ -218,9 +219,32 @@ def _add_evaluate(commands: Commands[Parser]) -> None:
         default=[],
         help="instead of a recipe: one text a clip",
     )
-    command.add_argument("--metrics", metavar="A,B", help="by default all")
+    command.add_argument(
+        "--metrics",
+        metavar="A,B",
+        help="ids, all (the default), or standard for clip_score, lpips, fid and fvd",
+    )
+    command.add_argument(
+        "--real",
+        metavar="DIR|CLIP",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="real clips to compare with, for fid and fvd",
+    )
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_judge(command)
     _add_json(command, "print one event a line as JSON")
+
+
+def _add_judge(command: Parser) -> None:
+    command.add_argument(
+        "--judge",
+        choices=JUDGE_CHOICES,
+        default="auto",
+        help="answers what the metrics ask in words: rules, or openai for a language model; auto "
+        "asks one only for the phantom profiles",
+    )
 
 
 def _add_ablate(commands: Commands[Parser]) -> None:
@@ -249,6 +273,7 @@ def _add_ablate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_judge(command)
     _add_json(command, "print one event a line as JSON")
 
 
@@ -287,6 +312,9 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
     command.add_argument("--references", metavar="N", type=_whole_number, default=4, help="there")
     command.add_argument(
         "--steps", metavar="N", type=_whole_number, default=2, help="denoising steps of a timed run"
+    )
+    command.add_argument(
+        "--evaluation", action="store_true", help="instead: the cost of a clip, from 5 to 100 clips"
     )
     command.add_argument("--no-rungs", action="store_true", help="leave the memory ladder out")
     _add_json(command, "print the numbers as JSON")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.errors import InputError, OutputError, RunError
 from procvid.evaluate.gather import Looks
 from procvid.evaluate.parts import EvaluationParts
@@ -78,7 +78,7 @@ class AppContext:
         """The backbones of the metrics, built by the first call, and what is kept of clips seen."""
         with self._loading:
             if self._evaluation is None:
-                self._evaluation = wiring.build_evaluation(self.profile)
+                self._evaluation = wiring_evaluation.build_evaluation(self.profile, standard=True)
         return self._evaluation, self._looks
 
     def folder_of(self, run_id: str) -> Path:

@@ -148,9 +148,12 @@ CSS = """
 @media (max-width: 480px) { .pv-tile { width: calc(50% - 5px); } .pv-head h1 { font-size: 1.5rem; } }
 
 .pv-scores { overflow-x: auto; margin-top: 12px; }
-.pv-scores table { width: 100%; border-collapse: collapse; font-size: .875rem; }
-.pv-scores th, .pv-scores td { text-align: left; padding: 6px 10px; vertical-align: top;
+.pv-scores table { width: 100%; border-collapse: collapse; font-size: .875rem; border: none !important; }
+.pv-scores th, .pv-scores td { text-align: left; padding: 6px 10px; vertical-align: top; border: none;
   border-bottom: 1px solid var(--border-color-primary); }
+@media (max-width: 480px) { .pv-scores table { font-size: .8125rem; }
+  .pv-scores th, .pv-scores td { padding: 6px 4px; }
+  .pv-scores small, .pv-scores thead th:nth-child(n+4) { overflow-wrap: anywhere; } }
 .pv-scores small { display: block; font-weight: 400; color: var(--body-text-color-subdued); }
 .pv-pair { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); }
 .pv-pair figure { margin: 0; } .pv-pair video { width: 100%; border-radius: 12px; background: #1c1917; }
