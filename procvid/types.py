@@ -186,20 +186,6 @@ class Conditioning:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How a clip is sampled: size in pixels, frames, steps, guidance and the step's own seed."""
-
-    width: int
-    height: int
-    num_frames: int
-    fps: int
-    num_inference_steps: int
-    guidance_scale_text: float
-    guidance_scale_image: float
-    seed: int
-
-
 CacheKind = Literal["first_block", "mag", "sea", "taylor"]
 """A step cache of diffusers; see `procvid.phantom.step_cache`."""
 
@@ -253,6 +239,24 @@ class Shortcuts:
 
 
 EXACT = Shortcuts()
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a clip is sampled: size in pixels, frames, steps, guidance and the step's own seed.
+
+    `shortcuts` are those of `--fast`; none without it.
+    """
+
+    width: int
+    height: int
+    num_frames: int
+    fps: int
+    num_inference_steps: int
+    guidance_scale_text: float
+    guidance_scale_image: float
+    seed: int
+    shortcuts: Shortcuts = EXACT
 
 
 @dataclass(frozen=True, eq=False)

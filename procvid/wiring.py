@@ -79,7 +79,6 @@ __all__ = [
     "measure_on_gpu",
     "missing_downloads",
     "peak_memory_mib",
-    "refuse_what_is_not_here",
     "select_profile",
     "try_openai",
 ]
@@ -99,7 +98,6 @@ def build(
     memory: str = "default",
     planner: str = "auto",
     lora: Sequence[str] = (),
-    fast: bool = False,
     profile_reason: str | None = None,
     precise: bool = False,
 ) -> Parts:
@@ -111,7 +109,6 @@ def build(
             folder of a store.
         planner: "auto", "rules" or "openai".
         lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
-        fast: Faster sampling; not in this version.
         profile_reason: Why this profile, where it has been chosen before.
         precise: Upstream's float32 residual stream; for the profiles in half precision.
 
@@ -120,7 +117,6 @@ def build(
         StoreError: The store is missing, damaged or of another embedder.
         UnavailableError: Something cannot be had on this machine or in this version.
     """
-    refuse_what_is_not_here(fast)
     chosen, reason = select_profile(profile)
     # The cheap parts first: a wrong name is told before the models are loaded.
     chosen_planner = build_planner(planner, chosen)
@@ -636,12 +632,3 @@ def _unavailable(profile: Profile) -> UnavailableError:
         NO_CUDA.format(name=profile.name),
         "Use --profile tiny; `procvid doctor` tells what this machine can run.",
     )
-
-
-def refuse_what_is_not_here(fast: bool) -> None:
-    """Raise UnavailableError for options whose feature is not in this version."""
-    if fast:
-        raise UnavailableError(
-            "--fast is not in this version of procvid.",
-            "Leave it out; --steps with a smaller number is faster too.",
-        )

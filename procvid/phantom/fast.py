@@ -16,8 +16,11 @@ from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.types import Shortcuts
 
 
-def check_shortcuts(shortcuts: Shortcuts) -> None:
+def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
     """Raise ValueError when a shortcut cannot be taken, with the value and what works."""
+    if precise and shortcuts.cache is not None:
+        # The float32 head computes from layers that a cache has skipped.
+        raise ValueError("A step cache and the precise mode exclude each other: leave one out.")
     if not 0 <= shortcuts.guided_share <= 1:
         raise ValueError(f"guided_share must be 0 to 1, but is {shortcuts.guided_share!r}.")
     if shortcuts.guided_every < 1:

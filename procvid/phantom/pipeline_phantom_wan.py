@@ -277,7 +277,7 @@ class PhantomWanPipeline(WanPipeline):
             ValueError: An argument cannot be used.
         """
         clip = ClipArguments(**arguments)
-        check_shortcuts(self.shortcuts)
+        check_shortcuts(self.shortcuts, self.precise)
         if isinstance(clip.callback_on_step_end, (PipelineCallback, MultiPipelineCallbacks)):
             tensor_names = clip.callback_on_step_end.tensor_inputs
             clip = replace(clip, callback_on_step_end_tensor_inputs=tensor_names)

@@ -92,7 +92,9 @@ def _config(
             )
         case "sea":
 
-            def video_frames(_module: Any, _args: Any, kwargs: dict[str, Any]) -> list[torch.Tensor]:
+            def video_frames(
+                _module: Any, _args: Any, kwargs: dict[str, Any]
+            ) -> list[torch.Tensor]:
                 # References do not change, so they would make every step look alike.
                 return list(kwargs["hidden_states"][:, :, :num_video_frames].unbind(0))
 
