@@ -123,7 +123,7 @@ PHANTOM_1_3B = Profile(
     models={"generator": PHANTOM_HUB, "base": WAN_HUB, "frame encoder": DINO_HUB},
     # Chosen on the tiny model at these steps and scales, not measured on these weights
     # (docs/fast.md). A batch of branches gains nothing where one call fills the GPU.
-    shortcuts=Shortcuts(cache=StepCache("taylor", strength=3, full_steps=5)),
+    shortcuts=Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=5)),
 )
 
 PHANTOM_14B = replace(

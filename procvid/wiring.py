@@ -74,6 +74,7 @@ __all__ = [
     "device_name",
     "gpu_facts",
     "hub_cache",
+    "known_step_caches",
     "load_default_memory",
     "measure_denoising",
     "measure_on_gpu",
@@ -207,6 +208,13 @@ def hub_cache() -> Path:
     from procvid.models.hub_files import cache_folder
 
     return cache_folder()
+
+
+def known_step_caches() -> tuple[str, ...]:
+    """The step caches that the installed diffusers has, for `--fast`."""
+    from procvid.phantom.step_cache import known_caches
+
+    return known_caches()
 
 
 def _published() -> tuple[HubModel, ...]:

@@ -33,6 +33,11 @@ _CONFIGS = {
 }
 
 
+def known_caches() -> tuple[str, ...]:
+    """The caches that the installed diffusers has."""
+    return tuple(kind for kind, name in _CONFIGS.items() if hasattr(hooks, name))
+
+
 @contextmanager
 def step_cache(
     transformer: WanTransformer3DModel,

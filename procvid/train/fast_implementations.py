@@ -6,13 +6,14 @@ What cannot run here is told as unavailable, with what the library says.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from diffusers.models.attention_dispatch import AttentionBackendName
 
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.train.fast_measure import ToyClip, Way, latents_of, measure_times
+from procvid.train.fast_measure import ToyClip, Way, latents_of, make_whole, measure_times
 
 BACKENDS = (
     "_native_math",
@@ -44,18 +45,21 @@ def _backend(
 ) -> dict[str, Any]:
     plain = latents_of(pipeline, clip, way)
 
-    def with_backend(_number: int) -> torch.Tensor:
+    def with_backend(run: Callable[..., Any]) -> Any:
         pipeline.transformer.set_attention_backend(name)
         try:
-            return latents_of(pipeline, clip, way)
+            return run(pipeline, clip, way)
         finally:
             pipeline.transformer.set_attention_backend(AttentionBackendName.NATIVE.value)
 
     told = f"attention backend {name}"
     try:
-        made = with_backend(0)
+        made = with_backend(latents_of)
         seconds = measure_times(
-            {"plain": lambda _number: latents_of(pipeline, clip, way), "other": with_backend},
+            {
+                "plain": lambda _number: make_whole(pipeline, clip, way),
+                "other": lambda _number: with_backend(make_whole),
+            },
             rounds,
         )
     except (ImportError, RuntimeError, ValueError, NotImplementedError) as error:
@@ -65,7 +69,7 @@ def _backend(
 
 def _compiled(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, rounds: int) -> dict[str, Any]:
     plain = latents_of(pipeline, clip, way)
-    before = measure_times({"plain": lambda _number: latents_of(pipeline, clip, way)}, rounds)
+    before = measure_times({"plain": lambda _number: make_whole(pipeline, clip, way)}, rounds)
     start_s = time.perf_counter()
     try:
         pipeline.transformer.compile_repeated_blocks()
@@ -74,17 +78,17 @@ def _compiled(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, rounds: int
         return _unavailable("regional compile", error)
     compile_s = time.perf_counter() - start_s
     # Not in turns: a compiled block stays compiled.
-    after = measure_times({"other": lambda _number: latents_of(pipeline, clip, way)}, rounds)
+    after = measure_times({"other": lambda _number: make_whole(pipeline, clip, way)}, rounds)
     name = f"regional compile ({compile_s:.0f} s to compile)"
     return _row(name, before | after, made, plain)
 
 
 def _row(
-    name: str, seconds: dict[str, float], made: torch.Tensor, plain: torch.Tensor
+    name: str, seconds: dict[str, dict[str, float]], made: torch.Tensor, plain: torch.Tensor
 ) -> dict[str, Any]:
     return {
         "name": name,
-        "denoising_ratio": seconds["other"] / seconds["plain"],
+        "denoising_ratio": seconds["other"]["denoising"] / seconds["plain"]["denoising"],
         "latent_error": ((made - plain).norm() / plain.norm()).item(),
         "unavailable": "",
     }

@@ -111,11 +111,28 @@ def latents_of(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> torch.T
     return _denoise(pipeline, clip, way, **clip.encoded)
 
 
-def make_whole(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> torch.Tensor:
-    """A clip from prompt and pictures to frames, as the generator makes it; its latents."""
-    latents = _denoise(pipeline, clip, way, prompt=clip.prompt, images=clip.images)
+def make_whole(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> dict[str, float]:
+    """A clip from prompt and pictures to frames, as the generator makes it.
+
+    Returns:
+        CPU seconds of the whole "clip" and of its "denoising", the encoding of prompt and pictures
+        left out of that.
+    """
+    begin_s = time.process_time()
+    text, null = pipeline.encode_prompt(clip.prompt)
+    references = pipeline.prepare_reference_latents(clip.images, SIZE, SIZE)
+    encoded_s = time.process_time()
+    latents = _denoise(
+        pipeline,
+        clip,
+        way,
+        prompt_embeds=text,
+        negative_prompt_embeds=null,
+        reference_latents=references,
+    )
+    denoised_s = time.process_time()
     pipeline.decode_latents(latents, "np")
-    return latents
+    return {"clip": time.process_time() - begin_s, "denoising": denoised_s - encoded_s}
 
 
 def _denoise(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, **given: Any) -> torch.Tensor:
@@ -152,17 +169,25 @@ def counted_calls(pipeline: PhantomWanPipeline) -> Iterator[list[int]]:
         handle.remove()
 
 
-def quality_of(
-    pipeline: PhantomWanPipeline,
-    oracle: Oracle,
-    encoder: ClipTowerFrameEncoder,
-    clips: Sequence[ToyClip],
-    way: Way,
-    exact: Sequence[torch.Tensor],
-) -> Quality:
-    """Make the clips in one way and compare; `exact` are the exact latents of the same clips."""
+def make_all(
+    pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Way
+) -> tuple[list[torch.Tensor], float]:
+    """The latents of clips made in one way, and its `Quality.calls`."""
     with counted_calls(pipeline) as counts:
         latents = [latents_of(pipeline, clip, way) for clip in clips]
+    return latents, counts[0] / len(clips)
+
+
+def quality_of(
+    pipeline: PhantomWanPipeline,
+    judges: tuple[Oracle, ClipTowerFrameEncoder],
+    clips: Sequence[ToyClip],
+    latents: Sequence[torch.Tensor],
+    exact: Sequence[torch.Tensor],
+    calls: float,
+) -> Quality:
+    """Judge the clips that were made against the truth and the exact latents."""
+    oracle, encoder = judges
     frames = [_frames(pipeline, made) for made in latents]
     answers = [oracle.name([made])[0] for made in frames]
     errors = [
@@ -185,7 +210,7 @@ def quality_of(
 
     return Quality(
         clips=len(clips),
-        calls=counts[0] / len(clips),
+        calls=calls,
         latent_error=float(np.mean(errors)),
         identity=share(IDENTITY),
         text=share(TEXT),
@@ -197,18 +222,23 @@ def _frames(pipeline: PhantomWanPipeline, latents: torch.Tensor) -> Frames:
     return (np.clip(pipeline.decode_latents(latents, "np")[0], 0, 1) * 255).astype(np.uint8)
 
 
-def measure_times(runs: Mapping[str, Callable[[int], object]], rounds: int) -> dict[str, float]:
+def measure_times(
+    runs: Mapping[str, Callable[[int], Mapping[str, float]]], rounds: int
+) -> dict[str, dict[str, float]]:
     """CPU seconds of each run, medians over the rounds, all in turns after a warm-up of each.
 
     CPU seconds of one thread are what a clip takes on an idle core, whatever else runs beside it.
 
     Args:
-        runs: By name; each is given the number of the round.
+        runs: By name; each is given the number of the round and answers the seconds of its parts.
         rounds: 1 or more.
+
+    Returns:
+        Medians by name and part.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    times: dict[str, list[float]] = {name: [] for name in runs}
+    times: dict[str, list[Mapping[str, float]]] = {name: [] for name in runs}
     try:
         for run in runs.values():
             run(0)
@@ -217,12 +247,13 @@ def measure_times(runs: Mapping[str, Callable[[int], object]], rounds: int) -> d
             # Who goes first may matter, so that changes.
             start = number * 7 % len(names)
             for name in [*names[start:], *names[:start]]:
-                begin_s = time.process_time()
-                runs[name](number)
-                times[name].append(time.process_time() - begin_s)
+                times[name].append(runs[name](number))
     finally:
         torch.set_num_threads(threads)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return {
+        name: {part: statistics.median(row[part] for row in rows) for part in rows[0]}
+        for name, rows in times.items()
+    }
 
 
 def mag_ratios(pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Way) -> list[float]:
