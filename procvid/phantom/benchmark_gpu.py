@@ -168,7 +168,7 @@ def measure_modes(
         **random_tensors(pipeline, clip.height, clip.width, clip.num_frames, clip.num_references),
     )
     runs = {mode: _run(mode, fast) for mode in MODES}
-    lengths = {mode: num_steps for mode in MODES} | {"fast": fast.num_inference_steps}
+    lengths = dict.fromkeys(MODES, num_steps) | {"fast": fast.num_inference_steps}
     finals = {mode: run(pipeline, arguments) for mode, run in runs.items()}
     times: dict[str, list[float]] = {mode: [] for mode in MODES}
     for number in range(repeats):

@@ -202,4 +202,4 @@ def test_the_published_profiles_fast_saves_three_of_five_predictions(pipeline, b
     made = make(pipeline, fast.shortcuts, steps=steps)
     # 2.5 times the plain loop, where blocks are nearly all the time.
     assert sum(blocks_run) < 3 * steps / 2.5
-    assert 0 < error(made, exact) < 0.2
+    assert 0 < error(made, exact) < 0.3
