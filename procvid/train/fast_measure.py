@@ -219,7 +219,8 @@ def quality_of(
 
 
 def _frames(pipeline: PhantomWanPipeline, latents: torch.Tensor) -> Frames:
-    return (np.clip(pipeline.decode_latents(latents, "np")[0], 0, 1) * 255).astype(np.uint8)
+    unit = np.asarray(pipeline.decode_latents(latents, "np")[0])
+    return (np.clip(unit, 0, 1) * 255).astype(np.uint8)
 
 
 def measure_times(
