@@ -74,6 +74,7 @@ __all__ = [
     "device_name",
     "gpu_facts",
     "hub_cache",
+    "is_lora_on_hub",
     "known_step_caches",
     "load_default_memory",
     "measure_denoising",
@@ -327,12 +328,24 @@ def _lora(text: str) -> tuple[Path, float]:
     from procvid.phantom.lora import parse_lora
 
     source, weight = parse_lora(text)
-    path = Path(source).expanduser()
-    if not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source):
+    if is_lora_on_hub(text):
         from procvid.phantom.published import fetch_lora
 
-        path = fetch_lora(source)
-    return path, weight
+        return fetch_lora(source), weight
+    return Path(source).expanduser(), weight
+
+
+def is_lora_on_hub(text: str) -> bool:
+    """Whether a LoRA has the form of a Hub repository and is no file here.
+
+    Raises:
+        InputError: Its weight is no number.
+    """
+    from procvid.phantom.lora import parse_lora
+
+    source, _ = parse_lora(text)
+    is_repository = re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source) is not None
+    return is_repository and not Path(source).expanduser().exists()
 
 
 def build_embedder(profile: Profile = TINY) -> Embedder:

@@ -39,7 +39,7 @@ def generate(arguments: argparse.Namespace) -> None:
     )
     memory = _memory(arguments.memory)
     if arguments.dry_run:
-        dry_run(arguments, recipe, profile, reason, sampling, memory)
+        dry_run(arguments, recipe, profile, reason, sampling, memory, loras)
         return
     parts = wiring.build(
         profile=profile.name,
