@@ -1,4 +1,4 @@
-"""The denoising loop: guided velocities from the model calls, one scheduler step after another.
+"""The model calls of a denoising step: one for each branch of the guidance, or one for all.
 
 Shape suffixes: B batch, C latent channels, F latent frames of the video, R references, T = F + R,
 h w latent size, L text tokens, D text width.
@@ -56,7 +56,7 @@ class LoopPosition:
 
 @dataclass(frozen=True, eq=False)
 class GuidedModel:
-    """A transformer with its guidance and references: velocities for given noisy latents.
+    """A transformer with its guidance and references: predictions for given noisy latents.
 
     Attributes:
         transformer: Takes `[B, C, T, h, w]`, in its own dtype.
@@ -72,29 +72,6 @@ class GuidedModel:
     precise: bool = False
     batched: bool = False
 
-    def velocity(
-        self,
-        latents_BCFhw: torch.Tensor,
-        timestep: torch.Tensor,
-        text_BLD: Mapping[bool, torch.Tensor],
-        position: LoopPosition,
-    ) -> torch.Tensor:
-        """Predict the guided velocity of the video frames.
-
-        Args:
-            latents_BCFhw: float32, the noisy video.
-            timestep: int64 scalar.
-            text_BLD: Embeddings of the prompt (True) and of the negative prompt (False); only those
-                that the branches need.
-            position: Where the loop is.
-
-        Returns:
-            float32, the shape of the latents.
-        """
-        branches = self.guidance.branches
-        predictions = self.predict(branches, latents_BCFhw, timestep, text_BLD, position)
-        return self.guidance.combine(predictions)
-
     def predict(
         self,
         branches: Sequence[Branch],
@@ -103,7 +80,19 @@ class GuidedModel:
         text_BLD: Mapping[bool, torch.Tensor],
         position: LoopPosition,
     ) -> dict[str, torch.Tensor]:
-        """Predict the velocities of some branches, float32 by name; the rest as for `velocity`."""
+        """Predict the velocities of the video frames by some branches.
+
+        Args:
+            branches: Some of those of the guidance.
+            latents_BCFhw: float32, the noisy video.
+            timestep: int64 scalar.
+            text_BLD: Embeddings of the prompt (True) and of the negative prompt (False); only those
+                that the branches need.
+            position: Where the loop is.
+
+        Returns:
+            float32 by the name of the branch, the shape of the latents.
+        """
         precision: AbstractContextManager[None] = nullcontext()
         if self.precise:
             precision = float32_residual(self.transformer, latents_BCFhw.device)
@@ -128,25 +117,30 @@ class GuidedModel:
         # white picture.
         zeros = torch.zeros_like(self.reference_latents)
         latents = latents_BCFhw.to(self.reference_latents.dtype)
-        frames_BCThw = torch.cat(
+        frames_BCThw = _batch(
             [
                 torch.cat([latents, self.reference_latents if b.sees_references else zeros], dim=2)
                 for b in branches
             ]
         )
-        texts = [text_BLD[branch.sees_text] for branch in branches]
+        texts_BLD = _batch([text_BLD[branch.sees_text] for branch in branches])
         name = "+".join(branch.name for branch in branches)
         with _cache_context(self.transformer, name, position):
             velocity_BCThw = self.transformer(
                 hidden_states=frames_BCThw,
                 # Integer: bfloat16 would turn 999 into 1000.
                 timestep=timestep.expand(frames_BCThw.shape[0]),
-                encoder_hidden_states=torch.cat(texts) if len(texts) > 1 else texts[0],
+                encoder_hidden_states=texts_BLD,
                 return_dict=False,
             )[0]
         velocity_BCFhw = velocity_BCThw[:, :, : latents_BCFhw.shape[2]].float()
         parts = velocity_BCFhw.chunk(len(branches))
         return {branch.name: part for branch, part in zip(branches, parts, strict=True)}
+
+
+def _batch(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Tensors one below the other; one alone is not copied."""
+    return torch.cat(list(tensors)) if len(tensors) > 1 else tensors[0]
 
 
 def _cache_context(

@@ -1,4 +1,4 @@
-"""Fewer and cheaper model calls a denoising step than the exact loop makes.
+"""The guided velocity of a denoising step, exact or with fewer and cheaper model calls.
 
 Every shortcut is a field of `Shortcuts` and works alone or with the others. What each is worth stands
 in `docs/fast.md`, which `python -m procvid.train.fast_front` measures.
@@ -41,7 +41,7 @@ def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
 
 @dataclass
 class FastModel:
-    """Guided velocities with fewer branches than the exact model has.
+    """Guided velocities, by default exact; with shortcuts, from fewer predictions.
 
     Attributes:
         model: Makes the predictions.
@@ -59,7 +59,10 @@ class FastModel:
         text_BLD: Mapping[bool, torch.Tensor],
         position: LoopPosition,
     ) -> torch.Tensor:
-        """As `GuidedModel.velocity`; called once a step, in order."""
+        """The guided velocity of the video frames, float32 in the shape of the latents.
+
+        Called once a step, in order; the arguments are those of `GuidedModel.predict`.
+        """
         branches = self.model.guidance.branches
         *weaker, strongest = branches
         num_guided = math.ceil(self.shortcuts.guided_share * position.total)
