@@ -104,7 +104,7 @@ TINY = Profile(
     needs_gpu=False,
     # The fastest of the measured front that keeps identity and text (docs/fast.md).
     shortcuts=Shortcuts(batched=True),
-    fast_steps=5,
+    fast_steps=4,
 )
 
 PHANTOM_1_3B = Profile(

@@ -97,7 +97,7 @@ def two_branches() -> Regime:
     cached = [way(name, shortcuts) for name, shortcuts in caches(steps, Shortcuts())]
     together = [
         way("batched, 6 steps", BATCHED, 6),
-        way("batched, 4 steps", BATCHED, 4),
+        way("batched, 5 steps", BATCHED, 5),
         way("batched, taylor 3", replace(BATCHED, cache=StepCache("taylor", 3, 2))),
         way("batched, mag 0.2", replace(BATCHED, cache=StepCache("mag", 0.2, 2))),
         way("guidance every 2nd, 6 steps", Shortcuts(guided_every=2), 6),
