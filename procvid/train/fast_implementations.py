@@ -62,7 +62,7 @@ def _backend(
             },
             rounds,
         )
-    except (ImportError, RuntimeError, ValueError, NotImplementedError) as error:
+    except (ImportError, RuntimeError, ValueError) as error:
         return _unavailable(told, error)
     return _row(told, seconds, made, plain)
 
