@@ -227,6 +227,39 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def table_of_implementations(rows: list[dict[str, Any]]) -> str:
+    """Rows as Markdown, with the reason where one is unavailable."""
+    lines = [
+        "### Implementations\n",
+        "| what | time of denoising | latent error |",
+        "|---|---|---|",
+    ]
+    for row in rows:
+        if row["unavailable"]:
+            lines.append(f"| {row['name']} | unavailable | {row['unavailable']} |")
+        else:
+            error = row["latent_error"]
+            lines.append(f"| {row['name']} | {row['denoising_ratio']:.2f} | {error:.0e} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw_front(told: dict[str, Any], folder: Path) -> None:
+    """The plot of the first regime's ways, all of one guidance, against its exact clip."""
+    rows = told["regimes"][0]["rows"]
+    marks = [
+        Mark(row["clip_ratio"], row["latent_error"], row["name"], row["chosen"])
+        for row in rows
+        if row["scales"] == rows[0]["scales"]
+    ]
+    draw_scatter(
+        marks,
+        folder / "fast_front.png",
+        title="Time of a clip against the error of its latents (tiny profile)",
+        x_label="time of a clip, exact = 1",
+        y_label="latent error",
+    )
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description="Measure what --fast gains and costs.")
@@ -265,27 +298,11 @@ def main() -> None:
         # After each regime, so that a cut-off run leaves what it has.
         (args.out / "fast.json").write_text(json.dumps(told, indent=1))
         (args.out / "fast_table.md").write_text("\n".join(text))
-    marks = [
-        Mark(row["clip_ratio"], row["latent_error"], row["name"], row["chosen"])
-        for row in told["regimes"][0]["rows"]
-        if row["scales"] == list(two_branches().exact.scales)
-    ]
-    draw_scatter(
-        marks,
-        args.out / "fast_front.png",
-        title="Time of a clip against the error of its latents (tiny profile)",
-        x_label="time of a clip, exact = 1",
-        y_label="latent error",
-    )
+    draw_front(told, args.out)
     told["implementations"] = measure_implementations(
         pipeline, clips[0], two_branches().exact, args.rounds, with_compile=not args.no_compile
     )
-    lines = ["### Implementations\n", "| what | time of denoising | difference |", "|---|---|---|"]
-    for row in told["implementations"]:
-        ratio = row["unavailable"] or f"{row['denoising_ratio']:.2f}"
-        error = "" if row["unavailable"] else f"{row['latent_error']:.1e}"
-        lines.append(f"| {row['name']} | {ratio} | {error} |")
-    text.append("\n".join(lines) + "\n")
+    text.append(table_of_implementations(told["implementations"]))
     (args.out / "fast.json").write_text(json.dumps(told, indent=1))
     (args.out / "fast_table.md").write_text("\n".join(text))
 

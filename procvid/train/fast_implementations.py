@@ -96,5 +96,5 @@ def _row(
 
 def _unavailable(name: str, error: Exception) -> dict[str, Any]:
     said = str(error).strip().splitlines()
-    why = said[0][:120] if said else type(error).__name__
-    return {"name": name, "unavailable": f"unavailable: {why}"}
+    why = said[0].split(". ")[0][:90].rstrip(".") if said else type(error).__name__
+    return {"name": name, "unavailable": why}
