@@ -61,12 +61,13 @@ __all__ = [
     "device_name",
     "gpu_facts",
     "hub_cache",
+    "is_lora_on_hub",
+    "known_step_caches",
     "load_default_memory",
     "missing_downloads",
     "no_gpu",
     "openai_client",
     "peak_memory_mib",
-    "refuse_what_is_not_here",
     "select_profile",
     "try_openai",
 ]
@@ -84,7 +85,6 @@ def build(
     memory: str = "default",
     planner: str = "auto",
     lora: Sequence[str] = (),
-    fast: bool = False,
     profile_reason: str | None = None,
     precise: bool = False,
 ) -> Parts:
@@ -96,7 +96,6 @@ def build(
             folder of a store.
         planner: "auto", "rules" or "openai".
         lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
-        fast: Faster sampling; not in this version.
         profile_reason: Why this profile, where it has been chosen before.
         precise: Upstream's float32 residual stream; for the profiles in half precision.
 
@@ -105,7 +104,6 @@ def build(
         StoreError: The store is missing, damaged or of another embedder.
         UnavailableError: Something cannot be had on this machine or in this version.
     """
-    refuse_what_is_not_here(fast)
     chosen, reason = select_profile(profile)
     # The cheap parts first: a wrong name is told before the models are loaded.
     chosen_planner = build_planner(planner, chosen)
@@ -196,6 +194,13 @@ def hub_cache() -> Path:
     from procvid.models.hub_files import cache_folder
 
     return cache_folder()
+
+
+def known_step_caches() -> tuple[str, ...]:
+    """The step caches that the installed diffusers has, for `--fast`."""
+    from procvid.phantom.step_cache import known_caches
+
+    return known_caches()
 
 
 def _published() -> tuple[HubModel, ...]:
@@ -310,12 +315,24 @@ def _lora(text: str) -> tuple[Path, float]:
     from procvid.phantom.lora import parse_lora
 
     source, weight = parse_lora(text)
-    path = Path(source).expanduser()
-    if not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source):
+    if is_lora_on_hub(text):
         from procvid.phantom.published import fetch_lora
 
-        path = fetch_lora(source)
-    return path, weight
+        return fetch_lora(source), weight
+    return Path(source).expanduser(), weight
+
+
+def is_lora_on_hub(text: str) -> bool:
+    """Whether a LoRA has the form of a Hub repository and is no file here.
+
+    Raises:
+        InputError: Its weight is no number.
+    """
+    from procvid.phantom.lora import parse_lora
+
+    source, _ = parse_lora(text)
+    is_repository = re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source) is not None
+    return is_repository and not Path(source).expanduser().exists()
 
 
 def build_embedder(profile: Profile = TINY) -> Embedder:
@@ -446,12 +463,3 @@ def no_gpu(profile: Profile) -> UnavailableError:
         NO_CUDA.format(name=profile.name),
         "Use --profile tiny; `procvid doctor` tells what this machine can run.",
     )
-
-
-def refuse_what_is_not_here(fast: bool) -> None:
-    """Raise UnavailableError for options whose feature is not in this version."""
-    if fast:
-        raise UnavailableError(
-            "--fast is not in this version of procvid.",
-            "Leave it out; --steps with a smaller number is faster too.",
-        )

@@ -35,7 +35,7 @@ def ablate(arguments: argparse.Namespace) -> None:
     seeds = _seeds(arguments.seeds)
     recipes = _recipes(arguments.recipes, arguments.limit)
     profile, reason = wiring.select_profile(arguments.profile)
-    sampling = choose_sampling(profile, num_inference_steps=arguments.steps)
+    sampling = choose_sampling(profile, num_inference_steps=arguments.steps, fast=arguments.fast)
 
     def build(setting: Setting) -> Parts:
         return wiring.build(

@@ -26,7 +26,7 @@ from procvid.workflow import make_video, regenerate_step
 def generate(arguments: argparse.Namespace) -> None:
     """Recipe -> run folder, or what is still missing of it."""
     recipe = read_recipe(Path(arguments.recipe))
-    wiring.refuse_what_is_not_here(arguments.fast)
+    check_speed(fast=arguments.fast, precise=arguments.precise)
     loras = tuple(absolute_lora(text) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
@@ -35,10 +35,11 @@ def generate(arguments: argparse.Namespace) -> None:
         num_frames=arguments.frames,
         num_inference_steps=arguments.steps,
         seed=arguments.seed,
+        fast=arguments.fast,
     )
     memory = _memory(arguments.memory)
     if arguments.dry_run:
-        dry_run(arguments, recipe, profile, reason, sampling, memory)
+        dry_run(arguments, recipe, profile, reason, sampling, memory, loras)
         return
     parts = wiring.build(
         profile=profile.name,
@@ -67,6 +68,12 @@ def generate(arguments: argparse.Namespace) -> None:
         lambda: wiring.peak_memory_mib(profile),
     )
     _show(events, arguments.json)
+
+
+def check_speed(*, fast: bool, precise: bool) -> None:
+    """Raise InputError when both more speed and more exactness are wanted."""
+    if fast and precise:
+        raise InputError("--fast and --precise ask for opposite things.", "Choose one of them.")
 
 
 def regenerate(arguments: argparse.Namespace) -> None:

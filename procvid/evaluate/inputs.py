@@ -120,7 +120,8 @@ def run_input(folder: Path, name: str = "") -> RunInput:
         "seed": request.seed,
         "generator": record.models.get("generator", ""),
         "memory": "none" if not record.stores else "+".join(record.stores),
-        "lora": request.lora or "none",
+        "lora": ", ".join(request.lora) or "none",
+        "shortcuts": sampling.shortcuts.words() or "none",
     }
     return RunInput(name or folder.name, tuple(clips), request.recipe, plan, settings, notes)
 

@@ -58,6 +58,7 @@ class Widgets:
     memory: gr.Radio
     seed: gr.Number
     steps: gr.Slider
+    fast: gr.Checkbox
     plan_button: gr.Button
     plan_notes: gr.HTML
     plan_list: gr.HTML
@@ -154,9 +155,10 @@ def _wire_video(context: AppContext, w: Widgets) -> None:
     shown = _run_outputs(w)
 
     def begin(
-        draft: Draft | None, memory: str, seed: float | None, steps: float
+        draft: Draft | None, memory: str, seed: float | None, steps: float, fast: bool
     ) -> tuple[Any, ...]:
-        job = Job(new_run_id(), there(draft), read_wishes(seed or 0, memory, int(steps) or None))
+        wishes = read_wishes(seed or 0, memory, int(steps) or None, fast)
+        job = Job(new_run_id(), there(draft), wishes)
         context.expect(job.run_id)
         shown_now = _show(new_view(context, job), board=True)
         return job, job.run_id, gr.Walkthrough(selected=VIDEO), *shown_now
@@ -186,7 +188,7 @@ def _wire_video(context: AppContext, w: Widgets) -> None:
     }
     w.make_button.click(
         guarded(begin),
-        [w.draft, w.memory, w.seed, w.steps],
+        [w.draft, w.memory, w.seed, w.steps, w.fast],
         [w.job, w.last_run, w.walk, *shown],
         **AT_ONCE,
     ).success(**making)

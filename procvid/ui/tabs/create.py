@@ -28,7 +28,7 @@ def build(context: AppContext, page: gr.Blocks) -> None:
         last_button = gr.Button("Show it", size="sm", scale=0, min_width=120)
     with gr.Walkthrough(selected=RECIPE, elem_id="create-steps") as walk:
         with gr.Step("Recipe", id=RECIPE):
-            recipe, upload, memory, seed, steps, plan_button = _recipe_step(context)
+            recipe, upload, memory, seed, steps, fast, plan_button = _recipe_step(context)
         with gr.Step("Plan", id=PLAN):
             plan_notes = gr.HTML()
             plan_list = gr.HTML(markup.empty(NO_PLAN))
@@ -50,8 +50,8 @@ def build(context: AppContext, page: gr.Blocks) -> None:
     wire(
         context,
         Widgets(
-            page, walk, recipe, upload, memory, seed, steps, plan_button, plan_notes, plan_list, table,
-            references_button, references, make_button, status, stop_button, resume_button, board,
+            page, walk, recipe, upload, memory, seed, steps, fast, plan_button, plan_notes, plan_list,
+            table, references_button, references, make_button, status, stop_button, resume_button, board,
             video, download, last_row, last_note, last_button, draft, job, last_run,
         ),
     )  # fmt: skip
@@ -105,8 +105,13 @@ def _recipe_step(context: AppContext) -> tuple[Any, ...]:
                 step=1,
                 info="0 is the profile's own number; more is slower and cleaner.",
             )
+        fast = gr.Checkbox(
+            label="Fast",
+            value=False,
+            info="Less than half the time a clip, a little further from the exact one.",
+        )
     plan_button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
-    return recipe, upload, memory, seed, steps, plan_button
+    return recipe, upload, memory, seed, steps, fast, plan_button
 
 
 def _example_name(file: Path) -> str:
