@@ -121,7 +121,7 @@ def run_input(folder: Path, name: str = "") -> RunInput:
         "generator": record.models.get("generator", ""),
         "memory": "none" if not record.stores else "+".join(record.stores),
         "lora": ", ".join(request.lora) or "none",
-        "shortcuts": sampling.shortcuts.words() or "none",
+        "shortcuts": sampling.shortcuts.told or "none",
     }
     return RunInput(name or folder.name, tuple(clips), request.recipe, plan, settings, notes)
 
