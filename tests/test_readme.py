@@ -75,7 +75,7 @@ def address(served: Served, linked_environment: Path, environment: dict[str, str
 
 
 def test_the_two_commands_stand_in_the_first_20_lines() -> None:
-    assert blocks("console") == ["make app\nmake test\n"]
+    assert blocks("console") == ["make app\n", "make test\n"]
     head = README.splitlines()[:20]
     assert "make app" in head
     assert "make test" in head
@@ -83,7 +83,7 @@ def test_the_two_commands_stand_in_the_first_20_lines() -> None:
 
 
 def test_every_fenced_block_is_tried_here() -> None:
-    tried = ["console", "bash", "bash", "bash", "python", "python"]
+    tried = ["console", "console", "bash", "bash", "bash", "python", "python"]
     assert sorted(re.findall(r"^```(\w+)\n", README, re.M)) == sorted(tried)
     assert len(re.findall(r"^```", README, re.M)) == 2 * len(tried)
 

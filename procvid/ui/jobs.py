@@ -16,7 +16,7 @@ from procvid.events import Event
 from procvid.onestep import conditioning_of, start_memory
 from procvid.plan.parse import parse_recipe
 from procvid.rundir.folder import CAPTIONS, CLIP, EVENTS, VIDEO, RunFolder, read_run
-from procvid.settings import Profile, choose_sampling
+from procvid.settings import MAX_SEED, Profile, choose_sampling
 from procvid.types import EXACT, Conditioning, GenerateRequest, Plan, Recipe
 from procvid.ui.context import AppContext
 from procvid.ui.stream import RunView
@@ -64,11 +64,18 @@ def read_wishes(seed: object, memory: object, steps: object, fast: object = Fals
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
     return Wishes(
-        seed=_whole_number("seed", seed),
+        seed=_seed(seed),
         memory=memory,
         steps=None if steps is None else _whole_number("steps", steps),
         fast=fast,
     )
+
+
+def _seed(value: object) -> int:
+    seed = _whole_number("seed", value)
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"The seed {str(seed)[:24]} is out of range.", f"Choose 0 to {MAX_SEED}.")
+    return seed
 
 
 def _whole_number(name: str, value: object) -> int:
