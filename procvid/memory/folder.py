@@ -31,7 +31,10 @@ SCHEMA_VERSION = 2
 READABLE = (1, 2)
 MANIFEST, CROPS, EMBEDDINGS = "manifest.json", "crops.parquet", "embeddings.safetensors"
 INDEX = "index/index.faiss"
-HISTORY = "history.jsonl"
+HISTORY, REQUEST, REJECTS = "history.jsonl", "build/request.json", "build/rejects.jsonl"
+BESIDE = (REQUEST, REJECTS)
+"""Files that tell how a store was built; no part of it, but checked like the others."""
+
 AUTHORITIES = (CROPS, EMBEDDINGS)
 MAX_MANIFEST_BYTES = 1_000_000
 
@@ -42,7 +45,7 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
     Args:
         store: What to write.
         path: The folder; an older one there is replaced.
-        extra: Files that lie in the folder without being part of the store, by relative name.
+        extra: Contents of files `BESIDE` the store, by name.
 
     Raises:
         OutputError: the folder cannot be written; an older one is as it was.
@@ -52,6 +55,7 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
         EMBEDDINGS: columns.vectors_bytes(store.image_vectors, store.text_vectors, store.vectors),
         INDEX: store.index.to_bytes(),
     }
+    files |= extra or {}
     if store.history:
         files[HISTORY] = history_bytes(store.history)
     manifest = {
@@ -76,7 +80,7 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
     }
     files[MANIFEST] = columns.manifest_bytes(manifest)
     with replacing_folder(Path(path)) as folder:
-        for name, data in {**(extra or {}), **files}.items():
+        for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
 
@@ -92,7 +96,9 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
         StoreError: no such store, damaged, of a newer version, or of another embedder.
     """
     path = Path(path)
-    restore(path)
+    if not path.exists():
+        # A writer was killed between taking the old folder away and putting the new one there.
+        restore(path)
     manifest = read_manifest(path)
     name = str(manifest["name"])
     made_with = manifest["embedder"]
@@ -100,6 +106,7 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
     if embedder is not None:
         check_same(name, info, int(made_with["dim"]), embedder.info, embedder.dim)
     crops, vectors = (_verified(path, file, manifest) for file in AUTHORITIES)
+    read_beside(path, manifest)
     facts, pictures = columns.crops_from_parquet(crops, manifest["schema_version"])
     image_vectors, text_vectors, both = columns.vectors_from_bytes(vectors, len(facts))
     if image_vectors.shape[1] != made_with["dim"]:
@@ -123,6 +130,15 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
         history=history,
         notes=notes,
     )
+
+
+def read_beside(path: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files `BESIDE` a store, of those that its manifest names.
+
+    Raises:
+        StoreError: one of them has changed.
+    """
+    return {name: _verified(path, name, manifest) for name in BESIDE if name in manifest["files"]}
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
