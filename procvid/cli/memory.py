@@ -30,6 +30,7 @@ def build(arguments: argparse.Namespace) -> None:
         scene_reader=wiring.build_scene_reader(arguments.scene_reader),
         detector=wiring.build_detector(TINY, embedder),
         embedder=embedder,
+        frame_encoder=wiring.build_frame_encoder(TINY),
         name=arguments.name,
         licence=arguments.licence,
         rights=arguments.rights,
