@@ -99,6 +99,8 @@ def regenerate(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         prompt=arguments.prompt,
         references=references,
+        banned=arguments.ban,
+        chosen=_chosen(arguments.use),
     )
     _show(events, arguments.json)
 
@@ -126,6 +128,17 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
 def _memory(wanted: str) -> str:
     """The store's folder made absolute, so that the run can be gone on with from anywhere."""
     return wanted if wanted in ("default", "none") else str(Path(wanted).expanduser().resolve())
+
+
+def _chosen(given: list[str]) -> dict[str, str]:
+    """Crop ids by object name, from OBJECT=CROP."""
+    chosen = {}
+    for text in given:
+        name, equals, crop_id = text.rpartition("=")
+        if not (equals and name.strip() and crop_id.strip()):
+            raise InputError(f"{text[:60]!r} is not OBJECT=CROP.", "Write pan=1234567890abcdef.")
+        chosen[name.strip().lower()] = crop_id.strip()
+    return chosen
 
 
 def absolute_lora(wanted: str) -> str:

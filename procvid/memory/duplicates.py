@@ -30,7 +30,7 @@ class NearRules:
     """
 
     clip: float = 0.97
-    frame: float = 0.985
+    frame: float = 0.995
 
 
 DEFAULT_NEAR = NearRules()
