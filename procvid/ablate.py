@@ -36,11 +36,22 @@ JUDGED = "judgements.json"
 
 @dataclass(frozen=True)
 class Setting:
-    """One of the compared settings; the first of an ablation is the base."""
+    """One of the compared settings; the first of an ablation is the base.
+
+    `state_aware` and `write_back` are parts of the memory that can be left out.
+    """
 
     name: str
     memory: str
     lora: tuple[str, ...] = ()
+    state_aware: bool = True
+    write_back: bool = True
+
+    @property
+    def memory_told(self) -> str:
+        """The memory with what was left out of it, for the record of a run."""
+        left_out = "" if self.state_aware else ", any state"
+        return self.memory + left_out + ("" if self.write_back else ", no write-back")
 
 
 def settings_of(wanted: str | None, lora: Sequence[str] = ()) -> tuple[Setting, ...]:
@@ -52,10 +63,12 @@ def settings_of(wanted: str | None, lora: Sequence[str] = ()) -> tuple[Setting, 
     known = {
         "base": Setting("base", "none"),
         "memory": Setting("memory", "default"),
+        "memory-any-state": Setting("memory-any-state", "default", state_aware=False),
+        "memory-no-write-back": Setting("memory-no-write-back", "default", write_back=False),
         "tuned": Setting("tuned", "none", tuple(lora)),
         "tuned+memory": Setting("tuned+memory", "default", tuple(lora)),
     }
-    default = tuple(known) if lora else ("base", "memory")
+    default = ("base", "memory", "tuned", "tuned+memory") if lora else ("base", "memory")
     names = default if wanted is None else tuple(name.strip() for name in wanted.split(","))
     for name in names:
         if name not in known:
@@ -154,7 +167,7 @@ class Ablation:
             recipe=recipe,
             sampling=replace(self.sampling, seed=seed),
             profile=parts.profile.name,
-            memory=setting.memory,
+            memory=setting.memory_told,
             planner=parts.planner.info.id,
             lora=setting.lora,
             seed=seed,
@@ -207,7 +220,7 @@ def table_of(
         rows.append(
             {
                 "setting": setting.name,
-                "memory": setting.memory,
+                "memory": setting.memory_told,
                 "lora": ", ".join(setting.lora) or "none",
                 "comparable": reason or "ok",
                 "metrics": {

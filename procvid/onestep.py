@@ -140,9 +140,7 @@ def conditioning_of(
     parts: Parts, step: StepPlan, memory: Memory | None, overrides: Overrides
 ) -> Conditioning:
     """What the generator would get for a step now; the memory is asked, not changed."""
-    retrievals = (
-        memory.retrieve_all(step.objects, step.number, overrides.banned) if memory else []
-    )
+    retrievals = memory.retrieve_all(step.objects, step.number, overrides.banned) if memory else []
     pinned = upload_slots(overrides.uploads, step.objects, parts.embedder)
     if memory is not None:
         pinned += _chosen_slots(memory, step, overrides, len(pinned))

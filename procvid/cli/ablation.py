@@ -38,9 +38,13 @@ def ablate(arguments: argparse.Namespace) -> None:
     sampling = choose_sampling(profile, num_inference_steps=arguments.steps)
 
     def build(setting: Setting) -> Parts:
-        return wiring.build(
+        parts = wiring.build(
             profile.name, memory=setting.memory, lora=setting.lora, profile_reason=reason
         )
+        rules = dataclasses.replace(
+            parts.rules, state_aware=setting.state_aware, write_back=setting.write_back
+        )
+        return dataclasses.replace(parts, rules=rules)
 
     ablation = Ablation(recipes, settings, seeds, sampling, build, wiring.build_evaluation(profile))
     out, bar = Path(arguments.out), Bar()

@@ -37,9 +37,7 @@ def build(arguments: argparse.Namespace) -> None:
         scene_reader=wiring.build_scene_reader(arguments.scene_reader),
         detector=wiring.build_detector(TINY, embedder),
         embedder=embedder,
-        frame_encoder=None
-        if arguments.keep_duplicates
-        else wiring.build_frame_encoder(TINY),
+        frame_encoder=None if arguments.keep_duplicates else wiring.build_frame_encoder(TINY),
         keep=EVERY_LIKELIHOOD if arguments.keep_changing else KEEP,
         sample_fps=_sample_fps(arguments.fps),
         name=arguments.name,
@@ -69,7 +67,9 @@ def build(arguments: argparse.Namespace) -> None:
 
 def _sample_fps(fps: float) -> float:
     if not 0 < fps <= MAX_FPS:
-        raise InputError(f"{fps:g} frames a second cannot be looked at.", f"Choose up to {MAX_FPS}.")
+        raise InputError(
+            f"{fps:g} frames a second cannot be looked at.", f"Choose up to {MAX_FPS}."
+        )
     return fps
 
 
@@ -88,10 +88,10 @@ def search(arguments: argparse.Namespace) -> None:
         )
     if not 1 <= arguments.k <= MAX_RESULTS:
         raise InputError(f"{arguments.k} results cannot be shown.", f"Choose 1 to {MAX_RESULTS}.")
-    picture = load_image(Path(arguments.image)) if arguments.image else None
+    wanted = load_image(Path(arguments.image)) if arguments.image else text
     embedder = wiring.build_embedder(TINY)
     store = load_store(folder_of(arguments.store), embedder)
-    for match in find(store, embedder, picture if text == "" else text, arguments.k, arguments.state):
+    for match in find(store, embedder, wanted, arguments.k, arguments.state):
         _tell_crop(match.crop, match.score, arguments.json)
 
 

@@ -14,7 +14,7 @@ def command_of(name: str) -> Callable[[argparse.Namespace], None]:
     if name in READING or name == "map":
         from procvid.cli import memory
 
-        return memory.plane if name == "map" else getattr(memory, name)  # type: ignore[no-any-return]
+        return memory.plane if name == "map" else getattr(memory, name)
     if name in PROVING:
         from procvid.cli import memory_proof
 

@@ -31,9 +31,7 @@ def add_memory_commands(
     _measuring(command, add_json, whole_number)
 
 
-def _building(
-    command: Command, add_json: Callable[[argparse.ArgumentParser, str], None]
-) -> None:
+def _building(command: Command, add_json: Callable[[argparse.ArgumentParser, str], None]) -> None:
     build = command("build", "Build a crop store from a list of clips with captions.")
     build.add_argument("manifest", metavar="MANIFEST", help="the clip list, JSON lines")
     build.add_argument("--out", metavar="STORE", required=True, help="the store's folder")

@@ -225,7 +225,10 @@ def _add_ablate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--out", metavar="FOLDER", required=True, help="of runs, scores, table")
     command.add_argument(
-        "--settings", metavar="A,B", help="of base, memory, tuned, tuned+memory; base first"
+        "--settings",
+        metavar="A,B",
+        help="of base, memory, memory-any-state, memory-no-write-back, tuned, tuned+memory; "
+        "base first",
     )
     command.add_argument(
         "--lora",

@@ -110,9 +110,8 @@ def build_store(
         OutputError: `out` cannot be written.
     """
     out, clips = Path(out), read_clip_list(Path(manifest))
-    models = (scene_reader.info, detector.info, embedder.info)
-    if frame_encoder is not None:
-        models = (*models, frame_encoder.info)
+    models = [scene_reader.info, detector.info, embedder.info]
+    models += [] if frame_encoder is None else [frame_encoder.info]
     request = _request(clips, Path(manifest).parent, models, keep, sample_fps, limits, near)
     with writing(out):
         if _is_built(out, request):

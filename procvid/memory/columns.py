@@ -138,9 +138,7 @@ def _crop(row: Mapping[str, Any]) -> Crop:
         raise StoreError(
             f"The crop {str(values['id'])[:40]!r} of the store has impossible values.", HINT
         )
-    return Crop(
-        box_xyxy=(box[0], box[1], box[2], box[3]), image=None, shows=tuple(shows), **values
-    )
+    return Crop(box_xyxy=(box[0], box[1], box[2], box[3]), image=None, shows=tuple(shows), **values)
 
 
 def vectors_bytes(image: Vectors, text: Vectors, fused: Vectors) -> bytes:

@@ -109,7 +109,7 @@ class BestSights:
         for item in items:
             self._items.setdefault(canonical(item.name), item)
         self._keep, self._settled_s, self._min_score = keep, settled_s, min_score
-        self._source = {"source_id": source_id, "licence": licence, "url": url}
+        self._source_id, self._licence, self._url = source_id, licence, url
         self._best: dict[str, tuple[tuple[int, float], Crop]] = {}
 
     @property
@@ -122,7 +122,9 @@ class BestSights:
         if not self.wanted:
             return
         names = [item.name for item in self._items.values()]
-        for frame, time_s, found in zip(frames, times_s, detector.detect(frames, names), strict=True):
+        for frame, time_s, found in zip(
+            frames, times_s, detector.detect(frames, names), strict=True
+        ):
             sights: dict[str, Detection] = {}
             for detection in found:
                 name = canonical(detection.label)
@@ -152,14 +154,16 @@ class BestSights:
         ):
             return
         worth = quality(frame, detection.box_xyxy, detection.score, item.role)
-        # Confidence first; within one grain of it the better picture, then the earlier one.
-        rank = (int(detection.score / SCORE_GRAIN), worth)
+        # Confidence first; within one grain of it the better picture, then the earlier one. What
+        # changes is surest of its last state at the end.
+        second = time_s if item.likelihood == "unlikely" else worth
+        rank = (int(detection.score / SCORE_GRAIN), second)
         if name in self._best and rank <= self._best[name][0]:
             return
         box: BoxXYXY = (float(x0), float(y0), float(x1), float(y1))
         state, time_s = canonical(item.state), round(time_s, 3)
         crop = Crop(
-            id=crop_id(self._source["source_id"], name, state, time_s, box),
+            id=crop_id(self._source_id, name, state, time_s, box),
             name=name,
             role=item.role,
             description=item.description,
@@ -171,7 +175,9 @@ class BestSights:
             quality=worth,
             image=cut(frame, box, detection.mask),
             shows=self._inside(name, box, time_s, sights),
-            **self._source,
+            source_id=self._source_id,
+            licence=self._licence,
+            url=self._url,
         )
         self._best[name] = (rank, crop)
 

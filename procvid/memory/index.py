@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import faiss
 import numpy as np
@@ -133,7 +133,7 @@ class CropIndex:
         other = CropIndex(vectors, probes, self._exact_up_to)
         if self._index is None or self.facts.kind == "exact" or len(vectors) > 2 * len(self):
             return other
-        index = faiss.clone_index(self._index)
+        index: faiss.Index = faiss.clone_index(self._index)
         index.add(other._vectors[len(self) :])
         recall = other._recall(index)
         if recall >= MIN_RECALL:
@@ -248,9 +248,7 @@ class CropIndex:
         return _ordered(np.concatenate([np.zeros(0, np.float32), *scores]), rows, k)
 
 
-def _ordered(
-    scores: NDArray[np.float32], rows: Rows, k: int
-) -> tuple[NDArray[np.float32], Rows]:
+def _ordered(scores: NDArray[np.float32], rows: Rows, k: int) -> tuple[NDArray[np.float32], Rows]:
     if len(rows) > 4 * k:
         # All that reach the k-th best score, so that ties are still settled by row.
         least = np.partition(scores, len(scores) - k)[len(scores) - k]
@@ -268,7 +266,7 @@ def _exact_scores(vectors: Vectors, asked: Vectors, k: int) -> NDArray[np.float3
     return -np.sort(-best, axis=1)
 
 
-def _approximate(recall: float, index: faiss.Index) -> IndexFacts:
+def _approximate(recall: float, index: Any) -> IndexFacts:
     reason = (
         f"{index.ntotal:,} crops in {index.nlist:,} lists, {index.nprobe} of them visited; "
         f"recall@{NEIGHBOURS} {recall:.3f} against exact search"
@@ -276,10 +274,10 @@ def _approximate(recall: float, index: faiss.Index) -> IndexFacts:
     return IndexFacts("ivfpq", round(recall, 4), reason)
 
 
-def _holds_each_row_once(index: faiss.Index) -> bool:
+def _holds_each_row_once(index: faiss.IndexIVFPQ) -> bool:
     """Whether the ids in the lists are the rows 0 to N - 1, each once."""
     lists = index.invlists
-    if lists.nlist != index.nlist or index.nprobe < 1:
+    if lists is None or lists.nlist != index.nlist or index.nprobe < 1:
         return False
     seen = np.zeros(int(index.ntotal), dtype=np.bool_)
     total = 0

@@ -231,9 +231,7 @@ class Memory:
             for past in self._over(other.name, step)
         }
         vector = self._vector(obj, state)
-        return Question(
-            obj, state, step, vector, over, frozenset(stale), rivals, frozenset(banned)
-        )
+        return Question(obj, state, step, vector, over, frozenset(stale), rivals, frozenset(banned))
 
     def _over(self, name: str, step: int) -> frozenset[str]:
         return frozenset() if self.states is None else self.states.over(name, step)

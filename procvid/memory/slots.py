@@ -127,9 +127,7 @@ def _lies_in(item: PlannedObject, crop: Crop) -> bool:
     wanted = item.state_before or item.state_after
     for name, state in _contents(crop):
         if name == canonical(item.name):
-            return item.role != "food" or (
-                state != "" and state_fit("food", wanted, state) > 0
-            )
+            return item.role != "food" or (state != "" and state_fit("food", wanted, state) > 0)
     return False
 
 

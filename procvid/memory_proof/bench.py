@@ -64,7 +64,7 @@ def measure_index(count: int, dim: int, num_queries: int) -> Iterator[IndexMeasu
     Raises:
         InputError: so many vectors do not fit, or there is nothing to measure.
     """
-    if not (1 <= dim <= 4096 and 1 <= num_queries <= 10_000 and 1000 <= count):
+    if not (1 <= dim <= 4096 and 1 <= num_queries <= 10_000 and count >= 1000):
         raise InputError("There is nothing to measure.", "Give 1,000 vectors or more.")
     if count * dim * 4 > MAX_BYTES:
         raise InputError(f"{count:,} vectors of {dim} need more than 8 GiB.", "Give fewer.")

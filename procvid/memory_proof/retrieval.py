@@ -81,9 +81,7 @@ def true_plan(recipe: ToyRecipe) -> Plan:
             _planned("counter", "surface", "clean", "clean", 0.6),
         ]
         if scene.food:
-            objects.append(
-                _planned(scene.food, "food", scene.state_before, scene.state_after, 0.8)
-            )
+            objects.append(_planned(scene.food, "food", scene.state_before, scene.state_after, 0.8))
         if scene.action in TOOL_OF:
             objects.append(_planned(TOOL_OF[scene.action], "tool", "in use", "in use", 0.4))
         steps.append(StepPlan(number, step.text, scene.action, tuple(objects), step.text))
@@ -204,8 +202,10 @@ def _count(
         sight = next((s for s in sights if s.name == item.name), None)
         if sight is not None and iou(sight.box_xyxy, _scaled(hit.crop)) < 0.5:
             sight = None
-    right = sight is not None and sight.name == item.name and is_right(
-        replace(hit.crop, state=wanted), sight
+    right = (
+        sight is not None
+        and sight.name == item.name
+        and is_right(replace(hit.crop, state=wanted), sight)
     )
     scores.right += right
     past = memory.states.over(item.name, number) - {wanted} if memory.states else frozenset()
