@@ -54,19 +54,21 @@ class Setting:
         return self.memory + left_out + ("" if self.write_back else ", no write-back")
 
 
-def settings_of(wanted: str | None, lora: Sequence[str] = ()) -> tuple[Setting, ...]:
-    """The settings by their names; all that can be had by default.
+def settings_of(
+    wanted: str | None, lora: Sequence[str] = (), memory: str = "default"
+) -> tuple[Setting, ...]:
+    """The settings by their names; all that can be had by default. `memory` is what the others have.
 
     Raises:
         InputError: A name is unknown, the base is missing, or a fine-tuned one has no LoRA.
     """
     known = {
         "base": Setting("base", "none"),
-        "memory": Setting("memory", "default"),
-        "memory-any-state": Setting("memory-any-state", "default", state_aware=False),
-        "memory-no-write-back": Setting("memory-no-write-back", "default", write_back=False),
+        "memory": Setting("memory", memory),
+        "memory-any-state": Setting("memory-any-state", memory, state_aware=False),
+        "memory-no-write-back": Setting("memory-no-write-back", memory, write_back=False),
         "tuned": Setting("tuned", "none", tuple(lora)),
-        "tuned+memory": Setting("tuned+memory", "default", tuple(lora)),
+        "tuned+memory": Setting("tuned+memory", memory, tuple(lora)),
     }
     default = ("base", "memory", "tuned", "tuned+memory") if lora else ("base", "memory")
     names = default if wanted is None else tuple(name.strip() for name in wanted.split(","))

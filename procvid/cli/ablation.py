@@ -11,7 +11,7 @@ from typing import Any
 
 from procvid import wiring
 from procvid.ablate import Ablation, AblationFinished, Scored, Setting, settings_of
-from procvid.cli.runs import absolute_lora
+from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
@@ -31,7 +31,8 @@ FAULTS_MD, FAULTS_JSON = "planted_faults.md", "planted_faults.json"
 
 def ablate(arguments: argparse.Namespace) -> None:
     """Make, score and compare; cut off, the same command goes on."""
-    settings = settings_of(arguments.settings, [absolute_lora(text) for text in arguments.lora])
+    loras = [absolute_lora(text) for text in arguments.lora]
+    settings = settings_of(arguments.settings, loras, absolute_memory(arguments.memory))
     seeds = _seeds(arguments.seeds)
     recipes = _recipes(arguments.recipes, arguments.limit)
     profile, reason = wiring.select_profile(arguments.profile)

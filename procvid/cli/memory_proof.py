@@ -16,7 +16,7 @@ from procvid.errors import InputError
 from procvid.media.files import write_bytes, write_text
 from procvid.memory.build import build_store
 from procvid.memory.calibrate import calibrate as find_thresholds
-from procvid.memory.crops import CropStore, load_store
+from procvid.memory.crops import CropStore, load_store, save_store
 from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory_proof.bench import measure_index
 from procvid.memory_proof.building import score_building
@@ -120,22 +120,21 @@ def _retrieve(
     rules = wiring.build_rules(embedder.info)
     asking = list(toy_recipes(arguments.held_out, FIRST_SEED + MAX_RECIPES).values())
     thin = thin_out(store, GAPS, seed=1)
-    mixed_up = mislabel(store, MISLABELLED, embedder, seed=1)
-    unchecked = dataclasses.replace(
-        rules, min_shown=DEFAULT_RULES.min_shown, max_rival=DEFAULT_RULES.max_rival
-    )
+    save_store(dataclasses.replace(thin, name="gaps"), Path(arguments.out) / "gaps")
+    mixed_up = mislabel(thin, store, MISLABELLED, embedder, seed=1)
     shared = dataclasses.replace(rules, write_back=False)
+    unchecked = dataclasses.replace(
+        shared, min_shown=DEFAULT_RULES.min_shown, max_rival=DEFAULT_RULES.max_rival
+    )
+    blind = dataclasses.replace(rules, state_aware=False)
     cases: dict[str, tuple[CropStore, RetrievalRules]] = {
         "whole store": (store, rules),
         "whole store, no write-back": (store, shared),
-        "store with gaps": (thin, rules),
-        "store with gaps, no write-back": (thin, shared),
-        "a tenth mislabelled": (mixed_up, shared),
-        "a tenth mislabelled, no check": (
-            mixed_up,
-            dataclasses.replace(unchecked, write_back=False),
-        ),
-        "whole store, states ignored": (store, dataclasses.replace(rules, state_aware=False)),
+        "gaps": (thin, rules),
+        "gaps, no write-back": (thin, shared),
+        "gaps, no write-back, states ignored": (thin, dataclasses.replace(blind, write_back=False)),
+        "gaps, a tenth mislabelled, no write-back": (mixed_up, shared),
+        "gaps, a tenth mislabelled, no write-back, unchecked": (mixed_up, unchecked),
     }
     told: dict[str, Any] = {}
     for name, (asked, by) in cases.items():

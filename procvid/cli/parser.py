@@ -237,6 +237,9 @@ def _add_ablate(commands: Commands[Parser]) -> None:
         default=[],
         help="of the tuned settings; may be given several times",
     )
+    command.add_argument(
+        "--memory", metavar="STORE|default", default="default", help="of the settings with a memory"
+    )
     command.add_argument("--seeds", metavar="N,M", default="0")
     command.add_argument(
         "--limit", metavar="N", type=_whole_number, help="only the first N recipes"

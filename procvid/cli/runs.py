@@ -36,7 +36,7 @@ def generate(arguments: argparse.Namespace) -> None:
         num_inference_steps=arguments.steps,
         seed=arguments.seed,
     )
-    memory = _memory(arguments.memory)
+    memory = absolute_memory(arguments.memory)
     if arguments.dry_run:
         dry_run(arguments, recipe, profile, reason, sampling, memory)
         return
@@ -125,7 +125,7 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
         screen.clear()
 
 
-def _memory(wanted: str) -> str:
+def absolute_memory(wanted: str) -> str:
     """The store's folder made absolute, so that the run can be gone on with from anywhere."""
     return wanted if wanted in ("default", "none") else str(Path(wanted).expanduser().resolve())
 

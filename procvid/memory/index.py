@@ -48,6 +48,7 @@ GATHERED = 8
 
 CHUNK = 100_000
 HEADER_BYTES = 4096
+TABLE_BYTES = 256 * 4
 LOOPS = 1_000_000
 
 
@@ -156,7 +157,10 @@ class CropIndex:
         exact_up_to: int = EXACT_UP_TO,
     ) -> CropIndex | None:
         """The index in `data`, or None when it is not an index of `vectors`."""
-        faiss.set_deserialization_vector_byte_limit(vectors.nbytes + HEADER_BYTES)
+        lists, parts = _lists_and_parts(*vectors.shape)
+        # What FAISS may make of the file: the vectors or codes, and a table for each list.
+        limit = vectors.nbytes + lists * parts * TABLE_BYTES + HEADER_BYTES
+        faiss.set_deserialization_vector_byte_limit(limit)
         faiss.set_deserialization_loop_limit(LOOPS)
         try:
             read = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
@@ -197,8 +201,7 @@ class CropIndex:
 
     def _build_approximate(self) -> tuple[faiss.Index, IndexFacts]:
         count, dim = self._vectors.shape
-        lists = int(LISTS_PER_ROOT * np.sqrt(count))
-        parts = next(n for n in (dim // BYTES_A_CODE, dim // 8, 1) if n > 0 and dim % n == 0)
+        lists, parts = _lists_and_parts(count, dim)
         coarse = faiss.IndexFlatIP(dim)
         index = faiss.IndexIVFPQ(coarse, dim, lists, parts, 8, faiss.METRIC_INNER_PRODUCT)
         index.cp.seed = index.pq.cp.seed = 1
@@ -246,6 +249,12 @@ class CropIndex:
             for start in range(0, len(rows), CHUNK)
         ]
         return _ordered(np.concatenate([np.zeros(0, np.float32), *scores]), rows, k)
+
+
+def _lists_and_parts(count: int, dim: int) -> tuple[int, int]:
+    """How many inverted lists an approximate index has, and how many bytes a vector becomes."""
+    parts = next((n for n in (dim // BYTES_A_CODE, dim // 8) if n > 0 and dim % n == 0), 1)
+    return max(1, int(LISTS_PER_ROOT * np.sqrt(count))), parts
 
 
 def _ordered(scores: NDArray[np.float32], rows: Rows, k: int) -> tuple[NDArray[np.float32], Rows]:

@@ -55,8 +55,8 @@ class RetrievalScores:
     refused: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, float | int]:
-        """Counts and shares."""
+    def to_json(self) -> dict[str, float | int | None]:
+        """Counts and shares; None for a share of nothing."""
         return {
             "queries": self.queries,
             "right_of_hits": round(self.right / max(1, self.hits), 4),
@@ -64,11 +64,16 @@ class RetrievalScores:
             "from_run": self.from_run,
             "state_over": self.over,
             "abstained": self.abstained,
-            "abstention_precision": round(self.rightly / max(1, self.abstained), 4),
-            "abstention_recall": round(self.rightly / max(1, self.absent), 4),
+            "absent": self.absent,
+            "abstention_precision": _share(self.rightly, self.abstained),
+            "abstention_recall": _share(self.rightly, self.absent),
             "written_back": self.written,
             "not_written_back": self.refused,
         }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
 
 
 def true_plan(recipe: ToyRecipe) -> Plan:
@@ -112,12 +117,14 @@ def thin_out(store: CropStore, share: float, seed: int) -> CropStore:
     )
 
 
-def mislabel(store: CropStore, share: float, embedder: Embedder, seed: int) -> CropStore:
-    """The store with a share of its crops called by the name and state of another crop of that role."""
+def mislabel(
+    store: CropStore, kinds: CropStore, share: float, embedder: Embedder, seed: int
+) -> CropStore:
+    """The store with a share of its crops called by the name and state of a crop of `kinds`."""
     rng = np.random.default_rng(seed)
     facts = list(store.crops.facts)
     for row in rng.choice(len(facts), int(share * len(facts)), replace=False):
-        others = [c for c in store.crops.facts if c.role == facts[row].role]
+        others = [c for c in kinds.crops.facts if c.role == facts[row].role]
         other = others[int(rng.integers(len(others)))]
         facts[row] = replace(
             facts[row], name=other.name, state=other.state, description=other.description

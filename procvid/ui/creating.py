@@ -115,7 +115,7 @@ def _wire_plan(context: AppContext, w: Widgets) -> None:
         return edited, markup.plan_list(edited.plan)
 
     def find_references(
-        draft: Draft | None, rows: list[list[Any]], memory: str, seed: float | None, own: str
+        draft: Draft | None, rows: list[list[Any]], memory: str, seed: float | None, own: str = ""
     ) -> tuple[Any, ...]:
         draft = replace(there(draft), plan=plan_table.apply_rows(there(draft).plan, rows))
         wishes = read_wishes(seed or 0, _memory(memory, own), None)
@@ -164,7 +164,7 @@ def _wire_video(context: AppContext, w: Widgets) -> None:
     shown = _run_outputs(w)
 
     def begin(
-        draft: Draft | None, memory: str, seed: float | None, steps: float, own: str
+        draft: Draft | None, memory: str, seed: float | None, steps: float, own: str = ""
     ) -> tuple[Any, ...]:
         wishes = read_wishes(seed or 0, _memory(memory, own), int(steps) or None)
         job = Job(new_run_id(), there(draft), wishes)

@@ -15,6 +15,7 @@ from procvid.errors import InputError, StoreError
 from procvid.memory.crops import CropStore, load_store, save_store
 from procvid.memory.edit import changing
 from procvid.memory.lock import writing
+from procvid.memory.reasons import UPLOAD
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 
@@ -88,15 +89,22 @@ def change(
 
 
 def browse(store: CropStore, name: str, state: str) -> list[int]:
-    """The rows of a name and a state, `ANY` for all: first one of each kind, then the second ones."""
+    """The rows of a name and a state, `ANY` for all.
+
+    A person's own photos come first, then one crop of each kind, then the second ones...
+    """
     facts = store.crops.facts
     kinds: dict[tuple[str, str], list[int]] = {}
     for row, crop in enumerate(facts):
         kind = crop.name, canonical(crop.state)
         if name in (ANY, kind[0]) and state in (ANY, kind[1]):
             kinds.setdefault(kind, []).append(row)
-    placed = [(place, kind, row) for kind, rows in kinds.items() for place, row in enumerate(rows)]
-    return [row for _, _, row in sorted(placed)]
+    placed = [
+        (not facts[row].source_id.startswith(UPLOAD), place, kind, row)
+        for kind, rows in kinds.items()
+        for place, row in enumerate(rows)
+    ]
+    return [row for *_, row in sorted(placed)]
 
 
 def kinds(store: CropStore) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -17,6 +17,7 @@ from procvid.memory.photo import crop_of_photo
 from procvid.memory.words import canonical, named
 from procvid.plan.cast import role_of
 from procvid.protocols import Embedder
+from procvid.types import Crop
 from procvid.ui import memory_markup
 from procvid.ui.context import AppContext, new_run_id
 from procvid.ui.guard import guarded
@@ -195,12 +196,10 @@ def _wire_looking(context: AppContext, page: gr.Blocks, w: Widgets) -> None:
     def choose(own: str, shown: Shown, event: gr.SelectData) -> tuple[Any, ...]:
         index = event.index if isinstance(event.index, int) else 0
         if not 0 <= index < len(shown):
-            return "", memory_markup.chosen_crop(None), "", ""
+            return _told(None)
         crop_id, score = shown[index]
         store = shown_store(context, own)
-        row = _row(store, crop_id)
-        crop = store.crops[row]
-        return crop_id, memory_markup.chosen_crop(crop, score), crop.name, crop.state
+        return _told(store.crops[_row(store, crop_id)], score)
 
     def draw(own: str) -> Any:
         # Plotly takes half a second to import, which the app's start should not pay for.
@@ -226,9 +225,10 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
         own = own or new_run_id()
         store = change(context, own, what)
         rows = [row for row, crop in enumerate(store.crops.facts) if crop.id == crop_id]
-        name = store.crops.facts[rows[0]].name if rows else ANY
-        told = memory_markup.chosen_crop(store.crops[rows[0]] if rows else None)
-        return own, *_page_of(store, name, ANY, 1), *_frame(context, own, store, name), told
+        crop = store.crops[rows[0]] if rows else None
+        name = ANY if crop is None else crop.name
+        page = _page_of(store, name, ANY, 1)
+        return own, *page, *_frame(context, own, store, name), *_told(crop)
 
     def rename(own: str, crop_id: str, name: str) -> tuple[Any, ...]:
         return changed(
@@ -256,8 +256,8 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
 
     def same(own: str, marked: list[str]) -> tuple[Any, ...]:
         first = marked[0] if marked else ""
-        told = changed(own, lambda store, _: edit.merge_crops(store, marked), first)
-        return *told, [], gr.Button("Marked ones are the same")
+        after_it = changed(own, lambda store, _: edit.merge_crops(store, marked), first)
+        return *after_it, [], gr.Button("Marked ones are the same")
 
     def add(own: str, photo: str | None, name: str, state: str, whole: bool) -> tuple[Any, ...]:
         if not photo or not canonical(name):
@@ -270,7 +270,8 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
         crop = crop_of_photo(image, name, role, state or usual, parts.detector, whole=whole)
         return changed(own, lambda store, clip: edit.add(store, [crop], clip), crop.id)
 
-    after = [w.own, w.gallery, w.shown, w.overview, w.name, w.state, w.history, w.crop]
+    told = [w.chosen, w.crop, w.new_name, w.new_state]
+    after = [w.own, w.gallery, w.shown, w.overview, w.name, w.state, w.history, *told]
     for button, what, inputs, more in (
         (w.rename, rename, [w.own, w.chosen, w.new_name], []),
         (w.retag, retag, [w.own, w.chosen, w.new_state], []),
@@ -315,6 +316,13 @@ def _frame(
         gr.Dropdown(choices=states, value=ANY),
         memory_markup.edits(store.history),
     )
+
+
+def _told(crop: Crop | None, score: float | None = None) -> tuple[str, str, str, str]:
+    """The chosen crop: its id, all that is known of it, its name and its state."""
+    if crop is None:
+        return "", memory_markup.chosen_crop(None), "", ""
+    return crop.id, memory_markup.chosen_crop(crop, score), crop.name, crop.state
 
 
 def _one(crop_id: str) -> list[str]:
