@@ -73,6 +73,8 @@ def add(arguments: argparse.Namespace) -> None:
         role,
         arguments.state or ("whole" if role == "food" else "in use"),
         wiring.build_detector(TINY, embedder),
+        embedder=embedder,
+        min_shown=wiring.build_rules(embedder.info).min_shown,
         whole=arguments.whole,
         licence=arguments.licence,
         url=arguments.url,

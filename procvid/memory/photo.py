@@ -9,8 +9,8 @@ import numpy as np
 from procvid.errors import InputError
 from procvid.memory.gather import MIN_SIDE_PX, crop_id, cut, quality
 from procvid.memory.reasons import UPLOAD
-from procvid.memory.words import canonical
-from procvid.protocols import Detector
+from procvid.memory.words import canonical, told
+from procvid.protocols import Detector, Embedder
 from procvid.types import BoxXYXY, Crop, Image, Role
 
 MIN_SCORE = 0.3
@@ -23,6 +23,8 @@ def crop_of_photo(
     state: str,
     detector: Detector,
     *,
+    embedder: Embedder | None = None,
+    min_shown: float = -1.0,
     whole: bool = False,
     licence: str = "",
     url: str = "",
@@ -35,6 +37,8 @@ def crop_of_photo(
         role: What it is in the kitchen.
         state: Such as "sliced"; of vessels and tools "in use" or "clean".
         detector: Finds it.
+        embedder: Looks at what was found: a detector finds something for any word.
+        min_shown: Least cosine of the name and what was found, as `RetrievalRules.min_shown`.
         whole: Take the whole picture and look for nothing.
         licence: Of the photo.
         url: Where it is published.
@@ -59,6 +63,14 @@ def crop_of_photo(
         x0, y0, x1, y1 = found[0].box_xyxy
         box, mask = (float(x0), float(y0), float(x1), float(y1)), found[0].mask
         score = float(np.clip(found[0].score, 0, 1))
+        if embedder is not None:
+            look = embedder.embed_images([cut(image, box, mask)])[0]
+            words = embedder.embed_texts([told(name, role, name, canonical(state))])[0]
+            if float(look @ words) < min_shown:
+                raise InputError(
+                    f"What was found in the photo does not look like a {name}.",
+                    "Give a photo that shows it well, or take the whole picture (--whole).",
+                )
     sha = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:12]
     source_id = f"{UPLOAD}/{sha}"
     return Crop(

@@ -267,7 +267,16 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
         image, role = load_image(Path(photo)), role_of(canonical(name), "vessel")
         parts = context.parts("default")
         usual = "whole" if role == "food" else "in use"
-        crop = crop_of_photo(image, name, role, state or usual, parts.detector, whole=whole)
+        crop = crop_of_photo(
+            image,
+            name,
+            role,
+            state or usual,
+            parts.detector,
+            embedder=parts.embedder,
+            min_shown=parts.rules.min_shown,
+            whole=whole,
+        )
         return changed(own, lambda store, clip: edit.add(store, [crop], clip), crop.id)
 
     told = [w.chosen, w.crop, w.new_name, w.new_state]
