@@ -162,7 +162,7 @@ CSS = """
   border: 1px solid var(--border-color-primary); border-radius: 10px; }
 .pv-edits { margin: 0; padding-left: 18px; font-size: .875rem; }
 .pv-edits i { font-style: normal; color: var(--body-text-color-subdued); }
-.pv-gallery .caption-label { font-size: .75rem; }
+.pv-gallery .caption-label { font-size: .6875rem; max-width: 100%; padding: 1px 5px; }
 .pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)) !important; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
 .pv-next { position: sticky; bottom: 12px; z-index: 20; }
