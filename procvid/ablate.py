@@ -36,26 +36,41 @@ JUDGED = "judgements.json"
 
 @dataclass(frozen=True)
 class Setting:
-    """One of the compared settings; the first of an ablation is the base."""
+    """One of the compared settings; the first of an ablation is the base.
+
+    `state_aware` and `write_back` are parts of the memory that can be left out.
+    """
 
     name: str
     memory: str
     lora: tuple[str, ...] = ()
+    state_aware: bool = True
+    write_back: bool = True
+
+    @property
+    def memory_told(self) -> str:
+        """The memory with what was left out of it, for the record of a run."""
+        left_out = "" if self.state_aware else ", any state"
+        return self.memory + left_out + ("" if self.write_back else ", no write-back")
 
 
-def settings_of(wanted: str | None, lora: Sequence[str] = ()) -> tuple[Setting, ...]:
-    """The settings by their names; all that can be had by default.
+def settings_of(
+    wanted: str | None, lora: Sequence[str] = (), memory: str = "default"
+) -> tuple[Setting, ...]:
+    """The settings by their names; all that can be had by default. `memory` is what the others have.
 
     Raises:
         InputError: A name is unknown, the base is missing, or a fine-tuned one has no LoRA.
     """
     known = {
         "base": Setting("base", "none"),
-        "memory": Setting("memory", "default"),
+        "memory": Setting("memory", memory),
+        "memory-any-state": Setting("memory-any-state", memory, state_aware=False),
+        "memory-no-write-back": Setting("memory-no-write-back", memory, write_back=False),
         "tuned": Setting("tuned", "none", tuple(lora)),
-        "tuned+memory": Setting("tuned+memory", "default", tuple(lora)),
+        "tuned+memory": Setting("tuned+memory", memory, tuple(lora)),
     }
-    default = tuple(known) if lora else ("base", "memory")
+    default = ("base", "memory", "tuned", "tuned+memory") if lora else ("base", "memory")
     names = default if wanted is None else tuple(name.strip() for name in wanted.split(","))
     for name in names:
         if name not in known:
@@ -158,7 +173,7 @@ class Ablation:
             recipe=recipe,
             sampling=replace(self.sampling, seed=seed),
             profile=parts.profile.name,
-            memory=setting.memory,
+            memory=setting.memory_told,
             planner=parts.planner.info.id,
             lora=setting.lora,
             seed=seed,
@@ -211,7 +226,7 @@ def table_of(
         rows.append(
             {
                 "setting": setting.name,
-                "memory": setting.memory,
+                "memory": setting.memory_told,
                 "lora": ", ".join(setting.lora) or "none",
                 "comparable": reason or "ok",
                 "metrics": {

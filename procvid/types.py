@@ -120,7 +120,8 @@ class Crop:
     """An object cut out of a clip, on white where a mask was at hand, with its provenance.
 
     `image` is None in a store that was published without pixels. `source_id` names the video or
-    `run/step`; `detector_score` and `quality` are 0 to 1.
+    `run/step`; `detector_score` and `quality` are 0 to 1. `shows` names the other objects that lie
+    inside the box, each as "name" or "name: state". A banned crop is kept and never retrieved.
     """
 
     id: str
@@ -136,6 +137,9 @@ class Crop:
     quality: float
     image: Image | None
     licence: str = ""
+    url: str = ""
+    shows: tuple[str, ...] = ()
+    banned: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from procvid import __version__
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.memory.crops import CropStore, load_store
+from procvid.memory.rules import DEFAULT_RULES, Calibration, RetrievalRules, read_calibration
 from procvid.onestep import Parts
 from procvid.plan.rules import plan_recipe
 from procvid.protocols import (
@@ -39,7 +40,7 @@ from procvid.settings import (
     choose_profile,
     read_environment,
 )
-from procvid.types import Recipe, StepPlan
+from procvid.types import ModelInfo, Recipe, StepPlan
 
 if TYPE_CHECKING:
     from procvid.models.hub_files import HubModel
@@ -53,12 +54,15 @@ __all__ = [
     "build_embedder",
     "build_generator",
     "build_planner",
+    "build_rules",
     "build_scene_reader",
+    "calibration_file",
     "check_downloads",
     "check_key",
     "converted_profiles",
     "default_memory",
     "device_name",
+    "find_calibration",
     "gpu_facts",
     "hub_cache",
     "is_lora_on_hub",
@@ -119,6 +123,7 @@ def build(
         scene_reader=build_scene_reader(),
         stores=_stores(chosen, memory, embedder),
         versions=library_versions(),
+        rules=build_rules(embedder.info),
     )
 
 
@@ -352,6 +357,36 @@ def build_embedder(profile: Profile = TINY) -> Embedder:
             return OpenClipEmbedder(VIT_B_32)
         case _:
             raise no_gpu(profile)
+
+
+def find_calibration(info: ModelInfo) -> Calibration | None:
+    """The thresholds of an embedder: those that were found on this machine, else the package's.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    environment = read_environment()
+    for file in (calibration_file(info), environment.assets_folder / "calibration" / _plain(info)):
+        if file.is_file():
+            calibration = read_calibration(file)
+            if calibration.fits(info):
+                return calibration
+    return None
+
+
+def calibration_file(info: ModelInfo) -> Path:
+    """Where this machine keeps the thresholds of an embedder."""
+    return read_environment().cache_folder / "calibration" / _plain(info)
+
+
+def _plain(info: ModelInfo) -> str:
+    return re.sub(r"[^a-zA-Z0-9.-]+", "-", info.id) + ".json"
+
+
+def build_rules(info: ModelInfo) -> RetrievalRules:
+    """The memory's thresholds and weights, calibrated where the embedder has been."""
+    calibration = find_calibration(info)
+    return DEFAULT_RULES if calibration is None else calibration.rules()
 
 
 def build_detector(profile: Profile, embedder: Embedder) -> Detector:

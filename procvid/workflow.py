@@ -7,7 +7,7 @@ where it was when the same is asked again; see `procvid.rundir` for what lies on
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def _story(
             yield _finished(run, plan, duration_s, warnings, nothing_to_do=True)
             return
 
-    memory = start_memory(parts, run.record.request.seed)
+    memory = start_memory(parts, run.record.request.seed, plan)
     pace = Pace(num_clips=len(plan.steps) - len(fresh))
     for step in plan.steps:
         number = step.number
@@ -123,6 +123,8 @@ def regenerate_step(
     seed: int | None = None,
     prompt: str | None = None,
     references: Sequence[Image] = (),
+    banned: Sequence[str] = (),
+    chosen: Mapping[str, str] | None = None,
 ) -> Generator[Event, None, None]:
     """Make one step of a run again; later steps that show an object cut from it become stale.
 
@@ -136,6 +138,8 @@ def regenerate_step(
         seed: The step's own seed. Without seed, prompt and references a new one is derived.
         prompt: Given to the generator word for word.
         references: uint8 (H, W, 3) RGB, shown to the generator before all that the memory has.
+        banned: Ids of crops that are not to guide the step.
+        chosen: Ids of crops by the name of the object that they are to stand for.
 
     Yields:
         `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
@@ -147,7 +151,13 @@ def regenerate_step(
     """
     request = read_run(Path(folder)).request
     with hold(Path(folder), record_of(request, parts, request.planner)) as run:
-        overrides = Overrides(seed=seed, prompt=prompt, uploads=tuple(references))
+        overrides = Overrides(
+            seed=seed,
+            prompt=prompt,
+            uploads=tuple(references),
+            banned=tuple(banned),
+            chosen=dict(chosen or {}),
+        )
         yield from _logged(run, _again(run, parts, number, overrides))
 
 
@@ -172,7 +182,7 @@ def _again(
     else:
         attempt += 1
         overrides = Overrides(step_seed(request.seed, number, attempt), attempt=attempt)
-    memory = start_memory(parts, request.seed)
+    memory = start_memory(parts, request.seed, plan)
     for earlier in range(1, number):
         remember(run, parts, memory, earlier)
     pace = Pace(num_clips=1)

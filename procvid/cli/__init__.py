@@ -55,9 +55,9 @@ def _run(argv: Sequence[str]) -> int:
 
             command = getattr(runs, arguments.command)
         case "memory":
-            from procvid.cli import memory
+            from procvid.cli.memory_commands import command_of
 
-            command = getattr(memory, arguments.memory_command)
+            command = command_of(arguments.memory_command)
         case "convert":
             from procvid.cli import convert
 

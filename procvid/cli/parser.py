@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from procvid import __version__
+from procvid.cli.memory_parser import add_memory_commands
 from procvid.settings import (
     CONVERTIBLE,
     JUDGE_CHOICES,
     PLANNER_CHOICES,
     PROFILE_CHOICES,
-    SCENE_READER_CHOICES,
     TINY,
 )
 
@@ -145,6 +145,16 @@ def _add_regenerate(commands: Commands[Parser]) -> None:
         default=[],
         help="up to four pictures, shown to the model before what the memory has",
     )
+    command.add_argument(
+        "--use",
+        metavar="OBJECT=CROP",
+        action="append",
+        default=[],
+        help="a crop of the memory, by its id, in the place of the one found; several times",
+    )
+    command.add_argument(
+        "--ban", metavar="CROP", action="append", default=[], help="a crop that is not to be used"
+    )
     _add_json(command, "print one event a line as JSON")
 
 
@@ -156,34 +166,15 @@ def _add_plan(commands: Commands[Parser]) -> None:
 
 
 def _add_memory(commands: Commands[Parser]) -> None:
-    memory = _command(commands, "memory", "Build, search and describe crop stores.")
+    memory = _command(commands, "memory", "Build, search, change and measure crop stores.")
     under = memory.add_subparsers(
         dest="memory_command", required=True, metavar="COMMAND", parser_class=Parser
     )
-    build = _command(under, "build", "Build a crop store from a list of clips with captions.")
-    build.add_argument("manifest", metavar="MANIFEST", help="the clip list, JSON lines")
-    build.add_argument("--out", metavar="STORE", required=True, help="the store's folder")
-    build.add_argument(
-        "--scene-reader",
-        choices=SCENE_READER_CHOICES,
-        default="rules",
-        help="names the objects of a clip: rules from its caption, openai from its frames",
+    add_memory_commands(
+        lambda name, told: _command(under, name, told),
+        _add_json,  # type: ignore[arg-type]
+        _whole_number,
     )
-    build.add_argument("--name", default="", help="of the store; by default the folder's")
-    build.add_argument("--licence", default="", help="of the store as a whole")
-    build.add_argument("--rights", default="", help="a note on what may be done with it")
-    _add_json(build, "print one line of JSON a clip")
-
-    search = _command(under, "search", "Find the crops nearest to a text.")
-    search.add_argument("store", metavar="STORE", help="the store's folder, or default")
-    search.add_argument("text", metavar="TEXT", help="such as 'sliced carrot'")
-    search.add_argument("-k", metavar="N", type=_whole_number, default=5, help="how many")
-    search.add_argument("--state", metavar="S", help="only crops in this state")
-    _add_json(search, "print one crop a line as JSON")
-
-    info = _command(under, "info", "Tell what a crop store holds.")
-    info.add_argument("store", metavar="STORE", help="the store's folder, or default")
-    _add_json(info, "print it as JSON")
 
 
 def _add_convert(commands: Commands[Parser]) -> None:
@@ -265,7 +256,10 @@ def _add_ablate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--out", metavar="FOLDER", required=True, help="of runs, scores, table")
     command.add_argument(
-        "--settings", metavar="A,B", help="of base, memory, tuned, tuned+memory; base first"
+        "--settings",
+        metavar="A,B",
+        help="of base, memory, memory-any-state, memory-no-write-back, tuned, tuned+memory; "
+        "base first",
     )
     command.add_argument(
         "--lora",
@@ -273,6 +267,9 @@ def _add_ablate(commands: Commands[Parser]) -> None:
         action="append",
         default=[],
         help="of the tuned settings; may be given several times",
+    )
+    command.add_argument(
+        "--memory", metavar="STORE|default", default="default", help="of the settings with a memory"
     )
     command.add_argument("--seeds", metavar="N,M", default="0")
     command.add_argument(

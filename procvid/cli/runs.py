@@ -37,7 +37,7 @@ def generate(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         fast=arguments.fast,
     )
-    memory = _memory(arguments.memory)
+    memory = absolute_memory(arguments.memory)
     if arguments.dry_run:
         dry_run(arguments, recipe, profile, reason, sampling, memory, loras)
         return
@@ -106,6 +106,8 @@ def regenerate(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         prompt=arguments.prompt,
         references=references,
+        banned=arguments.ban,
+        chosen=_chosen(arguments.use),
     )
     _show(events, arguments.json)
 
@@ -130,9 +132,20 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
         screen.clear()
 
 
-def _memory(wanted: str) -> str:
+def absolute_memory(wanted: str) -> str:
     """The store's folder made absolute, so that the run can be gone on with from anywhere."""
     return wanted if wanted in ("default", "none") else str(Path(wanted).expanduser().resolve())
+
+
+def _chosen(given: list[str]) -> dict[str, str]:
+    """Crop ids by object name, from OBJECT=CROP."""
+    chosen = {}
+    for text in given:
+        name, equals, crop_id = text.rpartition("=")
+        if not (equals and name.strip() and crop_id.strip()):
+            raise InputError(f"{text[:60]!r} is not OBJECT=CROP.", "Write pan=1234567890abcdef.")
+        chosen[name.strip().lower()] = crop_id.strip()
+    return chosen
 
 
 def absolute_lora(wanted: str) -> str:

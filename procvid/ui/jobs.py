@@ -107,7 +107,7 @@ def undrawable(context: AppContext, plan: Plan) -> tuple[str, ...]:
 def preview_references(context: AppContext, plan: Plan, wishes: Wishes) -> list[Conditioning]:
     """Per step the references that the memory offers before the first clip is made."""
     parts = context.parts(wishes.memory)
-    memory = start_memory(parts, wishes.seed)
+    memory = start_memory(parts, wishes.seed, plan)
     return [conditioning_of(parts, step, memory, Overrides()) for step in plan.steps]
 
 

@@ -161,6 +161,12 @@ CSS = """
 
 .pv-about dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
 .pv-about dt { color: var(--body-text-color-subdued); } .pv-about dd { margin: 0; overflow-wrap: anywhere; }
+.pv-crop img { float: right; max-width: 40%; max-height: 180px; margin: 0 0 8px 12px; background: #fff;
+  border: 1px solid var(--border-color-primary); border-radius: 10px; }
+.pv-edits { margin: 0; padding-left: 18px; font-size: .875rem; }
+.pv-edits i { font-style: normal; color: var(--body-text-color-subdued); }
+.pv-gallery .caption-label { font-size: .6875rem; max-width: 100%; padding: 1px 5px; }
+.pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)) !important; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
 .pv-next { position: sticky; bottom: 12px; z-index: 20; }
 .pv-last { align-items: center; }

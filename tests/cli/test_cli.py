@@ -258,7 +258,7 @@ def test_what_cannot_be_had_is_one_sentence(option, told, recipe, tmp_path, caps
         ["regenerate", "run"],
         ["memory"],
         ["memory", "burn"],
-        ["memory", "search", "default"],
+        ["memory", "map", "default"],
     ],
     ids=" ".join,
 )
