@@ -316,6 +316,7 @@ class Environment:
             `procvid` in the user's cache folder.
         models_folder: `PROCVID_MODELS`, where `procvid convert` puts models and `generate` finds
             them; default `~/.cache/procvid/models`.
+        space_owner: Of the Hugging Face Space that the app runs on, from `SPACE_ID`; "" elsewhere.
     """
 
     openai_api_key: str | None = field(repr=False)
@@ -326,6 +327,7 @@ class Environment:
     openai_budget: Budget = Budget()
     cache_folder: Path = Path("cache")
     models_folder: Path = Path("models")
+    space_owner: str = ""
 
     @property
     def has_openai(self) -> bool:
@@ -359,7 +361,15 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         models_folder=Path(
             variables.get("PROCVID_MODELS") or "~/.cache/procvid/models"
         ).expanduser(),
+        space_owner=_space_owner(variables),
     )
+
+
+def _space_owner(variables: Mapping[str, str]) -> str:
+    # As Gradio tells a Space: anywhere else it signs every visitor in as the server's own user.
+    if variables.get("SYSTEM") != "spaces":
+        return ""
+    return variables.get("SPACE_ID", "").partition("/")[0].strip()
 
 
 def _url(name: str, text: str) -> str:

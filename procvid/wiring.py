@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from procvid import __version__
+from procvid.artifacts.here import named_lora, named_store
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.memory.crops import CropStore, load_store
 from procvid.memory.rules import DEFAULT_RULES, Calibration, RetrievalRules, read_calibration
@@ -320,11 +321,7 @@ def _lora(text: str) -> tuple[Path, float]:
     from procvid.phantom.lora import parse_lora
 
     source, weight = parse_lora(text)
-    if is_lora_on_hub(text):
-        from procvid.phantom.published import fetch_lora
-
-        return fetch_lora(source), weight
-    return Path(source).expanduser(), weight
+    return named_lora(source), weight
 
 
 def is_lora_on_hub(text: str) -> bool:
@@ -474,7 +471,7 @@ def _stores(profile: Profile, memory: str, embedder: Embedder) -> tuple[CropStor
         case "default":
             return (load_store(default_memory(profile), embedder),)
         case folder:
-            return (load_store(Path(folder).expanduser(), embedder),)
+            return (load_store(named_store(folder), embedder),)
 
 
 def asset_folder(profile: Profile, part: str) -> Path:

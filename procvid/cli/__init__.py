@@ -70,6 +70,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import ablation
 
             command = getattr(ablation, arguments.command)
+        case "hub":
+            from procvid.cli import hub
+
+            command = getattr(hub, arguments.hub_command.replace("list", "list_kept"))
         case "doctor":
             from procvid.cli import doctor
 

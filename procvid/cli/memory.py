@@ -9,7 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 from procvid import wiring, wiring_evaluation
-from procvid.cli.screen import Bar, duration
+from procvid.artifacts.here import named_store, pinned
+from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
 from procvid.media.files import write_text
 from procvid.media.image import load_image
@@ -172,5 +173,7 @@ def plane(arguments: argparse.Namespace) -> None:
 
 
 def folder_of(wanted: str) -> Path:
-    """Where a store lies; "default" is the profile's own."""
-    return wiring.default_memory(TINY) if wanted == "default" else Path(wanted).expanduser()
+    """Where a store lies; "default" is the profile's own, a release on the Hub is pulled."""
+    if wanted == "default":
+        return wiring.default_memory(TINY)
+    return named_store(pinned(wanted, "memory", PullScreen().show))

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from procvid import __version__
 from procvid.cli.memory_parser import add_memory_commands
+from procvid.cli.parser_hub import add_hub
 from procvid.settings import (
     CONVERTIBLE,
     JUDGE_CHOICES,
@@ -52,6 +53,7 @@ def _parser() -> Parser:
     _add_regenerate(commands)
     _add_plan(commands)
     _add_memory(commands)
+    add_hub(commands, _command, Parser)
     _add_convert(commands)
     _add_evaluate(commands)
     _add_ablate(commands)
@@ -86,10 +88,11 @@ def _add_generate(commands: Commands[Parser]) -> None:
     )
     command.add_argument(
         "--lora",
-        metavar="FILE|DIR|REPO[=WEIGHT]",
+        metavar="FILE|DIR|ID[=WEIGHT]",
         action="append",
         default=[],
-        help="merge a LoRA into the model, by default with weight 1; may be given several times",
+        help="merge a LoRA into the model, by default with weight 1; may be given several times; "
+        "an ID is OWNER/NAME[@REVISION] on the Hub",
     )
     command.add_argument(
         "--precise", action="store_true", help="float32 where half precision loses most; for a GPU"
@@ -110,9 +113,10 @@ def _add_models(command: Parser) -> None:
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
     command.add_argument(
         "--memory",
-        metavar="STORE|default|none",
+        metavar="STORE|ID|default|none",
         default="default",
-        help="crop store to take references from; none for no references at all",
+        help="crop store to take references from, a folder or a repository on the Hub "
+        "(OWNER/NAME[@REVISION]); none for no references at all",
     )
     _add_planner(command)
 

@@ -9,8 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from procvid import wiring
+from procvid.artifacts.here import pinned
 from procvid.cli.dry_run import dry_run
-from procvid.cli.screen import RunScreen
+from procvid.cli.screen import PullScreen, RunScreen
 from procvid.errors import InputError
 from procvid.events import Event
 from procvid.media.image import load_image
@@ -133,8 +134,11 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
 
 
 def absolute_memory(wanted: str) -> str:
-    """The store's folder made absolute, so that the run can be gone on with from anywhere."""
-    return wanted if wanted in ("default", "none") else str(Path(wanted).expanduser().resolve())
+    """A folder made absolute, so that the run can be gone on with from anywhere; a release pinned."""
+    if wanted in ("default", "none"):
+        return wanted
+    release = pinned(wanted, "memory", PullScreen().show)
+    return str(Path(wanted).expanduser().resolve()) if release == wanted else release
 
 
 def _chosen(given: list[str]) -> dict[str, str]:
@@ -149,10 +153,12 @@ def _chosen(given: list[str]) -> dict[str, str]:
 
 
 def absolute_lora(wanted: str) -> str:
-    """A file or folder made absolute, likewise; a Hub repository as it is."""
+    """A file or folder made absolute, a release pinned, likewise."""
     source, equals, weight = wanted.rpartition("=")
-    here = Path(source if equals else wanted).expanduser()
-    return f"{here.resolve()}{equals}{weight if equals else ''}" if here.exists() else wanted
+    name = source if equals else wanted
+    here = Path(name).expanduser()
+    told = str(here.resolve()) if here.exists() else pinned(name, "lora", PullScreen().show)
+    return f"{told}={weight}" if equals else told
 
 
 def _tell_plan(plan: Plan) -> None:

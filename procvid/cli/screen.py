@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from procvid.events import (
@@ -17,6 +18,8 @@ from procvid.events import (
     Warned,
     to_json,
 )
+from procvid.hub.publish import Uploading
+from procvid.hub.pull import Pulling
 
 WIDTH = 24
 """Of the bar, in characters."""
@@ -122,3 +125,39 @@ def duration(seconds: float) -> str:
     if minutes < 90:
         return f"about {minutes} min"
     return f"about {minutes // 60} h {minutes % 60} min"
+
+
+class PullScreen:
+    """Shows a release on its way to or from the Hub: a bar for bytes, a line for what to know."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self._as_json = as_json
+        self._bar = Bar()
+
+    def show(self, event: Pulling | Uploading) -> None:
+        """Show one event."""
+        note = getattr(event, "note", "")
+        if self._as_json:
+            kind = "pulling" if isinstance(event, Pulling) else "uploading"
+            print(json.dumps({"event": kind, **asdict(event)}, ensure_ascii=False), flush=True)
+            return
+        if note:
+            self._bar.clear()
+            print(f"Note: {note}", file=sys.stderr, flush=True)
+        if event.total_bytes:
+            share = event.done_bytes / event.total_bytes
+            self._bar.show(share, f"{event.what}, {size(event.total_bytes)} in all", None)
+
+    def clear(self) -> None:
+        """Leave the terminal tidy, whatever happened."""
+        self._bar.clear()
+
+
+def size(num_bytes: int) -> str:
+    """ "812 bytes", "6.3 MB", "4.2 GB"."""
+    if num_bytes < 1000:
+        return f"{num_bytes} bytes"
+    for unit, factor in (("kB", 1e3), ("MB", 1e6)):
+        if num_bytes < 1000 * factor:
+            return f"{num_bytes / factor:.1f} {unit}"
+    return f"{num_bytes / 1e9:.1f} GB"

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -57,8 +57,9 @@ class RunRecord:
         request = dataclasses.asdict(self.request)
         # What --precise changes is in the model's revision.
         del request["memory"], request["precise"]
-        # By name and weight: a LoRA's content is in the model's revision, its folder matters to no one.
-        request["lora"] = [name.rpartition("/")[2] for name in request["lora"]] or None
+        # By weight: a LoRA's name and bytes are in the model's revision, and where it came from, a
+        # folder or the Hub, matters to no one.
+        request["lora"] = lora_weights(self.request.lora) or None
         recipe = request.pop("recipe")
         sampling = request.pop("sampling")
         del sampling["seed"], recipe["notes"]
@@ -206,6 +207,8 @@ class StepRecord:
         # The memory is no part of what a clip is: without 8 bits, every way gives the same bytes.
         for key in ("clip_sha256", "crops", "memory", "missing", "warnings"):
             del value[key]
+        # Nor is the folder that a LoRA was found in: `models` has its name and its hash.
+        value["lora"] = lora_weights(self.lora)
         return _canonical(value)
 
     @classmethod
@@ -223,6 +226,11 @@ class StepRecord:
         fields["missing"] = tuple(fields["missing"])
         fields["warnings"] = tuple(fields["warnings"])
         return cls(**fields)
+
+
+def lora_weights(loras: Sequence[str]) -> list[str]:
+    """The weights of LoRAs that were asked for as "FILE=0.8" or, for weight 1, "FILE"."""
+    return [one.rpartition("=")[2] if "=" in one else "1" for one in loras]
 
 
 def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int]:

@@ -13,7 +13,7 @@ from procvid.settings import TINY
 from procvid.ui import api, markup, style
 from procvid.ui.context import AppContext
 from procvid.ui.guard import log
-from procvid.ui.tabs import about, create, evaluate, memory
+from procvid.ui.tabs import about, artifacts, create, evaluate, memory
 
 TINY_BANNER = (
     "The clips come from a small model that was trained on a toy kitchen, drawn by a program."
@@ -39,6 +39,8 @@ def build_app(context: AppContext) -> Any:
                 memory.build(context, app, own_memory)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluate.build(context, app)
+            with gr.Tab("Artifacts", id="artifacts"):
+                artifacts.build(context)
             with gr.Tab("About", id="about"):
                 about.build(facts(context))
     app.queue(max_size=20)

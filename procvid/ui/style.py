@@ -167,6 +167,11 @@ CSS = """
 .pv-edits i { font-style: normal; color: var(--body-text-color-subdued); }
 .pv-gallery .caption-label { font-size: .6875rem; max-width: 100%; padding: 1px 5px; }
 .pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)) !important; }
+.pv-release { margin: 12px 0; }
+.pv-release-card table { display: block; overflow-x: auto; }
+.gradio-container .pv-release-card th, .gradio-container .pv-release-card td {
+  border-color: var(--border-color-primary) !important; padding: 4px 10px;
+  word-break: normal; overflow-wrap: normal; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
 .pv-next { position: sticky; bottom: 12px; z-index: 20; }
 .pv-last { align-items: center; }

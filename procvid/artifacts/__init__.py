@@ -1,0 +1,1 @@
+"""LoRAs, crop stores and runs as releases of the Hub: where `hub` and the stages meet."""

@@ -1,0 +1,63 @@
+"""What must not be published: keys and tokens, and files that run code when they are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from procvid.errors import InputError
+
+PICKLES = (".bin", ".ckpt", ".joblib", ".npy", ".pickle", ".pkl", ".pt", ".pt2", ".pth")
+_PIECE, _OVERLAP = 1 << 22, 4096
+
+_SECRETS = {
+    "a Hugging Face token": rb"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}",
+    "an API key (sk-...)": rb"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}",
+    "an AWS key": rb"(?<![A-Za-z0-9])AKIA[0-9A-Z]{16}(?![0-9A-Za-z])",
+    "a GitHub token": rb"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{30,})",
+    "a Google key": rb"(?<![A-Za-z0-9])AIza[0-9A-Za-z_-]{35}",
+    "a private key": rb"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "an Authorization header": rb"Authorization: (?:Bearer|Basic) [A-Za-z0-9._+/=-]{16,}",
+}
+_PATTERN = re.compile(
+    b"|".join(b"(?P<s%d>%s)" % (n, pattern) for n, pattern in enumerate(_SECRETS.values()))
+)
+_HOMES = re.compile(rb"(?:/home|/Users|/root|[A-Z]:\\\\?Users)[/\\]+[^\s\"'/\\]{1,60}")
+
+
+def secret_in(data: bytes) -> str:
+    """What kind of secret some bytes hold; "" when none is seen. The secret itself is never told."""
+    found = _PATTERN.search(data)
+    if found is None:
+        return ""
+    return list(_SECRETS)[int(str(found.lastgroup)[1:])]
+
+
+def refuse_secrets(file: Path, name: str) -> None:
+    """Raise InputError when a file holds a secret; it is read in overlapping pieces."""
+    tail = b""
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            told = secret_in(tail + piece)
+            if told:
+                raise InputError(
+                    f"The file {name} holds what looks like {told}: nothing was published.",
+                    "Take it out, and revoke it if others may have seen it.",
+                )
+            tail = piece[-_OVERLAP:]
+
+
+def home_in(file: Path) -> str:
+    """A personal folder of this machine that a file names; "" when there is none."""
+    found = _HOMES.search(file.read_bytes())
+    return found.group().decode("utf-8", "replace") if found else ""
+
+
+def refuse_pickles(names: list[str]) -> None:
+    """Raise InputError when a file is of a format that may run code."""
+    bad = [name for name in names if name.lower().endswith(PICKLES)]
+    if bad:
+        raise InputError(
+            f"The file {bad[0]!r} may run code when it is read: nothing was published.",
+            "Publish safetensors.",
+        )

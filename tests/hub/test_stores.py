@@ -1,0 +1,288 @@
+"""Crop stores as releases: shards, pictures left out, licences, secrets, and what lies."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from procvid.artifacts import bundles
+from procvid.artifacts.access import open_cache, unpack_store
+from procvid.artifacts.bundles import Wishes, bundle_memory
+from procvid.cli import main
+from procvid.errors import InputError, StoreError
+from procvid.hub.bundle import validate
+from procvid.hub.cards import Where
+from procvid.hub.client import HubClient
+from procvid.hub.names import HubId
+from procvid.hub.publish import Published, plan_publish, publish
+from procvid.hub.pull import Pulled, look, pull
+from procvid.hub.release import Release, fact_of
+from procvid.media.image import png_bytes
+from procvid.memory.crops import CropStore, StoredCrops, load_store, save_store
+from procvid.memory.index import CropIndex
+from procvid.memory.store import normalised
+from tests.hub.artifacts import ASSETS
+from tests.hub.server import OWNER, Blob, Hub
+
+TARGET = HubId("cook/crops", "main", "dataset")
+WISHES = Wishes(Where(TARGET))
+STORE = ASSETS / "default_memory"
+
+
+def store_of(num_crops: int, *, licence: str = "cc-by-4.0", side: int = 16) -> CropStore:
+    """Crops with pictures and vectors of their own, without a model."""
+    some = load_store(STORE)
+    rng = np.random.default_rng(0)
+    pictures = [png_bytes(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)) for _ in range(64)]
+    facts = [
+        dataclasses.replace(some.crops.facts[k % len(some)], id=f"{k:016x}", licence="")
+        for k in range(num_crops)
+    ]
+    vectors = normalised(rng.standard_normal((num_crops, some.dim)).astype(np.float32))
+    return CropStore(
+        name="many",
+        crops=StoredCrops(facts, [pictures[k % 64] for k in range(num_crops)]),
+        image_vectors=vectors,
+        text_vectors=vectors,
+        vectors=vectors,
+        embedder=some.embedder,
+        index=CropIndex(vectors),
+        licence=licence,
+    )
+
+
+def saved(store: CropStore, folder: Path) -> Path:
+    save_store(store, folder)
+    return folder
+
+
+def published(hub: Hub, bundle: Path, release: Release) -> Published:
+    client = HubClient(endpoint=hub.url, token=OWNER)
+    *_, last = publish(client, plan_publish(client, bundle, release, TARGET))
+    assert isinstance(last, Published)
+    return last
+
+
+def test_a_store_comes_back_as_it_was(
+    hub: Hub, client: HubClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "SHARD_BYTES", 2_000_000)
+    release = bundle_memory(STORE, tmp_path / "bundle", WISHES)
+    shards = [name for name in release.files if name.endswith(".parquet")]
+    assert len(shards) == 3 and release.licence == "Apache-2.0"
+    published(hub, tmp_path / "bundle", release)
+    *_, last = pull(client, look(client, HubId("cook/crops")), tmp_path / "store", unpack_store)
+    assert isinstance(last, Pulled)
+    before, after = load_store(STORE), load_store(tmp_path / "store")
+    assert repr(after.crops.facts) == repr(before.crops.facts)
+    assert after.crops.pictures == before.crops.pictures
+    assert (after.vectors == before.vectors).all() and after.notes == ()
+    assert (after.name, after.embedder.id, after.licence, after.rights) == (
+        *(before.name, before.embedder.id, before.licence),
+        before.rights,
+    )
+    names = {
+        f.relative_to(tmp_path / "store").as_posix() for f in (tmp_path / "store").rglob("*.*")
+    }
+    assert names == {"manifest.json", "crops.parquet", "embeddings.safetensors", "index/index.faiss",
+                     "README.md", "release.json"}  # fmt: skip
+    # A pulled store can be published again: it is a store with its card and its receipt.
+    again = bundle_memory(tmp_path / "store", tmp_path / "again", WISHES)
+    assert again.files == release.files
+    # Viewer-friendly: the pictures are an Image feature, and row groups are small.
+    schema = pq.read_schema(tmp_path / "bundle" / shards[0])
+    assert json.loads(schema.metadata[b"huggingface"])["info"]["features"]["image"] == {
+        "_type": "Image"
+    }
+
+
+def test_ten_thousand_crops_are_few_files_and_one_commit(hub: Hub, tmp_path: Path) -> None:
+    folder = saved(store_of(10_000), tmp_path / "store")
+    release = bundle_memory(folder, tmp_path / "bundle", WISHES)
+    published(hub, tmp_path / "bundle", release)
+    repo = hub.repos["dataset", "cook/crops"]
+    assert len(repo.commits) == 2 and len(repo.messages) == 1  # the repository's own, and ours
+    assert len(repo.files) == 6 < 100
+    rows = [
+        pq.read_metadata(io.BytesIO(blob.data))
+        for name, blob in repo.files.items()
+        if name.endswith(".parquet")
+    ]
+    assert sum(row.num_rows for row in rows) == 10_000
+    assert max(row.row_group(0).num_rows for row in rows) <= 1000
+
+
+def test_even_the_largest_store_stays_below_100_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "SHARD_BYTES", 1)
+    shards = bundles._shards(store_of(1000))
+    assert 40 <= len(shards) <= bundles.MAX_SHARDS + 1
+
+
+def test_without_pixels_only_what_is_ours_leaves(hub: Hub, tmp_path: Path) -> None:
+    folder = saved(store_of(50, licence=""), tmp_path / "store")
+    with pytest.raises(InputError, match="50 crops of many have a picture and no licence"):
+        bundle_memory(folder, tmp_path / "bundle", WISHES)
+    assert not (tmp_path / "bundle").exists()
+    release = bundle_memory(folder, tmp_path / "bare", dataclasses.replace(WISHES, no_pixels=True))
+    assert release.facts["counts"]["with_pixels"] == 0
+    table = pq.read_table(tmp_path / "bare" / "data/crops-00000-of-00001.parquet")
+    assert table["image"].null_count == 50
+    told = {"time_s", "box_xyxy", "source_id"} <= set(table.column_names)
+    assert (
+        told
+        and b"PNG" not in (tmp_path / "bare" / "data/crops-00000-of-00001.parquet").read_bytes()
+    )
+    for more in ({"without_licence": True}, {"licence": "cc-by-4.0"}):
+        out = tmp_path / next(iter(more))
+        wishes = dataclasses.replace(WISHES, **more)
+        assert bundle_memory(folder, out, wishes).facts["counts"]["with_pixels"] == 50
+
+
+SECRETS = ["hf_" + "Ab3" * 12, "sk-proj-" + "x1" * 20, "AKIA" + "Z" * 16, "ghp_" + "a" * 36,
+           "-----BEGIN OPENSSH PRIVATE KEY-----"]  # fmt: skip
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, secret: str) -> None:
+    store = store_of(3)
+    leaky = dataclasses.replace(store.crops.facts[1], description=f"pan {secret}")
+    facts = (store.crops.facts[0], leaky, store.crops.facts[2])
+    in_cell = dataclasses.replace(store, crops=StoredCrops(facts, store.crops.pictures))
+    picture = png_bytes(np.zeros((4, 4, 3), np.uint8), {"comment": secret})
+    in_picture = dataclasses.replace(
+        store, crops=StoredCrops(store.crops.facts, (*store.crops.pictures[:2], picture))
+    )
+    in_rights = dataclasses.replace(store, rights=secret)
+    for number, leaking in enumerate((in_cell, in_picture, in_rights)):
+        folder = saved(leaking, tmp_path / f"store{number}")
+        with pytest.raises(InputError, match="holds what looks like") as told:
+            bundle_memory(folder, tmp_path / f"bundle{number}", WISHES)
+        assert secret not in str(told.value)
+
+
+def test_files_that_do_not_belong_are_refused(tmp_path: Path) -> None:
+    folder = saved(store_of(3), tmp_path / "store")
+    for name, sentence in (
+        ("notes.txt", "do not belong to it: 'notes.txt'"),
+        (".env", r"do not belong to it: '\.env'"),
+        ("weights.pkl", "may run code"),
+        ("index/extra.pt", "may run code"),
+    ):
+        (folder / name).write_text("x")
+        with pytest.raises(InputError, match=sentence):
+            bundle_memory(folder, tmp_path / "bundle", WISHES)
+        (folder / name).unlink()
+    (tmp_path / "private").write_text("x")
+    (folder / "scores.json").symlink_to(tmp_path / "private")
+    with pytest.raises(InputError, match=r"is a link, 'scores\.json'"):
+        bundle_memory(folder, tmp_path / "bundle", WISHES)
+    with pytest.raises(StoreError, match="There is no crop store"):
+        bundle_memory(tmp_path / "none", tmp_path / "bundle", WISHES)
+    assert not (tmp_path / "bundle").exists()
+
+
+def lying(bundle: Path, release: Release, **changes: object) -> dict[str, Blob]:
+    """The files of a bundle with a manifest that is right about bytes and wrong about what they are."""
+    files = {name: fact_of(bundle / name) for name in release.files}
+    manifest = dataclasses.replace(release, files=files, **changes).to_bytes()
+    told = {name: Blob((bundle / name).read_bytes(), not name.endswith(".md")) for name in files}
+    return {**told, "manifest.json": Blob(manifest, False)}
+
+
+@pytest.mark.parametrize(
+    "kind", ["count", "dim", "pixels", "embeddings", "twice", "index", "shard"]
+)
+def test_a_store_that_is_not_what_its_manifest_says(
+    hub: Hub, client: HubClient, tmp_path: Path, kind: str
+) -> None:
+    bundle = tmp_path / "bundle"
+    release = bundle_memory(saved(store_of(20), tmp_path / "store"), bundle, WISHES)
+    facts = json.loads(json.dumps(release.facts))
+    shard = bundle / "data/crops-00000-of-00001.parquet"
+    error, sentence = InputError, "lies"
+    match kind:
+        case "count":
+            facts["counts"]["crops"] = 21
+        case "dim":
+            facts["embedder"]["dim"] = 32
+        case "pixels":
+            facts["counts"]["with_pixels"] = 0
+        case "embeddings":
+            vectors = load_file(bundle / "embeddings.safetensors")
+            save_file({k: v[:19] for k, v in vectors.items()}, bundle / "embeddings.safetensors")
+        case "twice":
+            table = pq.read_table(shard)
+            pq.write_table(table.take([0, *range(19)]), shard)
+            error, sentence = StoreError, "two crops of one id"
+        case "index":
+            # Derived, so it is never an error: it is built anew from the vectors.
+            (bundle / "index/index.faiss").write_bytes(b"IxFI" + b"\xff" * 200)
+        case "shard":
+            shard.write_bytes(b"PAR1" + b"x" * 100 + b"PAR1")
+            sentence = "cannot be read"
+    hub.repo("cook/crops", "dataset").put(**lying(bundle, release, facts=facts))
+    place = tmp_path / "pulled"
+    if kind == "index":
+        list(pull(client, look(client, TARGET), place, unpack_store))
+        assert load_store(place).notes == () and len(load_store(place).index) == 20
+        return
+    with pytest.raises(error, match=sentence):
+        list(pull(client, look(client, TARGET), place, unpack_store))
+    assert not place.exists()
+
+
+def test_the_cached_store_is_verified_before_each_use(
+    hub: Hub, client: HubClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = bundle_memory(STORE, tmp_path / "bundle", WISHES)
+    published(hub, tmp_path / "bundle", release)
+    assert main(["memory", "search", "cook/crops", "frying pan", "-k", "1"]) == 0
+    assert "frying pan" in capsys.readouterr().out
+    (kept,) = open_cache(tmp_path / "cache").kept()
+    crops = kept.folder / "crops.parquet"
+    good = crops.read_bytes()
+    crops.write_bytes(good[:1000] + b"?" + good[1001:])
+    assert main(["memory", "info", "cook/crops"]) == 0
+    said = capsys.readouterr()
+    assert "was damaged, so it is pulled again" in said.err and "326" in said.out
+    assert crops.read_bytes() == good
+    shutil.rmtree(kept.folder)
+    hub.clear()
+    assert main(["memory", "info", "cook/crops"]) == 1
+    assert "There is no dataset cook/crops on the Hub" in capsys.readouterr().err
+
+
+def test_publishing_asks_first(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(saved(store_of(20), tmp_path / "store"))
+    command = ["hub", "publish", "memory", folder, "--repo", "cook/crops"]
+    assert main([*command, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["new"] and plan["bytes"] == sum(plan["uploads"].values()) > 20_000
+    assert main(command) == 2
+    assert "there is nobody to ask here" in capsys.readouterr().err
+    assert hub.repos == {}
+    assert main([*command[:-1], "cook/crops@v1", "--yes"]) == 2
+    assert main([*command[:-1], "../x", "--yes"]) == 2
+
+
+def test_a_bundle_is_checked_byte_for_byte(tmp_path: Path) -> None:
+    bundle_memory(saved(store_of(5), tmp_path / "store"), tmp_path / "bundle", WISHES)
+    assert validate(tmp_path / "bundle").facts["counts"]["crops"] == 5
+    for name in ("manifest.json", "embeddings.safetensors", "data/crops-00000-of-00001.parquet"):
+        file = tmp_path / "bundle" / name
+        good = file.read_bytes()
+        file.write_bytes(good[:40] + bytes([good[40] ^ 1]) + good[41:])
+        with pytest.raises(InputError):
+            validate(tmp_path / "bundle")
+        file.write_bytes(good)
+    validate(tmp_path / "bundle")

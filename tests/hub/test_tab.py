@@ -1,0 +1,222 @@
+"""The Artifacts tab: look, pull, verify, and publishing only for whom it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from starlette.requests import Request
+
+from procvid.artifacts.bundles import Wishes, bundle_lora
+from procvid.cli import main
+from procvid.errors import InputError
+from procvid.hub.cards import Where
+from procvid.hub.names import HubId
+from procvid.settings import read_environment
+from procvid.ui import visitors
+from procvid.ui.app import build_app
+from procvid.ui.context import AppContext, new_run_id, open_context
+from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
+from tests.hub.artifacts import ASSETS
+from tests.hub.server import OWNER, READER, Blob, Hub
+
+Events = dict[str, Callable[..., Any]]
+
+
+@pytest.fixture
+def context(hub: Hub, tmp_path: Path) -> AppContext:
+    return open_context(tmp_path / "none", profile="tiny", runs_folder=tmp_path / "runs")
+
+
+@pytest.fixture
+def on(context: AppContext) -> Events:
+    return {f.name: f.fn for f in build_app(context).fns.values()}
+
+
+def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
+    told = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    scope = {
+        "type": "http",
+        "client": (address, 5000),
+        "headers": [(k.encode(), v.encode()) for k, v in told.items()],
+    }
+    return gr.Request(request=Request(scope))
+
+
+def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
+    bundle = tmp_path / "bundle"
+    bundle_lora(lora_folder, bundle, Wishes(Where(HubId("cook/lora", "main", "model"))), "0" * 16)
+    return hub.repo("cook/lora").put(
+        **{
+            f.relative_to(bundle).as_posix(): Blob(f.read_bytes(), f.suffix == ".safetensors")
+            for f in bundle.rglob("*")
+            if f.is_file()
+        }
+    )
+
+
+def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path: Path) -> None:
+    commit = on_hub(hub, lora_folder, tmp_path)
+    told = on["look_up"]("cook/lora", asked())
+    assert "Omelette LoRA" in told and "apache-2.0" in told and "rank 4, alpha 8, 48 layers" in told
+    assert not any("safetensors" in line for line in hub.asked)
+    *on_the_way, (told, choice) = on["pull_it"]("cook/lora", asked())
+    assert "whole and verified" in told and len(on_the_way) > 3
+    key = f"lora: cook/lora@{commit[:12]}"
+    assert choice.value == key
+    integrity, box, card = on["show"](key, asked())
+    assert "All 3 files are as its manifest says" in integrity and box.visible
+    assert "# Omelette LoRA" in card and "library_name" not in card
+    weights = next((tmp_path / "cache").rglob("pytorch_lora_weights.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    integrity, *_ = on["show"](key, asked())
+    assert "1 of 3 files are not as they should be" in integrity and "has other bytes" in integrity
+    *_, (told, _) = on["pull_it"]("cook/lora", asked())
+    assert "was damaged, so it is pulled again" in told
+    assert "All 3 files" in on["show"](key, asked())[0]
+    assert key in [name for name, _ in on["list_here"](asked()).choices]
+
+
+def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events) -> None:
+    store = str(ASSETS / "default_memory")
+    assert main(["hub", "publish", "memory", store, "--repo", "cook/crops", "--yes"]) == 0
+    *_, (_, choice) = on["pull_it"]("cook/crops", asked())
+    integrity, _, card = on["show"](choice.value, asked())
+    assert "326 crops" in integrity and "free to use under Apache-2.0" in integrity
+    assert "box_xyxy" in card
+
+
+@pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])
+def test_what_is_wrong_is_one_sentence(on: Events, text: str) -> None:
+    for event in ("look_up", "pull_it"):
+        with pytest.raises(gr.Error) as told:
+            list(on[event](text, asked()))
+        assert len(told.value.message) < 400 and "Unexpected" not in str(told.value.title)
+
+
+def test_a_card_shows_words_and_fetches_nothing(
+    hub: Hub, on: Events, lora_folder: Path, tmp_path: Path
+) -> None:
+    on_hub(hub, lora_folder, tmp_path)
+    repo = hub.repos["model", "cook/lora"]
+    hostile = b"# Hi\n<img src=https://x.test/a><script>1</script>![t](https://x.test/b.png)\n"
+    repo.put(**{"README.md": Blob(hostile, False)})
+    *_, (told, choice) = on["pull_it"]("cook/lora", asked())
+    assert "The card was changed after the release was published" in told
+    _, _, card = on["show"](choice.value, asked())
+    assert "<img" not in card and "<script" not in card and "![" not in card
+
+
+def test_publishing_is_planned_shown_and_then_done(
+    hub: Hub, on: Events, lora_folder: Path, tmp_path: Path
+) -> None:
+    fields = ("lora", str(lora_folder), "cook/new", "v1", "", True, False)
+    told, seen, button = on["plan_here"](*fields, asked())
+    assert "a new repository, private" in told and button.interactive and hub.repos == {}
+    with pytest.raises(gr.Error, match="has changed since you looked"):
+        list(on["send_here"](*fields, "something else", asked()))
+    changed = ("lora", str(lora_folder), "cook/other", "v1", "", True, False)
+    with pytest.raises(gr.Error, match="has changed since you looked"):
+        list(on["send_here"](*changed, seen, asked()))
+    assert hub.repos == {}
+    *_, (told, _, _) = on["send_here"](*fields, seen, asked())
+    repo = hub.repos["model", "cook/new"]
+    assert "tag v1" in told and repo.private and repo.tags == {"v1": repo.head}
+    told, _, button = on["plan_here"](*fields, asked())
+    assert "this very release already" in told and not button.interactive
+
+
+def test_nobody_else_may_publish(hub: Hub, on: Events, lora_folder: Path) -> None:
+    fields = ("lora", str(lora_folder), "cook/new", "", "", True, False)
+    strangers = (
+        asked("10.0.0.7"),
+        asked(x_forwarded_for="10.0.0.7"),
+        asked(host="my.gradio.live"),
+        asked("10.0.0.7", host="localhost"),
+    )
+    for stranger in strangers:
+        with pytest.raises(gr.Error, match="Nothing was published"):
+            on["plan_here"](*fields, stranger)
+        with pytest.raises(gr.Error, match="Nothing was published"):
+            list(on["send_here"](*fields, "", stranger))
+    assert hub.repos == {} and hub.asked == []
+
+
+def test_a_stranger_sees_what_is_public_and_no_more(
+    hub: Hub, on: Events, lora_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = on_hub(hub, lora_folder, tmp_path)
+    hub.repos["model", "cook/lora"].private = True
+    list(on["pull_it"]("cook/lora", asked()))
+    stranger = asked("10.0.0.7")
+    with pytest.raises(gr.Error, match="or it is private"):
+        on["look_up"]("cook/lora", stranger)
+    with pytest.raises(gr.Error, match="is not here"):
+        on["show"](f"lora: cook/lora@{commit[:12]}", stranger)
+    hub.repos["model", "cook/lora"].private = False
+    monkeypatch.setattr(visitors, "LIMIT_BYTES", 100_000)
+    with pytest.raises(gr.Error, match="more than this server takes"):
+        list(on["pull_it"]("cook/lora", stranger))
+
+
+def test_on_a_space_only_its_owner_signed_in(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "cook/procvid")
+    # Without this Gradio signs everybody in as the server's own user, so it is no Space to us.
+    assert read_environment().space_owner == ""
+    monkeypatch.setenv("SYSTEM", "spaces")
+    assert read_environment().space_owner == "cook"
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "SCOPES"):
+        monkeypatch.setattr(f"gradio.oauth.OAUTH_{name}", "x")
+    monkeypatch.setattr("gradio.oauth.OPENID_PROVIDER_URL", hub.url)
+    for user, token in (("", None), ("guest", READER), ("cook", None), ("guest", OWNER)):
+        with pytest.raises(InputError, match="Only cook, who owns this Space"):
+            require_publisher(visitor_of(asked(), user, token))
+    owner = visitor_of(asked("10.0.0.7", x_forwarded_for="1.2.3.4"), "cook", OWNER)
+    require_publisher(owner)
+    assert owner.client.token == OWNER and not owner.may_name_folders
+    assert visitor_of(asked(), "guest", READER).client.token is False
+    context = open_context(tmp_path / "none", profile="tiny", runs_folder=tmp_path / "runs")
+    app = build_app(context)
+    events = {f.name: f.fn for f in app.fns.values()}
+    assert any(isinstance(block, gr.LoginButton) for block in app.blocks.values())
+    profile = gr.OAuthProfile(
+        {"name": "Cook", "preferred_username": "cook", "profile": "", "picture": ""}
+    )
+    token = gr.OAuthToken(token=OWNER, scope="manage-repos", expires_at=2_000_000_000)
+    fields = ("lora", str(tmp_path), "cook/new", "", "", True, False)
+    with pytest.raises(gr.Error, match="From a Space only runs are published"):
+        events["plan_on_space"](*fields, asked(), profile, token)
+    run = ("run", new_run_id(), "cook/new", "", "", True, False)
+    with pytest.raises(gr.Error, match="There is no run"):
+        events["plan_on_space"](*run, asked(), profile, token)
+    with pytest.raises(gr.Error, match="not a run id"):
+        events["plan_on_space"]("run", "/etc", *run[2:], asked(), profile, token)
+    with pytest.raises(gr.Error, match="Only cook"):
+        events["plan_on_space"](*run, asked(), None, None)
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "here"),
+    [
+        ("127.0.0.1", {"host": "127.0.0.1:7860"}, True),
+        ("127.0.0.1", {"host": "localhost:7860"}, True),
+        ("::1", {"host": "[::1]:7860"}, True),
+        ("127.0.0.1", {"host": "procvid.example.org"}, False),
+        ("127.0.0.1", {"host": "localhost", "via": "1.1 proxy"}, False),
+        ("192.168.1.4", {"host": "192.168.1.2:7860"}, False),
+        ("", {}, False),
+    ],
+)
+def test_who_is_at_this_machine(host: str, headers: dict[str, str], here: bool) -> None:
+    assert is_at_this_machine(host, headers) is here
+
+
+def test_the_events_of_the_tab_are_private(context: AppContext) -> None:
+    events = {f.name: f for f in build_app(context).fns.values()}
+    for name in ("look_up", "pull_it", "show", "list_here", "plan_here", "send_here"):
+        assert events[name].api_visibility == "private"
