@@ -36,26 +36,41 @@ JUDGED = "judgements.json"
 
 @dataclass(frozen=True)
 class Setting:
-    """One of the compared settings; the first of an ablation is the base."""
+    """One of the compared settings; the first of an ablation is the base.
+
+    `state_aware` and `write_back` are parts of the memory that can be left out.
+    """
 
     name: str
     memory: str
     lora: tuple[str, ...] = ()
+    state_aware: bool = True
+    write_back: bool = True
+
+    @property
+    def memory_told(self) -> str:
+        """The memory with what was left out of it, for the record of a run."""
+        left_out = "" if self.state_aware else ", any state"
+        return self.memory + left_out + ("" if self.write_back else ", no write-back")
 
 
-def settings_of(wanted: str | None, lora: Sequence[str] = ()) -> tuple[Setting, ...]:
-    """The settings by their names; all that can be had by default.
+def settings_of(
+    wanted: str | None, lora: Sequence[str] = (), memory: str = "default"
+) -> tuple[Setting, ...]:
+    """The settings by their names; all that can be had by default. `memory` is what the others have.
 
     Raises:
         InputError: A name is unknown, the base is missing, or a fine-tuned one has no LoRA.
     """
     known = {
         "base": Setting("base", "none"),
-        "memory": Setting("memory", "default"),
+        "memory": Setting("memory", memory),
+        "memory-any-state": Setting("memory-any-state", memory, state_aware=False),
+        "memory-no-write-back": Setting("memory-no-write-back", memory, write_back=False),
         "tuned": Setting("tuned", "none", tuple(lora)),
-        "tuned+memory": Setting("tuned+memory", "default", tuple(lora)),
+        "tuned+memory": Setting("tuned+memory", memory, tuple(lora)),
     }
-    default = tuple(known) if lora else ("base", "memory")
+    default = ("base", "memory", "tuned", "tuned+memory") if lora else ("base", "memory")
     names = default if wanted is None else tuple(name.strip() for name in wanted.split(","))
     for name in names:
         if name not in known:
@@ -72,7 +87,10 @@ def settings_of(wanted: str | None, lora: Sequence[str] = ()) -> tuple[Setting, 
 
 @dataclass(frozen=True)
 class Scored:
-    """`done` of `total` runs are made and scored; `eta_s` is None before the first was made anew."""
+    """`done` of `total` runs are made and scored; `eta_s` is None before the first was made anew.
+
+    `notes` are for the user: steps that are missing, a judge that needed somebody to stand in.
+    """
 
     setting: str
     recipe: str
@@ -81,6 +99,7 @@ class Scored:
     total: int
     eta_s: float | None
     reused: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +140,7 @@ class Ablation:
         total = len(self.recipes) * len(self.settings) * len(self.seeds)
         if not 1 <= total <= MAX_RUNS:
             raise InputError(f"{total} runs cannot be made.", f"Choose 1 to {MAX_RUNS} in all.")
-        judge = self.evaluation.judge
-        judgements = Judgements.from_file(judge, folder / JUDGED) if judge is not None else None
+        judgements = Judgements.of(self.evaluation, folder / JUDGED)
         looks, started_s, made, done = Looks(), time.monotonic(), 0, 0
         scores: dict[tuple[str, str, int], dict[str, Any]] = {}
         for setting in self.settings:
@@ -146,7 +164,8 @@ class Ablation:
                     done += 1
                     each_s = (time.monotonic() - started_s) / made if made else None
                     eta_s = None if each_s is None else each_s * (total - done)
-                    yield Scored(setting.name, name, seed, done, total, eta_s, reused)
+                    notes = tuple(known["runs"][0]["notes"])
+                    yield Scored(setting.name, name, seed, done, total, eta_s, reused, notes)
         yield AblationFinished(table_of(scores, self.settings, self.evaluation))
 
     def _make(self, parts: Parts, setting: Setting, recipe: Recipe, seed: int, place: Path) -> None:
@@ -154,7 +173,7 @@ class Ablation:
             recipe=recipe,
             sampling=replace(self.sampling, seed=seed),
             profile=parts.profile.name,
-            memory=setting.memory,
+            memory=setting.memory_told,
             planner=parts.planner.info.id,
             lora=setting.lora,
             seed=seed,
@@ -207,7 +226,7 @@ def table_of(
         rows.append(
             {
                 "setting": setting.name,
-                "memory": setting.memory,
+                "memory": setting.memory_told,
                 "lora": ", ".join(setting.lora) or "none",
                 "comparable": reason or "ok",
                 "metrics": {
@@ -247,6 +266,10 @@ def _column(
         "null_share": round(1 - len(there) / len(values), 4),
         "state": "ok" if there else states[0],
         "chance": finite(mean_of([result.chance for result in results])),
+        "parts": {
+            part: finite(mean_of([result.parts.get(part) for result in results]))
+            for part in dict.fromkeys(part for result in results for part in result.parts)
+        },
         "difference": None
         if difference is None
         else {

@@ -7,7 +7,7 @@ prompt learns what the references look like, and the user is told what had to be
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from procvid.errors import InputError
@@ -28,21 +28,32 @@ class Overrides:
         prompt: Given to the generator word for word, instead of the enhanced prompt.
         uploads: Reference images, uint8 (H, W, 3) RGB, before all that the memory has.
         attempt: How often the step was made again with a seed of procvid's own choice.
+        banned: Ids of crops that are not to guide the step.
+        chosen: Ids of crops by the name of the object that they are to stand for.
     """
 
     seed: int | None = None
     prompt: str | None = None
     uploads: tuple[Image, ...] = ()
     attempt: int = 0
+    banned: tuple[str, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
         """Whether the person changed anything."""
-        return self.seed is not None or self.prompt is not None or bool(self.uploads)
+        told = (self.uploads, self.banned, self.chosen)
+        return self.seed is not None or self.prompt is not None or any(map(bool, told))
 
     def to_json(self) -> dict[str, Any]:
         """For the record of the step; the uploads themselves lie among its references."""
-        told = {"seed": self.seed, "prompt": self.prompt, "attempt": self.attempt or None}
+        told = {
+            "seed": self.seed,
+            "prompt": self.prompt,
+            "attempt": self.attempt or None,
+            "banned": list(self.banned) or None,
+            "chosen": dict(self.chosen) or None,
+        }
         return {key: value for key, value in told.items() if value is not None}
 
 

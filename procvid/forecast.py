@@ -84,7 +84,7 @@ def forecast(
         downloads: What is to be fetched first.
         no_slots: See `Forecast`.
     """
-    memory = start_memory(parts, sampling.seed) if parts else None
+    memory = start_memory(parts, sampling.seed, plan) if parts else None
     steps: list[StepForecast] = []
     for step in plan.steps:
         seconds = None

@@ -10,13 +10,16 @@ from typing import get_args
 
 from procvid.assemble import crop_hashes, missing_objects, reference_record, write_step
 from procvid.condition import Overrides, condition, looks_of, upload_slots
+from procvid.errors import InputError, ProcvidError, StoreError
 from procvid.events import Conditioned, Event, Warned
 from procvid.generate import Pace, generate, step_seed
 from procvid.media.image import load_image
 from procvid.memory.build import crops_of_clip
 from procvid.memory.crops import CropStore, add_crops, empty_store, load_store, save_store
 from procvid.memory.memory import Memory
+from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.slots import choose_slots
+from procvid.memory.states import StateTable
 from procvid.plan.prompt import with_looks
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.rundir.folder import CROPS, RunFolder
@@ -29,6 +32,7 @@ from procvid.types import (
     Frames,
     Likelihood,
     ModelInfo,
+    Plan,
     PlannedObject,
     SceneObject,
     Slot,
@@ -52,6 +56,7 @@ class Parts:
         detector: Finds the objects in the clips, for the memory.
         scene_reader: Names the objects of other people's clips, when a store is built.
         stores: Crop stores to search; None for no memory at all, not even of the run's own clips.
+        rules: Thresholds and weights of the memory, as calibrated for the embedder.
         versions: Of the libraries that make the pixels.
     """
 
@@ -64,6 +69,7 @@ class Parts:
     scene_reader: SceneReader
     stores: tuple[CropStore, ...] | None
     versions: Mapping[str, str] = field(default_factory=dict)
+    rules: RetrievalRules = DEFAULT_RULES
 
     def models(self) -> dict[str, str]:
         """Id and revision of every model that a run's pixels depend on, by part."""
@@ -117,11 +123,11 @@ class PlannedScene:
         )
 
 
-def start_memory(parts: Parts, seed: int) -> Memory | None:
+def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
     """The memory before the first step: the shared stores alone; None without a memory."""
     if parts.stores is None:
         return None
-    return Memory(parts.stores, parts.embedder, seed)
+    return Memory(parts.stores, parts.embedder, seed, parts.rules, StateTable(plan))
 
 
 def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
@@ -134,8 +140,10 @@ def conditioning_of(
     parts: Parts, step: StepPlan, memory: Memory | None, overrides: Overrides
 ) -> Conditioning:
     """What the generator would get for a step now; the memory is asked, not changed."""
-    retrievals = [memory.retrieve(item, step.number) for item in step.objects] if memory else []
+    retrievals = memory.retrieve_all(step.objects, step.number, overrides.banned) if memory else []
     pinned = upload_slots(overrides.uploads, step.objects, parts.embedder)
+    if memory is not None:
+        pinned += _chosen_slots(memory, step, overrides, len(pinned))
     slots = choose_slots(step.objects, retrievals, limit=MAX_REFERENCES, pinned=pinned)
     return condition(
         step,
@@ -146,6 +154,25 @@ def conditioning_of(
         undrawable=undrawable_names(parts.generator, step.objects),
         prompt=overrides.prompt,
     )
+
+
+def _chosen_slots(
+    memory: Memory, step: StepPlan, overrides: Overrides, before: int
+) -> tuple[Slot, ...]:
+    """The crops that a person put in the place of those found.
+
+    Raises:
+        InputError: There is no such object or crop.
+    """
+    items = {item.name: item for item in step.objects}
+    slots = []
+    for number, (name, crop_id) in enumerate(overrides.chosen.items(), start=before + 1):
+        if name not in items:
+            raise InputError(
+                f"Step {step.number} shows no {name!r}.", f"It shows {', '.join(items)}."
+            )
+        slots.append(memory.slot_of(crop_id, items[name], number))
+    return tuple(slots)
 
 
 def make_step(
@@ -235,16 +262,42 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -
         memory.write_back(load_store(folder, parts.embedder).crops)
 
 
-def kept_overrides(run: RunFolder, record: StepRecord | None) -> Overrides:
-    """What a person changed for a step that has to be made again."""
+def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
+    """Whether what a finished step gave the memory is there and as recorded.
+
+    Without a memory nobody asks.
+    """
+    if parts.stores is None:
+        return True
+    folder = run.step_folder(record.step) / CROPS
+    if not record.crops:
+        return not folder.exists()
+    try:
+        store = load_store(folder, parts.embedder)
+    except (StoreError, OSError):
+        return False
+    return crop_hashes(store.crops) == dict(record.crops)
+
+
+def kept_overrides(run: RunFolder, number: int) -> tuple[Overrides, list[str]]:
+    """What a person changed for a step that has to be made again, and what of it is lost."""
+    record = run.read_record(number)
     if record is None:
-        return Overrides()
-    folder = run.step_folder(record.step)
-    return Overrides(
+        return Overrides(), []
+    folder = run.step_folder(number)
+    uploads, lost = [], []
+    for reference in record.references:
+        if reference.origin == "upload":
+            try:
+                uploads.append(load_image(folder / reference.file))
+            except ProcvidError as error:
+                lost.append(f"made without the picture that was given for it: {error.message}")
+    kept = Overrides(
         seed=record.overrides.get("seed"),
         prompt=record.overrides.get("prompt"),
-        uploads=tuple(
-            load_image(folder / r.file) for r in record.references if r.origin == "upload"
-        ),
+        uploads=tuple(uploads),
         attempt=int(record.overrides.get("attempt", 0)),
+        banned=tuple(record.overrides.get("banned", ())),
+        chosen=dict(record.overrides.get("chosen", {})),
     )
+    return kept, lost

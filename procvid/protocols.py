@@ -118,6 +118,33 @@ class FrameEncoder(Protocol):
 
 
 @runtime_checkable
+class FrameDistance(Protocol):
+    """How different two frames look to people (LPIPS)."""
+
+    info: ModelInfo
+
+    def distance(self, a: Image, b: Image) -> float:
+        """0 for the same picture; the two may differ in size."""
+        ...
+
+
+@runtime_checkable
+class SetDistance(Protocol):
+    """How far two sets of clips are from each other (FID, FVD)."""
+
+    info: ModelInfo
+    num_frames: int
+
+    def features(self, frames: Frames) -> Vectors:
+        """float32 (n, D) of `num_frames` frames of one clip, uint8 (T, H, W, 3) RGB; n is 1 or T."""
+        ...
+
+    def distance(self, real: Vectors, made: Vectors) -> float:
+        """Fréchet distance of the features of two sets, 0 or more."""
+        ...
+
+
+@runtime_checkable
 class ShotDetector(Protocol):
     """How probable a cut is at each frame of a video (TransNetV2 in the paper)."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from procvid.errors import InputError
-from procvid.types import Sampling
+from procvid.types import EXACT, Sampling, Shortcuts, StepCache
 
 MAX_STEPS = 200
 """Most denoising steps a clip may have."""
@@ -46,6 +46,8 @@ class Profile:
         display_scale: Clips are written this many times larger than they are generated.
         models: Folder below `assets`, or Hub ids with their pinned revision, by what they are.
         needs_gpu: Whether it is out of reach of a CPU.
+        shortcuts: Of `--fast`.
+        fast_steps: Denoising steps with `--fast`; None for as many as without.
     """
 
     name: str
@@ -58,6 +60,14 @@ class Profile:
     display_scale: int = 1
     models: Mapping[str, str] = field(default_factory=dict)
     needs_gpu: bool = True
+    shortcuts: Shortcuts = EXACT
+    fast_steps: int | None = None
+
+    @property
+    def fast_sampling(self) -> Sampling:
+        """The defaults of `--fast`."""
+        steps = self.fast_steps or self.sampling.num_inference_steps
+        return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
 
 
 DINO_HUB = "facebook/dino-vits16@a7a4d161f5c0bd70478c05ca5777ec7cd8848021"
@@ -92,6 +102,9 @@ TINY = Profile(
         "memory": "default_memory",
     },
     needs_gpu=False,
+    # The fastest of the measured front that keeps identity and text (docs/fast.md).
+    shortcuts=Shortcuts(batched=True),
+    fast_steps=4,
 )
 
 PHANTOM_1_3B = Profile(
@@ -108,6 +121,9 @@ PHANTOM_1_3B = Profile(
         seed=0,
     ),
     models={"generator": PHANTOM_HUB, "base": WAN_HUB, "frame encoder": DINO_HUB},
+    # Chosen on the tiny model at these steps and scales, not measured on these weights
+    # (docs/fast.md). A batch of branches gains nothing where one call fills the GPU.
+    shortcuts=Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=5)),
 )
 
 PHANTOM_14B = replace(
@@ -126,7 +142,8 @@ OPENAI_MODEL = "gpt-5.4-mini"
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that one run may ask of a model behind an API; a run is a plan or a store's build.
+    """The most that one run may ask of a model behind an API; a run is a plan, a store's
+    build or an evaluation.
 
     Attributes:
         max_calls: Requests, the repairing ones included.
@@ -142,6 +159,7 @@ class Budget:
 CONVERTIBLE = (PHANTOM_1_3B.name, PHANTOM_14B.name)
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
+JUDGE_CHOICES = ("auto", "rules", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
 
 
@@ -179,13 +197,16 @@ def choose_sampling(
     num_frames: int | None = None,
     num_inference_steps: int | None = None,
     seed: int = 0,
+    fast: bool = False,
 ) -> Sampling:
     """The profile's sampling with the user's wishes, checked.
+
+    `fast` takes the profile's shortcuts, and its fewer denoising steps where no number is wished.
 
     Raises:
         InputError: The profile cannot make such a clip.
     """
-    default = profile.sampling
+    default = profile.fast_sampling if fast else profile.sampling
     width, height = size or (default.width, default.height)
     sampling = replace(
         default,

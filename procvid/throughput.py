@@ -33,6 +33,7 @@ class Setting:
     height: int
     num_frames: int
     num_inference_steps: int
+    shortcuts: str = ""
 
     @classmethod
     def of(cls, profile: str, device: str, sampling: Sampling) -> Setting:
@@ -44,6 +45,7 @@ class Setting:
             sampling.height,
             sampling.num_frames,
             sampling.num_inference_steps,
+            sampling.shortcuts.told,
         )
 
 

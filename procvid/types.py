@@ -120,7 +120,8 @@ class Crop:
     """An object cut out of a clip, on white where a mask was at hand, with its provenance.
 
     `image` is None in a store that was published without pixels. `source_id` names the video or
-    `run/step`; `detector_score` and `quality` are 0 to 1.
+    `run/step`; `detector_score` and `quality` are 0 to 1. `shows` names the other objects that lie
+    inside the box, each as "name" or "name: state". A banned crop is kept and never retrieved.
     """
 
     id: str
@@ -136,6 +137,9 @@ class Crop:
     quality: float
     image: Image | None
     licence: str = ""
+    url: str = ""
+    shows: tuple[str, ...] = ()
+    banned: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,9 +190,67 @@ class Conditioning:
     warnings: tuple[str, ...] = ()
 
 
+CacheKind = Literal["first_block", "mag", "sea", "taylor"]
+"""A step cache of diffusers; see `procvid.phantom.step_cache`."""
+
+
+@dataclass(frozen=True)
+class StepCache:
+    """A step cache and how bold it is.
+
+    Attributes:
+        kind: Which of diffusers' caches.
+        strength: "taylor": every how many calls one is computed, a whole number from 2; the others:
+            the error that they allow, above 0. Higher is faster and further from the exact clip.
+        full_steps: Calls at the start that are always computed; "first_block" has no such setting.
+    """
+
+    kind: CacheKind
+    strength: float
+    full_steps: int = 3
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    """How a clip is sampled faster than exactly. The default takes no shortcut.
+
+    Attributes:
+        batched: One model call for all branches of the guidance; exact but for rounding.
+        guided_share: Share of the denoising steps, from the first, that are guided, 0 to 1; the
+            others make the one call that sees references and text.
+        guided_every: Of the guided steps every n-th predicts all branches; those between keep its
+            guidance term and make that one call too.
+        cache: Reuses what layers gave in earlier steps; None computes every step.
+    """
+
+    batched: bool = False
+    guided_share: float = 1.0
+    guided_every: int = 1
+    cache: StepCache | None = None
+
+    @property
+    def told(self) -> str:
+        """The shortcuts in a few words; "" for none. Part of a run's identity."""
+        words = ["batched branches"] if self.batched else []
+        if self.guided_share < 1:
+            words.append(f"guided for {self.guided_share:g} of the steps")
+        if self.guided_every > 1:
+            words.append(f"guidance every {self.guided_every} steps")
+        if self.cache is not None:
+            cache = self.cache
+            words.append(f"{cache.kind} cache {cache.strength:g} after {cache.full_steps} steps")
+        return ", ".join(words)
+
+
+EXACT = Shortcuts()
+
+
 @dataclass(frozen=True)
 class Sampling:
-    """How a clip is sampled: size in pixels, frames, steps, guidance and the step's own seed."""
+    """How a clip is sampled: size in pixels, frames, steps, guidance and the step's own seed.
+
+    `shortcuts` are those of `--fast`; none without it.
+    """
 
     width: int
     height: int
@@ -198,6 +260,7 @@ class Sampling:
     guidance_scale_text: float
     guidance_scale_image: float
     seed: int
+    shortcuts: Shortcuts = EXACT
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,5 @@
-"""The composition root: settings become models. The only importer of `procvid.models`.
+"""The composition root: settings become models. It and its siblings for metrics and
+benchmarks (`wiring_evaluation`, `wiring_measuring`) are the only importers of `procvid.models`.
 
 One `match` per seam. Heavy libraries are imported where a model that needs them is built, so a
 command that only plans loads none.
@@ -7,36 +8,28 @@ command that only plans loads none.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
+import re
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from procvid import __version__
 from procvid.artifacts.here import named_lora, named_store
 from procvid.errors import InputError, ServiceError, UnavailableError
-from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS
-from procvid.evaluate.parts import EvaluationParts
 from procvid.memory.crops import CropStore, load_store
-from procvid.memory.words import state_fit
+from procvid.memory.rules import DEFAULT_RULES, Calibration, RetrievalRules, read_calibration
 from procvid.onestep import Parts
 from procvid.plan.rules import plan_recipe
-from procvid.plan.variants import EVERYTHING, Choices, dish_of, other_dishes, state_made, vary_step
 from procvid.protocols import (
     ClipGenerator,
     Detector,
     Embedder,
-    FrameEncoder,
-    Judge,
     Planner,
     SceneReader,
-    ShotDetector,
-    TextImageScorer,
 )
 from procvid.settings import (
     CONVERTIBLE,
@@ -48,7 +41,7 @@ from procvid.settings import (
     choose_profile,
     read_environment,
 )
-from procvid.types import Recipe, Role, Sampling, StepPlan
+from procvid.types import ModelInfo, Recipe, StepPlan
 
 if TYPE_CHECKING:
     from procvid.models.hub_files import HubModel
@@ -56,35 +49,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Parts",
+    "asset_folder",
     "build",
     "build_detector",
     "build_embedder",
-    "build_evaluation",
-    "build_frame_encoder",
     "build_generator",
-    "build_judge",
     "build_planner",
+    "build_rules",
     "build_scene_reader",
-    "build_scorer",
-    "build_shot_detector",
-    "build_watching_reader",
+    "calibration_file",
     "check_downloads",
+    "check_key",
     "converted_profiles",
     "default_memory",
     "device_name",
+    "find_calibration",
     "gpu_facts",
     "hub_cache",
+    "is_lora_on_hub",
+    "known_step_caches",
     "load_default_memory",
-    "measure_denoising",
-    "measure_on_gpu",
     "missing_downloads",
+    "no_gpu",
+    "openai_client",
     "peak_memory_mib",
-    "refuse_what_is_not_here",
     "select_profile",
     "try_openai",
 ]
-
-Part = TypeVar("Part")
 
 PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "av", "Pillow")
 
@@ -99,7 +90,6 @@ def build(
     memory: str = "default",
     planner: str = "auto",
     lora: Sequence[str] = (),
-    fast: bool = False,
     profile_reason: str | None = None,
     precise: bool = False,
 ) -> Parts:
@@ -111,7 +101,6 @@ def build(
             folder of a store.
         planner: "auto", "rules" or "openai".
         lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
-        fast: Faster sampling; not in this version.
         profile_reason: Why this profile, where it has been chosen before.
         precise: Upstream's float32 residual stream; for the profiles in half precision.
 
@@ -120,7 +109,6 @@ def build(
         StoreError: The store is missing, damaged or of another embedder.
         UnavailableError: Something cannot be had on this machine or in this version.
     """
-    refuse_what_is_not_here(fast)
     chosen, reason = select_profile(profile)
     # The cheap parts first: a wrong name is told before the models are loaded.
     chosen_planner = build_planner(planner, chosen)
@@ -136,6 +124,7 @@ def build(
         scene_reader=build_scene_reader(),
         stores=_stores(chosen, memory, embedder),
         versions=library_versions(),
+        rules=build_rules(embedder.info),
     )
 
 
@@ -213,6 +202,13 @@ def hub_cache() -> Path:
     return cache_folder()
 
 
+def known_step_caches() -> tuple[str, ...]:
+    """The step caches that the installed diffusers has, for `--fast`."""
+    from procvid.phantom.step_cache import known_caches
+
+    return known_caches()
+
+
 def _published() -> tuple[HubModel, ...]:
     from procvid.models.detectors.grounding_dino import SWIN_T
     from procvid.models.embedders.open_clip import VIT_B_32
@@ -249,14 +245,15 @@ def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
 
 
 def _openai_planner(environment: Environment, *, strict: bool) -> Planner:
-    _check_key(environment, "planner", "Use --planner rules, which needs none.")
+    check_key(environment, "planner", "Use --planner rules, which needs none.")
     from procvid.models.planners.openai_responses import OpenAIPlanner
 
-    client = _openai_client(environment)
+    client = openai_client(environment)
     return OpenAIPlanner(client, plan_recipe, environment.openai_budget, strict=strict)
 
 
-def _openai_client(environment: Environment, **options: Any) -> OpenAIClient:
+def openai_client(environment: Environment, **options: Any) -> OpenAIClient:
+    """A client for the model that the environment names; sends nothing. Raises ServiceError."""
     from procvid.models.openai_client import OpenAIClient
 
     return OpenAIClient(
@@ -268,7 +265,8 @@ def _openai_client(environment: Environment, **options: Any) -> OpenAIClient:
     )
 
 
-def _check_key(environment: Environment, part: str, hint: str) -> None:
+def check_key(environment: Environment, part: str, hint: str) -> None:
+    """Raise ServiceError when there is neither a key nor a server of one's own."""
     if not environment.has_openai:
         raise ServiceError(
             f"The openai {part} needs a key, and OPENAI_API_KEY is not set.", hint, lasting=True
@@ -286,7 +284,7 @@ def try_openai() -> str | None:
     environment = read_environment()
     if not environment.has_openai:
         return None
-    client = _openai_client(environment, timeout_s=10.0)
+    client = openai_client(environment, timeout_s=10.0)
     client.try_out()
     return f"{client.model} at {client.host}"
 
@@ -306,13 +304,13 @@ def build_generator(
             "Leave it out.",
         )
     if profile.needs_gpu and gpu_facts()[0] is None:
-        raise _unavailable(profile)
+        raise no_gpu(profile)
     loras = [_lora(text) for text in lora]
     from procvid.models.generators.phantom_wan import PhantomWanGenerator, on_gpu
 
     match profile.name:
         case "tiny":
-            return PhantomWanGenerator(profile, _asset(profile, "generator"), loras)
+            return PhantomWanGenerator(profile, asset_folder(profile, "generator"), loras)
         case _:
             folder = read_environment().models_folder / profile.name
             return PhantomWanGenerator(profile, folder, loras, on_gpu(precise))
@@ -326,6 +324,19 @@ def _lora(text: str) -> tuple[Path, float]:
     return named_lora(source), weight
 
 
+def is_lora_on_hub(text: str) -> bool:
+    """Whether a LoRA has the form of a Hub repository and is no file here.
+
+    Raises:
+        InputError: Its weight is no number.
+    """
+    from procvid.phantom.lora import parse_lora
+
+    source, _ = parse_lora(text)
+    is_repository = re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source) is not None
+    return is_repository and not Path(source).expanduser().exists()
+
+
 def build_embedder(profile: Profile = TINY) -> Embedder:
     """CLIP of a profile.
 
@@ -336,13 +347,43 @@ def build_embedder(profile: Profile = TINY) -> Embedder:
         case "tiny":
             from procvid.models.embedders.open_clip import OpenClipEmbedder
 
-            return OpenClipEmbedder(_asset(profile, "embedder"))
+            return OpenClipEmbedder(asset_folder(profile, "embedder"))
         case _ if gpu_facts()[0] is not None:
             from procvid.models.embedders.open_clip import VIT_B_32, OpenClipEmbedder
 
             return OpenClipEmbedder(VIT_B_32)
         case _:
-            raise _unavailable(profile)
+            raise no_gpu(profile)
+
+
+def find_calibration(info: ModelInfo) -> Calibration | None:
+    """The thresholds of an embedder: those that were found on this machine, else the package's.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    environment = read_environment()
+    for file in (calibration_file(info), environment.assets_folder / "calibration" / _plain(info)):
+        if file.is_file():
+            calibration = read_calibration(file)
+            if calibration.fits(info):
+                return calibration
+    return None
+
+
+def calibration_file(info: ModelInfo) -> Path:
+    """Where this machine keeps the thresholds of an embedder."""
+    return read_environment().cache_folder / "calibration" / _plain(info)
+
+
+def _plain(info: ModelInfo) -> str:
+    return re.sub(r"[^a-zA-Z0-9.-]+", "-", info.id) + ".json"
+
+
+def build_rules(info: ModelInfo) -> RetrievalRules:
+    """The memory's thresholds and weights, calibrated where the embedder has been."""
+    calibration = find_calibration(info)
+    return DEFAULT_RULES if calibration is None else calibration.rules()
 
 
 def build_detector(profile: Profile, embedder: Embedder) -> Detector:
@@ -355,71 +396,13 @@ def build_detector(profile: Profile, embedder: Embedder) -> Detector:
         case "tiny":
             from procvid.models.detectors.tiny import TinyDetector
 
-            return TinyDetector(_asset(profile, "detector"), embedder)
+            return TinyDetector(asset_folder(profile, "detector"), embedder)
         case _ if gpu_facts()[0] is not None:
             from procvid.models.detectors.grounding_dino import GroundingDinoDetector
 
             return GroundingDinoDetector()
         case _:
-            raise _unavailable(profile)
-
-
-def measure_denoising(profile: Profile, *, repeats: int) -> dict[str, float]:
-    """What a denoising step of a profile costs; see `procvid.phantom.benchmark`.
-
-    Exact guidance with three model calls a step, so both scales differ from each other and from 1.
-
-    Raises:
-        UnavailableError: The profile cannot run here; says what is missing.
-    """
-    match profile.name:
-        case "tiny":
-            from procvid.models.generators.phantom_wan import PhantomWanGenerator
-            from procvid.phantom.benchmark import measure_denoising as measure
-
-            generator = PhantomWanGenerator(profile, _asset(profile, "generator"))
-            sampling = profile.sampling
-            return measure(
-                generator.pipeline,
-                height=sampling.height,
-                width=sampling.width,
-                num_frames=sampling.num_frames,
-                num_references=2,
-                num_inference_steps=sampling.num_inference_steps,
-                guidance_scale_text=3.0,
-                guidance_scale_image=2.0,
-                repeats=repeats,
-            )
-        case _:
-            raise _unavailable(profile)
-
-
-def measure_on_gpu(
-    profile: Profile,
-    sampling: Sampling,
-    *,
-    num_references: int,
-    repeats: int,
-    with_rungs: bool,
-) -> dict[str, object]:
-    """What a step of a profile costs on the first GPU, with random weights of its full size.
-
-    See `procvid.phantom.benchmark_gpu` for what is in it.
-
-    Raises:
-        UnavailableError: There is no GPU.
-    """
-    if gpu_facts()[0] is None:
-        raise _unavailable(profile)
-    from procvid.models.measuring import measure_phantom
-
-    return measure_phantom(
-        profile.name,
-        sampling,
-        num_references=num_references,
-        repeats=repeats,
-        with_rungs=with_rungs,
-    )
+            raise no_gpu(profile)
 
 
 def build_scene_reader(wanted: str = "rules") -> SceneReader:
@@ -436,143 +419,18 @@ def build_scene_reader(wanted: str = "rules") -> SceneReader:
             return RulesSceneReader(_plan_text)
         case "openai":
             environment = read_environment()
-            _check_key(environment, "scene reader", "Use --scene-reader rules, which needs none.")
+            check_key(environment, "scene reader", "Use --scene-reader rules, which needs none.")
+            from procvid.models.meter import Meter
             from procvid.models.scene_readers.openai_vision import OpenAISceneReader
 
             hint = "Use --scene-reader rules, which asks nobody."
-            client = _openai_client(environment, hint=hint)
-            return OpenAISceneReader(client, environment.openai_budget)
+            client = openai_client(environment, hint=hint)
+            return OpenAISceneReader(client, Meter(environment.openai_budget))
         case _:
             raise InputError(
                 f"There is no scene reader {wanted!r}.",
                 f"Choose one of {', '.join(SCENE_READER_CHOICES)}.",
             )
-
-
-def build_evaluation(profile: Profile) -> EvaluationParts:
-    """The backbones of the metrics. What cannot be had is told in `missing`; the others are there.
-
-    Most weights are loaded with the first clip.
-    """
-    missing: dict[str, str] = {}
-
-    def have(kind: str, build_it: Callable[[], Part]) -> Part | None:
-        try:
-            return build_it()
-        except UnavailableError as error:
-            missing[kind] = error.message
-            return None
-
-    detector = have(OBJECTS, lambda: build_detector(profile, build_embedder(profile)))
-    return EvaluationParts(
-        profile=profile.name,
-        frame_encoder=have(FRAMES, lambda: build_frame_encoder(profile)),
-        scorer=have(CLIP, lambda: build_scorer(profile)),
-        shot_detector=have(SHOTS, build_shot_detector),
-        detector=detector,
-        scene_reader=have(SCENE, lambda: build_watching_reader(profile)),
-        judge=have(JUDGE, lambda: build_judge(profile)),
-        missing=missing,
-    )
-
-
-def build_frame_encoder(profile: Profile) -> FrameEncoder:
-    """What tells how a frame looks, for the metrics.
-
-    Raises:
-        UnavailableError: The profile's files are missing.
-    """
-    match profile.name:
-        case "tiny":
-            from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
-
-            return ClipTowerFrameEncoder(_asset(profile, "frame encoder"))
-        case _:
-            from procvid.models.frame_encoders.dino import DinoFrameEncoder
-
-            return DinoFrameEncoder(profile.models["frame encoder"])
-
-
-def build_scorer(profile: Profile) -> TextImageScorer:
-    """CLIP for the metrics: frames and sentences, with its logit scale.
-
-    Raises:
-        UnavailableError: The profile cannot run here; says what is missing.
-    """
-    match profile.name:
-        case "tiny":
-            from procvid.models.embedders.open_clip import OpenClipEmbedder
-
-            return OpenClipEmbedder(_asset(profile, "scorer"))
-        case _:
-            embedder = build_embedder(profile)
-            if not isinstance(embedder, TextImageScorer):
-                raise UnavailableError(f"{embedder.info.id} has no logit scale.")
-            return embedder
-
-
-def build_shot_detector() -> ShotDetector:
-    """TransNetV2, in every profile.
-
-    Raises:
-        UnavailableError: Its package is not installed or incomplete.
-    """
-    from procvid.models.shot_detectors.transnet_v2 import TransNetV2Detector
-
-    return TransNetV2Detector()
-
-
-def build_watching_reader(profile: Profile) -> SceneReader:
-    """A scene reader that looks at the picture and not at the text.
-
-    Raises:
-        UnavailableError: The profile cannot run here; says what is missing.
-    """
-    match profile.name:
-        case "tiny":
-            from procvid.models.scene_readers.zero_shot import ZeroShotSceneReader
-
-            known = _vocabulary(profile)
-            kinds: dict[str, Role] = {"foods": "food", "vessels": "vessel", "tools": "tool"}
-            roles = {name: role for kind, role in kinds.items() for name in known.get(kind, [])}
-            embedder = build_embedder(profile)
-            detector = build_detector(profile, embedder)
-            return ZeroShotSceneReader(detector, embedder, roles, known.get("states", []))
-        case _:
-            raise UnavailableError(
-                "Reading scenes of real footage needs a vision model, and this version asks none.",
-                "The metrics that need none still run.",
-            )
-
-
-def build_judge(profile: Profile) -> Judge:
-    """The judge of the metrics: rules, with the words that the profile's CLIP knows."""
-    from procvid.models.judges.rules import JudgeRules, RulesJudge
-
-    choices = EVERYTHING
-    if profile is TINY:
-        known = _vocabulary(profile)
-        choices = Choices(*(tuple(known.get(kind, ())) for kind in ("foods", "actions", "states")))
-    return RulesJudge(
-        JudgeRules(
-            vary=partial(vary_step, choices=choices),
-            dish=dish_of,
-            other_dishes=partial(other_dishes, choices=choices),
-            state_made=state_made,
-            same_state=lambda a, b: state_fit("food", a, b) > 0,
-        )
-    )
-
-
-def _vocabulary(profile: Profile) -> dict[str, list[str]]:
-    """What the tiny models were taught, by kind."""
-    file = _asset(profile, "generator") / "vocabulary.json"
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise UnavailableError(
-            f"The file {file} is missing or damaged.", "Install procvid again."
-        ) from error
 
 
 def default_memory(profile: Profile) -> Path:
@@ -581,7 +439,7 @@ def default_memory(profile: Profile) -> Path:
     Raises:
         UnavailableError: It is not there.
     """
-    return _asset(profile, "memory")
+    return asset_folder(profile, "memory")
 
 
 def load_default_memory(profile: Profile) -> CropStore:
@@ -616,7 +474,12 @@ def _stores(profile: Profile, memory: str, embedder: Embedder) -> tuple[CropStor
             return (load_store(named_store(folder), embedder),)
 
 
-def _asset(profile: Profile, part: str) -> Path:
+def asset_folder(profile: Profile, part: str) -> Path:
+    """The folder of a part that ships with the package.
+
+    Raises:
+        UnavailableError: It is not there.
+    """
     folder = read_environment().assets_folder / profile.models[part]
     if not folder.is_dir():
         raise UnavailableError(
@@ -626,17 +489,9 @@ def _asset(profile: Profile, part: str) -> Path:
     return folder
 
 
-def _unavailable(profile: Profile) -> UnavailableError:
+def no_gpu(profile: Profile) -> UnavailableError:
+    """The error of a profile that needs a GPU where there is none."""
     return UnavailableError(
         NO_CUDA.format(name=profile.name),
         "Use --profile tiny; `procvid doctor` tells what this machine can run.",
     )
-
-
-def refuse_what_is_not_here(fast: bool) -> None:
-    """Raise UnavailableError for options whose feature is not in this version."""
-    if fast:
-        raise UnavailableError(
-            "--fast is not in this version of procvid.",
-            "Leave it out; --steps with a smaller number is faster too.",
-        )

@@ -7,7 +7,7 @@ where it was when the same is asked again; see `procvid.rundir` for what lies on
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from procvid.generate import Pace, step_seed
 from procvid.memory.memory import Memory
 from procvid.onestep import (
     Parts,
+    crops_are_whole,
     kept_overrides,
     make_step,
     remember,
@@ -77,7 +78,7 @@ def _story(
     run: RunFolder, parts: Parts, edited: Plan | None, about_clips: Sequence[str]
 ) -> Generator[Event, None, None]:
     plan = _plan_of(run, parts, edited)
-    records = _records(run, plan)
+    records = _records(run, parts, plan)
     fresh = set(records) - set(stale_steps(records, run.record.run_id))
     yield RunStarted(
         run_id=run.record.run_id,
@@ -96,14 +97,15 @@ def _story(
             yield _finished(run, plan, duration_s, warnings, nothing_to_do=True)
             return
 
-    memory = start_memory(parts, run.record.request.seed)
+    memory = start_memory(parts, run.record.request.seed, plan)
     pace = Pace(num_clips=len(plan.steps) - len(fresh))
     for step in plan.steps:
         number = step.number
         if number in records and number not in stale_steps(records, run.record.run_id):
             yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
         else:
-            overrides = kept_overrides(run, records.get(number))
+            overrides, lost = kept_overrides(run, number)
+            yield from (Warned(message, number) for message in lost)
             records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
             run.write_state(records, len(plan.steps))
             yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
@@ -121,6 +123,8 @@ def regenerate_step(
     seed: int | None = None,
     prompt: str | None = None,
     references: Sequence[Image] = (),
+    banned: Sequence[str] = (),
+    chosen: Mapping[str, str] | None = None,
 ) -> Generator[Event, None, None]:
     """Make one step of a run again; later steps that show an object cut from it become stale.
 
@@ -134,6 +138,8 @@ def regenerate_step(
         seed: The step's own seed. Without seed, prompt and references a new one is derived.
         prompt: Given to the generator word for word.
         references: uint8 (H, W, 3) RGB, shown to the generator before all that the memory has.
+        banned: Ids of crops that are not to guide the step.
+        chosen: Ids of crops by the name of the object that they are to stand for.
 
     Yields:
         `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
@@ -145,7 +151,13 @@ def regenerate_step(
     """
     request = read_run(Path(folder)).request
     with hold(Path(folder), record_of(request, parts, request.planner)) as run:
-        overrides = Overrides(seed=seed, prompt=prompt, uploads=tuple(references))
+        overrides = Overrides(
+            seed=seed,
+            prompt=prompt,
+            uploads=tuple(references),
+            banned=tuple(banned),
+            chosen=dict(chosen or {}),
+        )
         yield from _logged(run, _again(run, parts, number, overrides))
 
 
@@ -153,7 +165,7 @@ def _again(
     run: RunFolder, parts: Parts, number: int, overrides: Overrides
 ) -> Generator[Event, None, None]:
     plan = run.read_plan()
-    records = {} if plan is None else _records(run, plan)
+    records = {} if plan is None else _records(run, parts, plan)
     missing = [n for n in range(1, number + 1) if n not in records]
     if plan is None or missing or number < 1:
         last = max(records, default=0)
@@ -164,10 +176,13 @@ def _again(
             "Choose one of them, or finish the run with `procvid generate` first.",
         )
     request = run.record.request
-    if not overrides.any:
-        attempt = int(records[number].overrides.get("attempt", 0)) + 1
+    attempt = int(records[number].overrides.get("attempt", 0))
+    if overrides.any:
+        overrides = dataclasses.replace(overrides, attempt=attempt)
+    else:
+        attempt += 1
         overrides = Overrides(step_seed(request.seed, number, attempt), attempt=attempt)
-    memory = start_memory(parts, request.seed)
+    memory = start_memory(parts, request.seed, plan)
     for earlier in range(1, number):
         remember(run, parts, memory, earlier)
     pace = Pace(num_clips=1)
@@ -243,9 +258,14 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
     return plan
 
 
-def _records(run: RunFolder, plan: Plan) -> dict[int, StepRecord]:
+def _records(run: RunFolder, parts: Parts, plan: Plan) -> dict[int, StepRecord]:
+    """The finished steps; one whose clip or crops are damaged is not finished."""
     read = {step.number: run.read_step(step.number) for step in plan.steps}
-    return {number: record for number, record in read.items() if record is not None}
+    return {
+        number: record
+        for number, record in read.items()
+        if record is not None and crops_are_whole(run, parts, record)
+    }
 
 
 def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:

@@ -112,7 +112,13 @@ def test_an_empty_variable_counts_as_not_set():
 def test_only_settings_reads_the_environment(project):
     package = project / "procvid"
     # torchrun tells its processes their rank that way, and the benchmark hands its own on.
-    exempt = {package / "settings.py", package / "train", package / "cli" / "benchmark.py"}
+    # TransNetV2's package sets a variable while it works, and its adapter puts that back.
+    exempt = {
+        package / "settings.py",
+        package / "train",
+        package / "cli" / "benchmark.py",
+        package / "models" / "shot_detectors" / "transnet_v2.py",
+    }
     readers = [
         str(file.relative_to(package))
         for file in package.rglob("*.py")

@@ -196,6 +196,20 @@ def test_a_clip_that_was_changed_is_made_again(finished, parts, tmp_path):
     assert hashes(folder) == hashes(finished[0])
 
 
+@pytest.mark.parametrize("damage", ["removed", "changed"])
+def test_a_step_whose_crops_are_damaged_is_made_again(finished, parts, tmp_path, damage):
+    folder = copy_of(finished, tmp_path)
+    crops = folder / "steps/01/crops"
+    if damage == "removed":
+        shutil.rmtree(crops)
+    else:
+        (crops / "crops.parquet").write_bytes((crops / "crops.parquet").read_bytes() + b"x")
+    shutil.rmtree(folder / "steps/04")
+    events = list(make_video(REQUEST, parts, folder))
+    assert [event.step for event in of(ClipReady, events) if not event.reused] == [1, 4]
+    assert hashes(folder) == hashes(finished[0])
+
+
 def test_another_seed_gives_another_video_and_its_own_folder(finished, parts, tmp_path):
     other = replace(REQUEST, seed=6)
     with pytest.raises(RunError, match="seed is 5 there and 6 here"):
@@ -305,6 +319,14 @@ def test_a_step_made_again_twice_is_another_clip_each_time(finished, parts, tmp_
     assert len(set(clips)) == 3
 
 
+def test_a_seed_of_ones_own_does_not_bring_an_earlier_clip_back(finished, parts, tmp_path):
+    folder, seeds = copy_of(finished, tmp_path), []
+    for seed in (None, 7, None):
+        list(regenerate_step(folder, 2, parts, seed=seed))
+        seeds.append(conditioning(folder, 2)["sampling"]["seed"])
+    assert len(set(seeds)) == 3
+
+
 def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     clip = sha256_of(folder / "steps/02/clip.mp4")
@@ -312,7 +334,7 @@ def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
     events = list(regenerate_step(folder, 2, parts, seed=step_seed(5, 2)))
     assert sha256_of(folder / "steps/02/clip.mp4") != clip, "its provenance tells of the override"
     assert not [event for event in of(Warned, events) if "stale" in event.message]
-    assert conditioning(folder, 2)["overrides"] == {"seed": step_seed(5, 2)}
+    assert conditioning(folder, 2)["overrides"] == {"seed": step_seed(5, 2), "attempt": 1}
 
 
 def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, parts, tmp_path):
@@ -329,6 +351,17 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
     list(make_video(REQUEST, parts, folder))
     kept = conditioning(folder, 3)
     assert kept["prompt"] == own["prompt"] and kept["references"][0] == upload
+
+    (folder / "steps/03/clip.mp4").write_bytes(b"damaged")
+    list(make_video(REQUEST, parts, folder))
+    assert conditioning(folder, 3) == kept
+
+    (folder / "steps/03/clip.mp4").unlink()
+    (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
+    events = list(make_video(REQUEST, parts, folder))
+    told = [event.message for event in of(Warned, events) if event.step == 3]
+    assert "made without the picture" in told[0]
+    assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 
 @pytest.mark.parametrize("step", [0, -1, 5])

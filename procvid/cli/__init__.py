@@ -6,6 +6,7 @@ before a command needs it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ProcvidError as error:
         return _tell(debug, str(error), error.exit_code)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _tell(debug, "What procvid prints cannot be written: the disk is full.", FAILED)
         said = " ".join(str(error).split())[:300]
         told = f"Something went wrong inside procvid: {type(error).__name__}: {said}"
         return _tell(debug, f"{told} (run it again with --debug for the details).", FAILED)
@@ -52,9 +55,9 @@ def _run(argv: Sequence[str]) -> int:
 
             command = getattr(runs, arguments.command)
         case "memory":
-            from procvid.cli import memory
+            from procvid.cli.memory_commands import command_of
 
-            command = getattr(memory, arguments.memory_command)
+            command = command_of(arguments.memory_command)
         case "convert":
             from procvid.cli import convert
 
@@ -75,6 +78,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import doctor
 
             command = doctor.doctor
+        case _ if arguments.evaluation:
+            from procvid.cli import benchmark_evaluation
+
+            command = benchmark_evaluation.benchmark_evaluation
         case _:
             from procvid.cli import benchmark
 

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.ablate import Ablation, AblationFinished, Scored, Setting, settings_of
-from procvid.cli.runs import absolute_lora
+from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
@@ -31,18 +31,24 @@ FAULTS_MD, FAULTS_JSON = "planted_faults.md", "planted_faults.json"
 
 def ablate(arguments: argparse.Namespace) -> None:
     """Make, score and compare; cut off, the same command goes on."""
-    settings = settings_of(arguments.settings, [absolute_lora(text) for text in arguments.lora])
+    loras = [absolute_lora(text) for text in arguments.lora]
+    settings = settings_of(arguments.settings, loras, absolute_memory(arguments.memory))
     seeds = _seeds(arguments.seeds)
     recipes = _recipes(arguments.recipes, arguments.limit)
     profile, reason = wiring.select_profile(arguments.profile)
-    sampling = choose_sampling(profile, num_inference_steps=arguments.steps)
+    sampling = choose_sampling(profile, num_inference_steps=arguments.steps, fast=arguments.fast)
 
     def build(setting: Setting) -> Parts:
-        return wiring.build(
+        parts = wiring.build(
             profile.name, memory=setting.memory, lora=setting.lora, profile_reason=reason
         )
+        rules = dataclasses.replace(
+            parts.rules, state_aware=setting.state_aware, write_back=setting.write_back
+        )
+        return dataclasses.replace(parts, rules=rules)
 
-    ablation = Ablation(recipes, settings, seeds, sampling, build, wiring.build_evaluation(profile))
+    evaluation = wiring_evaluation.build_evaluation(profile, arguments.judge)
+    ablation = Ablation(recipes, settings, seeds, sampling, build, evaluation)
     out, bar = Path(arguments.out), Bar()
     try:
         for event in ablation.run(out):
@@ -54,6 +60,8 @@ def ablate(arguments: argparse.Namespace) -> None:
             if not arguments.json:
                 bar.clear()
                 print(_line(event), flush=True)
+                for note in event.notes:
+                    print(f"Note: {note}", flush=True)
                 bar.show(event.done / event.total, f"{event.done} of {event.total}", event.eta_s)
     finally:
         bar.clear()
@@ -63,7 +71,7 @@ def ablate(arguments: argparse.Namespace) -> None:
 
 def proof(arguments: argparse.Namespace) -> None:
     """Plant faults in toy-kitchen video and tell whether every metric answers to its own."""
-    parts = wiring.build_evaluation(TINY)
+    parts = wiring_evaluation.build_evaluation(TINY)
     if parts.missing:
         kind, why = next(iter(parts.missing.items()))
         raise UnavailableError(f"The {kind} is missing: {why}", "`procvid doctor` tells more.")

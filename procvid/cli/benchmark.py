@@ -15,10 +15,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring
+from procvid import wiring_measuring
 from procvid.cli.benchmark_gpu import benchmark_gpu
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
+from procvid.plan.parse import read_recipe
 from procvid.settings import TINY
 
 FIVE_STEPS = """Carrot omelette
@@ -54,14 +55,15 @@ def benchmark(arguments: argparse.Namespace) -> None:
     if arguments.profile != TINY.name:
         benchmark_gpu(arguments)
         return
+    if arguments.recipe:
+        read_recipe(Path(arguments.recipe))
     bar = Bar()
     told: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="procvid-benchmark-") as temporary:
         folder = Path(temporary)
-        recipe = folder / "recipe.txt"
-        recipe.write_text(
-            Path(arguments.recipe).read_text() if arguments.recipe else FIVE_STEPS, encoding="utf-8"
-        )
+        recipe = Path(arguments.recipe) if arguments.recipe else folder / "recipe.txt"
+        if not arguments.recipe:
+            recipe.write_text(FIVE_STEPS, encoding="utf-8")
         bar.show(0.0, "a video from cold", None)
         told |= measure_run(recipe, folder / "run")
         bar.show(0.5, "the app from cold", None)
@@ -104,18 +106,16 @@ def measure_run(recipe: Path, out: Path) -> dict[str, float]:
                 num_steps += 1
                 first_clip_s = first_clip_s or time.perf_counter() - start_s
         process.stdout.close()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        peak_mib, _ = reap(process)
         video_s = time.perf_counter() - start_s
         complaints.seek(0)
         if process.returncode != 0:
-            raise _failed("The run", complaints.read())
+            raise failed("The run", complaints.read())
     return {
         "first_clip_s": first_clip_s,
         "video_s": video_s,
         "num_steps": float(num_steps),
-        # Linux counts ru_maxrss in KiB, macOS in bytes.
-        "peak_memory_mib": usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10),
+        "peak_memory_mib": peak_mib,
     }
 
 
@@ -140,14 +140,14 @@ def measure_app(log: Path, runs: Path) -> float:
     try:
         while time.perf_counter() - start_s < APP_LIMIT_S:
             if process.poll() is not None:
-                raise _failed("The app", log.read_text())
+                raise failed("The app", log.read_text())
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
                     answer.read()
                 return time.perf_counter() - start_s
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        raise _failed("The app did not answer and", log.read_text())
+        raise failed("The app did not answer and", log.read_text())
     finally:
         process.terminate()
         try:
@@ -159,7 +159,7 @@ def measure_app(log: Path, runs: Path) -> float:
 
 def measure_steps(repeats: int) -> dict[str, float]:
     """Milliseconds of a denoising step, beside a plain loop of three calls."""
-    measured = wiring.measure_denoising(TINY, repeats=repeats)
+    measured = wiring_measuring.measure_denoising(TINY, repeats=repeats)
     return {
         "denoising_step_ms": measured["step_ms"],
         "plain_step_ms": measured["plain_step_ms"],
@@ -173,7 +173,17 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _failed(what: str, output: str) -> UnavailableError:
+def reap(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """Wait for a process; its return code is set, peak memory in MiB and CPU seconds come back."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    # Linux counts ru_maxrss in KiB, macOS in bytes.
+    peak_mib = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return peak_mib, usage.ru_utime + usage.ru_stime
+
+
+def failed(what: str, output: str) -> UnavailableError:
+    """A process that ended badly, with the last line of what it said."""
     lines = [line for line in output.splitlines() if line.strip()]
     said = lines[-1][:300] if lines else "it said nothing"
     return UnavailableError(f"{what} failed: {said}", "`procvid doctor` tells what is missing.")

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from procvid import wiring
+from procvid import wiring_measuring
 from procvid.errors import InputError
 from procvid.settings import MAX_REFERENCES, PROFILES, choose_sampling, parse_size
 
@@ -35,7 +35,7 @@ def benchmark_gpu(arguments: argparse.Namespace) -> None:
             "do.",
             "Add --random-weights.",
         )
-    told = wiring.measure_on_gpu(
+    told = wiring_measuring.measure_on_gpu(
         profile,
         sampling,
         num_references=arguments.references,

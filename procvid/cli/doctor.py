@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from procvid import __version__, wiring
+from procvid import __version__, wiring, wiring_evaluation
 from procvid.errors import ProcvidError
-from procvid.settings import CONVERTIBLE, TINY, read_environment
+from procvid.settings import CONVERTIBLE, PROFILES, TINY, read_environment
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 NEEDED_DISK_GIB, NEEDED_MEMORY_GIB = 1.0, 3.0
@@ -77,6 +77,7 @@ def examine() -> Iterator[Finding]:
     yield _python()
     yield from _libraries()
     yield from _weights()
+    yield from _fast()
     yield _disk()
     yield _memory()
     yield from _gpu()
@@ -148,11 +149,27 @@ def _loaded(part: str) -> str:
         case "embedder":
             return wiring.build_embedder(TINY).info.id
         case "scorer":
-            return wiring.build_scorer(TINY).info.id
+            return wiring_evaluation.build_scorer(TINY).info.id
         case "frame encoder":
-            return wiring.build_frame_encoder(TINY).info.id
+            return wiring_evaluation.build_frame_encoder(TINY).info.id
         case _:
             return wiring.build_detector(TINY, wiring.build_embedder(TINY)).info.id
+
+
+def _fast() -> Iterator[Finding]:
+    """What `--fast` does here, and whether diffusers has the caches that the profiles ask for."""
+    try:
+        known = wiring.known_step_caches()
+    except ImportError:
+        return
+    told = f"tiny: {TINY.fast_steps} steps, {TINY.shortcuts.told}; caches here: {', '.join(known)}"
+    wanted = {p.shortcuts.cache.kind for p in PROFILES.values() if p.shortcuts.cache is not None}
+    missing = sorted(wanted - set(known))
+    if missing:
+        remedy = "pip install --upgrade diffusers"
+        yield Finding("--fast", "note", f"{told}; missing: {', '.join(missing)}", remedy)
+    else:
+        yield Finding("--fast", "ok", told)
 
 
 def _disk() -> Finding:

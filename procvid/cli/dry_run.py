@@ -30,11 +30,16 @@ def dry_run(
     reason: str,
     sampling: Sampling,
     memory: str,
+    loras: tuple[str, ...],
 ) -> None:
-    """Print the forecast of a run."""
+    """Print the forecast of a run.
+
+    Raises:
+        InputError: The run would be refused.
+    """
     plan, service = _plan(arguments.planner, profile, recipe)
     downloads = wiring.missing_downloads(profile)
-    parts, no_slots = _parts(profile, memory, downloads)
+    parts, no_slots = _parts(profile, memory, downloads, loras, arguments.precise)
     samples = read_samples(read_environment().cache_folder)
     setting = Setting.of(profile.name, wiring.device_name(), sampling)
     told = forecast(
@@ -56,6 +61,8 @@ def dry_run(
         f"{sampling.num_frames} frames at {sampling.fps} fps, "
         f"{sampling.num_inference_steps} denoising steps each, in {arguments.out}."
     )
+    if sampling.shortcuts.told:
+        print(f"Fast: {sampling.shortcuts.told}.")
     print(f"{plan.title} ({len(plan.steps)} steps, planned by {plan.planner})")
     for note in plan.notes:
         print(f"Note: {note}")
@@ -78,12 +85,18 @@ def _plan(wanted: str, profile: Profile, recipe: Recipe) -> tuple[Plan, ServiceU
     return noted, planner.forecast(recipe)
 
 
-def _parts(profile: Profile, memory: str, downloads: dict[str, int]) -> tuple[Parts | None, str]:
-    """The models as far as they are here; a dry run fetches none."""
+def _parts(
+    profile: Profile, memory: str, downloads: dict[str, int], loras: tuple[str, ...], precise: bool
+) -> tuple[Parts | None, str]:
+    """The models as far as they are here; a dry run fetches none, so no LoRA from the Hub either."""
+    here = [text for text in loras if not wiring.is_lora_on_hub(text)]
     if downloads:
         return None, f"not known before {' and '.join(downloads)} are here"
     try:
-        return wiring.build(profile=profile.name, memory=memory, planner="rules"), ""
+        parts = wiring.build(
+            profile=profile.name, memory=memory, planner="rules", lora=here, precise=precise
+        )
+        return parts, ""
     except UnavailableError as error:
         return None, error.message
 

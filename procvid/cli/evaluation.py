@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, OutputError
 from procvid.evaluate.events import (
@@ -15,14 +15,15 @@ from procvid.evaluate.events import (
     EvaluationEvent,
     EvaluationFinished,
     EvaluationStarted,
+    EvaluationWarned,
     MetricDone,
     event_json,
 )
-from procvid.evaluate.inputs import RunInput, clips_input, run_input
+from procvid.evaluate.inputs import RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.report import write_scores
 from procvid.evaluate.scores import JUDGEMENTS, REPORT
-from procvid.evaluate.suite import choose_metrics, evaluate
+from procvid.evaluate.suite import STANDARD, choose_metrics, evaluate
 from procvid.plan.parse import read_recipe
 
 
@@ -33,14 +34,14 @@ def evaluation(arguments: argparse.Namespace) -> None:
     if out.exists() and not out.is_dir():
         raise OutputError(f"The output {str(out)!r} is a file, not a folder.", "Choose another.")
     profile, _ = wiring.select_profile(arguments.profile)
-    runs = _runs(arguments)
-    parts = wiring.build_evaluation(profile)
-    judge = parts.judge
-    judgements = Judgements.from_file(judge, out / JUDGEMENTS) if judge is not None else None
+    runs, real = _runs(arguments), real_clips([Path(given) for given in arguments.real])
+    standard = not set(metrics).isdisjoint(STANDARD)
+    parts = wiring_evaluation.build_evaluation(profile, arguments.judge, standard=standard)
+    judgements = Judgements.of(parts, out / JUDGEMENTS)
     screen = _Screen(arguments.json)
     scores: dict[str, Any] = {}
     try:
-        for event in evaluate(runs, parts, metrics, judgements):
+        for event in evaluate(runs, parts, metrics, judgements, real=real):
             screen.show(event)
             if isinstance(event, EvaluationFinished):
                 scores = event.scores
@@ -107,6 +108,8 @@ class _Screen:
             print(f"{len(event.metrics)} metrics on {event.num_clips} clips", flush=True)
             for note in event.notes:
                 print(f"Note: {note}", flush=True)
+        if isinstance(event, EvaluationWarned):
+            print(f"Note: {event.run}: {event.message}", flush=True)
         if isinstance(event, MetricDone):
             print(self._line(event), flush=True)
 

@@ -1,4 +1,4 @@
-"""`procvid memory build`, `search` and `info`."""
+"""`procvid memory build`, `search`, `info`, `history` and `map`."""
 
 from __future__ import annotations
 
@@ -8,37 +8,51 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.artifacts.here import named_store, pinned
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
+from procvid.media.files import write_text
+from procvid.media.image import load_image
 from procvid.memory.build import build_store
 from procvid.memory.crops import load_store
+from procvid.memory.find import find
+from procvid.memory.gather import KEEP
+from procvid.onestep import EVERY_LIKELIHOOD
 from procvid.settings import TINY
 from procvid.types import Crop
 
 MAX_RESULTS = 1000
+MAX_FPS = 60
+NOT_CALIBRATED = "not calibrated for this embedder; `procvid memory calibrate` does it"
 
 
 def build(arguments: argparse.Namespace) -> None:
     """A list of clips with captions -> a crop store."""
     embedder = wiring.build_embedder(TINY)
     bar = Bar()
-    num_crops = 0
+    num_crops = num_same = 0
     for progress in build_store(
         Path(arguments.manifest),
         Path(arguments.out),
         scene_reader=wiring.build_scene_reader(arguments.scene_reader),
         detector=wiring.build_detector(TINY, embedder),
         embedder=embedder,
+        frame_encoder=None
+        if arguments.keep_duplicates
+        else wiring_evaluation.build_frame_encoder(TINY),
+        keep=EVERY_LIKELIHOOD if arguments.keep_changing else KEEP,
+        sample_fps=_sample_fps(arguments.fps),
         name=arguments.name,
         licence=arguments.licence,
         rights=arguments.rights,
     ):
-        num_crops = progress.num_crops
+        num_crops, num_same = progress.num_crops, progress.num_duplicates
         if arguments.json:
             told = {**dataclasses.asdict(progress), "eta_s": progress.eta_s}
             print(json.dumps(told, ensure_ascii=False), flush=True)
+            continue
+        if progress.done == progress.total and not progress.source_id:
             continue
         if progress.message:
             bar.clear()
@@ -50,7 +64,16 @@ def build(arguments: argparse.Namespace) -> None:
             bar.clear()
             print(f"{told_so_far}{left}", flush=True)
     if not arguments.json:
-        print(f"Done: {arguments.out} holds {num_crops} crops.")
+        same = f"; {num_same} more showed the same and were left out" if num_same else ""
+        print(f"Done: {arguments.out} holds {num_crops} crops{same}.")
+
+
+def _sample_fps(fps: float) -> float:
+    if not 0 < fps <= MAX_FPS:
+        raise InputError(
+            f"{fps:g} frames a second cannot be looked at.", f"Choose up to {MAX_FPS}."
+        )
+    return fps
 
 
 def _worth_a_line(done: int, total: int) -> bool:
@@ -59,27 +82,20 @@ def _worth_a_line(done: int, total: int) -> bool:
 
 
 def search(arguments: argparse.Namespace) -> None:
-    """The crops of a store nearest to a text, best first."""
-    text = " ".join(arguments.text.split())
-    if not text:
-        raise InputError("The text to search for is empty.", "Write what to find, such as carrot.")
+    """The crops of a store nearest to a text or a picture, best first; of alike ones only one."""
+    text = " ".join((arguments.text or "").split())
+    if bool(text) == bool(arguments.image):
+        raise InputError(
+            "The text to search for is empty." if not text else "There are a text and a picture.",
+            "Write what to find, such as carrot, or give --image FILE.",
+        )
     if not 1 <= arguments.k <= MAX_RESULTS:
         raise InputError(f"{arguments.k} results cannot be shown.", f"Choose 1 to {MAX_RESULTS}.")
+    wanted = load_image(Path(arguments.image)) if arguments.image else text
     embedder = wiring.build_embedder(TINY)
-    store = load_store(_folder(arguments.store), embedder)
-    rows = None
-    if arguments.state is not None:
-        wanted = arguments.state.strip().lower()
-        rows = [row for row, crop in enumerate(store.crops.facts) if crop.state.lower() == wanted]
-        if not rows:
-            states = sorted({crop.state for crop in store.crops.facts if crop.state})
-            raise InputError(
-                f"No crop of the store {store.name} is {arguments.state!r}.",
-                f"Its states are {', '.join(states)}.",
-            )
-    scores, found = store.index.search(embedder.embed_texts([text])[0], arguments.k, rows)
-    for score, row in zip(scores.tolist(), found.tolist(), strict=True):
-        _tell_crop(store.crops.facts[row], score, arguments.json)
+    store = load_store(folder_of(arguments.store), embedder)
+    for match in find(store, embedder, wanted, arguments.k, arguments.state):
+        _tell_crop(match.crop, match.score, arguments.json)
 
 
 def _tell_crop(crop: Crop, score: float, as_json: bool) -> None:
@@ -89,14 +105,18 @@ def _tell_crop(crop: Crop, score: float, as_json: bool) -> None:
         print(json.dumps({"score": round(score, 4), **told}, ensure_ascii=False))
     else:
         state = f" ({crop.state})" if crop.state else ""
-        print(f"{score:.3f}  {crop.name}{state}  {crop.id}  from {crop.source_id}")
+        banned = "  banned" if crop.banned else ""
+        rights = "".join(f"  {word}" for word in (crop.licence, crop.url) if word)
+        told_source = f"from {crop.source_id} at {crop.time_s:g} s"
+        print(f"{score:.3f}  {crop.name}{state}  {crop.id}  {told_source}{rights}{banned}")
 
 
 def info(arguments: argparse.Namespace) -> None:
     """What a store holds; its files are checked against their hashes."""
-    folder = _folder(arguments.store)
+    folder = folder_of(arguments.store)
     store = load_store(folder)
     facts = store.crops.facts
+    calibration = wiring.find_calibration(store.embedder)
     told = {
         "name": store.name,
         "folder": str(folder),
@@ -105,6 +125,11 @@ def info(arguments: argparse.Namespace) -> None:
         "sources": len({crop.source_id for crop in facts}),
         "names": dict(Counter(crop.name for crop in facts).most_common()),
         "states": dict(Counter(crop.state or "none" for crop in facts).most_common()),
+        "banned": sum(crop.banned for crop in facts),
+        "licences": dict(Counter(crop.licence or "unknown" for crop in facts).most_common()),
+        "edits": len(store.history),
+        "index": store.index.facts.reason,
+        "thresholds": f"calibrated on {calibration.store}" if calibration else NOT_CALIBRATED,
         "embedder": f"{store.embedder.id} {store.embedder.revision}",
         "dim": store.dim,
         "licence": store.licence,
@@ -123,7 +148,32 @@ def info(arguments: argparse.Namespace) -> None:
             print(f"{key.replace('_', ' '):12} {value}")
 
 
-def _folder(wanted: str) -> Path:
+def history(arguments: argparse.Namespace) -> None:
+    """What people changed in a store, the oldest first."""
+    store = load_store(folder_of(arguments.store))
+    for edit in store.history:
+        if arguments.json:
+            print(json.dumps(dataclasses.asdict(edit), ensure_ascii=False))
+            continue
+        change = " -> ".join(words for words in (edit.before, edit.after) if words)
+        print(f"{edit.at}  {edit.what}  {change}  {' '.join(edit.crop_ids)}".rstrip())
+    if not store.history and not arguments.json:
+        print(f"Nobody has changed the store {store.name}.")
+
+
+def plane(arguments: argparse.Namespace) -> None:
+    """The crops on a plane, as a page that stands alone."""
+    from procvid.memory.plane_plot import plane_page
+
+    out = Path(arguments.out)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"The map {out.name} is no .html file.", "Name it such as map.html.")
+    write_text(out, plane_page(load_store(folder_of(arguments.store))))
+    print(f"Done: {out}.")
+
+
+def folder_of(wanted: str) -> Path:
+    """Where a store lies; "default" is the profile's own, a release on the Hub is pulled."""
     if wanted == "default":
         return wiring.default_memory(TINY)
     return named_store(pinned(wanted, "memory", PullScreen().show))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from procvid import __version__
+from procvid.cli.memory_parser import add_memory_commands
 from procvid.cli.parser_hub import add_hub
 from procvid.settings import (
     CONVERTIBLE,
+    JUDGE_CHOICES,
     PLANNER_CHOICES,
     PROFILE_CHOICES,
-    SCENE_READER_CHOICES,
     TINY,
 )
 
@@ -96,9 +97,16 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument(
         "--precise", action="store_true", help="float32 where half precision loses most; for a GPU"
     )
-    # Known, so that it is answered with a sentence; told in --help once it is there.
-    command.add_argument("--fast", action="store_true", help=argparse.SUPPRESS)
+    _add_fast(command)
     _add_json(command, "print one event a line as JSON")
+
+
+def _add_fast(command: Parser) -> None:
+    command.add_argument(
+        "--fast",
+        action="store_true",
+        help="less than half the time a clip, a little further from the exact one (docs/fast.md)",
+    )
 
 
 def _add_models(command: Parser) -> None:
@@ -141,6 +149,16 @@ def _add_regenerate(commands: Commands[Parser]) -> None:
         default=[],
         help="up to four pictures, shown to the model before what the memory has",
     )
+    command.add_argument(
+        "--use",
+        metavar="OBJECT=CROP",
+        action="append",
+        default=[],
+        help="a crop of the memory, by its id, in the place of the one found; several times",
+    )
+    command.add_argument(
+        "--ban", metavar="CROP", action="append", default=[], help="a crop that is not to be used"
+    )
     _add_json(command, "print one event a line as JSON")
 
 
@@ -152,38 +170,15 @@ def _add_plan(commands: Commands[Parser]) -> None:
 
 
 def _add_memory(commands: Commands[Parser]) -> None:
-    memory = _command(commands, "memory", "Build, search and describe crop stores.")
+    memory = _command(commands, "memory", "Build, search, change and measure crop stores.")
     under = memory.add_subparsers(
         dest="memory_command", required=True, metavar="COMMAND", parser_class=Parser
     )
-    build = _command(under, "build", "Build a crop store from a list of clips with captions.")
-    build.add_argument("manifest", metavar="MANIFEST", help="the clip list, JSON lines")
-    build.add_argument("--out", metavar="STORE", required=True, help="the store's folder")
-    build.add_argument(
-        "--scene-reader",
-        choices=SCENE_READER_CHOICES,
-        default="rules",
-        help="names the objects of a clip: rules from its caption, openai from its frames",
+    add_memory_commands(
+        lambda name, told: _command(under, name, told),
+        _add_json,  # type: ignore[arg-type]
+        _whole_number,
     )
-    build.add_argument("--name", default="", help="of the store; by default the folder's")
-    build.add_argument("--licence", default="", help="of the store as a whole")
-    build.add_argument("--rights", default="", help="a note on what may be done with it")
-    _add_json(build, "print one line of JSON a clip")
-
-    search = _command(under, "search", "Find the crops nearest to a text.")
-    search.add_argument(
-        "store", metavar="STORE", help="the store's folder, its ID on the Hub, or default"
-    )
-    search.add_argument("text", metavar="TEXT", help="such as 'sliced carrot'")
-    search.add_argument("-k", metavar="N", type=_whole_number, default=5, help="how many")
-    search.add_argument("--state", metavar="S", help="only crops in this state")
-    _add_json(search, "print one crop a line as JSON")
-
-    info = _command(under, "info", "Tell what a crop store holds.")
-    info.add_argument(
-        "store", metavar="STORE", help="the store's folder, its ID on the Hub, or default"
-    )
-    _add_json(info, "print it as JSON")
 
 
 def _add_convert(commands: Commands[Parser]) -> None:
@@ -226,9 +221,32 @@ def _add_evaluate(commands: Commands[Parser]) -> None:
         default=[],
         help="instead of a recipe: one text a clip",
     )
-    command.add_argument("--metrics", metavar="A,B", help="by default all")
+    command.add_argument(
+        "--metrics",
+        metavar="A,B",
+        help="ids, all (the default), or standard for clip_score, lpips, fid and fvd",
+    )
+    command.add_argument(
+        "--real",
+        metavar="DIR|CLIP",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="real clips to compare with, for fid and fvd",
+    )
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_judge(command)
     _add_json(command, "print one event a line as JSON")
+
+
+def _add_judge(command: Parser) -> None:
+    command.add_argument(
+        "--judge",
+        choices=JUDGE_CHOICES,
+        default="auto",
+        help="answers what the metrics ask in words: rules, or openai for a language model; auto "
+        "asks one only for the phantom profiles",
+    )
 
 
 def _add_ablate(commands: Commands[Parser]) -> None:
@@ -242,7 +260,10 @@ def _add_ablate(commands: Commands[Parser]) -> None:
     )
     command.add_argument("--out", metavar="FOLDER", required=True, help="of runs, scores, table")
     command.add_argument(
-        "--settings", metavar="A,B", help="of base, memory, tuned, tuned+memory; base first"
+        "--settings",
+        metavar="A,B",
+        help="of base, memory, memory-any-state, memory-no-write-back, tuned, tuned+memory; "
+        "base first",
     )
     command.add_argument(
         "--lora",
@@ -251,12 +272,17 @@ def _add_ablate(commands: Commands[Parser]) -> None:
         default=[],
         help="of the tuned settings; may be given several times",
     )
+    command.add_argument(
+        "--memory", metavar="STORE|default", default="default", help="of the settings with a memory"
+    )
     command.add_argument("--seeds", metavar="N,M", default="0")
     command.add_argument(
         "--limit", metavar="N", type=_whole_number, help="only the first N recipes"
     )
     command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
+    _add_fast(command)
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
+    _add_judge(command)
     _add_json(command, "print one event a line as JSON")
 
 
@@ -295,6 +321,9 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
     command.add_argument("--references", metavar="N", type=_whole_number, default=4, help="there")
     command.add_argument(
         "--steps", metavar="N", type=_whole_number, default=2, help="denoising steps of a timed run"
+    )
+    command.add_argument(
+        "--evaluation", action="store_true", help="instead: the cost of a clip, from 5 to 100 clips"
     )
     command.add_argument("--no-rungs", action="store_true", help="leave the memory ladder out")
     _add_json(command, "print the numbers as JSON")

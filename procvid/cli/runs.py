@@ -27,7 +27,7 @@ from procvid.workflow import make_video, regenerate_step
 def generate(arguments: argparse.Namespace) -> None:
     """Recipe -> run folder, or what is still missing of it."""
     recipe = read_recipe(Path(arguments.recipe))
-    wiring.refuse_what_is_not_here(arguments.fast)
+    check_speed(fast=arguments.fast, precise=arguments.precise)
     loras = tuple(absolute_lora(text) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
@@ -36,10 +36,11 @@ def generate(arguments: argparse.Namespace) -> None:
         num_frames=arguments.frames,
         num_inference_steps=arguments.steps,
         seed=arguments.seed,
+        fast=arguments.fast,
     )
-    memory = _memory(arguments.memory)
+    memory = absolute_memory(arguments.memory)
     if arguments.dry_run:
-        dry_run(arguments, recipe, profile, reason, sampling, memory)
+        dry_run(arguments, recipe, profile, reason, sampling, memory, loras)
         return
     parts = wiring.build(
         profile=profile.name,
@@ -68,6 +69,12 @@ def generate(arguments: argparse.Namespace) -> None:
         lambda: wiring.peak_memory_mib(profile),
     )
     _show(events, arguments.json)
+
+
+def check_speed(*, fast: bool, precise: bool) -> None:
+    """Raise InputError when both more speed and more exactness are wanted."""
+    if fast and precise:
+        raise InputError("--fast and --precise ask for opposite things.", "Choose one of them.")
 
 
 def regenerate(arguments: argparse.Namespace) -> None:
@@ -100,6 +107,8 @@ def regenerate(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         prompt=arguments.prompt,
         references=references,
+        banned=arguments.ban,
+        chosen=_chosen(arguments.use),
     )
     _show(events, arguments.json)
 
@@ -124,12 +133,23 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
         screen.clear()
 
 
-def _memory(wanted: str) -> str:
+def absolute_memory(wanted: str) -> str:
     """A folder made absolute, so that the run can be gone on with from anywhere; a release pinned."""
     if wanted in ("default", "none"):
         return wanted
     release = pinned(wanted, "memory", PullScreen().show)
     return str(Path(wanted).expanduser().resolve()) if release == wanted else release
+
+
+def _chosen(given: list[str]) -> dict[str, str]:
+    """Crop ids by object name, from OBJECT=CROP."""
+    chosen = {}
+    for text in given:
+        name, equals, crop_id = text.rpartition("=")
+        if not (equals and name.strip() and crop_id.strip()):
+            raise InputError(f"{text[:60]!r} is not OBJECT=CROP.", "Write pan=1234567890abcdef.")
+        chosen[name.strip().lower()] = crop_id.strip()
+    return chosen
 
 
 def absolute_lora(wanted: str) -> str:

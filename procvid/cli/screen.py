@@ -101,7 +101,8 @@ class RunScreen:
             case ClipReady(reused=True):
                 return f"Step {event.step}{self._of()}: {event.file} was there already"
             case ClipReady():
-                left = "" if self._eta_s is None else f", {duration(self._eta_s)} left"
+                eta_s = None if event.step == self._num_steps else self._eta_s
+                left = "" if eta_s is None else f", {duration(eta_s)} left"
                 return f"Step {event.step}{self._of()}: {event.file} in {event.seconds:.1f} s{left}"
             case Warned(message=message, step=step):
                 return f"Note{f' on step {step}' if step else ''}: {message}"

@@ -9,7 +9,14 @@ from typing import Any
 
 from procvid.evaluate import plots
 from procvid.evaluate.report import STYLE
-from procvid.evaluate.report_tables import PAPER, PAPER_ROWS, TITLES, number, paper_table
+from procvid.evaluate.report_tables import (
+    OTHER_DATA,
+    PAPER,
+    PAPER_ROWS,
+    TITLES,
+    number,
+    table_1,
+)
 from procvid.media.files import write_text
 from procvid.rundir.files import write_json
 
@@ -28,7 +35,7 @@ TABLE_JSON, TABLE_MD, TABLE_HTML, MODEL_INDEX = (
 
 
 def table_markdown(table: Json) -> str:
-    """One line a metric and setting; below it the paper's rows, labelled as another data set."""
+    """One line a metric and setting; below it the paper's five columns, the paper's rows among them."""
     lines = [
         f"{table['n']} pairs: {len(table['recipes'])} recipes, seeds "
         f"{', '.join(map(str, table['seeds']))}; backbones of the {table['profile']} profile. "
@@ -49,11 +56,14 @@ def table_markdown(table: Json) -> str:
     heads = " | ".join(f"`{name}`" for name in PAPER)
     lines += [
         "",
-        "The paper's Table 1, on another data set and other videos, for orientation only:",
+        OTHER_DATA,
         "",
-        f"| | {heads} |",
+        f"| setting | {heads} |",
         f"| --- |{' ---: |' * len(PAPER)}",
-        *(f"| {name} | {' | '.join(map(str, values))} |" for name, values in PAPER_ROWS.items()),
+        *(
+            f"| {name} | {' | '.join(values)} |"
+            for name, values in {**_published(table), **PAPER_ROWS}.items()
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -69,7 +79,7 @@ def table_html(table: Json) -> str:
             )
             body += (
                 f'<tr><th scope="row">{head}</th><td>{column["direction"] if not place else ""}</td>'
-                f"<td>{escape(row['setting'])}</td><td>{_mean(column)}</td>"
+                f"<td>{escape(row['setting'])}</td><td>{_mean(column)}{_parts(column)}</td>"
                 f"<td>{escape(_difference(row, column))}</td><td>{column['n']}</td>"
                 f"<td>{100 * column['null_share']:.0f} %</td><td>{number(column['chance'])}</td></tr>"
             )
@@ -86,7 +96,7 @@ initial-scale=1"><title>Ablation</title><style>{STYLE}</style></head><body>
 {escape(table["profile"])} profile. Differences are paired, with a bootstrap 95 % interval.</p>
 <div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>
 <h2>Differences</h2><div class="plots">{shown}</div>
-<h2>The paper's Table 1</h2>{paper_table()}
+<h2>Beside the paper's Table 1</h2>{table_1(_published(table))}
 </body></html>
 """
 
@@ -122,10 +132,24 @@ def write_table(folder: Path, table: Json, name: str = "procvid") -> None:
     write_json(folder / TABLE_JSON, dict(table))
 
 
+def _published(table: Json) -> dict[str, list[str]]:
+    """Each setting's means of the paper's five metrics."""
+    return {
+        row["setting"]: [_mean(row["metrics"][name]) for name in PAPER] for row in table["rows"]
+    }
+
+
 def _mean(column: Json) -> str:
     if column["mean"] is None:
         return str(column["state"])
     return f"{number(column['mean'])} ± {number(column['std'])}"
+
+
+def _parts(column: Json) -> str:
+    told = ", ".join(
+        f"{part.replace('_', ' ')} {number(value)}" for part, value in column["parts"].items()
+    )
+    return f"<small>{escape(told)}</small>" if told and column["mean"] is not None else ""
 
 
 def _difference(row: Json, column: Json) -> str:

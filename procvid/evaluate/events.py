@@ -37,6 +37,14 @@ class MetricDone:
     result: Result
 
 
+@dataclass(frozen=True)
+class EvaluationWarned:
+    """Something was done otherwise than asked; `message` is for the user."""
+
+    run: str
+    message: str
+
+
 @dataclass(frozen=True, eq=False)
 class EvaluationFinished:
     """The last event; `scores` is the whole of `scores.json`."""
@@ -44,7 +52,7 @@ class EvaluationFinished:
     scores: dict[str, Any]
 
 
-EvaluationEvent = EvaluationStarted | ClipRead | MetricDone | EvaluationFinished
+EvaluationEvent = EvaluationStarted | ClipRead | EvaluationWarned | MetricDone | EvaluationFinished
 
 
 def event_json(event: EvaluationEvent) -> dict[str, Any]:
@@ -67,6 +75,8 @@ def event_json(event: EvaluationEvent) -> dict[str, Any]:
                 "total": event.total,
                 "eta_s": round(event.eta_s, 1),
             }
+        case EvaluationWarned():
+            return {"event": "evaluation_warned", "run": event.run, "message": event.message}
         case MetricDone():
             return {"event": "metric_done", "run": event.run, **event.result.to_json()}
         case EvaluationFinished():

@@ -6,7 +6,7 @@ not grow with the length of the clips.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -24,6 +24,9 @@ FRAMES, CLIP, SHOTS, OBJECTS, SCENE, JUDGE = (
     "judge",
 )
 """The kinds of evidence, named after the model that gives them."""
+
+LPIPS, INCEPTION, VIDEO = "LPIPS", "Inception", "video network"
+"""The kinds that only standard figures need."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +90,11 @@ class ClipEvidence:
         sightings: The planned objects.
         seen: The objects of the middle frame with the judge's answers.
         vanished: Planned objects known from before that the middle frame does not show.
+        unread: Why the scene reader said nothing of use of this clip, or empty.
         planned: How many planned objects the middle frame should show; `missing` of them it does not.
         first_image, last_image: For the filmstrip, at most 160 px wide.
+        joint_images: First and last frame for the comparison at joints, 256x256 px.
+        set_features: float32 (n, D) by kind of evidence, for comparison with real clips.
     """
 
     number: int
@@ -108,6 +114,9 @@ class ClipEvidence:
     sightings: tuple[Sighting, ...] = ()
     seen: tuple[Seen, ...] = ()
     vanished: tuple[str, ...] = ()
+    unread: str = ""
+    joint_images: tuple[Image, Image] | None = None
+    set_features: Mapping[str, Vectors] = field(default_factory=dict)
     planned: int = 0
     missing: int = 0
 
@@ -118,6 +127,15 @@ class Texts:
 
     texts: tuple[str, ...]
     vectors: Vectors
+
+
+@dataclass(frozen=True, eq=False)
+class SetEvidence:
+    """Features of real clips and of one run's, float32 (N, D) and (M, D), and what compares them."""
+
+    real: Vectors
+    made: Vectors
+    distance: Callable[[Vectors, Vectors], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +150,11 @@ class RunEvidence:
         goal: The finished dish and the other dishes.
         shot_probabilities: float32, of the `shot_thumbnails` one clip after the other.
         logit_scale: Of CLIP.
+        joint_distances: LPIPS by the number of the clip behind the joint.
+        sets: By kind of evidence; empty without real clips.
         backbones: "id revision" by kind of evidence.
         missing: Why a kind of evidence could not be had, by kind.
+        notes: What the user should know of how it came about.
     """
 
     name: str
@@ -143,8 +164,11 @@ class RunEvidence:
     goal: Texts | None = None
     shot_probabilities: NDArray[np.float32] | None = None
     logit_scale: float = 1.0
+    joint_distances: Mapping[int, float] = field(default_factory=dict)
+    sets: Mapping[str, SetEvidence] = field(default_factory=dict)
     backbones: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def joints(self) -> list[tuple[ClipEvidence, ClipEvidence]]:
         """Neighbouring clips: step i and step i + 1."""

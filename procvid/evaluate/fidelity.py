@@ -20,6 +20,11 @@ NEEDED = 0.8
 is copying. A toy object that the renderer draws anew reaches about 0.7 at its median."""
 
 
+NONE_PLANNED = "no object is planned that stays the same"
+NONE_BEFORE = "no planned object was seen before, so there is nothing to compare with"
+NONE_FOUND = "no planned object was found again"
+
+
 @dataclass(frozen=True)
 class Likeness:
     """A persistent object in one clip.

@@ -8,17 +8,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.errors import UnavailableError
+from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.cache import MAX_CLIPS, Recent, VectorCache
 from procvid.evaluate.evidence import (
     CLIP,
     FRAMES,
     JUDGE,
+    LPIPS,
     OBJECTS,
     SCENE,
     SHOTS,
@@ -33,6 +35,7 @@ from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.pixels import detail_match, region_of
 from procvid.evaluate.sampling import SampledClip, sample
+from procvid.evaluate.standard import RealClips, joint_distances, joint_images, set_features
 from procvid.evaluate.states import judge_states
 from procvid.evaluate.vectors import unit
 from procvid.media.image import crop_on_white, resize
@@ -46,6 +49,7 @@ MOTION_FRAMES = 17
 """Frames a clip that the frame encoder sees at most, uniform over it, ends included."""
 
 OBJECT_FRAMES = 5
+NOT_LOADED = "its backbone was not asked for when the others were loaded"
 MIN_SIDE_PX = 4
 STRIP_PX = 160
 
@@ -72,6 +76,7 @@ class Gatherer:
         needs: The kinds of evidence that are wanted; others are not computed.
         judgements: The judge with its memory, or None.
         cache: Shared between recipes.
+        real: The clips that these are compared with.
     """
 
     def __init__(
@@ -81,11 +86,15 @@ class Gatherer:
         needs: Collection[str],
         judgements: Judgements | None,
         cache: Looks,
+        real: RealClips,
     ) -> None:
-        self._run, self._parts, self._cache = run, parts, cache
+        self._run, self._parts, self._cache, self._real = run, parts, cache, real
         self._judgements = judgements
         self._needs = set(needs)
-        self._missing = {kind: why for kind, why in parts.missing.items() if kind in needs}
+        there = parts.backbones()
+        told = {kind: NOT_LOADED for kind in needs if kind not in there}
+        told |= {**parts.missing, **real.missing}
+        self._missing = {kind: why for kind, why in told.items() if kind in needs}
         self._clips: list[ClipEvidence] = []
         self._scenes: list[tuple[SceneObject, ...]] = []
 
@@ -99,8 +108,8 @@ class Gatherer:
         look = self._cache.clips.get(key)
         if look is None:
             look = self._look(clip)
-            # What struck a backbone off on the way must not be taken for its answer later.
-            if key == self._key(clip):
+            # What went wrong on the way must not be taken for an answer later.
+            if key == self._key(clip) and not look[0].unread:
                 self._cache.clips.put(key, look)
         evidence = replace(look[0], number=clip.number)
         self._clips.append(evidence)
@@ -132,8 +141,19 @@ class Gatherer:
         if vectors is not None:
             evidence = replace(evidence, clip_vectors=vectors[:-1], last_clip_vector=vectors[-1])
         sightings = self._try(OBJECTS, lambda: self._sightings(clip, sampled))
-        scene = self._try(SCENE, lambda: self._scene(sampled, evidence.text))
-        return replace(evidence, sightings=sightings or ()), scene or ()
+        scene, unread = self._try(SCENE, lambda: self._scene(sampled)) or ((), "")
+        features = {
+            kind: self._try(kind, partial(set_features, sampled, self._parts, kind))
+            for kind in self._real.kinds
+        }
+        evidence = replace(
+            evidence,
+            sightings=sightings or (),
+            unread=unread,
+            joint_images=joint_images(sampled) if self._wants(LPIPS) else None,
+            set_features={kind: each for kind, each in features.items() if each is not None},
+        )
+        return evidence, scene
 
     def _key(self, clip: ClipInput) -> str:
         """Everything that a look at this clip depends on."""
@@ -145,6 +165,7 @@ class Gatherer:
             self._planned(clip.number),
             sorted(self._needs - {SHOTS} - set(self._missing)),
             sorted(self._parts.backbones().items()),
+            self._real.kinds,
         )
         digest.update(repr(told).encode())
         for reference in clip.references:
@@ -165,9 +186,13 @@ class Gatherer:
         probabilities = self._try(SHOTS, self._probabilities)
         candidates = self._try(JUDGE, self._candidates) if self._wants(CLIP) else None
         goal = self._try(JUDGE, self._goal) if self._wants(CLIP) else None
+        note = self._judgements.take_note() if self._judgements is not None else ""
         recipe, scorer = self._run.recipe, self._parts.scorer
         steps = self._try(CLIP, lambda: self._texts(recipe.steps)) if recipe else None
         scale = self._try(CLIP, lambda: scorer.logit_scale) if scorer else None
+        distances = self._try(LPIPS, lambda: joint_distances(clips, self._parts))
+        sets = self._real.sets(clips)
+        self._missing |= self._real.missing
         return RunEvidence(
             name=self._run.name,
             clips=tuple(clips),
@@ -176,8 +201,11 @@ class Gatherer:
             goal=goal,
             shot_probabilities=probabilities,
             logit_scale=scale or 1.0,
+            joint_distances=distances or {},
+            sets=sets,
             backbones=self._parts.backbones(),
             missing=dict(self._missing),
+            notes=(note,) if note else (),
         )
 
     def _wants(self, kind: str) -> bool:
@@ -190,6 +218,9 @@ class Gatherer:
         try:
             return look()
         except UnavailableError as error:
+            strict = kind == JUDGE and self._parts.strict_judge
+            if strict and isinstance(error, ServiceError) and error.lasting:
+                raise
             self._missing[kind] = error.message
             return None
 
@@ -210,10 +241,14 @@ class Gatherer:
         images = [sampled.images[place] for place in places]
         return self._cache.vectors(scorer.info, images, scorer.embed_images)
 
-    def _scene(self, sampled: SampledClip, text: str) -> tuple[SceneObject, ...]:
+    def _scene(self, sampled: SampledClip) -> tuple[tuple[SceneObject, ...], str]:
+        """The objects in the middle frame, or none and why; no text that could put words in."""
         reader = self._parts.scene_reader
         assert reader is not None
-        return reader.read(sampled.images[sampled.middle][None], text)
+        try:
+            return reader.read(sampled.images[sampled.middle][None], ""), ""
+        except InputError as error:
+            return (), error.message
 
     def _planned(self, number: int) -> tuple[PlannedObject, ...]:
         steps = self._run.plan.steps if self._run.plan else ()
@@ -299,8 +334,7 @@ class Gatherer:
         assert self._judgements is not None
         if recipe is None or not self._clips or self._clips[-1].number != len(recipe.steps):
             return None
-        goal = self._judgements.goal(recipe)
-        return self._texts((goal, *self._judgements.other_goals(recipe, goal)))
+        return self._texts(self._judgements.dishes(recipe))
 
     def _texts(self, texts: Sequence[str]) -> Texts:
         scorer = self._parts.scorer

@@ -14,6 +14,7 @@ from procvid.rundir.folder import CLIP, RunFolder, read_run
 from procvid.types import Frames, Image, Plan, Recipe
 
 MAX_CLIPS = 200
+MAX_REAL_CLIPS = 5000
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 MAX_SCALE = 8
 
@@ -119,7 +120,8 @@ def run_input(folder: Path, name: str = "") -> RunInput:
         "seed": request.seed,
         "generator": record.models.get("generator", ""),
         "memory": "none" if not record.stores else "+".join(record.stores),
-        "lora": request.lora or "none",
+        "lora": ", ".join(request.lora) or "none",
+        "shortcuts": sampling.shortcuts.told or "none",
     }
     return RunInput(name or folder.name, tuple(clips), request.recipe, plan, settings, notes)
 
@@ -152,15 +154,43 @@ def clips_input(
             "Give one clip a step, in order.",
         )
     for file in files:
-        if file.suffix.lower() not in VIDEO_SUFFIXES:
-            raise InputError(
-                f"The file {file.name!r} is not a video that can be read.",
-                f"Give {', '.join(VIDEO_SUFFIXES)}.",
-            )
+        _check_video(file)
     clips = tuple(
         ClipInput(number, file, scale=_scale(file)) for number, file in enumerate(files, start=1)
     )
     return RunInput(name, clips, recipe, plan)
+
+
+def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:
+    """Real clips to compare with: files, and the videos right inside folders.
+
+    Raises:
+        InputError: One is not there, no video, or there are too many or only one.
+    """
+    files: list[Path] = []
+    for path in (given.expanduser() for given in paths):
+        if not path.exists():
+            raise InputError(f"There is no {str(path)!r}.", "Give real clips, or their folder.")
+        if path.is_dir():
+            files += sorted(f for f in path.iterdir() if f.suffix.lower() in VIDEO_SUFFIXES)
+        else:
+            files.append(path)
+    if paths and not 2 <= len(files) <= MAX_REAL_CLIPS:
+        raise InputError(
+            f"{len(files)} real clips are no set to compare with.",
+            f"Give 2 to {MAX_REAL_CLIPS}; hundreds make a steady figure.",
+        )
+    for file in files:
+        _check_video(file)
+    return tuple(ClipInput(n, file, scale=_scale(file)) for n, file in enumerate(files, start=1))
+
+
+def _check_video(file: Path) -> None:
+    if file.suffix.lower() not in VIDEO_SUFFIXES:
+        raise InputError(
+            f"The file {file.name!r} is not a video that can be read.",
+            f"Give {', '.join(VIDEO_SUFFIXES)}.",
+        )
 
 
 def _scale(file: Path) -> int:

@@ -24,6 +24,7 @@ class Metric(ABC):
         direction: Which way is better.
         needs: Kinds of evidence without which it is unavailable.
         paper: Whether it is a column of the paper's Table 1, as published.
+        standard: Whether it is one of the field's usual figures, measured only when asked for.
     """
 
     id: ClassVar[str]
@@ -31,6 +32,7 @@ class Metric(ABC):
     direction: ClassVar[Direction]
     needs: ClassVar[tuple[str, ...]]
     paper: ClassVar[bool] = False
+    standard: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._results: list[tuple[str, Result]] = []

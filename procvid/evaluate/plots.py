@@ -11,6 +11,9 @@ Json = Mapping[str, Any]
 
 COLOURS = ("#b45309", "#1d4ed8", "#047857", "#7e22ce", "#be123c", "#0e7490", "#4d7c0f", "#525252")
 HEIGHT = 300
+MIDDLE_GREY, GRID = "#857f7a", "rgba(120, 113, 108, 0.3)"
+"""Can be read on white and on black."""
+
 JOINTS = ("dino_l2", "joint_ratio", "shot_boundary")
 STEPS = ("step_consistency", "step_retrieval")
 
@@ -69,7 +72,7 @@ def dose_plot(
 
 
 def difference_plot(row: Json) -> go.Figure | None:
-    """Paired differences of a setting to the base, each in its metric's own unit, with 95 % bars."""
+    """Paired differences of a setting to the base with their 95 % intervals: better, worse or neither."""
     found = [
         (name, column["difference"])
         for name, column in row["metrics"].items()
@@ -77,25 +80,40 @@ def difference_plot(row: Json) -> go.Figure | None:
     ]
     if not found:
         return None
-    figure = _figure(f"{row['setting']} less base", "difference", "")
-    figure.add_trace(
-        go.Scatter(
-            x=[d["mean"] for _, d in found],
-            y=[name for name, _ in found],
-            mode="markers",
-            name=row["setting"],
-            marker={"color": COLOURS[0], "size": 9},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [d["high"] - d["mean"] for _, d in found],
-                "arrayminus": [d["mean"] - d["low"] for _, d in found],
-            },
+    figure = _figure(f"{row['setting']} less base, each on a scale of its own", "", "")
+    for name, d in found:
+        reach = max(abs(d["low"]), abs(d["high"])) or 1.0
+        told = f"{d['mean']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]"
+        figure.add_trace(
+            go.Scatter(
+                x=[d["mean"] / reach],
+                y=[name],
+                mode="markers",
+                marker={"color": _verdict(row["metrics"][name]["direction"], d), "size": 9},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [(d["high"] - d["mean"]) / reach],
+                    "arrayminus": [(d["mean"] - d["low"]) / reach],
+                },
+                hovertext=told,
+                hoverinfo="y+text",
+            )
         )
-    )
+        figure.add_annotation(x=1.1, y=name, text=told, xanchor="left", showarrow=False)
     figure.add_vline(x=0, line_dash="dash", line_color="#737373")
-    figure.update_layout(height=90 + 32 * len(found), margin={"l": 150})
+    figure.update_xaxes(range=[-1.1, 3.0], tickvals=[0], ticktext=["no difference"])
+    figure.update_layout(
+        height=120 + 30 * len(found), margin={"l": 150}, font={"size": 11}, showlegend=False
+    )
     return figure
+
+
+def _verdict(direction: str, difference: Json) -> str:
+    """Green for better, red for worse, grey where the interval spans 0."""
+    if difference["low"] <= 0 <= difference["high"]:
+        return "#78716c"
+    return "#047857" if (difference["mean"] > 0) == (direction == "higher") else "#be123c"
 
 
 def all_plots(scores: Json) -> list[go.Figure]:
@@ -105,6 +123,22 @@ def all_plots(scores: Json) -> list[go.Figure]:
     found.append(gap_plot(scores))
     found += [object_plot(run) for run in scores["runs"][:4]]
     return [figure for figure in found if figure is not None]
+
+
+def on_page(figure: go.Figure) -> go.Figure:
+    """The figure for a page that may be light or dark, its title below plotly's own buttons."""
+    grid = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID}
+    figure.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": MIDDLE_GREY},
+        title={"y": 0.86, "yanchor": "top"},
+        height=HEIGHT + 40,
+        margin={"t": 84},
+        xaxis=grid,
+        yaxis=grid,
+    )
+    return figure
 
 
 def plots_html(figures: Sequence[go.Figure]) -> str:

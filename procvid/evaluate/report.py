@@ -16,11 +16,12 @@ from procvid.rundir.files import write_json
 STYLE = """
 :root { color-scheme: light; --line: #d6d3d1; --soft: #57534e; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1080px; padding: 24px 16px 64px;
-  color: #1c1917; background: #fff; }
+  color: #1c1917; background: #fff; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; margin: 0 0 4px; } h2 { font-size: 1.2rem; margin: 40px 0 8px; }
 h3 { font-size: 1rem; margin: 24px 0 8px; } p { margin: 8px 0; } .lead, small { color: var(--soft); }
 small { display: block; font-size: .75rem; } code { font-size: .8em; color: var(--soft); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .875rem; }
+table { overflow-wrap: normal; }
 th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid var(--line); vertical-align: top; }
 .part th { background: #f5f5f4; font-weight: 600; } .none { color: #9a3412; max-width: 24ch; }
 .plots { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 460px), 1fr)); }
@@ -56,12 +57,23 @@ initial-scale=1"><title>Scores: {escape(names)}</title><style>{STYLE}</style></h
 <p class="lead">procvid {escape(scores["procvid"])}, backbones of the {escape(scores["profile"])} profile.
 A dash or a reason stands where there is no value; it is never 0.</p>
 {report_tables.score_table(scores)}
-<h2>The paper's Table 1</h2>{report_tables.paper_table()}
+<h2>Beside the paper's Table 1</h2>{report_tables.table_1(_published(scores))}
 <h2>Plots</h2><div class="plots">{shown}</div>
 {runs}
 <h2>Backbones</h2><ul>{backbones}{missing}</ul>
 </body></html>
 """
+
+
+def _published(scores: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Each run's values of the paper's five metrics."""
+    return {
+        run["name"]: [
+            report_tables.number((run["metrics"].get(name) or {}).get("value"))
+            for name in report_tables.PAPER
+        ]
+        for run in scores["runs"]
+    }
 
 
 def _run(run: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +29,21 @@ def scores_of(
     results: Sequence[tuple[RunInput, RunEvidence, Mapping[str, Result]]],
     summary: Mapping[str, Result],
     parts: EvaluationParts,
+    needs: Collection[str],
 ) -> dict[str, Any]:
     """The whole of `scores.json`; nothing in it depends on the time of day or the machine."""
     return {
         "schema_version": SCHEMA_VERSION,
         "procvid": __version__,
         "profile": parts.profile,
-        "backbones": parts.backbones(),
-        "missing": dict(parts.missing),
+        "backbones": {kind: told for kind, told in parts.backbones().items() if kind in needs},
+        "missing": {kind: why for kind, why in parts.missing.items() if kind in needs},
         "runs": [
             {
                 "name": run.name,
                 "title": run.recipe.title if run.recipe else "",
                 "settings": dict(run.settings),
-                "notes": list(run.notes),
+                "notes": [*run.notes, *evidence.notes],
                 "clips": [_clip(clip) for clip in evidence.clips],
                 "candidates": {
                     str(number): list(texts.texts) for number, texts in evidence.candidates.items()

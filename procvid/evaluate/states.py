@@ -32,8 +32,12 @@ def judge_states(
     """
     states: dict[str, str] = {}
     steps = {step.number: step.objects for step in plan.steps} if plan else {}
-    judged = []
+    judged: list[ClipEvidence] = []
     for clip, scene in zip(clips, scenes, strict=True):
+        if clip.unread:
+            # Nothing is known of it, so nothing in it is right, wrong or missing.
+            judged.append(clip)
+            continue
         seen = tuple(_judge(item, clip.text, states, judgements) for item in _once(scene))
         names = {item.name for item in seen}
         planned = _planned(steps.get(clip.number, ()))

@@ -11,19 +11,24 @@ from procvid.evaluate.events import (
     EvaluationEvent,
     EvaluationFinished,
     EvaluationStarted,
+    EvaluationWarned,
     MetricDone,
 )
 from procvid.evaluate.evidence import RunEvidence
 from procvid.evaluate.gather import Gatherer, Looks
-from procvid.evaluate.inputs import RunInput
+from procvid.evaluate.inputs import ClipInput, RunInput
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.metric import Metric
+from procvid.evaluate.metrics.clip_score import ClipScore
 from procvid.evaluate.metrics.copy_paste import CopyPaste
 from procvid.evaluate.metrics.dino_l2 import DinoL2
+from procvid.evaluate.metrics.fid import Fid
+from procvid.evaluate.metrics.fvd import Fvd
 from procvid.evaluate.metrics.gap_decay import GapDecay
 from procvid.evaluate.metrics.goal_consistency import GoalConsistency
 from procvid.evaluate.metrics.goal_retrieval import GoalRetrieval
 from procvid.evaluate.metrics.joint_ratio import JointRatio
+from procvid.evaluate.metrics.lpips import Lpips
 from procvid.evaluate.metrics.object_fidelity import ObjectFidelity
 from procvid.evaluate.metrics.object_state import ObjectState
 from procvid.evaluate.metrics.object_state_strict import ObjectStateStrict
@@ -33,6 +38,7 @@ from procvid.evaluate.metrics.step_retrieval import StepRetrieval
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import scores_of
+from procvid.evaluate.standard import RealClips
 
 METRICS: dict[str, type[Metric]] = {
     metric.id: metric
@@ -49,21 +55,30 @@ METRICS: dict[str, type[Metric]] = {
         ObjectStateStrict,
         GapDecay,
         CopyPaste,
+        ClipScore,
+        Lpips,
+        Fid,
+        Fvd,
     )
 }
-"""By id; the paper's five first, in the order of its Table 1."""
+"""By id; the paper's five first, in the order of its Table 1, and the standard figures last."""
+
+DEFAULT = tuple(name for name, metric in METRICS.items() if not metric.standard)
+STANDARD = tuple(name for name, metric in METRICS.items() if metric.standard)
+GROUPS = {"all": DEFAULT, "standard": STANDARD}
 
 
 def choose_metrics(wanted: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Metric ids from "a,b" or a list; all of them for None or "all".
+    """Metric ids from "a,b" or a list; "all" (or None) and "standard" stand for the groups.
 
     Raises:
         InputError: An id is unknown, or none is named.
     """
-    if wanted is None or wanted == "all":
-        return tuple(METRICS)
+    if wanted is None:
+        return DEFAULT
     names = wanted.split(",") if isinstance(wanted, str) else list(wanted)
-    chosen = tuple(dict.fromkeys(name.strip() for name in names if str(name).strip()))
+    words = (name.strip() for name in names if str(name).strip())
+    chosen = tuple(dict.fromkeys(name for word in words for name in GROUPS.get(word, (word,))))
     for name in chosen:
         if name not in METRICS:
             raise InputError(
@@ -80,6 +95,7 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     judgements: Judgements | None = None,
     cache: Looks | None = None,
+    real: Sequence[ClipInput] = (),
 ) -> Iterator[EvaluationEvent]:
     """Evaluate runs, one after the other.
 
@@ -89,19 +105,23 @@ def evaluate(
         metrics: Ids; all by default.
         judgements: The judge with its memory; by default a fresh one.
         cache: Embeddings by content, shared between evaluations.
+        real: Real clips to compare with, for FID and FVD.
 
     Yields:
-        `EvaluationStarted`, `ClipRead` for each clip, `MetricDone` for each metric of each run,
-        `EvaluationFinished` last.
+        `EvaluationStarted`, `ClipRead` for each clip, `EvaluationWarned` where the judge needed
+        somebody to stand in, `MetricDone` for each metric of each run, `EvaluationFinished` last.
 
     Raises:
         InputError: No run, two runs of one name, an unknown metric, or a clip that cannot be read.
+        ServiceError: The judge was asked for by name, and its key or quota is no good.
     """
     chosen = choose_metrics(metrics)
     _check(runs)
     cache = cache or Looks()
-    if judgements is None and parts.judge is not None:
-        judgements = Judgements(parts.judge)
+    if judgements is None:
+        judgements = Judgements.of(parts)
+    if parts.restart is not None:
+        parts.restart()
     total = sum(len(run.clips) for run in runs)
     notes = tuple(f"{run.name}: {note}" for run in runs for note in run.notes)
     yield EvaluationStarted(tuple(run.name for run in runs), chosen, total, notes)
@@ -110,14 +130,17 @@ def evaluate(
     results: list[tuple[RunInput, RunEvidence, dict[str, Result]]] = []
     started_s, done = time.monotonic(), 0
     needs = {need for name in chosen for need in METRICS[name].needs}
+    compared = RealClips(real, parts, needs)
     for run in runs:
-        gatherer = Gatherer(run, parts, needs, judgements, cache)
+        gatherer = Gatherer(run, parts, needs, judgements, cache, compared)
         for clip in run.clips:
             gatherer.add(clip)
             done += 1
             eta_s = (time.monotonic() - started_s) / done * (total - done)
             yield ClipRead(run.name, clip.number, done, total, eta_s)
         evidence = gatherer.finish()
+        for note in evidence.notes:
+            yield EvaluationWarned(run.name, note)
         own: dict[str, Result] = {}
         for name in chosen:
             own[name] = METRICS[name]().update(evidence).compute()
@@ -125,7 +148,7 @@ def evaluate(
             yield MetricDone(run.name, own[name])
         results.append((run, evidence, own))
     summary = {name: metric.compute() for name, metric in merged.items()}
-    yield EvaluationFinished(scores_of(results, summary, parts))
+    yield EvaluationFinished(scores_of(results, summary, parts, needs))
 
 
 def _check(runs: Sequence[RunInput]) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from threading import get_ident
 
@@ -89,12 +91,47 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 path.replace(older)
             temporary.replace(path)
         except OSError as error:
-            if older.exists() and not path.exists():
-                older.replace(path)
             raise output_error(path, error) from error
     finally:
+        if older.exists() and not path.exists():
+            older.replace(path)
         _leave_nothing(temporary)
         _leave_nothing(older)
+
+
+def restore(path: Path) -> None:
+    """Put back a folder that a killed process had moved aside to replace it, and clear its leavings.
+
+    Only what processes left that are no more is touched.
+    """
+    if not path.parent.is_dir():
+        return
+    left = [
+        entry
+        for begin, end in ((path.name, ".old"), (path.stem, f".tmp{path.suffix}"))
+        for entry in path.parent.glob(f".{escape(begin)}.*{escape(end)}")
+        if _is_left_over(entry.name)
+    ]
+    for entry in sorted(left):
+        if entry.name.endswith(".old") and not path.exists():
+            with suppress(OSError):
+                entry.replace(path)
+        else:
+            _leave_nothing(entry)
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether the process that a temporary name tells of is gone."""
+    told = re.search(r"\.(\d+)-\d+\.(?:old|tmp)", name)
+    if told is None:
+        return False
+    try:
+        os.kill(int(told.group(1)), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def write_bytes(path: Path, data: bytes) -> None:

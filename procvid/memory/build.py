@@ -1,40 +1,46 @@
 """Building a crop store from listed clips: resumable, and the same however often it was cut off.
 
-Each clip becomes a small store of its own in `.NAME.building/` beside the result; a clip that is
-there and whole is not read again. At the end all are merged and the folder is removed.
+Each finished clip is noted in the journal in `.NAME.building/` beside the result, and is not read
+again. The next clips are decoded while the models look at the one before. At the end all crops are
+merged, near-duplicates are left out, and the folder is removed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from procvid.errors import InputError, StoreError
-from procvid.media.files import remove, write_bytes
-from procvid.media.video import DEFAULT_LIMITS, Limits, probe, stream_frames
+from procvid.errors import InputError, OutputError
+from procvid.media.files import remove
+from procvid.media.video import DEFAULT_LIMITS, Limits
+from procvid.memory.ahead import ahead
+from procvid.memory.clip_frames import ClipFrames, read_clip_frames
 from procvid.memory.clip_list import ListedClip, read_clip_list
-from procvid.memory.columns import digest
 from procvid.memory.crops import (
     CropStore,
     add_crops,
     empty_store,
     load_store,
     merged,
+    of_rows,
     save_store,
 )
-from procvid.memory.gather import KEEP, MAX_FRAMES, crops_of_clip
-from procvid.protocols import Detector, Embedder, SceneReader
+from procvid.memory.duplicates import DEFAULT_NEAR, NearRules, near_duplicates
+from procvid.memory.folder import REJECTS, REQUEST
+from procvid.memory.gather import KEEP, SETTLED, BestSights, crops_of_clip
+from procvid.memory.journal import Journal
+from procvid.memory.lock import writing
+from procvid.protocols import Detector, Embedder, FrameEncoder, SceneReader
 from procvid.types import Likelihood, ModelInfo
 
 __all__ = ["BuildProgress", "build_store", "crops_of_clip"]
 
-REQUEST, REJECTS = "build/request.json", "build/rejects.jsonl"
-MAX_BYTES_AT_ONCE = 512 * 1024 * 1024
+DECODE_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class BuildProgress:
     """`done` of `total` clips; `num_reused` of them were there from an earlier, broken-off build.
 
     `source_id` and `message` tell of the clip just done; a message says why it was rejected.
+    `num_duplicates` crops were left out at the end because an earlier one shows the same.
     """
 
     done: int
@@ -52,6 +59,7 @@ class BuildProgress:
     elapsed_s: float
     source_id: str = ""
     message: str = ""
+    num_duplicates: int = 0
 
     @property
     def eta_s(self) -> float | None:
@@ -67,12 +75,14 @@ def build_store(
     scene_reader: SceneReader,
     detector: Detector,
     embedder: Embedder,
+    frame_encoder: FrameEncoder | None = None,
     name: str = "",
     licence: str = "",
     rights: str = "",
     keep: Set[Likelihood] = KEEP,
     sample_fps: float = 2.0,
     limits: Limits = DEFAULT_LIMITS,
+    near: NearRules = DEFAULT_NEAR,
 ) -> Iterator[BuildProgress]:
     """Build a store from a clip list, one progress value after each clip.
 
@@ -85,103 +95,141 @@ def build_store(
         scene_reader: Names the objects of a clip.
         detector: Finds them.
         embedder: Gives the vectors.
+        frame_encoder: Tells near-duplicates; without one all crops stay.
         name: The store's name; by default the folder's.
         licence: Of the store as a whole.
         rights: A note on what may be done with the pictures.
         keep: Likelihoods of the objects that are kept.
-        sample_fps: Frames a second that are looked at, less in long clips.
+        sample_fps: Frames a second that are looked at.
         limits: What of a video is refused.
+        near: What a near-duplicate is.
 
     Raises:
         InputError: the list is wrong, `out` holds something else, or no clip gave a crop.
+        StoreError: another process builds or changes this store.
         OutputError: `out` cannot be written.
     """
     out, clips = Path(out), read_clip_list(Path(manifest))
-    models = (scene_reader.info, detector.info, embedder.info)
-    request = _request(clips, Path(manifest).parent, models, keep, sample_fps, limits)
-    started_s = time.monotonic()
-    if _is_built(out, request):
-        num_crops = len(load_store(out, embedder))
-        yield BuildProgress(len(clips), len(clips), num_crops, 0, len(clips), 0.0)
-        return
-    work = out.with_name(f".{out.name}.building")
-    _take_up(work, request)
-    parts: list[CropStore] = []
-    rejects: list[dict[str, str | float | None]] = []
-    num_reused = 0
-    for number, clip in enumerate(clips, start=1):
-        folder, message = work / "clips" / f"{number:06d}", ""
-        part = _finished(folder, embedder)
-        num_reused += part is not None
-        if part is None:
-            try:
-                part = _clip_store(clip, scene_reader, detector, embedder, keep, sample_fps, limits)
-                save_store(part, folder)
-            except InputError as error:
-                # A store may be published: the machine's own folders stay out of it.
-                message = str(error).replace(str(clip.file), clip.file.name)
-                rejects.append(
-                    {
-                        "file": clip.file.name,
-                        "source_id": clip.source_id,
-                        "start_s": clip.start_s,
-                        "end_s": clip.end_s,
-                        "reason": message,
-                    }
-                )
-        parts += [part] if part is not None else []
-        yield BuildProgress(
-            done=number,
-            total=len(clips),
-            num_crops=sum(len(part) for part in parts),
-            num_rejected=len(rejects),
-            num_reused=num_reused,
-            elapsed_s=time.monotonic() - started_s,
-            source_id=clip.source_id,
-            message=message,
+    models = [scene_reader.info, detector.info, embedder.info]
+    models += [] if frame_encoder is None else [frame_encoder.info]
+    request = _request(clips, Path(manifest).parent, models, keep, sample_fps, limits, near)
+    with writing(out):
+        if _is_built(out, request):
+            num_crops = len(load_store(out, embedder))
+            yield BuildProgress(len(clips), len(clips), num_crops, 0, len(clips), 0.0)
+            return
+        work = out.with_name(f".{out.name}.building")
+        with closing(Journal(work, request)) as journal:
+            rejects: list[dict[str, str | float | None]] = []
+            one = _OneClip(scene_reader, detector, embedder, keep)
+            progress = None
+            for progress in _clip_by_clip(clips, journal, one, rejects, sample_fps, limits):
+                yield progress
+            assert progress is not None
+            if not progress.num_crops:
+                why = f" The first reason: {rejects[0]['reason']}" if rejects else ""
+                raise InputError(f"None of the {len(clips)} clips gave a crop.{why}")
+            empty = empty_store(name or out.name, embedder, licence=licence, rights=rights)
+            whole = merged(empty, [journal.crops(n, empty) for n in sorted(journal.numbers())])
+            num_crops = len(whole)
+            if frame_encoder is not None:
+                same = near_duplicates(whole, frame_encoder, near)
+                whole = of_rows(whole, [row for row in range(num_crops) if row not in same])
+            lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
+            save_store(whole, out, {REQUEST: request, REJECTS: lines.encode("utf-8")})
+        remove(work)
+        yield replace(
+            progress, num_crops=len(whole), num_duplicates=num_crops - len(whole), source_id=""
         )
-    if not any(len(part) for part in parts):
-        why = f" The first reason: {rejects[0]['reason']}" if rejects else ""
-        raise InputError(f"None of the {len(clips)} clips gave a crop.{why}")
-    whole = merged(empty_store(name or out.name, embedder, licence=licence, rights=rights), parts)
-    lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
-    save_store(whole, out, {REQUEST: request, REJECTS: lines.encode("utf-8")})
-    remove(work)
 
 
-def _clip_store(
-    clip: ListedClip,
-    scene_reader: SceneReader,
-    detector: Detector,
-    embedder: Embedder,
-    keep: Set[Likelihood],
+@dataclass(frozen=True)
+class _OneClip:
+    """What makes a small store of one clip."""
+
+    scene_reader: SceneReader
+    detector: Detector
+    embedder: Embedder
+    keep: Set[Likelihood]
+
+    def store(self, read: ClipFrames) -> CropStore:
+        clip = read.clip
+        items = self.scene_reader.read(read.frames, clip.text)
+        first_s, last_s = read.times_s[0], read.times_s[-1]
+        best = BestSights(
+            items,
+            first_s + SETTLED * (last_s - first_s),
+            self.keep,
+            clip.source_id,
+            clip.licence,
+            clip.url,
+        )
+        if best.wanted:
+            for images, times_s in read.batches():
+                best.look(images, times_s, self.detector)
+        return add_crops(empty_store(clip.source_id, self.embedder), best.crops(), self.embedder)
+
+
+def _clip_by_clip(
+    clips: Sequence[ListedClip],
+    journal: Journal,
+    one: _OneClip,
+    rejects: list[dict[str, str | float | None]],
     sample_fps: float,
     limits: Limits,
-) -> CropStore:
-    facts = probe(clip.file, limits)
-    span_s = (facts.duration_s if clip.end_s is None else clip.end_s) - clip.start_s
-    max_frames = max(1, min(MAX_FRAMES, MAX_BYTES_AT_ONCE // (facts.width * facts.height * 3)))
-    rate = min(sample_fps, max_frames / span_s) if span_s > 0 else sample_fps
-    times_s, frames = [], []
-    for time_s, frame in stream_frames(clip.file, clip.start_s, clip.end_s, rate, limits):
-        times_s.append(time_s)
-        frames.append(frame)
-    if not frames:
-        raise InputError(
-            f"The video {clip.file.name} shows nothing from {clip.start_s} s to {clip.end_s} s."
-        )
-    crops = crops_of_clip(
-        np.stack(frames),
-        rate,
-        clip.text,
-        clip.source_id,
-        scene_reader=scene_reader,
-        detector=detector,
-        keep=keep,
-        times_s=times_s,
-        licence=clip.licence,
-    )
-    return add_crops(empty_store(clip.source_id, embedder), crops, embedder)
+) -> Iterator[BuildProgress]:
+    """Finish what is missing in the journal, with one progress value a clip."""
+    finished = journal.numbers()
+    num_crops, num_reused, started_s = 0, 0, time.monotonic()
+    missing = (clip for number, clip in enumerate(clips, start=1) if number not in finished)
+    decoded = ahead((_read(clip, sample_fps, limits) for clip in missing), DECODE_AHEAD)
+    with closing(decoded):  # type: ignore[type-var]
+        for number, clip in enumerate(clips, start=1):
+            message = ""
+            if number in finished:
+                num_crops += finished[number]
+                num_reused += 1
+            else:
+                read = next(decoded)
+                try:
+                    if isinstance(read, InputError):
+                        raise read
+                    part = one.store(read)
+                    journal.keep(number, part)
+                    num_crops += len(part)
+                except OutputError:
+                    raise
+                except InputError as error:
+                    # A store may be published: the machine's own folders stay out of it.
+                    message = str(error).replace(str(clip.file), clip.file.name)
+                    rejects.append(_reject(clip, message))
+            yield BuildProgress(
+                done=number,
+                total=len(clips),
+                num_crops=num_crops,
+                num_rejected=len(rejects),
+                num_reused=num_reused,
+                elapsed_s=time.monotonic() - started_s,
+                source_id=clip.source_id,
+                message=message,
+            )
+
+
+def _read(clip: ListedClip, sample_fps: float, limits: Limits) -> ClipFrames | InputError:
+    try:
+        return read_clip_frames(clip, sample_fps, limits)
+    except InputError as error:
+        return error
+
+
+def _reject(clip: ListedClip, message: str) -> dict[str, str | float | None]:
+    return {
+        "file": clip.file.name,
+        "source_id": clip.source_id,
+        "start_s": clip.start_s,
+        "end_s": clip.end_s,
+        "reason": message,
+    }
 
 
 def _request(
@@ -191,15 +239,20 @@ def _request(
     keep: Set[Likelihood],
     sample_fps: float,
     limits: Limits,
+    near: NearRules,
 ) -> bytes:
     """What decides the store, as JSON: another request never takes up this one's clips."""
-    listed = [{**asdict(clip), "file": _relative(clip.file, root)} for clip in clips]
+    listed = hashlib.sha256()
+    for clip in clips:
+        line: Mapping[str, object] = {**asdict(clip), "file": _relative(clip.file, root)}
+        listed.update(json.dumps(line, sort_keys=True).encode("utf-8"))
     body = {
-        "clips_sha256": digest(json.dumps(listed, sort_keys=True).encode("utf-8")),
+        "clips_sha256": listed.hexdigest(),
         "models": [[model.id, model.revision] for model in models],
         "keep": sorted(keep),
         "sample_fps": sample_fps,
         "limits": asdict(limits),
+        "near": asdict(near),
     }
     return (json.dumps(body, indent=2, sort_keys=True) + "\n").encode("utf-8")
 
@@ -221,21 +274,3 @@ def _is_built(out: Path, request: bytes) -> bool:
         f"The folder {out} exists and is not the store of this clip list.",
         "Choose another folder, or remove it first.",
     )
-
-
-def _take_up(work: Path, request: bytes) -> None:
-    told = work / "request.json"
-    if not told.is_file() or told.read_bytes() != request:
-        remove(work)
-        write_bytes(told, request)
-
-
-def _finished(folder: Path, embedder: Embedder) -> CropStore | None:
-    if not folder.is_dir():
-        return None
-    try:
-        return load_store(folder, embedder)
-    except StoreError:
-        # A damaged part is made again from its clip; nothing is lost but time.
-        remove(folder)
-        return None

@@ -23,15 +23,15 @@ class Catalogue:
             groups[canonical(crop.name), crop.role, canonical(crop.state)].append(row)
         self._groups = {key: np.array(rows, dtype=np.int64) for key, rows in groups.items()}
 
-    def rows(self, name: str, role: Role, wanted_state: str) -> Rows:
-        """Rows of crops of that very name and role whose state fits the wanted one, in order."""
+    def rows(self, name: str, role: Role, wanted_state: str | None) -> Rows:
+        """Rows of crops of that very name and role whose state fits (None: in any state), in order."""
         return _joined(
             [
                 rows
                 for (its_name, its_role, state), rows in self._groups.items()
                 if its_name == canonical(name)
                 and its_role == role
-                and state_fit(role, wanted_state, state) > 0
+                and (wanted_state is None or state_fit(role, wanted_state, state) > 0)
             ]
         )
 

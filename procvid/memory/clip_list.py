@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from typing import Any
 from procvid.errors import InputError
 
 MAX_BYTES = 256 * 1024 * 1024
+MAX_CHARS = 2_000
 HINT = "Give JSON lines with file, text and source_id, and start_s and end_s in seconds."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedClip:
     """One clip of the list; `end_s` None means to the end of the file."""
 
@@ -36,7 +38,8 @@ def read_clip_list(path: Path) -> tuple[ListedClip, ...]:
     """Read a clip list; empty lines are passed over.
 
     Raises:
-        InputError: no such file, too large, not UTF-8, no clips, or a line that is wrong.
+        InputError: no such file, too large, not UTF-8, no clips, lines that are wrong, one clip
+            twice, or one source id for two files.
     """
     path = Path(path)
     try:
@@ -47,12 +50,43 @@ def read_clip_list(path: Path) -> tuple[ListedClip, ...]:
         raise InputError(f"The clip list {path} cannot be read.", "Check its name.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"The clip list {path.name} is not UTF-8 text.", HINT) from error
-    clips = [
-        _clip(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()
-    ]
+    clips: list[tuple[int, ListedClip]] = []
+    faults: list[InputError] = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                clips.append((number, _clip(line, number, path)))
+            except InputError as fault:
+                faults.append(fault)
+    if len(faults) > 1:
+        first = faults[0]
+        more = f"{len(faults) - 1} more {'line is' if len(faults) == 2 else 'lines are'} wrong."
+        raise InputError(f"{first.message} {more}", first.hint)
+    if faults:
+        raise faults[0]
     if not clips:
         raise InputError(f"The clip list {path.name} names no clip.", HINT)
-    return tuple(clips)
+    _check_once(clips, path)
+    return tuple(clip for _, clip in clips)
+
+
+def _check_once(clips: Sequence[tuple[int, ListedClip]], path: Path) -> None:
+    files: dict[str, tuple[int, Path]] = {}
+    spans: dict[tuple[str, float, float | None], int] = {}
+    for number, clip in clips:
+        first, file = files.setdefault(clip.source_id, (number, clip.file))
+        if file != clip.file:
+            raise InputError(
+                f"Lines {first} and {number} of {path.name} give two files the same source_id "
+                f"{clip.source_id[:60]!r}.",
+                "Give each file its own.",
+            )
+        span = (clip.source_id, clip.start_s, clip.end_s)
+        if spans.setdefault(span, number) != number:
+            raise InputError(
+                f"Lines {spans[span]} and {number} of {path.name} name the same clip.",
+                "Leave one of them out.",
+            )
 
 
 def _clip(line: str, number: int, path: Path) -> ListedClip:
@@ -66,6 +100,8 @@ def _clip(line: str, number: int, path: Path) -> ListedClip:
     for key in ("file", "text", "source_id"):
         if not isinstance(row.get(key), str) or not row[key].strip():
             raise InputError(f"{where} has no {key}.", HINT)
+        if len(row[key]) > MAX_CHARS:
+            raise InputError(f"{where} has a {key} of {len(row[key]):,} characters.", HINT)
     start_s, end_s = row.get("start_s", 0.0), row.get("end_s")
     if not _is_time(start_s) or not (end_s is None or (_is_time(end_s) and end_s > start_s)):
         raise InputError(f"{where} runs from {start_s!r} to {end_s!r}, which is no span.", HINT)
@@ -75,8 +111,8 @@ def _clip(line: str, number: int, path: Path) -> ListedClip:
         source_id=row["source_id"],
         start_s=float(start_s),
         end_s=None if end_s is None else float(end_s),
-        licence=str(row.get("licence", "")),
-        url=str(row.get("url", "")),
+        licence=str(row.get("licence") or "")[:MAX_CHARS],
+        url=str(row.get("url") or "")[:MAX_CHARS],
     )
 
 

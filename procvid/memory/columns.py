@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -36,11 +37,25 @@ SCHEMA = pa.schema(
         ("detector_score", pa.float64()),
         ("quality", pa.float64()),
         ("licence", pa.string()),
+        ("url", pa.string()),
+        ("shows", pa.list_(pa.string())),
+        ("banned", pa.bool_()),
         ("image", IMAGE),
     ],
     metadata={"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})},
 )
+SINCE_VERSION_2 = ("url", "shows", "banned")
+SCHEMAS = {
+    1: pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_2]),
+    2: SCHEMA,
+}
+"""What the columns are in each version of the store that can still be read."""
+
 ROWS_IN_GROUP = 1000
+NUMBERS = ("time_s", "detector_score", "quality")
+MAX_CHARS = 2_000
+"""Of any text of a crop: what a store says may end in a planner's prompt."""
+
 MAX_ROWS = 2_000_000
 MAX_UNPACKED_BYTES = 16 * 1024**3
 VECTOR_KINDS = ("image", "text", "fused")
@@ -58,9 +73,10 @@ def parquet_bytes(facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> by
     columns: dict[str, list[Any]] = {
         field.name: [getattr(crop, field.name) for crop in facts]
         for field in SCHEMA
-        if field.name not in ("box_xyxy", "image")
+        if field.name not in ("box_xyxy", "shows", "image")
     }
     columns["box_xyxy"] = [list(crop.box_xyxy) for crop in facts]
+    columns["shows"] = [list(crop.shows) for crop in facts]
     columns["image"] = [
         None if png is None else {"bytes": png, "path": f"{crop.id}.png"}
         for crop, png in zip(facts, pictures, strict=True)
@@ -71,8 +87,8 @@ def parquet_bytes(facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> by
     return sink.getvalue()
 
 
-def crops_from_parquet(data: bytes) -> tuple[list[Crop], list[bytes | None]]:
-    """Crops (without pixels) and their PNG bytes.
+def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[bytes | None]]:
+    """Crops (without pixels) and their PNG bytes, from a store of this schema version.
 
     Raises:
         StoreError: not such a parquet file, or a crop with values that cannot be.
@@ -90,7 +106,7 @@ def crops_from_parquet(data: bytes) -> tuple[list[Crop], list[bytes | None]]:
         table = file.read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise StoreError("The store's crops.parquet cannot be read.", HINT) from error
-    if not table.schema.equals(SCHEMA):
+    if not table.schema.equals(SCHEMAS[version]):
         raise StoreError("The store's crops.parquet has other columns than a crop store.", HINT)
     facts, pictures = [], []
     for row in table.to_pylist():
@@ -104,17 +120,25 @@ def crops_from_parquet(data: bytes) -> tuple[list[Crop], list[bytes | None]]:
 
 def _crop(row: Mapping[str, Any]) -> Crop:
     values = dict(row)
-    box = values.pop("box_xyxy")
+    box, shows = values.pop("box_xyxy"), values.pop("shows", [])
     whole = all(value is not None for value in values.values())
     if (
         not whole
         or box is None
+        or shows is None
         or len(box) != 4
+        or not all(edge is not None and math.isfinite(edge) for edge in box)
+        or not all(isinstance(words, str) for words in shows)
+        or not all(math.isfinite(values[name]) for name in NUMBERS)
+        or not all(0 <= values[name] <= 1 for name in ("detector_score", "quality"))
+        or any(len(value) > MAX_CHARS for value in values.values() if isinstance(value, str))
         or values["role"] not in get_args(Role)
         or values["likelihood"] not in get_args(Likelihood)
     ):
-        raise StoreError(f"The crop {values['id']!r} of the store has impossible values.", HINT)
-    return Crop(box_xyxy=(box[0], box[1], box[2], box[3]), image=None, **values)
+        raise StoreError(
+            f"The crop {str(values['id'])[:40]!r} of the store has impossible values.", HINT
+        )
+    return Crop(box_xyxy=(box[0], box[1], box[2], box[3]), image=None, shows=tuple(shows), **values)
 
 
 def vectors_bytes(image: Vectors, text: Vectors, fused: Vectors) -> bytes:

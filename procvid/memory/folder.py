@@ -4,27 +4,37 @@ manifest.json           schema version, counts, embedder, sha256 and size of eve
 crops.parquet           one row a crop, its picture as PNG (or none)
 embeddings.safetensors  image, text and fused vectors: the authority
 index/index.faiss       derived from the fused vectors, built anew when in doubt
+history.jsonl           what people changed, where they did; part of the manifest like the others
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from procvid.errors import StoreError
-from procvid.media.files import replacing_folder
+from procvid.media.files import replacing_folder, restore
 from procvid.memory import columns
 from procvid.memory.columns import HINT, digest
+from procvid.memory.history import Edit, history_bytes, history_from_bytes
 from procvid.memory.index import CropIndex
-from procvid.memory.store import CropStore, StoredCrops, check_same
+from procvid.memory.store import CropStore, StoredCrops, check_same, fused
 from procvid.protocols import Embedder
 from procvid.types import ModelInfo, Vectors
 
 KIND = "procvid crop store"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, 2)
 MANIFEST, CROPS, EMBEDDINGS = "manifest.json", "crops.parquet", "embeddings.safetensors"
 INDEX = "index/index.faiss"
+HISTORY, REQUEST, REJECTS = "history.jsonl", "build/request.json", "build/rejects.jsonl"
+BESIDE = (REQUEST, REJECTS)
+"""Files that tell how a store was built; no part of it, but checked like the others."""
+
 AUTHORITIES = (CROPS, EMBEDDINGS)
 MAX_MANIFEST_BYTES = 1_000_000
 
@@ -35,7 +45,7 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
     Args:
         store: What to write.
         path: The folder; an older one there is replaced.
-        extra: Files that lie in the folder without being part of the store, by relative name.
+        extra: Contents of files `BESIDE` the store, by name.
 
     Raises:
         OutputError: the folder cannot be written; an older one is as it was.
@@ -45,6 +55,9 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
         EMBEDDINGS: columns.vectors_bytes(store.image_vectors, store.text_vectors, store.vectors),
         INDEX: store.index.to_bytes(),
     }
+    files |= extra or {}
+    if store.history:
+        files[HISTORY] = history_bytes(store.history)
     manifest = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
@@ -60,13 +73,14 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
             "revision": store.embedder.revision,
             "dim": store.dim,
         },
+        "index": asdict(store.index.facts),
         "files": {name: {"sha256": digest(d), "size": len(d)} for name, d in files.items()},
         "licence": store.licence,
         "rights": store.rights,
     }
     files[MANIFEST] = columns.manifest_bytes(manifest)
     with replacing_folder(Path(path)) as folder:
-        for name, data in {**(extra or {}), **files}.items():
+        for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
 
@@ -82,6 +96,9 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
         StoreError: no such store, damaged, of a newer version, or of another embedder.
     """
     path = Path(path)
+    if not path.exists():
+        # A writer was killed between taking the old folder away and putting the new one there.
+        restore(path)
     manifest = read_manifest(path)
     name = str(manifest["name"])
     made_with = manifest["embedder"]
@@ -89,11 +106,17 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
     if embedder is not None:
         check_same(name, info, int(made_with["dim"]), embedder.info, embedder.dim)
     crops, vectors = (_verified(path, file, manifest) for file in AUTHORITIES)
-    facts, pictures = columns.crops_from_parquet(crops)
+    read_beside(path, manifest)
+    facts, pictures = columns.crops_from_parquet(crops, manifest["schema_version"])
     image_vectors, text_vectors, both = columns.vectors_from_bytes(vectors, len(facts))
     if image_vectors.shape[1] != made_with["dim"]:
         raise StoreError(f"The vectors of store {name} are not {made_with['dim']} long.", HINT)
-    index, notes = _index(path, manifest, both)
+    if not np.allclose(both, fused(image_vectors, text_vectors), atol=1e-5):
+        raise StoreError(f"The fused vectors of store {name} are not the mean of the others.", HINT)
+    index, notes = _index(path, manifest, both, text_vectors)
+    history: tuple[Edit, ...] = ()
+    if HISTORY in manifest["files"]:
+        history = history_from_bytes(_verified(path, HISTORY, manifest))
     return CropStore(
         name=name,
         crops=StoredCrops(facts, pictures),
@@ -104,8 +127,18 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
         index=index,
         licence=str(manifest["licence"]),
         rights=str(manifest["rights"]),
+        history=history,
         notes=notes,
     )
+
+
+def read_beside(path: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files `BESIDE` a store, of those that its manifest names.
+
+    Raises:
+        StoreError: one of them has changed.
+    """
+    return {name: _verified(path, name, manifest) for name in BESIDE if name in manifest["files"]}
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -121,10 +154,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
     manifest = columns.manifest_from_bytes(data)
     if manifest.get("kind") != KIND:
         raise StoreError(f"The folder {path} holds no crop store.", "Check the folder's name.")
-    if manifest.get("schema_version") != SCHEMA_VERSION:
+    if manifest.get("schema_version") not in READABLE:
         raise StoreError(
-            f"The store {path} has version {manifest.get('schema_version')}, "
-            f"this procvid reads version {SCHEMA_VERSION}.",
+            f"The store {path} has version {str(manifest.get('schema_version'))[:20]}, "
+            f"this procvid reads versions up to {SCHEMA_VERSION}.",
             "Update procvid, or build the store anew.",
         )
     if not _plausible(manifest):
@@ -140,8 +173,13 @@ def _plausible(manifest: Mapping[str, Any]) -> bool:
         and isinstance(embedder["dim"], int)
         and isinstance(files, dict)
         and {*AUTHORITIES, INDEX} <= files.keys()
-        and all(isinstance(f, dict) and {"sha256", "size"} <= f.keys() for f in files.values())
-        and {"name", "licence", "rights"} <= manifest.keys()
+        and all(
+            isinstance(f, dict)
+            and isinstance(f.get("size"), int)
+            and isinstance(f.get("sha256"), str)
+            for f in files.values()
+        )
+        and all(isinstance(manifest.get(key), str) for key in ("name", "licence", "rights"))
     )
 
 
@@ -163,13 +201,13 @@ def _verified(path: Path, file: str, manifest: Mapping[str, Any]) -> bytes:
 
 
 def _index(
-    path: Path, manifest: Mapping[str, Any], vectors: Vectors
+    path: Path, manifest: Mapping[str, Any], vectors: Vectors, probes: Vectors
 ) -> tuple[CropIndex, tuple[str, ...]]:
     try:
-        index = CropIndex.from_bytes(_verified(path, INDEX, manifest), vectors)
+        index = CropIndex.from_bytes(_verified(path, INDEX, manifest), vectors, probes)
     except StoreError:
         index = None
     if index is not None:
         return index, ()
     note = f"The search index of store {manifest['name']} was damaged and has been built anew."
-    return CropIndex(vectors), (note,)
+    return CropIndex(vectors, probes), (note,)

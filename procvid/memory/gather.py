@@ -6,11 +6,12 @@ The same code fills a store from videos and the run's memory from the clips just
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
+from numpy.typing import NDArray
 
-from procvid.media.image import crop_on_white
+from procvid.media.image import crop_on_white, resize
 from procvid.memory.words import canonical
 from procvid.protocols import Detector, SceneReader
 from procvid.types import BoxXYXY, Crop, Detection, Frames, Image, Likelihood, Role, SceneObject
@@ -28,6 +29,11 @@ SHARP_VARIANCE = 400.0
 FULL_SIZE_SHARE = 0.25
 CUT_PENALTY = 0.5
 SCORE_GRAIN = 0.05
+INSIDE = 0.8
+"""From this share of its box on, a thing lies in another's box."""
+
+MAX_SIDE_PX = 768
+"""Crops are kept no longer than this: no generator looks at more of a reference."""
 
 
 def crops_of_clip(
@@ -41,6 +47,7 @@ def crops_of_clip(
     keep: Set[Likelihood] = KEEP,
     times_s: Sequence[float] | None = None,
     licence: str = "",
+    url: str = "",
     min_score: float = 0.3,
     batch_size: int = 16,
 ) -> list[Crop]:
@@ -56,34 +63,154 @@ def crops_of_clip(
         keep: Likelihoods of the objects that are kept.
         times_s: When each frame was, if not `index / fps`.
         licence: The licence of the source.
+        url: Where the source is published.
         min_score: Least detector score, 0 to 1.
         batch_size: How many frames go through the detector at once.
 
     Returns:
         At most one crop per object name; none for objects that are nowhere found.
     """
-    wanted = _once([item for item in scene_reader.read(frames, text) if item.likelihood in keep])
-    if not wanted:
-        return []
+    items = scene_reader.read(frames, text)
+    times = [row / fps for row in range(len(frames))] if times_s is None else list(times_s)
+    settled_s = times[0] + SETTLED * (times[-1] - times[0])
+    best = BestSights(items, settled_s, keep, source_id, licence, url, min_score)
     picked = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round())
     rows = [int(row) for row in picked]
-    names = [item.name for item in wanted]
-    seen: dict[str, list[tuple[int, Detection]]] = {canonical(name): [] for name in names}
-    for batch in _batches(rows, batch_size):
-        found = detector.detect([frames[row] for row in batch], names)
-        for row, detections in zip(batch, found, strict=True):
-            for detection in detections:
-                if detection.score >= min_score and canonical(detection.label) in seen:
-                    seen[canonical(detection.label)].append((row, detection))
-    times = [row / fps for row in range(len(frames))] if times_s is None else list(times_s)
-    crops = []
-    for item in wanted:
-        first_row = SETTLED * (len(frames) - 1) if item.likelihood == "unlikely" else 0
-        sights = [sight for sight in seen[canonical(item.name)] if sight[0] >= first_row]
-        crop = _best(item, sights, frames, times, source_id, licence)
-        if crop is not None:
-            crops.append(crop)
-    return crops
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        best.look([frames[row] for row in batch], [times[row] for row in batch], detector)
+    return best.crops()
+
+
+class BestSights:
+    """Keeps the best sight of each object while the frames of a clip pass by.
+
+    Args:
+        items: What the scene reader named; of a name the first counts.
+        settled_s: From then on an `unlikely` object is in the state that it is told in.
+        keep: Likelihoods of the objects that become crops.
+        source_id: Of the clip.
+        licence: Of the source.
+        url: Of the source.
+        min_score: Least detector score, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[SceneObject],
+        settled_s: float,
+        keep: Set[Likelihood] = KEEP,
+        source_id: str = "",
+        licence: str = "",
+        url: str = "",
+        min_score: float = 0.3,
+    ) -> None:
+        self._items: dict[str, SceneObject] = {}
+        for item in items:
+            self._items.setdefault(canonical(item.name), item)
+        self._keep, self._settled_s, self._min_score = keep, settled_s, min_score
+        self._source_id, self._licence, self._url = source_id, licence, url
+        self._best: dict[str, tuple[tuple[int, float], Crop]] = {}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to look for."""
+        return any(item.likelihood in self._keep for item in self._items.values())
+
+    def look(self, frames: Sequence[Image], times_s: Sequence[float], detector: Detector) -> None:
+        """Look for the objects in some more frames, uint8 (H, W, 3) RGB each, later than those before."""
+        if not self.wanted:
+            return
+        names = [item.name for item in self._items.values()]
+        for frame, time_s, found in zip(
+            frames, times_s, detector.detect(frames, names), strict=True
+        ):
+            sights: dict[str, Detection] = {}
+            for detection in found:
+                name = canonical(detection.label)
+                if detection.score >= self._min_score and name in self._items:
+                    sights.setdefault(name, detection)
+            for name, detection in sights.items():
+                self._consider(name, detection, frame, float(time_s), sights)
+
+    def crops(self) -> list[Crop]:
+        """The crops, in the order of the scene reader."""
+        return [self._best[name][1] for name in self._items if name in self._best]
+
+    def _consider(
+        self,
+        name: str,
+        detection: Detection,
+        frame: Image,
+        time_s: float,
+        sights: Mapping[str, Detection],
+    ) -> None:
+        item = self._items[name]
+        x0, y0, x1, y1 = detection.box_xyxy
+        if (
+            item.likelihood not in self._keep
+            or (item.likelihood == "unlikely" and time_s < self._settled_s)
+            or min(x1 - x0, y1 - y0) < MIN_SIDE_PX
+        ):
+            return
+        worth = quality(frame, detection.box_xyxy, detection.score, item.role)
+        # Confidence first; within one grain of it the better picture, then the earlier one. What
+        # changes is surest of its last state at the end.
+        second = time_s if item.likelihood == "unlikely" else worth
+        rank = (int(detection.score / SCORE_GRAIN), second)
+        if name in self._best and rank <= self._best[name][0]:
+            return
+        box: BoxXYXY = (float(x0), float(y0), float(x1), float(y1))
+        state, time_s = canonical(item.state), round(time_s, 3)
+        crop = Crop(
+            id=crop_id(self._source_id, name, state, time_s, box),
+            name=name,
+            role=item.role,
+            description=item.description,
+            state=state,
+            likelihood=item.likelihood,
+            time_s=time_s,
+            box_xyxy=box,
+            detector_score=float(detection.score),
+            quality=worth,
+            image=cut(frame, box, detection.mask),
+            shows=self._inside(name, box, time_s, sights),
+            source_id=self._source_id,
+            licence=self._licence,
+            url=self._url,
+        )
+        self._best[name] = (rank, crop)
+
+    def _inside(
+        self, name: str, box: BoxXYXY, time_s: float, sights: Mapping[str, Detection]
+    ) -> tuple[str, ...]:
+        """The other objects of the frame that lie in the box, with their states where they are sure."""
+        told = []
+        for other, detection in sights.items():
+            if other == name or share_inside(detection.box_xyxy, box) < INSIDE:
+                continue
+            item = self._items[other]
+            sure = item.likelihood != "unlikely" or time_s >= self._settled_s
+            told.append(f"{other}: {canonical(item.state)}" if sure and item.state else other)
+        return tuple(sorted(told))
+
+
+def cut(frame: Image, box: BoxXYXY, mask: NDArray[np.bool_] | None = None) -> Image:
+    """The crop of a box, on white where a mask is at hand, at most `MAX_SIDE_PX` long."""
+    crop = crop_on_white(frame, box, mask)
+    height, width = crop.shape[:2]
+    share = MAX_SIDE_PX / max(height, width)
+    if share >= 1:
+        return crop
+    return resize(crop, max(1, round(width * share)), max(1, round(height * share)))
+
+
+def share_inside(inner: BoxXYXY, outer: BoxXYXY) -> float:
+    """The share of a box's area that lies in another, 0 to 1."""
+    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    area = (inner[2] - inner[0]) * (inner[3] - inner[1])
+    return max(0.0, width) * max(0.0, height) / area if area > 0 else 0.0
 
 
 def sharpness(image: Image) -> float:
@@ -118,53 +245,3 @@ def crop_id(source_id: str, name: str, state: str, time_s: float, box: BoxXYXY) 
     """An id that is the same whenever the same thing is cut out again."""
     told = [source_id, name, state, f"{time_s:.3f}", *(f"{edge:.2f}" for edge in box)]
     return hashlib.sha256("\0".join(told).encode("utf-8")).hexdigest()[:16]
-
-
-def _best(
-    item: SceneObject,
-    sights: Sequence[tuple[int, Detection]],
-    frames: Frames,
-    times_s: Sequence[float],
-    source_id: str,
-    licence: str,
-) -> Crop | None:
-    ranked = []
-    for row, detection in sights:
-        x0, y0, x1, y1 = detection.box_xyxy
-        if min(x1 - x0, y1 - y0) < MIN_SIDE_PX:
-            continue
-        worth = quality(frames[row], detection.box_xyxy, detection.score, item.role)
-        # Confidence first; within one grain of it the better picture, then the earlier one.
-        ranked.append((int(detection.score / SCORE_GRAIN), worth, -row, detection))
-    if not ranked:
-        return None
-    _, worth, minus_row, detection = max(ranked, key=lambda r: r[:3])
-    row, box = -minus_row, tuple(float(edge) for edge in detection.box_xyxy)
-    time_s = round(float(times_s[row]), 3)
-    box_xyxy: BoxXYXY = (box[0], box[1], box[2], box[3])
-    return Crop(
-        id=crop_id(source_id, canonical(item.name), canonical(item.state), time_s, box_xyxy),
-        name=canonical(item.name),
-        role=item.role,
-        description=item.description,
-        state=canonical(item.state),
-        likelihood=item.likelihood,
-        source_id=source_id,
-        time_s=time_s,
-        box_xyxy=box_xyxy,
-        detector_score=float(detection.score),
-        quality=worth,
-        image=crop_on_white(frames[row], box_xyxy, detection.mask),
-        licence=licence,
-    )
-
-
-def _once(items: Sequence[SceneObject]) -> list[SceneObject]:
-    first: dict[str, SceneObject] = {}
-    for item in items:
-        first.setdefault(canonical(item.name), item)
-    return list(first.values())
-
-
-def _batches(rows: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))

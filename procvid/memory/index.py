@@ -1,13 +1,19 @@
 """Nearest vectors by inner product; the only module that knows FAISS.
 
+Up to `EXACT_UP_TO` crops the index is exact. Above, an approximate one is built and compared with
+exact search on vectors of the store itself; below a recall of `MIN_RECALL` the exact one stays, and
+`facts` says so. Rows that the approximate index proposes are scored again with the exact vectors.
+
 An index is derived from the embeddings and never trusted: a file is read only when its bytes are
-those of the manifest, its type, size and every vector in it are compared with the embeddings, and
-whoever doubts builds it anew.
+those of the manifest, its type, size and ids are compared with the embeddings, and whoever doubts
+builds it anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import faiss
 import numpy as np
@@ -16,24 +22,73 @@ from numpy.typing import NDArray
 from procvid.types import Vectors
 
 Rows = NDArray[np.int64]
+Kind = Literal["exact", "ivfpq"]
 
-TYPES = (faiss.IndexFlatIP,)
-"""The index types that may come out of a file."""
+EXACT_UP_TO = 200_000
+MIN_RECALL = 0.99
+NEIGHBOURS = 10
+PROBES = 200
+"""Queries of a comparison with exact search."""
 
+LISTS_PER_ROOT = 4
+"""Inverted lists for each square root of the number of vectors, as FAISS advises."""
+
+POINTS_PER_LIST = 40
+EFFORTS = (16, 32, 64, 128, 256)
+"""How many lists a query visits: the first of these that reaches `MIN_RECALL`."""
+
+SHORTLIST = 400
+"""Rows that the codes propose for each query, to be scored exactly."""
+
+BYTES_A_CODE = 4
+"""A vector of dim floats becomes dim / 4 bytes."""
+
+GATHERED = 8
+"""Up to this share (1/8) of the rows, gathering them is faster than passing over the others."""
+
+CHUNK = 100_000
 HEADER_BYTES = 4096
+TABLE_BYTES = 256 * 4
 LOOPS = 1_000_000
 
 
-class CropIndex:
-    """An exact inner-product index over the rows of `vectors`, float32 (N, dim)."""
+@dataclass(frozen=True)
+class IndexFacts:
+    """Which index serves, why, and how it did against exact search (1.0 where it is exact)."""
 
-    def __init__(self, vectors: Vectors) -> None:
-        self._index: faiss.Index = faiss.IndexFlatIP(int(vectors.shape[1]))
-        if len(vectors):
-            self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+    kind: Kind
+    recall_at_10: float
+    reason: str
+
+
+class CropIndex:
+    """An inner-product index over the rows of `vectors`, float32 (N, dim); built at first use.
+
+    Args:
+        vectors: L2-normalised; the index holds on to them.
+        probes: Vectors such as will be asked for, to measure recall with, float32 (N, dim); the
+            text vectors of the crops. Without them the crops' own.
+        exact_up_to: Above this number an approximate index is tried.
+    """
+
+    def __init__(
+        self, vectors: Vectors, probes: Vectors | None = None, exact_up_to: int = EXACT_UP_TO
+    ) -> None:
+        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._probes = self._vectors if probes is None else probes
+        self._exact_up_to = exact_up_to
+        self._index: faiss.Index | None = None
+        self._facts: IndexFacts | None = None
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._vectors)
+
+    @property
+    def facts(self) -> IndexFacts:
+        """Which index serves; builds it."""
+        self._built()
+        assert self._facts is not None
+        return self._facts
 
     def search(
         self, query: Vectors, k: int, rows: Sequence[int] | Rows | None = None
@@ -43,45 +98,215 @@ class CropIndex:
         Args:
             query: float32 (dim,), L2-normalised.
             k: How many at most.
-            rows: Search among these rows alone; None searches all.
+            rows: Search among these rows alone, exactly; None searches all.
 
         Returns:
             Scores float32 (n,) and rows int64 (n,), n <= k.
         """
-        among = len(self) if rows is None else len(rows)
-        k = min(k, among)
+        k = min(k, len(self) if rows is None else len(rows))
         if k <= 0:
             return np.zeros(0, np.float32), np.zeros(0, np.int64)
-        parameters = None
-        if rows is not None:
-            # A bitmap is asked once a vector; a set of ids costs more than the products saved.
-            chosen = np.zeros(len(self), dtype=np.bool_)
-            chosen[np.asarray(rows, dtype=np.int64)] = True
-            bits = np.packbits(chosen, bitorder="little")
-            parameters = faiss.SearchParameters()
-            parameters.sel = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
-        asked = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
-        scores, found = self._index.search(asked, k, params=parameters)
-        order = np.lexsort((found[0], -scores[0]))
-        return scores[0][order], found[0][order]
+        asked = np.ascontiguousarray(query, dtype=np.float32)
+        index = self._built()
+        exact = self.facts.kind == "exact"
+        if rows is not None and not (exact and GATHERED * len(rows) > len(self)):
+            return self._among(asked, k, np.asarray(rows, dtype=np.int64))
+        if exact:
+            parameters = None
+            if rows is not None:
+                # A bitmap is asked once a vector; a set of ids costs more than the products saved.
+                chosen = np.zeros(len(self), dtype=np.bool_)
+                chosen[np.asarray(rows, dtype=np.int64)] = True
+                bits = np.packbits(chosen, bitorder="little")
+                parameters = faiss.SearchParameters()
+                parameters.sel = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
+            scores, found = index.search(asked.reshape(1, -1), k, params=parameters)
+            return _ordered(scores[0], found[0], k)
+        _, proposed = index.search(asked.reshape(1, -1), max(SHORTLIST, 4 * k))
+        return self._among(asked, k, proposed[0][proposed[0] >= 0])
+
+    def grown(self, vectors: Vectors, probes: Vectors | None = None) -> CropIndex:
+        """The index of `vectors`, which begin with the rows of this one.
+
+        An approximate index takes the new rows in and is measured again; where they are as many as
+        the old ones, or it has become too bad, it is built anew.
+        """
+        other = CropIndex(vectors, probes, self._exact_up_to)
+        if self._index is None or self.facts.kind == "exact" or len(vectors) > 2 * len(self):
+            return other
+        index: faiss.Index = faiss.clone_index(self._index)
+        index.add(other._vectors[len(self) :])
+        recall = other._recall(index)
+        if recall >= MIN_RECALL:
+            other._index, other._facts = index, _approximate(recall, index)
+        return other
 
     def to_bytes(self) -> bytes:
         """The index as FAISS writes it."""
-        return bytes(faiss.serialize_index(self._index).tobytes())
+        index = self._built()
+        if _has_gpu() and self.facts.kind == "exact":
+            index = faiss.index_gpu_to_cpu(index)
+        return bytes(faiss.serialize_index(index).tobytes())
 
     @classmethod
-    def from_bytes(cls, data: bytes, vectors: Vectors) -> CropIndex | None:
-        """The index in `data`, or None when it is not exactly the index of `vectors`."""
-        faiss.set_deserialization_vector_byte_limit(vectors.nbytes + HEADER_BYTES)
+    def from_bytes(
+        cls,
+        data: bytes,
+        vectors: Vectors,
+        probes: Vectors | None = None,
+        exact_up_to: int = EXACT_UP_TO,
+    ) -> CropIndex | None:
+        """The index in `data`, or None when it is not an index of `vectors`."""
+        lists, parts = _lists_and_parts(*vectors.shape)
+        # What FAISS may make of the file: the vectors or codes, and a table for each list.
+        limit = vectors.nbytes + lists * parts * TABLE_BYTES + HEADER_BYTES
+        faiss.set_deserialization_vector_byte_limit(limit)
         faiss.set_deserialization_loop_limit(LOOPS)
         try:
             read = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
         except (RuntimeError, ValueError):
             return None
-        if type(read) not in TYPES or (read.ntotal, read.d) != vectors.shape:
+        if (read.ntotal, read.d) != vectors.shape or read.metric_type != faiss.METRIC_INNER_PRODUCT:
             return None
-        if len(vectors) and not np.array_equal(read.reconstruct_n(0, len(vectors)), vectors):
+        index = cls(vectors, probes, exact_up_to)
+        if type(read) is faiss.IndexFlatIP:
+            if len(vectors) and not np.array_equal(read.reconstruct_n(0, len(vectors)), vectors):
+                return None
+            index._index, index._facts = _on_gpu(read), index._exact_facts()
+        elif type(read) is faiss.IndexIVFPQ and len(vectors) > exact_up_to:
+            recall = index._recall(read) if _holds_each_row_once(read) else 0.0
+            if recall < MIN_RECALL:
+                return None
+            index._index, index._facts = read, _approximate(recall, read)
+        else:
             return None
-        index = cls.__new__(cls)
-        index._index = read
         return index
+
+    def _built(self) -> faiss.Index:
+        if self._index is None:
+            if len(self) > self._exact_up_to:
+                self._index, self._facts = self._build_approximate()
+            else:
+                self._index, self._facts = self._flat(), self._exact_facts()
+        return self._index
+
+    def _flat(self) -> faiss.Index:
+        index: faiss.Index = faiss.IndexFlatIP(int(self._vectors.shape[1]))
+        if len(self):
+            index.add(self._vectors)
+        return _on_gpu(index)
+
+    def _exact_facts(self) -> IndexFacts:
+        return IndexFacts("exact", 1.0, f"{len(self):,} crops are few enough for exact search")
+
+    def _build_approximate(self) -> tuple[faiss.Index, IndexFacts]:
+        count, dim = self._vectors.shape
+        lists, parts = _lists_and_parts(count, dim)
+        coarse = faiss.IndexFlatIP(dim)
+        index = faiss.IndexIVFPQ(coarse, dim, lists, parts, 8, faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed = index.pq.cp.seed = 1
+        index.cp.niter = 10
+        rng = np.random.default_rng(0)
+        sample = rng.choice(count, min(count, POINTS_PER_LIST * lists), replace=False)
+        index.train(self._vectors[np.sort(sample)])
+        for start in range(0, count, CHUNK):
+            index.add(self._vectors[start : start + CHUNK])
+        recall = 0.0
+        for effort in EFFORTS:
+            index.nprobe = min(effort, lists)
+            recall = self._recall(index)
+            if recall >= MIN_RECALL:
+                return index, _approximate(recall, index)
+        reason = (
+            f"the approximate index found {recall:.3f} of the nearest {NEIGHBOURS} where "
+            f"{MIN_RECALL} is asked, so search stays exact"
+        )
+        return self._flat(), IndexFacts("exact", 1.0, reason)
+
+    def _recall(self, index: faiss.Index) -> float:
+        """The share of the exact `NEIGHBOURS` that `index` finds, over vectors of the store itself."""
+        rng = np.random.default_rng(1)
+        half = [
+            source[rng.choice(len(source), min(len(source), PROBES // 2), replace=False)]
+            for source in (self._vectors, self._probes)
+            if len(source)
+        ]
+        asked = np.ascontiguousarray(np.concatenate(half), dtype=np.float32)
+        k = min(NEIGHBOURS, len(self))
+        true = _exact_scores(self._vectors, asked, k)
+        _, proposed = index.search(asked, max(SHORTLIST, k))
+        found = 0
+        for query, best, rows in zip(asked, true, proposed, strict=True):
+            scores, _ = self._among(query, k, rows[rows >= 0])
+            # By score and not by row: of equal vectors any one is right.
+            found += int((scores >= best[k - 1] - 1e-6).sum())
+        return found / (k * len(asked))
+
+    def _among(self, query: Vectors, k: int, rows: Rows) -> tuple[NDArray[np.float32], Rows]:
+        """Exact scores of these rows, the best `k`."""
+        scores = [
+            self._vectors[rows[start : start + CHUNK]] @ query
+            for start in range(0, len(rows), CHUNK)
+        ]
+        return _ordered(np.concatenate([np.zeros(0, np.float32), *scores]), rows, k)
+
+
+def _lists_and_parts(count: int, dim: int) -> tuple[int, int]:
+    """How many inverted lists an approximate index has, and how many bytes a vector becomes."""
+    parts = next((n for n in (dim // BYTES_A_CODE, dim // 8) if n > 0 and dim % n == 0), 1)
+    return max(1, int(LISTS_PER_ROOT * np.sqrt(count))), parts
+
+
+def _ordered(scores: NDArray[np.float32], rows: Rows, k: int) -> tuple[NDArray[np.float32], Rows]:
+    if len(rows) > 4 * k:
+        # All that reach the k-th best score, so that ties are still settled by row.
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        scores, rows = scores[scores >= least], rows[scores >= least]
+    order = np.lexsort((rows, -scores))[:k]
+    return scores[order], rows[order]
+
+
+def _exact_scores(vectors: Vectors, asked: Vectors, k: int) -> NDArray[np.float32]:
+    """The `k` best scores of each query, falling, in chunks so that memory stays small."""
+    best = np.full((len(asked), k), -np.inf, np.float32)
+    for start in range(0, len(vectors), CHUNK):
+        both = np.concatenate([best, asked @ vectors[start : start + CHUNK].T], axis=1)
+        best = np.partition(both, both.shape[1] - k, axis=1)[:, -k:]
+    return -np.sort(-best, axis=1)
+
+
+def _approximate(recall: float, index: Any) -> IndexFacts:
+    reason = (
+        f"{index.ntotal:,} crops in {index.nlist:,} lists, {index.nprobe} of them visited; "
+        f"recall@{NEIGHBOURS} {recall:.3f} against exact search"
+    )
+    return IndexFacts("ivfpq", round(recall, 4), reason)
+
+
+def _holds_each_row_once(index: faiss.IndexIVFPQ) -> bool:
+    """Whether the ids in the lists are the rows 0 to N - 1, each once."""
+    lists = index.invlists
+    if lists is None or lists.nlist != index.nlist or index.nprobe < 1:
+        return False
+    seen = np.zeros(int(index.ntotal), dtype=np.bool_)
+    total = 0
+    for number in range(lists.nlist):
+        size = lists.list_size(number)
+        ids = faiss.rev_swig_ptr(lists.get_ids(number), size) if size else np.zeros(0, np.int64)
+        if ((ids < 0) | (ids >= len(seen))).any():
+            return False
+        seen[ids] = True
+        total += size
+    return total == len(seen) and bool(seen.all())
+
+
+def _has_gpu() -> bool:
+    """Whether faiss-gpu is installed, in the place of faiss-cpu, and sees a GPU."""
+    return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+
+
+def _on_gpu(index: faiss.Index) -> faiss.Index:
+    """The exact index on the first GPU where there is one for FAISS; else as it is."""
+    if not _has_gpu():
+        return index
+    return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)

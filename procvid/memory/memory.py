@@ -1,19 +1,26 @@
 """Retrieval by (object, state): the run's own crops, then the shared stores', or a reason why not.
 
-The answer depends on the stores, the run's crops of earlier steps, the seed and the question, never
-on what was asked before: a resumed run finds what an uninterrupted one finds.
+The answer depends on the stores, the run's crops of earlier steps, the plan, the seed and the
+question, never on what was asked before: a resumed run finds what an uninterrupted one finds.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from procvid.errors import InputError
+from procvid.memory.candidates import (
+    Found,
+    Question,
+    Refused,
+    Rival,
+    candidates,
+    of_different_things,
+    with_score,
+)
 from procvid.memory.catalogue import Catalogue
 from procvid.memory.crops import (
     CropStore,
@@ -24,42 +31,14 @@ from procvid.memory.crops import (
     save_store,
     without_source,
 )
-from procvid.memory.words import canonical, named, state_fit, told, with_article
+from procvid.memory.reasons import RUN, step_of, why, why_none
+from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
+from procvid.memory.states import StateTable
+from procvid.memory.words import canonical, named, told
 from procvid.protocols import Embedder
-from procvid.types import Crop, Hit, PlannedObject, Retrieval, Vectors
+from procvid.types import Crop, Hit, PlannedObject, Retrieval, Slot, Vectors
 
-RUN = "run"
-"""The name of the store that holds the run's own crops."""
-
-
-@dataclass(frozen=True)
-class RetrievalRules:
-    """What a crop must reach, and how much each part of the score weighs (the weights sum to 1).
-
-    Args:
-        min_similarity: Least cosine of the question's text vector and the crop's fused vector.
-        other_name_similarity: From this cosine on, a crop of another name counts as the same thing.
-        near: Shared crops whose scores differ by at most this are a draw that the seed decides.
-        candidates: How many nearest crops of a store are looked at.
-        min_quality: Least quality of a crop that is written back.
-        min_detector_score: Least detector score of a crop that is written back.
-    """
-
-    min_similarity: float = 0.2
-    other_name_similarity: float = 0.95
-    near: float = 0.05
-    candidates: int = 64
-    min_quality: float = 0.25
-    min_detector_score: float = 0.3
-    weight_clip: float = 0.45
-    weight_name: float = 0.2
-    weight_state: float = 0.1
-    weight_source: float = 0.1
-    weight_recency: float = 0.05
-    weight_quality: float = 0.1
-
-
-DEFAULT_RULES = RetrievalRules()
+__all__ = ["DEFAULT_RULES", "RUN", "Memory", "Refusal", "RetrievalRules", "step_of", "wanted_state"]
 
 
 @dataclass(frozen=True)
@@ -69,36 +48,6 @@ class Refusal:
     crop_id: str
     name: str
     reason: str
-
-
-@dataclass(frozen=True)
-class _Question:
-    item: PlannedObject
-    state: str
-    step: int
-    vector: Vectors
-
-    @property
-    def words(self) -> str:
-        return named(self.item.name, self.item.role, self.state)
-
-
-@dataclass(frozen=True)
-class _Found:
-    store: CropStore
-    row: int
-    score: float
-    parts: dict[str, float]
-
-    @property
-    def fact(self) -> Crop:
-        return self.store.crops.facts[self.row]
-
-
-def step_of(source_id: str) -> int | None:
-    """The step number in a `run/step` source id, or None when it names no step."""
-    match = re.search(r"/(\d+)$", source_id)
-    return int(match.group(1)) if match else None
 
 
 def wanted_state(item: PlannedObject) -> str:
@@ -115,44 +64,124 @@ class Memory:
         embedder: Embedder,
         seed: int,
         rules: RetrievalRules = DEFAULT_RULES,
+        states: StateTable | None = None,
     ) -> None:
-        """Raises StoreError when a store was made with another embedder."""
+        """`states` is the plan's table, by which a state that is over is known.
+
+        Raises:
+            StoreError: a store was made with another embedder.
+        """
         for store in stores:
             check_embedder(store, embedder)
         self.stores = tuple(stores)
         self.embedder = embedder
         self.seed = seed
         self.rules = rules
+        self.states = states
         self.run = empty_store(RUN, embedder)
         self._catalogues = tuple(Catalogue(store) for store in stores)
+        self._texts: dict[str, Vectors] = {}
 
-    def retrieve(self, obj: PlannedObject, step: int) -> Retrieval:
+    def retrieve(
+        self,
+        obj: PlannedObject,
+        step: int,
+        others: Sequence[PlannedObject] = (),
+        banned: Collection[str] = (),
+    ) -> Retrieval:
         """The crop that shows `obj` as `step` needs it, or an abstention with its reason.
 
         Crops of the run's own clips count when their step is before `step`; any of them goes
         before all shared crops. The first appearance of a lasting thing is preferred, of food the
-        latest one in the wanted state.
+        latest one in the wanted state. A crop in a state that is over is never taken.
+
+        Args:
+            obj: What is looked for.
+            step: The step's number, from 1.
+            others: The objects of the step: a crop that fits another one better is refused.
+            banned: Ids of crops that a person does not want.
         """
-        question = self._question(obj, step)
-        found = self._best_of_run(question) or self._best_shared(question)
-        if found is None:
-            reason = self._reason_for_none(question)
+        question = self._question(obj, step, others, banned)
+        refused = Refused()
+        ranked = self._ranked(question, refused)
+        if not ranked:
+            reason = why_none(question, (Catalogue(self.run), *self._catalogues), refused)
             return Retrieval(obj.name, question.state, None, reason)
-        reason = _reason(question, found)
-        hit = Hit(
-            crop=found.store.crops[found.row],
-            score=round(found.score, 6),
-            parts={part: round(value, 6) for part, value in found.parts.items()},
-            reason=reason,
-            store=found.store.name,
+        hit = _hit(question, ranked[0])
+        return Retrieval(obj.name, question.state, hit, hit.reason)
+
+    def choices(
+        self,
+        obj: PlannedObject,
+        step: int,
+        others: Sequence[PlannedObject] = (),
+        limit: int = 8,
+    ) -> list[Hit]:
+        """What could be swapped in for an object at a step: different things, best first."""
+        question = self._question(obj, step, others, ())
+        ranked = of_different_things(self._ranked(question, Refused()), self.rules)
+        return [_hit(question, found) for found in ranked[:limit]]
+
+    def retrieve_all(
+        self, objects: Sequence[PlannedObject], step: int, banned: Collection[str] = ()
+    ) -> list[Retrieval]:
+        """The answers for all objects of a step, in their order; no crop stands for two of them.
+
+        Where two want the same crop, the one it fits better keeps it, and the other gets its next.
+        """
+        refused_to: dict[str, set[str]] = {item.name: set() for item in objects}
+        while True:
+            answers = [
+                self.retrieve(item, step, objects, {*banned, *refused_to[item.name]})
+                for item in objects
+            ]
+            owners: dict[str, Retrieval] = {}
+            for answer in answers:
+                if answer.hit is None:
+                    continue
+                rival = owners.setdefault(answer.hit.crop.id, answer)
+                if rival is answer or rival.hit is None:
+                    continue
+                loser = min((rival, answer), key=lambda a: a.hit.score if a.hit else 0.0)
+                refused_to[loser.object_name].add(answer.hit.crop.id)
+                break
+            else:
+                return answers
+
+    def slot_of(self, crop_id: str, item: PlannedObject, number: int) -> Slot:
+        """The slot in which a crop that a person chose stands for an object.
+
+        Raises:
+            InputError: no store here has such a crop, or it has no picture.
+        """
+        for store in (self.run, *self.stores):
+            for row, fact in enumerate(store.crops.facts):
+                image = store.crops[row].image if fact.id == crop_id else None
+                if image is not None:
+                    return Slot(
+                        number=number,
+                        object_name=item.name,
+                        words=named(item.name, item.role, fact.state),
+                        image=image,
+                        crop_id=fact.id,
+                        source_id=fact.source_id,
+                        state=fact.state,
+                        box_xyxy=fact.box_xyxy,
+                        score=1.0,
+                        origin="run" if store is self.run else "memory",
+                    )
+        raise InputError(
+            f"The memory has no crop {crop_id[:40]!r} with a picture.",
+            "`procvid memory search` tells the ids.",
         )
-        return Retrieval(obj.name, question.state, hit, reason)
 
     def write_back(self, crops: Sequence[Crop]) -> tuple[Refusal, ...]:
         """Take crops of a clip just made into the run's memory; those below the gate are refused.
 
         Nothing is ever pushed out, so the first appearance of an object stays for ever.
         """
+        if not self.rules.write_back:
+            return tuple(Refusal(c.id, c.name, "nothing is written back here") for c in crops)
         kept, refused = [], []
         for crop in crops:
             reason = self._fault(crop)
@@ -175,80 +204,79 @@ class Memory:
         """Take the run's own crops from a store that `save_run` wrote. Raises StoreError."""
         self.run = replace(load_store(path, self.embedder), name=RUN)
 
-    def _question(self, obj: PlannedObject, step: int) -> _Question:
-        state = wanted_state(obj)
-        text = told(obj.name, obj.role, obj.description, state)
-        return _Question(obj, state, step, self.embedder.embed_texts([text])[0])
+    def _vector(self, item: PlannedObject, state: str) -> Vectors:
+        text = told(item.name, item.role, item.description, state)
+        if text not in self._texts:
+            self._texts[text] = self.embedder.embed_texts([text])[0]
+        return self._texts[text]
 
-    def _best_of_run(self, question: _Question) -> _Found | None:
+    def _question(
+        self,
+        obj: PlannedObject,
+        step: int,
+        others: Sequence[PlannedObject],
+        banned: Collection[str],
+    ) -> Question:
+        state = wanted_state(obj)
+        rivals = tuple(
+            Rival(other.name, self._vector(other, wanted_state(other)))
+            for other in others
+            if canonical(other.name) != canonical(obj.name)
+        )
+        over = self._over(obj.name, step) - {state}
+        stale = {
+            f"{canonical(other.name)}: {past}"
+            for other in others
+            if other.role == "food" and obj.role != "food"
+            for past in self._over(other.name, step)
+        }
+        vector = self._vector(obj, state)
+        return Question(obj, state, step, vector, over, frozenset(stale), rivals, frozenset(banned))
+
+    def _over(self, name: str, step: int) -> frozenset[str]:
+        return frozenset() if self.states is None else self.states.over(name, step)
+
+    def _ranked(self, question: Question, refused: Refused) -> list[Found]:
+        """All that could serve, the one to take first."""
+        return self._of_run(question, refused) or self._shared(question, refused)
+
+    def _of_run(self, question: Question, refused: Refused) -> list[Found]:
         earlier = [
             found
-            for found in self._candidates(Catalogue(self.run), question)
+            for found in candidates(Catalogue(self.run), question, self.rules, 1.0, refused)
             if (step_of(found.fact.source_id) or 0) < question.step
         ]
-        if not earlier:
-            return None
         lasting = question.item.role != "food"
         oldest_first = sorted(earlier, key=lambda f: step_of(f.fact.source_id) or 0)
         scored = []
         for rank, found in enumerate(oldest_first):
             place = rank if lasting else len(earlier) - 1 - rank
-            scored.append(self._with(found, recency=1 / (1 + place)))
+            scored.append(with_score(found, 1 / (1 + place), self.rules))
         # Recency decides between the run's own crops: identity must not wander with similarity.
-        return max(scored, key=lambda f: (f.parts["state"], f.parts["recency"], f.score, f.fact.id))
+        scored.sort(key=lambda f: (f.parts["state"], f.parts["recency"], f.score, f.fact.id))
+        return scored[::-1]
 
-    def _best_shared(self, question: _Question) -> _Found | None:
+    def _shared(self, question: Question, refused: Refused) -> list[Found]:
         found = [
-            self._with(each, recency=0.0)
+            with_score(each, 0.0, self.rules)
             for catalogue in self._catalogues
-            for each in self._candidates(catalogue, question)
+            for each in candidates(catalogue, question, self.rules, 0.0, refused)
         ]
         if not found:
-            return None
-        best = max(each.score for each in found)
-        draw = [each for each in found if each.score >= best - self.rules.near]
-        # By source and not by crop: things that were seen together are chosen together.
-        return min(draw, key=lambda f: (self._lot(f.fact.source_id), -f.score, f.fact.id))
+            return []
+        fit = max(each.parts["state"] for each in found)
+        best = max(each.score for each in found if each.parts["state"] == fit)
+
+        def rank(each: Found) -> tuple[bool, str, float, str]:
+            drawn = each.parts["state"] == fit and each.score >= best - self.rules.near
+            # By source and not by crop: things that were seen together are chosen together.
+            lot = self._lot(each.fact.source_id) if drawn else ""
+            return not drawn, lot, -each.score, each.fact.id
+
+        return sorted(found, key=rank)
 
     def _lot(self, source_id: str) -> str:
         return hashlib.sha256(f"{self.seed}\0{source_id}".encode()).hexdigest()
-
-    def _candidates(self, catalogue: Catalogue, question: _Question) -> list[_Found]:
-        """Crops of the right role and state that are like enough; of the name, or else like it."""
-        item, rules, store = question.item, self.rules, catalogue.store
-        exact = catalogue.rows(item.name, item.role, question.state)
-        scores, rows = store.index.search(question.vector, rules.candidates, exact)
-        enough = scores >= rules.min_similarity
-        if not enough.any() and not catalogue.kinds(item.name):
-            scores, rows = store.index.search(question.vector, rules.candidates)
-            enough = scores >= rules.other_name_similarity
-        found = []
-        for score, row in zip(scores[enough].tolist(), rows[enough].tolist(), strict=True):
-            fact = store.crops.facts[row]
-            fit = state_fit(item.role, question.state, fact.state)
-            if fact.role != item.role or fit == 0 or store.crops.pictures[row] is None:
-                continue
-            parts = {
-                "clip": float(np.clip(score, 0, 1)),
-                "name": float(canonical(fact.name) == canonical(item.name)),
-                "state": fit,
-                "source": float(store is self.run),
-                "quality": fact.quality,
-            }
-            found.append(_Found(store, row, 0.0, parts))
-        return found
-
-    def _with(self, found: _Found, recency: float) -> _Found:
-        rules, parts = self.rules, {**found.parts, "recency": recency}
-        score = (
-            rules.weight_clip * parts["clip"]
-            + rules.weight_name * parts["name"]
-            + rules.weight_state * parts["state"]
-            + rules.weight_source * parts["source"]
-            + rules.weight_recency * parts["recency"]
-            + rules.weight_quality * parts["quality"]
-        )
-        return replace(found, score=score, parts=parts)
 
     def _fault(self, crop: Crop) -> str:
         if crop.image is None:
@@ -257,37 +285,27 @@ class Memory:
             return f"the detector is unsure of it ({crop.detector_score:.2f})"
         if crop.quality < self.rules.min_quality:
             return f"its quality is too low ({crop.quality:.2f})"
+        return self._looks_past(crop)
+
+    def _looks_past(self, crop: Crop) -> str:
+        """A clip may fail to show the change that its step asks for."""
+        step = step_of(crop.source_id)
+        row = None if self.states is None or step is None else self.states.row(crop.name, step)
+        if row is None or row.role != "food" or crop.image is None or row.before == row.after:
+            return ""
+        look = self.embedder.embed_images([crop.image])[0]
+        words = [told(crop.name, crop.role, "", state) for state in (row.before, row.after)]
+        before, after = self.embedder.embed_texts(words) @ look
+        if before - after > self.rules.max_past:
+            return f"it still looks {row.before} and not {row.after}"
         return ""
 
-    def _reason_for_none(self, question: _Question) -> str:
-        item = question.item
-        wanted = f"No crop of {with_article(question.words)}"
-        catalogues = (Catalogue(self.run), *self._catalogues)
-        if not any(len(catalogue.store) for catalogue in catalogues):
-            return f"{wanted}: the memory is empty."
-        kinds = [kind for catalogue in catalogues for kind in catalogue.kinds(item.name)]
-        if not kinds:
-            return f"{wanted}: the memory has none."
-        states = sorted({state or "unnamed" for role, state in kinds if role == item.role})
-        if not states:
-            return f"{wanted}: the memory knows it as {kinds[0][0]} and not as {item.role}."
-        if not any(state_fit(item.role, question.state, state) for state in states):
-            return f"{wanted}: the memory has only {_listed(states)} ones."
-        if not any(picture for c in catalogues for picture in c.pictures(item.name)):
-            return f"{wanted}: the store was published without pictures."
-        return f"{wanted}: none is like enough to what the step describes or from an earlier step."
 
-
-def _reason(question: _Question, found: _Found) -> str:
-    fact, clip = found.fact, found.parts["clip"]
-    words = named(fact.name, fact.role, fact.state)
-    if found.store.name == RUN:
-        step = step_of(fact.source_id)
-        seen = "an earlier step" if step is None else f"step {step}"
-        return f"The {words} as {seen} of this video showed it (similarity {clip:.2f})."
-    called = "" if found.parts["name"] else f" for the {question.words}"
-    return f"A {words}{called} from {fact.source_id} (similarity {clip:.2f})."
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _hit(question: Question, found: Found) -> Hit:
+    return Hit(
+        crop=found.store.crops[found.row],
+        score=round(found.score, 6),
+        parts={part: round(value, 6) for part, value in found.parts.items()},
+        reason=why(question, found),
+        store=found.store.name,
+    )

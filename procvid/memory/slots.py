@@ -1,20 +1,40 @@
-"""Which of the found crops become the references of a step: at most four, by importance."""
+"""Which of the found crops become the references of a step: at most four, as a set cover.
+
+One crop may serve two objects: a bowl's crop that shows the batter in it serves the batter too, a
+little worse than a crop of its own. Of all sets of at most four crops the one is taken whose sum of
+importance x confidence over the objects it covers is largest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 from procvid.errors import InputError
-from procvid.memory.memory import RUN
-from procvid.memory.words import canonical, named
-from procvid.types import PlannedObject, Retrieval, Role, Slot
+from procvid.memory.reasons import RUN
+from procvid.memory.words import canonical, named, state_fit
+from procvid.types import Crop, PlannedObject, Retrieval, Role, Slot
 
 MAX_SLOTS = 4
 """Phantom was trained with at most four references."""
 
 ROLE_ORDER: tuple[Role, ...] = ("vessel", "surface", "food", "tool")
 """Among equally important objects, what fills more of the picture goes first."""
+
+CONTENTS = 0.6
+"""How well a crop serves an object that merely lies in it, beside a crop of its own."""
+
+MAX_CANDIDATES = 14
+"""Of more found crops the most important count: so many sets can all be tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A crop that could fill a slot, and how well it serves each object, 0 to 1, by name."""
+
+    slot: Slot
+    serves: dict[str, float]
 
 
 def choose_slots(
@@ -27,10 +47,11 @@ def choose_slots(
     """Choose the references of a step, numbered from 1.
 
     Args:
-        objects: The step's objects; their importance orders the slots, then their role.
-        retrievals: The memory's answers, at most one per object name.
+        objects: The step's objects; their importance weighs, then their role.
+        retrievals: The memory's answers, at most one per object name; it has left banned crops out.
         limit: How many references at most.
-        pinned: Slots a person has chosen: they stay, and at their number where the count allows it.
+        pinned: Slots a person has chosen, swapped or uploaded: they stay, and at their number where
+            the count allows it.
 
     Returns:
         Slots in order of their numbers; no two show one object.
@@ -40,27 +61,53 @@ def choose_slots(
     """
     _check(pinned, limit)
     taken = {canonical(slot.object_name) for slot in pinned}
+    shown = {slot.crop_id for slot in pinned}
     answers = {canonical(answer.object_name): answer for answer in retrievals}
     ranked = sorted(objects, key=lambda o: (-o.importance, ROLE_ORDER.index(o.role), o.name))
-    chosen: list[Slot] = []
+    offered: dict[str, _Candidate] = {}
     for item in ranked:
-        answer = answers.get(canonical(item.name))
-        if canonical(item.name) in taken or answer is None or len(pinned) + len(chosen) == limit:
+        name, answer = canonical(item.name), answers.get(canonical(item.name))
+        if name in taken or name in offered or answer is None:
             continue
-        slot = _slot(item, answer)
-        if slot is not None:
-            taken.add(canonical(item.name))
-            chosen.append(slot)
-    return _numbered(chosen, pinned)
+        candidate = _candidate(item, answer, ranked)
+        if candidate is not None and candidate.slot.crop_id not in shown:
+            offered[name] = candidate
+    importance = {canonical(o.name): o.importance for o in reversed(ranked)}
+    chosen = _best_cover(
+        list(offered.values())[:MAX_CANDIDATES], importance, taken, limit - len(pinned)
+    )
+    return _told_apart(_numbered([candidate.slot for candidate in chosen], pinned), objects)
 
 
-def _slot(item: PlannedObject, answer: Retrieval) -> Slot | None:
+def _best_cover(
+    offered: Sequence[_Candidate], importance: dict[str, float], taken: set[str], room: int
+) -> tuple[_Candidate, ...]:
+    best: tuple[_Candidate, ...] = ()
+    best_worth = 0.0
+    # More references never cover less, so only the largest sets are compared; the first of equal
+    # ones wins, and they come in order of importance.
+    for subset in combinations(offered, min(max(0, room), len(offered))):
+        worth = 0.0
+        for name, weight in importance.items():
+            if name not in taken:
+                worth += weight * max((c.serves.get(name, 0.0) for c in subset), default=0.0)
+        if not best or worth > best_worth + 1e-9:
+            best, best_worth = subset, worth
+    return best
+
+
+def _candidate(
+    item: PlannedObject, answer: Retrieval, objects: Sequence[PlannedObject]
+) -> _Candidate | None:
     hit = answer.hit
     image = None if hit is None else hit.crop.image
     if hit is None or image is None:
         return None
     crop = hit.crop
-    return Slot(
+    contents = [other for other in objects if other is not item and _lies_in(other, crop)]
+    serves = {canonical(item.name): hit.score}
+    serves |= {canonical(other.name): CONTENTS * hit.score for other in contents}
+    slot = Slot(
         number=0,
         object_name=item.name,
         words=named(item.name, item.role, crop.state),
@@ -72,6 +119,39 @@ def _slot(item: PlannedObject, answer: Retrieval) -> Slot | None:
         score=hit.score,
         origin="run" if hit.store == RUN else "memory",
     )
+    return _Candidate(slot, serves)
+
+
+def _lies_in(item: PlannedObject, crop: Crop) -> bool:
+    """Whether a crop of something else shows this object too, in the state that is wanted."""
+    wanted = item.state_before or item.state_after
+    for name, state in _contents(crop):
+        if name == canonical(item.name):
+            return item.role != "food" or (state != "" and state_fit("food", wanted, state) > 0)
+    return False
+
+
+def _contents(crop: Crop) -> Iterator[tuple[str, str]]:
+    for words in crop.shows:
+        name, _, state = words.partition(": ")
+        yield canonical(name), canonical(state)
+
+
+def _told_apart(slots: Sequence[Slot], objects: Sequence[PlannedObject]) -> tuple[Slot, ...]:
+    """Where the words of one slot stand in those of another, its look is told with them."""
+    looks = {canonical(o.name): canonical(o.description) for o in objects}
+    told = []
+    for slot in slots:
+        look = looks.get(canonical(slot.object_name), "")
+        unclear = slot.words and any(
+            slot.words in other.words.split(" with ")[0] for other in slots if other is not slot
+        )
+        if unclear and look and slot.words not in look:
+            slot = replace(slot, words=f"{slot.words} ({look})")
+        elif unclear and look:
+            slot = replace(slot, words=look)
+        told.append(slot)
+    return tuple(told)
 
 
 def _numbered(chosen: Sequence[Slot], pinned: Sequence[Slot]) -> tuple[Slot, ...]:

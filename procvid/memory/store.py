@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
@@ -11,6 +11,7 @@ import numpy as np
 from procvid.errors import InputError, StoreError
 from procvid.media.image import decode_image, png_bytes
 from procvid.memory.columns import HINT
+from procvid.memory.history import Edit
 from procvid.memory.index import CropIndex
 from procvid.memory.words import told
 from procvid.protocols import Embedder
@@ -56,7 +57,7 @@ class CropStore:
     """Crops and their vectors in one embedder's space; values, never changed in place.
 
     `image_vectors`, `text_vectors` and `vectors` (fused) are float32 (N, dim), L2-normalised.
-    `notes` tell what was mended while loading.
+    `history` tells what people changed, `notes` what was mended while loading.
     """
 
     name: str
@@ -68,6 +69,7 @@ class CropStore:
     index: CropIndex
     licence: str = ""
     rights: str = ""
+    history: tuple[Edit, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -93,7 +95,36 @@ def fused(image_vectors: Vectors, text_vectors: Vectors) -> Vectors:
 def empty_store(name: str, embedder: Embedder, *, licence: str = "", rights: str = "") -> CropStore:
     """A store without crops, in the space of `embedder`."""
     nothing = np.zeros((0, embedder.dim), np.float32)
-    return _store(name, (), (), nothing, nothing, embedder.info, licence, rights)
+    return CropStore(
+        name=name,
+        crops=StoredCrops((), ()),
+        image_vectors=nothing,
+        text_vectors=nothing,
+        vectors=nothing,
+        embedder=embedder.info,
+        index=CropIndex(nothing),
+        licence=licence,
+        rights=rights,
+    )
+
+
+def with_rows(
+    store: CropStore,
+    facts: Sequence[Crop],
+    pictures: Sequence[bytes | None],
+    image_vectors: Vectors,
+    text_vectors: Vectors,
+) -> CropStore:
+    """A store of these crops that is otherwise like `store`; its index is built when it is asked."""
+    both = fused(image_vectors, text_vectors)
+    return replace(
+        store,
+        crops=StoredCrops(facts, pictures),
+        image_vectors=image_vectors,
+        text_vectors=text_vectors,
+        vectors=both,
+        index=CropIndex(both, text_vectors),
+    )
 
 
 def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> CropStore:
@@ -117,36 +148,39 @@ def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> Cr
             raise InputError(f"The crop {crop.id} has no picture.", "Add crops with pictures.")
         pictures.append(crop.image)
     images = embedder.embed_images(pictures)
-    texts = embedder.embed_texts(
-        [told(crop.name, crop.role, crop.description, crop.state) for crop in fresh.values()]
-    )
-    return _store(
-        store.name,
+    texts = embed_facts(fresh.values(), embedder)
+    grown = with_rows(
+        store,
         [*store.crops.facts, *(replace(crop, image=None) for crop in fresh.values())],
         [*store.crops.pictures, *(png_bytes(picture) for picture in pictures)],
         np.concatenate([store.image_vectors, normalised(images)]),
-        np.concatenate([store.text_vectors, normalised(texts)]),
-        store.embedder,
-        store.licence,
-        store.rights,
+        np.concatenate([store.text_vectors, texts]),
+    )
+    return replace(grown, index=store.index.grown(grown.vectors, grown.text_vectors))
+
+
+def embed_facts(facts: Iterable[Crop], embedder: Embedder) -> Vectors:
+    """The text vectors of crops, float32 (N, dim): what each is and how it looks, in words."""
+    words = [told(crop.name, crop.role, crop.description, crop.state) for crop in facts]
+    return normalised(embedder.embed_texts(words))
+
+
+def of_rows(store: CropStore, rows: Sequence[int]) -> CropStore:
+    """The store with these of its crops alone, in the order given."""
+    if list(rows) == list(range(len(store))):
+        return store
+    return with_rows(
+        store,
+        [store.crops.facts[row] for row in rows],
+        [store.crops.pictures[row] for row in rows],
+        store.image_vectors[list(rows)],
+        store.text_vectors[list(rows)],
     )
 
 
 def without(store: CropStore, drop: Callable[[Crop], bool]) -> CropStore:
     """The store without the crops for which `drop` (called without pixels) is true."""
-    rows = [row for row, crop in enumerate(store.crops.facts) if not drop(crop)]
-    if len(rows) == len(store):
-        return store
-    return _store(
-        store.name,
-        [store.crops.facts[row] for row in rows],
-        [store.crops.pictures[row] for row in rows],
-        store.image_vectors[rows],
-        store.text_vectors[rows],
-        store.embedder,
-        store.licence,
-        store.rights,
-    )
+    return of_rows(store, [row for row, crop in enumerate(store.crops.facts) if not drop(crop)])
 
 
 def without_source(store: CropStore, source_id: str) -> CropStore:
@@ -164,22 +198,18 @@ def merged(store: CropStore, parts: Sequence[CropStore]) -> CropStore:
     facts, pictures, images, texts = [], [], [store.image_vectors[:0]], [store.text_vectors[:0]]
     for part in (store, *parts):
         check_same(part.name, part.embedder, part.dim, store.embedder, store.dim)
-        rows = [row for row, crop in enumerate(part.crops.facts) if crop.id not in seen]
-        seen.update(crop.id for crop in part.crops.facts)
+        rows = []
+        for row, crop in enumerate(part.crops.facts):
+            if crop.id not in seen:
+                seen.add(crop.id)
+                rows.append(row)
         facts += [part.crops.facts[row] for row in rows]
         pictures += [part.crops.pictures[row] for row in rows]
         images.append(part.image_vectors[rows])
         texts.append(part.text_vectors[rows])
-    return _store(
-        store.name,
-        facts,
-        pictures,
-        np.concatenate(images),
-        np.concatenate(texts),
-        store.embedder,
-        store.licence,
-        store.rights,
-    )
+    whole = with_rows(store, facts, pictures, np.concatenate(images), np.concatenate(texts))
+    edits = [edit for part in (store, *parts) for edit in part.history]
+    return replace(whole, history=tuple(dict.fromkeys(edits)))
 
 
 def without_pixels(store: CropStore) -> CropStore:
@@ -202,27 +232,3 @@ def check_same(
             f"({dim} dimensions), not with {embedder.id} {embedder.revision} ({wanted_dim}).",
             "Build it anew with `procvid memory build`, or choose the profile it was made for.",
         )
-
-
-def _store(
-    name: str,
-    facts: Sequence[Crop],
-    pictures: Sequence[bytes | None],
-    image_vectors: Vectors,
-    text_vectors: Vectors,
-    embedder: ModelInfo,
-    licence: str,
-    rights: str,
-) -> CropStore:
-    both = fused(image_vectors, text_vectors)
-    return CropStore(
-        name=name,
-        crops=StoredCrops(facts, pictures),
-        image_vectors=image_vectors,
-        text_vectors=text_vectors,
-        vectors=both,
-        embedder=embedder,
-        index=CropIndex(both),
-        licence=licence,
-        rights=rights,
-    )

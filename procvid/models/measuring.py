@@ -7,6 +7,7 @@ import torch
 from procvid.phantom.benchmark_gpu import measure_modes, measure_rungs, random_pipeline
 from procvid.phantom.layout import CONFIGS
 from procvid.phantom.memory import ClipShape
+from procvid.settings import PROFILES
 from procvid.types import Sampling
 
 
@@ -25,7 +26,9 @@ def measure_phantom(
     device, dtype = torch.device("cuda", 0), torch.bfloat16
     clip = ClipShape(sampling.width, sampling.height, sampling.num_frames, num_references)
     pipeline = random_pipeline(CONFIGS[profile], dtype, device, all_parts=False)
-    steps = measure_modes(pipeline, clip, num_steps=sampling.num_inference_steps, repeats=repeats)
+    fast = PROFILES[profile].fast_sampling
+    num_steps = sampling.num_inference_steps
+    steps = measure_modes(pipeline, clip, fast, num_steps=num_steps, repeats=repeats)
     told: dict[str, object] = {
         "device": torch.cuda.get_device_name(device),
         "torch": torch.__version__,

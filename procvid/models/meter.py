@@ -24,6 +24,10 @@ class Meter:
     tokens: int = 0
     images: int = 0
 
+    def restart(self) -> None:
+        """Begin another run: nothing is asked yet."""
+        self.calls = self.tokens = self.images = 0
+
     def admit(self, about_tokens: int, images: int) -> int:
         """Count a request that is about to be made; the tokens that its answer may have.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
@@ -27,11 +27,12 @@ from procvid.phantom.layout import Config, empty_transformer, stored_dtype
 from procvid.phantom.loading import phantom_scheduler
 from procvid.phantom.memory import ALLOWANCE, UMT5_XXL, ClipShape, estimate
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.types import EXACT, Sampling
 
 LIMIT_TFLOPS = 700.0
 """Dense half-precision arithmetic that an H100 reaches in practice; the limit that steps are held to."""
 
-MODES = ("exact", "precise", "plain")
+MODES = ("exact", "precise", "fast", "plain")
 
 
 def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> dict[str, float]:
@@ -117,7 +118,7 @@ class StepTimes:
     """Seconds of a denoising step by mode, and what the exact one reaches.
 
     Attributes:
-        seconds: Medians, by mode of `MODES`.
+        seconds: Medians, by mode of `MODES`; of "fast" the mean step of a whole schedule.
         calls: Model calls of a step.
         tflop: Operations of a step, in 10^12.
         tflops: Reached in exact mode, in 10^12 a second.
@@ -146,14 +147,17 @@ class StepTimes:
 
 
 def measure_modes(
-    pipeline: PhantomWanPipeline, clip: ClipShape, *, num_steps: int, repeats: int
+    pipeline: PhantomWanPipeline, clip: ClipShape, fast: Sampling, *, num_steps: int, repeats: int
 ) -> StepTimes:
     """Time a step in every mode, alternating, after a warm-up of each.
+
+    The fast mode skips steps that others compute, so it is timed over its whole schedule.
 
     Args:
         pipeline: On its device.
         clip: The clip; guidance is the published one, with three calls a step.
-        num_steps: Denoising steps of a run.
+        fast: Steps and shortcuts of the fast mode.
+        num_steps: Denoising steps of a run in the other modes.
         repeats: Timed runs of each mode.
     """
     arguments = ClipArguments(
@@ -163,14 +167,15 @@ def measure_modes(
         num_inference_steps=num_steps,
         **random_tensors(pipeline, clip.height, clip.width, clip.num_frames, clip.num_references),
     )
-    runs = {mode: _run(mode) for mode in MODES}
+    runs = {mode: _run(mode, fast) for mode in MODES}
+    lengths = dict.fromkeys(MODES, num_steps) | {"fast": fast.num_inference_steps}
     finals = {mode: run(pipeline, arguments) for mode, run in runs.items()}
     times: dict[str, list[float]] = {mode: [] for mode in MODES}
     for number in range(repeats):
         # Who goes first may matter, so that changes.
         order = [*MODES[number % len(MODES) :], *MODES[: number % len(MODES)]]
         for mode in order:
-            times[mode].append(seconds_of(runs[mode], pipeline, arguments) / num_steps)
+            times[mode].append(seconds_of(runs[mode], pipeline, arguments) / lengths[mode])
     seconds = {mode: statistics.median(values) for mode, values in times.items()}
     config = pipeline.transformer.config
     tokens = num_tokens(
@@ -188,9 +193,20 @@ def measure_modes(
     )
 
 
-def _run(mode: str) -> Callable[[PhantomWanPipeline, ClipArguments], torch.Tensor]:
+def _run(mode: str, fast: Sampling) -> Callable[[PhantomWanPipeline, ClipArguments], torch.Tensor]:
     if mode == "plain":
         return run_plain_loop
+    if mode == "fast":
+
+        def run_fast(pipeline: PhantomWanPipeline, arguments: ClipArguments) -> torch.Tensor:
+            pipeline.shortcuts = fast.shortcuts
+            try:
+                whole = replace(arguments, num_inference_steps=fast.num_inference_steps)
+                return run_pipeline(pipeline, whole)
+            finally:
+                pipeline.shortcuts = EXACT
+
+        return run_fast
 
     def run(pipeline: PhantomWanPipeline, arguments: ClipArguments) -> torch.Tensor:
         pipeline.precise = mode == "precise"

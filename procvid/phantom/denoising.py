@@ -1,4 +1,4 @@
-"""The denoising loop: guided velocities from the model calls, one scheduler step after another.
+"""The model calls of a denoising step: one for each branch of the guidance, or one for all.
 
 Shape suffixes: B batch, C latent channels, F latent frames of the video, R references, T = F + R,
 h w latent size, L text tokens, D text width.
@@ -7,7 +7,7 @@ h w latent size, L text tokens, D text width.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -56,30 +56,34 @@ class LoopPosition:
 
 @dataclass(frozen=True, eq=False)
 class GuidedModel:
-    """A transformer with its guidance and references: velocities for given noisy latents.
+    """A transformer with its guidance and references: predictions for given noisy latents.
 
     Attributes:
         transformer: Takes `[B, C, T, h, w]`, in its own dtype.
         guidance: Which calls are made and how they combine.
         reference_latents: `[B, C, R, h, w]`, normalised, in the dtype of the transformer.
         precise: Keep residual stream and output head in float32 around half-precision layers.
+        batched: One call for all branches instead of one each; the same but for rounding.
     """
 
     transformer: WanTransformer3DModel
     guidance: Guidance
     reference_latents: torch.Tensor
     precise: bool = False
+    batched: bool = False
 
-    def velocity(
+    def predict(
         self,
+        branches: Sequence[Branch],
         latents_BCFhw: torch.Tensor,
         timestep: torch.Tensor,
         text_BLD: Mapping[bool, torch.Tensor],
         position: LoopPosition,
-    ) -> torch.Tensor:
-        """Predict the guided velocity of the video frames.
+    ) -> dict[str, torch.Tensor]:
+        """Predict the velocities of the video frames by some branches.
 
         Args:
+            branches: Some of those of the guidance.
             latents_BCFhw: float32, the noisy video.
             timestep: int64 scalar.
             text_BLD: Embeddings of the prompt (True) and of the negative prompt (False); only those
@@ -87,43 +91,56 @@ class GuidedModel:
             position: Where the loop is.
 
         Returns:
-            float32, the shape of the latents.
+            float32 by the name of the branch, the shape of the latents.
         """
         precision: AbstractContextManager[None] = nullcontext()
         if self.precise:
             precision = float32_residual(self.transformer, latents_BCFhw.device)
+        # A batch needs a context of its own: its cached states have its size.
+        calls = [tuple(branches)] if self.batched else [(branch,) for branch in branches]
+        predictions: dict[str, torch.Tensor] = {}
         with precision:
-            predictions = {
-                branch.name: self._predict(
-                    branch, latents_BCFhw, timestep, text_BLD[branch.sees_text], position
-                )
-                for branch in self.guidance.branches
-            }
-        return self.guidance.combine(predictions)
+            for call in calls:
+                predictions |= self._call(call, latents_BCFhw, timestep, text_BLD, position)
+        return predictions
 
-    def _predict(
+    def _call(
         self,
-        branch: Branch,
+        branches: tuple[Branch, ...],
         latents_BCFhw: torch.Tensor,
         timestep: torch.Tensor,
-        text_BLD: torch.Tensor,
+        text_BLD: Mapping[bool, torch.Tensor],
         position: LoopPosition,
-    ) -> torch.Tensor:
-        references = self.reference_latents
-        if not branch.sees_references:
-            # Zeros of the normalised space, in as many frames: neither an absent reference nor a
-            # black or white picture.
-            references = torch.zeros_like(references)
-        frames_BCThw = torch.cat([latents_BCFhw.to(references.dtype), references], dim=2)
-        with _cache_context(self.transformer, branch.name, position):
+    ) -> dict[str, torch.Tensor]:
+        """One call of the transformer for one or more branches."""
+        # Zeros of the normalised space, in as many frames: neither an absent reference nor a black or
+        # white picture.
+        zeros = torch.zeros_like(self.reference_latents)
+        latents = latents_BCFhw.to(self.reference_latents.dtype)
+        frames_BCThw = _batch(
+            [
+                torch.cat([latents, self.reference_latents if b.sees_references else zeros], dim=2)
+                for b in branches
+            ]
+        )
+        texts_BLD = _batch([text_BLD[branch.sees_text] for branch in branches])
+        name = "+".join(branch.name for branch in branches)
+        with _cache_context(self.transformer, name, position):
             velocity_BCThw = self.transformer(
                 hidden_states=frames_BCThw,
                 # Integer: bfloat16 would turn 999 into 1000.
                 timestep=timestep.expand(frames_BCThw.shape[0]),
-                encoder_hidden_states=text_BLD,
+                encoder_hidden_states=texts_BLD,
                 return_dict=False,
             )[0]
-        return velocity_BCThw[:, :, : latents_BCFhw.shape[2]].float()
+        velocity_BCFhw = velocity_BCThw[:, :, : latents_BCFhw.shape[2]].float()
+        parts = velocity_BCFhw.chunk(len(branches))
+        return {branch.name: part for branch, part in zip(branches, parts, strict=True)}
+
+
+def _batch(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Tensors one below the other; one alone is not copied."""
+    return torch.cat(list(tensors)) if len(tensors) > 1 else tensors[0]
 
 
 def _cache_context(

@@ -31,11 +31,14 @@ from procvid.phantom import inputs
 from procvid.phantom.autoencoding import decode_video, encode_references
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
+from procvid.phantom.fast import FastModel, check_shortcuts
 from procvid.phantom.frames import Frames, to_frames
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.references import MAX_REFERENCES, ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
+from procvid.phantom.step_cache import forget, step_cache
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
+from procvid.types import EXACT
 
 
 class PhantomWanPipeline(WanPipeline):
@@ -104,6 +107,10 @@ class PhantomWanPipeline(WanPipeline):
         self.tile_decoding = False
         # The float32 residual stream of upstream around half-precision layers.
         self.precise = False
+        # Faster than exactly, by fewer and cheaper model calls.
+        self.shortcuts = EXACT
+        # How the change of a step compares with the one before, for the "mag" cache.
+        self.mag_ratios: Sequence[float] | None = None
 
     def check_inputs(self, clip: ClipArguments) -> None:
         """Check the arguments of a clip against this pipeline, before any work is done.
@@ -270,18 +277,26 @@ class PhantomWanPipeline(WanPipeline):
             ValueError: An argument cannot be used.
         """
         clip = ClipArguments(**arguments)
+        check_shortcuts(self.shortcuts, self.precise)
         if isinstance(clip.callback_on_step_end, (PipelineCallback, MultiPipelineCallbacks)):
             tensor_names = clip.callback_on_step_end.tensor_inputs
             clip = replace(clip, callback_on_step_end_tensor_inputs=tensor_names)
         self.check_inputs(clip)
         try:
             model, state = self._prepare(clip)
-            yield from self._steps(clip, model, state)
+            with step_cache(
+                self.transformer,
+                self.shortcuts.cache,
+                num_steps=clip.num_inference_steps,
+                num_video_frames=state["latents"].shape[2],
+                mag_ratios=self.mag_ratios,
+            ):
+                yield from self._steps(clip, model, state)
         finally:
             self._current_timestep = None
             self.maybe_free_model_hooks()
 
-    def _prepare(self, clip: ClipArguments) -> tuple[GuidedModel, dict[str, torch.Tensor]]:
+    def _prepare(self, clip: ClipArguments) -> tuple[FastModel, dict[str, torch.Tensor]]:
         """Encode and draw all that a run needs: the guided model, and the tensors of its state."""
         device, dtype = self._execution_device, self.transformer.dtype
         references = clip.reference_latents
@@ -311,10 +326,13 @@ class PhantomWanPipeline(WanPipeline):
         if guidance.needs_negative_text:
             state["negative_prompt_embeds"] = negative_prompt_embeds.to(device, dtype)
         references = references.to(device, dtype)
-        return GuidedModel(self.transformer, guidance, references, self.precise), state
+        exact = GuidedModel(
+            self.transformer, guidance, references, self.precise, self.shortcuts.batched
+        )
+        return FastModel(exact, self.shortcuts), state
 
     def _steps(
-        self, clip: ClipArguments, model: GuidedModel, state: dict[str, torch.Tensor]
+        self, clip: ClipArguments, model: FastModel, state: dict[str, torch.Tensor]
     ) -> Iterator[DenoisingStep]:
         """Run the scheduler; `state` holds what a callback may replace."""
         timesteps = set_upstream_timesteps(
@@ -340,7 +358,7 @@ class PhantomWanPipeline(WanPipeline):
 
     def _velocity(
         self,
-        model: GuidedModel,
+        model: FastModel,
         latents: torch.Tensor,
         timestep: torch.Tensor,
         text: Mapping[bool, torch.Tensor],
@@ -358,6 +376,8 @@ class PhantomWanPipeline(WanPipeline):
                 failed = error.with_traceback(None)
             if self.make_room is None or not self.make_room():
                 raise failed
+            # A call cut off in the middle leaves half a state behind.
+            forget(self.transformer)
 
     @torch.no_grad()
     def decode_latents(self, latents: torch.Tensor, output_type: str = "np") -> Frames:

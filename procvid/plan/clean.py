@@ -14,7 +14,7 @@ BLOCKS = frozenset(
     "p div section article header footer main ul ol table tr br hr h1 h2 h3 h4 h5 h6 blockquote "
     "pre dl dt dd form body html figure nav aside".split()
 )
-SILENT = frozenset("script style template noscript svg iframe object head".split())
+SILENT = frozenset("script style template noscript svg iframe object".split())
 ENDLESS = frozenset({"script", "style"})
 KEPT_SYMBOLS = frozenset("°½¼¾⅓⅔⅛")
 QUIET_SYMBOLS = frozenset("©®™")
@@ -29,11 +29,16 @@ class _TextOfPage(HTMLParser):
         self.parts: list[str] = []
         self.silent: list[str] = []
         self.lists: list[int | None] = []
+        self.title: list[str] = []
+        self.in_title = self.has_headline = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in SILENT:
             self.silent.append(tag)
-        elif tag == "title" or tag == "h1":
+        elif tag == "title":
+            self.in_title = True
+        elif tag == "h1":
+            self.has_headline = True
             self.parts.append("\n\n# ")
         elif tag in ("h2", "h3", "h4"):
             self.parts.append("\n\n## ")
@@ -51,7 +56,9 @@ class _TextOfPage(HTMLParser):
         return f"\n{self.lists[-1]}. "
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self.silent:
+        if tag == "title":
+            self.in_title = False
+        elif tag in self.silent:
             while self.silent and self.silent.pop() != tag:
                 pass
         elif tag in ("ul", "ol") and self.lists:
@@ -61,8 +68,15 @@ class _TextOfPage(HTMLParser):
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
-        if not self.silent:
+        if self.in_title:
+            self.title.append(data)
+        elif not self.silent:
             self.parts.append(data)
+
+    def text(self) -> str:
+        """What was read; the page's own title leads where no headline does."""
+        body, title = "".join(self.parts), " ".join("".join(self.title).split())
+        return f"# {title}\n\n{body}" if title and not self.has_headline else body
 
 
 def strip_markup(text: str) -> tuple[str, bool]:
@@ -72,7 +86,7 @@ def strip_markup(text: str) -> tuple[str, bool]:
     page = _TextOfPage()
     page.feed(text)
     page.close()
-    return html.unescape("".join(page.parts)), True
+    return html.unescape(page.text()), True
 
 
 def clean_text(text: str) -> tuple[str, list[str]]:

@@ -31,8 +31,10 @@ ADVERBS = frozenset(
 OPENERS = frozenset(
     "and n then or but & you we i he she they can could should must will would may "
     "please let's to by continue keep start begin finish stop try remember don't "
-    "not never do".split()
+    "dont not never do".split()
 )
+NEGATIONS = frozenset({"don't", "dont", "not", "never"})
+"""Before a verb they turn it off: "do not slice"."""
 LINKING = frozenset("is are was were be been being becomes become get gets looks look".split())
 UNITS = frozenset(
     "g gram grams kg kilogram kilograms mg ml cl dl l litre litres liter liters oz "

@@ -18,6 +18,7 @@ NUMBERED = re.compile(
 BULLET = re.compile(r"^\s*(?:[-*+\u2022\u2023\u25aa\u25e6\u2043\u00b7]\s+(?:\[[ xX]?\]\s*)?)")
 LETTERED = re.compile(r"^\s*[a-h][.)]\s+")
 HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*$")
+TABLE_ROW = re.compile(r"^\s*\|(.+\|.*)\|\s*$")
 RULE = re.compile(r"^\s*(?:[-*_=~]\s*){3,}$")
 SECTIONS = {
     "ingredients": re.compile(
@@ -41,6 +42,13 @@ FACT = re.compile(
     r"difficulty|level|calories|author|source|course|cuisine|category|keywords?|date|time|rating|"
     r"url|link)\s*(?::|=|\d|\bfor\b|\babout\b)|^by [A-Z]|^https?://|^www\.", re.I
 )  # fmt: skip
+FILLERS = frozenset(
+    "and or the for of on a our your & recipe recipes tips tricks notes note facts information info "
+    "cook's cooks chef's list needed storage ideas advice steps method directions instructions "
+    "ingredients equipment tools nutrition video here".split()
+)
+"""Words beside a section's name that leave it a section's name: "Tips and tricks"."""
+
 TITLE_MARK = re.compile(r"^(?:title|recipe(?: name)?|name)\s*:\s*|^recipe for\s+", re.I)
 AMOUNT = re.compile(
     r"^\s*(?:\d|[½¼¾⅓⅔⅛]|a (?:pinch|handful|bunch|knob|dash|cup|few|splash|clove) )", re.I
@@ -65,11 +73,15 @@ class Parts:
 
 @dataclass(frozen=True)
 class Line:
-    """A line with what it looks like: its mark (numbered, bullet, heading, blank, plain)."""
+    """A line with what it looks like: its mark (numbered, bullet, heading, blank, plain).
+
+    `number` is that of a numbered line, else 0.
+    """
 
     kind: str
     text: str
     indent: int
+    number: int = 0
 
 
 def read_lines(text: str) -> list[Line]:
@@ -84,6 +96,10 @@ def read_lines(text: str) -> list[Line]:
             else:
                 lines.append(Line("blank", "", 0))
             continue
+        row = TABLE_ROW.match(raw)
+        if row:
+            lines.append(_table_line([undress(cell) for cell in row.group(1).split("|")]))
+            continue
         heading = HEADING.match(raw)
         if heading:
             lines.append(Line("heading", undress(heading.group(2)), 0))
@@ -91,13 +107,25 @@ def read_lines(text: str) -> list[Line]:
         raw = re.sub(r"^\s*>\s?", "", raw)
         numbered, bullet = NUMBERED.match(raw), BULLET.match(raw) or LETTERED.match(raw)
         if numbered:
-            lines.append(Line("numbered", undress(raw[numbered.end() :]), indent))
+            words_after = undress(raw[numbered.end() :])
+            lines.append(Line("numbered", words_after, indent, int(numbered.group(2))))
         elif bullet:
             lines.append(Line("bullet", undress(raw[bullet.end() :]), indent))
         else:
             plain = undress(raw)
             lines.append(Line("plain" if plain else "blank", plain, indent))
     return lines
+
+
+def _table_line(cells: list[str]) -> Line:
+    """A row of a table: with a number first it is a step; heads and rules say nothing."""
+    told = " ".join(cell for cell in cells[1:] if cell)
+    if cells[0].isdigit() and len(cells[0]) <= 3:
+        return Line("numbered", told, 0, int(cells[0]))
+    if cells[0].lower().rstrip(".") in ("step", "steps", "no", "number", "") and len(cells) > 1:
+        return Line("blank", "", 0)
+    ruled = all(not cell.strip(" :-") for cell in cells)
+    return Line("blank" if ruled else "plain", "" if ruled else " ".join(filter(None, cells)), 0)
 
 
 def undress(text: str) -> str:
@@ -123,6 +151,16 @@ def section_of(line: Line) -> tuple[str, str] | None:
         if pattern.match(name.strip()) and (line.kind == "heading" or colon or _stands_alone(name)):
             return section, rest.strip()
     return None
+
+
+def _only_names_section(name: str) -> bool:
+    """ "Notes and tips" names a section and nothing else; "Tips and fries" could be a dish."""
+    for pattern in SECTIONS.values():
+        found = pattern.match(name.strip())
+        if found:
+            rest = name.strip()[found.end() :].lower()
+            return all(word in FILLERS for word in re.findall(r"[^\s:,.!]+", rest))
+    return False
 
 
 def _stands_alone(name: str) -> bool:
@@ -160,10 +198,14 @@ def lay_out(text: str) -> Parts:
     lines = _without_front_matter(read_lines(text), parts)
     lines = _take_title(lines, parts)
     groups: dict[str, list[Line]] = {"": [], "ingredients": [], "steps": [], "other": []}
-    section = ""
-    for line in lines:
+    section = resumed = ""
+    numbers = 0
+    for place, line in enumerate(lines):
         opened = section_of(line)
         if opened is not None:
+            if opened[0] == "other" and opened[1] and _goes_on(lines[place + 1 :], numbers):
+                _drop(parts, line.text)
+                continue
             section, rest = opened
             if rest:
                 kind = "bullet" if section == "ingredients" else "plain"
@@ -172,13 +214,15 @@ def lay_out(text: str) -> Parts:
         elif line.kind == "plain" and FACT.match(line.text):
             _drop(parts, line.text)
         elif line.kind == "heading" or _is_subheading(line):
-            if line.kind == "heading" and section == "other":
-                section = "other"
             _drop(parts, line.text)
             groups[section].append(Line("blank", "", 0))
         else:
             if section == "ingredients" and _begins_steps(line):
                 section = "steps"
+            if section == "other" and line.number == numbers + 1 > 1:
+                section = resumed
+            if line.number and section != "other":
+                numbers, resumed = line.number, section
             groups[section].append(line)
     parts.ingredients = [line.text for line in groups["ingredients"] if line.text]
     for line in groups["other"]:
@@ -192,6 +236,19 @@ def lay_out(text: str) -> Parts:
     if first and len(words(first)) <= 8 and not names_action(first):
         parts.title, parts.steps = first.rstrip(".!: "), parts.steps[1:]
     return parts
+
+
+def _goes_on(lines: list[Line], numbers: int) -> bool:
+    """Whether the steps go on after an aside such as "Tip: keep the peel.".
+
+    Numbered ones do when the next number comes; others when the very next line is a command.
+    """
+    if numbers:
+        return any(line.number == numbers + 1 for line in lines)
+    if any(line.number for line in lines):
+        return next(line.number for line in lines if line.number) == 1
+    after = next((line for line in lines if line.text), None)
+    return after is not None and section_of(after) is None and starts_with_action(after.text)
 
 
 def _begins_steps(line: Line) -> bool:
@@ -219,7 +276,9 @@ def _take_title(lines: list[Line], parts: Parts) -> list[Line]:
         return lines
     first = lines[filled[0]]
     marked = TITLE_MARK.match(first.text)
-    if first.kind in ("heading", "plain") and section_of(first) is None:
+    opened = section_of(first)
+    names_dish = opened is not None and not opened[1] and not _only_names_section(first.text)
+    if first.kind in ("heading", "plain") and (opened is None or names_dish):
         after = lines[filled[1]] if len(filled) > 1 else None
         alone = len(filled) > 1 and filled[1] > filled[0] + 1
         if marked or first.kind == "heading" or _is_title(first, after, alone):

@@ -40,6 +40,8 @@ def read_recipe(path: Path) -> Recipe:
         size = path.stat().st_size
         if path.is_dir():
             raise RecipeError(f"{str(path)!r} is a folder, not a recipe file.", "Name a file.")
+        if not path.is_file():
+            raise RecipeError(f"{str(path)!r} is no regular file.", "Name a recipe file.")
         if size > MAX_PAGE_BYTES:
             raise _too_large(size, MAX_TEXT_BYTES)
         data = path.read_bytes()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from procvid.plan.english import (
     ADVERBS,
     DETERMINERS,
     GENERIC_FOODS,
     LINKING,
+    NEGATIONS,
     OPENERS,
     PREPOSITIONS,
     PRONOUNS,
@@ -86,10 +87,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Reading:
-    """A step as read. `verb_known` is False when no verb of the lexicon was found."""
+    """A step as read.
+
+    `verb_known` is False when no verb of the lexicon was found; `forbidden` are the actions that
+    the step says not to do, which are no segments.
+    """
 
     segments: tuple[Segment, ...]
     verb_known: bool = True
+    forbidden: tuple[str, ...] = ()
 
 
 @dataclass
@@ -98,7 +104,7 @@ class _Found:
     start: int
     end: int
     weak: bool = False
-    cut: list[Mention] = field(default_factory=list)
+    forbidden: bool = False
 
 
 def gap(text: str, tokens: Sequence[Word], index: int) -> str:
@@ -143,7 +149,8 @@ def find_verbs(text: str, tokens: Sequence[Word]) -> list[_Found]:
             gerund = word.endswith("ing") and word not in ("bring", "string")
             helped = aim in ("by", "continue", "keep", "start", "begin")
             weak = (gerund and not helped) or aim == "to"
-            found.append(_Found(verb[0], index, index + verb[1], weak))
+            joined = aim == "or" and bool(found) and found[-1].forbidden
+            found.append(_Found(verb[0], index, index + verb[1], weak, aim in NEGATIONS or joined))
             index += verb[1]
             is_open, aim = False, ""
             continue
@@ -241,13 +248,17 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
         other = _any_verb(tokens)
         found = [other] if other else []
     known = bool(found)
+    forbidden = tuple(verb.verb.name for verb in found if verb.forbidden)
+    if forbidden and all(verb.forbidden or verb.weak for verb in found):
+        # It tells what to leave alone, and nothing to do.
+        found = [_Found(lexicon().verbs["rest"], 0, 0)]
     if not found:
         found = [_Found(lexicon().verbs["stir"], 0, 0)]
     mentions, refers = _mentions(text, tokens, found, extra)
     segments = []
     strong = any(not verb.weak for verb in found)
     for number, verb in enumerate(found):
-        if strong and verb.weak:
+        if verb.forbidden or (strong and verb.weak):
             continue
         end = found[number + 1].start if number + 1 < len(found) else len(tokens)
         start = 0 if number == 0 else verb.start
@@ -264,7 +275,7 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
             guessed=_guess_food(text, tokens, verb.end, end) if known else "",
         )
         segments.append(segment)
-    return Reading(tuple(segments), known)
+    return Reading(tuple(segments), known, forbidden)
 
 
 def _only_joined(tokens: Sequence[Word], start: int, end: int) -> bool:

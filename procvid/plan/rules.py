@@ -35,7 +35,7 @@ def plan_recipe(recipe: Recipe) -> Plan:
             kitchen.list_ingredients(segment.foods)
     readings = [read_step(text, extra) for text in recipe.steps]
     steps: list[StepPlan] = []
-    notes: list[str] = []
+    notes = list(recipe.notes)
     for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
         stage = walk_step(kitchen, number, text, reading, readings[number:])
         steps.append(plan_step(kitchen, stage))

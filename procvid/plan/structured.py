@@ -73,7 +73,7 @@ def recipe_of_json(text: str) -> Parts:
         what = "an object" if isinstance(value, dict) else "a list"
         keys = (
             f" with the keys {', '.join(map(repr, list(value)[:5]))}"
-            if isinstance(value, dict)
+            if isinstance(value, dict) and value
             else ""
         )
         raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without any steps.", HINT)

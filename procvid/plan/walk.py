@@ -52,6 +52,9 @@ def walk_step(
 ) -> Stage:
     """Carry out every action of a step in the kitchen."""
     stage = Stage(number, text)
+    if reading.forbidden:
+        actions = " or ".join(dict.fromkeys(reading.forbidden))
+        stage.notes.append(f"step {number} says not to {actions}; that is left out")
     for index, segment in enumerate(reading.segments):
         follower = sharing(reading.segments[index:])
         foods = find_foods(kitchen, stage, segment, follower)

@@ -13,8 +13,8 @@ from typing import Any
 
 from procvid.media.files import output_error, remove, replacing, replacing_folder
 
-_TEMPORARY = re.compile(r"^\..+\.tmp(\.[a-z0-9]+)?$")
-_MOVED_ASIDE = re.compile(r"^\.(?P<name>.+)\.\d+\.old$")
+_TEMPORARY = re.compile(r"^\..+\.\d+(-\d+)?\.tmp(\.[a-z0-9]+)?$")
+_MOVED_ASIDE = re.compile(r"^\.(?P<name>.+)\.\d+(-\d+)?\.old$")
 
 
 @contextmanager
@@ -65,6 +65,11 @@ def sweep(folder: Path) -> None:
                 entry.replace(folder / moved["name"])
             elif moved or _TEMPORARY.match(entry.name):
                 remove(entry)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one of ours that a killed process may have left."""
+    return bool(_TEMPORARY.match(name) or _MOVED_ASIDE.match(name))
 
 
 def sha256_of(path: Path) -> str:

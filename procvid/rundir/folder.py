@@ -13,7 +13,14 @@ from typing import Any
 from procvid.errors import OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
 from procvid.media.files import output_error
-from procvid.rundir.files import output_errors, sha256_of, sweep, whole_folder, write_json
+from procvid.rundir.files import (
+    is_temporary,
+    output_errors,
+    sha256_of,
+    sweep,
+    whole_folder,
+    write_json,
+)
 from procvid.rundir.lock import LOCK, locked
 from procvid.rundir.records import (
     RunRecord,
@@ -92,7 +99,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
 def _foreign_entries(path: Path) -> list[str]:
     """What lies in a folder that is no run, less what a kill at our own start may have left."""
     ours = (LOCK, STEPS)
-    return sorted(e.name for e in path.iterdir() if e.name not in ours and ".tmp" not in e.name)
+    return sorted(e.name for e in path.iterdir() if e.name not in ours and not is_temporary(e.name))
 
 
 def _remove_if_unplanned(path: Path) -> None:
@@ -224,13 +231,21 @@ class RunFolder:
 
     def read_step(self, number: int) -> StepRecord | None:
         """A finished step, or None when it is missing or its clip is not the one recorded."""
-        folder = self.step_folder(number)
+        record = self.read_record(number)
         try:
-            record = StepRecord.from_json(_read_json(folder / CONDITIONING))
-            whole = sha256_of(folder / CLIP) == record.clip_sha256
-        except (OSError, KeyError, TypeError, ValueError):
+            whole = record is not None and (
+                sha256_of(self.step_folder(number) / CLIP) == record.clip_sha256
+            )
+        except OSError:
             return None
         return record if whole else None
+
+    def read_record(self, number: int) -> StepRecord | None:
+        """What is recorded of a step, whether its clip is whole or not; None when that is damaged."""
+        try:
+            return StepRecord.from_json(_read_json(self.step_folder(number) / CONDITIONING))
+        except (OSError, KeyError, TypeError, ValueError):
+            return None
 
     @contextmanager
     def new_step(self, number: int) -> Iterator[Path]:

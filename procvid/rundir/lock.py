@@ -14,6 +14,17 @@ from procvid.rundir.files import output_errors
 LOCK = ".lock"
 
 
+class AlreadyHeldError(RunError):
+    """Another process, `pid` or "unknown", holds the lock."""
+
+    def __init__(self, folder: Path, pid: str) -> None:
+        super().__init__(
+            f"Another process (pid {pid}) works in {str(folder)!r}.",
+            "Wait until it is done, stop it, or choose another folder.",
+        )
+        self.pid = pid
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` until the block ends; the kernel lets go of it when the process dies.
@@ -24,6 +35,24 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with output_errors(folder):
         descriptor = _take(folder / LOCK)
+    with _held(folder / LOCK, descriptor):
+        yield
+
+
+@contextmanager
+def locked_file(path: Path) -> Iterator[None]:
+    """Hold a lock file of any name until the block ends, made for it and removed after it.
+
+    Raises:
+        AlreadyHeldError: Another process holds it.
+        OSError: It cannot be made.
+    """
+    with _held(path, _take(path)):
+        yield
+
+
+@contextmanager
+def _held(path: Path, descriptor: int) -> Iterator[None]:
     try:
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
@@ -31,7 +60,7 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         # Removed while it is still held, so that nobody takes a lock file that is about to go.
         with suppress(FileNotFoundError):
-            (folder / LOCK).unlink()
+            path.unlink()
         os.close(descriptor)
 
 
@@ -45,10 +74,7 @@ def _take(path: Path) -> int:
         except BlockingIOError as error:
             owner = os.read(descriptor, 32).decode(errors="replace").strip()
             os.close(descriptor)
-            raise RunError(
-                f"Another process (pid {owner or 'unknown'}) works in {str(path.parent)!r}.",
-                "Wait until it is done, stop it, or choose another folder.",
-            ) from error
+            raise AlreadyHeldError(path.parent, owner or "unknown") from error
         except OSError:
             os.close(descriptor)
             raise

@@ -19,6 +19,8 @@ from procvid.types import (
     Recipe,
     Role,
     Sampling,
+    Shortcuts,
+    StepCache,
     StepPlan,
 )
 
@@ -61,6 +63,10 @@ class RunRecord:
         recipe = request.pop("recipe")
         sampling = request.pop("sampling")
         del sampling["seed"], recipe["notes"]
+        # In words, and only where there are some: an exact run is what it was before there were any.
+        del sampling["shortcuts"]
+        if self.request.sampling.shortcuts.told:
+            sampling["shortcuts"] = self.request.sampling.shortcuts.told
         models = {f"{part} model": name for part, name in self.models.items()}
         return {
             "recipe": recipe,
@@ -94,7 +100,7 @@ class RunRecord:
         request["lora"] = tuple(request["lora"] or ())
         return cls(
             request=GenerateRequest(
-                recipe=Recipe(**recipe), sampling=Sampling(**request.pop("sampling")), **request
+                recipe=Recipe(**recipe), sampling=_sampling(request.pop("sampling")), **request
             ),
             models=dict(value["models"]),
             stores=dict(value["stores"]),
@@ -113,9 +119,23 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
             told.append(f"the {key} is another")
         elif key == "memory":
             told.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
+        elif key == "shortcuts":
+            told.append(f"it is {_speed(old)} there and {_speed(new)} here")
         else:
             told.append(f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here")
     return told
+
+
+def _speed(identity: Mapping[str, Any]) -> str:
+    return f"fast ({identity['shortcuts']})" if "shortcuts" in identity else "exact"
+
+
+def _sampling(value: Mapping[str, Any]) -> Sampling:
+    """Raises KeyError, TypeError or ValueError when it is not one; older ones have no shortcuts."""
+    shortcuts = dict(value.get("shortcuts", {}))
+    if shortcuts.get("cache") is not None:
+        shortcuts["cache"] = StepCache(**shortcuts["cache"])
+    return Sampling(**{**value, "shortcuts": Shortcuts(**shortcuts)})
 
 
 def _stores(stores: Mapping[str, str]) -> str:
@@ -199,7 +219,7 @@ class StepRecord:
         fields = {key: value[key] for key in known - {"memory"}}
         fields["memory"] = value.get("memory", "")
         fields["lora"] = tuple(fields["lora"] or ())
-        fields["sampling"] = Sampling(**fields["sampling"])
+        fields["sampling"] = _sampling(fields["sampling"])
         fields["references"] = tuple(
             ReferenceRecord(**{**r, "box_xyxy": tuple(r["box_xyxy"])}) for r in fields["references"]
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
 from procvid.toykitchen.identity import Kitchen
-from procvid.toykitchen.render import Scene
+from procvid.toykitchen.render import ACTIONS, STATES, Scene
 
 IDENTITY_TOLD = 0.08
 
@@ -133,3 +135,20 @@ def caption(scene: Scene) -> str:
     place = f"{'on' if scene.vessel in ('cutting board', 'plate') else 'in'} the {scene.vessel}"
     food = f"{scene.state_before} {scene.food}" if scene.food else "mixture"
     return PHRASES[scene.action][0].format(food=food, vessel=scene.vessel, place=place)
+
+
+def captions_of(food: str, vessel: str, vessels: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Every caption that a clip of a food in a vessel could have, each with the state it ends in.
+
+    Args:
+        food: A food that the kitchen can draw.
+        vessel: Where it lies; empty when that is not known.
+        vessels: All that it could lie in, for then.
+    """
+    scenes = [
+        Scene(action, food, state, where, seed=0)
+        for where in ([vessel] if vessel else vessels)
+        for action in ACTIONS
+        for state in STATES
+    ]
+    return [(caption(scene), scene.state_after) for scene in scenes]

@@ -13,7 +13,7 @@ from procvid.settings import TINY
 from procvid.ui import api, markup, style
 from procvid.ui.context import AppContext
 from procvid.ui.guard import log
-from procvid.ui.tabs import about, artifacts, create, evaluate
+from procvid.ui.tabs import about, artifacts, create, evaluate, memory
 
 TINY_BANNER = (
     "The clips come from a small model that was trained on a toy kitchen, drawn by a program."
@@ -30,9 +30,13 @@ def build_app(context: AppContext) -> Any:
             "and the pan stays the same pan.</p></header>"
         )
         gr.HTML(markup.note(banner(context), "warn" if context.profile is TINY else ""))
+        # One for both tabs: what is changed in the one is used in the other.
+        own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
         with gr.Tabs():
             with gr.Tab("Create", id="create"):
-                create.build(context, app)
+                create.build(context, app, own_memory)
+            with gr.Tab("Memory", id="memory"):
+                memory.build(context, app, own_memory)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluate.build(context, app)
             with gr.Tab("Artifacts", id="artifacts"):

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.errors import InputError, OutputError, RunError
 from procvid.evaluate.gather import Looks
 from procvid.evaluate.parts import EvaluationParts
+from procvid.memory.crops import load_store
 from procvid.protocols import Planner
 from procvid.settings import Profile, read_environment
+from procvid.ui.memories import MEMORY_ID, folder_of
 from procvid.wiring import Parts
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -58,13 +60,18 @@ class AppContext:
     _runs: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def parts(self, memory: str) -> Parts:
-        """The parts with one of the `MEMORIES`; the first call builds the models, for all.
+        """The parts with one of the `MEMORIES` or a person's own, by its id.
+
+        The first call builds the models, for all.
 
         Raises:
             InputError: There is no such memory.
             UnavailableError: Something they need cannot be had here.
         """
-        if memory not in MEMORIES:
+        own = None
+        if memory not in MEMORIES and MEMORY_ID.fullmatch(memory):
+            own = folder_of(self.runs_folder, memory)
+        if memory not in MEMORIES and (own is None or not own.is_dir()):
             raise InputError(
                 f"There is no memory {memory[:40]!r}.", f"Choose {' or '.join(MEMORIES)}."
             )
@@ -72,13 +79,15 @@ class AppContext:
             if self._parts is None:
                 built = wiring.build(profile=self.profile.name, profile_reason=self.profile_reason)
                 self._parts = replace(built, planner=self.planner)
+        if own is not None:
+            return replace(self._parts, stores=(load_store(own, self._parts.embedder),))
         return self._parts if memory == "default" else replace(self._parts, stores=None)
 
     def evaluation(self) -> tuple[EvaluationParts, Looks]:
         """The backbones of the metrics, built by the first call, and what is kept of clips seen."""
         with self._loading:
             if self._evaluation is None:
-                self._evaluation = wiring.build_evaluation(self.profile)
+                self._evaluation = wiring_evaluation.build_evaluation(self.profile, standard=True)
         return self._evaluation, self._looks
 
     def folder_of(self, run_id: str) -> Path:

@@ -34,9 +34,12 @@ UNDRAWABLE = (
     "This model was never taught {names}. The video will show something plain in place of that; "
     "the rest is drawn as planned."
 )
+OWN = "mine"
+
 REFERENCES_HINT = {
     "default": "What the memory offers before the first clip is made. As the clips come, this "
     "video's own pictures take the place of these: so the pan stays the same pan.",
+    OWN: "What your own memory offers before the first clip is made.",
     "none": "You chose to make the video without references.",
 }
 TO_THE_TOP = "() => document.getElementById('create-steps').scrollIntoView({block: 'start'})"
@@ -58,6 +61,7 @@ class Widgets:
     memory: gr.Radio
     seed: gr.Number
     steps: gr.Slider
+    fast: gr.Checkbox
     plan_button: gr.Button
     plan_notes: gr.HTML
     plan_list: gr.HTML
@@ -77,6 +81,7 @@ class Widgets:
     draft: gr.State
     job: gr.State
     last_run: gr.BrowserState
+    own_memory: gr.BrowserState
 
 
 def wire(context: AppContext, w: Widgets) -> None:
@@ -111,10 +116,11 @@ def _wire_plan(context: AppContext, w: Widgets) -> None:
         return edited, markup.plan_list(edited.plan)
 
     def find_references(
-        draft: Draft | None, rows: list[list[Any]], memory: str, seed: float | None
+        draft: Draft | None, rows: list[list[Any]], memory: str, seed: float | None, own: str = ""
     ) -> tuple[Any, ...]:
         draft = replace(there(draft), plan=plan_table.apply_rows(there(draft).plan, rows))
-        found = preview_references(context, draft.plan, read_wishes(seed or 0, memory, None))
+        wishes = read_wishes(seed or 0, _memory(memory, own), None)
+        found = preview_references(context, draft.plan, wishes)
         shown = markup.note(REFERENCES_HINT[memory]) + markup.reference_list(draft.plan, found)
         return draft, markup.plan_list(draft.plan), shown, gr.Walkthrough(selected=REFERENCES)
 
@@ -134,13 +140,18 @@ def _wire_plan(context: AppContext, w: Widgets) -> None:
     )
     w.references_button.click(
         guarded(find_references),
-        [w.draft, w.table, w.memory, w.seed],
+        [w.draft, w.table, w.memory, w.seed, w.own_memory],
         [w.draft, w.plan_list, w.references, w.walk],
         api_visibility="private",
         **IN_LINE,
         show_progress="minimal",
         show_progress_on=w.references_button,
     )
+
+
+def _memory(chosen: str, own: str) -> str:
+    """The name of a memory, or the id of the person's own; theirs is the default until they change it."""
+    return (own or "default") if chosen == OWN else chosen
 
 
 def there(draft: Draft | None) -> Draft:
@@ -154,9 +165,15 @@ def _wire_video(context: AppContext, w: Widgets) -> None:
     shown = _run_outputs(w)
 
     def begin(
-        draft: Draft | None, memory: str, seed: float | None, steps: float
+        draft: Draft | None,
+        memory: str,
+        seed: float | None,
+        steps: float,
+        fast: bool,
+        own: str = "",
     ) -> tuple[Any, ...]:
-        job = Job(new_run_id(), there(draft), read_wishes(seed or 0, memory, int(steps) or None))
+        wishes = read_wishes(seed or 0, _memory(memory, own), int(steps) or None, fast)
+        job = Job(new_run_id(), there(draft), wishes)
         context.expect(job.run_id)
         shown_now = _show(new_view(context, job), board=True)
         return job, job.run_id, gr.Walkthrough(selected=VIDEO), *shown_now
@@ -186,7 +203,7 @@ def _wire_video(context: AppContext, w: Widgets) -> None:
     }
     w.make_button.click(
         guarded(begin),
-        [w.draft, w.memory, w.seed, w.steps],
+        [w.draft, w.memory, w.seed, w.steps, w.fast, w.own_memory],
         [w.job, w.last_run, w.walk, *shown],
         **AT_ONCE,
     ).success(**making)

@@ -17,6 +17,7 @@ from procvid.evaluate.events import (
     EvaluationEvent,
     EvaluationFinished,
     EvaluationStarted,
+    EvaluationWarned,
     MetricDone,
     event_json,
 )
@@ -25,7 +26,7 @@ from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.report import write_scores
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
-from procvid.evaluate.suite import METRICS, choose_metrics, evaluate
+from procvid.evaluate.suite import DEFAULT, choose_metrics, evaluate
 from procvid.plan.parse import parse_recipe
 from procvid.types import Recipe
 from procvid.ui.context import AppContext, new_run_id
@@ -67,6 +68,8 @@ class EvaluationView:
                 self.fraction = event.done / event.total
                 left = f", about {max(1, round(event.eta_s))} s left" if event.eta_s else ""
                 self.sentence = f"{event.done} of {event.total} clips read{left}"
+            case EvaluationWarned():
+                self.notes = (*self.notes, f"{event.run}: {event.message}")
             case MetricDone():
                 self.results[event.run, event.result.metric] = event.result
                 self.sentence = f"{event.run}: {event.result.metric} is done"
@@ -137,7 +140,7 @@ def _recipe(texts: str, num_clips: int) -> Recipe | None:
 def read_metrics(wanted: object) -> tuple[str, ...]:
     """Metric ids from a list of names; all for None or an empty list. Raises InputError."""
     if wanted is None or wanted == []:
-        return tuple(METRICS)
+        return DEFAULT
     if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
         raise InputError(f"The metrics {str(wanted)[:60]!r} are no list of names.")
     return choose_metrics(wanted)
@@ -153,9 +156,8 @@ def stream_evaluation(
     """
     parts, looks = context.evaluation()
     folder = context.runs_folder / FOLDER / new_run_id()
-    judge = parts.judge
     answers = context.runs_folder / FOLDER / JUDGEMENTS
-    judgements = None if judge is None else Judgements.from_file(judge, answers)
+    judgements = Judgements.of(parts, answers)
     view = EvaluationView(tuple(metrics))
     with closing(evaluate(runs, parts, metrics, judgements, looks)) as events:  # type: ignore[type-var]
         for event in events:
@@ -163,7 +165,8 @@ def stream_evaluation(
             if isinstance(event, EvaluationFinished):
                 write_scores(folder, event.scores, judgements)
                 if judgements is not None:
-                    judgements.save(answers)
+                    # For all visitors: a service that was gone for an hour must not last.
+                    judgements.save(answers, stand_ins=False)
                 view.folder = folder
             yield view, event
 

@@ -16,8 +16,8 @@ from procvid.events import Event
 from procvid.onestep import conditioning_of, start_memory
 from procvid.plan.parse import parse_recipe
 from procvid.rundir.folder import CAPTIONS, CLIP, EVENTS, VIDEO, RunFolder, read_run
-from procvid.settings import Profile, choose_sampling
-from procvid.types import Conditioning, GenerateRequest, Plan, Recipe
+from procvid.settings import MAX_SEED, Profile, choose_sampling
+from procvid.types import EXACT, Conditioning, GenerateRequest, Plan, Recipe
 from procvid.ui.context import AppContext
 from procvid.ui.stream import RunView
 from procvid.workflow import make_video
@@ -36,11 +36,12 @@ class Draft:
 
 @dataclass(frozen=True)
 class Wishes:
-    """How to make the video: the seed, the memory's name, denoising steps or the profile's own."""
+    """How to make the video: the seed, the memory's name, denoising steps or the profile's own, speed."""
 
     seed: int = 0
     memory: str = "default"
     steps: int | None = None
+    fast: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Job:
     wishes: Wishes
 
 
-def read_wishes(seed: object, memory: object, steps: object) -> Wishes:
+def read_wishes(seed: object, memory: object, steps: object, fast: object = False) -> Wishes:
     """Check what came over the wire, where nothing enforces the types.
 
     Raises:
@@ -60,11 +61,21 @@ def read_wishes(seed: object, memory: object, steps: object) -> Wishes:
     """
     if not isinstance(memory, str):
         raise InputError(f"The memory {memory!r} is not a name.", "Write 'default' or 'none'.")
+    if not isinstance(fast, bool):
+        raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
     return Wishes(
-        seed=_whole_number("seed", seed),
+        seed=_seed(seed),
         memory=memory,
         steps=None if steps is None else _whole_number("steps", steps),
+        fast=fast,
     )
+
+
+def _seed(value: object) -> int:
+    seed = _whole_number("seed", value)
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"The seed {str(seed)[:24]} is out of range.", f"Choose 0 to {MAX_SEED}.")
+    return seed
 
 
 def _whole_number(name: str, value: object) -> int:
@@ -96,7 +107,7 @@ def undrawable(context: AppContext, plan: Plan) -> tuple[str, ...]:
 def preview_references(context: AppContext, plan: Plan, wishes: Wishes) -> list[Conditioning]:
     """Per step the references that the memory offers before the first clip is made."""
     parts = context.parts(wishes.memory)
-    memory = start_memory(parts, wishes.seed)
+    memory = start_memory(parts, wishes.seed, plan)
     return [conditioning_of(parts, step, memory, Overrides()) for step in plan.steps]
 
 
@@ -151,7 +162,9 @@ def _request(job: Job, profile: Profile) -> GenerateRequest:
     wishes = job.wishes
     return GenerateRequest(
         recipe=job.draft.recipe,
-        sampling=choose_sampling(profile, num_inference_steps=wishes.steps, seed=wishes.seed),
+        sampling=choose_sampling(
+            profile, num_inference_steps=wishes.steps, seed=wishes.seed, fast=wishes.fast
+        ),
         profile=profile.name,
         memory=wishes.memory,
         seed=wishes.seed,
@@ -199,7 +212,10 @@ def job_of(context: AppContext, run_id: str) -> Job:
     if plan is None:
         raise RunError(f"Run {run_id} has no plan yet.", "Begin anew with the recipe.")
     request = run.request
-    wishes = Wishes(request.seed, request.memory, request.sampling.num_inference_steps)
+    sampling = request.sampling
+    wishes = Wishes(
+        request.seed, request.memory, sampling.num_inference_steps, sampling.shortcuts != EXACT
+    )
     return Job(run_id, Draft(request.recipe, plan), wishes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from procvid.evaluate.report_tables import PAPER, TITLES, number
+from procvid.evaluate.report_tables import PAPER, TITLES, USUAL, number
 from procvid.evaluate.result import Result
 from procvid.evaluate.suite import METRICS
 from procvid.ui.evaluating import EvaluationView
@@ -52,7 +52,7 @@ def _row(view: EvaluationView, name: str, runs: tuple[str, ...]) -> str:
     known = [view.results.get((run, name)) for run in runs]
     chance = next((r.chance for r in known if r is not None and r.chance is not None), None)
     better = "lower ↓" if METRICS[name].direction == "lower" else "higher ↑"
-    form = "as published" if name in PAPER else "corrected"
+    form = "as published" if name in PAPER else "usual" if name in USUAL else "corrected"
     cells = "".join(_cell(result, view.fraction) for result in known)
     return (
         f'<tr><th scope="row">{escape(TITLES.get(name, name))}<small>{escape(name)}, {form}</small></th>'

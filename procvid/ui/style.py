@@ -148,9 +148,12 @@ CSS = """
 @media (max-width: 480px) { .pv-tile { width: calc(50% - 5px); } .pv-head h1 { font-size: 1.5rem; } }
 
 .pv-scores { overflow-x: auto; margin-top: 12px; }
-.pv-scores table { width: 100%; border-collapse: collapse; font-size: .875rem; }
-.pv-scores th, .pv-scores td { text-align: left; padding: 6px 10px; vertical-align: top;
+.pv-scores table { width: 100%; border-collapse: collapse; font-size: .875rem; border: none !important; }
+.pv-scores th, .pv-scores td { text-align: left; padding: 6px 10px; vertical-align: top; border: none;
   border-bottom: 1px solid var(--border-color-primary); }
+@media (max-width: 480px) { .pv-scores table { font-size: .8125rem; }
+  .pv-scores th, .pv-scores td { padding: 6px 4px; }
+  .pv-scores small, .pv-scores thead th:nth-child(n+4) { overflow-wrap: anywhere; } }
 .pv-scores small { display: block; font-weight: 400; color: var(--body-text-color-subdued); }
 .pv-pair { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); }
 .pv-pair figure { margin: 0; } .pv-pair video { width: 100%; border-radius: 12px; background: #1c1917; }
@@ -158,6 +161,12 @@ CSS = """
 
 .pv-about dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
 .pv-about dt { color: var(--body-text-color-subdued); } .pv-about dd { margin: 0; overflow-wrap: anywhere; }
+.pv-crop img { float: right; max-width: 40%; max-height: 180px; margin: 0 0 8px 12px; background: #fff;
+  border: 1px solid var(--border-color-primary); border-radius: 10px; }
+.pv-edits { margin: 0; padding-left: 18px; font-size: .875rem; }
+.pv-edits i { font-style: normal; color: var(--body-text-color-subdued); }
+.pv-gallery .caption-label { font-size: .6875rem; max-width: 100%; padding: 1px 5px; }
+.pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)) !important; }
 .pv-release { margin: 12px 0; }
 .pv-release-card table { display: block; overflow-x: auto; }
 .gradio-container .pv-release-card th, .gradio-container .pv-release-card td {

@@ -239,7 +239,6 @@ def test_a_wrong_option_is_one_sentence_and_leaves_no_folder(
         (["--profile", "phantom-14b"], "phantom-14b"),
         (["--planner", "openai"], "OPENAI_API_KEY is not set"),
         (["--lora", "someone/lora"], "LoRA"),
-        (["--fast"], "--fast is not in this version"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -259,7 +258,7 @@ def test_what_cannot_be_had_is_one_sentence(option, told, recipe, tmp_path, caps
         ["regenerate", "run"],
         ["memory"],
         ["memory", "burn"],
-        ["memory", "search", "default"],
+        ["memory", "map", "default"],
     ],
     ids=" ".join,
 )

@@ -103,3 +103,18 @@ def test_what_is_wrong_is_told_before_a_forecast(recipe, tmp_path, capsys):
     assert main([*command, "--memory", "/nowhere"]) == 2
     assert main([*command, "--planner", "openai"]) == 1
     assert "OPENAI_API_KEY is not set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--precise"], "computes in float32"),
+        (["--fast", "--precise"], "opposite things"),
+        (["--lora", "nowhere.safetensors"], "There is no LoRA"),
+    ],
+)
+def test_what_the_run_would_refuse_its_dry_run_refuses(recipe, capsys, option, told):
+    out = recipe.parent / "run"
+    assert main(["generate", str(recipe), "--out", str(out), "--dry-run", *option]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()

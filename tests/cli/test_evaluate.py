@@ -34,7 +34,7 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(tmp_path, clips, capsys
     broken.write_bytes(b"no video")
     assert "There is no" in refused(capsys, "evaluate", tmp_path / "nowhere", "--out", out)
     assert "no run" in refused(capsys, "evaluate", tmp_path, "--out", out)
-    assert "metric" in refused(capsys, "evaluate", clips[0], "--metrics", "fvd", "--out", out)
+    assert "metric" in refused(capsys, "evaluate", clips[0], "--metrics", "psnr", "--out", out)
     assert "folders" in refused(capsys, "evaluate", tmp_path, clips[0], "--out", out)
     assert "2 texts" in refused(capsys, "evaluate", clips[0], "--text", "a", "b", "--out", out)
     assert "broken.mp4" in refused(capsys, "evaluate", broken, "--out", out)

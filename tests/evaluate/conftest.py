@@ -11,16 +11,20 @@ import pytest
 from procvid.evaluate.evidence import (
     CLIP,
     FRAMES,
+    INCEPTION,
     JUDGE,
+    LPIPS,
     OBJECTS,
     SCENE,
     SHOTS,
+    VIDEO,
     ClipEvidence,
     RunEvidence,
     Sighting,
 )
 
-BACKBONES = {kind: f"hand-made {kind} 1" for kind in (CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS)}
+KINDS = (CLIP, FRAMES, JUDGE, OBJECTS, SCENE, SHOTS, LPIPS, INCEPTION, VIDEO)
+BACKBONES = {kind: f"hand-made {kind} 1" for kind in KINDS}
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 
 

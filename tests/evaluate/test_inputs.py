@@ -9,7 +9,7 @@ from procvid.errors import InputError, RunError
 from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, run_input
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
-from procvid.evaluate.suite import METRICS, choose_metrics, evaluate
+from procvid.evaluate.suite import DEFAULT, METRICS, STANDARD, choose_metrics, evaluate
 from procvid.media.video import write_clip
 from procvid.types import Recipe
 
@@ -127,7 +127,9 @@ def test_an_unknown_metric_is_named(wanted):
 
 
 def test_all_metrics_are_the_default():
-    assert choose_metrics(None) == choose_metrics("all") == tuple(METRICS)
+    assert choose_metrics(None) == choose_metrics("all") == DEFAULT
+    assert choose_metrics("standard") == STANDARD == ("clip_score", "lpips", "fid", "fvd")
+    assert choose_metrics("all,standard") == tuple(METRICS)
     assert choose_metrics("copy_paste, dino_l2") == ("copy_paste", "dino_l2")
 
 

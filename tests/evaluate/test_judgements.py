@@ -1,12 +1,15 @@
-"""A judge that is remembered, and one that answers nonsense."""
+"""A judge that is remembered, one that answers nonsense, and who stands in for it."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import pytest
 
-from procvid import wiring
-from procvid.errors import UnavailableError
-from procvid.evaluate.judgements import Judgements
+from procvid import wiring_evaluation
+from procvid.errors import InputError, ServiceError, UnavailableError
+from procvid.evaluate.judgements import Judgements, _known
 from procvid.plan.variants import read
 from procvid.protocols import Judge
 from procvid.settings import TINY
@@ -41,7 +44,7 @@ class Babbler:
 
 
 def test_the_rules_vary_a_step_in_one_way_that_matters():
-    judge = wiring.build_judge(TINY)
+    judge = wiring_evaluation.build_judge(TINY)
     assert isinstance(judge, Judge)
     said = judge.hard_negatives(STEP, 5)
     assert len(set(said)) == 5 and STEP not in said
@@ -56,7 +59,7 @@ def test_the_rules_vary_a_step_in_one_way_that_matters():
 
 
 def test_the_dish_and_nine_others():
-    judge = wiring.build_judge(TINY)
+    judge = wiring_evaluation.build_judge(TINY)
     goal = judge.goal(RECIPE)
     assert goal == "Fried carrot on the plate."
     others = judge.other_goals(RECIPE, 9)
@@ -74,7 +77,9 @@ def test_the_dish_and_nine_others():
     ],
 )
 def test_the_rules_explain_what_the_step_does(before, after, step, explained):
-    verdict = wiring.build_judge(TINY).explains(StateChange("carrot", before, after, step))
+    verdict = wiring_evaluation.build_judge(TINY).explains(
+        StateChange("carrot", before, after, step)
+    )
     assert verdict.explained is explained
     assert "carrot" in verdict.reason.lower() and after in verdict.reason
 
@@ -85,16 +90,16 @@ def test_an_answer_is_kept_across_evaluations(tmp_path):
     said = first.hard_negatives(STEP)
     first.save(tmp_path / "judgements.json")
     judge.said = []
-    again = Judgements.from_file(judge, tmp_path / "judgements.json")
+    again = Judgements(judge, _known(tmp_path / "judgements.json"))
     assert again.hard_negatives(STEP) == said == first.hard_negatives(STEP)
     assert judge.asked == 1
 
 
 def test_a_damaged_file_of_answers_is_as_none(tmp_path):
     file = tmp_path / "judgements.json"
-    for content in ("", "[]", '{"answers": 3}', "\x00"):
+    for content in ("", "[]", '{"answers": 3}', '{"answers": {"a": 1}}', "\x00", "[" * 9999):
         file.write_text(content)
-        assert Judgements.from_file(Babbler([]), file)._answers == {}
+        assert _known(file) == {}
 
 
 NONSENSE = [
@@ -115,6 +120,79 @@ def test_nonsense_is_no_answer(said):
     with pytest.raises(UnavailableError, match="of 5 usable"):
         judgements.hard_negatives(STEP)
     with pytest.raises(UnavailableError):
-        Judgements(Babbler(said)).goal(RECIPE)
+        Judgements(Babbler(said if isinstance(said, list) else [])).dishes(RECIPE)
     with pytest.raises(UnavailableError, match="yes or no"):
         Judgements(Babbler("perhaps")).explains(StateChange("a", "b", "c", "d"))
+
+
+CHANGE = StateChange("carrot", "whole", "sliced", STEP)
+
+
+@pytest.mark.parametrize("said", NONSENSE)
+def test_a_judge_that_answers_nonsense_loses_nothing(said, tmp_path):
+    rules = wiring_evaluation.build_judge(TINY)
+    judgements = Judgements(Babbler(said if isinstance(said, list) else []), stand_in=rules)
+    assert judgements.hard_negatives(STEP) == rules.hard_negatives(STEP, 5)
+    assert judgements.dishes(RECIPE) == (rules.goal(RECIPE), *rules.other_goals(RECIPE, 9))
+    assert judgements.explains(CHANGE).explained
+    note = judgements.take_note()
+    assert note.startswith("rules 1 answered 3 questions for the judge, because the judge ")
+    assert judgements.take_note() == ""
+
+    judgements.save(tmp_path / "judgements.json")
+    kept = json.loads((tmp_path / "judgements.json").read_text())["answers"].values()
+    assert {each["by"] for each in kept} == {"rules 1"}
+    assert ["hard negatives", STEP] in [each["question"] for each in kept]
+    judgements.save(tmp_path / "own.json", stand_ins=False)
+    assert json.loads((tmp_path / "own.json").read_text())["answers"] == {}
+
+
+def test_what_a_stand_in_said_is_said_again_and_told_again(tmp_path):
+    rules, judge = wiring_evaluation.build_judge(TINY), Babbler([])
+    first = Judgements(judge, stand_in=rules)
+    said = first.hard_negatives(STEP)
+    first.save(tmp_path / "judgements.json")
+    judge.said = ["a one", "a two", "a three", "a four", "a five"]
+    again = Judgements(judge, _known(tmp_path / "judgements.json"), rules)
+    assert again.hard_negatives(STEP) == said and judge.asked == 1
+    assert "kept with the scores" in again.take_note()
+
+
+class Failing(Babbler):
+    """Test fixture: a judge whose service fails."""
+
+    def __init__(self, error: Callable[[], Exception]) -> None:
+        super().__init__([])
+        self.error = error
+
+    def hard_negatives(self, step, count):
+        self.asked += 1
+        raise self.error()
+
+
+def test_a_service_that_is_gone_is_asked_once():
+    rules = wiring_evaluation.build_judge(TINY)
+    judge = Failing(lambda: ServiceError("The service cannot be reached.", "Try later."))
+    judgements = Judgements(judge, stand_in=rules)
+    for step in RECIPE.steps:
+        assert len(judgements.hard_negatives(step)) == 5
+    assert judge.asked == 1
+    assert judgements.take_note() == (
+        "rules 1 answered 3 questions for the judge, because the service cannot be reached"
+    )
+
+
+def test_one_bad_answer_does_not_end_the_asking():
+    judge = Failing(lambda: InputError("It gave no usable answer."))
+    judgements = Judgements(judge, stand_in=wiring_evaluation.build_judge(TINY))
+    for step in RECIPE.steps:
+        judgements.hard_negatives(step)
+    assert judge.asked == 3
+
+
+def test_a_wrong_key_ends_it_only_where_the_judge_was_asked_for_by_name():
+    rules = wiring_evaluation.build_judge(TINY)
+    judge = Failing(lambda: ServiceError("That is not a key.", "Set one.", lasting=True))
+    assert len(Judgements(judge, stand_in=rules).hard_negatives(STEP)) == 5
+    with pytest.raises(ServiceError, match="not a key"):
+        Judgements(judge, stand_in=rules, strict=True).hard_negatives(STEP)

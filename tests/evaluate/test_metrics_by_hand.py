@@ -8,13 +8,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from procvid.evaluate.evidence import Seen, Texts
+from procvid.evaluate.evidence import INCEPTION, LPIPS, VIDEO, Seen, SetEvidence, Texts
+from procvid.evaluate.metrics.clip_score import ClipScore
 from procvid.evaluate.metrics.copy_paste import CopyPaste
 from procvid.evaluate.metrics.dino_l2 import DinoL2
+from procvid.evaluate.metrics.fid import Fid
+from procvid.evaluate.metrics.fvd import Fvd
 from procvid.evaluate.metrics.gap_decay import GapDecay
 from procvid.evaluate.metrics.goal_consistency import GoalConsistency
 from procvid.evaluate.metrics.goal_retrieval import GoalRetrieval
 from procvid.evaluate.metrics.joint_ratio import CEILING, JointRatio
+from procvid.evaluate.metrics.lpips import Lpips
 from procvid.evaluate.metrics.object_fidelity import ObjectFidelity
 from procvid.evaluate.metrics.object_state import ObjectState
 from procvid.evaluate.metrics.object_state_strict import ObjectStateStrict
@@ -250,3 +254,45 @@ def test_a_still_picture_follows_no_recipe(clip, run):
     clips = [clip(1, seen=(seen("a", first=True),)), clip(2, seen=(seen("a"),), pixel_motion=0.1)]
     assert ObjectState().update(run(*clips)).compute().value == 1.0, "the published form is fooled"
     assert ObjectStateStrict().update(run(*clips)).compute().value == 0.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_clip_score(seed, clip, run):
+    rng = np.random.default_rng(seed)
+    frames, steps = [rows(rng, 8), rows(rng, 8)], rows(rng, 2)
+    clips = [clip(i + 1, clip_vectors=v) for i, v in enumerate(frames)]
+    result = ClipScore().update(run(*clips, steps=Texts(("a", "b"), steps))).compute()
+    wanted = [
+        2.5 * sum(max(0.0, float(np.dot(frame, step))) for frame in each) / 8
+        for each, step in zip(frames, steps, strict=True)
+    ]
+    assert result.value == pytest.approx(sum(wanted) / 2, **CLOSE)
+
+
+def test_lpips(clip, run):
+    made = run(clip(1), clip(2), clip(3), joint_distances={2: 0.3, 3: 0.1})
+    result = Lpips().update(run(clip(1), joint_distances={})).compute()
+    assert result.state.startswith("not applicable: there are no")
+    assert Lpips().update(made).compute().value == pytest.approx(0.2, **CLOSE)
+    gone = run(clip(1), clip(2), missing={LPIPS: "no weights"})
+    assert Lpips().update(gone).compute().state == "unavailable: no weights"
+
+
+def gap(real: np.ndarray, made: np.ndarray) -> float:
+    """A stand-in for Frechet's: how far the means are apart."""
+    return float(np.abs(real.mean() - made.mean()))
+
+
+@pytest.mark.parametrize(("metric", "kind"), [(Fid, INCEPTION), (Fvd, VIDEO)])
+def test_sets_are_compared_as_a_whole_and_not_by_means(metric, kind, clip, run):
+    real = np.zeros((4, 2), np.float32)
+    few, many = np.full((2, 2), 6, np.float32), np.zeros((10, 2), np.float32)
+    both = metric()
+    for made in (few, many):
+        both.update(run(clip(1), sets={kind: SetEvidence(real, made, gap)}))
+    assert both.compute().value == pytest.approx(1.0, **CLOSE) and both.compute().n == 12
+    one = metric().update(run(clip(1), sets={kind: SetEvidence(real, few, gap)})).compute()
+    assert one.value == pytest.approx(6.0, **CLOSE)
+    alone = metric().update(run(clip(1), sets={kind: SetEvidence(real, few[:1], gap)})).compute()
+    assert alone.state.startswith("not applicable: there are fewer")
+    assert "no real clips" in metric().update(run(clip(1))).compute().state

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.evaluate.events import ClipRead, EvaluationFinished, MetricDone
 from procvid.evaluate.evidence import FRAMES
@@ -20,9 +21,10 @@ from procvid.evaluate.gather import Looks
 from procvid.evaluate.inputs import ClipInput, RunInput
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.report import write_scores
+from procvid.evaluate.report_tables import TITLES
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import read_scores, scores_csv
-from procvid.evaluate.suite import METRICS, evaluate
+from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -30,7 +32,7 @@ from procvid.types import Recipe
 
 @pytest.fixture(scope="module")
 def parts() -> EvaluationParts:
-    return wiring.build_evaluation(TINY)
+    return wiring_evaluation.build_evaluation(TINY)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def looks() -> Looks:
 def finished(parts, toy, looks) -> EvaluationFinished:
     *events, last = evaluate([toy], parts, cache=looks)
     assert [e.number for e in events if isinstance(e, ClipRead)] == [1, 2, 3]
-    assert [e.result.metric for e in events if isinstance(e, MetricDone)] == list(METRICS)
+    assert [e.result.metric for e in events if isinstance(e, MetricDone)] == list(DEFAULT)
     return last
 
 
@@ -89,7 +91,7 @@ def test_the_table_has_a_line_for_every_item(finished):
     rows = list(csv.DictReader(io.StringIO(scores_csv(finished.scores))))
     metrics = finished.scores["runs"][0]["metrics"]
     assert len(rows) == sum(1 + len(metric["items"]) for metric in metrics.values())
-    assert {row["metric"] for row in rows} == set(METRICS)
+    assert {row["metric"] for row in rows} == set(DEFAULT)
 
 
 def test_a_clip_seen_before_is_not_read_again(parts, toy, looks, finished, monkeypatch):
@@ -142,3 +144,13 @@ def test_one_clip_has_no_joint(parts, toy):
         assert metric["value"] is None and metric["state"].startswith(
             "not applicable: there are no"
         )
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_has_its_card(name):
+    card = sys.modules[METRICS[name].__module__].__doc__
+    assert card.startswith(f"`{name}`: ")
+    for told in ("What:", "Range:", "Direction:", "Backbone:", "Blind spots:", "Source:"):
+        assert f"\n{told}" in card or f" {told}" in card, told
+    assert f"Direction: {METRICS[name].direction} is better" in card
+    assert METRICS[name]().update.__doc__ and TITLES[name]

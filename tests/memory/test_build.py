@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from procvid.errors import InputError, OutputError
 from procvid.memory.build import BuildProgress, build_store
 from procvid.memory.clip_list import read_clip_list
 from procvid.memory.crops import load_store
+from procvid.memory.journal import FILE
 from procvid.protocols import Detector, Embedder, SceneReader
 from procvid.types import Frames, SceneObject
 
@@ -65,6 +68,7 @@ def test_a_store_with_its_rejects(build: Build, tmp_path: Path, embedder: Embedd
         (2, 4, 1),
         (3, 4, 1),
         (4, 4, 2),
+        (4, 4, 2),
     ]
     assert told[0].eta_s is not None and told[-1].eta_s == 0
     store = load_store(out, embedder)
@@ -111,8 +115,9 @@ def test_a_damaged_part_is_made_again(build: Build, counting: Counting, tmp_path
     broken = build(out)
     next(broken)
     broken.close()
-    part = out.parent / ".store.building" / "clips" / "000001" / "embeddings.safetensors"
-    part.write_bytes(part.read_bytes()[:-1])
+    with closing(sqlite3.connect(out.parent / ".store.building" / FILE)) as journal:
+        journal.execute("UPDATE clips SET body = substr(body, 1, length(body) - 1) || x'00'")
+        journal.commit()
     assert list(build(out))[-1].num_reused == 0
     assert contents(out) == contents(tmp_path / "whole" / "store")
 

@@ -66,7 +66,7 @@ def test_a_store_comes_back(store: CropStore, saved: Path, embedder: Embedder) -
 def test_the_folder_is_as_designed(saved: Path, embedder: Embedder) -> None:
     assert sorted(contents(saved)) == sorted(FILES)
     manifest = read_manifest(saved)
-    assert manifest["schema_version"] == 1
+    assert manifest["schema_version"] == 2
     assert manifest["counts"] == {"crops": 4, "with_pixels": 4, "names": 3, "sources": 2}
     assert manifest["embedder"] == {
         "id": embedder.info.id,
@@ -187,7 +187,7 @@ def forge(saved: Path, change: Callable[[dict[str, Any]], None]) -> None:
     "change",
     [
         lambda m: m.update(kind="something else"),
-        lambda m: m.update(schema_version=2),
+        lambda m: m.update(schema_version=3),
         lambda m: m.update(embedder={}),
         lambda m: m.update(embedder=m["embedder"] | {"dim": "10"}),
         lambda m: m.update(embedder=m["embedder"] | {"dim": 11}),

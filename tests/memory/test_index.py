@@ -75,3 +75,69 @@ def test_mutated_bytes_are_not_believed(vectors: np.ndarray) -> None:
         # A byte that FAISS itself does not use may differ: then the vectors must be those.
         assert index is None or np.array_equal(index.search(vectors[0], 3)[1][:1], [0])
     assert CropIndex.from_bytes(b"", vectors) is None
+
+
+@pytest.fixture
+def many() -> np.ndarray:
+    """Things that are each seen a few times, as in a store."""
+    rng = np.random.default_rng(3)
+    things = rng.normal(size=(300, 16)).astype(np.float32)
+    seen = np.repeat(things, 20, axis=0) + 0.15 * rng.normal(size=(6000, 16)).astype(np.float32)
+    return seen / np.linalg.norm(seen, axis=1, keepdims=True)
+
+
+def test_above_the_limit_an_approximate_index_is_chosen_and_checked(many: np.ndarray) -> None:
+    index = CropIndex(many, exact_up_to=5000)
+    assert index.facts.kind == "ivfpq" and index.facts.recall_at_10 >= 0.99
+    assert "recall@10" in index.facts.reason
+    exact = CropIndex(many)
+    assert exact.facts.kind == "exact"
+    for row in range(0, 6000, 500):
+        scores, rows = index.search(many[row], 10)
+        true, _ = exact.search(many[row], 10)
+        assert np.allclose(scores, many[rows] @ many[row]) and rows[0] == row
+        assert (scores >= true[-1] - 1e-6).mean() >= 0.9
+    among = np.arange(0, 6000, 3)
+    assert (
+        index.search(many[9], 5, among)[1].tolist() == exact.search(many[9], 5, among)[1].tolist()
+    )
+
+
+def test_where_it_finds_too_little_search_stays_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("procvid.memory.index.EFFORTS", (1,))
+    monkeypatch.setattr("procvid.memory.index.SHORTLIST", 10)
+    drawn = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    index = CropIndex(drawn, exact_up_to=1000)
+    assert index.facts.kind == "exact" and "so search stays exact" in index.facts.reason
+    true = np.argsort(-(drawn @ drawn[5]))[:10]
+    assert index.search(drawn[5], 10)[1].tolist() == true.tolist()
+
+
+def test_an_approximate_index_goes_to_bytes_and_grows(many: np.ndarray) -> None:
+    index = CropIndex(many[:5800], exact_up_to=5000)
+    data = index.to_bytes()
+    back = CropIndex.from_bytes(data, many[:5800], exact_up_to=5000)
+    assert back is not None and back.facts.kind == "ivfpq"
+    assert back.search(many[4], 10)[1].tolist() == index.search(many[4], 10)[1].tolist()
+    assert CropIndex.from_bytes(data, many[:5800]) is None, "so few crops need no such index"
+    assert CropIndex.from_bytes(data, many[1:5801], exact_up_to=5000) is None
+    mixed = np.random.default_rng(0).permutation(many[:5800])
+    assert CropIndex.from_bytes(data, mixed, exact_up_to=5000) is None
+    grown = index.grown(many)
+    assert len(grown) == 6000 and grown.facts.kind == "ivfpq"
+    assert grown.search(many[5990], 1)[1].tolist() == [5990]
+
+
+def test_an_index_whose_ids_do_not_fit(many: np.ndarray) -> None:
+    faiss.set_deserialization_vector_byte_limit(1 << 30)
+    index = faiss.deserialize_index(
+        np.frombuffer(CropIndex(many, exact_up_to=5000).to_bytes(), np.uint8)
+    )
+    lists = index.invlists
+    number = next(n for n in range(lists.nlist) if lists.list_size(n) > 1)
+    ids = faiss.rev_swig_ptr(lists.get_ids(number), 2)
+    for wrong in (10**9, -1, int(ids[1])):
+        ids[0] = wrong
+        data = faiss.serialize_index(index).tobytes()
+        assert CropIndex.from_bytes(data, many, exact_up_to=5000) is None

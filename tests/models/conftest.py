@@ -58,6 +58,23 @@ class Asked:
         return dict(json.loads(text))
 
 
+JUDGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "ToldTexts": lambda told: {
+        "texts": [
+            {"differs": f"thing {n}", "text": f"{told.get('step') or told['dish']} But {n}."}
+            for n in range(told["count"])
+        ]
+    },
+    "ToldDish": lambda told: {
+        "shown": "boiled carrot",
+        "sentence": f"A bowl of what {len(told['steps'])} steps made.",
+    },
+    "ToldVerdict": lambda told: {
+        "reason": f"The {told['object']} was {told['before']} and is {told['now']}.",
+        "explained": told["now"][:4] in told["step"].lower(),
+    },
+}
+
 Reply = Callable[[Asked], Response | str]
 
 
@@ -161,6 +178,8 @@ def sensible(asked: Asked) -> str:
             },
         ]
         return json.dumps({"objects": objects})
+    if asked.shape in JUDGED:
+        return json.dumps(JUDGED[asked.shape](material))
     steps = tuple(material["steps"][str(n)] for n in range(1, len(material["steps"]) + 1))
     plan = plan_recipe(Recipe(material["title"], steps, tuple(material.get("ingredients", ()))))
     if asked.shape == "ToldObjects":

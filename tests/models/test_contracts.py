@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 
 import procvid
-from procvid import wiring
+from procvid import wiring, wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.models.detectors.grounding_dino import GroundingDinoDetector
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.plan.make import plan_from_json, plan_to_json
-from procvid.protocols import Detector, Embedder, Planner, SceneReader
-from procvid.types import Recipe
+from procvid.protocols import Detector, Embedder, Judge, Planner, SceneReader
+from procvid.settings import TINY
+from procvid.types import Recipe, StateChange
 
 ASSETS = Path(procvid.__file__).parent / "assets"
 SOUP = Recipe("Soup", ("Slice the carrot.", "Boil the carrot in a pot."), ("1 carrot",))
@@ -58,6 +59,13 @@ def scene_reader(request) -> SceneReader:
     if request.param == "openai":
         request.getfixturevalue("server")
     return wiring.build_scene_reader(request.param)
+
+
+@pytest.fixture(params=["rules", "openai"])
+def judge(request) -> Judge:
+    if request.param == "openai":
+        request.getfixturevalue("server")
+    return wiring_evaluation.build_judge(TINY, request.param)
 
 
 def test_an_embedder_gives_unit_vectors_of_images_and_texts_in_one_space(embedder):
@@ -122,3 +130,16 @@ def test_a_published_clip_that_is_damaged_is_told(published_clip_folder, tmp_pat
         (tmp_path / name).write_bytes((published_clip_folder / name).read_bytes()[:-40])
     with pytest.raises(UnavailableError, match="cannot be loaded"):
         OpenClipEmbedder(tmp_path).embed_texts(["a"])
+
+
+def test_a_judge_varies_steps_and_dishes_and_explains_changes(judge):
+    assert isinstance(judge, Judge) and judge.info.revision
+    step = SOUP.steps[0]
+    near = judge.hard_negatives(step, 5)
+    assert len(set(near)) == 5 and step not in near
+    assert near == judge.hard_negatives(step, 5)
+    goal, others = judge.goal(SOUP), judge.other_goals(SOUP, 9)
+    assert len(set(others)) == 9 and goal not in others
+    assert judge.explains(StateChange("carrot", "whole", "sliced", step)).explained
+    wrong = judge.explains(StateChange("carrot", "sliced", "whole", step))
+    assert not wrong.explained and "carrot" in wrong.reason.lower() and "whole" in wrong.reason

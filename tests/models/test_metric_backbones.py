@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from procvid import wiring
+from procvid import wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.media.video import stream_frames
 from procvid.models.frame_encoders.dino import DinoFrameEncoder
@@ -23,7 +23,7 @@ def toy(seed: int):
 
 
 def test_the_frame_encoder_tells_pictures_apart():
-    encoder = wiring.build_frame_encoder(TINY)
+    encoder = wiring_evaluation.build_frame_encoder(TINY)
     assert isinstance(encoder, FrameEncoder) and encoder.info.revision
     a, b = toy(0), toy(1)
     vectors = encoder.embed_frames([a[0], a[1], b[0], a[0]])
@@ -36,20 +36,20 @@ def test_the_frame_encoder_tells_pictures_apart():
 
 
 def test_the_scorer_has_a_logit_scale():
-    scorer = wiring.build_scorer(TINY)
+    scorer = wiring_evaluation.build_scorer(TINY)
     assert isinstance(scorer, TextImageScorer)
     assert 1 < scorer.logit_scale <= 100
 
 
 def test_the_watching_reader_does_not_read_the_text():
-    reader = wiring.build_watching_reader(TINY)
+    reader = wiring_evaluation.build_watching_reader(TINY)
     assert isinstance(reader, SceneReader)
     frames = toy(2)
     assert reader.read(frames, "Boil the egg.") == reader.read(frames, "")
 
 
 def test_dino_without_the_hub_says_so():
-    assert wiring.build_frame_encoder(PHANTOM_1_3B).info.id == "facebook/dino-vits16"
+    assert wiring_evaluation.build_frame_encoder(PHANTOM_1_3B).info.id == "facebook/dino-vits16"
     with pytest.raises(UnavailableError, match="facebook/dino-vits16"):
         DinoFrameEncoder(DINO_HUB).embed_frames([toy(0)[0]])
 
@@ -64,7 +64,7 @@ def film() -> np.ndarray:
 
 def test_transnet_finds_the_cut_in_a_real_film(film):
     state = torch.get_rng_state()
-    detector = wiring.build_shot_detector()
+    detector = wiring_evaluation.build_shot_detector()
     assert isinstance(detector, ShotDetector)
     thumbnails = detector.thumbnails(film)
     chances = detector.probabilities(thumbnails)

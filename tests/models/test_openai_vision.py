@@ -16,6 +16,7 @@ from procvid import wiring
 from procvid.cli import main
 from procvid.errors import InputError, ServiceError
 from procvid.media.video import write_clip
+from procvid.models.meter import Meter
 from procvid.models.scene_readers.openai_vision import OpenAISceneReader
 from procvid.settings import Budget
 
@@ -24,7 +25,7 @@ FRAMES = np.stack([np.full((60, 90, 3), shade, np.uint8) for shade in (0, 50, 10
 
 @pytest.fixture
 def reader(client) -> OpenAISceneReader:
-    return OpenAISceneReader(client, Budget())
+    return OpenAISceneReader(client, Meter(Budget()))
 
 
 def pictures(asked) -> list[np.ndarray]:
@@ -74,7 +75,7 @@ def test_a_clip_without_a_usable_answer_is_that_clips_own_fault(reader, server):
 
 
 def test_the_budget_holds_for_the_life_of_the_reader(client, server):
-    reader = OpenAISceneReader(client, Budget(max_images=4))
+    reader = OpenAISceneReader(client, Meter(Budget(max_images=4)))
     reader.read(FRAMES, "one")
     with pytest.raises(ServiceError, match="budget of 4 images"):
         reader.read(FRAMES, "two")

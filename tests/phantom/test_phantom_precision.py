@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -17,6 +19,8 @@ from procvid.phantom.benchmark_gpu import (
 from procvid.phantom.layout import CONFIGS, kept_in_fp32
 from procvid.phantom.memory import ClipShape
 from procvid.phantom.precision import float32_residual
+from procvid.settings import PHANTOM_1_3B, TINY
+from procvid.types import EXACT
 
 CPU = torch.device("cpu")
 CONFIG = {
@@ -99,12 +103,13 @@ def test_operations_of_a_forward_at_full_size(profile, linear, self_attention, c
 
 def test_every_mode_is_measured_and_exact_is_the_plain_loop():
     pipeline = random_pipeline(CONFIG, torch.bfloat16, CPU, all_parts=False)
-    told = measure_modes(pipeline, SHAPE, num_steps=1, repeats=2).to_json()
+    fast = replace(TINY.sampling, num_inference_steps=8, shortcuts=PHANTOM_1_3B.shortcuts)
+    told = measure_modes(pipeline, SHAPE, fast, num_steps=1, repeats=2).to_json()
     assert set(told["step_s"]) == set(MODES) and all(s > 0 for s in told["step_s"].values())
     assert told["ratio_to_plain"]["plain"] == 1 and told["calls_a_step"] == 3
     assert told["max_abs_difference"] == 0
     assert told["tflop_a_step"] == pytest.approx(told["tflops"] * told["step_s"]["exact"])
-    assert not pipeline.precise
+    assert not pipeline.precise and pipeline.shortcuts == EXACT
 
 
 def test_random_weights_stay_in_range():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from procvid.errors import RecipeError
 from procvid.plan.parse import parse_recipe, read_recipe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -172,3 +173,45 @@ def test_all_examples_are_recipes_of_four_to_eight_steps() -> None:
     for file in files:
         assert 4 <= len(read_recipe(file).steps) <= 8, file.name
     assert len(read_recipe(EXAMPLES / "carrot_omelette.txt").steps) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "steps"),
+    [
+        ("Carrot\n\n1. Slice it.\nNote: keep the peel.\n2. Fry it.", "Carrot", 2),
+        ("Carrot\n\n1. Slice it.\n**Tip:** stay calm.\n2. Fry it.", "Carrot", 2),
+        ("Carrot\n\n1. Slice it.\nTips\nStay calm.\n2. Fry it.\n3. Serve.", "Carrot", 3),
+        ("Carrot\n\n1. Slice it.\n2. Fry it.\n\nTips:\n1. Use salt.\n2. Add oil.", "Carrot", 2),
+        ("Soup\n\nSlice a leek.\nTip: use a sharp knife.\nBoil the leek in a pot.", "Soup", 2),
+        ("Soup\n\nSlice a leek.\nBoil the leek.\n\nNotes\nFry leftovers.", "Soup", 2),
+        ("Video night nachos\n\n1. Slice the tomato.\n2. Bake.", "Video night nachos", 2),
+        ("# Tips and fries\n\n1. Slice the potato.\n2. Fry it.", "Tips and fries", 2),
+        ("How to make soup\n\n1. Slice the leek.\n2. Boil it.", "How to make soup", 2),
+        (
+            "# Soup\n\n| Step | What |\n| --- | --- |\n| 1 | Slice a leek |\n| 2 | Boil it |",
+            "Soup",
+            2,
+        ),
+    ],
+)
+def test_asides_end_with_their_line_and_titles_may_begin_like_one(text, title, steps) -> None:
+    recipe = parse_recipe(text)
+    assert (recipe.title, len(recipe.steps)) == (title, steps)
+
+
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [
+        ("<head><title>My site</title></head><h1>Carrot</h1>", "Carrot"),
+        ("<head><title>Carrot\n soup</title><style>h1 {}</style></head>", "Carrot soup"),
+    ],
+)
+def test_a_page_is_named_by_its_headline_or_its_title(page, title) -> None:
+    recipe = parse_recipe(f"<html>{page}<p>Slice the carrot.</p><p>Boil it.</p></html>")
+    assert recipe.title == title and recipe.steps == ("Slice the carrot.", "Boil it.")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device files here")
+def test_a_device_is_no_recipe_file() -> None:
+    with pytest.raises(RecipeError, match="no regular file"):
+        read_recipe(Path("/dev/zero"))

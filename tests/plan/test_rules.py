@@ -278,3 +278,24 @@ def test_any_text_gives_a_plan(steps: list[str], ingredients: list[str]) -> None
 def test_planning_is_deterministic() -> None:
     recipe = read_recipe(EXAMPLES / "garlic_shrimp.txt")
     assert plan_recipe(recipe) == plan_recipe(recipe)
+
+
+def test_what_a_step_forbids_is_not_done_and_said() -> None:
+    recipe = Recipe(
+        "No",
+        (
+            "Do not slice the carrot.",
+            "Don't fry or stir the onion; boil the potato in a pot.",
+            "Never peel it.",
+            "Fry the carrot.",
+        ),
+        notes=("emoji or picture signs were dropped (2)",),
+    )
+    plan = plan_recipe(recipe)
+    assert [step.action for step in plan.steps][1::2] == ["boil", "fry"]
+    foods = {o.name: o for step in plan.steps for o in step.objects if o.role == "food"}
+    assert foods["carrot"].state_before == "whole"
+    assert "onion" not in foods or foods["onion"].state_after == "whole"
+    assert "step 1 says not to slice; that is left out" in plan.notes
+    assert "step 2 says not to fry or stir; that is left out" in plan.notes
+    assert recipe.notes[0] in plan.notes

@@ -229,21 +229,28 @@ def test_what_a_kill_left_of_a_step_is_swept_up(tmp_path):
     with hold(tmp_path, RECORD):
         pass
     steps = tmp_path / "steps"
-    for name in (".01.4711.tmp", ".02.4711.old", ".03.4711.old", "03"):
+    for name in (".01.4711-7.tmp", ".02.4711-7.old", ".03.4711-7.old", "03"):
         (steps / name).mkdir()
         (steps / name / "clip.mp4").write_text(name)
     with hold(tmp_path, RECORD):
         pass
     assert sorted(entry.name for entry in steps.iterdir()) == ["02", "03"]
-    assert (steps / "02" / "clip.mp4").read_text() == ".02.4711.old"
+    assert (steps / "02" / "clip.mp4").read_text() == ".02.4711-7.old"
     assert (steps / "03" / "clip.mp4").read_text() == "03"
 
 
 def test_sweeping_keeps_what_only_looks_temporary(tmp_path):
-    for name in ("a.tmp", ".hidden", ".tmp", "notes.old"):
+    for name in ("a.tmp", ".hidden", ".tmp", "notes.old", ".secret.tmp"):
         (tmp_path / name).write_text("")
     sweep(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_folder_with_a_hidden_file_of_somebody_elses_is_left_alone(tmp_path):
+    (tmp_path / ".secret.tmp").write_text("hi")
+    with pytest.raises(RunError, match=r"\.secret\.tmp"), hold(tmp_path, RECORD):
+        pass
+    assert (tmp_path / ".secret.tmp").read_text() == "hi"
 
 
 def test_an_error_while_a_step_is_written_keeps_the_old_step(tmp_path):

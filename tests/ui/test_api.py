@@ -9,7 +9,10 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from procvid.rundir.folder import read_run
+from procvid.settings import TINY
 from procvid.ui.context import AppContext
+from procvid.ui.jobs import job_of
 
 FEW = {"steps": 2}
 """Denoising steps enough to see a clip come, and quick."""
@@ -225,3 +228,17 @@ def assert_sentence(message: str) -> None:
     assert len(message) <= 400
     for word in ("Traceback", "procvid/", "/work", "inside procvid"):
         assert word not in message
+
+
+def test_a_fast_run_takes_the_profiles_shortcuts(
+    client: Client, recipe: str, context: AppContext
+) -> None:
+    *_, last = client.submit(recipe, memory="none", steps=2, fast=True, api_name="/generate")
+    request = read_run(context.folder_of(last["run_id"])).request
+    assert request.sampling.shortcuts == TINY.shortcuts
+    assert job_of(context, last["run_id"]).wishes.fast
+
+
+def test_fast_is_yes_or_no(client: Client, recipe: str) -> None:
+    with pytest.raises(AppError, match="not true or false"):
+        client.predict(recipe, fast="maybe", api_name="/generate")

@@ -38,7 +38,9 @@ def test_the_banner_says_profile_and_reason(context: AppContext) -> None:
 def test_heavy_events_wait_in_one_line(app: Any) -> None:
     lines = {f.name: (f.concurrency_id, f.concurrency_limit) for f in app.fns.values()}
     heavy = {name for name, line in lines.items() if line == ("gpu", 1)}
-    assert heavy == {"retrieve", "generate", "find_references", "make", "evaluate", "score"}
+    making = {"retrieve", "generate", "find_references", "make", "evaluate", "score"}
+    memory = {"search", "rename", "retag", "ban", "remove", "same", "add"}
+    assert heavy == making | memory
     assert app._queue.max_size == 20
 
 

@@ -68,7 +68,10 @@ def test_references_are_shown_with_reasons_for_those_missing(
 def test_without_a_plan_the_page_says_what_to_do(
     on: dict[str, Callable[..., Any]], event: str
 ) -> None:
-    arguments = {"find_references": (None, [], "default", 0), "begin": (None, "default", 0, 0)}
+    arguments = {
+        "find_references": (None, [], "default", 0),
+        "begin": (None, "default", 0, 0, False),
+    }
     with pytest.raises(gr.Error, match="Paste a recipe"):
         on[event](*arguments[event])
 
@@ -76,7 +79,7 @@ def test_without_a_plan_the_page_says_what_to_do(
 def test_clips_appear_one_by_one_then_stop_then_go_on(
     on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: AppContext
 ) -> None:
-    job, last_run, walk, status, board, *_ = on["begin"](planned[0], "default", 0, 2)
+    job, last_run, walk, status, board, *_ = on["begin"](planned[0], "default", 0, 2, False)
     assert (walk.selected, last_run) == (4, job.run_id)
     assert "Waiting" in status
     assert board.count("<video") == 0
@@ -103,7 +106,7 @@ def test_clips_appear_one_by_one_then_stop_then_go_on(
 def test_a_closed_page_finds_its_run_again(
     on: dict[str, Callable[..., Any]], planned: tuple[Any, ...]
 ) -> None:
-    job = on["begin"](planned[0], "none", 3, 2)[0]
+    job = on["begin"](planned[0], "none", 3, 2, True)[0]
     for shown in on["make"](job):
         if isinstance(shown[1], str) and shown[1].count("<video") == 1:
             on["stop"](job)
@@ -129,7 +132,7 @@ def test_a_run_that_is_gone_is_not_offered(
 def test_a_run_that_breaks_off_offers_to_go_on(
     on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: AppContext
 ) -> None:
-    job = on["begin"](planned[0], "default", 0, 2)[0]
+    job = on["begin"](planned[0], "default", 0, 2, False)[0]
     context.folder_of(job.run_id).write_text("a file in the way")
     shown = []
     with pytest.raises(gr.Error):

@@ -63,7 +63,7 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
         ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded here"),
         ({"clips": ["/etc/passwd"]}, "not uploaded here"),
         ({"clips": [3]}, "no uploaded file"),
-        ({"metrics": ["fvd"], "run_ids": ["0" * 16]}, "no run"),
+        ({"metrics": ["psnr"], "run_ids": ["0" * 16]}, "no run"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(client: Client, given: dict[str, Any], said: str) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from procvid.evaluate.evidence import FRAMES, OBJECTS, RunEvidence
-from procvid.evaluate.fidelity import likenesses
+from procvid.evaluate.fidelity import NONE_BEFORE, NONE_FOUND, NONE_PLANNED, likenesses
 from procvid.evaluate.metric import Metric
 from procvid.evaluate.result import Item, Result, from_items
 
@@ -34,7 +34,8 @@ class ObjectFidelity(Metric):
 
     def measure(self, run: RunEvidence) -> Result:
         """Mean over objects and clips."""
-        compared = [each for each in likenesses(run) if not each.first]
+        planned = likenesses(run)
+        compared = [each for each in planned if not each.first]
         items = [
             Item(f"step {each.number}, {each.name}", each.value, each.reason, {"gap": each.gap})
             for each in compared
@@ -51,5 +52,5 @@ class ObjectFidelity(Metric):
             items,
             backbone=f"{run.backbones[OBJECTS]}; {run.backbones[FRAMES]}",
             parts={"worst": worst, "coverage": found / len(compared) if compared else None},
-            why_none="no planned object was found twice" if compared else "no object is planned",
+            why_none=NONE_FOUND if compared else NONE_BEFORE if planned else NONE_PLANNED,
         )

@@ -40,6 +40,7 @@ class ObjectState(Metric):
             for clip in run.clips
             for seen in clip.seen
         ]
+        items += [Item(f"step {c.number}", None, c.unread) for c in run.clips if c.unread]
         return from_items(
             self.id,
             self.direction,

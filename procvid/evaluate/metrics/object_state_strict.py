@@ -28,8 +28,11 @@ class ObjectStateStrict(Metric):
 
     def measure(self, run: RunEvidence) -> Result:
         """Share of consistent observations, vanished objects among them."""
-        items, planned, seen_planned = [], 0, 0
+        items: list[Item] = []
+        planned = seen_planned = 0
         for clip in run.clips:
+            if clip.unread:
+                items.append(Item(f"step {clip.number}", None, clip.unread))
             planned += clip.planned
             seen_planned += clip.planned - clip.missing
             still = clip.pixel_motion is None or clip.pixel_motion < PIXEL_FLOOR

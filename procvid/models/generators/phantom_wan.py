@@ -220,6 +220,7 @@ class PhantomWanGenerator:
             guidance_scale_image=sampling.guidance_scale_image,
             generator=torch.Generator(self._placement.device).manual_seed(sampling.seed),
         )
+        pipeline.shortcuts = sampling.shortcuts
         step = None
         for step in pipeline.denoise(**vars(arguments)):
             yield Denoised(step.number, step.total, ladder.take_note() if ladder else "")

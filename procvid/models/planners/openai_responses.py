@@ -100,7 +100,7 @@ class OpenAIPlanner:
         cast, notes = believed(told, recipe)
         if not cast:
             raise ServiceError(f"{self._client.model} listed nothing that the recipe contains.")
-        kitchen = Kitchen(notes=notes)
+        kitchen = Kitchen(notes=[*recipe.notes, *notes])
         steps = []
         for group in _groups(len(recipe.steps)):
             answer = self._client.ask(

@@ -17,7 +17,6 @@ from procvid.plan.cast import (
     role_of,
 )
 from procvid.plan.prompts import read_prompt
-from procvid.settings import Budget
 from procvid.types import Frames, Image, ModelInfo, SceneObject
 
 NUM_FRAMES = 3
@@ -31,12 +30,11 @@ class OpenAISceneReader:
 
     Args:
         client: Asks the model.
-        budget: The most that this reader may ask in its life, which is one store's build.
+        meter: Counts what one run asks: a store's build, or an evaluation.
     """
 
-    def __init__(self, client: OpenAIClient, budget: Budget) -> None:
-        self._client = client
-        self._meter = Meter(budget)
+    def __init__(self, client: OpenAIClient, meter: Meter) -> None:
+        self._client, self._meter = client, meter
         self.info = ModelInfo(id="openai", revision=client.model, details={"host": client.host})
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:

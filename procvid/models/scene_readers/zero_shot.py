@@ -5,19 +5,19 @@ It knows the words it was given and no others; what it says depends on the pictu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from procvid.media.image import crop_on_white
 from procvid.protocols import Detector, Embedder
-from procvid.types import Frames, ModelInfo, Role, SceneObject
+from procvid.types import Frames, Image, ModelInfo, Role, SceneObject
 
 GATE = 0.5
 """Least detector score of an object that counts as seen."""
 
-FOOD_STATE_FREE = "whole"
-"""The state that goes without saying: the bare name stands for it."""
+Captions = Callable[[str, str], Sequence[tuple[str, str]]]
+"""A food and the vessel it lies in to all that could be said of the frame, each with the food's state
+when that is done."""
 
 
 class ZeroShotSceneReader:
@@ -25,9 +25,9 @@ class ZeroShotSceneReader:
 
     Args:
         detector: Finds the named objects.
-        embedder: Tells the states of foods apart.
+        embedder: Tells which caption a frame fits, and so the states of foods.
         roles: Object names with their roles.
-        states: States that a food can be in.
+        captions: What to choose from.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class ZeroShotSceneReader:
         detector: Detector,
         embedder: Embedder,
         roles: Mapping[str, Role],
-        states: Sequence[str],
+        captions: Captions,
     ) -> None:
         self._detector, self._embedder = detector, embedder
-        self._roles, self._states = dict(roles), tuple(states)
+        self._roles, self._captions = dict(roles), captions
         self.info = ModelInfo(
             id=f"zero-shot: {detector.info.id} + {embedder.info.id}",
             revision=f"{detector.info.revision} {embedder.info.revision}",
@@ -47,18 +47,21 @@ class ZeroShotSceneReader:
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
         """The objects in the middle frame, best detection first; the text is not read."""
         frame = frames[len(frames) // 2]
-        seen = self._detector.detect([frame], list(self._roles))[0]
-        found = []
-        for detection in seen:
-            x0, y0, x1, y1 = detection.box_xyxy
-            if detection.score < GATE or x1 - x0 < 1 or y1 - y0 < 1:
-                continue
-            name, role = detection.label, self._roles[detection.label]
-            state = ""
-            if role == "food":
-                crop = crop_on_white(frame, detection.box_xyxy, detection.mask)
-                words = [name if s == FOOD_STATE_FREE else f"{s} {name}" for s in self._states]
-                fit = self._embedder.embed_texts(words) @ self._embedder.embed_images([crop])[0]
-                state = self._states[int(np.argmax(fit))]
-            found.append(SceneObject(name, role, name, state, "likely"))
-        return tuple(found)
+        seen = [
+            detection.label
+            for detection in self._detector.detect([frame], list(self._roles))[0]
+            if detection.score >= GATE
+        ]
+        vessel = next((name for name in seen if self._roles[name] == "vessel"), "")
+        return tuple(
+            SceneObject(name, role, name, self._state(frame, name, vessel, role), "likely")
+            for name, role in ((name, self._roles[name]) for name in seen)
+        )
+
+    def _state(self, frame: Image, name: str, vessel: str, role: Role) -> str:
+        """The state in the caption that the whole frame fits best: a crop hides what is done to it."""
+        if role != "food":
+            return ""
+        texts, states = zip(*self._captions(name, vessel), strict=True)
+        fit = self._embedder.embed_texts(texts) @ self._embedder.embed_images([frame])[0]
+        return str(states[int(np.argmax(fit))])

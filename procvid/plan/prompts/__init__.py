@@ -6,7 +6,9 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-PromptName = Literal["objects", "steps", "scene", "repair"]
+PromptName = Literal[
+    "objects", "steps", "scene", "repair", "negatives", "dish", "other_dishes", "change"
+]
 
 
 @cache

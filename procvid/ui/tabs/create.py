@@ -10,15 +10,19 @@ import gradio as gr
 
 from procvid.settings import MAX_STEPS
 from procvid.ui import markup, plan_table
-from procvid.ui.context import MEMORIES, AppContext
-from procvid.ui.creating import NO_PLAN, PLAN, RECIPE, REFERENCES, VIDEO, Widgets, wire
+from procvid.ui.context import AppContext
+from procvid.ui.creating import NO_PLAN, OWN, PLAN, RECIPE, REFERENCES, VIDEO, Widgets, wire
 
 NO_REFERENCES = "Press “Find references” in step 2: the crops that guide each clip appear here."
 NO_CLIPS = "Press “Make the video” in step 3: the clips appear here, one by one."
-MEMORY_LABELS = {"default": "default store, and this video's own clips", "none": "no references"}
+MEMORY_LABELS = {
+    "default": "default store, and this video's own clips",
+    OWN: "yours, as changed in the Memory tab",
+    "none": "no references",
+}
 
 
-def build(context: AppContext, page: gr.Blocks) -> None:
+def build(context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState) -> None:
     """Lay out the tab and wire its events; all of them are private."""
     draft, job = gr.State(None), gr.State(None)
     # Kept in the visitor's browser, so that a closed page finds its run again.
@@ -28,7 +32,7 @@ def build(context: AppContext, page: gr.Blocks) -> None:
         last_button = gr.Button("Show it", size="sm", scale=0, min_width=120)
     with gr.Walkthrough(selected=RECIPE, elem_id="create-steps") as walk:
         with gr.Step("Recipe", id=RECIPE):
-            recipe, upload, memory, seed, steps, plan_button = _recipe_step(context)
+            recipe, upload, memory, seed, steps, fast, plan_button = _recipe_step(context)
         with gr.Step("Plan", id=PLAN):
             plan_notes = gr.HTML()
             plan_list = gr.HTML(markup.empty(NO_PLAN))
@@ -50,9 +54,9 @@ def build(context: AppContext, page: gr.Blocks) -> None:
     wire(
         context,
         Widgets(
-            page, walk, recipe, upload, memory, seed, steps, plan_button, plan_notes, plan_list, table,
-            references_button, references, make_button, status, stop_button, resume_button, board,
-            video, download, last_row, last_note, last_button, draft, job, last_run,
+            page, walk, recipe, upload, memory, seed, steps, fast, plan_button, plan_notes, plan_list,
+            table, references_button, references, make_button, status, stop_button, resume_button, board,
+            video, download, last_row, last_note, last_button, draft, job, last_run, own_memory,
         ),
     )  # fmt: skip
 
@@ -88,7 +92,7 @@ def _recipe_step(context: AppContext) -> tuple[Any, ...]:
     )
     with gr.Accordion("Options", open=False):
         memory = gr.Radio(
-            choices=[(MEMORY_LABELS[name], name) for name in MEMORIES],
+            choices=[(label, name) for name, label in MEMORY_LABELS.items()],
             value="default",
             label="Memory",
             info="Where the pictures come from that keep the pan the same pan.",
@@ -105,8 +109,13 @@ def _recipe_step(context: AppContext) -> tuple[Any, ...]:
                 step=1,
                 info="0 is the profile's own number; more is slower and cleaner.",
             )
+        fast = gr.Checkbox(
+            label="Fast",
+            value=False,
+            info="Less than half the time a clip, a little further from the exact one.",
+        )
     plan_button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
-    return recipe, upload, memory, seed, steps, plan_button
+    return recipe, upload, memory, seed, steps, fast, plan_button
 
 
 def _example_name(file: Path) -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 from procvid.errors import RunError
 from procvid.evaluate.report_tables import TITLES
 from procvid.evaluate.scores import REPORT, SCORES, TABLE
-from procvid.evaluate.suite import METRICS
+from procvid.evaluate.suite import DEFAULT, METRICS
 from procvid.rundir.folder import VIDEO
 from procvid.ui import markup, score_markup
 from procvid.ui.context import AppContext
@@ -57,7 +57,7 @@ def build(context: AppContext, page: gr.Blocks) -> None:
     with gr.Accordion("Metrics", open=False):
         chosen = gr.CheckboxGroup(
             choices=[(f"{TITLES.get(name, name)} ({name})", name) for name in METRICS],
-            value=list(METRICS),
+            value=list(DEFAULT),
             show_label=False,
             label="Metrics",
         )
@@ -136,7 +136,10 @@ def _finished(context: AppContext, view: EvaluationView) -> list[Any]:
         *downloads,
         score_markup.pair(videos),
         gr.Button(visible=len(videos) == 2),
-        *[gr.Plot(value=figure, visible=figure is not None) for figure in figures],
+        *[
+            gr.Plot(value=figure and plots.on_page(figure), visible=figure is not None)
+            for figure in figures
+        ],
     ]
 
 

@@ -1,0 +1,94 @@
+"""`procvid benchmark --evaluation`: what a clip more costs an evaluation, in time and memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from procvid.cli.benchmark import failed, reap
+from procvid.cli.screen import Bar
+from procvid.evaluate.inputs import MAX_CLIPS
+from procvid.media.video import write_clip
+from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.toykitchen.render import FPS
+
+COUNTS = (5, 20, 50, 100)
+SCALE = 4
+assert max(COUNTS) <= MAX_CLIPS
+
+
+def benchmark_evaluation(arguments: argparse.Namespace) -> None:
+    """Evaluate 5 to 100 toy clips with all metrics, each number in a process of its own."""
+    bar, rows = Bar(), []
+    with tempfile.TemporaryDirectory(prefix="procvid-benchmark-") as temporary:
+        files, texts = _clips(Path(temporary), max(COUNTS))
+        for place, number in enumerate(COUNTS):
+            bar.show(place / len(COUNTS), f"{number} clips", None)
+            out = Path(temporary) / f"scores{number}"
+            rows.append(measure(files[:number], texts[:number], out))
+    bar.clear()
+    if arguments.json:
+        print(json.dumps(rows))
+        return
+    print("  clips   s in all   s to start   ms a clip   CPU s   peak MiB")
+    for row in rows:
+        print(
+            f"{row['clips']:7d}{row['total_s']:11.2f}{row['start_s']:13.2f}"
+            f"{row['clip_ms']:12.1f}{row['cpu_s']:8.1f}{row['peak_memory_mib']:11.0f}"
+        )
+
+
+def measure(files: Sequence[Path], texts: Sequence[str], out: Path) -> dict[str, Any]:
+    """Seconds, milliseconds a clip (judge, metrics and report included) and memory of one evaluation.
+
+    Raises:
+        UnavailableError: It failed; says how.
+    """
+    command = [sys.executable, "-m", "procvid", "evaluate", *map(str, files), "--text", *texts]
+    command += ["--profile", "tiny", "--out", str(out), "--json"]
+    start_s, first_s = time.perf_counter(), 0.0
+    with tempfile.TemporaryFile("w+") as complaints:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if not first_s and json.loads(line)["event"] == "clip_read":
+                first_s = time.perf_counter() - start_s
+        process.stdout.close()
+        peak_mib, cpu_s = reap(process)
+        total_s = time.perf_counter() - start_s
+        complaints.seek(0)
+        if process.returncode != 0:
+            raise failed("The evaluation", complaints.read())
+    return {
+        "clips": len(files),
+        "total_s": round(total_s, 3),
+        # The models are loaded with the first clip.
+        "start_s": round(first_s, 3),
+        "clip_ms": round(1000 * (total_s - first_s) / (len(files) - 1), 2),
+        # Of all cores; on a busy machine it is steadier than the clock.
+        "cpu_s": round(cpu_s, 2),
+        "peak_memory_mib": round(peak_mib, 1),
+    }
+
+
+def _clips(folder: Path, wanted: int) -> tuple[list[Path], list[str]]:
+    """Held-out toy clips, one recipe after the other, no two alike."""
+    drawn = (
+        (recipe.render(number).frames, step.text)
+        for recipe in map(random_recipe, count(HELD_OUT))
+        for number, step in enumerate(recipe.steps, start=1)
+    )
+    files, texts = [], []
+    for number, (frames, text) in enumerate(islice(drawn, wanted), start=1):
+        files.append(folder / f"{number:03d}.mp4")
+        write_clip(files[-1], frames, FPS, scale=SCALE)
+        texts.append(text)
+    return files, texts

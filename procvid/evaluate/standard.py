@@ -1,0 +1,97 @@
+"""What the standard figures look at: frames at joints, and features of sets of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from procvid.errors import UnavailableError
+from procvid.evaluate.evidence import ClipEvidence, SetEvidence
+from procvid.evaluate.inputs import ClipInput
+from procvid.evaluate.parts import EvaluationParts
+from procvid.evaluate.sampling import SampledClip, sample
+from procvid.media.image import resize
+from procvid.types import Image, Vectors
+
+JOINT_SIDE = 256
+"""Frames at joints are kept and compared at this size, in pixels."""
+
+
+def joint_images(sampled: SampledClip) -> tuple[Image, Image]:
+    """The first and the last frame, small."""
+    first, last = sampled.images[0], sampled.images[-1]
+    return resize(first, JOINT_SIDE, JOINT_SIDE), resize(last, JOINT_SIDE, JOINT_SIDE)
+
+
+def joint_distances(clips: Sequence[ClipEvidence], parts: EvaluationParts) -> dict[int, float]:
+    """LPIPS of each joint, by the number of the clip behind it. Raises UnavailableError."""
+    assert parts.frame_distance is not None
+    found = {}
+    for before, after in pairwise(clips):
+        if after.number == before.number + 1 and before.joint_images and after.joint_images:
+            found[after.number] = parts.frame_distance.distance(
+                before.joint_images[1], after.joint_images[0]
+            )
+    return found
+
+
+def set_features(sampled: SampledClip, parts: EvaluationParts, kind: str) -> Vectors:
+    """The features of one clip. Raises UnavailableError."""
+    distance = parts.set_distances[kind]
+    frames = [sampled.images[place] for place in sampled.spread(distance.num_frames)]
+    return distance.features(np.stack(frames))
+
+
+class RealClips:
+    """The clips that others are compared with; read when the first run needs them.
+
+    Args:
+        clips: At least two, or none.
+        parts: The backbones.
+        needs: The kinds of evidence that are wanted.
+    """
+
+    def __init__(
+        self, clips: Sequence[ClipInput], parts: EvaluationParts, needs: Collection[str]
+    ) -> None:
+        self._clips, self._parts = clips, parts
+        self._kinds = [kind for kind in parts.set_distances if kind in needs] if clips else []
+        self.missing: dict[str, str] = {}
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of features that can be compared; none without real clips."""
+        return [kind for kind in self._kinds if kind not in self.missing]
+
+    @cached_property
+    def features(self) -> dict[str, Vectors]:
+        """float32 (N, D) by kind; what cannot be had is told in `missing`.
+
+        Raises:
+            InputError: A clip cannot be read.
+        """
+        found: dict[str, list[Vectors]] = {}
+        for clip in self._clips:
+            sampled = sample(clip, None)
+            for kind in self.kinds:
+                try:
+                    found.setdefault(kind, []).append(set_features(sampled, self._parts, kind))
+                except UnavailableError as error:
+                    self.missing[kind] = error.message
+        return {kind: np.concatenate(found[kind]) for kind in self.kinds}
+
+    def sets(self, clips: Sequence[ClipEvidence]) -> dict[str, SetEvidence]:
+        """The clips of a run beside the real ones, by kind."""
+        features = self.features if self.kinds else {}
+        return {
+            kind: SetEvidence(
+                real,
+                np.concatenate([clip.set_features[kind] for clip in clips]),
+                self._parts.set_distances[kind].distance,
+            )
+            for kind, real in features.items()
+            if clips and all(kind in clip.set_features for clip in clips)
+        }

@@ -1,0 +1,128 @@
+"""Toy-kitchen video as other people's video comes: one file a recipe, a list of clips, and the truth.
+
+The list says what an annotator would; the truth is kept here and never shown to the memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from procvid.media.video import write_clip
+from procvid.memory.gather import share_inside
+from procvid.memory.words import canonical
+from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
+from procvid.toykitchen.render import FPS, NUM_FRAMES, TOOLS, render
+from procvid.toykitchen.words import caption
+from procvid.types import BoxXYXY, Crop, Role
+
+FIRST_SEED = HELD_OUT + 40_000
+SCALE = 4
+CLIP_S = NUM_FRAMES / FPS
+MIN_IOU = 0.5
+LIST = "clips.jsonl"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An object in a frame: its box in pixels of the written video, its state and identity.
+
+    The identity is what stays the same in a recipe: a vessel's colour, shape and pattern, the
+    counter's colour; of food and tools there is one each.
+    """
+
+    name: str
+    role: Role
+    state: str
+    identity: str
+    box_xyxy: BoxXYXY
+
+    @property
+    def thing(self) -> tuple[str, str, str]:
+        """Object, state and identity."""
+        return self.name, self.state, self.identity
+
+
+class Truth:
+    """What recipes show at any time; `recipes` by their source id."""
+
+    def __init__(self, recipes: dict[str, ToyRecipe]) -> None:
+        self.recipes = recipes
+
+    def at(self, source_id: str, time_s: float) -> list[Shown]:
+        """The objects in the frame at a time of a recipe's video."""
+        recipe = self.recipes[source_id]
+        number = min(int((time_s + 1e-3) / CLIP_S), len(recipe.steps) - 1)
+        frame = min(round((time_s - number * CLIP_S) * FPS), NUM_FRAMES - 1)
+        return self.shown(recipe, number + 1, frame)
+
+    def shown(self, recipe: ToyRecipe, number: int, frame: int) -> list[Shown]:
+        """The objects in a frame of a step (from 1)."""
+        scene = recipe.steps[number - 1].scene
+        boxes = render(scene, recipe.kitchen, only=frame).boxes[0]
+        found = []
+        for name, box in boxes.items():
+            role, identity, state = "food", name, scene.state_before
+            if name == scene.vessel:
+                role, identity, state = "vessel", recipe.kitchen.vessels[name].words(name), ""
+            elif name in TOOLS:
+                role, state = "tool", ""
+            elif name == "counter":
+                role, identity, state = "surface", f"{recipe.kitchen.counter} counter", ""
+            elif frame == NUM_FRAMES - 1:
+                state = scene.state_after
+            elif scene.state_after != scene.state_before:
+                state = "changing"
+            x0, y0, x1, y1 = (SCALE * edge for edge in box)
+            found.append(Shown(name, role, state, identity, (x0, y0, x1, y1)))  # type: ignore[arg-type]
+        return found
+
+    def of_crop(self, crop: Crop) -> Shown | None:
+        """What a crop truly shows of what it says: the object of its name in its box, or None."""
+        for shown in self.at(crop.source_id, crop.time_s):
+            if shown.name == canonical(crop.name) and iou(shown.box_xyxy, crop.box_xyxy) >= MIN_IOU:
+                return shown
+        return None
+
+
+def iou(one: BoxXYXY, two: BoxXYXY) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    area = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, two)]
+    both = share_inside(one, two) * area[0]
+    return both / (area[0] + area[1] - both) if area[0] + area[1] > both else 0.0
+
+
+def toy_recipes(count: int, first_seed: int = FIRST_SEED) -> dict[str, ToyRecipe]:
+    """Recipes that no model was trained on, by their source ids."""
+    return {f"toy-{seed}": random_recipe(seed) for seed in range(first_seed, first_seed + count)}
+
+
+def write_videos(folder: Path, recipes: dict[str, ToyRecipe]) -> Iterator[int]:
+    """Write what is missing of the videos, then the clip list; the number written so far.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for done, (source_id, recipe) in enumerate(recipes.items(), start=1):
+        file = folder / f"{source_id}.mp4"
+        if not file.exists():
+            frames = [recipe.render(number + 1).frames for number in range(len(recipe.steps))]
+            write_clip(file, np.concatenate(frames), FPS, scale=SCALE, ai_generated=False)
+        for number, step in enumerate(recipe.steps):
+            line = {
+                "file": file.name,
+                "start_s": number * CLIP_S,
+                "end_s": (number + 1) * CLIP_S,
+                "text": caption(step.scene),
+                "source_id": source_id,
+                "licence": "Apache-2.0",
+            }
+            lines.append(json.dumps(line) + "\n")
+        yield done
+    (folder / LIST).write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Adapters that tell how different two frames look to people."""

@@ -1,0 +1,159 @@
+"""The judge that asks a language model, behind the OpenAI protocol (paper, section 3.3).
+
+Its answers are untrusted text: they pass a schema, lose markup and controls, and are bounded. What
+is of no use after one request to repair it is an error here; `procvid.evaluate.judgements` has the
+rules answer then, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from procvid.errors import InputError
+from procvid.models.meter import Meter
+from procvid.models.openai_client import Check, NoUsableAnswerError, OpenAIClient, Question
+from procvid.plan.cast import Told, clean_words
+from procvid.plan.prompts import PromptName, read_prompt
+from procvid.types import ModelInfo, Recipe, StateChange, Verdict
+
+MAX_CHARS = 300
+"""Of a text, a sentence or a reason; CLIP reads about as much."""
+
+MAX_STEPS = 100
+MAX_STEP_CHARS = 2000
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+class ToldText(Told):
+    """A caption that is wrong in one way."""
+
+    differs: str
+    text: str
+
+
+class ToldTexts(Told):
+    """The answer to `negatives.txt` and to `other_dishes.txt`."""
+
+    texts: list[ToldText]
+
+
+class ToldDish(Told):
+    """The answer to `dish.txt`."""
+
+    shown: str
+    sentence: str
+
+
+class ToldVerdict(Told):
+    """The answer to `change.txt`."""
+
+    reason: str
+    explained: bool
+
+
+class OpenAIJudge:
+    """Judges with a model behind the OpenAI protocol.
+
+    Args:
+        client: Asks it.
+        meter: Counts what one evaluation asks.
+    """
+
+    def __init__(self, client: OpenAIClient, meter: Meter) -> None:
+        self._client, self._meter = client, meter
+        self.info = ModelInfo(id="openai", revision=client.model, details={"host": client.host})
+
+    def hard_negatives(self, step: str, count: int) -> tuple[str, ...]:
+        """Texts near a step that a clip of it does not show.
+
+        Raises:
+            InputError: The model gave no usable answer to this question; to another it may.
+            ServiceError: The service cannot be asked at all, or the budget is used up.
+        """
+        material = {"step": step[:MAX_STEP_CHARS], "count": count}
+        return self._texts("negatives", material, count, not_these=(step,))
+
+    def goal(self, recipe: Recipe) -> str:
+        """What the finished dish looks like. Raises as `hard_negatives`."""
+        told = self._ask(
+            "dish",
+            _of(recipe),
+            ToldDish,
+            lambda answer: [] if _said(answer.sentence) else ["sentence holds no words"],
+        )
+        return clean_words(told.sentence, MAX_CHARS)
+
+    def other_goals(self, recipe: Recipe, count: int) -> tuple[str, ...]:
+        """Other dishes in the words of `goal`, which is asked for first. Raises as `hard_negatives`."""
+        dish = self.goal(recipe)
+        material = {**_of(recipe), "dish": dish, "count": count}
+        return self._texts("other_dishes", material, count, not_these=(dish,))
+
+    def explains(self, change: StateChange) -> Verdict:
+        """Whether the step explains the change. Raises as `hard_negatives`."""
+        told = self._ask(
+            "change",
+            {
+                "object": change.name,
+                "before": change.state_before,
+                "now": change.state_after,
+                "step": change.step[:MAX_STEP_CHARS],
+            },
+            ToldVerdict,
+            lambda answer: [] if _said(answer.reason) else ["reason holds no words"],
+        )
+        return Verdict(told.explained, clean_words(told.reason, MAX_CHARS))
+
+    def _texts(
+        self,
+        prompt: PromptName,
+        material: dict[str, object],
+        count: int,
+        not_these: Sequence[str],
+    ) -> tuple[str, ...]:
+        def problems(answer: ToldTexts) -> list[str]:
+            usable = len(_distinct(answer, not_these))
+            return (
+                [] if usable >= count else [f"{usable} of {count} texts are different and usable"]
+            )
+
+        told = self._ask(prompt, material, ToldTexts, problems)
+        return tuple(_distinct(told, not_these)[:count])
+
+    def _ask(
+        self, prompt: PromptName, material: dict[str, object], shape: type[Shape], check: Check
+    ) -> Shape:
+        question = Question(read_prompt(prompt), material)
+        try:
+            return self._client.ask(
+                question, shape, self._meter, repair=read_prompt("repair"), check=check
+            )
+        except NoUsableAnswerError as error:
+            raise InputError(error.message) from None
+
+
+def _of(recipe: Recipe) -> dict[str, object]:
+    steps = [step[:MAX_STEP_CHARS] for step in recipe.steps[:MAX_STEPS]]
+    return {"title": recipe.title[:MAX_CHARS], "steps": steps}
+
+
+def _said(text: str) -> bool:
+    return any(c.isalpha() for c in clean_words(text, MAX_CHARS))
+
+
+def _distinct(answer: ToldTexts, not_these: Sequence[str]) -> list[str]:
+    taken = {_folded(text) for text in not_these}
+    found = []
+    for told in answer.texts:
+        text = clean_words(told.text, MAX_CHARS)
+        if any(c.isalpha() for c in text) and _folded(text) not in taken:
+            taken.add(_folded(text))
+            found.append(text)
+    return found
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.lower().split()).rstrip(".!")

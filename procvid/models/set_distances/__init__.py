@@ -1,0 +1,1 @@
+"""Adapters that compare two sets of clips by their features (Fréchet distances)."""

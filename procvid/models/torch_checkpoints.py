@@ -1,0 +1,51 @@
+"""Checkpoints that libraries fetch from the web: fetched here, so that no pickled code runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import pickle
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import torch
+
+from procvid.errors import UnavailableError
+
+
+def fetch_checkpoint(url: str) -> Path:
+    """A checkpoint in torch's own cache, from there or from the web.
+
+    The hash in its name is checked on arrival, and it is read once by the unpickler that takes
+    tensors only: the library that reads it next may be less careful.
+
+    Raises:
+        UnavailableError: It is not there and cannot be fetched, or it is damaged.
+    """
+    name, host = url.rpartition("/")[2], urlsplit(url).netloc
+    file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    try:
+        torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", progress=False, check_hash=True, weights_only=True
+        )
+    except OSError as error:
+        raise UnavailableError(
+            f"The weights {name} are not on this machine, and {host} cannot be reached.",
+            f"Go online once, or put the file into {file.parent}.",
+        ) from error
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise UnavailableError(
+            f"The weights {name} are damaged or not the published ones.", f"Remove {file}."
+        ) from error
+    return file
+
+
+def installed_version(package: str, told: str) -> str:
+    """The version of an optional package.
+
+    Raises:
+        UnavailableError: It is not installed; `told` says how to get it.
+    """
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise UnavailableError(f"The package {package} is not installed.", told) from error

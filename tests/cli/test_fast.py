@@ -1,0 +1,116 @@
+"""`generate --fast`: in the record, part of what a run is, and the same bytes after a cut."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from procvid import wiring
+from procvid.cli import main
+from procvid.rundir.files import sha256_of
+from procvid.settings import TINY, choose_sampling
+from procvid.types import GenerateRequest, Recipe
+from procvid.workflow import make_video
+
+RECIPE = """Fried carrots
+1. Slice the carrot on the cutting board.
+2. Fry the carrot in the frying pan.
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("PROCVID_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "recipe.txt").write_text(RECIPE)
+    return tmp_path / "recipe.txt"
+
+
+def read(file: Path) -> dict:
+    return json.loads(file.read_text())
+
+
+def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
+    run = tmp_path / "run"
+    exact = ["generate", str(recipe), "--out", str(run), "--memory", "none"]
+    fast = [*exact, "--fast"]
+    assert main([*fast, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"Fast: {TINY.shortcuts.told}." in said and f"{TINY.fast_steps} denoising steps" in said
+    assert "Time: not known" in said
+
+    assert main(fast) == 0
+    taken = read(run / "run.json")["request"]["sampling"]
+    assert taken["num_inference_steps"] == TINY.fast_steps and taken["shortcuts"]["batched"]
+    step = read(run / "steps/01/conditioning.json")
+    assert step["sampling"] == {**taken, "seed": step["sampling"]["seed"]}
+    capsys.readouterr()
+    assert main(fast) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+    assert main([*fast, "--dry-run"]) == 0
+    assert "measured on 2 clips" in capsys.readouterr().out
+    assert main(exact) == 2
+    told = capsys.readouterr().err
+    assert f"it is fast ({TINY.shortcuts.told}) there and exact here" in told
+
+    assert main(["regenerate", str(run), "--step", "1", "--seed", "5"]) == 0
+    again = read(run / "steps/01/conditioning.json")
+    assert again["sampling"] == {**step["sampling"], "seed": 5}
+    assert again["clip_sha256"] != step["clip_sha256"]
+
+
+def test_steps_may_be_chosen_with_fast():
+    assert choose_sampling(TINY, fast=True, num_inference_steps=9).num_inference_steps == 9
+    assert choose_sampling(TINY, fast=True).num_inference_steps == TINY.fast_steps
+    assert choose_sampling(TINY).shortcuts.told == ""
+
+
+def test_a_fast_run_that_was_cut_off_ends_in_the_same_bytes(tmp_path):
+    steps = tuple(line[3:] for line in RECIPE.splitlines()[1:])
+    request = GenerateRequest(
+        Recipe("Fried carrots", steps), choose_sampling(TINY, fast=True, seed=3), "tiny", seed=3
+    )
+    parts = wiring.build("tiny")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert type(list(make_video(request, parts, whole))[-1]).__name__ == "RunFinished"
+    events = make_video(request, parts, cut)
+    for event in events:
+        if type(event).__name__ == "Progress" and event.step == 2:
+            break
+    events.close()
+    list(make_video(request, parts, cut))
+    assert hashes(cut) == hashes(whole)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = (f for f in folder.rglob("*") if f.is_file() and f.name != "events.jsonl")
+    return {f.relative_to(folder).as_posix(): sha256_of(f) for f in files}
+
+
+def test_faster_and_more_precise_at_once_is_refused(recipe, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["generate", str(recipe), "--out", str(out), "--fast", "--precise"]) == 2
+    assert "--fast and --precise ask for opposite things." in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_record_from_before_there_were_shortcuts_is_read_as_exact(recipe, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = ["generate", str(recipe), "--out", str(run), "--memory", "none", "--steps", "2"]
+    assert main(command) == 0
+    for file in (run / "run.json", *run.glob("steps/*/conditioning.json")):
+        value = read(file)
+        del (value.get("request") or value)["sampling"]["shortcuts"]
+        file.write_text(json.dumps(value))
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+
+
+def test_the_doctor_tells_what_fast_does(capsys):
+    assert main(["doctor", "--json"]) == 0
+    findings = {f["subject"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["--fast"]["verdict"] == "ok"
+    assert TINY.shortcuts.told in findings["--fast"]["told"]
+    assert "taylor" in findings["--fast"]["told"]

@@ -1,0 +1,142 @@
+"""The `procvid memory` commands that change, lay out, publish and measure a store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from procvid.cli import main
+from procvid.media.image import resize, save_png
+from procvid.memory.crops import load_store
+from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main([str(argument) for argument in arguments]) == 2
+    said = capsys.readouterr()
+    assert len(said.err.strip().splitlines()) == 1 and "Traceback" not in said.err
+    return said.err
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A frying pan of the toy kitchen, with nothing in it yet."""
+    file = tmp_path_factory.mktemp("photo") / "pan.png"
+    recipes = (random_recipe(HELD_OUT + number) for number in range(99, 200))
+    frame = next(
+        recipe.render(number).frames[0]
+        for recipe in recipes
+        for number, step in enumerate(recipe.steps, start=1)
+        if step.scene.vessel == "frying pan" and step.scene.action == "add"
+    )
+    save_png(file, resize(frame, 512, 512))
+    return file
+
+
+@pytest.fixture
+def store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A store of one's own: the default one, without what shows the same."""
+    said = told(capsys, "memory", "merge", "default", "--out", tmp_path / "mine")
+    assert "showed what was there" in said
+    return tmp_path / "mine"
+
+
+def first(capsys: pytest.CaptureFixture[str], store: Path, *wanted: str) -> dict[str, Any]:
+    found = told(capsys, "memory", "search", store, *wanted, "-k", "1", "--json")
+    return dict(json.loads(found))
+
+
+def test_a_person_edits_a_store(
+    store: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carrot = first(capsys, store, "sliced carrot")
+    assert (carrot["name"], carrot["state"], carrot["licence"]) == (
+        "carrot",
+        "sliced",
+        "Apache-2.0",
+    )
+    told(capsys, "memory", "rename", store, carrot["id"], "--to", "Parsnip")
+    told(capsys, "memory", "retag", store, carrot["id"], "--to", "diced")
+    told(capsys, "memory", "ban", store, carrot["id"])
+    said = told(capsys, "memory", "add", store, photo, "--name", "frying pan")
+    assert "a frying pan (in use)" in said
+    assert "was there already" in told(
+        capsys, "memory", "add", store, photo, "--name", "frying pan"
+    )
+    mine = first(capsys, store, "--image", str(photo))
+    assert mine["name"] == "frying pan"
+    history = told(capsys, "memory", "history", store)
+    assert [line.split()[1] for line in history.splitlines()] == [
+        "rename", "retag", "ban", "add",
+    ]  # fmt: skip
+    changed = next(c for c in load_store(store).crops.facts if c.id == carrot["id"])
+    assert (changed.name, changed.state, changed.banned) == ("parsnip", "diced", True)
+    assert "banned       1" in told(capsys, "memory", "info", store)
+    told(capsys, "memory", "map", store, "--out", tmp_path / "map.html")
+    page = (tmp_path / "map.html").read_text()
+    assert "parsnip diced" in page and '<script src="http' not in page
+    told(capsys, "memory", "ban", store, carrot["id"], "--undo")
+    told(capsys, "memory", "remove", store, carrot["id"])
+    assert carrot["id"] not in {crop.id for crop in load_store(store).crops.facts}
+
+
+def test_publishing_without_pictures(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = told(capsys, "memory", "export", store, "--out", tmp_path / "bare")
+    assert "without their pictures" in said
+    bare, whole = load_store(tmp_path / "bare"), load_store(store)
+    assert not any(bare.crops.pictures) and np.array_equal(bare.vectors, whole.vectors)
+    assert bare.crops.facts[0].licence == whole.crops.facts[0].licence == "Apache-2.0"
+    assert "exists already" in refused(capsys, "memory", "export", store, "--out", store)
+
+
+def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "thresholds.json"
+    said = told(capsys, "memory", "calibrate", "default", "--out", out)
+    assert "(held out)" in said
+    assert json.loads(out.read_text())["measured"]["min_shown"]["wrong_refused"] > 0.5
+    assert "calibrated on" in told(capsys, "memory", "info", "default")
+
+
+def test_the_index_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, "memory", "bench", "--vectors", "2000", "--queries", "20", "--json")
+    assert json.loads(said)["recall_at_10"] == 1.0
+
+
+@pytest.mark.slow
+def test_the_memory_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told(capsys, "memory", "prove", "--out", tmp_path, "--recipes", "6", "--held-out", "3")
+    numbers = json.loads((tmp_path / "memory.json").read_text())
+    assert numbers["building"]["precision"] > 0.9 and numbers["building"]["recall"] > 0.9
+    assert numbers["retrieval"]["whole store"]["state_over"] == 0
+
+
+def test_what_cannot_be_done(
+    store: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for said, arguments in (
+        ("text to search for is empty", ["search", store, " "]),
+        ("a text and a picture", ["search", store, "pan", "--image", photo]),
+        ("cannot be read", ["search", store, "--image", tmp_path / "none.png"]),
+        ("read-only", ["ban", "default", "0123456789abcdef"]),
+        ("has no crop 'nobody'", ["ban", store, "nobody"]),
+        ("cannot be used", ["rename", store, "nobody", "--to", "  "]),
+        ("does not look like a boat", ["add", store, photo, "--name", "boat"]),
+        ("no crop store", ["rename", tmp_path / "none", "x", "--to", "y"]),
+        ("no .html file", ["map", store, "--out", tmp_path / "map.txt"]),
+        ("cannot be looked at", ["build", photo, "--out", tmp_path / "s", "--fps", "0"]),
+        ("nothing to measure", ["bench", "--vectors", "3"]),
+        ("0 recipes", ["prove", "--out", tmp_path / "p", "--recipes", "0"]),
+    ):
+        assert said in refused(capsys, "memory", *arguments), arguments
+    assert not (tmp_path / "none").exists() and not (tmp_path / "p").exists()
