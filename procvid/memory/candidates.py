@@ -98,9 +98,12 @@ def candidates(
     if not enough.any() and not catalogue.kinds(item.name):
         scores, rows = store.index.search(question.vector, rules.candidates)
         enough = scores >= rules.other_name_similarity
+    scores, rows = scores[enough], rows[enough]
+    looks = store.image_vectors[rows]
+    fits = looks @ np.stack([question.vector, *(rival.vector for rival in question.rivals)]).T
     found = []
-    for score, row in zip(scores[enough].tolist(), rows[enough].tolist(), strict=True):
-        reason = _fault(store, row, question, rules)
+    for place, (score, row) in enumerate(zip(scores.tolist(), rows.tolist(), strict=True)):
+        reason = _fault(store, row, question, rules) or _wrong_look(fits[place], question, rules)
         if reason:
             refused.note(reason)
             continue
@@ -109,8 +112,8 @@ def candidates(
         if question.stale.intersection(fact.shows):
             fit *= STALE_CONTENTS
         parts = {
-            "clip": float(np.clip(score, 0, 1)),
-            "shown": float(np.clip(store.image_vectors[row] @ question.vector, 0, 1)),
+            "clip": min(1.0, max(0.0, score)),
+            "shown": min(1.0, max(0.0, float(fits[place, 0]))),
             "name": float(canonical(fact.name) == canonical(item.name)),
             "state": fit,
             "source": source,
@@ -157,11 +160,15 @@ def _fault(store: CropStore, row: int, question: Question, rules: RetrievalRules
             return "in a state that is over"
         if state_fit(item.role, question.state, fact.state) == 0:
             return "in another state"
-    look = store.image_vectors[row]
-    shown = float(look @ question.vector)
-    if shown < rules.min_shown:
+    return ""
+
+
+def _wrong_look(fits: Vectors, question: Question, rules: RetrievalRules) -> str:
+    """Why a picture cannot serve, or ""; `fits` are its cosines with the object and its rivals."""
+    own = float(fits[0])
+    if own < rules.min_shown:
         return f"not like a {question.words} to look at"
-    for rival in question.rivals:
-        if float(look @ rival.vector) - shown > rules.max_rival:
+    for rival, fit in zip(question.rivals, fits[1:].tolist(), strict=True):
+        if fit - own > rules.max_rival:
             return f"more like the {rival.name}"
     return ""

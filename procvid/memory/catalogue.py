@@ -21,19 +21,24 @@ class Catalogue:
         groups: dict[tuple[str, Role, str], list[int]] = defaultdict(list)
         for row, crop in enumerate(store.crops.facts):
             groups[canonical(crop.name), crop.role, canonical(crop.state)].append(row)
+        self._found: dict[tuple[str, Role, str | None], Rows] = {}
         self._groups = {key: np.array(rows, dtype=np.int64) for key, rows in groups.items()}
 
     def rows(self, name: str, role: Role, wanted_state: str | None) -> Rows:
         """Rows of crops of that very name and role whose state fits (None: in any state), in order."""
-        return _joined(
-            [
-                rows
-                for (its_name, its_role, state), rows in self._groups.items()
-                if its_name == canonical(name)
-                and its_role == role
-                and (wanted_state is None or state_fit(role, wanted_state, state) > 0)
-            ]
-        )
+        name = canonical(name)
+        key = (name, role, wanted_state)
+        if key not in self._found:
+            self._found[key] = _joined(
+                [
+                    rows
+                    for (its_name, its_role, state), rows in self._groups.items()
+                    if its_name == name
+                    and its_role == role
+                    and (wanted_state is None or state_fit(role, wanted_state, state) > 0)
+                ]
+            )
+        return self._found[key]
 
     def kinds(self, name: str) -> list[tuple[Role, str]]:
         """The (role, state) pairs in which crops of that very name are there."""

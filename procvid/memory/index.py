@@ -44,7 +44,7 @@ BYTES_A_CODE = 4
 """A vector of dim floats becomes dim / 4 bytes."""
 
 GATHERED = 8
-"""Up to this share (1/8) of the rows, gathering them is faster than passing over the others."""
+"""Up to this share (1/8) of the rows, gathering them is faster than multiplying all."""
 
 CHUNK = 100_000
 HEADER_BYTES = 4096
@@ -107,20 +107,14 @@ class CropIndex:
         if k <= 0:
             return np.zeros(0, np.float32), np.zeros(0, np.int64)
         asked = np.ascontiguousarray(query, dtype=np.float32)
+        if rows is not None:
+            chosen = np.asarray(rows, dtype=np.int64)
+            if GATHERED * len(chosen) > len(self):
+                return _ordered((self._vectors @ asked)[chosen], chosen, k)
+            return self._among(asked, k, chosen)
         index = self._built()
-        exact = self.facts.kind == "exact"
-        if rows is not None and not (exact and GATHERED * len(rows) > len(self)):
-            return self._among(asked, k, np.asarray(rows, dtype=np.int64))
-        if exact:
-            parameters = None
-            if rows is not None:
-                # A bitmap is asked once a vector; a set of ids costs more than the products saved.
-                chosen = np.zeros(len(self), dtype=np.bool_)
-                chosen[np.asarray(rows, dtype=np.int64)] = True
-                bits = np.packbits(chosen, bitorder="little")
-                parameters = faiss.SearchParameters()
-                parameters.sel = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
-            scores, found = index.search(asked.reshape(1, -1), k, params=parameters)
+        if self.facts.kind == "exact":
+            scores, found = index.search(asked.reshape(1, -1), k)
             return _ordered(scores[0], found[0], k)
         _, proposed = index.search(asked.reshape(1, -1), max(SHORTLIST, 4 * k))
         return self._among(asked, k, proposed[0][proposed[0] >= 0])
