@@ -238,7 +238,7 @@ def test_a_wrong_option_is_one_sentence_and_leaves_no_folder(
     [
         (["--profile", "phantom-14b"], "phantom-14b"),
         (["--planner", "openai"], "OPENAI_API_KEY is not set"),
-        (["--lora", "someone/lora"], "LoRA"),
+        (["--lora", "someone/lora"], "someone/lora"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
