@@ -25,6 +25,8 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
+    # A test process has one core for itself: pytest-xdist runs as many as there are cores.
+    OMP_NUM_THREADS="1",
 )
 for personal in (
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "PROCVID_OPENAI_MODEL", "HF_TOKEN"),
