@@ -100,6 +100,13 @@ def pinned(text: str, artifact: Artifact, tell: Tell) -> str:
             raise
         tell(Pulling("", 0, 0, NO_MANIFEST.format(told=wanted.told)))
         return wanted.at(client.commit_of(wanted)).told
+    except UnreachableError as error:
+        if artifact != "lora":
+            raise
+        # A LoRA of others may lie in the cache of the Hub's client; if not, this raises.
+        named_lora(text)
+        tell(Pulling("", 0, 0, f"{error.message} The copy of {text} that is here is taken."))
+        return text
     for note in pulled.notes:
         tell(Pulling("", 0, 0, note))
     return pulled.hub_id.told
