@@ -90,6 +90,7 @@ def match_keys(checkpoint: Checkpoint, config: Config) -> KeyReport:
     renamed: dict[str, str] = {}
     unexpected: list[str] = []
     misshapen: dict[str, tuple[Shape, Shape]] = {}
+    there: set[str] = set()
     for key, fact in checkpoint.facts.items():
         plain = without_prefix(key)
         name = plain if plain in wanted else diffusers_name(plain)
@@ -97,9 +98,10 @@ def match_keys(checkpoint: Checkpoint, config: Config) -> KeyReport:
             unexpected.append(key)
         elif fact.shape != wanted[name]:
             misshapen[key] = (fact.shape, wanted[name])
+            there.add(name)
         else:
             renamed[key] = name
-    given = {*renamed.values(), *(diffusers_name(key) for key in misshapen)}
+    given = {*renamed.values(), *there}
     missing = tuple(name for name in wanted if name not in given)
     return KeyReport(renamed, missing, tuple(unexpected), misshapen)
 
@@ -244,8 +246,9 @@ class NewFolder:
     """
 
     def __init__(self, folder: Path, needed_bytes: int = 0) -> None:
-        self._folder = folder
-        self._temporary = folder.with_name(f"{folder.name}.tmp")
+        # A link keeps pointing where it does; "." gets its name.
+        folder = self._folder = folder.resolve()
+        self._temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise OutputError(f"{str(folder)!r} is there already.", "Remove it, or choose another.")
         try:
@@ -277,6 +280,13 @@ class NewFolder:
         if error is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             return
-        if self._folder.exists():
-            self._folder.rmdir()
-        os.replace(self._temporary, self._folder)
+        try:
+            if self._folder.exists():
+                self._folder.rmdir()
+            os.replace(self._temporary, self._folder)
+        except OSError as problem:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            raise OutputError(
+                f"{str(self._folder)!r} cannot be put in its place ({problem.strerror}).",
+                "Choose another folder.",
+            ) from problem

@@ -80,7 +80,7 @@ def parse_lora(text: str) -> tuple[str, float]:
         InputError: The weight is no number from -4 to 4.
     """
     source, equals, number = text.rpartition("=")
-    if not equals:
+    if not equals or (Path(text).expanduser().exists() and not Path(source).expanduser().exists()):
         return text, 1.0
     try:
         weight = float(number)
@@ -298,6 +298,9 @@ def _check_shapes(
         down, up = found[_DOWN], found[_UP]
         if (
             len(weight) < 2
+            or not up
+            or not down
+            or down[0] == 0
             or math.prod(down[1:]) != math.prod(weight[1:])
             or up[0] != weight[0]
             or math.prod(up[1:]) != down[0]
@@ -345,7 +348,7 @@ def _metadata_scales(file: Path, keys: Mapping, facts: Mapping) -> dict[str, flo
             rank = facts[roles[_DOWN]].shape[0]
             scales[module] = float(alpha) / (rank**0.5 if told.get("use_rslora") else rank)
         return scales
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise InputError(
             f"The LoRA {str(file)!r} has metadata that cannot be read ({error}).",
             "Save it again with diffusers.",

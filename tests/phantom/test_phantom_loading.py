@@ -250,6 +250,33 @@ def test_a_config_that_is_none_is_told(tmp_path, text):
         read_config(tmp_path / "config.json")
 
 
+def test_a_new_folder_spares_its_neighbours_and_follows_a_link(tmp_path, monkeypatch):
+    (tmp_path / "out.tmp").mkdir()
+    (tmp_path / "out.tmp" / "precious").touch()
+    with NewFolder(tmp_path / "out") as folder:
+        (folder / "a").touch()
+    assert (tmp_path / "out" / "a").exists() and (tmp_path / "out.tmp" / "precious").exists()
+
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    with NewFolder(tmp_path / "link") as folder:
+        (folder / "b").touch()
+    assert (tmp_path / "empty" / "b").exists() and (tmp_path / "link").is_symlink()
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with NewFolder(Path(".")) as folder:
+        (folder / "c").touch()
+    assert (tmp_path / "here" / "c").exists()
+
+
+def test_what_comes_into_a_folder_meanwhile_is_told_and_kept(tmp_path):
+    with pytest.raises(OutputError, match="in its place"), NewFolder(tmp_path / "out"):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "other").touch()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
 def test_a_folder_that_is_there_is_not_touched(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="there already"):

@@ -218,6 +218,26 @@ def test_a_weight_is_written_behind_the_name(text, expected):
     assert parse_lora(text) == expected
 
 
+def test_a_file_may_have_an_equals_sign_in_its_name(tmp_path):
+    file = tmp_path / "style=2.safetensors"
+    file.touch()
+    assert parse_lora(str(file)) == (str(file), 1.0)
+    assert parse_lora(f"{file}=0.5") == (str(file), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("down", "up"), [((0, 160), (160, 0)), ((4, 160), ()), ((), (160, 4))], ids=str
+)
+def test_matrices_that_are_none_are_told(down, up, tmp_path):
+    name = "diffusion_model.blocks.0.self_attn.q"
+    save_file(
+        {f"{name}.lora_A.weight": torch.zeros(down), f"{name}.lora_B.weight": torch.zeros(up)},
+        tmp_path / "lora.safetensors",
+    )
+    with pytest.raises(InputError, match="does not fit this model"):
+        read_lora(tmp_path / "lora.safetensors", SHAPES, NUM_LAYERS, 1.0)
+
+
 @pytest.mark.parametrize("text", ["a=", "a=x", "a=nan", "a=40", "=0.5", "a=inf"])
 def test_a_weight_that_is_none_is_told(text):
     with pytest.raises(InputError, match="no weight"):

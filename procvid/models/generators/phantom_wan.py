@@ -19,7 +19,7 @@ from procvid.errors import UnavailableError
 from procvid.models.device import free_memory
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.folder import MANIFEST, check_manifest, load_pipeline
-from procvid.phantom.ladder import TOLD, Ladder, Rung, choose_rung, rungs, tell_choice
+from procvid.phantom.ladder import FEWER_FRAMES, TOLD, Ladder, Rung, choose_rung, rungs, tell_choice
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import LoraFile, find_lora, merge_loras, read_lora
@@ -188,8 +188,9 @@ class PhantomWanGenerator:
         pipeline = self.pipeline
         ladder = self._ladder_for(pipeline, sampling)
         while True:
-            if ladder is not None and ladder.rung.num_frames < sampling.num_frames:
-                sampling = replace(sampling, num_frames=ladder.rung.num_frames)
+            if ladder is not None and ladder.rung.name == FEWER_FRAMES:
+                frames = min(ladder.rung.num_frames, sampling.num_frames)
+                sampling = replace(sampling, num_frames=frames)
             try:
                 return (yield from self._make(pipeline, ladder, conditioning, sampling))
             except torch.OutOfMemoryError as error:
