@@ -231,15 +231,15 @@ def test_no_file_imports_what_python_3_10_lacks() -> None:
 
 def test_no_file_knows_a_machine_or_a_registry_host() -> None:
     paths = r"(?<![\w./>)-])/(?:work|root|opt)/\w"
-    hosts = r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|\.pyenv"
+    # In pieces, so that this file does not hold them either.
+    names = (("py", "pi.org"), ("python", "hosted.org"), ("registry.", "npmjs"))
+    hosts = "|".join(re.escape("".join(n)) for n in (*names, ("deb.", "debian"), (".py", "env")))
     pattern = re.compile(f"{paths}|{hosts}")
     found = []
     for path in tracked_files():
         try:
             text = path.read_text("utf-8")
         except UnicodeDecodeError:
-            continue
-        if path == Path(__file__).resolve():
             continue
         found += [f"{path.relative_to(ROOT)}: {hit.group()}" for hit in pattern.finditer(text)]
     assert found == []

@@ -334,8 +334,11 @@ def test_killed_at_any_request_the_next_pull_goes_on(
         hub.fail(method, "", "hook", 99, hook=count_down)
     process.append(subprocess.Popen(command, env={**os.environ, "HF_TOKEN": OWNER}))
     code = process[0].wait(60)
-    if code == 0:
-        pytest.skip(f"it asks less than {stage} times")
+    if count[0] < stage:
+        # It asks less often than that: nobody killed it, so it is whole.
+        assert code == 0
+        validate(tmp_path / "lora")
+        return
     assert code == -signal.SIGKILL and not (tmp_path / "lora").exists()
     hub.faults.clear()
     assert main(["hub", "pull", "cook/lora", "--to", str(tmp_path / "lora")]) == 0
