@@ -16,7 +16,7 @@ from typing import Any
 
 from procvid.errors import OutputError
 from procvid.events import ClipReady, Event
-from procvid.media.files import write_text
+from procvid.files import write_text
 from procvid.types import Sampling
 
 KEPT = 200

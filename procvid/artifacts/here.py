@@ -9,11 +9,11 @@ from pathlib import Path
 
 from procvid.artifacts.access import Tell, hub_id_of, obtain, open_cache
 from procvid.errors import StoreError, UnavailableError
+from procvid.files import output_error
 from procvid.hub.cache import Cache
 from procvid.hub.client import HubClient, NoManifestError, UnreachableError
 from procvid.hub.names import Artifact
 from procvid.hub.pull import Pulling
-from procvid.media.files import output_error
 from procvid.settings import read_environment
 
 NO_MANIFEST = (

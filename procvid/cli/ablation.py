@@ -15,7 +15,7 @@ from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
-from procvid.media.files import write_text
+from procvid.files import write_text
 from procvid.onestep import Parts
 from procvid.plan.parse import read_recipe
 from procvid.proof.table import Progress, prove, table_markdown

@@ -12,7 +12,7 @@ from procvid import wiring, wiring_evaluation
 from procvid.artifacts.here import named_store, pinned
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
-from procvid.media.files import write_text
+from procvid.files import write_text
 from procvid.media.image import load_image
 from procvid.memory.build import build_store
 from procvid.memory.crops import load_store

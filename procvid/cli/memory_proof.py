@@ -13,7 +13,7 @@ from procvid import wiring, wiring_evaluation
 from procvid.cli.memory import folder_of
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
-from procvid.media.files import write_bytes, write_text
+from procvid.files import write_bytes, write_text
 from procvid.memory.build import build_store
 from procvid.memory.calibrate import calibrate as find_thresholds
 from procvid.memory.crops import CropStore, load_store, save_store

@@ -17,7 +17,7 @@ from procvid.evaluate.report_tables import (
     number,
     table_1,
 )
-from procvid.media.files import write_text
+from procvid.files import write_text
 from procvid.rundir.files import write_json
 
 Json = Mapping[str, Any]

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.parts import EvaluationParts
-from procvid.media.files import write_text
+from procvid.files import write_text
 from procvid.protocols import Judge
 from procvid.types import ModelInfo, Recipe, StateChange, Verdict
 

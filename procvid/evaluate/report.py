@@ -10,7 +10,7 @@ from typing import Any
 from procvid.evaluate import report_tables
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE, scores_csv
-from procvid.media.files import write_text
+from procvid.files import write_text
 from procvid.rundir.files import write_json
 
 STYLE = """

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 
 from procvid.errors import InputError, ProcvidError
+from procvid.files import output_error
 from procvid.hub.lora_file import lora_facts
 from procvid.hub.names import (
     BESIDE,
@@ -36,7 +37,6 @@ from procvid.hub.release import (
     release_from_bytes,
 )
 from procvid.hub.secrets import home_in, refuse_pickles, refuse_secrets
-from procvid.media.files import output_error
 from procvid.rundir.folder import CLIP, CONDITIONING, read_run
 
 Source = Path | bytes

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procvid.errors import InputError, UnavailableError
+from procvid.files import remove
 from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import ARTIFACTS, Artifact, HubId
 from procvid.hub.pull import Pulled, Pulling, Unpack, expect, look, pull, read_receipt
-from procvid.media.files import remove
 from procvid.rundir.files import write_json
 
 REFS = "refs.json"

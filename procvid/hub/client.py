@@ -23,8 +23,8 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
+from procvid.files import output_error
 from procvid.hub.names import HubId
-from procvid.media.files import output_error
 
 AGAIN = "Try again in a few minutes."
 TRANSIENT = (408, 429, 500, 502, 503, 504)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
+from procvid.files import remove, replacing_folder
 from procvid.hub.bundle import check_contents, shard_names
 from procvid.hub.client import HubClient, Listed, NoManifestError, UnreachableError, is_transient
 from procvid.hub.names import BESIDE, CARD, MANIFEST, RECEIPT, Artifact, HubId, shown
@@ -27,7 +28,6 @@ from procvid.hub.release import (
     only_the_card,
     release_from_bytes,
 )
-from procvid.media.files import remove, replacing_folder
 from procvid.rundir.files import output_errors, write_json
 from procvid.rundir.lock import LOCK, locked
 

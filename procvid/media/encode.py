@@ -22,8 +22,8 @@ from av.video.stream import VideoStream
 from PIL import Image as Pillow
 
 from procvid.errors import InputError, OutputError
+from procvid.files import replacing
 from procvid.media.decode import DEFAULT_LIMITS, Limits, decoded, opened, readable, rgb
-from procvid.media.files import replacing
 from procvid.types import Frames, Image
 
 AI_GENERATED = {"ai_generated": "true", "digital_source_type": "trainedAlgorithmicMedia"}

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError, OutputError
-from procvid.media.files import remove
+from procvid.files import remove
 from procvid.media.video import DEFAULT_LIMITS, Limits
 from procvid.memory.ahead import ahead
 from procvid.memory.clip_frames import ClipFrames, read_clip_frames

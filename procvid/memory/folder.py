@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from procvid.errors import StoreError
-from procvid.media.files import replacing_folder, restore
+from procvid.files import replacing_folder, restore
 from procvid.memory import columns
 from procvid.memory.columns import HINT, digest
 from procvid.memory.history import Edit, history_bytes, history_from_bytes

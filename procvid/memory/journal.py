@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from procvid.errors import OutputError, StoreError
-from procvid.media.files import output_error, remove
+from procvid.files import output_error, remove
 from procvid.memory import columns
 from procvid.memory.store import CropStore, with_rows
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from procvid.errors import StoreError
-from procvid.media.files import output_error, restore
+from procvid.files import output_error, restore
 from procvid.rundir.lock import AlreadyHeldError, locked_file
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from procvid.errors import OutputError
-from procvid.media.files import write_text
+from procvid.files import write_text
 
 
 @dataclass(frozen=True)

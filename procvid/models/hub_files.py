@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 )
 
 from procvid.errors import ProcvidError, UnavailableError
-from procvid.media.files import output_error
+from procvid.files import output_error
 from procvid.models.files import file_sha256
 
 

@@ -168,7 +168,15 @@ def _shard_facts(folder: Path) -> dict[str, TensorFact]:
         )
     facts: dict[str, TensorFact] = {}
     for file in files:
-        facts |= _file_facts(file)
+        found = _file_facts(file)
+        twice = next((name for name in found if name in facts), None)
+        if twice is not None:
+            raise InputError(
+                f"{str(folder)!r} holds {twice!r} twice, in {facts[twice].file.name} and in "
+                f"{file.name}.",
+                "Keep the files of one set of weights there, or name the one file that is meant.",
+            )
+        facts |= found
     lost = [name for name in wanted if name not in facts]
     if lost:
         raise InputError(

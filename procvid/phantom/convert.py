@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,61 +230,3 @@ def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
         raise OutputError(
             f"{str(file)!r} cannot be written ({str(error)[:120]}).", "Free some space, try again."
         ) from error
-
-
-class NewFolder:
-    """A folder that appears only when it is whole: filled beside its place, then renamed.
-
-    Args:
-        folder: Must not exist, or be empty.
-        needed_bytes: Told beforehand when the disk has less.
-
-    Raises:
-        OutputError: It exists, cannot be made, or the disk is too small.
-    """
-
-    def __init__(self, folder: Path, needed_bytes: int = 0) -> None:
-        # A link keeps pointing where it does; "." gets its name.
-        folder = self._folder = folder.resolve()
-        self._temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError(f"{str(folder)!r} is there already.", "Remove it, or choose another.")
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            free_bytes = shutil.disk_usage(folder.parent).free
-        except OSError as error:
-            raise OutputError(
-                f"{str(folder)!r} cannot be made ({error.strerror}).", "Choose another folder."
-            ) from error
-        if free_bytes < needed_bytes:
-            raise OutputError(
-                f"{str(folder)!r} needs {needed_bytes / 1e9:.1f} GB and the disk has "
-                f"{free_bytes / 1e9:.1f} GB free.",
-                "Free some space, or choose a folder on another disk.",
-            )
-
-    def __enter__(self) -> Path:
-        shutil.rmtree(self._temporary, ignore_errors=True)
-        try:
-            self._temporary.mkdir()
-        except OSError as error:
-            raise OutputError(
-                f"{str(self._folder)!r} cannot be made ({error.strerror}).",
-                "Choose another folder.",
-            ) from error
-        return self._temporary
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            return
-        try:
-            if self._folder.exists():
-                self._folder.rmdir()
-            os.replace(self._temporary, self._folder)
-        except OSError as problem:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            raise OutputError(
-                f"{str(self._folder)!r} cannot be put in its place ({problem.strerror}).",
-                "Choose another folder.",
-            ) from problem

@@ -15,10 +15,10 @@ import torch
 from diffusers.pipelines import pipeline_utils
 
 from procvid.errors import InputError, UnavailableError
+from procvid.files import new_folder
 from procvid.phantom.checkpoint import Checkpoint, file_sha256, open_checkpoint
 from procvid.phantom.convert import (
     MAX_SHARD_BYTES,
-    NewFolder,
     Written,
     match_keys,
     rewrite,
@@ -82,7 +82,7 @@ def write_model(
             # Loaded once, to know that it is whole and of this model.
             load_transformer(transformer, config, dtype, sha256)
             needed = transformer.stat().st_size + _size(text, dtype)
-            with NewFolder(folder, needed) as new:
+            with new_folder(folder, needed) as new:
                 (new / "transformer").mkdir()
                 write_config(config, new / "transformer")
                 shutil.copyfile(transformer, new / "transformer" / transformer.name)
@@ -91,7 +91,7 @@ def write_model(
             return
         with open_checkpoint(transformer, sha256) as checkpoint:
             match_keys(checkpoint, config).require(str(transformer))
-            with NewFolder(folder, _size(checkpoint, dtype) + _size(text, dtype)) as new:
+            with new_folder(folder, _size(checkpoint, dtype) + _size(text, dtype)) as new:
                 target = new / "transformer"
                 yield from write_transformer(checkpoint, config, target, dtype, max_shard_bytes)
                 yield from _write_base(text, base, base_index, new, dtype, max_shard_bytes)

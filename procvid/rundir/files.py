@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from procvid.media.files import output_error, remove, replacing, replacing_folder
+from procvid.files import output_error, remove, replacing, replacing_folder
 
 _TEMPORARY = re.compile(r"^\..+\.\d+(-\d+)?\.tmp(\.[a-z0-9]+)?$")
 _MOVED_ASIDE = re.compile(r"^\.(?P<name>.+)\.\d+(-\d+)?\.old$")

@@ -12,7 +12,7 @@ from typing import Any
 
 from procvid.errors import OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
-from procvid.media.files import output_error
+from procvid.files import output_error
 from procvid.rundir.files import (
     is_temporary,
     output_errors,

@@ -19,6 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from procvid.files import replacing
 from procvid.train.optim import muon_and_adamw
 
 LossOfStep = Callable[[np.random.Generator, int], dict[str, torch.Tensor]]
@@ -82,9 +83,8 @@ def _save(
         "optimisers": [o.state_dict() for o in optimisers],
         "step": step,
     }
-    temporary = file.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(file)
+    with replacing(file) as temporary:
+        torch.save(state, temporary)
 
 
 def train(

@@ -16,9 +16,10 @@ from diffusers import WanTransformer3DModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from procvid.errors import InputError, OutputError
+from procvid.errors import InputError
+from procvid.files import new_folder
 from procvid.phantom.checkpoint import Checkpoint, open_checkpoint
-from procvid.phantom.convert import NewFolder, match_keys, write_transformer
+from procvid.phantom.convert import match_keys, write_transformer
 from procvid.phantom.layout import kept_in_fp32, original_names
 from procvid.phantom.loading import load_transformer, read_config
 from tests.phantom.published import TINY_CONFIG, published_weights, write_shards
@@ -173,7 +174,7 @@ def test_a_report_names_every_key_that_does_not_fit(weights, tmp_path):
     ]
     with pytest.raises(InputError, match=r"1 missing .*1 unexpected .*scale_weight.*1 of another"):
         load_transformer(tmp_path / "wrong.safetensors", TINY_CONFIG)
-    with pytest.raises(InputError), NewFolder(tmp_path / "out") as folder:
+    with pytest.raises(InputError), new_folder(tmp_path / "out") as folder:
         convert(tmp_path / "wrong.safetensors", folder)
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob("*.tmp"))
 
@@ -215,6 +216,15 @@ def test_a_missing_shard_is_named(shards):
         load_transformer(shards, TINY_CONFIG)
 
 
+def test_a_key_in_two_shards_is_told(shards):
+    """As where the files of two downloads lie in one folder."""
+    (shards / "Phantom_Wan_14B.safetensors.index.json").unlink()
+    key = "blocks.0.self_attn.q.weight"
+    save_file({key: torch.zeros(24, 24)}, shards / "older.safetensors")
+    with pytest.raises(InputError, match=rf"holds '{key}' twice, in .*\.safetensors and in older"):
+        load_transformer(shards, TINY_CONFIG)
+
+
 def test_a_shard_of_another_revision_is_told(shards):
     save_file({"x": torch.zeros(1)}, shards / SHARD)
     with pytest.raises(InputError, match=r"names \d+ tensors that no shard holds"):
@@ -248,41 +258,6 @@ def test_a_config_that_is_none_is_told(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match="no config of a Wan transformer"):
         read_config(tmp_path / "config.json")
-
-
-def test_a_new_folder_spares_its_neighbours_and_follows_a_link(tmp_path, monkeypatch):
-    (tmp_path / "out.tmp").mkdir()
-    (tmp_path / "out.tmp" / "precious").touch()
-    with NewFolder(tmp_path / "out") as folder:
-        (folder / "a").touch()
-    assert (tmp_path / "out" / "a").exists() and (tmp_path / "out.tmp" / "precious").exists()
-
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "empty")
-    with NewFolder(tmp_path / "link") as folder:
-        (folder / "b").touch()
-    assert (tmp_path / "empty" / "b").exists() and (tmp_path / "link").is_symlink()
-
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    with NewFolder(Path(".")) as folder:
-        (folder / "c").touch()
-    assert (tmp_path / "here" / "c").exists()
-
-
-def test_what_comes_into_a_folder_meanwhile_is_told_and_kept(tmp_path):
-    with pytest.raises(OutputError, match="in its place"), NewFolder(tmp_path / "out"):
-        (tmp_path / "out").mkdir()
-        (tmp_path / "out" / "other").touch()
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_folder_that_is_there_is_not_touched(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="there already"):
-        NewFolder(tmp_path)
-    with pytest.raises(OutputError, match=r"needs 1000000000.0 GB and the disk has"):
-        NewFolder(tmp_path / "out", needed_bytes=10**18)
 
 
 # GGUF

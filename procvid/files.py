@@ -27,6 +27,7 @@ REASONS = {
     errno.EPERM: ("writing there is not permitted", "Choose a folder that can be written."),
     errno.ENOENT: ("its folder does not exist", "Make the folder first."),
     errno.ENOTDIR: ("a part of its path is a file, not a folder", "Choose another folder."),
+    errno.ENOTEMPTY: ("another program has put something there", "Choose another folder."),
     errno.ENAMETOOLONG: ("its name is too long", "Choose a shorter name."),
 }
 
@@ -71,11 +72,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, *, only_empty: bool = False) -> Iterator[Path]:
     """Give a temporary folder to fill; it takes the place of `path` when the block ends well.
 
     An older folder at `path` is moved aside first and removed last: a kill between the two renames
-    leaves it beside its place, whole.
+    leaves it beside its place, whole. With `only_empty` it is an error unless it is empty.
 
     Raises:
         OutputError: writing failed; `path` is as it was before and nothing else is left.
@@ -87,7 +88,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             _leave_nothing(temporary)
             temporary.mkdir(parents=True)
             yield temporary
-            if path.exists():
+            if only_empty and path.is_dir():
+                path.rmdir()
+            elif path.exists() and not only_empty:
                 path.replace(older)
             temporary.replace(path)
         except OSError as error:
@@ -97,6 +100,35 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             older.replace(path)
         _leave_nothing(temporary)
         _leave_nothing(older)
+
+
+@contextmanager
+def new_folder(path: Path, needed_bytes: int = 0) -> Iterator[Path]:
+    """Give a temporary folder to fill; it becomes `path`, where nothing may be, when the block ends well.
+
+    Args:
+        path: Must not exist, or be an empty folder. A link keeps pointing where it does.
+        needed_bytes: Told beforehand when the disk has less.
+
+    Raises:
+        OutputError: It exists, cannot be made, or the disk is too small.
+    """
+    path = path.resolve()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"{str(path)!r} is there already.", "Remove it, or choose another.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(path.parent).free
+    except OSError as error:
+        raise output_error(path, error) from error
+    if free_bytes < needed_bytes:
+        raise OutputError(
+            f"{str(path)!r} needs {needed_bytes / 1e9:.1f} GB and the disk has "
+            f"{free_bytes / 1e9:.1f} GB free.",
+            "Free some space, or choose a folder on another disk.",
+        )
+    with replacing_folder(path, only_empty=True) as temporary:
+        yield temporary
 
 
 def restore(path: Path) -> None:
