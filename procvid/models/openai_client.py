@@ -230,18 +230,11 @@ class OpenAIClient:
         turns: Sequence[tuple[str, str]],
         limit: int,
     ) -> tuple[str, int | None]:
-        content: list[dict[str, Any]] = [{"type": "input_text", "text": question.text}]
-        content += [
-            {"type": "input_image", "image_url": _data_url(image), "detail": "low"}
-            for image in question.images
-        ]
         wanted: Any = {"format": {"type": "json_schema", **_schema(shape)}}
-        asked: list[Any] = [{"role": "user", "content": content}]
-        asked += [{"role": role, "content": text} for role, text in turns]
         response = self._client.responses.create(
             model=self.model,
             instructions=question.instructions,
-            input=asked,
+            input=_conversation(question, turns, in_chat=False),
             text=wanted,
             max_output_tokens=limit,
             store=False,
@@ -256,21 +249,13 @@ class OpenAIClient:
         turns: Sequence[tuple[str, str]],
         limit: int,
     ) -> tuple[str, int | None]:
-        content: list[dict[str, Any]] = [{"type": "text", "text": question.text}]
-        content += [
-            {"type": "image_url", "image_url": {"url": _data_url(image), "detail": "low"}}
-            for image in question.images
-        ]
         wanted: Any = {"type": "json_schema", "json_schema": _schema(shape)}
-        messages: list[Any] = [
-            {"role": "system", "content": question.instructions},
-            # Small servers take a bare string and no list where there is no picture.
-            {"role": "user", "content": content if question.images else question.text},
-        ]
-        messages += [{"role": role, "content": text} for role, text in turns]
         completion = self._client.chat.completions.create(
             model=self.model,
-            messages=messages,
+            messages=[
+                {"role": "system", "content": question.instructions},
+                *_conversation(question, turns, in_chat=True),
+            ],
             response_format=wanted,
             max_tokens=limit,
         )
@@ -343,6 +328,26 @@ def _unfenced(text: str) -> str:
 
 def _schema(shape: type[BaseModel]) -> dict[str, Any]:
     return {"name": shape.__name__, "schema": shape.model_json_schema(), "strict": True}
+
+
+def _conversation(
+    question: Question, turns: Sequence[tuple[str, str]], *, in_chat: bool
+) -> list[Any]:
+    """The question and what was said about its answer since, for chat completions or Responses."""
+    content: list[dict[str, Any]] = [
+        {"type": "text" if in_chat else "input_text", "text": question.text}
+    ]
+    for image in question.images:
+        url = _data_url(image)
+        content.append(
+            {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
+            if in_chat
+            else {"type": "input_image", "image_url": url, "detail": "low"}
+        )
+    # Small servers take a bare string and no list where there is no picture.
+    plain = in_chat and not question.images
+    asked = {"role": "user", "content": question.text if plain else content}
+    return [asked, *({"role": role, "content": text} for role, text in turns)]
 
 
 def _data_url(image: Image) -> str:
