@@ -7,7 +7,6 @@ tensor goes from the file to its place and dtype, and no key is passed over.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import tempfile
 from collections.abc import Mapping
@@ -17,9 +16,10 @@ import torch
 from diffusers import GGUFQuantizationConfig, UniPCMultistepScheduler, WanTransformer3DModel
 from diffusers.models.model_loading_utils import load_gguf_checkpoint
 
-from procvid.errors import InputError, UnavailableError
+from procvid.errors import InputError
 from procvid.phantom.checkpoint import Checkpoint, check_hash, open_checkpoint
 from procvid.phantom.convert import KeyReport, match_keys, write_config
+from procvid.phantom.gguf_file import require_gguf
 from procvid.phantom.layout import (
     Config,
     diffusers_name,
@@ -79,11 +79,7 @@ def _assemble(
 def _load_gguf(
     source: Path, config: Config, dtype: torch.dtype, sha256: str | None
 ) -> WanTransformer3DModel:
-    if importlib.util.find_spec("gguf") is None:
-        raise UnavailableError(
-            f"{str(source)!r} cannot be read: the package gguf is not installed.",
-            "pip install gguf",
-        )
+    require_gguf(source)
     if not source.is_file():
         raise InputError(f"There is no file {str(source)!r}.", "Check the name.")
     check_hash(source, sha256)

@@ -9,20 +9,24 @@ the fragmentation of the allocator: `ALLOWANCE` is kept for them.
 from __future__ import annotations
 
 import json
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch._subclasses import FakeTensorMode
 from transformers import UMT5Config, UMT5EncoderModel
 
+from procvid.phantom.denoising import GuidedModel, LoopPosition
+from procvid.phantom.fast import FastModel
+from procvid.phantom.gguf_file import QuantisedTensor, dequantising_bytes
+from procvid.phantom.guidance import Guidance
 from procvid.phantom.layout import Config, stored_dtype
+from procvid.phantom.peak import ValuesUnknown, peak_bytes
+from procvid.phantom.step_cache import step_cache
+from procvid.types import EXACT, Shortcuts
 
 ALLOWANCE = 1.1
 """The computed bytes times this are asked of a device."""
@@ -62,6 +66,24 @@ class ClipShape:
 
 
 @dataclass(frozen=True)
+class Denoising:
+    """What a denoising step asks of the transformer, as far as memory depends on it.
+
+    Attributes:
+        guidance_scales: Of text and image; they say which branches are predicted.
+        precise: Whether residual stream and output head are float32.
+        shortcuts: Those of `--fast`: batched branches, and what step caches keep for each branch.
+    """
+
+    guidance_scales: tuple[float, float] = (7.5, 5.0)
+    precise: bool = False
+    shortcuts: Shortcuts = EXACT
+
+
+PLAIN = Denoising()
+
+
+@dataclass(frozen=True)
 class PartBytes:
     """One model of the pipeline, in bytes.
 
@@ -84,13 +106,13 @@ class PartBytes:
 class ClipBytes:
     """All parts of a pipeline for one clip.
 
-    `transformer_fp8` is the transformer stored in 8 bits, `vae_tiled` the autoencoder that decodes
-    in tiles.
+    `transformer_fp8` is the transformer stored in 8 bits, None for a GGUF, whose weights stay as they
+    are; `vae_tiled` is the autoencoder that decodes in tiles.
     """
 
     text_encoder: PartBytes
     transformer: PartBytes
-    transformer_fp8: PartBytes
+    transformer_fp8: PartBytes | None
     vae: PartBytes
     vae_tiled: PartBytes
 
@@ -101,6 +123,8 @@ def estimate(
     text_encoder: Config = UMT5_XXL,
     vae: Config = WAN_VAE,
     dtype: torch.dtype = torch.bfloat16,
+    denoising: Denoising = PLAIN,
+    quantised: Mapping[str, QuantisedTensor] | None = None,
 ) -> ClipBytes:
     """Compute the bytes of every part for one clip; allocates nothing of that size.
 
@@ -110,14 +134,25 @@ def estimate(
         text_encoder: Arguments of `UMT5Config`.
         vae: Arguments of `AutoencoderKLWan`.
         dtype: Of transformer and text encoder; the autoencoder is float32.
+        denoising: What the steps ask of the transformer.
+        quantised: The quantised tensors of a transformer that is a GGUF, by diffusers name.
     """
-    return _estimate(clip, _frozen(transformer), _frozen(text_encoder), _frozen(vae), dtype)
+    stored = None if quantised is None else tuple(sorted(quantised.items()))
+    configs = _frozen(transformer), _frozen(text_encoder), _frozen(vae)
+    return _estimate(clip, *configs, dtype, denoising, stored)
 
 
 @lru_cache(maxsize=64)
 def _estimate(
-    clip: ClipShape, transformer: str, text_encoder: str, vae: str, dtype: torch.dtype
+    clip: ClipShape,
+    transformer: str,
+    text_encoder: str,
+    vae: str,
+    dtype: torch.dtype,
+    denoising: Denoising,
+    quantised: tuple[tuple[str, QuantisedTensor], ...] | None,
 ) -> ClipBytes:
+    parts: dict[str, PartBytes | None] = {}
     with torch.device("meta"), torch.no_grad():
         autoencoder = AutoencoderKLWan(**_thawed(vae)).eval()
         # Config and not attributes: those of the residual autoencoder differ in meaning.
@@ -128,39 +163,76 @@ def _estimate(
         channels = autoencoder.config.z_dim
         video = (1, channels, num_latent_frames, *size_hw)
         encoder = UMT5EncoderModel(UMT5Config.from_dict(_thawed(text_encoder))).eval().to(dtype)
-        parts = {
-            "text_encoder": _part(
-                encoder,
-                "encoder.block",
-                peak_bytes(lambda: _encode(encoder, clip.text_length)),
-            ),
-        }
+        encoded = peak_bytes(lambda: _encode(encoder, clip.text_length))
+        parts["text_encoder"] = _part(encoder, "encoder.block", encoded)
         encoding = peak_bytes(lambda: _encode_reference(autoencoder, clip))
         decoding = _decoding(autoencoder, video, clip)
         parts["vae"] = _part(autoencoder, "", max(encoding, decoding))
         tiled = min(decoding, _tiled_decoding(autoencoder, video, clip))
         parts["vae_tiled"] = _part(autoencoder, "", max(encoding, tiled))
         model = _meta_transformer(_thawed(transformer), dtype)
-        # What a forward holds does not grow with the number of blocks, but walking them takes time.
-        shallow = _meta_transformer({**_thawed(transformer), "num_layers": 2}, dtype)
-        frames = (*video[:2], num_latent_frames + clip.num_references, *size_hw)
-        text = (1, clip.text_length, model.config.text_dim)
-        activations = peak_bytes(
-            lambda: shallow(
-                torch.zeros(frames, dtype=dtype),
-                torch.zeros(1, dtype=torch.int64),
-                torch.zeros(text, dtype=dtype),
-                return_dict=False,
-            )
-        )
-        # Beside it: the noisy video, three predictions, the solver's two memories and the result.
-        activations += 7 * torch.Size(video).numel() * 4
-        parts["transformer"] = _part(model, "blocks", activations)
+        for name, tensor in quantised or ():
+            module, _, own = name.rpartition(".")
+            stored = torch.nn.Parameter(torch.empty(tensor.num_bytes, dtype=torch.uint8), False)
+            model.get_submodule(module)._parameters[own] = stored
+    activations = _denoising_bytes(clip, _thawed(transformer), video, dtype, denoising)
+    if quantised is not None:
+        activations += max((dequantising_bytes(t, dtype) for _, t in quantised), default=0)
+    parts["transformer"] = _part(model, "blocks", activations)
+    parts["transformer_fp8"] = None
+    if quantised is None:
         model.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
         # A layer is cast up while it runs.
         leaf = 2 * _largest_leaf(model)
         parts["transformer_fp8"] = _part(model, "blocks", activations + leaf)
     return ClipBytes(**parts)
+
+
+def _denoising_bytes(
+    clip: ClipShape,
+    transformer: dict[str, Any],
+    video: tuple[int, ...],
+    dtype: torch.dtype,
+    denoising: Denoising,
+) -> int:
+    """Most that denoising holds: the steps that make all there is to keep are walked.
+
+    With fake tensors and not on the meta device, which autocast does not know.
+    """
+    scales, shortcuts = denoising.guidance_scales, denoising.shortcuts
+    total, cache = 100, shortcuts.cache
+    with FakeTensorMode(), torch.no_grad():
+        # What a forward holds does not grow with the number of blocks, but walking them takes time.
+        shallow = _meta_transformer({**transformer, "num_layers": 2}, dtype)
+        references = torch.zeros((*video[:2], clip.num_references, *video[3:]), dtype=dtype)
+        guided = GuidedModel(
+            shallow,
+            Guidance(*scales, clip.num_references),
+            references,
+            denoising.precise,
+            shortcuts.batched,
+        )
+        latents, timestep = torch.zeros(video), torch.zeros((), dtype=torch.int64)
+        shape = (1, clip.text_length, shallow.config.text_dim)
+        text = {sees: torch.zeros(shape, dtype=dtype) for sees in (True, False)}
+
+        def steps() -> None:
+            model = FastModel(guided, shortcuts)
+            with step_cache(
+                shallow,
+                None if cache is None else replace(cache, full_steps=total),
+                num_steps=total,
+                num_video_frames=video[2],
+                mag_ratios=[1.0] * total,
+            ):
+                # A branch is asked again while what it left the first time is still kept.
+                for index in range(1 if shortcuts == EXACT else shortcuts.guided_every + 1):
+                    model.velocity(latents, timestep, text, LoopPosition(index, total, 0.5))
+
+        with ValuesUnknown():
+            peak = peak_bytes(steps)
+    # Beside it: the noisy video, the solver's two memories and the result.
+    return peak + 4 * torch.Size(video).numel() * 4
 
 
 def _meta_transformer(config: Mapping[str, Any], dtype: torch.dtype) -> WanTransformer3DModel:
@@ -227,69 +299,6 @@ def _bytes(model: torch.nn.Module) -> int:
 
 def _largest_leaf(model: torch.nn.Module) -> int:
     return max(_bytes(module) for module in model.modules() if not list(module.children()))
-
-
-def peak_bytes(run: Callable[[], object]) -> int:
-    """Most bytes that are alive at a time among the tensors that a call makes.
-
-    Works on any device; on the meta device nothing is computed. Attention is counted as a fused
-    kernel has it: its result and a number a row, never the matrix.
-    """
-    with _FusedAttention(), _LiveBytes() as live:
-        run()
-    return live.peak
-
-
-class _FusedAttention(TorchFunctionMode):
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        kwargs = kwargs or {}
-        if func is not torch.nn.functional.scaled_dot_product_attention:
-            return func(*args, **kwargs)
-        query = args[0] if args else kwargs["query"]
-        rows = torch.empty(query.shape[:-1], dtype=torch.float32, device=query.device)
-        result = torch.empty_like(query)
-        del rows
-        return result
-
-
-class _LiveBytes(TorchDispatchMode):
-    """Counts storages by the tensors that still look at them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.peak = self._now = 0
-        self._viewers: dict[int, int] = {}
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        # Those that are only looked at, such as weights, were there before and are not counted.
-        given = {
-            tensor.untyped_storage()._cdata
-            for tensor in tree_leaves((args, kwargs or {}))
-            if isinstance(tensor, torch.Tensor)
-        }
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                self._see(tensor, given)
-        return result
-
-    def _see(self, tensor: torch.Tensor, given: set[int]) -> None:
-        storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._viewers:
-            if key in given:
-                return
-            self._viewers[key] = 0
-            self._now += size
-            self.peak = max(self.peak, self._now)
-        self._viewers[key] += 1
-        weakref.finalize(tensor, self._gone, key, size)
-
-    def _gone(self, key: int, size: int) -> None:
-        self._viewers[key] -= 1
-        if self._viewers[key] == 0:
-            del self._viewers[key]
-            self._now -= size
 
 
 def _frozen(config: Config) -> str:
