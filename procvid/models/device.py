@@ -32,9 +32,13 @@ def cuda_peak_mib() -> float:
 
 
 def free_memory() -> tuple[int, int]:
-    """Bytes that are free on the first CUDA device, and in the machine."""
+    """Bytes that are free on the first CUDA device, and in the machine.
+
+    What torch has reserved there and nobody uses is free too.
+    """
     device_bytes, _ = torch.cuda.mem_get_info(0)
-    return device_bytes, free_machine_bytes()
+    unused = torch.cuda.memory_reserved(0) - torch.cuda.memory_allocated(0)
+    return device_bytes + unused, free_machine_bytes()
 
 
 def free_machine_bytes() -> int:

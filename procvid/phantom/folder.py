@@ -25,6 +25,7 @@ from procvid.phantom.convert import (
     write_config,
     write_transformer,
 )
+from procvid.phantom.gguf_file import find_gguf
 from procvid.phantom.layout import Config
 from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
@@ -210,7 +211,8 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomW
     """
     parts = {}
     try:
-        for gguf in (folder / "transformer").glob("*.gguf"):
+        gguf = find_gguf(folder / "transformer")
+        if gguf is not None:
             config = read_config(gguf.with_name("config.json"))
             parts["transformer"] = load_transformer(gguf, config, dtype)
         pipeline = PhantomWanPipeline.from_pretrained(

@@ -7,7 +7,8 @@
     fp8_group_offload   the same with the transformer stored in 8 bits
     fewer_frames        the same with a shorter clip
 
-The first three give the same clip; only then quality, and last length, is given up.
+The first three give the same clip; only then quality, and last length, is given up. A GGUF is never
+stored in 8 bits: it is quantised already.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ TOLD = {
     GROUP_OFFLOAD: "the transformer goes through the GPU block by block",
     TILED: "block by block, decoded in tiles",
     FP8_GROUP_OFFLOAD: "block by block, decoded in tiles, stored in 8 bits",
-    FEWER_FRAMES: "block by block, decoded in tiles, stored in 8 bits, with fewer frames",
+    FEWER_FRAMES: "block by block, decoded in tiles, with fewer frames",
 }
 
 _IN_8_BITS = (FP8_GROUP_OFFLOAD, FEWER_FRAMES)
@@ -55,6 +56,7 @@ class Rung:
         device_bytes: At its peak on the device, with the allowance.
         host_bytes: Kept in the memory of the machine for it.
         step_bytes: At the peak of a denoising step alone, with the allowance.
+        in_8_bits: Whether the transformer is stored so for it.
     """
 
     name: str
@@ -62,6 +64,15 @@ class Rung:
     device_bytes: int
     host_bytes: int
     step_bytes: int = 0
+    in_8_bits: bool = False
+
+    @property
+    def told(self) -> str:
+        """What the user reads of it."""
+        if self.name != FEWER_FRAMES:
+            return TOLD[self.name]
+        stored = "stored in 8 bits, " if self.in_8_bits else ""
+        return f"block by block, decoded in tiles, {stored}with fewer frames ({self.num_frames})"
 
 
 def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[Rung]:
@@ -75,7 +86,8 @@ def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[R
         bytes_of: Of `procvid.phantom.memory`, for this and for shorter clips.
     """
     parts = bytes_of(clip)
-    made = [_rung(name, clip, parts) for name in list(TOLD)[:-1]]
+    possible = [name for name in TOLD if parts.transformer_fp8 or name != FP8_GROUP_OFFLOAD]
+    made = [_rung(name, clip, parts) for name in possible[:-1]]
     frames = clip.num_frames
     while frames > 5:
         # Half of the latent frames, and 4n+1 again.
@@ -94,7 +106,8 @@ def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[R
 
 def _rung(name: str, clip: ClipShape, parts: ClipBytes) -> Rung:
     text = parts.text_encoder
-    transformer = parts.transformer_fp8 if name in _IN_8_BITS else parts.transformer
+    in_8_bits = name in _IN_8_BITS and parts.transformer_fp8 is not None
+    transformer = parts.transformer_fp8 if in_8_bits else parts.transformer
     vae = parts.vae_tiled if name in _IN_TILES else parts.vae
     weights = text.weights + transformer.weights + vae.weights
     match name:
@@ -114,7 +127,8 @@ def _rung(name: str, clip: ClipShape, parts: ClipBytes) -> Rung:
             peak = max(step, vae.weights + max(leaves + text.activations, vae.activations))
             # Pinned for the stream, beside the loaded weights until each has gone through once.
             host = 2 * (weights - vae.weights)
-    return Rung(name, clip.num_frames, int(ALLOWANCE * peak), host, int(ALLOWANCE * step))
+    sizes = int(ALLOWANCE * peak), host, int(ALLOWANCE * step)
+    return Rung(name, clip.num_frames, *sizes, in_8_bits)
 
 
 def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> int | None:
@@ -140,18 +154,12 @@ def tell_choice(
     needs = f"{what} needs about {_gb(top.device_bytes)} GB, {_gb(free)} GB are free"
     if chosen == 0:
         return f"{needs}: {TOLD[FULL]}"
-    return f"{needs}: {_told(rung)}, about {_gb(rung.device_bytes)} GB"
-
-
-def _told(rung: Rung) -> str:
-    if rung.name == FEWER_FRAMES:
-        return f"{TOLD[rung.name]} ({rung.num_frames})"
-    return TOLD[rung.name]
+    return f"{needs}: {rung.told}, about {_gb(rung.device_bytes)} GB"
 
 
 def tell_step_down(before: Rung, after: Rung) -> str:
     """What happens after an out-of-memory, in one sentence."""
-    return f"out of memory ({_told(before)}): goes on with the next way, {_told(after)}"
+    return f"out of memory ({before.told}): goes on with the next way, {after.told}"
 
 
 def _gb(num_bytes: int) -> str:
@@ -203,6 +211,23 @@ def take_off(pipeline: PhantomWanPipeline) -> None:
     give_memory_back()
 
 
+def is_in_8_bits(pipeline: PhantomWanPipeline) -> bool:
+    """Whether a rung has had its transformer stored in 8 bits, which only loading it anew undoes."""
+    return any(value.dtype == torch.float8_e4m3fn for value in pipeline.transformer.parameters())
+
+
+def held_bytes(pipeline: PhantomWanPipeline) -> tuple[int, int]:
+    """What its models take now, of the device and of the machine's memory."""
+    on_device = on_host = 0
+    for model in (pipeline.transformer, pipeline.text_encoder, pipeline.vae):
+        for value in () if model is None else (*model.parameters(), *model.buffers()):
+            if value.device.type == "cpu":
+                on_host += value.nbytes
+            else:
+                on_device += value.nbytes
+    return on_device, on_host
+
+
 def give_memory_back() -> None:
     """Return what nobody uses any more to the device."""
     gc.collect()
@@ -212,9 +237,9 @@ def give_memory_back() -> None:
 
 def _store_in_fp8(pipeline: PhantomWanPipeline) -> None:
     transformer = pipeline.transformer
-    stored = {value.dtype for value in transformer.parameters()}
-    if torch.float8_e4m3fn in stored or torch.uint8 in stored:
-        # Already, or quantised further by a GGUF.
+    quantised = any(value.dtype == torch.uint8 for value in transformer.parameters())
+    if quantised or is_in_8_bits(pipeline):
+        # By a GGUF, or already.
         return
     transformer.enable_layerwise_casting(
         storage_dtype=torch.float8_e4m3fn, compute_dtype=transformer.dtype
@@ -240,43 +265,49 @@ def _offload_groups(pipeline: PhantomWanPipeline, device: torch.device) -> None:
 
 
 class Ladder:
-    """The rungs of one pipeline, and where it stands.
+    """The rungs of one pipeline for one kind of clip, and where it stands: at `index`, from the top.
 
     Args:
         pipeline: Loaded, on the CPU.
         device: Where the arithmetic is done.
         all_rungs: From the top.
         start: Index of the first rung to try.
+        note: What is to be told of the choice, with the first step.
     """
 
     def __init__(
-        self, pipeline: PhantomWanPipeline, device: torch.device, all_rungs: list[Rung], start: int
+        self,
+        pipeline: PhantomWanPipeline,
+        device: torch.device,
+        all_rungs: list[Rung],
+        start: int,
+        note: str = "",
     ) -> None:
         self._pipeline = pipeline
         self._device = device
         self._rungs = all_rungs
-        self._index = start
-        self._notes: list[str] = []
+        self.index = start
+        self._notes = [note] if note else []
         place(pipeline, self.rung.name, device)
 
     @property
     def rung(self) -> Rung:
         """Where it stands."""
-        return self._rungs[self._index]
+        return self._rungs[self.index]
 
     def step_down(self) -> bool:
         """Go one rung down and place the pipeline anew; False at the bottom."""
-        if self._index + 1 >= len(self._rungs):
+        if self.index + 1 >= len(self._rungs):
             return False
         before = self.rung
-        self._index += 1
+        self.index += 1
         self._notes.append(tell_step_down(before, self.rung))
         place(self._pipeline, self.rung.name, self._device)
         return True
 
     def make_room(self) -> bool:
         """Step down for a step that is under way; False when that would change the clip's length."""
-        following = self._rungs[self._index + 1 :][:1]
+        following = self._rungs[self.index + 1 :][:1]
         if not following or following[0].num_frames != self.rung.num_frames:
             return False
         return self.step_down()

@@ -171,7 +171,11 @@ def _estimate(
         tiled = min(decoding, _tiled_decoding(autoencoder, video, clip))
         parts["vae_tiled"] = _part(autoencoder, "", max(encoding, tiled))
         model = _meta_transformer(_thawed(transformer), dtype)
+        names = {name for name, _ in model.named_parameters()}
         for name, tensor in quantised or ():
+            if name not in names:
+                # Of another model, which is told when it is loaded.
+                continue
             module, _, own = name.rpartition(".")
             stored = torch.nn.Parameter(torch.empty(tensor.num_bytes, dtype=torch.uint8), False)
             model.get_submodule(module)._parameters[own] = stored

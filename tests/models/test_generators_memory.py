@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from procvid.cli import main
 from procvid.errors import InputError, UnavailableError
+from procvid.models.generators import phantom_wan
 from procvid.models.generators.phantom_wan import PhantomWanGenerator, Placement
+from procvid.phantom.ladder import Rung, place, rungs
+from procvid.phantom.layout import original_names
+from procvid.phantom.loading import read_config
 from procvid.settings import TINY
 from tests.models.test_generators import PLAIN, SAMPLING, clip_of, folder
+from tests.phantom.published import write_gguf
 
 LONGER = replace(TINY, frame_counts=(), max_frames=9)
 
@@ -21,6 +27,17 @@ LONGER = replace(TINY, frame_counts=(), max_frames=9)
 def careful(device_bytes: int, host_bytes: int = 10**12) -> PhantomWanGenerator:
     placement = Placement(free_bytes=lambda: (device_bytes, host_bytes))
     return PhantomWanGenerator(LONGER, folder(), placement=placement)
+
+
+def told_and_made(generator, sampling):
+    """What is said while a clip is made, and the clip."""
+    steps = generator.generate(PLAIN, sampling)
+    notes = []
+    while True:
+        try:
+            notes.append(next(steps).note)
+        except StopIteration as end:
+            return [note for note in notes if note], end.value
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +63,42 @@ def test_out_of_memory_steps_down_says_so_and_makes_the_same_clip(expected):
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     handle = generator.pipeline.transformer.register_forward_pre_hook(fail)
-    steps = generator.generate(PLAIN, SAMPLING)
-    notes = []
-    while True:
-        try:
-            notes.append(next(steps).note)
-        except StopIteration as end:
-            clip = end.value
-            break
+    notes, clip = told_and_made(generator, SAMPLING)
     handle.remove()
-    assert notes[0] == "" and "out of memory" in notes[1] and len(notes) == 2
+    assert len(notes) == 1 and "out of memory" in notes[0]
     assert clip.memory == "model_offload" and np.array_equal(clip.frames, expected.frames)
     assert generator.notes(SAMPLING)[0].startswith("goes on as before")
+
+
+def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatch):
+    """Little is free, so a clip is shortened; then there is plenty, and others are asked for."""
+    free = [10]
+    placement = Placement(free_bytes=lambda: (free[0], 10**12))
+    generator = PhantomWanGenerator(LONGER, folder(), placement=placement)
+    monkeypatch.setattr(
+        phantom_wan,
+        "rungs",
+        lambda clip, _: [
+            Rung("full", clip.num_frames, 100, 0),
+            Rung("fewer_frames", 5, 10, 0, in_8_bits=True),
+        ],
+    )
+    other = replace(SAMPLING, guidance_scale_text=3.0)
+    notes, clip = told_and_made(generator, other)
+    assert clip.memory == "fewer_frames" and len(clip.frames) == 5
+    assert "stored in 8 bits, with fewer frames (5)" in notes[0]
+
+    free[0] = 10**12
+    (note,) = generator.notes(SAMPLING)
+    assert "9 frames" in note and "stays on the GPU" in note
+    notes, clip = told_and_made(generator, SAMPLING)
+    # Not what was left in 8 bits: loaded anew.
+    assert notes == [] and clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
+    notes, clip = told_and_made(generator, replace(SAMPLING, num_frames=5))
+    assert notes == [] and clip.memory == "full" and len(clip.frames) == 5
+    # What did not fit once is not tried again.
+    notes, clip = told_and_made(generator, other)
+    assert clip.memory == "fewer_frames" and "fewer frames (5)" in notes[0]
 
 
 def test_at_the_bottom_it_is_an_error_that_says_what_to_do():
@@ -77,6 +118,41 @@ def test_at_the_bottom_it_is_an_error_that_says_what_to_do():
 def test_what_cannot_fit_is_told_before_anything_is_loaded():
     with pytest.raises(UnavailableError, match=r"needs at least .* GB of GPU memory"):
         careful(1000).notes(SAMPLING)
+
+
+@pytest.fixture(scope="module")
+def gguf_model(tmp_path_factory):
+    """The tiny model with its transformer in 8 bits of a GGUF."""
+    copy = shutil.copytree(folder(), tmp_path_factory.mktemp("gguf") / "model")
+    weights = next((copy / "transformer").glob("*.safetensors"))
+    tensors, config = load_file(weights), read_config(copy / "transformer" / "config.json")
+    named = {old: tensors[new].float() for old, new in original_names(config).items()}
+    write_gguf(named, copy / "transformer" / "phantom-Q8_0.gguf")
+    weights.unlink()
+    return copy
+
+
+def test_a_gguf_is_counted_to_the_byte_and_offloaded_like_any_model(gguf_model, monkeypatch):
+    counted = []
+
+    def keep(clip, bytes_of):
+        counted.append(bytes_of(clip))
+        return rungs(clip, bytes_of)
+
+    monkeypatch.setattr(phantom_wan, "rungs", keep)
+    placement = Placement(free_bytes=lambda: (10**12, 10**12))
+    generator = PhantomWanGenerator(TINY, gguf_model, placement=placement)
+    whole = clip_of(generator, PLAIN, SAMPLING)
+    transformer = generator.pipeline.transformer
+    loaded = sum(value.nbytes for value in (*transformer.parameters(), *transformer.buffers()))
+    assert counted[0].transformer.weights == loaded and counted[0].transformer_fp8 is None
+    place(generator.pipeline, "group_offload", torch.device("cpu"))
+    assert np.array_equal(clip_of(generator, PLAIN, SAMPLING).frames, whole.frames)
+
+
+def test_a_lora_on_a_gguf_is_refused_before_anything_is_loaded(gguf_model, tmp_path):
+    with pytest.raises(InputError, match=r"quantised weights, .* is phantom-Q8_0.gguf"):
+        PhantomWanGenerator(TINY, gguf_model, [(lora(tmp_path), 1.0)])
 
 
 def lora(tmp_path, width: int = 160):
@@ -127,8 +203,6 @@ def test_generate_tells_what_it_cannot_take(options, code, told, tmp_path, capsy
 
 
 def test_a_model_that_is_not_whole_is_told(tmp_path):
-    import shutil
-
     copy = shutil.copytree(folder(), tmp_path / "model")
     from procvid.phantom.folder import write_manifest
 

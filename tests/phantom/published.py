@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 from safetensors.torch import save_file
 
@@ -54,3 +56,21 @@ def write_shards(weights: Mapping[str, torch.Tensor], folder: Path, count: int =
     index = {"metadata": {"total_size": total}, "weight_map": of_file}
     (folder / "Phantom_Wan_14B.safetensors.index.json").write_text(json.dumps(index))
     return folder
+
+
+def write_gguf(weights, file: Path) -> Path:
+    """Original names; matrices in Q8_0, the small and the 5-D tensors as they are."""
+    gguf = pytest.importorskip("gguf")
+    writer = gguf.GGUFWriter(file, "wan")
+    for key, value in weights.items():
+        array = value.numpy()
+        if array.ndim == 2 and array.shape[1] % 32 == 0:
+            kind = gguf.GGMLQuantizationType.Q8_0
+            writer.add_tensor(key, gguf.quants.quantize(array, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(key, array.astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file

@@ -9,7 +9,6 @@ import weakref
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from diffusers import WanTransformer3DModel
@@ -22,7 +21,7 @@ from procvid.phantom.checkpoint import Checkpoint, open_checkpoint
 from procvid.phantom.convert import match_keys, write_transformer
 from procvid.phantom.layout import kept_in_fp32, original_names
 from procvid.phantom.loading import load_transformer, read_config
-from tests.phantom.published import TINY_CONFIG, published_weights, write_shards
+from tests.phantom.published import TINY_CONFIG, published_weights, write_gguf, write_shards
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("PROCVID_GOLDEN", REPOSITORY.parent / "shared" / "golden"))
@@ -261,24 +260,6 @@ def test_a_config_that_is_none_is_told(tmp_path, text):
 
 
 # GGUF
-
-
-def write_gguf(weights, file: Path) -> Path:
-    """Original names; matrices in Q8_0, the small and the 5-D tensors as they are."""
-    gguf = pytest.importorskip("gguf")
-    writer = gguf.GGUFWriter(file, "wan")
-    for key, value in weights.items():
-        array = value.numpy()
-        if array.ndim == 2 and array.shape[1] % 32 == 0:
-            kind = gguf.GGMLQuantizationType.Q8_0
-            writer.add_tensor(key, gguf.quants.quantize(array, kind), raw_dtype=kind)
-        else:
-            writer.add_tensor(key, array.astype(np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return file
 
 
 def test_a_gguf_is_read_and_is_nearly_the_same_model(weights, tmp_path):

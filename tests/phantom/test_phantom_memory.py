@@ -174,6 +174,14 @@ def test_rungs_go_down_and_only_the_last_ones_are_shorter():
     assert all(rung.num_frames % 4 == 1 for rung in all_rungs)
 
 
+def test_a_gguf_is_never_offered_in_8_bits():
+    all_rungs = rungs(
+        CLIP, lambda clip: replace(estimated(torch.bfloat16, clip), transformer_fp8=None)
+    )
+    assert [rung.name for rung in all_rungs if rung.in_8_bits or "8 bits" in rung.told] == []
+    assert all_rungs[-1].name == FEWER_FRAMES and "with fewer frames (5)" in all_rungs[-1].told
+
+
 def test_the_first_rung_that_fits_is_taken():
     all_rungs = made_rungs()
     plenty = 10**15

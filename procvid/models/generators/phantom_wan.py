@@ -15,15 +15,26 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from procvid.errors import UnavailableError
+from procvid.errors import InputError, UnavailableError
 from procvid.models.device import free_memory
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.folder import MANIFEST, check_manifest, load_pipeline
-from procvid.phantom.ladder import FEWER_FRAMES, TOLD, Ladder, Rung, choose_rung, rungs, tell_choice
+from procvid.phantom.gguf_file import QuantisedTensor, find_gguf, quantised_tensors
+from procvid.phantom.ladder import (
+    FEWER_FRAMES,
+    Ladder,
+    Rung,
+    choose_rung,
+    give_memory_back,
+    held_bytes,
+    is_in_8_bits,
+    rungs,
+    tell_choice,
+)
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import LoraFile, find_lora, merge_loras, read_lora
-from procvid.phantom.memory import ClipShape, estimate
+from procvid.phantom.memory import ClipShape, Denoising, estimate
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.settings import MAX_REFERENCES, Profile, check_sampling
 from procvid.types import Clip, Conditioning, Denoised, ModelInfo, Sampling
@@ -53,6 +64,14 @@ class Placement:
     dtype: torch.dtype = torch.float32
     precise: bool = False
     free_bytes: Callable[[], tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True)
+class ClipKind:
+    """What a ladder is chosen for: clips of one shape, denoised in one way."""
+
+    shape: ClipShape
+    denoising: Denoising
 
 
 ON_CPU = Placement()
@@ -95,6 +114,9 @@ class PhantomWanGenerator:
         self._folder = folder
         self._placement = placement
         self._ladder: Ladder | None = None
+        self._kind: ClipKind | None = None
+        self._reached: dict[ClipKind, int] = {}
+        self._told: tuple[ClipKind, Rung] | None = None
         self._known = _known_objects(folder)
         self._loras = self._read_loras(loras)
         self.default_sampling = profile.sampling
@@ -110,6 +132,14 @@ class PhantomWanGenerator:
         """Read names and shapes now, so that a wrong file is told before anything is made."""
         if not loras:
             return []
+        gguf = find_gguf(self._folder / "transformer")
+        if gguf is not None:
+            raise InputError(
+                f"A LoRA cannot be merged into quantised weights, and the {self._profile.name} "
+                f"model here is {gguf.name}.",
+                f"Leave --lora out, or make the model again with `procvid convert "
+                f"{self._profile.name}` from its .safetensors or .pth files.",
+            )
         config = self._configs["transformer"]
         shapes = parameter_shapes(config)
         layers = config["num_layers"]
@@ -143,14 +173,36 @@ class PhantomWanGenerator:
         """
         if self._placement.free_bytes is None:
             return ()
-        clip = _shape_of(sampling, MAX_REFERENCES)
-        if self._ladder is not None:
-            return (f"goes on as before: {TOLD[self._ladder.rung.name]}",)
-        all_rungs, start, free = self._choose(clip)
-        return (tell_choice(self._profile.name, clip, all_rungs, start, free),)
+        kind = self._kind_of(sampling)
+        if self._ladder is not None and kind == self._kind:
+            return (f"goes on as before: {self._ladder.rung.told}",)
+        all_rungs, start, free = self._choose(kind)
+        self._told = kind, all_rungs[start]
+        return (tell_choice(self._profile.name, kind.shape, all_rungs, start, free),)
 
-    def _choose(self, clip: ClipShape) -> tuple[list[Rung], int, int]:
-        parts = self._configs
+    def _kind_of(self, sampling: Sampling) -> ClipKind:
+        # With as many references as a step can have: the next one may.
+        shape = ClipShape(sampling.width, sampling.height, sampling.num_frames, MAX_REFERENCES)
+        scales = (sampling.guidance_scale_text, sampling.guidance_scale_image)
+        return ClipKind(shape, Denoising(scales, self._placement.precise, sampling.shortcuts))
+
+    @cached_property
+    def _quantised(self) -> Mapping[str, QuantisedTensor] | None:
+        """The quantised tensors of a GGUF, None for a model of other files."""
+        gguf = find_gguf(self._folder / "transformer")
+        return None if gguf is None else quantised_tensors(gguf)
+
+    def _free_bytes(self) -> tuple[int, int]:
+        """As if the model were not loaded: what it holds is there for it."""
+        device_bytes, host_bytes = self._placement.free_bytes()
+        if "pipeline" in vars(self):
+            on_device, on_host = held_bytes(self.pipeline)
+            return device_bytes + on_device, host_bytes + on_host
+        return device_bytes, host_bytes
+
+    def _choose(self, kind: ClipKind) -> tuple[list[Rung], int, int]:
+        """The rungs for a kind of clip, the first that fits and has not failed, the free bytes."""
+        clip, parts = kind.shape, self._configs
         all_rungs = rungs(
             clip,
             lambda shape: estimate(
@@ -159,9 +211,11 @@ class PhantomWanGenerator:
                 parts["text_encoder"],
                 parts["vae"],
                 self._placement.dtype,
+                kind.denoising,
+                self._quantised,
             ),
         )
-        device_bytes, host_bytes = self._placement.free_bytes()
+        device_bytes, host_bytes = self._free_bytes()
         start = choose_rung(all_rungs, device_bytes, host_bytes)
         if start is None:
             last = all_rungs[-1]
@@ -172,7 +226,7 @@ class PhantomWanGenerator:
                 "free.",
                 "Choose a smaller --size, close other programs, or use --profile tiny.",
             )
-        return all_rungs, start, device_bytes
+        return all_rungs, max(start, self._reached.get(kind, 0)), device_bytes
 
     def generate(
         self, conditioning: Conditioning, sampling: Sampling
@@ -185,8 +239,8 @@ class PhantomWanGenerator:
             UnavailableError: There is no memory even at the bottom of the ladder.
         """
         self.check(sampling)
+        ladder = self._ladder_for(sampling)
         pipeline = self.pipeline
-        ladder = self._ladder_for(pipeline, sampling)
         while True:
             if ladder is not None and ladder.rung.name == FEWER_FRAMES:
                 frames = min(ladder.rung.num_frames, sampling.num_frames)
@@ -227,6 +281,9 @@ class PhantomWanGenerator:
             yield Denoised(step.number, step.total, ladder.take_note() if ladder else "")
         assert step is not None, "a checked sampling has at least one step"
         unit_BTHWC = self._decode(pipeline, ladder, step.latents)
+        note = ladder.take_note() if ladder else ""
+        if note:
+            yield Denoised(step.number, step.total, note)
         return Clip(
             # Truncated and not rounded, as upstream's writer does.
             frames=(unit_BTHWC[0] * 255).astype(np.uint8),
@@ -245,16 +302,32 @@ class PhantomWanGenerator:
             if ladder is None or not ladder.make_room():
                 raise failed
 
-    def _ladder_for(self, pipeline: PhantomWanPipeline, sampling: Sampling) -> Ladder | None:
-        """The ladder stays where it is from clip to clip: what did not fit once is not tried again."""
+    def _ladder_for(self, sampling: Sampling) -> Ladder | None:
+        """The ladder for such clips: from clip to clip it stays where it is, for others it is new.
+
+        What did not fit once is not tried again for clips of that kind.
+        """
         if self._placement.free_bytes is None:
-            if pipeline.device != self._placement.device:
-                pipeline.to(self._placement.device)
+            if self.pipeline.device != self._placement.device:
+                self.pipeline.to(self._placement.device)
             return None
-        if self._ladder is None:
-            all_rungs, start, _ = self._choose(_shape_of(sampling, MAX_REFERENCES))
-            self._ladder = Ladder(pipeline, self._placement.device, all_rungs, start)
-            pipeline.make_room = self._ladder.make_room
+        kind = self._kind_of(sampling)
+        if self._ladder is not None and kind == self._kind:
+            return self._ladder
+        if self._ladder is not None:
+            self._reached[self._kind] = self._ladder.index
+        all_rungs, start, free = self._choose(kind)
+        rung, note = all_rungs[start], ""
+        if start and self._told != (kind, rung):
+            note = tell_choice(self._profile.name, kind.shape, all_rungs, start, free)
+        self._ladder = None
+        if is_in_8_bits(self.pipeline) and not rung.in_8_bits:
+            # These clips need no such loss.
+            del self.pipeline
+            give_memory_back()
+        self._ladder = Ladder(self.pipeline, self._placement.device, all_rungs, start, note)
+        self._kind = kind
+        self.pipeline.make_room = self._ladder.make_room
         return self._ladder
 
     @cached_property
@@ -275,10 +348,6 @@ class PhantomWanGenerator:
         merge_loras(pipeline.transformer, self._loras)
         pipeline.precise = self._placement.precise
         return pipeline
-
-
-def _shape_of(sampling: Sampling, num_references: int) -> ClipShape:
-    return ClipShape(sampling.width, sampling.height, sampling.num_frames, num_references)
 
 
 def _without_private(config: dict[str, object]) -> dict[str, object]:
@@ -326,7 +395,7 @@ def weights_sha256(folder: Path) -> str:
         digest.update((folder / MANIFEST).read_bytes())
         return digest.hexdigest()
     for file in sorted(folder.rglob("*")):
-        if file.suffix in (".safetensors", ".json") and file.is_file():
+        if file.suffix in (".safetensors", ".gguf", ".json") and file.is_file():
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
             digest.update(file.read_bytes())
     return digest.hexdigest()
