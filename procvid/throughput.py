@@ -34,9 +34,10 @@ class Setting:
     num_frames: int
     num_inference_steps: int
     shortcuts: str = ""
+    precise: bool = False
 
     @classmethod
-    def of(cls, profile: str, device: str, sampling: Sampling) -> Setting:
+    def of(cls, profile: str, device: str, sampling: Sampling, precise: bool = False) -> Setting:
         """The setting of a run."""
         return cls(
             profile,
@@ -46,6 +47,7 @@ class Setting:
             sampling.num_frames,
             sampling.num_inference_steps,
             sampling.shortcuts.told,
+            precise,
         )
 
 

@@ -36,12 +36,15 @@ def dry_run(
 
     Raises:
         InputError: The run would be refused.
+        UnavailableError: There is not enough memory for its clips in any way.
     """
     plan, service = _plan(arguments.planner, profile, recipe)
     downloads = wiring.missing_downloads(profile)
     parts, no_slots = _parts(profile, memory, downloads, loras, arguments.precise)
     samples = read_samples(read_environment().cache_folder)
-    setting = Setting.of(profile.name, wiring.device_name(), sampling)
+    about_clips = parts.generator.notes(sampling) if parts else ()
+    plan = dataclasses.replace(plan, notes=(*plan.notes, *about_clips))
+    setting = Setting.of(profile.name, wiring.device_name(), sampling, arguments.precise)
     told = forecast(
         plan,
         profile,

@@ -64,7 +64,7 @@ def generate(arguments: argparse.Namespace) -> None:
     events = measured(
         make_video(request, parts, out),
         out,
-        Setting.of(profile.name, wiring.device_name(), sampling),
+        Setting.of(profile.name, wiring.device_name(), sampling, arguments.precise),
         read_environment().cache_folder,
         lambda: wiring.peak_memory_mib(profile),
     )
