@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from procvid import __version__
-from procvid.artifacts.here import named_lora, named_store
+from procvid.artifacts.here import named_lora, named_store, parse_lora
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.memory.crops import CropStore, load_store
 from procvid.memory.rules import DEFAULT_RULES, Calibration, RetrievalRules, read_calibration
@@ -196,7 +196,7 @@ def check_downloads() -> Iterator[tuple[str, int, UnavailableError | None]]:
 
 
 def hub_cache() -> Path:
-    """Where published models are kept, or the nearest folder above it that is there."""
+    """Where published models are kept; it may not be there yet."""
     from procvid.models.hub_files import cache_folder
 
     return cache_folder()
@@ -318,8 +318,6 @@ def build_generator(
 
 def _lora(text: str) -> tuple[Path, float]:
     """A LoRA that is here, or one on the Hub, with its weight."""
-    from procvid.phantom.lora import parse_lora
-
     source, weight = parse_lora(text)
     return named_lora(source), weight
 
@@ -330,8 +328,6 @@ def is_lora_on_hub(text: str) -> bool:
     Raises:
         InputError: Its weight is no number.
     """
-    from procvid.phantom.lora import parse_lora
-
     source, _ = parse_lora(text)
     is_repository = re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source) is not None
     return is_repository and not Path(source).expanduser().exists()

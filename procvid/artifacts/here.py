@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from procvid.artifacts.access import Tell, hub_id_of, obtain, open_cache
-from procvid.errors import StoreError, UnavailableError
+from procvid.errors import InputError, StoreError, UnavailableError
 from procvid.files import output_error
 from procvid.hub.cache import Cache
 from procvid.hub.client import HubClient, NoManifestError, UnreachableError
 from procvid.hub.names import Artifact
 from procvid.hub.pull import Pulling
 from procvid.settings import read_environment
+
+LORA_FORMS = "Name a .safetensors file, its folder, or OWNER/NAME on the Hub."
+
+MAX_WEIGHT = 4.0
+"""Largest weight of a LoRA that makes sense, either sign; beyond it a point was forgotten."""
 
 NO_MANIFEST = (
     "{told} is no release of procvid, so there is no manifest to verify it with: its safetensors "
@@ -63,6 +69,29 @@ def named_store(text: str) -> Path:
         ) from error
 
 
+def parse_lora(text: str) -> tuple[str, float]:
+    """ "FILE=0.8" -> ("FILE", 0.8); without a weight 1.
+
+    Raises:
+        InputError: It names nothing, or the weight is no number from -4 to 4.
+    """
+    if not text.strip():
+        raise InputError("A LoRA without a name was given.", LORA_FORMS)
+    source, equals, number = text.rpartition("=")
+    if not equals or (Path(text).expanduser().exists() and not Path(source).expanduser().exists()):
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not abs(weight) <= MAX_WEIGHT or not source.strip():
+        raise InputError(
+            f"The LoRA {text!r} has no weight that can be used.",
+            f"Write FILE=WEIGHT with a weight from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}, such as 0.8.",
+        )
+    return source, weight
+
+
 def named_lora(source: str) -> Path:
     """A LoRA's file or folder: a path, a release, or a LoRA of others on the Hub.
 
@@ -71,7 +100,10 @@ def named_lora(source: str) -> Path:
     """
     wanted = hub_id_of(source, "lora")
     if wanted is None:
-        return Path(source).expanduser()
+        here = Path(source).expanduser()
+        if not here.exists():
+            raise InputError(f"There is no LoRA {source!r} here.", LORA_FORMS)
+        return here
     try:
         return obtain(cache(), HubClient(), "lora", wanted, _silent).folder
     except (NoManifestError, UnreachableError):

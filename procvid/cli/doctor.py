@@ -11,7 +11,9 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +84,7 @@ def examine() -> Iterator[Finding]:
     yield _memory()
     yield from _gpu()
     yield from _downloads()
+    yield from _caches()
     yield _model_service()
 
 
@@ -221,7 +224,7 @@ def _downloads() -> Iterator[Finding]:
                 yield Finding(name, "ok", "in the cache")
     except ImportError:
         return
-    cache = wiring.hub_cache()
+    cache = _nearest(wiring.hub_cache())
     free = shutil.disk_usage(cache).free
     if missing_bytes > free:
         yield Finding(
@@ -230,6 +233,29 @@ def _downloads() -> Iterator[Finding]:
             f"{free / 1e9:.1f} GB free in {cache}, {missing_bytes / 1e9:.1f} GB to fetch",
             "free some space, or set HF_HOME to another disk",
         )
+
+
+def _caches() -> Iterator[Finding]:
+    """The folders that hold what is fetched and kept, where they cannot be written."""
+    environment = read_environment()
+    folders = {
+        "converted models": (environment.models_folder, "PROCVID_MODELS"),
+        "cache of procvid": (environment.cache_folder, "PROCVID_CACHE"),
+    }
+    with suppress(ImportError):
+        folders["cache of the Hub"] = wiring.hub_cache(), "HF_HOME"
+    for subject, (folder, variable) in folders.items():
+        try:
+            tempfile.TemporaryFile(dir=_nearest(folder)).close()
+        except OSError as error:
+            told = f"{folder} cannot be written ({error.strerror})"
+            yield Finding(subject, "note", told, f"set {variable} to a folder that can")
+
+
+def _nearest(folder: Path) -> Path:
+    """A folder, or what is there of the path to it."""
+    folder = folder.absolute()
+    return next(each for each in (folder, *folder.parents) if os.path.lexists(each))
 
 
 def _model_service() -> Finding:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from procvid import wiring
-from procvid.artifacts.here import pinned
+from procvid.artifacts.here import parse_lora, pinned
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import PullScreen, RunScreen
 from procvid.errors import InputError
@@ -28,7 +28,7 @@ def generate(arguments: argparse.Namespace) -> None:
     """Recipe -> run folder, or what is still missing of it."""
     recipe = read_recipe(Path(arguments.recipe))
     check_speed(fast=arguments.fast, precise=arguments.precise)
-    loras = tuple(absolute_lora(text) for text in arguments.lora)
+    loras = tuple(absolute_lora(text, ask=not arguments.dry_run) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
         profile,
@@ -152,13 +152,13 @@ def _chosen(given: list[str]) -> dict[str, str]:
     return chosen
 
 
-def absolute_lora(wanted: str) -> str:
-    """A file or folder made absolute, a release pinned, likewise."""
-    source, equals, weight = wanted.rpartition("=")
-    name = source if equals else wanted
-    here = Path(name).expanduser()
-    told = str(here.resolve()) if here.exists() else pinned(name, "lora", PullScreen().show)
-    return f"{told}={weight}" if equals else told
+def absolute_lora(wanted: str, *, ask: bool = True) -> str:
+    """A file or folder made absolute, a release pinned, likewise; without `ask` the Hub is not asked."""
+    source, _ = parse_lora(wanted)
+    here, weight = Path(source).expanduser(), wanted.removeprefix(source)
+    if here.exists():
+        return f"{here.resolve()}{weight}"
+    return f"{pinned(source, 'lora', PullScreen().show)}{weight}" if ask else wanted
 
 
 def _tell_plan(plan: Plan) -> None:

@@ -93,9 +93,8 @@ def check_access(model: HubModel) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: the Hub's cache, or the nearest folder above it that is there."""
-    folder = Path(huggingface_hub.constants.HF_HUB_CACHE)
-    return next(each for each in (folder, *folder.parents) if each.is_dir())
+    """Where fetched files are kept: the Hub's cache, which may not be there yet."""
+    return Path(huggingface_hub.constants.HF_HUB_CACHE)
 
 
 def _pull(model: HubModel, *, only_kept: bool, force: bool) -> Path:

@@ -27,9 +27,6 @@ from procvid.phantom.layout import (
     original_names,
 )
 
-MAX_WEIGHT = 4.0
-"""Largest weight that makes sense, either sign; beyond it a point was forgotten."""
-
 SHOWN = 5
 
 _DOWN, _UP, _UP_BIAS, _ALPHA, _WEIGHT_DIFFERENCE, _BIAS_DIFFERENCE = range(6)
@@ -73,27 +70,6 @@ class LoraFile:
         return f"{self.file.name} x {self.weight:g} sha256:{self.sha256[:16]}"
 
 
-def parse_lora(text: str) -> tuple[str, float]:
-    """ "FILE=0.8" -> ("FILE", 0.8); without a weight 1.
-
-    Raises:
-        InputError: The weight is no number from -4 to 4.
-    """
-    source, equals, number = text.rpartition("=")
-    if not equals or (Path(text).expanduser().exists() and not Path(source).expanduser().exists()):
-        return text, 1.0
-    try:
-        weight = float(number)
-    except ValueError:
-        weight = math.nan
-    if not abs(weight) <= MAX_WEIGHT or not source:
-        raise InputError(
-            f"The LoRA {text!r} has no weight that can be used.",
-            f"Write FILE=WEIGHT with a weight from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}, such as 0.8.",
-        )
-    return source, weight
-
-
 def find_lora(folder_or_file: Path) -> Path:
     """The one LoRA file that is meant by a path.
 
@@ -109,13 +85,13 @@ def find_lora(folder_or_file: Path) -> Path:
                 "Name the file.",
             )
         return files[0]
+    if not folder_or_file.is_file():
+        raise InputError(f"There is no LoRA {str(folder_or_file)!r}.", "Check the name.")
     if folder_or_file.suffix != ".safetensors":
         raise InputError(
             f"The LoRA {str(folder_or_file)!r} is no .safetensors file.",
             "Others are not read: they may run code.",
         )
-    if not folder_or_file.is_file():
-        raise InputError(f"There is no LoRA {str(folder_or_file)!r}.", "Check the name.")
     return folder_or_file
 
 

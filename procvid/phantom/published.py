@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, errors, snapshot_download
 
 from procvid.errors import UnavailableError
 
@@ -18,6 +18,17 @@ TRANSFORMER_FILES: Mapping[str, Sequence[str]] = {
 
 BASE_FILES = ("text_encoder/*", "tokenizer/*", "vae/*", "model_index.json")
 """In the repository of Wan2.1, which has a transformer of its own that is not wanted."""
+
+
+_OFFLINE = "it is not in the cache here, and the Hub cannot be reached"
+_SAID: Mapping[type[Exception], str] = {
+    errors.GatedRepoError: "its owner asks for an agreement first, on its page there",
+    errors.RepositoryNotFoundError: "there is none of that name, or it is private",
+    errors.RevisionNotFoundError: "it has no such revision",
+    errors.LocalEntryNotFoundError: _OFFLINE,
+    errors.OfflineModeIsEnabled: _OFFLINE,
+}
+"""What the client says in several lines; the first kind that fits."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +107,11 @@ def _recorded_sha256(pinned: str, file: str) -> str:
 
 def _unavailable(repository: str, error: Exception) -> UnavailableError:
     # The client raises its own errors, those of its transport, OSError and ValueError.
-    said = (str(error).splitlines() or [""])[0][:160]
+    said = next((told for kind, told in _SAID.items() if isinstance(error, kind)), "")
+    if not said:
+        first = (str(error).splitlines() or [""])[0][:160]
+        said = f"{type(error).__name__}: {first}"
     return UnavailableError(
-        f"{repository} cannot be had from the Hugging Face Hub ({type(error).__name__}: {said}).",
+        f"{repository} cannot be had from the Hugging Face Hub ({said}).",
         "Connect to the network, or give files that are here with --transformer and --base.",
     )

@@ -63,6 +63,17 @@ def test_without_a_key_nothing_is_asked():
     assert "OPENAI_API_KEY is not set" in doctor._model_service().told
 
 
+def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
+    assert "cache of the Hub" not in found(doctor._caches())
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(wiring, "hub_cache", lambda: tmp_path / "file" / "hub")
+    monkeypatch.setenv("PROCVID_CACHE", str(tmp_path / "later" / "cache"))
+    told = found(doctor._caches())
+    assert "cannot be written (Not a directory)" in told["cache of the Hub"].told
+    assert "HF_HOME" in told["cache of the Hub"].remedy
+    assert "cache of procvid" not in told and not (tmp_path / "later").exists()
+
+
 def test_a_disk_that_is_almost_full(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 10**8))
     assert doctor._disk().verdict == "note" and "free some space" in doctor._disk().remedy

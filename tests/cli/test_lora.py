@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
@@ -37,3 +38,33 @@ def test_a_run_with_a_lora_is_recorded_resumed_and_no_other_run(tmp_path, capsys
     assert main(["regenerate", "run", "--step", "1", "--seed", "5"]) == 0
     again = json.loads((tmp_path / "run" / "steps" / "01" / "conditioning.json").read_text())
     assert again["models"] == step["models"] and again["clip_sha256"] != step["clip_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "told"),
+    [
+        ("", 2, "A LoRA without a name"),
+        ("=0.5", 2, "no weight that can be used"),
+        ("owner/style=nan", 2, "no weight that can be used"),
+        ("https://huggingface.co/owner/style", 2, "There is no LoRA 'https://huggingface.co/own"),
+        ("owner/style@", 2, "There is no LoRA 'owner/style@' here"),
+        ("owner/..", 2, "not the name of a repository"),
+        ("owner/style", 1, "not in the cache here, and the Hub cannot be reached). Connect"),
+    ],
+)
+def test_a_lora_that_cannot_be_had_is_one_sentence(
+    given, code, told, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.txt").write_text("Egg\n1. Fry the egg in the frying pan.\n")
+    assert main(["generate", "recipe.txt", "--out", "run", f"--lora={given}"]) == code
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1 and not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_asks_the_hub_for_no_lora(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.txt").write_text("Egg\n1. Fry the egg in the frying pan.\n")
+    arguments = ["--out", "run", "--lora", "owner/style", "--memory", "none", "--dry-run"]
+    assert main(["generate", "recipe.txt", *arguments]) == 0
+    assert capsys.readouterr().err == ""

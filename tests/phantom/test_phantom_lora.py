@@ -9,9 +9,10 @@ import torch
 from diffusers import UniPCMultistepScheduler, WanTransformer3DModel
 from safetensors.torch import save_file
 
+from procvid.artifacts.here import parse_lora
 from procvid.errors import InputError
 from procvid.phantom.layout import original_names, parameter_shapes
-from procvid.phantom.lora import find_lora, merge_loras, parse_lora, read_lora
+from procvid.phantom.lora import find_lora, merge_loras, read_lora
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from tests.phantom.published import TINY_CONFIG
 
@@ -253,6 +254,7 @@ def test_a_path_means_one_file(tmp_path):
         find_lora(tmp_path)
     (tmp_path / "pytorch_lora_weights.safetensors").touch()
     assert find_lora(tmp_path).name == "pytorch_lora_weights.safetensors"
+    (tmp_path / "a.pt").touch()
     with pytest.raises(InputError, match=r"no .safetensors file"):
         find_lora(tmp_path / "a.pt")
     with pytest.raises(InputError, match="There is no LoRA"):
