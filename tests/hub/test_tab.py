@@ -18,22 +18,24 @@ from procvid.hub.names import HubId
 from procvid.settings import read_environment
 from procvid.ui import visitors
 from procvid.ui.app import build_app
-from procvid.ui.context import AppContext, new_run_id, open_context
+from procvid.ui.context import new_run_id, open_context
 from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
-from tests.hub.artifacts import ASSETS
+from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
 
 Events = dict[str, Callable[..., Any]]
 
 
-@pytest.fixture
-def context(hub: Hub, tmp_path: Path) -> AppContext:
-    return open_context(tmp_path / "none", profile="tiny", runs_folder=tmp_path / "runs")
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
+    """The page; which Hub and which cache it asks is read from the environment at each event."""
+    folder = tmp_path_factory.mktemp("app")
+    return build_app(open_context(folder / "none", profile="tiny", runs_folder=folder / "runs"))
 
 
 @pytest.fixture
-def on(context: AppContext) -> Events:
-    return {f.name: f.fn for f in build_app(context).fns.values()}
+def on(hub: Hub, app: gr.Blocks) -> Events:
+    return {f.name: f.fn for f in app.fns.values()}
 
 
 def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
@@ -80,12 +82,12 @@ def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path:
     assert key in [name for name, _ in on["list_here"](asked()).choices]
 
 
-def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events) -> None:
-    store = str(ASSETS / "default_memory")
+def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Path) -> None:
+    store = str(store_folder)
     assert main(["hub", "publish", "memory", store, "--repo", "cook/crops", "--yes"]) == 0
     *_, (_, choice) = on["pull_it"]("cook/crops", asked())
     integrity, _, card = on["show"](choice.value, asked())
-    assert "326 crops" in integrity and "free to use under Apache-2.0" in integrity
+    assert f"{SMALL} crops" in integrity and "free to use under Apache-2.0" in integrity
     assert "box_xyxy" in card
 
 
@@ -216,7 +218,7 @@ def test_who_is_at_this_machine(host: str, headers: dict[str, str], here: bool) 
     assert is_at_this_machine(host, headers) is here
 
 
-def test_the_events_of_the_tab_are_private(context: AppContext) -> None:
-    events = {f.name: f for f in build_app(context).fns.values()}
+def test_the_events_of_the_tab_are_private(app: gr.Blocks) -> None:
+    events = {f.name: f for f in app.fns.values()}
     for name in ("look_up", "pull_it", "show", "list_here", "plan_here", "send_here"):
         assert events[name].api_visibility == "private"
