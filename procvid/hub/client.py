@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from huggingface_hub import HfApi, RepoFile
 from huggingface_hub.errors import (
@@ -27,8 +29,14 @@ from procvid.hub.names import HubId
 from procvid.media.files import output_error
 
 AGAIN = "Try again in a few minutes."
+TRIES = 3
+"""How often something is asked for when the Hub is out of breath or the connection breaks."""
+
+WAIT_S = 1.0
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 MAX_LISTED = 2000
+
+Answer = TypeVar("Answer")
 
 
 class UnreachableError(UnavailableError):
@@ -117,6 +125,16 @@ class HubClient:
                     force_download=force,
                 )
             )
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns; it is asked again where nobody answered or the Hub was out of breath."""
+    for tried in range(1, TRIES):
+        try:
+            return ask()
+        except UnreachableError:
+            time.sleep(WAIT_S * tried)
+    return ask()
 
 
 @contextmanager

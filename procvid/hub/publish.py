@@ -23,6 +23,7 @@ from procvid.hub.client import (
     UnreachableError,
     as_procvid_error,
     is_transient,
+    patiently,
     told_errors,
 )
 from procvid.hub.names import BESIDE, CARD, MANIFEST, REPO_TYPES, HubId, check_tag, shown
@@ -294,7 +295,7 @@ def _commit(
 
 def _look_again(client: HubClient, plan: PublishPlan, lost: ProcvidError) -> str:
     try:
-        return client.commit_of(plan.target)
+        return patiently(lambda: client.commit_of(plan.target))
     except ProcvidError as error:
         raise UnavailableError(
             f"{lost.message} Whether {plan.target.repo} holds the old or the new release could not "

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
 from procvid.hub.bundle import check_contents, shard_names
-from procvid.hub.client import HubClient, Listed, NoManifestError, UnreachableError, is_transient
+from procvid.hub.client import HubClient, Listed, NoManifestError, UnreachableError, patiently
 from procvid.hub.names import BESIDE, CARD, MANIFEST, RECEIPT, Artifact, HubId, shown
 from procvid.hub.release import (
     MAX_MANIFEST_BYTES,
@@ -31,10 +30,6 @@ from procvid.media.files import remove, replacing_folder
 from procvid.rundir.files import output_errors, write_json
 from procvid.rundir.lock import LOCK, locked
 
-TRIES = 3
-"""How often a file is asked for when the Hub is out of breath."""
-
-WAIT_S = 1.0
 SPARE_BYTES = 64 * 2**20
 REPO_TYPES = ("model", "dataset")
 
@@ -91,7 +86,7 @@ def look(client: HubClient, wanted: HubId) -> Offer:
     if there[MANIFEST].size > MAX_MANIFEST_BYTES:
         raise InputError(f"The manifest.json of {wanted.told} is too large to be one.")
     with tempfile.TemporaryDirectory(prefix="procvid-") as folder:
-        data = _patiently(client, pinned, MANIFEST, Path(folder)).read_bytes()
+        data = patiently(lambda: client.fetch(pinned, MANIFEST, Path(folder))).read_bytes()
     try:
         release = release_from_bytes(data)
     except InputError as error:
@@ -251,7 +246,7 @@ def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetc
     only = {name: fact}
     if not damaged_files(fetched, only):
         return ""
-    _patiently(client, hub_id, name, fetched)
+    patiently(lambda: client.fetch(hub_id, name, fetched))
     wrong = damaged_files(fetched, only)
     if not wrong:
         return ""
@@ -259,7 +254,7 @@ def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetc
         return "The card was changed after the release was published."
     # Bytes that went wrong on their way are as many as right ones: only the hash tells.
     remove(fetched / name)
-    _patiently(client, hub_id, name, fetched, force=True)
+    patiently(lambda: client.fetch(hub_id, name, fetched, force=True))
     again = damaged_files(fetched, only)
     if again:
         remove(fetched / name)
@@ -269,24 +264,6 @@ def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetc
             "Try again later, or choose another revision.",
         )
     return f"{name} was damaged on its way and was fetched again."
-
-
-def _patiently(
-    client: HubClient, hub_id: HubId, name: str, folder: Path, *, force: bool = False
-) -> Path:
-    for left in range(TRIES - 1, -1, -1):
-        try:
-            return client.fetch(hub_id, name, folder, force=force)
-        except UnavailableError as error:
-            if not left or not _worth_waiting(error):
-                raise
-            time.sleep(WAIT_S * (TRIES - left))
-    raise AssertionError
-
-
-def _worth_waiting(error: UnavailableError) -> bool:
-    # An answer that asks for another try, or a file that was cut off; not a Hub that is away.
-    return is_transient(error) and isinstance(error, UnreachableError)
 
 
 def _as_fetched(release: Release, fetched: Path) -> Release:

@@ -45,7 +45,7 @@ def hub(_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
     hurried = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
     monkeypatch.setattr(http, "time", hurried)
     monkeypatch.setattr(file_download, "time", hurried)
-    monkeypatch.setattr("procvid.hub.pull.WAIT_S", 0.0)
+    monkeypatch.setattr("procvid.hub.client.WAIT_S", 0.0)
     return _hub
 
 

@@ -147,6 +147,8 @@ class Hub:
         if fault.do == "answer":
             return JSONResponse({"error": "no"}, fault.status, headers=fault.headers)
         if fault.do == "drop":
+            # The connection is cut without an answer, as by a router; uvicorn would say 500.
+            request.receive.__self__.transport.abort()  # type: ignore[attr-defined]
             raise ConnectionAbortedError
         answer = self._real(request, body)
         if fault.do == "after":
