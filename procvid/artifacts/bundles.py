@@ -88,28 +88,30 @@ def bundle(
         folder: What to publish.
         out: The bundle's folder; must not exist.
         wishes: Of the publisher.
-        tiny_revision: Tells the revision of the tiny model; asked only for a LoRA.
+        tiny_revision: Tells the revision of the tiny model; asked only for a LoRA of it.
 
     Raises:
         ProcvidError: It cannot be published as it is.
     """
     match kind:
         case "lora":
-            return bundle_lora(folder, out, wishes, tiny_revision())
+            return bundle_lora(folder, out, wishes, tiny_revision)
         case "memory":
             return bundle_memory(folder, out, wishes)
         case "run":
             return bundle_run(folder, out, wishes)
 
 
-def bundle_lora(folder: Path, out: Path, wishes: Wishes, tiny_revision: str) -> Release:
+def bundle_lora(
+    folder: Path, out: Path, wishes: Wishes, tiny_revision: Callable[[], str]
+) -> Release:
     """A folder with a LoRA, and perhaps `training.json`, `scores.json`, `examples/` -> a bundle.
 
     Args:
         folder: Holds `pytorch_lora_weights.safetensors`, or has it in `lora/`.
         out: The bundle's folder.
         wishes: Of the publisher.
-        tiny_revision: Of the tiny model, for LoRAs that were trained on it.
+        tiny_revision: Tells that of the tiny model; asked only for a LoRA that was trained on it.
 
     Raises:
         InputError: Something is missing, foreign, or not fit to be published.
@@ -353,11 +355,13 @@ def _refuse_secrets_of(store: CropStore) -> None:
             )
 
 
-def _base(wanted: str, training: Mapping[str, object], tiny_revision: str) -> dict[str, str]:
+def _base(
+    wanted: str, training: Mapping[str, object], tiny_revision: Callable[[], str]
+) -> dict[str, str]:
     """Id, revision and profile of the model that a LoRA was trained on."""
     told = wanted or str(training.get("base_model", ""))
     if told == TINY.name:
-        return {"id": TINY.models["generator"], "revision": tiny_revision, "profile": TINY.name}
+        return {"id": TINY.models["generator"], "revision": tiny_revision(), "profile": TINY.name}
     profile = told if told in PROFILES else str(training.get("profile", ""))
     if told in PROFILES:
         told = PROFILES[told].models["generator"]

@@ -350,7 +350,7 @@ def _set_tag(client: HubClient, plan: PublishPlan, commit: str) -> None:
             told = error if isinstance(error, ProcvidError) else as_procvid_error(error, target)
             if told is None:
                 raise
-            if is_transient(error) and left:
+            if left and (is_transient(error) or isinstance(told, UnreachableError)):
                 continue
             raise UnavailableError(
                 f"{told.message} The new release is there, as {commit[:12]}; its tag {plan.tag} is "

@@ -94,7 +94,7 @@ def run_code(code: str, more: str = "") -> str:
 
 
 def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None:
-    bundle_lora(lora_folder, tmp_path / "bundle", Wishes(LORA), "8a" * 8)
+    bundle_lora(lora_folder, tmp_path / "bundle", Wishes(LORA), lambda: "8a" * 8)
     card = ModelCard(card_of(tmp_path / "bundle"))
     card.validate()
     data = card.data.to_dict()
@@ -109,7 +109,9 @@ def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None
     html = rendered(card.content)
     assert "<td>4, 8</td>" in html and "attn1.to" in html
     for kind in ("phantom-1.3b", "phantom-14b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@abc"):
-        bundle_lora(lora_folder, tmp_path / kind.replace("/", "-"), Wishes(LORA, base=kind), "0")
+        bundle_lora(
+            lora_folder, tmp_path / kind.replace("/", "-"), Wishes(LORA, base=kind), lambda: "0"
+        )
         data = ModelCard(card_of(tmp_path / kind.replace("/", "-"))).data.to_dict()
         assert data["base_model_relation"] == "adapter" and "/" in data["base_model"]
 
@@ -120,7 +122,7 @@ def test_numbers_come_from_scores_and_from_nowhere_else(
     folder = tiny_lora(tmp_path / "lora")
     sha256 = fact_of(folder / "pytorch_lora_weights.safetensors").sha256
     scores(folder, f"procvid/tiny_phantom 1 + lora x 1 sha256:{sha256[:16]}")
-    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), "0")
+    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), lambda: "0")
     assert "scores.json" in release.files
     card = ModelCard(card_of(tmp_path / "bundle"))
     card.validate()
@@ -132,10 +134,10 @@ def test_numbers_come_from_scores_and_from_nowhere_else(
     assert "0.125" in html and "unavailable: no detector" in html and "<td" in html
     scores(folder, "procvid/tiny_phantom 1")
     with pytest.raises(InputError, match="are not of this LoRA: 2 of 2 runs"):
-        bundle_lora(folder, tmp_path / "other", Wishes(LORA), "0")
+        bundle_lora(folder, tmp_path / "other", Wishes(LORA), lambda: "0")
     (folder / "scores.json").write_text("{}")
     with pytest.raises(InputError, match="holds no scores"):
-        bundle_lora(folder, tmp_path / "none", Wishes(LORA), "0")
+        bundle_lora(folder, tmp_path / "none", Wishes(LORA), lambda: "0")
 
 
 def test_the_cards_of_stores_and_runs(

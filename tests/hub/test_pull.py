@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +19,7 @@ from procvid.hub.client import HubClient, NoManifestError
 from procvid.hub.names import HubId, parse_hub_id
 from procvid.hub.pull import Pulled, look, moved, pull
 from procvid.hub.release import FileFact, release_from_bytes
+from tests.hub.killing import killed_at
 from tests.hub.server import OWNER, READER, Blob, Hub, Repo
 
 TARGET = HubId("cook/lora", "main", "model")
@@ -33,7 +30,7 @@ GET = rf"/resolve/.*/{WEIGHTS}"
 @pytest.fixture(scope="module")
 def bundle(lora_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bundle") / "lora"
-    bundle_lora(lora_folder, out, Wishes(Where(TARGET)), "0" * 16)
+    bundle_lora(lora_folder, out, Wishes(Where(TARGET)), lambda: "0" * 16)
     return out
 
 
@@ -312,36 +309,13 @@ def test_interrupted_at_every_stage(client: HubClient, repo: Repo, tmp_path: Pat
 def test_killed_at_any_request_the_next_pull_goes_on(
     hub: Hub, repo: Repo, tmp_path: Path, stage: int
 ) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "procvid",
-        "hub",
-        "pull",
-        "cook/lora",
-        "--to",
-        str(tmp_path / "lora"),
-    ]
-    process: list[subprocess.Popen[bytes]] = []
-    count = [0]
-
-    def count_down() -> None:
-        count[0] += 1
-        if count[0] == stage:
-            process[0].send_signal(signal.SIGKILL)
-
-    for method in ("GET", "HEAD", "POST"):
-        hub.fail(method, "", "hook", 99, hook=count_down)
-    process.append(subprocess.Popen(command, env={**os.environ, "HF_TOKEN": OWNER}))
-    code = process[0].wait(60)
-    if count[0] < stage:
+    command = ["hub", "pull", "cook/lora", "--to", str(tmp_path / "lora")]
+    if not killed_at(hub, stage, command):
         # It asks less often than that: nobody killed it, so it is whole.
-        assert code == 0
         validate(tmp_path / "lora")
         return
-    assert code == -signal.SIGKILL and not (tmp_path / "lora").exists()
-    hub.faults.clear()
-    assert main(["hub", "pull", "cook/lora", "--to", str(tmp_path / "lora")]) == 0
+    assert not (tmp_path / "lora").exists()
+    assert main(command) == 0
     validate(tmp_path / "lora")
     assert left_over(tmp_path) == ["lora"]
 

@@ -50,7 +50,9 @@ def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
 
 def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
     bundle = tmp_path / "bundle"
-    bundle_lora(lora_folder, bundle, Wishes(Where(HubId("cook/lora", "main", "model"))), "0" * 16)
+    bundle_lora(
+        lora_folder, bundle, Wishes(Where(HubId("cook/lora", "main", "model"))), lambda: "0" * 16
+    )
     return hub.repo("cook/lora").put(
         **{
             f.relative_to(bundle).as_posix(): Blob(f.read_bytes(), f.suffix == ".safetensors")
