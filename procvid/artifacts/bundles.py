@@ -28,7 +28,7 @@ from procvid.hub.names import (
     Artifact,
     shown,
 )
-from procvid.hub.release import MAX_FILES, Release
+from procvid.hub.release import MAX_FILES, Release, fact_of
 from procvid.hub.secrets import refuse_pickles, secret_in
 from procvid.media.video import read_metadata
 from procvid.memory import columns
@@ -130,7 +130,7 @@ def bundle_lora(
     prompts = []
     for number, name in enumerate(examples, start=1):
         named[f"examples/{number:02d}.mp4"] = folder / name
-        prompts.append(read_metadata(folder / name).get("prompt", ""))
+        prompts.append(_prompt_of(folder / name, fact_of(lora).sha256))
     training = read_json(folder / prefix / TRAINING)
     licence = wishes.licence or str(training.get("licence", ""))
     if not licence:
@@ -353,6 +353,24 @@ def _refuse_secrets_of(store: CropStore) -> None:
                 f"The crop {crop.id} holds what looks like {told}: nothing was published.",
                 "Take it out, and revoke it if others may have seen it.",
             )
+
+
+def _prompt_of(clip: Path, lora_sha256: str) -> str:
+    """What the model was told for a clip of procvid, from the clip's own record; "" for others.
+
+    Raises:
+        InputError: The clip is procvid's and was made without this LoRA.
+    """
+    try:
+        record = json.loads(read_metadata(clip)["procvid"])
+        prompt, generator = str(record["prompt"]), str(record["models"]["generator"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    if f"sha256:{lora_sha256[:16]}" not in generator:
+        raise InputError(
+            f"The example {clip.name} was made without this LoRA.", "Take it out of examples/."
+        )
+    return prompt
 
 
 def _base(

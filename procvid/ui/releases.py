@@ -12,7 +12,7 @@ from procvid.artifacts.here import bundle_folder
 from procvid.errors import InputError
 from procvid.hub.bundle import read_release
 from procvid.hub.cache import Kept
-from procvid.hub.cards import Where
+from procvid.hub.cards import GALLERY, Where
 from procvid.hub.names import ARTIFACTS, CARD, REPO_TYPES, HubId, check_tag, parse_hub_id
 from procvid.hub.publish import Published, PublishPlan, Uploading, plan_publish, publish
 from procvid.hub.pull import Offer, Pulled, Pulling, look
@@ -242,4 +242,4 @@ def _card(folder: Path) -> str:
     text = file.read_text("utf-8", errors="replace")[:MAX_CARD]
     body = text.split("---\n", 2)[-1] if text.startswith("---\n") else text
     # Of a card only words are shown: no picture of it is fetched, and no tag of it is one.
-    return body.replace("<", "&lt;").replace("![", "[")
+    return body.replace(GALLERY, "").replace("<", "&lt;").replace("![", "[")

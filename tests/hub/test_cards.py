@@ -6,9 +6,11 @@ import dataclasses
 import io
 import json
 import re
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
@@ -20,7 +22,7 @@ from procvid.hub.cards import NOT_MEASURED, Where
 from procvid.hub.licences import licence_metadata
 from procvid.hub.names import HubId
 from procvid.hub.release import fact_of
-from procvid.media.video import stream_frames
+from procvid.media.video import stream_frames, write_clip
 from procvid.memory.crops import load_store, save_store
 from tests.hub.artifacts import SMALL, tiny_lora
 from tests.hub.server import Hub
@@ -108,12 +110,40 @@ def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None
     assert "Its weights are random" in card.text
     html = rendered(card.content)
     assert "<td>4, 8</td>" in html and "attn1.to" in html
+    # No clips in the release, so the widget has words alone.
+    assert [set(each) for each in data["widget"]] == [{"text"}, {"text"}]
+    assert "This release holds no clips" in card.text and "Gallery" not in card.text
     for kind in ("phantom-1.3b", "phantom-14b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@abc"):
         bundle_lora(
             lora_folder, tmp_path / kind.replace("/", "-"), Wishes(LORA, base=kind), lambda: "0"
         )
         data = ModelCard(card_of(tmp_path / kind.replace("/", "-"))).data.to_dict()
         assert data["base_model_relation"] == "adapter" and "/" in data["base_model"]
+
+
+def test_the_examples_of_a_lora_are_its_widget(
+    hub: Hub, lora_folder: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(lora_folder, tmp_path / "lora")
+    (folder / "examples").mkdir()
+    clip = run_folder / "steps" / "01" / "clip.mp4"
+    shutil.copyfile(clip, folder / "examples" / "egg.mp4")
+    write_clip(folder / "examples" / "unknown.mp4", np.zeros((4, 64, 64, 3), np.uint8), 4, {})
+    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), lambda: "0")
+    assert {"examples/01.mp4", "examples/02.mp4"} <= set(release.files)
+    card = ModelCard(card_of(tmp_path / "bundle"))
+    card.validate()
+    prompt = json.loads((clip.parent / "conditioning.json").read_text())["prompt"]
+    assert "egg" in prompt
+    assert card.data.to_dict()["widget"] == [
+        {"text": prompt, "output": {"url": "examples/01.mp4"}},
+        {"text": "-", "output": {"url": "examples/02.mp4"}},
+    ]
+    assert "<Gallery />" in card.text
+    assert '<a href="examples/01.mp4">' in rendered(card.content)
+    tiny_lora(folder, seed=5)
+    with pytest.raises(InputError, match=r"The example egg\.mp4 was made without this LoRA"):
+        bundle_lora(folder, tmp_path / "other", Wishes(LORA), lambda: "0")
 
 
 def test_numbers_come_from_scores_and_from_nowhere_else(
@@ -240,8 +270,6 @@ print(frames.shape)
     picture = scope["cut"]({"time_s": times[1], "box_xyxy": [10.2, 20.0, 90.0, 70.0]}, str(clip))
     frame = [frame for _, frame in stream_frames(clip)][1]
     assert picture.size == (80, 50)
-    import numpy as np
-
     assert np.abs(np.asarray(picture).astype(int) - frame[20:70, 10:90]).max() <= 8
 
 
