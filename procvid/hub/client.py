@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
@@ -33,6 +34,8 @@ TRIES = 3
 """How often something is asked for when the Hub is out of breath or the connection breaks."""
 
 WAIT_S = 1.0
+BROKEN = ("ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout")
+"""Errors of the HTTP library once somebody has answered."""
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 MAX_LISTED = 2000
 
@@ -69,7 +72,8 @@ class HubClient:
 
     @property
     def api(self) -> HfApi:
-        """The client itself; it draws its bars on a terminal only."""
+        """The client itself; it draws its bars on a terminal only, and what went wrong is ours to tell."""
+        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
         if not sys.stderr.isatty():
             disable_progress_bars()
         return HfApi(endpoint=self.endpoint, token=self.token, library_name="procvid")
@@ -204,6 +208,8 @@ def as_procvid_error(
         return _of_status(status, error, wanted)
     if isinstance(error, OSError) and "Consistency check failed" in str(error):
         return UnreachableError(f"A file of {wanted.repo} was cut off on its way.", AGAIN)
+    if type(error).__name__ in BROKEN:
+        return UnreachableError(f"The connection to the Hub broke at {wanted.repo}.", AGAIN)
     if _is_of_the_network(error):
         return _unreachable(wanted)
     if isinstance(error, OSError) and error.errno is not None and folder is not None:
@@ -216,13 +222,13 @@ def as_procvid_error(
 def _of_status(status: int, error: Exception, wanted: HubId) -> ProcvidError:
     if status == 401:
         return UnavailableError(
-            "The Hub does not know your token (401).",
+            "The Hub does not know you (401): there is no token, or a wrong one.",
             "Log in with `hf auth login`, or check HF_TOKEN.",
         )
     if status == 403:
         return UnavailableError(
             f"Your token may not do that with {wanted.repo} (403).",
-            "Use a token with write access to it.",
+            "Use a token with the right to: to read for a pull, to write for a release.",
         )
     if status in (409, 412):
         return UnavailableError(
@@ -231,7 +237,7 @@ def _of_status(status: int, error: Exception, wanted: HubId) -> ProcvidError:
         )
     if status == 429:
         wait = re.sub(r"\D", "", _header(error, "Retry-After"))[:6]
-        hint = f"Try again in {wait} seconds." if wait else AGAIN
+        hint = f"Try again in {wait} s." if wait else AGAIN
         return UnreachableError(f"The Hub asks to wait before {wanted.repo} (429).", hint)
     if status in TRANSIENT:
         return UnreachableError(f"The Hub answered {status} for {wanted.repo}.", AGAIN)

@@ -236,7 +236,7 @@ def _tag_at(client: HubClient, target: HubId, tag: str) -> str:
 
 def _make_repository(client: HubClient, plan: PublishPlan) -> str:
     target = plan.target
-    with told_errors(target):
+    with _old_stays(target):
         client.api.create_repo(
             target.repo, repo_type=target.repo_type, private=plan.private, exist_ok=True
         )

@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from procvid.hub.release import (
 )
 from procvid.media.files import remove, replacing_folder
 from procvid.rundir.files import output_errors, write_json
-from procvid.rundir.lock import LOCK, locked
+from procvid.rundir.lock import LOCK, AlreadyHeldError, locked
 
 SPARE_BYTES = 64 * 2**20
 REPO_TYPES = ("model", "dataset")
@@ -121,26 +122,47 @@ def pull(
     with output_errors(work):
         work.mkdir(parents=True, exist_ok=True)
     notes = list(offer.notes)
-    with locked(work):
-        fetched = work / offer.hub_id.revision
-        for other in work.iterdir():
-            if other not in (fetched, work / LOCK):
-                remove(other)
-        with output_errors(fetched):
-            fetched.mkdir(exist_ok=True)
-        _check_disk(offer, fetched)
-        for event in _fetch_all(client, offer, fetched):
-            notes += [event.note] if event.note else []
-            yield event
-        total = offer.release.total_bytes
-        yield Pulling("verifying", total, total)
-        release = _as_fetched(offer.release, fetched)
+    fetched = work / offer.hub_id.revision
+    try:
+        with locked(work):
+            for other in work.iterdir():
+                if other not in (fetched, work / LOCK):
+                    remove(other)
+            with output_errors(fetched):
+                fetched.mkdir(exist_ok=True)
+            _check_disk(offer, fetched)
+            for event in _fetch_all(client, offer, fetched):
+                notes += [event.note] if event.note else []
+                yield event
+            total = offer.release.total_bytes
+            yield Pulling("verifying", total, total)
+            _put_in_place(offer, fetched, place, unpack)
+    except (InputError, UnavailableError) as error:
+        # What was fetched stays for the next try; of a pull that fetched nothing, nothing does.
+        with suppress(OSError):
+            fetched.rmdir()
+            work.rmdir()
+        if isinstance(error, AlreadyHeldError) or "nothing" in error.message:
+            raise
+        raise type(error)(f"{error.message} Nothing was put in place.", error.hint) from error
+    remove(work)
+    yield Pulled(place, offer.hub_id, tuple(notes))
+
+
+def _put_in_place(offer: Offer, fetched: Path, place: Path, unpack: Unpack) -> None:
+    release = _as_fetched(offer.release, fetched)
+    try:
         check_contents(fetched, release)
         with replacing_folder(place) as new:
             unpack(fetched, release, new)
             write_json(new / RECEIPT, _receipt(offer))
-    remove(work)
-    yield Pulled(place, offer.hub_id, tuple(notes))
+    except OutputError:
+        raise
+    except InputError:
+        # These very bytes were published, so to fetch them again cannot help.
+        remove(fetched)
+        fetched.mkdir()
+        raise
 
 
 def moved(fetched: Path, release: Release, new: Path) -> None:
@@ -209,9 +231,14 @@ def _compare(wanted: HubId, release: Release, there: Mapping[str, Listed]) -> No
             )
         stored = listed.sha256 or fact.sha256
         if name != CARD and (listed.size, stored) != (fact.size, fact.sha256):
+            differs = (
+                f"{listed.size:,} bytes, said to be {fact.size:,}"
+                if listed.size != fact.size
+                else f"sha256 {stored[:12]}, said to be {fact.sha256[:12]}"
+            )
             raise InputError(
                 f"The manifest of {wanted.told} lies: {name} is not the file that it names "
-                f"({listed.size:,} bytes, said to be {fact.size:,}).",
+                f"({differs}).",
                 "Nothing was fetched; choose another revision.",
             )
     if release.artifact == "memory":
