@@ -228,7 +228,7 @@ def _of_status(status: int, error: Exception, wanted: HubId) -> ProcvidError:
     if status == 403:
         return UnavailableError(
             f"Your token may not do that with {wanted.repo} (403).",
-            "Use a token with the right to: to read for a pull, to write for a release.",
+            "Use a token that may read it, or write to it for a release.",
         )
     if status in (409, 412):
         return UnavailableError(

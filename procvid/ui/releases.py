@@ -23,6 +23,12 @@ from procvid.ui.context import AppContext
 from procvid.ui.visitors import Visitor, require_publisher
 
 MAX_CARD = 100_000
+USES = {
+    "memory": "in the Create tab under Options, or: procvid generate RECIPE --out DIR --memory {id}",
+    "lora": "procvid generate RECIPE --out DIR --lora {id}",
+    "run": "procvid hub pull datasets/{id} --to DIR, then: procvid evaluate DIR --out SCORES",
+}
+"""How a release that is here is used, by its kind."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +238,7 @@ def _facts(kept: Kept, name: str, licence: str, rights: str, contents: str) -> d
         "Licence": str(licence) or "none was given",
         "Rights": str(rights) or "nothing was said",
         "Contents": contents,
+        "Use": USES[kept.artifact].format(id=kept.hub_id.told),
     }
 
 

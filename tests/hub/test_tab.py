@@ -75,6 +75,7 @@ def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path:
     assert choice.value == key
     integrity, box, card = on["show"](key, asked())
     assert "All 3 files are as its manifest says" in integrity and box.visible
+    assert f"procvid generate RECIPE --out DIR --lora cook/lora@{commit}" in integrity
     assert "# Omelette LoRA" in card and "library_name" not in card
     weights = next((tmp_path / "cache").rglob("pytorch_lora_weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
