@@ -28,7 +28,7 @@ from procvid.hub.names import (
     Artifact,
     shown,
 )
-from procvid.hub.release import MAX_FILES, Release
+from procvid.hub.release import MAX_FILES, Release, fact_of
 from procvid.hub.secrets import refuse_pickles, secret_in
 from procvid.media.video import read_metadata
 from procvid.memory import columns
@@ -88,28 +88,30 @@ def bundle(
         folder: What to publish.
         out: The bundle's folder; must not exist.
         wishes: Of the publisher.
-        tiny_revision: Tells the revision of the tiny model; asked only for a LoRA.
+        tiny_revision: Tells the revision of the tiny model; asked only for a LoRA of it.
 
     Raises:
         ProcvidError: It cannot be published as it is.
     """
     match kind:
         case "lora":
-            return bundle_lora(folder, out, wishes, tiny_revision())
+            return bundle_lora(folder, out, wishes, tiny_revision)
         case "memory":
             return bundle_memory(folder, out, wishes)
         case "run":
             return bundle_run(folder, out, wishes)
 
 
-def bundle_lora(folder: Path, out: Path, wishes: Wishes, tiny_revision: str) -> Release:
+def bundle_lora(
+    folder: Path, out: Path, wishes: Wishes, tiny_revision: Callable[[], str]
+) -> Release:
     """A folder with a LoRA, and perhaps `training.json`, `scores.json`, `examples/` -> a bundle.
 
     Args:
         folder: Holds `pytorch_lora_weights.safetensors`, or has it in `lora/`.
         out: The bundle's folder.
         wishes: Of the publisher.
-        tiny_revision: Of the tiny model, for LoRAs that were trained on it.
+        tiny_revision: Tells that of the tiny model; asked only for a LoRA that was trained on it.
 
     Raises:
         InputError: Something is missing, foreign, or not fit to be published.
@@ -128,7 +130,7 @@ def bundle_lora(folder: Path, out: Path, wishes: Wishes, tiny_revision: str) -> 
     prompts = []
     for number, name in enumerate(examples, start=1):
         named[f"examples/{number:02d}.mp4"] = folder / name
-        prompts.append(read_metadata(folder / name).get("prompt", ""))
+        prompts.append(_prompt_of(folder / name, fact_of(lora).sha256))
     training = read_json(folder / prefix / TRAINING)
     licence = wishes.licence or str(training.get("licence", ""))
     if not licence:
@@ -353,11 +355,31 @@ def _refuse_secrets_of(store: CropStore) -> None:
             )
 
 
-def _base(wanted: str, training: Mapping[str, object], tiny_revision: str) -> dict[str, str]:
+def _prompt_of(clip: Path, lora_sha256: str) -> str:
+    """What the model was told for a clip of procvid, from the clip's own record; "" for others.
+
+    Raises:
+        InputError: The clip is procvid's and was made without this LoRA.
+    """
+    try:
+        record = json.loads(read_metadata(clip)["procvid"])
+        prompt, generator = str(record["prompt"]), str(record["models"]["generator"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    if f"sha256:{lora_sha256[:16]}" not in generator:
+        raise InputError(
+            f"The example {clip.name} was made without this LoRA.", "Take it out of examples/."
+        )
+    return prompt
+
+
+def _base(
+    wanted: str, training: Mapping[str, object], tiny_revision: Callable[[], str]
+) -> dict[str, str]:
     """Id, revision and profile of the model that a LoRA was trained on."""
     told = wanted or str(training.get("base_model", ""))
     if told == TINY.name:
-        return {"id": TINY.models["generator"], "revision": tiny_revision, "profile": TINY.name}
+        return {"id": TINY.models["generator"], "revision": tiny_revision(), "profile": TINY.name}
     profile = told if told in PROFILES else str(training.get("profile", ""))
     if told in PROFILES:
         told = PROFILES[told].models["generator"]

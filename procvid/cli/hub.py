@@ -80,12 +80,16 @@ def pull(arguments: argparse.Namespace) -> None:
         else:
             found = _find(client, wanted)
             events = kept.obtain(client, *found)
+        told: set[str] = set()
         for event in events:
             if isinstance(event, Pulled):
                 screen.clear()
-                _tell_pulled(event, arguments.json)
+                told = set() if arguments.json else told
+                left = tuple(note for note in event.notes if note not in told)
+                _tell_pulled(dataclasses.replace(event, notes=left), arguments.json)
             else:
                 screen.show(event)
+                told.add(event.note)
     finally:
         screen.clear()
 

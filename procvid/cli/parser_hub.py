@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 KINDS = ("lora", "memory", "run")
+EVENTS = "print one event a line as JSON"
 
 
 def add_hub(
@@ -30,17 +31,17 @@ def add_hub(
     pull.add_argument(
         "--to", metavar="DIR", help="by default it goes where --memory and --lora look"
     )
-    pull.add_argument("--json", action="store_true", help="print one event a line as JSON")
+    _add_json(pull, EVENTS)
 
     verify = command(under, "verify", "Check a bundle or a pulled folder against its manifest.")
     verify.add_argument("folder", metavar="FOLDER")
-    verify.add_argument("--json", action="store_true", help="print it as JSON")
+    _add_json(verify)
 
     card = command(under, "card", "Print the card that publishing a folder would write.")
     _add_what(card)
 
     listed = command(under, "list", "List the releases that are here.")
-    listed.add_argument("--json", action="store_true", help="print it as JSON")
+    _add_json(listed)
 
 
 def _add_publish(publish: argparse.ArgumentParser) -> None:
@@ -50,7 +51,11 @@ def _add_publish(publish: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="tell what would be sent and send nothing"
     )
     publish.add_argument("--yes", action="store_true", help="do not ask before sending")
-    publish.add_argument("--json", action="store_true", help="print one event a line as JSON")
+    _add_json(publish, EVENTS)
+
+
+def _add_json(command: argparse.ArgumentParser, told: str = "print it as JSON") -> None:
+    command.add_argument("--json", action="store_true", help=told)
 
 
 def _add_what(command: argparse.ArgumentParser) -> None:

@@ -28,6 +28,19 @@ LORA_TAGS = [
     "subject-to-video",
     "phantom",
 ]
+PROMPTS = (
+    "Close view: slicing the carrot (whole, then sliced) on the cutting board with the knife. Slice the "
+    "carrot on the cutting board with the knife.",
+    "Close view: frying the carrot (sliced, then fried) in the frying pan. Fry the sliced carrot in the "
+    "frying pan.",
+)
+"""Of the widget where a release has no clips: as the rules planner writes them."""
+
+GALLERY = "<Gallery />"
+"""Where the Hub's page shows the clips of the widget."""
+
+WITH_EXAMPLES = "Clips that come with this LoRA, and the words that the model was given:"
+NO_EXAMPLES = "This release holds no clips. Words in the form that procvid gives the model:"
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
 TRAINED = (
     "data",
@@ -110,13 +123,13 @@ def lora_card(
         where: It will be published.
         measured: From `scores.json`, or None.
         training: Of `training.json`; {} where nothing was recorded.
-        prompts: Of the clips in `examples/`, in order.
+        prompts: Of the clips in `examples/`, in order; "" where a clip does not tell.
     """
     base, lora = release.facts["base_model"], release.facts["lora"]
     on_hub = "/" in base["id"]
-    widget = [
-        {"text": prompt, "output": {"url": f"examples/{number:02d}.mp4"}}
-        for number, prompt in enumerate(prompts, start=1)
+    clips = {f"examples/{n:02d}.mp4": told or "-" for n, told in enumerate(prompts, start=1)}
+    widget: list[dict[str, Any]] = [
+        {"text": told, "output": {"url": name}} for name, told in clips.items()
     ]
     data = ModelCardData(
         **_licence(release),
@@ -124,9 +137,9 @@ def lora_card(
         pipeline_tag="image-to-video",
         base_model=base["id"] if on_hub else None,
         base_model_relation="adapter" if on_hub else None,
-        instance_prompt="",
+        instance_prompt=str(training.get("instance_prompt", "")),
         tags=LORA_TAGS,
-        widget=widget or None,
+        widget=widget or [{"text": each} for each in PROMPTS],
         **_model_index(release.name, measured),
     )
     template = snippets.HUB_BASE if on_hub else snippets.TINY_BASE
@@ -146,6 +159,7 @@ def lora_card(
         parameters=f"{lora['parameters']:,}",
         dtype=plain(lora["dtype"]),
         diffusers_snippet=snippet(template, repo=where.target.repo, tag=where.tag, size=size),
+        examples=_examples(clips),
         training=_training(training),
         limits="\n".join(f"- {plain(each)}" for each in training.get("limits", ()))
         or "- What it does outside its training data was not looked at.",
@@ -297,6 +311,14 @@ def _model_index(name: str, measured: Measured | None) -> dict[str, Any]:
         if measured is not None and row.value is not None
     ]
     return {"model_name": name, "eval_results": results} if results else {}
+
+
+def _examples(clips: Mapping[str, str]) -> str:
+    if not clips:
+        told = [f"- {plain(each)}" for each in PROMPTS]
+        return "\n".join([NO_EXAMPLES, "", *told])
+    told = [f"- [{code(name)}]({name}): {plain(each, 1000)}" for name, each in clips.items()]
+    return "\n".join([GALLERY, "", WITH_EXAMPLES, "", *told])
 
 
 def _training(training: Mapping[str, Any]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from huggingface_hub import HfApi, RepoFile
 from huggingface_hub.errors import (
@@ -27,8 +30,16 @@ from procvid.files import output_error
 from procvid.hub.names import HubId
 
 AGAIN = "Try again in a few minutes."
+TRIES = 3
+"""How often something is asked for when the Hub is out of breath or the connection breaks."""
+
+WAIT_S = 1.0
+BROKEN = ("ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout")
+"""Errors of the HTTP library once somebody has answered."""
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 MAX_LISTED = 2000
+
+Answer = TypeVar("Answer")
 
 
 class UnreachableError(UnavailableError):
@@ -61,7 +72,8 @@ class HubClient:
 
     @property
     def api(self) -> HfApi:
-        """The client itself; it draws its bars on a terminal only."""
+        """The client itself; it draws its bars on a terminal only, and what went wrong is ours to tell."""
+        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
         if not sys.stderr.isatty():
             disable_progress_bars()
         return HfApi(endpoint=self.endpoint, token=self.token, library_name="procvid")
@@ -117,6 +129,16 @@ class HubClient:
                     force_download=force,
                 )
             )
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns; it is asked again where nobody answered or the Hub was out of breath."""
+    for tried in range(1, TRIES):
+        try:
+            return ask()
+        except UnreachableError:
+            time.sleep(WAIT_S * tried)
+    return ask()
 
 
 @contextmanager
@@ -186,6 +208,8 @@ def as_procvid_error(
         return _of_status(status, error, wanted)
     if isinstance(error, OSError) and "Consistency check failed" in str(error):
         return UnreachableError(f"A file of {wanted.repo} was cut off on its way.", AGAIN)
+    if type(error).__name__ in BROKEN:
+        return UnreachableError(f"The connection to the Hub broke at {wanted.repo}.", AGAIN)
     if _is_of_the_network(error):
         return _unreachable(wanted)
     if isinstance(error, OSError) and error.errno is not None and folder is not None:
@@ -198,13 +222,13 @@ def as_procvid_error(
 def _of_status(status: int, error: Exception, wanted: HubId) -> ProcvidError:
     if status == 401:
         return UnavailableError(
-            "The Hub does not know your token (401).",
+            "The Hub does not know you (401): there is no token, or a wrong one.",
             "Log in with `hf auth login`, or check HF_TOKEN.",
         )
     if status == 403:
         return UnavailableError(
             f"Your token may not do that with {wanted.repo} (403).",
-            "Use a token with write access to it.",
+            "Use a token that may read it, or write to it for a release.",
         )
     if status in (409, 412):
         return UnavailableError(
@@ -213,7 +237,7 @@ def _of_status(status: int, error: Exception, wanted: HubId) -> ProcvidError:
         )
     if status == 429:
         wait = re.sub(r"\D", "", _header(error, "Retry-After"))[:6]
-        hint = f"Try again in {wait} seconds." if wait else AGAIN
+        hint = f"Try again in {wait} s." if wait else AGAIN
         return UnreachableError(f"The Hub asks to wait before {wanted.repo} (429).", hint)
     if status in TRANSIENT:
         return UnreachableError(f"The Hub answered {status} for {wanted.repo}.", AGAIN)

@@ -23,6 +23,7 @@ from procvid.hub.client import (
     UnreachableError,
     as_procvid_error,
     is_transient,
+    patiently,
     told_errors,
 )
 from procvid.hub.names import BESIDE, CARD, MANIFEST, REPO_TYPES, HubId, check_tag, shown
@@ -235,7 +236,7 @@ def _tag_at(client: HubClient, target: HubId, tag: str) -> str:
 
 def _make_repository(client: HubClient, plan: PublishPlan) -> str:
     target = plan.target
-    with told_errors(target):
+    with _old_stays(target):
         client.api.create_repo(
             target.repo, repo_type=target.repo_type, private=plan.private, exist_ok=True
         )
@@ -294,7 +295,7 @@ def _commit(
 
 def _look_again(client: HubClient, plan: PublishPlan, lost: ProcvidError) -> str:
     try:
-        return client.commit_of(plan.target)
+        return patiently(lambda: client.commit_of(plan.target))
     except ProcvidError as error:
         raise UnavailableError(
             f"{lost.message} Whether {plan.target.repo} holds the old or the new release could not "
@@ -349,7 +350,7 @@ def _set_tag(client: HubClient, plan: PublishPlan, commit: str) -> None:
             told = error if isinstance(error, ProcvidError) else as_procvid_error(error, target)
             if told is None:
                 raise
-            if is_transient(error) and left:
+            if left and (is_transient(error) or isinstance(told, UnreachableError)):
                 continue
             raise UnavailableError(
                 f"{told.message} The new release is there, as {commit[:12]}; its tag {plan.tag} is "

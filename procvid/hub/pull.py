@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
 from procvid.files import remove, replacing_folder
 from procvid.hub.bundle import check_contents, shard_names
-from procvid.hub.client import HubClient, Listed, NoManifestError, UnreachableError, is_transient
+from procvid.hub.client import HubClient, Listed, NoManifestError, UnreachableError, patiently
 from procvid.hub.names import BESIDE, CARD, MANIFEST, RECEIPT, Artifact, HubId, shown
 from procvid.hub.release import (
     MAX_MANIFEST_BYTES,
@@ -29,12 +29,8 @@ from procvid.hub.release import (
     release_from_bytes,
 )
 from procvid.rundir.files import output_errors, write_json
-from procvid.rundir.lock import LOCK, locked
+from procvid.rundir.lock import LOCK, AlreadyHeldError, locked
 
-TRIES = 3
-"""How often a file is asked for when the Hub is out of breath."""
-
-WAIT_S = 1.0
 SPARE_BYTES = 64 * 2**20
 REPO_TYPES = ("model", "dataset")
 
@@ -91,7 +87,7 @@ def look(client: HubClient, wanted: HubId) -> Offer:
     if there[MANIFEST].size > MAX_MANIFEST_BYTES:
         raise InputError(f"The manifest.json of {wanted.told} is too large to be one.")
     with tempfile.TemporaryDirectory(prefix="procvid-") as folder:
-        data = _patiently(client, pinned, MANIFEST, Path(folder)).read_bytes()
+        data = patiently(lambda: client.fetch(pinned, MANIFEST, Path(folder))).read_bytes()
     try:
         release = release_from_bytes(data)
     except InputError as error:
@@ -126,26 +122,47 @@ def pull(
     with output_errors(work):
         work.mkdir(parents=True, exist_ok=True)
     notes = list(offer.notes)
-    with locked(work):
-        fetched = work / offer.hub_id.revision
-        for other in work.iterdir():
-            if other not in (fetched, work / LOCK):
-                remove(other)
-        with output_errors(fetched):
-            fetched.mkdir(exist_ok=True)
-        _check_disk(offer, fetched)
-        for event in _fetch_all(client, offer, fetched):
-            notes += [event.note] if event.note else []
-            yield event
-        total = offer.release.total_bytes
-        yield Pulling("verifying", total, total)
-        release = _as_fetched(offer.release, fetched)
+    fetched = work / offer.hub_id.revision
+    try:
+        with locked(work):
+            for other in work.iterdir():
+                if other not in (fetched, work / LOCK):
+                    remove(other)
+            with output_errors(fetched):
+                fetched.mkdir(exist_ok=True)
+            _check_disk(offer, fetched)
+            for event in _fetch_all(client, offer, fetched):
+                notes += [event.note] if event.note else []
+                yield event
+            total = offer.release.total_bytes
+            yield Pulling("verifying", total, total)
+            _put_in_place(offer, fetched, place, unpack)
+    except (InputError, UnavailableError) as error:
+        # What was fetched stays for the next try; of a pull that fetched nothing, nothing does.
+        with suppress(OSError):
+            fetched.rmdir()
+            work.rmdir()
+        if isinstance(error, AlreadyHeldError) or "nothing" in error.message:
+            raise
+        raise type(error)(f"{error.message} Nothing was put in place.", error.hint) from error
+    remove(work)
+    yield Pulled(place, offer.hub_id, tuple(notes))
+
+
+def _put_in_place(offer: Offer, fetched: Path, place: Path, unpack: Unpack) -> None:
+    release = _as_fetched(offer.release, fetched)
+    try:
         check_contents(fetched, release)
         with replacing_folder(place) as new:
             unpack(fetched, release, new)
             write_json(new / RECEIPT, _receipt(offer))
-    remove(work)
-    yield Pulled(place, offer.hub_id, tuple(notes))
+    except OutputError:
+        raise
+    except InputError:
+        # These very bytes were published, so to fetch them again cannot help.
+        remove(fetched)
+        fetched.mkdir()
+        raise
 
 
 def moved(fetched: Path, release: Release, new: Path) -> None:
@@ -214,9 +231,14 @@ def _compare(wanted: HubId, release: Release, there: Mapping[str, Listed]) -> No
             )
         stored = listed.sha256 or fact.sha256
         if name != CARD and (listed.size, stored) != (fact.size, fact.sha256):
+            differs = (
+                f"{listed.size:,} bytes, said to be {fact.size:,}"
+                if listed.size != fact.size
+                else f"sha256 {stored[:12]}, said to be {fact.sha256[:12]}"
+            )
             raise InputError(
                 f"The manifest of {wanted.told} lies: {name} is not the file that it names "
-                f"({listed.size:,} bytes, said to be {fact.size:,}).",
+                f"({differs}).",
                 "Nothing was fetched; choose another revision.",
             )
     if release.artifact == "memory":
@@ -251,7 +273,7 @@ def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetc
     only = {name: fact}
     if not damaged_files(fetched, only):
         return ""
-    _patiently(client, hub_id, name, fetched)
+    patiently(lambda: client.fetch(hub_id, name, fetched))
     wrong = damaged_files(fetched, only)
     if not wrong:
         return ""
@@ -259,7 +281,7 @@ def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetc
         return "The card was changed after the release was published."
     # Bytes that went wrong on their way are as many as right ones: only the hash tells.
     remove(fetched / name)
-    _patiently(client, hub_id, name, fetched, force=True)
+    patiently(lambda: client.fetch(hub_id, name, fetched, force=True))
     again = damaged_files(fetched, only)
     if again:
         remove(fetched / name)
@@ -269,24 +291,6 @@ def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetc
             "Try again later, or choose another revision.",
         )
     return f"{name} was damaged on its way and was fetched again."
-
-
-def _patiently(
-    client: HubClient, hub_id: HubId, name: str, folder: Path, *, force: bool = False
-) -> Path:
-    for left in range(TRIES - 1, -1, -1):
-        try:
-            return client.fetch(hub_id, name, folder, force=force)
-        except UnavailableError as error:
-            if not left or not _worth_waiting(error):
-                raise
-            time.sleep(WAIT_S * (TRIES - left))
-    raise AssertionError
-
-
-def _worth_waiting(error: UnavailableError) -> bool:
-    # An answer that asks for another try, or a file that was cut off; not a Hub that is away.
-    return is_transient(error) and isinstance(error, UnreachableError)
 
 
 def _as_fetched(release: Release, fetched: Path) -> Release:

@@ -18,6 +18,7 @@ from procvid.memory.crops import load_store
 from procvid.protocols import Planner
 from procvid.settings import Profile, read_environment
 from procvid.ui.memories import MEMORY_ID, folder_of
+from procvid.ui.pulled_stores import folder_of_pulled
 from procvid.wiring import Parts
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -60,17 +61,20 @@ class AppContext:
     _runs: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def parts(self, memory: str) -> Parts:
-        """The parts with one of the `MEMORIES` or a person's own, by its id.
+        """The parts with one of the `MEMORIES`, a person's own by its id, or a pulled store.
 
         The first call builds the models, for all.
 
         Raises:
             InputError: There is no such memory.
+            StoreError: It is damaged, or of another embedder.
             UnavailableError: Something they need cannot be had here.
         """
         own = None
         if memory not in MEMORIES and MEMORY_ID.fullmatch(memory):
             own = folder_of(self.runs_folder, memory)
+        elif memory not in MEMORIES:
+            own = folder_of_pulled(memory)
         if memory not in MEMORIES and (own is None or not own.is_dir()):
             raise InputError(
                 f"There is no memory {memory[:40]!r}.", f"Choose {' or '.join(MEMORIES)}."

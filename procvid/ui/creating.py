@@ -25,6 +25,7 @@ from procvid.ui.jobs import (
     undrawable,
     view_of,
 )
+from procvid.ui.pulled_stores import stores_of
 from procvid.ui.stream import RunView
 
 RECIPE, PLAN, REFERENCES, VIDEO = 1, 2, 3, 4
@@ -42,6 +43,7 @@ REFERENCES_HINT = {
     OWN: "What your own memory offers before the first clip is made.",
     "none": "You chose to make the video without references.",
 }
+PULLED_HINT = "What the store from the Hub offers before the first clip is made."
 TO_THE_TOP = "() => document.getElementById('create-steps').scrollIntoView({block: 'start'})"
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -58,7 +60,7 @@ class Widgets:
     walk: gr.Walkthrough
     recipe: gr.Textbox
     upload: gr.UploadButton
-    memory: gr.Radio
+    memory: gr.Dropdown
     seed: gr.Number
     steps: gr.Slider
     fast: gr.Checkbox
@@ -116,12 +118,18 @@ def _wire_plan(context: AppContext, w: Widgets) -> None:
         return edited, markup.plan_list(edited.plan)
 
     def find_references(
-        draft: Draft | None, rows: list[list[Any]], memory: str, seed: float | None, own: str = ""
+        draft: Draft | None,
+        rows: list[list[Any]],
+        memory: str,
+        seed: float | None,
+        own: str = "",
+        request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
         draft = replace(there(draft), plan=plan_table.apply_rows(there(draft).plan, rows))
-        wishes = read_wishes(seed or 0, _memory(memory, own), None)
+        wishes = read_wishes(seed or 0, _memory(memory, own), None, stores=stores_of(request))
         found = preview_references(context, draft.plan, wishes)
-        shown = markup.note(REFERENCES_HINT[memory]) + markup.reference_list(draft.plan, found)
+        hint = markup.note(REFERENCES_HINT.get(memory, PULLED_HINT))
+        shown = hint + markup.reference_list(draft.plan, found)
         return draft, markup.plan_list(draft.plan), shown, gr.Walkthrough(selected=REFERENCES)
 
     w.plan_button.click(
@@ -171,8 +179,11 @@ def _wire_video(context: AppContext, w: Widgets) -> None:
         steps: float,
         fast: bool,
         own: str = "",
+        request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
-        wishes = read_wishes(seed or 0, _memory(memory, own), int(steps) or None, fast)
+        wishes = read_wishes(
+            seed or 0, _memory(memory, own), int(steps) or None, fast, stores_of(request)
+        )
         job = Job(new_run_id(), there(draft), wishes)
         context.expect(job.run_id)
         shown_now = _show(new_view(context, job), board=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +53,29 @@ class Job:
     wishes: Wishes
 
 
-def read_wishes(seed: object, memory: object, steps: object, fast: object = False) -> Wishes:
+def read_wishes(
+    seed: object,
+    memory: object,
+    steps: object,
+    fast: object = False,
+    stores: Collection[str] = (),
+) -> Wishes:
     """Check what came over the wire, where nothing enforces the types.
 
+    Args:
+        seed: A whole number.
+        memory: A name.
+        steps: A whole number, or None for the profile's own.
+        fast: Whether a clip may be a little further from the exact one.
+        stores: The pulled stores that this caller may name.
+
     Raises:
-        InputError: A value is of the wrong kind.
+        InputError: A value is of the wrong kind, or the memory is a store that is not theirs to use.
     """
     if not isinstance(memory, str):
         raise InputError(f"The memory {memory!r} is not a name.", "Write 'default' or 'none'.")
+    if "/" in memory and memory not in stores:
+        raise InputError(f"There is no memory {memory[:40]!r}.", "Choose default or none.")
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
     return Wishes(

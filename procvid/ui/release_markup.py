@@ -59,7 +59,7 @@ def integrity(shown: Shown) -> str:
     )
     more = f'<p class="pv-small">and {total - MAX_ROWS} more</p>' if total > MAX_ROWS else ""
     return (
-        f'{verdict}{_facts(shown.facts)}<div class="pv-scores" tabindex="0" role="region" '
+        f'{verdict}{_facts(shown.facts)}<div class="pv-scores pv-files" tabindex="0" role="region" '
         f'aria-label="Files"><table><thead><tr><th scope="col">File</th><th scope="col">Size</th>'
         f'<th scope="col">sha256</th><th scope="col">Now</th></tr></thead><tbody>{rows}</tbody></table>'
         f"</div>{more}"

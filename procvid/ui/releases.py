@@ -12,7 +12,7 @@ from procvid.artifacts.here import bundle_folder
 from procvid.errors import InputError
 from procvid.hub.bundle import read_release
 from procvid.hub.cache import Kept
-from procvid.hub.cards import Where
+from procvid.hub.cards import GALLERY, Where
 from procvid.hub.names import ARTIFACTS, CARD, REPO_TYPES, HubId, check_tag, parse_hub_id
 from procvid.hub.publish import Published, PublishPlan, Uploading, plan_publish, publish
 from procvid.hub.pull import Offer, Pulled, Pulling, look
@@ -23,6 +23,12 @@ from procvid.ui.context import AppContext
 from procvid.ui.visitors import Visitor, require_publisher
 
 MAX_CARD = 100_000
+USES = {
+    "memory": "in the Create tab under Options, or: procvid generate RECIPE --out DIR --memory {id}",
+    "lora": "procvid generate RECIPE --out DIR --lora {id}",
+    "run": "procvid hub pull datasets/{id} --to DIR, then: procvid evaluate DIR --out SCORES",
+}
+"""How a release that is here is used, by its kind."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +238,7 @@ def _facts(kept: Kept, name: str, licence: str, rights: str, contents: str) -> d
         "Licence": str(licence) or "none was given",
         "Rights": str(rights) or "nothing was said",
         "Contents": contents,
+        "Use": USES[kept.artifact].format(id=kept.hub_id.told),
     }
 
 
@@ -242,4 +249,4 @@ def _card(folder: Path) -> str:
     text = file.read_text("utf-8", errors="replace")[:MAX_CARD]
     body = text.split("---\n", 2)[-1] if text.startswith("---\n") else text
     # Of a card only words are shown: no picture of it is fetched, and no tag of it is one.
-    return body.replace("<", "&lt;").replace("![", "[")
+    return body.replace(GALLERY, "").replace("<", "&lt;").replace("![", "[")

@@ -168,7 +168,12 @@ CSS = """
 .pv-gallery .caption-label { font-size: .6875rem; max-width: 100%; padding: 1px 5px; }
 .pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)) !important; }
 .pv-release { margin: 12px 0; }
+.gradio-container .pv-scores tr, .gradio-container .pv-release-card table, .gradio-container .pv-release-card tr {
+  border: none !important; }
 .pv-release-card table { display: block; overflow-x: auto; }
+.pv-release-card thead:not(:has(th:not(:empty))) { display: none; }
+@media (max-width: 480px) { .pv-files th, .pv-files td { overflow-wrap: anywhere; }
+  .pv-files th:nth-child(3), .pv-files td:nth-child(3) { display: none; } }
 .gradio-container .pv-release-card th, .gradio-container .pv-release-card td {
   border-color: var(--border-color-primary) !important; padding: 4px 10px;
   word-break: normal; overflow-wrap: normal; }

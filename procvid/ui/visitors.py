@@ -17,6 +17,9 @@ from procvid.settings import read_environment
 LIMIT_BYTES = 2 * 10**9
 """The largest release that anybody may have pulled to a server of ours."""
 
+PUBLIC = "public"
+"""The folder within the cache of what strangers had pulled."""
+
 PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -54,7 +57,7 @@ def visitor_of(
     if not owner and request is not None and is_at_this_machine(_host(request), _headers(request)):
         return Visitor(HubClient(), open_cache(environment.cache_folder), None, True, "")
     # What a stranger pulls is public, and what the server's own token may see is none of it.
-    shared = open_cache(environment.cache_folder / "public")
+    shared = open_cache(environment.cache_folder / PUBLIC)
     if owner and user == owner and oauth_token:
         return Visitor(HubClient(token=oauth_token), shared, LIMIT_BYTES, False, "")
     if owner:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from procvid.memory.crops import load_store, save_store
+from procvid.memory.store import of_rows
+
 ASSETS = Path(__file__).resolve().parents[2] / "procvid" / "assets"
 RANK, ALPHA = 4, 8
+SMALL = 33
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 
 
@@ -42,4 +46,11 @@ def tiny_lora(folder: Path, seed: int = 0, scale: float = 0.05) -> Path:
         "limits": ["Its weights are random: it makes the tiny model worse."],
     }
     (folder / "training.json").write_text(json.dumps(training))
+    return folder
+
+
+def small_store(folder: Path) -> Path:
+    """Every tenth crop of the default store: `SMALL` of them."""
+    store = load_store(ASSETS / "default_memory")
+    save_store(of_rows(store, range(0, len(store), 10)), folder)
     return folder

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from procvid.hub.client import HubClient
-from tests.hub.artifacts import tiny_lora
+from tests.hub.artifacts import small_store, tiny_lora
 from tests.hub.server import OWNER, Hub, running
 
 
@@ -45,7 +45,7 @@ def hub(_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
     hurried = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
     monkeypatch.setattr(http, "time", hurried)
     monkeypatch.setattr(file_download, "time", hurried)
-    monkeypatch.setattr("procvid.hub.pull.WAIT_S", 0.0)
+    monkeypatch.setattr("procvid.hub.client.WAIT_S", 0.0)
     return _hub
 
 
@@ -59,3 +59,9 @@ def client(hub: Hub) -> HubClient:
 def lora_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA of random weights for the tiny transformer, as diffusers saves it."""
     return tiny_lora(tmp_path_factory.mktemp("lora") / "omelette-lora")
+
+
+@pytest.fixture(scope="session")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some crops of the default store, as a store of its own."""
+    return small_store(tmp_path_factory.mktemp("store") / "some-crops")

@@ -116,7 +116,8 @@ class Hub:
 
     def fail(self, method: str, pattern: str, do: str, times: int = 1, **more: Any) -> None:
         """Plan a fault: "answer" (a status instead), "after" (done, but answered with a status),
-        "cut" (half of the body), "flip" (a wrong byte), "drop" (no answer), "hook" (first call it).
+        "cut" (half of the body), "flip" (a wrong byte), "drop" (not done, no answer), "lose" (done,
+        no answer), "hook" (first call it).
         """
         self.faults.append(Fault(method, pattern, do, times, **more))
 
@@ -146,9 +147,11 @@ class Hub:
             fault.hook()
         if fault.do == "answer":
             return JSONResponse({"error": "no"}, fault.status, headers=fault.headers)
-        if fault.do == "drop":
+        answer = self._real(request, body) if fault.do != "drop" else None
+        if answer is None or fault.do == "lose":
+            # The connection is cut without an answer, as by a router; uvicorn would say 500.
+            request.receive.__self__.transport.abort()  # type: ignore[attr-defined]
             raise ConnectionAbortedError
-        answer = self._real(request, body)
         if fault.do == "after":
             return JSONResponse({"error": "lost"}, fault.status, headers=fault.headers)
         if fault.do == "flip" and answer.body:

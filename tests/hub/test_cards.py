@@ -6,9 +6,11 @@ import dataclasses
 import io
 import json
 import re
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
@@ -20,12 +22,11 @@ from procvid.hub.cards import NOT_MEASURED, Where
 from procvid.hub.licences import licence_metadata
 from procvid.hub.names import HubId
 from procvid.hub.release import fact_of
-from procvid.media.video import stream_frames
+from procvid.media.video import stream_frames, write_clip
 from procvid.memory.crops import load_store, save_store
-from tests.hub.artifacts import ASSETS, tiny_lora
+from tests.hub.artifacts import SMALL, tiny_lora
 from tests.hub.server import Hub
 
-STORE = ASSETS / "default_memory"
 LORA = Where(HubId("cook/lora", "main", "model"), "v1")
 CROPS = Where(HubId("cook/crops", "main", "dataset"), "v1")
 RUN = Where(HubId("cook/run", "main", "dataset"))
@@ -95,7 +96,7 @@ def run_code(code: str, more: str = "") -> str:
 
 
 def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None:
-    bundle_lora(lora_folder, tmp_path / "bundle", Wishes(LORA), "8a" * 8)
+    bundle_lora(lora_folder, tmp_path / "bundle", Wishes(LORA), lambda: "8a" * 8)
     card = ModelCard(card_of(tmp_path / "bundle"))
     card.validate()
     data = card.data.to_dict()
@@ -109,10 +110,40 @@ def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None
     assert "Its weights are random" in card.text
     html = rendered(card.content)
     assert "<td>4, 8</td>" in html and "attn1.to" in html
+    # No clips in the release, so the widget has words alone.
+    assert [set(each) for each in data["widget"]] == [{"text"}, {"text"}]
+    assert "This release holds no clips" in card.text and "Gallery" not in card.text
     for kind in ("phantom-1.3b", "phantom-14b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@abc"):
-        bundle_lora(lora_folder, tmp_path / kind.replace("/", "-"), Wishes(LORA, base=kind), "0")
+        bundle_lora(
+            lora_folder, tmp_path / kind.replace("/", "-"), Wishes(LORA, base=kind), lambda: "0"
+        )
         data = ModelCard(card_of(tmp_path / kind.replace("/", "-"))).data.to_dict()
         assert data["base_model_relation"] == "adapter" and "/" in data["base_model"]
+
+
+def test_the_examples_of_a_lora_are_its_widget(
+    hub: Hub, lora_folder: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(lora_folder, tmp_path / "lora")
+    (folder / "examples").mkdir()
+    clip = run_folder / "steps" / "01" / "clip.mp4"
+    shutil.copyfile(clip, folder / "examples" / "egg.mp4")
+    write_clip(folder / "examples" / "unknown.mp4", np.zeros((4, 64, 64, 3), np.uint8), 4, {})
+    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), lambda: "0")
+    assert {"examples/01.mp4", "examples/02.mp4"} <= set(release.files)
+    card = ModelCard(card_of(tmp_path / "bundle"))
+    card.validate()
+    prompt = json.loads((clip.parent / "conditioning.json").read_text())["prompt"]
+    assert "egg" in prompt
+    assert card.data.to_dict()["widget"] == [
+        {"text": prompt, "output": {"url": "examples/01.mp4"}},
+        {"text": "-", "output": {"url": "examples/02.mp4"}},
+    ]
+    assert "<Gallery />" in card.text
+    assert '<a href="examples/01.mp4">' in rendered(card.content)
+    tiny_lora(folder, seed=5)
+    with pytest.raises(InputError, match=r"The example egg\.mp4 was made without this LoRA"):
+        bundle_lora(folder, tmp_path / "other", Wishes(LORA), lambda: "0")
 
 
 def test_numbers_come_from_scores_and_from_nowhere_else(
@@ -121,7 +152,7 @@ def test_numbers_come_from_scores_and_from_nowhere_else(
     folder = tiny_lora(tmp_path / "lora")
     sha256 = fact_of(folder / "pytorch_lora_weights.safetensors").sha256
     scores(folder, f"procvid/tiny_phantom 1 + lora x 1 sha256:{sha256[:16]}")
-    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), "0")
+    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), lambda: "0")
     assert "scores.json" in release.files
     card = ModelCard(card_of(tmp_path / "bundle"))
     card.validate()
@@ -133,23 +164,25 @@ def test_numbers_come_from_scores_and_from_nowhere_else(
     assert "0.125" in html and "unavailable: no detector" in html and "<td" in html
     scores(folder, "procvid/tiny_phantom 1")
     with pytest.raises(InputError, match="are not of this LoRA: 2 of 2 runs"):
-        bundle_lora(folder, tmp_path / "other", Wishes(LORA), "0")
+        bundle_lora(folder, tmp_path / "other", Wishes(LORA), lambda: "0")
     (folder / "scores.json").write_text("{}")
     with pytest.raises(InputError, match="holds no scores"):
-        bundle_lora(folder, tmp_path / "none", Wishes(LORA), "0")
+        bundle_lora(folder, tmp_path / "none", Wishes(LORA), lambda: "0")
 
 
-def test_the_cards_of_stores_and_runs(hub: Hub, run_folder: Path, tmp_path: Path) -> None:
-    bundle_memory(STORE, tmp_path / "crops", Wishes(CROPS))
+def test_the_cards_of_stores_and_runs(
+    hub: Hub, run_folder: Path, store_folder: Path, tmp_path: Path
+) -> None:
+    bundle_memory(store_folder, tmp_path / "crops", Wishes(CROPS))
     card = DatasetCard(card_of(tmp_path / "crops"))
     card.validate()
     data = card.data.to_dict()
     assert data["configs"][0]["data_files"] == [{"split": "train", "path": "data/crops-*.parquet"}]
     assert data["license"] == "apache-2.0" and data["size_categories"] == "n<1K"
     html = rendered(card.content)
-    assert "<td>326</td>" in html and "toykitchen/" in html and "box_xyxy" in html
+    assert f"<td>{SMALL}</td>" in html and "toykitchen/" in html and "box_xyxy" in html
 
-    bundle_memory(STORE, tmp_path / "bare", Wishes(CROPS, no_pixels=True))
+    bundle_memory(store_folder, tmp_path / "bare", Wishes(CROPS, no_pixels=True))
     assert "This release has no pictures" in card_of(tmp_path / "bare")
 
     release = bundle_run(run_folder, tmp_path / "run", Wishes(RUN))
@@ -163,11 +196,11 @@ def test_the_cards_of_stores_and_runs(hub: Hub, run_folder: Path, tmp_path: Path
         assert not file.is_file() or str(run_folder.parent).encode() not in file.read_bytes()
 
 
-def test_hostile_words_mean_nothing_in_a_card(hub: Hub, tmp_path: Path) -> None:
+def test_hostile_words_mean_nothing_in_a_card(hub: Hub, store_folder: Path, tmp_path: Path) -> None:
     words = (
         "</td><script>alert(1)</script> | [x](javascript:alert(1)) `$metadata` \n---\n# Big\n```"
     )
-    store = dataclasses.replace(load_store(STORE), name=words, rights=words, licence=words)
+    store = dataclasses.replace(load_store(store_folder), name=words, rights=words, licence=words)
     save_store(store, tmp_path / "store")
     bundle_memory(tmp_path / "store", tmp_path / "bundle", Wishes(CROPS))
     card = DatasetCard(card_of(tmp_path / "bundle"))
@@ -195,6 +228,7 @@ def test_the_code_of_the_cards_runs_as_printed(
     hub: Hub,
     lora_folder: Path,
     run_folder: Path,
+    store_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -203,7 +237,7 @@ def test_the_code_of_the_cards_runs_as_printed(
     licence = ["--licence", "cc-by-4.0", "--yes"]
     tag = ["--tag", "v1"]
     assert main([*publish, "lora", str(lora_folder), "--repo", "cook/lora", "--yes", *tag]) == 0
-    assert main([*publish, "memory", str(STORE), "--repo", "cook/crops", "--yes", *tag]) == 0
+    assert main([*publish, "memory", str(store_folder), "--repo", "cook/crops", "--yes", *tag]) == 0
     assert main([*publish, "run", str(run_folder), "--repo", "cook/run", *licence]) == 0
     cards = {
         name: hub.repos[kind, f"cook/{name}"].files["README.md"].data.decode()
@@ -236,8 +270,6 @@ print(frames.shape)
     picture = scope["cut"]({"time_s": times[1], "box_xyxy": [10.2, 20.0, 90.0, 70.0]}, str(clip))
     frame = [frame for _, frame in stream_frames(clip)][1]
     assert picture.size == (80, 50)
-    import numpy as np
-
     assert np.abs(np.asarray(picture).astype(int) - frame[20:70, 10:90]).max() <= 8
 
 
@@ -248,7 +280,7 @@ def test_a_pulled_run_is_a_run(
     assert main(command) == 0
     assert main(["hub", "pull", "datasets/cook/run", "--to", str(tmp_path / "run")]) == 0
     assert main(["hub", "verify", str(tmp_path / "run")]) == 0
-    out = ["--metrics", "shot_boundary", "--out", str(tmp_path / "scores")]
+    out = ["--metrics", "dino_l2", "--out", str(tmp_path / "scores")]
     assert main(["evaluate", str(tmp_path / "run"), *out]) == 0
     (run_folder / "steps" / "01" / "clip.mp4").rename(run_folder / "steps" / "01" / "away")
     try:

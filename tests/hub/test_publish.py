@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from procvid.artifacts.bundles import Wishes, bundle_lora
+from procvid.cli import main
 from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.hub.cards import Where
 from procvid.hub.client import HubClient
@@ -16,6 +17,7 @@ from procvid.hub.names import HubId
 from procvid.hub.publish import Published, PublishPlan, plan_publish, publish
 from procvid.hub.release import release_from_bytes
 from tests.hub.artifacts import tiny_lora
+from tests.hub.killing import killed_at
 from tests.hub.server import READER, Blob, Hub, Repo
 
 TARGET = HubId("cook/lora", "main", "model")
@@ -23,7 +25,7 @@ COMMIT = r"POST /api/models/cook/lora/commit/"
 
 
 def bundled(folder: Path, out: Path, tag: str = "") -> Path:
-    bundle_lora(folder, out, Wishes(Where(TARGET, tag)), "0" * 16)
+    bundle_lora(folder, out, Wishes(Where(TARGET, tag)), lambda: "0" * 16)
     return out
 
 
@@ -46,6 +48,12 @@ def bundles(lora_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     new = tiny_lora(folder / "new", seed=1)
     (old / "LICENSE").write_text("Apache License 2.0\n")
     return {n: bundled(f, folder / f"{n}-bundle") for n, f in (("old", old), ("new", new))}
+
+
+@pytest.fixture(scope="module")
+def new_lora(bundles: dict[str, Path]) -> Path:
+    """The folder of the new release."""
+    return bundles["new"].with_name("new")
 
 
 @pytest.fixture
@@ -104,6 +112,8 @@ def test_one_commit_with_its_parent_then_the_tag(
         ("POST", COMMIT, "answer", {"status": 500}, "new", ""),
         ("POST", COMMIT, "after", {"status": 500}, "new", ""),
         ("POST", COMMIT, "after", {"status": 504}, "new", ""),
+        ("POST", COMMIT, "drop", {}, "new", ""),
+        ("POST", COMMIT, "lose", {}, "new", ""),
         ("POST", COMMIT, "drop", {"times": 9}, "old", "cook/lora"),
         ("POST", r"/preupload/", "answer", {"status": 503, "times": 99}, "old", "answered 503"),
         ("POST", r"/lfs/objects/batch", "answer", {"status": 403}, "old", "may not do that"),
@@ -113,6 +123,7 @@ def test_one_commit_with_its_parent_then_the_tag(
         ("PUT", r"/lfs/", "answer", {"status": 500, "times": 99}, "old", "answered 500"),
         ("POST", r"/tag/", "answer", {"status": 403}, "new", "The new release is there.*tag v2 is missing"),
         ("POST", r"/tag/", "after", {"status": 500}, "new", ""),
+        ("POST", r"/tag/", "lose", {}, "new", ""),
         ("POST", r"/tag/", "answer", {"status": 500, "times": 9}, "new", "tag v2 is missing"),
     ],
 )  # fmt: skip
@@ -137,7 +148,7 @@ def test_a_fault_leaves_the_old_release_or_the_new_one(
     else:
         done = published(client, bundles["new"], "v2")
         assert done.commit == repo.head and repo.tags["v2"] == repo.head
-        assert bool(done.note) == (do == "after" and "commit" in pattern)
+        assert bool(done.note) == (do in ("after", "lose") and "commit" in pattern)
     assert holds(repo) == tree_of(bundles[ends])
     assert len(repo.commits) == (3 if ends == "new" else 2)
     # The same command again finishes what is missing, and sends no blob twice.
@@ -201,6 +212,39 @@ def test_interrupted_at_every_stage(
         assert holds(fresh) == tree_of(bundles["new"]) and len(fresh.commits) == 3
 
 
+@pytest.mark.slow
+def test_killed_at_any_request_the_next_publish_goes_on(
+    hub: Hub, client: HubClient, bundles: dict[str, Path], new_lora: Path
+) -> None:
+    command = ["hub", "publish", "lora", str(new_lora), "--repo", "cook/lora"]
+    command += ["--tag", "v2", "--yes", "--base", "phantom-1.3b"]
+    ends, request, was_killed = [], 0, True
+    while was_killed:
+        hub.clear()
+        published(client, bundles["old"], "v1")
+        repo = hub.repos["model", "cook/lora"]
+        old = holds(repo)
+        hub.asked.clear()
+        request += 1
+        was_killed = killed_at(hub, request, command)
+        head, there = holds(repo), set(hub.blobs)
+        ends.append("old" if head == old else "new")
+        assert len(repo.commits) == (2 if head == old else 3)
+        first = list(hub.asked)
+        hub.asked.clear()
+        assert main(command) == 0
+        # What the killed one had made or had sent is neither made nor sent again.
+        assert head in (old, holds(repo)) and len(repo.commits) == 3
+        assert repo.tags == {"v1": repo.commits[1][0], "v2": repo.head}
+        sent = {asked.rpartition("/")[2] for asked in hub.asked if asked.startswith("PUT")}
+        assert not sent & there
+        if head != old:
+            assert not any("/commit/" in asked or asked.startswith("PUT") for asked in hub.asked)
+    # The commit is one request, before which the head is the old release and after it the new one.
+    assert len(first) == request - 1 and ends == sorted(ends, reverse=True)
+    assert ends.count("old") >= 8 and ends.count("new") >= 3
+
+
 def test_what_is_refused_before_anything_is_sent(
     hub: Hub, client: HubClient, repo: Repo, bundles: dict[str, Path]
 ) -> None:
@@ -215,7 +259,7 @@ def test_what_is_refused_before_anything_is_sent(
     with pytest.raises(UnavailableError, match="may not do that with cook/lora"):
         published(reader, bundles["new"])
     wrong = HubClient(endpoint=hub.url, token="hf_" + "w" * 34)
-    with pytest.raises(UnavailableError, match="does not know your token"):
+    with pytest.raises(UnavailableError, match="does not know you"):
         planned(wrong, bundles["new"])
     hub.repos["model", "cook/lora"] = repo
     repo.put(**{"manifest.json": Blob(b'{"kind": "else"}', False)})

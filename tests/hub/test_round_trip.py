@@ -15,20 +15,29 @@ from procvid.phantom.lora import find_lora
 from tests.hub.artifacts import ASSETS
 from tests.hub.server import Blob, Hub
 
-RECIPE = (
-    "Omelette\n1. Slice the carrot on the cutting board.\n2. Fry the carrot in the frying pan.\n"
-)
+RECIPE = ("Slice the carrot on the cutting board.", "Fry the carrot in the frying pan.")
 
 
 def sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("num_clips", "store"),
+    [(1, None), pytest.param(2, ASSETS / "default_memory", marks=pytest.mark.slow)],
+)
 def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
-    hub: Hub, lora_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hub: Hub,
+    lora_folder: Path,
+    store_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    num_clips: int,
+    store: Path | None,
 ) -> None:
-    (tmp_path / "recipe.txt").write_text(RECIPE)
-    store = ASSETS / "default_memory"
+    steps = [f"{number}. {text}" for number, text in enumerate(RECIPE[:num_clips], start=1)]
+    (tmp_path / "recipe.txt").write_text("\n".join(["Omelette", *steps]))
+    store = store or store_folder
     publish = ["hub", "publish"]
     assert (
         main([*publish, "lora", str(lora_folder), "--repo", "cook/lora", "--yes", "--tag", "v1"])
@@ -39,13 +48,16 @@ def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
     assert "To send:" in said and "Done: cook/lora is at" in said and "tag v1" in said
     assert [len(repo.commits) for repo in hub.repos.values()] == [2, 2]
 
-    plain = ["generate", str(tmp_path / "recipe.txt"), "--steps", "2"]
+    plain = ["generate", str(tmp_path / "recipe.txt"), "--steps", str(num_clips)]
     disk = [*plain, "--memory", str(store), "--lora", f"{lora_folder}=0.8", "--out"]
     pulled = [*plain, "--memory", "cook/crops", "--lora", "cook/lora@v1=0.8", "--out"]
     none = [*plain, "--memory", str(store), "--out"]
     for command, out in ((disk, "disk"), (pulled, "pulled"), (none, "none")):
         assert main([*command, str(tmp_path / out)]) == 0
-    for name in ("video.mp4", "steps/01/clip.mp4", "steps/02/clip.mp4"):
+    clips = [f"steps/{number:02d}/clip.mp4" for number in range(1, num_clips + 1)]
+    references = list((tmp_path / "disk").glob("steps/*/references/*.png"))
+    assert references, "the memory must have a part in what is compared"
+    for name in ("video.mp4", *clips):
         assert sha256(tmp_path / "pulled" / name) == sha256(tmp_path / "disk" / name)
     assert sha256(tmp_path / "none" / "video.mp4") != sha256(tmp_path / "disk" / "video.mp4")
 
@@ -58,7 +70,7 @@ def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
     # Pinned in the run, so it goes on without the Hub, also where the repository has moved on.
     crops.put(**{"README.md": crops.files["README.md"]})
     hub.asked.clear()
-    again = ["regenerate", str(tmp_path / "pulled"), "--step", "2", "--seed", "5"]
+    again = ["regenerate", str(tmp_path / "pulled"), "--step", str(num_clips), "--seed", "5"]
     assert main(again) == 0
     assert hub.asked == []
 

@@ -18,22 +18,26 @@ from procvid.hub.names import HubId
 from procvid.settings import read_environment
 from procvid.ui import visitors
 from procvid.ui.app import build_app
-from procvid.ui.context import AppContext, new_run_id, open_context
+from procvid.ui.context import new_run_id, open_context
+from procvid.ui.plan_table import rows_of
 from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
-from tests.hub.artifacts import ASSETS
+from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
 
+EGG = "Egg\n1. Fry the egg in the frying pan."
 Events = dict[str, Callable[..., Any]]
 
 
-@pytest.fixture
-def context(hub: Hub, tmp_path: Path) -> AppContext:
-    return open_context(tmp_path / "none", profile="tiny", runs_folder=tmp_path / "runs")
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
+    """The page; which Hub and which cache it asks is read from the environment at each event."""
+    folder = tmp_path_factory.mktemp("app")
+    return build_app(open_context(folder / "none", profile="tiny", runs_folder=folder / "runs"))
 
 
 @pytest.fixture
-def on(context: AppContext) -> Events:
-    return {f.name: f.fn for f in build_app(context).fns.values()}
+def on(hub: Hub, app: gr.Blocks) -> Events:
+    return {f.name: f.fn for f in app.fns.values()}
 
 
 def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
@@ -48,7 +52,9 @@ def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
 
 def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
     bundle = tmp_path / "bundle"
-    bundle_lora(lora_folder, bundle, Wishes(Where(HubId("cook/lora", "main", "model"))), "0" * 16)
+    bundle_lora(
+        lora_folder, bundle, Wishes(Where(HubId("cook/lora", "main", "model"))), lambda: "0" * 16
+    )
     return hub.repo("cook/lora").put(
         **{
             f.relative_to(bundle).as_posix(): Blob(f.read_bytes(), f.suffix == ".safetensors")
@@ -69,6 +75,7 @@ def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path:
     assert choice.value == key
     integrity, box, card = on["show"](key, asked())
     assert "All 3 files are as its manifest says" in integrity and box.visible
+    assert f"procvid generate RECIPE --out DIR --lora cook/lora@{commit}" in integrity
     assert "# Omelette LoRA" in card and "library_name" not in card
     weights = next((tmp_path / "cache").rglob("pytorch_lora_weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
@@ -80,13 +87,43 @@ def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path:
     assert key in [name for name, _ in on["list_here"](asked()).choices]
 
 
-def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events) -> None:
-    store = str(ASSETS / "default_memory")
+def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Path) -> None:
+    store = str(store_folder)
     assert main(["hub", "publish", "memory", store, "--repo", "cook/crops", "--yes"]) == 0
     *_, (_, choice) = on["pull_it"]("cook/crops", asked())
     integrity, _, card = on["show"](choice.value, asked())
-    assert "326 crops" in integrity and "free to use under Apache-2.0" in integrity
+    assert f"{SMALL} crops" in integrity and "free to use under Apache-2.0" in integrity
     assert "box_xyxy" in card
+
+
+def test_a_pulled_store_is_a_memory_to_choose(hub: Hub, on: Events, store_folder: Path) -> None:
+    publish = ["hub", "publish", "memory", str(store_folder), "--repo", "cook/crops", "--yes"]
+    assert main(publish) == 0
+    list(on["pull_it"]("cook/crops", asked()))
+    name = f"cook/crops@{hub.repos['dataset', 'cook/crops'].head}"
+    assert name in [value for _, value in on["list_memories"](asked()).choices]
+    draft, *_ = on["plan_recipe"](EGG)
+    rows = rows_of(draft.plan)
+    _, _, shown, _ = on["find_references"](draft, rows, name, 0, "", asked())
+    assert "What the store from the Hub offers" in shown and "<img" in shown
+    job, *_ = on["begin"](draft, name, 0, 1, False, "", asked())
+    assert job.wishes.memory == name
+    # Who did not pull it may neither see nor use it, and an endpoint takes no such name.
+    stranger = asked("10.0.0.7")
+    assert name not in [value for _, value in on["list_memories"](stranger).choices]
+    for event, values in (
+        ("find_references", (draft, rows, name, 0, "")),
+        ("begin", (draft, name, 0, 1, False, "")),
+    ):
+        with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
+            on[event](*values, stranger)
+    with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
+        on["retrieve"](EGG, name)
+    # A damaged one is not used.
+    crops = next(read_environment().cache_folder.rglob("crops.parquet"))
+    crops.write_bytes(crops.read_bytes()[:-1] + b"!")
+    with pytest.raises(gr.Error, match=r"damaged: crops\.parquet .*Pull it again"):
+        on["find_references"](draft, rows, name, 0, "", asked())
 
 
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])
@@ -216,7 +253,7 @@ def test_who_is_at_this_machine(host: str, headers: dict[str, str], here: bool) 
     assert is_at_this_machine(host, headers) is here
 
 
-def test_the_events_of_the_tab_are_private(context: AppContext) -> None:
-    events = {f.name: f for f in build_app(context).fns.values()}
+def test_the_events_of_the_tab_are_private(app: gr.Blocks) -> None:
+    events = {f.name: f for f in app.fns.values()}
     for name in ("look_up", "pull_it", "show", "list_here", "plan_here", "send_here"):
         assert events[name].api_visibility == "private"

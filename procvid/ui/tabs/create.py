@@ -12,6 +12,8 @@ from procvid.settings import MAX_STEPS
 from procvid.ui import markup, plan_table
 from procvid.ui.context import AppContext
 from procvid.ui.creating import NO_PLAN, OWN, PLAN, RECIPE, REFERENCES, VIDEO, Widgets, wire
+from procvid.ui.guard import guarded
+from procvid.ui.pulled_stores import stores_of
 
 NO_REFERENCES = "Press “Find references” in step 2: the crops that guide each clip appear here."
 NO_CLIPS = "Press “Make the video” in step 3: the clips appear here, one by one."
@@ -91,11 +93,15 @@ def _recipe_step(context: AppContext) -> tuple[Any, ...]:
         elem_classes="pv-upload",
     )
     with gr.Accordion("Options", open=False):
-        memory = gr.Radio(
-            choices=[(label, name) for name, label in MEMORY_LABELS.items()],
+        memory = gr.Dropdown(
+            choices=_memories(),
             value="default",
             label="Memory",
-            info="Where the pictures come from that keep the pan the same pan.",
+            info="Where the pictures come from that keep the pan the same pan. Stores that were pulled in "
+            "the Artifacts tab are here too.",
+        )
+        memory.focus(
+            guarded(list_memories), None, memory, api_visibility="private", show_progress="hidden"
         )
         with gr.Row():
             seed = gr.Number(
@@ -116,6 +122,16 @@ def _recipe_step(context: AppContext) -> tuple[Any, ...]:
         )
     plan_button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
     return recipe, upload, memory, seed, steps, fast, plan_button
+
+
+def _memories(request: gr.Request | None = None) -> list[tuple[str, str]]:
+    """Memories to choose, as (label, value)."""
+    return [(label, name) for name, label in {**MEMORY_LABELS, **stores_of(request)}.items()]
+
+
+def list_memories(request: gr.Request) -> Any:
+    """The choices anew: a store may have been pulled since the page was opened."""
+    return gr.Dropdown(choices=_memories(request))
 
 
 def _example_name(file: Path) -> str:

@@ -1,0 +1,49 @@
+"""Crop stores that were pulled from the Hub, as memories that the Create tab can choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from procvid.artifacts.access import check_store, hub_id_of, open_cache
+from procvid.errors import InputError, StoreError
+from procvid.settings import read_environment
+from procvid.ui.visitors import PUBLIC, visitor_of
+
+
+def stores_of(request: gr.Request | None) -> dict[str, str]:
+    """The pulled stores that a visitor may use: what the page calls each, by OWNER/NAME@COMMIT.
+
+    A name with its commit never means another store, so a run can go on with it.
+    """
+    kept = visitor_of(request).cache.kept() if request is not None else ()
+    return {
+        each.hub_id.told: f"{each.hub_id.repo}@{each.hub_id.revision[:12]}, from the Hub"
+        for each in kept
+        if each.artifact == "memory"
+    }
+
+
+def folder_of_pulled(name: str) -> Path | None:
+    """Where a pulled store lies, whoever pulled it; None for a name of none that is here.
+
+    Whether a visitor may use it is for the caller to know: see `stores_of`.
+
+    Raises:
+        StoreError: It is damaged.
+    """
+    wanted = hub_id_of(name, "memory")
+    if wanted is None or not wanted.is_pinned:
+        return None
+    root = read_environment().cache_folder
+    for cache in (open_cache(root), open_cache(root / PUBLIC)):
+        place = cache.place("memory", wanted)
+        if not place.is_dir():
+            continue
+        try:
+            check_store(place)
+        except InputError as error:
+            raise StoreError(error.message, "Pull it again in the Artifacts tab.") from error
+        return place
+    return None
