@@ -97,8 +97,8 @@ def build(
 
     Args:
         profile: "auto" or a profile's name.
-        memory: "default" for the profile's own crop store, "none" for no memory at all, or the
-            folder of a store.
+        memory: "default" for the profile's own crop store and the run's own clips (these alone
+            where the profile has no store), "none" for no memory at all, or the folder of a store.
         planner: "auto", "rules" or "openai".
         lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
         profile_reason: Why this profile, where it has been chosen before.
@@ -437,8 +437,13 @@ def default_memory(profile: Profile) -> Path:
     """The folder of a profile's own crop store.
 
     Raises:
-        UnavailableError: It is not there.
+        UnavailableError: It is not there, or the profile has none.
     """
+    if "memory" not in profile.models:
+        raise UnavailableError(
+            f"The {profile.name} profile comes without a crop store.",
+            f"Build one: `procvid memory build CLIPS --profile {profile.name} --out STORE`.",
+        )
     return asset_folder(profile, "memory")
 
 
@@ -468,6 +473,8 @@ def _stores(profile: Profile, memory: str, embedder: Embedder) -> tuple[CropStor
     match memory:
         case "none":
             return None
+        case "default" if "memory" not in profile.models:
+            return ()
         case "default":
             return (load_store(default_memory(profile), embedder),)
         case folder:

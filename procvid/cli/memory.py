@@ -21,6 +21,7 @@ from procvid.memory.gather import KEEP
 from procvid.onestep import EVERY_LIKELIHOOD
 from procvid.settings import TINY
 from procvid.types import Crop
+from procvid.wiring_stores import build_detector, build_embedder, embedder_of
 
 MAX_RESULTS = 1000
 MAX_FPS = 60
@@ -29,18 +30,19 @@ NOT_CALIBRATED = "not calibrated for this embedder; `procvid memory calibrate` d
 
 def build(arguments: argparse.Namespace) -> None:
     """A list of clips with captions -> a crop store."""
-    embedder = wiring.build_embedder(TINY)
+    profile, _ = wiring.select_profile(arguments.profile)
+    embedder = build_embedder(profile)
     bar = Bar()
     num_crops = num_same = 0
     for progress in build_store(
         Path(arguments.manifest),
         Path(arguments.out),
         scene_reader=wiring.build_scene_reader(arguments.scene_reader),
-        detector=wiring.build_detector(TINY, embedder),
+        detector=build_detector(embedder),
         embedder=embedder,
         frame_encoder=None
         if arguments.keep_duplicates
-        else wiring_evaluation.build_frame_encoder(TINY),
+        else wiring_evaluation.build_frame_encoder(profile),
         keep=EVERY_LIKELIHOOD if arguments.keep_changing else KEEP,
         sample_fps=_sample_fps(arguments.fps),
         name=arguments.name,
@@ -92,8 +94,9 @@ def search(arguments: argparse.Namespace) -> None:
     if not 1 <= arguments.k <= MAX_RESULTS:
         raise InputError(f"{arguments.k} results cannot be shown.", f"Choose 1 to {MAX_RESULTS}.")
     wanted = load_image(Path(arguments.image)) if arguments.image else text
-    embedder = wiring.build_embedder(TINY)
-    store = load_store(folder_of(arguments.store), embedder)
+    folder = folder_of(arguments.store)
+    embedder = embedder_of(folder)
+    store = load_store(folder, embedder)
     for match in find(store, embedder, wanted, arguments.k, arguments.state):
         _tell_crop(match.crop, match.score, arguments.json)
 

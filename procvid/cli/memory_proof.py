@@ -23,6 +23,7 @@ from procvid.memory_proof.building import score_building
 from procvid.memory_proof.retrieval import mislabel, score_retrieval, thin_out
 from procvid.memory_proof.videos import FIRST_SEED, LIST, Truth, toy_recipes, write_videos
 from procvid.settings import TINY
+from procvid.wiring_stores import embedder_of
 
 MAX_RECIPES = 2000
 GAPS = 0.3
@@ -31,8 +32,9 @@ MISLABELLED = 0.1
 
 def calibrate(arguments: argparse.Namespace) -> None:
     """Find the thresholds of retrieval and write them with what they did on held-out pairs."""
-    embedder = wiring.build_embedder(TINY)
-    store = load_store(folder_of(arguments.store), embedder)
+    folder = folder_of(arguments.store)
+    embedder = embedder_of(folder)
+    store = load_store(folder, embedder)
     found = find_thresholds(store, embedder)
     out = Path(arguments.out) if arguments.out else wiring.calibration_file(embedder.info)
     write_bytes(out, found.to_bytes())

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from procvid import wiring
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory import edit
@@ -320,7 +321,9 @@ def _frame(
     """The sentence above, the two lists, and the history."""
     names, states = kinds(store)
     return (
-        memory_markup.overview(store, has_own(context, own)),
+        memory_markup.overview(
+            store, has_own(context, own), wiring.find_calibration(store.embedder) is not None
+        ),
         gr.Dropdown(choices=names, value=name),
         gr.Dropdown(choices=states, value=ANY),
         memory_markup.edits(store.history),
