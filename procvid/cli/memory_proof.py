@@ -125,18 +125,17 @@ def _retrieve(
     save_store(dataclasses.replace(thin, name="gaps"), Path(arguments.out) / "gaps")
     mixed_up = mislabel(thin, store, MISLABELLED, embedder, seed=1)
     shared = dataclasses.replace(rules, write_back=False)
-    unchecked = dataclasses.replace(
-        shared, min_shown=DEFAULT_RULES.min_shown, max_rival=DEFAULT_RULES.max_rival
-    )
+    uncalibrated = dataclasses.replace(DEFAULT_RULES, write_back=False)
     blind = dataclasses.replace(rules, state_aware=False)
     cases: dict[str, tuple[CropStore, RetrievalRules]] = {
         "whole store": (store, rules),
+        "whole store, uncalibrated": (store, DEFAULT_RULES),
         "whole store, no write-back": (store, shared),
         "gaps": (thin, rules),
         "gaps, no write-back": (thin, shared),
         "gaps, no write-back, states ignored": (thin, dataclasses.replace(blind, write_back=False)),
         "gaps, a tenth mislabelled, no write-back": (mixed_up, shared),
-        "gaps, a tenth mislabelled, no write-back, unchecked": (mixed_up, unchecked),
+        "gaps, a tenth mislabelled, no write-back, uncalibrated": (mixed_up, uncalibrated),
     }
     told: dict[str, Any] = {}
     for name, (asked, by) in cases.items():
