@@ -10,6 +10,7 @@ from pathlib import Path
 
 from procvid import wiring, wiring_evaluation
 from procvid.artifacts.here import named_store, pinned
+from procvid.cli.plain import printable
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
 from procvid.media.files import write_text
@@ -58,7 +59,7 @@ def build(arguments: argparse.Namespace) -> None:
             continue
         if progress.message:
             bar.clear()
-            print(f"Left out {progress.source_id}: {progress.message}", flush=True)
+            print(printable(f"Left out {progress.source_id}: {progress.message}"), flush=True)
         told_so_far = f"{progress.done}/{progress.total} clips, {progress.num_crops} crops"
         bar.show(progress.done / progress.total, told_so_far, progress.eta_s)
         if _worth_a_line(progress.done, progress.total):
@@ -108,10 +109,10 @@ def _tell_crop(crop: Crop, score: float, as_json: bool) -> None:
         print(json.dumps({"score": round(score, 4), **told}, ensure_ascii=False))
     else:
         state = f" ({crop.state})" if crop.state else ""
-        banned = "  banned" if crop.banned else ""
-        rights = "".join(f"  {word}" for word in (crop.licence, crop.url) if word)
         told_source = f"from {crop.source_id} at {crop.time_s:g} s"
-        print(f"{score:.3f}  {crop.name}{state}  {crop.id}  {told_source}{rights}{banned}")
+        words = [f"{crop.name}{state}", crop.id, told_source, crop.licence, crop.url]
+        words += ["banned"] if crop.banned else []
+        print("  ".join([f"{score:.3f}", *(printable(word) for word in words if word)]))
 
 
 def info(arguments: argparse.Namespace) -> None:
@@ -148,7 +149,7 @@ def info(arguments: argparse.Namespace) -> None:
         elif isinstance(value, list):
             value = "; ".join(value)
         if value != "":
-            print(f"{key.replace('_', ' '):12} {value}")
+            print(f"{key.replace('_', ' '):12} {printable(str(value))}")
 
 
 def history(arguments: argparse.Namespace) -> None:
@@ -159,7 +160,8 @@ def history(arguments: argparse.Namespace) -> None:
             print(json.dumps(dataclasses.asdict(edit), ensure_ascii=False))
             continue
         change = " -> ".join(words for words in (edit.before, edit.after) if words)
-        print(f"{edit.at}  {edit.what}  {change}  {' '.join(edit.crop_ids)}".rstrip())
+        told = (edit.at, edit.what, change, " ".join(edit.crop_ids))
+        print("  ".join(map(printable, told)).rstrip())
     if not store.history and not arguments.json:
         print(f"Nobody has changed the store {store.name}.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from procvid import wiring, wiring_evaluation
 from procvid.cli.memory import folder_of
+from procvid.cli.plain import printable
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.media.image import load_image
@@ -139,7 +140,7 @@ def rebuild(arguments: argparse.Namespace) -> None:
                 save_store(progress.store, Path(arguments.out))
     bar.clear()
     for refused in progress.refused:
-        print(f"Left out {refused}")
+        print(printable(f"Left out {refused}"))
     print(f"Done: {arguments.out} has pictures for {progress.num_crops} of {len(store)} crops.")
 
 
