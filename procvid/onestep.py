@@ -134,7 +134,7 @@ def memory_notes(parts: Parts) -> tuple[str, ...]:
     """What a person should know of the memory that a run will have."""
     if parts.stores is None:
         return ()
-    notes = []
+    notes = [note for store in parts.stores for note in store.notes]
     if not parts.stores:
         notes.append(
             f"The {parts.profile.name} profile comes without a crop store, so the memory is what this "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -98,8 +99,13 @@ def search(arguments: argparse.Namespace) -> None:
     folder = folder_of(arguments.store)
     embedder = embedder_of(folder)
     store = load_store(folder, embedder)
-    for match in find(store, embedder, wanted, arguments.k, arguments.state):
+    for note in store.notes:
+        print(printable(f"Note: {note}"), file=sys.stderr)
+    found = find(store, embedder, wanted, arguments.k, arguments.state)
+    for match in found:
         _tell_crop(match.crop, match.score, arguments.json)
+    if not found and not arguments.json:
+        print(f"The store {printable(store.name)} is empty.")
 
 
 def _tell_crop(crop: Crop, score: float, as_json: bool) -> None:

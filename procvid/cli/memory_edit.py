@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from procvid import wiring, wiring_evaluation
@@ -30,7 +31,7 @@ def rename(arguments: argparse.Namespace) -> None:
     embedder = embedder_of(folder)
     with edit.changing(folder, embedder) as opened:
         opened.store = edit.rename(opened.store, arguments.ids, arguments.to, embedder)
-    print(f"Done: {len(set(arguments.ids))} crops are called {arguments.to} now.")
+    print(printable(f"Done: {_crops(arguments)} called {arguments.to} now."))
 
 
 def retag(arguments: argparse.Namespace) -> None:
@@ -39,7 +40,7 @@ def retag(arguments: argparse.Namespace) -> None:
     embedder = embedder_of(folder)
     with edit.changing(folder, embedder) as opened:
         opened.store = edit.retag(opened.store, arguments.ids, arguments.to, embedder)
-    print(f"Done: {len(set(arguments.ids))} crops are {arguments.to} now.")
+    print(printable(f"Done: {_crops(arguments)} {arguments.to} now."))
 
 
 def ban(arguments: argparse.Namespace) -> None:
@@ -47,8 +48,8 @@ def ban(arguments: argparse.Namespace) -> None:
     folder = _own(arguments.store)
     with edit.changing(folder, embedder_of(folder)) as opened:
         opened.store = edit.ban(opened.store, arguments.ids, banned=not arguments.undo)
-    said = "may be retrieved again" if arguments.undo else "are not retrieved any more"
-    print(f"Done: {len(set(arguments.ids))} crops {said}.")
+    said = "allowed again" if arguments.undo else "banned: never retrieved any more"
+    print(f"Done: {_crops(arguments)} {said}.")
 
 
 def remove(arguments: argparse.Namespace) -> None:
@@ -103,17 +104,20 @@ def merge(arguments: argparse.Namespace) -> None:
     folders = [folder_of(store) for store in arguments.stores]
     embedder = embedder_of(folders[0])
     stores = [load_store(folder, embedder) for folder in folders]
-    with writing(_new(arguments.out)):
-        whole = edit.merge_stores(stores[0], stores[1:])
+    out = _new(arguments.out)
+    with writing(out):
+        whole = dataclasses.replace(edit.merge_stores(stores[0], stores[1:]), name=out.name)
         total = len(whole)
-        if not arguments.keep_duplicates:
+        # One alone is copied as it is.
+        if stores[1:] and not arguments.keep_duplicates:
             same = near_duplicates(
                 whole, wiring_evaluation.build_frame_encoder(profile_of(embedder.info))
             )
             whole = of_rows(whole, [row for row in range(total) if row not in same])
-        save_store(whole, Path(arguments.out))
+        save_store(whole, out)
     left_out = sum(map(len, stores)) - len(whole)
-    print(f"Done: {arguments.out} holds {len(whole)} crops; {left_out} showed what was there.")
+    told = f"; {left_out} showed what was there" if left_out else ""
+    print(f"Done: {arguments.out} holds {len(whole)} crops{told}.")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -142,6 +146,11 @@ def rebuild(arguments: argparse.Namespace) -> None:
     for refused in progress.refused:
         print(printable(f"Left out {refused}"))
     print(f"Done: {arguments.out} has pictures for {progress.num_crops} of {len(store)} crops.")
+
+
+def _crops(arguments: argparse.Namespace) -> str:
+    count = len(set(arguments.ids))
+    return "1 crop is" if count == 1 else f"{count} crops are"
 
 
 def _own(wanted: str) -> Path:

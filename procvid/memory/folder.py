@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from procvid.errors import StoreError
+from procvid.errors import InputError, StoreError
 from procvid.media.files import replacing_folder, restore
 from procvid.memory import columns
 from procvid.memory.columns import HINT, digest
@@ -48,8 +48,10 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
         extra: Contents of files `BESIDE` the store, by name.
 
     Raises:
+        InputError: it holds what could not be read again.
         OutputError: the folder cannot be written; an older one is as it was.
     """
+    columns.check_crops(store.crops.facts)
     files = {
         CROPS: columns.parquet_bytes(store.crops.facts, store.crops.pictures),
         EMBEDDINGS: columns.vectors_bytes(store.image_vectors, store.text_vectors, store.vectors),
@@ -79,6 +81,11 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
         "rights": store.rights,
     }
     files[MANIFEST] = columns.manifest_bytes(manifest)
+    if len(files[MANIFEST]) > MAX_MANIFEST_BYTES:
+        raise InputError(
+            "The store's name, licence and rights are too long.",
+            f"Its manifest may have {MAX_MANIFEST_BYTES:,} bytes.",
+        )
     with replacing_folder(Path(path)) as folder:
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -51,9 +51,9 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A store of one's own: the default one, without what shows the same."""
+    """A store of one's own: a copy of the default one."""
     said = told(capsys, "memory", "merge", "default", "--out", tmp_path / "mine")
-    assert "showed what was there" in said
+    assert "mine holds 326 crops." in said
     return tmp_path / "mine"
 
 
@@ -91,6 +91,12 @@ def test_a_person_edits_a_store(
     told(capsys, "memory", "map", store, "--out", tmp_path / "map.html")
     page = (tmp_path / "map.html").read_text()
     assert "parsnip diced" in page and '<script src="http' not in page
+    for words in (("--licence", "x" * 5000), ("--url", "\x1b[31mred"), ("--state", "x" * 81)):
+        arguments = ("memory", "add", store, photo, "--name", "pot", "--whole", *words)
+        assert "cannot be used" in refused(capsys, *arguments)
+    again = ("memory", "rename", store, carrot["id"], "--to", "parsnip")
+    told(capsys, *again)
+    assert told(capsys, "memory", "history", store) == history, "nothing changed"
     told(capsys, "memory", "ban", store, carrot["id"], "--undo")
     told(capsys, "memory", "remove", store, carrot["id"])
     assert carrot["id"] not in {crop.id for crop in load_store(store).crops.facts}
