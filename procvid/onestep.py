@@ -135,6 +135,12 @@ def memory_notes(parts: Parts) -> tuple[str, ...]:
     if parts.stores is None:
         return ()
     notes = [note for store in parts.stores for note in store.notes]
+    notes += [
+        f"The store {store.name} has no pictures, so it guides nothing; `procvid memory rebuild` "
+        "cuts them out of the sources again."
+        for store in parts.stores
+        if len(store) and not any(store.crops.pictures)
+    ]
     if not parts.stores:
         notes.append(
             f"The {parts.profile.name} profile comes without a crop store, so the memory is what this "

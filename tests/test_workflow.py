@@ -27,7 +27,7 @@ from procvid.events import (
 from procvid.generate import step_seed
 from procvid.media.captions import timestamp
 from procvid.media.video import probe, read_chapters, read_metadata
-from procvid.memory.crops import load_store
+from procvid.memory.crops import load_store, without_pixels
 from procvid.memory.rules import DEFAULT_RULES
 from procvid.onestep import memory_notes
 from procvid.rundir.files import sha256_of
@@ -260,6 +260,9 @@ def test_what_a_memory_cannot_do_is_said(parts):
     unsure = replace(parts, rules=DEFAULT_RULES)
     assert "not calibrated for procvid/tiny_clip" in memory_notes(unsure)[0]
     assert "comes without a crop store" in memory_notes(replace(parts, stores=()))[0]
+    bare = replace(without_pixels(parts.stores[0]), notes=("The index was built anew.",))
+    told = memory_notes(replace(parts, stores=(bare,)))
+    assert told[0] == "The index was built anew." and "has no pictures" in told[1]
 
 
 def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):
