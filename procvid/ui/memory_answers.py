@@ -53,7 +53,12 @@ def read_asked(
             )
         texts.append(" ".join(value.split()))
     return Asked(
-        *texts, limit=_number("limit", limit, MAX_LIMIT), page=_number("page", page, MAX_PAGE)
+        memory=texts[0],
+        name=texts[1],
+        state=texts[2],
+        query=texts[3],
+        limit=_number("limit", limit, MAX_LIMIT),
+        page=_number("page", page, MAX_PAGE),
     )
 
 
