@@ -82,8 +82,6 @@ PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "num
 DRIVER_TRACES = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of these is there wherever torch can find a GPU on Linux, WSL included."""
 
-NO_CUDA = "The {name} profile needs a CUDA GPU, and torch finds none here."
-
 
 def build(
     profile: str = "auto",
@@ -362,8 +360,9 @@ def find_calibration(info: ModelInfo) -> Calibration | None:
     Raises:
         StoreError: the file is damaged.
     """
-    environment = read_environment()
-    for file in (calibration_file(info), environment.assets_folder / "calibration" / _plain(info)):
+    found_here = calibration_file(info)
+    shipped = read_environment().assets_folder / "calibration" / found_here.name
+    for file in (found_here, shipped):
         if file.is_file():
             calibration = read_calibration(file)
             if calibration.fits(info):
@@ -373,11 +372,8 @@ def find_calibration(info: ModelInfo) -> Calibration | None:
 
 def calibration_file(info: ModelInfo) -> Path:
     """Where this machine keeps the thresholds of an embedder."""
-    return read_environment().cache_folder / "calibration" / _plain(info)
-
-
-def _plain(info: ModelInfo) -> str:
-    return re.sub(r"[^a-zA-Z0-9.-]+", "-", info.id) + ".json"
+    name = re.sub(r"[^a-zA-Z0-9.-]+", "-", info.id) + ".json"
+    return read_environment().cache_folder / "calibration" / name
 
 
 def build_rules(info: ModelInfo) -> RetrievalRules:
@@ -473,10 +469,9 @@ def _stores(profile: Profile, memory: str, embedder: Embedder) -> tuple[CropStor
     match memory:
         case "none":
             return None
-        case "default" if "memory" not in profile.models:
-            return ()
         case "default":
-            return (load_store(default_memory(profile), embedder),)
+            own = "memory" in profile.models
+            return (load_store(default_memory(profile), embedder),) if own else ()
         case folder:
             return (load_store(named_store(folder), embedder),)
 
@@ -499,6 +494,6 @@ def asset_folder(profile: Profile, part: str) -> Path:
 def no_gpu(profile: Profile) -> UnavailableError:
     """The error of a profile that needs a GPU where there is none."""
     return UnavailableError(
-        NO_CUDA.format(name=profile.name),
+        f"The {profile.name} profile needs a CUDA GPU, and torch finds none here.",
         "Use --profile tiny; `procvid doctor` tells what this machine can run.",
     )
