@@ -130,6 +130,31 @@ def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
     return Memory(parts.stores, parts.embedder, seed, parts.rules, StateTable(plan))
 
 
+def memory_notes(parts: Parts) -> tuple[str, ...]:
+    """What a person should know of the memory that a run will have."""
+    if parts.stores is None:
+        return ()
+    notes = [note for store in parts.stores for note in store.notes]
+    notes += [
+        f"The store {store.name} has no pictures, so it guides nothing; `procvid memory rebuild` "
+        "cuts them out of the sources again."
+        for store in parts.stores
+        if len(store) and not any(store.crops.pictures)
+    ]
+    if not parts.stores:
+        notes.append(
+            f"The {parts.profile.name} profile comes without a crop store, so the memory is what this "
+            "run's own clips show; --memory STORE adds one."
+        )
+    if not parts.rules.calibrated:
+        notes.append(
+            f"The memory is not calibrated for {parts.embedder.info.id}: a crop is refused when "
+            "another object of its step, or a state that is over, fits it better, and whether it "
+            "looks like its name at all is not checked; `procvid memory calibrate STORE` sets that."
+        )
+    return tuple(notes)
+
+
 def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
     """Objects that the generator was never taught, each once; there is always some counter."""
     names = dict.fromkeys(item.name for item in objects if item.role != "surface")

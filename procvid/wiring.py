@@ -82,8 +82,6 @@ PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "num
 DRIVER_TRACES = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of these is there wherever torch can find a GPU on Linux, WSL included."""
 
-NO_CUDA = "The {name} profile needs a CUDA GPU, and torch finds none here."
-
 
 def build(
     profile: str = "auto",
@@ -97,8 +95,8 @@ def build(
 
     Args:
         profile: "auto" or a profile's name.
-        memory: "default" for the profile's own crop store, "none" for no memory at all, or the
-            folder of a store.
+        memory: "default" for the profile's own crop store and the run's own clips (these alone
+            where the profile has no store), "none" for no memory at all, or the folder of a store.
         planner: "auto", "rules" or "openai".
         lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
         profile_reason: Why this profile, where it has been chosen before.
@@ -358,8 +356,9 @@ def find_calibration(info: ModelInfo) -> Calibration | None:
     Raises:
         StoreError: the file is damaged.
     """
-    environment = read_environment()
-    for file in (calibration_file(info), environment.assets_folder / "calibration" / _plain(info)):
+    found_here = calibration_file(info)
+    shipped = read_environment().assets_folder / "calibration" / found_here.name
+    for file in (found_here, shipped):
         if file.is_file():
             calibration = read_calibration(file)
             if calibration.fits(info):
@@ -369,11 +368,8 @@ def find_calibration(info: ModelInfo) -> Calibration | None:
 
 def calibration_file(info: ModelInfo) -> Path:
     """Where this machine keeps the thresholds of an embedder."""
-    return read_environment().cache_folder / "calibration" / _plain(info)
-
-
-def _plain(info: ModelInfo) -> str:
-    return re.sub(r"[^a-zA-Z0-9.-]+", "-", info.id) + ".json"
+    name = re.sub(r"[^a-zA-Z0-9.-]+", "-", info.id) + ".json"
+    return read_environment().cache_folder / "calibration" / name
 
 
 def build_rules(info: ModelInfo) -> RetrievalRules:
@@ -433,8 +429,13 @@ def default_memory(profile: Profile) -> Path:
     """The folder of a profile's own crop store.
 
     Raises:
-        UnavailableError: It is not there.
+        UnavailableError: It is not there, or the profile has none.
     """
+    if "memory" not in profile.models:
+        raise UnavailableError(
+            f"The {profile.name} profile comes without a crop store.",
+            f"Build one: `procvid memory build CLIPS --profile {profile.name} --out STORE`.",
+        )
     return asset_folder(profile, "memory")
 
 
@@ -465,7 +466,8 @@ def _stores(profile: Profile, memory: str, embedder: Embedder) -> tuple[CropStor
         case "none":
             return None
         case "default":
-            return (load_store(default_memory(profile), embedder),)
+            own = "memory" in profile.models
+            return (load_store(default_memory(profile), embedder),) if own else ()
         case folder:
             return (load_store(named_store(folder), embedder),)
 
@@ -488,6 +490,6 @@ def asset_folder(profile: Profile, part: str) -> Path:
 def no_gpu(profile: Profile) -> UnavailableError:
     """The error of a profile that needs a GPU where there is none."""
     return UnavailableError(
-        NO_CUDA.format(name=profile.name),
+        f"The {profile.name} profile needs a CUDA GPU, and torch finds none here.",
         "Use --profile tiny; `procvid doctor` tells what this machine can run.",
     )

@@ -22,6 +22,7 @@ from procvid.onestep import (
     crops_are_whole,
     kept_overrides,
     make_step,
+    memory_notes,
     remember,
     start_memory,
     undrawable_names,
@@ -89,7 +90,8 @@ def _story(
         finished_steps=tuple(sorted(fresh)),
     )
     yield Planned(plan)
-    warnings = (*run.notes, *plan.notes, *about_clips, *_undrawable_warnings(plan, parts))
+    about_parts = (*about_clips, *memory_notes(parts), *_undrawable_warnings(plan, parts))
+    warnings = (*run.notes, *plan.notes, *about_parts)
     yield from (Warned(message) for message in warnings)
     if len(fresh) == len(plan.steps):
         duration_s = run.finished_duration_s(records)

@@ -27,7 +27,9 @@ from procvid.events import (
 from procvid.generate import step_seed
 from procvid.media.captions import timestamp
 from procvid.media.video import probe, read_chapters, read_metadata
-from procvid.memory.crops import load_store
+from procvid.memory.crops import load_store, without_pixels
+from procvid.memory.rules import DEFAULT_RULES
+from procvid.onestep import memory_notes
 from procvid.rundir.files import sha256_of
 from procvid.settings import TINY, choose_sampling
 from procvid.types import GenerateRequest, Recipe
@@ -251,6 +253,16 @@ def test_without_a_memory_nothing_is_shown_and_nothing_kept(parts, tmp_path):
     assert all(event.conditioning.slots == () for event in of(Conditioned, events))
     assert not list((tmp_path / "run").rglob("crops"))
     assert not (tmp_path / "run/memory").exists()
+
+
+def test_what_a_memory_cannot_do_is_said(parts):
+    assert memory_notes(parts) == memory_notes(replace(parts, stores=None)) == ()
+    unsure = replace(parts, rules=DEFAULT_RULES)
+    assert "not calibrated for procvid/tiny_clip" in memory_notes(unsure)[0]
+    assert "comes without a crop store" in memory_notes(replace(parts, stores=()))[0]
+    bare = replace(without_pixels(parts.stores[0]), notes=("The index was built anew.",))
+    told = memory_notes(replace(parts, stores=(bare,)))
+    assert told[0] == "The index was built anew." and "has no pictures" in told[1]
 
 
 def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from procvid.cli.parser import UsageError, parse
+from procvid.cli.plain import printable
 from procvid.errors import ProcvidError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -94,5 +95,5 @@ def _run(argv: Sequence[str]) -> int:
 def _tell(debug: bool, sentence: str, code: int) -> int:
     if debug:
         traceback.print_exc()
-    print(f"procvid: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"procvid: {printable(sentence)}", file=sys.stderr)
     return code

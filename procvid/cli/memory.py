@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
 from procvid import wiring, wiring_evaluation
 from procvid.artifacts.here import named_store, pinned
+from procvid.cli.plain import printable
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
 from procvid.files import write_text
@@ -21,6 +23,7 @@ from procvid.memory.gather import KEEP
 from procvid.onestep import EVERY_LIKELIHOOD
 from procvid.settings import TINY
 from procvid.types import Crop
+from procvid.wiring_stores import build_detector, build_embedder, embedder_of
 
 MAX_RESULTS = 1000
 MAX_FPS = 60
@@ -29,18 +32,19 @@ NOT_CALIBRATED = "not calibrated for this embedder; `procvid memory calibrate` d
 
 def build(arguments: argparse.Namespace) -> None:
     """A list of clips with captions -> a crop store."""
-    embedder = wiring.build_embedder(TINY)
+    profile, _ = wiring.select_profile(arguments.profile)
+    embedder = build_embedder(profile)
     bar = Bar()
     num_crops = num_same = 0
     for progress in build_store(
         Path(arguments.manifest),
         Path(arguments.out),
         scene_reader=wiring.build_scene_reader(arguments.scene_reader),
-        detector=wiring.build_detector(TINY, embedder),
+        detector=build_detector(embedder),
         embedder=embedder,
         frame_encoder=None
         if arguments.keep_duplicates
-        else wiring_evaluation.build_frame_encoder(TINY),
+        else wiring_evaluation.build_frame_encoder(profile),
         keep=EVERY_LIKELIHOOD if arguments.keep_changing else KEEP,
         sample_fps=_sample_fps(arguments.fps),
         name=arguments.name,
@@ -56,7 +60,7 @@ def build(arguments: argparse.Namespace) -> None:
             continue
         if progress.message:
             bar.clear()
-            print(f"Left out {progress.source_id}: {progress.message}", flush=True)
+            print(printable(f"Left out {progress.source_id}: {progress.message}"), flush=True)
         told_so_far = f"{progress.done}/{progress.total} clips, {progress.num_crops} crops"
         bar.show(progress.done / progress.total, told_so_far, progress.eta_s)
         if _worth_a_line(progress.done, progress.total):
@@ -92,10 +96,16 @@ def search(arguments: argparse.Namespace) -> None:
     if not 1 <= arguments.k <= MAX_RESULTS:
         raise InputError(f"{arguments.k} results cannot be shown.", f"Choose 1 to {MAX_RESULTS}.")
     wanted = load_image(Path(arguments.image)) if arguments.image else text
-    embedder = wiring.build_embedder(TINY)
-    store = load_store(folder_of(arguments.store), embedder)
-    for match in find(store, embedder, wanted, arguments.k, arguments.state):
+    folder = folder_of(arguments.store)
+    embedder = embedder_of(folder)
+    store = load_store(folder, embedder)
+    for note in store.notes:
+        print(printable(f"Note: {note}"), file=sys.stderr)
+    found = find(store, embedder, wanted, arguments.k, arguments.state)
+    for match in found:
         _tell_crop(match.crop, match.score, arguments.json)
+    if not found and not arguments.json:
+        print(f"The store {printable(store.name)} is empty.")
 
 
 def _tell_crop(crop: Crop, score: float, as_json: bool) -> None:
@@ -105,10 +115,10 @@ def _tell_crop(crop: Crop, score: float, as_json: bool) -> None:
         print(json.dumps({"score": round(score, 4), **told}, ensure_ascii=False))
     else:
         state = f" ({crop.state})" if crop.state else ""
-        banned = "  banned" if crop.banned else ""
-        rights = "".join(f"  {word}" for word in (crop.licence, crop.url) if word)
         told_source = f"from {crop.source_id} at {crop.time_s:g} s"
-        print(f"{score:.3f}  {crop.name}{state}  {crop.id}  {told_source}{rights}{banned}")
+        words = [f"{crop.name}{state}", crop.id, told_source, crop.licence, crop.url]
+        words += ["banned"] if crop.banned else []
+        print("  ".join([f"{score:.3f}", *(printable(word) for word in words if word)]))
 
 
 def info(arguments: argparse.Namespace) -> None:
@@ -145,7 +155,7 @@ def info(arguments: argparse.Namespace) -> None:
         elif isinstance(value, list):
             value = "; ".join(value)
         if value != "":
-            print(f"{key.replace('_', ' '):12} {value}")
+            print(f"{key.replace('_', ' '):12} {printable(str(value))}")
 
 
 def history(arguments: argparse.Namespace) -> None:
@@ -156,7 +166,8 @@ def history(arguments: argparse.Namespace) -> None:
             print(json.dumps(dataclasses.asdict(edit), ensure_ascii=False))
             continue
         change = " -> ".join(words for words in (edit.before, edit.after) if words)
-        print(f"{edit.at}  {edit.what}  {change}  {' '.join(edit.crop_ids)}".rstrip())
+        told = (edit.at, edit.what, change, " ".join(edit.crop_ids))
+        print("  ".join(map(printable, told)).rstrip())
     if not store.history and not arguments.json:
         print(f"Nobody has changed the store {store.name}.")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from procvid import wiring, wiring_evaluation
 from procvid.cli.memory import folder_of
+from procvid.cli.plain import printable
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.media.image import load_image
@@ -20,35 +22,40 @@ from procvid.memory.rebuild import rebuild as rebuild_pictures
 from procvid.memory.words import canonical
 from procvid.plan.cast import role_of
 from procvid.settings import TINY
+from procvid.wiring_stores import build_detector, embedder_of, profile_of
 
 
 def rename(arguments: argparse.Namespace) -> None:
     """Give crops another name."""
-    embedder = wiring.build_embedder(TINY)
-    with edit.changing(_own(arguments.store), embedder) as opened:
+    folder = _own(arguments.store)
+    embedder = embedder_of(folder)
+    with edit.changing(folder, embedder) as opened:
         opened.store = edit.rename(opened.store, arguments.ids, arguments.to, embedder)
-    print(f"Done: {len(set(arguments.ids))} crops are called {arguments.to} now.")
+    print(printable(f"Done: {_crops(arguments)} called {arguments.to} now."))
 
 
 def retag(arguments: argparse.Namespace) -> None:
     """Put crops into another state."""
-    embedder = wiring.build_embedder(TINY)
-    with edit.changing(_own(arguments.store), embedder) as opened:
+    folder = _own(arguments.store)
+    embedder = embedder_of(folder)
+    with edit.changing(folder, embedder) as opened:
         opened.store = edit.retag(opened.store, arguments.ids, arguments.to, embedder)
-    print(f"Done: {len(set(arguments.ids))} crops are {arguments.to} now.")
+    print(printable(f"Done: {_crops(arguments)} {arguments.to} now."))
 
 
 def ban(arguments: argparse.Namespace) -> None:
     """Keep crops from being retrieved, or allow them again."""
-    with edit.changing(_own(arguments.store), wiring.build_embedder(TINY)) as opened:
+    folder = _own(arguments.store)
+    with edit.changing(folder, embedder_of(folder)) as opened:
         opened.store = edit.ban(opened.store, arguments.ids, banned=not arguments.undo)
-    said = "may be retrieved again" if arguments.undo else "are not retrieved any more"
-    print(f"Done: {len(set(arguments.ids))} crops {said}.")
+    said = "allowed again" if arguments.undo else "banned: never retrieved any more"
+    print(f"Done: {_crops(arguments)} {said}.")
 
 
 def remove(arguments: argparse.Namespace) -> None:
     """Take crops out for good."""
-    with edit.changing(_own(arguments.store), wiring.build_embedder(TINY)) as opened:
+    folder = _own(arguments.store)
+    with edit.changing(folder, embedder_of(folder)) as opened:
         opened.store = edit.remove_crops(opened.store, arguments.ids)
         left = len(opened.store)
     print(f"Done: {left} crops are left.")
@@ -56,7 +63,8 @@ def remove(arguments: argparse.Namespace) -> None:
 
 def same(arguments: argparse.Namespace) -> None:
     """Merge crops that show the same thing."""
-    with edit.changing(_own(arguments.store), wiring.build_embedder(TINY)) as opened:
+    folder = _own(arguments.store)
+    with edit.changing(folder, embedder_of(folder)) as opened:
         opened.store = edit.merge_crops(opened.store, arguments.ids)
         left = len(opened.store)
     print(f"Done: {left} crops are left.")
@@ -64,22 +72,23 @@ def same(arguments: argparse.Namespace) -> None:
 
 def add(arguments: argparse.Namespace) -> None:
     """Add one's own photo."""
+    folder = _own(arguments.store)
     image = load_image(Path(arguments.image))
-    embedder = wiring.build_embedder(TINY)
+    embedder = embedder_of(folder)
     role = arguments.role or role_of(canonical(arguments.name), "food")
     crop = crop_of_photo(
         image,
         arguments.name,
         role,
         arguments.state or ("whole" if role == "food" else "in use"),
-        wiring.build_detector(TINY, embedder),
+        build_detector(embedder),
         embedder=embedder,
         min_shown=wiring.build_rules(embedder.info).min_shown,
         whole=arguments.whole,
         licence=arguments.licence,
         url=arguments.url,
     )
-    with edit.changing(_own(arguments.store), embedder) as opened:
+    with edit.changing(folder, embedder) as opened:
         before = opened.store
         opened.store = edit.add(before, [crop], embedder)
         there = opened.store is before
@@ -92,17 +101,23 @@ def add(arguments: argparse.Namespace) -> None:
 
 def merge(arguments: argparse.Namespace) -> None:
     """Put stores together in a new one."""
-    embedder = wiring.build_embedder(TINY)
-    stores = [load_store(folder_of(store), embedder) for store in arguments.stores]
-    with writing(_new(arguments.out)):
-        whole = edit.merge_stores(stores[0], stores[1:])
+    folders = [folder_of(store) for store in arguments.stores]
+    embedder = embedder_of(folders[0])
+    stores = [load_store(folder, embedder) for folder in folders]
+    out = _new(arguments.out)
+    with writing(out):
+        whole = dataclasses.replace(edit.merge_stores(stores[0], stores[1:]), name=out.name)
         total = len(whole)
-        if not arguments.keep_duplicates:
-            same = near_duplicates(whole, wiring_evaluation.build_frame_encoder(TINY))
+        # One alone is copied as it is.
+        if stores[1:] and not arguments.keep_duplicates:
+            same = near_duplicates(
+                whole, wiring_evaluation.build_frame_encoder(profile_of(embedder.info))
+            )
             whole = of_rows(whole, [row for row in range(total) if row not in same])
-        save_store(whole, Path(arguments.out))
+        save_store(whole, out)
     left_out = sum(map(len, stores)) - len(whole)
-    print(f"Done: {arguments.out} holds {len(whole)} crops; {left_out} showed what was there.")
+    told = f"; {left_out} showed what was there" if left_out else ""
+    print(f"Done: {arguments.out} holds {len(whole)} crops{told}.")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -115,12 +130,13 @@ def export(arguments: argparse.Namespace) -> None:
 
 def rebuild(arguments: argparse.Namespace) -> None:
     """Cut the pictures out of the sources again."""
-    embedder = wiring.build_embedder(TINY)
-    store = load_store(folder_of(arguments.store), embedder)
+    folder = folder_of(arguments.store)
+    embedder = embedder_of(folder)
+    store = load_store(folder, embedder)
     files = {clip.source_id: clip.file for clip in read_clip_list(Path(arguments.manifest))}
     bar = Bar()
     with writing(_new(arguments.out)):
-        detector = wiring.build_detector(TINY, embedder)
+        detector = build_detector(embedder)
         for progress in rebuild_pictures(store, files, detector, embedder):
             done = progress.done / max(1, progress.total)
             bar.show(done, f"{progress.done}/{progress.total} sources", None)
@@ -128,8 +144,13 @@ def rebuild(arguments: argparse.Namespace) -> None:
                 save_store(progress.store, Path(arguments.out))
     bar.clear()
     for refused in progress.refused:
-        print(f"Left out {refused}")
+        print(printable(f"Left out {refused}"))
     print(f"Done: {arguments.out} has pictures for {progress.num_crops} of {len(store)} crops.")
+
+
+def _crops(arguments: argparse.Namespace) -> str:
+    count = len(set(arguments.ids))
+    return "1 crop is" if count == 1 else f"{count} crops are"
 
 
 def _own(wanted: str) -> Path:

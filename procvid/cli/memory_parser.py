@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import get_args
 
-from procvid.settings import SCENE_READER_CHOICES
+from procvid.settings import PROFILE_CHOICES, SCENE_READER_CHOICES
 from procvid.types import Role
 
 STORE = "the store's folder, or default"
@@ -35,6 +35,12 @@ def _building(command: Command, add_json: Callable[[argparse.ArgumentParser, str
     build = command("build", "Build a crop store from a list of clips with captions.")
     build.add_argument("manifest", metavar="MANIFEST", help="the clip list, JSON lines")
     build.add_argument("--out", metavar="STORE", required=True, help="the store's folder")
+    build.add_argument(
+        "--profile",
+        choices=PROFILE_CHOICES,
+        default="auto",
+        help="the profile whose CLIP and detector make it: only its runs can use it",
+    )
     build.add_argument(
         "--scene-reader",
         choices=SCENE_READER_CHOICES,

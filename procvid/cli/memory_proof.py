@@ -23,6 +23,7 @@ from procvid.memory_proof.building import score_building
 from procvid.memory_proof.retrieval import mislabel, score_retrieval, thin_out
 from procvid.memory_proof.videos import FIRST_SEED, LIST, Truth, toy_recipes, write_videos
 from procvid.settings import TINY
+from procvid.wiring_stores import embedder_of
 
 MAX_RECIPES = 2000
 GAPS = 0.3
@@ -31,8 +32,9 @@ MISLABELLED = 0.1
 
 def calibrate(arguments: argparse.Namespace) -> None:
     """Find the thresholds of retrieval and write them with what they did on held-out pairs."""
-    embedder = wiring.build_embedder(TINY)
-    store = load_store(folder_of(arguments.store), embedder)
+    folder = folder_of(arguments.store)
+    embedder = embedder_of(folder)
+    store = load_store(folder, embedder)
     found = find_thresholds(store, embedder)
     out = Path(arguments.out) if arguments.out else wiring.calibration_file(embedder.info)
     write_bytes(out, found.to_bytes())
@@ -123,18 +125,17 @@ def _retrieve(
     save_store(dataclasses.replace(thin, name="gaps"), Path(arguments.out) / "gaps")
     mixed_up = mislabel(thin, store, MISLABELLED, embedder, seed=1)
     shared = dataclasses.replace(rules, write_back=False)
-    unchecked = dataclasses.replace(
-        shared, min_shown=DEFAULT_RULES.min_shown, max_rival=DEFAULT_RULES.max_rival
-    )
+    uncalibrated = dataclasses.replace(DEFAULT_RULES, write_back=False)
     blind = dataclasses.replace(rules, state_aware=False)
     cases: dict[str, tuple[CropStore, RetrievalRules]] = {
         "whole store": (store, rules),
+        "whole store, uncalibrated": (store, DEFAULT_RULES),
         "whole store, no write-back": (store, shared),
         "gaps": (thin, rules),
         "gaps, no write-back": (thin, shared),
         "gaps, no write-back, states ignored": (thin, dataclasses.replace(blind, write_back=False)),
         "gaps, a tenth mislabelled, no write-back": (mixed_up, shared),
-        "gaps, a tenth mislabelled, no write-back, unchecked": (mixed_up, unchecked),
+        "gaps, a tenth mislabelled, no write-back, uncalibrated": (mixed_up, uncalibrated),
     }
     told: dict[str, Any] = {}
     for name, (asked, by) in cases.items():

@@ -172,9 +172,15 @@ def stream_frames(
 @contextmanager
 def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream, VideoFacts]]:
     """Open a video within `limits`: its container, its first video stream and its facts."""
-    if not path.is_file():
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise InputError(
+            f"The video file {path.name[:60]!r} cannot be read ({error.strerror}).",
+            "Check its name.",
+        ) from error
+    if size is None:
         raise InputError(f"There is no video file {path}.", "Check its name.")
-    size = path.stat().st_size
     if size == 0:
         raise InputError(f"The video {path.name} is empty.", WHAT_TO_GIVE)
     _allow(path, size <= limits.max_file_bytes, f"is {size:,} bytes large")

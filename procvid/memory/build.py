@@ -127,6 +127,7 @@ def build_store(
                 yield progress
             assert progress is not None
             if not progress.num_crops:
+                remove(work)
                 why = f" The first reason: {rejects[0]['reason']}" if rejects else ""
                 raise InputError(f"None of the {len(clips)} clips gave a crop.{why}")
             empty = empty_store(name or out.name, embedder, licence=licence, rights=rights)

@@ -18,6 +18,9 @@ from procvid.errors import InputError
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_CHARS = 2_000
+MAX_S = 1e9
+"""No video is longer; of larger numbers a float loses the fractions."""
+
 HINT = "Give JSON lines with file, text and source_id, and start_s and end_s in seconds."
 
 
@@ -45,7 +48,8 @@ def read_clip_list(path: Path) -> tuple[ListedClip, ...]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"The clip list {path.name} is larger than {MAX_BYTES:,} bytes.", HINT)
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines, for a JSON string may hold what is a line's end to that.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise InputError(f"The clip list {path} cannot be read.", "Check its name.") from error
     except UnicodeDecodeError as error:
@@ -102,9 +106,15 @@ def _clip(line: str, number: int, path: Path) -> ListedClip:
             raise InputError(f"{where} has no {key}.", HINT)
         if len(row[key]) > MAX_CHARS:
             raise InputError(f"{where} has a {key} of {len(row[key]):,} characters.", HINT)
+    for key in ("file", "source_id", "licence", "url"):
+        if not str(row.get(key) or "").isprintable():
+            raise InputError(f"{where} has a {key} with characters that cannot be shown.", HINT)
+    if any("\ud800" <= character <= "\udfff" for character in row["text"]):
+        raise InputError(f"{where} has a text that is not Unicode.", HINT)
     start_s, end_s = row.get("start_s", 0.0), row.get("end_s")
     if not _is_time(start_s) or not (end_s is None or (_is_time(end_s) and end_s > start_s)):
-        raise InputError(f"{where} runs from {start_s!r} to {end_s!r}, which is no span.", HINT)
+        span = f"from {repr(start_s)[:20]} to {repr(end_s)[:20]}"
+        raise InputError(f"{where} runs {span}, which is no span.", HINT)
     return ListedClip(
         file=path.parent / row["file"],
         text=row["text"],
@@ -119,4 +129,4 @@ def _clip(line: str, number: int, path: Path) -> ListedClip:
 def _is_time(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return 0 <= value < float("inf")
+    return 0 <= value <= MAX_S

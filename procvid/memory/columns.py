@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from procvid.errors import StoreError
+from procvid.errors import InputError, StoreError
 from procvid.types import Crop, Likelihood, Role, Vectors
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -44,6 +44,7 @@ SCHEMA = pa.schema(
     ],
     metadata={"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})},
 )
+SCHEMA_OF_FACTS = pa.schema([field for field in SCHEMA if field.name != "image"])
 SINCE_VERSION_2 = ("url", "shows", "banned")
 SCHEMAS = {
     1: pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_2]),
@@ -87,6 +88,16 @@ def parquet_bytes(facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> by
     return sink.getvalue()
 
 
+def check_crops(facts: Sequence[Crop]) -> None:
+    """Raise InputError where a crop has values with which it could not be read again."""
+    for crop in facts:
+        if not _possible({field.name: getattr(crop, field.name) for field in SCHEMA_OF_FACTS}):
+            raise InputError(
+                f"The crop {crop.id[:40]!r} ({crop.name[:40]}) has impossible values.",
+                f"Its texts may have {MAX_CHARS:,} characters, its numbers are finite.",
+            )
+
+
 def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[bytes | None]]:
     """Crops (without pixels) and their PNG bytes, from a store of this schema version.
 
@@ -119,26 +130,29 @@ def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[
 
 
 def _crop(row: Mapping[str, Any]) -> Crop:
+    if not _possible(row):
+        raise StoreError(
+            f"The crop {str(row['id'])[:40]!r} of the store has impossible values.", HINT
+        )
     values = dict(row)
     box, shows = values.pop("box_xyxy"), values.pop("shows", [])
-    whole = all(value is not None for value in values.values())
-    if (
-        not whole
-        or box is None
-        or shows is None
-        or len(box) != 4
-        or not all(edge is not None and math.isfinite(edge) for edge in box)
-        or not all(isinstance(words, str) for words in shows)
-        or not all(math.isfinite(values[name]) for name in NUMBERS)
-        or not all(0 <= values[name] <= 1 for name in ("detector_score", "quality"))
-        or any(len(value) > MAX_CHARS for value in values.values() if isinstance(value, str))
-        or values["role"] not in get_args(Role)
-        or values["likelihood"] not in get_args(Likelihood)
-    ):
-        raise StoreError(
-            f"The crop {str(values['id'])[:40]!r} of the store has impossible values.", HINT
-        )
     return Crop(box_xyxy=(box[0], box[1], box[2], box[3]), image=None, shows=tuple(shows), **values)
+
+
+def _possible(row: Mapping[str, Any]) -> bool:
+    """Whether a crop can have these values; `row` has them all but the picture."""
+    box = row["box_xyxy"]
+    return (
+        all(value is not None for value in row.values())
+        and len(box) == 4
+        and all(edge is not None and math.isfinite(edge) for edge in box)
+        and all(isinstance(words, str) for words in row.get("shows", []))
+        and all(math.isfinite(row[name]) for name in NUMBERS)
+        and all(0 <= row[name] <= 1 for name in ("detector_score", "quality"))
+        and all(len(value) <= MAX_CHARS for value in row.values() if isinstance(value, str))
+        and row["role"] in get_args(Role)
+        and row["likelihood"] in get_args(Likelihood)
+    )
 
 
 def vectors_bytes(image: Vectors, text: Vectors, fused: Vectors) -> bytes:

@@ -28,11 +28,9 @@ from procvid.memory.crops import (
 from procvid.memory.folder import read_beside
 from procvid.memory.history import Edit, edit_now
 from procvid.memory.lock import writing
-from procvid.memory.words import canonical
+from procvid.memory.words import canonical, usable_words
 from procvid.protocols import Embedder
 from procvid.types import Crop
-
-MAX_NAME_CHARS = 80
 
 
 @dataclass
@@ -68,7 +66,7 @@ def rename(store: CropStore, crop_ids: Collection[str], name: str, embedder: Emb
     Raises:
         InputError: the name is empty or long, or there is no such crop.
     """
-    name = _words(name, "name")
+    name = usable_words(name, "name")
 
     def change(crop: Crop) -> Crop:
         # A description that was only the name would go on saying the old one.
@@ -84,7 +82,7 @@ def retag(store: CropStore, crop_ids: Collection[str], state: str, embedder: Emb
     Raises:
         InputError: the state is empty or long, or there is no such crop.
     """
-    state = _words(state, "state")
+    state = usable_words(state, "state")
     return _changed(
         store,
         crop_ids,
@@ -104,10 +102,12 @@ def ban(store: CropStore, crop_ids: Collection[str], *, banned: bool = True) -> 
     """
     rows = _rows(store, crop_ids)
     facts = list(store.crops.facts)
+    if all(facts[row].banned == banned for row in rows):
+        return store
     for row in rows:
         facts[row] = replace(facts[row], banned=banned)
     changed = replace(store, crops=type(store.crops)(facts, store.crops.pictures))
-    return _noted(changed, "ban" if banned else "unban", sorted(crop_ids))
+    return _noted(changed, "ban" if banned else "unban", sorted(set(crop_ids)))
 
 
 def remove_crops(store: CropStore, crop_ids: Collection[str]) -> CropStore:
@@ -119,7 +119,7 @@ def remove_crops(store: CropStore, crop_ids: Collection[str]) -> CropStore:
     gone = set(_rows(store, crop_ids))
     kept = of_rows(store, [row for row in range(len(store)) if row not in gone])
     names = sorted({store.crops.facts[row].name for row in gone})
-    return _noted(kept, "remove", sorted(crop_ids), before=", ".join(names))
+    return _noted(kept, "remove", sorted(set(crop_ids)), before=", ".join(names))
 
 
 def add(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> CropStore:
@@ -143,7 +143,7 @@ def merge_crops(store: CropStore, crop_ids: Sequence[str]) -> CropStore:
     gone = set(rows[1:])
     kept = of_rows(store, [row for row in range(len(store)) if row not in gone])
     first = store.crops.facts[rows[0]].id
-    return _noted(kept, "merge", sorted(crop_ids), after=first)
+    return _noted(kept, "merge", sorted(set(crop_ids)), after=first)
 
 
 def merge_stores(store: CropStore, others: Sequence[CropStore]) -> CropStore:
@@ -171,11 +171,13 @@ def _changed(
     rows = _rows(store, crop_ids)
     facts, texts = list(store.crops.facts), np.array(store.text_vectors)
     before = sorted({told(facts[row]) for row in rows})
+    if before == [after]:
+        return store
     for row in rows:
         facts[row] = change(facts[row])
     texts[rows] = embed_facts([facts[row] for row in rows], embedder)
     changed = with_rows(store, facts, store.crops.pictures, store.image_vectors, texts)
-    return _noted(changed, what, sorted(crop_ids), ", ".join(before), after)
+    return _noted(changed, what, sorted(set(crop_ids)), ", ".join(before), after)
 
 
 def _rows(store: CropStore, crop_ids: Collection[str]) -> list[int]:
@@ -195,13 +197,3 @@ def _noted(
 ) -> CropStore:
     edit: Edit = edit_now(what, crop_ids, before, after)
     return replace(store, history=(*store.history, edit))
-
-
-def _words(text: str, kind: str) -> str:
-    words = canonical(text)
-    if not words or len(words) > MAX_NAME_CHARS or not words.isprintable():
-        raise InputError(
-            f"The {kind} {text[:40]!r} cannot be used.",
-            f"Write 1 to {MAX_NAME_CHARS} characters, such as 'frying pan' or 'sliced'.",
-        )
-    return words

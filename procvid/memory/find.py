@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from procvid.errors import InputError
+from procvid.memory.index import Rows
 from procvid.memory.rules import DEFAULT_RULES
 from procvid.memory.store import CropStore, check_embedder
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
-from procvid.types import Crop, Image
+from procvid.types import Crop, Image, Vectors
 
 LOOK_AT = 4
 """So many times the wanted number is looked at, for of crops that are alike only one is shown."""
 
+LISTED = 20
+"""So many names or states are told where a wrong one was asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A crop without its picture, its row in the store, and the cosine by which it was found."""
+    """A crop without its picture, its row in the store, and the cosine by which it was found.
+
+    `parts` are the cosines behind it: with the crop's image vector ("shown"), with its text vector
+    ("told"), and with both fused ("clip").
+    """
 
     row: int
     crop: Crop
     score: float
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 def find(
@@ -34,6 +42,8 @@ def find(
     k: int,
     state: str | None = None,
     same_thing: float = DEFAULT_RULES.same_thing,
+    *,
+    name: str | None = None,
 ) -> list[Match]:
     """The crops nearest to a text or a picture, best first.
 
@@ -44,19 +54,20 @@ def find(
         k: How many at most.
         state: Only crops in this state.
         same_thing: Of crops whose image vectors are this alike only the best is shown.
+        name: Only crops of this object.
 
     Raises:
         StoreError: the store is of another embedder.
-        InputError: no crop is in that state.
+        InputError: no crop is of that object or in that state.
     """
     check_embedder(store, embedder)
-    rows = None if state is None else rows_in_state(store, state)
+    rows = None if state is None and name is None else rows_of(store, name, state)
     if isinstance(wanted, str):
         query = embedder.embed_texts([wanted])[0]
         scores, found = store.index.search(query, LOOK_AT * k, rows)
     else:
         query = embedder.embed_images([wanted])[0]
-        among = np.arange(len(store)) if rows is None else np.array(rows, np.int64)
+        among = np.arange(len(store)) if rows is None else rows
         every = store.image_vectors[among] @ query
         order = np.lexsort((among, -every))[: LOOK_AT * k]
         scores, found = every[order], among[order]
@@ -64,20 +75,44 @@ def find(
     for score, row in zip(scores.tolist(), found.tolist(), strict=True):
         look = store.image_vectors[row]
         if all(float(look @ store.image_vectors[other.row]) < same_thing for other in kept):
-            kept.append(Match(row, store.crops.facts[row], score))
+            kept.append(Match(row, store.crops.facts[row], score, _parts(store, row, query)))
         if len(kept) == k:
             break
     return kept
 
 
-def rows_in_state(store: CropStore, state: str) -> Sequence[int]:
-    """The rows of crops in a state. Raises InputError when there is none."""
-    wanted = canonical(state)
-    rows = [row for row, crop in enumerate(store.crops.facts) if canonical(crop.state) == wanted]
-    if not rows:
-        states = sorted({crop.state for crop in store.crops.facts if crop.state})
-        raise InputError(
-            f"No crop of the store {store.name} is {state!r}.",
-            f"Its states are {', '.join(states)}." if states else "",
-        )
-    return rows
+def rows_of(store: CropStore, name: str | None, state: str | None) -> Rows:
+    """The rows of an object, in a state; None stands for all.
+
+    Raises:
+        InputError: there is no such object, or none in that state.
+    """
+    facts = store.crops.facts
+    rows = list(range(len(facts)))
+    if name is not None:
+        rows = [row for row in rows if canonical(facts[row].name) == canonical(name)]
+        if not rows:
+            raise InputError(
+                f"The store {store.name} has no {name[:40]!r}.",
+                _among("objects", [crop.name for crop in facts]),
+            )
+    if state is not None:
+        told = "crop" if name is None else canonical(name)
+        states = [facts[row].state for row in rows]
+        rows = [row for row in rows if canonical(facts[row].state) == canonical(state)]
+        if not rows:
+            raise InputError(
+                f"No {told} of the store {store.name} is {state[:40]!r}.", _among("states", states)
+            )
+    return np.array(rows, dtype=np.int64)
+
+
+def _among(told: str, words: list[str]) -> str:
+    known = sorted({word for word in words if word})
+    more = ", …" if len(known) > LISTED else ""
+    return f"Its {told} are {', '.join(known[:LISTED])}{more}." if known else ""
+
+
+def _parts(store: CropStore, row: int, query: Vectors) -> dict[str, float]:
+    kinds = (("shown", store.image_vectors), ("told", store.text_vectors), ("clip", store.vectors))
+    return {kind: float(vectors[row] @ query) for kind, vectors in kinds}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from procvid.errors import StoreError
+from procvid.errors import InputError, StoreError
 from procvid.files import replacing_folder, restore
 from procvid.memory import columns
 from procvid.memory.columns import HINT, digest
@@ -48,8 +48,10 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
         extra: Contents of files `BESIDE` the store, by name.
 
     Raises:
+        InputError: it holds what could not be read again.
         OutputError: the folder cannot be written; an older one is as it was.
     """
+    columns.check_crops(store.crops.facts)
     files = {
         CROPS: columns.parquet_bytes(store.crops.facts, store.crops.pictures),
         EMBEDDINGS: columns.vectors_bytes(store.image_vectors, store.text_vectors, store.vectors),
@@ -79,6 +81,11 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
         "rights": store.rights,
     }
     files[MANIFEST] = columns.manifest_bytes(manifest)
+    if len(files[MANIFEST]) > MAX_MANIFEST_BYTES:
+        raise InputError(
+            "The store's name, licence and rights are too long.",
+            f"Its manifest may have {MAX_MANIFEST_BYTES:,} bytes.",
+        )
     with replacing_folder(Path(path)) as folder:
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,21 +103,17 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
         StoreError: no such store, damaged, of a newer version, or of another embedder.
     """
     path = Path(path)
-    if not path.exists():
-        # A writer was killed between taking the old folder away and putting the new one there.
-        restore(path)
+    info = made_with(path)
     manifest = read_manifest(path)
-    name = str(manifest["name"])
-    made_with = manifest["embedder"]
-    info = ModelInfo(str(made_with["id"]), str(made_with["revision"]))
+    name, dim = str(manifest["name"]), manifest["embedder"]["dim"]
     if embedder is not None:
-        check_same(name, info, int(made_with["dim"]), embedder.info, embedder.dim)
+        check_same(name, info, dim, embedder.info, embedder.dim)
     crops, vectors = (_verified(path, file, manifest) for file in AUTHORITIES)
     read_beside(path, manifest)
     facts, pictures = columns.crops_from_parquet(crops, manifest["schema_version"])
     image_vectors, text_vectors, both = columns.vectors_from_bytes(vectors, len(facts))
-    if image_vectors.shape[1] != made_with["dim"]:
-        raise StoreError(f"The vectors of store {name} are not {made_with['dim']} long.", HINT)
+    if image_vectors.shape[1] != dim:
+        raise StoreError(f"The vectors of store {name} are not {dim} long.", HINT)
     if not np.allclose(both, fused(image_vectors, text_vectors), atol=1e-5):
         raise StoreError(f"The fused vectors of store {name} are not the mean of the others.", HINT)
     index, notes = _index(path, manifest, both, text_vectors)
@@ -130,6 +133,20 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
         history=history,
         notes=notes,
     )
+
+
+def made_with(path: Path) -> ModelInfo:
+    """The embedder of the store in a folder, as its manifest says.
+
+    Raises:
+        StoreError: as `read_manifest`.
+    """
+    path = Path(path)
+    if not path.exists():
+        # A writer was killed between taking the old folder away and putting the new one there.
+        restore(path)
+    told = read_manifest(path)["embedder"]
+    return ModelInfo(str(told["id"]), str(told["revision"]))
 
 
 def read_beside(path: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:

@@ -51,7 +51,7 @@ def history_from_bytes(data: bytes) -> tuple[Edit, ...]:
     """
     hint = "Get the store again."
     try:
-        rows = [json.loads(line) for line in data.decode("utf-8").splitlines()]
+        rows = [json.loads(line) for line in data.decode("utf-8").split("\n") if line]
     except (ValueError, RecursionError) as error:
         raise StoreError("The store's history.jsonl is not JSON lines.", hint) from error
     if len(rows) > MAX_EDITS:

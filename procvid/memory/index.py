@@ -4,6 +4,10 @@ Up to `EXACT_UP_TO` crops the index is exact. Above, an approximate one is built
 exact search on vectors of the store itself; below a recall of `MIN_RECALL` the exact one stays, and
 `facts` says so. Rows that the approximate index proposes are scored again with the exact vectors.
 
+Exact search of one query costs what reading the vectors costs. So a copy in half precision, half as
+much to read, proposes rows whose scores are taken from the vectors themselves; rounding can move a
+score by `HALF_ERROR` at most, and where that could hide a better row all rows are scored.
+
 An index is derived from the embeddings and never trusted: a file is read only when its bytes are
 those of the manifest, its type, size and ids are compared with the embeddings, and whoever doubts
 builds it anew.
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import faiss
@@ -42,6 +47,13 @@ SHORTLIST = 400
 
 BYTES_A_CODE = 4
 """A vector of dim floats becomes dim / 4 bytes."""
+
+HALF_ERROR = 2.0**-10
+"""The most by which a score in half precision is off, for vectors of unit length: 2**-11 is the
+rounding of the components, and as much again covers the sums in float32 up to 4,096 dimensions."""
+
+GATHER_UP_TO = 4_000
+"""So many rows are copied together sooner than they are found in the half-precision copy."""
 
 GATHERED = 8
 """Up to this share (1/8) of the rows, gathering them is faster than multiplying all."""
@@ -107,12 +119,14 @@ class CropIndex:
         if k <= 0:
             return np.zeros(0, np.float32), np.zeros(0, np.int64)
         asked = np.ascontiguousarray(query, dtype=np.float32)
-        if rows is not None:
-            chosen = np.asarray(rows, dtype=np.int64)
-            if GATHERED * len(chosen) > len(self):
-                return _ordered((self._vectors @ asked)[chosen], chosen, k)
+        chosen = None if rows is None else np.asarray(rows, dtype=np.int64)
+        if chosen is not None and len(chosen) <= GATHER_UP_TO:
             return self._among(asked, k, chosen)
         index = self._built()
+        if type(index) is faiss.IndexScalarQuantizer:
+            return self._proposed_by_half(index, asked, k, chosen)
+        if chosen is not None:
+            return self._scored(asked, k, chosen)
         if self.facts.kind == "exact":
             scores, found = index.search(asked.reshape(1, -1), k)
             return _ordered(scores[0], found[0], k)
@@ -137,9 +151,8 @@ class CropIndex:
 
     def to_bytes(self) -> bytes:
         """The index as FAISS writes it."""
-        index = self._built()
-        if _has_gpu() and self.facts.kind == "exact":
-            index = faiss.index_gpu_to_cpu(index)
+        # What is written of an exact index are the vectors themselves, whatever searches them here.
+        index = self._flat() if self.facts.kind == "exact" else self._built()
         return bytes(faiss.serialize_index(index).tobytes())
 
     @classmethod
@@ -166,7 +179,7 @@ class CropIndex:
         if type(read) is faiss.IndexFlatIP:
             if len(vectors) and not np.array_equal(read.reconstruct_n(0, len(vectors)), vectors):
                 return None
-            index._index, index._facts = _on_gpu(read), index._exact_facts()
+            index._facts = index._exact_facts()
         elif type(read) is faiss.IndexIVFPQ and len(vectors) > exact_up_to:
             recall = index._recall(read) if _holds_each_row_once(read) else 0.0
             if recall < MIN_RECALL:
@@ -177,23 +190,29 @@ class CropIndex:
         return index
 
     def _built(self) -> faiss.Index:
+        if self._facts is None and len(self) > self._exact_up_to:
+            self._index, self._facts = self._build_approximate()
         if self._index is None:
-            if len(self) > self._exact_up_to:
-                self._index, self._facts = self._build_approximate()
-            else:
-                self._index, self._facts = self._flat(), self._exact_facts()
+            self._facts = self._facts or self._exact_facts()
+            self._index = _on_gpu(self._flat()) if _has_gpu() else self._in_half_precision()
         return self._index
 
     def _flat(self) -> faiss.Index:
-        index: faiss.Index = faiss.IndexFlatIP(int(self._vectors.shape[1]))
+        return self._filled(faiss.IndexFlatIP(int(self._vectors.shape[1])))
+
+    def _in_half_precision(self) -> faiss.Index:
+        dim, kind = int(self._vectors.shape[1]), faiss.ScalarQuantizer.QT_fp16
+        return self._filled(faiss.IndexScalarQuantizer(dim, kind, faiss.METRIC_INNER_PRODUCT))
+
+    def _filled(self, index: faiss.Index) -> faiss.Index:
         if len(self):
             index.add(self._vectors)
-        return _on_gpu(index)
+        return index
 
     def _exact_facts(self) -> IndexFacts:
         return IndexFacts("exact", 1.0, f"{len(self):,} crops are few enough for exact search")
 
-    def _build_approximate(self) -> tuple[faiss.Index, IndexFacts]:
+    def _build_approximate(self) -> tuple[faiss.Index | None, IndexFacts]:
         count, dim = self._vectors.shape
         lists, parts = _lists_and_parts(count, dim)
         coarse = faiss.IndexFlatIP(dim)
@@ -215,7 +234,7 @@ class CropIndex:
             f"the approximate index found {recall:.3f} of the nearest {NEIGHBOURS} where "
             f"{MIN_RECALL} is asked, so search stays exact"
         )
-        return self._flat(), IndexFacts("exact", 1.0, reason)
+        return None, IndexFacts("exact", 1.0, reason)
 
     def _recall(self, index: faiss.Index) -> float:
         """The share of the exact `NEIGHBOURS` that `index` finds, over vectors of the store itself."""
@@ -235,6 +254,41 @@ class CropIndex:
             # By score and not by row: of equal vectors any one is right.
             found += int((scores >= best[k - 1] - 1e-6).sum())
         return found / (k * len(asked))
+
+    def _proposed_by_half(
+        self, half: faiss.IndexScalarQuantizer, query: Vectors, k: int, rows: Rows | None
+    ) -> tuple[NDArray[np.float32], Rows]:
+        """The best `k` of the rows (None: of all), exactly."""
+        parameters, total = None, len(self)
+        if rows is not None:
+            wanted, total = np.zeros(len(self), np.bool_), len(rows)
+            wanted[rows] = True
+            bits = np.packbits(wanted, bitorder="little")
+            # The stubs tell the C++ signatures.
+            chosen = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
+            parameters = faiss.SearchParameters(sel=chosen)  # type: ignore[call-arg]
+        asked, number = query.reshape(1, -1), min(max(SHORTLIST, 4 * k), total)
+        coarse, proposed = half.search(asked, number, params=parameters)
+        scores, found = self._among(query, k, proposed[0][proposed[0] >= 0])
+        off = HALF_ERROR * float(np.linalg.norm(query)) * self._longest
+        if number < total and scores[-1] <= coarse[0, -1] + off:
+            return self._scored(query, k, rows)
+        return scores, found
+
+    @cached_property
+    def _longest(self) -> float:
+        """The length of the longest vector: they should all be of length 1."""
+        return float(np.sqrt(np.einsum("nd,nd->n", self._vectors, self._vectors).max(initial=0.0)))
+
+    def _scored(
+        self, query: Vectors, k: int, rows: Rows | None
+    ) -> tuple[NDArray[np.float32], Rows]:
+        """The best `k` of the rows (None: of all), every one of them scored."""
+        if rows is None:
+            return _ordered(self._vectors @ query, np.arange(len(self)), k)
+        if GATHERED * len(rows) > len(self):
+            return _ordered((self._vectors @ query)[rows], rows, k)
+        return self._among(query, k, rows)
 
     def _among(self, query: Vectors, k: int, rows: Rows) -> tuple[NDArray[np.float32], Rows]:
         """Exact scores of these rows, the best `k`."""
@@ -300,7 +354,5 @@ def _has_gpu() -> bool:
 
 
 def _on_gpu(index: faiss.Index) -> faiss.Index:
-    """The exact index on the first GPU where there is one for FAISS; else as it is."""
-    if not _has_gpu():
-        return index
+    """The exact index on the first GPU."""
     return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)

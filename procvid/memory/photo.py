@@ -7,9 +7,10 @@ import hashlib
 import numpy as np
 
 from procvid.errors import InputError
+from procvid.memory.columns import MAX_CHARS
 from procvid.memory.gather import MIN_SIDE_PX, crop_id, cut, quality
 from procvid.memory.reasons import UPLOAD
-from procvid.memory.words import canonical, told
+from procvid.memory.words import canonical, told, usable_words
 from procvid.protocols import Detector, Embedder
 from procvid.types import BoxXYXY, Crop, Image, Role
 
@@ -49,9 +50,15 @@ def crop_of_photo(
     height, width = image.shape[:2]
     box: BoxXYXY = (0.0, 0.0, float(width), float(height))
     mask, score = None, 1.0
-    name = canonical(name)
-    if min(height, width) < MIN_SIDE_PX or not name:
-        raise InputError(f"A photo of {width}x{height} pixels shows no {name or 'thing'}.")
+    name, state = usable_words(name, "name"), state and usable_words(state, "state")
+    if min(height, width) < MIN_SIDE_PX:
+        raise InputError(f"A photo of {width}x{height} pixels shows no {name}.")
+    for kind, text in (("licence", licence), ("url", url)):
+        if len(text) > MAX_CHARS or not text.isprintable():
+            raise InputError(
+                f"The {kind} {text[:40]!r} cannot be used.",
+                f"Write at most {MAX_CHARS:,} characters that can be shown.",
+            )
     if not whole:
         found = [d for d in detector.detect([image], [name])[0] if canonical(d.label) == name]
         if not found or found[0].score < MIN_SCORE:
@@ -65,7 +72,7 @@ def crop_of_photo(
         score = float(np.clip(found[0].score, 0, 1))
         if embedder is not None:
             look = embedder.embed_images([cut(image, box, mask)])[0]
-            words = embedder.embed_texts([told(name, role, name, canonical(state))])[0]
+            words = embedder.embed_texts([told(name, role, name, state)])[0]
             if float(look @ words) < min_shown:
                 raise InputError(
                     f"What was found in the photo does not look like a {name}.",
@@ -74,11 +81,11 @@ def crop_of_photo(
     sha = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:12]
     source_id = f"{UPLOAD}/{sha}"
     return Crop(
-        id=crop_id(source_id, name, canonical(state), 0.0, box),
+        id=crop_id(source_id, name, state, 0.0, box),
         name=name,
         role=role,
         description=name,
-        state=canonical(state),
+        state=state,
         likelihood="highly_likely" if role != "food" else "likely",
         source_id=source_id,
         time_s=0.0,

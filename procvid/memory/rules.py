@@ -35,6 +35,7 @@ class RetrievalRules:
         min_detector_score: Least detector score of a crop that is written back.
         state_aware: Whether the state of a crop counts; False for the ablation alone.
         write_back: Whether the run's own clips are remembered; False for the ablation alone.
+        calibrated: Whether the thresholds were found with the embedder that they are used with.
     """
 
     min_similarity: float = 0.2
@@ -55,10 +56,13 @@ class RetrievalRules:
     weight_quality: float = 0.1
     state_aware: bool = True
     write_back: bool = True
+    calibrated: bool = False
 
 
-DEFAULT_RULES = RetrievalRules()
-"""For an embedder that nobody has calibrated: what only calibration can know is not asked for."""
+DEFAULT_RULES = RetrievalRules(max_rival=0.0, max_past=0.0)
+"""For an embedder that nobody has calibrated. How like its name a picture must look is not asked,
+for that needs the embedder's own scale; the two comparisons need none, and zero is the strict end
+of them: no other object of the step, and no state that is over, may fit a picture better."""
 
 THRESHOLDS = ("min_shown", "max_rival", "max_past")
 
@@ -84,7 +88,7 @@ class Calibration:
     def rules(self, base: RetrievalRules = DEFAULT_RULES) -> RetrievalRules:
         """The rules with these thresholds."""
         known = {key: value for key, value in self.thresholds.items() if key in THRESHOLDS}
-        return replace(base, **known)  # type: ignore[arg-type]
+        return replace(base, calibrated=True, **known)  # type: ignore[arg-type]
 
     def fits(self, info: ModelInfo) -> bool:
         """Whether it was found with this very embedder."""

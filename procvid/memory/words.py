@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from procvid.errors import InputError
 from procvid.types import Role
+
+MAX_NAME_CHARS = 80
 
 PLAIN_STATES = ("", "whole", "raw", "fresh", "plain", "clean", "in use")
 """States that go without saying: "carrot" is a whole carrot, "frying pan" a pan in any state."""
@@ -29,6 +32,21 @@ PAST = re.compile(r"\bin step \d+$")
 def canonical(words: str) -> str:
     """Lower case, single spaces: two names are the same thing when their canonical forms are."""
     return " ".join(words.lower().split())
+
+
+def usable_words(text: str, kind: str) -> str:
+    """The canonical form of a name or state that a person gives.
+
+    Raises:
+        InputError: it is empty, long, or has characters that cannot be shown.
+    """
+    words = canonical(text)
+    if not words or len(words) > MAX_NAME_CHARS or not words.isprintable():
+        raise InputError(
+            f"The {kind} {text[:40]!r} cannot be used.",
+            f"Write 1 to {MAX_NAME_CHARS} characters, such as 'frying pan' or 'sliced'.",
+        )
+    return words
 
 
 def named(name: str, role: Role, state: str) -> str:

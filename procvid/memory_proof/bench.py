@@ -77,7 +77,7 @@ def _measure(count: int, dim: int, num_queries: int) -> IndexMeasures:
     exact = CropIndex(vectors, exact_up_to=count)
     _warm(exact, queries)
     before, started_s = _resident_mib(), time.perf_counter()
-    index = CropIndex(vectors, exact_up_to=EXACT_UP_TO) if count > EXACT_UP_TO else exact
+    index = CropIndex(vectors, exact_up_to=EXACT_UP_TO)
     facts = index.facts
     build_s, grown = time.perf_counter() - started_s, _resident_mib() - before
     exact_times, index_times, found = [], [], 0

@@ -27,6 +27,7 @@ from procvid.ui.jobs import (
     versions,
     view_of,
 )
+from procvid.ui.memory_answers import answer, read_asked
 from procvid.ui.stream import conditioning_json, event_json, run_json
 
 
@@ -85,9 +86,23 @@ class StopAnswer(TypedDict):
     stopping: bool
 
 
+class Memories(TypedDict):
+    """The memories; of the one asked for also what it is, its objects, and a page of its crops.
+
+    `total` is how many crops fit, on all pages.
+    """
+
+    memories: list[dict[str, Any]]
+    memory: dict[str, Any] | None
+    objects: list[dict[str, Any]]
+    crops: list[dict[str, Any]]
+    total: int
+
+
 def mount(context: AppContext) -> None:
     """Add the endpoints to the Blocks in whose context this is called."""
     _mount_reading(context)
+    _mount_memories(context)
     _mount_running(context)
     _mount_evaluating(context)
 
@@ -128,6 +143,31 @@ def _mount_reading(context: AppContext) -> None:
     gr.api(guarded(version), api_name="version")
     gr.api(guarded(plan), api_name="plan")
     gr.api(guarded(retrieve), api_name="retrieve", concurrency_id="gpu", concurrency_limit=1)
+
+
+def _mount_memories(context: AppContext) -> None:
+    def memories(
+        memory: str = "",
+        object_name: str = "",
+        state: str = "",
+        query: str = "",
+        limit: int = 20,
+        page: int = 1,
+    ) -> Memories:
+        """Which memories there are; and of one its objects, states and crops, with their sources.
+
+        Parameters:
+            memory: "default" or the id of your own; leave it out for the list alone
+            object_name: only crops of this object, such as "carrot"
+            state: only crops in this state, such as "sliced"
+            query: words to search by; each crop then has a score and its parts, best first
+            limit: crops on a page, 1 to 100
+            page: from 1
+        """
+        asked = read_asked(memory, object_name, state, query, limit, page)
+        return cast(Memories, answer(context, asked))
+
+    gr.api(guarded(memories), api_name="memories", concurrency_limit=4)
 
 
 def _mount_running(context: AppContext) -> None:

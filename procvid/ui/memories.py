@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from procvid import wiring
 from procvid.errors import InputError, StoreError
-from procvid.memory.crops import CropStore, load_store, save_store
+from procvid.memory.crops import CropStore, empty_store, load_store, save_store
 from procvid.memory.edit import changing
 from procvid.memory.lock import writing
 from procvid.memory.reasons import UPLOAD
@@ -53,13 +53,17 @@ def has_own(context: AppContext, memory_id: str) -> bool:
 def shown_store(context: AppContext, memory_id: str) -> CropStore:
     """The person's own memory, or the default one as long as nothing was changed.
 
+    A profile without a store of its own begins with an empty one.
+
     Raises:
         StoreError: it is damaged.
-        UnavailableError: the profile has no store, or no embedder here.
+        UnavailableError: the profile's files are missing, or its embedder cannot be had here.
     """
     if has_own(context, memory_id):
         return load_store(folder_of(context.runs_folder, memory_id))
-    return wiring.load_default_memory(context.profile)
+    if "memory" in context.profile.models:
+        return wiring.load_default_memory(context.profile)
+    return empty_store("default", context.parts("default").embedder)
 
 
 def change(
@@ -79,7 +83,7 @@ def change(
     if not folder.is_dir():
         with writing(folder):
             if not folder.is_dir():
-                save_store(wiring.load_default_memory(context.profile), folder)
+                save_store(shown_store(context, ""), folder)
     with changing(folder, embedder) as opened:
         changed = edit(opened.store, embedder)
         if len(changed) > MAX_CROPS:

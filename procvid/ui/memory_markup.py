@@ -13,8 +13,8 @@ from procvid.ui.markup import empty, picture_url
 MAX_EDITS = 50
 
 
-def overview(store: CropStore, own: bool) -> str:
-    """Whose memory this is and what it holds."""
+def overview(store: CropStore, own: bool, calibrated: bool = True) -> str:
+    """Whose memory this is, what it holds, and whether its embedder has been calibrated."""
     banned = sum(crop.banned for crop in store.crops.facts)
     told = (
         f"{len(store)} crops of {len({crop.name for crop in store.crops.facts})} objects"
@@ -26,6 +26,11 @@ def overview(store: CropStore, own: bool) -> str:
         else "This is the default memory, which everybody reads and nobody changes: your first "
         "change makes a copy of your own."
     )
+    if not calibrated:
+        told += (
+            f" Nobody has calibrated {store.embedder.id} here, so a picture that does not look like "
+            "its name is not noticed (procvid memory calibrate)."
+        )
     return f'<p class="pv-small">{escape(told)}</p>'
 
 

@@ -165,8 +165,12 @@ CSS = """
   border: 1px solid var(--border-color-primary); border-radius: 10px; }
 .pv-edits { margin: 0; padding-left: 18px; font-size: .875rem; }
 .pv-edits i { font-style: normal; color: var(--body-text-color-subdued); }
-.pv-gallery .caption-label { font-size: .6875rem; max-width: 100%; padding: 1px 5px; }
-.pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)) !important; }
+.pv-gallery .caption-label { font-size: .6875rem; line-height: 1.2; max-width: 100%;
+  padding: 1px 5px; text-align: right; white-space: normal; }
+.pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)) !important; }
+.pv-gallery .grid-wrap { overflow: visible !important; height: auto !important;
+  max-height: none !important; }  /* the page scrolls, not a box in it */
+.gradio-container .js-plotly-plot .legendtext { fill: var(--body-text-color) !important; }
 .pv-release { margin: 12px 0; }
 .gradio-container .pv-scores tr, .gradio-container .pv-release-card table, .gradio-container .pv-release-card tr {
   border: none !important; }

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from procvid import wiring
 from procvid.cli import main
 from procvid.media.image import resize, save_png
-from procvid.memory.crops import load_store
+from procvid.memory.crops import CropStore, StoredCrops, load_store, save_store
+from procvid.memory.index import CropIndex
+from procvid.memory.store import normalised
+from procvid.models.embedders.open_clip import VIT_B_32
+from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.types import ModelInfo
+from procvid.wiring_stores import embedder_of
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -44,9 +51,9 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A store of one's own: the default one, without what shows the same."""
+    """A store of one's own: a copy of the default one."""
     said = told(capsys, "memory", "merge", "default", "--out", tmp_path / "mine")
-    assert "showed what was there" in said
+    assert "mine holds 326 crops." in said
     return tmp_path / "mine"
 
 
@@ -84,6 +91,12 @@ def test_a_person_edits_a_store(
     told(capsys, "memory", "map", store, "--out", tmp_path / "map.html")
     page = (tmp_path / "map.html").read_text()
     assert "parsnip diced" in page and '<script src="http' not in page
+    for words in (("--licence", "x" * 5000), ("--url", "\x1b[31mred"), ("--state", "x" * 81)):
+        arguments = ("memory", "add", store, photo, "--name", "pot", "--whole", *words)
+        assert "cannot be used" in refused(capsys, *arguments)
+    again = ("memory", "rename", store, carrot["id"], "--to", "parsnip")
+    told(capsys, *again)
+    assert told(capsys, "memory", "history", store) == history, "nothing changed"
     told(capsys, "memory", "ban", store, carrot["id"], "--undo")
     told(capsys, "memory", "remove", store, carrot["id"])
     assert carrot["id"] not in {crop.id for crop in load_store(store).crops.facts}
@@ -106,6 +119,31 @@ def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFix
     assert "(held out)" in said
     assert json.loads(out.read_text())["measured"]["min_shown"]["wrong_refused"] > 0.5
     assert "calibrated on" in told(capsys, "memory", "info", "default")
+
+
+def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its vectors are drawn, for the weights are not here; what a person is told is what counts."""
+    vectors = normalised(np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32))
+    fact = load_store(wiring.default_memory(TINY)).crops.facts[0]
+    plain = CropStore(
+        "kitchen",
+        StoredCrops((fact,), (None,)),
+        vectors,
+        vectors,
+        vectors,
+        ModelInfo(VIT_B_32.repo, VIT_B_32.revision),
+        CropIndex(vectors),
+    )
+    save_store(plain, tmp_path / "kitchen")
+    assert embedder_of(tmp_path / "kitchen").info == plain.embedder
+    assert "not calibrated" in told(capsys, "memory", "info", tmp_path / "kitchen")
+    for command in (("calibrate", tmp_path / "kitchen"), ("search", tmp_path / "kitchen", "pan")):
+        assert main(["memory", *map(str, command)]) == 1
+        said = capsys.readouterr().err
+        assert VIT_B_32.repo in said and "Traceback" not in said, said
+    assert "was made with the embedder" in refused(
+        capsys, "memory", "merge", "default", tmp_path / "kitchen", "--out", tmp_path / "both"
+    )
 
 
 def test_the_index_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,6 +105,10 @@ def test_a_kill_at_any_moment(videos: Path, tmp_path: Path) -> None:
         (["{", "[]", '{"file": 1}'], "Line 1 of clips.jsonl is not JSON. 2 more lines are wrong."),
         (['{"file": "a", "source_id": "a", "text": "' + "x" * 3000 + '"}'], "3,000 characters"),
         (['{"file": "a", "text": "x", "source_id": "a", "end_s": 1e999}'], "no span"),
+        (['{"file": "a", "text": "x", "source_id": "a", "end_s": 1' + "0" * 400 + "}"], "no span"),
+        (['{"file": "a", "text": "x", "source_id": "a\\u001b[31m"}'], "cannot be shown"),
+        (['{"file": "a", "text": "x", "source_id": "\\ud800"}'], "cannot be shown"),
+        (['{"file": "a", "text": "\\ud800", "source_id": "a"}'], "not Unicode"),
     ],
 )
 def test_lists_that_are_wrong(tmp_path: Path, lines: list[str], says: str) -> None:
@@ -112,6 +116,13 @@ def test_lists_that_are_wrong(tmp_path: Path, lines: list[str], says: str) -> No
     with pytest.raises(InputError) as caught:
         read_clip_list(tmp_path / "clips.jsonl")
     assert says in caught.value.message
+
+
+def test_a_list_as_other_programs_write_it(tmp_path: Path) -> None:
+    """With a byte order mark, Windows line ends, and a line separator inside a text."""
+    line = '{"file": "a", "text": "Slice it\u2028on the board.", "source_id": "a"}'
+    (tmp_path / "clips.jsonl").write_bytes(b"\xef\xbb\xbf" + f"{line}\r\n\r\n".encode())
+    assert read_clip_list(tmp_path / "clips.jsonl")[0].text == "Slice it\u2028on the board."
 
 
 @pytest.mark.slow

@@ -86,6 +86,31 @@ def many() -> np.ndarray:
     return seen / np.linalg.norm(seen, axis=1, keepdims=True)
 
 
+@pytest.mark.parametrize("spread", [1e-4, 0.15, 1.0])
+def test_half_precision_hides_nothing(spread: float) -> None:
+    """At the first spread it cannot tell the vectors apart; search must all the same."""
+    rng = np.random.default_rng(4)
+    thing = rng.normal(size=24).astype(np.float32)
+    seen = thing + spread * rng.normal(size=(9000, 24)).astype(np.float32)
+    seen /= np.linalg.norm(seen, axis=1, keepdims=True)
+    index = CropIndex(seen)
+    among = np.sort(rng.choice(9000, 6000, replace=False))
+    asked = thing / np.linalg.norm(thing) + 0.2 * rng.normal(size=(40, 24)).astype(np.float32)
+    for query in asked / np.linalg.norm(asked, axis=1, keepdims=True):
+        true = seen @ query
+        for rows in (np.arange(9000), among):
+            scores, found = index.search(query, 64, None if len(rows) == 9000 else rows)
+            assert set(found.tolist()) <= set(rows.tolist()) and len(set(found.tolist())) == 64
+            assert np.allclose(scores, np.sort(true[rows])[::-1][:64], rtol=0, atol=3e-7)
+
+
+def test_of_many_equal_vectors_the_first_rows_come_first() -> None:
+    same = np.tile(np.float32([0.6, 0.8, 0, 0]), (5000, 1))
+    index = CropIndex(same)
+    assert index.search(same[0], 5)[1].tolist() == [0, 1, 2, 3, 4]
+    assert index.search(same[0], 3, np.arange(500, 5000))[1].tolist() == [500, 501, 502]
+
+
 def test_above_the_limit_an_approximate_index_is_chosen_and_checked(many: np.ndarray) -> None:
     index = CropIndex(many, exact_up_to=5000)
     assert index.facts.kind == "ivfpq" and index.facts.recall_at_10 >= 0.99

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from procvid.errors import StoreError
+from procvid.errors import InputError, StoreError
 from procvid.memory import edit
+from procvid.memory.columns import crops_from_parquet, parquet_bytes
 from procvid.memory.crops import CropStore, load_store, save_store
 from procvid.memory.folder import REJECTS, REQUEST
 from procvid.protocols import Embedder
@@ -101,9 +102,13 @@ def test_what_a_store_says_has_limits(
             crop("pot", time_s=float("inf")),
         )
     ):
-        save_store(store_of(odd), tmp_path / str(number))
+        with pytest.raises(InputError, match="impossible values"):
+            save_store(store_of(odd), tmp_path / str(number))
+        assert not (tmp_path / str(number)).exists()
         with pytest.raises(StoreError, match="impossible values"):
-            load_store(tmp_path / str(number))
+            crops_from_parquet(parquet_bytes([odd], [None]))
+    with pytest.raises(InputError, match="name, licence and rights are too long"):
+        save_store(store_of(crop("pot"), name="x" * 2_000_000), tmp_path / "long")
 
 
 def test_vectors_that_do_not_belong_together(

@@ -18,7 +18,7 @@ from procvid.ui.context import AppContext
 from procvid.ui.memories import ANY, browse, folder_of, kinds, shown_store
 from procvid.ui.memory_markup import chosen_crop, edits
 
-OWN, GALLERY, SHOWN, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(9)
+OWN, GALLERY, SHOWN, PAGE, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(10)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,10 @@ def pressed(index: int) -> gr.SelectData:
 
 
 def test_it_opens_with_one_of_each_kind(on: dict[str, Callable[..., Any]]) -> None:
-    gallery, shown, overview, names, _, history = on["open_tab"]("")
+    gallery, shown, page, overview, names, _, history = on["open_tab"]("")
     assert len(shown) == len(gallery.value) == 24 and "everybody reads" in overview
+    assert page.label == "Page, of 14" and on["turn"]("", ANY, ANY, 99)[2].value == 14
+    assert on["narrow"]("", "bowl", ANY)[2].label == "Page, of 2"
     assert len({name for name, _ in names.choices}) == 18 and "Nobody has changed" in history
     store = wiring.load_default_memory(TINY)
     by_id = {crop.id: crop for crop in store.crops.facts}
@@ -40,11 +42,11 @@ def test_it_opens_with_one_of_each_kind(on: dict[str, Callable[..., Any]]) -> No
 
 
 def test_a_search_shows_the_likeness(on: dict[str, Callable[..., Any]]) -> None:
-    _, shown = on["search"]("", "sliced carrot", None, ANY)
+    _, shown, _ = on["search"]("", "sliced carrot", None, ANY)
     crop_id, crop, name, state = on["choose"]("", shown, pressed(0))
     assert crop_id == shown[0][0] and (name, state) == ("carrot", "sliced")
     assert "similarity 0.9" in crop and "Apache-2.0" in crop
-    _, only = on["search"]("", "carrot", None, "diced")
+    _, only, _ = on["search"]("", "carrot", None, "diced")
     store = wiring.load_default_memory(TINY)
     states = {c.state for c in store.crops.facts if c.id in {one for one, _ in only}}
     assert states == {"diced"}
@@ -55,7 +57,7 @@ def test_a_search_shows_the_likeness(on: dict[str, Callable[..., Any]]) -> None:
 def test_the_first_change_makes_a_memory_of_one_s_own(
     on: dict[str, Callable[..., Any]], context: AppContext, tmp_path: Path
 ) -> None:
-    _, shown = on["turn"]("", "egg", ANY, 1)
+    _, shown, _ = on["turn"]("", "egg", ANY, 1)
     crop_id = shown[0][0]
     after = on["rename"]("", crop_id, "duck egg")
     own = after[OWN]
@@ -84,7 +86,7 @@ def test_the_first_change_makes_a_memory_of_one_s_own(
 def test_one_s_own_memory_guides_a_run(
     on: dict[str, Callable[..., Any]], recipe: str, context: AppContext
 ) -> None:
-    _, shown = on["turn"]("", "cutting board", ANY, 1)
+    _, shown, _ = on["turn"]("", "cutting board", ANY, 1)
     own = on["ban"]("", shown[0][0])[OWN]
     for crop_id, _ in shown[1:]:
         on["ban"](own, crop_id)
@@ -99,7 +101,7 @@ def test_an_id_that_is_none(on: dict[str, Callable[..., Any]], own: Any) -> None
     if own:
         with pytest.raises(gr.Error, match="not a memory id"):
             on["ban"](own, "0" * 16)
-    assert "everybody reads" in on["open_tab"](own)[2]
+    assert "everybody reads" in on["open_tab"](own)[3]
 
 
 def test_what_cannot_be_done_is_a_sentence(on: dict[str, Callable[..., Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from procvid import wiring
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory import edit
@@ -89,9 +90,13 @@ def _widgets(own_memory: gr.BrowserState) -> Widgets:
         "overview": gr.HTML(),
     }
     with gr.Row():
-        made["name"] = gr.Dropdown(label="Object", choices=[("all objects", ANY)], value=ANY)
-        made["state"] = gr.Dropdown(label="State", choices=[("any state", ANY)], value=ANY)
-        made["page"] = gr.Number(label="Page", value=1, minimum=1, precision=0)
+        made["name"] = gr.Dropdown(
+            label="Object", choices=[("all objects", ANY)], value=ANY, min_width=200
+        )
+        made["state"] = gr.Dropdown(
+            label="State", choices=[("any state", ANY)], value=ANY, min_width=140
+        )
+        made["page"] = gr.Number(label="Page", value=1, minimum=1, precision=0, min_width=100)
     with gr.Row(elem_classes="pv-last"):
         made["text"] = gr.Textbox(
             label="Search by words",
@@ -178,6 +183,9 @@ def _wire_looking(context: AppContext, page: gr.Blocks, w: Widgets) -> None:
         store = shown_store(context, own)
         return *_page_of(store, ANY, ANY, 1), *_frame(context, own, store)
 
+    def narrow(own: str, name: str, state: str) -> tuple[Any, ...]:
+        return _page_of(shown_store(context, own), name, state, 1)
+
     def turn(own: str, name: str, state: str, number: float | None) -> tuple[Any, ...]:
         return _page_of(shown_store(context, own), name, state, int(number or 1))
 
@@ -191,7 +199,7 @@ def _wire_looking(context: AppContext, page: gr.Blocks, w: Widgets) -> None:
         wanted = words or load_image(Path(str(picture)))
         embedder = context.parts("default").embedder
         found = find(store, embedder, wanted, ON_A_PAGE, None if state == ANY else state)
-        return _gallery(store, [(match.row, match.score) for match in found])
+        return *_gallery(store, [(match.row, match.score) for match in found]), _pages(1, 1)
 
     def choose(own: str, shown: Shown, event: gr.SelectData) -> tuple[Any, ...]:
         index = event.index if isinstance(event.index, int) else 0
@@ -207,11 +215,12 @@ def _wire_looking(context: AppContext, page: gr.Blocks, w: Widgets) -> None:
 
         return gr.Plot(value=plane_figure(shown_store(context, own)), visible=True)
 
-    looked = [w.gallery, w.shown]
+    looked = [w.gallery, w.shown, w.page]
     around = [w.overview, w.name, w.state, w.history]
     page.load(guarded(open_tab), w.own, [*looked, *around], **QUIET)
-    for chosen in (w.name, w.state, w.page):
-        chosen.input(guarded(turn), [w.own, w.name, w.state, w.page], looked, **QUIET)
+    for chosen in (w.name, w.state):
+        chosen.input(guarded(narrow), [w.own, w.name, w.state], looked, **QUIET)
+    w.page.input(guarded(turn), [w.own, w.name, w.state, w.page], looked, **QUIET)
     for event in (w.search.click, w.text.submit):
         event(guarded(search), [w.own, w.text, w.picture, w.state], looked, **QUIET, **IN_LINE)
     w.gallery.select(
@@ -280,7 +289,7 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
         return changed(own, lambda store, clip: edit.add(store, [crop], clip), crop.id)
 
     told = [w.chosen, w.crop, w.new_name, w.new_state]
-    after = [w.own, w.gallery, w.shown, w.overview, w.name, w.state, w.history, *told]
+    after = [w.own, w.gallery, w.shown, w.page, w.overview, w.name, w.state, w.history, *told]
     for button, what, inputs, more in (
         (w.rename, rename, [w.own, w.chosen, w.new_name], []),
         (w.retag, retag, [w.own, w.chosen, w.new_state], []),
@@ -296,8 +305,13 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
 def _page_of(store: CropStore, name: str, state: str, number: int) -> tuple[Any, ...]:
     rows = browse(store, name, state)
     last = max(1, -(-len(rows) // ON_A_PAGE))
-    start = (min(max(1, number), last) - 1) * ON_A_PAGE
-    return _gallery(store, [(row, None) for row in rows[start : start + ON_A_PAGE]])
+    number = min(max(1, number), last)
+    shown = rows[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]
+    return *_gallery(store, [(row, None) for row in shown]), _pages(number, last)
+
+
+def _pages(number: int, last: int) -> Any:
+    return gr.Number(value=number, label=f"Page, of {last}" if last > 1 else "Page")
 
 
 def _gallery(store: CropStore, rows: list[tuple[int, float | None]]) -> tuple[Any, ...]:
@@ -320,7 +334,9 @@ def _frame(
     """The sentence above, the two lists, and the history."""
     names, states = kinds(store)
     return (
-        memory_markup.overview(store, has_own(context, own)),
+        memory_markup.overview(
+            store, has_own(context, own), wiring.find_calibration(store.embedder) is not None
+        ),
         gr.Dropdown(choices=names, value=name),
         gr.Dropdown(choices=states, value=ANY),
         memory_markup.edits(store.history),
