@@ -99,6 +99,29 @@ def read_scores(file: Path) -> dict[str, Any]:
     return dict(scores)
 
 
+def check_replaceable(folder: Path) -> None:
+    """See to it that what an evaluation writes over in `folder` is an evaluation of ours.
+
+    Raises:
+        InputError: There is a `scores.json` that something else, or a newer procvid, wrote.
+    """
+    file = folder / SCORES
+    if not file.exists():
+        return
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        ours = {"procvid", "runs", "summary"} <= told.keys()
+        known = ours and int(told["schema_version"]) <= SCHEMA_VERSION
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        ours = known = False
+    if not known:
+        whose = "a newer version of procvid" if ours else "something else"
+        raise InputError(
+            f"The file {str(file)!r} was written by {whose} and would be lost.",
+            "Choose another folder for --out, or move the file away.",
+        )
+
+
 def scores_csv(scores: Mapping[str, Any]) -> str:
     """One line a run and metric, then one a step, joint or object: nulls are empty cells."""
     out = io.StringIO()

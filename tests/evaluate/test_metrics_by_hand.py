@@ -55,8 +55,13 @@ def test_joint_ratio(seed, clip, run):
     a, b = rows(rng, 4), rows(rng, 3)
     result = JointRatio().update(run(clip(1, frame_vectors=a), clip(2, frame_vectors=b))).compute()
     inner = [np.linalg.norm(v[i + 1] - v[i]) for v in (a, b) for i in range(len(v) - 1)]
+    near = [
+        min(np.linalg.norm(v[i] - v[k]) for k in range(len(v)) if k != i)
+        for v in (a, b)
+        for i in range(len(v))
+    ]
     jump = np.linalg.norm(a[-1] - b[0])
-    assert result.value == pytest.approx(float(jump / sorted(inner)[len(inner) // 2]), **CLOSE)
+    assert result.value == pytest.approx(float(jump / sorted(near)[len(near) // 2]), **CLOSE)
     motion = (np.mean(inner[:3]) + np.mean(inner[3:])) / 2
     assert result.parts["motion"] == pytest.approx(float(motion), **CLOSE)
 
@@ -173,13 +178,14 @@ CASES = [
 @pytest.mark.parametrize(("scenes", "vanished", "share", "strict"), CASES)
 def test_object_state(scenes, vanished, share, strict, clip, run):
     clips = [
-        clip(i + 1, seen=tuple(s), vanished=v, planned=4, missing=1)
+        clip(i + 1, seen=tuple(s), vanished=v, planned=4)
         for i, (s, v) in enumerate(zip(scenes, vanished, strict=True))
     ]
     assert ObjectState().update(run(*clips)).compute().value == pytest.approx(share, **CLOSE)
     result = ObjectStateStrict().update(run(*clips)).compute()
     assert result.value == pytest.approx(strict, **CLOSE)
-    assert result.parts["coverage"] == pytest.approx(3 / 4)
+    gone = sum(len(v) for v in vanished)
+    assert result.parts["coverage"] == pytest.approx(1 - gone / (4 * len(clips)))
 
 
 def test_new_objects_raise_the_published_form_and_not_the_strict_one(clip, run):
@@ -230,7 +236,7 @@ def test_an_object_that_is_not_found_is_a_miss_and_never_a_zero(clip, run, sight
 
 
 @pytest.mark.parametrize(
-    ("matches", "wanted"), [([0.5, 0.9], 0.25), ([1.0], 1.0), ([0.8, 0.96, 0.2], 0.8 / 3)]
+    ("matches", "wanted"), [([0.5, 0.825], 0.25), ([1.0], 1.0), ([0.65, 0.93, 0.2], 0.8 / 3)]
 )
 def test_copy_paste(matches, wanted, clip, run, sight):
     clips = [
