@@ -23,6 +23,7 @@ from procvid.proof.faults import grown, pasted
 from procvid.protocols import Detector
 from procvid.settings import choose_sampling
 from procvid.toykitchen.recipes import random_recipe
+from procvid.toykitchen.render import FPS
 from procvid.types import BoxXYXY, Frames, GenerateRequest, Recipe
 from procvid.workflow import make_video
 
@@ -52,7 +53,7 @@ class Made:
     def with_frames(self, frames: Sequence[Frames]) -> RunInput:
         """The run with other pictures."""
         clips = tuple(
-            ClipInput(clip.number, frames=each, fps=clip.fps, references=clip.references)
+            ClipInput(clip.number, frames=each, fps=FPS, references=clip.references)
             for clip, each in zip(self.run.clips, frames, strict=True)
         )
         return replace(self.run, clips=clips)
@@ -84,7 +85,9 @@ def make_runs(parts: Parts, detector: Detector, seeds: Sequence[int]) -> Iterato
                 _boxes(detector, each, clip.references)
                 for each, clip in zip(frames, run.clips, strict=True)
             )
-            yield Made(run, frames, boxes, seed)
+            made = Made(run, frames, boxes, seed)
+            # The files are gone after this.
+            yield replace(made, run=made.with_frames(frames))
 
 
 def _boxes(

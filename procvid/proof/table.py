@@ -239,7 +239,7 @@ def prove(
             measured.append(measure([played(trick, one, dose) for one in made], CORRECTED))
             done += 1
             yield Progress(done, total, name)
-        rows += [_row(name, each, WINS_NOT, doses, measured, {}) for each in CORRECTED]
+        rows += [_row(name, each, WINS_NOT, doses, measured, noise) for each in CORRECTED]
     yield {
         "schema_version": 1,
         "recipes": recipes,

@@ -246,20 +246,31 @@ def test_copy_paste(matches, wanted, clip, run, sight):
     assert CopyPaste().update(run(*clips)).compute().value == pytest.approx(wanted, **CLOSE)
 
 
-def test_pasted_pixels_are_no_likeness(clip, run, sight):
+def test_a_food_that_changed_was_in_sight(clip, run, sight):
     vector = rows(np.random.default_rng(0), 1)[0]
-    pasted = sight(vector=vector, reference_vector=vector, reference="r", pixel_match=0.99)
-    drawn = sight(vector=vector, reference_vector=vector, reference="r", pixel_match=0.5)
-    clips = [clip(1, sightings=(pasted,)), clip(2, sightings=(drawn,))]
-    result = ObjectFidelity().update(run(*clips)).compute()
-    assert [item.value for item in result.items] == [0.0, pytest.approx(1.0)]
-    assert "own pixels" in result.items[0].note
+    carrot = {"name": "carrot", "role": "food", "state": "sliced", "vector": vector}
+    clips = [
+        clip(1, sightings=(sight(**carrot),)),
+        clip(2, sightings=(sight(**carrot, changes=True),)),
+        clip(3, sightings=(sight(**carrot),)),
+    ]
+    assert ObjectFidelity().update(run(*clips)).compute().items[0].facts == {"gap": 1}
 
 
-def test_a_still_picture_follows_no_recipe(clip, run):
-    clips = [clip(1, seen=(seen("a", first=True),)), clip(2, seen=(seen("a"),), pixel_motion=0.1)]
-    assert ObjectState().update(run(*clips)).compute().value == 1.0, "the published form is fooled"
-    assert ObjectStateStrict().update(run(*clips)).compute().value == 0.0
+def test_a_reference_that_cannot_be_read_is_told(clip, run, sight):
+    vector = rows(np.random.default_rng(0), 1)[0]
+    lost = sight(vector=vector, reference_lost="the reference of the pan (1.png) cannot be read")
+    clips = [clip(1, sightings=(sight(vector=vector),)), clip(2, sightings=(lost,))]
+    for metric in (ObjectFidelity, CopyPaste):
+        result = metric().update(run(*clips)).compute()
+        assert result.value is None and "cannot be read" in result.items[-1].note
+
+
+@pytest.mark.parametrize("metric", [GoalConsistency, GoalRetrieval])
+def test_why_there_is_no_dish(metric, clip, run):
+    steps = Texts(("a", "b"), rows(np.random.default_rng(0), 2))
+    assert "no recipe" in metric().update(run(clip(1))).compute().state
+    assert "last clip" in metric().update(run(clip(1), steps=steps)).compute().state
 
 
 @pytest.mark.parametrize("seed", SEEDS)
