@@ -21,7 +21,7 @@ from procvid.evaluate.inputs import run_input
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, finite, mean_of
-from procvid.evaluate.scores import read_scores
+from procvid.evaluate.scores import check_replaceable, read_scores
 from procvid.evaluate.suite import evaluate
 from procvid.onestep import Parts
 from procvid.rundir.files import sha256_of, write_json
@@ -198,10 +198,14 @@ class Ablation:
 
 
 def _still_good(file: Path, place: Path, backbones: Mapping[str, str]) -> dict[str, Any] | None:
-    """The scores of the very video that lies there, by these very backbones, or None."""
+    """The scores of the very video that lies there, by these very backbones and metrics, or None."""
     if not file.is_file() or not (place / VIDEO).is_file():
         return None
-    scores = read_scores(file)
+    check_replaceable(file)
+    try:
+        scores = read_scores(file)
+    except InputError:
+        return None
     same_video = scores.get("video_sha256") == sha256_of(place / VIDEO)
     return scores if same_video and scores["backbones"] == dict(backbones) else None
 

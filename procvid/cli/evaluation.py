@@ -20,7 +20,7 @@ from procvid.evaluate.events import (
 from procvid.evaluate.inputs import RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.report import evaluate_into
-from procvid.evaluate.scores import JUDGEMENTS, REPORT, check_replaceable
+from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
 from procvid.evaluate.suite import STANDARD, choose_metrics
 from procvid.plan.parse import read_recipe
 from procvid.rundir.lock import output_folder
@@ -31,7 +31,7 @@ def evaluation(arguments: argparse.Namespace) -> None:
     metrics = choose_metrics(arguments.metrics)
     out = Path(arguments.out)
     with output_folder(out):
-        check_replaceable(out)
+        check_replaceable(out / SCORES)
         profile, _ = wiring.select_profile(arguments.profile)
         runs, real = _runs(arguments), real_clips([Path(given) for given in arguments.real])
         standard = not set(metrics).isdisjoint(STANDARD)

@@ -90,7 +90,7 @@ def copied_detail(frame: Image, box: BoxXYXY, reference: Image) -> float:
 def high_pass(image: Image) -> Grey:
     """Grey values less their mean over 5x5 pixels, float64 (H, W)."""
     grey = image.astype(np.float64).mean(axis=2)
-    return grey - _sums(np.pad(grey, BLUR // 2, mode="edge"), BLUR) / BLUR**2
+    return np.asarray(grey - _sums(np.pad(grey, BLUR // 2, mode="edge"), BLUR) / BLUR**2)
 
 
 def _around(frame: Image, box: BoxXYXY) -> tuple[Image, int]:

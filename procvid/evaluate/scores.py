@@ -21,7 +21,9 @@ from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result
 from procvid.types import Image
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: stills and pasted references earn no credit; figures of version 1 are not comparable."""
+
 SCORES, JUDGEMENTS, TABLE, REPORT = "scores.json", "judgements.json", "scores.csv", "report.html"
 
 
@@ -99,13 +101,12 @@ def read_scores(file: Path) -> dict[str, Any]:
     return dict(scores)
 
 
-def check_replaceable(folder: Path) -> None:
-    """See to it that what an evaluation writes over in `folder` is an evaluation of ours.
+def check_replaceable(file: Path) -> None:
+    """See to it that scores are written over scores of ours alone, of this or an older version.
 
     Raises:
-        InputError: There is a `scores.json` that something else, or a newer procvid, wrote.
+        InputError: Something else, or a newer procvid, wrote the file.
     """
-    file = folder / SCORES
     if not file.exists():
         return
     try:

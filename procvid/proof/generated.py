@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image as Pillow
 
+from procvid.evaluate.fidelity import GATE
 from procvid.evaluate.inputs import ClipInput, Reference, RunInput, run_input
 from procvid.evaluate.sampling import frames_of
 from procvid.onestep import Parts
@@ -97,7 +98,7 @@ def _boxes(
     if not names:
         return ({},) * len(frames)
     found = detector.detect(list(frames), names)
-    return tuple({d.label: d.box_xyxy for d in each if d.score >= 0.5} for each in found)
+    return tuple({d.label: d.box_xyxy for d in each if d.score >= GATE} for each in found)
 
 
 Trick = Callable[[Made, int], Frames]
