@@ -23,6 +23,10 @@ FLOOR = 0.4
 """Mean difference, 0 to 255, from which two frames are two pictures. A frozen clip has 0, or less
 than 0.2 after h264; neighbouring frames of the stillest toy clip differ by more than 3."""
 
+GRAIN = 0.22
+"""Share of a difference that is left after blurring, up to which it is grain: white noise keeps 0.18,
+the motion of toy clips 0.5 and more."""
+
 LEAST_PICTURES = 3
 """Two pictures in turns are no motion."""
 
@@ -32,25 +36,30 @@ Small = NDArray[np.float64]
 def num_pictures(images: Sequence[Image]) -> int:
     """How many different pictures frames show, in whatever order.
 
-    A frame is no new picture when it is one from before, or its neighbour but for a shift, a zoom,
-    a turn or a change of brightness: that is what is done to a still to make it look like a clip.
+    A frame is no new picture when it is one from before, grain apart, or its neighbour but for a
+    shift, a zoom, a turn or a change of brightness: that is what is done to a still to make it look
+    like a clip.
 
     Args:
         images: uint8 (H, W, 3) RGB frames of one size, in order.
     """
+    sharp = [_plain(image, blurs=0) for image in images]
     small = [_plain(image) for image in images]
     pictures = 0
     for number, frame in enumerate(small):
-        known = any(_difference(frame, other) < FLOOR for other in small[:number])
+        known = any(
+            _difference(frame, small[k]) < max(FLOOR, GRAIN * _difference(sharp[number], sharp[k]))
+            for k in range(number)
+        )
         if not known and (not number or _unexplained(small[number - 1], frame) >= FLOOR):
             pictures += 1
     return pictures
 
 
-def _plain(image: Image) -> Small:
+def _plain(image: Image, blurs: int = BLURS) -> Small:
     """float64 (H, W, 3), blurred, less the mean of each channel, so that brightness does not count."""
     values = resize(image, SIDE, SIDE).astype(np.float64)
-    for _ in range(BLURS):
+    for _ in range(blurs):
         for axis in (0, 1):
             ends = np.pad(values, [(int(axis == k),) * 2 for k in range(3)], mode="edge")
             middle = np.moveaxis(ends, axis, 0)

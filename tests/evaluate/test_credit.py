@@ -40,12 +40,18 @@ def brighter(k: int) -> np.ndarray:
     return np.clip(CLIP[4].astype(int) + (-1) ** k * 5, 0, 255).astype(np.uint8)
 
 
+def grainy(k: int) -> np.ndarray:
+    grain = np.random.default_rng(k).normal(0, 8, CLIP[4].shape)
+    return np.clip(CLIP[4] + grain, 0, 255).astype(np.uint8)
+
+
 STILLS = {
     "frozen": [CLIP[4]] * 9,
     "slow zoom": zoomed(0.01),
     "pan": [np.roll(np.pad(CLIP[4], ((9, 9), (9, 9), (0, 0)), "edge"), k, 1)[9:-9, 9:-9] for k in range(9)],
     "two in turns": [CLIP[4 + k % 2 * 3] for k in range(9)],
     "flicker": [brighter(k) for k in range(9)],
+    "grain": [grainy(k) for k in range(9)],
 }  # fmt: skip
 
 

@@ -11,8 +11,8 @@ waits has no motion to measure by: its joints have no value.
 Range: 0 to 25 (CEILING); 1 means that the joint is no larger than a step from frame to frame.
 Direction: lower is better.
 Backbone: the frame encoder, as `dino_l2`.
-Blind spots: grain and flicker inside the clips make joints look small (watch `motion`); a clip that
-runs in a loop repeats its frames and has no measure; a change of scene that the recipe asks for
+Blind spots: noise on top of motion makes joints look small (watch `motion`); a clip that runs in a
+loop repeats its frames and has no measure; a change of scene that the recipe asks for
 counts in full.
 Source: procvid; the corrected form of the paper's DINO L2 distance.
 """
