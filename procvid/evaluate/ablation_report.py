@@ -92,7 +92,7 @@ def table_html(table: Json) -> str:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,
 initial-scale=1"><title>Ablation</title><style>{STYLE}</style></head><body>
 <h1>Ablation on {table["n"]} recipes</h1>
-<p class="lead">The same {len(table["seeds"])} seeds in each setting, averaged for each recipe first;
+<p class="lead">Seeds {", ".join(map(str, table["seeds"]))} in each setting, averaged for each recipe first;
 backbones of the {escape(table["profile"])} profile. Differences are paired, with a bootstrap 95 %
 interval over the recipes.</p>
 <div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>

@@ -22,6 +22,7 @@ from procvid.evaluate.metric import Metric
 from procvid.evaluate.result import Item, Result, not_applicable
 
 FORGOTTEN = -1.0
+"""The slope of what is forgotten within one step."""
 
 
 class GapDecay(Metric):
