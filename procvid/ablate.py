@@ -21,7 +21,7 @@ from procvid.evaluate.inputs import run_input
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, finite, mean_of
-from procvid.evaluate.scores import read_scores
+from procvid.evaluate.scores import check_replaceable, read_scores
 from procvid.evaluate.suite import evaluate
 from procvid.onestep import Parts
 from procvid.rundir.files import sha256_of, write_json
@@ -198,10 +198,14 @@ class Ablation:
 
 
 def _still_good(file: Path, place: Path, backbones: Mapping[str, str]) -> dict[str, Any] | None:
-    """The scores of the very video that lies there, by these very backbones, or None."""
+    """The scores of the very video that lies there, by these very backbones and metrics, or None."""
     if not file.is_file() or not (place / VIDEO).is_file():
         return None
-    scores = read_scores(file)
+    check_replaceable(file)
+    try:
+        scores = read_scores(file)
+    except InputError:
+        return None
     same_video = scores.get("video_sha256") == sha256_of(place / VIDEO)
     return scores if same_video and scores["backbones"] == dict(backbones) else None
 
@@ -211,7 +215,10 @@ def table_of(
     settings: Sequence[Setting],
     evaluation: EvaluationParts,
 ) -> dict[str, Any]:
-    """Means, deviations and paired differences to the first setting; the whole of `table.json`."""
+    """Means, deviations and paired differences to the first setting; the whole of `table.json`.
+
+    The unit is the recipe: its seeds are averaged first, for they are not independent of each other.
+    """
     pairs = list(dict.fromkeys((name, seed) for _, name, seed in scores))
     base = settings[0].name
     rows = []
@@ -230,7 +237,13 @@ def table_of(
                 "lora": ", ".join(setting.lora) or "none",
                 "comparable": reason or "ok",
                 "metrics": {
-                    name: _column(name, runs, bases, setting.name == base or bool(reason))
+                    name: _column(
+                        name,
+                        [n for n, _ in pairs],
+                        runs,
+                        bases,
+                        setting.name == base or bool(reason),
+                    )
                     for name in runs[0]["metrics"]
                 },
             }
@@ -241,29 +254,41 @@ def table_of(
         "backbones": evaluation.backbones(),
         "recipes": list(dict.fromkeys(name for name, _ in pairs)),
         "seeds": list(dict.fromkeys(seed for _, seed in pairs)),
-        "n": len(pairs),
+        "n": len({name for name, _ in pairs}),
         "rows": rows,
     }
 
 
 def _column(
-    name: str, runs: Sequence[Mapping[str, Any]], bases: Sequence[Mapping[str, Any]], alone: bool
+    name: str,
+    recipes: Sequence[str],
+    runs: Sequence[Mapping[str, Any]],
+    bases: Sequence[Mapping[str, Any]],
+    alone: bool,
 ) -> dict[str, Any]:
+    """One metric of one setting; `recipes` names the recipe of each run."""
     results = [Result.from_json(run["metrics"][name]) for run in runs]
     values = [result.value for result in results]
-    there = [value for value in values if value is not None]
-    mean = mean_of(values)
+    there = [value for value in by_recipe(recipes, values) if value is not None]
+    mean = mean_of(there)
     deviation = None if mean is None else (sum((v - mean) ** 2 for v in there) / len(there)) ** 0.5
     difference: Difference | None = None
     if not alone:
-        difference = paired_difference([b["metrics"][name]["value"] for b in bases], values)
+        before = [base["metrics"][name]["value"] for base in bases]
+        both = [a is not None and b is not None for a, b in zip(before, values, strict=True)]
+        difference = paired_difference(
+            *(
+                by_recipe(recipes, [v if ok else None for v, ok in zip(each, both, strict=True)])
+                for each in (before, values)
+            )
+        )
     states = [result.state for result in results if result.value is None]
     return {
         "direction": results[0].direction,
         "mean": finite(mean),
         "std": finite(deviation),
         "n": len(there),
-        "null_share": round(1 - len(there) / len(values), 4),
+        "null_share": round(sum(value is None for value in values) / len(values), 4),
         "state": "ok" if there else states[0],
         "chance": finite(mean_of([result.chance for result in results])),
         "parts": {
@@ -280,3 +305,11 @@ def _column(
             "null_share": round(difference.null_share, 4),
         },
     }
+
+
+def by_recipe(recipes: Sequence[str], values: Sequence[float | None]) -> list[float | None]:
+    """The mean over the seeds of each recipe, or None where no seed has a value."""
+    return [
+        mean_of([value for own, value in zip(recipes, values, strict=True) if own == recipe])
+        for recipe in dict.fromkeys(recipes)
+    ]

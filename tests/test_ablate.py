@@ -57,6 +57,26 @@ def test_differences_are_paired_and_nulls_are_told():
     assert column["parts"] == {"motion": pytest.approx(1.6 / 3, abs=1e-6)}
 
 
+def test_the_seeds_of_a_recipe_are_averaged_before_recipes_are_drawn():
+    base = {("one", 0): 1.0, ("one", 1): 3.0, ("two", 0): 1.0, ("two", 1): None}
+    other = {("one", 0): 3.0, ("one", 1): 3.0, ("two", 0): 4.0, ("two", 1): 9.0}
+    scores = {
+        (setting, recipe, seed): scores_of_run(value, memory, seed=seed)
+        for setting, memory, values in (("base", "none", base), ("memory", "default", other))
+        for (recipe, seed), value in values.items()
+    }
+    told = table_of(scores, (BASE, MEMORY), NOBODY)
+    assert told["n"] == 2 and told["seeds"] == [0, 1]
+    first, second = (row["metrics"]["dino_l2"] for row in told["rows"])
+    assert (first["mean"], first["n"], first["null_share"]) == (1.5, 2, 0.25)
+    assert (second["mean"], second["n"]) == (4.75, 2)
+    # One: 3 less 2. Two: only the seed that has both, 4 less 1.
+    assert second["difference"] == {
+        "mean": 2.0, "low": 1.0, "high": 3.0, "n": 2, "null_share": 0.0
+    }  # fmt: skip
+    assert "2 recipes, seeds 0, 1 (averaged" in table_markdown(told)
+
+
 def test_what_differs_in_more_than_the_setting_is_not_compared():
     told = table({"base": (1.0, 2.0, 3.0), "memory": (0.5, 1.0, 0.1)}, frames=17)
     row = told["rows"][1]

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from procvid import wiring, wiring_evaluation
 from procvid.ablate import Ablation, AblationFinished, Scored, Setting, settings_of
 from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
-from procvid.errors import InputError, UnavailableError
+from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
 from procvid.files import write_text
 from procvid.onestep import Parts
 from procvid.plan.parse import read_recipe
+from procvid.proof.generated import Made, make_runs
 from procvid.proof.table import Progress, prove, table_markdown
 from procvid.rundir.files import write_json
+from procvid.rundir.lock import output_folder
 from procvid.settings import MAX_SEED, TINY, choose_sampling
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -47,49 +50,70 @@ def ablate(arguments: argparse.Namespace) -> None:
         )
         return dataclasses.replace(parts, rules=rules)
 
-    evaluation = wiring_evaluation.build_evaluation(profile, arguments.judge)
-    ablation = Ablation(recipes, settings, seeds, sampling, build, evaluation)
     out, bar = Path(arguments.out), Bar()
-    try:
-        for event in ablation.run(out):
-            if arguments.json:
-                print(json.dumps(_json(event), ensure_ascii=False), flush=True)
-            if isinstance(event, AblationFinished):
-                write_table(out, event.table)
-                continue
-            if not arguments.json:
-                bar.clear()
-                print(_line(event), flush=True)
-                for note in event.notes:
-                    print(f"Note: {note}", flush=True)
-                bar.show(event.done / event.total, f"{event.done} of {event.total}", event.eta_s)
-    finally:
-        bar.clear()
+    with output_folder(out):
+        evaluation = wiring_evaluation.build_evaluation(profile, arguments.judge)
+        ablation = Ablation(recipes, settings, seeds, sampling, build, evaluation)
+        try:
+            for event in ablation.run(out):
+                if arguments.json:
+                    print(json.dumps(_json(event), ensure_ascii=False), flush=True)
+                if isinstance(event, AblationFinished):
+                    write_table(out, event.table)
+                    continue
+                if not arguments.json:
+                    bar.clear()
+                    print(_line(event), flush=True)
+                    for note in event.notes:
+                        print(f"Note: {note}", flush=True)
+                    share, told = event.done / event.total, f"{event.done} of {event.total}"
+                    bar.show(share, told, event.eta_s)
+        finally:
+            bar.clear()
     if not arguments.json:
         print(f"Done: {out / TABLE_HTML}")
 
 
 def proof(arguments: argparse.Namespace) -> None:
-    """Plant faults in toy-kitchen video and tell whether every metric answers to its own."""
-    parts = wiring_evaluation.build_evaluation(TINY)
-    if parts.missing:
-        kind, why = next(iter(parts.missing.items()))
-        raise UnavailableError(f"The {kind} is missing: {why}", "`procvid doctor` tells more.")
+    """Plant faults in toy-kitchen video and tell whether every metric answers to its own.
+
+    Raises:
+        ProcvidError: A claim does not hold; the table is there all the same.
+    """
     bar, out = Bar(), Path(arguments.out)
     table: dict[str, Any] = {}
-    try:
-        for event in prove(parts, wiring.build_planner("rules"), recipes=arguments.recipes):
-            if isinstance(event, Progress):
-                bar.show(event.done / event.total, event.fault, None)
-            else:
-                table = event
-    finally:
-        bar.clear()
-    write_json(out / FAULTS_JSON, table)
-    write_text(out / FAULTS_MD, table_markdown(table))
+    with output_folder(out):
+        parts = wiring_evaluation.build_evaluation(TINY)
+        if parts.missing:
+            kind, why = next(iter(parts.missing.items()))
+            raise UnavailableError(f"The {kind} is missing: {why}", "`procvid doctor` tells more.")
+        detector = parts.detector
+        assert detector is not None
+        planner = wiring.build_planner("rules")
+
+        def make(seeds: Sequence[int]) -> Iterator[Made]:
+            yield from make_runs(wiring.build(TINY.name, planner="rules"), detector, seeds)
+
+        try:
+            for event in prove(parts, planner, recipes=arguments.recipes, make=make):
+                if isinstance(event, Progress):
+                    bar.show(event.done / event.total, event.fault, None)
+                else:
+                    table = event
+        finally:
+            bar.clear()
+        write_json(out / FAULTS_JSON, table)
+        write_text(out / FAULTS_MD, table_markdown(table))
     print(table_markdown(table), end="")
-    kept = sum(row["holds"] for row in table["rows"])
-    print(f"{kept} of {len(table['rows'])} claims hold on {table['recipes']} recipes.")
+    broken = [row for row in table["rows"] if not row["holds"]]
+    total, recipes = len(table["rows"]), table["recipes"]
+    print(f"{total - len(broken)} of {total} claims hold on {recipes} recipes.")
+    if broken:
+        told = ", ".join(f"{row['figure']} under {row['fault']!r}" for row in broken)
+        raise ProcvidError(
+            f"{len(broken)} of {total} claims do not hold on {recipes} recipes: {told}.",
+            "More recipes (--recipes) give steadier figures; what fails then is a fault.",
+        )
 
 
 def _json(event: Scored | AblationFinished) -> dict[str, Any]:

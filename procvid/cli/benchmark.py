@@ -12,8 +12,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from procvid import wiring_measuring
 from procvid.cli.benchmark_gpu import benchmark_gpu
@@ -85,38 +86,46 @@ def measure_run(recipe: Path, out: Path) -> dict[str, float]:
     Raises:
         UnavailableError: The run failed; says how.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "procvid",
-        "generate",
-        str(recipe),
-        "--out",
-        str(out),
-        "--json",
-    ]
-    start_s = time.perf_counter()
-    first_clip_s, num_steps = 0.0, 0
+    told = timed("The run", ["generate", str(recipe), "--out", str(out)], "clip_ready")
+    return {
+        "first_clip_s": told.events_s[0],
+        "video_s": told.total_s,
+        "num_steps": float(len(told.events_s)),
+        "peak_memory_mib": told.peak_mib,
+    }
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A command in a process of its own: when the events of one kind came, and what it took."""
+
+    events_s: tuple[float, ...]
+    total_s: float
+    cpu_s: float
+    peak_mib: float
+
+
+def timed(what: str, arguments: Sequence[str], kind: str) -> Timed:
+    """Run `procvid ... --json` and take the time of each event of a kind.
+
+    Raises:
+        UnavailableError: It failed, says how, or told no such event.
+    """
+    command = [sys.executable, "-m", "procvid", *arguments, "--json"]
+    start_s, events_s = time.perf_counter(), []
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
         assert process.stdout is not None
         for line in process.stdout:
-            event: dict[str, Any] = json.loads(line)
-            if event["event"] == "clip_ready":
-                num_steps += 1
-                first_clip_s = first_clip_s or time.perf_counter() - start_s
+            if json.loads(line)["event"] == kind:
+                events_s.append(time.perf_counter() - start_s)
         process.stdout.close()
-        peak_mib, _ = reap(process)
-        video_s = time.perf_counter() - start_s
+        peak_mib, cpu_s = _reap(process)
+        total_s = time.perf_counter() - start_s
         complaints.seek(0)
-        if process.returncode != 0:
-            raise failed("The run", complaints.read())
-    return {
-        "first_clip_s": first_clip_s,
-        "video_s": video_s,
-        "num_steps": float(num_steps),
-        "peak_memory_mib": peak_mib,
-    }
+        if process.returncode != 0 or not events_s:
+            raise _failed(what, complaints.read())
+    return Timed(tuple(events_s), total_s, cpu_s, peak_mib)
 
 
 def measure_app(log: Path, runs: Path) -> float:
@@ -140,14 +149,14 @@ def measure_app(log: Path, runs: Path) -> float:
     try:
         while time.perf_counter() - start_s < APP_LIMIT_S:
             if process.poll() is not None:
-                raise failed("The app", log.read_text())
+                raise _failed("The app", log.read_text())
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
                     answer.read()
                 return time.perf_counter() - start_s
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        raise failed("The app did not answer and", log.read_text())
+        raise _failed("The app did not answer and", log.read_text())
     finally:
         process.terminate()
         try:
@@ -173,7 +182,7 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def reap(process: subprocess.Popen[str]) -> tuple[float, float]:
+def _reap(process: subprocess.Popen[str]) -> tuple[float, float]:
     """Wait for a process; its return code is set, peak memory in MiB and CPU seconds come back."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -182,7 +191,7 @@ def reap(process: subprocess.Popen[str]) -> tuple[float, float]:
     return peak_mib, usage.ru_utime + usage.ru_stime
 
 
-def failed(what: str, output: str) -> UnavailableError:
+def _failed(what: str, output: str) -> UnavailableError:
     """A process that ended badly, with the last line of what it said."""
     lines = [line for line in output.splitlines() if line.strip()]
     said = lines[-1][:300] if lines else "it said nothing"

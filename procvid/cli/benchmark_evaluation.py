@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from procvid.cli.benchmark import failed, reap
+from procvid.cli.benchmark import timed
 from procvid.cli.screen import Bar
 from procvid.evaluate.inputs import MAX_CLIPS
 from procvid.media.video import write_clip
@@ -52,30 +49,26 @@ def measure(files: Sequence[Path], texts: Sequence[str], out: Path) -> dict[str,
     Raises:
         UnavailableError: It failed; says how.
     """
-    command = [sys.executable, "-m", "procvid", "evaluate", *map(str, files), "--text", *texts]
-    command += ["--profile", "tiny", "--out", str(out), "--json"]
-    start_s, first_s = time.perf_counter(), 0.0
-    with tempfile.TemporaryFile("w+") as complaints:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
-        assert process.stdout is not None
-        for line in process.stdout:
-            if not first_s and json.loads(line)["event"] == "clip_read":
-                first_s = time.perf_counter() - start_s
-        process.stdout.close()
-        peak_mib, cpu_s = reap(process)
-        total_s = time.perf_counter() - start_s
-        complaints.seek(0)
-        if process.returncode != 0:
-            raise failed("The evaluation", complaints.read())
+    command = [
+        "evaluate",
+        *map(str, files),
+        "--text",
+        *texts,
+        "--profile",
+        "tiny",
+        "--out",
+        str(out),
+    ]
+    told = timed("The evaluation", command, "clip_read")
     return {
         "clips": len(files),
-        "total_s": round(total_s, 3),
+        "total_s": round(told.total_s, 3),
         # The models are loaded with the first clip.
-        "start_s": round(first_s, 3),
-        "clip_ms": round(1000 * (total_s - first_s) / (len(files) - 1), 2),
+        "start_s": round(told.events_s[0], 3),
+        "clip_ms": round(1000 * (told.total_s - told.events_s[0]) / (len(files) - 1), 2),
         # Of all cores; on a busy machine it is steadier than the clock.
-        "cpu_s": round(cpu_s, 2),
-        "peak_memory_mib": round(peak_mib, 1),
+        "cpu_s": round(told.cpu_s, 2),
+        "peak_memory_mib": round(told.peak_mib, 1),
     }
 
 

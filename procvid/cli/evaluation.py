@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from procvid import wiring, wiring_evaluation
 from procvid.cli.screen import Bar
-from procvid.errors import InputError, OutputError
+from procvid.errors import InputError
 from procvid.evaluate.events import (
     ClipRead,
     EvaluationEvent,
-    EvaluationFinished,
     EvaluationStarted,
     EvaluationWarned,
     MetricDone,
@@ -21,33 +19,30 @@ from procvid.evaluate.events import (
 )
 from procvid.evaluate.inputs import RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.judgements import Judgements
-from procvid.evaluate.report import write_scores
-from procvid.evaluate.scores import JUDGEMENTS, REPORT
-from procvid.evaluate.suite import STANDARD, choose_metrics, evaluate
+from procvid.evaluate.report import evaluate_into
+from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
+from procvid.evaluate.suite import STANDARD, choose_metrics
 from procvid.plan.parse import read_recipe
+from procvid.rundir.lock import output_folder
 
 
 def evaluation(arguments: argparse.Namespace) -> None:
     """Evaluate, tell each metric when it is there, and write the report."""
     metrics = choose_metrics(arguments.metrics)
     out = Path(arguments.out)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"The output {str(out)!r} is a file, not a folder.", "Choose another.")
-    profile, _ = wiring.select_profile(arguments.profile)
-    runs, real = _runs(arguments), real_clips([Path(given) for given in arguments.real])
-    standard = not set(metrics).isdisjoint(STANDARD)
-    parts = wiring_evaluation.build_evaluation(profile, arguments.judge, standard=standard)
-    judgements = Judgements.of(parts, out / JUDGEMENTS)
-    screen = _Screen(arguments.json)
-    scores: dict[str, Any] = {}
-    try:
-        for event in evaluate(runs, parts, metrics, judgements, real=real):
-            screen.show(event)
-            if isinstance(event, EvaluationFinished):
-                scores = event.scores
-    finally:
-        screen.clear()
-    write_scores(out, scores, judgements)
+    with output_folder(out):
+        check_replaceable(out / SCORES)
+        profile, _ = wiring.select_profile(arguments.profile)
+        runs, real = _runs(arguments), real_clips([Path(given) for given in arguments.real])
+        standard = not set(metrics).isdisjoint(STANDARD)
+        parts = wiring_evaluation.build_evaluation(profile, arguments.judge, standard=standard)
+        judgements = Judgements.of(parts, out / JUDGEMENTS)
+        screen = _Screen(arguments.json)
+        try:
+            for event in evaluate_into(out, runs, parts, metrics, judgements, real=real):
+                screen.show(event)
+        finally:
+            screen.clear()
     if not arguments.json:
         print(f"Done: {out / REPORT}")
 

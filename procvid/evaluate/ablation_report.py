@@ -37,10 +37,10 @@ TABLE_JSON, TABLE_MD, TABLE_HTML, MODEL_INDEX = (
 def table_markdown(table: Json) -> str:
     """One line a metric and setting; below it the paper's five columns, the paper's rows among them."""
     lines = [
-        f"{table['n']} pairs: {len(table['recipes'])} recipes, seeds "
-        f"{', '.join(map(str, table['seeds']))}; backbones of the {table['profile']} profile. "
-        "Differences are paired, to base, with a bootstrap 95 % interval over the pairs "
-        "(10,000 resamples).",
+        f"{table['n']} recipes, seeds {', '.join(map(str, table['seeds']))} (averaged for each "
+        f"recipe first); backbones of the {table['profile']} profile. Differences are paired, to "
+        "base, with a bootstrap 95 % interval over the recipes (10,000 resamples); n counts recipes, "
+        "nulls are a share of the runs.",
         "",
         "| metric | better | setting | mean ± std | difference to base | n | nulls | chance |",
         "| --- | --- | --- | --- | --- | ---: | ---: | ---: |",
@@ -91,9 +91,10 @@ def table_html(table: Json) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,
 initial-scale=1"><title>Ablation</title><style>{STYLE}</style></head><body>
-<h1>Ablation on {table["n"]} pairs of runs</h1>
-<p class="lead">{len(table["recipes"])} recipes, the same seeds in each setting; backbones of the
-{escape(table["profile"])} profile. Differences are paired, with a bootstrap 95 % interval.</p>
+<h1>Ablation on {table["n"]} recipes</h1>
+<p class="lead">Seeds {", ".join(map(str, table["seeds"]))} in each setting, averaged for each recipe first;
+backbones of the {escape(table["profile"])} profile. Differences are paired, with a bootstrap 95 %
+interval over the recipes.</p>
 <div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>
 <h2>Differences</h2><div class="plots">{shown}</div>
 <h2>Beside the paper's Table 1</h2>{table_1(_published(table))}
@@ -159,5 +160,5 @@ def _difference(row: Json, column: Json) -> str:
     if difference is None:
         return "–"
     if difference["mean"] is None:
-        return "no pair has a value"
+        return "no recipe has a value in both"
     return f"{difference['mean']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]"

@@ -22,9 +22,9 @@ class Difference:
 
     Attributes:
         mean: Of other minus base; None without a pair.
-        low, high: 95 % interval of the mean, by bootstrap over the pairs.
-        n: Pairs in which both have a value.
-        null_share: Share of the pairs in which one has none, 0 to 1.
+        low, high: 95 % interval of the mean, by bootstrap over the recipes.
+        n: Recipes in which both have a value.
+        null_share: Share of the recipes in which one has none, 0 to 1.
     """
 
     mean: float | None
@@ -42,6 +42,11 @@ def paired_difference(
     seed: int = 0,
 ) -> Difference:
     """Bootstrap over recipes of the paired difference; the same seed gives the same interval.
+
+    Args:
+        base, other: A value a recipe, in one order.
+        resamples: How many samples are drawn.
+        seed: Of the draw.
 
     Raises:
         ValueError: The two are not equally long.

@@ -43,7 +43,9 @@ class Sighting:
         vector: float32 (D,), L2-normalised mean over its crops; None below the gate.
         reference_vector: The same of the crop that conditioned the clip, or None without one.
         reference: Where that crop came from, or empty.
-        pixel_match: Median over the frames of the likeness in detail to the reference, -1 to 1.
+        reference_lost: Why the crop that conditioned the clip cannot be looked at, or empty.
+        pixel_match: Share of the reference's fine detail that the frames repeat pixel by pixel, 0 to
+            1, median over them.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Sighting:
     vector: NDArray[np.float32] | None = None
     reference_vector: NDArray[np.float32] | None = None
     reference: str = ""
+    reference_lost: str = ""
     pixel_match: float | None = None
 
 
@@ -82,6 +85,8 @@ class ClipEvidence:
         num_frames, fps, width, height: Of the file.
         sampled: Index of each sampled frame in the clip; the first and the last are among them.
         pixel_motion: Mean absolute difference of neighbouring thumbnails, 0 to 255; None for one frame.
+        num_pictures: How many different pictures the sampled frames show, camera moves apart.
+        resting: Whether its step only waits, so that nothing need move.
         frame_vectors: float32 (S, D) of the sampled frames, L2-normalised, from the frame encoder.
         clip_vectors: float32 (8, D) of frames uniform over the clip, L2-normalised, from CLIP.
         last_clip_vector: float32 (D,) of the last frame.
@@ -89,9 +94,9 @@ class ClipEvidence:
             part of whole windows is left out, which no joint can feel.
         sightings: The planned objects.
         seen: The objects of the middle frame with the judge's answers.
-        vanished: Planned objects known from before that the middle frame does not show.
+        vanished: Planned objects that the middle frame does not show.
         unread: Why the scene reader said nothing of use of this clip, or empty.
-        planned: How many planned objects the middle frame should show; `missing` of them it does not.
+        planned: How many planned objects the middle frame should show.
         first_image, last_image: For the filmstrip, at most 160 px wide.
         joint_images: First and last frame for the comparison at joints, 256x256 px.
         set_features: float32 (n, D) by kind of evidence, for comparison with real clips.
@@ -118,7 +123,8 @@ class ClipEvidence:
     joint_images: tuple[Image, Image] | None = None
     set_features: Mapping[str, Vectors] = field(default_factory=dict)
     planned: int = 0
-    missing: int = 0
+    num_pictures: int | None = None
+    resting: bool = False
 
 
 @dataclass(frozen=True, eq=False)

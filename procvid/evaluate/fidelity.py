@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from procvid.evaluate.credit import no_credit
 from procvid.evaluate.evidence import RunEvidence, Sighting
 
 GATE = 0.5
 """Least detector score, 0 to 1, of an object that counts as seen."""
-
-PASTED = 0.5
-"""From this `copy_paste` on a region is the reference's own pixels: it was not drawn, and so no
-identity was kept. Its likeness counts as 0, or pasting would win."""
-
-PASTED_TOLD = "the reference's own pixels: it counts as 0"
-
-NEEDED = 0.8
-"""Likeness in detail (-1 to 1) that keeping an object's identity may need; what is above it up to 1
-is copying. A toy object that the renderer draws anew reaches about 0.7 at its median."""
-
 
 NONE_PLANNED = "no object is planned that stays the same"
 NONE_BEFORE = "no planned object was seen before, so there is nothing to compare with"
@@ -36,6 +26,7 @@ class Likeness:
         reason: Why there is none, or what it was compared with.
         gap: Steps since the object was last seen, or None when it was not.
         first: Whether there is nothing to compare with, because it appears for the first time.
+        credited: False in a clip that earns no credit; the value is 0 there, found or not.
     """
 
     number: int
@@ -44,6 +35,7 @@ class Likeness:
     reason: str
     gap: int | None
     first: bool = False
+    credited: bool = True
 
 
 def likenesses(run: RunEvidence) -> list[Likeness]:
@@ -56,33 +48,34 @@ def likenesses(run: RunEvidence) -> list[Likeness]:
     found, last_seen = [], dict[str, int]()
     first_sight: dict[tuple[str, str], tuple[int, Sighting]] = {}
     for clip in run.clips:
+        denied = no_credit(clip)
         for sight in clip.sightings:
+            seen = sight.score >= GATE and sight.vector is not None
+            gap = clip.number - last_seen[sight.name] if sight.name in last_seen else None
+            if seen:
+                # Also a food that changes in this step was in sight in it.
+                last_seen[sight.name] = clip.number
             if sight.likelihood == "unlikely" or sight.changes or sight.role == "surface":
                 continue
             known = (sight.name, sight.state if sight.role == "food" else "")
-            gap = clip.number - last_seen[sight.name] if sight.name in last_seen else None
-            found.append(_compare(clip.number, sight, first_sight.get(known), gap))
-            if sight.score >= GATE and sight.vector is not None:
-                last_seen[sight.name] = clip.number
+            found.append(_compare(clip.number, sight, first_sight.get(known), gap, denied))
+            if seen:
                 first_sight.setdefault(known, (clip.number, sight))
     return found
 
 
-def copying(pixel_match: float) -> float:
-    """0 to 1: how far a likeness in detail goes beyond what identity needs."""
-    return min(1.0, max(0.0, (pixel_match - NEEDED) / (1 - NEEDED)))
-
-
 def _compare(
-    number: int, sight: Sighting, earlier: tuple[int, Sighting] | None, gap: int | None
+    number: int, sight: Sighting, earlier: tuple[int, Sighting] | None, gap: int | None, denied: str
 ) -> Likeness:
     vector, reference, source = sight.vector, sight.reference_vector, sight.reference
-    if reference is None and earlier is not None:
+    if reference is None and earlier is not None and not sight.reference_lost:
         reference, source = earlier[1].vector, f"its first sight in step {earlier[0]}"
-    if reference is None:
+    if reference is None and not sight.reference_lost:
         return Likeness(number, sight.name, None, "first appearance", gap, first=True)
+    if denied:
+        return Likeness(number, sight.name, 0.0, denied, gap, credited=False)
+    if reference is None:
+        return Likeness(number, sight.name, None, sight.reference_lost, gap)
     if sight.score < GATE or vector is None:
         return Likeness(number, sight.name, None, f"not found (score {sight.score:.2f})", gap)
-    if sight.pixel_match is not None and copying(sight.pixel_match) >= PASTED:
-        return Likeness(number, sight.name, 0.0, PASTED_TOLD, gap)
     return Likeness(number, sight.name, float(vector @ reference), f"against {source}", gap)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.cache import MAX_CLIPS, Recent, VectorCache
+from procvid.evaluate.credit import RESTING
 from procvid.evaluate.evidence import (
     CLIP,
     FRAMES,
@@ -32,8 +33,9 @@ from procvid.evaluate.evidence import (
 from procvid.evaluate.fidelity import GATE
 from procvid.evaluate.inputs import ClipInput, Reference, RunInput
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.motion import num_pictures
 from procvid.evaluate.parts import EvaluationParts
-from procvid.evaluate.pixels import detail_match, region_of
+from procvid.evaluate.pixels import copied_detail
 from procvid.evaluate.sampling import SampledClip, sample
 from procvid.evaluate.standard import RealClips, joint_distances, joint_images, set_features
 from procvid.evaluate.states import judge_states
@@ -130,6 +132,8 @@ class Gatherer:
             height=sampled.height,
             sampled=tuple(sampled.indices[place] for place in places),
             pixel_motion=sampled.pixel_motion,
+            num_pictures=num_pictures([sampled.images[place] for place in places]),
+            resting=self._action(clip.number) in RESTING,
             first_image=_small(sampled.images[0]),
             last_image=_small(sampled.images[-1]),
             frame_vectors=self._try(
@@ -163,6 +167,7 @@ class Gatherer:
             clip.scale,
             clip.fps,
             self._planned(clip.number),
+            self._action(clip.number),
             sorted(self._needs - {SHOTS} - set(self._missing)),
             sorted(self._parts.backbones().items()),
             self._real.kinds,
@@ -170,7 +175,7 @@ class Gatherer:
         digest.update(repr(told).encode())
         for reference in clip.references:
             digest.update(f"{reference.object_name}\0{reference.source}".encode())
-            digest.update(reference.image.tobytes())
+            digest.update(b"" if reference.image is None else reference.image.tobytes())
         if clip.frames is not None:
             digest.update(f"{clip.frames.shape}".encode() + clip.frames.tobytes())
         elif clip.file is not None and clip.file.is_file():
@@ -255,6 +260,10 @@ class Gatherer:
         objects = next((step.objects for step in steps if step.number == number), ())
         return tuple({item.name: item for item in objects}.values())
 
+    def _action(self, number: int) -> str:
+        steps = self._run.plan.steps if self._run.plan else ()
+        return next((step.action for step in steps if step.number == number), "")
+
     def _sightings(self, clip: ClipInput, sampled: SampledClip) -> tuple[Sighting, ...]:
         planned, detector = self._planned(clip.number), self._parts.detector
         assert detector is not None
@@ -281,17 +290,19 @@ class Gatherer:
         reference: Reference | None,
     ) -> Sighting:
         sure = [(image, detection) for image, detection in seen if detection.score >= GATE]
+        picture = None if reference is None else reference.image
         vector = reference_vector = None
         if self._wants(FRAMES):
             if sure:
                 crops = [crop_on_white(i, d.box_xyxy, d.mask) for i, d in sure]
                 vector = self._try(FRAMES, lambda: unit(self._encode(crops).mean(axis=0)))
-            if reference is not None:
-                reference_vector = self._try(FRAMES, lambda: self._encode([reference.image])[0])
+            if picture is not None:
+                reference_vector = self._try(FRAMES, lambda: self._encode([picture])[0])
         match = None
-        if reference is not None and sure:
-            regions = [region_of(image, detection.box_xyxy) for image, detection in sure]
-            match = float(np.median([detail_match(r, reference.image) for r in regions]))
+        if picture is not None and sure and item.role != "surface":
+            looked_at = [sure[place] for place in {0, len(sure) // 2, len(sure) - 1}]
+            copied = [copied_detail(i, d.box_xyxy, picture) for i, d in looked_at]
+            match = float(np.median(copied))
         return Sighting(
             name=item.name,
             role=item.role,
@@ -301,7 +312,8 @@ class Gatherer:
             score=max((detection.score for _, detection in seen), default=0.0),
             vector=vector,
             reference_vector=reference_vector,
-            reference=reference.source if reference is not None else "",
+            reference=reference.source if reference is not None and picture is not None else "",
+            reference_lost=reference.source if reference is not None and picture is None else "",
             pixel_match=match,
         )
 

@@ -21,10 +21,13 @@ MAX_SCALE = 8
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A crop that conditioned a clip: the object's name, its picture and where it came from."""
+    """A crop that conditioned a clip: the object's name, its picture and where it came from.
+
+    Where the picture cannot be read, `image` is None and `source` says why.
+    """
 
     object_name: str
-    image: Image
+    image: Image | None
     source: str
 
 
@@ -89,7 +92,7 @@ def run_input(folder: Path, name: str = "") -> RunInput:
     record = read_run(folder)
     run = RunFolder(folder, record)
     plan = run.read_plan()
-    clips, missing = [], []
+    clips, missing, notes = [], [], list[str]()
     for number in range(1, len(record.request.recipe.steps) + 1):
         step = run.read_step(number)
         if step is None:
@@ -97,9 +100,9 @@ def run_input(folder: Path, name: str = "") -> RunInput:
             continue
         place = run.step_folder(number)
         references = tuple(
-            Reference(r.object_name, load_image(place / r.file), r.source_id)
-            for r in step.references
+            _reference(place / r.file, r.object_name, r.source_id) for r in step.references
         )
+        notes += [f"step {number}: {r.source}" for r in references if r.image is None]
         clips.append(
             ClipInput(number, place / CLIP, scale=_scale(place / CLIP), references=references)
         )
@@ -107,7 +110,8 @@ def run_input(folder: Path, name: str = "") -> RunInput:
         raise RunError(
             f"The run in {str(folder)!r} has no finished clip.", "Finish it with the same command."
         )
-    notes = (f"steps {_listed(missing)} are missing",) if missing else ()
+    if missing:
+        notes.insert(0, f"steps {_listed(missing)} are missing")
     request = record.request
     sampling = request.sampling
     settings = {
@@ -123,7 +127,15 @@ def run_input(folder: Path, name: str = "") -> RunInput:
         "lora": ", ".join(request.lora) or "none",
         "shortcuts": sampling.shortcuts.told or "none",
     }
-    return RunInput(name or folder.name, tuple(clips), request.recipe, plan, settings, notes)
+    return RunInput(name or folder.name, tuple(clips), request.recipe, plan, settings, tuple(notes))
+
+
+def _reference(file: Path, name: str, source: str) -> Reference:
+    """The crop, or why it cannot be looked at: one damaged picture takes no other down with it."""
+    try:
+        return Reference(name, load_image(file), source)
+    except InputError:
+        return Reference(name, None, f"the reference of the {name} ({file.name}) cannot be read")
 
 
 def clips_input(

@@ -8,11 +8,14 @@ from typing import ClassVar
 from procvid.evaluate.evidence import RunEvidence
 from procvid.evaluate.result import Direction, Result, pooled, unavailable
 
-PIXEL_FLOOR = 0.4
-"""Least `pixel_motion` of a clip that moves, 0 to 255. A frozen clip has 0, or less than 0.2 after
-h264; the stillest toy clip has more than 1."""
-
 NO_JOINTS = "there are no two clips of following steps, so there is no joint"
+
+
+def why_no_dish(run: RunEvidence) -> str:
+    """Why the metrics of the finished dish do not apply."""
+    if run.steps is None:
+        return "there is no recipe, so no dish"
+    return "the last clip is not that of the recipe's last step, so no dish is shown"
 
 
 class Metric(ABC):
@@ -23,6 +26,8 @@ class Metric(ABC):
         title: For people.
         direction: Which way is better.
         needs: Kinds of evidence without which it is unavailable.
+        heeds: Kinds that it looks at where they can be had: the corrected metrics see by the detector
+            whether a reference is pasted.
         paper: Whether it is a column of the paper's Table 1, as published.
         standard: Whether it is one of the field's usual figures, measured only when asked for.
     """
@@ -31,6 +36,7 @@ class Metric(ABC):
     title: ClassVar[str]
     direction: ClassVar[Direction]
     needs: ClassVar[tuple[str, ...]]
+    heeds: ClassVar[tuple[str, ...]] = ()
     paper: ClassVar[bool] = False
     standard: ClassVar[bool] = False
 

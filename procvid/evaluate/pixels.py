@@ -1,71 +1,159 @@
-"""Likeness in fine detail between a region of a frame and a reference picture."""
+"""Whether a reference picture's very pixels lie in a frame: at any near place, in any near size."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.media.image import WHITE, crop_on_white, resize
+from procvid.media.image import WHITE, resize
 from procvid.types import BoxXYXY, Image
 
 SIDE = 32
-"""Both pictures are compared at this size, in pixels."""
+"""An object longer than this many pixels is compared at a whole fraction of its size."""
 
-SHIFT = 2
-"""Best of all shifts up to so many pixels each way: a detector's box is about a pixel off."""
+SIZES = tuple(np.geomspace(0.65, 1.45, 8))
+"""A paste may be so much smaller or larger than the detector's box."""
 
+MARGIN = 0.5
+"""Its middle may lie so far beside the box, in parts of the box's longer side."""
+
+REFINEMENTS = 2
 BLUR = 5
+CELL = 6
+MIN_DETAIL = 6.0
+"""Least root mean square of a cell's high-passed grey values, 0 to 255: flat cells tell nothing."""
+
 MIN_PIXELS = 40
+MIN_CELLS = 4
+QUANTILE = 0.75
+"""A quarter of the cells must be so well explained: other things may lie over the rest."""
+
+Grey = NDArray[np.float64]
 
 
-def detail_match(region: Image, reference: Image) -> float:
-    """-1 to 1: correlation of the high-passed grey values where the reference is not white.
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A reference in one size at its best place: correlation -1 to 1, high-passed grey values."""
+
+    likeness: float
+    size: tuple[int, int]
+    wanted: Grey
+    inside: NDArray[np.bool_]
+    seen: Grey
+
+
+def copied_detail(frame: Image, box: BoxXYXY, reference: Image) -> float:
+    """0 to 1: how much of the reference's fine detail the frame repeats, pixel by pixel.
+
+    The place and size of the best masked correlation of the high-passed grey values are sought
+    first. There, cell by cell, 1 - RMS(frame - reference) / RMS(reference); the upper quartile over
+    the cells that have detail.
 
     Args:
-        region: uint8 (H, W, 3) RGB, the object's box in a frame.
-        reference: uint8 (h, w, 3) RGB, a crop on white that was cut along the object's box.
+        frame: uint8 (H, W, 3) RGB.
+        box: Where a detector sees the object.
+        reference: uint8 (h, w, 3) RGB, a crop on white.
 
     Returns:
-        The best over small shifts; 0 where one of the two has no detail.
+        1 for the very pixels, more than 0.7 for most that are resized, about 0.3 for the object drawn
+        anew; 0 where the reference has no detail or does not fit.
     """
-    small = resize(reference, SIDE, SIDE)
-    shown = np.asarray((small < WHITE - 5).any(axis=2), np.bool_)
-    wanted, seen = high_pass(small), high_pass(resize(region, SIDE, SIDE))
-    best = -1.0
-    for dy in range(-SHIFT, SHIFT + 1):
-        for dx in range(-SHIFT, SHIFT + 1):
-            here = _overlap(dy, dx)
-            there = _overlap(-dy, -dx)
-            inside = shown[here]
-            best = max(best, correlation(wanted[here][inside], seen[there][inside]))
-    return best
+    window, shrink = _around(frame, box)
+    # Flat all round, so that an object that reaches over the border has its place.
+    seen = np.pad(high_pass(window), SIDE // 4)
+    spectra = np.fft.rfft2(seen), np.fft.rfft2(seen**2)
+    height, width = reference.shape[:2]
+    box_width, box_height = (box[2] - box[0]) / shrink, (box[3] - box[1]) / shrink
+    own = max(box_width, box_height) / max(width, height)
+    shapes = ((box_width, box_height), (width * own, height * own))
+    tried: dict[tuple[int, int], _Placed | None] = {}
+    new = {(round(w * size), round(h * size)) for w, h in shapes for size in SIZES}
+    best: _Placed | None = None
+    for _ in range(1 + REFINEMENTS):
+        for size in sorted(new - tried.keys()):
+            tried[size] = _place(seen, spectra, reference, size)
+        best = max(
+            (placed for placed in tried.values() if placed is not None),
+            key=lambda placed: placed.likeness,
+            default=None,
+        )
+        if best is None:
+            return 0.0
+        new = {(best.size[0] + a, best.size[1] + b) for a, b in product((-1, 0, 1), repeat=2)}
+    assert best is not None
+    return _explained(best)
 
 
-def region_of(frame: Image, box: BoxXYXY) -> Image:
-    """The box cut out of the frame, with all that is in it."""
-    return crop_on_white(frame, box)
-
-
-def high_pass(image: Image) -> NDArray[np.float64]:
+def high_pass(image: Image) -> Grey:
     """Grey values less their mean over 5x5 pixels, float64 (H, W)."""
     grey = image.astype(np.float64).mean(axis=2)
-    reach = BLUR // 2
-    padded = np.pad(grey, reach, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (BLUR, BLUR))
-    return np.asarray(grey - windows.mean(axis=(2, 3)))
+    return np.asarray(grey - _sums(np.pad(grey, BLUR // 2, mode="edge"), BLUR) / BLUR**2)
 
 
-def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Pearson correlation of two equally long vectors; 0 when one of them is flat or too short."""
-    if a.size < MIN_PIXELS:
+def _around(frame: Image, box: BoxXYXY) -> tuple[Image, int]:
+    """The box with its margin, and by which whole number it was scaled down."""
+    height, width = frame.shape[:2]
+    side = max(box[2] - box[0], box[3] - box[1])
+    shrink, reach = max(1, int(side // SIDE)), MARGIN * side
+    left, top = max(0, int(box[0] - reach)), max(0, int(box[1] - reach))
+    cut = frame[top : min(height, int(box[3] + reach)), left : min(width, int(box[2] + reach))]
+    return resize(cut, max(1, cut.shape[1] // shrink), max(1, cut.shape[0] // shrink)), shrink
+
+
+def _place(
+    seen: Grey,
+    spectra: tuple[NDArray[np.complex128], NDArray[np.complex128]],
+    reference: Image,
+    size: tuple[int, int],
+) -> _Placed | None:
+    """The reference in a size where it correlates best; None where it does not fit or has no detail."""
+    width, height = size
+    shape = (seen.shape[0], seen.shape[1])
+    if min(size) < CELL or height > shape[0] or width > shape[1]:
+        return None
+    small = resize(reference, width, height)
+    inside = np.asarray((small < WHITE - 5).any(axis=2), np.bool_)
+    wanted, count = high_pass(small), int(inside.sum())
+    if count < MIN_PIXELS:
+        return None
+    centred = np.where(inside, wanted - wanted[inside].mean(), 0.0)
+    length = float(np.linalg.norm(centred))
+    if length < 1.0:
+        return None
+    mask = np.conj(np.fft.rfft2(inside.astype(np.float64), shape))
+    products = (
+        spectra[0] * np.conj(np.fft.rfft2(centred, shape)),
+        spectra[0] * mask,
+        spectra[1] * mask,
+    )
+    fits = (slice(shape[0] - height + 1), slice(shape[1] - width + 1))
+    both, total, squares = (np.fft.irfft2(each, shape)[fits] for each in products)
+    spread = np.sqrt(np.maximum(squares - total**2 / count, 1.0))
+    likeness = both / spread / length
+    top, left = np.unravel_index(int(likeness.argmax()), likeness.shape)
+    there = seen[top : top + height, left : left + width]
+    return _Placed(float(likeness[top, left]), size, wanted, inside, there)
+
+
+def _explained(placed: _Placed) -> float:
+    """The upper quartile over cells; 0 where too few have detail."""
+    inside = placed.inside
+    count = _sums(inside.astype(np.float64), CELL)
+    detail = _sums(placed.wanted**2 * inside, CELL)
+    left_over = _sums((placed.seen - placed.wanted) ** 2 * inside, CELL)
+    telling = (count >= 0.4 * CELL**2) & (detail >= MIN_DETAIL**2 * np.maximum(count, 1))
+    if int(telling.sum()) < MIN_CELLS:
         return 0.0
-    a, b = a - a.mean(), b - b.mean()
-    size = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(a @ b / size) if size > 1e-6 else 0.0
+    shares = 1 - np.sqrt(np.maximum(left_over[telling], 0) / detail[telling])
+    return float(np.clip(np.quantile(shares, QUANTILE), 0, 1))
 
 
-def _overlap(dy: int, dx: int) -> tuple[slice, slice]:
-    return (
-        slice(max(0, dy), SIDE + min(0, dy)),
-        slice(max(0, dx), SIDE + min(0, dx)),
+def _sums(values: Grey, side: int) -> Grey:
+    """The sum over each square of `side` pixels that lies inside."""
+    table = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    return np.asarray(
+        table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from procvid.evaluate import report_tables
+from procvid.evaluate.events import EvaluationEvent, EvaluationFinished
+from procvid.evaluate.gather import Looks
+from procvid.evaluate.inputs import ClipInput, RunInput
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE, scores_csv
+from procvid.evaluate.suite import evaluate
 from procvid.files import write_text
 from procvid.rundir.files import write_json
 
@@ -87,6 +92,26 @@ def _run(run: Mapping[str, Any]) -> str:
         f"<details><summary>Every step, joint and object</summary>"
         f"{report_tables.item_table(run, list(run['metrics']))}</details>"
     )
+
+
+def evaluate_into(
+    folder: Path,
+    runs: Sequence[RunInput],
+    parts: EvaluationParts,
+    metrics: Sequence[str],
+    judgements: Judgements | None,
+    looks: Looks | None = None,
+    real: Sequence[ClipInput] = (),
+) -> Generator[EvaluationEvent, None, None]:
+    """`evaluate`, with the files on the disk before the last event is told.
+
+    Raises:
+        ProcvidError: As `evaluate` and `write_scores`.
+    """
+    for event in evaluate(runs, parts, metrics, judgements, looks, real):
+        if isinstance(event, EvaluationFinished):
+            write_scores(folder, event.scores, judgements)
+        yield event
 
 
 def write_scores(

@@ -74,8 +74,7 @@ def _row(name: str, scores: Json, several: bool) -> str:
     summary = scores["summary"][name]
     cells = "".join(_cell(run["metrics"][name]) for run in scores["runs"])
     if several:
-        std = "" if summary["std"] is None else f" ± {summary['std']:.3f}"
-        cells += f"<td>{number(summary['value'])}{std}</td>"
+        cells += _cell(summary)
     arrow = "lower ↓" if summary["direction"] == "lower" else "higher ↑"
     return (
         f'<tr><th scope="row">{escape(TITLES.get(name, name))} <code>{escape(name)}</code></th>'
@@ -90,7 +89,8 @@ def _cell(metric: Json) -> str:
         f"{key.replace('_', ' ')} {number(value)}" for key, value in metric["parts"].items()
     )
     small = f"<small>n {metric['n']}{', ' + escape(parts) if parts else ''}</small>"
-    return f"<td>{number(metric['value'])}{small}</td>"
+    std = "" if metric["std"] is None else f" ± {metric['std']:.3f}"
+    return f"<td>{number(metric['value'])}{std}{small}</td>"
 
 
 def table_1(ours: Mapping[str, Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 Direction = Literal["lower", "higher"]
+RUN_COVERAGE = "run_coverage"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ class Result:
 
     @property
     def null_share(self) -> float:
-        """Share of the items without a value, 0 to 1."""
-        return 1 - self.n / len(self.items) if self.items else float(self.value is None)
+        """Share of the items without a value, 0 to 1; `n` may count something else than items."""
+        if not self.items:
+            return float(self.value is None)
+        return sum(item.value is None for item in self.items) / len(self.items)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready; what is not finite is null."""
@@ -148,6 +151,10 @@ def from_items(
 def pooled(results: Sequence[tuple[str, Result]]) -> Result:
     """Mean and standard deviation (n in the denominator) over recipes; the items of all of them.
 
+    What has no value stays in sight: its parts count (a coverage of 0 too), a recipe that has not
+    even items becomes one with its state as the reason, and the part `run_coverage`, told when it
+    is not 1, is the share of the recipes with a value.
+
     Args:
         results: The name of each recipe with its result; all of one metric.
     """
@@ -155,22 +162,27 @@ def pooled(results: Sequence[tuple[str, Result]]) -> Result:
     if len(results) == 1:
         return first
     ok = [result for _, result in results if result.value is not None]
-    items = tuple(
-        replace(item, key=f"{name}: {item.key}") for name, r in results for item in r.items
-    )
-    if not ok:
-        return replace(first, items=items)
     values = [result.value for result in ok if result.value is not None]
-    names = dict.fromkeys(key for result in ok for key in result.parts)
+    names = dict.fromkeys(key for _, result in results for key in result.parts)
+    parts = {name: mean_of([r.parts.get(name) for _, r in results]) for name in names}
+    if len(ok) < len(results):
+        parts[RUN_COVERAGE] = len(ok) / len(results)
     return replace(
-        ok[0],
-        value=float(np.mean(values)),
-        std=float(np.std(values)),
+        ok[0] if ok else first,
+        value=float(np.mean(values)) if ok else None,
+        std=float(np.std(values)) if ok else None,
         n=sum(result.n for result in ok),
-        items=items,
-        parts={name: mean_of([r.parts.get(name) for r in ok]) for name in names},
-        chance=mean_of([r.chance for r in ok]),
+        items=tuple(item for name, result in results for item in _named(name, result)),
+        parts=parts,
+        chance=mean_of([result.chance for result in ok]),
     )
+
+
+def _named(name: str, result: Result) -> list[Item]:
+    """The items of a recipe under its name; what has no value says at least why."""
+    if result.value is None and not result.items:
+        return [Item(name, None, result.state)]
+    return [replace(item, key=f"{name}: {item.key}") for item in result.items]
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:

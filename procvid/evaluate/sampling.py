@@ -84,7 +84,7 @@ def sample(clip: ClipInput, thumbnail: Callable[[Frames], Frames] | None) -> Sam
     thumbnails: list[Frames] = []
     stride, count, width, height = 1, 0, 0, 0
     last: Image | None = None
-    for last in _frames(clip):
+    for last in frames_of(clip):
         height, width = last.shape[:2]
         if count % stride == 0:
             held.append((count, _bounded(last)))
@@ -122,7 +122,8 @@ def motion_of(images: tuple[Image, ...]) -> float | None:
     return float(np.mean([np.abs(b - a).mean() for a, b in pairwise(small)]))
 
 
-def _frames(clip: ClipInput) -> Iterator[Image]:
+def frames_of(clip: ClipInput) -> Iterator[Image]:
+    """Every frame of a clip, uint8 (H, W, 3) RGB, in the size that it was made in."""
     if clip.frames is not None:
         yield from clip.frames
         return

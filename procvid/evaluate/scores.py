@@ -21,7 +21,9 @@ from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result
 from procvid.types import Image
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: stills and pasted references earn no credit; figures of version 1 are not comparable."""
+
 SCORES, JUDGEMENTS, TABLE, REPORT = "scores.json", "judgements.json", "scores.csv", "report.html"
 
 
@@ -97,6 +99,28 @@ def read_scores(file: Path) -> dict[str, Any]:
             "Evaluate again with this version of procvid.",
         )
     return dict(scores)
+
+
+def check_replaceable(file: Path) -> None:
+    """See to it that scores are written over scores of ours alone, of this or an older version.
+
+    Raises:
+        InputError: Something else, or a newer procvid, wrote the file.
+    """
+    if not file.exists():
+        return
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        ours = {"procvid", "runs", "summary"} <= told.keys()
+        known = ours and int(told["schema_version"]) <= SCHEMA_VERSION
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        ours = known = False
+    if not known:
+        whose = "a newer version of procvid" if ours else "something else"
+        raise InputError(
+            f"The file {str(file)!r} was written by {whose} and would be lost.",
+            "Choose another folder for --out, or move the file away.",
+        )
 
 
 def scores_csv(scores: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ def judge_states(
     plan: Plan | None,
     judgements: Judgements,
 ) -> list[ClipEvidence]:
-    """The clips with `seen`, `vanished`, `planned` and `missing` filled in.
+    """The clips with `seen`, `vanished` and `planned` filled in.
 
     Args:
         clips: In order.
@@ -41,14 +41,11 @@ def judge_states(
         seen = tuple(_judge(item, clip.text, states, judgements) for item in _once(scene))
         names = {item.name for item in seen}
         planned = _planned(steps.get(clip.number, ()))
-        missing = [name for name in planned if name not in names]
-        vanished = tuple(name for name in missing if name in states)
+        vanished = tuple(name for name in planned if name not in names)
         for item in seen:
             if item.consistent:
                 states[item.name] = item.state
-        judged.append(
-            replace(clip, seen=seen, vanished=vanished, planned=len(planned), missing=len(missing))
-        )
+        judged.append(replace(clip, seen=seen, vanished=vanished, planned=len(planned)))
     return judged
 
 

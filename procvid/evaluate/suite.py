@@ -129,7 +129,7 @@ def evaluate(
     merged = {name: METRICS[name]() for name in chosen}
     results: list[tuple[RunInput, RunEvidence, dict[str, Result]]] = []
     started_s, done = time.monotonic(), 0
-    needs = {need for name in chosen for need in METRICS[name].needs}
+    needs = {n for name in chosen for n in (*METRICS[name].needs, *METRICS[name].heeds)}
     compared = RealClips(real, parts, needs)
     for run in runs:
         gatherer = Gatherer(run, parts, needs, judgements, cache, compared)

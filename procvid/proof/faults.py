@@ -18,7 +18,7 @@ from procvid.toykitchen.foods import FOODS, blend
 from procvid.toykitchen.identity import RGB, VESSELS, Kitchen, random_kitchen
 from procvid.toykitchen.recipes import ToyRecipe
 from procvid.toykitchen.render import FPS, PRODUCES, Rendered, Scene, render
-from procvid.types import Frames, Image, Plan, Recipe
+from procvid.types import BoxXYXY, Frames, Image, Plan, Recipe
 
 WHITE = 250
 
@@ -113,11 +113,13 @@ def recoloured_midway(toy: Toy, dose: float) -> list[Frames]:
     return frames
 
 
-def frozen(toy: Toy, dose: float) -> list[Frames]:
-    """A share of the clips stands still at its last frame, which shows most."""
+def frozen(toy: Toy, dose: float, place: float = 1.0) -> list[Frames]:
+    """A share of the clips stands still: at its last frame, which shows most, or at another one
+    (0 is the first)."""
     frames = truth(toy)
     for step in _hit(toy, 3, list(range(len(frames))), dose):
-        frames[step] = np.repeat(frames[step][-1:], len(frames[step]), axis=0)
+        still = frames[step][round(place * (len(frames[step]) - 1))]
+        frames[step] = np.repeat(still[None], len(frames[step]), axis=0)
     return frames
 
 
@@ -159,18 +161,23 @@ def state_backwards(toy: Toy, dose: float) -> list[Frames]:
     return frames
 
 
-def reference_pasted(toy: Toy, dose: float) -> list[Frames]:
-    """In a share of the clips with a reference, its very pixels lie over the object all the time."""
+def reference_pasted(toy: Toy, dose: float, size: float = 1.0, jitter: int = 0) -> list[Frames]:
+    """In a share of the clips with a reference, its very pixels lie over the object all the time; in
+    another size, and up to `jitter` pixels beside its place, where that is asked for."""
     frames, references = truth(toy), toy.references()
     with_one = [step for step, each in enumerate(references) if each]
     for step in _hit(toy, 7, with_one, dose):
         vessel = toy.scenes[step].vessel
         boxes = [boxes[vessel] for boxes in toy.clips[step].boxes]
-        pasted = [
-            _pasted(frame, references[step][0].image, box)
-            for frame, box in zip(frames[step], boxes, strict=True)
-        ]
-        frames[step] = np.stack(pasted)
+        rng = np.random.default_rng([toy.recipe.seed, step, 8])
+        image = references[step][0].image
+        assert image is not None
+        frames[step] = np.stack(
+            [
+                pasted(frame, image, grown(box, size, rng.integers(-jitter, jitter + 1, 2)))
+                for frame, box in zip(frames[step], boxes, strict=True)
+            ]
+        )
     return frames
 
 
@@ -194,11 +201,22 @@ def _moved(rgb: RGB, other: RGB, share: float) -> RGB:
     return blend(rgb, other, share)
 
 
-def _pasted(frame: Image, reference: Image, box: tuple[float, float, float, float]) -> Image:
+def grown(box: BoxXYXY, size: float, by: np.ndarray) -> BoxXYXY:
+    """A box about its middle in another size, moved by (x, y)."""
+    x, y = (box[0] + box[2]) / 2 + by[0], (box[1] + box[3]) / 2 + by[1]
+    across, up = size * (box[2] - box[0]) / 2, size * (box[3] - box[1]) / 2
+    return (x - across, y - up, x + across, y + up)
+
+
+def pasted(frame: Image, reference: Image, box: BoxXYXY) -> Image:
+    """The frame with the reference, but for its white, over a box; what is outside is cut off."""
+    height, width = frame.shape[:2]
     x0, y0 = int(np.floor(box[0])), int(np.floor(box[1]))
     x1, y1 = int(np.ceil(box[2])), int(np.ceil(box[3]))
-    small = resize(reference, x1 - x0, y1 - y0)
+    small = resize(reference, max(1, x1 - x0), max(1, y1 - y0))
+    small = small[max(0, -y0) : height - y0, max(0, -x0) : width - x0]
+    top, left = max(0, y0), max(0, x0)
     out = frame.copy()
     shown = (small < WHITE).any(axis=2)
-    out[y0:y1, x0:x1][shown] = small[shown]
+    out[top : top + small.shape[0], left : left + small.shape[1]][shown] = small[shown]
     return out

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from procvid.errors import InputError
 from procvid.evaluate.compare import paired_difference, spearman
 from procvid.evaluate.events import MetricDone
 from procvid.evaluate.gather import Looks
+from procvid.evaluate.inputs import RunInput
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, mean_of
 from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
 from procvid.proof import faults
 from procvid.proof.faults import Fault, Toy, run_of
+from procvid.proof.generated import TRICKS, Made, Trick, played
 from procvid.protocols import Planner
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
 
+WINS_NOT = "does not win"
 DOSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 NEEDED_SPEARMAN = 0.95
 MAX_RECIPES = 200
@@ -55,6 +59,7 @@ CORRECTED = (
     "goal_retrieval",
     "object_fidelity",
     "object_state_strict",
+    "gap_decay",
     "copy_paste",
 )
 
@@ -79,10 +84,20 @@ CLAIMS = (
     Claim(
         "clips frozen",
         faults.frozen,
-        {"joint_ratio": "up", "joint_ratio.motion": "down", "step_retrieval": "down"},
-        ("goal_retrieval", "copy_paste"),
+        {
+            "joint_ratio": "up",
+            "joint_ratio.motion": "down",
+            "step_retrieval": "down",
+            "goal_retrieval": "down",
+            "object_fidelity": "down",
+            "object_state_strict": "down",
+        },
+        # Every corrected metric counts a still as the worst there is: no figure is indifferent.
+        (),
         must_not_win=CORRECTED,
     ),
+    Claim("middle frame held", partial(faults.frozen, place=0.5), {}, (), CORRECTED),
+    Claim("first frame held", partial(faults.frozen, place=0.0), {}, (), CORRECTED),
     Claim(
         "steps shuffled",
         faults.steps_shuffled,
@@ -108,6 +123,16 @@ CLAIMS = (
         # It hides the food, stills the clip and jumps where it begins: no figure is indifferent.
         (),
         must_not_win=CORRECTED,
+    ),
+    *(
+        Claim(
+            f"pasted x {size}, jittered",
+            partial(faults.reference_pasted, size=size, jitter=2),
+            {"copy_paste": "up"},
+            (),
+            must_not_win=CORRECTED,
+        )
+        for size in (0.8, 1.2)
     ),
 )
 
@@ -151,11 +176,23 @@ def prove(
     planner: Planner,
     *,
     recipes: int,
+    make: Callable[[Sequence[int]], Iterator[Made]],
     claims: Sequence[Claim] = CLAIMS,
+    tricks: Mapping[str, Trick] = TRICKS,
     doses: Sequence[float] = DOSES,
     first: int = HELD_OUT,
 ) -> Iterator[Progress | dict[str, Any]]:
     """Plant each fault in each dose into held-out recipes and measure.
+
+    Args:
+        parts: The backbones.
+        planner: Plans the recipes.
+        recipes: How many.
+        make: Generates the recipes of these seeds, for the tricks.
+        claims: What each fault in rendered video must do.
+        tricks: Played on generated video; none may win a corrected metric.
+        doses: From 0 to 1.
+        first: Seed of the first recipe.
 
     Yields:
         `Progress` after each dose, and last the whole table as a JSON-ready dict.
@@ -165,12 +202,13 @@ def prove(
     """
     if not 2 <= recipes <= MAX_RECIPES:
         raise InputError(f"{recipes} recipes prove nothing.", f"Choose 2 to {MAX_RECIPES}.")
-    toys = [_toy(planner, first + k, k, recipes) for k in range(recipes)]
-    measure = _Measure(parts, Judgements.of(parts))
-    total = len(claims) * (len(doses) - 1) + 2
-    base = measure(toys, faults.drawn_again, 0.0)
+    seeds = range(first, first + recipes)
+    toys = [_toy(planner, seed, k, recipes) for k, seed in enumerate(seeds)]
+    measure = _Measure(parts, Judgements.of(parts), recipes)
+    total = (len(claims) + len(tricks)) * (len(doses) - 1) + recipes + 3
+    base = measure(planted(toys, faults.drawn_again, 0.0))
     yield Progress(1, total, "the truth")
-    again = measure(toys, faults.drawn_again, 1.0)
+    again = measure(planted(toys, faults.drawn_again, 1.0))
     yield Progress(2, total, "drawn again")
     noise = {}
     for name, values in base.items():
@@ -183,14 +221,30 @@ def prove(
         named = {name.partition(".")[0] for name in (*claim.answers, *claim.leaves)}
         metrics = [n for n in DEFAULT if n != "shot_boundary" or n in named]
         for dose in doses[1:]:
-            measured.append(measure(toys, claim.plant, dose, metrics))
+            measured.append(measure(planted(toys, claim.plant, dose), metrics))
             done += 1
             yield Progress(done, total, claim.fault)
         rows += _rows(claim, doses, measured, noise)
+    made: list[Made] = []
+    if tricks:
+        for one in make(seeds):
+            made.append(one)
+            done += 1
+            yield Progress(done, total, "generating")
+        base = measure([one.run for one in made], CORRECTED)
+        done += 1
+    for name, trick in tricks.items():
+        measured = [base]
+        for dose in doses[1:]:
+            measured.append(measure([played(trick, one, dose) for one in made], CORRECTED))
+            done += 1
+            yield Progress(done, total, name)
+        rows += [_row(name, each, WINS_NOT, doses, measured, noise) for each in CORRECTED]
     yield {
         "schema_version": 1,
         "recipes": recipes,
         "clips": sum(len(toy.clips) for toy in toys),
+        "generated_clips": sum(len(one.frames) for one in made),
         "doses": list(doses),
         "backbones": parts.backbones(),
         "noise": {name: round(value, 6) for name, value in sorted(noise.items())},
@@ -206,15 +260,18 @@ def _toy(planner: Planner, seed: int, index: int, count: int) -> Toy:
     return Toy(recipe, planner.plan(Recipe(recipe.title, steps)), clips, index, count)
 
 
-class _Measure:
-    def __init__(self, parts: EvaluationParts, judgements: Judgements | None) -> None:
-        self._parts, self._judgements, self._cache = parts, judgements, Looks()
+def planted(toys: Sequence[Toy], plant: Fault, dose: float) -> list[RunInput]:
+    """The recipes with a fault in a dose."""
+    return [run_of(toy, plant(toy, dose), f"recipe {toy.index}") for toy in toys]
 
-    def __call__(
-        self, toys: Sequence[Toy], plant: Fault, dose: float, metrics: Sequence[str] | None = None
-    ) -> Figures:
+
+class _Measure:
+    def __init__(self, parts: EvaluationParts, judgements: Judgements | None, recipes: int) -> None:
+        self._parts, self._judgements, self._cache = parts, judgements, Looks()
+        self._recipes = recipes
+
+    def __call__(self, runs: Sequence[RunInput], metrics: Sequence[str] | None = None) -> Figures:
         """Every figure in each recipe; parts as "metric.part"."""
-        runs = [run_of(toy, plant(toy, dose), f"recipe {toy.index}") for toy in toys]
         found: dict[str, list[float | None]] = {}
         events = evaluate(runs, self._parts, metrics, self._judgements, self._cache)
         for event in events:
@@ -225,7 +282,7 @@ class _Measure:
                     known += [None] * (int(event.run.removeprefix("recipe ")) - len(known))
                     known.append(value)
         for values in found.values():
-            values += [None] * (len(toys) - len(values))
+            values += [None] * (self._recipes - len(values))
         return found
 
 
@@ -243,7 +300,7 @@ def _rows(
     for name in claim.leaves:
         rows.append(_row(claim.fault, name, "stays", doses, measured, noise))
     for name in claim.must_not_win:
-        rows.append(_row(claim.fault, name, "does not win", doses, measured, noise))
+        rows.append(_row(claim.fault, name, WINS_NOT, doses, measured, noise))
     return rows
 
 

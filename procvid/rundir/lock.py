@@ -1,4 +1,4 @@
-"""One process at a time works in a run folder."""
+"""One process at a time works in a run folder, or writes its results to another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from procvid.errors import RunError
+from procvid.errors import OutputError, RunError
 from procvid.rundir.files import output_errors
 
 LOCK = ".lock"
@@ -37,6 +37,29 @@ def locked(folder: Path) -> Iterator[None]:
         descriptor = _take(folder / LOCK)
     with _held(folder / LOCK, descriptor):
         yield
+
+
+@contextmanager
+def output_folder(folder: Path) -> Iterator[None]:
+    """Make `folder` where it is not there and hold it until the block ends: before the work, so that
+    a place that cannot be written costs none. One that was made here and stays empty is gone after it.
+
+    Raises:
+        RunError: Another process, or another thread of this one, writes there.
+        OutputError: It is a file, or cannot be made or written.
+    """
+    made = not folder.exists()
+    if not made and not folder.is_dir():
+        raise OutputError(f"The output {str(folder)!r} is a file, not a folder.", "Choose another.")
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 @contextmanager

@@ -23,10 +23,10 @@ from procvid.evaluate.events import (
 )
 from procvid.evaluate.inputs import MAX_CLIPS, RunInput, clips_input, run_input
 from procvid.evaluate.judgements import Judgements
-from procvid.evaluate.report import write_scores
+from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
-from procvid.evaluate.suite import DEFAULT, choose_metrics, evaluate
+from procvid.evaluate.suite import DEFAULT, choose_metrics
 from procvid.plan.parse import parse_recipe
 from procvid.types import Recipe
 from procvid.ui.context import AppContext, new_run_id
@@ -159,11 +159,10 @@ def stream_evaluation(
     answers = context.runs_folder / FOLDER / JUDGEMENTS
     judgements = Judgements.of(parts, answers)
     view = EvaluationView(tuple(metrics))
-    with closing(evaluate(runs, parts, metrics, judgements, looks)) as events:  # type: ignore[type-var]
+    with closing(evaluate_into(folder, runs, parts, metrics, judgements, looks)) as events:
         for event in events:
             view.apply(event)
             if isinstance(event, EvaluationFinished):
-                write_scores(folder, event.scores, judgements)
                 if judgements is not None:
                     # For all visitors: a service that was gone for an hour must not last.
                     judgements.save(answers, stand_ins=False)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from procvid.cli import main
 from procvid.media.video import write_clip
+from procvid.proof.table import Row
+from procvid.rundir.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 
 
@@ -41,6 +44,55 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(tmp_path, clips, capsys
     assert not out.exists()
     (tmp_path / "file").write_text("x")
     assert "not a folder" in refused(capsys, "evaluate", clips[0], "--out", tmp_path / "file")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "ablate", "proof"])
+def test_a_folder_that_cannot_be_written_costs_no_work(
+    command, tmp_path, clips, capsys, monkeypatch
+):
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("work was begun")
+
+    monkeypatch.setattr("procvid.wiring_evaluation.build_evaluation", never)
+    (tmp_path / "file").write_text("x")
+    given = {"evaluate": [clips[0]], "ablate": ["toykitchen"], "proof": []}[command]
+    for out in (tmp_path / "file", tmp_path / "file" / "x", Path("/proc/x")):
+        assert str(out) in refused(capsys, command, *given, "--out", out)
+
+
+def test_two_evaluations_do_not_write_one_folder(tmp_path, clips, capsys):
+    with output_folder(tmp_path / "out"):
+        said = refused(capsys, "evaluate", clips[0], "--out", tmp_path / "out")
+    assert "Another process" in said and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "whose"),
+    [
+        ("{}", "something else"),
+        ("[1]", "something else"),
+        ("no json", "something else"),
+        ('{"procvid": "9", "runs": [], "summary": {}, "schema_version": 99}', "a newer version"),
+    ],
+)
+def test_scores_that_are_not_ours_stay(content, whose, tmp_path, clips, capsys):
+    (tmp_path / "scores.json").write_text(content)
+    assert whose in refused(capsys, "evaluate", clips[0], "--out", tmp_path)
+    assert (tmp_path / "scores.json").read_text() == content
+    assert [file.name for file in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_a_claim_that_does_not_hold_is_exit_code_1(tmp_path, capsys, monkeypatch):
+    row = Row(
+        "clips frozen", "gap_decay", "does not win", (0.0, 1.0), 1.0, 1.0, 0.5, 1.5, 0.02, False
+    )
+    table = {"recipes": 2, "doses": [0, 1], "rows": [vars(row), vars(replace(row, holds=True))]}
+    monkeypatch.setattr("procvid.cli.ablation.prove", lambda *_, **__: iter([table]))
+    assert main(["proof", "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert "1 of 2 claims hold" in said.out and said.err.count("\n") == 1
+    assert "1 of 2 claims do not hold on 2 recipes: gap_decay under 'clips frozen'" in said.err
+    assert (tmp_path / "out" / "planted_faults.md").exists()
 
 
 def test_settings_that_cannot_be_compared_are_refused(tmp_path, capsys):

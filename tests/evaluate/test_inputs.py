@@ -10,8 +10,13 @@ from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, run_input
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
 from procvid.evaluate.suite import DEFAULT, METRICS, STANDARD, choose_metrics, evaluate
+from procvid.media.image import save_png
 from procvid.media.video import write_clip
-from procvid.types import Recipe
+from procvid.rundir.files import sha256_of, write_json
+from procvid.rundir.folder import CLIP, CONDITIONING, hold
+from procvid.rundir.records import ReferenceRecord, RunRecord, StepRecord
+from procvid.settings import TINY
+from procvid.types import GenerateRequest, Recipe
 
 NOTHING = EvaluationParts("none", None, None, None, None, None, None, {})
 RECIPE = Recipe("Soup", ("Slice the carrot.", "Boil the carrot."))
@@ -83,6 +88,31 @@ def test_no_video_and_no_run(tmp_path):
         clips_input([tmp_path / "notes.txt"])
     with pytest.raises(RunError, match="no run"):
         run_input(tmp_path)
+
+
+def test_one_damaged_reference_is_named_and_the_others_stay(tmp_path):
+    box = (0.0, 0.0, 9.0, 9.0)
+    shown = tuple(
+        ReferenceRecord(
+            n, name, name, f"references/{n}.png", f"c{n}", f"s{n}", "", box, 0.9, "run", ""
+        )
+        for n, name in enumerate(("pan", "bowl"), start=1)
+    )
+    sampling = TINY.sampling
+    request = GenerateRequest(RECIPE, sampling, "tiny", planner="rules")
+    with hold(tmp_path / "run", RunRecord(request, {}, {}, {})) as run, run.new_step(1) as place:
+        write_clip(place / CLIP, moving(6), 6)
+        sha256 = sha256_of(place / CLIP)
+        step = StepRecord(1, "Slice.", "", sampling, shown, (), (), {}, {}, {}, sha256)
+        write_json(place / CONDITIONING, step.to_json())
+        (place / "references").mkdir()
+        save_png(place / "references/1.png", moving(1)[0])
+        (place / "references/2.png").write_bytes(b"no picture")
+    found = run_input(tmp_path / "run")
+    pan, bowl = found.clips[0].references
+    assert pan.image is not None and pan.source == "s1"
+    assert bowl.image is None and bowl.source == "the reference of the bowl (2.png) cannot be read"
+    assert found.notes == ("steps 2 are missing", f"step 1: {bowl.source}")
 
 
 def test_one_frame_cannot_move():

@@ -12,7 +12,7 @@ Source: the paper, section 3.3, Table 1.
 from __future__ import annotations
 
 from procvid.evaluate.evidence import CLIP, JUDGE, RunEvidence
-from procvid.evaluate.metric import Metric
+from procvid.evaluate.metric import Metric, why_no_dish
 from procvid.evaluate.result import Item, Result, from_items, not_applicable
 
 
@@ -28,7 +28,7 @@ class GoalConsistency(Metric):
     def measure(self, run: RunEvidence) -> Result:
         """One cosine a recipe."""
         if run.goal is None or not run.clips or run.clips[-1].last_clip_vector is None:
-            return not_applicable(self.id, self.direction, "there is no recipe, so no dish")
+            return not_applicable(self.id, self.direction, why_no_dish(run))
         cosine = float(run.goal.vectors[0] @ run.clips[-1].last_clip_vector)
         items = [Item("last frame", cosine, run.goal.texts[0])]
         return from_items(self.id, self.direction, items, backbone=run.backbones[CLIP])

@@ -1,14 +1,20 @@
 """`joint_ratio`: the jump at a joint, measured in the clips' own movement.
 
 What: `dino_l2` of a joint divided by the median distance of neighbouring sampled frames inside the
-two clips that it joins; mean over joints. Part `motion` is the mean inside-clip distance.
-A clip whose motion lies under MOTION_FLOOR (or whose pixels do not move) is flagged `frozen`, and
-its joints score CEILING, the worst there is: nothing that stands still is consistent.
+two clips that it joins. Mean over joints. Part `motion` is the mean of those distances.
+Frames out of order, or two pictures in turns, would make the measure larger and the joint smaller: a
+clip whose neighbours lie OUT_OF_ORDER times as far apart as its nearest frames do is measured by the
+nearest frames, and its joints say so.
+A clip whose motion lies under MOTION_FLOOR, or that does not move (see `procvid.evaluate.credit`), is
+flagged `frozen`, and its joints score CEILING, the worst there is: nothing that stands still is
+consistent. So do the joints of a clip in which a reference is pasted. A still of a step that only
+waits has no motion to measure by: its joints have no value.
 Range: 0 to 25 (CEILING); 1 means that the joint is no larger than a step from frame to frame.
 Direction: lower is better.
 Backbone: the frame encoder, as `dino_l2`.
-Blind spots: flicker inside the clips makes joints look small (watch `motion`); a change of scene
-that the recipe asks for counts in full.
+Blind spots: noise on top of motion makes joints look small (watch `motion`); a clip that runs in a
+loop repeats its frames and has no measure; a change of scene that the recipe asks for
+counts in full.
 Source: procvid; the corrected form of the paper's DINO L2 distance.
 """
 
@@ -16,14 +22,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from procvid.evaluate.evidence import FRAMES, ClipEvidence, RunEvidence
-from procvid.evaluate.metric import NO_JOINTS, PIXEL_FLOOR, Metric
+from procvid.evaluate.credit import pasted_in, stands_still
+from procvid.evaluate.evidence import FRAMES, OBJECTS, ClipEvidence, RunEvidence
+from procvid.evaluate.metric import NO_JOINTS, Metric
 from procvid.evaluate.result import Item, Result, from_items, mean_of
 
 MOTION_FLOOR = 0.01
 """Least mean distance of neighbouring sampled frames of a clip that moves."""
 
+OUT_OF_ORDER = 1.5
+"""Median distance of neighbouring frames over that of nearest frames from which a clip is out of order."""
+
 CEILING = 25.0
+NO_MEASURE = "at every joint a clip is still, as its step only waits"
 
 
 class JointRatio(Metric):
@@ -33,9 +44,10 @@ class JointRatio(Metric):
     title = "Joint jump in units of motion"
     direction = "lower"
     needs = (FRAMES,)
+    heeds = (OBJECTS,)
 
     def measure(self, run: RunEvidence) -> Result:
-        """Mean over the joints; joints of a frozen clip count as the worst."""
+        """Mean over the joints; joints of a clip without credit count as the worst."""
         inside = {clip.number: inner_distances(clip) for clip in run.clips}
         motions = {n: float(d.mean()) if len(d) else None for n, d in inside.items()}
         frozen = {clip.number for clip in run.clips if is_frozen(clip, motions[clip.number])}
@@ -44,14 +56,26 @@ class JointRatio(Metric):
             assert before.frame_vectors is not None and after.frame_vectors is not None
             key = f"joint {before.number}-{after.number}"
             jump = float(np.linalg.norm(before.frame_vectors[-1] - after.frame_vectors[0]))
-            still = [clip.number for clip in (before, after) if clip.number in frozen]
-            if still:
-                told = f"clip {' and '.join(map(str, still))} frozen"
-                items.append(Item(key, CEILING, told, {"jump": round(jump, 6), "frozen": still}))
-                continue
-            both = np.concatenate([inside[before.number], inside[after.number]])
-            ratio = jump / max(float(np.median(both)), 1e-6)
-            items.append(Item(key, min(CEILING, ratio), facts={"jump": round(jump, 6)}))
+            facts: dict[str, object] = {"jump": round(jump, 6)}
+            still = [clip for clip in (before, after) if clip.number in frozen]
+            pasted = [clip for clip in (before, after) if pasted_in(clip)]
+            if pasted or any(not clip.resting for clip in still):
+                told = [f"clip {clip.number} frozen" for clip in still]
+                told += [f"clip {clip.number} pasted" for clip in pasted]
+                facts["frozen"] = [clip.number for clip in still]
+                items.append(Item(key, CEILING, ", ".join(told), facts))
+            elif still:
+                told = [f"clip {clip.number} is still, as its step waits" for clip in still]
+                items.append(Item(key, None, ", ".join(told), facts))
+            else:
+                shuffled = [clip for clip in (before, after) if is_out_of_order(clip)]
+                measured = [
+                    nearest_distances(clip) if clip in shuffled else inside[clip.number]
+                    for clip in (before, after)
+                ]
+                ratio = jump / max(float(np.median(np.concatenate(measured))), 1e-6)
+                facts["out_of_order"] = [clip.number for clip in shuffled]
+                items.append(Item(key, min(CEILING, ratio), facts=facts))
         parts = {
             "motion": mean_of(list(motions.values())),
             "frozen_share": len(frozen) / len(run.clips) if run.clips else None,
@@ -62,7 +86,7 @@ class JointRatio(Metric):
             items,
             backbone=run.backbones[FRAMES],
             parts=parts,
-            why_none=NO_JOINTS,
+            why_none=NO_JOINTS if not items else NO_MEASURE,
         )
 
 
@@ -72,8 +96,20 @@ def inner_distances(clip: ClipEvidence) -> np.ndarray:
     return np.asarray(np.linalg.norm(np.diff(clip.frame_vectors, axis=0), axis=1))
 
 
+def nearest_distances(clip: ClipEvidence) -> np.ndarray:
+    """From each sampled frame to the nearest other one, float (S,), S at least 2."""
+    assert clip.frame_vectors is not None
+    apart = np.linalg.norm(clip.frame_vectors[:, None] - clip.frame_vectors[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    return np.asarray(apart.min(axis=1))
+
+
+def is_out_of_order(clip: ClipEvidence) -> bool:
+    """Whether neighbouring frames lie much further apart than the nearest frames do."""
+    inside, nearest = inner_distances(clip), nearest_distances(clip)
+    return bool(np.median(inside) > OUT_OF_ORDER * np.median(nearest))
+
+
 def is_frozen(clip: ClipEvidence, motion: float | None) -> bool:
     """Whether nothing moves; a clip of one frame cannot move."""
-    if motion is None or clip.pixel_motion is None:
-        return True
-    return motion < MOTION_FLOOR or clip.pixel_motion < PIXEL_FLOOR
+    return motion is None or motion < MOTION_FLOOR or stands_still(clip)

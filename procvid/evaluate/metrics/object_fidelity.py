@@ -3,9 +3,10 @@
 What: for every planned persistent object of a clip: detect it in the sampled frames, embed the
 crops, cosine with the crop that conditioned the clip (or, without one, with the object's first
 sight in the video, in the same state). An object under the detector's gate (0.5) has no value and
-counts as a miss. One that is the reference's own pixels (see `copy_paste`) was not drawn: it counts
-as 0. Value: the mean. Parts: `worst`, the least mean of an object; `coverage`, the share of objects
-with a value among those that have something to be compared with.
+counts as a miss. A clip that does not move where its step has an action, or in which a reference's
+own pixels lie (see `copy_paste`), kept nothing: all its objects count as 0 and as misses, found or
+not. Value: the mean. Parts: `worst`, the least mean of an object; `coverage`, the share of objects
+found in a clip that counts, among those that have something to be compared with.
 Range: -1 to 1. Direction: higher is better.
 Backbone: the detector and the frame encoder of the profile.
 Blind spots: what the frame encoder cannot tell apart; foods whose state changes in the clip and the
@@ -44,7 +45,7 @@ class ObjectFidelity(Metric):
         for each in compared:
             if each.value is not None:
                 by_name.setdefault(each.name, []).append(each.value)
-        found = sum(len(values) for values in by_name.values())
+        found = sum(each.value is not None and each.credited for each in compared)
         worst = min((float(np.mean(v)) for v in by_name.values()), default=None)
         return from_items(
             self.id,

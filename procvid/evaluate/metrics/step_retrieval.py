@@ -3,8 +3,8 @@
 What: the cosines of `step_consistency` times CLIP's learned logit scale. Value: the share of steps
 whose own text comes first (top-1). Parts: `mrr`, the mean reciprocal rank; `share`, the mean share
 of probability; and the same three with the recipe's other steps as candidates (`recipe_top1`,
-`recipe_mrr`, `recipe_share`, `recipe_chance`). A clip whose pixels do not move shows no step: it counts as
-last in every list.
+`recipe_mrr`, `recipe_share`, `recipe_chance`). A clip that does not move where its step has an action,
+or in which a reference is pasted, shows no step: it counts as last in every list.
 Range: 0 to 1. Direction: higher is better. Chance: 1/6 for top-1 and share.
 Backbone: CLIP of the profile.
 Blind spots: CLIP sees single frames, so actions that differ in motion alone look alike; two steps
@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from procvid.evaluate.evidence import CLIP, JUDGE, ClipEvidence, RunEvidence, Texts
-from procvid.evaluate.metric import PIXEL_FLOOR, Metric
+from procvid.evaluate.credit import no_credit
+from procvid.evaluate.evidence import CLIP, JUDGE, OBJECTS, ClipEvidence, RunEvidence, Texts
+from procvid.evaluate.metric import Metric
 from procvid.evaluate.result import Item, Result, from_items
 from procvid.evaluate.vectors import rank_of_first, softmax, video_vector
 
@@ -40,6 +41,7 @@ class StepRetrieval(Metric):
     title = "Step retrieval"
     direction = "higher"
     needs = (CLIP, JUDGE)
+    heeds = (OBJECTS,)
 
     def measure(self, run: RunEvidence) -> Result:
         """Top-1 over the steps that have a text."""
@@ -56,7 +58,7 @@ class StepRetrieval(Metric):
             others = other_steps(run, clip.number)
             if others is not None:
                 own.append(find(clip, others, run.logit_scale))
-            note = "frozen: a still picture shows no step" if place.rank > place.num_texts else ""
+            note = no_credit(clip)
             facts = {"rank": min(place.rank, place.num_texts), "share": round(place.share, 6)}
             items.append(Item(key, float(place.rank == 1), note, facts))
         return from_items(
@@ -78,9 +80,9 @@ class StepRetrieval(Metric):
 
 
 def find(clip: ClipEvidence, texts: Texts, logit_scale: float) -> Place:
-    """Where the first of the texts comes; behind all of them for a clip that does not move."""
+    """Where the first of the texts comes; behind all of them for a clip without credit."""
     assert clip.clip_vectors is not None
-    if clip.pixel_motion is None or clip.pixel_motion < PIXEL_FLOOR:
+    if no_credit(clip):
         return Place(len(texts.texts) + 1, 0.0, len(texts.texts))
     cosines = texts.vectors @ video_vector(clip.clip_vectors)
     share = float(softmax(cosines * logit_scale)[0])
