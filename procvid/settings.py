@@ -161,6 +161,8 @@ PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
 JUDGE_CHOICES = ("auto", "rules", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
+STEP_FINDER_CHOICES = ("rules", "openai")
+CAPTIONER_CHOICES = ("none", "openai")
 
 
 def choose_profile(

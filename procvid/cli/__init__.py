@@ -70,6 +70,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import ablation
 
             command = getattr(ablation, arguments.command)
+        case "curate":
+            from procvid.cli import curation
+
+            command = curation.curate
         case "hub":
             from procvid.cli import hub
 

@@ -78,10 +78,10 @@ class Journal:
                 raise
             self._database.execute("COMMIT")
 
-    def forget_others(self, stage: str, mark: str) -> None:
-        """Drop the entries of a stage whose input is not `mark`."""
+    def clear(self, stage: str) -> None:
+        """Drop all that a stage made."""
         with self._writing():
-            self._database.execute("DELETE FROM done WHERE stage = ? AND input != ?", (stage, mark))
+            self._database.execute("DELETE FROM done WHERE stage = ?", (stage,))
 
     def bodies(self, stage: str) -> Iterator[tuple[str, Row]]:
         """What a stage made, in the order of the videos' ids."""

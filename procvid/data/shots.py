@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -129,4 +130,4 @@ def parts(start_s: float, end_s: float, longest_s: float) -> Iterator[tuple[floa
     """A span as equal parts of at most `longest_s`."""
     count = max(1, math.ceil((end_s - start_s) / longest_s - 1e-9))
     edges = [round(start_s + (end_s - start_s) * k / count, 3) for k in range(count + 1)]
-    yield from zip(edges, edges[1:], strict=False)
+    yield from pairwise(edges)

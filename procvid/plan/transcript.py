@@ -99,30 +99,32 @@ def _run(cues: Sequence[TimedText]) -> _Run:
 
 
 def _steps(run: _Run) -> Iterator[TimedText]:
-    # Of the same length, so that places in the one are places in the other.
+    # All of one length, so that a place in one of them is the same place in the others.
     text = LEAD.sub(lambda lead: ".".ljust(len(lead.group())), run.text)
+    joined = list(text)
+    for start in run.starts[1:]:
+        joined[start - 1] = ","
     tokens = words(text)
-    found = [verb for verb in find_verbs(text, tokens) if not verb.forbidden]
-    begun: list[tuple[int, int]] = []
+    found = [verb for verb in find_verbs("".join(joined), tokens) if not verb.forbidden]
     for number, verb in enumerate(found):
         start = tokens[verb.start].start
         until = tokens[found[number + 1].start].start if number + 1 < len(found) else len(text)
-        end = _clause_end(text, start, until)
-        begun.append((start, end))
-    for start, end in begun:
-        clause = text[start:end].rstrip(" ,;:.")
-        if not MIN_WORDS <= len(clause.split()) <= MAX_WORDS or ASIDE.search(clause):
+        clause = text[start : _clause_end(text, start, until)].rstrip(" ,;:.")
+        cue_start = max(place for place in run.starts if place <= start)
+        if ASIDE.search(run.text[cue_start:start]):
+            continue
+        if not MIN_WORDS <= len(clause.split()) <= MAX_WORDS:
             continue
         if any(_is_done(segment) for segment in read_step(clause, {}).segments):
-            step = f"{clause[:1].upper()}{clause[1:]}."
             start_s, end_s = run.time_at(start), run.time_at(start + len(clause))
             if end_s > start_s:
+                step = f"{clause[:1].upper()}{clause[1:]}."
                 yield TimedText(round(start_s, 3), round(end_s, 3), step)
 
 
 def _clause_end(text: str, start: int, until: int) -> int:
-    """Where the sentence that begins at `start` ends, at most `until`, without a dangling "and"."""
-    stop = re.search(r"[.!?]", text[start:until])
+    """Where the sentence or its matter ends, at most `until`, without a dangling "and"."""
+    stop = re.search(rf"[.!?]|{ASIDE.pattern}", text[start:until], re.IGNORECASE)
     end = start + stop.start() if stop else until
     return start + len(re.sub(r"(?:[\s,]+(?:and|then|so|or|to|now))+\s*$", "", text[start:end]))
 

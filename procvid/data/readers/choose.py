@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from procvid.data.readers import folder, ht_step, howto100m, youcook2
+from procvid.data.readers import folder, howto100m, ht_step, youcook2
 from procvid.data.source import Source, VideoFolder
 from procvid.errors import InputError
 

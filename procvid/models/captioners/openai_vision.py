@@ -58,7 +58,9 @@ class OpenAICaptioner:
             InputError: The model gave no usable answer about this clip; another may succeed.
             ServiceError: The service cannot be asked at all, or the budget is used up.
         """
-        told = self._ask("caption", {"said": action[:MAX_ACTION_CHARS]}, frames, ToldCaption, _unfit)
+        told = self._ask(
+            "caption", {"said": action[:MAX_ACTION_CHARS]}, frames, ToldCaption, _unfit
+        )
         return clean_words(told.caption, MAX_CHARS)
 
     def rate(self, frames: Frames, caption: str) -> int:

@@ -6,6 +6,7 @@ The model names cues by their numbers, so the times are the transcript's own and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from procvid.errors import InputError
 from procvid.models.meter import Meter
@@ -68,7 +69,7 @@ class OpenAIStepFinder:
             numbers = [(step.first, step.last) for step in answer.steps]
             if not all(1 <= first <= last <= len(cues) for first, last in numbers):
                 return [f"first and last must be cues from 1 to {len(cues)}, first not after last"]
-            if any(later[0] <= one[1] for one, later in zip(numbers, numbers[1:], strict=False)):
+            if any(later[0] <= one[1] for one, later in pairwise(numbers)):
                 return ["the steps must be in the order of their cues and share none"]
             if not all(any(c.isalpha() for c in clean_words(s.step, 9)) for s in answer.steps):
                 return ["a step holds no words"]
