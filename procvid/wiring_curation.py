@@ -27,15 +27,12 @@ def build_tools(step_finder: str = "rules", captioner: str = "none") -> Tools:
         ServiceError: There is no key.
         UnavailableError: TransNetV2 is missing.
     """
+    # The cheap parts first: a missing key is told before torch is loaded.
+    finder, eyes = build_step_finder(step_finder), build_captioner(captioner)
     from procvid.models.device import one_thread
 
     one_thread()
-    return Tools(
-        step_finder=build_step_finder(step_finder),
-        shot_detector=build_shot_detector(),
-        captioner=build_captioner(captioner),
-        no_captioner=NO_CAPTIONER if captioner == "none" else "",
-    )
+    return Tools(finder, build_shot_detector(), eyes, "" if eyes else NO_CAPTIONER)
 
 
 def build_step_finder(wanted: str) -> StepFinder:

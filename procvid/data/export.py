@@ -88,7 +88,7 @@ def write_dataset(
     pictures: bool,
     counts: Row,
 ) -> Iterator[int]:
-    """Write the repository as a whole; the number of clips written so far. The same rows: nothing.
+    """Write the repository as a whole; the number of clips written so far. For the same rows nothing is done.
 
     Args:
         folder: Of the repository.
@@ -107,15 +107,12 @@ def write_dataset(
     facts = {"rows_sha256": digest.hexdigest(), "clips": total, "pictures": pictures}
     told = (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode("utf-8")
     if (folder / FACTS).is_file() and (folder / FACTS).read_bytes() == told:
-        yield total
         return
     with whole_folder(folder) as temporary:
         (temporary / "data").mkdir()
         yield from _write_shards(temporary / "data", root, rows(), pictures)
         videos = counts["stages"]["ratings"]["videos"]
-        write_text(
-            temporary / "README.md", _card(folder.parent.name, total, videos, pictures, counts)
-        )
+        write_text(temporary / "README.md", _card(total, videos, pictures, counts))
         (temporary / FACTS).write_bytes(told)
 
 
@@ -153,8 +150,8 @@ def _picture(root: Path, row: Row) -> Row | None:
     return {"bytes": sink.getvalue(), "path": f"{row['video_id']}-{row['clip']:03d}.jpg"}
 
 
-def _card(name: str, clips: int, videos: int, pictures: bool, counts: Row) -> str:
+def _card(clips: int, videos: int, pictures: bool, counts: Row) -> str:
     told = "`image` is the frame in its middle." if pictures else "There are no pictures in it."
     told_counts = json.dumps(counts, indent=2, ensure_ascii=False)
     card = (resources.files("procvid.data") / "card.md").read_text("utf-8")
-    return card.format(name=name, clips=clips, videos=videos, pictures=told, counts=told_counts)
+    return card.format(clips=clips, videos=videos, pictures=told, counts=told_counts)
