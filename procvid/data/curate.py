@@ -187,7 +187,7 @@ class Curation:
                     yield job
 
         spread = self.spread
-        if stage.asks and _is_service(tools, stage):
+        if not stage.heavy or (stage.asks and _is_service(tools, stage)):
             spread = Spread(self.make_tools)
         results = spread.run(stage, self.rules, jobs(), tools)
         for number, (job, made) in enumerate(results, start=1):

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from procvid.data.stages import Job, Made, Rules, Stage, Tools, attempt
@@ -46,6 +47,10 @@ class Spread:
         Raises:
             ProcvidError: as `attempt` does; jobs that were given out before are lost.
         """
+        first = next(jobs, None)
+        if first is None:
+            return iter(())
+        jobs = chain([first], jobs)
         if self.ray:
             return _on_ray(self, stage, rules, jobs)
         if self.workers > 1:

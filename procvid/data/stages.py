@@ -101,6 +101,7 @@ class Stage:
         inputs: The stages whose rows it reads; without rows of the first there is nothing to do.
         reads: The fields of the source row that it reads.
         work: The function.
+        heavy: Whether it is worth other processes.
         after: A stage without whose rows there is nothing to do, though they are not read.
         asks: The tool that may be a service; such a stage stays in the first process, with its key
             and its budget, and asks one question after the other.
@@ -110,6 +111,7 @@ class Stage:
     inputs: tuple[str, ...]
     reads: tuple[str, ...]
     work: Work
+    heavy: bool = False
     after: str = ""
     asks: str = ""
 
@@ -283,8 +285,8 @@ def frames_of(file: Path, start_s: float, end_s: float, count: int = NUM_FRAMES)
 
 FILE = ("file", "bytes")
 STAGES = (
-    Stage("actions", (), ("title", "cues", "actions"), find_actions, asks="step_finder"),
-    Stage("shots", (), FILE, find_shots, after="actions"),
+    Stage("actions", (), ("title", "cues", "actions"), find_actions, True, asks="step_finder"),
+    Stage("shots", (), FILE, find_shots, True, after="actions"),
     Stage("quality", ("shots",), (), choose_clips),
     Stage("matches", ("quality", "actions"), (), match_actions),
     Stage("pairs", ("matches",), (), pair_up),
