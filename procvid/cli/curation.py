@@ -20,18 +20,12 @@ from procvid.data.stages import STAGES, Rules
 from procvid.errors import InputError
 from procvid.wiring_curation import build_tools
 
-TOY = "toykitchen"
 MAX_WORKERS = 1024
 
 
 def curate(arguments: argparse.Namespace) -> None:
     """Curate a collection; cut off, the same command goes on."""
     out = Path(arguments.out)
-    if arguments.source == TOY:
-        from procvid.cli.curation_proof import prove
-
-        prove(arguments, out)
-        return
     source = Path(arguments.source)
     collection = Collection(
         path=source,

@@ -20,8 +20,9 @@ VIDEOS, CURATED, SCORES = "toykitchen", "curated", "curation.json"
 DEFAULT_VIDEOS, MAX_VIDEOS = 100, 2_000
 
 
-def prove(arguments: argparse.Namespace, out: Path) -> None:
+def prove(arguments: argparse.Namespace) -> None:
     """Videos, their curation, and numbers against the truth; goes on when cut off."""
+    out = Path(arguments.out)
     count = DEFAULT_VIDEOS if arguments.limit is None else arguments.limit
     if not 1 <= count <= MAX_VIDEOS:
         raise InputError(f"{count} videos cannot be made.", f"Choose 1 to {MAX_VIDEOS}.")

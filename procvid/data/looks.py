@@ -53,9 +53,10 @@ class Looks:
     def add(self, time_s: float, frame: Image) -> None:
         """Measure one frame, uint8 (H, W, 3) RGB."""
         grey = _grey(frame)
-        before, self._before = self._before, grey
-        same_size = before is not None and before.shape == grey.shape
-        motion = float(np.abs(grey - before).mean()) / 255 if same_size else 1.0
+        motion = 1.0
+        if self._before is not None and self._before.shape == grey.shape:
+            motion = float(np.abs(grey - self._before).mean()) / 255
+        self._before = grey
         self.samples.append(
             Sample(
                 round(time_s, 3),
@@ -104,8 +105,7 @@ def _sharpness(grey: Grey) -> float:
 
 def _border(grey: Grey) -> float:
     """Black bars, of both sides together; a picture that is black all over has none."""
-    lit = grey > BLACK
-    rows, columns = lit.any(axis=1), lit.any(axis=0)
+    rows, columns = grey.max(axis=1) > BLACK, grey.max(axis=0) > BLACK
     if not rows.any():
         return 0.0
     return 1.0 - max(0.0, _extent(rows) * _extent(columns))

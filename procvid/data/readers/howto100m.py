@@ -81,5 +81,5 @@ def _cues(value: dict[str, Any]) -> tuple[TimedText, ...]:
     columns = [value.get(name) for name in ("start", "end", "text")]
     if not all(isinstance(column, list) for column in columns):
         return ()
-    told = (timed_text(*cue) for cue in zip(*columns))  # type: ignore[arg-type]  # noqa: B905
+    told = (timed_text(*cue) for cue in zip(*columns))  # noqa: B905
     return tuple(cue for cue in told if cue is not None)
