@@ -167,10 +167,22 @@ def _frames(recipe: ToyRecipe, parts: list[_Part]) -> Frames:
     for part in parts:
         if part.step:
             scene = recipe.steps[part.step - 1].scene
-            made.append(render(scene, recipe.kitchen, part.num_frames).frames)
+            made.append(_filmed(rng, render(scene, recipe.kitchen, part.num_frames).frames))
         else:
             made.append(_talk(rng, part.num_frames))
     return np.concatenate(made)
+
+
+def _filmed(rng: np.random.Generator, frames: Frames) -> Frames:
+    """A step from a place of its own, as cameras are moved between takes: nearer, turned, in its light."""
+    margin = int(rng.integers(0, 11))
+    left, top = (int(n) for n in rng.integers(0, margin + 1, 2))
+    side = SIZE - margin
+    near = frames[:, top : top + side, left : left + side]
+    near = near[:, :, ::-1] if rng.random() < 0.5 else near
+    rows = np.arange(SIZE) * side // SIZE
+    lit = near[:, rows][:, :, rows] * float(rng.uniform(0.7, 1.25))
+    return np.clip(lit, 0, 255).astype(np.uint8)
 
 
 def _talk(rng: np.random.Generator, num_frames: int) -> Frames:
