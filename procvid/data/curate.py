@@ -169,13 +169,15 @@ class Curation:
         self, stage: Stage, journal: Journal, ids: list[str], tools: Tools
     ) -> Iterator[CurationProgress]:
         started_s, total = time.monotonic(), len(ids)
+        # Workers may stand in another folder.
+        root = self.collection.root.resolve()
         keys: dict[str, str] = {}
         reused = 0
 
         def jobs() -> Iterator[Job]:
             nonlocal reused
             for video_id in ids:
-                job = _job(stage, journal, video_id, self.collection.root)
+                job = _job(stage, journal, video_id, root)
                 if job is None:
                     reused += 1
                     continue
