@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from procvid.data.source import Row
-from procvid.errors import OutputError
+from procvid.errors import InputError, OutputError
 from procvid.media.files import remove
 
 FILE = "journal.sqlite"
@@ -53,10 +53,8 @@ class Journal:
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
         """Whether this stage is done for this input of a video."""
-        row = self._database.execute(
-            "SELECT input FROM done WHERE stage = ? AND video = ?", (stage, video_id)
-        ).fetchone()
-        return row is not None and row[0] == key
+        row = self._one("input", stage, video_id)
+        return row is not None and row == key
 
     def keep(self, stage: str, video_id: str, key: str, body: Row) -> None:
         """Note what a stage made of a video."""
@@ -88,19 +86,35 @@ class Journal:
         rows = self._database.execute(
             "SELECT video, body FROM done WHERE stage = ? ORDER BY video", (stage,)
         )
-        for video_id, body in rows:
-            yield video_id, json.loads(body)
+        with self._reading():
+            for video_id, body in rows:
+                yield video_id, json.loads(body)
 
     def body(self, stage: str, video_id: str) -> Row | None:
         """What a stage made of one video."""
-        row = self._database.execute(
-            "SELECT body FROM done WHERE stage = ? AND video = ?", (stage, video_id)
-        ).fetchone()
-        return None if row is None else json.loads(row[0])
+        row = self._one("body", stage, video_id)
+        return None if row is None else json.loads(row)
 
     def close(self) -> None:
         """Let go of the file; what is kept stays."""
         self._database.close()
+
+    def _one(self, column: str, stage: str, video_id: str) -> str | None:
+        with self._reading():
+            row = self._database.execute(
+                f"SELECT {column} FROM done WHERE stage = ? AND video = ?", (stage, video_id)
+            ).fetchone()
+            return None if row is None else str(row[0])
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise InputError(
+                f"The file {self._file} is damaged.",
+                "Remove it and run the same command again: the videos are worked on anew.",
+            ) from error
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

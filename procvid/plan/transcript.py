@@ -20,14 +20,17 @@ from procvid.types import TimedText
 PAUSE_S = 2.0
 """A longer silence ends what was being said."""
 
+MAX_CUES = 200
+"""Nobody speaks longer without one; it bounds the work on a transcript without pauses."""
+
 MIN_WORDS, MAX_WORDS = 3, 40
 SAMPLE_CHARS = 4_000
 LEAD = re.compile(
-    r"\b(?:(?:so|and|then|now|okay|ok|alright|well|first|next|here|just|um|uh)\s+)*"
+    r"\b(?:(?:so|and|then|now|okay|ok|alright|well|first|next|here|just|um|uh)\s+){0,4}"
     r"(?:(?:i|we|you|you all|y'all|they)(?:'m|'re|'ll|'d|\s+am|\s+are|\s+will|\s+would)?"
-    r"(?:\s+(?:just|also|then|now|really|only|simply|probably|basically))*"
+    r"(?:\s+(?:just|also|then|now|really|only|simply|probably|basically)){0,3}"
     r"(?:\s+(?:going\s+to|gonna|wanna|want\s+to|need\s+to|have\s+to|like\s+to|got\s+to|gotta|can|should|go))?"
-    r"(?:\s+(?:just|also|then|now|simply|go\s+ahead\s+and))*|let's|let\s+us|go\s+ahead\s+and|"
+    r"(?:\s+(?:just|also|then|now|simply|go\s+ahead\s+and)){0,3}|let's|let\s+us|go\s+ahead\s+and|"
     r"make\s+sure\s+(?:to|you)|the\s+next\s+step\s+is\s+to)\s+",
     re.IGNORECASE,
 )
@@ -81,7 +84,7 @@ def deed(text: str) -> tuple[frozenset[str], frozenset[str]]:
 def _runs(cues: Sequence[TimedText]) -> Iterator[_Run]:
     held: list[TimedText] = []
     for cue in cues:
-        if held and cue.start_s - held[-1].end_s > PAUSE_S:
+        if held and (cue.start_s - held[-1].end_s > PAUSE_S or len(held) == MAX_CUES):
             yield _run(held)
             held = []
         held.append(cue)

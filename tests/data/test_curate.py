@@ -154,6 +154,19 @@ def test_a_full_disk_keeps_what_is_finished(videos, curated, tmp_path, monkeypat
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
+def test_a_damaged_journal_is_told_or_begun_anew(videos, curated, tmp_path) -> None:
+    list(curated(videos).run())
+    before, file = contents(tmp_path / "out"), tmp_path / "out" / "journal.sqlite"
+    file.write_bytes(b"nonsense" * 1_000)
+    list(curated(videos).run())
+    assert contents(tmp_path / "out") == before
+    data = bytearray(file.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    file.write_bytes(data)
+    with pytest.raises((InputError, OutputError), match=r"journal\.sqlite"):
+        list(curated(videos).run())
+
+
 class Finder:
     """Answers nonsense about one video, and then is out of budget."""
 

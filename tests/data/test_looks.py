@@ -15,8 +15,8 @@ from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Frames
 
 SIDE = 256
-LIMIT = 12
-"""Frames of a video in these tests, from four scenes."""
+LIMIT = 6
+"""Videos of these tests, twelve frames each from four scenes."""
 
 
 def kitchen(seed: int) -> list[Pillow.Image]:
@@ -72,7 +72,7 @@ def test_good_frames_pass() -> None:
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_a_planted_fault_is_told_by_its_name(name: str) -> None:
     told = [seen([FAULTS[name](image) for image in kitchen(seed)]) for seed in range(LIMIT)]
-    assert sum(name in words for words in told) >= LIMIT - 2, told
+    assert sum(name in words for words in told) >= LIMIT - 1, told
 
 
 def test_a_frozen_video_is_still() -> None:

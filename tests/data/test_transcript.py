@@ -90,6 +90,12 @@ def test_other_languages_are_refused_in_a_sentence(text: str) -> None:
         steps_said([Said(0, 3, text)])
 
 
+def test_an_endless_transcript_takes_its_time_and_no_more() -> None:
+    words = "I just just just so so so so now now we fry the onion and and slice it " * 20
+    cues = [Said(n, n + 1, words) for n in range(60)]
+    assert len(steps_said(cues)) > 100
+
+
 VTT = """WEBVTT
 
 00:00:02.000 --> 00:00:04.000 align:start
