@@ -73,7 +73,7 @@ class Job:
     @property
     def file(self) -> Path:
         """The video."""
-        return self.root / self.video["file"]
+        return self.root / str(self.video["file"])
 
 
 @dataclass

@@ -182,7 +182,7 @@ def _filmed(rng: np.random.Generator, frames: Frames) -> Frames:
     near = near[:, :, ::-1] if rng.random() < 0.5 else near
     rows = np.arange(SIZE) * side // SIZE
     lit = near[:, rows][:, :, rows] * float(rng.uniform(0.7, 1.25))
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
 
 def _talk(rng: np.random.Generator, num_frames: int) -> Frames:
@@ -195,7 +195,7 @@ def _talk(rng: np.random.Generator, num_frames: int) -> Frames:
         centre = SIZE / 2 + 5 * np.sin(2.5 * k)
         inside = (x - centre) ** 2 + (y - 28) ** 2 < 15**2
         frames.append(np.where(inside[..., None], head, wall))
-    return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.stack(frames), 0, 255), np.uint8)
 
 
 def _subtitles(rng: np.random.Generator, video: ToyVideo, suffix: str) -> str:
