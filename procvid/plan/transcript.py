@@ -41,6 +41,13 @@ ASIDE = re.compile(
 )
 """Talk about something else than what is being done."""
 
+REMARK = re.compile(
+    r"\b(?:(?:it|this|that|they|these|he|she)(?:'s|'re|\s+(?:is|are|was|looks?|smells?|tastes?|will))"
+    r"|look\s+at|see\s+how)\b",
+    re.IGNORECASE,
+)
+"""A remark about what was done: where it begins, the step is over."""
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -64,6 +71,8 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
     Raises:
         InputError: what is said is not English.
     """
+    if not cues:
+        return ()
     said = " ".join(cue.text for cue in cues)[:SAMPLE_CHARS]
     try:
         check_english(said)
@@ -127,7 +136,7 @@ def _steps(run: _Run) -> Iterator[TimedText]:
 
 def _clause_end(text: str, start: int, until: int) -> int:
     """Where the sentence or its matter ends, at most `until`, without a dangling "and"."""
-    stop = re.search(rf"[.!?]|{ASIDE.pattern}", text[start:until], re.IGNORECASE)
+    stop = re.search(rf"[.!?]|{ASIDE.pattern}|{REMARK.pattern}", text[start:until], re.IGNORECASE)
     end = start + stop.start() if stop else until
     return start + len(re.sub(r"(?:[\s,]+(?:and|then|so|or|to|now))+\s*$", "", text[start:end]))
 

@@ -7,12 +7,18 @@ import json
 import numpy as np
 import pytest
 
+from procvid import wiring_curation
+from procvid.data.curate import Curation
+from procvid.data.readers.choose import Collection
+from procvid.data.spread import Spread
+from procvid.data.stages import Rules, Tools
 from procvid.errors import InputError, ServiceError
 from procvid.models.captioners.openai_vision import OpenAICaptioner
 from procvid.models.meter import Meter
 from procvid.models.step_finders.openai_transcripts import CUES_AT_ONCE, OpenAIStepFinder
 from procvid.settings import Budget
 from procvid.types import TimedText
+from tests.data.conftest import DifferenceDetector, make_tools, write_video
 
 CUES = tuple(TimedText(2.0 * n, 2.0 * n + 1.5, f"word {n}") for n in range(6))
 FRAMES = np.stack([np.full((60, 90, 3), 10 * shade, np.uint8) for shade in range(20)])
@@ -104,3 +110,29 @@ def test_the_budget_holds(client, server):
     with pytest.raises(ServiceError, match="budget of 15 images"):
         captioner.caption(FRAMES, "two")
     assert len(server.asked) == 1
+
+
+def test_a_curation_with_captions_and_ratings(server, tmp_path):
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos", "v", 3)
+
+    def tools() -> Tools:
+        finder = wiring_curation.build_step_finder("openai")
+        return Tools(finder, DifferenceDetector(), wiring_curation.build_captioner("openai"))
+
+    collection = Collection(tmp_path / "videos")
+    curation = Curation(
+        collection, tmp_path / "out", Rules(min_rating=3), tools, Spread(make_tools)
+    )
+    list(curation.run())
+    rows = [json.loads(line) for line in (tmp_path / "out" / "ratings.jsonl").open()]
+    assert [(row["caption"], row["rating"]) for row in rows] == [
+        ("A hand. slice the carrot on the board.", 6),
+        ("A hand. boil the egg in the pot.", 6),
+    ]
+    (reject,) = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").open()]
+    assert (reject["stage"], reject["reason"]) == ("ratings", "Its caption is rated 2, under 3.")
+    asked = len(server.asked)
+    assert asked == 7, "one transcript, three captions, three ratings"
+    list(curation.run())
+    assert len(server.asked) == asked
