@@ -163,6 +163,7 @@ JUDGE_CHOICES = ("auto", "rules", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
 STEP_FINDER_CHOICES = ("rules", "openai")
 CAPTIONER_CHOICES = ("none", "openai")
+COLLECTION_FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
 
 
 def choose_profile(

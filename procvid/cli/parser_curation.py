@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from procvid.settings import CAPTIONER_CHOICES, STEP_FINDER_CHOICES
-
-FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
+from procvid.settings import CAPTIONER_CHOICES, COLLECTION_FORMATS, STEP_FINDER_CHOICES
 
 
 def add_curation(command: argparse.ArgumentParser, whole_number: Callable[[str], int]) -> None:
@@ -24,7 +22,7 @@ def add_curation(command: argparse.ArgumentParser, whole_number: Callable[[str],
         "or HT-Step, or toykitchen to measure curation on video whose truth is known",
     )
     command.add_argument("--out", metavar="DIR", required=True, help="lines, dataset, clip list")
-    command.add_argument("--format", choices=FORMATS, default="auto")
+    command.add_argument("--format", choices=COLLECTION_FORMATS, default="auto")
     command.add_argument("--videos", metavar="DIR", help="of the videos, if not SOURCE")
     command.add_argument("--transcripts", metavar="FILE", help="another captions file of HowTo100M")
     command.add_argument(
@@ -46,7 +44,7 @@ def add_curation(command: argparse.ArgumentParser, whole_number: Callable[[str],
     command.add_argument(
         "--min-rating", metavar="N", type=whole_number, default=0, help="of captions, 0 to 6"
     )
-    _add_numbers(command)
+    _add_numbers(command, whole_number)
     command.add_argument(
         "--keep-repeats", action="store_true", help="keep clips that repeat the step before"
     )
@@ -64,7 +62,7 @@ def add_curation(command: argparse.ArgumentParser, whole_number: Callable[[str],
     command.add_argument("--json", action="store_true", help="print one line of JSON a step")
 
 
-def _add_numbers(command: argparse.ArgumentParser) -> None:
+def _add_numbers(command: argparse.ArgumentParser, whole_number: Callable[[str], int]) -> None:
     for name, default, told in (
         ("min-iou", 0.5, "a clip shows an action whose times overlap more (Algorithm 1)"),
         ("min-iou-begun", 0.2, "or more than this, where it begins near it and ends after it"),
@@ -76,10 +74,5 @@ def _add_numbers(command: argparse.ArgumentParser) -> None:
         help_ = f"{told}; {default:g}"
         command.add_argument(f"--{name}", metavar="X", type=float, default=default, help=help_)
     command.add_argument(
-        "--min-side", metavar="PX", type=whole, default=240, help="of the shorter side; 240"
+        "--min-side", metavar="PX", type=whole_number, default=240, help="of the shorter side; 240"
     )
-
-
-def whole(text: str) -> int:
-    """A whole number of pixels."""
-    return int(text)

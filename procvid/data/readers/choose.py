@@ -9,8 +9,7 @@ from pathlib import Path
 from procvid.data.readers import folder, howto100m, ht_step, youcook2
 from procvid.data.source import Source, VideoFolder
 from procvid.errors import InputError
-
-FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
+from procvid.settings import COLLECTION_FORMATS
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Collection:
 
     Attributes:
         path: A folder, or YouCook2's file.
-        format: One of `FORMATS`.
+        format: One of `settings.COLLECTION_FORMATS`.
         videos: The folder of the videos; by default `path`, or its folder.
         captions: Of HowTo100M: another file of captions.
         category: Of HowTo100M; "" for all.
@@ -68,5 +67,6 @@ class Collection:
                 return ht_step.read_ht_step(self.path, videos)
             case other:
                 raise InputError(
-                    f"There is no reader of {other!r}.", f"Choose one of {', '.join(FORMATS)}."
+                    f"There is no reader of {other!r}.",
+                    f"Choose one of {', '.join(COLLECTION_FORMATS)}.",
                 )
