@@ -25,6 +25,7 @@ from procvid.types import (
     SceneObject,
     ServiceUse,
     StateChange,
+    TimedText,
     Vectors,
     Verdict,
 )
@@ -62,6 +63,32 @@ class SceneReader(Protocol):
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
         """Objects in a clip: uint8 (T, H, W, 3) RGB frames and the text that goes with them."""
+        ...
+
+
+@runtime_checkable
+class StepFinder(Protocol):
+    """Finds the cooking steps in what is said in a video, with their times (paper, 3.2)."""
+
+    info: ModelInfo
+
+    def find(self, title: str, cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
+        """Steps in the order of time. Raises InputError when this transcript cannot be used."""
+        ...
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """Describes a clip by looking at it, and rates a description (CookGen, appendix C)."""
+
+    info: ModelInfo
+
+    def caption(self, frames: Frames, action: str) -> str:
+        """What uint8 (T, H, W, 3) RGB frames show, in at most 80 words; `action` is what is said."""
+        ...
+
+    def rate(self, frames: Frames, caption: str) -> int:
+        """0 to 6: 3 and more is free of invention, the higher the more complete."""
         ...
 
 

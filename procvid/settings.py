@@ -161,6 +161,9 @@ PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
 JUDGE_CHOICES = ("auto", "rules", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
+STEP_FINDER_CHOICES = ("rules", "openai")
+CAPTIONER_CHOICES = ("none", "openai")
+COLLECTION_FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
 
 
 def choose_profile(

@@ -105,6 +105,15 @@ class Verdict:
     reason: str
 
 
+@dataclass(frozen=True)
+class TimedText:
+    """Words and when they hold in a video: a cue of its subtitles, or a step that it shows."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """Where a detector sees an object. `mask` is bool (H, W) over the whole image, or None."""

@@ -71,6 +71,14 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import ablation
 
             command = getattr(ablation, arguments.command)
+        case "curate" if arguments.source == "toykitchen":
+            from procvid.cli import curation_proof
+
+            command = curation_proof.prove
+        case "curate":
+            from procvid.cli import curation
+
+            command = curation.curate
         case "hub":
             from procvid.cli import hub
 

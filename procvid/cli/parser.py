@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from procvid import __version__
 from procvid.cli.memory_parser import add_memory_commands
+from procvid.cli.parser_curation import add_curation
 from procvid.cli.parser_hub import add_hub
 from procvid.settings import (
     CONVERTIBLE,
@@ -53,6 +54,10 @@ def _parser() -> Parser:
     _add_regenerate(commands)
     _add_plan(commands)
     _add_memory(commands)
+    add_curation(
+        _command(commands, "curate", "Make a training set from instructional videos."),
+        _whole_number,
+    )
     add_hub(commands, _command, Parser)
     _add_convert(commands)
     _add_evaluate(commands)

@@ -1,0 +1,1 @@
+"""From instructional videos to clips with words: readers, stages, export. `curate` joins them."""

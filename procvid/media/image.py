@@ -132,6 +132,15 @@ def resize(image: Image, width: int, height: int) -> Image:
     return np.array(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS))
 
 
+def fit_within(image: Image, side_px: int) -> Image:
+    """The image with its longer side at most `side_px`; smaller ones stay as they are."""
+    height, width = image.shape[:2]
+    share = side_px / max(height, width)
+    if share >= 1:
+        return image
+    return resize(image, max(1, round(width * share)), max(1, round(height * share)))
+
+
 def fit_on_white(image: Image, width: int, height: int) -> Image:
     """The whole image, as large as it fits, in the middle of a white `width` x `height` canvas."""
     own_height, own_width = image.shape[:2]

@@ -24,6 +24,11 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def one_thread() -> None:
+    """Have torch compute on one CPU thread, so that results depend on no machine's cores."""
+    torch.set_num_threads(1)
+
+
 def cuda_peak_mib() -> float:
     """The most GPU memory that this process has had, in MiB; 0 without a GPU."""
     if not torch.cuda.is_available():

@@ -73,6 +73,18 @@ JUDGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "reason": f"The {told['object']} was {told['before']} and is {told['now']}.",
         "explained": told["now"][:4] in told["step"].lower(),
     },
+    "ToldCueSteps": lambda told: {
+        "steps": [
+            {"first": int(number), "last": int(number), "step": text.partition("gonna ")[2]}
+            for number, text in told["cues"].items()
+            if "gonna " in text
+        ]
+    },
+    "ToldCaption": lambda told: {"seen": "a board", "caption": f"A hand. {told['said']}"},
+    "ToldRating": lambda told: {
+        "explanation": "",
+        "rating": 2 if "onion" in told["caption"] else 6,
+    },
 }
 
 Reply = Callable[[Asked], Response | str]

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 import procvid
-from procvid import wiring, wiring_evaluation
+from procvid import wiring, wiring_curation, wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.models.detectors.grounding_dino import GroundingDinoDetector
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.plan.make import plan_from_json, plan_to_json
-from procvid.protocols import Detector, Embedder, Judge, Planner, SceneReader
+from procvid.protocols import Detector, Embedder, Judge, Planner, SceneReader, StepFinder
 from procvid.settings import TINY
-from procvid.types import Recipe, StateChange
+from procvid.types import Recipe, StateChange, TimedText
 
 ASSETS = Path(procvid.__file__).parent / "assets"
 SOUP = Recipe("Soup", ("Slice the carrot.", "Boil the carrot in a pot."), ("1 carrot",))
@@ -66,6 +66,13 @@ def judge(request) -> Judge:
     if request.param == "openai":
         request.getfixturevalue("server")
     return wiring_evaluation.build_judge(TINY, request.param)
+
+
+@pytest.fixture(params=["rules", "openai"])
+def step_finder(request) -> StepFinder:
+    if request.param == "openai":
+        request.getfixturevalue("server")
+    return wiring_curation.build_step_finder(request.param)
 
 
 def test_an_embedder_gives_unit_vectors_of_images_and_texts_in_one_space(embedder):
@@ -143,3 +150,18 @@ def test_a_judge_varies_steps_and_dishes_and_explains_changes(judge):
     assert judge.explains(StateChange("carrot", "whole", "sliced", step)).explained
     wrong = judge.explains(StateChange("carrot", "sliced", "whole", step))
     assert not wrong.explained and "carrot" in wrong.reason.lower() and "whole" in wrong.reason
+
+
+def test_a_step_finder_tells_steps_in_order_within_the_times_of_what_is_said(step_finder):
+    assert isinstance(step_finder, StepFinder) and step_finder.info.id
+    said = ("hi everyone welcome back", "now we're gonna slice the carrot on the board",
+            "it smells amazing", "so we're gonna fry the onion in the pan")  # fmt: skip
+    cues = [TimedText(3.0 * n, 3.0 * n + 2.5, text) for n, text in enumerate(said)]
+    steps = step_finder.find("Carrots", cues)
+    assert [step.text.lower().rstrip(".") for step in steps] == [
+        "slice the carrot on the board",
+        "fry the onion in the pan",
+    ]
+    for step, cue in zip(steps, (cues[1], cues[3]), strict=True):
+        assert cue.start_s <= step.start_s < step.end_s <= cue.end_s
+    assert step_finder.find("Carrots", cues) == steps and step_finder.find("", []) == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from procvid.errors import InputError
-from procvid.media.image import resize
+from procvid.media.image import fit_within
 from procvid.models.meter import Meter
 from procvid.models.openai_client import NoUsableAnswerError, OpenAIClient, Question
 from procvid.plan.cast import (
@@ -76,12 +76,4 @@ class OpenAISceneReader:
 def _picked(frames: Frames) -> tuple[Image, ...]:
     """A few frames over the whole clip, small enough to be cheap."""
     rows = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), NUM_FRAMES)).round())
-    return tuple(_small(frames[int(row)]) for row in rows)
-
-
-def _small(image: Image) -> Image:
-    height, width = image.shape[:2]
-    share = MAX_SIDE_PX / max(height, width)
-    if share >= 1:
-        return image
-    return resize(image, max(1, round(width * share)), max(1, round(height * share)))
+    return tuple(fit_within(frames[int(row)], MAX_SIDE_PX) for row in rows)

@@ -7,7 +7,17 @@ from importlib import resources
 from typing import Literal
 
 PromptName = Literal[
-    "objects", "steps", "scene", "repair", "negatives", "dish", "other_dishes", "change"
+    "objects",
+    "steps",
+    "scene",
+    "repair",
+    "negatives",
+    "dish",
+    "other_dishes",
+    "change",
+    "transcript",
+    "caption",
+    "rating",
 ]
 
 

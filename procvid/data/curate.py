@@ -1,0 +1,345 @@
+"""Curation of a collection of videos: stage after stage, resumable, the same however often cut off.
+
+The folder holds `request.json` (what decides the result), one file of sorted JSON lines a stage,
+`rejects.jsonl` with a reason each, `counts.json`, `clips.jsonl` for `procvid memory build` and
+`dataset/`. What is finished stands in the journal; a run with more videos works on those alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from procvid.data.export import DATASET, write_clip_list, write_dataset
+from procvid.data.journal import Journal, as_line, key_of
+from procvid.data.readers.choose import Collection
+from procvid.data.source import Row
+from procvid.data.spread import MakeTools, Spread
+from procvid.data.stages import STAGES, Job, Made, Rules, Stage, Tools, source_row
+from procvid.errors import InputError
+from procvid.files import replacing, write_bytes
+from procvid.rundir.lock import locked
+
+REQUEST, COUNTS, REJECTS, CLIPS = "request.json", "counts.json", "rejects.jsonl", "clips.jsonl"
+SOURCES = "sources"
+TOLD_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class CurationProgress:
+    """`done` of `total` videos are through `stage`; `num_reused` of them were so before.
+
+    `message` says why the video just done was left out, or what there is to know.
+    """
+
+    stage: str
+    done: int
+    total: int
+    num_reused: int
+    elapsed_s: float
+    video_id: str = ""
+    message: str = ""
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that this stage still takes, or None before a video was really worked on."""
+        worked = self.done - self.num_reused
+        return self.elapsed_s / worked * (self.total - self.done) if worked > 0 else None
+
+
+@dataclass(frozen=True)
+class Curation:
+    """What to do.
+
+    Attributes:
+        collection: Where the videos are.
+        out: The folder of the result.
+        rules: The numbers.
+        make_tools: Builds this process's own models, services among them.
+        spread: Where the work is done that asks no service.
+        limit: Only the first so many videos of the collection; None for all.
+        pictures: Whether the dataset holds a picture of each clip.
+        licence: Of videos that do not say their own.
+    """
+
+    collection: Collection
+    out: Path
+    rules: Rules
+    make_tools: MakeTools
+    spread: Spread
+    limit: int | None = None
+    pictures: bool = True
+    licence: str = ""
+
+    def run(self) -> Iterator[CurationProgress]:
+        """Do what is not yet done.
+
+        Raises:
+            InputError: the collection cannot be read, holds no video that is here, or the folder
+                holds something else.
+            OutputError: the folder cannot be written.
+            UnavailableError: a model, a service or a worker is not to be had; what is finished is
+                kept.
+        """
+        _check_folder(self.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        with locked(self.out):
+            tools = self.make_tools()
+            self._claim(tools)
+            with closing(Journal(self.out)) as journal:
+                yield from self._read(journal)
+                ids = [i for i, body in journal.bodies(SOURCES) if "video_id" in body]
+                if not ids:
+                    reason = next((b["reason"] for _, b in journal.bodies(SOURCES)), "")
+                    raise InputError(f"No video of the collection can be used. {reason}".strip())
+                for stage in STAGES:
+                    yield from self._through(stage, journal, ids, tools)
+                    self._write_lines(f"{stage.name}.jsonl", _rows(journal, ids, stage.name))
+                yield from self._finish(journal, ids)
+
+    def _claim(self, tools: Tools) -> None:
+        """Write down what decides the result, or refuse a folder where something else does."""
+        captioner = tools.captioner
+        request = {
+            "format": self.collection.chosen,
+            "category": self.collection.category,
+            "licence": self.licence,
+            "rules": asdict(self.rules),
+            "models": {
+                "step_finder": [tools.step_finder.info.id, tools.step_finder.info.revision],
+                "shot_detector": [tools.shot_detector.info.id, tools.shot_detector.info.revision],
+                "captioner": [captioner.info.id, captioner.info.revision] if captioner else None,
+            },
+        }
+        file = self.out / REQUEST
+        if not file.exists():
+            write_bytes(file, _pretty(request))
+            return
+        try:
+            told = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"The file {file} cannot be read.", "Choose another folder."
+            ) from error
+        if told != json.loads(_pretty(request)):
+            name, was, now = next(_differences(told, json.loads(_pretty(request))))
+            raise InputError(
+                f"The folder {self.out} holds a curation with another {name}: "
+                f"{json.dumps(was)[:60]} and not {json.dumps(now)[:60]}.",
+                "Give the same options, or choose another folder.",
+            )
+
+    def _read(self, journal: Journal) -> Iterator[CurationProgress]:
+        """Read the collection into the journal; missing and unusable videos are noted as such."""
+        started_s, count, missing, told_s = time.monotonic(), 0, 0, 0.0
+        with journal.together():
+            journal.clear(SOURCES)
+            for source in self.collection.read():
+                if self.limit is not None and count >= self.limit:
+                    break
+                count += 1
+                file = self.collection.root / source.file
+                reason = source.fault
+                if not source.file or not file.is_file():
+                    reason = "The video is missing."
+                    missing += 1
+                if reason:
+                    body: Row = {"reason": reason}
+                else:
+                    body = source_row(source, file.stat().st_size)
+                    body["licence"] = body["licence"] or self.licence
+                journal.keep(SOURCES, source.video_id, "", body)
+                elapsed_s = time.monotonic() - started_s
+                if elapsed_s - told_s > TOLD_EVERY_S:
+                    told_s = elapsed_s
+                    yield CurationProgress(SOURCES, count, 0, 0, elapsed_s)
+        message = f"{missing} of {count} videos are missing." if missing else ""
+        elapsed_s = time.monotonic() - started_s
+        yield CurationProgress(SOURCES, count, count, 0, elapsed_s, message=message)
+
+    def _through(
+        self, stage: Stage, journal: Journal, ids: list[str], tools: Tools
+    ) -> Iterator[CurationProgress]:
+        started_s, total = time.monotonic(), len(ids)
+        # Workers may stand in another folder.
+        root = self.collection.root.resolve()
+        keys: dict[str, str] = {}
+        reused = 0
+
+        def jobs() -> Iterator[Job]:
+            nonlocal reused
+            for video_id in ids:
+                job = _job(stage, journal, video_id, root)
+                if job is None:
+                    reused += 1
+                    continue
+                key = _key(stage, job)
+                if journal.has(stage.name, video_id, key):
+                    reused += 1
+                else:
+                    keys[video_id] = key
+                    yield job
+
+        spread = self.spread
+        if not stage.heavy or (stage.asks and _is_service(tools, stage)):
+            spread = Spread(self.make_tools)
+        results = spread.run(stage, self.rules, jobs(), tools)
+        for number, (job, made) in enumerate(results, start=1):
+            video_id = job.video["video_id"]
+            journal.keep(stage.name, video_id, keys.pop(video_id), vars(made))
+            yield CurationProgress(
+                stage.name,
+                reused + number,
+                total,
+                reused,
+                time.monotonic() - started_s,
+                video_id,
+                _whole_reject(made),
+            )
+        yield CurationProgress(stage.name, total, total, reused, time.monotonic() - started_s)
+
+    def _finish(self, journal: Journal, ids: list[str]) -> Iterator[CurationProgress]:
+        counts, rejects = _counts(journal, ids)
+        self._write_lines(f"{SOURCES}.jsonl", (journal.body(SOURCES, i) or {} for i in ids))
+        self._write_lines(REJECTS, rejects())
+        write_bytes(self.out / COUNTS, _pretty(counts))
+        final = partial(_whole_rows, journal, ids)
+        write_clip_list(self.out / CLIPS, self.collection.root, final())
+        started_s = time.monotonic()
+        total = counts["stages"]["ratings"]["rows"]
+        if total:
+            for done in write_dataset(
+                self.out / DATASET, self.collection.root, final, total, self.pictures, counts
+            ):
+                yield CurationProgress(DATASET, done, total, 0, time.monotonic() - started_s)
+
+    def _write_lines(self, name: str, rows: Iterator[Row]) -> None:
+        with replacing(self.out / name) as temporary, temporary.open("w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(as_line(row) + "\n")
+
+
+def _check_folder(out: Path) -> None:
+    if not out.exists() or (out / REQUEST).is_file():
+        return
+    # A lock may have been left by a process that was killed at its very start.
+    if not out.is_dir() or any(not entry.name.startswith(".") for entry in out.iterdir()):
+        raise InputError(
+            f"The folder {out} exists and is no curation.",
+            "Choose another folder, or remove it first.",
+        )
+
+
+def _is_service(tools: Tools, stage: Stage) -> bool:
+    tool = getattr(tools, stage.asks)
+    return tool is not None and tool.info.id != "rules"
+
+
+def _job(stage: Stage, journal: Journal, video_id: str, root: Path) -> Job | None:
+    """What a stage gets of a video; None when there is nothing to do."""
+    video = journal.body(SOURCES, video_id) or {}
+    rows = {}
+    for name in dict.fromkeys((stage.after, *stage.inputs)):
+        if name:
+            rows[name] = (journal.body(name, video_id) or {"rows": []})["rows"]
+    needed = stage.after or (stage.inputs[0] if stage.inputs else "")
+    if needed and not rows[needed]:
+        return None
+    return Job(video, {name: rows[name] for name in stage.inputs}, root)
+
+
+def _key(stage: Stage, job: Job) -> str:
+    return key_of({"video": {name: job.video[name] for name in stage.reads}, "rows": job.rows})
+
+
+def _made(journal: Journal, stage: str, video_id: str) -> Row:
+    """What stands in the journal, unless the video never came so far this time."""
+    names = [s.name for s in STAGES]
+    definition = STAGES[names.index(stage)]
+    if _job(definition, journal, video_id, Path()) is None:
+        return vars(Made())
+    return journal.body(stage, video_id) or vars(Made())
+
+
+def _rows(journal: Journal, ids: list[str], stage: str) -> Iterator[Row]:
+    for video_id in ids:
+        for row in _made(journal, stage, video_id)["rows"]:
+            yield {"video_id": video_id, **row}
+
+
+def _whole_rows(journal: Journal, ids: list[str]) -> Iterator[Row]:
+    """The final rows, each with what the source says."""
+    for video_id in ids:
+        video = journal.body(SOURCES, video_id) or {}
+        told = {name: video[name] for name in ("video_id", "file", "title", "licence", "url")}
+        for number, row in enumerate(_made(journal, STAGES[-1].name, video_id)["rows"], start=1):
+            yield {**told, "clip": number, **row}
+
+
+def _whole_reject(made: Made) -> str:
+    """Why a whole video was left out, or ""."""
+    return next((str(r["reason"]) for r in made.rejects if r["start_s"] is None), "")
+
+
+def _counts(journal: Journal, ids: list[str]) -> tuple[Row, Callable[[], Iterator[Row]]]:
+    """What came through each stage, and the rejects in the order of videos and stages."""
+    unused = Counter(str(body["reason"]) for _, body in journal.bodies(SOURCES) if "reason" in body)
+    stages: dict[str, Any] = {}
+    for stage in STAGES:
+        reasons, notes = Counter[str](), Counter[str]()
+        rows = videos = 0
+        for video_id in ids:
+            made = _made(journal, stage.name, video_id)
+            rows += len(made["rows"])
+            videos += bool(made["rows"])
+            reasons.update(_kind(reject["reason"]) for reject in made["rejects"])
+            notes.update(made["counts"])
+        stages[stage.name] = {
+            "videos": videos,
+            "rows": rows,
+            "rejected": dict(sorted(reasons.items())),
+            "notes": dict(sorted(notes.items())),
+        }
+    counts = {
+        "videos": {"usable": len(ids), "unusable": dict(sorted(unused.items()))},
+        "stages": stages,
+    }
+
+    def rejects() -> Iterator[Row]:
+        for video_id, body in journal.bodies(SOURCES):
+            if "reason" in body:
+                told = {"start_s": None, "end_s": None, "reason": body["reason"]}
+                yield {"video_id": video_id, "stage": SOURCES, **told}
+                continue
+            for stage in STAGES:
+                for reject in _made(journal, stage.name, video_id)["rejects"]:
+                    yield {"video_id": video_id, "stage": stage.name, **reject}
+
+    return counts, rejects
+
+
+def _kind(reason: str) -> str:
+    """A reason without its numbers and names, to be counted."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|\S+\.(?:mp4|mkv|webm|mov)\b|\d+(?:\.\d+)?", "...", reason)[
+        :160
+    ]
+
+
+def _differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in sorted({*was, *now}):
+            yield from _differences(was.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+    elif was != now:
+        yield name, was, now
+
+
+def _pretty(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")

@@ -1,0 +1,56 @@
+"""Steps that a video shows or tells twice, which would teach a model to repeat itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from procvid.data.source import Row
+from procvid.plan.lexicon import words
+from procvid.plan.transcript import deed
+
+ALIKE = 0.8
+"""Share of two wordings' words, of all words of both, from which they tell one step."""
+
+
+def same_step(one: str, two: str) -> bool:
+    """Whether two texts tell one step: nearly the same words, or the same actions on the same foods."""
+    first, second = ({word.text for word in words(text)} for text in (one, two))
+    if first and len(first & second) >= ALIKE * len(first | second):
+        return True
+    actions, foods = deed(one)
+    return bool(foods) and (actions, foods) == deed(two)
+
+
+def repeats(pairs: Sequence[Row]) -> dict[int, float]:
+    """Which pairs of one video repeat another: number of the pair -> start of the one that stays.
+
+    Pairs are in the order of time. Of clips that one action was matched to, the one that overlaps
+    it most stays; of steps told one directly after the other, the first.
+    """
+    gone: dict[int, float] = {}
+    best: dict[str, int] = {}
+    for number, pair in enumerate(pairs):
+        for action in pair["actions"]:
+            key = repr((action["start_s"], action["end_s"], action["text"]))
+            other = best.get(key)
+            if other is None or _iou(pairs[other], key) < action["iou"]:
+                best[key] = number
+    kept = set(best.values())
+    before: int | None = None
+    for number, pair in enumerate(pairs):
+        if number not in kept:
+            keys = (repr((a["start_s"], a["end_s"], a["text"])) for a in pair["actions"])
+            gone[number] = pairs[best[next(keys)]]["start_s"]
+        elif before is not None and same_step(pairs[before]["text"], pair["text"]):
+            gone[number] = pairs[before]["start_s"]
+        else:
+            before = number
+    return gone
+
+
+def _iou(pair: Row, key: str) -> float:
+    return max(
+        float(action["iou"])
+        for action in pair["actions"]
+        if repr((action["start_s"], action["end_s"], action["text"])) == key
+    )

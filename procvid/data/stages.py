@@ -1,0 +1,305 @@
+"""The stages: each a pure function of one video's rows, so that it runs the same anywhere.
+
+    sources -> actions -> shots -> quality -> matches -> pairs -> captions -> ratings -> export
+
+A stage gets the rows that earlier ones made of the same video and answers with its own rows, and
+with what it left out and why. Times are seconds in the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from procvid.data.matching import PUBLISHED, MatchRules, iou, match
+from procvid.data.quality import Measures, QualityRules, fault, measure
+from procvid.data.repeats import repeats
+from procvid.data.shots import LIMITS, ShotRules, look_through, parts
+from procvid.data.source import Row, timed, triples
+from procvid.data.transcript import clean_cues
+from procvid.errors import InputError, OutputError
+from procvid.media.video import stream_frames
+from procvid.protocols import Captioner, ShotDetector, StepFinder
+from procvid.types import Frames, TimedText
+
+NUM_FRAMES = 10
+"""What a captioner sees of a clip (CookGen, appendix C)."""
+
+MAX_ACTION_S = 600.0
+"""A step that people annotated as longer is a fault of its file."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All numbers that decide the result.
+
+    Attributes:
+        match: Of Algorithm 1.
+        shots: How shots become clips.
+        quality: Which clips are good enough.
+        keep_repeats: Keep clips that show or tell a step again.
+        min_rating: Captions that are rated lower are left out with their clips, 0 to 6.
+    """
+
+    match: MatchRules = PUBLISHED
+    shots: ShotRules = field(default_factory=ShotRules)
+    quality: QualityRules = field(default_factory=QualityRules)
+    keep_repeats: bool = False
+    min_rating: int = 0
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The models. `no_captioner` says why there is none."""
+
+    step_finder: StepFinder
+    shot_detector: ShotDetector
+    captioner: Captioner | None = None
+    no_captioner: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video for one stage: its source row, the rows of earlier stages, and where files lie."""
+
+    video: Row
+    rows: dict[str, list[Row]]
+    root: Path
+
+    @property
+    def file(self) -> Path:
+        """The video."""
+        return self.root / str(self.video["file"])
+
+
+@dataclass
+class Made:
+    """What a stage made of one video; `counts` are of things too small for a reject each."""
+
+    rows: list[Row] = field(default_factory=list)
+    rejects: list[Row] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def reject(self, reason: str, start_s: float | None = None, end_s: float | None = None) -> None:
+        """Leave out a span, or the whole video."""
+        self.rejects.append({"start_s": start_s, "end_s": end_s, "reason": reason})
+
+
+Work = Callable[[Tools, Rules, Job], Made]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: its name, and what its result depends on.
+
+    Attributes:
+        name: Of the stage and of its file.
+        inputs: The stages whose rows it reads; without rows of the first there is nothing to do.
+        reads: The fields of the source row that it reads.
+        work: The function.
+        heavy: Whether it is worth other processes.
+        after: A stage without whose rows there is nothing to do, though they are not read.
+        asks: The tool that may be a service; such a stage stays in the first process, with its key
+            and its budget, and asks one question after the other.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    reads: tuple[str, ...]
+    work: Work
+    heavy: bool = False
+    after: str = ""
+    asks: str = ""
+
+
+def attempt(stage: Stage, tools: Tools, rules: Rules, job: Job) -> Made:
+    """Run a stage on one video; what is wrong with the video is a reject and no error.
+
+    Raises:
+        OutputError: the disk is full.
+        UnavailableError: a service cannot be asked.
+    """
+    try:
+        return stage.work(tools, rules, job)
+    except OutputError:
+        raise
+    except InputError as error:
+        made = Made()
+        # Results may be published: the machine's own folders stay out of them.
+        made.reject(str(error).replace(str(job.file), job.file.name))
+        return made
+
+
+def find_actions(tools: Tools, rules: Rules, job: Job) -> Made:
+    """The steps that are told, with their times: annotated ones as they are, others found."""
+    made = Made()
+    given = job.video["actions"]
+    if given is None:
+        cues, faults = clean_cues(timed(job.video["cues"]))
+        made.counts = {f"cues: {reason}": count for reason, count in faults.items()}
+        if not cues:
+            made.reject("Nothing is said in it.")
+            return made
+        found = tools.step_finder.find(job.video["title"], cues)
+    else:
+        found = timed(given)
+    for action in sorted(found, key=lambda a: (a.start_s, a.end_s, a.text)):
+        reason = _impossible(action)
+        if reason:
+            made.reject(f"The step {action.text[:60]!r} {reason}.", action.start_s, action.end_s)
+        else:
+            made.rows.append(asdict(action))
+    if not made.rows and not made.rejects:
+        made.reject("No cooking step is told in it.")
+    return made
+
+
+def _impossible(action: TimedText) -> str:
+    if not action.text.strip():
+        return "has no words"
+    if not 0 <= action.start_s < action.end_s:
+        return "ends before it starts"
+    return "is too long" if action.end_s - action.start_s > MAX_ACTION_S else ""
+
+
+def find_shots(tools: Tools, rules: Rules, job: Job) -> Made:
+    """The clips between the cuts, with their measures; short ones are left out."""
+    made = Made()
+    seen = look_through(job.file, tools.shot_detector, rules.shots)
+    side_px = min(seen.width, seen.height)
+    for shot_start_s, shot_end_s in seen.shots:
+        if shot_end_s - shot_start_s < rules.shots.min_clip_s:
+            made.reject(
+                f"The shot is shorter than {rules.shots.min_clip_s:g} s.", shot_start_s, shot_end_s
+            )
+            continue
+        for start_s, end_s in parts(shot_start_s, shot_end_s, rules.shots.max_clip_s):
+            looks = measure(seen.samples, start_s, end_s, side_px, seen.logo)
+            made.rows.append({"start_s": start_s, "end_s": end_s, "measures": asdict(looks)})
+    return made
+
+
+def choose_clips(tools: Tools, rules: Rules, job: Job) -> Made:
+    """The clips that are good enough."""
+    made = Made()
+    for row in job.rows["shots"]:
+        reason = fault(Measures(**row["measures"]), rules.quality)
+        if reason:
+            made.reject(f"The clip is left out: {reason}.", row["start_s"], row["end_s"])
+        else:
+            made.rows.append(row)
+    return made
+
+
+def match_actions(tools: Tools, rules: Rules, job: Job) -> Made:
+    """Which clip shows which action (Algorithm 1)."""
+    made = Made()
+    clips = [(row["start_s"], row["end_s"]) for row in job.rows["quality"]]
+    actions = [(row["start_s"], row["end_s"]) for row in job.rows["actions"]]
+    shown = set()
+    for clip, action in match(clips, actions, rules.match):
+        shown.add(clip)
+        told = {**job.rows["actions"][action], "iou": round(iou(clips[clip], actions[action]), 4)}
+        made.rows.append({"start_s": clips[clip][0], "end_s": clips[clip][1], "action": told})
+    for number, (start_s, end_s) in enumerate(clips):
+        if number not in shown:
+            made.reject("No action matches the clip.", start_s, end_s)
+    return made
+
+
+def pair_up(tools: Tools, rules: Rules, job: Job) -> Made:
+    """Each matched clip once, with all its actions as one text; repeated steps are left out."""
+    made = Made()
+    by_clip: dict[tuple[float, float], list[Row]] = {}
+    for row in job.rows["matches"]:
+        by_clip.setdefault((row["start_s"], row["end_s"]), []).append(row["action"])
+    pairs: list[Row] = []
+    for (start_s, end_s), actions in sorted(by_clip.items()):
+        text = " ".join(dict.fromkeys(_sentence(action["text"]) for action in actions))
+        pairs.append({"start_s": start_s, "end_s": end_s, "text": text, "actions": actions})
+    again = {} if rules.keep_repeats else repeats(pairs)
+    for number, pair in enumerate(pairs):
+        if number in again:
+            reason = f"It repeats the step of the clip at {again[number]:g} s."
+            made.reject(reason, pair["start_s"], pair["end_s"])
+        else:
+            made.rows.append(pair)
+    return made
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def write_captions(tools: Tools, rules: Rules, job: Job) -> Made:
+    """What each clip shows, by a vision model; without one the reason stands in its place."""
+    made = Made()
+    for pair in job.rows["pairs"]:
+        caption, missing = "", tools.no_captioner
+        if tools.captioner is not None:
+            try:
+                frames = frames_of(job.file, pair["start_s"], pair["end_s"])
+                caption, missing = tools.captioner.caption(frames, pair["text"]), ""
+            except InputError as error:
+                missing = error.message
+        made.rows.append({**pair, "caption": caption, "caption_unavailable": missing})
+    return made
+
+
+def rate_captions(tools: Tools, rules: Rules, job: Job) -> Made:
+    """How well each caption fits its clip, 0 to 6; ill-fitting ones are left out."""
+    made = Made()
+    for pair in job.rows["captions"]:
+        rating, missing = None, pair["caption_unavailable"]
+        if pair["caption"] and tools.captioner is not None:
+            try:
+                frames = frames_of(job.file, pair["start_s"], pair["end_s"])
+                rating, missing = tools.captioner.rate(frames, pair["caption"]), ""
+            except InputError as error:
+                missing = error.message
+        if rating is not None and rating < rules.min_rating:
+            reason = f"Its caption is rated {rating}, under {rules.min_rating}."
+            made.reject(reason, pair["start_s"], pair["end_s"])
+        else:
+            made.rows.append({**pair, "rating": rating, "rating_unavailable": missing})
+    return made
+
+
+def frames_of(file: Path, start_s: float, end_s: float, count: int = NUM_FRAMES) -> Frames:
+    """About `count` frames evenly over a clip, uint8 (T, H, W, 3) RGB.
+
+    Raises:
+        InputError: the video cannot be read, or shows nothing there.
+    """
+    rate = (count - 0.5) / (end_s - start_s)
+    frames = [frame for _, frame in stream_frames(file, start_s, end_s, rate, LIMITS)]
+    if not frames:
+        raise InputError(f"The video {file.name} shows nothing at {start_s:g} s.")
+    return np.stack([frame for frame in frames if frame.shape == frames[0].shape])
+
+
+FILE = ("file", "bytes")
+STAGES = (
+    Stage("actions", (), ("title", "cues", "actions"), find_actions, True, asks="step_finder"),
+    Stage("shots", (), FILE, find_shots, True, after="actions"),
+    Stage("quality", ("shots",), (), choose_clips),
+    Stage("matches", ("quality", "actions"), (), match_actions),
+    Stage("pairs", ("matches",), (), pair_up),
+    Stage("captions", ("pairs",), FILE, write_captions, asks="captioner"),
+    Stage("ratings", ("captions",), FILE, rate_captions, asks="captioner"),
+)
+
+
+def source_row(source: Any, size_bytes: int) -> Row:
+    """A `Source` as a row."""
+    return {
+        **{k: v for k, v in vars(source).items() if k not in ("cues", "actions", "fault")},
+        "cues": triples(source.cues),
+        "actions": None if source.actions is None else triples(source.actions),
+        "bytes": size_bytes,
+    }

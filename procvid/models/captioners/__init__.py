@@ -1,0 +1,1 @@
+"""Adapters that describe clips by looking at them."""

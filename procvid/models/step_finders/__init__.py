@@ -1,0 +1,1 @@
+"""Adapters that find cooking steps in transcripts."""

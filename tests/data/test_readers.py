@@ -1,0 +1,141 @@
+"""The published annotation files, in small, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from procvid.data.readers.choose import Collection
+from procvid.data.source import Source
+from procvid.errors import InputError
+from procvid.types import TimedText
+
+
+def read(path: Path, **options) -> dict[str, Source]:
+    return {source.video_id: source for source in Collection(path, **options).read()}
+
+
+def put_videos(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"x")
+
+
+@pytest.fixture
+def howto100m(tmp_path: Path) -> Path:
+    (tmp_path / "HowTo100M_v1.csv").write_text(
+        "video_id,category_1,category_2,rank,task_id\n"
+        "aaa,Food and Entertaining,Recipes,1,105222\n"
+        "bbb,Food and Entertaining,Recipes,2,105253\n"
+        "ccc,Cars & Other Vehicles,Tyres,1,7\n"
+        "ddd,Food and Entertaining,Recipes,3,105222\n"
+    )
+    (tmp_path / "task_ids.csv").write_text("105222\tMake Kimchi, Fast\n105253,Make Pancakes\n")
+    captions = {
+        "aaa": {"start": [0.5, 4], "end": [3.5, 6.25], "text": ["hello", "slice the carrot"]},
+        "ccc": {"start": [1], "end": [2], "text": ["a tyre"]},
+        "bbb": {"start": [1, "x"], "end": [2, 3], "text": [None, "two"]},
+    }
+    (tmp_path / "raw_caption.json").write_text(json.dumps(captions))
+    put_videos(tmp_path / "videos", "aaa.mp4", "bbb.webm", "ccc.mp4")
+    return tmp_path
+
+
+def test_howto100m(howto100m: Path) -> None:
+    found = read(howto100m)
+    assert list(found) == ["aaa", "bbb", "ddd"]
+    assert found["aaa"] == Source(
+        "aaa",
+        "videos/aaa.mp4",
+        "Make Kimchi, Fast",
+        (TimedText(0.5, 3.5, "hello"), TimedText(4.0, 6.25, "slice the carrot")),
+        url="https://www.youtube.com/watch?v=aaa",
+    )
+    assert found["bbb"].file == "videos/bbb.webm" and found["bbb"].cues == ()
+    assert found["ddd"].file == "" and found["ddd"].fault == "It has no captions."
+    assert "ccc" in read(howto100m, category="")
+
+
+def test_sentences_come_before_raw_captions(howto100m: Path) -> None:
+    told = {"aaa": {"start": [1], "end": [5], "text": ["Slice the carrot."]}}
+    (howto100m / "sentencified_htm_370k.json").write_text(json.dumps(told))
+    assert read(howto100m)["aaa"].cues == (TimedText(1.0, 5.0, "Slice the carrot."),)
+    raw = howto100m / "raw_caption.json"
+    assert len(read(howto100m, captions=raw)["aaa"].cues) == 2
+
+
+def test_youcook2(tmp_path: Path) -> None:
+    file = tmp_path / "youcookii_annotations_trainval.json"
+    steps = [
+        {"segment": [41, 54], "id": 0, "sentence": "place the bacon slices on a baking pan"},
+        {"segment": ["x", 54], "id": 1, "sentence": "wrong"},
+    ]
+    value = {"duration": 311.77, "subset": "training", "recipe_type": "113", "annotations": steps}
+    file.write_text(json.dumps({"database": {"xyz": {**value, "video_url": "https://u"}, "q": 3}}))
+    put_videos(tmp_path / "training" / "113", "xyz.mp4")
+    found = read(tmp_path)
+    assert found["xyz"].actions == (TimedText(41.0, 54.0, steps[0]["sentence"]),)
+    assert (found["xyz"].file, found["xyz"].url) == ("training/113/xyz.mp4", "https://u")
+    assert found["q"].fault == "It has no annotated steps."
+    assert read(file) == found
+
+
+def test_ht_step(tmp_path: Path) -> None:
+    (tmp_path / "taxonomy.csv").write_text(
+        "global_step_index,activity,step_index,variation,variation_index,headline,paragraph\n"
+        '0,Make Pastel De Papa,0,none,1,Make mashed potatoes.,"Chop the potatoes, boil."\n'
+        "1,Make Pastel De Papa,1,none,2,Hard boil the eggs.,\n"
+    )
+    value = {
+        "activity": "Make Pastel De Papa",
+        "subset": "train",
+        "annotations": [{"id": 1, "segment": [3.5, 9.0]}, {"id": 99, "segment": [1, 2]}],
+    }
+    (tmp_path / "annotations.json").write_text(json.dumps({"vid": value}))
+    put_videos(tmp_path, "vid.mkv")
+    found = read(tmp_path)["vid"]
+    assert found.actions == (TimedText(3.5, 9.0, "Hard boil the eggs."),)
+    assert (found.title, found.file) == ("Make Pastel De Papa", "vid.mkv")
+
+
+def test_a_folder_of_videos(tmp_path: Path) -> None:
+    put_videos(tmp_path / "more", "a.mp4", "b.mp4", "c.mov", ".hidden.mp4")
+    cue = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n"
+    (tmp_path / "more" / "a.en.vtt").write_text(f"{cue}slice\n")
+    (tmp_path / "more" / "a.de.vtt").write_text(f"{cue}schneiden\n")
+    (tmp_path / "more" / "b.srt").write_text("nothing")
+    found = read(tmp_path)
+    assert found["a"].cues[0].text == "slice" and found["a"].file == "more/a.mp4"
+    assert found["b"].fault == "The subtitles b.srt hold no cue."
+    assert found["c"].fault == "It has no subtitles beside it."
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("HowTo100M_v1.csv", "video,task\n1,2\n", "has no column 'video_id'"),
+        ("raw_caption.json", '{"aaa": {"start": [1', "not JSON, or it was cut off"),
+        ("raw_caption.json", "nonsense", "not JSON"),
+    ],
+)
+def test_damaged_files_are_told_by_name(howto100m: Path, name: str, text: str, says: str) -> None:
+    (howto100m / name).write_text(text)
+    with pytest.raises(InputError, match=says) as caught:
+        read(howto100m)
+    assert name in caught.value.message
+
+
+def test_what_is_not_there(tmp_path: Path, howto100m: Path) -> None:
+    with pytest.raises(InputError, match="There is no"):
+        read(tmp_path / "nowhere")
+    (howto100m / "raw_caption.json").unlink()
+    with pytest.raises(InputError, match="holds no captions"):
+        read(howto100m)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no video in the folder"):
+        read(tmp_path / "empty")
+    with pytest.raises(InputError, match="no reader of 'dvd'"):
+        read(tmp_path / "empty", format="dvd")
