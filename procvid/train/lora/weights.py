@@ -1,0 +1,71 @@
+"""The LoRA itself: put into a transformer, and saved in the layout that diffusers loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import WanPipeline, WanTransformer3DModel
+from diffusers.training_utils import cast_training_params
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+from safetensors.torch import save_file
+
+from procvid.hub.lora_file import METADATA
+from procvid.media.files import replacing
+
+TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
+"""All linear layers of self- and cross-attention."""
+
+ADAPTER = "default"
+TRAINING_METADATA = "procvid_training"
+
+
+def add_lora(
+    transformer: WanTransformer3DModel, rank: int, alpha: float, seed: int
+) -> dict[str, torch.nn.Parameter]:
+    """Add trainable matrices in float32, drawn from a seed, to a frozen transformer.
+
+    Returns:
+        The trainable parameters by name, sorted.
+    """
+    transformer.requires_grad_(False)
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(TARGETS))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        transformer.add_adapter(config, adapter_name=ADAPTER)
+    cast_training_params(transformer, torch.float32)
+    return {name: p for name, p in sorted(transformer.named_parameters()) if p.requires_grad}
+
+
+def save_lora(
+    transformer: WanTransformer3DModel, folder: Path, training: Mapping[str, Any]
+) -> None:
+    """Write `pytorch_lora_weights.safetensors` with the adapter's metadata and the training's.
+
+    Raises:
+        OutputError: It cannot be written; the old file stays.
+    """
+    adapter = {
+        f"transformer.{key}": sorted(value) if isinstance(value, (set, frozenset)) else value
+        for key, value in transformer.peft_config[ADAPTER].to_dict().items()
+    }
+    metadata = {
+        "format": "pt",
+        METADATA: json.dumps(adapter, sort_keys=True, default=str),
+        TRAINING_METADATA: json.dumps(training, sort_keys=True),
+    }
+
+    def write(tensors: dict[str, torch.Tensor], file: str) -> None:
+        kept = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        with replacing(Path(file)) as temporary:
+            save_file(kept, temporary, metadata)
+
+    WanPipeline.save_lora_weights(
+        folder,
+        transformer_lora_layers=get_peft_model_state_dict(transformer, adapter_name=ADAPTER),
+        save_function=write,
+    )
