@@ -265,7 +265,7 @@ class PhantomWanGenerator:
             UnavailableError: A file of the model is missing or damaged.
         """
         try:
-            with _quiet_loading():
+            with quiet_loading():
                 pipeline = load_pipeline(self._folder, self._placement.dtype)
         except UnavailableError as error:
             if self._profile.needs_gpu:
@@ -295,7 +295,7 @@ def _read_json(file: Path) -> dict[str, object]:
 
 
 @contextmanager
-def _quiet_loading() -> Iterator[None]:
+def quiet_loading() -> Iterator[None]:
     """Keep the libraries' bars and advice off a screen that shows progress of its own.
 
     The advice is about parts that suffer from being cast down; fp16 files cast up lose nothing.

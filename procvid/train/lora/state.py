@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,7 +82,8 @@ def save_state(
             save_file(tensors, temporary, {"state": json.dumps(told)})
         except SafetensorError as error:
             # What its writer makes of an OSError.
-            raise OSError(28 if "os error 28" in str(error) else 5, str(error)) from error
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(number.group(1)) if number else errno.EIO, str(error)) from error
 
 
 def load_state(

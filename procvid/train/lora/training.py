@@ -27,8 +27,9 @@ from diffusers.optimization import get_scheduler
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.media.files import write_text
-from procvid.models.generators.phantom_wan import weights_sha256
+from procvid.models.generators.phantom_wan import quiet_loading, weights_sha256
 from procvid.phantom.folder import load_pipeline
+from procvid.phantom.loading import FLOW_SHIFT
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.rundir.files import sha256_of
 from procvid.train.lora.draws import Draw, Draws, batches
@@ -97,6 +98,7 @@ class LoraTraining:
         base: What is adapted.
         settings: How.
         facts: Of the data, for `training.json`: "licence", "rights", "name".
+        cache: Of latents and embeddings; by default in `out`.
     """
 
     data: Path
@@ -104,6 +106,12 @@ class LoraTraining:
     base: Base
     settings: LoraSettings
     facts: Mapping[str, str]
+    cache: Path | None = None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes and tells."""
+        return self._accelerator.is_main_process
 
     def run(self) -> Iterator[Event]:
         """Train to the end.
@@ -124,8 +132,10 @@ class LoraTraining:
             "data_sha256": folder.sha256,
         }
         goes_on = self._begin()
-        pipeline = load_pipeline(self.base.folder, self._dtype)
-        cache = LatentCache(self.out / CACHE, folder, self.settings, _encoders_sha256(self.base))
+        with quiet_loading():
+            pipeline = load_pipeline(self.base.folder, self._dtype)
+        place = self.cache or self.out / CACHE
+        cache = LatentCache(place, folder, self.settings, _encoders_sha256(self.base))
         yield from self._encode(pipeline, cache, folder)
         train, held_out = self._split(cache, folder)
         # It takes most of the memory, and every text is encoded.
@@ -215,6 +225,9 @@ class LoraTraining:
         if goes_on:
             first, state, spent_s = load_state(self.out, parameters, optimizer)
             schedule.load_state_dict(state)
+            # The schedule sets a rate only when it takes a step.
+            for group, rate in zip(optimizer.param_groups, schedule.get_last_lr(), strict=True):
+                group["lr"] = rate
         is_main = accelerator.is_main_process
         curve = Curve(self.out, first) if is_main else None
         validation = Validation(
@@ -357,6 +370,14 @@ class _Model:
 
     def _shape(self, draw: Draw) -> tuple[int, ...]:
         return (*self.cache.video(draw.example).shape, len(draw.references))
+
+
+def flow_shift(folder: Path) -> float:
+    """Of the model's own scheduler; upstream's where there is no model yet."""
+    file = folder / "scheduler" / "scheduler_config.json"
+    if not file.is_file():
+        return FLOW_SHIFT
+    return float(json.loads(file.read_text(encoding="utf-8")).get("flow_shift", FLOW_SHIFT))
 
 
 def _accelerator(settings: LoraSettings, out: Path) -> Accelerator:
