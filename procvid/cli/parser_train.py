@@ -24,16 +24,16 @@ def add_train(
     )
     lora.add_argument("data", metavar="DATA", help="a training folder (docs/lora.md)")
     lora.add_argument("--out", metavar="DIR", required=True, help="of states, curves and the LoRA")
-    lora.add_argument("--cache", metavar="DIR", help="of latents and embeddings; by default in --out")
+    lora.add_argument(
+        "--cache", metavar="DIR", help="of latents and embeddings; by default in --out"
+    )
     lora.add_argument("--profile", choices=(TINY.name, *CONVERTIBLE), default=TINY.name)
     lora.add_argument("--size", metavar="WxH", help="of what the model is shown, in px")
     lora.add_argument("--frames", metavar="N", type=whole_number, help="most of a clip, 4n+1")
     _numbers(lora, whole_number)
     lora.add_argument("--schedule", choices=("constant", "linear"), default="constant")
     lora.add_argument("--precision", choices=("no", "bf16"), help="bf16 by default on a GPU")
-    lora.add_argument(
-        "--checkpointing", action="store_true", help="less memory, a third more time"
-    )
+    lora.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")
     lora.add_argument("--track", action="store_true", help="curves in TensorBoard too")
     lora.add_argument("--licence", default="", help="of the LoRA, such as apache-2.0")
     lora.add_argument("--name", default="", help="of the LoRA, for people")

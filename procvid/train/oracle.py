@@ -99,17 +99,10 @@ def soften(rng: np.random.Generator, video: torch.Tensor) -> torch.Tensor:
 def train_oracle(folder: Path, steps: int, seed: int = 0) -> Oracle:
     """Cross-entropy on every question."""
     torch.manual_seed(seed)
-    schedule = Schedule(steps, muon_lr=0.01, adamw_lr=1e-3, ema=0.99, seed=seed, decay=0.5)
-    return fit_oracle(Oracle(), random_clip, schedule, folder, "oracle")
-
-
-def fit_oracle(
-    model: Oracle, draw_clip: DrawClip, schedule: Schedule, folder: Path, name: str
-) -> Oracle:
-    """Train an oracle on clips as `draw_clip` makes them."""
+    model = Oracle()
 
     def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
-        drawn = [draw_clip(rng) for _ in range(32)]
+        drawn = [random_clip(rng) for _ in range(32)]
         video = (
             torch.from_numpy(np.stack([d[2].frames for d in drawn])).permute(0, 4, 1, 2, 3).float()
             / 127.5
@@ -119,10 +112,11 @@ def fit_oracle(
         out = model(soften(rng, video))
         return {
             name: F.cross_entropy(out[name], torch.tensor([words.index(t[name]) for t in truths]))
-            for name, words in model.classes.items()
+            for name, words in CLASSES.items()
         }
 
-    return train(model, losses, schedule, folder, name)
+    schedule = Schedule(steps, muon_lr=0.01, adamw_lr=1e-3, ema=0.99, seed=seed, decay=0.5)
+    return train(model, losses, schedule, folder, "oracle")
 
 
 def accuracy(

@@ -81,9 +81,7 @@ class Cost:
         ]
 
 
-def cost_of(
-    data: TrainingFolder, settings: LoraSettings, profile: str, folder: Path
-) -> Cost:
+def cost_of(data: TrainingFolder, settings: LoraSettings, profile: str, folder: Path) -> Cost:
     """Estimate a training.
 
     Args:

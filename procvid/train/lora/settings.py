@@ -107,7 +107,9 @@ class LoraSettings:
 
         How a step is cut into batches, and over how many processes, is not part of it.
         """
-        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _OF_THE_MACHINE}
+        kept = {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name not in _OF_THE_MACHINE
+        }
         return {**kept, "examples_per_step": self.examples_per_step(processes)}
 
     def examples_per_step(self, processes: int) -> int:

@@ -151,7 +151,9 @@ class LoraTraining:
         if self._accelerator.is_main_process:
             goes_on = check_config(self.out, self._record)
         self._accelerator.wait_for_everyone()
-        return goes_on if self._accelerator.is_main_process else check_config(self.out, self._record)
+        return (
+            goes_on if self._accelerator.is_main_process else check_config(self.out, self._record)
+        )
 
     def _encode(
         self, pipeline: PhantomWanPipeline, cache: LatentCache, folder: TrainingFolder
@@ -246,9 +248,7 @@ class LoraTraining:
         def save(step: int) -> None:
             if is_main:
                 seconds = spent_s + time.monotonic() - began_s
-                save_state(
-                    self.out, step, parameters, optimizer, schedule.state_dict(), seconds
-                )
+                save_state(self.out, step, parameters, optimizer, schedule.state_dict(), seconds)
             accelerator.wait_for_everyone()
 
         for step in range(first, total):
@@ -275,7 +275,11 @@ class LoraTraining:
             yield Trained(done, total, epoch + 1, loss, elapsed_s / (done - first) * (total - done))
             epoch_ends = done % draws.steps_per_epoch == 0
             # Before the state is saved: a validation that was cut off is made again.
-            if is_main and epoch_ends and ((epoch + 1) % settings.validate_every == 0 or done == total):
+            if (
+                is_main
+                and epoch_ends
+                and ((epoch + 1) % settings.validate_every == 0 or done == total)
+            ):
                 yield from self._validate(validation, epoch + 1, step)
             if done % settings.save_every == 0 or done == total:
                 save(done)
@@ -347,7 +351,9 @@ class _Model:
             with accelerator.autocast():
                 losses = flow_losses(self.transformer, batch)
             finite = losses.detach().isfinite().tolist()
-            broken += [draw.example.key for draw, good in zip(group, finite, strict=True) if not good]
+            broken += [
+                draw.example.key for draw, good in zip(group, finite, strict=True) if not good
+            ]
             accelerator.backward(losses.sum() / len(drawn))
             total += losses.detach().sum() / len(drawn)
         grads = []
@@ -420,7 +426,9 @@ def _encoders_sha256(base: Base) -> str:
         if file.is_file()
     ]
     if not files:
-        raise UnavailableError(f"There is no whole model in {base.folder}.", "See `procvid doctor`.")
+        raise UnavailableError(
+            f"There is no whole model in {base.folder}.", "See `procvid doctor`."
+        )
     return " ".join(sha256_of(file) for file in files)
 
 

@@ -68,7 +68,9 @@ def test_every_epoch_sees_every_example_once_however_it_is_cut():
         cut = [
             [
                 draw
-                for step in range(epoch * draws.steps_per_epoch, (epoch + 1) * draws.steps_per_epoch)
+                for step in range(
+                    epoch * draws.steps_per_epoch, (epoch + 1) * draws.steps_per_epoch
+                )
                 for draw in draws.step(step)
             ]
             for draws in (by_eight, by_three)

@@ -74,7 +74,13 @@ def test_a_list_that_is_none(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rank": 0}, {"drop_text": 1.5}, {"learning_rate": float("nan")}, {"num_frames": 8}, {"seed": -1}],
+    [
+        {"rank": 0},
+        {"drop_text": 1.5},
+        {"learning_rate": float("nan")},
+        {"num_frames": 8},
+        {"seed": -1},
+    ],
 )
 def test_settings_that_make_no_sense(wrong):
     good = {"width": 64, "height": 64, "num_frames": 9, "fps": 6, "shift": 2.0}
