@@ -48,14 +48,15 @@ def lora(arguments: argparse.Namespace) -> None:
         return
     if profile.needs_gpu and not on_gpu:
         raise wiring.no_gpu(profile)
+    out = Path(arguments.out).expanduser()
     facts = {"licence": arguments.licence, "name": arguments.name}
     training = LoraTraining(
         data,
-        Path(arguments.out).expanduser(),
+        out,
         Base(folder, profile.name, sampling),
         settings,
         {key: value for key, value in facts.items() if value},
-        Path(arguments.cache).expanduser() if arguments.cache else None,
+        Path(arguments.cache).expanduser() if arguments.cache else out / "cache",
     )
     _show(training, arguments.json)
 

@@ -31,6 +31,9 @@ from procvid.types import Clip, Conditioning, Denoised, ModelInfo, Sampling
 VOCABULARY = "vocabulary.json"
 """What the model was taught, by kind: {"foods": [...], "vessels": [...], "tools": [...], ...}."""
 
+TEACHES = "teaches"
+"""Key of a LoRA's `training.json`: the names of what it was shown."""
+
 OBJECT_KINDS = ("foods", "vessels", "tools", "surfaces")
 
 
@@ -97,6 +100,8 @@ class PhantomWanGenerator:
         self._ladder: Ladder | None = None
         self._known = _known_objects(folder)
         self._loras = self._read_loras(loras)
+        if self._known is not None:
+            self._known = self._known.union(*(_taught_by(lora.file) for lora in self._loras))
         self.default_sampling = profile.sampling
         revision = " + ".join([f"sha256:{weights_sha256(folder)}", *(x.told for x in self._loras)])
         details = {"dtype": str(placement.dtype).removeprefix("torch.")}
@@ -330,6 +335,15 @@ def weights_sha256(folder: Path) -> str:
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _taught_by(lora: Path) -> frozenset[str]:
+    """The names that a LoRA says it was taught; none where it says nothing that can be read."""
+    try:
+        training = json.loads(lora.with_name("training.json").read_text(encoding="utf-8"))
+        return frozenset(str(name) for name in training.get(TEACHES, ()))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return frozenset()
 
 
 def _known_objects(folder: Path) -> frozenset[str] | None:

@@ -12,6 +12,7 @@ import torch
 
 from procvid import __version__
 from procvid.media.files import replacing_folder
+from procvid.models.generators.phantom_wan import TEACHES
 from procvid.rundir.files import write_json
 from procvid.train.lora.folder import PICTURES, Example
 from procvid.train.lora.settings import LoraSettings
@@ -58,6 +59,8 @@ def training_record(
         "base_sha256": hashes["base_sha256"],
         "data_sha256": hashes["data_sha256"],
         "skipped": skipped,
+        # So that the generator does not warn of what this LoRA has taught it.
+        TEACHES: sorted({name for example in examples for name, _ in example.wants}),
         "settings": settings.told(),
         "versions": {
             "procvid": __version__,

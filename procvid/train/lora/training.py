@@ -7,7 +7,7 @@ A training folder:
     state.safetensors  what the next step needs
     loss.csv           a line per step           validation.csv   a line per validation
     validation/        clips                     skipped.jsonl    examples that cannot be used
-    cache/             latents and embeddings    config.json      what the curve depends on
+    config.json        what the curve depends on
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -44,7 +43,7 @@ from procvid.train.lora.weights import add_lora, save_lora
 from procvid.types import Sampling
 
 MAX_NORM = 1.0
-LORA, SKIPPED, CACHE = "lora", "skipped.jsonl", "cache"
+LORA, SKIPPED = "lora", "skipped.jsonl"
 BETAS = (0.9, 0.99)
 
 
@@ -98,7 +97,7 @@ class LoraTraining:
         base: What is adapted.
         settings: How.
         facts: Of the data, for `training.json`: "licence", "rights", "name".
-        cache: Of latents and embeddings; by default in `out`.
+        cache: Folder of latents and embeddings, which several trainings may share.
     """
 
     data: Path
@@ -106,7 +105,7 @@ class LoraTraining:
     base: Base
     settings: LoraSettings
     facts: Mapping[str, str]
-    cache: Path | None = None
+    cache: Path
 
     @property
     def is_main(self) -> bool:
@@ -134,8 +133,7 @@ class LoraTraining:
         goes_on = self._begin()
         with quiet_loading():
             pipeline = load_pipeline(self.base.folder, self._dtype)
-        place = self.cache or self.out / CACHE
-        cache = LatentCache(place, folder, self.settings, _encoders_sha256(self.base))
+        cache = LatentCache(self.cache, folder, self.settings, _encoders_sha256(self.base))
         yield from self._encode(pipeline, cache, folder)
         train, held_out = self._split(cache, folder)
         # It takes most of the memory, and every text is encoded.

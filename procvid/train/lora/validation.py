@@ -106,8 +106,8 @@ class Validation:
             scale = max(1, SCALE_BELOW // frames.shape[2])
             write_clip(file, frames, self._settings.fps, {"prompt": example.text}, scale=scale)
             clips.append(Sampled(file, example.text, frames))
-        with output_errors(self._out), (self._out / CURVE).open("a") as file:
-            file.write(f"{epoch},{loss:.9g},{len(self._examples)}\n")
+        with output_errors(self._out), (self._out / CURVE).open("a") as lines:
+            lines.write(f"{epoch},{loss:.9g},{len(self._examples)}\n")
         torch.set_rng_state(random_state)
         self.last_clips = tuple(clips)
         yield Validated(epoch, loss, self.last_clips)

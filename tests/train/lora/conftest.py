@@ -38,11 +38,18 @@ def toy_data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def training(toy_data, tmp_path_factory) -> Callable[..., LoraTraining]:
-    """Make a training on the tiny model; all of them share one cache."""
-    cache = tmp_path_factory.mktemp("cache")
+def shared_cache(tmp_path_factory) -> Path:
+    """Filled by the first training."""
+    return tmp_path_factory.mktemp("cache")
 
-    def make(out: Path, data: Path = toy_data, cache: Path = cache, **changed) -> LoraTraining:
+
+@pytest.fixture(scope="session")
+def training(toy_data, shared_cache) -> Callable[..., LoraTraining]:
+    """Make a training on the tiny model; all of them share one cache."""
+
+    def make(
+        out: Path, data: Path = toy_data, cache: Path = shared_cache, **changed
+    ) -> LoraTraining:
         settings = LoraSettings(**{**TINY_SETTINGS, **changed})
         base = Base(ASSETS / "tiny_phantom", "tiny", TINY.sampling)
         return LoraTraining(data, out, base, settings, {"licence": "apache-2.0"}, cache)

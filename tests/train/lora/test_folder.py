@@ -65,7 +65,7 @@ def test_a_wrong_row_is_one_sentence(tmp_path, rows, told):
 
 
 def test_a_list_that_is_none(tmp_path):
-    with pytest.raises(InputError, match="holds 0 of metadata.jsonl and metadata.parquet"):
+    with pytest.raises(InputError, match=r"holds 0 of metadata\.jsonl and metadata\.parquet"):
         read_training_folder(tmp_path)
     (tmp_path / "metadata.jsonl").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):

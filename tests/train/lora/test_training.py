@@ -75,9 +75,11 @@ def test_a_folder_of_another_training_is_refused(training, whole):
     assert not any(isinstance(event, Trained) for event in events), "only cut otherwise: it is done"
 
 
-def test_a_loss_that_is_no_number_stops_and_tells_the_batch(training, toy_data, tmp_path):
+def test_a_loss_that_is_no_number_stops_and_tells_the_batch(
+    training, toy_data, shared_cache, whole, tmp_path
+):
     out, cache = tmp_path / "out", tmp_path / "cache"
-    stop_after(training(out, cache=cache), 1)
+    shutil.copytree(shared_cache, cache)
     folder = read_training_folder(toy_data)
     job = training(out, cache=cache)
     there = LatentCache(cache, folder, job.settings, _encoders_sha256(job.base))

@@ -78,8 +78,11 @@ def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
 
 def test_generate_takes_the_training_folder(trained, tmp_path, capsys):
     recipe = tmp_path / "recipe.txt"
-    recipe.write_text("Egg\n1. Fry the egg in the frying pan.\n")
+    recipe.write_text(
+        "Radish\n1. Fry the radish in the frying pan.\n2. Boil the leek in the pot.\n"
+    )
     command = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "1"]
-    assert main([*command, "--memory", "none", "--lora", str(trained)]) == 0, capsys.readouterr()
+    assert main([*command, "--memory", "none", "--lora", str(trained)]) == 0
+    assert "never taught: leek;" in capsys.readouterr().out, "but of the radish"
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert f"+ {WEIGHTS} x 1 sha256:" in run["models"]["generator"]
