@@ -47,11 +47,12 @@ def _numbers(lora: argparse.ArgumentParser, whole_number: Callable[[str], int]) 
     wholes = {
         "rank": 16, "epochs": 20, "batch-size": 1, "accumulate": 8, "warmup": 20,
         "validation": 4, "validate-every": 5, "save-every": 100, "seed": 0,
+        "max-references": 4,
     }  # fmt: skip
     for name, default in wholes.items():
         lora.add_argument(f"--{name}", metavar="N", type=whole_number, default=default)
     reals = {
-        "alpha": 16.0, "learning-rate": 1e-4, "drop-text": 0.1, "drop-references": 0.1,
+        "alpha": 16.0, "learning-rate": 1e-4, "weight-decay": 0.01, "drop-text": 0.1, "drop-references": 0.1,
         "no-references": 0.15,
     }  # fmt: skip
     for name, value in reals.items():

@@ -21,7 +21,7 @@ from procvid.train.lora.validation import Validated
 COPIED = (
     "rank", "alpha", "epochs", "batch_size", "accumulate", "learning_rate", "warmup", "schedule",
     "drop_text", "drop_references", "no_references", "validation", "validate_every", "save_every",
-    "seed", "checkpointing", "track",
+    "seed", "checkpointing", "track", "max_references", "weight_decay",
 )  # fmt: skip
 
 
