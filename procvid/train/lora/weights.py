@@ -12,10 +12,10 @@ from diffusers import WanPipeline, WanTransformer3DModel
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from procvid.hub.lora_file import METADATA
-from procvid.media.files import replacing
+from procvid.media.files import write_bytes
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """All linear layers of self- and cross-attention."""
@@ -61,8 +61,7 @@ def save_lora(
 
     def write(tensors: dict[str, torch.Tensor], file: str) -> None:
         kept = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        with replacing(Path(file)) as temporary:
-            save_file(kept, temporary, metadata)
+        write_bytes(Path(file), save(kept, metadata))
 
     WanPipeline.save_lora_weights(
         folder,
