@@ -27,6 +27,7 @@ def add_train(
     lora.add_argument(
         "--cache", metavar="DIR", help="of latents and embeddings; by default in --out"
     )
+    lora.add_argument("--init", metavar="FILE|DIR", help="a LoRA of the same rank to begin with")
     lora.add_argument("--profile", choices=(TINY.name, *CONVERTIBLE), default=TINY.name)
     lora.add_argument("--size", metavar="WxH", help="of what the model is shown, in px")
     lora.add_argument("--frames", metavar="N", type=whole_number, help="most of a clip, 4n+1")

@@ -10,6 +10,7 @@ from pathlib import Path
 from procvid import wiring
 from procvid.cli.screen import Bar, duration
 from procvid.errors import UnavailableError
+from procvid.phantom.lora import find_lora
 from procvid.settings import PROFILES, Profile, choose_sampling, parse_size, read_environment
 from procvid.train.lora.cost import cost_of
 from procvid.train.lora.folder import read_training_folder
@@ -57,6 +58,7 @@ def lora(arguments: argparse.Namespace) -> None:
         settings,
         {key: value for key, value in facts.items() if value},
         Path(arguments.cache).expanduser() if arguments.cache else out / "cache",
+        find_lora(Path(arguments.init).expanduser()) if arguments.init else None,
     )
     _show(training, arguments.json)
 

@@ -58,6 +58,7 @@ def training_record(
         "loss": round(loss, 4),
         "base_sha256": hashes["base_sha256"],
         "data_sha256": hashes["data_sha256"],
+        "init_sha256": hashes["init_sha256"],
         "skipped": skipped,
         # So that the generator does not warn of what this LoRA has taught it.
         TEACHES: sorted({name for example in examples for name, _ in example.wants}),

@@ -39,7 +39,7 @@ from procvid.train.lora.record import training_record, write_record
 from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.state import Curve, check_config, load_state, save_state
 from procvid.train.lora.validation import Sampled, Validated, Validation
-from procvid.train.lora.weights import add_lora, save_lora
+from procvid.train.lora.weights import add_lora, begin_with, save_lora
 from procvid.types import Sampling
 
 MAX_NORM = 1.0
@@ -97,6 +97,7 @@ class LoraTraining:
         base: What is adapted.
         settings: How.
         facts: Of the data, for `training.json`: "licence", "rights", "name".
+        init: A LoRA to begin with, of the same rank; by default the base as it is.
         cache: Folder of latents and embeddings, which several trainings may share.
     """
 
@@ -106,6 +107,7 @@ class LoraTraining:
     settings: LoraSettings
     facts: Mapping[str, str]
     cache: Path
+    init: Path | None = None
 
     @property
     def is_main(self) -> bool:
@@ -129,6 +131,7 @@ class LoraTraining:
             "base": self.base.name,
             "base_sha256": base_sha256,
             "data_sha256": folder.sha256,
+            "init_sha256": sha256_of(self.init) if self.init else "",
         }
         goes_on = self._begin()
         with quiet_loading():
@@ -204,6 +207,8 @@ class LoraTraining:
         settings, accelerator = self.settings, self._accelerator
         transformer = pipeline.transformer.to(accelerator.device)
         parameters = add_lora(transformer, settings.rank, settings.alpha, settings.seed)
+        if self.init is not None:
+            begin_with(transformer, self.init)
         if settings.checkpointing:
             transformer.enable_gradient_checkpointing()
         optimizer = torch.optim.AdamW(

@@ -11,10 +11,11 @@ import torch
 from diffusers import WanPipeline, WanTransformer3DModel
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save
 
-from procvid.hub.lora_file import METADATA
+from procvid.errors import InputError
+from procvid.hub.lora_file import METADATA, lora_facts
 from procvid.media.files import write_bytes
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
@@ -39,6 +40,24 @@ def add_lora(
         transformer.add_adapter(config, adapter_name=ADAPTER)
     cast_training_params(transformer, torch.float32)
     return {name: p for name, p in sorted(transformer.named_parameters()) if p.requires_grad}
+
+
+def begin_with(transformer: WanTransformer3DModel, lora: Path) -> None:
+    """Put the weights of a saved LoRA of the same rank and layers into the fresh one.
+
+    Raises:
+        InputError: It is of another layout, rank or model.
+    """
+    lora_facts(lora)
+    tensors = {k.removeprefix("transformer."): v.float() for k, v in load_file(lora).items()}
+    wanted = get_peft_model_state_dict(transformer, adapter_name=ADAPTER)
+    shapes = [{k: tuple(v.shape) for k, v in each.items()} for each in (tensors, wanted)]
+    if shapes[0] != shapes[1]:
+        raise InputError(
+            f"The LoRA {str(lora)!r} has another rank or other layers than this training.",
+            "Give the same --rank, or begin without --init.",
+        )
+    set_peft_model_state_dict(transformer, tensors, adapter_name=ADAPTER)
 
 
 def save_lora(

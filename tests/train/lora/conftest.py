@@ -48,10 +48,14 @@ def training(toy_data, shared_cache) -> Callable[..., LoraTraining]:
     """Make a training on the tiny model; all of them share one cache."""
 
     def make(
-        out: Path, data: Path = toy_data, cache: Path = shared_cache, **changed
+        out: Path,
+        data: Path = toy_data,
+        cache: Path = shared_cache,
+        init: Path | None = None,
+        **changed,
     ) -> LoraTraining:
         settings = LoraSettings(**{**TINY_SETTINGS, **changed})
         base = Base(ASSETS / "tiny_phantom", "tiny", TINY.sampling)
-        return LoraTraining(data, out, base, settings, {"licence": "apache-2.0"}, cache)
+        return LoraTraining(data, out, base, settings, {"licence": "apache-2.0"}, cache, init)
 
     return make

@@ -6,9 +6,11 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from procvid.artifacts.bundles import Wishes, bundle_lora
 from procvid.cli import main
+from procvid.errors import InputError
 from procvid.hub.cards import Where
 from procvid.hub.lora_file import lora_facts
 from procvid.hub.names import HubId
@@ -74,6 +76,17 @@ def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
     release = bundle_lora(trained / "lora", out, Wishes(where=where), "sha256:x")
     assert release.facts["lora"] == facts
     assert "| batch size | 4 |" in (out / "README.md").read_text()
+
+
+def test_a_training_can_begin_with_a_lora_of_the_same_rank(training, trained, tmp_path):
+    init = trained / "lora" / WEIGHTS
+    list(training(tmp_path / "a", init=init, learning_rate=1e-9, alpha=8.0).run())
+    begun, given = load_file(tmp_path / "a" / "lora" / WEIGHTS), load_file(init)
+    assert all(torch.allclose(begun[key], given[key], atol=1e-6) for key in given)
+    with pytest.raises(InputError, match="another rank or other layers"):
+        list(training(tmp_path / "b", init=init, rank=2).run())
+    with pytest.raises(InputError, match="its init sha256 is"):
+        list(training(tmp_path / "a", learning_rate=1e-9, alpha=8.0).run())
 
 
 def test_generate_takes_the_training_folder(trained, tmp_path, capsys):
