@@ -18,10 +18,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate.utils import gather_object
 from diffusers.optimization import get_scheduler
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
@@ -121,7 +123,7 @@ class LoraTraining:
             InputError: The data cannot be used, or the folder holds another training.
             OutputError: The folder cannot be written; the last state is kept.
             ProcvidError: The loss is no number; the last good state is kept.
-            UnavailableError: The base, a GPU or TensorBoard is missing.
+            UnavailableError: The base or TensorBoard is missing.
         """
         self._accelerator = _accelerator(self.settings, self.out)
         folder = read_training_folder(self.data)
@@ -369,8 +371,6 @@ class _Model:
             for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
                 grad.copy_(part.view_as(grad))
             total = accelerator.reduce(total, "sum")
-            from accelerate.utils import gather_object
-
             broken = gather_object(broken)
         norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), MAX_NORM)
         if not broken and not (norm.isfinite() and total.isfinite()):
@@ -390,13 +390,13 @@ def flow_shift(folder: Path) -> float:
 
 
 def _accelerator(settings: LoraSettings, out: Path) -> Accelerator:
-    if settings.precision == "bf16" and not torch.cuda.is_available():
-        raise UnavailableError("There is no GPU for bfloat16.", "Leave --precision out.")
     try:
         accelerator = Accelerator(
             mixed_precision=settings.precision,
             log_with="tensorboard" if settings.track else None,
             project_dir=out if settings.track else None,
+            # The others wait while one of them makes the validation clips.
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],
         )
         if settings.track:
             accelerator.init_trackers("tensorboard")
