@@ -58,7 +58,7 @@ def lora(arguments: argparse.Namespace) -> None:
         settings,
         {key: value for key, value in facts.items() if value},
         Path(arguments.cache).expanduser() if arguments.cache else out / "cache",
-        find_lora(Path(arguments.init).expanduser()) if arguments.init else None,
+        str(find_lora(Path(arguments.init).expanduser())) if arguments.init else "",
     )
     _show(training, arguments.json)
 

@@ -99,7 +99,7 @@ class LoraTraining:
         base: What is adapted.
         settings: How.
         facts: Of the data, for `training.json`: "licence", "rights", "name".
-        init: A LoRA to begin with, of the same rank; by default the base as it is.
+        init: File of a LoRA to begin with, of the same rank; "" for the base as it is.
         cache: Folder of latents and embeddings, which several trainings may share.
     """
 
@@ -109,7 +109,7 @@ class LoraTraining:
     settings: LoraSettings
     facts: Mapping[str, str]
     cache: Path
-    init: Path | None = None
+    init: str = ""
 
     @property
     def is_main(self) -> bool:
@@ -133,7 +133,7 @@ class LoraTraining:
             "base": self.base.name,
             "base_sha256": base_sha256,
             "data_sha256": folder.sha256,
-            "init_sha256": sha256_of(self.init) if self.init else "",
+            "init_sha256": sha256_of(Path(self.init)) if self.init else "",
         }
         goes_on = self._begin()
         with quiet_loading():
@@ -209,8 +209,8 @@ class LoraTraining:
         settings, accelerator = self.settings, self._accelerator
         transformer = pipeline.transformer.to(accelerator.device)
         parameters = add_lora(transformer, settings.rank, settings.alpha, settings.seed)
-        if self.init is not None:
-            begin_with(transformer, self.init)
+        if self.init:
+            begin_with(transformer, Path(self.init))
         if settings.checkpointing:
             transformer.enable_gradient_checkpointing()
         optimizer = torch.optim.AdamW(

@@ -51,7 +51,7 @@ def training(toy_data, shared_cache) -> Callable[..., LoraTraining]:
         out: Path,
         data: Path = toy_data,
         cache: Path = shared_cache,
-        init: Path | None = None,
+        init: str = "",
         **changed,
     ) -> LoraTraining:
         settings = LoraSettings(**{**TINY_SETTINGS, **changed})

@@ -79,7 +79,7 @@ def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
 
 
 def test_a_training_can_begin_with_a_lora_of_the_same_rank(training, trained, tmp_path):
-    init = trained / "lora" / WEIGHTS
+    init = str(trained / "lora" / WEIGHTS)
     list(training(tmp_path / "a", init=init, learning_rate=1e-9, alpha=8.0).run())
     begun, given = load_file(tmp_path / "a" / "lora" / WEIGHTS), load_file(init)
     assert all(torch.allclose(begun[key], given[key], atol=1e-6) for key in given)
