@@ -219,6 +219,6 @@ def _fitted(image: Image, settings: LoraSettings) -> Image:
     size = (max(width, round(own_width * share)), max(height, round(own_height * share)))
     # Averaged when it shrinks, so that an enlarged toy clip comes back as it was.
     how = Pillow.Resampling.BOX if share < 1 else Pillow.Resampling.LANCZOS
-    resized = np.asarray(Pillow.fromarray(image).resize(size, how))
+    resized = np.array(Pillow.fromarray(image).resize(size, how))
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return resized[top : top + height, left : left + width]

@@ -392,6 +392,8 @@ def flow_shift(folder: Path) -> float:
 def _accelerator(settings: LoraSettings, out: Path) -> Accelerator:
     try:
         accelerator = Accelerator(
+            # Said, or several processes without a GPU would not know of each other.
+            cpu=not torch.cuda.is_available(),
             mixed_precision=settings.precision,
             log_with="tensorboard" if settings.track else None,
             project_dir=out if settings.track else None,
