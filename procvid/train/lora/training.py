@@ -16,15 +16,10 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, InitProcessGroupKwargs
-from accelerate.utils import gather_object
-from diffusers.optimization import get_scheduler
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.media.files import write_text
@@ -33,20 +28,20 @@ from procvid.phantom.folder import load_pipeline
 from procvid.phantom.loading import FLOW_SHIFT
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.rundir.files import sha256_of
-from procvid.train.lora.draws import Draw, Draws, batches
+from procvid.train.lora.draws import Draws
 from procvid.train.lora.folder import Example, TrainingFolder, read_training_folder
+from procvid.train.lora.gradients import Model
 from procvid.train.lora.latents import Encoded, LatentCache
-from procvid.train.lora.objective import batch_of, flow_losses
+from procvid.train.lora.machine import log_validation, start_accelerator
+from procvid.train.lora.optimiser import Optimiser
 from procvid.train.lora.record import training_record, write_record
 from procvid.train.lora.settings import LoraSettings
-from procvid.train.lora.state import Curve, check_config, load_state, save_state
-from procvid.train.lora.validation import Sampled, Validated, Validation
+from procvid.train.lora.state import Curve, check_config, read_curve
+from procvid.train.lora.validation import Validated, Validation
 from procvid.train.lora.weights import add_lora, begin_with, save_lora
 from procvid.types import Sampling
 
-MAX_NORM = 1.0
 LORA, SKIPPED = "lora", "skipped.jsonl"
-BETAS = (0.9, 0.99)
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ class LoraTraining:
             ProcvidError: The loss is no number; the last good state is kept.
             UnavailableError: The base or TensorBoard is missing.
         """
-        self._accelerator = _accelerator(self.settings, self.out)
+        self._accelerator = start_accelerator(self.settings, self.out)
         folder = read_training_folder(self.data)
         base_sha256 = weights_sha256(self.base.folder)
         self._record = {
@@ -207,93 +202,80 @@ class LoraTraining:
         goes_on: bool,
     ) -> Iterator[Event]:
         settings, accelerator = self.settings, self._accelerator
-        transformer = pipeline.transformer.to(accelerator.device)
+        parameters = self._with_lora(pipeline)
+        per_step = settings.examples_per_step(accelerator.num_processes)
+        draws = Draws(train, settings, per_step, cache.has_crop)
+        total = draws.total_steps
+        optimiser = Optimiser(parameters, settings, total)
+        first, spent_s = optimiser.load(self.out) if goes_on else (0, 0.0)
+        curve = validation = None
+        if self.is_main:
+            curve = Curve(self.out, first)
+            epochs = first // draws.steps_per_epoch
+            sampling = self.base.sampling
+            validation = Validation(pipeline, cache, held_out, settings, sampling, self.out, epochs)
+        length = pipeline.config.max_sequence_length
+        model = Model(
+            pipeline.transformer, parameters, cache, length, accelerator, settings.batch_size
+        )
+        loss = read_curve(self.out)[-1]["loss"] if first and self.is_main else math.nan
+        began_s = time.monotonic()
+        for step in range(first, total):
+            drawn = draws.step(step)
+            loss, norm, broken = model.gradients(drawn)
+            spent_now_s = spent_s + time.monotonic() - began_s
+            if broken:
+                self._save(optimiser, step, spent_now_s)
+                raise _not_a_number(step, broken, self.out)
+            rate = optimiser.step()
+            done, epoch = step + 1, step // draws.steps_per_epoch
+            if curve is not None:
+                curve.add(
+                    {
+                        "step": step,
+                        "epoch": epoch,
+                        "loss": f"{loss:.9g}",
+                        "grad_norm": f"{norm:.6g}",
+                        "learning_rate": f"{rate:.6g}",
+                        "examples": len(drawn),
+                        "seconds": f"{spent_now_s:.1f}",
+                    }
+                )
+            if settings.track:
+                accelerator.log({"loss": loss, "grad_norm": norm, "learning_rate": rate}, step)
+            each_s = (time.monotonic() - began_s) / (done - first)
+            yield Trained(done, total, epoch + 1, loss, each_s * (total - done))
+            # Before the state is saved: a validation that was cut off is made again.
+            if validation is not None and self._is_due(done, total, draws.steps_per_epoch):
+                yield from self._validate(validation, epoch + 1, step)
+            if done % settings.save_every == 0 or done == total:
+                self._save(optimiser, done, spent_now_s)
+        if validation is not None:
+            hours = (spent_s + time.monotonic() - began_s) / 3600
+            self._write_lora(pipeline.transformer, validation, draws, train, hours, loss)
+        if settings.track:
+            accelerator.end_training()
+        yield TrainingFinished(self.out / LORA, total, loss, len(train), self._skipped)
+
+    def _with_lora(self, pipeline: PhantomWanPipeline) -> dict[str, torch.nn.Parameter]:
+        settings = self.settings
+        transformer = pipeline.transformer.to(self._accelerator.device)
         parameters = add_lora(transformer, settings.rank, settings.alpha, settings.seed)
         if self.init:
             begin_with(transformer, Path(self.init))
         if settings.checkpointing:
             transformer.enable_gradient_checkpointing()
-        optimizer = torch.optim.AdamW(
-            parameters.values(),
-            lr=settings.learning_rate,
-            betas=BETAS,
-            weight_decay=settings.weight_decay,
-        )
-        per_step = settings.examples_per_step(accelerator.num_processes)
-        draws = Draws(train, settings, per_step, cache.has_crop)
-        total = draws.total_steps
-        schedule = get_scheduler(
-            "linear" if settings.schedule == "linear" else "constant_with_warmup",
-            optimizer,
-            num_warmup_steps=settings.warmup,
-            num_training_steps=total,
-        )
-        first, spent_s = 0, 0.0
-        if goes_on:
-            first, state, spent_s = load_state(self.out, parameters, optimizer)
-            schedule.load_state_dict(state)
-            # The schedule sets a rate only when it takes a step.
-            for group, rate in zip(optimizer.param_groups, schedule.get_last_lr(), strict=True):
-                group["lr"] = rate
-        is_main = accelerator.is_main_process
-        curve = Curve(self.out, first) if is_main else None
-        validation = Validation(
-            pipeline,
-            cache,
-            held_out,
-            settings,
-            self.base.sampling,
-            self.out,
-            first // draws.steps_per_epoch,
-        )
-        length = pipeline.config.max_sequence_length
-        began_s, loss = time.monotonic(), math.nan
-        trained = _Model(transformer, parameters, cache, length, accelerator, settings)
+        return parameters
 
-        def save(step: int) -> None:
-            if is_main:
-                seconds = spent_s + time.monotonic() - began_s
-                save_state(self.out, step, parameters, optimizer, schedule.state_dict(), seconds)
-            accelerator.wait_for_everyone()
+    def _is_due(self, done: int, total: int, steps_per_epoch: int) -> bool:
+        """Whether an epoch with a validation has just ended."""
+        epoch, rest = divmod(done, steps_per_epoch)
+        return not rest and (epoch % self.settings.validate_every == 0 or done == total)
 
-        for step in range(first, total):
-            drawn = draws.step(step)
-            loss, norm, broken = trained.gradients(drawn)
-            if broken:
-                save(step)
-                raise _not_a_number(step, broken, self.out)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            rate = schedule.get_last_lr()[0]
-            schedule.step()
-            done, epoch = step + 1, step // draws.steps_per_epoch
-            elapsed_s = time.monotonic() - began_s
-            row = {
-                "step": step, "epoch": epoch, "loss": f"{loss:.9g}", "grad_norm": f"{norm:.6g}",
-                "learning_rate": f"{rate:.6g}", "examples": len(drawn),
-                "seconds": f"{spent_s + elapsed_s:.1f}",
-            }  # fmt: skip
-            if curve is not None:
-                curve.add(row)
-            if settings.track:
-                accelerator.log({"loss": loss, "grad_norm": norm, "learning_rate": rate}, step)
-            yield Trained(done, total, epoch + 1, loss, elapsed_s / (done - first) * (total - done))
-            epoch_ends = done % draws.steps_per_epoch == 0
-            # Before the state is saved: a validation that was cut off is made again.
-            if (
-                is_main
-                and epoch_ends
-                and ((epoch + 1) % settings.validate_every == 0 or done == total)
-            ):
-                yield from self._validate(validation, epoch + 1, step)
-            if done % settings.save_every == 0 or done == total:
-                save(done)
-        if is_main:
-            seconds = spent_s + time.monotonic() - began_s
-            self._write_lora(transformer, validation, draws, train, seconds, loss)
-        if settings.track:
-            accelerator.end_training()
-        yield TrainingFinished(self.out / LORA, total, loss, len(train), self._skipped)
+    def _save(self, optimiser: Optimiser, step: int, seconds: float) -> None:
+        if self.is_main:
+            optimiser.save(self.out, step, seconds)
+        self._accelerator.wait_for_everyone()
 
     def _validate(self, validation: Validation, epoch: int, step: int) -> Iterator[Validated]:
         for event in validation.run(epoch):
@@ -307,7 +289,7 @@ class LoraTraining:
         validation: Validation,
         draws: Draws,
         train: Sequence[Example],
-        seconds: float,
+        hours: float,
         loss: float,
     ) -> None:
         record = training_record(
@@ -320,65 +302,11 @@ class LoraTraining:
             steps=draws.total_steps,
             processes=self._accelerator.num_processes,
             device=self._accelerator.device,
-            hours=seconds / 3600,
+            hours=hours,
             loss=loss,
         )
         save_lora(transformer, self.out / LORA, self._record)
         write_record(self.out / LORA, record, validation.last_clips)
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """The transformer with its LoRA, and what a step needs of it."""
-
-    transformer: torch.nn.Module
-    parameters: Mapping[str, torch.nn.Parameter]
-    cache: LatentCache
-    text_length: int
-    accelerator: Accelerator
-    settings: LoraSettings
-
-    def gradients(self, drawn: Sequence[Draw]) -> tuple[float, float, list[str]]:
-        """The gradients of a step, over all its batches and processes, clipped.
-
-        Summed and then divided by the number of examples, so that neither the batch size nor the
-        number of processes is seen in them; therefore no wrapper that averages by process.
-
-        Returns:
-            Mean loss, norm of the gradients before clipping, and the examples whose loss is no
-            number, or all of them where only a gradient is none.
-        """
-        accelerator, device = self.accelerator, self.accelerator.device
-        mine = drawn[accelerator.process_index :: accelerator.num_processes]
-        total, broken = torch.zeros((), device=device), []
-        for group in batches(mine, self.settings.batch_size, self._shape):
-            batch = batch_of(group, self.cache, self.text_length, device)
-            with accelerator.autocast():
-                losses = flow_losses(self.transformer, batch)
-            finite = losses.detach().isfinite().tolist()
-            broken += [
-                draw.example.key for draw, good in zip(group, finite, strict=True) if not good
-            ]
-            accelerator.backward(losses.sum() / len(drawn))
-            total += losses.detach().sum() / len(drawn)
-        grads = []
-        for parameter in self.parameters.values():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            grads.append(parameter.grad)
-        if accelerator.num_processes > 1:
-            flat = accelerator.reduce(torch.cat([g.flatten() for g in grads]), "sum")
-            for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
-                grad.copy_(part.view_as(grad))
-            total = accelerator.reduce(total, "sum")
-            broken = gather_object(broken)
-        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), MAX_NORM)
-        if not broken and not (norm.isfinite() and total.isfinite()):
-            broken = [draw.example.key for draw in drawn]
-        return float(total), float(norm), broken
-
-    def _shape(self, draw: Draw) -> tuple[int, ...]:
-        return (*self.cache.video(draw.example).shape, len(draw.references))
 
 
 def flow_shift(folder: Path) -> float:
@@ -387,39 +315,6 @@ def flow_shift(folder: Path) -> float:
     if not file.is_file():
         return FLOW_SHIFT
     return float(json.loads(file.read_text(encoding="utf-8")).get("flow_shift", FLOW_SHIFT))
-
-
-def _accelerator(settings: LoraSettings, out: Path) -> Accelerator:
-    try:
-        accelerator = Accelerator(
-            # Said, or several processes without a GPU would not know of each other.
-            cpu=not torch.cuda.is_available(),
-            mixed_precision=settings.precision,
-            log_with="tensorboard" if settings.track else None,
-            project_dir=out if settings.track else None,
-            # The others wait while one of them makes the validation clips.
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],
-        )
-        if settings.track:
-            accelerator.init_trackers("tensorboard")
-    except (ImportError, ValueError) as error:
-        if not settings.track:
-            raise
-        raise UnavailableError(
-            "TensorBoard is not installed.", "pip install tensorboard, or leave --track out."
-        ) from error
-    return accelerator
-
-
-def log_validation(accelerator: Accelerator, event: Validated, step: int) -> None:
-    """Send a validation to TensorBoard: its loss, and the clips where its video writer is there."""
-    accelerator.log({"validation_loss": event.loss}, step)
-    # TensorBoard writes moving pictures through moviepy, which not everybody has.
-    with suppress(ImportError, AttributeError):
-        writer = accelerator.get_tracker("tensorboard", unwrap=True)
-        for number, sampled in enumerate(event.clips, start=1):
-            frames = torch.from_numpy(sampled.frames).permute(0, 3, 1, 2)
-            writer.add_images(f"clip {number}", frames[:: max(1, len(frames) // 4)], step)
 
 
 def _encoders_sha256(base: Base) -> str:
@@ -444,6 +339,3 @@ def _not_a_number(step: int, broken: Sequence[str], out: Path) -> ProcvidError:
         f"{step} steps, is kept in {str(out)!r}.",
         "Look at these examples, or begin again with a lower --learning-rate.",
     )
-
-
-__all__ = ["Base", "Event", "LoraTraining", "Sampled", "Trained", "TrainingFinished"]
