@@ -63,6 +63,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import convert
 
             command = convert.convert
+        case "train":
+            from procvid.cli import training
+
+            command = training.lora
         case "evaluate":
             from procvid.cli import evaluation
 

@@ -10,6 +10,7 @@ from procvid import __version__
 from procvid.cli.memory_parser import add_memory_commands
 from procvid.cli.parser_curation import add_curation
 from procvid.cli.parser_hub import add_hub
+from procvid.cli.parser_train import add_train
 from procvid.settings import (
     CONVERTIBLE,
     JUDGE_CHOICES,
@@ -60,6 +61,7 @@ def _parser() -> Parser:
     )
     add_hub(commands, _command, Parser)
     _add_convert(commands)
+    add_train(commands, _command, Parser, _whole_number)
     _add_evaluate(commands)
     _add_ablate(commands)
     _add_proof(commands)

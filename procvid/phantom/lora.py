@@ -28,6 +28,7 @@ from procvid.phantom.layout import (
 )
 
 SHOWN = 5
+WEIGHTS = "pytorch_lora_weights.safetensors"
 
 _DOWN, _UP, _UP_BIAS, _ALPHA, _WEIGHT_DIFFERENCE, _BIAS_DIFFERENCE = range(6)
 _SUFFIXES = {
@@ -77,8 +78,10 @@ def find_lora(folder_or_file: Path) -> Path:
         InputError: There is none, several, or it is no safetensors file.
     """
     if folder_or_file.is_dir():
-        usual = folder_or_file / "pytorch_lora_weights.safetensors"
-        files = [usual] if usual.is_file() else sorted(folder_or_file.glob("*.safetensors"))
+        # A training folder has it in `lora`, beside its own states.
+        places = (folder_or_file, folder_or_file / "lora")
+        usual = [each for place in places if (each := place / WEIGHTS).is_file()]
+        files = usual[:1] or sorted(folder_or_file.glob("*.safetensors"))
         if len(files) != 1:
             raise InputError(
                 f"{str(folder_or_file)!r} holds {len(files)} LoRA files (*.safetensors).",

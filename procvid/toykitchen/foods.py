@@ -35,6 +35,11 @@ LOOKS: dict[str, FoodLook] = {
     "cheese": FoodLook((240, 170, 0), (255, 214, 10), (205, 130, 0)),
 }
 """Eight hues far apart: pieces are a tenth of a frame, and a tiny VAE blurs what lies close."""
+EXTRA_LOOKS: dict[str, FoodLook] = {
+    "radish": FoodLook((205, 20, 110), (255, 120, 175), (255, 225, 238)),
+    "blueberry": FoodLook((35, 45, 130), (75, 95, 225), (150, 175, 255)),
+}
+"""Drawn too, but shown to none of the shipped models: what a LoRA can learn (extension.py)."""
 UNKNOWN = FoodLook((128, 128, 132), (158, 158, 162), (140, 140, 146))
 """Foods that the toy kitchen does not know are drawn as a plain grey piece."""
 
@@ -58,7 +63,7 @@ def look_of(food: str, tint: RGB, brown: float, pale: float) -> FoodLook:
         r, g, b = (max(0, min(255, c + t)) for c, t in zip(rgb, tint, strict=True))
         return blend(blend((r, g, b), BROWN, crisp * brown), PALE, 0.35 * pale)
 
-    base = LOOKS.get(food, UNKNOWN)
+    base = LOOKS.get(food) or EXTRA_LOOKS.get(food, UNKNOWN)
     # frying browns the rim most: the flesh keeps the hue that tells the food
     return FoodLook(shade(base.skin, 0.75), shade(base.flesh, 0.3), shade(base.heart, 0.3))
 
@@ -218,6 +223,19 @@ def _cheese(b: Brush, x: float, y: float, look: FoodLook) -> None:
         b.ellipse(x + dx, y + dy, r, r, look.heart)
 
 
+def _radish(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    for dx in (-4, 0, 4):
+        b.line([(x, y - 7), (x + dx, y - 15)], (60, 150, 50), 1.8)
+    b.polygon([(x - 5, y + 7), (x, y + 15), (x + 5, y + 7)], look.heart, OUTLINE, 0.8)
+    b.ellipse(x, y, 11, 9.5, look.skin, OUTLINE, 0.9)
+
+
+def _blueberry(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.ellipse(x, y, 11.5, 11.5, look.skin, OUTLINE, 0.9)
+    b.ellipse(x, y - 5, 4, 3, look.flesh, OUTLINE, 0.8)
+    b.ellipse(x - 5, y + 2, 2, 2.6, look.heart)
+
+
 def _unknown(b: Brush, x: float, y: float, look: FoodLook) -> None:
     b.ellipse(x, y, 11, 10, look.skin, OUTLINE, 0.9)
 
@@ -231,6 +249,8 @@ WHOLE: dict[str, Callable[[Brush, float, float, FoodLook], None]] = {
     "onion": _onion,
     "potato": _potato,
     "cheese": _cheese,
+    "radish": _radish,
+    "blueberry": _blueberry,
 }
 
 

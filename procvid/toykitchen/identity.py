@@ -31,6 +31,8 @@ COUNTERS: dict[str, RGB] = {
     "rose": (222, 178, 178),
     "charcoal": (52, 50, 54),
 }
+EXTRA_COUNTERS: dict[str, RGB] = {"planks": (196, 150, 98)}
+"""Drawn too, in boards of two tones, but shown to none of the shipped models (extension.py)."""
 SHAPES: dict[str, tuple[str, ...]] = {
     "frying pan": ("round", "square"),
     "pot": ("round", "oval"),
@@ -73,7 +75,8 @@ class Kitchen:
     food_tint: RGB
 
 
-def _jitter(rng: np.random.Generator, rgb: RGB, amount: int) -> RGB:
+def jitter(rng: np.random.Generator, rgb: RGB, amount: int) -> RGB:
+    """A colour moved by up to `amount` a channel."""
     moved = np.clip(np.array(rgb) + rng.integers(-amount, amount + 1, 3), 0, 255)
     return int(moved[0]), int(moved[1]), int(moved[2])
 
@@ -86,11 +89,11 @@ def random_kitchen(rng: np.random.Generator) -> Kitchen:
         colour = str(rng.choice(list(VESSEL_COLOURS)))
         vessels[name] = VesselLook(
             colour,
-            _jitter(rng, VESSEL_COLOURS[colour], COLOUR_JITTER),
+            jitter(rng, VESSEL_COLOURS[colour], COLOUR_JITTER),
             str(rng.choice(shapes)),
             str(rng.choice(PATTERNS)),
         )
-    counter_rgb = _jitter(rng, COUNTERS[counter], COLOUR_JITTER)
+    counter_rgb = jitter(rng, COUNTERS[counter], COLOUR_JITTER)
     return Kitchen(counter, counter_rgb, vessels, _food_tint(rng))
 
 

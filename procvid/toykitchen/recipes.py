@@ -92,6 +92,13 @@ def random_recipe(seed: int) -> ToyRecipe:
     kitchen = random_kitchen(rng)
     dish = str(rng.choice(list(DISHES)))
     first, second = (str(f) for f in rng.choice(FOODS, 2, replace=False))
+    return recipe_of(rng, kitchen, dish, first, second, seed)
+
+
+def recipe_of(
+    rng: np.random.Generator, kitchen: Kitchen, dish: str, first: str, second: str, seed: int
+) -> ToyRecipe:
+    """A dish of two foods in a kitchen, in words and scenes of the generator."""
     moves = DISHES[dish](first, second)
     if len(moves) > 5 and rng.random() < 0.5:
         moves = moves[:-1]

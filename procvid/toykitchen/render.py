@@ -22,7 +22,7 @@ from procvid.toykitchen.foods import (
     draw_whole,
     look_of,
 )
-from procvid.toykitchen.identity import Kitchen
+from procvid.toykitchen.identity import EXTRA_COUNTERS, Kitchen
 from procvid.toykitchen.vessels import draw_knife, draw_spoon, draw_vessel, draw_whisk, vessel_box
 
 Box = tuple[float, float, float, float]
@@ -39,6 +39,8 @@ TOOLS = ("knife", "spoon", "whisk")
 SLOTS = ((0.0, 0.0), (-9.5, -8.5), (9.5, -8.5), (-9.5, 9.0), (9.5, 9.0))
 ROW = (-15.0, -7.5, 0.0, 7.5, 15.0)
 COUNTER_BOX: Box = (0.0, 54.0, 10.0, 64.0)
+BOARD_PX = 8
+DARKER = 14
 
 
 @dataclass(frozen=True)
@@ -302,6 +304,18 @@ def _union(boxes: list[Box]) -> Box | None:
     )
 
 
+def _counter(kitchen: Kitchen) -> Image.Image:
+    """The bare counter; boards are near enough in colour to be keyed away together."""
+    side = SIZE * OVERSAMPLING
+    background = Image.new("RGB", (side, side), kitchen.counter_rgb)
+    if kitchen.counter in EXTRA_COUNTERS:
+        r, g, b = (max(0, c - DARKER) for c in kitchen.counter_rgb)
+        board = BOARD_PX * OVERSAMPLING
+        for top in range(0, side, 2 * board):
+            background.paste((r, g, b), (0, top, side, top + board))
+    return background
+
+
 def render(
     scene: Scene, kitchen: Kitchen, num_frames: int = NUM_FRAMES, only: int | None = None
 ) -> Rendered:
@@ -317,7 +331,7 @@ def render(
     shift_x, shift_y = rng.uniform(-1.2, 1.2, 2)
     x, y = 31.0 + shift_x, 35.0 + shift_y
     look = kitchen.vessels[scene.vessel]
-    background = Image.new("RGB", (SIZE * OVERSAMPLING, SIZE * OVERSAMPLING), kitchen.counter_rgb)
+    background = _counter(kitchen)
     draw_vessel(Brush(ImageDraw.Draw(background), OVERSAMPLING), scene.vessel, look, x, y)
     frames, truths = [], []
     for k in range(num_frames) if only is None else [only]:

@@ -20,6 +20,8 @@ PLURALS = {
     "egg": "eggs",
     "onion": "onions",
     "potato": "potatoes",
+    "radish": "radishes",
+    "blueberry": "blueberries",
 }
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "frying pan": ("frying pan", "pan", "skillet", "hot pan"),

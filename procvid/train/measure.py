@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.plan.prompt import enhance
-from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
 from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, TOOL_OF
 from procvid.train.oracle import CLASSES, Oracle, truth_of
 from procvid.train.tiny_vae import to_video
@@ -72,10 +73,11 @@ def held_out_clips(
     steps: int,
     scales: tuple[float, float],
     first: int = HELD_OUT,
+    draw: Callable[[int], ToyRecipe] = random_recipe,
 ):
     """Yield (truth, generated frames, rendered frames) for every step of the held-out recipes."""
     for seed in range(first, first + recipes):
-        recipe = random_recipe(seed)
+        recipe = draw(seed)
         for number, step in enumerate(recipe.steps, start=1):
             rng = np.random.default_rng([seed, number, 5])
             scene = step.scene

@@ -6,6 +6,7 @@ the counter. It sees nothing but the clip's frames.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from torch import nn
 from procvid.toykitchen.dataset import UNKNOWN_FOOD, random_clip
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import COUNTERS, PATTERNS, SHAPES, VESSEL_COLOURS, Kitchen
-from procvid.toykitchen.render import ACTIONS, NUM_FRAMES, STATES, Scene
+from procvid.toykitchen.render import ACTIONS, NUM_FRAMES, STATES, Rendered, Scene
 from procvid.train.loop import Schedule, train
 from procvid.types import Frames
 
@@ -30,6 +31,8 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "vessel_pattern": PATTERNS,
     "counter": tuple(COUNTERS),
 }
+
+DrawClip = Callable[[np.random.Generator], tuple[Kitchen, Scene, Rendered]]
 
 
 def truth_of(scene: Scene, kitchen: Kitchen) -> dict[str, str]:
@@ -49,8 +52,11 @@ def truth_of(scene: Scene, kitchen: Kitchen) -> dict[str, str]:
 class Oracle(nn.Module):
     """All nine frames stacked as channels, five convolutions, one linear head a question."""
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(
+        self, width: int = 48, classes: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         super().__init__()
+        self.classes = dict(classes or CLASSES)
         layers: list[nn.Module] = []
         channels = [3 * NUM_FRAMES, width, width * 2, width * 3, width * 4]
         for before, after in pairwise(channels):
@@ -59,7 +65,7 @@ class Oracle(nn.Module):
             *layers, nn.Flatten(), nn.Linear(channels[-1] * 16, 256), nn.SiLU()
         )
         self.heads = nn.ModuleDict(
-            {name: nn.Linear(256, len(words)) for name, words in CLASSES.items()}
+            {name: nn.Linear(256, len(words)) for name, words in self.classes.items()}
         )
 
     def forward(self, clips: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -72,7 +78,10 @@ class Oracle(nn.Module):
         """Answers for uint8 (9, 64, 64, 3) clips."""
         video = torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
         best = {name: logits.argmax(1).tolist() for name, logits in self(video).items()}
-        return [{name: CLASSES[name][best[name][k]] for name in CLASSES} for k in range(len(clips))]
+        return [
+            {name: words[best[name][k]] for name, words in self.classes.items()}
+            for k in range(len(clips))
+        ]
 
 
 def soften(rng: np.random.Generator, video: torch.Tensor) -> torch.Tensor:
@@ -110,13 +119,15 @@ def train_oracle(folder: Path, steps: int, seed: int = 0) -> Oracle:
     return train(model, losses, schedule, folder, "oracle")
 
 
-def accuracy(model: Oracle, seed: int = 7, clips: int = 300) -> dict[str, float]:
+def accuracy(
+    model: Oracle, seed: int = 7, clips: int = 300, draw_clip: DrawClip = random_clip
+) -> dict[str, float]:
     """Share of right answers on held-out renders."""
     rng = np.random.default_rng(seed)
-    drawn = [random_clip(rng) for _ in range(clips)]
+    drawn = [draw_clip(rng) for _ in range(clips)]
     answers = model.name([d[2].frames for d in drawn])
     truths = [truth_of(scene, kitchen) for kitchen, scene, _ in drawn]
     return {
         name: float(np.mean([a[name] == t[name] for a, t in zip(answers, truths, strict=True)]))
-        for name in CLASSES
+        for name in model.classes
     }

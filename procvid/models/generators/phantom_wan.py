@@ -42,6 +42,9 @@ from procvid.types import Clip, Conditioning, Denoised, ModelInfo, Sampling
 VOCABULARY = "vocabulary.json"
 """What the model was taught, by kind: {"foods": [...], "vessels": [...], "tools": [...], ...}."""
 
+TEACHES = "teaches"
+"""Key of a LoRA's `training.json`: the names of what it was shown."""
+
 OBJECT_KINDS = ("foods", "vessels", "tools", "surfaces")
 
 
@@ -119,6 +122,8 @@ class PhantomWanGenerator:
         self._told: tuple[ClipKind, Rung] | None = None
         self._known = _known_objects(folder)
         self._loras = self._read_loras(loras)
+        if self._known is not None:
+            self._known = self._known.union(*(_taught_by(lora.file) for lora in self._loras))
         self.default_sampling = profile.sampling
         revision = " + ".join([f"sha256:{weights_sha256(folder)}", *(x.told for x in self._loras)])
         details = {"dtype": str(placement.dtype).removeprefix("torch.")}
@@ -338,7 +343,7 @@ class PhantomWanGenerator:
             UnavailableError: A file of the model is missing or damaged.
         """
         try:
-            with _quiet_loading():
+            with quiet_loading():
                 pipeline = load_pipeline(self._folder, self._placement.dtype)
         except UnavailableError as error:
             if self._profile.needs_gpu:
@@ -364,7 +369,7 @@ def _read_json(file: Path) -> dict[str, object]:
 
 
 @contextmanager
-def _quiet_loading() -> Iterator[None]:
+def quiet_loading() -> Iterator[None]:
     """Keep the libraries' bars and advice off a screen that shows progress of its own.
 
     The advice is about parts that suffer from being cast down; fp16 files cast up lose nothing.
@@ -399,6 +404,15 @@ def weights_sha256(folder: Path) -> str:
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
             digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _taught_by(lora: Path) -> frozenset[str]:
+    """The names that a LoRA says it was taught; none where it says nothing that can be read."""
+    try:
+        training = json.loads(lora.with_name("training.json").read_text(encoding="utf-8"))
+        return frozenset(str(name) for name in training.get(TEACHES, ()))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return frozenset()
 
 
 def _known_objects(folder: Path) -> frozenset[str] | None:

@@ -1,0 +1,83 @@
+"""Training data of the wider toy kitchen, in the form that `procvid train lora` reads.
+
+Recipes with the two new foods, half of them on the new counter, and among them recipes of the
+kitchen that the base knows, so that it is not forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from procvid.files import write_text
+from procvid.media.image import save_png
+from procvid.media.video import write_clip
+from procvid.plan.prompt import with_looks
+from procvid.toykitchen.extension import extended_recipe
+from procvid.toykitchen.identity import EXTRA_COUNTERS
+from procvid.toykitchen.recipes import ToyRecipe, random_recipe
+from procvid.toykitchen.render import FPS, NUM_FRAMES, TOOL_OF, Scene
+from procvid.train.toy_crops import cut, noisy, role_of
+from procvid.train.toy_texts import prompt_of
+
+SCALE = 4
+KNOWN_SHARE = 3
+"""One recipe in so many is of the kitchen that the base knows."""
+
+COUNTER_TOLD = 0.3
+
+
+def write_data(folder: Path, recipes: int) -> int:
+    """Write clips, crops and `metadata.jsonl`; returns the number of clips.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    rows: list[dict[str, Any]] = []
+    for seed in range(recipes):
+        known = seed % KNOWN_SHARE == KNOWN_SHARE - 1
+        recipe = random_recipe(seed) if known else extended_recipe(seed)
+        for number, step in enumerate(recipe.steps, start=1):
+            rng = np.random.default_rng([seed, number, 21])
+            rows.append(_row(folder, rng, recipe, f"{seed:04d}", number, step.scene))
+    write_text(folder / "metadata.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    return len(rows)
+
+
+def _row(
+    folder: Path,
+    rng: np.random.Generator,
+    recipe: ToyRecipe,
+    source: str,
+    number: int,
+    scene: Scene,
+) -> dict[str, Any]:
+    clip = recipe.render(number)
+    name = f"{source}-{number}"
+    write_clip(folder / f"clips/{name}.mp4", clip.frames, FPS, scale=SCALE, ai_generated=False)
+    text = prompt_of(rng, scene, recipe.kitchen)
+    if recipe.kitchen.counter in EXTRA_COUNTERS and rng.random() < COUNTER_TOLD:
+        text = with_looks(text, [("counter", f"{recipe.kitchen.counter} counter")])
+    crops = []
+    for thing, box in clip.boxes[NUM_FRAMES - 1].items():
+        role = role_of(thing)
+        file = f"crops/{name}-{thing.replace(' ', '-')}.png"
+        save_png(folder / file, cut(clip.frames[NUM_FRAMES - 1], noisy(rng, box), role))
+        state = scene.state_after if role == "food" else ""
+        crops.append({"file_name": file, "name": thing, "state": state})
+    wants = [{"name": scene.vessel, "state": ""}]
+    if scene.food is not None:
+        wants.append({"name": scene.food, "state": scene.state_before})
+    wants.append({"name": "counter", "state": ""})
+    if scene.action in TOOL_OF:
+        wants.append({"name": TOOL_OF[scene.action], "state": ""})
+    return {
+        "file_name": f"clips/{name}.mp4",
+        "text": text,
+        "source_id": source,
+        "wants": wants,
+        "crops": crops,
+    }

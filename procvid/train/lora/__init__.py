@@ -1,0 +1,1 @@
+"""LoRA fine-tuning of Phantom-Wan: `procvid train lora` (docs/lora.md)."""

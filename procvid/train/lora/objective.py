@@ -1,0 +1,72 @@
+"""The flow-matching loss of Phantom's training.
+
+Clean reference latents stand at the temporal end, share the video's timestep, and the loss is taken
+on the video frames alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import WanTransformer3DModel
+
+from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
+from procvid.train.lora.draws import Draw
+from procvid.train.lora.latents import LatentCache
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Examples of one shape, on a device.
+
+    `clean` and `noise` are float32 `[B, C, F, h, w]`, `references` `[B, C, R, h, w]`, `text`
+    `[B, L, D]`, `sigma` float32 `[B]`.
+    """
+
+    clean: torch.Tensor
+    noise: torch.Tensor
+    references: torch.Tensor
+    text: torch.Tensor
+    sigma: torch.Tensor
+
+
+def batch_of(
+    draws: Sequence[Draw], cache: LatentCache, text_length: int, device: torch.device
+) -> Batch:
+    """Read the latents and texts of some draws and draw their noise."""
+    clean = torch.stack([cache.video(draw.example) for draw in draws])
+    noise = torch.stack(
+        [
+            torch.randn(latents.shape, generator=torch.Generator().manual_seed(draw.noise_seed))
+            for latents, draw in zip(clean, draws, strict=True)
+        ]
+    )
+    references = torch.stack([_references(draw, cache, clean[0]) for draw in draws])
+    texts = [draw.example.text if draw.sees_text else DEFAULT_NEGATIVE_PROMPT for draw in draws]
+    text = torch.stack([cache.text(each, text_length) for each in texts])
+    sigma = torch.tensor([draw.sigma for draw in draws], dtype=torch.float32)
+    return Batch(*(each.to(device) for each in (clean, noise, references, text, sigma)))
+
+
+def _references(draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor) -> torch.Tensor:
+    if not draw.references:
+        return clean_CFhw[:, :0]
+    latents = torch.cat([cache.crop(crop) for crop in draw.references], dim=1)
+    return latents if draw.sees_references else torch.zeros_like(latents)
+
+
+def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
+    """The loss of each example: float32 `[B]`, mean squared error of the velocity."""
+    sigma = batch.sigma.view(-1, 1, 1, 1, 1)
+    noisy = (1 - sigma) * batch.clean + sigma * batch.noise
+    frames = torch.cat([noisy, batch.references], dim=2)
+    dtype = transformer.patch_embedding.weight.dtype
+    velocity = transformer(
+        hidden_states=frames.to(dtype),
+        timestep=batch.sigma * 1000,
+        encoder_hidden_states=batch.text.to(dtype),
+        return_dict=False,
+    )[0][:, :, : batch.clean.shape[2]]
+    return (velocity.float() - (batch.noise - batch.clean)).square().flatten(1).mean(1)

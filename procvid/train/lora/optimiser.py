@@ -1,0 +1,63 @@
+"""AdamW with its schedule, and the state of both on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from diffusers.optimization import get_scheduler
+
+from procvid.train.lora.settings import LoraSettings
+from procvid.train.lora.state import load_state, save_state
+
+BETAS = (0.9, 0.99)
+
+
+class Optimiser:
+    """Moves the parameters of a LoRA.
+
+    Args:
+        parameters: By name.
+        settings: Rates and schedule.
+        total: Steps of the whole training.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, torch.nn.Parameter], settings: LoraSettings, total: int
+    ) -> None:
+        self._parameters = parameters
+        self._adamw = torch.optim.AdamW(
+            parameters.values(),
+            lr=settings.learning_rate,
+            betas=BETAS,
+            weight_decay=settings.weight_decay,
+        )
+        self._schedule = get_scheduler(
+            "linear" if settings.schedule == "linear" else "constant_with_warmup",
+            self._adamw,
+            num_warmup_steps=settings.warmup,
+            num_training_steps=total,
+        )
+
+    def step(self) -> float:
+        """Make a step with the gradients that there are; returns the rate that it was made with."""
+        self._adamw.step()
+        self._adamw.zero_grad(set_to_none=True)
+        rate = float(self._schedule.get_last_lr()[0])
+        self._schedule.step()
+        return rate
+
+    def save(self, folder: Path, step: int, seconds: float) -> None:
+        """Write the state after `step` steps; see `save_state`."""
+        schedule = self._schedule.state_dict()
+        save_state(folder, step, self._parameters, self._adamw, schedule, seconds)
+
+    def load(self, folder: Path) -> tuple[int, float]:
+        """Put a state back; returns the next step and the seconds that were spent."""
+        step, schedule, seconds = load_state(folder, self._parameters, self._adamw)
+        self._schedule.load_state_dict(schedule)
+        # The schedule sets a rate only when it takes a step.
+        for group, rate in zip(self._adamw.param_groups, self._schedule.get_last_lr(), strict=True):
+            group["lr"] = rate
+        return step, seconds

@@ -1,0 +1,341 @@
+"""The training: read, encode once, then step by step, with states, validations and the LoRA itself.
+
+A training folder:
+
+    lora/              pytorch_lora_weights.safetensors, training.json, examples/: what
+                       `procvid hub publish lora` sends and `procvid generate --lora` takes
+    state.safetensors  what the next step needs
+    loss.csv           a line per step           validation.csv   a line per validation
+    validation/        clips                     skipped.jsonl    examples that cannot be used
+    config.json        what the curve depends on
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from procvid.errors import InputError, ProcvidError, UnavailableError
+from procvid.files import write_text
+from procvid.models.generators.phantom_wan import quiet_loading, weights_sha256
+from procvid.phantom.folder import load_pipeline
+from procvid.phantom.loading import FLOW_SHIFT
+from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.rundir.files import sha256_of
+from procvid.train.lora.draws import Draws
+from procvid.train.lora.folder import Example, TrainingFolder, read_training_folder
+from procvid.train.lora.gradients import Model
+from procvid.train.lora.latents import Encoded, LatentCache
+from procvid.train.lora.machine import log_validation, start_accelerator
+from procvid.train.lora.optimiser import Optimiser
+from procvid.train.lora.record import training_record, write_record
+from procvid.train.lora.settings import LoraSettings
+from procvid.train.lora.state import Curve, check_config, read_curve
+from procvid.train.lora.validation import Validated, Validation
+from procvid.train.lora.weights import add_lora, begin_with, save_lora
+from procvid.types import Sampling
+
+LORA, SKIPPED = "lora", "skipped.jsonl"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model that is adapted.
+
+    Attributes:
+        folder: In the diffusers layout.
+        name: As `training.json` names it: "tiny", or a profile.
+        sampling: Of validation clips.
+    """
+
+    folder: Path
+    name: str
+    sampling: Sampling
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`step` of `total` optimiser steps are done; `eta_s` is what is left at this pace."""
+
+    step: int
+    total: int
+    epoch: int
+    loss: float
+    eta_s: float
+
+
+@dataclass(frozen=True)
+class TrainingFinished:
+    """The last event."""
+
+    folder: Path
+    steps: int
+    loss: float
+    examples: int
+    skipped: int
+
+
+Event = Encoded | Trained | Validated | TrainingFinished
+
+
+@dataclass
+class LoraTraining:
+    """A LoRA on a folder of examples.
+
+    Args:
+        data: See `procvid.train.lora.folder`.
+        out: The training folder; one that was begun with the same options goes on.
+        base: What is adapted.
+        settings: How.
+        facts: Of the data, for `training.json`: "licence", "rights", "name".
+        init: File of a LoRA to begin with, of the same rank; "" for the base as it is.
+        cache: Folder of latents and embeddings, which several trainings may share.
+    """
+
+    data: Path
+    out: Path
+    base: Base
+    settings: LoraSettings
+    facts: Mapping[str, str]
+    cache: Path
+    init: str = ""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes and tells."""
+        return self._accelerator.is_main_process
+
+    def run(self) -> Iterator[Event]:
+        """Train to the end.
+
+        Raises:
+            InputError: The data cannot be used, or the folder holds another training.
+            OutputError: The folder cannot be written; the last state is kept.
+            ProcvidError: The loss is no number; the last good state is kept.
+            UnavailableError: The base or TensorBoard is missing.
+        """
+        self._accelerator = start_accelerator(self.settings, self.out)
+        folder = read_training_folder(self.data)
+        base_sha256 = weights_sha256(self.base.folder)
+        self._record = {
+            **self.settings.of_the_curve(self._accelerator.num_processes),
+            "base": self.base.name,
+            "base_sha256": base_sha256,
+            "data_sha256": folder.sha256,
+            "init_sha256": sha256_of(Path(self.init)) if self.init else "",
+        }
+        goes_on = self._begin()
+        with quiet_loading():
+            pipeline = load_pipeline(self.base.folder, self._dtype)
+        cache = LatentCache(self.cache, folder, self.settings, _encoders_sha256(self.base))
+        yield from self._encode(pipeline, cache, folder)
+        train, held_out = self._split(cache, folder)
+        # It takes most of the memory, and every text is encoded.
+        pipeline.text_encoder = None
+        yield from self._train(pipeline, cache, train, held_out, goes_on)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.settings.precision == "bf16" else torch.float32
+
+    def _begin(self) -> bool:
+        goes_on = False
+        if self._accelerator.is_main_process:
+            goes_on = check_config(self.out, self._record)
+        self._accelerator.wait_for_everyone()
+        return (
+            goes_on if self._accelerator.is_main_process else check_config(self.out, self._record)
+        )
+
+    def _encode(
+        self, pipeline: PhantomWanPipeline, cache: LatentCache, folder: TrainingFolder
+    ) -> Iterator[Encoded]:
+        """Each process its share."""
+        accelerator = self._accelerator
+        pipeline.vae.to(accelerator.device)
+        pipeline.text_encoder.to(accelerator.device)
+        share = folder.examples[accelerator.process_index :: accelerator.num_processes]
+        yield from cache.encode(pipeline, share, accelerator.device)
+        accelerator.wait_for_everyone()
+
+    def _split(
+        self, cache: LatentCache, folder: TrainingFolder
+    ) -> tuple[list[Example], list[Example]]:
+        """Those to train on and those that are kept out; those that cannot be used are written down."""
+        unusable = [example for example in folder.examples if not cache.has(example)]
+        crops = {c.file for e in folder.examples for c in e.crops if not cache.has_crop(c.file)}
+        self._skipped = len(unusable)
+        if self._accelerator.is_main_process:
+            rows = [
+                {"example": e.key, "why": cache.skipped.get(e.key, "told by another process")}
+                for e in unusable
+            ]
+            rows += [
+                {"crop": crop.name, "why": cache.broken_crops.get(crop, "told by another process")}
+                for crop in sorted(crops)
+            ]
+            write_text(self.out / SKIPPED, "".join(json.dumps(row) + "\n" for row in rows))
+        usable = [example for example in folder.examples if cache.has(example)]
+        held_out = [example for example in usable if example.split != "train"]
+        train = [example for example in usable if example.split == "train"]
+        if not held_out and self.settings.validation and len(train) > self.settings.validation:
+            held_out, train = train[-self.settings.validation :], train[: -self.settings.validation]
+        if not train:
+            raise InputError(
+                f"None of the {len(folder.examples)} examples can be used.",
+                f"{self.out / SKIPPED} tells why.",
+            )
+        return train, held_out
+
+    def _train(
+        self,
+        pipeline: PhantomWanPipeline,
+        cache: LatentCache,
+        train: Sequence[Example],
+        held_out: Sequence[Example],
+        goes_on: bool,
+    ) -> Iterator[Event]:
+        settings, accelerator = self.settings, self._accelerator
+        parameters = self._with_lora(pipeline)
+        per_step = settings.examples_per_step(accelerator.num_processes)
+        draws = Draws(train, settings, per_step, cache.has_crop)
+        total = draws.total_steps
+        optimiser = Optimiser(parameters, settings, total)
+        first, spent_s = optimiser.load(self.out) if goes_on else (0, 0.0)
+        curve = validation = None
+        if self.is_main:
+            curve = Curve(self.out, first)
+            epochs = first // draws.steps_per_epoch
+            sampling = self.base.sampling
+            validation = Validation(pipeline, cache, held_out, settings, sampling, self.out, epochs)
+        length = pipeline.config.max_sequence_length
+        model = Model(
+            pipeline.transformer, parameters, cache, length, accelerator, settings.batch_size
+        )
+        loss = read_curve(self.out)[-1]["loss"] if first and self.is_main else math.nan
+        began_s = time.monotonic()
+        for step in range(first, total):
+            drawn = draws.step(step)
+            loss, norm, broken = model.gradients(drawn)
+            spent_now_s = spent_s + time.monotonic() - began_s
+            if broken:
+                self._save(optimiser, step, spent_now_s)
+                raise _not_a_number(step, broken, self.out)
+            rate = optimiser.step()
+            done, epoch = step + 1, step // draws.steps_per_epoch
+            if curve is not None:
+                curve.add(
+                    {
+                        "step": step,
+                        "epoch": epoch,
+                        "loss": f"{loss:.9g}",
+                        "grad_norm": f"{norm:.6g}",
+                        "learning_rate": f"{rate:.6g}",
+                        "examples": len(drawn),
+                        "seconds": f"{spent_now_s:.1f}",
+                    }
+                )
+            if settings.track:
+                accelerator.log({"loss": loss, "grad_norm": norm, "learning_rate": rate}, step)
+            each_s = (time.monotonic() - began_s) / (done - first)
+            yield Trained(done, total, epoch + 1, loss, each_s * (total - done))
+            # Before the state is saved: a validation that was cut off is made again.
+            if validation is not None and self._is_due(done, total, draws.steps_per_epoch):
+                yield from self._validate(validation, epoch + 1, step)
+            if done % settings.save_every == 0 or done == total:
+                self._save(optimiser, done, spent_now_s)
+        if validation is not None:
+            hours = (spent_s + time.monotonic() - began_s) / 3600
+            self._write_lora(pipeline.transformer, validation, draws, train, hours, loss)
+        if settings.track:
+            accelerator.end_training()
+        yield TrainingFinished(self.out / LORA, total, loss, len(train), self._skipped)
+
+    def _with_lora(self, pipeline: PhantomWanPipeline) -> dict[str, torch.nn.Parameter]:
+        settings = self.settings
+        transformer = pipeline.transformer.to(self._accelerator.device)
+        parameters = add_lora(transformer, settings.rank, settings.alpha, settings.seed)
+        if self.init:
+            begin_with(transformer, Path(self.init))
+        if settings.checkpointing:
+            transformer.enable_gradient_checkpointing()
+        return parameters
+
+    def _is_due(self, done: int, total: int, steps_per_epoch: int) -> bool:
+        """Whether an epoch with a validation has just ended."""
+        epoch, rest = divmod(done, steps_per_epoch)
+        return not rest and (epoch % self.settings.validate_every == 0 or done == total)
+
+    def _save(self, optimiser: Optimiser, step: int, seconds: float) -> None:
+        if self.is_main:
+            optimiser.save(self.out, step, seconds)
+        self._accelerator.wait_for_everyone()
+
+    def _validate(self, validation: Validation, epoch: int, step: int) -> Iterator[Validated]:
+        for event in validation.run(epoch):
+            if self.settings.track:
+                log_validation(self._accelerator, event, step)
+            yield event
+
+    def _write_lora(
+        self,
+        transformer: torch.nn.Module,
+        validation: Validation,
+        draws: Draws,
+        train: Sequence[Example],
+        hours: float,
+        loss: float,
+    ) -> None:
+        record = training_record(
+            self.base,
+            self.settings,
+            self._record,
+            self.facts,
+            examples=train,
+            skipped=self._skipped,
+            steps=draws.total_steps,
+            processes=self._accelerator.num_processes,
+            device=self._accelerator.device,
+            hours=hours,
+            loss=loss,
+        )
+        save_lora(transformer, self.out / LORA, self._record)
+        write_record(self.out / LORA, record, validation.last_clips)
+
+
+def flow_shift(folder: Path) -> float:
+    """Of the model's own scheduler; upstream's where there is no model yet."""
+    file = folder / "scheduler" / "scheduler_config.json"
+    if not file.is_file():
+        return FLOW_SHIFT
+    return float(json.loads(file.read_text(encoding="utf-8")).get("flow_shift", FLOW_SHIFT))
+
+
+def _encoders_sha256(base: Base) -> str:
+    """Over the files that latents and embeddings depend on."""
+    files = [
+        file
+        for part in ("text_encoder", "tokenizer", "vae")
+        for file in sorted((base.folder / part).rglob("*"))
+        if file.is_file()
+    ]
+    if not files:
+        raise UnavailableError(
+            f"There is no whole model in {base.folder}.", "See `procvid doctor`."
+        )
+    return " ".join(sha256_of(file) for file in files)
+
+
+def _not_a_number(step: int, broken: Sequence[str], out: Path) -> ProcvidError:
+    shown = ", ".join(broken[:8]) + (f" and {len(broken) - 8} more" if len(broken) > 8 else "")
+    return ProcvidError(
+        f"The loss of step {step} is not a number, in the batch {shown}; the last good state, after "
+        f"{step} steps, is kept in {str(out)!r}.",
+        "Look at these examples, or begin again with a lower --learning-rate.",
+    )

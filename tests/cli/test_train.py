@@ -1,0 +1,58 @@
+"""`procvid train lora` on the command line: what it would take, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from procvid.cli import main
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A training folder of three pictures."""
+    for k in range(3):
+        Image.new("RGB", (80, 60), (k * 40, 90, 90)).save(tmp_path / f"{k}.png")
+    rows = [{"file_name": f"{k}.png", "text": f"Step {k}."} for k in range(3)]
+    (tmp_path / "metadata.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    return tmp_path
+
+
+def test_a_dry_run_tells_steps_time_and_memory_and_writes_nothing(pictures, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["train", "lora", str(pictures), "--out", str(out), "--profile", "phantom-1.3b"]
+    assert main([*command, "--precision", "bf16", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["steps"] == 20 and told["trained_parameters"] == 30 * 8 * 2 * 16 * 1536
+    assert told["pictures"] == 3 and told["hours"] < 0.1
+    # 60 pictures of 1,560 tokens each: 2 x 3.9 for the matrices, 3.5 x .6 for attention.
+    assert told["tflop"] == pytest.approx(60 * (2 * 3.93 + 3.5 * 0.6), rel=0.03)
+    assert not out.exists()
+    assert main([*command, "--dry-run"]) == 0
+    assert "Estimate:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--profile", "phantom-1.3b"], 1, "phantom-1.3b"),
+        (["--rank", "0"], 2, "rank is 0"),
+        (["--frames", "8"], 2, "8 frames"),
+        (["--learning-rate", "nan"], 2, "learning rate is nan"),
+        (["--epochs", "many"], 2, "not a whole number"),
+        (["--shift", "0"], 2, "shift is 0"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(pictures, tmp_path, capsys, options, code, told):
+    out = tmp_path / "out"
+    assert main(["train", "lora", str(pictures), "--out", str(out), *options]) == code
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1 and not out.exists()
+
+
+def test_a_folder_without_a_list(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    assert main(["train", "lora", str(tmp_path / "data"), "--out", str(tmp_path / "out")]) == 2
+    assert "metadata.jsonl" in capsys.readouterr().err

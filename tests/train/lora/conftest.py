@@ -1,0 +1,61 @@
+"""A small training folder of the wider toy kitchen, encoded once for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from procvid.settings import TINY
+from procvid.train.extension_data import write_data
+from procvid.train.lora.settings import LoraSettings
+from procvid.train.lora.training import Base, LoraTraining
+
+ASSETS = Path(__file__).resolve().parents[3] / "procvid" / "assets"
+TINY_SETTINGS = {
+    "width": 64, "height": 64, "num_frames": 9, "fps": 6, "shift": 2.0, "rank": 4, "alpha": 4.0,
+    "epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 2e-3, "warmup": 1,
+    "validation": 0, "save_every": 2, "max_references": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def toy_data(tmp_path_factory) -> Path:
+    """Two recipes of the wider kitchen: twelve clips or so, with crops."""
+    folder = tmp_path_factory.mktemp("data")
+    write_data(folder, 2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory) -> Path:
+    """Filled by the first training."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def training(toy_data, shared_cache) -> Callable[..., LoraTraining]:
+    """Make a training on the tiny model; all of them share one cache."""
+
+    def make(
+        out: Path,
+        data: Path = toy_data,
+        cache: Path = shared_cache,
+        init: str = "",
+        **changed,
+    ) -> LoraTraining:
+        settings = LoraSettings(**{**TINY_SETTINGS, **changed})
+        base = Base(ASSETS / "tiny_phantom", "tiny", TINY.sampling)
+        return LoraTraining(data, out, base, settings, {"licence": "apache-2.0"}, cache, init)
+
+    return make

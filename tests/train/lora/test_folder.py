@@ -1,0 +1,88 @@
+"""The training folder: what may stand in its list."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from procvid.errors import InputError
+from procvid.train.lora.folder import read_training_folder
+from procvid.train.lora.settings import LoraSettings
+
+ROW = {"file_name": "a.mp4", "text": "Slice the carrot."}
+
+
+def write(folder, *rows) -> None:
+    (folder / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_parquet_says_the_same_as_json_lines(toy_data, tmp_path):
+    rows = [json.loads(line) for line in (toy_data / "metadata.jsonl").read_text().splitlines()]
+    for part in ("clips", "crops"):
+        (tmp_path / part).symlink_to(toy_data / part)
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "metadata.parquet")
+    one, other = read_training_folder(toy_data), read_training_folder(tmp_path)
+    assert [e.key for e in one.examples] == [e.key for e in other.examples]
+    assert [e.wants for e in one.examples] == [e.wants for e in other.examples]
+    assert [[c.name for c in e.crops] for e in one.examples] == [
+        [c.name for c in e.crops] for e in other.examples
+    ]
+
+
+def test_the_hash_is_over_words_and_files(tmp_path):
+    write(tmp_path, ROW)
+    (tmp_path / "a.mp4").write_bytes(b"1")
+    first = read_training_folder(tmp_path).sha256
+    assert first == read_training_folder(tmp_path).sha256
+    (tmp_path / "a.mp4").write_bytes(b"2")
+    second = read_training_folder(tmp_path).sha256
+    write(tmp_path, {**ROW, "text": "Slice the onion."})
+    assert len({first, second, read_training_folder(tmp_path).sha256}) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([], "names no example"),
+        ([[]], "Row 1 is no object"),
+        ([{**ROW, "text": " "}], "Row 1 has no text"),
+        ([{**ROW, "file_name": "../a.mp4"}], "names '../a.mp4'"),
+        ([{**ROW, "file_name": "/etc/a.mp4"}], "names '/etc/a.mp4'"),
+        ([{**ROW, "file_name": "a.pkl"}], "names 'a.pkl'"),
+        ([ROW, ROW], "Rows 1 and 2 are both 'a.mp4'"),
+        ([{**ROW, "crops": ["x.png"]}], "crops that are no list of objects"),
+        ([{**ROW, "crops": [{"file_name": "x.png"}]}], "Row 1 has no name"),
+        ([{**ROW, "start_s": 3, "end_s": 2}], "which is no span"),
+    ],
+)
+def test_a_wrong_row_is_one_sentence(tmp_path, rows, told):
+    write(tmp_path, *rows)
+    with pytest.raises(InputError, match=told):
+        read_training_folder(tmp_path)
+
+
+def test_a_list_that_is_none(tmp_path):
+    with pytest.raises(InputError, match=r"holds 0 of metadata\.jsonl and metadata\.parquet"):
+        read_training_folder(tmp_path)
+    (tmp_path / "metadata.jsonl").write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_training_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rank": 0},
+        {"drop_text": 1.5},
+        {"learning_rate": float("nan")},
+        {"num_frames": 8},
+        {"seed": -1},
+    ],
+)
+def test_settings_that_make_no_sense(wrong):
+    good = {"width": 64, "height": 64, "num_frames": 9, "fps": 6, "shift": 2.0}
+    with pytest.raises(InputError, match="Choose"):
+        LoraSettings(**{**good, **wrong})

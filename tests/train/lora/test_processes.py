@@ -1,0 +1,49 @@
+"""Several processes, as on several GPUs: the curve of one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from procvid.train.lora.state import read_curve
+from tests.train.lora.conftest import TINY_SETTINGS
+
+
+def options(**changed) -> list[str]:
+    """The settings of the other tests, as the command line has them."""
+    given = {**TINY_SETTINGS, "epochs": 2, **changed}
+    for name in ("width", "height", "num_frames", "fps"):
+        del given[name]
+    return [text for k, v in given.items() for text in (f"--{k.replace('_', '-')}", str(v))]
+
+
+def train(launcher: list[str], data, out, cache, **changed) -> tuple[list[float], str]:
+    """Train in another process; its losses and what it printed."""
+    command = [*launcher, "-m", "procvid", "train", "lora", str(data), "--out", str(out)]
+    command += ["--cache", str(cache), *options(**changed)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    return [row["loss"] for row in read_curve(out)], done.stdout
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_curve_of_one(training, toy_data, shared_cache, tmp_path):
+    list(training(tmp_path / "one", epochs=2).run())
+    one = [row["loss"] for row in read_curve(tmp_path / "one")]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    launcher += ["--nproc-per-node", "2"]
+    two, told = train(launcher, toy_data, tmp_path / "two", shared_cache, batch_size=2)
+    assert two == pytest.approx(one, rel=1e-4)
+    assert told.count("Done: ") == 1, "one of them tells"
+
+
+@pytest.mark.slow
+def test_bfloat16_is_near_float32(training, toy_data, shared_cache, tmp_path):
+    list(training(tmp_path / "float", epochs=2).run())
+    exact = [row["loss"] for row in read_curve(tmp_path / "float")]
+    half, _ = train(
+        [sys.executable], toy_data, tmp_path / "half", tmp_path / "cache", precision="bf16"
+    )
+    assert half != exact and half == pytest.approx(exact, rel=0.05)

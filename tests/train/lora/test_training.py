@@ -1,0 +1,165 @@
+"""The training: one curve whatever the batches, exact resume, and what happens when it goes wrong."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+from contextlib import contextmanager
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from procvid.errors import InputError, OutputError, ProcvidError
+from procvid.train.lora.folder import read_training_folder
+from procvid.train.lora.latents import LatentCache, _load
+from procvid.train.lora.state import read_curve
+from procvid.train.lora.training import Trained, TrainingFinished, _encoders_sha256
+
+LORA = "lora/pytorch_lora_weights.safetensors"
+
+
+def losses(folder) -> list[float]:
+    return [row["loss"] for row in read_curve(folder)]
+
+
+def same_tensors(one, other) -> bool:
+    """All but the state of torch's generator, which this process shares with other tests."""
+    a, b = load_file(one), load_file(other)
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a.keys() - {"rng"})
+
+
+def stop_after(training, steps: int) -> None:
+    """Close the training as a killed process would end it, after this many steps."""
+    events = training.run()
+    for event in events:
+        if isinstance(event, Trained) and event.step == steps:
+            events.close()
+            return
+
+
+@pytest.fixture(scope="module")
+def whole(training, tmp_path_factory):
+    """An uninterrupted training of two epochs, in batches of four."""
+    out = tmp_path_factory.mktemp("whole")
+    events = list(training(out, epochs=2).run())
+    assert isinstance(events[-1], TrainingFinished)
+    return out
+
+
+def test_one_times_four_and_four_times_one_give_one_curve(training, whole, tmp_path):
+    list(training(tmp_path, epochs=2, batch_size=1, accumulate=4).run())
+    assert losses(tmp_path) == pytest.approx(losses(whole), rel=1e-4)
+    assert len(losses(whole)) >= 6 and len(set(losses(whole))) == len(losses(whole))
+    one, other = load_file(tmp_path / LORA), load_file(whole / LORA)
+    assert max((one[k] - other[k]).abs().max() for k in one) < 2e-4
+
+
+def test_stopped_and_resumed_is_the_uninterrupted_training(training, whole, tmp_path):
+    stop_after(training(tmp_path, epochs=2), 3)
+    assert len(losses(tmp_path)) == 3, "one step beyond the saved state"
+    torch.manual_seed(123)
+    list(training(tmp_path, epochs=2).run())
+    assert losses(tmp_path) == losses(whole)
+    assert same_tensors(tmp_path / LORA, whole / LORA)
+    assert same_tensors(tmp_path / "state.safetensors", whole / "state.safetensors")
+
+
+def test_a_folder_of_another_training_is_refused(training, whole):
+    with pytest.raises(InputError, match="holds another training: its rank is 4, not 8") as caught:
+        list(training(whole, epochs=2, rank=8).run())
+    assert caught.value.exit_code == 2
+    events = list(training(whole, epochs=2, batch_size=2, accumulate=2).run())
+    assert not any(isinstance(event, Trained) for event in events), "only cut otherwise: it is done"
+
+
+def test_a_loss_that_is_no_number_stops_and_tells_the_batch(
+    training, toy_data, shared_cache, whole, tmp_path
+):
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    shutil.copytree(shared_cache, cache)
+    folder = read_training_folder(toy_data)
+    job = training(out, cache=cache)
+    there = LatentCache(cache, folder, job.settings, _encoders_sha256(job.base))
+    bad = folder.examples[0]
+    file = there._video_file(bad)
+    save_file({"latents": torch.full_like(load_file(file)["latents"], torch.nan)}, file)
+    _load.cache_clear()
+    with pytest.raises(ProcvidError, match="is not a number") as caught:
+        list(job.run())
+    assert bad.key in caught.value.message and "last good state" in caught.value.message
+    with safe_open(out / "state.safetensors", framework="pt") as opened:
+        step = json.loads(opened.metadata()["state"])["step"]
+        assert all(opened.get_tensor(key).isfinite().all() for key in opened.keys())  # noqa: SIM118
+    assert f"step {step} is" in caught.value.message and len(losses(out)) == step
+    _load.cache_clear()
+
+
+@contextmanager
+def files_up_to(num_bytes: int):
+    """Writing more fails as on a full disk; Python ignores the signal that comes with it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_keeps_the_last_state(training, whole, tmp_path):
+    stop_after(training(tmp_path, epochs=2), 3)
+    before = (tmp_path / "state.safetensors").read_bytes()
+    with files_up_to(100_000), pytest.raises(OutputError, match=r"state.safetensors.*larger"):
+        list(training(tmp_path, epochs=2).run())
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+    assert not list(tmp_path.glob(".*tmp*"))
+    assert losses(tmp_path)[:2] == losses(whole)[:2]
+
+
+def test_broken_clips_and_crops_are_counted_and_passed_over(training, toy_data, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(toy_data, data)
+    clips = sorted((data / "clips").iterdir())
+    clips[0].write_bytes(clips[0].read_bytes()[:400])
+    clips[1].unlink()
+    crop = sorted((data / "crops").iterdir())[-1]
+    crop.write_bytes(b"no picture")
+    events = list(training(out, data=data).run())
+    assert events[-1].skipped == 2 and events[-1].examples == len(clips) - 2
+    told = (out / "skipped.jsonl").read_text()
+    rows = [json.loads(line) for line in told.splitlines()]
+    assert [row.get("example", row.get("crop")) for row in rows] == [
+        f"clips/{clips[0].name}",
+        f"clips/{clips[1].name}",
+        crop.name,
+    ]
+    assert all(row["why"] for row in rows)
+    assert json.loads((out / "lora/training.json").read_text())["skipped"] == 2
+
+
+def test_nothing_that_can_be_used_is_told(training, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/metadata.jsonl").write_text('{"file_name": "a.mp4", "text": "Slice."}\n')
+    with pytest.raises(InputError, match="None of the 1 examples can be used"):
+        list(training(tmp_path / "out", data=tmp_path / "data").run())
+
+
+@pytest.mark.slow
+def test_pictures_and_clips_with_validation_and_checkpointing(training, toy_data, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(toy_data, data)
+    rows = (data / "metadata.jsonl").read_text().splitlines()
+    picture = sorted((data / "crops").iterdir())[0]
+    rows.append(json.dumps({"file_name": f"crops/{picture.name}", "text": "A board."}))
+    (data / "metadata.jsonl").write_text("\n".join(rows) + "\n")
+    wishes = {"validation": 3, "validate_every": 1, "epochs": 2}
+    plain = list(training(tmp_path / "plain", data=data, **wishes).run())
+    list(training(out, data=data, checkpointing=True, track=True, **wishes).run())
+    assert losses(out) == pytest.approx(losses(tmp_path / "plain"), rel=1e-5)
+    assert (out / "validation.csv").read_text().count("\n") == 3
+    assert len(list((out / "validation").rglob("*.mp4"))) == 6
+    assert len(list((out / "lora" / "examples").iterdir())) == 3
+    assert list(out.rglob("events.out.tfevents*"))
+    assert plain[-1].examples == len(rows) - 3

@@ -1,0 +1,101 @@
+"""The LoRA file: what diffusers loads and unloads, what procvid merges, and what the Hub publishes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from procvid.artifacts.bundles import Wishes, bundle_lora
+from procvid.cli import main
+from procvid.errors import InputError
+from procvid.hub.cards import Where
+from procvid.hub.lora_file import lora_facts
+from procvid.hub.names import HubId
+from procvid.phantom.folder import load_pipeline
+from procvid.phantom.layout import parameter_shapes
+from procvid.phantom.loading import read_config
+from procvid.phantom.lora import find_lora, merge_loras, read_lora
+from tests.train.lora.conftest import ASSETS
+
+MODEL = ASSETS / "tiny_phantom"
+WEIGHTS = "pytorch_lora_weights.safetensors"
+
+
+@pytest.fixture(scope="module")
+def trained(training, tmp_path_factory):
+    """A training of a few steps at a rate that moves the weights, alpha unlike rank."""
+    out = tmp_path_factory.mktemp("trained")
+    list(training(out, learning_rate=2e-2, alpha=8.0).run())
+    return out
+
+
+def call(transformer) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        return transformer(
+            hidden_states=torch.randn(1, 8, 4, 8, 8, generator=generator),
+            timestep=torch.tensor([500]),
+            encoder_hidden_states=torch.randn(1, 96, 64, generator=generator),
+            return_dict=False,
+        )[0]
+
+
+def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(trained):
+    pipeline = load_pipeline(MODEL, torch.float32)
+    before = {k: v.clone() for k, v in pipeline.transformer.state_dict().items()}
+    plain = call(pipeline.transformer)
+    pipeline.load_lora_weights(trained / "lora")
+    loaded = call(pipeline.transformer)
+    pipeline.unload_lora_weights()
+    after = pipeline.transformer.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[k], before[k]) for k in before)
+    assert torch.equal(call(pipeline.transformer), plain)
+    assert (loaded - plain).abs().max() > 1e-3, "it does something"
+
+    config = read_config(MODEL / "transformer" / "config.json")
+    file = read_lora(find_lora(trained), parameter_shapes(config), config["num_layers"])
+    merge_loras(pipeline.transformer, [file])
+    assert torch.allclose(call(pipeline.transformer), loaded, atol=1e-4), "alpha / rank is kept"
+
+
+def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
+    facts = lora_facts(trained / "lora" / WEIGHTS)
+    assert (facts["rank"], facts["alpha"], facts["modules"]) == (4, 8.0, 48)
+    assert facts["targets"] == sorted(
+        f"attn{k}.{name}" for k in (1, 2) for name in ("to_k", "to_out.0", "to_q", "to_v")
+    )
+    told = json.loads((trained / "lora" / "training.json").read_text())
+    assert told["base_model"] == "tiny" and len(told["base_sha256"]) == 64
+    assert len(told["data_sha256"]) == 64 and told["settings"]["rank"] == 4
+    out = tmp_path / "bundle"
+    where = Where(HubId("cook/lora", "main", "model"), "v1")
+    release = bundle_lora(trained / "lora", out, Wishes(where=where), "sha256:x")
+    assert release.facts["lora"] == facts
+    assert "| batch size | 4 |" in (out / "README.md").read_text()
+
+
+def test_a_training_can_begin_with_a_lora_of_the_same_rank(training, trained, tmp_path):
+    init = str(trained / "lora" / WEIGHTS)
+    list(training(tmp_path / "a", init=init, learning_rate=1e-9, alpha=8.0).run())
+    begun, given = load_file(tmp_path / "a" / "lora" / WEIGHTS), load_file(init)
+    assert all(torch.allclose(begun[key], given[key], atol=1e-6) for key in given)
+    with pytest.raises(InputError, match="another rank or other layers"):
+        list(training(tmp_path / "b", init=init, rank=2).run())
+    with pytest.raises(InputError, match="its init sha256 is"):
+        list(training(tmp_path / "a", learning_rate=1e-9, alpha=8.0).run())
+
+
+def test_generate_takes_the_training_folder(trained, tmp_path, capsys):
+    recipe = tmp_path / "recipe.txt"
+    recipe.write_text(
+        "Radish\n1. Fry the radish in the frying pan.\n2. Boil the leek in the pot.\n"
+    )
+    command = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "1"]
+    assert main([*command, "--memory", "none", "--lora", str(trained)]) == 0
+    assert "never taught: leek;" in capsys.readouterr().out, "but of the radish"
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert f"+ {WEIGHTS} x 1 sha256:" in run["models"]["generator"]
