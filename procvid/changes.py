@@ -1,4 +1,4 @@
-"""What a person changed of a step, in the run folder: of one that is to be made again, or for the first time."""
+"""What a person changed of a step that is to be made now, as the run folder keeps it."""
 
 from __future__ import annotations
 

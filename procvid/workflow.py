@@ -7,9 +7,11 @@ where it was when the same is asked again; see `procvid.rundir` for what lies on
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from procvid.assemble import assemble
 from procvid.changes import keep_changes, kept_overrides
@@ -38,7 +40,7 @@ from procvid.rundir.folder import (
     read_run,
 )
 from procvid.rundir.records import RunRecord, StepRecord, plan_to_json
-from procvid.types import GenerateRequest, Image, Plan
+from procvid.types import EXACT, GenerateRequest, Image, Plan
 
 STALE = "stale now, because"
 """How the warning begins that other steps have to be made again."""
@@ -303,6 +305,7 @@ def _assemble(
         "run": run.record.run_id,
         "seed": str(run.record.request.seed),
         "planner": plan.planner,
+        "request": json.dumps(_wished(run.record.request)),
         **run.record.models,
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
@@ -311,6 +314,19 @@ def _assemble(
         memory.save_run(run.path / MEMORY)
     run.write_state(records, len(plan.steps), duration_s)
     return duration_s
+
+
+def _wished(request: GenerateRequest) -> dict[str, Any]:
+    """What to ask for to have such a video again; a memory of one's own is nobody else's business."""
+    return {
+        "title": request.recipe.title,
+        "steps": list(request.recipe.steps),
+        "ingredients": list(request.recipe.ingredients),
+        "seed": request.seed,
+        "memory": "none" if request.memory == "none" else "default",
+        "denoising_steps": request.sampling.num_inference_steps,
+        "fast": request.sampling.shortcuts != EXACT,
+    }
 
 
 def _finished(

@@ -19,6 +19,9 @@ TINY_BANNER = (
     "The clips come from a small model that was trained on a toy kitchen, drawn by a program."
 )
 
+MAX_EVENTS = 100
+"""Events that may wait at once; runs have a queue of their own, which is shorter."""
+
 
 def build_app(context: AppContext) -> Any:
     """The whole page with its endpoints; loads no model."""
@@ -43,7 +46,7 @@ def build_app(context: AppContext) -> Any:
                 artifacts.build(context)
             with gr.Tab("About", id="about"):
                 about.build(facts(context))
-    app.queue(max_size=20)
+    app.queue(max_size=MAX_EVENTS)
     return app
 
 
@@ -91,7 +94,10 @@ def serve(context: AppContext) -> None:
 
 
 def warm_up(context: AppContext) -> None:
-    """Build the models, so that the first visitor need not wait for it."""
+    """Go on with what was left in the queue, and build the models before the first visitor asks."""
+    left = context.worker.adopt()
+    if left:
+        log.warning("%d runs that were left in the queue go on", len(left))
     try:
         context.parts("default")
     except ProcvidError as error:

@@ -88,10 +88,10 @@ def test_one_s_own_memory_guides_a_run(
     own = on["ban"]("", shown[0][0])[OWN]
     for crop_id, _ in shown[1:]:
         on["ban"](own, crop_id)
-    draft, _, _, rows, _ = on["plan_recipe"](recipe)
-    told = on["find_references"](draft, rows, "mine", 0, own)[2]
+    draft, _, _, _, rows, *_ = on["plan_recipe"](recipe)
+    told = on["find_references"](draft, rows, {}, "mine", 0, own)[2]
     assert "cutting board" in told and "banned" in told
-    assert "banned" not in on["find_references"](draft, rows, "mine", 0, "")[2]
+    assert "banned" not in on["find_references"](draft, rows, {}, "mine", 0, "")[2]
 
 
 @pytest.mark.parametrize("own", ["../../etc", "x", "g" * 16, None])
