@@ -115,6 +115,7 @@ def test_a_waiting_run_leaves_the_line_and_one_in_work_stops(bench: Bench, draft
     feed, other = bench.worker.submit(endless), bench.worker.submit(waiting)
     assert bench.worker.stop(waiting.run_id)
     assert [view.state for view, event in other.follow() if event is None] == ["stopped"]
+    assert next(event for _, event in feed.follow() if isinstance(event, Warned))
     assert bench.worker.stop(endless.run_id)
     bench.go.set()
     assert [view.state for view, event in feed.follow() if event is None] == ["stopped"]
@@ -206,9 +207,9 @@ def test_the_device_goes_to_whoever_came_first() -> None:
     assert told == [0, 1, 2, 3, 4]
 
 
-def request(host: str, **headers: str) -> Any:
+def request(seen_host: str, **headers: str) -> Any:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return SimpleNamespace(client=SimpleNamespace(host=host), headers=named)
+    return SimpleNamespace(client=SimpleNamespace(host=seen_host), headers=named)
 
 
 def test_a_visitor_is_the_address_that_the_nearest_proxy_saw() -> None:
