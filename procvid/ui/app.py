@@ -75,13 +75,14 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
     return {
         "theme": style.theme(),
         "css": style.CSS,
+        "js": style.NAMES,
         "show_error": False,
         "max_file_size": "64mb",
         "allowed_paths": [str(context.runs_folder)],
         "strict_cors": True,
         "run_history": False,
         "ssr_mode": False,
-        "footer_links": ["api", "settings"],
+        "footer_links": ["api"],
     }
 
 

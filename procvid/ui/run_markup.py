@@ -52,12 +52,12 @@ def _card(view: RunView, step: StepView) -> str:
 def _marks(step: StepView) -> str:
     told = []
     if step.stale:
-        told.append(f"⚠ stale: shows step {step.stale} as it was before")
+        told.append(("loud", f"⚠ stale: shows step {step.stale} as it was before"))
     if step.locked:
-        told.append("🔒 locked")
+        told.append(("loud", "🔒 locked"))
     if step.seed and step.clip is not None:
-        told.append(f"seed {step.seed}")
-    return "".join(f'<p class="pv-mark">{escape(text)}</p>' for text in told)
+        told.append(("", f"seed {step.seed}"))
+    return "".join(f'<p class="pv-mark {kind}">{escape(text)}</p>' for kind, text in told)
 
 
 def _waiting(view: RunView, step: StepView) -> str:
