@@ -28,6 +28,9 @@ TO_THE_TOP = "() => document.getElementById('create-steps').scrollIntoView({bloc
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
+"""For what cannot fail: Gradio shows nobody the errors of an event that did not wait in its queue."""
+SOON: dict[str, Any] = {**QUIET, "concurrency_limit": 8}
+"""For what puts a run into the worker's queue, which takes no time."""
 
 
 @dataclass(frozen=True)

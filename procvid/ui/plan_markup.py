@@ -18,6 +18,7 @@ def plan_list(plan: Plan) -> str:
     steps = "".join(_plan_step(step) for step in plan.steps)
     return (
         f'<h2 class="pv-title">{escape(plan.title)}</h2>'
+        '<p class="pv-small pv-legend"><span aria-hidden="true">⚓</span> must stay the same</p>'
         f'<ol class="pv-steps">{steps}</ol>{state_table(plan)}'
     )
 

@@ -128,7 +128,8 @@ CSS = """
 .pv-step details { margin-top: 8px; font-size: .8125rem; }
 .pv-step summary, .pv-card summary { cursor: pointer; color: var(--body-text-color-subdued); }
 
-.pv-title { font-size: 1.25rem; font-weight: 600; margin: 4px 0 10px; }
+.pv-title { font-size: 1.25rem; font-weight: 600; margin: 4px 0 2px; }
+.pv-legend { margin: 0 0 8px; }
 .pv-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; }
 .pv-states { margin-top: 12px; } .pv-states summary { cursor: pointer; padding: 4px 0; }

@@ -17,6 +17,7 @@ from procvid.ui.creating import (
     AT_ONCE,
     QUIET,
     REVIEW,
+    SOON,
     VIDEO,
     PlanStep,
     RecipeStep,
@@ -157,10 +158,10 @@ def _wire_run(it: _Wiring) -> None:
             it.first.fast, shared.own_memory, shared.runs,
         ],
         [shared.run_id, shared.last_run, shared.runs, shared.walk, *it.watched],
-        **AT_ONCE,
+        **SOON,
     ).success(None, shared.last_run, None, js=ADDRESS, api_visibility="private")  # fmt: skip
     shared.timer.tick(guarded(poll), [shared.run_id, shared.seen], it.watched, **AT_ONCE)
-    w.resume.click(guarded(resume), shared.run_id, it.watched, **AT_ONCE)
+    w.resume.click(guarded(resume), shared.run_id, it.watched, **SOON)
     w.stop.click(guarded(stop), shared.run_id, w.stop, **AT_ONCE)
 
 
@@ -240,10 +241,10 @@ def _wire_review(it: _Wiring) -> None:
         guarded(again),
         [shared.run_id, r.which, r.seed, r.prompt, r.leave_out, r.pictures],
         [shared.walk, r.pictures, *it.watched],
-        **AT_ONCE,
+        **SOON,
     )
     r.lock.click(guarded(toggle), [shared.run_id, r.which], [r.lock, *it.reviewed], **QUIET)
-    r.refresh.click(guarded(refresh), shared.run_id, [shared.walk, *it.watched], **AT_ONCE)
+    r.refresh.click(guarded(refresh), shared.run_id, [shared.walk, *it.watched], **SOON)
     r.pack.click(guarded(pack_all), shared.run_id, r.packed, **QUIET)
 
 
