@@ -35,13 +35,15 @@ def build_app(context: AppContext) -> Any:
         gr.HTML(markup.note(banner(context), "warn" if context.profile is TINY else ""))
         # One for both tabs: what is changed in the one is used in the other.
         own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
-        with gr.Tabs():
+        # The two runs that the Evaluate tab is to set side by side.
+        compared = gr.BrowserState(["", ""], storage_key="procvid-compared", secret="procvid")
+        with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                create.build(context, app, own_memory)
+                create.build(context, app, own_memory, compared, tabs)
             with gr.Tab("Memory", id="memory"):
                 memory.build(context, app, own_memory)
             with gr.Tab("Evaluate", id="evaluate"):
-                evaluate.build(context, app)
+                evaluate.build(context, app, compared)
             with gr.Tab("Artifacts", id="artifacts"):
                 artifacts.build(context)
             with gr.Tab("About", id="about"):

@@ -72,6 +72,8 @@ class ReviewStep:
     pictures: gr.File
     redo: gr.Button
     lock: gr.Button
+    compare: gr.Button
+    side_by_side: gr.Button
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,17 @@ def wire(
     mine: RunList,
 ) -> None:
     """Give the components their events; all of them are private."""
-    watched = [w.status, w.board, w.stop, w.resume, w.review, shared.timer, shared.seen]
+    watched = watched_by(shared, w)
     reviewed = [r.status, r.video, r.download, r.packed, r.refresh, r.board, r.which]
     wired = _Wiring(context, shared, first, second, w, r, mine, watched, reviewed)
     _wire_run(wired)
     _wire_review(wired)
     _wire_list(wired)
+
+
+def watched_by(shared: Shared, w: VideoStep) -> list[Any]:
+    """What `watch` fills."""
+    return [w.status, w.board, w.stop, w.resume, w.review, shared.timer, shared.seen]
 
 
 @dataclass(frozen=True)

@@ -249,6 +249,21 @@ def test_everything_comes_in_one_zip_with_a_manifest(
     assert told == {"bytes": len(clip), "sha256": hashlib.sha256(clip).hexdigest()}
 
 
+def test_the_same_is_made_without_memory_to_compare(
+    on: dict[str, Callable[..., Any]], made: str, context: AppContext
+) -> None:
+    other, last, runs, pair, button, walk, *_ = on["make_other"](made, [made])
+    assert (last, runs, pair, walk.selected) == (other, [other, made], [made, other], 4)
+    assert button.visible
+    view = wait(context, other)
+    assert view.state == "done"
+    assert not any(step.conditioning.slots for step in view.steps.values() if step.conditioning)
+    one, two = (context.job_of(run).wishes for run in (made, other))
+    assert (one.memory, two.memory, one.seed, one.steps) == ("default", "none", two.seed, two.steps)
+    assert on["fill_in_both"](pair) == (made, other)
+    assert on["fill_in_both"]([made, "x"]) == (made, "")
+
+
 @pytest.mark.parametrize("seed", ["-1", "soup", "²", str(2**64)])
 def test_a_bad_seed_for_a_step_is_told(
     on: dict[str, Callable[..., Any]], made: str, seed: str

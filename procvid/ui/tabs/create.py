@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from procvid.settings import MAX_REFERENCES, MAX_STEPS
-from procvid.ui import creating, markup, plan_table, referring, watching
+from procvid.ui import comparing, creating, markup, plan_table, referring, watching
 from procvid.ui.context import AppContext
 from procvid.ui.creating import (
     NO_PLAN,
@@ -37,7 +37,13 @@ MEMORY_LABELS = {
 }
 
 
-def build(context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState) -> None:
+def build(
+    context: AppContext,
+    page: gr.Blocks,
+    own_memory: gr.BrowserState,
+    compared: gr.BrowserState,
+    tabs: gr.Tabs,
+) -> None:
     """Lay out the tab and wire its events; all of them are private."""
     with gr.Row(visible=False, elem_classes="pv-last") as row:
         chosen = gr.Dropdown(label="Your videos", choices=[], scale=3)
@@ -70,6 +76,7 @@ def build(context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState) -> 
     creating.wire(context, shared, first, second)
     referring.wire(context, shared, first, second, third)
     watching.wire(context, shared, first, second, fourth, fifth, mine)
+    comparing.wire(context, shared, fourth, fifth, compared, tabs)
 
 
 def _recipe_step(context: AppContext) -> RecipeStep:
@@ -230,7 +237,16 @@ def _review_step() -> ReviewStep:
     with gr.Row():
         again = gr.Button("Make this step again", variant="primary")
         lock = gr.Button("Lock this step")
+    with gr.Accordion("What does the memory do for it?", open=False):
+        gr.HTML(
+            '<p class="pv-small">Makes the same recipe once more with the same seeds, without the '
+            "memory if this one had it and with it if not. When it is done, the Evaluate tab plays "
+            "both in step and tells the differences.</p>"
+        )
+        with gr.Row():
+            compare = gr.Button("Make the other one", size="sm")
+            side_by_side = gr.Button("Compare in the Evaluate tab", size="sm", visible=False)
     return ReviewStep(
         status, video, download, pack, packed, refresh, board, which, seed, prompt, left_out,
-        pictures, again, lock,
+        pictures, again, lock, compare, side_by_side,
     )  # fmt: skip
