@@ -14,6 +14,7 @@ import re
 import resource
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ __all__ = [
     "no_gpu",
     "openai_client",
     "peak_memory_mib",
+    "planner_with_key",
     "select_profile",
     "try_openai",
 ]
@@ -242,6 +244,15 @@ def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
             raise InputError(
                 f"There is no planner {wanted!r}.", f"Choose one of {', '.join(PLANNER_CHOICES)}."
             )
+
+
+def planner_with_key(key: str) -> Planner:
+    """A planner that asks the environment's model with a visitor's own key; the key is kept nowhere.
+
+    Raises:
+        ServiceError: The key holds characters that no key has.
+    """
+    return _openai_planner(replace(read_environment(), openai_api_key=key), strict=True)
 
 
 def _openai_planner(environment: Environment, *, strict: bool) -> Planner:

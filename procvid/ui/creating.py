@@ -72,6 +72,7 @@ class RecipeStep:
     seed: gr.Number
     steps: gr.Slider
     fast: gr.Checkbox
+    key: gr.Textbox
     button: gr.Button
 
 
@@ -92,9 +93,9 @@ def wire(context: AppContext, shared: Shared, first: RecipeStep, second: PlanSte
     # A long plan leaves the page scrolled down, where the next step would begin unseen.
     shared.walk.change(None, None, None, js=TO_THE_TOP, api_visibility="private")
 
-    def plan_recipe(text: str, request: gr.Request | None = None) -> tuple[Any, ...]:
+    def plan_recipe(text: str, key: str = "", request: gr.Request | None = None) -> tuple[Any, ...]:
         context.allowance.spend(guest_of(request), "plans")
-        draft = draft_of(context, text)
+        draft = draft_of(context, text, key or "")
         return draft, {}, *shown_plan(context, draft.plan), gr.Walkthrough(selected=PLAN)
 
     def edit_plan(draft: Draft | None, rows: list[list[Any]]) -> tuple[Any, ...]:
@@ -122,7 +123,7 @@ def wire(context: AppContext, shared: Shared, first: RecipeStep, second: PlanSte
     plan_outputs = [second.notes, second.shown, second.table, second.which]
     first.button.click(
         guarded(plan_recipe),
-        first.recipe,
+        [first.recipe, first.key],
         [shared.draft, shared.changes, *plan_outputs, shared.walk],
         api_visibility="private",
         show_progress="minimal",

@@ -18,7 +18,9 @@ from procvid.ui.feed import Feed
 from procvid.ui.guests import Guest
 from procvid.ui.making import request_of
 from procvid.ui.tickets import Changes, Draft, Job, Wishes
+from procvid.wiring import planner_with_key
 
+MAX_KEY = 300
 MAX_FILE_BYTES = 2_000_000
 """Largest recipe file that the page opens; the parser has a limit of its own."""
 
@@ -58,16 +60,28 @@ def whole_number(name: str, value: object) -> int:
     return value
 
 
-def draft_of(context: AppContext, text: object) -> Draft:
-    """Read a recipe and plan it.
+def draft_of(context: AppContext, text: object, key: str = "") -> Draft:
+    """Read a recipe and plan it, with a visitor's own OpenAI key where they gave one.
 
     Raises:
         RecipeError: The text is no recipe.
+        ServiceError: The service cannot be asked with this key.
     """
     if not isinstance(text, str):
         raise RecipeError(f"The recipe is a {type(text).__name__}, not text.", "Send its text.")
     recipe = parse_recipe(text)
-    return Draft(recipe, context.planner.plan(recipe))
+    planner = planner_with_key(own_key(key)) if key.strip() else context.planner
+    return Draft(recipe, planner.plan(recipe))
+
+
+def own_key(key: str) -> str:
+    """A visitor's key without the spaces around it. Raises InputError."""
+    given = key.strip()
+    if len(given) > MAX_KEY or not (given.isascii() and given.isprintable()) or " " in given:
+        raise InputError(
+            "This is no OpenAI key.", "Paste it as the service gave it, or leave it out."
+        )
+    return given
 
 
 def undrawable(context: AppContext, plan: Plan) -> tuple[str, ...]:

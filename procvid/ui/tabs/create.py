@@ -132,8 +132,15 @@ def _recipe_step(context: AppContext) -> RecipeStep:
             value=False,
             info="Less than half the time a clip, a little further from the exact one.",
         )
+        key = gr.Textbox(
+            label="Your OpenAI key",
+            type="password",
+            max_lines=1,
+            info="Optional: a language model then makes the plan, at your cost. The key is used for "
+            "that and kept nowhere.",
+        )
     button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
-    return RecipeStep(recipe, upload, memory, seed, steps, fast, button)
+    return RecipeStep(recipe, upload, memory, seed, steps, fast, key, button)
 
 
 def _example_name(file: Path) -> str:
