@@ -94,6 +94,7 @@ def build(
     lora: Sequence[str] = (),
     profile_reason: str | None = None,
     precise: bool = False,
+    previews: bool = False,
 ) -> Parts:
     """Build the parts of a run.
 
@@ -105,6 +106,7 @@ def build(
         lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
         profile_reason: Why this profile, where it has been chosen before.
         precise: Upstream's float32 residual stream; for the profiles in half precision.
+        previews: Let the progress carry previews; the clips stay the same to the last byte.
 
     Raises:
         InputError: A name is unknown, or a LoRA does not fit.
@@ -114,7 +116,7 @@ def build(
     chosen, reason = select_profile(profile)
     # The cheap parts first: a wrong name is told before the models are loaded.
     chosen_planner = build_planner(planner, chosen)
-    generator = build_generator(chosen, lora, precise)
+    generator = build_generator(chosen, lora, precise, previews)
     embedder = build_embedder(chosen)
     return Parts(
         profile=chosen,
@@ -301,7 +303,7 @@ def try_openai() -> str | None:
 
 
 def build_generator(
-    profile: Profile, lora: Sequence[str] = (), precise: bool = False
+    profile: Profile, lora: Sequence[str] = (), precise: bool = False, previews: bool = False
 ) -> ClipGenerator:
     """The clip generator; its weights are loaded with the first clip.
 
@@ -321,7 +323,8 @@ def build_generator(
 
     match profile.name:
         case "tiny":
-            return PhantomWanGenerator(profile, asset_folder(profile, "generator"), loras)
+            folder = asset_folder(profile, "generator")
+            return PhantomWanGenerator(profile, folder, loras, previews=previews)
         case _:
             folder = read_environment().models_folder / profile.name
             return PhantomWanGenerator(profile, folder, loras, on_gpu(precise))

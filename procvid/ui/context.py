@@ -85,7 +85,9 @@ class AppContext:
             )
         with self._loading:
             if self._parts is None:
-                built = wiring.build(profile=self.profile.name, profile_reason=self.profile_reason)
+                built = wiring.build(
+                    profile=self.profile.name, profile_reason=self.profile_reason, previews=True
+                )
                 self._parts = replace(built, planner=self.planner)
         if own is not None:
             return replace(self._parts, stores=(load_store(own, self._parts.embedder),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from procvid.ui.markup import empty, file_url, missing, notes, tiles
+from procvid.ui.markup import empty, file_url, missing, notes, picture_url, tiles
 from procvid.ui.stream import RunView, StepView
 
 
@@ -76,9 +76,16 @@ def status(view: RunView) -> str:
     )
     warned = notes("Please note:", view.warnings, "warn")
     broken = notes("The last try broke off:", [view.trouble] if view.trouble else [], "bad")
+    preview = ""
+    if view.preview is not None and not view.ended:
+        told = f"Step {view.current} as it looks so far"
+        preview = (
+            f'<figure class="pv-preview"><img alt="" src="{picture_url(view.preview)}">'
+            f"<figcaption>{told}</figcaption></figure>"
+        )
     return (
         f'<div class="pv-status"><p role="status"><b>{escape(view.sentence)}</b>'
-        f"<span>{escape(left)}</span></p>{bar}{broken}{warned}</div>"
+        f"<span>{escape(left)}</span></p>{bar}{preview}{broken}{warned}</div>"
     )
 
 

@@ -20,7 +20,7 @@ from procvid.events import (
     Warned,
     to_json,
 )
-from procvid.types import Conditioning, Plan
+from procvid.types import Conditioning, Image, Plan
 from procvid.workflow import STALE
 
 
@@ -53,7 +53,7 @@ class RunView:
 
     `state` is waiting, running, stopped, failed, stale or done: a stale run has its video, and steps
     that still show what another step showed before it was made again. `ahead` counts the runs before
-    it in the queue; `trouble` is why it failed.
+    it in the queue; `trouble` is why it failed; `preview` shows the clip in work.
     """
 
     run_id: str
@@ -73,6 +73,7 @@ class RunView:
     duration_s: float = 0.0
     ahead: int = 0
     trouble: str = ""
+    preview: Image | None = None
 
     def apply(self, event: Event | Queued) -> None:
         """Take in one event."""
@@ -88,12 +89,13 @@ class RunView:
                 self.state, self.current, self.denoised = "running", step, 0
                 self.steps[step].conditioning, self.steps[step].clip = conditioning, None
                 self.forget_warnings(step)
-            case Progress(step=step, done=done, total=total, eta_s=eta_s):
+            case Progress(step=step, done=done, total=total, eta_s=eta_s, preview=preview):
                 self.current, self.denoised, self.denoising_steps = step, done, total
                 self.eta_s = eta_s
+                self.preview = self.preview if preview is None else preview
             case ClipReady(step=step, file=file):
                 self.steps[step].clip = self.folder / file
-                self.denoised = 0
+                self.denoised, self.preview = 0, None
             case Warned(message=message, step=step):
                 told = f"Step {step}: {message}" if step else message
                 # The page marks the stale steps themselves.

@@ -178,6 +178,9 @@ CSS = """
 
 .pv-status { display: grid; gap: 8px; }
 .pv-status p { margin: 0; display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 16px; }
+.pv-preview { margin: 0; display: flex; align-items: center; gap: 12px; min-height: 96px; }
+.pv-preview img { width: 96px; height: 96px; object-fit: cover; border-radius: 8px; }
+.pv-preview figcaption { font-size: .8125rem; color: var(--body-text-color-subdued); }
 .pv-bar { height: 10px; border-radius: 5px; background: var(--border-color-primary); overflow: hidden; }
 .pv-bar div { height: 100%; border-radius: 5px; background: var(--primary-600);
   transition: width .3s linear; }

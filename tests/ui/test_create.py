@@ -19,6 +19,7 @@ from procvid.condition import Overrides
 from procvid.errors import OutputError
 from procvid.media.image import save_png
 from procvid.plan.parse import parse_recipe
+from procvid.ui import run_markup
 from procvid.ui.context import AppContext, new_run_id
 from procvid.ui.guests import HOME
 from procvid.ui.jobs import begin, read_text
@@ -170,9 +171,13 @@ def test_stop_then_come_back_then_go_on(
     on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: AppContext
 ) -> None:
     run_id = on["make"](planned[0], {}, "none", 3, 12, False)[0]
+    previews = []
     for view, _ in context.worker.feed(run_id).follow():  # type: ignore[union-attr]
+        if view.preview is not None:
+            previews.append(run_markup.status(view))
         if len(view.clips) == 1:
             on["stop"](run_id)
+    assert previews and "Step 1 as it looks so far" in previews[0]
     row, which, *_ = on["arrive"]([run_id, "0" * 16], "")
     assert row.visible
     assert which.choices == [("Carrot omelette: 1 of 3 clips, stopped", run_id)]
