@@ -10,8 +10,8 @@ import gradio as gr
 import procvid
 from procvid.errors import ProcvidError
 from procvid.settings import TINY
-from procvid.ui import api, markup, style
-from procvid.ui.context import AppContext
+from procvid.ui import api, markup, memories, style
+from procvid.ui.context import QUEUE, AppContext
 from procvid.ui.guard import log
 from procvid.ui.tabs import about, artifacts, create, evaluate, memory
 
@@ -81,6 +81,7 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
         "show_error": False,
         "max_file_size": "64mb",
         "allowed_paths": [str(context.runs_folder)],
+        "blocked_paths": [str(context.runs_folder / name) for name in (QUEUE, memories.FOLDER)],
         "strict_cors": True,
         "run_history": False,
         "ssr_mode": False,

@@ -19,7 +19,7 @@ from procvid.rundir.folder import PLAN
 from procvid.settings import Profile, read_environment
 from procvid.ui.guests import Allowance
 from procvid.ui.making import events_of
-from procvid.ui.memories import MEMORY_ID, folder_of
+from procvid.ui.own_memory import find_folder
 from procvid.ui.runs import new_view, read_job, read_view
 from procvid.ui.stream import RunView
 from procvid.ui.tickets import RUN_ID, Job, Tickets
@@ -68,7 +68,7 @@ class AppContext:
         self.worker = Worker(tickets, self._make, self._look, self.turns)
 
     def parts(self, memory: str) -> Parts:
-        """The parts with one of the `MEMORIES` or a person's own, by its id.
+        """The parts with one of the `MEMORIES` or a person's own, by its id or its reading name.
 
         The first call builds the models, for all.
 
@@ -76,10 +76,8 @@ class AppContext:
             InputError: There is no such memory.
             UnavailableError: Something they need cannot be had here.
         """
-        own = None
-        if memory not in MEMORIES and MEMORY_ID.fullmatch(memory):
-            own = folder_of(self.runs_folder, memory)
-        if memory not in MEMORIES and (own is None or not own.is_dir()):
+        own = None if memory in MEMORIES else find_folder(self.runs_folder, memory)
+        if memory not in MEMORIES and own is None:
             raise InputError(
                 f"There is no memory {memory[:40]!r}.", f"Choose {' or '.join(MEMORIES)}."
             )

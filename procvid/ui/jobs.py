@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from procvid.ui.context import AppContext, new_run_id
 from procvid.ui.feed import Feed
 from procvid.ui.guests import Guest
 from procvid.ui.making import request_of
+from procvid.ui.own_memory import alias_of
 from procvid.ui.tickets import Changes, Draft, Job, Wishes
 from procvid.wiring import planner_with_key
 
@@ -122,6 +124,7 @@ def begin(
     Raises:
         ProcvidError: The queue is full, or the run cannot be made in this way.
     """
+    wishes = replace(wishes, memory=alias_of(wishes.memory))
     job = Job(run_id or new_run_id(), draft, wishes, changes=changes or {})
     # What is wrong can be told now and not when its turn comes.
     parts = context.parts(wishes.memory)

@@ -116,12 +116,9 @@ class Ticket:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Ticket:
         """Raises KeyError, TypeError, ValueError or RunError when it is no ticket."""
-        recipe = {k: tuple(v) if isinstance(v, list) else v for k, v in value["recipe"].items()}
-        changes = {
-            int(n): Changes(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()})
-            for n, c in value["changes"].items()
-        }
-        draft = Draft(Recipe(**recipe), plan_from_json(value["plan"]))
+        changes = {int(n): Changes(**_tuples(c)) for n, c in value["changes"].items()}
+        recipe = Recipe(**_tuples(value["recipe"]))
+        draft = Draft(recipe, plan_from_json(value["plan"]))
         wishes = Wishes(**value["wishes"])
         return cls(
             Job(str(value["run_id"]), draft, wishes, int(value["again"]), changes),
@@ -130,6 +127,11 @@ class Ticket:
             int(value["tries"]),
             str(value["failed"]),
         )
+
+
+def _tuples(value: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has lists where our values have tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
 
 
 class Tickets:

@@ -51,6 +51,16 @@ def test_files_outside_of_the_runs_are_not_served(address: str, context: AppCont
     assert status(f"{address}gradio_api/file={context.runs_folder}/../secret.txt") in (403, 404)
 
 
+def test_neither_queue_nor_memories_are_served_and_runs_are(
+    address: str, context: AppContext
+) -> None:
+    for folder, served in (("queue", False), ("memories", False), ("f" * 16, True)):
+        (context.runs_folder / folder).mkdir(exist_ok=True)
+        (context.runs_folder / folder / "x.json").write_text("{}")
+        code = status(f"{address}gradio_api/file={context.runs_folder}/{folder}/x.json")
+        assert (code == 200) is served
+
+
 def status(url: str) -> int:
     try:
         with urllib.request.urlopen(url) as answer:
