@@ -11,8 +11,6 @@ import importlib.metadata
 import os
 import platform
 import re
-import resource
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -73,8 +71,6 @@ __all__ = [
     "missing_downloads",
     "no_gpu",
     "openai_client",
-    "peak_memory_mib",
-    "planner_with_key",
     "select_profile",
     "try_openai",
 ]
@@ -165,17 +161,6 @@ def device_name() -> str:
     return gpu or f"{platform.machine()} CPU, {os.cpu_count()} cores"
 
 
-def peak_memory_mib(profile: Profile) -> float:
-    """The most memory that this process has had so far, in MiB; of the GPU where the profile uses it."""
-    if profile.needs_gpu:
-        from procvid.models.device import cuda_peak_mib
-
-        return cuda_peak_mib()
-    # Linux counts ru_maxrss in KiB, macOS in bytes.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
 def missing_downloads(profile: Profile) -> dict[str, int]:
     """The models of a profile's memory that are not in the Hub's cache yet: bytes by name."""
     if profile.name == TINY.name:
@@ -220,19 +205,22 @@ def _published() -> tuple[HubModel, ...]:
     return VIT_B_32, SWIN_T
 
 
-def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
+def build_planner(wanted: str, profile: Profile = TINY, key: str | None = None) -> Planner:
     """The planner; loads no model.
 
     Args:
         wanted: "auto", "rules" or "openai". "auto" asks a model where there is one to ask and the
             profile can follow its words; the tiny one was taught the rules planner's.
         profile: Which set of models will make the clips.
+        key: A visitor's own, in the place of the environment's; it is kept nowhere.
 
     Raises:
         InputError: No planner has that name.
         ServiceError: There is no key.
     """
     environment = read_environment()
+    if key is not None:
+        environment = replace(environment, openai_api_key=key)
     match wanted:
         case "auto" if profile.name != TINY.name and environment.has_openai:
             return _openai_planner(environment, strict=False)
@@ -246,15 +234,6 @@ def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
             raise InputError(
                 f"There is no planner {wanted!r}.", f"Choose one of {', '.join(PLANNER_CHOICES)}."
             )
-
-
-def planner_with_key(key: str) -> Planner:
-    """A planner that asks the environment's model with a visitor's own key; the key is kept nowhere.
-
-    Raises:
-        ServiceError: The key holds characters that no key has.
-    """
-    return _openai_planner(replace(read_environment(), openai_api_key=key), strict=True)
 
 
 def _openai_planner(environment: Environment, *, strict: bool) -> Planner:

@@ -20,7 +20,7 @@ from procvid.ui.guests import Guest
 from procvid.ui.making import request_of
 from procvid.ui.own_memory import alias_of
 from procvid.ui.tickets import Changes, Draft, Job, Wishes
-from procvid.wiring import planner_with_key
+from procvid.wiring import build_planner
 
 MAX_KEY = 300
 MAX_FILE_BYTES = 2_000_000
@@ -72,7 +72,7 @@ def draft_of(context: AppContext, text: object, key: str = "") -> Draft:
     if not isinstance(text, str):
         raise RecipeError(f"The recipe is a {type(text).__name__}, not text.", "Send its text.")
     recipe = parse_recipe(text)
-    planner = planner_with_key(own_key(key)) if key.strip() else context.planner
+    planner = build_planner("openai", key=own_key(key)) if key.strip() else context.planner
     return Draft(recipe, planner.plan(recipe))
 
 
