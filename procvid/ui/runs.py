@@ -9,12 +9,16 @@ from typing import Any
 from procvid.errors import ProcvidError, RunError
 from procvid.events import Warned
 from procvid.media.image import load_image
-from procvid.rundir.folder import CAPTIONS, CLIP, EVENTS, VIDEO, RunFolder, read_run
+from procvid.rundir.files import read_json
+from procvid.rundir.folder import CAPTIONS, CLIP, EVENTS, RUN, VIDEO, RunFolder, read_run
 from procvid.rundir.records import StepRecord, stale_steps
 from procvid.settings import Profile
 from procvid.types import EXACT, Conditioning, Retrieval, Slot
 from procvid.ui.stream import RunView
 from procvid.ui.tickets import Draft, Job, Wishes
+
+LISTED = {"unfinished": "not finished", "finished": "done", "stale": "some steps are stale"}
+"""The states of `run.json` in a list."""
 
 
 def new_view(job: Job, folder: Path, profile: Profile) -> RunView:
@@ -58,6 +62,23 @@ def read_view(run_id: str, path: Path) -> RunView:
         view.duration_s = duration_s
         view.video, view.captions = path / VIDEO, path / CAPTIONS
     return view
+
+
+def read_label(run_id: str, path: Path) -> str:
+    """A run in a list, from what its `run.json` says: quick, for nothing is verified.
+
+    Raises:
+        RunError: There is no such run, its file is damaged, or it was never planned.
+    """
+    try:
+        told = read_json(path / RUN)
+        title, steps = told["request"]["recipe"]["title"], told["steps"]
+        done = sum(step["state"] in ("done", "stale") for step in steps)
+        state = LISTED[told["state"]]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"There is no run {run_id}.", "It may have been cleared away.") from error
+    total = len(told["request"]["recipe"]["steps"])
+    return f"{title}: {done} of {total} clips, {state}"
 
 
 def _conditioning(record: StepRecord, folder: Path) -> Conditioning:

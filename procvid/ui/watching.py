@@ -30,6 +30,7 @@ from procvid.ui.guard import guarded
 from procvid.ui.guests import guest_of
 from procvid.ui.jobs import begin, go_on, read_wishes
 from procvid.ui.packing import pack
+from procvid.ui.runs import read_label
 from procvid.ui.stream import RunView
 from procvid.ui.tickets import Changes, Draft
 from procvid.ui.uploads import read_pictures
@@ -273,22 +274,24 @@ def _wire_list(it: _Wiring) -> None:
         runs: list[str] | None, last_run: str, request: gr.Request | None = None
     ) -> tuple[Any, ...]:
         known = list(dict.fromkeys([*([last_run] if last_run else []), *(runs or [])]))
-        views = [view for view in map(look, known) if view is not None]
-        choices = [(_label(view), view.run_id) for view in views]
-        row = gr.Row(visible=bool(views))
+        labels = {run_id: label(run_id) for run_id in known}
+        choices = [(told, run_id) for run_id, told in labels.items() if told]
+        row = gr.Row(visible=bool(choices))
         shown = gr.Dropdown(choices=choices, value=choices[0][1] if choices else None)
         asked = "" if request is None else dict(request.query_params).get("run", "")
-        if asked and look(asked) is not None:
+        if asked and label(asked):
             return row, shown, *show_run(asked)
         return row, shown, *[gr.skip()] * len(opened)
 
-    def look(run_id: str) -> RunView | None:
+    def label(run_id: str) -> str:
         try:
-            view = context.view_of(run_id)
+            feed = context.worker.feed(run_id)
+            if feed is not None:
+                return _label(feed.snapshot())
+            return read_label(run_id, context.existing_folder_of(run_id))
         except ProcvidError:
             # Cleared away, or of another server: nothing to offer.
-            return None
-        return view if view.plan is not None else None
+            return ""
 
     def show_run(run_id: str | None) -> tuple[Any, ...]:
         if not run_id:

@@ -180,7 +180,7 @@ def test_stop_then_come_back_then_go_on(
     assert previews and "Step 1 as it looks so far" in previews[0]
     row, which, *_ = on["arrive"]([run_id, "0" * 16], "")
     assert row.visible
-    assert which.choices == [("Carrot omelette: 1 of 3 clips, stopped", run_id)]
+    assert which.choices == [("Carrot omelette: 1 of 3 clips, not finished", run_id)]
     draft, _, shown_id, walk, *_, status, board, _, resume, review, timer, _ = on["show_run"](
         run_id
     )

@@ -197,7 +197,7 @@ def _reference_step() -> ReferenceStep:
         choices = gr.Gallery(
             label="Others in the memory",
             columns=4,
-            height="auto",
+            height=150,
             allow_preview=False,
             interactive=False,
             elem_classes="pv-gallery",
