@@ -234,8 +234,8 @@ class PhantomWanGenerator:
             clean = foresight.after(step) if self._previews else None
             preview = None
             if clean is not None and step.number % PREVIEW_EVERY == 0 and step.number < step.total:
-                unit_HWC = pipeline.decode_latents(clean[:, :, :1], output_type="np")[0, 0]
-                preview = (unit_HWC * 255).astype(np.uint8)
+                unit_BTHWC = np.asarray(pipeline.decode_latents(clean[:, :, :1], output_type="np"))
+                preview = (unit_BTHWC[0, 0] * 255).astype(np.uint8)
             yield Denoised(step.number, step.total, ladder.take_note() if ladder else "", preview)
         assert step is not None, "a checked sampling has at least one step"
         unit_BTHWC = self._decode(pipeline, ladder, step.latents)
