@@ -6,6 +6,7 @@ prompt learns what the references look like, and the user is told what had to be
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ from procvid.errors import InputError
 from procvid.protocols import Embedder
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Conditioning, Image, PlannedObject, Retrieval, Slot, StepPlan
+
+PLAIN_NAME: Callable[[PlannedObject], str] = operator.attrgetter("name")
+NO_OBJECT = "reference {} looks like no object of this step, so no word of the prompt names it"
 
 TellLooks = Callable[[str, Sequence[tuple[str, str]]], str]
 """Appends `(name, description)` pairs to a prompt; `procvid.plan.prompt.with_looks`."""
@@ -27,6 +31,7 @@ class Overrides:
         seed: The step's own seed, instead of the one derived from the run's.
         prompt: Given to the generator word for word, instead of the enhanced prompt.
         uploads: Reference images, uint8 (H, W, 3) RGB, before all that the memory has.
+        shows: The object that each of them shows; "", or none at all, leaves that to CLIP.
         attempt: How often the step was made again with a seed of procvid's own choice.
         banned: Ids of crops that are not to guide the step.
         chosen: Ids of crops by the name of the object that they are to stand for.
@@ -35,6 +40,7 @@ class Overrides:
     seed: int | None = None
     prompt: str | None = None
     uploads: tuple[Image, ...] = ()
+    shows: tuple[str, ...] = ()
     attempt: int = 0
     banned: tuple[str, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +56,7 @@ class Overrides:
         told = {
             "seed": self.seed,
             "prompt": self.prompt,
+            "shows": list(self.shows) if any(self.shows) else None,
             "attempt": self.attempt or None,
             "banned": list(self.banned) or None,
             "chosen": dict(self.chosen) or None,
@@ -83,7 +90,7 @@ def condition(
         prompt=prompt or tell_looks(step.prompt, list(looks.items())),
         slots=tuple(slots),
         retrievals=tuple(retrievals),
-        warnings=_warnings(step, retrievals, undrawable),
+        warnings=_warnings(step, retrievals, slots, undrawable),
     )
 
 
@@ -94,12 +101,16 @@ def looks_of(slots: Sequence[Slot], retrievals: Sequence[Retrieval]) -> dict[str
 
 
 def _warnings(
-    step: StepPlan, retrievals: Sequence[Retrieval], undrawable: Sequence[str]
+    step: StepPlan,
+    retrievals: Sequence[Retrieval],
+    slots: Sequence[Slot],
+    undrawable: Sequence[str],
 ) -> tuple[str, ...]:
     """Of the abstentions only those that can be seen: a vessel or tool that was there before."""
     told = []
     if undrawable:
         told.append(f"drawn as something else: {', '.join(undrawable)}")
+    told += [NO_OBJECT.format(slot.number) for slot in slots if not slot.words]
     objects = {item.name: item for item in step.objects}
     for retrieval in retrievals:
         item = objects.get(retrieval.object_name)
@@ -113,19 +124,28 @@ def _must_stay_the_same(item: PlannedObject, step: int) -> bool:
 
 
 def upload_slots(
-    uploads: Sequence[Image], objects: Sequence[PlannedObject], embedder: Embedder
+    uploads: Sequence[Image],
+    objects: Sequence[PlannedObject],
+    embedder: Embedder,
+    *,
+    shows: Sequence[str] = (),
+    least: float = -1.0,
+    words_of: Callable[[PlannedObject], str] = PLAIN_NAME,
 ) -> tuple[Slot, ...]:
-    """Say which object each uploaded image shows: the one whose name lies nearest in CLIP space.
+    """Say which object each uploaded image shows: the named one, else the nearest in CLIP space.
 
-    Each object is taken once; an image too many stands for no object of the step.
+    Each object is taken once; an image that looks like none that is left stands for no object.
 
     Args:
         uploads: uint8 (H, W, 3) RGB.
         objects: The objects of the step.
-        embedder: CLIP, for images and names alike.
+        embedder: CLIP, for images and words alike.
+        shows: The object that each image shows, "" where nobody said.
+        least: Least cosine of an image and an object's words.
+        words_of: The words that stand for an object in CLIP space.
 
     Raises:
-        InputError: More images than Phantom takes.
+        InputError: More images than Phantom takes, or the step shows no such object.
     """
     if len(uploads) > MAX_REFERENCES:
         raise InputError(
@@ -134,27 +154,53 @@ def upload_slots(
         )
     if not uploads:
         return ()
-    free = list(range(len(objects)))
-    slots = []
-    names = [item.name for item in objects]
-    similarity = embedder.embed_images(uploads) @ embedder.embed_texts(names or [""]).T
-    for number, image in enumerate(uploads, start=1):
-        best = max(free, key=lambda i: float(similarity[number - 1, i]), default=None)
-        if best is not None:
-            free.remove(best)
-        height, width = image.shape[:2]
-        slots.append(
-            Slot(
-                number=number,
-                object_name=f"upload {number}" if best is None else objects[best].name,
-                words="" if best is None else objects[best].name,
-                image=image,
-                crop_id=f"upload-{number}",
-                source_id="upload",
-                state="" if best is None else objects[best].state_before,
-                box_xyxy=(0.0, 0.0, float(width), float(height)),
-                score=1.0,
-                origin="upload",
-            )
+    shown = _objects_shown(uploads, objects, embedder, shows, least, words_of)
+    return tuple(
+        Slot(
+            number=number,
+            object_name=f"upload {number}" if item is None else item.name,
+            words="" if item is None else item.name,
+            image=image,
+            crop_id=f"upload-{number}",
+            source_id="upload",
+            state="" if item is None else item.state_before,
+            box_xyxy=(0.0, 0.0, float(image.shape[1]), float(image.shape[0])),
+            score=1.0,
+            origin="upload",
         )
-    return tuple(slots)
+        for number, (image, item) in enumerate(zip(uploads, shown, strict=True), start=1)
+    )
+
+
+def _objects_shown(
+    uploads: Sequence[Image],
+    objects: Sequence[PlannedObject],
+    embedder: Embedder,
+    shows: Sequence[str],
+    least: float,
+    words_of: Callable[[PlannedObject], str],
+) -> list[PlannedObject | None]:
+    free = {item.name: item for item in objects}
+    named = [shows[i] if i < len(shows) else "" for i in range(len(uploads))]
+    for name in filter(None, named):
+        if name not in free:
+            raise InputError(
+                f"The step shows no {name[:60]!r}, or two pictures are to show it.",
+                f"Left are: {', '.join(free) or 'none'}.",
+            )
+        del free[name]
+    known = {item.name: item for item in objects}
+    looks = embedder.embed_images(uploads)
+    shown: list[PlannedObject | None] = []
+    for name, look in zip(named, looks, strict=True):
+        if name:
+            shown.append(known[name])
+            continue
+        items = list(free.values())
+        fits = embedder.embed_texts([words_of(item) for item in items]) @ look if items else []
+        best = max(range(len(items)), key=lambda i: float(fits[i]), default=None)
+        item = None if best is None or float(fits[best]) < least else items[best]
+        shown.append(item)
+        if item is not None:
+            del free[item.name]
+    return shown

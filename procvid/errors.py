@@ -7,6 +7,7 @@ ProcvidError               what is wrong (with the value) and what to do
 |   |-- RunError           a run folder cannot be used as asked
 |   `-- OutputError        the output folder cannot be written
 `-- UnavailableError       a model, a service or a device cannot be had here -> exit code 1
+    |-- BusyError          the queue is full, or somebody asks for too much
     `-- ServiceError       a model behind an API refused, failed or answered what cannot be used
 """
 
@@ -52,6 +53,10 @@ class RunError(InputError):
 
 class UnavailableError(ProcvidError):
     """Something needed cannot be had on this machine; says what and how to get it."""
+
+
+class BusyError(UnavailableError):
+    """There is too much to do now; trying again later can help."""
 
 
 class ServiceError(UnavailableError):

@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from procvid.types import Conditioning, Plan
+from procvid.types import Conditioning, Image, Plan
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,16 @@ class Conditioned:
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` denoising steps of one clip; `eta_s` covers the rest of the whole run."""
+    """`done` of `total` denoising steps of one clip; `eta_s` covers the rest of the whole run.
+
+    `preview`: see `procvid.types.Denoised`.
+    """
 
     step: int
     done: int
     total: int
     eta_s: float | None
+    preview: Image | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -126,4 +130,5 @@ def to_json(event: Event) -> dict[str, Any]:
         }
     else:
         body = dataclasses.asdict(event)
+        body.pop("preview", None)
     return {"event": event_name(event), **body}

@@ -79,4 +79,5 @@ def generate(
                 done=denoised.step,
                 total=denoised.total,
                 eta_s=pace.eta_s(denoised.step, denoised.total),
+                preview=denoised.preview,
             )

@@ -10,16 +10,16 @@ from typing import get_args
 
 from procvid.assemble import crop_hashes, missing_objects, reference_record, write_step
 from procvid.condition import Overrides, condition, looks_of, upload_slots
-from procvid.errors import InputError, ProcvidError, StoreError
+from procvid.errors import InputError, StoreError
 from procvid.events import Conditioned, Event, Warned
 from procvid.generate import Pace, generate, step_seed
-from procvid.media.image import load_image
 from procvid.memory.build import crops_of_clip
 from procvid.memory.crops import CropStore, add_crops, empty_store, load_store, save_store
 from procvid.memory.memory import Memory
 from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.slots import choose_slots
 from procvid.memory.states import StateTable
+from procvid.memory.words import told
 from procvid.plan.prompt import with_looks
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.rundir.folder import CROPS, RunFolder
@@ -166,7 +166,14 @@ def conditioning_of(
 ) -> Conditioning:
     """What the generator would get for a step now; the memory is asked, not changed."""
     retrievals = memory.retrieve_all(step.objects, step.number, overrides.banned) if memory else []
-    pinned = upload_slots(overrides.uploads, step.objects, parts.embedder)
+    pinned = upload_slots(
+        overrides.uploads,
+        step.objects,
+        parts.embedder,
+        shows=overrides.shows,
+        least=parts.rules.min_shown,
+        words_of=lambda item: told(item.name, item.role, item.name, item.state_before),
+    )
     if memory is not None:
         pinned += _chosen_slots(memory, step, overrides, len(pinned))
     slots = choose_slots(step.objects, retrievals, limit=MAX_REFERENCES, pinned=pinned)
@@ -302,27 +309,3 @@ def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
     except (StoreError, OSError):
         return False
     return crop_hashes(store.crops) == dict(record.crops)
-
-
-def kept_overrides(run: RunFolder, number: int) -> tuple[Overrides, list[str]]:
-    """What a person changed for a step that has to be made again, and what of it is lost."""
-    record = run.read_record(number)
-    if record is None:
-        return Overrides(), []
-    folder = run.step_folder(number)
-    uploads, lost = [], []
-    for reference in record.references:
-        if reference.origin == "upload":
-            try:
-                uploads.append(load_image(folder / reference.file))
-            except ProcvidError as error:
-                lost.append(f"made without the picture that was given for it: {error.message}")
-    kept = Overrides(
-        seed=record.overrides.get("seed"),
-        prompt=record.overrides.get("prompt"),
-        uploads=tuple(uploads),
-        attempt=int(record.overrides.get("attempt", 0)),
-        banned=tuple(record.overrides.get("banned", ())),
-        chosen=dict(record.overrides.get("chosen", {})),
-    )
-    return kept, lost

@@ -283,11 +283,16 @@ class Clip:
 
 @dataclass(frozen=True)
 class Denoised:
-    """Progress of one clip: `step` of `total` denoising steps are done; `note` is for the user."""
+    """Progress of one clip: `step` of `total` denoising steps are done; `note` is for the user.
+
+    `preview` is what the first frame would be if the rest of the noise were taken away at once, uint8
+    (H, W, 3) RGB; None where nobody asked for previews.
+    """
 
     step: int
     total: int
     note: str = ""
+    preview: Image | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ import importlib.metadata
 import os
 import platform
 import re
-import resource
-import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +71,6 @@ __all__ = [
     "missing_downloads",
     "no_gpu",
     "openai_client",
-    "peak_memory_mib",
     "select_profile",
     "try_openai",
 ]
@@ -90,6 +88,7 @@ def build(
     lora: Sequence[str] = (),
     profile_reason: str | None = None,
     precise: bool = False,
+    previews: bool = False,
 ) -> Parts:
     """Build the parts of a run.
 
@@ -101,6 +100,7 @@ def build(
         lora: LoRA files, folders or Hub repositories, each with "=WEIGHT" or without.
         profile_reason: Why this profile, where it has been chosen before.
         precise: Upstream's float32 residual stream; for the profiles in half precision.
+        previews: Let the progress carry previews; the clips stay the same to the last byte.
 
     Raises:
         InputError: A name is unknown, or a LoRA does not fit.
@@ -110,7 +110,7 @@ def build(
     chosen, reason = select_profile(profile)
     # The cheap parts first: a wrong name is told before the models are loaded.
     chosen_planner = build_planner(planner, chosen)
-    generator = build_generator(chosen, lora, precise)
+    generator = build_generator(chosen, lora, precise, previews)
     embedder = build_embedder(chosen)
     return Parts(
         profile=chosen,
@@ -159,17 +159,6 @@ def device_name() -> str:
     return gpu or f"{platform.machine()} CPU, {os.cpu_count()} cores"
 
 
-def peak_memory_mib(profile: Profile) -> float:
-    """The most memory that this process has had so far, in MiB; of the GPU where the profile uses it."""
-    if profile.needs_gpu:
-        from procvid.models.device import cuda_peak_mib
-
-        return cuda_peak_mib()
-    # Linux counts ru_maxrss in KiB, macOS in bytes.
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
 def missing_downloads(profile: Profile) -> dict[str, int]:
     """The models of a profile's memory that are not in the Hub's cache yet: bytes by name."""
     if profile.name == TINY.name:
@@ -214,19 +203,22 @@ def _published() -> tuple[HubModel, ...]:
     return VIT_B_32, SWIN_T
 
 
-def build_planner(wanted: str, profile: Profile = TINY) -> Planner:
+def build_planner(wanted: str, profile: Profile = TINY, key: str | None = None) -> Planner:
     """The planner; loads no model.
 
     Args:
         wanted: "auto", "rules" or "openai". "auto" asks a model where there is one to ask and the
             profile can follow its words; the tiny one was taught the rules planner's.
         profile: Which set of models will make the clips.
+        key: A visitor's own, in the place of the environment's; it is kept nowhere.
 
     Raises:
         InputError: No planner has that name.
         ServiceError: There is no key.
     """
     environment = read_environment()
+    if key is not None:
+        environment = replace(environment, openai_api_key=key)
     match wanted:
         case "auto" if profile.name != TINY.name and environment.has_openai:
             return _openai_planner(environment, strict=False)
@@ -288,7 +280,7 @@ def try_openai() -> str | None:
 
 
 def build_generator(
-    profile: Profile, lora: Sequence[str] = (), precise: bool = False
+    profile: Profile, lora: Sequence[str] = (), precise: bool = False, previews: bool = False
 ) -> ClipGenerator:
     """The clip generator; its weights are loaded with the first clip.
 
@@ -308,7 +300,8 @@ def build_generator(
 
     match profile.name:
         case "tiny":
-            return PhantomWanGenerator(profile, asset_folder(profile, "generator"), loras)
+            folder = asset_folder(profile, "generator")
+            return PhantomWanGenerator(profile, folder, loras, previews=previews)
         case _:
             folder = read_environment().models_folder / profile.name
             return PhantomWanGenerator(profile, folder, loras, on_gpu(precise))

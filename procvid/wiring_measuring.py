@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import resource
+import sys
+
 from procvid.settings import Profile
 from procvid.types import Sampling
 from procvid.wiring import asset_folder, gpu_facts, no_gpu
 
-__all__ = ["measure_denoising", "measure_on_gpu"]
+__all__ = ["measure_denoising", "measure_on_gpu", "peak_memory_mib"]
 
 
 def measure_denoising(profile: Profile, *, repeats: int) -> dict[str, float]:
@@ -65,3 +68,14 @@ def measure_on_gpu(
         repeats=repeats,
         with_rungs=with_rungs,
     )
+
+
+def peak_memory_mib(profile: Profile) -> float:
+    """The most memory that this process has had so far, in MiB; of the GPU where the profile uses it."""
+    if profile.needs_gpu:
+        from procvid.models.device import cuda_peak_mib
+
+        return cuda_peak_mib()
+    # Linux counts ru_maxrss in KiB, macOS in bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -7,11 +7,14 @@ where it was when the same is asked again; see `procvid.rundir` for what lies on
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from procvid.assemble import assemble
+from procvid.changes import keep_changes, kept_overrides
 from procvid.condition import Overrides
 from procvid.errors import RunError
 from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
@@ -20,7 +23,6 @@ from procvid.memory.memory import Memory
 from procvid.onestep import (
     Parts,
     crops_are_whole,
-    kept_overrides,
     make_step,
     memory_notes,
     remember,
@@ -38,12 +40,20 @@ from procvid.rundir.folder import (
     hold,
     read_run,
 )
-from procvid.rundir.records import RunRecord, StepRecord, plan_to_json, stale_steps
-from procvid.types import GenerateRequest, Image, Plan
+from procvid.rundir.records import RunRecord, StepRecord, plan_to_json
+from procvid.types import EXACT, GenerateRequest, Image, Plan
+
+STALE = "stale now, because"
+"""How the warning begins that other steps have to be made again."""
 
 
 def make_video(
-    request: GenerateRequest, parts: Parts, folder: Path, *, plan: Plan | None = None
+    request: GenerateRequest,
+    parts: Parts,
+    folder: Path,
+    *,
+    plan: Plan | None = None,
+    changes: Mapping[int, Overrides] | None = None,
 ) -> Generator[Event, None, None]:
     """Make the video of a recipe in a run folder, or what is still missing of it.
 
@@ -56,6 +66,7 @@ def make_video(
         parts: The models, from `procvid.wiring.build`.
         folder: New, empty, or of the same request.
         plan: A plan that a person has edited; by default the planner makes one.
+        changes: What a person wants of steps, by number; of those not made yet.
 
     Yields:
         `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`; `Warned`
@@ -72,6 +83,7 @@ def make_video(
     # Before the folder is made: what fits in no way leaves none behind.
     about_clips = parts.generator.notes(request.sampling)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
+        keep_changes(run, changes or {})
         yield from _logged(run, _story(run, parts, plan, about_clips))
 
 
@@ -80,7 +92,7 @@ def _story(
 ) -> Generator[Event, None, None]:
     plan = _plan_of(run, parts, edited)
     records = _records(run, parts, plan)
-    fresh = set(records) - set(stale_steps(records, run.record.run_id))
+    fresh = set(records) - set(run.stale_steps(records))
     yield RunStarted(
         run_id=run.record.run_id,
         folder=str(run.path),
@@ -103,7 +115,7 @@ def _story(
     pace = Pace(num_clips=len(plan.steps) - len(fresh))
     for step in plan.steps:
         number = step.number
-        if number in records and number not in stale_steps(records, run.record.run_id):
+        if number in records and number not in run.stale_steps(records):
             yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
         else:
             overrides, lost = kept_overrides(run, number)
@@ -125,6 +137,7 @@ def regenerate_step(
     seed: int | None = None,
     prompt: str | None = None,
     references: Sequence[Image] = (),
+    shows: Sequence[str] = (),
     banned: Sequence[str] = (),
     chosen: Mapping[str, str] | None = None,
 ) -> Generator[Event, None, None]:
@@ -140,6 +153,7 @@ def regenerate_step(
         seed: The step's own seed. Without seed, prompt and references a new one is derived.
         prompt: Given to the generator word for word.
         references: uint8 (H, W, 3) RGB, shown to the generator before all that the memory has.
+        shows: The object that each of them shows; "", or none at all, leaves that to CLIP.
         banned: Ids of crops that are not to guide the step.
         chosen: Ids of crops by the name of the object that they are to stand for.
 
@@ -157,6 +171,7 @@ def regenerate_step(
             seed=seed,
             prompt=prompt,
             uploads=tuple(references),
+            shows=tuple(shows),
             banned=tuple(banned),
             chosen=dict(chosen or {}),
         )
@@ -177,6 +192,8 @@ def _again(
             else f"Step {number} cannot be made again: the run has no finished step.",
             "Choose one of them, or finish the run with `procvid generate` first.",
         )
+    if number in run.locked_steps():
+        raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
     request = run.record.request
     attempt = int(records[number].overrides.get("attempt", 0))
     if overrides.any:
@@ -193,12 +210,12 @@ def _again(
     run.write_state(records, len(plan.steps))
     yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
 
-    stale = stale_steps(records, run.record.run_id)
+    stale = run.stale_steps(records)
     warnings: list[str] = []
     if stale:
         names = ", ".join(str(n) for n in stale)
         warning = (
-            f"stale now, because it shows an object as it was before: step {names}; "
+            f"{STALE} it shows an object as it was before: step {names}; "
             "the same `procvid generate` command makes it again"
         )
         warnings.append(warning)
@@ -290,6 +307,7 @@ def _assemble(
         "run": run.record.run_id,
         "seed": str(run.record.request.seed),
         "planner": plan.planner,
+        "request": json.dumps(_wished(run.record.request)),
         **run.record.models,
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
@@ -298,6 +316,19 @@ def _assemble(
         memory.save_run(run.path / MEMORY)
     run.write_state(records, len(plan.steps), duration_s)
     return duration_s
+
+
+def _wished(request: GenerateRequest) -> dict[str, Any]:
+    """What to ask for to have such a video again; a memory of one's own is nobody else's business."""
+    return {
+        "title": request.recipe.title,
+        "steps": list(request.recipe.steps),
+        "ingredients": list(request.recipe.ingredients),
+        "seed": request.seed,
+        "memory": "none" if request.memory == "none" else "default",
+        "denoising_steps": request.sampling.num_inference_steps,
+        "fast": request.sampling.shortcuts != EXACT,
+    }
 
 
 def _finished(

@@ -120,3 +120,17 @@ def test_only_real_changes_count_as_overrides():
     assert not Overrides(attempt=2).any
     assert Overrides(seed=0).any and Overrides(prompt="x").any and Overrides(uploads=(RED,)).any
     assert Overrides(seed=0, attempt=1).to_json() == {"seed": 0, "attempt": 1}
+
+
+def test_a_picture_like_none_of_the_objects_stands_for_none():
+    slots = upload_slots([GREEN], STEP.objects[:1], ByColour(), least=0.5)
+    assert (slots[0].object_name, slots[0].words) == ("upload 1", "")
+    told = condition(STEP, (), slots, looks={}, tell_looks=lambda prompt, looks: prompt)
+    assert "looks like no object" in " ".join(told.warnings)
+
+
+def test_who_says_what_a_picture_shows_is_believed():
+    slots = upload_slots([GREEN, RED], STEP.objects, ByColour(), shows=["frying pan"], least=0.5)
+    assert [slot.object_name for slot in slots] == ["frying pan", "upload 2"]
+    with pytest.raises(InputError, match="no 'pot'"):
+        upload_slots([RED], STEP.objects, ByColour(), shows=["pot"])

@@ -43,6 +43,13 @@ def add_hub(
     listed = command(under, "list", "List the releases that are here.")
     _add_json(listed)
 
+    space = command(under, "space", "Put the Hugging Face Space together from this checkout.")
+    space.add_argument("--to", metavar="DIR", help="a new folder for it, to push with git or hf")
+    space.add_argument(
+        "--dry-run", action="store_true", help="list exactly what it holds and write nothing"
+    )
+    space.add_argument("--json", action="store_true", help="print it as JSON")
+
 
 def _add_publish(publish: argparse.ArgumentParser) -> None:
     _add_what(publish)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from procvid import wiring
+from procvid import wiring, wiring_measuring
 from procvid.artifacts.here import parse_lora, pinned
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import PullScreen, RunScreen
@@ -66,7 +66,7 @@ def generate(arguments: argparse.Namespace) -> None:
         out,
         Setting.of(profile.name, wiring.device_name(), sampling, arguments.precise),
         read_environment().cache_folder,
-        lambda: wiring.peak_memory_mib(profile),
+        lambda: wiring_measuring.peak_memory_mib(profile),
     )
     _show(events, arguments.json)
 

@@ -38,6 +38,19 @@ def write_json(path: Path, value: Any) -> None:
         os.fsync(file.fileno())
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It holds something else.
+    """
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
 @contextmanager
 def whole_folder(place: Path) -> Iterator[Path]:
     """Give a temporary folder to fill; it takes the place of `place`, flushed to the disk first.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from procvid.files import output_error
 from procvid.rundir.files import (
     is_temporary,
     output_errors,
+    read_json,
     sha256_of,
     sweep,
     whole_folder,
@@ -36,6 +37,7 @@ RUN, PLAN, EVENTS, STEPS = "run.json", "plan.json", "events.jsonl", "steps"
 VIDEO, CAPTIONS, MEMORY = "video.mp4", "captions.vtt", "memory"
 CLIP, CONDITIONING, REFERENCES = "clip.mp4", "conditioning.json", "references"
 CROPS = "crops"
+LOCKED = "locked.json"
 
 CHANGED_LIBRARIES = (
     "some libraries changed since this run began, so what is made now may differ in detail"
@@ -49,7 +51,7 @@ def read_run(path: Path) -> RunRecord:
         RunError: There is no run, or its `run.json` is damaged.
     """
     try:
-        return RunRecord.from_json(_read_json(path / RUN))
+        return RunRecord.from_json(read_json(path / RUN))
     except FileNotFoundError as error:
         raise RunError(
             f"There is no run in {str(path)!r}.",
@@ -168,7 +170,7 @@ class RunFolder:
             num_steps: How many there are to be.
             duration_s: Length of the video, once it is there and shows these very steps.
         """
-        stale = stale_steps(records, self.record.run_id)
+        stale = self.stale_steps(records)
         steps = []
         for number in range(1, num_steps + 1):
             told: dict[str, Any] = {"step": number, "state": "missing"}
@@ -186,12 +188,32 @@ class RunFolder:
             state["video_sha256"] = sha256_of(self.path / VIDEO)
         write_json(self.path / RUN, {**self.record.to_json(), **state})
 
-    def finished_duration_s(self, records: Mapping[int, StepRecord]) -> float | None:
-        """The length of the video if it is there and shows these very steps; None otherwise."""
+    def stale_steps(self, records: Mapping[int, StepRecord]) -> dict[int, int]:
+        """Steps to make again, by the earlier step whose clip they still show; locked ones are none."""
+        locked = self.locked_steps()
+        stale = stale_steps(records, self.record.run_id)
+        return {number: source for number, source in stale.items() if number not in locked}
+
+    def locked_steps(self) -> frozenset[int]:
+        """The steps that a person wants kept as they are."""
         try:
-            state = _read_json(self.path / RUN)
+            return frozenset(int(number) for number in read_json(self.path / LOCKED)["steps"])
+        except (OSError, KeyError, TypeError, ValueError):
+            return frozenset()
+
+    def lock_steps(self, numbers: Iterable[int]) -> None:
+        """Keep these steps as they are, and no others. Raises OutputError."""
+        write_json(self.path / LOCKED, {"steps": sorted(numbers)})
+
+    def finished_duration_s(self, records: Mapping[int, StepRecord]) -> float | None:
+        """The length of the video if it is there and shows these very steps; None otherwise.
+
+        Some of them may be stale.
+        """
+        try:
+            state = read_json(self.path / RUN)
             shown = [step["clip_sha256"] for step in state["steps"]]
-            if state["state"] != "finished" or not (self.path / CAPTIONS).exists():
+            if state["state"] not in ("finished", "stale") or not (self.path / CAPTIONS).exists():
                 return None
             if shown != [record.clip_sha256 for _, record in sorted(records.items())]:
                 return None
@@ -210,7 +232,7 @@ class RunFolder:
         if not (self.path / PLAN).exists():
             return None
         try:
-            return plan_from_json(_read_json(self.path / PLAN))
+            return plan_from_json(read_json(self.path / PLAN))
         except (OSError, ValueError) as error:
             raise RunError(
                 f"The file {str(self.path / PLAN)!r} is damaged ({error}).",
@@ -243,7 +265,7 @@ class RunFolder:
     def read_record(self, number: int) -> StepRecord | None:
         """What is recorded of a step, whether its clip is whole or not; None when that is damaged."""
         try:
-            return StepRecord.from_json(_read_json(self.step_folder(number) / CONDITIONING))
+            return StepRecord.from_json(read_json(self.step_folder(number) / CONDITIONING))
         except (OSError, KeyError, TypeError, ValueError):
             return None
 
@@ -288,10 +310,3 @@ class RunFolder:
             content = path.read_bytes()
             if content and not content.endswith(b"\n"):
                 os.truncate(path, content.rfind(b"\n") + 1)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value

@@ -14,21 +14,27 @@ from typing import Any, TypedDict, cast
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.ui.context import AppContext, new_run_id
+from procvid.ui.again import read_changes, redo
+from procvid.ui.context import AppContext
 from procvid.ui.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
+from procvid.ui.feed import Feed
 from procvid.ui.guard import guarded
+from procvid.ui.guests import guest_of
 from procvid.ui.jobs import (
-    Job,
+    begin,
     draft_of,
+    go_on,
     preview_references,
     read_wishes,
-    stream_run,
     undrawable,
     versions,
-    view_of,
 )
 from procvid.ui.memory_answers import answer, read_asked
 from procvid.ui.stream import conditioning_json, event_json, run_json
+from procvid.ui.uploads import read_pictures
+
+LISTENERS = 24
+"""Programs that follow a run at once; each holds one of Gradio's forty threads."""
 
 
 class Version(TypedDict):
@@ -56,13 +62,23 @@ class RetrieveAnswer(TypedDict):
 
 
 class RunState(TypedDict):
-    """A run: `state` is running, stopped, failed or done; files are FileData."""
+    """A run: `state` is waiting, running, stopped, failed, stale or done; files are FileData.
+
+    `ahead` counts the runs before it in the queue; `step`, `progress` (0 to 1) and `eta_s` tell of
+    the one in work; `stale` steps show what another step showed before it was made again.
+    """
 
     event: str
     run_id: str
     state: str
     done: int
     num_steps: int
+    ahead: int
+    step: int
+    progress: float
+    eta_s: float | None
+    stale: list[int]
+    locked: list[int]
     duration_s: float
     plan: dict[str, Any] | None
     clips: list[gr.FileData]
@@ -112,19 +128,25 @@ def _mount_reading(context: AppContext) -> None:
         """Version of procvid, the profile that runs with the reason, models and libraries."""
         return cast(Version, versions(context))
 
-    def plan(recipe: str) -> PlanAnswer:
+    def plan(recipe: str, request: gr.Request | None = None) -> PlanAnswer:
         """Which objects each step shows, their states before and after, and the enhanced prompt.
 
         Parameters:
             recipe: plain text, Markdown, JSON or JSON-LD
         """
+        context.allowance.spend(guest_of(request), "plans")
         draft = draft_of(context, recipe)
         return PlanAnswer(
             plan=dataclasses.asdict(draft.plan),
             warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
         )
 
-    def retrieve(recipe: str, memory: str = "default", seed: int = 0) -> RetrieveAnswer:
+    def retrieve(
+        recipe: str,
+        memory: str = "default",
+        seed: int = 0,
+        request: gr.Request | None = None,
+    ) -> RetrieveAnswer:
         """The references that the memory offers for each step before the first clip is made.
 
         Parameters:
@@ -132,6 +154,7 @@ def _mount_reading(context: AppContext) -> None:
             memory: "default" or "none"
             seed: chooses among equals, 0 to 2**63 - 1
         """
+        context.allowance.spend(guest_of(request), "searches")
         wishes = read_wishes(seed, memory, None)
         draft = draft_of(context, recipe)
         found = preview_references(context, draft.plan, wishes)
@@ -142,7 +165,7 @@ def _mount_reading(context: AppContext) -> None:
 
     gr.api(guarded(version), api_name="version")
     gr.api(guarded(plan), api_name="plan")
-    gr.api(guarded(retrieve), api_name="retrieve", concurrency_id="gpu", concurrency_limit=1)
+    gr.api(guarded(retrieve), api_name="retrieve", concurrency_limit=2)
 
 
 def _mount_memories(context: AppContext) -> None:
@@ -177,20 +200,55 @@ def _mount_running(context: AppContext) -> None:
         memory: str = "default",
         steps: int | None = None,
         fast: bool = False,
+        run_id: str = "",
+        request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Make the video; streams one event after another, the last one is the whole run.
 
+        Whoever stops listening stops nothing: /run tells how it goes, /stop ends it.
+
         Parameters:
-            recipe: plain text, Markdown, JSON or JSON-LD
+            recipe: plain text, Markdown, JSON or JSON-LD; "" to go on with a run
             seed: the same seed gives the same video, 0 to 2**63 - 1
             memory: "default" or "none"
             steps: denoising steps of a clip; leave it out for the profile's own number
             fast: less than half the time a clip, a little further from the exact one
+            run_id: a run to go on with, as it was begun; the other parameters then do not count
         """
-        wishes = read_wishes(seed, memory, steps, fast)
-        job = Job(new_run_id(), draft_of(context, recipe), wishes)
-        for view, event in stream_run(context, job):
-            yield run_json(view, f"run_{view.state}") if event is None else event_json(view, event)
+        guest = guest_of(request)
+        if run_id:
+            feed = go_on(context, run_id, guest)
+        else:
+            wishes = read_wishes(seed, memory, steps, fast)
+            feed = begin(context, draft_of(context, recipe), wishes, guest)
+        yield from _told(feed)
+
+    def regenerate_step(
+        run_id: str,
+        step: int,
+        seed: int | None = None,
+        prompt: str | None = None,
+        references: list[gr.FileData] | None = None,
+        shows: list[str] | None = None,
+        banned: list[str] | None = None,
+        chosen: dict[str, str] | None = None,
+        request: gr.Request | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Make one step again; streams like /generate. `stale` then lists the steps it made stale.
+
+        Parameters:
+            run_id: as in the events of /generate
+            step: its number, from 1
+            seed: the step's own seed; with nothing else given a new one is taken
+            prompt: given to the model word for word
+            references: up to four pictures, shown to the model before all that the memory has
+            shows: the object that each of them shows; leave it out to have them recognised
+            banned: ids of crops that are not to guide the step
+            chosen: ids of crops by the name of the object that they are to stand for
+        """
+        changes = read_changes(seed, prompt, shows, banned, chosen)
+        pictures = read_pictures(references)
+        yield from _told(redo(context, run_id, step, changes, pictures, guest_of(request)))
 
     def run(run_id: str) -> RunState:
         """Where a run stands, with its files.
@@ -198,7 +256,7 @@ def _mount_running(context: AppContext) -> None:
         Parameters:
             run_id: as in the events of /generate
         """
-        return cast(RunState, run_json(view_of(context, run_id), "run"))
+        return cast(RunState, run_json(context.view_of(run_id), "run"))
 
     def stop(run_id: str) -> StopAnswer:
         """Stop a run after the denoising step in work; its finished clips stay.
@@ -206,16 +264,26 @@ def _mount_running(context: AppContext) -> None:
         Parameters:
             run_id: as in the events of /generate
         """
-        if not context.in_work(context.folder_of(run_id).name):
-            context.existing_folder_of(run_id)
-        return StopAnswer(run_id=run_id, stopping=context.stop(run_id))
+        context.view_of(run_id)
+        return StopAnswer(run_id=run_id, stopping=context.worker.stop(run_id))
 
-    stream = guarded(generate)
-    # Gradio reads the answer's schema here, and would show an iterator as "any".
-    stream.__annotations__["return"] = RunState
-    gr.api(stream, api_name="generate", concurrency_id="gpu", concurrency_limit=1)
+    for streamed, name in ((generate, "generate"), (regenerate_step, "regenerate_step")):
+        stream = guarded(streamed)
+        # Gradio reads the answer's schema here, and would show an iterator as "any".
+        stream.__annotations__["return"] = RunState
+        gr.api(stream, api_name=name, concurrency_id="listen", concurrency_limit=LISTENERS)
     gr.api(guarded(run), api_name="run", concurrency_limit=4)
     gr.api(guarded(stop), api_name="stop", concurrency_limit=4)
+
+
+def _told(feed: Feed) -> Iterator[dict[str, Any]]:
+    """What the worker tells of a run, for programs."""
+    for view, event in feed.follow():
+        if event is not None:
+            yield event_json(view, event)
+        elif view.state != "failed":
+            ended = "stopped" if view.state == "stopped" else "finished"
+            yield run_json(view, f"run_{ended}")
 
 
 def _mount_evaluating(context: AppContext) -> None:
@@ -224,6 +292,7 @@ def _mount_evaluating(context: AppContext) -> None:
         clips: list[gr.FileData] | None = None,
         texts: str = "",
         metrics: list[str] | None = None,
+        request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Measure runs or uploaded clips; streams one event after another, the last has all scores.
 
@@ -236,6 +305,7 @@ def _mount_evaluating(context: AppContext) -> None:
         given = run_ids or []
         if not isinstance(given, list) or not isinstance(clips or [], list):
             raise InputError("Runs and clips are lists.", "Send [] for none.")
+        context.allowance.spend(guest_of(request), "evaluations")
         runs = inputs_of(context, given, clips or [], texts)
         for view, event in stream_evaluation(context, runs, read_metrics(metrics)):
             yield answer_json(view, event)

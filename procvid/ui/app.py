@@ -10,14 +10,17 @@ import gradio as gr
 import procvid
 from procvid.errors import ProcvidError
 from procvid.settings import TINY
-from procvid.ui import api, markup, style
-from procvid.ui.context import AppContext
+from procvid.ui import api, markup, memories, style
+from procvid.ui.context import QUEUE, AppContext
 from procvid.ui.guard import log
 from procvid.ui.tabs import about, artifacts, create, evaluate, memory
 
 TINY_BANNER = (
     "The clips come from a small model that was trained on a toy kitchen, drawn by a program."
 )
+
+MAX_EVENTS = 100
+"""Events that may wait at once; runs have a queue of their own, which is shorter."""
 
 
 def build_app(context: AppContext) -> Any:
@@ -32,18 +35,20 @@ def build_app(context: AppContext) -> Any:
         gr.HTML(markup.note(banner(context), "warn" if context.profile is TINY else ""))
         # One for both tabs: what is changed in the one is used in the other.
         own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
-        with gr.Tabs():
+        # The two runs that the Evaluate tab is to set side by side.
+        compared = gr.BrowserState(["", ""], storage_key="procvid-compared", secret="procvid")
+        with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                create.build(context, app, own_memory)
+                create.build(context, app, own_memory, compared, tabs)
             with gr.Tab("Memory", id="memory"):
                 memory.build(context, app, own_memory)
             with gr.Tab("Evaluate", id="evaluate"):
-                evaluate.build(context, app)
+                evaluate.build(context, app, compared)
             with gr.Tab("Artifacts", id="artifacts"):
                 artifacts.build(context)
             with gr.Tab("About", id="about"):
                 about.build(facts(context))
-    app.queue(max_size=20)
+    app.queue(max_size=MAX_EVENTS)
     return app
 
 
@@ -72,13 +77,15 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
     return {
         "theme": style.theme(),
         "css": style.CSS,
+        "js": style.NAMES,
         "show_error": False,
         "max_file_size": "64mb",
         "allowed_paths": [str(context.runs_folder)],
+        "blocked_paths": [str(context.runs_folder / name) for name in (QUEUE, memories.FOLDER)],
         "strict_cors": True,
         "run_history": False,
         "ssr_mode": False,
-        "footer_links": ["api", "settings"],
+        "footer_links": ["api"],
     }
 
 
@@ -91,7 +98,10 @@ def serve(context: AppContext) -> None:
 
 
 def warm_up(context: AppContext) -> None:
-    """Build the models, so that the first visitor need not wait for it."""
+    """Go on with what was left in the queue, and build the models before the first visitor asks."""
+    left = context.worker.adopt()
+    if left:
+        log.warning("%d runs that were left in the queue go on", len(left))
     try:
         context.parts("default")
     except ProcvidError as error:

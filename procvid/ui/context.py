@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,20 +12,24 @@ from procvid import wiring, wiring_evaluation
 from procvid.errors import InputError, OutputError, RunError
 from procvid.evaluate.gather import Looks
 from procvid.evaluate.parts import EvaluationParts
+from procvid.events import Event
 from procvid.memory.crops import load_store
 from procvid.protocols import Planner
+from procvid.rundir.folder import PLAN
 from procvid.settings import Profile, read_environment
-from procvid.ui.memories import MEMORY_ID, folder_of
+from procvid.ui.guests import Allowance
+from procvid.ui.making import events_of
+from procvid.ui.own_memory import find_folder
 from procvid.ui.pulled_stores import folder_of_pulled
+from procvid.ui.runs import new_view, read_job, read_view
+from procvid.ui.stream import RunView
+from procvid.ui.tickets import RUN_ID, Job, Tickets
+from procvid.ui.worker import Turns, Worker
 from procvid.wiring import Parts
 
-RUN_ID = re.compile(r"[0-9a-f]{16}")
 MEMORIES = ("default", "none")
 """The memories that a caller may name; a path of the server is never one of them."""
-
-
-MAX_WAITING = 1000
-"""Runs that may wait for their turn at once, before the oldest is taken for abandoned."""
+QUEUE = "queue"
 
 
 def new_run_id() -> str:
@@ -45,6 +47,9 @@ class AppContext:
         planner: Makes the plans; needs no weights.
         runs_folder: Absolute; each run has a folder of its own id in it.
         examples_folder: Recipes to try, or a folder that does not exist.
+        turns: The device, for one piece of work at a time.
+        allowance: What each visitor has asked for lately.
+        worker: Makes the clips of all runs.
     """
 
     profile: Profile
@@ -56,12 +61,15 @@ class AppContext:
     _evaluation: EvaluationParts | None = field(default=None, repr=False)
     _looks: Looks = field(default_factory=Looks, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _stops: dict[str, threading.Event] = field(default_factory=dict, repr=False)
-    _in_work: set[str] = field(default_factory=set, repr=False)
-    _runs: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    turns: Turns = field(default_factory=Turns, repr=False)
+    allowance: Allowance = field(default_factory=Allowance, repr=False)
+
+    def __post_init__(self) -> None:
+        tickets = Tickets(self.runs_folder / QUEUE)
+        self.worker = Worker(tickets, self._make, self._look, self.turns)
 
     def parts(self, memory: str) -> Parts:
-        """The parts with one of the `MEMORIES`, a person's own by its id, or a pulled store.
+        """The parts with one of the `MEMORIES`, a person's own by its id or reading name, or a pulled store.
 
         The first call builds the models, for all.
 
@@ -71,17 +79,17 @@ class AppContext:
             UnavailableError: Something they need cannot be had here.
         """
         own = None
-        if memory not in MEMORIES and MEMORY_ID.fullmatch(memory):
-            own = folder_of(self.runs_folder, memory)
-        elif memory not in MEMORIES:
-            own = folder_of_pulled(memory)
-        if memory not in MEMORIES and (own is None or not own.is_dir()):
+        if memory not in MEMORIES:
+            own = find_folder(self.runs_folder, memory) or folder_of_pulled(memory)
+        if memory not in MEMORIES and own is None:
             raise InputError(
                 f"There is no memory {memory[:40]!r}.", f"Choose {' or '.join(MEMORIES)}."
             )
         with self._loading:
             if self._parts is None:
-                built = wiring.build(profile=self.profile.name, profile_reason=self.profile_reason)
+                built = wiring.build(
+                    profile=self.profile.name, profile_reason=self.profile_reason, previews=True
+                )
                 self._parts = replace(built, planner=self.planner)
         if own is not None:
             return replace(self._parts, stores=(load_store(own, self._parts.embedder),))
@@ -118,48 +126,46 @@ class AppContext:
             raise RunError(f"There is no run {run_id}.", "It may have been cleared away.")
         return folder
 
-    def expect(self, run_id: str) -> None:
-        """A run waits for its turn from now on, and can be stopped before it comes."""
-        with self._runs:
-            waiting = [known for known in self._stops if known not in self._in_work]
-            for left in waiting[: max(0, len(waiting) - MAX_WAITING)]:
-                # Its page was closed while it waited, so its turn never came.
-                del self._stops[left]
-            if run_id not in self._in_work:
-                self._stops[run_id] = threading.Event()
-
-    @contextmanager
-    def working_on(self, run_id: str) -> Iterator[threading.Event]:
-        """Hold a run while its clips are made; the event is set when somebody asks to stop it.
+    def view_of(self, run_id: str) -> RunView:
+        """A run as it is now: waiting, in work, or as it lies on disk.
 
         Raises:
-            RunError: Somebody else is making this run's clips.
+            RunError: This is no run id, there is no such run, or its files are damaged.
         """
-        with self._runs:
-            if run_id in self._in_work:
-                raise RunError(f"Run {run_id} is in work already.", "Wait for it or stop it first.")
-            self._in_work.add(run_id)
-            stop = self._stops.setdefault(run_id, threading.Event())
-        try:
-            yield stop
-        finally:
-            with self._runs:
-                self._in_work.discard(run_id)
-                self._stops.pop(run_id, None)
+        self.folder_of(run_id)
+        feed = self.worker.feed(run_id)
+        if feed is not None:
+            return feed.snapshot()
+        ticket = self.worker.tickets.read(run_id)
+        if ticket is None:
+            return read_view(run_id, self.existing_folder_of(run_id))
+        view = self._look(ticket.job)
+        view.trouble = ticket.failed
+        if view.state in ("stopped", "waiting"):
+            view.state = "failed" if ticket.failed else "stopped"
+        return view
 
-    def stop(self, run_id: str) -> bool:
-        """Ask a run to stop; it does so after the denoising step in work, or when its turn comes.
+    def job_of(self, run_id: str) -> Job:
+        """A run's job, to go on with it.
 
-        False if it neither is in work nor waits.
+        Raises:
+            RunError: There is no such run, its files are damaged, or it was never planned.
         """
-        stop = self._stops.get(run_id)
-        if stop is not None:
-            stop.set()
-        return stop is not None
+        self.folder_of(run_id)
+        ticket = self.worker.tickets.read(run_id)
+        if ticket is not None:
+            return replace(ticket.job, again=0)
+        return read_job(run_id, self.existing_folder_of(run_id))
 
-    def in_work(self, run_id: str) -> bool:
-        """Whether somebody makes clips of this run at this moment."""
-        return run_id in self._in_work
+    def _look(self, job: Job) -> RunView:
+        folder = self.folder_of(job.run_id)
+        if (folder / PLAN).exists():
+            return read_view(job.run_id, folder)
+        return new_view(job, folder, self.profile)
+
+    def _make(self, job: Job) -> Generator[Event, None, None]:
+        parts = self.parts(job.wishes.memory)
+        return events_of(job, parts, self.folder_of(job.run_id), self.worker.tickets.folder)
 
 
 def open_context(

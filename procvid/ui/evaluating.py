@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gradio import FileData
-from gradio.utils import get_upload_folder
 
 from procvid.errors import InputError
 from procvid.evaluate.events import (
@@ -30,6 +29,7 @@ from procvid.evaluate.suite import DEFAULT, choose_metrics
 from procvid.plan.parse import parse_recipe
 from procvid.types import Recipe
 from procvid.ui.context import AppContext, new_run_id
+from procvid.ui.uploads import uploaded
 
 FOLDER = "evaluations"
 MAX_RUNS = 4
@@ -110,21 +110,10 @@ def inputs_of(
         )
     if ids:
         return [run_input(context.existing_folder_of(one), one) for one in dict.fromkeys(ids)]
-    files = [_uploaded(clip) for clip in clips]
+    files = [uploaded(clip) for clip in clips]
     recipe = _recipe(texts, len(files))
     plan = None if recipe is None else context.planner.plan(recipe)
     return [clips_input(files, name="your clips", recipe=recipe, plan=plan)]
-
-
-def _uploaded(clip: object) -> Path:
-    """A file that somebody uploaded to this server, and no other file of it."""
-    told = clip.get("path") if isinstance(clip, Mapping) else clip
-    if not isinstance(told, str | Path):
-        raise InputError("A clip is no uploaded file.", "Send it with handle_file.")
-    path = Path(told).resolve()
-    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
-        raise InputError(f"The clip {path.name[:60]!r} was not uploaded here.", "Upload it first.")
-    return path
 
 
 def _recipe(texts: str, num_clips: int) -> Recipe | None:
@@ -159,7 +148,8 @@ def stream_evaluation(
     answers = context.runs_folder / FOLDER / JUDGEMENTS
     judgements = Judgements.of(parts, answers)
     view = EvaluationView(tuple(metrics))
-    with closing(evaluate_into(folder, runs, parts, metrics, judgements, looks)) as events:
+    events = evaluate_into(folder, runs, parts, metrics, judgements, looks)
+    with context.turns.mine(), closing(events):
         for event in events:
             view.apply(event)
             if isinstance(event, EvaluationFinished):

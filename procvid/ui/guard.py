@@ -17,11 +17,13 @@ from typing import Any, TypeVar, cast
 import gradio as gr
 
 from procvid.errors import (
+    BusyError,
     InputError,
     OutputError,
     ProcvidError,
     RecipeError,
     RunError,
+    ServiceError,
     StoreError,
     UnavailableError,
 )
@@ -32,13 +34,15 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
     (RecipeError, "This recipe cannot be read"),
-    (StoreError, "This memory cannot be used"),
-    (RunError, "This run cannot be used"),
-    (InputError, "Please check the input"),
+    (StoreError, "The memory"),
+    (RunError, "The run"),
     (OutputError, "The result cannot be written"),
+    (InputError, "Please check the input"),
+    (BusyError, "Too much to do at the moment"),
+    (ServiceError, "The service did not help"),
     (UnavailableError, "Not available on this machine"),
 )
-"""The first class that fits gives the title of the message box."""
+"""The first class that fits gives the title of the message box; so a class stands before its bases."""
 
 
 def as_gradio_error(error: Exception) -> gr.Error:

@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import procvid
 from procvid.condition import Overrides
-from procvid.errors import InputError, RecipeError, RunError
-from procvid.events import Event
+from procvid.errors import InputError, RecipeError
 from procvid.onestep import conditioning_of, start_memory
 from procvid.plan.parse import parse_recipe
-from procvid.rundir.folder import CAPTIONS, CLIP, EVENTS, VIDEO, RunFolder, read_run
-from procvid.settings import MAX_SEED, Profile, choose_sampling
-from procvid.types import EXACT, Conditioning, GenerateRequest, Plan, Recipe
-from procvid.ui.context import AppContext
-from procvid.ui.stream import RunView
-from procvid.workflow import make_video
+from procvid.settings import MAX_SEED
+from procvid.types import Conditioning, Plan
+from procvid.ui.context import AppContext, new_run_id
+from procvid.ui.feed import Feed
+from procvid.ui.guests import Guest
+from procvid.ui.making import request_of
+from procvid.ui.own_memory import alias_of
+from procvid.ui.tickets import Changes, Draft, Job, Wishes
+from procvid.wiring import build_planner
 
+MAX_KEY = 300
 MAX_FILE_BYTES = 2_000_000
 """Largest recipe file that the page opens; the parser has a limit of its own."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A recipe and its plan as the person has it before them, edited or not."""
-
-    recipe: Recipe
-    plan: Plan
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How to make the video: the seed, the memory's name, denoising steps or the profile's own, speed."""
-
-    seed: int = 0
-    memory: str = "default"
-    steps: int | None = None
-    fast: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a run needs, kept so that a stopped one goes on as it was begun."""
-
-    run_id: str
-    draft: Draft
-    wishes: Wishes
 
 
 def read_wishes(
@@ -79,21 +53,23 @@ def read_wishes(
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
     return Wishes(
-        seed=_seed(seed),
+        seed=read_seed(seed),
         memory=memory,
-        steps=None if steps is None else _whole_number("steps", steps),
+        steps=None if steps is None else whole_number("steps", steps),
         fast=fast,
     )
 
 
-def _seed(value: object) -> int:
-    seed = _whole_number("seed", value)
+def read_seed(value: object) -> int:
+    """A seed, 0 to 2**63 - 1. Raises InputError."""
+    seed = whole_number("seed", value)
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"The seed {str(seed)[:24]} is out of range.", f"Choose 0 to {MAX_SEED}.")
     return seed
 
 
-def _whole_number(name: str, value: object) -> int:
+def whole_number(name: str, value: object) -> int:
+    """A whole number, as int or float. Raises InputError."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -101,16 +77,28 @@ def _whole_number(name: str, value: object) -> int:
     return value
 
 
-def draft_of(context: AppContext, text: object) -> Draft:
-    """Read a recipe and plan it.
+def draft_of(context: AppContext, text: object, key: str = "") -> Draft:
+    """Read a recipe and plan it, with a visitor's own OpenAI key where they gave one.
 
     Raises:
         RecipeError: The text is no recipe.
+        ServiceError: The service cannot be asked with this key.
     """
     if not isinstance(text, str):
         raise RecipeError(f"The recipe is a {type(text).__name__}, not text.", "Send its text.")
     recipe = parse_recipe(text)
-    return Draft(recipe, context.planner.plan(recipe))
+    planner = build_planner("openai", key=own_key(key)) if key.strip() else context.planner
+    return Draft(recipe, planner.plan(recipe))
+
+
+def own_key(key: str) -> str:
+    """A visitor's key without the spaces around it. Raises InputError."""
+    given = key.strip()
+    if len(given) > MAX_KEY or not (given.isascii() and given.isprintable()) or " " in given:
+        raise InputError(
+            "This is no OpenAI key.", "Paste it as the service gave it, or leave it out."
+        )
+    return given
 
 
 def undrawable(context: AppContext, plan: Plan) -> tuple[str, ...]:
@@ -138,114 +126,43 @@ def versions(context: AppContext) -> dict[str, Any]:
     }
 
 
-def new_view(context: AppContext, job: Job) -> RunView:
-    """A run that waits for its turn."""
-    sampling = context.profile.sampling
-    view = RunView(job.run_id, context.folder_of(job.run_id), sampling.width, sampling.height)
-    view.show_plan(job.draft.plan)
-    return view
-
-
-def stream_run(context: AppContext, job: Job) -> Iterator[tuple[RunView, Event | None]]:
-    """Make a run's clips, or those still missing; the view after each event, None when it stops.
-
-    Closing it stops the run within a denoising step and keeps the finished clips.
+def begin(
+    context: AppContext,
+    draft: Draft,
+    wishes: Wishes,
+    guest: Guest,
+    changes: Mapping[int, Changes] | None = None,
+    run_id: str = "",
+) -> Feed:
+    """Put a new run into the queue; its id is in the feed's view.
 
     Raises:
-        ProcvidError: As `make_video`; the view was yielded as failed before.
+        ProcvidError: The queue is full, or the run cannot be made in this way.
     """
-    view = new_view(context, job)
-    with context.working_on(job.run_id) as stop:
-        try:
-            parts = context.parts(job.wishes.memory)
-            request = _request(job, parts.profile)
-            events = make_video(request, parts, view.folder, plan=job.draft.plan)
-            with closing(events):
-                while not stop.is_set() and (event := next(events, None)) is not None:
-                    view.apply(event)
-                    yield view, event
-        except Exception:
-            view.state = "failed"
-            yield view, None
-            raise
-    if not view.ended:
-        view.state = "stopped"
-        yield view, None
+    wishes = replace(wishes, memory=alias_of(wishes.memory))
+    job = Job(run_id or new_run_id(), draft, wishes, changes=changes or {})
+    # What is wrong can be told now and not when its turn comes.
+    parts = context.parts(wishes.memory)
+    parts.generator.check(request_of(job, parts.profile).sampling)
+    context.allowance.spend(guest, "runs")
+    return context.worker.submit(job, guest.key, guest.max_waiting)
 
 
-def _request(job: Job, profile: Profile) -> GenerateRequest:
-    wishes = job.wishes
-    return GenerateRequest(
-        recipe=job.draft.recipe,
-        sampling=choose_sampling(
-            profile, num_inference_steps=wishes.steps, seed=wishes.seed, fast=wishes.fast
-        ),
-        profile=profile.name,
-        memory=wishes.memory,
-        seed=wishes.seed,
-    )
-
-
-def view_of(context: AppContext, run_id: str) -> RunView:
-    """A run as it lies on disk, whoever began it and however it ended.
+def go_on(context: AppContext, run_id: str, guest: Guest) -> Feed:
+    """Make what is missing of a run or has become stale; follow it when it is in work already.
 
     Raises:
-        RunError: This is no run id, there is no such run, or its files are damaged.
+        RunError: There is no such run.
+        BusyError: The queue is full.
     """
-    path = context.existing_folder_of(run_id)
-    run = read_run(path)
-    folder, sampling = RunFolder(path, run), run.request.sampling
-    view = RunView(run_id, path, sampling.width, sampling.height)
-    view.state = "running" if context.in_work(run_id) else "stopped"
-    plan = folder.read_plan()
-    if plan is None:
-        return view
-    view.show_plan(plan)
-    records = {}
-    for number, step in view.steps.items():
-        record = folder.read_step(number)
-        if record is not None:
-            records[number] = record
-            step.clip = folder.step_folder(number) / CLIP
-    view.warnings = _warnings(path / EVENTS)
-    duration_s = folder.finished_duration_s(records)
-    if duration_s is not None and len(records) == len(plan.steps):
-        view.state, view.duration_s = "done", duration_s
-        view.video, view.captions = path / VIDEO, path / CAPTIONS
-    return view
-
-
-def job_of(context: AppContext, run_id: str) -> Job:
-    """A run's job, to go on with it.
-
-    Raises:
-        RunError: There is no such run, its files are damaged, or it was never planned.
-    """
-    path = context.existing_folder_of(run_id)
-    run = read_run(path)
-    plan = RunFolder(path, run).read_plan()
-    if plan is None:
-        raise RunError(f"Run {run_id} has no plan yet.", "Begin anew with the recipe.")
-    request = run.request
-    sampling = request.sampling
-    wishes = Wishes(
-        request.seed, request.memory, sampling.num_inference_steps, sampling.shortcuts != EXACT
-    )
-    return Job(run_id, Draft(request.recipe, plan), wishes)
-
-
-def _warnings(log: Path) -> list[str]:
-    """What the run has warned of so far, each once; a line cut off by a kill is passed over."""
-    told: dict[str, None] = {}
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if event.get("event") == "warned":
-            step = event.get("step")
-            told[f"Step {step}: {event['message']}" if step else event["message"]] = None
-    return list(told)
+    context.folder_of(run_id)
+    feed = context.worker.feed(run_id)
+    if feed is not None:
+        return feed
+    job = context.job_of(run_id)
+    context.parts(job.wishes.memory)
+    context.allowance.spend(guest, "runs")
+    return context.worker.submit(job, guest.key, guest.max_waiting)
 
 
 def read_text(file: str) -> str:

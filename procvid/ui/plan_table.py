@@ -15,6 +15,8 @@ ROLES = cast(tuple[Role, ...], get_args(Role))
 LIKELIHOODS = cast(tuple[Likelihood, ...], get_args(Likelihood))
 MAX_WORDS = 60
 """Longest name or state, in characters."""
+MAX_PROMPT = 2_000
+"""Longest words of a person's own for the model, in characters."""
 MAX_OBJECTS = 12
 """Most objects of one step."""
 NEW_IMPORTANCE: dict[Role, float] = {"food": 0.8, "vessel": 0.7, "tool": 0.4, "surface": 0.3}
@@ -45,6 +47,28 @@ def apply_rows(plan: Plan, rows: Sequence[Sequence[Any]]) -> Plan:
         step, item = _read_row(number, cells, known, max(found))
         found[step].append(item)
     return replace(plan, steps=tuple(_with_objects(s, found[s.number]) for s in plan.steps))
+
+
+def with_prompt(plan: Plan, number: int | None, prompt: str) -> Plan:
+    """The plan with a person's own words for the model in one step; without a number as it is.
+
+    Raises:
+        InputError: There is no such step, or the words are none or too many.
+    """
+    if number is None:
+        return plan
+    if number not in [step.number for step in plan.steps]:
+        raise InputError(f"The plan has no step {number}.", "Choose one of the list.")
+    told = " ".join("".join(c if c.isprintable() else " " for c in prompt).split())
+    if not told or len(told) > MAX_PROMPT:
+        raise InputError(
+            f"The words for step {number} have {len(told)} characters.",
+            f"Write 1 to {MAX_PROMPT}.",
+        )
+    return replace(
+        plan,
+        steps=tuple(replace(s, prompt=told) if s.number == number else s for s in plan.steps),
+    )
 
 
 def _words(cell: Any) -> str:

@@ -65,6 +65,28 @@ def theme() -> gr.themes.Base:
     )
 
 
+NAMES = """() => {
+  const mend = () => {
+    document.querySelectorAll('button.upload-container[aria-label]').forEach(
+      b => b.removeAttribute('aria-label'));
+    document.querySelectorAll('button.thumbnail-item').forEach(b => {
+      const caption = b.querySelector('.caption-label');
+      if (!caption) return;
+      if (b.hasAttribute('aria-label')) b.removeAttribute('aria-label');
+      const image = b.querySelector('img');
+      if (image && image.alt) image.alt = '';
+    });
+  };
+  let due = false;
+  new MutationObserver(() => {
+    if (due) return;
+    due = true;
+    setTimeout(() => { due = false; mend(); }, 200);
+  }).observe(document.body, {childList: true, subtree: true});
+  mend();
+}"""
+"""Gradio names some buttons otherwise than the words they show; a voice that reads must find those."""
+
 CSS = """
 .gradio-container { width: 100% !important; max-width: 1080px !important; margin-inline: auto !important; }
 .gradio-container .html-container { padding: 0 !important; }
@@ -106,6 +128,21 @@ CSS = """
 .pv-step details { margin-top: 8px; font-size: .8125rem; }
 .pv-step summary, .pv-card summary { cursor: pointer; color: var(--body-text-color-subdued); }
 
+.pv-title { font-size: 1.25rem; font-weight: 600; margin: 4px 0 2px; }
+.pv-legend { margin: 0 0 8px; }
+.pv-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; }
+.pv-states { margin-top: 12px; } .pv-states summary { cursor: pointer; padding: 4px 0; }
+.pv-scroll { overflow-x: auto; }
+.pv-scroll table { border-collapse: collapse; font-size: .8125rem; width: max-content; }
+.gradio-container .pv-scroll th, .gradio-container .pv-scroll td { position: relative; text-align: left;
+  padding: 5px 10px; border: 1px solid var(--border-color-primary); font-weight: 400; white-space: nowrap; }
+.gradio-container .pv-scroll th { font-weight: 600; }
+.pv-mark { margin: 0; font-size: .75rem; color: var(--body-text-color-subdued); }
+.pv-mark.loud { font-size: .8125rem; font-weight: 600; color: var(--body-text-color); }
+.pv-code { overflow-x: auto; padding: 12px 14px; border-radius: 10px; font-size: .8125rem;
+  background: var(--block-background-fill); border: 1px solid var(--block-border-color); }
+
 .pv-tiles { display: flex; flex-wrap: wrap; gap: 10px; margin: 0; padding: 0; list-style: none; }
 .pv-tile { width: 132px; }
 .pv-tile figure { margin: 0; }
@@ -141,6 +178,9 @@ CSS = """
 
 .pv-status { display: grid; gap: 8px; }
 .pv-status p { margin: 0; display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 16px; }
+.pv-preview { margin: 0; display: flex; align-items: center; gap: 12px; min-height: 96px; }
+.pv-preview img { width: 96px; height: 96px; object-fit: cover; border-radius: 8px; }
+.pv-preview figcaption { font-size: .8125rem; color: var(--body-text-color-subdued); }
 .pv-bar { height: 10px; border-radius: 5px; background: var(--border-color-primary); overflow: hidden; }
 .pv-bar div { height: 100%; border-radius: 5px; background: var(--primary-600);
   transition: width .3s linear; }

@@ -54,7 +54,11 @@ def visitor_of(
     """
     environment = read_environment()
     owner = environment.space_owner
-    if not owner and request is not None and is_at_this_machine(_host(request), _headers(request)):
+    if (
+        not owner
+        and request is not None
+        and is_at_this_machine(host_of(request), headers_of(request))
+    ):
         return Visitor(HubClient(), open_cache(environment.cache_folder), None, True, "")
     # What a stranger pulls is public, and what the server's own token may see is none of it.
     shared = open_cache(environment.cache_folder / PUBLIC)
@@ -90,10 +94,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _host(request: gr.Request) -> str:
+def host_of(request: gr.Request) -> str:
+    """The address that the request came from, as the server sees it."""
     client = getattr(request, "client", None)
     return str(getattr(client, "host", "") or "")
 
 
-def _headers(request: gr.Request) -> dict[str, str]:
+def headers_of(request: gr.Request) -> dict[str, str]:
+    """The headers by their names in lower case."""
     return {str(k).lower(): str(v) for k, v in dict(request.headers or {}).items()}

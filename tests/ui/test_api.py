@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
+import numpy as np
 import pytest
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from procvid.media.image import save_png
 from procvid.rundir.folder import read_run
 from procvid.settings import TINY
 from procvid.ui.context import AppContext
-from procvid.ui.jobs import job_of
 
 FEW = {"steps": 2}
 """Denoising steps enough to see a clip come, and quick."""
@@ -67,7 +70,7 @@ def events(client: Client, recipe: str) -> list[dict[str, Any]]:
 def test_generate_streams_in_the_order_of_the_steps(events: list[dict[str, Any]]) -> None:
     names = [event["event"] for event in events if event["event"] != "warned"]
     one_step = ["conditioned", "progress", "progress", "clip_ready"]
-    assert names == ["run_started", "planned", *one_step * 3, "run_finished"]
+    assert names == ["queued", "run_started", "planned", *one_step * 3, "run_finished"]
     assert [e["step"] for e in events if e["event"] == "clip_ready"] == [1, 2, 3]
     assert len({event["run_id"] for event in events}) == 1
 
@@ -124,18 +127,121 @@ def test_stop_keeps_the_finished_clips(client: Client, recipe: str) -> None:
     assert Path(run["clips"][0]).read_bytes()[4:8] == b"ftyp"
 
 
-def test_cancelling_keeps_the_finished_clips(
+def test_a_client_that_vanishes_loses_nothing(
     client: Client, recipe: str, context: AppContext
 ) -> None:
-    stream = client.submit(recipe, api_name="/generate")
+    stream = client.submit(recipe, **FEW, api_name="/generate")
     run_id = next(e for e in stream if e["event"] == "clip_ready")["run_id"]
     stream.cancel()
-    # The next call waits in the same line until the cancelled one has let go.
-    client.predict(recipe, "none", api_name="/retrieve")
-    run = client.predict(run_id, api_name="/run")
-    assert run["state"] == "stopped"
-    assert 1 <= run["done"] < 3
-    assert not context.in_work(run_id)
+    # Whoever asks to go on with a run in work listens to it.
+    *_, last = client.submit("", run_id=run_id, api_name="/generate")
+    assert (last["run_id"], last["state"], last["done"]) == (run_id, "done", 3)
+    assert not context.worker.tickets.file(run_id).exists()
+
+
+def test_a_stopped_run_goes_on_through_the_api(client: Client, recipe: str) -> None:
+    first = stopped_after_a_clip(client, recipe)
+    events = list(client.submit("", run_id=first["run_id"], api_name="/generate"))
+    assert [e["step"] for e in events if e["event"] == "clip_ready" and not e["reused"]] == [2, 3]
+    assert (events[-1]["state"], events[-1]["done"]) == ("done", 3)
+
+
+def test_one_step_is_made_again_and_tells_what_it_made_stale(
+    client: Client, recipe: str, events: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    before = client.predict(recipe, **FEW, api_name="/generate")
+    run_id = before["run_id"]
+    picture = tmp_path / "board.png"
+    save_png(picture, np.full((48, 64, 3), (150, 90, 40), np.uint8))
+    again = list(
+        client.submit(
+            run_id,
+            1,
+            seed=5,
+            prompt="Close view: a carrot.",
+            references=[handle_file(str(picture))],
+            shows=["cutting board"],
+            api_name="/regenerate_step",
+        )
+    )
+    names = [event["event"] for event in again if event["event"] != "warned"]
+    assert names == [
+        "queued", "conditioned", "progress", "progress", "clip_ready", "run_finished",
+    ]  # fmt: skip
+    conditioned = next(e for e in again if e["event"] == "conditioned")
+    assert conditioned["prompt"] == "Close view: a carrot."
+    assert conditioned["references"][0]["object"] == "cutting board"
+    assert conditioned["references"][0]["origin"] == "upload"
+    last = again[-1]
+    assert (last["state"], last["stale"]) == ("stale", [2, 3])
+    clips = [Path(clip).read_bytes() for clip in last["clips"]]
+    first = [Path(clip).read_bytes() for clip in before["clips"]]
+    assert clips[0] != first[0] and clips[1:] == first[1:]
+    scores = client.predict(run_ids=[run_id], metrics=["step_retrieval"], api_name="/evaluate")
+    assert scores["event"] == "evaluation_finished"
+    mended = client.predict("", run_id=run_id, api_name="/generate")
+    assert (mended["state"], mended["stale"]) == ("done", [])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"step": 0},
+        {"step": 4},
+        {"step": "two"},
+        {"step": None},
+        {"seed": -1},
+        {"seed": "x"},
+        {"prompt": " "},
+        {"prompt": "x" * 2001},
+        {"prompt": 5},
+        {"shows": "pan"},
+        {"shows": [1]},
+        {"banned": {"a": 1}},
+        {"chosen": ["pan"]},
+        {"chosen": {"pan": 5}},
+        {"references": "x"},
+    ],
+    ids=str,
+)
+def test_a_bad_wish_for_a_step_is_told_in_a_sentence(
+    events: list[dict[str, Any]], address: str, options: dict[str, Any]
+) -> None:
+    run_id = events[-1]["run_id"]
+    order = ["seed", "prompt", "references", "shows", "banned", "chosen"]
+    data = [run_id, options.get("step", 1), *(options.get(name) for name in order)]
+    assert_sentence(refused(address, "regenerate_step", data))
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "a\x00b", ".."])
+def test_no_file_of_the_server_is_taken_for_an_upload(
+    events: list[dict[str, Any]], address: str, path: str
+) -> None:
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    run_id = events[-1]["run_id"]
+    told = refused(address, "regenerate_step", [run_id, 1, None, None, [file], None, None, None])
+    # Gradio refuses it before it comes to us, and says nothing.
+    assert told == "None"
+
+
+def refused(address: str, name: str, data: list[Any]) -> str:
+    """The error that a raw call gets, past all checks of the client."""
+    began = httpx.post(f"{address}gradio_api/call/{name}", json={"data": data}, timeout=20)
+    if began.status_code != 200:
+        return str(began.json()["detail"])
+    url = f"{address}gradio_api/call/{name}/{began.json()['event_id']}"
+    lines = httpx.get(url, timeout=60).text.splitlines()
+    assert "event: error" in lines, lines[-4:]
+    told = json.loads(lines[lines.index("event: error") + 1].removeprefix("data: "))
+    return str(told["error"] if isinstance(told, dict) else told)
+
+
+def stopped_after_a_clip(client: Client, recipe: str) -> dict[str, Any]:
+    last: dict[str, Any] = {}
+    for last in client.submit(recipe, steps=12, api_name="/generate"):
+        if last["event"] == "clip_ready":
+            client.predict(last["run_id"], api_name="/stop")
+    return last
 
 
 def test_two_clients_get_a_run_each(new_client: Callable[[], Client], recipe: str) -> None:
@@ -236,7 +342,7 @@ def test_a_fast_run_takes_the_profiles_shortcuts(
     *_, last = client.submit(recipe, memory="none", steps=2, fast=True, api_name="/generate")
     request = read_run(context.folder_of(last["run_id"])).request
     assert request.sampling.shortcuts == TINY.shortcuts
-    assert job_of(context, last["run_id"]).wishes.fast
+    assert context.job_of(last["run_id"]).wishes.fast
 
 
 def test_fast_is_yes_or_no(client: Client, recipe: str) -> None:

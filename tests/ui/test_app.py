@@ -38,10 +38,10 @@ def test_the_banner_says_profile_and_reason(context: AppContext) -> None:
 def test_heavy_events_wait_in_one_line(app: Any) -> None:
     lines = {f.name: (f.concurrency_id, f.concurrency_limit) for f in app.fns.values()}
     heavy = {name for name, line in lines.items() if line == ("gpu", 1)}
-    making = {"retrieve", "generate", "find_references", "make", "evaluate", "score"}
+    # Clips are made by the worker, and searching for references waits for nobody.
     memory = {"search", "rename", "retag", "ban", "remove", "same", "add"}
-    assert heavy == making | memory
-    assert app._queue.max_size == 20
+    assert heavy == {"evaluate", "score"} | memory
+    assert lines["make"][0] != "gpu" and lines["retrieve"] != lines["generate"]
 
 
 def test_files_outside_of_the_runs_are_not_served(address: str, context: AppContext) -> None:
@@ -49,6 +49,16 @@ def test_files_outside_of_the_runs_are_not_served(address: str, context: AppCont
     secret.write_text("secret")
     assert status(f"{address}gradio_api/file={secret}") in (403, 404)
     assert status(f"{address}gradio_api/file={context.runs_folder}/../secret.txt") in (403, 404)
+
+
+def test_neither_queue_nor_memories_are_served_and_runs_are(
+    address: str, context: AppContext
+) -> None:
+    for folder, served in (("queue", False), ("memories", False), ("f" * 16, True)):
+        (context.runs_folder / folder).mkdir(exist_ok=True)
+        (context.runs_folder / folder / "x.json").write_text("{}")
+        code = status(f"{address}gradio_api/file={context.runs_folder}/{folder}/x.json")
+        assert (code == 200) is served
 
 
 def status(url: str) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from procvid.types import Conditioning, Plan, PlannedObject, Retrieval, Slot, StepPlan
-from procvid.ui import markup
+from procvid.ui import markup, plan_markup, run_markup
 from procvid.ui.stream import RunView
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
@@ -22,19 +22,20 @@ def test_text_of_people_and_models_is_never_markup() -> None:
     view.show_plan(PLAN)
     view.steps[1].conditioning = CONDITIONING
     view.warnings.append(EVIL)
-    before = markup.storyboard(view)
+    view.trouble = EVIL
+    before = run_markup.storyboard(view)
     view.steps[1].clip = view.folder / "clip.mp4"
     view.video = view.captions = view.folder / "video.mp4"
     shown = [
         markup.note(EVIL),
         markup.notes(EVIL, [EVIL]),
         markup.empty(EVIL),
-        markup.plan_list(PLAN),
+        plan_markup.plan_list(PLAN),
         markup.reference_list(PLAN, [CONDITIONING]),
         before,
-        markup.storyboard(view),
-        markup.status(view),
-        markup.player(view),
+        run_markup.storyboard(view),
+        run_markup.status(view),
+        run_markup.player(view),
     ]
     assert all("<img src=x" not in html and "onerror=alert(1)>" not in html for html in shown)
 
@@ -69,16 +70,31 @@ def test_file_urls_are_relative_to_the_page_and_quoted() -> None:
 
 
 def test_durations_in_words() -> None:
-    assert markup.duration_words(0.2) == "1 s"
-    assert markup.duration_words(95.4) == "1 min 35 s"
+    assert run_markup.duration_words(0.2) == "1 s"
+    assert run_markup.duration_words(95.4) == "1 min 35 s"
 
 
 def test_progress_can_be_read_without_seeing_it() -> None:
     view = RunView("0" * 16, Path("/runs"), state="running")
     view.show_plan(PLAN)
     view.current, view.denoised, view.denoising_steps, view.eta_s = 1, 3, 12, 61.0
-    html = markup.status(view)
+    html = run_markup.status(view)
     assert 'role="progressbar"' in html
     assert 'aria-valuenow="25"' in html
     assert "about 1 min 1 s left" in html
     assert "3 of 12 passes" in html
+
+
+def test_a_plan_shows_its_title_and_the_states_step_by_step() -> None:
+    html = plan_markup.plan_list(PLAN)
+    assert '<h2 class="pv-title">' in html
+    assert '<th scope="col">1</th>' in html and "&lt;img src=x" in html
+
+
+def test_marks_of_a_step_are_words() -> None:
+    view = RunView("0" * 16, Path("/runs"), state="stale")
+    view.show_plan(PLAN)
+    view.steps[1].clip, view.steps[1].stale, view.steps[1].locked = Path("/x.mp4"), 3, True
+    html = run_markup.storyboard(view)
+    assert "stale: shows step 3 as it was before" in html and "locked" in html
+    assert "step 1 still shows" in run_markup.status(view)

@@ -15,8 +15,12 @@ from procvid.media.image import save_png
 from procvid.memory.crops import load_store
 from procvid.settings import TINY
 from procvid.ui.context import AppContext
+from procvid.ui.guests import HOME
+from procvid.ui.jobs import begin
 from procvid.ui.memories import ANY, browse, folder_of, kinds, shown_store
 from procvid.ui.memory_markup import chosen_crop, edits
+from procvid.ui.own_memory import alias_of
+from procvid.ui.tickets import Wishes
 
 OWN, GALLERY, SHOWN, PAGE, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(10)
 
@@ -90,10 +94,16 @@ def test_one_s_own_memory_guides_a_run(
     own = on["ban"]("", shown[0][0])[OWN]
     for crop_id, _ in shown[1:]:
         on["ban"](own, crop_id)
-    draft, _, _, rows, _ = on["plan_recipe"](recipe)
-    told = on["find_references"](draft, rows, "mine", 0, own)[2]
+    draft, _, _, _, rows, *_ = on["plan_recipe"](recipe)
+    feed = begin(context, draft, Wishes(steps=1, memory=own), HOME)
+    *_, (view, _) = feed.follow()
+    assert view.state == "done"
+    # Who is sent the run's address can read its files, and must not find the key to the memory.
+    assert own not in (view.folder / "run.json").read_text()
+    assert context.job_of(view.run_id).wishes.memory == alias_of(own)
+    told = on["find_references"](draft, rows, {}, "mine", 0, own)[2]
     assert "cutting board" in told and "banned" in told
-    assert "banned" not in on["find_references"](draft, rows, "mine", 0, "")[2]
+    assert "banned" not in on["find_references"](draft, rows, {}, "mine", 0, "")[2]
 
 
 @pytest.mark.parametrize("own", ["../../etc", "x", "g" * 16, None])

@@ -44,7 +44,7 @@ def build(facts: Mapping[str, str]) -> None:
     gr.Markdown(TOY_KITCHEN)
     gr.HTML(_facts(facts))
     gr.Markdown(PROGRAMS)
-    gr.Code(EXAMPLE, language="python", label="Python", interactive=False)
+    gr.HTML(f'<pre class="pv-code" tabindex="0"><code>{escape(EXAMPLE)}</code></pre>')
 
 
 def _facts(facts: Mapping[str, str]) -> str:

@@ -1,22 +1,37 @@
-"""The Create tab, laid out: recipe -> plan -> references -> video, four steps of one walkthrough."""
+"""The Create tab, laid out: recipe, plan, references, video, review; five steps of one walkthrough."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
-from procvid.settings import MAX_STEPS
-from procvid.ui import markup, plan_table
+from procvid.settings import MAX_REFERENCES, MAX_STEPS
+from procvid.ui import comparing, creating, markup, plan_table, referring, watching
 from procvid.ui.context import AppContext
-from procvid.ui.creating import NO_PLAN, OWN, PLAN, RECIPE, REFERENCES, VIDEO, Widgets, wire
+from procvid.ui.creating import (
+    NO_PLAN,
+    OWN,
+    PLAN,
+    RECIPE,
+    REFERENCES,
+    REVIEW,
+    VIDEO,
+    PlanStep,
+    RecipeStep,
+    Shared,
+)
 from procvid.ui.guard import guarded
 from procvid.ui.pulled_stores import stores_of
+from procvid.ui.referring import ReferenceStep
+from procvid.ui.watching import ReviewStep, RunList, VideoStep
 
 NO_REFERENCES = "Press “Find references” in step 2: the crops that guide each clip appear here."
 NO_CLIPS = "Press “Make the video” in step 3: the clips appear here, one by one."
+NOTHING_TO_REVIEW = "When a run has clips, they can be mended here one by one."
+POLL_S = 0.7
+"""How often the page asks how its run goes."""
 MEMORY_LABELS = {
     "default": "default store, and this video's own clips",
     OWN: "yours, as changed in the Memory tab",
@@ -24,46 +39,49 @@ MEMORY_LABELS = {
 }
 
 
-def build(context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState) -> None:
+def build(
+    context: AppContext,
+    page: gr.Blocks,
+    own_memory: gr.BrowserState,
+    compared: gr.BrowserState,
+    tabs: gr.Tabs,
+) -> None:
     """Lay out the tab and wire its events; all of them are private."""
-    draft, job = gr.State(None), gr.State(None)
-    # Kept in the visitor's browser, so that a closed page finds its run again.
-    last_run = gr.BrowserState("", storage_key="procvid-last-run", secret="procvid")
-    with gr.Row(visible=False, elem_classes="pv-last") as last_row:
-        last_note = gr.HTML()
-        last_button = gr.Button("Show it", size="sm", scale=0, min_width=120)
+    with gr.Row(visible=False, elem_classes="pv-last") as row:
+        chosen = gr.Dropdown(label="Your videos", choices=[], scale=3)
+        mine = RunList(row, chosen, gr.Button("Show it", size="sm", scale=0, min_width=120))
     with gr.Walkthrough(selected=RECIPE, elem_id="create-steps") as walk:
         with gr.Step("Recipe", id=RECIPE):
-            recipe, upload, memory, seed, steps, fast, plan_button = _recipe_step(context)
+            first = _recipe_step(context)
         with gr.Step("Plan", id=PLAN):
-            plan_notes = gr.HTML()
-            plan_list = gr.HTML(markup.empty(NO_PLAN))
-            table = _table()
-            references_button = gr.Button(
-                "Find references", variant="primary", elem_classes="pv-next"
-            )
+            second = _plan_step()
         with gr.Step("References", id=REFERENCES):
-            references = gr.HTML(markup.empty(NO_REFERENCES))
-            make_button = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
+            third = _reference_step()
+            make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
         with gr.Step("Video", id=VIDEO):
-            status = gr.HTML(markup.empty(NO_CLIPS))
-            with gr.Row():
-                stop_button = gr.Button("Stop", variant="stop", visible=False)
-                resume_button = gr.Button("Go on", variant="primary", visible=False)
-            video = gr.HTML()
-            download = gr.DownloadButton("Download the video", visible=False)
-            board = gr.HTML()
-    wire(
-        context,
-        Widgets(
-            page, walk, recipe, upload, memory, seed, steps, fast, plan_button, plan_notes, plan_list,
-            table, references_button, references, make_button, status, stop_button, resume_button, board,
-            video, download, last_row, last_note, last_button, draft, job, last_run, own_memory,
-        ),
-    )  # fmt: skip
+            fourth = _video_step(make)
+        with gr.Step("Review", id=REVIEW):
+            fifth = _review_step()
+    shared = Shared(
+        page=page,
+        walk=walk,
+        draft=gr.State(None),
+        changes=gr.State({}),
+        run_id=gr.State(""),
+        seen=gr.State(None),
+        # Kept in the visitor's browser, so that a closed page finds its runs again.
+        runs=gr.BrowserState([], storage_key="procvid-runs", secret="procvid"),
+        last_run=gr.BrowserState("", storage_key="procvid-last-run", secret="procvid"),
+        own_memory=own_memory,
+        timer=gr.Timer(POLL_S, active=False),
+    )
+    creating.wire(context, shared, first, second)
+    referring.wire(context, shared, first, second, third)
+    watching.wire(context, shared, first, second, fourth, fifth, mine)
+    comparing.wire(context, shared, fourth, fifth, compared, tabs)
 
 
-def _recipe_step(context: AppContext) -> tuple[Any, ...]:
+def _recipe_step(context: AppContext) -> RecipeStep:
     recipe = gr.Textbox(
         label="Recipe",
         lines=10,
@@ -87,8 +105,8 @@ def _recipe_step(context: AppContext) -> tuple[Any, ...]:
                     show_progress="hidden",
                 )
     upload = gr.UploadButton(
-        "Open a recipe file",
-        file_types=[".txt", ".md", ".json", ".html"],
+        "Open a recipe, a saved recipe page, or a video made here",
+        file_types=[".txt", ".md", ".json", ".html", ".htm", ".mp4"],
         size="sm",
         elem_classes="pv-upload",
     )
@@ -120,8 +138,15 @@ def _recipe_step(context: AppContext) -> tuple[Any, ...]:
             value=False,
             info="Less than half the time a clip, a little further from the exact one.",
         )
-    plan_button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
-    return recipe, upload, memory, seed, steps, fast, plan_button
+        key = gr.Textbox(
+            label="Your OpenAI key",
+            type="password",
+            max_lines=1,
+            info="Optional: a language model then makes the plan, at your cost. The key is used for "
+            "that and kept nowhere.",
+        )
+    button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
+    return RecipeStep(recipe, upload, memory, seed, steps, fast, key, button)
 
 
 def _memories(request: gr.Request | None = None) -> list[tuple[str, str]]:
@@ -129,7 +154,7 @@ def _memories(request: gr.Request | None = None) -> list[tuple[str, str]]:
     return [(label, name) for name, label in {**MEMORY_LABELS, **stores_of(request)}.items()]
 
 
-def list_memories(request: gr.Request) -> Any:
+def list_memories(request: gr.Request) -> gr.Dropdown:
     """The choices anew: a store may have been pulled since the page was opened."""
     return gr.Dropdown(choices=_memories(request))
 
@@ -145,14 +170,16 @@ def _opener(file: Path) -> Callable[[], str]:
     return example_text
 
 
-def _table() -> gr.Dataframe:
+def _plan_step() -> PlanStep:
+    notes = gr.HTML()
+    shown = gr.HTML(markup.empty(NO_PLAN))
     with gr.Accordion("Change objects and states", open=False):
         gr.HTML(
             '<p class="pv-small">Each row is an object of a step. Edit a cell, add a row, or empty '
             "one to leave the object out. Kind: vessel, surface, tool or food. Stays the same: "
             "highly likely, likely or unlikely.</p>"
         )
-        return gr.Dataframe(
+        table = gr.Dataframe(
             headers=plan_table.HEADERS,
             datatype="str",
             type="array",
@@ -164,3 +191,85 @@ def _table() -> gr.Dataframe:
             max_height=420,
             column_widths=["64px", "150px", "96px", "120px", "120px", "130px"],
         )
+    with gr.Accordion("Change the words for the model", open=False):
+        which = gr.Dropdown(label="Step", choices=[])
+        prompt = gr.Textbox(
+            label="Words for the model",
+            lines=3,
+            info="What the step's references look like is told after these words.",
+        )
+    button = gr.Button("Find references", variant="primary", elem_classes="pv-next")
+    return PlanStep(notes, shown, table, which, prompt, button)
+
+
+def _reference_step() -> ReferenceStep:
+    shown = gr.HTML(markup.empty(NO_REFERENCES))
+    with gr.Accordion("Change a reference", open=False):
+        gr.HTML(
+            '<p class="pv-small">Choose an object, then press another picture of it, give your own, '
+            "pin the one that is shown, or ban it.</p>"
+        )
+        which = gr.Dropdown(label="Object", choices=[])
+        choices = gr.Gallery(
+            label="Others in the memory",
+            columns=4,
+            height=150,
+            allow_preview=False,
+            interactive=False,
+            elem_classes="pv-gallery",
+        )
+        with gr.Row():
+            pin = gr.Button("Pin the shown one", size="sm")
+            ban = gr.Button("Ban the shown one", size="sm")
+            upload = gr.UploadButton("Give my own picture", file_types=["image"], size="sm")
+            reset = gr.Button("As found", size="sm")
+    return ReferenceStep(shown, which, choices, gr.State([]), pin, ban, upload, reset)
+
+
+def _video_step(make: gr.Button) -> VideoStep:
+    status = gr.HTML(markup.empty(NO_CLIPS))
+    with gr.Row():
+        stop = gr.Button("Stop", variant="stop", visible=False)
+        resume = gr.Button("Go on", variant="primary", visible=False)
+        review = gr.Button("Review the clips", variant="primary", visible=False)
+    board = gr.HTML()
+    return VideoStep(make, status, stop, resume, board, review)
+
+
+def _review_step() -> ReviewStep:
+    status = gr.HTML(markup.empty(NOTHING_TO_REVIEW))
+    video = gr.HTML()
+    with gr.Row():
+        download = gr.DownloadButton("Download the video", visible=False)
+        pack = gr.Button("Pack everything (zip)")
+        packed = gr.DownloadButton("Download the zip", visible=False)
+        refresh = gr.Button("Make the stale steps again", variant="primary", visible=False)
+    board = gr.HTML()
+    with gr.Group():
+        which = gr.Dropdown(label="Mend a step", choices=[], info="Choose one to make it again.")
+        with gr.Row():
+            seed = gr.Textbox(label="Seed", placeholder="empty: another one", max_lines=1)
+            left_out = gr.CheckboxGroup(label="References to leave out", choices=[])
+        prompt = gr.Textbox(label="Words for the model", lines=3)
+        pictures = gr.File(
+            label=f"Pictures to show it, at most {MAX_REFERENCES}",
+            file_count="multiple",
+            file_types=["image"],
+            height=120,
+        )
+    with gr.Row():
+        again = gr.Button("Make this step again", variant="primary")
+        lock = gr.Button("Lock this step")
+    with gr.Accordion("What does the memory do for it?", open=False):
+        gr.HTML(
+            '<p class="pv-small">Makes the same recipe once more with the same seeds, without the '
+            "memory if this one had it and with it if not. When it is done, the Evaluate tab plays "
+            "both in step and tells the differences.</p>"
+        )
+        with gr.Row():
+            compare = gr.Button("Make the other one", size="sm")
+            side_by_side = gr.Button("Compare in the Evaluate tab", size="sm", visible=False)
+    return ReviewStep(
+        status, video, download, pack, packed, refresh, board, which, seed, prompt, left_out,
+        pictures, again, lock, compare, side_by_side,
+    )  # fmt: skip

@@ -27,7 +27,7 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 IN_LINE: dict[str, Any] = {"concurrency_id": "gpu", "concurrency_limit": 1}
 
 
-def build(context: AppContext, page: gr.Blocks) -> None:
+def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState) -> None:
     """Lay out the tab and wire its events; all of them are private."""
     last_run = gr.BrowserState("", storage_key="procvid-last-run", secret="procvid")
     gr.HTML(
@@ -98,6 +98,10 @@ def build(context: AppContext, page: gr.Blocks) -> None:
             return ""
         return run_id
 
+    def fill_in_both(pair: list[str] | None) -> tuple[str, str]:
+        one, other = (pair or ["", ""])[:2]
+        return fill_in(one), fill_in(other)
+
     running = start.click(
         guarded(score),
         [first, second, clips, texts, chosen],
@@ -108,6 +112,7 @@ def build(context: AppContext, page: gr.Blocks) -> None:
     stop.click(None, None, None, cancels=[running], api_visibility="private")
     together.click(None, None, None, js=score_markup.IN_STEP, api_visibility="private")
     page.load(guarded(fill_in), last_run, first, **QUIET)
+    compared.change(guarded(fill_in_both), compared, [first, second], **QUIET)
 
 
 def _cleared() -> list[Any]:

@@ -1,0 +1,244 @@
+"""The queue: places, limits, what a dead server leaves, and who may ask for how much."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Event as Flag
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from procvid.errors import BusyError, RunError
+from procvid.events import Event, Progress, Warned
+from procvid.media.image import load_image
+from procvid.plan.parse import parse_recipe
+from procvid.plan.rules import plan_recipe
+from procvid.ui.again import keep_pictures
+from procvid.ui.context import AppContext, new_run_id
+from procvid.ui.guests import LIMITS, Allowance, Guest, guest_of
+from procvid.ui.jobs import begin
+from procvid.ui.stream import Queued, RunView
+from procvid.ui.tickets import Changes, Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, Turns, Worker
+
+STRANGER = Guest("a" * 16, is_at_home=False)
+
+
+@pytest.fixture
+def draft(recipe: str) -> Draft:
+    parsed = parse_recipe(recipe)
+    return Draft(parsed, plan_recipe(parsed))
+
+
+class Bench:
+    """A worker whose clips take as long as the test wants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.go, self.closed = Flag(), []
+        self.tickets = Tickets(folder)
+        self.worker = Worker(self.tickets, self.make, self.look, Turns())
+
+    def make(self, job: Job) -> Generator[Event, None, None]:
+        try:
+            yield Warned("begun")
+            if job.wishes.seed == 13:
+                raise RunError("Thirteen.")
+            self.go.wait(20)
+            for done in range(1, 1000):
+                yield Progress(1, done, 1000, None)
+                if job.wishes.seed == 0:
+                    return
+        finally:
+            self.closed.append(job.run_id)
+
+    def look(self, job: Job) -> RunView:
+        view = RunView(job.run_id, Path(job.run_id))
+        view.show_plan(job.draft.plan)
+        return view
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "queue")
+    yield bench
+    bench.go.set()
+
+
+def job(draft: Draft, seed: int = 0) -> Job:
+    return Job(new_run_id(), draft, Wishes(seed=seed))
+
+
+def test_a_ticket_is_what_it_was_when_it_is_read_again(tmp_path: Path, draft: Draft) -> None:
+    changes = {2: Changes(5, "x", ("a.png",), ("pan",), ("c",), {"pan": "d"})}
+    ticket = Ticket(Job("0" * 16, draft, Wishes(3, "none", 4, True), 2, changes), "me", 7, 1, "")
+    tickets = Tickets(tmp_path)
+    tickets.write(ticket)
+    assert tickets.read("0" * 16) == ticket
+    assert tickets.left() == [ticket]
+    tickets.file("1" * 16).write_text('{"run_id": 5}')
+    assert tickets.read("1" * 16) is None and tickets.left() == [ticket]
+    tickets.write(replace(ticket, failed="It broke."))
+    assert tickets.left() == []
+
+
+def test_runs_wait_in_line_and_know_their_place(bench: Bench, draft: Draft) -> None:
+    feeds = [bench.worker.submit(job(draft)) for _ in range(3)]
+    assert bench.tickets.file(feeds[2].snapshot().run_id).exists()
+    bench.go.set()
+    places = [event.ahead for _, event in feeds[2].follow() if isinstance(event, Queued)]
+    assert places == sorted(places, reverse=True)
+    assert places[0] >= 1
+    assert bench.closed == [feed.snapshot().run_id for feed in feeds]
+    assert not list(bench.tickets.folder.glob("*.json"))
+
+
+def test_a_full_queue_is_a_sentence(bench: Bench, draft: Draft) -> None:
+    first = bench.worker.submit(job(draft))
+    next(first.follow())
+    for _ in range(MAX_EACH):
+        bench.worker.submit(job(draft), "somebody", MAX_EACH)
+    with pytest.raises(BusyError, match=f"{MAX_EACH} runs of yours"):
+        for _ in range(2):
+            bench.worker.submit(job(draft), "somebody", MAX_EACH)
+    with pytest.raises(BusyError, match=f"The queue is full: {MAX_WAITING} runs wait"):
+        for _ in range(MAX_WAITING + 1):
+            bench.worker.submit(job(draft))
+
+
+def test_a_waiting_run_leaves_the_line_and_one_in_work_stops(bench: Bench, draft: Draft) -> None:
+    endless, waiting = job(draft, seed=1), job(draft)
+    feed, other = bench.worker.submit(endless), bench.worker.submit(waiting)
+    assert bench.worker.stop(waiting.run_id)
+    assert [view.state for view, event in other.follow() if event is None] == ["stopped"]
+    assert next(event for _, event in feed.follow() if isinstance(event, Warned))
+    assert bench.worker.stop(endless.run_id)
+    bench.go.set()
+    assert [view.state for view, event in feed.follow() if event is None] == ["stopped"]
+    assert bench.closed == [endless.run_id]
+    assert not bench.worker.stop(endless.run_id)
+
+
+def test_a_run_that_fails_says_why_and_the_next_one_comes(bench: Bench, draft: Draft) -> None:
+    bench.go.set()
+    bad, good = job(draft, seed=13), job(draft)
+    feed, other = bench.worker.submit(bad), bench.worker.submit(good)
+    with pytest.raises(RunError, match="Thirteen"):
+        list(feed.follow())
+    list(other.follow())
+    assert bench.closed == [bad.run_id, good.run_id]
+    kept = bench.tickets.read(bad.run_id)
+    assert kept is not None and kept.failed == "Thirteen."
+
+
+def test_one_run_is_in_the_queue_once(bench: Bench, draft: Draft) -> None:
+    twice = job(draft)
+    bench.worker.submit(twice)
+    with pytest.raises(RunError, match="in work already"):
+        bench.worker.submit(twice)
+
+
+def test_what_a_dead_server_left_goes_on_in_its_order(bench: Bench, draft: Draft) -> None:
+    first, second, deadly = job(draft), job(draft), job(draft)
+    bench.tickets.write(Ticket(second, "b", order=2))
+    bench.tickets.write(Ticket(first, "a", order=1, tries=1))
+    bench.tickets.write(Ticket(deadly, "c", order=0, tries=MAX_TRIES))
+    bench.go.set()
+    bench.worker.adopt()
+    feed = bench.worker.feed(second.run_id)
+    if feed is not None:
+        list(feed.follow())
+    assert bench.closed == [first.run_id, second.run_id]
+    kept = bench.tickets.read(deadly.run_id)
+    assert kept is not None and "died over it 3 times" in kept.failed
+
+
+def test_a_restarted_server_finishes_the_very_run(
+    context: AppContext, draft: Draft, tmp_path: Path
+) -> None:
+    wishes = Wishes(steps=2)
+    whole = begin(context, draft, wishes, Guest())
+    *_, (view, _) = whole.follow()
+    cut = begin(context, draft, wishes, Guest())
+    run_id = cut.snapshot().run_id
+    for seen, _ in cut.follow():
+        if len(seen.clips) == 1:
+            context.worker.stop(run_id)
+    # As a kill leaves it: the ticket is there, and some of the clips.
+    context.worker.tickets.write(Ticket(Job(run_id, draft, wishes), "", 1, tries=1))
+    after = AppContext(
+        context.profile,
+        context.profile_reason,
+        context.planner,
+        context.runs_folder,
+        tmp_path,
+        _parts=context.parts("default"),
+    )
+    assert after.worker.adopt() == [run_id]
+    feed = after.worker.feed(run_id)
+    if feed is not None:
+        list(feed.follow())
+    again = after.view_of(run_id)
+    assert again.state == "done"
+    assert [c.read_bytes() for c in again.clips] == [c.read_bytes() for c in view.clips]
+
+
+def test_the_device_goes_to_whoever_came_first() -> None:
+    turns, told = Turns(), []
+
+    def take(number: int) -> None:
+        with turns.mine():
+            told.append(number)
+
+    with turns.mine():
+        threads = []
+        for number in range(5):
+            thread = threading.Thread(target=take, args=(number,))
+            thread.start()
+            threads.append(thread)
+            while len(turns._line) < number + 2:
+                pass
+    for thread in threads:
+        thread.join()
+    assert told == [0, 1, 2, 3, 4]
+
+
+def request(seen_host: str, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return SimpleNamespace(client=SimpleNamespace(host=seen_host), headers=named)
+
+
+def test_a_visitor_is_the_address_that_the_nearest_proxy_saw() -> None:
+    assert guest_of(request("127.0.0.1", host="localhost:7860")).is_at_home
+    one = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="8.8.8.8, 10.0.0.7"))
+    forged = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="1.1.1.1, 8.8.8.8"))
+    other = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="9.9.9.9"))
+    assert one == forged != other
+    assert not one.is_at_home and "8.8.8.8" not in one.key
+
+
+def test_a_stranger_may_ask_for_so_much_and_again_later() -> None:
+    now = [0.0]
+    allowance = Allowance(clock_s=lambda: now[0])
+    most, within_s = LIMITS["runs"]
+    for _ in range(most):
+        allowance.spend(STRANGER, "runs")
+        allowance.spend(Guest(), "runs")
+    with pytest.raises(BusyError, match=r"asked for 20 runs .*Try again in about 60 min"):
+        allowance.spend(STRANGER, "runs")
+    allowance.spend(replace(STRANGER, key="b" * 16), "runs")
+    allowance.spend(STRANGER, "plans")
+    now[0] = within_s
+    allowance.spend(STRANGER, "runs")
+
+
+def test_a_large_picture_is_kept_small(context: AppContext) -> None:
+    run_id = new_run_id()
+    names = keep_pictures(context, run_id, 1, [np.zeros((30, 4000, 3), np.uint8)])
+    assert load_image(context.worker.tickets.folder / names[0]).shape == (10, 1280, 3)
+    context.worker.tickets.remove(run_id)
+    assert not list(context.worker.tickets.folder.glob(f"{run_id}*"))
