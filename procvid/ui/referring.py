@@ -159,7 +159,7 @@ def wire(
         before = spot.changed.get(step.number, Overrides())
         return crop_of(conditioning_of(parts, step, store, before), item)
 
-    def offer(request: gr.Request, *asked: Any) -> tuple[Any, Any]:
+    def offer(request: gr.Request | None, *asked: Any) -> tuple[Any, Any]:
         spot = Spot.of(request, *asked)
         step, item, _ = spot.chosen()
         _, store = store_of(spot)
@@ -168,25 +168,25 @@ def wire(
         pictures = [(hit.crop.image, f"{hit.crop.state} · {hit.score:.2f}") for hit in hits]
         return gr.Gallery(value=pictures, selected_index=None), [hit.crop.id for hit in hits]
 
-    def pin_reference(request: gr.Request, *asked: Any) -> tuple[Any, str]:
+    def pin_reference(request: gr.Request | None, *asked: Any) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
         step, item, kept = spot.chosen()
         crop = shown_crop(spot, step, item)
         return after(spot, step, replace(kept, chosen={**kept.chosen, item.name: crop}))
 
-    def ban_reference(request: gr.Request, *asked: Any) -> tuple[Any, str]:
+    def ban_reference(request: gr.Request | None, *asked: Any) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
         step, item, kept = spot.chosen()
         crop = shown_crop(spot, step, item)
         return after(spot, step, replace(kept, banned=(*kept.banned, crop)))
 
-    def reset_reference(request: gr.Request, *asked: Any) -> tuple[Any, str]:
+    def reset_reference(request: gr.Request | None, *asked: Any) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
         step, _, kept = spot.chosen()
         return after(spot, step, replace(kept, banned=()))
 
     def swap_reference(
-        request: gr.Request, event: gr.SelectData, ids: list[str], *asked: Any
+        request: gr.Request | None, event: gr.SelectData, ids: list[str], *asked: Any
     ) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
         step, item, kept = spot.chosen()
@@ -195,7 +195,7 @@ def wire(
             raise InputError("This picture is not offered any more.", "Choose the object again.")
         return after(spot, step, replace(kept, chosen={**kept.chosen, item.name: ids[index]}))
 
-    def give_reference(request: gr.Request, file: str, *asked: Any) -> tuple[Any, str]:
+    def give_reference(request: gr.Request | None, file: str, *asked: Any) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
         step, item, kept = spot.chosen()
         if len(kept.uploads) + len(kept.chosen) >= MAX_REFERENCES:

@@ -107,26 +107,26 @@ def test_a_reference_can_be_swapped_pinned_banned_and_given(
 ) -> None:
     draft = planned[0]
     asked = (draft, {}, "1 cutting board", "default", 0)
-    gallery, ids = on["offer"](*asked)
+    gallery, ids = on["offer"](None, *asked)
     assert len(gallery.value) == len(ids) > 1
     pressed = SimpleNamespace(index=len(ids) - 1)
-    changed, shown = on["swap_reference"](ids, *asked, "", pressed)
+    changed, shown = on["swap_reference"](None, pressed, ids, *asked)
     assert changed[1].chosen == {"cutting board": ids[-1]}
-    kept, _ = on["pin_reference"](draft, changed, *asked[2:])
+    kept, _ = on["pin_reference"](None, draft, changed, *asked[2:])
     assert kept[1].chosen == changed[1].chosen
-    banned, after = on["ban_reference"](draft, changed, *asked[2:])
+    banned, after = on["ban_reference"](None, draft, changed, *asked[2:])
     assert (banned[1].chosen, banned[1].banned) == ({}, (ids[-1],))
     assert after != shown
-    assert on["reset_reference"](draft, banned, *asked[2:])[0][1].banned == ()
+    assert on["reset_reference"](None, draft, banned, *asked[2:])[0][1].banned == ()
     picture = Path(get_upload_folder()) / "board.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     save_png(picture, np.full((40, 50, 3), 200, np.uint8))
-    given, shown = on["give_reference"](str(picture), *asked)
+    given, shown = on["give_reference"](None, str(picture), *asked)
     assert given[1].shows == ("cutting board",)
     assert "yours: upload" in shown
     for which in (None, "9 pan", "1 nothing"):
         with pytest.raises(gr.Error, match="No object is chosen"):
-            on["pin_reference"](draft, {}, which, "default", 0)
+            on["pin_reference"](None, draft, {}, which, "default", 0)
 
 
 @pytest.mark.parametrize("event", ["find_references", "make"])
