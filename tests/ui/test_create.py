@@ -144,7 +144,7 @@ def test_without_a_plan_the_page_says_what_to_do(
 @pytest.fixture(scope="module")
 def made(on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: AppContext) -> str:
     """A run that was begun by the page, with one reference changed, and is done."""
-    crop = on["offer"](planned[0], {}, "1 cutting board", "default", 0)[1][-1]
+    crop = on["offer"](None, planned[0], {}, "1 cutting board", "default", 0)[1][-1]
     changed = {1: Overrides(chosen={"cutting board": crop})}
     run_id, last, listed, walk, status, *_ = on["make"](planned[0], changed, "default", 0, 2, False)
     assert (walk.selected, last, listed) == (4, run_id, [run_id])
