@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from procvid.hub.names import HubId
 from procvid.settings import read_environment
 from procvid.ui import visitors
 from procvid.ui.app import build_app
-from procvid.ui.context import new_run_id, open_context
+from procvid.ui.context import AppContext, new_run_id, open_context
 from procvid.ui.plan_table import rows_of
 from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
 from tests.hub.artifacts import SMALL
@@ -29,10 +30,15 @@ Events = dict[str, Callable[..., Any]]
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
-    """The page; which Hub and which cache it asks is read from the environment at each event."""
+def context(tmp_path_factory: pytest.TempPathFactory) -> AppContext:
     folder = tmp_path_factory.mktemp("app")
-    return build_app(open_context(folder / "none", profile="tiny", runs_folder=folder / "runs"))
+    return open_context(folder / "none", profile="tiny", runs_folder=folder / "runs")
+
+
+@pytest.fixture(scope="module")
+def app(context: AppContext) -> gr.Blocks:
+    """The page; which Hub and which cache it asks is read from the environment at each event."""
+    return build_app(context)
 
 
 @pytest.fixture
@@ -96,7 +102,9 @@ def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Pa
     assert "box_xyxy" in card
 
 
-def test_a_pulled_store_is_a_memory_to_choose(hub: Hub, on: Events, store_folder: Path) -> None:
+def test_a_pulled_store_is_a_memory_to_choose(
+    hub: Hub, on: Events, context: AppContext, store_folder: Path
+) -> None:
     publish = ["hub", "publish", "memory", str(store_folder), "--repo", "cook/crops", "--yes"]
     assert main(publish) == 0
     list(on["pull_it"]("cook/crops", asked()))
@@ -104,16 +112,19 @@ def test_a_pulled_store_is_a_memory_to_choose(hub: Hub, on: Events, store_folder
     assert name in [value for _, value in on["list_memories"](asked()).choices]
     draft, *_ = on["plan_recipe"](EGG)
     rows = rows_of(draft.plan)
-    _, _, shown, _ = on["find_references"](draft, rows, name, 0, "", asked())
+    _, _, shown, *_ = on["find_references"](draft, rows, {}, name, 0, "", asked())
     assert "What the store from the Hub offers" in shown and "<img" in shown
-    job, *_ = on["begin"](draft, name, 0, 1, False, "", asked())
-    assert job.wishes.memory == name
+    run_id, *_ = on["make"](draft, {}, name, 0, 1, False, "", [], asked())
+    while (state := on["run"](run_id))["state"] not in ("done", "failed"):
+        time.sleep(0.1)
+    assert state["state"] == "done", state
+    assert context.job_of(run_id).wishes.memory == name
     # Who did not pull it may neither see nor use it, and an endpoint takes no such name.
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
-        ("find_references", (draft, rows, name, 0, "")),
-        ("begin", (draft, name, 0, 1, False, "")),
+        ("find_references", (draft, rows, {}, name, 0, "")),
+        ("make", (draft, {}, name, 0, 1, False, "", [])),
     ):
         with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
             on[event](*values, stranger)
@@ -123,7 +134,7 @@ def test_a_pulled_store_is_a_memory_to_choose(hub: Hub, on: Events, store_folder
     crops = next(read_environment().cache_folder.rglob("crops.parquet"))
     crops.write_bytes(crops.read_bytes()[:-1] + b"!")
     with pytest.raises(gr.Error, match=r"damaged: crops\.parquet .*Pull it again"):
-        on["find_references"](draft, rows, name, 0, "", asked())
+        on["find_references"](draft, rows, {}, name, 0, "", asked())
 
 
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])

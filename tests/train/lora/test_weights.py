@@ -73,7 +73,7 @@ def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
     assert len(told["data_sha256"]) == 64 and told["settings"]["rank"] == 4
     out = tmp_path / "bundle"
     where = Where(HubId("cook/lora", "main", "model"), "v1")
-    release = bundle_lora(trained / "lora", out, Wishes(where=where), "sha256:x")
+    release = bundle_lora(trained / "lora", out, Wishes(where=where), lambda: "sha256:x")
     assert release.facts["lora"] == facts
     assert "| batch size | 4 |" in (out / "README.md").read_text()
 
