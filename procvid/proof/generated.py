@@ -175,6 +175,10 @@ TRICKS: dict[str, Trick] = {
 }
 
 
+BLIND = {("generated, frames out of order", "joint_ratio")}
+"""Tricks that win a metric, as its card says: shuffled frames move more, which is its unit."""
+
+
 def played(trick: Trick, made: Made, dose: float) -> RunInput:
     """A run with a share of its clips tricked."""
     hit = made.hit(dose)

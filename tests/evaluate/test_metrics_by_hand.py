@@ -69,19 +69,6 @@ def test_joint_ratio(seed, clip, run):
     assert result.parts["motion"] == pytest.approx(float(motion), **CLOSE)
 
 
-def test_frames_out_of_order_are_no_larger_measure(clip, run):
-    rng = np.random.default_rng(4)
-    a, b = path(rng, 9), path(rng, 9)
-    shuffled = a[[0, 5, 2, 7, 1, 6, 3, 4, 8]]
-    near = [min(np.linalg.norm(v - w) for w in np.delete(a, i, 0)) for i, v in enumerate(a)]
-    inner = list(np.linalg.norm(np.diff(b, axis=0), axis=1))
-    both = run(clip(1, frame_vectors=shuffled), clip(2, frame_vectors=b))
-    result = JointRatio().update(both).compute()
-    wanted = np.linalg.norm(a[-1] - b[0]) / np.median(near + inner)
-    assert result.value == pytest.approx(float(wanted), **CLOSE)
-    assert result.items[0].facts["out_of_order"] == [1]
-
-
 def test_a_frozen_clip_scores_worst_at_its_joints(clip, run):
     still = np.repeat(rows(np.random.default_rng(0), 1), 3, axis=0)
     moving = rows(np.random.default_rng(1), 3)

@@ -2,9 +2,6 @@
 
 What: `dino_l2` of a joint divided by the median distance of neighbouring sampled frames inside the
 two clips that it joins. Mean over joints. Part `motion` is the mean of those distances.
-Frames out of order, or two pictures in turns, would make the measure larger and the joint smaller: a
-clip whose neighbours lie OUT_OF_ORDER times as far apart as its nearest frames do is measured by the
-nearest frames, and its joints say so.
 A clip whose motion lies under MOTION_FLOOR, or that does not move (see `procvid.evaluate.credit`), is
 flagged `frozen`, and its joints score CEILING, the worst there is: nothing that stands still is
 consistent. So do the joints of a clip in which a reference is pasted. A still of a step that only
@@ -12,9 +9,8 @@ waits has no motion to measure by: its joints have no value.
 Range: 0 to 25 (CEILING); 1 means that the joint is no larger than a step from frame to frame.
 Direction: lower is better.
 Backbone: the frame encoder, as `dino_l2`.
-Blind spots: noise on top of motion makes joints look small (watch `motion`); a clip that runs in a
-loop repeats its frames and has no measure; a change of scene that the recipe asks for
-counts in full.
+Blind spots: noise on top of motion, and frames shuffled within a clip, make joints look small (watch
+`motion`: both raise it); a change of scene that the recipe asks for counts in full.
 Source: procvid; the corrected form of the paper's DINO L2 distance.
 """
 
@@ -29,9 +25,6 @@ from procvid.evaluate.result import Item, Result, from_items, mean_of
 
 MOTION_FLOOR = 0.01
 """Least mean distance of neighbouring sampled frames of a clip that moves."""
-
-OUT_OF_ORDER = 1.5
-"""Median distance of neighbouring frames over that of nearest frames from which a clip is out of order."""
 
 CEILING = 25.0
 NO_MEASURE = "at every joint a clip is still, as its step only waits"
@@ -68,13 +61,8 @@ class JointRatio(Metric):
                 told = [f"clip {clip.number} is still, as its step waits" for clip in still]
                 items.append(Item(key, None, ", ".join(told), facts))
             else:
-                shuffled = [clip for clip in (before, after) if is_out_of_order(clip)]
-                measured = [
-                    nearest_distances(clip) if clip in shuffled else inside[clip.number]
-                    for clip in (before, after)
-                ]
-                ratio = jump / max(float(np.median(np.concatenate(measured))), 1e-6)
-                facts["out_of_order"] = [clip.number for clip in shuffled]
+                both = np.concatenate([inside[before.number], inside[after.number]])
+                ratio = jump / max(float(np.median(both)), 1e-6)
                 items.append(Item(key, min(CEILING, ratio), facts=facts))
         parts = {
             "motion": mean_of(list(motions.values())),
@@ -94,20 +82,6 @@ def inner_distances(clip: ClipEvidence) -> np.ndarray:
     """Distances of neighbouring sampled frames, float (S-1,)."""
     assert clip.frame_vectors is not None
     return np.asarray(np.linalg.norm(np.diff(clip.frame_vectors, axis=0), axis=1))
-
-
-def nearest_distances(clip: ClipEvidence) -> np.ndarray:
-    """From each sampled frame to the nearest other one, float (S,), S at least 2."""
-    assert clip.frame_vectors is not None
-    apart = np.linalg.norm(clip.frame_vectors[:, None] - clip.frame_vectors[None], axis=2)
-    np.fill_diagonal(apart, np.inf)
-    return np.asarray(apart.min(axis=1))
-
-
-def is_out_of_order(clip: ClipEvidence) -> bool:
-    """Whether neighbouring frames lie much further apart than the nearest frames do."""
-    inside, nearest = inner_distances(clip), nearest_distances(clip)
-    return bool(np.median(inside) > OUT_OF_ORDER * np.median(nearest))
 
 
 def is_frozen(clip: ClipEvidence, motion: float | None) -> bool:
