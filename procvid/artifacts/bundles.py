@@ -33,8 +33,9 @@ from procvid.hub.secrets import refuse_pickles, secret_in
 from procvid.media.video import read_metadata
 from procvid.memory import columns
 from procvid.memory.crops import CropStore, load_store, without_pixels
-from procvid.memory.folder import CROPS, EMBEDDINGS, INDEX
+from procvid.memory.folder import CROPS, EMBEDDINGS, HISTORY, INDEX
 from procvid.memory.folder import MANIFEST as STORE_MANIFEST
+from procvid.memory.history import history_bytes
 from procvid.rundir.folder import (
     CAPTIONS,
     CLIP,
@@ -158,9 +159,8 @@ def bundle_memory(folder: Path, out: Path, wishes: Wishes) -> Release:
         OutputError: `out` cannot be written.
     """
     store = load_store(folder)
-    _picked(
-        folder, CROPS, EMBEDDINGS, INDEX, "scores\\.json", "LICENSE", r"build/.+", STORE_MANIFEST
-    )
+    ours = (CROPS, EMBEDDINGS, INDEX, HISTORY, SCORES, LICENCE, STORE_MANIFEST)
+    _picked(folder, *map(re.escape, ours), r"build/.+")
     if wishes.no_pixels:
         store = without_pixels(store)
     licence = wishes.licence or store.licence
@@ -177,6 +177,8 @@ def bundle_memory(folder: Path, out: Path, wishes: Wishes) -> Release:
         store.image_vectors, store.text_vectors, store.vectors
     )
     sources[INDEX] = store.index.to_bytes()
+    if store.history:
+        sources[HISTORY] = history_bytes(store.history)
     if (folder / LICENCE).is_file():
         sources[LICENCE] = folder / LICENCE
     measured = _take_scores(folder, wishes, sources)

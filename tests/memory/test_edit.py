@@ -70,6 +70,44 @@ def test_removing_and_merging(store: CropStore, crop: Make, embedder: Embedder) 
     assert len(whole) == 5 and whole.history[-1].what == "merge"
 
 
+def test_merging_loses_no_licence(
+    store_of: Callable[..., CropStore], crop: Make, embedder: Embedder
+) -> None:
+    def bare(*about: str) -> Crop:
+        return dataclasses.replace(crop(*about), licence="")
+
+    free = dataclasses.replace(
+        store_of(bare("pot", "clean", "a")), name="free", licence="CC0", rights="All may."
+    )
+    bound = dataclasses.replace(
+        store_of(bare("pot", "in use", "b"), dataclasses.replace(crop("knife"), licence="MIT")),
+        name="bound", licence="CC-BY-4.0", rights="Name us.",
+    )  # fmt: skip
+    for stores in ((free, bound), (bound, free)):
+        whole = edit.merge_stores(stores[0], stores[1:])
+        by_source = {fact.id: fact.licence for fact in whole.crops.facts}
+        assert sorted(by_source.values()) == ["CC-BY-4.0", "CC0", "MIT"]
+        assert by_source[free.crops.facts[0].id] == "CC0" and whole.licence == ""
+        assert "free: All may." in whole.rights and "bound: Name us." in whole.rights
+    same = edit.merge_stores(free, [dataclasses.replace(bound, licence="CC0", rights="All may.")])
+    assert (same.licence, same.rights) == ("CC0", "All may.")
+
+
+def test_merging_loses_no_change(store: CropStore, embedder: Embedder) -> None:
+    (knife,) = ids(store, "knife")
+    banned = edit.ban(store, [knife])
+    renamed = edit.rename(store, [knife], "pot", embedder)
+    for stores in ((store, banned, renamed), (renamed, store, banned), (banned, renamed)):
+        whole = edit.merge_stores(stores[0], stores[1:])
+        (fact,) = (fact for fact in whole.crops.facts if fact.id == knife)
+        assert fact.banned and fact.name == "pot" and len(whole) == len(store)
+        assert {told.what for told in whole.history} == {"ban", "rename", "merge"}
+        row = whole.crops.facts.index(fact)
+        assert np.array_equal(whole.text_vectors[row], renamed.text_vectors[-1])
+    bare = edit.merge_stores(without_pixels(store), [store])
+    assert None not in bare.crops.pictures
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b"])
 def test_names_that_cannot_be(store: CropStore, embedder: Embedder, name: str) -> None:
     with pytest.raises(InputError, match="cannot be used"):
