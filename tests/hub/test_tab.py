@@ -100,7 +100,7 @@ def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Pa
     card_file = pulled.folder / "README.md"
     card_file.write_bytes(card_file.read_bytes() + b"?")
     integrity, *_ = on["show"](choice.value, asked())
-    assert "<li>notes.txt</li>" in integrity and "1 of 5 files are not" in integrity
+    assert "<li>notes.txt</li>" in integrity and "1 of 4 files are not" in integrity
 
 
 def test_a_pulled_store_is_a_memory_to_choose(hub: Hub, on: Events, store_folder: Path) -> None:
