@@ -23,11 +23,13 @@ from procvid.memory.folder import LICENCE, kept_beside
 from procvid.memory.lock import writing
 from procvid.memory.photo import crop_of_photo
 from procvid.memory.rebuild import rebuild as rebuild_pictures
-from procvid.memory.words import canonical
-from procvid.plan.cast import role_of
+from procvid.memory.words import canonical, usual_state, with_article
+from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.settings import TINY
 from procvid.wiring_stores import build_detector, embedder_of, profile_of
+
+ROLE_WORDS = {"food": "food", "vessel": "a vessel", "tool": "a tool", "surface": "a surface"}
 
 
 def rename(arguments: argparse.Namespace) -> None:
@@ -35,8 +37,16 @@ def rename(arguments: argparse.Namespace) -> None:
     folder = _own(arguments.store)
     embedder = embedder_of(folder)
     with _changing(folder, embedder) as opened:
-        opened.store = edit.rename(opened.store, arguments.ids, arguments.to, embedder)
+        before = {crop.id: crop for crop in opened.store.crops.facts}
+        known = known_as(canonical(arguments.to))
+        opened.store = edit.rename(
+            opened.store, arguments.ids, arguments.to, embedder, known and known.role
+        )
+        turned = {c.role: c for c in opened.store.crops.facts if c.role != before[c.id].role}
     print(printable(f"Done: {_crops(arguments)} called {arguments.to} now."))
+    for role, crop in turned.items():
+        print(printable(f"Note: {with_article(crop.name)} is {ROLE_WORDS[role]}, so that is their "
+                        f"role now, and their state is {crop.state or 'none'}."))  # fmt: skip
 
 
 def retag(arguments: argparse.Namespace) -> None:
@@ -80,12 +90,15 @@ def add(arguments: argparse.Namespace) -> None:
     folder = _own(arguments.store)
     image = load_image(Path(arguments.image))
     embedder = embedder_of(folder)
-    role = arguments.role or role_of(canonical(arguments.name), "food")
+    name = canonical(arguments.name)
+    known = known_as(name)
+    # As on the page.
+    role = arguments.role or (known.role if known else "vessel")
     crop = crop_of_photo(
         image,
         arguments.name,
         role,
-        arguments.state or ("whole" if role == "food" else "in use"),
+        arguments.state or usual_state(role),
         build_detector(embedder),
         embedder=embedder,
         min_shown=wiring.build_rules(embedder.info).min_shown,
@@ -101,7 +114,14 @@ def add(arguments: argparse.Namespace) -> None:
         print(f"The {crop.name} of this photo was there already, as {crop.id}.")
     else:
         x0, y0, x1, y1 = (round(edge) for edge in crop.box_xyxy)
-        print(f"Done: {crop.id}, a {crop.name} ({crop.state}) at {x0},{y0} to {x1},{y1} px.")
+        told = f"{with_article(crop.name)} ({crop.state})"
+        print(printable(f"Done: {crop.id}, {told} at {x0},{y0} to {x1},{y1} px."))
+    if known is None and not arguments.role:
+        print(printable(f"Note: the lexicon does not know {name!r}, so it counts as a vessel; --role "
+                        "says another."))  # fmt: skip
+    elif known is not None and known.name != name:
+        print(printable(f"Note: recipes ask for {known.name!r}; only crops of that very name answer. "
+                        f'`procvid memory rename STORE {crop.id} --to "{known.name}"`.'))  # fmt: skip
 
 
 def merge(arguments: argparse.Namespace) -> None:

@@ -117,11 +117,9 @@ def _clip(line: str, number: int, path: Path, unknown: dict[str, int]) -> Listed
         raise InputError(f"{where} is not JSON.", HINT) from error
     if not isinstance(row, dict):
         raise InputError(f"{where} is not a JSON object.", HINT)
-    if "license" in row:
-        if row.setdefault("licence", row["license"]) != row.pop("license"):
-            raise InputError(
-                f"{where} has a licence and another license.", "Leave one of them out."
-            )
+    american = row.pop("license", None)
+    if american is not None and row.setdefault("licence", american) != american:
+        raise InputError(f"{where} has a licence and another license.", "Leave one of them out.")
     for key in row.keys() - KEYS:
         near = get_close_matches(key.lower(), KEYS, 1, LIKELY_TYPO)
         if near and near[0] not in row:

@@ -27,9 +27,9 @@ from procvid.memory.crops import (
 from procvid.memory.folder import came_from, kept_beside
 from procvid.memory.history import Edit, edit_now
 from procvid.memory.lock import writing
-from procvid.memory.words import canonical, usable_words
+from procvid.memory.words import canonical, usable_words, usual_state
 from procvid.protocols import Embedder
-from procvid.types import Crop
+from procvid.types import Crop, Role
 
 
 @dataclass
@@ -69,8 +69,22 @@ def changing(path: Path, embedder: Embedder) -> Iterator[OpenStore]:
         save_store(opened.store, path, kept_beside(path))
 
 
-def rename(store: CropStore, crop_ids: Collection[str], name: str, embedder: Embedder) -> CropStore:
+def rename(
+    store: CropStore,
+    crop_ids: Collection[str],
+    name: str,
+    embedder: Embedder,
+    role: Role | None = None,
+) -> CropStore:
     """Give crops another name; their text vectors follow.
+
+    Args:
+        store: Which one.
+        crop_ids: Of the crops.
+        name: The new one.
+        embedder: Of the store.
+        role: That things of the new name have, where it is known: crops of another one become that,
+            in its usual state where they go from food to a thing or back.
 
     Raises:
         InputError: the name is empty or long, or there is no such crop.
@@ -80,7 +94,11 @@ def rename(store: CropStore, crop_ids: Collection[str], name: str, embedder: Emb
     def change(crop: Crop) -> Crop:
         # A description that was only the name would go on saying the old one.
         plain = canonical(crop.description) == canonical(crop.name)
-        return replace(crop, name=name, description=name if plain else crop.description)
+        crop = replace(crop, name=name, description=name if plain else crop.description)
+        if role is None or role == crop.role:
+            return crop
+        state = crop.state if "food" not in (role, crop.role) else usual_state(role)
+        return replace(crop, role=role, state=state)
 
     return _changed(store, crop_ids, change, "rename", lambda crop: crop.name, name, embedder)
 
@@ -199,10 +217,12 @@ def _changed(
     rows = _rows(store, crop_ids)
     facts, texts = list(store.crops.facts), np.array(store.text_vectors)
     before = sorted({told(facts[row]) for row in rows})
-    if before == [after]:
+    changes = [change(facts[row]) for row in rows]
+    told_of = [(crop.name, crop.role, crop.state) for crop in changes]
+    if told_of == [(facts[row].name, facts[row].role, facts[row].state) for row in rows]:
         return store
-    for row in rows:
-        facts[row] = change(facts[row])
+    for row, changed_fact in zip(rows, changes, strict=True):
+        facts[row] = changed_fact
     texts[rows] = embed_facts([facts[row] for row in rows], embedder)
     changed = with_rows(store, facts, store.crops.pictures, store.image_vectors, texts)
     return _noted(changed, what, sorted(set(crop_ids)), ", ".join(before), after)

@@ -45,6 +45,15 @@ def test_a_new_name_is_found_by_it(store: CropStore, embedder: Embedder) -> None
     assert told.at.endswith("+00:00") and told.crop_ids == tuple(ids(store, "knife"))
 
 
+def test_a_new_name_of_another_role(store: CropStore, embedder: Embedder) -> None:
+    renamed = edit.rename(store, ids(store, "carrot")[:1], "pot", embedder, "vessel")
+    fact = next(crop for crop in renamed.crops.facts if crop.name == "pot")
+    assert (fact.role, fact.state) == ("vessel", "in use")
+    back = edit.rename(renamed, [fact.id], "tomato", embedder, "food")
+    fact = next(crop for crop in back.crops.facts if crop.name == "tomato")
+    assert (fact.role, fact.state) == ("food", "whole")
+
+
 def test_a_new_state(store: CropStore, embedder: Embedder) -> None:
     tagged = edit.retag(store, ids(store, "carrot"), "diced", embedder)
     assert [c.state for c in tagged.crops.facts if c.name == "carrot"] == ["diced", "diced"]
@@ -233,6 +242,8 @@ def test_one_s_own_photo(scene: Callable[..., Image], detector: Detector) -> Non
         crop_of_photo(photo, "tomato", "food", "whole", detector)
     whole = crop_of_photo(photo, "tomato", "food", "whole", detector, whole=True)
     assert whole.box_xyxy == (0, 0, 64, 64)
+    with pytest.raises(InputError, match=r"^No tomato is seen"):
+        crop_of_photo(photo, "my tomato", "food", "whole", detector)
     with pytest.raises(InputError, match="shows no pot"):
         crop_of_photo(photo[:2], "pot", "vessel", "", detector)
 
