@@ -40,7 +40,11 @@ def rename(arguments: argparse.Namespace) -> None:
         before = {crop.id: crop for crop in opened.store.crops.facts}
         known = known_as(canonical(arguments.to))
         opened.store = edit.rename(
-            opened.store, arguments.ids, arguments.to, embedder, known and known.role
+            opened.store,
+            arguments.ids,
+            arguments.to,
+            embedder,
+            known.role if known else None,
         )
         turned = {c.role: c for c in opened.store.crops.facts if c.role != before[c.id].role}
     print(printable(f"Done: {_crops(arguments)} called {arguments.to} now."))

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from procvid.artifacts.bundles import Wishes, bundle_lora, bundle_memory, bundle_run
 from procvid.cli import main
 from procvid.errors import InputError
+from procvid.evaluate.scores import SCHEMA_VERSION
 from procvid.hub.cards import NOT_MEASURED, Where
 from procvid.hub.licences import licence_metadata
 from procvid.hub.names import HubId
@@ -60,7 +61,12 @@ def scores(folder: Path, generator: str, value: float | None = 0.125, num_runs: 
         "clips": [{}, {}],
         "metrics": {},
     }
-    told = {"schema_version": 1, "profile": "tiny", "runs": [run] * num_runs, "summary": summary}
+    told = {
+        "schema_version": SCHEMA_VERSION,
+        "profile": "tiny",
+        "runs": [run] * num_runs,
+        "summary": summary,
+    }
     (folder / "scores.json").write_text(json.dumps(told))
     return folder / "scores.json"
 

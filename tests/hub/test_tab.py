@@ -20,7 +20,9 @@ from procvid.settings import read_environment
 from procvid.ui import visitors
 from procvid.ui.app import build_app
 from procvid.ui.context import new_run_id, open_context
+from procvid.ui.jobs import read_wishes
 from procvid.ui.plan_table import rows_of
+from procvid.ui.pulled_stores import stores_of
 from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
@@ -111,16 +113,15 @@ def test_a_pulled_store_is_a_memory_to_choose(hub: Hub, on: Events, store_folder
     assert name in [value for _, value in on["list_memories"](asked()).choices]
     draft, *_ = on["plan_recipe"](EGG)
     rows = rows_of(draft.plan)
-    _, _, shown, _ = on["find_references"](draft, rows, name, 0, "", asked())
+    _, _, shown, *_ = on["find_references"](draft, rows, {}, name, 0, "", asked())
     assert "What the store from the Hub offers" in shown and "<img" in shown
-    job, *_ = on["begin"](draft, name, 0, 1, False, "", asked())
-    assert job.wishes.memory == name
+    assert read_wishes(0, name, 1, False, stores_of(asked())).memory == name
     # Who did not pull it may neither see nor use it, and an endpoint takes no such name.
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
-        ("find_references", (draft, rows, name, 0, "")),
-        ("begin", (draft, name, 0, 1, False, "")),
+        ("find_references", (draft, rows, {}, name, 0, "")),
+        ("make", (draft, {}, name, 0, 1, False, "", [])),
     ):
         with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
             on[event](*values, stranger)
@@ -130,7 +131,7 @@ def test_a_pulled_store_is_a_memory_to_choose(hub: Hub, on: Events, store_folder
     crops = next(read_environment().cache_folder.rglob("crops.parquet"))
     crops.write_bytes(crops.read_bytes()[:-1] + b"!")
     with pytest.raises(gr.Error, match=r"damaged: crops\.parquet .*Pull it again"):
-        on["find_references"](draft, rows, name, 0, "", asked())
+        on["find_references"](draft, rows, {}, name, 0, "", asked())
 
 
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])
