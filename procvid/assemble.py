@@ -37,6 +37,8 @@ def reference_record(slot: Slot) -> ReferenceRecord:
         score=round(float(slot.score), 6),
         origin=slot.origin,
         image_sha256=pixels_sha256(slot.image),
+        licence=slot.licence,
+        url=slot.url,
     )
 
 

@@ -174,7 +174,10 @@ class Retrieval:
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """One of the at most four references: its number as shown, the object and its words in the prompt."""
+    """One of the at most four references: its number as shown, the object and its words in the prompt.
+
+    `licence` and `url` are those of the picture, "" where nobody told.
+    """
 
     number: int
     object_name: str
@@ -186,6 +189,8 @@ class Slot:
     box_xyxy: BoxXYXY
     score: float
     origin: Literal["memory", "run", "upload"]
+    licence: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from procvid.errors import InputError
-from procvid.hub.bundle import shard_names, validate
+from procvid.hub.bundle import files_in, shard_names, validate
 from procvid.hub.cache import Cache, Handling
 from procvid.hub.client import HubClient
 from procvid.hub.names import (
     CARD,
     LICENCE,
+    MANIFEST,
+    RECEIPT,
     REPO_TYPES,
     SCORES,
     Artifact,
@@ -24,7 +25,8 @@ from procvid.hub.pull import Pulled, Pulling, moved
 from procvid.hub.release import FileFact, Release, damaged_files
 from procvid.memory import columns
 from procvid.memory.crops import CropStore, StoredCrops, read_manifest, save_store
-from procvid.memory.folder import EMBEDDINGS, INDEX
+from procvid.memory.folder import EMBEDDINGS, HISTORY, INDEX
+from procvid.memory.history import history_from_bytes
 from procvid.memory.index import CropIndex
 from procvid.types import ModelInfo
 
@@ -70,12 +72,25 @@ def check_release(folder: Path) -> None:
 
 def check_store(folder: Path) -> None:
     """Raise InputError unless every file of a store is as its manifest says."""
-    manifest = read_manifest(folder)
-    facts = {n: FileFact(int(f["size"]), str(f["sha256"])) for n, f in manifest["files"].items()}
-    wrong = damaged_files(folder, facts)
+    wrong = damaged_files(folder, store_files(folder))
     if wrong:
         name = next(iter(wrong))
         raise InputError(f"The store in {str(folder)!r} is damaged: {name} {wrong[name]}.")
+
+
+def store_files(folder: Path) -> dict[str, FileFact]:
+    """Every file of a store with what its manifest says of it; what came with a release too.
+
+    Raises:
+        StoreError: There is no store, or its manifest cannot be believed.
+    """
+    named = read_manifest(folder)["files"]
+    return {name: FileFact(int(f["size"]), str(f["sha256"])) for name, f in named.items()}
+
+
+def strays(folder: Path) -> list[str]:
+    """The files in a store's folder that its manifest does not name, so that nobody verified them."""
+    return sorted(set(files_in(folder)) - set(store_files(folder)) - {MANIFEST, RECEIPT})
 
 
 def unpack_store(fetched: Path, release: Release, new: Path) -> None:
@@ -112,8 +127,10 @@ def unpack_store(fetched: Path, release: Release, new: Path) -> None:
         index=index or CropIndex(vectors[2]),
         licence=release.licence,
         rights=release.rights,
+        history=history_from_bytes((fetched / HISTORY).read_bytes())
+        if HISTORY in release.files
+        else (),
     )
-    save_store(store, new)
-    for name in (CARD, SCORES, LICENCE):
-        if name in release.files:
-            shutil.copyfile(fetched / name, new / name)
+    # The manifest of the store names them, so that they too are hashed before each load.
+    beside = {n: (fetched / n).read_bytes() for n in (CARD, SCORES, LICENCE) if n in release.files}
+    save_store(store, new, beside)

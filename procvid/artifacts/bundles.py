@@ -33,8 +33,9 @@ from procvid.hub.secrets import refuse_pickles, secret_in
 from procvid.media.video import read_metadata
 from procvid.memory import columns
 from procvid.memory.crops import CropStore, load_store, without_pixels
-from procvid.memory.folder import CROPS, EMBEDDINGS, INDEX
+from procvid.memory.folder import CROPS, EMBEDDINGS, HISTORY, INDEX
 from procvid.memory.folder import MANIFEST as STORE_MANIFEST
+from procvid.memory.history import history_bytes
 from procvid.rundir.folder import (
     CAPTIONS,
     CLIP,
@@ -45,12 +46,16 @@ from procvid.rundir.folder import (
     RunFolder,
     read_run,
 )
+from procvid.rundir.records import ReferenceRecord, RunRecord
 from procvid.settings import PROFILES, TINY
 
 SHARD_BYTES = 128 * 2**20
 MAX_SHARDS = 80
 MAX_EXAMPLES = 4
 SOURCES_SHOWN = 20
+
+OF_THE_RUN = "the run's own clips"
+DEFAULT_STORE_LICENCE = "Apache-2.0"
 
 NO_LICENCE = (
     "Say --licence, leave the pictures out with --no-pixels, or insist with --without-licence."
@@ -158,9 +163,8 @@ def bundle_memory(folder: Path, out: Path, wishes: Wishes) -> Release:
         OutputError: `out` cannot be written.
     """
     store = load_store(folder)
-    _picked(
-        folder, CROPS, EMBEDDINGS, INDEX, "scores\\.json", "LICENSE", r"build/.+", STORE_MANIFEST
-    )
+    ours = (CROPS, EMBEDDINGS, INDEX, HISTORY, SCORES, LICENCE, STORE_MANIFEST)
+    _picked(folder, *map(re.escape, ours), r"build/.+")
     if wishes.no_pixels:
         store = without_pixels(store)
     licence = wishes.licence or store.licence
@@ -177,6 +181,8 @@ def bundle_memory(folder: Path, out: Path, wishes: Wishes) -> Release:
         store.image_vectors, store.text_vectors, store.vectors
     )
     sources[INDEX] = store.index.to_bytes()
+    if store.history:
+        sources[HISTORY] = history_bytes(store.history)
     if (folder / LICENCE).is_file():
         sources[LICENCE] = folder / LICENCE
     measured = _take_scores(folder, wishes, sources)
@@ -226,21 +232,18 @@ def bundle_run(folder: Path, out: Path, wishes: Wishes) -> Release:
         name: folder / name for name in (PLAN, VIDEO, CAPTIONS) if (folder / name).is_file()
     }
     sources[RUN] = _without_folders(folder / RUN)
-    foreign = 0
+    licences: Counter[str] = Counter()
     for number, step in steps.items():
         place = run.step_folder(number)
         inside = place.relative_to(folder).as_posix()
         sources[f"{inside}/{CLIP}"] = place / CLIP
         sources[f"{inside}/{CONDITIONING}"] = _without_folders(place / CONDITIONING)
         for reference in step.references if step and not wishes.no_pixels else ():
-            own = reference.origin == "run" or (
-                reference.origin == "memory" and record.request.memory == "default"
-            )
-            foreign += not own
+            licences[_licence_of(reference, record, wishes)] += 1
             file = place / reference.file
             sources[file.relative_to(folder).as_posix()] = file
-    if foreign and not (wishes.without_licence or wishes.licence):
-        raise InputError(f"{foreign} references of the run have no licence.", NO_LICENCE)
+    if licences[""] and not wishes.without_licence:
+        raise InputError(f"{licences['']} references of the run have no licence.", NO_LICENCE)
     if len(sources) + 3 > MAX_FILES:
         raise InputError(
             f"The run has {len(sources)} files, more than a release holds ({MAX_FILES}).",
@@ -251,6 +254,9 @@ def bundle_run(folder: Path, out: Path, wishes: Wishes) -> Release:
         "counts": {
             "clips": len(steps),
             "references": sum("/references/" in name for name in sources),
+        },
+        "reference_licences": {
+            name or "unknown": count for name, count in licences.items() if count
         },
         "profile": record.request.profile,
         "seed": record.request.seed,
@@ -270,6 +276,15 @@ def bundle_run(folder: Path, out: Path, wishes: Wishes) -> Release:
         versions=_versions("av", "torch"),
         card=lambda release: run_card(release, wishes.where, measured),
     )
+
+
+def _licence_of(reference: ReferenceRecord, record: RunRecord, wishes: Wishes) -> str:
+    """What a reference of a run is published under; "" where nobody told."""
+    if reference.origin == "run":
+        return OF_THE_RUN
+    # Runs of the time before licences were recorded: the store that comes with procvid has one.
+    ours = reference.origin == "memory" and record.request.memory == "default"
+    return reference.licence or (DEFAULT_STORE_LICENCE if ours else wishes.licence)
 
 
 def _without_folders(file: Path) -> bytes:

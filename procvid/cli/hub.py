@@ -8,11 +8,13 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from procvid import wiring
-from procvid.artifacts.access import check_store
+from procvid.artifacts.access import check_store, strays
 from procvid.artifacts.bundles import Wishes, bundle
 from procvid.artifacts.here import bundle_folder, cache
+from procvid.cli.plain import printable
 from procvid.cli.screen import PullScreen, size
 from procvid.errors import InputError
 from procvid.hub.bundle import homes_named, read_release, validate
@@ -104,6 +106,9 @@ def verify(arguments: argparse.Namespace) -> None:
     else:
         print(f"Whole: {told['files']} files, {size(int(str(told['bytes'])))}, {told['artifact']} "
               f"{told['name']}, licence {told['licence'] or 'none'}.")  # fmt: skip
+        for name in told.get("not_verified", ()):
+            print(printable(f"Note: {name} lies there too; no manifest names it, so it is not "
+                            "verified."))  # fmt: skip
 
 
 def card(arguments: argparse.Namespace) -> None:
@@ -267,7 +272,7 @@ def _find(client: HubClient, wanted: HubId) -> tuple[Artifact, HubId]:
     return offer.release.artifact, dataclasses.replace(wanted, repo_type=offer.hub_id.repo_type)
 
 
-def _verified(folder: Path) -> dict[str, object]:
+def _verified(folder: Path) -> dict[str, Any]:
     try:
         told = json.loads((folder / MANIFEST).read_text("utf-8"))
         is_store = told.get("kind") == STORE_KIND
@@ -277,12 +282,14 @@ def _verified(folder: Path) -> dict[str, object]:
         check_store(folder)
         store = load_store(folder)
         files = told["files"].values()
-        facts: dict[str, object] = {
+        unnamed = strays(folder)
+        facts: dict[str, Any] = {
             "artifact": "memory",
             "name": store.name,
             "licence": store.licence,
         }
-        return {**facts, "files": len(files), "bytes": sum(f["size"] for f in files)}
+        total = sum(f["size"] for f in files)
+        return {**facts, "files": len(files), "bytes": total, "not_verified": unnamed}
     read_release(folder)
     release = validate(folder)
     return {

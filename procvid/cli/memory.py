@@ -35,7 +35,12 @@ def build(arguments: argparse.Namespace) -> None:
     profile, _ = wiring.select_profile(arguments.profile)
     embedder = build_embedder(profile)
     bar = Bar()
-    num_crops = num_same = 0
+
+    def note(sentence: str) -> None:
+        bar.clear()
+        print(printable(f"Note: {sentence}"), file=sys.stderr, flush=True)
+
+    num_crops = num_same = num_left_out = 0
     for progress in build_store(
         Path(arguments.manifest),
         Path(arguments.out),
@@ -50,13 +55,17 @@ def build(arguments: argparse.Namespace) -> None:
         name=arguments.name,
         licence=arguments.licence,
         rights=arguments.rights,
+        tell=note,
     ):
         num_crops, num_same = progress.num_crops, progress.num_duplicates
+        num_left_out = progress.num_rejected
         if arguments.json:
             told = {**dataclasses.asdict(progress), "eta_s": progress.eta_s}
             print(json.dumps(told, ensure_ascii=False), flush=True)
             continue
         if progress.done == progress.total and not progress.source_id:
+            if progress.note:
+                note(f"The store was there already and is told by other words: {progress.note}.")
             continue
         if progress.message:
             bar.clear()
@@ -69,7 +78,13 @@ def build(arguments: argparse.Namespace) -> None:
             print(f"{told_so_far}{left}", flush=True)
     if not arguments.json:
         same = f"; {num_same} more showed the same and were left out" if num_same else ""
-        print(f"Done: {arguments.out} holds {num_crops} crops{same}.")
+        left_out = (
+            f"; {num_left_out} of the clips could not be used (build/rejects.jsonl says why; the same "
+            "command tries them again)"
+            if num_left_out
+            else ""
+        )
+        print(f"Done: {arguments.out} holds {num_crops} crops{same}{left_out}.")
 
 
 def _sample_fps(fps: float) -> float:

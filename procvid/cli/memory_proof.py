@@ -46,6 +46,11 @@ def calibrate(arguments: argparse.Namespace) -> None:
             f"{told['wrong_pairs']:.0f} wrong ones (held out)"
         )
     print(f"Done: {out}.")
+    if not arguments.out:
+        print(
+            f"Note: from now on all commands use these thresholds with {embedder.info.id}; remove that "
+            "file to go back to those that came with procvid."
+        )
 
 
 def bench(arguments: argparse.Namespace) -> None:

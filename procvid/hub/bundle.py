@@ -144,7 +144,7 @@ def validate(folder: Path) -> Release:
             f"The release in {str(folder)!r} is damaged: {name} {wrong[name]}.",
             "Pull it again, or make it again.",
         )
-    beside = sorted(set(_names(folder)) - set(release.files) - {*BUNDLE_ONLY, *BESIDE})
+    beside = sorted(set(files_in(folder)) - set(release.files) - {*BUNDLE_ONLY, *BESIDE})
     if beside:
         raise InputError(
             f"In {str(folder)!r} lie files that its manifest does not name: {shown(beside)}.",
@@ -228,7 +228,8 @@ def _check_run(folder: Path) -> None:
             )
 
 
-def _names(folder: Path) -> Iterator[str]:
+def files_in(folder: Path) -> Iterator[str]:
+    """All files below a folder, relative with slashes, but those of the Hub's client."""
     for parent, _, files in os.walk(folder):
         for file in files:
             name = (Path(parent) / file).relative_to(folder).as_posix()

@@ -235,6 +235,11 @@ def run_card(release: Release, where: Where, measured: Measured | None) -> str:
         generator=plain(facts["models"].get("generator", NOT_RECORDED)),
         memory=plain(" + ".join(facts["stores"]) or "none"),
         references=facts["counts"]["references"] or "none",
+        reference_licences=plain(
+            ", ".join(f"{name} ({n})" for name, n in facts.get("reference_licences", {}).items())
+            or "none",
+            2000,
+        ),
         recipe="\n".join(f"{n}. {plain(t, 1000)}" for n, t in enumerate(facts["recipe"], start=1)),
         run_snippet=_for(where, snippets.RUN),
     )

@@ -25,7 +25,7 @@ MANIFEST, CARD, RECEIPT, SCORES, LICENCE = (
     "LICENSE",
 )
 LORA, TRAINING = "pytorch_lora_weights.safetensors", "training.json"
-EMBEDDINGS, INDEX = "embeddings.safetensors", "index/index.faiss"
+EMBEDDINGS, INDEX, HISTORY = "embeddings.safetensors", "index/index.faiss", "history.jsonl"
 
 BESIDE = (".gitattributes",)
 """Files that the Hub itself puts into a repository."""
@@ -37,6 +37,7 @@ _FILES: Mapping[Artifact, tuple[str, ...]] = {
         r"data/crops-[0-9]{5}-of-[0-9]{5}\.parquet",
         re.escape(EMBEDDINGS),
         re.escape(INDEX),
+        re.escape(HISTORY),
     ),
     "run": (
         r"run\.json",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,8 +31,9 @@ from procvid.memory.crops import (
     save_store,
 )
 from procvid.memory.duplicates import DEFAULT_NEAR, NearRules, near_duplicates
-from procvid.memory.folder import REJECTS, REQUEST
+from procvid.memory.folder import REJECTS, REQUEST, kept_beside
 from procvid.memory.gather import KEEP, SETTLED, BestSights, crops_of_clip
+from procvid.memory.history import edit_now
 from procvid.memory.journal import Journal
 from procvid.memory.lock import writing
 from procvid.protocols import Detector, Embedder, FrameEncoder, SceneReader
@@ -48,7 +49,8 @@ class BuildProgress:
     """`done` of `total` clips; `num_reused` of them were there from an earlier, broken-off build.
 
     `source_id` and `message` tell of the clip just done; a message says why it was rejected.
-    `num_duplicates` crops were left out at the end because an earlier one shows the same.
+    `num_duplicates` crops were left out at the end because an earlier one shows the same. `note`
+    tells what of a store that was there already is changed.
     """
 
     done: int
@@ -60,6 +62,7 @@ class BuildProgress:
     source_id: str = ""
     message: str = ""
     num_duplicates: int = 0
+    note: str = ""
 
     @property
     def eta_s(self) -> float | None:
@@ -76,6 +79,7 @@ def build_store(
     detector: Detector,
     embedder: Embedder,
     frame_encoder: FrameEncoder | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
     name: str = "",
     licence: str = "",
     rights: str = "",
@@ -87,7 +91,8 @@ def build_store(
     """Build a store from a clip list, one progress value after each clip.
 
     A clip that cannot be read is passed over; its reason is in the progress and in
-    `build/rejects.jsonl` of the store. Built again with the same request, nothing is done.
+    `build/rejects.jsonl` of the store. Built again with the same request, only the clips that were
+    passed over are tried again, and another name, licence or rights are taken over.
 
     Args:
         manifest: The clip list (see `clip_list`).
@@ -96,6 +101,7 @@ def build_store(
         detector: Finds them.
         embedder: Gives the vectors.
         frame_encoder: Tells near-duplicates; without one all crops stay.
+        tell: Hears of keys of the list that nobody reads.
         name: The store's name; by default the folder's.
         licence: Of the store as a whole.
         rights: A note on what may be done with the pictures.
@@ -109,19 +115,22 @@ def build_store(
         StoreError: another process builds or changes this store.
         OutputError: `out` cannot be written.
     """
-    out, clips = Path(out), read_clip_list(Path(manifest))
+    out, clips = Path(out), read_clip_list(Path(manifest), tell)
     models = [scene_reader.info, detector.info, embedder.info]
     models += [] if frame_encoder is None else [frame_encoder.info]
     request = _request(clips, Path(manifest).parent, models, keep, sample_fps, limits, near)
     with writing(out):
+        one = _OneClip(scene_reader, detector, embedder, keep)
         if _is_built(out, request):
-            num_crops = len(load_store(out, embedder))
-            yield BuildProgress(len(clips), len(clips), num_crops, 0, len(clips), 0.0)
+            store = load_store(out, embedder)
+            described = _described(store, name, licence, rights)
+            yield from _tried_again(
+                out, store, described, clips, one, frame_encoder, sample_fps, limits, near
+            )
             return
         work = out.with_name(f".{out.name}.building")
         with closing(Journal(work, request)) as journal:
             rejects: list[dict[str, str | float | None]] = []
-            one = _OneClip(scene_reader, detector, embedder, keep)
             progress = None
             for progress in _clip_by_clip(clips, journal, one, rejects, sample_fps, limits):
                 yield progress
@@ -136,8 +145,7 @@ def build_store(
             if frame_encoder is not None:
                 same = near_duplicates(whole, frame_encoder, near)
                 whole = of_rows(whole, [row for row in range(num_crops) if row not in same])
-            lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
-            save_store(whole, out, {REQUEST: request, REJECTS: lines.encode("utf-8")})
+            save_store(whole, out, {REQUEST: request, REJECTS: _lines(rejects)})
         remove(work)
         yield replace(
             progress, num_crops=len(whole), num_duplicates=num_crops - len(whole), source_id=""
@@ -201,8 +209,7 @@ def _clip_by_clip(
                 except OutputError:
                     raise
                 except InputError as error:
-                    # A store may be published: the machine's own folders stay out of it.
-                    message = str(error).replace(str(clip.file), clip.file.name)
+                    message = _without_folder(error, clip)
                     rejects.append(_reject(clip, message))
             yield BuildProgress(
                 done=number,
@@ -214,6 +221,103 @@ def _clip_by_clip(
                 source_id=clip.source_id,
                 message=message,
             )
+
+
+def _described(store: CropStore, name: str, licence: str, rights: str) -> CropStore:
+    """The store with what is asked for of name, licence and rights; what is not asked for stays."""
+    wanted = {"name": name, "licence": licence, "rights": rights}
+    before = {key: getattr(store, key) for key in wanted}
+    changed = {key: value for key, value in wanted.items() if value and value != before[key]}
+    if not changed:
+        return store
+    edit = edit_now(
+        "describe",
+        [],
+        before=", ".join(f"{key} {before[key] or 'none'}" for key in changed),
+        after=", ".join(f"{key} {value}" for key, value in changed.items()),
+    )
+    return replace(
+        store,
+        name=changed.get("name", store.name),
+        licence=changed.get("licence", store.licence),
+        rights=changed.get("rights", store.rights),
+        history=(*store.history, edit),
+    )
+
+
+def _tried_again(
+    out: Path,
+    before: CropStore,
+    store: CropStore,
+    clips: Sequence[ListedClip],
+    one: _OneClip,
+    frame_encoder: FrameEncoder | None,
+    sample_fps: float,
+    limits: Limits,
+    near: NearRules,
+) -> Iterator[BuildProgress]:
+    """A store that is built already, with the clips that were passed over tried once more."""
+    kept = kept_beside(out)
+    lines = kept.get(REJECTS, b"").decode("utf-8").splitlines()
+    left_out = {(r["source_id"], r["start_s"], r["end_s"]) for r in map(json.loads, lines)}
+    again = [clip for clip in clips if (clip.source_id, clip.start_s, clip.end_s) in left_out]
+    parts: list[CropStore] = []
+    rejects: list[dict[str, str | float | None]] = []
+    total, started_s = len(clips), time.monotonic()
+    note = "" if store is before else f"{store.history[-1].before} -> {store.history[-1].after}"
+    progress = BuildProgress(total, total, len(store), 0, total - len(again), 0.0)
+    for number, clip in enumerate(again, start=1):
+        message = ""
+        try:
+            read = _read(clip, sample_fps, limits)
+            if isinstance(read, InputError):
+                raise read
+            parts.append(one.store(read))
+        except OutputError:
+            raise
+        except InputError as error:
+            message = _without_folder(error, clip)
+            rejects.append(_reject(clip, message))
+        progress = replace(
+            progress,
+            done=total - len(again) + number,
+            num_crops=len(store) + sum(map(len, parts)),
+            num_rejected=len(rejects),
+            elapsed_s=time.monotonic() - started_s,
+            source_id=clip.source_id,
+            message=message,
+        )
+        yield progress
+    whole, num_same = store, 0
+    if parts:
+        whole = merged(store, parts)
+        same: Mapping[int, int] = {}
+        if frame_encoder is not None:
+            same = near_duplicates(whole, frame_encoder, near)
+        # What was there stays: somebody may have added it.
+        rows = [row for row in range(len(whole)) if row < len(store) or row not in same]
+        num_same = len(whole) - len(rows)
+        whole = of_rows(whole, rows)
+    if whole is not before:
+        save_store(whole, out, {**kept, REJECTS: _lines(rejects)})
+    yield replace(
+        progress,
+        num_crops=len(whole),
+        num_duplicates=num_same,
+        source_id="",
+        message="",
+        note=note,
+    )
+
+
+def _lines(rejects: Sequence[Mapping[str, str | float | None]]) -> bytes:
+    lines = (json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
+    return "".join(lines).encode("utf-8")
+
+
+def _without_folder(error: InputError, clip: ListedClip) -> str:
+    # A store may be published: the machine's own folders stay out of it.
+    return str(error).replace(str(clip.file), clip.file.name)
 
 
 def _read(clip: ListedClip, sample_fps: float, limits: Limits) -> ClipFrames | InputError:

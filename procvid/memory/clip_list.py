@@ -3,14 +3,17 @@
     {"file": "videos/a.mp4", "start_s": 3.0, "end_s": 8.0, "text": "Slice the carrot.",
      "source_id": "a", "licence": "CC-BY-4.0", "url": "https://..."}
 
-`start_s`, `end_s`, `licence` and `url` may be left out; `file` is relative to the list.
+`start_s`, `end_s`, `licence` (or `license`) and `url` may be left out; `file` is relative to the
+list. Where one is missing, a key that is nearly it is refused; of others the reader tells that it passes
+them over.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_CHARS = 2_000
 MAX_S = 1e9
 """No video is longer; of larger numbers a float loses the fractions."""
+
+KEYS = ("file", "text", "source_id", "start_s", "end_s", "licence", "url")
+LIKELY_TYPO = 0.75
 
 HINT = "Give JSON lines with file, text and source_id, and start_s and end_s in seconds."
 
@@ -37,8 +43,14 @@ class ListedClip:
     url: str = ""
 
 
-def read_clip_list(path: Path) -> tuple[ListedClip, ...]:
+def read_clip_list(
+    path: Path, tell: Callable[[str], None] = lambda sentence: None
+) -> tuple[ListedClip, ...]:
     """Read a clip list; empty lines are passed over.
+
+    Args:
+        path: The list.
+        tell: Hears in a sentence of keys that are none of a clip's.
 
     Raises:
         InputError: no such file, too large, not UTF-8, no clips, lines that are wrong, one clip
@@ -56,10 +68,11 @@ def read_clip_list(path: Path) -> tuple[ListedClip, ...]:
         raise InputError(f"The clip list {path.name} is not UTF-8 text.", HINT) from error
     clips: list[tuple[int, ListedClip]] = []
     faults: list[InputError] = []
+    unknown: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                clips.append((number, _clip(line, number, path)))
+                clips.append((number, _clip(line, number, path, unknown)))
             except InputError as fault:
                 faults.append(fault)
     if len(faults) > 1:
@@ -71,6 +84,9 @@ def read_clip_list(path: Path) -> tuple[ListedClip, ...]:
     if not clips:
         raise InputError(f"The clip list {path.name} names no clip.", HINT)
     _check_once(clips, path)
+    for key, count in unknown.items():
+        lines_told = "line" if count == 1 else "lines"
+        tell(f"The key {key[:40]!r} in {count:,} {lines_told} of {path.name} is not read.")
     return tuple(clip for _, clip in clips)
 
 
@@ -93,7 +109,7 @@ def _check_once(clips: Sequence[tuple[int, ListedClip]], path: Path) -> None:
             )
 
 
-def _clip(line: str, number: int, path: Path) -> ListedClip:
+def _clip(line: str, number: int, path: Path, unknown: dict[str, int]) -> ListedClip:
     where = f"Line {number} of {path.name}"
     try:
         row: Any = json.loads(line)
@@ -101,6 +117,17 @@ def _clip(line: str, number: int, path: Path) -> ListedClip:
         raise InputError(f"{where} is not JSON.", HINT) from error
     if not isinstance(row, dict):
         raise InputError(f"{where} is not a JSON object.", HINT)
+    american = row.pop("license", None)
+    if american is not None and row.setdefault("licence", american) != american:
+        raise InputError(f"{where} has a licence and another license.", "Leave one of them out.")
+    for key in row.keys() - KEYS:
+        near = get_close_matches(key.lower(), KEYS, 1, LIKELY_TYPO)
+        if near and near[0] not in row:
+            raise InputError(f"{where} has a key {key[:40]!r}.", f"Write it {near[0]}.")
+        unknown[key] = unknown.get(key, 0) + 1
+    for key in ("licence", "url"):
+        if not isinstance(row.get(key, ""), (str, type(None))):
+            raise InputError(f"{where} has a {key} that is not text: {str(row[key])[:40]!r}.", HINT)
     for key in ("file", "text", "source_id"):
         if not isinstance(row.get(key), str) or not row[key].strip():
             raise InputError(f"{where} has no {key}.", HINT)

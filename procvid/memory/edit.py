@@ -21,23 +21,26 @@ from procvid.memory.crops import (
     load_store,
     merged,
     of_rows,
-    read_manifest,
     save_store,
     with_rows,
 )
-from procvid.memory.folder import read_beside
+from procvid.memory.folder import came_from, kept_beside
 from procvid.memory.history import Edit, edit_now
 from procvid.memory.lock import writing
-from procvid.memory.words import canonical, usable_words
+from procvid.memory.words import canonical, usable_words, usual_state
 from procvid.protocols import Embedder
-from procvid.types import Crop
+from procvid.types import Crop, Role
 
 
 @dataclass
 class OpenStore:
-    """A store that is being changed; what stands in `store` at the end is written."""
+    """A store that is being changed; what stands in `store` at the end is written.
+
+    `origin` is the release that it was pulled as, or "": once changed, it is that no more.
+    """
 
     store: CropStore
+    origin: str = ""
 
 
 @contextmanager
@@ -53,15 +56,35 @@ def changing(path: Path, embedder: Embedder) -> Iterator[OpenStore]:
         # A wrong name is told before a lock file is made beside it.
         load_store(path)
     with writing(path):
-        opened = OpenStore(load_store(path, embedder))
+        opened = OpenStore(load_store(path, embedder), came_from(path))
         before = opened.store
         yield opened
-        if opened.store is not before:
-            save_store(opened.store, path, read_beside(path, read_manifest(path)))
+        if opened.store is before:
+            opened.origin = ""
+            return
+        if opened.origin:
+            first, added = before.history, opened.store.history[len(before.history) :]
+            pulled = edit_now("pull", [], before=opened.origin, after="a store of one's own")
+            opened.store = replace(opened.store, history=(*first, pulled, *added))
+        save_store(opened.store, path, kept_beside(path))
 
 
-def rename(store: CropStore, crop_ids: Collection[str], name: str, embedder: Embedder) -> CropStore:
+def rename(
+    store: CropStore,
+    crop_ids: Collection[str],
+    name: str,
+    embedder: Embedder,
+    role: Role | None = None,
+) -> CropStore:
     """Give crops another name; their text vectors follow.
+
+    Args:
+        store: Which one.
+        crop_ids: Of the crops.
+        name: The new one.
+        embedder: Of the store.
+        role: That things of the new name have, where it is known: crops of another one become that,
+            in its usual state where they go from food to a thing or back.
 
     Raises:
         InputError: the name is empty or long, or there is no such crop.
@@ -71,7 +94,11 @@ def rename(store: CropStore, crop_ids: Collection[str], name: str, embedder: Emb
     def change(crop: Crop) -> Crop:
         # A description that was only the name would go on saying the old one.
         plain = canonical(crop.description) == canonical(crop.name)
-        return replace(crop, name=name, description=name if plain else crop.description)
+        crop = replace(crop, name=name, description=name if plain else crop.description)
+        if role is None or role == crop.role:
+            return crop
+        state = crop.state if "food" not in (role, crop.role) else usual_state(role)
+        return replace(crop, role=role, state=state)
 
     return _changed(store, crop_ids, change, "rename", lambda crop: crop.name, name, embedder)
 
@@ -147,16 +174,35 @@ def merge_crops(store: CropStore, crop_ids: Sequence[str]) -> CropStore:
 
 
 def merge_stores(store: CropStore, others: Sequence[CropStore]) -> CropStore:
-    """One store with the crops of all; the first crop of an id stays.
+    """One store with the crops of all, each under the licence that it had.
+
+    A crop without a licence of its own gets that of its store. The whole keeps its licence when all
+    agree and has none otherwise; rights that differ are told with the names of their stores. Of a
+    crop that several have, see `merged`.
 
     Raises:
         StoreError: one is of another embedder.
     """
-    whole = merged(store, others)
-    if len(whole) == len(store):
+    if not others:
         return store
-    told = ", ".join(f"{other.name} ({len(other)} crops)" for other in others)
-    return _noted(whole, "merge", [], before=f"{len(store)} crops", after=f"with {told}")
+    stores = (store, *others)
+    first, *rest = (_licensed(each) for each in stores)
+    whole = merged(first, rest)
+    licences, rights = ({getattr(s, kind) for s in stores} for kind in ("licence", "rights"))
+    told = dict.fromkeys(f"{each.name}: {each.rights}" for each in stores if each.rights)
+    whole = replace(
+        whole,
+        licence=store.licence if len(licences) == 1 else "",
+        rights=store.rights if len(rights) == 1 else "; ".join(told),
+    )
+    told_others = ", ".join(f"{other.name} ({len(other)} crops)" for other in others)
+    return _noted(whole, "merge", [], before=f"{len(store)} crops", after=f"with {told_others}")
+
+
+def _licensed(store: CropStore) -> CropStore:
+    """The store with its licence on each crop that has none of its own."""
+    facts = [replace(fact, licence=fact.licence or store.licence) for fact in store.crops.facts]
+    return replace(store, crops=type(store.crops)(facts, store.crops.pictures))
 
 
 def _changed(
@@ -171,10 +217,12 @@ def _changed(
     rows = _rows(store, crop_ids)
     facts, texts = list(store.crops.facts), np.array(store.text_vectors)
     before = sorted({told(facts[row]) for row in rows})
-    if before == [after]:
+    changes = [change(facts[row]) for row in rows]
+    told_of = [(crop.name, crop.role, crop.state) for crop in changes]
+    if told_of == [(facts[row].name, facts[row].role, facts[row].state) for row in rows]:
         return store
-    for row in rows:
-        facts[row] = change(facts[row])
+    for row, changed_fact in zip(rows, changes, strict=True):
+        facts[row] = changed_fact
     texts[rows] = embed_facts([facts[row] for row in rows], embedder)
     changed = with_rows(store, facts, store.crops.pictures, store.image_vectors, texts)
     return _noted(changed, what, sorted(set(crop_ids)), ", ".join(before), after)

@@ -9,6 +9,7 @@ history.jsonl           what people changed, where they did; part of the manifes
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -32,11 +33,16 @@ READABLE = (1, 2)
 MANIFEST, CROPS, EMBEDDINGS = "manifest.json", "crops.parquet", "embeddings.safetensors"
 INDEX = "index/index.faiss"
 HISTORY, REQUEST, REJECTS = "history.jsonl", "build/request.json", "build/rejects.jsonl"
-BESIDE = (REQUEST, REJECTS)
+BUILT = (REQUEST, REJECTS)
 """Files that tell how a store was built; no part of it, but checked like the others."""
+
+CARD, LICENCE, SCORES, RECEIPT = "README.md", "LICENSE", "scores.json", "release.json"
+"""What comes with a release; where it came from stands in the last. The owner of a store may write
+a card and a licence, so these do not keep it from being loaded."""
 
 AUTHORITIES = (CROPS, EMBEDDINGS)
 MAX_MANIFEST_BYTES = 1_000_000
+MAX_BESIDE_BYTES = 16_000_000
 
 
 def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None = None) -> None:
@@ -45,7 +51,7 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
     Args:
         store: What to write.
         path: The folder; an older one there is replaced.
-        extra: Contents of files `BESIDE` the store, by name.
+        extra: Contents of files that lie beside the store, by name.
 
     Raises:
         InputError: it holds what could not be read again.
@@ -109,7 +115,9 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
     if embedder is not None:
         check_same(name, info, dim, embedder.info, embedder.dim)
     crops, vectors = (_verified(path, file, manifest) for file in AUTHORITIES)
-    read_beside(path, manifest)
+    for file in BUILT:
+        if file in manifest["files"]:
+            _verified(path, file, manifest)
     facts, pictures = columns.crops_from_parquet(crops, manifest["schema_version"])
     image_vectors, text_vectors, both = columns.vectors_from_bytes(vectors, len(facts))
     if image_vectors.shape[1] != dim:
@@ -149,13 +157,32 @@ def made_with(path: Path) -> ModelInfo:
     return ModelInfo(str(told["id"]), str(told["revision"]))
 
 
-def read_beside(path: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files `BESIDE` a store, of those that its manifest names.
+def kept_beside(path: Path) -> dict[str, bytes]:
+    """What stays beside a store when it is changed: how it was built, its card and its licence.
+
+    The scores are of the store as it was, so they do not stay.
 
     Raises:
-        StoreError: one of them has changed.
+        StoreError: one of them was changed since it was built or pulled, or cannot be read.
     """
-    return {name: _verified(path, name, manifest) for name in BESIDE if name in manifest["files"]}
+    path = Path(path)
+    manifest, pulled = read_manifest(path), bool(came_from(path))
+    kept = {name: _verified(path, name, manifest) for name in BUILT if name in manifest["files"]}
+    for name in (CARD, LICENCE):
+        if pulled and name in manifest["files"]:
+            kept[name] = _verified(path, name, manifest)
+        elif (path / name).is_file():
+            kept[name] = _read(path / name, MAX_BESIDE_BYTES)
+    return kept
+
+
+def came_from(path: Path) -> str:
+    """OWNER/NAME@COMMIT of a store that was pulled from the Hub; "" of others."""
+    try:
+        told = json.loads((Path(path) / RECEIPT).read_text("utf-8"))
+        return f"{told['repo']}@{told['commit'][:12]}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -18,7 +18,8 @@ class Edit:
 
     Attributes:
         at: When, UTC, ISO 8601.
-        what: rename, retag, ban, unban, add, remove, merge or rebuild.
+        what: rename, retag, ban, unban, add, remove, merge, rebuild, describe (name, licence and
+            rights) or pull (of the release that was changed from then on).
         crop_ids: The crops it changed.
         before: How it was, in words; may be empty.
         after: How it is since, in words; may be empty.

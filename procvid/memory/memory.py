@@ -169,6 +169,8 @@ class Memory:
                         box_xyxy=fact.box_xyxy,
                         score=1.0,
                         origin="run" if store is self.run else "memory",
+                        licence=fact.licence or store.licence,
+                        url=fact.url,
                     )
         raise InputError(
             f"The memory has no crop {crop_id[:40]!r} with a picture.",
@@ -302,8 +304,9 @@ class Memory:
 
 
 def _hit(question: Question, found: Found) -> Hit:
+    crop = found.store.crops[found.row]
     return Hit(
-        crop=found.store.crops[found.row],
+        crop=replace(crop, licence=crop.licence or found.store.licence),
         score=round(found.score, 6),
         parts={part: round(value, 6) for part, value in found.parts.items()},
         reason=why(question, found),

@@ -10,7 +10,7 @@ from procvid.errors import InputError
 from procvid.memory.columns import MAX_CHARS
 from procvid.memory.gather import MIN_SIDE_PX, crop_id, cut, quality
 from procvid.memory.reasons import UPLOAD
-from procvid.memory.words import canonical, told, usable_words
+from procvid.memory.words import OWNER, canonical, told, usable_words, with_article
 from procvid.protocols import Detector, Embedder
 from procvid.types import BoxXYXY, Crop, Image, Role
 
@@ -51,8 +51,9 @@ def crop_of_photo(
     box: BoxXYXY = (0.0, 0.0, float(width), float(height))
     mask, score = None, 1.0
     name, state = usable_words(name, "name"), state and usable_words(state, "state")
+    thing = OWNER.sub("", name)
     if min(height, width) < MIN_SIDE_PX:
-        raise InputError(f"A photo of {width}x{height} pixels shows no {name}.")
+        raise InputError(f"A photo of {width}x{height} pixels shows no {thing}.")
     for kind, text in (("licence", licence), ("url", url)):
         if len(text) > MAX_CHARS or not text.isprintable():
             raise InputError(
@@ -64,7 +65,7 @@ def crop_of_photo(
         if not found or found[0].score < MIN_SCORE:
             sure = f" (the detector is {found[0].score:.0%} sure)" if found else ""
             raise InputError(
-                f"No {name} is seen in the photo{sure}.",
+                f"No {thing} is seen in the photo{sure}.",
                 "Give a photo that shows it well, or take the whole picture (--whole).",
             )
         x0, y0, x1, y1 = found[0].box_xyxy
@@ -75,7 +76,7 @@ def crop_of_photo(
             words = embedder.embed_texts([told(name, role, name, state)])[0]
             if float(look @ words) < min_shown:
                 raise InputError(
-                    f"What was found in the photo does not look like a {name}.",
+                    f"What was found in the photo does not look like {with_article(name)}.",
                     "Give a photo that shows it well, or take the whole picture (--whole).",
                 )
     sha = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:12]

@@ -118,6 +118,8 @@ def _candidate(
         box_xyxy=crop.box_xyxy,
         score=hit.score,
         origin="run" if hit.store == RUN else "memory",
+        licence=crop.licence,
+        url=crop.url,
     )
     return _Candidate(slot, serves)
 

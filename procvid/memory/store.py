@@ -19,6 +19,9 @@ from procvid.types import Crop, ModelInfo, Vectors
 
 TINY = 1e-12
 
+WORDS_CHANGED = ("rename", "retag")
+"""Edits after which a crop is told by other words."""
+
 
 class StoredCrops(Sequence[Crop]):
     """Crops whose pictures are kept as PNG bytes and decoded when a crop is asked for.
@@ -189,27 +192,47 @@ def without_source(store: CropStore, source_id: str) -> CropStore:
 
 
 def merged(store: CropStore, parts: Sequence[CropStore]) -> CropStore:
-    """One store with the crops of `store` and then of `parts`; the first crop of an id stays.
+    """One store with the crops of `store` and then of `parts`, and with the histories of all.
+
+    Of a crop that several have, the one whose words were changed last stays, and where nobody changed
+    them the first. Banned in one it is banned; a picture that one has it has.
 
     Raises:
         StoreError: a part is of another embedder.
     """
-    seen: set[str] = set()
-    facts, pictures, images, texts = [], [], [store.image_vectors[:0]], [store.text_vectors[:0]]
+    taken: dict[str, tuple[str, CropStore, int]] = {}
+    banned: set[str] = set()
+    pictures: dict[str, bytes] = {}
     for part in (store, *parts):
         check_same(part.name, part.embedder, part.dim, store.embedder, store.dim)
-        rows = []
+        edited = {
+            crop_id: edit.at
+            for edit in sorted(part.history, key=lambda edit: edit.at)
+            if edit.what in WORDS_CHANGED
+            for crop_id in edit.crop_ids
+        }
         for row, crop in enumerate(part.crops.facts):
-            if crop.id not in seen:
-                seen.add(crop.id)
-                rows.append(row)
-        facts += [part.crops.facts[row] for row in rows]
-        pictures += [part.crops.pictures[row] for row in rows]
-        images.append(part.image_vectors[rows])
-        texts.append(part.text_vectors[rows])
-    whole = with_rows(store, facts, pictures, np.concatenate(images), np.concatenate(texts))
-    edits = [edit for part in (store, *parts) for edit in part.history]
-    return replace(whole, history=tuple(dict.fromkeys(edits)))
+            at = edited.get(crop.id, "")
+            if crop.id not in taken or at > taken[crop.id][0]:
+                taken[crop.id] = (at, part, row)
+            if crop.banned:
+                banned.add(crop.id)
+            picture = part.crops.pictures[row]
+            if picture is not None:
+                pictures.setdefault(crop.id, picture)
+    rows = [(part, row) for _, part, row in taken.values()]
+    facts = [part.crops.facts[row] for part, row in rows]
+    whole = with_rows(
+        store,
+        [replace(fact, banned=fact.id in banned) for fact in facts],
+        [part.crops.pictures[row] or pictures.get(id_) for id_, (_, part, row) in taken.items()],
+        np.array([part.image_vectors[row] for part, row in rows], np.float32).reshape(
+            -1, store.dim
+        ),
+        np.array([part.text_vectors[row] for part, row in rows], np.float32).reshape(-1, store.dim),
+    )
+    edits = dict.fromkeys(edit for part in (store, *parts) for edit in part.history)
+    return replace(whole, history=tuple(sorted(edits, key=lambda edit: edit.at)))
 
 
 def without_pixels(store: CropStore) -> CropStore:

@@ -26,6 +26,7 @@ KIN = (
 
 KIN_FIT = 0.7
 
+OWNER = re.compile(r"(?:my|our|your|his|her|their|the|an?) ")
 PAST = re.compile(r"\bin step \d+$")
 
 
@@ -85,6 +86,13 @@ def state_fit(role: Role, wanted: str, held: str) -> float:
     return KIN_FIT if any(wanted in kin and held in kin for kin in KIN) else 0.0
 
 
+def usual_state(role: Role) -> str:
+    """The state of a thing of which nobody told one."""
+    return "whole" if role == "food" else "in use"
+
+
 def with_article(words: str) -> str:
-    """ "carrot" -> "a carrot", "onion" -> "an onion"."""
+    """ "carrot" -> "a carrot", "onion" -> "an onion"; "my pan" stays as it is."""
+    if OWNER.match(words):
+        return words
     return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"

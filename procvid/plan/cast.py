@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from procvid.plan.clean import one_line
-from procvid.plan.lexicon import fold, lexicon, words
+from procvid.plan.lexicon import Entry, fold, lexicon, words
 from procvid.types import Likelihood, Recipe, Role
 
 MAX_CAST = 60
@@ -127,6 +127,16 @@ def role_of(name: str, told: Role) -> Role:
     """What the lexicon knows of an object counts for more than what was answered."""
     entry = lexicon().entries.get(name)
     return entry.role if entry else told
+
+
+def known_as(name: str) -> Entry | None:
+    """What the lexicon knows a thing as, by its whole name or by the last words of it.
+
+    "my old pan" is a frying pan, "tomato sauce" no tomato; None of what is not known.
+    """
+    told = name.split()
+    found = (lexicon().look_up(" ".join(told[first:])) for first in range(len(told)))
+    return next((entry for entry in found if entry), None)
 
 
 def believed(answer: ToldObjects, recipe: Recipe) -> tuple[dict[str, Member], list[str]]:

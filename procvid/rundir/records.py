@@ -144,7 +144,10 @@ def _stores(stores: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class ReferenceRecord:
-    """Provenance of one reference image; `image_sha256` is of its pixels, not of the file."""
+    """Provenance of one reference image; `image_sha256` is of its pixels, not of the file.
+
+    `licence` and `url` are "" where nobody told, and in runs of the time before they were recorded.
+    """
 
     number: int
     object_name: str
@@ -157,6 +160,8 @@ class ReferenceRecord:
     score: float
     origin: str
     image_sha256: str
+    licence: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,13 +83,19 @@ def change(
     if not folder.is_dir():
         with writing(folder):
             if not folder.is_dir():
-                save_store(shown_store(context, ""), folder)
+                # A change that is refused leaves no copy behind.
+                changed = _small(edit(shown_store(context, ""), embedder))
+                save_store(changed, folder)
+                return changed
     with changing(folder, embedder) as opened:
-        changed = edit(opened.store, embedder)
-        if len(changed) > MAX_CROPS:
-            raise InputError(f"A memory here holds at most {MAX_CROPS:,} crops.", "Remove some.")
-        opened.store = changed
+        opened.store = changed = _small(edit(opened.store, embedder))
     return changed
+
+
+def _small(store: CropStore) -> CropStore:
+    if len(store) > MAX_CROPS:
+        raise InputError(f"A memory here holds at most {MAX_CROPS:,} crops.", "Remove some.")
+    return store
 
 
 def browse(store: CropStore, name: str, state: str) -> list[int]:

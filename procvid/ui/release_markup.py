@@ -52,6 +52,8 @@ def integrity(shown: Shown) -> str:
         )
     else:
         verdict = note(f"All {total} files are as its manifest says, byte for byte.")
+    lead = "These lie there too; no manifest names them, so they are not verified:"
+    verdict += notes(lead, shown.unnamed[:MAX_ROWS], "warn")
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{size(fact.size)}</td>'
         f"<td><code>{fact.sha256[:16]}</code></td><td>{escape(wrong) or 'as it should be'}</td></tr>"

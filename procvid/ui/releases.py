@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procvid import wiring
+from procvid.artifacts.access import store_files
 from procvid.artifacts.bundles import Wishes, bundle
 from procvid.artifacts.here import bundle_folder
 from procvid.errors import InputError
-from procvid.hub.bundle import read_release
+from procvid.hub.bundle import files_in, read_release
 from procvid.hub.cache import Kept
 from procvid.hub.cards import GALLERY, Where
-from procvid.hub.names import ARTIFACTS, CARD, REPO_TYPES, HubId, check_tag, parse_hub_id
+from procvid.hub.names import (
+    ARTIFACTS,
+    CARD,
+    MANIFEST,
+    RECEIPT,
+    REPO_TYPES,
+    HubId,
+    check_tag,
+    parse_hub_id,
+)
 from procvid.hub.publish import Published, PublishPlan, Uploading, plan_publish, publish
 from procvid.hub.pull import Offer, Pulled, Pulling, look
 from procvid.hub.release import FileFact, Release, damaged_files
@@ -40,12 +50,14 @@ class Shown:
         facts: Name, licence and more, for people.
         files: Size, hash and "" or what is wrong, by name.
         card: Its Markdown without the metadata.
+        unnamed: Files that lie there too, which no manifest names and nobody verified.
     """
 
     kept: Kept
     facts: dict[str, str]
     files: dict[str, tuple[FileFact, str]]
     card: str
+    unnamed: list[str]
 
     @property
     def damaged(self) -> list[str]:
@@ -107,9 +119,7 @@ def shown(visitor: Visitor, key: str) -> Shown:
         raise InputError(f"{key[:80]!r} is not here.", "Pull it first.")
     if kept.artifact == "memory":
         manifest = read_manifest(kept.folder)
-        stated = {
-            n: FileFact(int(f["size"]), str(f["sha256"])) for n, f in manifest["files"].items()
-        }
+        stated = store_files(kept.folder)
         counts = told_counts(manifest["counts"])
         facts = _facts(kept, manifest["name"], manifest["licence"], manifest["rights"], counts)
         made_with = manifest["embedder"]
@@ -122,7 +132,8 @@ def shown(visitor: Visitor, key: str) -> Shown:
         facts = _facts(kept, release.name, release.licence, release.rights, told_facts(release))
     wrong = damaged_files(kept.folder, stated)
     files = {name: (fact, wrong.get(name, "")) for name, fact in stated.items()}
-    return Shown(kept, facts, files, _card(kept.folder))
+    unnamed = sorted(set(files_in(kept.folder)) - {*stated, MANIFEST, RECEIPT})
+    return Shown(kept, facts, files, _card(kept.folder), unnamed)
 
 
 def keys(visitor: Visitor) -> dict[str, Kept]:

@@ -100,6 +100,8 @@ def _conditioning(record: StepRecord, folder: Path) -> Conditioning:
                 box_xyxy=reference.box_xyxy,
                 score=reference.score,
                 origin=reference.origin,  # type: ignore[arg-type]  # written from a slot
+                licence=reference.licence,
+                url=reference.url,
             )
         )
     missing = tuple(

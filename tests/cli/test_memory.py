@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,46 @@ def test_publishing_without_pictures(
     assert not any(bare.crops.pictures) and np.array_equal(bare.vectors, whole.vectors)
     assert bare.crops.facts[0].licence == whole.crops.facts[0].licence == "Apache-2.0"
     assert "exists already" in refused(capsys, "memory", "export", store, "--out", store)
+
+
+def test_names_roles_and_what_is_left(
+    store: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = told(capsys, "memory", "add", store, photo, "--name", "my pan", "--whole")
+    assert ", my pan (in use)" in said and "recipes ask for 'frying pan'" in said
+    mine = next(crop for crop in load_store(store).crops.facts if crop.name == "my pan")
+    assert mine.role == "vessel"
+    said = told(capsys, "memory", "rename", store, mine.id, "--to", "carrot")
+    assert "a carrot is food, so that is their role now" in said
+    said = told(capsys, "memory", "add", store, photo, "--name", "gizmo", "--whole")
+    assert "counts as a vessel" in said
+    others = [crop.id for crop in load_store(store).crops.facts if crop.id != mine.id]
+    assert "Done: 1 crop is left." in told(capsys, "memory", "remove", store, *others)
+
+
+def test_a_rebuild_without_a_picture_writes_nothing(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, "memory", "export", store, "--out", tmp_path / "bare")
+    clips = tmp_path / "clips.jsonl"
+    clips.write_text('{"file": "none.mp4", "text": "x", "source_id": "nobody"}\n')
+    out = tmp_path / "again"
+    assert main(["memory", "rebuild", str(tmp_path / "bare"), str(clips), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "No picture was cut again" in said.err and "Left out" in said.out
+    assert not out.exists()
+
+
+def test_stores_with_different_licences_are_merged_with_a_sentence(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    some = load_store(store)
+    save_store(dataclasses.replace(some, licence="CC0-1.0"), other)
+    said = told(capsys, "memory", "merge", store, other, "--out", tmp_path / "both",
+                "--keep-duplicates")  # fmt: skip
+    assert "different licences (Apache-2.0 and CC0-1.0)" in said
+    assert load_store(tmp_path / "both").licence == ""
 
 
 def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,10 +196,33 @@ def test_the_cards_of_stores_and_runs(
     card.validate()
     assert "<strong>AI-generated.</strong>" in rendered(card.content)
     assert release.facts["counts"]["clips"] == 2 and release.facts["counts"]["references"] > 0
+    assert "| their licences | Apache-2.0 (" in card_of(tmp_path / "run")
     told = json.loads((tmp_path / "run" / "run.json").read_text())
     assert told["request"]["lora"] == ["omelette-lora=0.5"]
     for file in (tmp_path / "run").rglob("*"):
         assert not file.is_file() or str(run_folder.parent).encode() not in file.read_bytes()
+
+
+def test_only_references_without_a_licence_ask_for_one(run_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder, folder)
+    record = json.loads((folder / "run.json").read_text())
+    record["request"]["memory"] = "elsewhere"
+    (folder / "run.json").write_text(json.dumps(record))
+    release = bundle_run(folder, tmp_path / "told", Wishes(RUN))
+    assert "Apache-2.0" in release.facts["reference_licences"]
+    conditioning = folder / "steps" / "01" / "conditioning.json"
+    told = json.loads(conditioning.read_text())
+    assert {one["licence"] for one in told["references"]} == {"Apache-2.0"}
+    count = len(told["references"])
+    for one in told["references"]:
+        # As before licences were recorded.
+        del one["licence"], one["url"]
+    conditioning.write_text(json.dumps(told))
+    with pytest.raises(InputError, match=f"{count} references of the run have no licence"):
+        bundle_run(folder, tmp_path / "bare", Wishes(RUN))
+    release = bundle_run(folder, tmp_path / "said", Wishes(RUN, licence="CC0-1.0"))
+    assert release.facts["reference_licences"]["CC0-1.0"] == count
 
 
 def test_hostile_words_mean_nothing_in_a_card(hub: Hub, store_folder: Path, tmp_path: Path) -> None:

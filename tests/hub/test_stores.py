@@ -108,6 +108,62 @@ def test_a_store_comes_back_as_it_was(
     }
 
 
+def test_a_changed_store_is_published_with_its_history_and_changed_again(
+    hub: Hub, store_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(store_folder, folder)
+    (folder / "LICENSE").write_text("Whoever likes.")
+    first, second = (crop.id for crop in load_store(folder).crops.facts[:2])
+    assert main(["memory", "ban", str(folder), first]) == 0
+    assert main(["hub", "publish", "memory", str(folder), "--repo", "cook/crops", "--yes"]) == 0
+    assert main(["memory", "ban", "cook/crops", first]) == 2
+    assert "hub pull cook/crops --to" in capsys.readouterr().err
+    assert not (tmp_path / "cache" / "hub" / "memory").exists()
+    pulled = tmp_path / "pulled"
+    assert main(["hub", "pull", "cook/crops", "--to", str(pulled)]) == 0
+    assert [edit.what for edit in load_store(pulled).history] == ["ban"]
+    capsys.readouterr()
+    assert main(["memory", "remove", str(pulled), second]) == 0
+    said = capsys.readouterr().out
+    assert f"{SMALL - 1} crops are left" in said and "was pulled as cook/crops@" in said
+    history = load_store(pulled).history
+    assert [edit.what for edit in history] == ["ban", "pull", "remove"]
+    assert history[1].before.startswith("cook/crops@")
+    assert (pulled / "LICENSE").read_text() == "Whoever likes."
+    assert (pulled / "README.md").is_file() and not (pulled / "release.json").exists()
+    leak = tmp_path / "leak"
+    secret = "hf_" + "a" * 34
+    edit = dataclasses.replace(history[0], after=secret)
+    save_store(dataclasses.replace(load_store(folder), history=(edit,)), leak)
+    with pytest.raises(InputError, match=r"history\.jsonl holds what looks like"):
+        bundle_memory(leak, tmp_path / "bundle", WISHES)
+
+
+def test_what_lies_beside_a_pulled_store_is_verified_too(
+    hub: Hub, store_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(store_folder, folder)
+    (folder / "LICENSE").write_text("Whoever likes.")
+    assert main(["hub", "publish", "memory", str(folder), "--repo", "cook/crops", "--yes"]) == 0
+    pulled = tmp_path / "pulled"
+    assert main(["hub", "pull", "cook/crops", "--to", str(pulled)]) == 0
+    (pulled / "stray.txt").write_text("x")
+    assert main(["hub", "verify", str(pulled)]) == 0
+    assert "Note: stray.txt lies there too" in capsys.readouterr().out
+    for name in ("LICENSE", "README.md"):
+        good = (pulled / name).read_bytes()
+        (pulled / name).write_bytes(good[:-1] + b"?")
+        assert main(["hub", "verify", str(pulled)]) == 2
+        assert f"is damaged: {name} has other bytes" in capsys.readouterr().err
+        (pulled / name).write_bytes(good)
+    first = load_store(pulled).crops.facts[0].id
+    (pulled / "LICENSE").write_text("Nobody.")
+    assert main(["memory", "ban", str(pulled), first]) == 2
+    assert "LICENSE has changed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("num_crops", [1_200, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_thousands_of_crops_are_few_files_and_one_commit(
     hub: Hub, tmp_path: Path, num_crops: int

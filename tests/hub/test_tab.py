@@ -12,6 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from procvid.artifacts.bundles import Wishes, bundle_lora
+from procvid.artifacts.here import cache
 from procvid.cli import main
 from procvid.errors import InputError
 from procvid.hub.cards import Where
@@ -100,6 +101,12 @@ def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Pa
     integrity, _, card = on["show"](choice.value, asked())
     assert f"{SMALL} crops" in integrity and "free to use under Apache-2.0" in integrity
     assert "box_xyxy" in card
+    (pulled,) = cache().kept()
+    (pulled.folder / "notes.txt").write_text("x")
+    card_file = pulled.folder / "README.md"
+    card_file.write_bytes(card_file.read_bytes() + b"?")
+    integrity, *_ = on["show"](choice.value, asked())
+    assert "<li>notes.txt</li>" in integrity and "1 of 4 files are not" in integrity
 
 
 def test_a_pulled_store_is_a_memory_to_choose(

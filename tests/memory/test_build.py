@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -136,9 +137,32 @@ def test_another_request_takes_up_nothing(build: Build, tmp_path: Path) -> None:
 def test_building_again_does_nothing(build: Build, counting: Counting, tmp_path: Path) -> None:
     list(build(tmp_path / "store"))
     before, counting.num_reads = contents(tmp_path / "store"), 0
-    (told,) = build(tmp_path / "store")
-    assert (told.done, told.num_reused, told.num_crops, counting.num_reads) == (4, 4, 3, 0)
-    assert contents(tmp_path / "store") == before
+    told = list(build(tmp_path / "store"))[-1]
+    assert (told.done, told.num_reused, told.num_crops, counting.num_reads) == (4, 2, 3, 0)
+    assert told.num_rejected == 2 and contents(tmp_path / "store") == before
+
+
+def test_building_again_takes_repaired_clips_and_other_words(
+    build: Build, counting: Counting, kitchen_videos: Path, tmp_path: Path
+) -> None:
+    clips = kitchen_videos / "mended.jsonl"
+    line = '{"file": "%s", "text": "the pot and the knife", "source_id": "%s"}\n'
+    clips.write_text(line % ("a.mp4", "a") + line % ("later.mp4", "later"))
+    text = clips.read_text().replace("the pot and the knife", "the frying pan", 1)
+    clips.write_text(text)
+    list(build(tmp_path / "store", "mended.jsonl", licence="CC0-1.0"))
+    assert len(load_store(tmp_path / "store")) == 1
+    shutil.copyfile(kitchen_videos / "b.mp4", kitchen_videos / "later.mp4")
+    counting.num_reads = 0
+    *_, told = build(tmp_path / "store", "mended.jsonl", licence="MIT", rights="Ours.")
+    store = load_store(tmp_path / "store")
+    assert (told.num_crops, told.num_rejected, counting.num_reads) == (len(store), 0, 1)
+    assert {crop.name for crop in store.crops.facts} == {"frying pan", "pot", "knife"}
+    assert (store.name, store.licence, store.rights) == ("store", "MIT", "Ours.")
+    assert "licence CC0-1.0" in told.note and store.history[-1].what == "describe"
+    before = contents(tmp_path / "store")
+    *_, told = build(tmp_path / "store", "mended.jsonl")
+    assert told.note == "" and contents(tmp_path / "store") == before
 
 
 def test_a_folder_of_something_else_is_left_alone(build: Build, tmp_path: Path) -> None:
@@ -179,12 +203,25 @@ def test_an_output_that_cannot_be(build: Build, tmp_path: Path) -> None:
         ('{"file": "a", "text": "x", "source_id": "a", "start_s": "1"}', "no span"),
         ('{"file": "a", "text": "x", "source_id": "a", "end_s": NaN}', "no span"),
         ('{"file": "a", "text": "x", "source_id": "a", "end_s": true}', "no span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "licence": 4}', "licence that is not text"),
+        ('{"file": "a", "text": "x", "source_id": "a", "url": ["x"]}', "url that is not text"),
+        ('{"file": "a", "text": "x", "source_id": "a", "lisence": "x"}', "Write it licence"),
+        ('{"file": "a", "text": "x", "source_id": "a", "license": "x", "licence": "y"}', "another"),
     ],
 )
 def test_clip_lists_that_are_wrong(tmp_path: Path, line: str, says: str) -> None:
     (tmp_path / "clips.jsonl").write_text(line + "\n")
     with pytest.raises(InputError, match=says):
         read_clip_list(tmp_path / "clips.jsonl")
+
+
+def test_other_keys_of_a_clip_list_are_told(tmp_path: Path) -> None:
+    line = '{"file": "a", "text": "x", "source_id": "a", "license": "CC0-1.0", "rating": 3}\n'
+    (tmp_path / "clips.jsonl").write_text(line)
+    said: list[str] = []
+    (clip,) = read_clip_list(tmp_path / "clips.jsonl", said.append)
+    assert clip.licence == "CC0-1.0"
+    assert said == ["The key 'rating' in 1 line of clips.jsonl is not read."]
 
 
 def test_clip_lists_that_cannot_be_read(tmp_path: Path) -> None:

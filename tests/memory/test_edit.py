@@ -45,6 +45,15 @@ def test_a_new_name_is_found_by_it(store: CropStore, embedder: Embedder) -> None
     assert told.at.endswith("+00:00") and told.crop_ids == tuple(ids(store, "knife"))
 
 
+def test_a_new_name_of_another_role(store: CropStore, embedder: Embedder) -> None:
+    renamed = edit.rename(store, ids(store, "carrot")[:1], "pot", embedder, "vessel")
+    fact = next(crop for crop in renamed.crops.facts if crop.name == "pot")
+    assert (fact.role, fact.state) == ("vessel", "in use")
+    back = edit.rename(renamed, [fact.id], "tomato", embedder, "food")
+    fact = next(crop for crop in back.crops.facts if crop.name == "tomato")
+    assert (fact.role, fact.state) == ("food", "whole")
+
+
 def test_a_new_state(store: CropStore, embedder: Embedder) -> None:
     tagged = edit.retag(store, ids(store, "carrot"), "diced", embedder)
     assert [c.state for c in tagged.crops.facts if c.name == "carrot"] == ["diced", "diced"]
@@ -68,6 +77,44 @@ def test_removing_and_merging(store: CropStore, crop: Make, embedder: Embedder) 
     assert edit.add(more, [crop("pot", "clean")], embedder) is more
     whole = edit.merge_stores(store, [more])
     assert len(whole) == 5 and whole.history[-1].what == "merge"
+
+
+def test_merging_loses_no_licence(
+    store_of: Callable[..., CropStore], crop: Make, embedder: Embedder
+) -> None:
+    def bare(*about: str) -> Crop:
+        return dataclasses.replace(crop(*about), licence="")
+
+    free = dataclasses.replace(
+        store_of(bare("pot", "clean", "a")), name="free", licence="CC0", rights="All may."
+    )
+    bound = dataclasses.replace(
+        store_of(bare("pot", "in use", "b"), dataclasses.replace(crop("knife"), licence="MIT")),
+        name="bound", licence="CC-BY-4.0", rights="Name us.",
+    )  # fmt: skip
+    for stores in ((free, bound), (bound, free)):
+        whole = edit.merge_stores(stores[0], stores[1:])
+        by_source = {fact.id: fact.licence for fact in whole.crops.facts}
+        assert sorted(by_source.values()) == ["CC-BY-4.0", "CC0", "MIT"]
+        assert by_source[free.crops.facts[0].id] == "CC0" and whole.licence == ""
+        assert "free: All may." in whole.rights and "bound: Name us." in whole.rights
+    same = edit.merge_stores(free, [dataclasses.replace(bound, licence="CC0", rights="All may.")])
+    assert (same.licence, same.rights) == ("CC0", "All may.")
+
+
+def test_merging_loses_no_change(store: CropStore, embedder: Embedder) -> None:
+    (knife,) = ids(store, "knife")
+    banned = edit.ban(store, [knife])
+    renamed = edit.rename(store, [knife], "pot", embedder)
+    for stores in ((store, banned, renamed), (renamed, store, banned), (banned, renamed)):
+        whole = edit.merge_stores(stores[0], stores[1:])
+        (fact,) = (fact for fact in whole.crops.facts if fact.id == knife)
+        assert fact.banned and fact.name == "pot" and len(whole) == len(store)
+        assert {told.what for told in whole.history} == {"ban", "rename", "merge"}
+        row = whole.crops.facts.index(fact)
+        assert np.array_equal(whole.text_vectors[row], renamed.text_vectors[-1])
+    bare = edit.merge_stores(without_pixels(store), [store])
+    assert None not in bare.crops.pictures
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b"])
@@ -195,6 +242,8 @@ def test_one_s_own_photo(scene: Callable[..., Image], detector: Detector) -> Non
         crop_of_photo(photo, "tomato", "food", "whole", detector)
     whole = crop_of_photo(photo, "tomato", "food", "whole", detector, whole=True)
     assert whole.box_xyxy == (0, 0, 64, 64)
+    with pytest.raises(InputError, match=r"^No tomato is seen"):
+        crop_of_photo(photo, "my tomato", "food", "whole", detector)
     with pytest.raises(InputError, match="shows no pot"):
         crop_of_photo(photo[:2], "pot", "vessel", "", detector)
 

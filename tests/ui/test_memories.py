@@ -9,6 +9,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from procvid.errors import InputError
 from procvid.memory import edit
 from procvid.ui.context import AppContext
 from procvid.ui.memories import change, folder_of
@@ -61,6 +62,14 @@ def test_one_s_own_memory_is_seen_by_its_id_alone(client: Client, context: AppCo
     answers = str([told, client.predict(api_name="/memories")])
     assert OWN not in answers and str(context.runs_folder) not in answers
     assert str(Path(__file__).parents[2]) not in answers
+
+
+def test_a_refused_first_change_leaves_no_copy(context: AppContext) -> None:
+    folder = folder_of(context.runs_folder, "ef" * 8)
+    with pytest.raises(InputError):
+        change(context, "ef" * 8, lambda store, _: edit.ban(store, ["nobody"]))
+    assert not folder.exists()
+    assert not [path for path in folder.parent.glob("*") if "ef" * 8 in path.name]
 
 
 def test_it_only_reads(client: Client, context: AppContext) -> None:

@@ -15,8 +15,8 @@ from procvid.memory import edit
 from procvid.memory.crops import CropStore
 from procvid.memory.find import find
 from procvid.memory.photo import crop_of_photo
-from procvid.memory.words import canonical, named
-from procvid.plan.cast import role_of
+from procvid.memory.words import canonical, named, usual_state
+from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.types import Crop
 from procvid.ui import memory_markup
@@ -240,8 +240,10 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
         return own, *page, *_frame(context, own, store, name), *_told(crop)
 
     def rename(own: str, crop_id: str, name: str) -> tuple[Any, ...]:
+        known = known_as(canonical(name))
+        role = known.role if known else None
         return changed(
-            own, lambda store, clip: edit.rename(store, _one(crop_id), name, clip), crop_id
+            own, lambda store, clip: edit.rename(store, _one(crop_id), name, clip, role), crop_id
         )
 
     def retag(own: str, crop_id: str, state: str) -> tuple[Any, ...]:
@@ -273,14 +275,14 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
             raise InputError(
                 "A photo and what it shows are needed.", "Give a picture and write such as pan."
             )
-        image, role = load_image(Path(photo)), role_of(canonical(name), "vessel")
+        image, known = load_image(Path(photo)), known_as(canonical(name))
+        role = known.role if known else "vessel"
         parts = context.parts("default")
-        usual = "whole" if role == "food" else "in use"
         crop = crop_of_photo(
             image,
             name,
             role,
-            state or usual,
+            state or usual_state(role),
             parts.detector,
             embedder=parts.embedder,
             min_shown=parts.rules.min_shown,
