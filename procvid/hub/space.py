@@ -10,7 +10,10 @@ from procvid.errors import InputError, UnavailableError
 from procvid.files import output_error, replacing_folder
 
 OWN, SHARED = "space", ("procvid", "examples")
-KINDS = {".py", ".txt", ".md", ".json", ".csv", ".tsv", ".safetensors", ".parquet", ".faiss", ".png"}
+KINDS = {
+    *(".py", ".txt", ".md", ".json", ".csv", ".tsv", ".png"),
+    *(".safetensors", ".parquet", ".faiss"),
+}
 """What the package and the examples consist of; anything else lies there by accident."""
 LICENCE = "LICENSE"
 
