@@ -15,12 +15,21 @@ from procvid.artifacts.access import check_store, strays
 from procvid.artifacts.bundles import Wishes, bundle
 from procvid.artifacts.here import bundle_folder, cache
 from procvid.cli.plain import printable
-from procvid.cli.screen import PullScreen, size
+from procvid.cli.screen import PullScreen
 from procvid.errors import InputError
 from procvid.hub.bundle import homes_named, read_release, validate
 from procvid.hub.cards import Where
 from procvid.hub.client import HubClient, UnreachableError
-from procvid.hub.names import CARD, MANIFEST, REPO_TYPES, Artifact, HubId, check_tag, parse_hub_id
+from procvid.hub.names import (
+    CARD,
+    MANIFEST,
+    REPO_TYPES,
+    Artifact,
+    HubId,
+    check_tag,
+    parse_hub_id,
+    size,
+)
 from procvid.hub.publish import Published, PublishPlan, plan_publish
 from procvid.hub.publish import publish as send
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt

@@ -18,6 +18,7 @@ from procvid.events import (
     Warned,
     to_json,
 )
+from procvid.hub.names import size
 from procvid.hub.publish import Uploading
 from procvid.hub.pull import Pulling
 
@@ -151,13 +152,3 @@ class PullScreen:
     def clear(self) -> None:
         """Leave the terminal tidy, whatever happened."""
         self._bar.clear()
-
-
-def size(num_bytes: int) -> str:
-    """ "812 bytes", "6.3 MB", "4.2 GB"."""
-    if num_bytes < 1000:
-        return f"{num_bytes} bytes"
-    for unit, factor in (("kB", 1e3), ("MB", 1e6)):
-        if num_bytes < 1000 * factor:
-            return f"{num_bytes / factor:.1f} {unit}"
-    return f"{num_bytes / 1e9:.1f} GB"

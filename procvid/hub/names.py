@@ -132,3 +132,13 @@ def shown(names: list[str] | tuple[str, ...], limit: int = 3) -> str:
     """Some names of files, printable whatever they hold."""
     some = ", ".join(ascii(name)[:80] for name in names[:limit])
     return f"{some} and {len(names) - limit} more" if len(names) > limit else some
+
+
+def size(num_bytes: int) -> str:
+    """ "812 bytes", "6.3 MB", "4.2 GB"."""
+    if num_bytes < 1000:
+        return f"{num_bytes} bytes"
+    for unit, factor in (("kB", 1e3), ("MB", 1e6)):
+        if num_bytes < 1000 * factor:
+            return f"{num_bytes / factor:.1f} {unit}"
+    return f"{num_bytes / 1e9:.1f} GB"

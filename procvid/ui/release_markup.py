@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+from procvid.hub.names import size
 from procvid.hub.publish import PublishPlan
 from procvid.hub.pull import Offer
 from procvid.ui.markup import note, notes
@@ -92,16 +93,6 @@ def plan_card(plan: PublishPlan, homes: Mapping[str, str]) -> str:
         f'<thead><tr><th scope="col">File</th><th scope="col">Size</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
-
-
-def size(num_bytes: int) -> str:
-    """ "812 bytes", "6.3 MB"."""
-    if num_bytes < 1000:
-        return f"{num_bytes} bytes"
-    for unit, factor in (("kB", 1e3), ("MB", 1e6)):
-        if num_bytes < 1000 * factor:
-            return f"{num_bytes / factor:.1f} {unit}"
-    return f"{num_bytes / 1e9:.1f} GB"
 
 
 def _facts(facts: Mapping[str, str]) -> str:
