@@ -113,6 +113,13 @@ def named_lora(source: str) -> Path:
         return fetch_lora(wanted.told)
 
 
+def known_release(text: str, artifact: Artifact) -> str | None:
+    """A release by the commit that is here, or None where none is; nobody is asked."""
+    wanted = hub_id_of(text, artifact)
+    known = cache().known(artifact, wanted) if wanted else None
+    return None if known is None else known.told
+
+
 def pinned(text: str, artifact: Artifact, tell: Tell) -> str:
     """The same release by its commit, which never means another one; a path stays as it is.
 

@@ -8,6 +8,8 @@ import json
 from typing import Any
 
 from procvid import wiring
+from procvid.artifacts.access import hub_id_of
+from procvid.artifacts.here import known_release
 from procvid.cli.screen import duration
 from procvid.errors import UnavailableError
 from procvid.events import Conditioned, to_json
@@ -92,6 +94,8 @@ def _parts(
     profile: Profile, memory: str, downloads: dict[str, int], loras: tuple[str, ...], precise: bool
 ) -> tuple[Parts | None, str]:
     """The models as far as they are here; a dry run fetches none, so no LoRA from the Hub either."""
+    if hub_id_of(memory, "memory") and known_release(memory, "memory") is None:
+        return None, f"not known before {memory} is here (procvid hub pull {memory})"
     here = [text for text in loras if not wiring.is_lora_on_hub(text)]
     if downloads:
         return None, f"not known before {' and '.join(downloads)} are here"

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from procvid import wiring, wiring_measuring
-from procvid.artifacts.here import parse_lora, pinned
+from procvid.artifacts.access import hub_id_of
+from procvid.artifacts.here import known_release, parse_lora, pinned
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import PullScreen, RunScreen
 from procvid.errors import InputError
@@ -38,7 +39,7 @@ def generate(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         fast=arguments.fast,
     )
-    memory = absolute_memory(arguments.memory)
+    memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
     if arguments.dry_run:
         dry_run(arguments, recipe, profile, reason, sampling, memory, loras)
         return
@@ -133,12 +134,18 @@ def _show(events: Iterator[Event], as_json: bool) -> None:
         screen.clear()
 
 
-def absolute_memory(wanted: str) -> str:
-    """A folder made absolute, so that the run can be gone on with from anywhere; a release pinned."""
+def absolute_memory(wanted: str, *, ask: bool = True) -> str:
+    """A folder made absolute, so that the run can be gone on with from anywhere; a release pinned.
+
+    Without `ask` a release that is not here stays as it was named.
+    """
     if wanted in ("default", "none"):
         return wanted
-    release = pinned(wanted, "memory", PullScreen().show)
-    return str(Path(wanted).expanduser().resolve()) if release == wanted else release
+    if hub_id_of(wanted, "memory") is None:
+        return str(Path(wanted).expanduser().resolve())
+    if ask:
+        return pinned(wanted, "memory", PullScreen().show)
+    return known_release(wanted, "memory") or wanted
 
 
 def _chosen(given: list[str]) -> dict[str, str]:

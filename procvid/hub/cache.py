@@ -68,6 +68,15 @@ class Cache:
                     found.append(Kept(artifact, hub_id, folder))
         return found
 
+    def known(self, artifact: Artifact, wanted: HubId) -> HubId | None:
+        """The release of that commit, or that this revision meant last, if it is here; nobody is asked."""
+        if not wanted.is_pinned:
+            commit = _read_refs(self._repo(artifact, wanted) / REFS).get(wanted.revision)
+            if commit is None:
+                return None
+            wanted = wanted.at(commit)
+        return wanted if self.place(artifact, wanted).is_dir() else None
+
     def obtain(
         self, client: HubClient, artifact: Artifact, wanted: HubId
     ) -> Iterator[Pulling | Pulled]:

@@ -327,6 +327,29 @@ def test_the_cached_store_is_verified_before_each_use(
     assert "There is no dataset cook/crops on the Hub" in capsys.readouterr().err
 
 
+def test_a_dry_run_pulls_no_store(
+    hub: Hub, store_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publishing = ["hub", "publish", "memory", str(store_folder), "--repo", "cook/crops", "--yes"]
+    assert main(publishing) == 0
+    hub.asked.clear()
+    (tmp_path / "recipe.txt").write_text("Carrots\n1. Slice the carrot on the cutting board.\n")
+    plain = ["generate", str(tmp_path / "recipe.txt"), "--out", str(tmp_path / "run"), "--dry-run"]
+    capsys.readouterr()
+    assert main([*plain, "--memory", "cook/crops"]) == 0
+    said = capsys.readouterr().out
+    assert "not known before cook/crops is here (procvid hub pull cook/crops)" in said
+    assert hub.asked == []
+    assert main(["hub", "pull", "cook/crops"]) == 0
+    hub.asked.clear()
+    capsys.readouterr()
+    commit = hub.repos["dataset", "cook/crops"].head
+    for memory in ("cook/crops", f"cook/crops@{commit}"):
+        assert main([*plain, "--memory", memory]) == 0
+        assert "(score " in capsys.readouterr().out
+    assert hub.asked == []
+
+
 def test_publishing_asks_first(
     hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
