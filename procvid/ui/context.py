@@ -8,6 +8,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gradio.context import LocalContext
+
 from procvid import wiring, wiring_evaluation
 from procvid.errors import InputError, OutputError, RunError
 from procvid.evaluate.gather import Looks
@@ -164,6 +166,8 @@ class AppContext:
         return new_view(job, folder, self.profile)
 
     def _make(self, job: Job) -> Generator[Event, None, None]:
+        # A lent GPU is lent to whoever asked (`Worker`), who need not look on any more.
+        LocalContext.event_id.set(None)
         parts = self.parts(job.wishes.memory)
         return events_of(job, parts, self.folder_of(job.run_id), self.worker.tickets.folder)
 
@@ -171,18 +175,26 @@ class AppContext:
 def open_context(
     examples_folder: Path,
     *,
-    profile: str = "auto",
+    profile: str = "",
     planner: str = "auto",
     runs_folder: Path | None = None,
 ) -> AppContext:
     """The context of a new app; loads no model. Runs go where the environment says.
 
+    Args:
+        examples_folder: Recipes to try.
+        profile: "auto" or a profile's name; by default what the environment says.
+        planner: "auto", "rules" or "openai".
+        runs_folder: By default that of the environment.
+
     Raises:
         InputError: A name is unknown.
-        UnavailableError: The planner needs something that is not here.
+        UnavailableError: The planner or the profile needs something that is not here.
         OutputError: The runs folder cannot be made.
     """
-    chosen, reason = wiring.select_profile(profile)
+    chosen, reason = wiring.select_profile(profile or read_environment().profile)
+    if chosen.needs_gpu and wiring.gpu_facts()[0] is None:
+        raise wiring.no_gpu(chosen)
     folder = (runs_folder or read_environment().runs_folder).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)

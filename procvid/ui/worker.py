@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from contextvars import Context, copy_context
 from dataclasses import replace
 
 from procvid.errors import BusyError, ProcvidError, RunError
@@ -83,6 +84,7 @@ class Worker:
         self._now: Ticket | None = None
         self._stop = threading.Event()
         self._feeds: dict[str, Feed] = {}
+        self._askers: dict[str, Context] = {}
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -132,6 +134,8 @@ class Worker:
     def _take_in(self, ticket: Ticket) -> Feed:
         feed = Feed(replace(self._look(ticket.job), state="waiting", ahead=0))
         self._feeds[ticket.job.run_id] = feed
+        # A GPU that is lent is lent to whoever asked, which the context of their request says.
+        self._askers[ticket.job.run_id] = copy_context()
         self._line.append(ticket)
         feed.tell(Queued(len(self._line) - (self._now is None)))
         if self._thread is None:
@@ -188,8 +192,9 @@ class Worker:
         feed = self._feeds[job.run_id]
         if self._stop.is_set():
             return
-        with closing(self._make(job)) as events:
-            while not self._stop.is_set() and (event := next(events, None)) is not None:
+        asker = self._askers[job.run_id]
+        with closing(asker.run(self._make, job)) as events:
+            while not self._stop.is_set() and (event := asker.run(next, events, None)) is not None:
                 # The end is told when the work is over, with the run as it then is on disk.
                 if not isinstance(event, RunFinished):
                     feed.tell(event)
@@ -215,4 +220,4 @@ class Worker:
             view, error = replace(feed.snapshot(), state="failed"), error or also
         feed.end(view, error)
         # Last, so that whoever looks meanwhile sees the run in work and not half-ended.
-        del self._feeds[run_id]
+        del self._feeds[run_id], self._askers[run_id]
