@@ -7,6 +7,7 @@ a GPU; `procvid.wiring` does both and hands the facts to `choose_profile`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -160,6 +161,10 @@ class Budget:
     max_calls: int = 60
     max_tokens: int = 300_000
     max_images: int = 600
+
+
+SPACE_KEEPS_DAYS, SPACE_KEEPS_GB = 7.0, 20.0
+"""On a Space, whose disk is small and everybody's, runs are cleared; elsewhere they stay."""
 
 
 CONVERTIBLE = (PHANTOM_1_3B.name, PHANTOM_14B.name)
@@ -374,6 +379,9 @@ class Environment:
         space_owner: Of the Hugging Face Space that the app runs on, from `SPACE_ID`; "" elsewhere.
         profile: `PROCVID_PROFILE`, which the app runs; default "auto".
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
+        keep_days: `PROCVID_KEEP_DAYS`, after which the app clears a run away; 0 never.
+        keep_gb: `PROCVID_KEEP_GB`, the most that the app's runs may take, in 10^9 bytes, before the
+            oldest go; 0 for any.
     """
 
     openai_api_key: str | None = field(repr=False)
@@ -387,6 +395,8 @@ class Environment:
     space_owner: str = ""
     profile: str = "auto"
     host: Host = "machine"
+    keep_days: float = 0.0
+    keep_gb: float = 0.0
 
     @property
     def has_openai(self) -> bool:
@@ -423,6 +433,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         space_owner=_space_owner(variables),
         profile=variables.get("PROCVID_PROFILE", "").strip() or "auto",
         host=_host(variables),
+        keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
+        keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),
     )
 
 
@@ -466,3 +478,15 @@ def _limit(name: str, variables: Mapping[str, str], default: object) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12):
         raise InputError(f"{name} is {text[:40]!r}, not a whole number.", f"Write e.g. {default}.")
     return int(text)
+
+
+def _amount(name: str, variables: Mapping[str, str], default_on_space: float) -> float:
+    """A number from 0; where none is given the default of a Space, and 0 elsewhere."""
+    text = variables.get(name, "").strip()
+    if not text:
+        return 0.0 if _host(variables) == "machine" else default_on_space
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+        raise InputError(
+            f"{name} is {text[:40]!r}, not a number from 0.", f"Write e.g. {default_on_space:g}."
+        )
+    return float(text)

@@ -19,6 +19,8 @@ from procvid.memory.crops import load_store
 from procvid.protocols import Planner
 from procvid.rundir.folder import PLAN
 from procvid.settings import Profile, read_environment
+from procvid.ui.clearing import Keeping, clear
+from procvid.ui.guard import log
 from procvid.ui.guests import Allowance
 from procvid.ui.making import events_of
 from procvid.ui.own_memory import find_folder
@@ -50,6 +52,7 @@ class AppContext:
         runs_folder: Absolute; each run has a folder of its own id in it.
         examples_folder: Recipes to try, or a folder that does not exist.
         turns: The device, for one piece of work at a time.
+        keeping: How long the runs stay.
         allowance: What each visitor has asked for lately.
         worker: Makes the clips of all runs.
     """
@@ -64,11 +67,12 @@ class AppContext:
     _looks: Looks = field(default_factory=Looks, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     turns: Turns = field(default_factory=Turns, repr=False)
+    keeping: Keeping = field(default_factory=Keeping)
     allowance: Allowance = field(default_factory=Allowance, repr=False)
 
     def __post_init__(self) -> None:
         tickets = Tickets(self.runs_folder / QUEUE)
-        self.worker = Worker(tickets, self._make, self._look, self.turns)
+        self.worker = Worker(tickets, self._make, self._look, self.turns, self._tidy)
 
     def parts(self, memory: str) -> Parts:
         """The parts with one of the `MEMORIES`, a person's own by its id or reading name, or a pulled store.
@@ -165,6 +169,11 @@ class AppContext:
             return read_view(job.run_id, folder)
         return new_view(job, folder, self.profile)
 
+    def _tidy(self) -> None:
+        gone = clear(self.runs_folder, self.keeping, self.worker)
+        if gone:
+            log.info("%d old runs were cleared away", len(gone))
+
     def _make(self, job: Job) -> Generator[Event, None, None]:
         # A lent GPU is lent to whoever asked (`Worker`), who need not look on any more.
         LocalContext.event_id.set(None)
@@ -192,10 +201,11 @@ def open_context(
         UnavailableError: The planner or the profile needs something that is not here.
         OutputError: The runs folder cannot be made.
     """
-    chosen, reason = wiring.select_profile(profile or read_environment().profile)
+    environment = read_environment()
+    chosen, reason = wiring.select_profile(profile or environment.profile)
     if chosen.needs_gpu and wiring.gpu_facts()[0] is None:
         raise wiring.no_gpu(chosen)
-    folder = (runs_folder or read_environment().runs_folder).resolve()
+    folder = (runs_folder or environment.runs_folder).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -204,5 +214,10 @@ def open_context(
             "Set PROCVID_RUNS to a folder that can be written.",
         ) from error
     return AppContext(
-        chosen, reason, wiring.build_planner(planner, chosen), folder, examples_folder
+        chosen,
+        reason,
+        wiring.build_planner(planner, chosen),
+        folder,
+        examples_folder,
+        keeping=Keeping.of(environment),
     )

@@ -28,6 +28,7 @@ MAX_EACH = 4
 """Of them from one visitor who is not at this machine."""
 MAX_TRIES = 3
 """So often a run is begun on servers that died over it."""
+TIDY_EVERY_S = 3600.0
 
 
 class Turns:
@@ -67,6 +68,7 @@ class Worker:
         make: Does a job, event by event.
         look: The run of a job as it lies on disk, or as a new one.
         turns: The device.
+        tidy: Clears up; called at the start, after each job, and once an hour.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class Worker:
         make: Callable[[Job], Generator[Event, None, None]],
         look: Callable[[Job], RunView],
         turns: Turns,
+        tidy: Callable[[], object] = lambda: None,
     ) -> None:
         self.tickets = tickets
         self._make = make
         self._look = look
         self._turns = turns
+        self._tidy = tidy
         self._line: list[Ticket] = []
         self._now: Ticket | None = None
         self._stop = threading.Event()
@@ -129,6 +133,7 @@ class Worker:
                     self.tickets.write(replace(ticket, failed=told))
                 else:
                     self._take_in(ticket)
+            self._begin()
             return [ticket.job.run_id for ticket in left]
 
     def _take_in(self, ticket: Ticket) -> Feed:
@@ -138,11 +143,14 @@ class Worker:
         self._askers[ticket.job.run_id] = copy_context()
         self._line.append(ticket)
         feed.tell(Queued(len(self._line) - (self._now is None)))
+        self._begin()
+        self._news.notify_all()
+        return feed
+
+    def _begin(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
             self._thread.start()
-        self._news.notify_all()
-        return feed
 
     def feed(self, run_id: str) -> Feed | None:
         """What a run in the queue or in work tells; None for any other."""
@@ -165,14 +173,27 @@ class Worker:
                     return True
         return False
 
+    def unless_wanted(self, run_id: str, do: Callable[[], None]) -> bool:
+        """Do something to a run that is neither in the queue nor in work, and let nobody ask for it
+        meanwhile. False if it is, here or, by its ticket, on another server.
+        """
+        with self._news:
+            ticket = self.tickets.read(run_id)
+            if run_id in self._feeds or (ticket is not None and not ticket.failed):
+                return False
+            do()
+            return True
+
     def _tell_places(self) -> None:
         for place, ticket in enumerate(self._line):
             self._feeds[ticket.job.run_id].tell(Queued(place + (self._now is not None)))
 
     def _work(self) -> None:
         while True:
+            self._clear_up()
             with self._news:
-                self._news.wait_for(lambda: bool(self._line))
+                if not self._news.wait_for(lambda: bool(self._line), TIDY_EVERY_S):
+                    continue
                 ticket = self._line.pop(0)
                 ticket = self._now = replace(ticket, tries=ticket.tries + 1)
                 self._stop.clear()
@@ -187,6 +208,12 @@ class Worker:
             with self._news:
                 self._now = None
                 self._over(ticket, error)
+
+    def _clear_up(self) -> None:
+        try:
+            self._tidy()
+        except Exception as error:
+            log.error("old runs cannot be cleared: %s", error)
 
     def _do(self, job: Job) -> None:
         feed = self._feeds[job.run_id]
