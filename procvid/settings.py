@@ -7,9 +7,11 @@ a GPU; `procvid.wiring` does both and hands the facts to `choose_profile`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from procvid.errors import InputError
@@ -23,11 +25,16 @@ MAX_REFERENCES = 4
 
 MAX_SEED = 2**63 - 1
 
-NO_GPU = "no GPU here: the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
-GPU_WITHOUT_WEIGHTS = (
-    "there is a GPU ({gpu}), but no Phantom weights (`procvid convert phantom-1.3b` gets them): "
-    "the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
-)
+TOY_CLIPS = "the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
+NO_GPU = f"no GPU here: {TOY_CLIPS}"
+NO_WEIGHTS = "but no Phantom weights (`procvid convert phantom-1.3b` gets them)"
+NO_WEIGHTS_IN_SPACE = "but PROCVID_MODELS names no folder with converted Phantom weights"
+
+MEMORY_OF_14B_GIB = 75.0
+"""A card sold with 80 GB shows this much or more; `auto` takes the 14B model on no smaller one."""
+
+LENT_STEPS = 20
+"""Denoising steps where a GPU is lent: all 50, exactly made, take longer than it is lent for."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +163,10 @@ class Budget:
     max_images: int = 600
 
 
+SPACE_KEEPS_DAYS, SPACE_KEEPS_GB = 7.0, 20.0
+"""On a Space, whose disk is small and everybody's, runs are cleared; elsewhere they stay."""
+
+
 CONVERTIBLE = (PHANTOM_1_3B.name, PHANTOM_14B.name)
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
@@ -166,8 +177,18 @@ CAPTIONER_CHOICES = ("none", "openai")
 COLLECTION_FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
 
 
+Host = Literal["machine", "space", "zerogpu"]
+"""Where procvid runs: a machine of one's own, a Hugging Face Space with hardware of its own, or one
+that is lent a GPU for a call at a time."""
+
+
 def choose_profile(
-    wanted: str, *, gpu: str | None, weights: Collection[str] = ()
+    wanted: str,
+    *,
+    gpu: str | None,
+    weights: Collection[str] = (),
+    gpu_memory_gib: float = 0.0,
+    host: Host = "machine",
 ) -> tuple[Profile, str]:
     """The profile to run and a sentence that says why.
 
@@ -175,22 +196,58 @@ def choose_profile(
         wanted: A profile's name, or "auto" for the best that runs here.
         gpu: Name of the CUDA device, or None without one.
         weights: The profiles whose converted weights are on this machine.
+        gpu_memory_gib: Of the device.
+        host: Where this is. On a GPU that is lent the profile is fast by default, with fewer
+            denoising steps, and `auto` never takes the 14B model.
 
     Raises:
         InputError: No profile has that name.
     """
-    if wanted == "auto":
-        if gpu is not None and PHANTOM_1_3B.name in weights:
-            return PHANTOM_1_3B, f"there is a GPU ({gpu}): {PHANTOM_1_3B.purpose}"
-        return TINY, NO_GPU if gpu is None else GPU_WITHOUT_WEIGHTS.format(gpu=gpu)
-    if wanted not in PROFILES:
+    if wanted != "auto" and wanted not in PROFILES:
         raise InputError(
             f"There is no profile {wanted!r}.", f"Choose one of {', '.join(PROFILE_CHOICES)}."
         )
-    profile = PROFILES[wanted]
+    if wanted == "auto":
+        profile = _best_profile(gpu, weights, gpu_memory_gib, host)
+        why = _told_hardware(gpu, gpu_memory_gib, host)
+        if profile is TINY and gpu is not None:
+            why += ", " + (NO_WEIGHTS if host == "machine" else NO_WEIGHTS_IN_SPACE)
+    else:
+        profile, why = PROFILES[wanted], "asked for"
     if profile is TINY:
-        return TINY, "asked for: it draws 64x64 toy-kitchen clips, not cooking footage"
-    return profile, f"asked for: {profile.purpose}"
+        by_cpu = ", on the CPU, which costs nobody GPU time" if host == "zerogpu" else ""
+        it = TOY_CLIPS if wanted == "auto" else TOY_CLIPS.replace("the tiny profile", "it")
+        return TINY, f"{why}: {it}{by_cpu}"
+    return _lent(profile) if host == "zerogpu" else profile, f"{why}: {profile.purpose}"
+
+
+def _best_profile(
+    gpu: str | None, weights: Collection[str], gpu_memory_gib: float, host: Host
+) -> Profile:
+    if gpu is not None and PHANTOM_1_3B.name in weights:
+        return PHANTOM_1_3B
+    large = host != "zerogpu" and gpu_memory_gib >= MEMORY_OF_14B_GIB
+    if gpu is not None and large and PHANTOM_14B.name in weights:
+        return PHANTOM_14B
+    return TINY
+
+
+def _told_hardware(gpu: str | None, gpu_memory_gib: float, host: Host) -> str:
+    size = f", {gpu_memory_gib:.0f} GiB" if gpu_memory_gib else ""
+    match host:
+        case "zerogpu":
+            return f"this Space is lent a GPU for one clip at a time (ZeroGPU, {gpu}{size})"
+        case "space" if gpu is None:
+            return "this Space has no GPU"
+        case "space":
+            return f"this Space has a GPU of its own ({gpu}{size})"
+        case _:
+            return "no GPU here" if gpu is None else f"there is a GPU ({gpu}{size})"
+
+
+def _lent(profile: Profile) -> Profile:
+    sampling = replace(profile.fast_sampling, num_inference_steps=LENT_STEPS)
+    return replace(profile, sampling=sampling)
 
 
 def choose_sampling(
@@ -320,6 +377,11 @@ class Environment:
         models_folder: `PROCVID_MODELS`, where `procvid convert` puts models and `generate` finds
             them; default `~/.cache/procvid/models`.
         space_owner: Of the Hugging Face Space that the app runs on, from `SPACE_ID`; "" elsewhere.
+        profile: `PROCVID_PROFILE`, which the app runs; default "auto".
+        host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
+        keep_days: `PROCVID_KEEP_DAYS`, after which the app clears a run away; 0 never.
+        keep_gb: `PROCVID_KEEP_GB`, the most that the app's runs may take, in 10^9 bytes, before the
+            oldest go; 0 for any.
     """
 
     openai_api_key: str | None = field(repr=False)
@@ -331,6 +393,10 @@ class Environment:
     cache_folder: Path = Path("cache")
     models_folder: Path = Path("models")
     space_owner: str = ""
+    profile: str = "auto"
+    host: Host = "machine"
+    keep_days: float = 0.0
+    keep_gb: float = 0.0
 
     @property
     def has_openai(self) -> bool:
@@ -365,14 +431,29 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
             variables.get("PROCVID_MODELS") or "~/.cache/procvid/models"
         ).expanduser(),
         space_owner=_space_owner(variables),
+        profile=variables.get("PROCVID_PROFILE", "").strip() or "auto",
+        host=_host(variables),
+        keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
+        keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),
     )
 
 
 def _space_owner(variables: Mapping[str, str]) -> str:
-    # As Gradio tells a Space: anywhere else it signs every visitor in as the server's own user.
-    if variables.get("SYSTEM") != "spaces":
+    if not _is_space(variables):
         return ""
     return variables.get("SPACE_ID", "").partition("/")[0].strip()
+
+
+def _is_space(variables: Mapping[str, str]) -> bool:
+    # As Gradio tells a Space: anywhere else it signs every visitor in as the server's own user.
+    return variables.get("SYSTEM") == "spaces"
+
+
+def _host(variables: Mapping[str, str]) -> Host:
+    # The very values that the spaces package takes for yes.
+    if variables.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
+        return "zerogpu"
+    return "space" if _is_space(variables) else "machine"
 
 
 def _url(name: str, text: str) -> str:
@@ -397,3 +478,15 @@ def _limit(name: str, variables: Mapping[str, str], default: object) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12):
         raise InputError(f"{name} is {text[:40]!r}, not a whole number.", f"Write e.g. {default}.")
     return int(text)
+
+
+def _amount(name: str, variables: Mapping[str, str], default_on_space: float) -> float:
+    """A number from 0; where none is given the default of a Space, and 0 elsewhere."""
+    text = variables.get(name, "").strip()
+    if not text:
+        return 0.0 if _host(variables) == "machine" else default_on_space
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+        raise InputError(
+            f"{name} is {text[:40]!r}, not a number from 0.", f"Write e.g. {default_on_space:g}."
+        )
+    return float(text)

@@ -41,6 +41,7 @@ from procvid.settings import (
     read_environment,
 )
 from procvid.types import ModelInfo, Recipe, StepPlan
+from procvid.wiring_zerogpu import begin, is_lent, lent
 
 if TYPE_CHECKING:
     from procvid.models.hub_files import HubModel
@@ -132,9 +133,16 @@ def select_profile(wanted: str) -> tuple[Profile, str]:
     Raises:
         InputError: No profile has that name.
     """
+    host = read_environment().host
+    if is_lent():
+        # Before diffusers is imported: it asks for the GPU then.
+        begin()
     if wanted != "auto":
-        return choose_profile(wanted, gpu=None)
-    return choose_profile(wanted, gpu=gpu_facts()[0], weights=converted_profiles())
+        return choose_profile(wanted, gpu=None, host=host)
+    gpu, memory_gib = gpu_facts()
+    return choose_profile(
+        wanted, gpu=gpu, weights=converted_profiles(), gpu_memory_gib=memory_gib, host=host
+    )
 
 
 def converted_profiles() -> tuple[str, ...]:
@@ -145,7 +153,7 @@ def converted_profiles() -> tuple[str, ...]:
 
 def gpu_facts() -> tuple[str | None, float]:
     """Name and memory in GiB of the first CUDA device; (None, 0.0) without one."""
-    if not any(Path(trace).exists() for trace in DRIVER_TRACES):
+    if not (is_lent() or any(Path(trace).exists() for trace in DRIVER_TRACES)):
         # Seen without torch, whose import alone takes seconds.
         return None, 0.0
     from procvid.models.device import cuda_memory_gib, cuda_name
@@ -301,10 +309,11 @@ def build_generator(
     match profile.name:
         case "tiny":
             folder = asset_folder(profile, "generator")
-            return PhantomWanGenerator(profile, folder, loras, previews=previews)
+            made = PhantomWanGenerator(profile, folder, loras, previews=previews)
         case _:
             folder = read_environment().models_folder / profile.name
-            return PhantomWanGenerator(profile, folder, loras, on_gpu(precise))
+            made = PhantomWanGenerator(profile, folder, loras, on_gpu(precise))
+    return lent(made, profile) if is_lent() else made
 
 
 def _lora(text: str) -> tuple[Path, float]:

@@ -6,6 +6,16 @@ import os
 
 import torch
 
+from procvid.settings import read_environment
+
+HOPPER = 9
+"""The generation of H100 and H200, as CUDA counts them."""
+TFLOPS_A_CORE = {HOPPER: 350 / 132}
+"""What published Wan2.1 runs on one H100 reach without special kernels (see `H100_TFLOPS` in
+`train/lora/cost.py`), by its 132 multiprocessors."""
+OTHER_TFLOPS_A_CORE = 0.95
+"""The same share, .35, of what an RTX PRO 6000 Blackwell is sold for: about 500 with 188 of them."""
+
 
 def cuda_name() -> str | None:
     """The name of the first CUDA device, or None."""
@@ -20,8 +30,19 @@ def cuda_memory_gib() -> float:
 
 
 def best_device() -> str:
-    """Where a model of ours runs: "cuda" where there is one, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Where a small model of ours runs: "cuda" where there is one, else "cpu".
+
+    A GPU that is lent for a clip is none for them: outside of the clip it is not there.
+    """
+    is_there = torch.cuda.is_available() and read_environment().host != "zerogpu"
+    return "cuda" if is_there else "cpu"
+
+
+def expected_tflops() -> float:
+    """About what the first CUDA device reaches in bfloat16 with this transformer, in 10^12 a second."""
+    facts = torch.cuda.get_device_properties(0)
+    per_core = TFLOPS_A_CORE.get(facts.major, OTHER_TFLOPS_A_CORE)
+    return float(facts.multi_processor_count * per_core)
 
 
 def one_thread() -> None:

@@ -16,6 +16,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from procvid.phantom.benchmark import random_tensors, run_pipeline, run_plain_loop, seconds_of
 from procvid.phantom.clip import ClipArguments
+from procvid.phantom.flops import forward_flops, num_tokens
 from procvid.phantom.ladder import (
     TOLD,
     give_memory_back,
@@ -33,37 +34,6 @@ LIMIT_TFLOPS = 700.0
 """Dense half-precision arithmetic that an H100 reaches in practice; the limit that steps are held to."""
 
 MODES = ("exact", "precise", "fast", "plain")
-
-
-def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> dict[str, float]:
-    """Floating-point operations of one forward, two a multiplication with its addition.
-
-    Args:
-        config: Arguments of `WanTransformer3DModel`.
-        num_tokens: Of the video and the references together.
-        text_length: Rows of the text embedding.
-
-    Returns:
-        Operations of the "linear" layers of the blocks, of "self_attention" and of
-        "cross_attention"; embeddings and head are left out (less than a hundredth).
-    """
-    width = config["num_attention_heads"] * config["attention_head_dim"]
-    layers, ffn = config["num_layers"], config["ffn_dim"]
-    of_video = num_tokens * (6 * width**2 + 2 * width * ffn)
-    of_text = text_length * 2 * width**2
-    return {
-        "linear": 2.0 * layers * (of_video + of_text),
-        "self_attention": 4.0 * layers * num_tokens**2 * width,
-        "cross_attention": 4.0 * layers * num_tokens * text_length * width,
-    }
-
-
-def num_tokens(config: Config, clip: ClipShape, spatial: int = 8, temporal: int = 4) -> int:
-    """Tokens that the transformer sees for a clip, references included."""
-    patch_frames, patch_height, patch_width = config.get("patch_size", (1, 2, 2))
-    frames = (clip.num_frames - 1) // temporal + 1 + clip.num_references
-    rows = clip.height // (spatial * patch_height)
-    return frames // patch_frames * rows * (clip.width // (spatial * patch_width))
 
 
 @torch.no_grad()

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import gradio as gr
 
 import procvid
 from procvid.errors import ProcvidError
-from procvid.settings import TINY
+from procvid.settings import TINY, Host, read_environment
 from procvid.ui import api, markup, memories, style
 from procvid.ui.context import QUEUE, AppContext
 from procvid.ui.guard import log
 from procvid.ui.tabs import about, artifacts, create, evaluate, memory
+from procvid.wiring_zerogpu import is_lent
 
 TINY_BANNER = (
     "The clips come from a small model that was trained on a toy kitchen, drawn by a program."
 )
+
+WHERE: Mapping[Host, str] = {
+    "machine": "a machine of its owner's",
+    "space": "a Hugging Face Space with hardware of its own",
+    "zerogpu": "a Hugging Face Space on ZeroGPU",
+}
 
 MAX_EVENTS = 100
 """Events that may wait at once; runs have a queue of their own, which is shorter."""
@@ -48,6 +57,7 @@ def build_app(context: AppContext) -> Any:
                 artifacts.build(context)
             with gr.Tab("About", id="about"):
                 about.build(facts(context))
+        gr.HTML(f'<footer class="pv-small">{escape(footer(context))}</footer>')
     app.queue(max_size=MAX_EVENTS)
     return app
 
@@ -58,6 +68,12 @@ def banner(context: AppContext) -> str:
     return f"{told} {TINY_BANNER}" if context.profile is TINY else told
 
 
+def footer(context: AppContext) -> str:
+    """What runs, at the foot of every tab."""
+    where = WHERE[read_environment().host]
+    return f"procvid {procvid.__version__} · profile {context.profile.name} · {where}"
+
+
 def facts(context: AppContext) -> dict[str, str]:
     """What runs here, for the About tab."""
     sampling = context.profile.sampling
@@ -66,6 +82,8 @@ def facts(context: AppContext) -> dict[str, str]:
         "Gradio": gr.__version__,
         "Profile": context.profile.name,
         "Why": context.profile_reason,
+        "Kept": context.keeping.told,
+        "Runs on": WHERE[read_environment().host],
         "Clips": f"{sampling.width} x {sampling.height} px, {sampling.num_frames} frames at "
         f"{sampling.fps} a second, {sampling.num_inference_steps} denoising steps",
         "Planner": f"{context.planner.info.id} {context.planner.info.revision}",
@@ -90,8 +108,13 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
 
 
 def serve(context: AppContext) -> None:
-    """Answer HTTP first, then load the models beside it, until the process is stopped."""
+    """Answer HTTP first, then load the models beside it, until the process is stopped.
+
+    Where a GPU is lent they are loaded first, in this thread: what a launch finds is what is lent.
+    """
     app = build_app(context)
+    if is_lent():
+        context.parts("default")
     app.launch(**launch_settings(context), prevent_thread_lock=True)
     threading.Thread(target=warm_up, args=(context,), name="warm-up", daemon=True).start()
     app.block_thread()

@@ -8,6 +8,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gradio.context import LocalContext
+
 from procvid import wiring, wiring_evaluation
 from procvid.errors import InputError, OutputError, RunError
 from procvid.evaluate.gather import Looks
@@ -17,6 +19,8 @@ from procvid.memory.crops import load_store
 from procvid.protocols import Planner
 from procvid.rundir.folder import PLAN
 from procvid.settings import Profile, read_environment
+from procvid.ui.clearing import Keeping, clear
+from procvid.ui.guard import log
 from procvid.ui.guests import Allowance
 from procvid.ui.making import events_of
 from procvid.ui.own_memory import find_folder
@@ -48,6 +52,7 @@ class AppContext:
         runs_folder: Absolute; each run has a folder of its own id in it.
         examples_folder: Recipes to try, or a folder that does not exist.
         turns: The device, for one piece of work at a time.
+        keeping: How long the runs stay.
         allowance: What each visitor has asked for lately.
         worker: Makes the clips of all runs.
     """
@@ -62,11 +67,12 @@ class AppContext:
     _looks: Looks = field(default_factory=Looks, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     turns: Turns = field(default_factory=Turns, repr=False)
+    keeping: Keeping = field(default_factory=Keeping)
     allowance: Allowance = field(default_factory=Allowance, repr=False)
 
     def __post_init__(self) -> None:
         tickets = Tickets(self.runs_folder / QUEUE)
-        self.worker = Worker(tickets, self._make, self._look, self.turns)
+        self.worker = Worker(tickets, self._make, self._look, self.turns, self._tidy)
 
     def parts(self, memory: str) -> Parts:
         """The parts with one of the `MEMORIES`, a person's own by its id or reading name, or a pulled store.
@@ -163,7 +169,14 @@ class AppContext:
             return read_view(job.run_id, folder)
         return new_view(job, folder, self.profile)
 
+    def _tidy(self) -> None:
+        gone = clear(self.runs_folder, self.keeping, self.worker)
+        if gone:
+            log.info("%d old runs were cleared away", len(gone))
+
     def _make(self, job: Job) -> Generator[Event, None, None]:
+        # A lent GPU is lent to whoever asked (`Worker`), who need not look on any more.
+        LocalContext.event_id.set(None)
         parts = self.parts(job.wishes.memory)
         return events_of(job, parts, self.folder_of(job.run_id), self.worker.tickets.folder)
 
@@ -171,19 +184,28 @@ class AppContext:
 def open_context(
     examples_folder: Path,
     *,
-    profile: str = "auto",
+    profile: str = "",
     planner: str = "auto",
     runs_folder: Path | None = None,
 ) -> AppContext:
     """The context of a new app; loads no model. Runs go where the environment says.
 
+    Args:
+        examples_folder: Recipes to try.
+        profile: "auto" or a profile's name; by default what the environment says.
+        planner: "auto", "rules" or "openai".
+        runs_folder: By default that of the environment.
+
     Raises:
         InputError: A name is unknown.
-        UnavailableError: The planner needs something that is not here.
+        UnavailableError: The planner or the profile needs something that is not here.
         OutputError: The runs folder cannot be made.
     """
-    chosen, reason = wiring.select_profile(profile)
-    folder = (runs_folder or read_environment().runs_folder).resolve()
+    environment = read_environment()
+    chosen, reason = wiring.select_profile(profile or environment.profile)
+    if chosen.needs_gpu and wiring.gpu_facts()[0] is None:
+        raise wiring.no_gpu(chosen)
+    folder = (runs_folder or environment.runs_folder).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -192,5 +214,10 @@ def open_context(
             "Set PROCVID_RUNS to a folder that can be written.",
         ) from error
     return AppContext(
-        chosen, reason, wiring.build_planner(planner, chosen), folder, examples_folder
+        chosen,
+        reason,
+        wiring.build_planner(planner, chosen),
+        folder,
+        examples_folder,
+        keeping=Keeping.of(environment),
     )

@@ -14,6 +14,8 @@ from procvid.rundir.lock import LOCK
 from procvid.rundir.records import AI_GENERATED
 
 MANIFEST = "manifest.json"
+PACKED = "packed"
+"""The folder of the zips, beside the runs."""
 LEFT_OUT = (LOCK, CROPS, MEMORY)
 """What only procvid itself has a use for."""
 

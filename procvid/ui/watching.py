@@ -29,14 +29,13 @@ from procvid.ui.creating import (
 from procvid.ui.guard import guarded
 from procvid.ui.guests import guest_of
 from procvid.ui.jobs import begin, go_on, read_wishes
-from procvid.ui.packing import pack
+from procvid.ui.packing import PACKED, pack
 from procvid.ui.pulled_stores import stores_of
 from procvid.ui.runs import read_label
 from procvid.ui.stream import RunView
 from procvid.ui.tickets import Changes, Draft
 from procvid.ui.uploads import read_pictures
 
-PACKED = "packed"
 MAX_RUNS = 30
 """So many runs a browser remembers."""
 

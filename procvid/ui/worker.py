@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from contextvars import Context, copy_context
 from dataclasses import replace
 
 from procvid.errors import BusyError, ProcvidError, RunError
@@ -27,6 +28,7 @@ MAX_EACH = 4
 """Of them from one visitor who is not at this machine."""
 MAX_TRIES = 3
 """So often a run is begun on servers that died over it."""
+TIDY_EVERY_S = 3600.0
 
 
 class Turns:
@@ -66,6 +68,7 @@ class Worker:
         make: Does a job, event by event.
         look: The run of a job as it lies on disk, or as a new one.
         turns: The device.
+        tidy: Clears up; called at the start, after each job, and once an hour.
     """
 
     def __init__(
@@ -74,15 +77,18 @@ class Worker:
         make: Callable[[Job], Generator[Event, None, None]],
         look: Callable[[Job], RunView],
         turns: Turns,
+        tidy: Callable[[], object] = lambda: None,
     ) -> None:
         self.tickets = tickets
         self._make = make
         self._look = look
         self._turns = turns
+        self._tidy = tidy
         self._line: list[Ticket] = []
         self._now: Ticket | None = None
         self._stop = threading.Event()
         self._feeds: dict[str, Feed] = {}
+        self._askers: dict[str, Context] = {}
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -127,18 +133,24 @@ class Worker:
                     self.tickets.write(replace(ticket, failed=told))
                 else:
                     self._take_in(ticket)
+            self._begin()
             return [ticket.job.run_id for ticket in left]
 
     def _take_in(self, ticket: Ticket) -> Feed:
         feed = Feed(replace(self._look(ticket.job), state="waiting", ahead=0))
         self._feeds[ticket.job.run_id] = feed
+        # A GPU that is lent is lent to whoever asked, which the context of their request says.
+        self._askers[ticket.job.run_id] = copy_context()
         self._line.append(ticket)
         feed.tell(Queued(len(self._line) - (self._now is None)))
+        self._begin()
+        self._news.notify_all()
+        return feed
+
+    def _begin(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
             self._thread.start()
-        self._news.notify_all()
-        return feed
 
     def feed(self, run_id: str) -> Feed | None:
         """What a run in the queue or in work tells; None for any other."""
@@ -161,14 +173,27 @@ class Worker:
                     return True
         return False
 
+    def unless_wanted(self, run_id: str, do: Callable[[], None]) -> bool:
+        """Do something to a run that is neither in the queue nor in work, and let nobody ask for it
+        meanwhile. False if it is, here or, by its ticket, on another server.
+        """
+        with self._news:
+            ticket = self.tickets.read(run_id)
+            if run_id in self._feeds or (ticket is not None and not ticket.failed):
+                return False
+            do()
+            return True
+
     def _tell_places(self) -> None:
         for place, ticket in enumerate(self._line):
             self._feeds[ticket.job.run_id].tell(Queued(place + (self._now is not None)))
 
     def _work(self) -> None:
         while True:
+            self._clear_up()
             with self._news:
-                self._news.wait_for(lambda: bool(self._line))
+                if not self._news.wait_for(lambda: bool(self._line), TIDY_EVERY_S):
+                    continue
                 ticket = self._line.pop(0)
                 ticket = self._now = replace(ticket, tries=ticket.tries + 1)
                 self._stop.clear()
@@ -184,12 +209,19 @@ class Worker:
                 self._now = None
                 self._over(ticket, error)
 
+    def _clear_up(self) -> None:
+        try:
+            self._tidy()
+        except Exception as error:
+            log.error("old runs cannot be cleared: %s", error)
+
     def _do(self, job: Job) -> None:
         feed = self._feeds[job.run_id]
         if self._stop.is_set():
             return
-        with closing(self._make(job)) as events:
-            while not self._stop.is_set() and (event := next(events, None)) is not None:
+        asker = self._askers[job.run_id]
+        with closing(asker.run(self._make, job)) as events:
+            while not self._stop.is_set() and (event := asker.run(next, events, None)) is not None:
                 # The end is told when the work is over, with the run as it then is on disk.
                 if not isinstance(event, RunFinished):
                     feed.tell(event)
@@ -215,4 +247,4 @@ class Worker:
             view, error = replace(feed.snapshot(), state="failed"), error or also
         feed.end(view, error)
         # Last, so that whoever looks meanwhile sees the run in work and not half-ended.
-        del self._feeds[run_id]
+        del self._feeds[run_id], self._askers[run_id]

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+from contextvars import copy_context
 from pathlib import Path
+from typing import Any
 
 import pytest
+from gradio.context import LocalContext
 
-from procvid.errors import InputError, OutputError, RunError
+from procvid.errors import InputError, OutputError, RunError, UnavailableError
+from procvid.plan.parse import parse_recipe
 from procvid.ui.context import AppContext, new_run_id, open_context
+from procvid.ui.feed import Feed
+from procvid.ui.guests import Guest
+from procvid.ui.jobs import begin
+from procvid.ui.tickets import Draft, Job, Wishes
+from procvid.wiring import gpu_facts
 
 
 def test_a_run_id_is_random_and_names_a_folder_of_the_runs(context: AppContext) -> None:
@@ -42,3 +51,45 @@ def test_runs_go_where_the_environment_says(
 ) -> None:
     monkeypatch.setenv("PROCVID_RUNS", str(tmp_path / "here"))
     assert open_context(tmp_path).runs_folder == tmp_path / "here"
+
+
+def test_the_profile_of_the_environment_runs_or_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCVID_PROFILE", "tiny")
+    opened = open_context(tmp_path, runs_folder=tmp_path / "runs")
+    assert (opened.profile.name, opened.profile_reason[:9]) == ("tiny", "asked for")
+    monkeypatch.setenv("PROCVID_PROFILE", "huge")
+    with pytest.raises(InputError, match="no profile 'huge'"):
+        open_context(tmp_path, runs_folder=tmp_path / "runs")
+    monkeypatch.setenv("PROCVID_PROFILE", "phantom-1.3b")
+    if gpu_facts()[0] is None:
+        with pytest.raises(UnavailableError, match="needs a CUDA GPU"):
+            open_context(tmp_path, runs_folder=tmp_path / "runs")
+
+
+def test_a_run_is_made_for_whoever_asked(context: AppContext, recipe: str) -> None:
+    parsed = parse_recipe(recipe)
+    draft, seen = Draft(parsed, context.planner.plan(parsed)), []
+    make = context.worker._make
+
+    def spied(job: Job) -> Any:
+        for event in make(job):
+            seen.append((LocalContext.request.get(), LocalContext.event_id.get()))
+            yield event
+
+    context.worker._make = spied
+    try:
+        asker: Any = object()
+
+        def ask() -> Feed:
+            LocalContext.request.set(asker)
+            LocalContext.event_id.set("of the click")
+            return begin(context, draft, Wishes(steps=1), Guest())
+
+        for _ in copy_context().run(ask).follow():
+            pass
+    finally:
+        context.worker._make = make
+    assert seen and set(seen) == {(asker, None)}
+    assert LocalContext.request.get(None) is None

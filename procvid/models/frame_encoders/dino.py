@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 
 from procvid.errors import UnavailableError
+from procvid.models.device import best_device
 from procvid.types import Image, ModelInfo, Vectors
 
 MEAN = (0.485, 0.456, 0.406)
@@ -47,8 +48,7 @@ class DinoFrameEncoder:
                 f"{str(error).splitlines()[0][:160]}",
                 "Let this machine reach the Hugging Face Hub once, or use the tiny profile.",
             ) from error
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return model.float().eval().requires_grad_(False).to(device)
+        return model.float().eval().requires_grad_(False).to(best_device())
 
     def embed_frames(self, images: Sequence[Image]) -> Vectors:
         """Shorter side to 256 px (bicubic), middle 224x224, normalised as in training."""

@@ -18,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 from procvid.errors import InputError, UnavailableError
 from procvid.models.device import free_memory
 from procvid.phantom.clip import ClipArguments
+from procvid.phantom.flops import clip_tflop
 from procvid.phantom.folder import MANIFEST, check_manifest, load_pipeline
 from procvid.phantom.foresight import Foresight
 from procvid.phantom.gguf_file import QuantisedTensor, find_gguf, quantised_tensors
@@ -170,6 +171,14 @@ class PhantomWanGenerator:
     def check(self, sampling: Sampling) -> None:
         """Raise InputError when this model cannot make such a clip."""
         check_sampling(self._profile, sampling)
+
+    def tflop(self, sampling: Sampling, num_references: int) -> float:
+        """Operations of such a clip, in 10^12; see `procvid.phantom.flops`."""
+        return clip_tflop(self._configs["transformer"], sampling, num_references)
+
+    def prepare(self) -> None:
+        """Load the weights now, and place them for clips of the profile's own kind."""
+        self._ladder_for(self.default_sampling)
 
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
         """Those of the given object names that this model was never taught."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -60,6 +61,7 @@ def build(
             make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
         with gr.Step("Video", id=VIDEO):
             fourth = _video_step(make)
+            gr.HTML(f'<p class="pv-small">{escape(context.keeping.told)}</p>')
         with gr.Step("Review", id=REVIEW):
             fifth = _review_step()
     shared = Shared(

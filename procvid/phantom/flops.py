@@ -1,0 +1,75 @@
+"""What a clip costs in arithmetic, from the config of the transformer alone."""
+
+from __future__ import annotations
+
+import math
+
+from procvid.phantom.guidance import Guidance
+from procvid.phantom.layout import Config
+from procvid.phantom.memory import ClipShape
+from procvid.types import Sampling
+
+
+def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> dict[str, float]:
+    """Floating-point operations of one forward, two a multiplication with its addition.
+
+    Args:
+        config: Arguments of `WanTransformer3DModel`.
+        num_tokens: Of the video and the references together.
+        text_length: Rows of the text embedding.
+
+    Returns:
+        Operations of the "linear" layers of the blocks, of "self_attention" and of
+        "cross_attention"; embeddings and head are left out (less than a hundredth).
+    """
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    layers, ffn = config["num_layers"], config["ffn_dim"]
+    of_video = num_tokens * (6 * width**2 + 2 * width * ffn)
+    of_text = text_length * 2 * width**2
+    return {
+        "linear": 2.0 * layers * (of_video + of_text),
+        "self_attention": 4.0 * layers * num_tokens**2 * width,
+        "cross_attention": 4.0 * layers * num_tokens * text_length * width,
+    }
+
+
+def num_tokens(config: Config, clip: ClipShape, spatial: int = 8, temporal: int = 4) -> int:
+    """Tokens that the transformer sees for a clip, references included."""
+    patch_frames, patch_height, patch_width = config.get("patch_size", (1, 2, 2))
+    frames = (clip.num_frames - 1) // temporal + 1 + clip.num_references
+    rows = clip.height // (spatial * patch_height)
+    return frames // patch_frames * rows * (clip.width // (spatial * patch_width))
+
+
+def num_forwards(sampling: Sampling, num_references: int) -> int:
+    """Forwards of the transformer that a clip is computed with, the skipped ones left out.
+
+    Of the step caches only "taylor" skips by number; with the others, which look at the values, all
+    are counted. Without references the two weaker branches are one.
+    """
+    scales = sampling.guidance_scale_text, sampling.guidance_scale_image
+    weaker = len(Guidance(*scales, num_references).branches) - 1
+    steps, shortcuts = sampling.num_inference_steps, sampling.shortcuts
+    guided = math.ceil(math.ceil(shortcuts.guided_share * steps) / shortcuts.guided_every)
+    cache = shortcuts.cache
+    if cache is None or cache.kind != "taylor":
+        return steps + weaker * guided
+
+    def computed(calls: int) -> int:
+        in_full = min(calls, cache.full_steps)
+        return in_full + math.ceil((calls - in_full) / cache.strength)
+
+    return computed(steps) + weaker * computed(guided)
+
+
+def clip_tflop(config: Config, sampling: Sampling, num_references: int) -> float:
+    """Operations of the transformer for a clip, in 10^12; encoding and decoding are left out.
+
+    Args:
+        config: Arguments of `WanTransformer3DModel`.
+        sampling: Size, length, denoising steps, guidance and shortcuts.
+        num_references: References, each one latent frame more.
+    """
+    shape = ClipShape(sampling.width, sampling.height, sampling.num_frames, num_references)
+    each = sum(forward_flops(config, num_tokens(config, shape)).values())
+    return num_forwards(sampling, num_references) * each / 1e12

@@ -1,0 +1,46 @@
+"""The forwards that a clip is computed with, against those that were made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from procvid import wiring
+from procvid.phantom.flops import clip_tflop, num_forwards
+from procvid.phantom.layout import CONFIGS
+from procvid.settings import PHANTOM_1_3B, TINY
+from procvid.types import EXACT, Conditioning, Shortcuts, StepCache
+from tests.models.test_generators import PAN, PLAIN
+
+
+@pytest.mark.parametrize("slots", [(), (PAN,)], ids=["bare", "shown"])
+@pytest.mark.parametrize(
+    "shortcuts",
+    [
+        EXACT,
+        Shortcuts(guided_share=0.5),
+        Shortcuts(guided_every=2),
+        Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=2)),
+    ],
+    ids=lambda shortcuts: shortcuts.told or "exact",
+)
+def test_as_many_forwards_are_counted_as_are_computed(shortcuts, slots):
+    generator = wiring.build_generator(TINY)
+    made = []
+    block = generator.pipeline.transformer.blocks[-1].attn1.to_q
+    handle = block.register_forward_hook(lambda *_: made.append(1))
+    sampling = replace(
+        TINY.sampling, num_inference_steps=7, guidance_scale_text=3.0, shortcuts=shortcuts
+    )
+    asked: Conditioning = replace(PLAIN, slots=slots)
+    for _ in generator.generate(asked, sampling):
+        pass
+    handle.remove()
+    assert len(made) == num_forwards(sampling, len(slots))
+
+
+def test_a_published_clip_takes_the_petaflops_of_its_documentation():
+    whole = clip_tflop(CONFIGS["phantom-1.3b"], PHANTOM_1_3B.sampling, 4)
+    assert whole == pytest.approx(57_300, rel=0.01)
+    assert clip_tflop(CONFIGS["phantom-1.3b"], PHANTOM_1_3B.fast_sampling, 4) < 0.4 * whole

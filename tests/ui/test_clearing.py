@@ -1,0 +1,197 @@
+"""Which runs go, and that nothing else does."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from procvid.errors import InputError
+from procvid.plan.parse import parse_recipe
+from procvid.plan.rules import plan_recipe
+from procvid.rundir.lock import locked
+from procvid.settings import read_environment
+from procvid.ui.clearing import DAY_S, Keeping, clear
+from procvid.ui.context import AppContext, new_run_id
+from procvid.ui.stream import RunView
+from procvid.ui.tickets import Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.worker import Turns, Worker
+
+NOW_S = 1_800_000_000.0
+WEEK = Keeping(days=7)
+
+
+@pytest.fixture
+def draft(recipe: str) -> Draft:
+    parsed = parse_recipe(recipe)
+    return Draft(parsed, plan_recipe(parsed))
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    going = Event()
+
+    def make(job: Job) -> Any:
+        going.wait(20)
+        yield from ()
+
+    yield Worker(
+        Tickets(tmp_path / "queue"), make, lambda job: RunView(job.run_id, tmp_path), Turns()
+    )
+    going.set()
+
+
+def run(folder: Path, days_old: float, num_bytes: int = 10, name: str = "") -> Path:
+    made = folder / (name or new_run_id())
+    (made / "steps" / "01").mkdir(parents=True)
+    (made / "steps" / "01" / "clip.mp4").write_bytes(b"x" * num_bytes)
+    (made / "run.json").write_text("{}")
+    age(made, days_old)
+    return made
+
+
+def age(path: Path, days_old: float) -> None:
+    then = NOW_S - days_old * DAY_S
+    for each in [*path.rglob("*"), path]:
+        os.utime(each, (then, then), follow_symlinks=False)
+
+
+def test_old_runs_go_with_all_that_belongs_to_them(tmp_path: Path, worker: Worker) -> None:
+    old, new = run(tmp_path, 8), run(tmp_path, 6)
+    for belongs in (f"packed/{old.name}.zip", f"queue/{old.name}-1.png"):
+        (tmp_path / belongs).parent.mkdir(exist_ok=True)
+        (tmp_path / belongs).write_bytes(b"x")
+    assert clear(tmp_path, WEEK, worker, NOW_S) == [old.name]
+    assert not old.exists() and new.exists()
+    assert not any((tmp_path / "packed").iterdir()) and not any((tmp_path / "queue").iterdir())
+    assert not [entry for entry in os.listdir(tmp_path) if entry.startswith(".")]
+
+
+def test_a_run_is_as_old_as_what_was_last_written(tmp_path: Path, worker: Worker) -> None:
+    mended = run(tmp_path, 30)
+    then = NOW_S - DAY_S
+    os.utime(mended / "steps" / "01" / "clip.mp4", (then, then))
+    assert clear(tmp_path, WEEK, worker, NOW_S) == []
+
+
+def test_beyond_the_budget_the_oldest_go_first(tmp_path: Path, worker: Worker) -> None:
+    runs = [run(tmp_path, days, 1_000_000) for days in (3, 1, 2, 0)]
+    keeping = Keeping(gb=0.0025)
+    assert clear(tmp_path, keeping, worker, NOW_S) == [runs[0].name, runs[2].name]
+    assert clear(tmp_path, keeping, worker, NOW_S) == []
+
+
+def test_without_a_limit_nothing_goes(tmp_path: Path, worker: Worker) -> None:
+    old = run(tmp_path, 9999)
+    assert clear(tmp_path, Keeping(), worker, NOW_S) == []
+    assert old.exists()
+
+
+def test_a_link_is_left_and_never_followed(tmp_path: Path, worker: Worker) -> None:
+    runs, elsewhere = tmp_path / "runs", tmp_path / "elsewhere"
+    theirs = run(elsewhere, 99)
+    runs.mkdir()
+    link = runs / new_run_id()
+    link.symlink_to(theirs)
+    old = run(runs, 99)
+    (old / "steps" / "02").symlink_to(elsewhere)
+    age(old, 99)
+    assert clear(runs, WEEK, worker, NOW_S) == [old.name]
+    assert link.is_symlink() and (theirs / "steps" / "01" / "clip.mp4").exists()
+
+
+def test_a_damaged_run_goes_and_what_is_no_run_stays(tmp_path: Path, worker: Worker) -> None:
+    damaged, empty = tmp_path / new_run_id(), tmp_path / new_run_id()
+    (damaged / "run.json").mkdir(parents=True)
+    (damaged / "locked.json").write_text("[1")
+    empty.mkdir()
+    other = [run(tmp_path, 99, name=name) for name in ("memories", "my-videos", "0" * 17)]
+    (tmp_path / ("f" * 16)).write_text("a file")
+    for path in (damaged, empty, tmp_path / ("f" * 16)):
+        age(path, 99)
+    assert set(clear(tmp_path, WEEK, worker, NOW_S)) == {damaged.name, empty.name}
+    assert all(each.exists() for each in [*other, tmp_path / ("f" * 16)])
+
+
+def test_what_a_removal_that_was_killed_left_goes_too(tmp_path: Path, worker: Worker) -> None:
+    left = run(tmp_path, 1, name=f".{new_run_id()}.4000000-1.tmp")
+    fresh = run(tmp_path, 0, name=f".{new_run_id()}.4000000-2.tmp")
+    clear(tmp_path, WEEK, worker, NOW_S)
+    assert not left.exists() and fresh.exists()
+
+
+def test_what_is_held_wanted_or_kept_stays(tmp_path: Path, worker: Worker, draft: Draft) -> None:
+    held, in_work, waiting, elsewhere, kept, failed = (run(tmp_path, 99) for _ in range(6))
+    for mine in (in_work, waiting):
+        worker.submit(Job(mine.name, draft, Wishes()))
+    worker.tickets.write(Ticket(Job(elsewhere.name, draft, Wishes()), "", 1))
+    worker.tickets.write(Ticket(Job(failed.name, draft, Wishes()), "", 1, failed="It broke."))
+    (kept / "locked.json").write_text('{"steps": [1]}')
+    age(kept, 99)
+    with locked(held):
+        age(held, 99)
+        assert clear(tmp_path, WEEK, worker, NOW_S) == [failed.name]
+    assert all(each.exists() for each in (held, in_work, waiting, elsewhere, kept))
+    assert worker.tickets.read(failed.name) is None
+
+
+def test_a_server_clears_up_when_it_starts(tmp_path: Path, context: AppContext) -> None:
+    app = AppContext(
+        context.profile,
+        context.profile_reason,
+        context.planner,
+        tmp_path,
+        tmp_path,
+        keeping=WEEK,
+    )
+    old = run(tmp_path, 0)
+    for each in [*old.rglob("*"), old]:
+        os.utime(each, (1e9, 1e9))
+    app.worker.adopt()
+    wait_gone(old)
+
+
+def test_the_worker_clears_up_after_each_job_and_outlives_it(tmp_path: Path, draft: Draft) -> None:
+    calls: list[int] = []
+
+    def tidy() -> None:
+        calls.append(1)
+        raise OSError("the disk is gone")
+
+    def look(job: Job) -> RunView:
+        return RunView(job.run_id, tmp_path, state="stopped")
+
+    worker = Worker(Tickets(tmp_path / "queue"), lambda job: iter_none(), look, Turns(), tidy)
+    for number in (1, 2, 3):
+        for _ in worker.submit(Job(new_run_id(), draft, Wishes())).follow():
+            pass
+        assert len(calls) >= number
+
+
+def iter_none() -> Any:
+    yield from ()
+
+
+def wait_gone(path: Path) -> None:
+    deadline = time.monotonic() + 20
+    while path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_environment_says_how_long_and_the_page_tells_it() -> None:
+    assert Keeping.of(read_environment({})) == Keeping()
+    assert "until somebody" in Keeping().told
+    on_space = Keeping.of(read_environment({"SYSTEM": "spaces"}))
+    assert on_space == Keeping(7, 20)
+    assert on_space.told.startswith("Videos are kept for 7 days, and as long as all videos")
+    chosen = {"SYSTEM": "spaces", "PROCVID_KEEP_DAYS": "0.5", "PROCVID_KEEP_GB": "0"}
+    assert Keeping.of(read_environment(chosen)) == Keeping(0.5, 0)
+    for wrong in ("-1", "soon", "1e9", "nan", "7 days"):
+        with pytest.raises(InputError, match="PROCVID_KEEP_DAYS"):
+            read_environment({"PROCVID_KEEP_DAYS": wrong})
