@@ -25,6 +25,7 @@ from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneR
 from procvid.rundir.folder import CROPS, RunFolder
 from procvid.rundir.records import StepRecord, source_id
 from procvid.settings import MAX_REFERENCES, Profile
+from procvid.stopping import stop_if_asked
 from procvid.types import (
     Clip,
     Conditioning,
@@ -224,6 +225,7 @@ def make_step(
         What is now in the step's `conditioning.json`.
     """
     pace.clip_begins()
+    stop_if_asked()
     conditioning = conditioning_of(parts, step, memory, overrides)
     looks = looks_of(conditioning.slots, conditioning.retrievals)
     yield Conditioned(step.number, conditioning)
@@ -234,6 +236,7 @@ def make_step(
     sampling = dataclasses.replace(request.sampling, seed=seed)
     clip = yield from generate(parts.generator, conditioning, sampling, pace)
 
+    stop_if_asked()
     scene = PlannedScene(step, looks)
     crops = _crops_of(clip, step, scene, run, parts) if memory else []
     record = StepRecord(
@@ -263,6 +266,7 @@ def _keep(
 ) -> StepRecord:
     with run.new_step(record.step) as folder:
         record = write_step(folder, clip, slots, record, display_scale=parts.profile.display_scale)
+        stop_if_asked()
         if crops:
             store = empty_store(f"step {record.step}", parts.embedder)
             save_store(add_crops(store, crops, parts.embedder), folder / CROPS)

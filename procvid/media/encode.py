@@ -24,6 +24,7 @@ from PIL import Image as Pillow
 from procvid.errors import InputError, OutputError
 from procvid.files import replacing
 from procvid.media.decode import DEFAULT_LIMITS, Limits, decoded, opened, readable, rgb
+from procvid.stopping import stop_if_asked
 from procvid.types import Frames, Image
 
 AI_GENERATED = {"ai_generated": "true", "digital_source_type": "trainedAlgorithmicMedia"}
@@ -76,8 +77,8 @@ def write_clip(
         container.metadata.update(tags)
         stream = _h264(container, width, height, fps)
         for number, frame in enumerate(frames):
-            container.mux(stream.encode(_yuv(enlarge(frame, scale), number, fps)))
-        container.mux(stream.encode())
+            _encode(container, stream, _yuv(enlarge(frame, scale), number, fps))
+        _encode(container, stream)
 
 
 def enlarge(image: Image, scale: int) -> Image:
@@ -160,6 +161,7 @@ class _Shape:
 
 
 def _shape(path: Path, limits: Limits) -> _Shape:
+    stop_if_asked()
     with opened(path, limits) as (container, stream, _):
         with readable(path):
             num_frames = sum(1 for packet in container.demux(stream) if packet.pts is not None)
@@ -178,6 +180,7 @@ def _copy(
 ) -> None:
     copied: VideoStream | None = None
     for path, first_frame in zip(paths, first_frames, strict=True):
+        stop_if_asked()
         with opened(Path(path), limits) as (source, stream, _):
             if copied is None:
                 copied = container.add_stream_from_template(stream)
@@ -205,9 +208,20 @@ def _encode_again(
     for path in paths:
         with opened(Path(path), limits) as (source, pictures, _):
             for frame in decoded(source, pictures, Path(path), limits):
-                container.mux(stream.encode(_yuv(rgb(frame), number, shape.fps)))
+                _encode(container, stream, _yuv(rgb(frame), number, shape.fps))
                 number += 1
-    container.mux(stream.encode())
+    _encode(container, stream)
+
+
+def _encode(
+    container: OutputContainer, stream: VideoStream, frame: VideoFrame | None = None
+) -> None:
+    """Encode a frame, or without one what the encoder has kept back, which is most of a short clip."""
+    stop_if_asked()
+    for packet in stream.codec_context.encode_lazy(frame):
+        packet.stream = stream
+        container.mux(packet)
+        stop_if_asked()
 
 
 @contextmanager

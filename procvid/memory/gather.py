@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from procvid.media.image import crop_on_white, resize
 from procvid.memory.words import canonical
 from procvid.protocols import Detector, SceneReader
+from procvid.stopping import stop_if_asked
 from procvid.types import BoxXYXY, Crop, Detection, Frames, Image, Likelihood, Role, SceneObject
 
 KEEP: frozenset[Likelihood] = frozenset({"likely", "highly_likely"})
@@ -77,6 +78,7 @@ def crops_of_clip(
     picked = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round())
     rows = [int(row) for row in picked]
     for start in range(0, len(rows), batch_size):
+        stop_if_asked()
         batch = rows[start : start + batch_size]
         best.look([frames[row] for row in batch], [times[row] for row in batch], detector)
     return best.crops()

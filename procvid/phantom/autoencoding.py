@@ -12,6 +12,7 @@ import torch
 from diffusers import AutoencoderKLWan
 
 from procvid.phantom.references import ReferenceImage, reference_pixels
+from procvid.stopping import stop_if_asked
 
 
 def encode_references(
@@ -39,6 +40,7 @@ def encode_references(
     mean, std = _latent_statistics(vae, device)
     encoded = []
     for image in images:
+        stop_if_asked()
         pixels_CHW = torch.from_numpy(reference_pixels(image, width, height))
         frame_BCTHW = pixels_CHW[None, :, None].to(device, vae.dtype)
         encoded.append(vae.encode(frame_BCTHW).latent_dist.mode().float())
@@ -67,9 +69,12 @@ def decode_video(
     mean, std = _latent_statistics(vae, device)
     latents_BCFhw = latents_BCFhw.to(device, torch.float32) * std + mean
     before, vae.use_tiling = vae.use_tiling, vae.use_tiling or in_tiles
+    # The decoder is called for one latent frame, or one tile of it, after another.
+    asking = vae.decoder.register_forward_pre_hook(lambda *_: stop_if_asked())
     try:
         return vae.decode(latents_BCFhw.to(vae.dtype), return_dict=False)[0]
     finally:
+        asking.remove()
         vae.use_tiling = before
 
 

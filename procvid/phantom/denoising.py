@@ -17,6 +17,7 @@ from diffusers.models.cache_utils import CacheMixin
 
 from procvid.phantom.guidance import Branch, Guidance
 from procvid.phantom.precision import float32_residual
+from procvid.stopping import stop_if_asked
 
 # Since diffusers 0.42; before, the context of a call has a name only.
 _CONTEXT_TAKES_POSITION = "kwargs" in inspect.signature(CacheMixin.cache_context).parameters
@@ -101,6 +102,7 @@ class GuidedModel:
         predictions: dict[str, torch.Tensor] = {}
         with precision:
             for call in calls:
+                stop_if_asked()
                 predictions |= self._call(call, latents_BCFhw, timestep, text_BLD, position)
         return predictions
 

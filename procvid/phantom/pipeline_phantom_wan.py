@@ -38,6 +38,7 @@ from procvid.phantom.references import MAX_REFERENCES, ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
 from procvid.phantom.step_cache import forget, step_cache
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
+from procvid.stopping import stop_if_asked
 from procvid.types import EXACT
 
 
@@ -302,6 +303,7 @@ class PhantomWanPipeline(WanPipeline):
         references = clip.reference_latents
         if references is None:
             references = self.prepare_reference_latents(clip.images, clip.height, clip.width)
+        stop_if_asked()
         num_references = references.shape[2]
         guidance = Guidance(clip.guidance_scale_text, clip.guidance_scale_image, num_references)
         prompt_embeds, negative_prompt_embeds = self.encode_prompt(
@@ -312,6 +314,7 @@ class PhantomWanPipeline(WanPipeline):
             negative_prompt_embeds=clip.negative_prompt_embeds,
             device=device,
         )
+        stop_if_asked()
         latents = self.prepare_latents(
             num_channels_latents=self.transformer.config.in_channels,
             height=clip.height,

@@ -10,13 +10,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+<<<<<<< HEAD
 from contextlib import closing, contextmanager
 from contextvars import Context, copy_context
+=======
+from contextlib import closing, contextmanager, suppress
+>>>>>>> memory
 from dataclasses import replace
 
 from procvid.errors import BusyError, ProcvidError, RunError
 from procvid.events import Event, RunFinished
 from procvid.rundir.lock import AlreadyHeldError
+from procvid.stopping import Stopped, stoppable
 from procvid.ui.feed import Feed
 from procvid.ui.guard import as_gradio_error, log
 from procvid.ui.stream import Queued, RunView
@@ -219,9 +224,15 @@ class Worker:
         feed = self._feeds[job.run_id]
         if self._stop.is_set():
             return
+<<<<<<< HEAD
         asker = self._askers[job.run_id]
         with closing(asker.run(self._make, job)) as events:
             while not self._stop.is_set() and (event := asker.run(next, events, None)) is not None:
+=======
+        asked = self._stop.is_set
+        with suppress(Stopped), stoppable(asked), closing(self._make(job)) as events:
+            while not asked() and (event := next(events, None)) is not None:
+>>>>>>> memory
                 # The end is told when the work is over, with the run as it then is on disk.
                 if not isinstance(event, RunFinished):
                     feed.tell(event)

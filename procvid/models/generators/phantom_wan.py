@@ -39,6 +39,7 @@ from procvid.phantom.lora import LoraFile, find_lora, merge_loras, read_lora
 from procvid.phantom.memory import ClipShape, Denoising, estimate
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.settings import MAX_REFERENCES, Profile, check_sampling
+from procvid.stopping import stop_if_asked
 from procvid.types import Clip, Conditioning, Denoised, ModelInfo, Sampling
 
 VOCABULARY = "vocabulary.json"
@@ -302,6 +303,7 @@ class PhantomWanGenerator:
             clean = foresight.after(step) if self._previews else None
             preview = None
             if clean is not None and step.number % PREVIEW_EVERY == 0 and step.number < step.total:
+                stop_if_asked()
                 unit_BTHWC = np.asarray(pipeline.decode_latents(clean[:, :, :1], output_type="np"))
                 preview = (unit_BTHWC[0, 0] * 255).astype(np.uint8)
             yield Denoised(step.number, step.total, ladder.take_note() if ladder else "", preview)
