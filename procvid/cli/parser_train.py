@@ -60,7 +60,7 @@ def _numbers(lora: argparse.ArgumentParser, whole_number: Callable[[str], int]) 
         lora.add_argument(f"--{name}", metavar="N", type=whole_number, default=default)
     reals = {
         "alpha": 16.0, "learning-rate": 1e-4, "weight-decay": 0.01, "drop-text": 0.1, "drop-references": 0.1,
-        "no-references": 0.15, "focus-weight": 0.0,
+        "no-references": 0.15, "focus-weight": 0.0, "prior-weight": 1.0,
     }  # fmt: skip
     for name, value in reals.items():
         lora.add_argument(f"--{name}", metavar="X", type=float, default=value)

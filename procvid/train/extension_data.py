@@ -16,7 +16,7 @@ from procvid.files import write_text
 from procvid.media.image import save_png
 from procvid.media.video import write_clip
 from procvid.plan.prompt import with_looks
-from procvid.toykitchen.extension import extended_recipe
+from procvid.toykitchen.extension import EXTRA_FOODS, extended_recipe
 from procvid.toykitchen.identity import EXTRA_COUNTERS
 from procvid.toykitchen.recipes import ToyRecipe, random_recipe
 from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, TOOL_OF, Rendered, Scene
@@ -78,6 +78,7 @@ def _row(
         "wants": wants,
         "crops": crops,
         "focus_xyxy": _where(clip, scene.food),
+        "prior": scene.food not in EXTRA_FOODS and recipe.kitchen.counter not in EXTRA_COUNTERS,
     }
 
 

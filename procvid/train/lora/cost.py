@@ -191,6 +191,7 @@ def _meta_batch(
             text=torch.zeros(size, TEXT_LENGTH, config["text_dim"]),
             sigma=torch.zeros(size),
             weight=torch.ones(size, 1, 1, *shape),
+            prior=torch.zeros(size, dtype=torch.bool, device="cpu"),
         )
 
 

@@ -46,7 +46,8 @@ class Crop:
 class Example:
     """A row. `wants` are (name, state) of the references, in order; "" takes any state.
 
-    `focus_xyxy` is where the loss may count more, in shares 0 to 1 of what the model is shown.
+    `focus_xyxy` is where the loss may count more, in shares 0 to 1 of what the model is shown. An
+    example of the `prior` is there to be done as the base does it.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Example:
     end_s: float | None = None
     split: str = "train"
     focus_xyxy: tuple[float, float, float, float] | None = None
+    prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def _example(row: object, number: int, folder: Path) -> Example:
         end_s=None if end is None else float(end),
         split=_text(row, "split", where, empty=True) or "train",
         focus_xyxy=_box(row, "focus_xyxy", where),
+        prior=_flag(row, "prior", where),
     )
 
 
@@ -168,6 +171,13 @@ def _box(
         if x0 < x1 and y0 < y1:
             return x0, y0, x1, y1
     raise InputError(f"{where} has a {key} that is no box in shares of the picture.", HINT)
+
+
+def _flag(row: Mapping[str, Any], key: str, where: str) -> bool:
+    value = row.get(key) or False
+    if not isinstance(value, bool):
+        raise InputError(f"{where} has a {key} that is neither true nor false.", HINT)
+    return value
 
 
 def _text(row: Mapping[str, Any], key: str, where: str, empty: bool = False) -> str:

@@ -23,7 +23,8 @@ class Batch:
     """Examples of one shape, on a device.
 
     `clean` and `noise` are float32 `[B, C, F, h, w]`, `references` `[B, C, R, h, w]`, `text`
-    `[B, L, D]`, `sigma` float32 `[B]`, `weight` of the loss float32 `[B, 1, 1, h, w]` with mean 1.
+    `[B, L, D]`, `sigma` float32 `[B]`, `weight` of the loss float32 `[B, 1, 1, h, w]`,
+    `prior` bool `[B]`: whose target is what the base says.
     """
 
     clean: torch.Tensor
@@ -32,6 +33,7 @@ class Batch:
     text: torch.Tensor
     sigma: torch.Tensor
     weight: torch.Tensor
+    prior: torch.Tensor
 
 
 def batch_of(
@@ -40,8 +42,9 @@ def batch_of(
     text_length: int,
     device: torch.device,
     focus_weight: float = 0.0,
+    prior_weight: float = 1.0,
 ) -> Batch:
-    """Read the latents and texts of some draws and draw their noise."""
+    """Read the latents and texts of some draws and draw their noise; weights as in LoraSettings."""
     clean = torch.stack([cache.video(draw.example) for draw in draws])
     noise = torch.stack(
         [
@@ -55,7 +58,10 @@ def batch_of(
     sigma = torch.tensor([draw.sigma for draw in draws], dtype=torch.float32)
     cells = (clean.shape[-2], clean.shape[-1])
     weight = torch.stack([loss_weight(draw.example, cells, focus_weight) for draw in draws])
-    return Batch(*(each.to(device) for each in (clean, noise, references, text, sigma, weight)))
+    prior = torch.tensor([draw.example.prior for draw in draws])
+    weight[prior] *= prior_weight
+    tensors = (clean, noise, references, text, sigma, weight, prior)
+    return Batch(*(each.to(device) for each in tensors))
 
 
 def loss_weight(example: Example, cells: tuple[int, int], more: float) -> torch.Tensor:
@@ -86,7 +92,24 @@ def _references(draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor) -> tor
 
 
 def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
-    """The loss of each example: float32 `[B]`, weighted mean squared error of the velocity."""
+    """The loss of each example: float32 `[B]`, weighted mean squared error of the velocity.
+
+    The velocity that is wanted is noise minus latents, and for examples of the prior the one of the
+    model without its adapters: so what it can do is kept, without the noise of a target that is drawn.
+    """
+    wanted = batch.noise - batch.clean
+    if batch.prior.any():
+        transformer.disable_adapters()
+        with torch.no_grad():
+            known = _velocity(transformer, batch)
+        transformer.enable_adapters()
+        wanted = torch.where(batch.prior.view(-1, 1, 1, 1, 1), known, wanted)
+    error = (_velocity(transformer, batch) - wanted).square()
+    return (batch.weight * error).flatten(1).mean(1)
+
+
+def _velocity(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
+    """Of the video's frames: float32 `[B, C, F, h, w]`."""
     sigma = batch.sigma.view(-1, 1, 1, 1, 1)
     noisy = (1 - sigma) * batch.clean + sigma * batch.noise
     frames = torch.cat([noisy, batch.references], dim=2)
@@ -96,6 +119,5 @@ def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tenso
         timestep=batch.sigma * 1000,
         encoder_hidden_states=batch.text.to(dtype),
         return_dict=False,
-    )[0][:, :, : batch.clean.shape[2]]
-    error = (velocity.float() - (batch.noise - batch.clean)).square()
-    return (batch.weight * error).flatten(1).mean(1)
+    )[0]
+    return velocity[:, :, : batch.clean.shape[2]].float()

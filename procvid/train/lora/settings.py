@@ -45,6 +45,7 @@ class LoraSettings:
         shuffle_references: Share of examples whose references come in another order.
         max_references: Most references of an example.
         focus_weight: How much more the loss counts in the boxes that the data name; 0 is not more.
+        prior_weight: How much an example of the prior counts, where others count 1.
         validation: Examples that are kept out of training, when the data do not name their own.
         seed: Of everything that is drawn.
         precision: "bf16" for a GPU; "no" computes in float32.
@@ -75,6 +76,7 @@ class LoraSettings:
     shuffle_references: float = 0.2
     max_references: int = MAX_REFERENCES
     focus_weight: float = 0.0
+    prior_weight: float = 1.0
     validation: int = 4
     seed: int = 0
     precision: Precision = "no"
@@ -100,8 +102,9 @@ class LoraSettings:
                 raise _wrong(name, getattr(self, name), f"{low} to {high}")
         if self.num_frames < 1 or self.num_frames % 4 != 1:
             raise _wrong("num_frames", self.num_frames, "4n+1, such as 1 or 81")
-        if not (math.isfinite(self.focus_weight) and self.focus_weight >= 0):
-            raise _wrong("focus_weight", self.focus_weight, "0 or more")
+        for name in ("focus_weight", "prior_weight"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise _wrong(name, getattr(self, name), "0 or more")
         for name, known in (("schedule", SCHEDULES), ("targets", TARGETS)):
             if getattr(self, name) not in known:
                 raise _wrong(name, getattr(self, name), " or ".join(known))

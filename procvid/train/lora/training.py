@@ -223,6 +223,7 @@ class LoraTraining:
             accelerator,
             settings.batch_size,
             settings.focus_weight,
+            settings.prior_weight,
         )
         loss = read_curve(self.out)[-1]["loss"] if first and self.is_main else math.nan
         began_s = time.monotonic()

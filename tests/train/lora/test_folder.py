@@ -59,6 +59,7 @@ def test_the_hash_is_over_words_and_files(tmp_path):
         ([{**ROW, "focus_xyxy": [0.1, 0.2, 1.5, 0.8]}], "no box in shares"),
         ([{**ROW, "focus_xyxy": [0.5, 0.2, 0.5, 0.8]}], "no box in shares"),
         ([{**ROW, "focus_xyxy": "middle"}], "no box in shares"),
+        ([{**ROW, "prior": "yes"}], "neither true nor false"),
     ],
 )
 def test_a_wrong_row_is_one_sentence(tmp_path, rows, told):

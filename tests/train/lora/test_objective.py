@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from procvid.train.lora.folder import Example
 from procvid.train.lora.objective import loss_weight
@@ -36,3 +38,18 @@ def test_a_training_takes_it_from_the_data(training, tmp_path):
         list(training(out, focus_weight=weight).run())
         curves.append([row["loss"] for row in read_curve(out)])
     assert all(more > plain for plain, more in zip(*curves, strict=True))
+
+
+def test_the_prior_is_what_the_base_says(training, toy_data, tmp_path):
+    """Nothing is to be learnt where all is prior; the state is that of a training that did nothing."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for part in ("clips", "crops"):
+        (data / part).symlink_to(toy_data / part)
+    rows = [json.loads(line) for line in (toy_data / "metadata.jsonl").read_text().splitlines()]
+    told = "".join(json.dumps({**row, "prior": True}) + "\n" for row in rows)
+    (data / "metadata.jsonl").write_text(told)
+    list(training(tmp_path / "out", data=data, targets="all").run())
+    assert [row["loss"] for row in read_curve(tmp_path / "out")] == pytest.approx([0.0] * 3)
+    tensors = load_file(tmp_path / "out" / "lora" / "pytorch_lora_weights.safetensors")
+    assert not any(value.any() for key, value in tensors.items() if ".lora_B." in key)
