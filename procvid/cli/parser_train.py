@@ -32,6 +32,12 @@ def add_train(
     lora.add_argument("--size", metavar="WxH", help="of what the model is shown, in px")
     lora.add_argument("--frames", metavar="N", type=whole_number, help="most of a clip, 4n+1")
     _numbers(lora, whole_number)
+    lora.add_argument(
+        "--targets",
+        choices=("attention", "all"),
+        default="attention",
+        help="all: feed-forward layers and the projection of the text too",
+    )
     lora.add_argument("--schedule", choices=("constant", "linear"), default="constant")
     lora.add_argument("--precision", choices=("no", "bf16"), help="bf16 by default on a GPU")
     lora.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")
@@ -54,7 +60,7 @@ def _numbers(lora: argparse.ArgumentParser, whole_number: Callable[[str], int]) 
         lora.add_argument(f"--{name}", metavar="N", type=whole_number, default=default)
     reals = {
         "alpha": 16.0, "learning-rate": 1e-4, "weight-decay": 0.01, "drop-text": 0.1, "drop-references": 0.1,
-        "no-references": 0.15,
+        "no-references": 0.15, "focus-weight": 0.0, "prior-weight": 1.0,
     }  # fmt: skip
     for name, value in reals.items():
         lora.add_argument(f"--{name}", metavar="X", type=float, default=value)

@@ -23,6 +23,7 @@ COPIED = (
     "rank", "alpha", "epochs", "batch_size", "accumulate", "learning_rate", "warmup", "schedule",
     "drop_text", "drop_references", "no_references", "validation", "validate_every", "save_every",
     "seed", "checkpointing", "track", "max_references", "weight_decay",
+    "targets", "focus_weight", "prior_weight",
 )  # fmt: skip
 
 

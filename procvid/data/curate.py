@@ -189,12 +189,16 @@ class Curation:
                     yield job
 
         spread = self.spread
-        if not stage.heavy or (stage.asks and _is_service(tools, stage)):
+        asks_service = bool(stage.asks) and _is_service(tools, stage)
+        if not stage.heavy or asks_service:
             spread = Spread(self.make_tools)
         results = spread.run(stage, self.rules, jobs(), tools)
         for number, (job, made) in enumerate(results, start=1):
             video_id = job.video["video_id"]
-            journal.keep(stage.name, video_id, keys.pop(video_id), vars(made))
+            key = keys.pop(video_id)
+            # What a service had no answer to counts now, and is asked again by the next run.
+            again = asks_service and made.unanswered
+            journal.keep(stage.name, video_id, "" if again else key, vars(made))
             yield CurationProgress(
                 stage.name,
                 reused + number,

@@ -78,11 +78,15 @@ class Job:
 
 @dataclass
 class Made:
-    """What a stage made of one video; `counts` are of things too small for a reject each."""
+    """What a stage made of one video; `counts` are of things too small for a reject each.
+
+    `unanswered`: a tool had no answer of use to something; asked again, a service may have one.
+    """
 
     rows: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    unanswered: bool = False
 
     def reject(self, reason: str, start_s: float | None = None, end_s: float | None = None) -> None:
         """Leave out a span, or the whole video."""
@@ -128,7 +132,7 @@ def attempt(stage: Stage, tools: Tools, rules: Rules, job: Job) -> Made:
     except OutputError:
         raise
     except InputError as error:
-        made = Made()
+        made = Made(unanswered=bool(stage.asks))
         # Results may be published: the machine's own folders stay out of them.
         made.reject(str(error).replace(str(job.file), job.file.name))
         return made
@@ -246,7 +250,7 @@ def write_captions(tools: Tools, rules: Rules, job: Job) -> Made:
                 frames = frames_of(job.file, pair["start_s"], pair["end_s"])
                 caption, missing = tools.captioner.caption(frames, pair["text"]), ""
             except InputError as error:
-                missing = error.message
+                missing, made.unanswered = error.message, True
         made.rows.append({**pair, "caption": caption, "caption_unavailable": missing})
     return made
 
@@ -261,7 +265,7 @@ def rate_captions(tools: Tools, rules: Rules, job: Job) -> Made:
                 frames = frames_of(job.file, pair["start_s"], pair["end_s"])
                 rating, missing = tools.captioner.rate(frames, pair["caption"]), ""
             except InputError as error:
-                missing = error.message
+                missing, made.unanswered = error.message, True
         if rating is not None and rating < rules.min_rating:
             reason = f"Its caption is rated {rating}, under {rules.min_rating}."
             made.reject(reason, pair["start_s"], pair["end_s"])

@@ -30,8 +30,8 @@ def extended_kitchen(rng: np.random.Generator, planks: bool) -> Kitchen:
     return replace(kitchen, counter=name, counter_rgb=jitter(rng, EXTRA_COUNTERS[name], 5))
 
 
-def extended_recipe(seed: int) -> ToyRecipe:
-    """The recipe of a seed: its first food is a new one, its second an old one, in either order.
+def extended_recipe(seed: int, both_new: bool = False) -> ToyRecipe:
+    """The recipe of a seed: one of its two foods is a new one, or with `both_new` each of them.
 
     Every second seed has the new counter. As with `random_recipe`, training takes seeds below
     `HELD_OUT`, measurements those from it upwards.
@@ -40,6 +40,8 @@ def extended_recipe(seed: int) -> ToyRecipe:
     kitchen = extended_kitchen(rng, planks=seed % 2 == 0)
     dish = str(rng.choice(list(DISHES)))
     foods = [str(rng.choice(EXTRA_FOODS)), str(rng.choice(FOODS))]
+    if both_new:
+        foods = list(EXTRA_FOODS)
     if rng.random() < 0.5:
         foods.reverse()
     return recipe_of(rng, kitchen, dish, foods[0], foods[1], seed)

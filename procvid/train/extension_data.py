@@ -1,7 +1,7 @@
 """Training data of the wider toy kitchen, in the form that `procvid train lora` reads.
 
-Recipes with the two new foods, half of them on the new counter, and among them recipes of the
-kitchen that the base knows, so that it is not forgotten.
+A third of the recipes have both new foods, a third one of them, and a third are of the kitchen that
+the base knows, so that it is not forgotten: half of the clips show a new food.
 """
 
 from __future__ import annotations
@@ -16,17 +16,14 @@ from procvid.files import write_text
 from procvid.media.image import save_png
 from procvid.media.video import write_clip
 from procvid.plan.prompt import with_looks
-from procvid.toykitchen.extension import extended_recipe
+from procvid.toykitchen.extension import EXTRA_FOODS, extended_recipe
 from procvid.toykitchen.identity import EXTRA_COUNTERS
 from procvid.toykitchen.recipes import ToyRecipe, random_recipe
-from procvid.toykitchen.render import FPS, NUM_FRAMES, TOOL_OF, Scene
+from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, TOOL_OF, Rendered, Scene
 from procvid.train.toy_crops import cut, noisy, role_of
 from procvid.train.toy_texts import prompt_of
 
 SCALE = 4
-KNOWN_SHARE = 3
-"""One recipe in so many is of the kitchen that the base knows."""
-
 COUNTER_TOLD = 0.3
 
 
@@ -38,8 +35,8 @@ def write_data(folder: Path, recipes: int) -> int:
     """
     rows: list[dict[str, Any]] = []
     for seed in range(recipes):
-        known = seed % KNOWN_SHARE == KNOWN_SHARE - 1
-        recipe = random_recipe(seed) if known else extended_recipe(seed)
+        known = seed % 3 == 2
+        recipe = random_recipe(seed) if known else extended_recipe(seed, both_new=seed % 3 == 0)
         for number, step in enumerate(recipe.steps, start=1):
             rng = np.random.default_rng([seed, number, 21])
             rows.append(_row(folder, rng, recipe, f"{seed:04d}", number, step.scene))
@@ -80,4 +77,15 @@ def _row(
         "source_id": source,
         "wants": wants,
         "crops": crops,
+        "focus_xyxy": _where(clip, scene.food),
+        "prior": scene.food not in EXTRA_FOODS and recipe.kitchen.counter not in EXTRA_COUNTERS,
     }
+
+
+def _where(clip: Rendered, food: str | None) -> list[float] | None:
+    """The box that the food stays in, in shares of the picture."""
+    boxes = np.array([boxes[food] for boxes in clip.boxes if food in boxes])
+    if not len(boxes):
+        return None
+    box = (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+    return [round(float(value) / SIZE, 4) for value in box]

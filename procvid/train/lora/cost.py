@@ -169,7 +169,7 @@ def _meta_model(
     for name, parameter in model.named_parameters():
         parameter.data = parameter.data.to(stored_dtype(name, dtype))
     with torch.device("meta"):
-        add_lora(model, settings.rank, settings.alpha, 0)
+        add_lora(model, settings.rank, settings.alpha, 0, settings.targets)
     if settings.checkpointing if checkpointing is None else checkpointing:
         model.enable_gradient_checkpointing()
     return model
@@ -190,6 +190,8 @@ def _meta_batch(
             references=torch.zeros(size, channels, references, *shape),
             text=torch.zeros(size, TEXT_LENGTH, config["text_dim"]),
             sigma=torch.zeros(size),
+            weight=torch.ones(size, 1, 1, *shape),
+            prior=torch.zeros(size, dtype=torch.bool, device="cpu"),
         )
 
 

@@ -44,7 +44,11 @@ class Crop:
 
 @dataclass(frozen=True)
 class Example:
-    """A row. `wants` are (name, state) of the references, in order; "" takes any state."""
+    """A row. `wants` are (name, state) of the references, in order; "" takes any state.
+
+    `focus_xyxy` is where the loss may count more, in shares 0 to 1 of what the model is shown. An
+    example of the `prior` is there to be done as the base does it.
+    """
 
     key: str
     file: Path
@@ -55,6 +59,8 @@ class Example:
     start_s: float = 0.0
     end_s: float | None = None
     split: str = "train"
+    focus_xyxy: tuple[float, float, float, float] | None = None
+    prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +148,8 @@ def _example(row: object, number: int, folder: Path) -> Example:
         start_s=float(start),
         end_s=None if end is None else float(end),
         split=_text(row, "split", where, empty=True) or "train",
+        focus_xyxy=_box(row, "focus_xyxy", where),
+        prior=_flag(row, "prior", where),
     )
 
 
@@ -149,6 +157,26 @@ def _objects(row: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[s
     value = row.get(key) or []
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
         raise InputError(f"{where} has {key} that are no list of objects.", HINT)
+    return value
+
+
+def _box(
+    row: Mapping[str, Any], key: str, where: str
+) -> tuple[float, float, float, float] | None:
+    value = row.get(key)
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 4 and all(_is_time(v) and v <= 1 for v in value):
+        x0, y0, x1, y1 = map(float, value)
+        if x0 < x1 and y0 < y1:
+            return x0, y0, x1, y1
+    raise InputError(f"{where} has a {key} that is no box in shares of the picture.", HINT)
+
+
+def _flag(row: Mapping[str, Any], key: str, where: str) -> bool:
+    value = row.get(key) or False
+    if not isinstance(value, bool):
+        raise InputError(f"{where} has a {key} that is neither true nor false.", HINT)
     return value
 
 

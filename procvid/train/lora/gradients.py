@@ -26,6 +26,8 @@ class Model:
     text_length: int
     accelerator: Accelerator
     batch_size: int
+    focus_weight: float
+    prior_weight: float
 
     def gradients(self, drawn: Sequence[Draw]) -> tuple[float, float, list[str]]:
         """The gradients of a step, over all its batches and processes, clipped.
@@ -41,7 +43,9 @@ class Model:
         mine = drawn[accelerator.process_index :: accelerator.num_processes]
         total, broken = torch.zeros((), device=device), []
         for group in batches(mine, self.batch_size, self._shape):
-            batch = batch_of(group, self.cache, self.text_length, device)
+            batch = batch_of(
+                group, self.cache, self.text_length, device, self.focus_weight, self.prior_weight
+            )
             with accelerator.autocast():
                 losses = flow_losses(self.transformer, batch)
             finite = losses.detach().isfinite().tolist()

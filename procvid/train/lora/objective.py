@@ -14,6 +14,7 @@ from diffusers import WanTransformer3DModel
 
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.train.lora.draws import Draw
+from procvid.train.lora.folder import Example
 from procvid.train.lora.latents import LatentCache
 
 
@@ -22,7 +23,8 @@ class Batch:
     """Examples of one shape, on a device.
 
     `clean` and `noise` are float32 `[B, C, F, h, w]`, `references` `[B, C, R, h, w]`, `text`
-    `[B, L, D]`, `sigma` float32 `[B]`.
+    `[B, L, D]`, `sigma` float32 `[B]`, `weight` of the loss float32 `[B, 1, 1, h, w]`,
+    `prior` bool `[B]`: whose target is what the base says.
     """
 
     clean: torch.Tensor
@@ -30,12 +32,19 @@ class Batch:
     references: torch.Tensor
     text: torch.Tensor
     sigma: torch.Tensor
+    weight: torch.Tensor
+    prior: torch.Tensor
 
 
 def batch_of(
-    draws: Sequence[Draw], cache: LatentCache, text_length: int, device: torch.device
+    draws: Sequence[Draw],
+    cache: LatentCache,
+    text_length: int,
+    device: torch.device,
+    focus_weight: float = 0.0,
+    prior_weight: float = 1.0,
 ) -> Batch:
-    """Read the latents and texts of some draws and draw their noise."""
+    """Read the latents and texts of some draws and draw their noise; weights as in LoraSettings."""
     clean = torch.stack([cache.video(draw.example) for draw in draws])
     noise = torch.stack(
         [
@@ -47,7 +56,32 @@ def batch_of(
     texts = [draw.example.text if draw.sees_text else DEFAULT_NEGATIVE_PROMPT for draw in draws]
     text = torch.stack([cache.text(each, text_length) for each in texts])
     sigma = torch.tensor([draw.sigma for draw in draws], dtype=torch.float32)
-    return Batch(*(each.to(device) for each in (clean, noise, references, text, sigma)))
+    cells = (clean.shape[-2], clean.shape[-1])
+    weight = torch.stack([loss_weight(draw.example, cells, focus_weight) for draw in draws])
+    prior = torch.tensor([draw.example.prior for draw in draws])
+    weight[prior] *= prior_weight
+    tensors = (clean, noise, references, text, sigma, weight, prior)
+    return Batch(*(each.to(device) for each in tensors))
+
+
+def loss_weight(example: Example, cells: tuple[int, int], more: float) -> torch.Tensor:
+    """How much each latent cell counts: float32 `[1, 1, h, w]` with mean 1.
+
+    A cell in the example's box counts 1 + `more` times one outside; one that lies in it by half, half.
+    """
+    height, width = cells
+    if example.focus_xyxy is None or not more:
+        return torch.ones(1, 1, height, width)
+    x0, y0, x1, y1 = example.focus_xyxy
+    inside = torch.outer(_covered(y0, y1, height), _covered(x0, x1, width))
+    weight = 1 + more * inside
+    return (weight / weight.mean())[None, None]
+
+
+def _covered(low: float, high: float, cells: int) -> torch.Tensor:
+    """The share of each cell of a row of them that lies between two places, 0 to 1."""
+    left = torch.arange(cells, dtype=torch.float32)
+    return ((left + 1).clamp(max=high * cells) - left.clamp(min=low * cells)).clamp(min=0)
 
 
 def _references(draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor) -> torch.Tensor:
@@ -58,7 +92,24 @@ def _references(draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor) -> tor
 
 
 def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
-    """The loss of each example: float32 `[B]`, mean squared error of the velocity."""
+    """The loss of each example: float32 `[B]`, weighted mean squared error of the velocity.
+
+    The velocity that is wanted is noise minus latents, and for examples of the prior the one of the
+    model without its adapters: so what it can do is kept, without the noise of a target that is drawn.
+    """
+    wanted = batch.noise - batch.clean
+    if batch.prior.any():
+        transformer.disable_adapters()
+        with torch.no_grad():
+            known = _velocity(transformer, batch)
+        transformer.enable_adapters()
+        wanted = torch.where(batch.prior.view(-1, 1, 1, 1, 1), known, wanted)
+    error = (_velocity(transformer, batch) - wanted).square()
+    return (batch.weight * error).flatten(1).mean(1)
+
+
+def _velocity(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
+    """Of the video's frames: float32 `[B, C, F, h, w]`."""
     sigma = batch.sigma.view(-1, 1, 1, 1, 1)
     noisy = (1 - sigma) * batch.clean + sigma * batch.noise
     frames = torch.cat([noisy, batch.references], dim=2)
@@ -68,5 +119,5 @@ def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tenso
         timestep=batch.sigma * 1000,
         encoder_hidden_states=batch.text.to(dtype),
         return_dict=False,
-    )[0][:, :, : batch.clean.shape[2]]
-    return (velocity.float() - (batch.noise - batch.clean)).square().flatten(1).mean(1)
+    )[0]
+    return velocity[:, :, : batch.clean.shape[2]].float()

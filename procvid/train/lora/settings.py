@@ -11,6 +11,7 @@ from procvid.settings import MAX_REFERENCES, MAX_SEED
 
 Precision = Literal["no", "bf16"]
 SCHEDULES = ("constant", "linear")
+TARGETS = ("attention", "all")
 
 _OF_THE_MACHINE = frozenset(
     {"batch_size", "accumulate", "checkpointing", "save_every", "validate_every", "track"}
@@ -29,6 +30,7 @@ class LoraSettings:
         fps: Clips are read at this rate.
         shift: Of the flow: how far the noise levels are moved towards noise.
         rank: Of every pair of matrices.
+        targets: "attention" layers, or "all": feed-forward layers and the projection of the text too.
         alpha: The change is scaled by alpha / rank.
         epochs: Passes over the data.
         batch_size: Examples of one shape that go through the model together.
@@ -42,6 +44,8 @@ class LoraSettings:
         no_references: Share of examples that get no reference at all, as text to video has none.
         shuffle_references: Share of examples whose references come in another order.
         max_references: Most references of an example.
+        focus_weight: How much more the loss counts in the boxes that the data name; 0 is not more.
+        prior_weight: How much an example of the prior counts, where others count 1.
         validation: Examples that are kept out of training, when the data do not name their own.
         seed: Of everything that is drawn.
         precision: "bf16" for a GPU; "no" computes in float32.
@@ -58,6 +62,7 @@ class LoraSettings:
     shift: float
     rank: int = 16
     alpha: float = 16.0
+    targets: str = "attention"
     epochs: int = 20
     batch_size: int = 1
     accumulate: int = 8
@@ -70,6 +75,8 @@ class LoraSettings:
     no_references: float = 0.15
     shuffle_references: float = 0.2
     max_references: int = MAX_REFERENCES
+    focus_weight: float = 0.0
+    prior_weight: float = 1.0
     validation: int = 4
     seed: int = 0
     precision: Precision = "no"
@@ -95,8 +102,12 @@ class LoraSettings:
                 raise _wrong(name, getattr(self, name), f"{low} to {high}")
         if self.num_frames < 1 or self.num_frames % 4 != 1:
             raise _wrong("num_frames", self.num_frames, "4n+1, such as 1 or 81")
-        if self.schedule not in SCHEDULES:
-            raise _wrong("schedule", self.schedule, " or ".join(SCHEDULES))
+        for name in ("focus_weight", "prior_weight"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise _wrong(name, getattr(self, name), "0 or more")
+        for name, known in (("schedule", SCHEDULES), ("targets", TARGETS)):
+            if getattr(self, name) not in known:
+                raise _wrong(name, getattr(self, name), " or ".join(known))
 
     def told(self) -> dict[str, Any]:
         """All of it, for `training.json`."""

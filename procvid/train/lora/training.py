@@ -216,7 +216,14 @@ class LoraTraining:
             validation = Validation(pipeline, cache, held_out, settings, sampling, self.out, epochs)
         length = pipeline.config.max_sequence_length
         model = Model(
-            pipeline.transformer, parameters, cache, length, accelerator, settings.batch_size
+            pipeline.transformer,
+            parameters,
+            cache,
+            length,
+            accelerator,
+            settings.batch_size,
+            settings.focus_weight,
+            settings.prior_weight,
         )
         loss = read_curve(self.out)[-1]["loss"] if first and self.is_main else math.nan
         began_s = time.monotonic()
@@ -260,7 +267,9 @@ class LoraTraining:
     def _with_lora(self, pipeline: PhantomWanPipeline) -> dict[str, torch.nn.Parameter]:
         settings = self.settings
         transformer = pipeline.transformer.to(self._accelerator.device)
-        parameters = add_lora(transformer, settings.rank, settings.alpha, settings.seed)
+        parameters = add_lora(
+            transformer, settings.rank, settings.alpha, settings.seed, settings.targets
+        )
         if self.init:
             begin_with(transformer, Path(self.init))
         if settings.checkpointing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,9 @@ class Validation:
         out: Path,
         epochs_done: int,
     ) -> None:
-        self._pipeline, self._cache, self._examples = pipeline, cache, tuple(examples)
+        self._pipeline, self._cache = pipeline, cache
+        # Against what they show, not against the base.
+        self._examples = tuple(replace(example, prior=False) for example in examples)
         self._settings, self._sampling, self._out = settings, sampling, out
         self.last_clips: tuple[Sampled, ...] = ()
         lines = (out / CURVE).read_text().splitlines()[1:] if (out / CURVE).is_file() else []

@@ -18,15 +18,20 @@ from procvid.errors import InputError
 from procvid.files import write_bytes
 from procvid.hub.lora_file import METADATA, lora_facts
 
-TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 """All linear layers of self- and cross-attention."""
+
+FEED_FORWARD = ("ffn.net.0.proj", "ffn.net.2")
+TEXT = ("text_embedder.linear_1", "text_embedder.linear_2")
+LAYERS = {"attention": ATTENTION, "all": (*ATTENTION, *FEED_FORWARD, *TEXT)}
+"""By the name of `LoraSettings.targets`."""
 
 ADAPTER = "default"
 TRAINING_METADATA = "procvid_training"
 
 
 def add_lora(
-    transformer: WanTransformer3DModel, rank: int, alpha: float, seed: int
+    transformer: WanTransformer3DModel, rank: int, alpha: float, seed: int, targets: str
 ) -> dict[str, torch.nn.Parameter]:
     """Add trainable matrices in float32, drawn from a seed, to a frozen transformer.
 
@@ -34,7 +39,7 @@ def add_lora(
         The trainable parameters by name, sorted.
     """
     transformer.requires_grad_(False)
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(TARGETS))
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(LAYERS[targets]))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         transformer.add_adapter(config, adapter_name=ADAPTER)
@@ -43,7 +48,7 @@ def add_lora(
 
 
 def begin_with(transformer: WanTransformer3DModel, lora: Path) -> None:
-    """Put the weights of a saved LoRA of the same rank and layers into the fresh one.
+    """Put the weights of a saved LoRA of the same rank into the fresh one, which may have more layers.
 
     Raises:
         InputError: It is of another layout, rank or model.
@@ -51,11 +56,11 @@ def begin_with(transformer: WanTransformer3DModel, lora: Path) -> None:
     lora_facts(lora)
     tensors = {k.removeprefix("transformer."): v.float() for k, v in load_file(lora).items()}
     wanted = get_peft_model_state_dict(transformer, adapter_name=ADAPTER)
-    shapes = [{k: tuple(v.shape) for k, v in each.items()} for each in (tensors, wanted)]
-    if shapes[0] != shapes[1]:
+    shapes = {key: tuple(value.shape) for key, value in wanted.items()}
+    if any(shapes.get(key) != tuple(value.shape) for key, value in tensors.items()):
         raise InputError(
             f"The LoRA {str(lora)!r} has another rank or other layers than this training.",
-            "Give the same --rank, or begin without --init.",
+            "Give the same --rank and --targets, or begin without --init.",
         )
     set_peft_model_state_dict(transformer, tensors, adapter_name=ADAPTER)
 

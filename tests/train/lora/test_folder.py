@@ -56,6 +56,10 @@ def test_the_hash_is_over_words_and_files(tmp_path):
         ([{**ROW, "crops": ["x.png"]}], "crops that are no list of objects"),
         ([{**ROW, "crops": [{"file_name": "x.png"}]}], "Row 1 has no name"),
         ([{**ROW, "start_s": 3, "end_s": 2}], "which is no span"),
+        ([{**ROW, "focus_xyxy": [0.1, 0.2, 1.5, 0.8]}], "no box in shares"),
+        ([{**ROW, "focus_xyxy": [0.5, 0.2, 0.5, 0.8]}], "no box in shares"),
+        ([{**ROW, "focus_xyxy": "middle"}], "no box in shares"),
+        ([{**ROW, "prior": "yes"}], "neither true nor false"),
     ],
 )
 def test_a_wrong_row_is_one_sentence(tmp_path, rows, told):

@@ -32,6 +32,15 @@ def trained(training, tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="module")
+def trained_all(training, trained, tmp_path_factory):
+    """All layers, begun with the one of the attention layers."""
+    out = tmp_path_factory.mktemp("all")
+    init = str(trained / "lora" / WEIGHTS)
+    list(training(out, init=init, targets="all", learning_rate=2e-2, alpha=8.0).run())
+    return out
+
+
 def call(transformer) -> torch.Tensor:
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
@@ -43,7 +52,9 @@ def call(transformer) -> torch.Tensor:
         )[0]
 
 
-def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(trained):
+@pytest.mark.parametrize("layers", ["trained", "trained_all"])
+def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(layers, request):
+    trained = request.getfixturevalue(layers)
     pipeline = load_pipeline(MODEL, torch.float32)
     before = {k: v.clone() for k, v in pipeline.transformer.state_dict().items()}
     plain = call(pipeline.transformer)
@@ -60,6 +71,14 @@ def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(trained):
     file = read_lora(find_lora(trained), parameter_shapes(config), config["num_layers"])
     merge_loras(pipeline.transformer, [file])
     assert torch.allclose(call(pipeline.transformer), loaded, atol=1e-4), "alpha / rank is kept"
+
+
+def test_all_layers_are_more_than_attention(trained_all):
+    facts = lora_facts(trained_all / "lora" / WEIGHTS)
+    assert facts["modules"] == 48 + 2 * 6 + 2
+    assert {"ffn.net.0.proj", "condition_embedder.text_embedder.linear_1"} < set(facts["targets"])
+    moved = {k: v for k, v in load_file(trained_all / "lora" / WEIGHTS).items() if ".lora_B." in k}
+    assert all(value.abs().max() > 0 for value in moved.values())
 
 
 def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
@@ -87,6 +106,11 @@ def test_a_training_can_begin_with_a_lora_of_the_same_rank(training, trained, tm
         list(training(tmp_path / "b", init=init, rank=2).run())
     with pytest.raises(InputError, match="its init sha256 is"):
         list(training(tmp_path / "a", learning_rate=1e-9, alpha=8.0).run())
+
+
+def test_a_lora_of_more_layers_is_no_beginning_for_fewer(training, trained_all, tmp_path):
+    with pytest.raises(InputError, match="another rank or other layers"):
+        list(training(tmp_path, init=str(trained_all / "lora" / WEIGHTS)).run())
 
 
 def test_generate_takes_the_training_folder(trained, tmp_path, capsys):
