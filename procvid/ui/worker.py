@@ -10,12 +10,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-<<<<<<< HEAD
-from contextlib import closing, contextmanager
-from contextvars import Context, copy_context
-=======
 from contextlib import closing, contextmanager, suppress
->>>>>>> memory
+from contextvars import Context, copy_context
 from dataclasses import replace
 
 from procvid.errors import BusyError, ProcvidError, RunError
@@ -221,18 +217,13 @@ class Worker:
             log.error("old runs cannot be cleared: %s", error)
 
     def _do(self, job: Job) -> None:
-        feed = self._feeds[job.run_id]
-        if self._stop.is_set():
-            return
-<<<<<<< HEAD
-        asker = self._askers[job.run_id]
-        with closing(asker.run(self._make, job)) as events:
-            while not self._stop.is_set() and (event := asker.run(next, events, None)) is not None:
-=======
+        if not self._stop.is_set():
+            self._askers[job.run_id].run(self._tell_all, job, self._feeds[job.run_id])
+
+    def _tell_all(self, job: Job, feed: Feed) -> None:
         asked = self._stop.is_set
         with suppress(Stopped), stoppable(asked), closing(self._make(job)) as events:
             while not asked() and (event := next(events, None)) is not None:
->>>>>>> memory
                 # The end is told when the work is over, with the run as it then is on disk.
                 if not isinstance(event, RunFinished):
                     feed.tell(event)
