@@ -176,7 +176,8 @@ class Retrieval:
 class Slot:
     """One of the at most four references: its number as shown, the object and its words in the prompt.
 
-    `licence` and `url` are those of the picture, "" where nobody told.
+    `licence` and `url` are those of the picture, "" where nobody told. `chosen` is one that a person
+    took out of the memory themselves: nothing was looked for, so its score says nothing.
     """
 
     number: int
@@ -191,6 +192,7 @@ class Slot:
     origin: Literal["memory", "run", "upload"]
     licence: str = ""
     url: str = ""
+    chosen: bool = False
 
 
 @dataclass(frozen=True, eq=False)

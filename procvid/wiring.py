@@ -312,7 +312,7 @@ def build_generator(
             made = PhantomWanGenerator(profile, folder, loras, previews=previews)
         case _:
             folder = read_environment().models_folder / profile.name
-            made = PhantomWanGenerator(profile, folder, loras, on_gpu(precise))
+            made = PhantomWanGenerator(profile, folder, loras, on_gpu(precise), previews)
     return lent(made, profile) if is_lent() else made
 
 

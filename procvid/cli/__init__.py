@@ -83,6 +83,10 @@ def _run(argv: Sequence[str]) -> int:
             from procvid.cli import curation
 
             command = curation.curate
+        case "hub" if arguments.hub_command == "space":
+            from procvid.cli import space
+
+            command = space.space
         case "hub":
             from procvid.cli import hub
 

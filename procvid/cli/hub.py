@@ -1,4 +1,4 @@
-"""`procvid hub publish`, `pull`, `verify`, `card`, `space` and `list`."""
+"""`procvid hub publish`, `pull`, `verify`, `card` and `list`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ from procvid.hub.publish import publish as send
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as fetch
 from procvid.hub.release import Release
-from procvid.hub.space import space_files, write_space
 from procvid.memory.crops import load_store
 from procvid.memory.folder import KIND as STORE_KIND
 from procvid.settings import TINY
@@ -126,24 +125,6 @@ def card(arguments: argparse.Namespace) -> None:
     with bundle_folder() as made:
         _bundled(arguments, where, made)
         print((made / CARD).read_text("utf-8"), end="")
-
-
-def space(arguments: argparse.Namespace) -> None:
-    """The files of the Space, listed or put together."""
-    if not (arguments.dry_run or arguments.to):
-        raise InputError("Where is the Space to go?", "Give --to DIR, or --dry-run to list it.")
-    files = space_files(Path(__file__).parents[2])
-    if not arguments.dry_run:
-        write_space(files, Path(arguments.to))
-    total = sum(file.num_bytes for file in files)
-    if arguments.json:
-        told = {"files": {f.name: f.num_bytes for f in files}, "bytes": total}
-        print(json.dumps(told))
-        return
-    for file in files:
-        print(f"{file.num_bytes:>11,}  {file.name}")
-    print(f"{total:>11,}  bytes in {len(files)} files", end="")
-    print(f", in {arguments.to}" if not arguments.dry_run else "; nothing was written")
 
 
 def list_kept(arguments: argparse.Namespace) -> None:

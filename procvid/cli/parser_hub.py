@@ -43,12 +43,29 @@ def add_hub(
     listed = command(under, "list", "List the releases that are here.")
     _add_json(listed)
 
-    space = command(under, "space", "Put the Hugging Face Space together from this checkout.")
-    space.add_argument("--to", metavar="DIR", help="a new folder for it, to push with git or hf")
-    space.add_argument(
-        "--dry-run", action="store_true", help="list exactly what it holds and write nothing"
+    _add_space(
+        command(under, "space", "Put this checkout's Hugging Face Space together or push it.")
     )
-    space.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def _add_space(space: argparse.ArgumentParser) -> None:
+    space.add_argument(
+        "--repo", metavar="ID", default="", help="OWNER/NAME of the Space to push to"
+    )
+    space.add_argument("--to", metavar="DIR", help="or a new folder to put it together in")
+    space.add_argument("--private", action="store_true", help="make a new Space private")
+    space.add_argument(
+        "--no-finished",
+        action="store_true",
+        help="leave out the examples' finished videos, which are made here, once",
+    )
+    space.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list exactly what it holds, or with --repo what would be sent, and send nothing",
+    )
+    space.add_argument("--yes", action="store_true", help="do not ask before the push")
+    _add_json(space)
 
 
 def _add_publish(publish: argparse.ArgumentParser) -> None:

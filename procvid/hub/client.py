@@ -52,10 +52,11 @@ class NoManifestError(InputError):
 
 @dataclass(frozen=True)
 class Listed:
-    """A file as the Hub lists it: size in bytes, and sha256 where it keeps one."""
+    """A file as the Hub lists it: size in bytes, sha256 where it keeps one, and git's own name for it."""
 
     size: int
     sha256: str | None
+    git_oid: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ class HubClient:
             ):
                 if not isinstance(entry, RepoFile):
                     continue
-                found[entry.path] = Listed(entry.size, entry.lfs.sha256 if entry.lfs else None)
+                found[entry.path] = Listed(
+                    entry.size, entry.lfs.sha256 if entry.lfs else None, entry.blob_id
+                )
                 if len(found) > MAX_LISTED:
                     raise InputError(f"{wanted.told} holds more than {MAX_LISTED} files.")
         return found

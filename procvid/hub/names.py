@@ -61,7 +61,7 @@ class HubId:
     Attributes:
         repo: "owner/name".
         revision: Branch, tag or commit.
-        repo_type: "model" or "dataset"; "" where it was not said.
+        repo_type: "model", "dataset" or "space"; "" where it was not said.
     """
 
     repo: str

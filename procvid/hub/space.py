@@ -16,6 +16,8 @@ KINDS = {
 }
 """What the package and the examples consist of; anything else lies there by accident."""
 LICENCE = "LICENSE"
+FINISHED = "examples/finished"
+"""The Space's folder of finished examples; a checkout has none."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def space_files(checkout: Path) -> tuple[SpaceFile, ...]:
         for file in (checkout / folder).rglob("*"):
             name = file.relative_to(checkout)
             hidden = any(part.startswith((".", "__pycache__")) for part in name.parts)
-            if file.is_file() and file.suffix in KINDS and not hidden:
+            finished = name.is_relative_to(FINISHED)
+            if file.is_file() and file.suffix in KINDS and not (hidden or finished):
                 found[name.as_posix()] = file
     for file in (checkout / LICENCE, checkout / "procvid" / "py.typed"):
         if file.is_file():

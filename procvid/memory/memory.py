@@ -171,6 +171,7 @@ class Memory:
                         origin="run" if store is self.run else "memory",
                         licence=fact.licence or store.licence,
                         url=fact.url,
+                        chosen=True,
                     )
         raise InputError(
             f"The memory has no crop {crop_id[:40]!r} with a picture.",

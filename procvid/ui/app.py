@@ -11,6 +11,7 @@ import gradio as gr
 
 import procvid
 from procvid.errors import ProcvidError
+from procvid.finished import FOLDER as FINISHED
 from procvid.settings import TINY, Host, read_environment
 from procvid.ui import api, markup, memories, style
 from procvid.ui.context import QUEUE, AppContext
@@ -98,7 +99,10 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
         "js": style.NAMES,
         "show_error": False,
         "max_file_size": "64mb",
-        "allowed_paths": [str(context.runs_folder)],
+        "allowed_paths": [
+            str(context.runs_folder),
+            str(context.examples_folder.resolve() / FINISHED),
+        ],
         "blocked_paths": [str(context.runs_folder / name) for name in (QUEUE, memories.FOLDER)],
         "strict_cors": True,
         "run_history": False,

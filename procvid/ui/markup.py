@@ -82,7 +82,9 @@ def _tile(slot: Slot, *, small: bool) -> str:
 def _state_and_score(slot: Slot) -> str:
     # A person's own picture was not looked for, so nothing was scored.
     told = [slot.state] if slot.state else []
-    return " · ".join(told if slot.origin == "upload" else [*told, f"score {slot.score:.2f}"])
+    if slot.origin != "upload":
+        told.append("chosen by you" if slot.chosen else f"score {slot.score:.2f}")
+    return " · ".join(told)
 
 
 def missing(conditioning: Conditioning) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
+from procvid.finished import Finished
 from procvid.ui.markup import empty, file_url, missing, notes, picture_url, tiles
 from procvid.ui.stream import RunView, StepView
 
@@ -21,12 +23,28 @@ def player(view: RunView) -> str:
     """The whole video with its captions, "" until it is there."""
     if view.video is None or view.captions is None:
         return ""
+    return _video(view.video, view.captions, "The whole video")
+
+
+def _video(video: Path, captions: Path, label: str) -> str:
     return (
         f'<video class="pv-video" controls muted playsinline preload="metadata" '
-        f'aria-label="The whole video" src="{file_url(view.video)}">'
+        f'aria-label="{escape(label)}" src="{file_url(video)}">'
         f'<track kind="captions" srclang="en" label="Steps" default '
-        f'src="{file_url(view.captions)}"></video>'
+        f'src="{file_url(captions)}"></video>'
     )
+
+
+def finished_example(name: str, facts: Finished, video: Path, captions: Path) -> str:
+    """What an example gave when it was made, to be seen before anything is made anew."""
+    clips = "1 clip" if facts.num_clips == 1 else f"{facts.num_clips} clips"
+    told = (
+        f"{name}, as it was made before: {clips}, {facts.duration_s:.1f} s, profile "
+        f"{facts.profile}, seed {facts.seed}, {facts.denoising_steps} denoising steps a clip. "
+        "“Make the plan” begins your own."
+    )
+    shown = _video(video, captions, f"{name}, made before")
+    return f'<figure class="pv-finished">{shown}<figcaption>{escape(told)}</figcaption></figure>'
 
 
 def _card(view: RunView, step: StepView) -> str:

@@ -83,6 +83,7 @@ def read_label(run_id: str, path: Path) -> str:
 
 def _conditioning(record: StepRecord, folder: Path) -> Conditioning:
     slots = []
+    chosen = dict(record.overrides.get("chosen") or {})
     for reference in record.references:
         try:
             image = load_image(folder / reference.file)
@@ -102,6 +103,7 @@ def _conditioning(record: StepRecord, folder: Path) -> Conditioning:
                 origin=reference.origin,  # type: ignore[arg-type]  # written from a slot
                 licence=reference.licence,
                 url=reference.url,
+                chosen=chosen.get(reference.object_name) == reference.crop_id,
             )
         )
     missing = tuple(

@@ -200,7 +200,8 @@ CSS = """
 .pv-pair figcaption { font-size: .8125rem; color: var(--body-text-color-subdued); }
 
 .pv-effect { margin: 8px 0; } .pv-effect img { width: 100%; max-width: 800px; background: #fff; border-radius: 8px; }
-.pv-effect figcaption { color: var(--body-text-color-subdued); font-size: .9rem; }
+.pv-finished { margin: 8px 0; }
+.pv-effect figcaption, .pv-finished figcaption { color: var(--body-text-color-subdued); font-size: .9rem; }
 .pv-about dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 16px; margin: 0; }
 .pv-about dt { color: var(--body-text-color-subdued); } .pv-about dd { margin: 0; overflow-wrap: anywhere; }
 .pv-crop img { float: right; max-width: 40%; max-height: 180px; margin: 0 0 8px 12px; background: #fff;

@@ -30,6 +30,7 @@ from procvid.hub.licences import KNOWN as LICENCES
 
 OWNER, READER = "hf_" + "o" * 34, "hf_" + "r" * 34
 USERS = {OWNER: "cook", READER: "guest"}
+KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 LFS = (".safetensors", ".parquet", ".faiss", ".mp4", ".png")
 
 
@@ -171,17 +172,18 @@ class Hub:
             (r"POST /api/validate-yaml", self._validate_yaml),
             (r"(?:GET|PUT|POST) /lfs/(?P<oid>[0-9a-f]{64})(?P<verify>/verify)?", self._lfs),
             (
-                r"POST /(?P<kind>datasets/)?(?P<id>[^/]+/[^/]+)\.git/info/lfs/objects/batch",
+                r"POST /(?P<kind>datasets/|spaces/)?(?P<id>[^/]+/[^/]+)\.git/info/lfs/objects/batch",
                 self._batch,
             ),
             (
-                r"(?:GET|POST) /api/(?P<kind>models|datasets)/(?P<id>[^/]+/[^/]+)"
+                r"(?:GET|POST) /api/(?P<kind>models|datasets|spaces)/(?P<id>[^/]+/[^/]+)"
                 r"(?:/(?P<what>revision|tree|paths-info|preupload|commit|refs|commits|tag)"
                 r"(?:/(?P<rev>[^/]+))?(?P<under>/.*)?)?",
                 self._api,
             ),
             (
-                r"(?:GET|HEAD) /(?P<kind>datasets/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<name>.+)",
+                r"(?:GET|HEAD) /(?P<kind>datasets/|spaces/)?(?P<id>[^/]+/[^/]+)"
+                r"/resolve/(?P<rev>[^/]+)/(?P<name>.+)",
                 self._resolve,
             ),
         )
@@ -201,7 +203,7 @@ class Hub:
         return JSONResponse({"name": user, "type": "user"} if user else {}, 200 if user else 401)
 
     def _found(self, request: Request, kind: str | None, repo_id: str) -> Repo | Response:
-        repo_type = "dataset" if (kind or "").startswith("datasets") else "model"
+        repo_type = KINDS[(kind or "models").strip("/")]
         repo = self.repos.get((repo_type, repo_id))
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token and token not in USERS:
@@ -232,7 +234,9 @@ class Hub:
             return JSONResponse({"error": "exists", "url": f"{self.url}/{repo_id}"}, 409)
         repo = self.repo(repo_id, key[0])
         repo.private = bool(told.get("private") or told.get("visibility") == "private")
-        prefix = "datasets/" if key[0] == "dataset" else ""
+        if key[0] == "space" and told.get("sdk") not in ("gradio", "docker", "static"):
+            return JSONResponse({"error": "sdk is required"}, 400)
+        prefix = {"dataset": "datasets/", "space": "spaces/"}.get(key[0], "")
         return JSONResponse({"url": f"{self.url}/{prefix}{repo_id}", "name": repo_id, "id": "1"})
 
     def _validate_yaml(self, request: Request, body: bytes) -> Response:

@@ -72,7 +72,8 @@ def status(url: str) -> int:
 def test_nothing_is_recorded_and_nothing_shown_of_the_inside(context: AppContext) -> None:
     settings = launch_settings(context)
     assert (settings["show_error"], settings["run_history"]) == (False, False)
-    assert settings["allowed_paths"] == [str(context.runs_folder)]
+    finished = str(context.examples_folder.resolve() / "finished")
+    assert settings["allowed_paths"] == [str(context.runs_folder), finished]
 
 
 def test_the_style_sheet_reaches_for_nothing_outside(context: AppContext) -> None:

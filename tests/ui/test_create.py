@@ -112,6 +112,7 @@ def test_a_reference_can_be_swapped_pinned_banned_and_given(
     pressed = SimpleNamespace(index=len(ids) - 1)
     changed, shown = on["swap_reference"](None, pressed, ids, *asked)
     assert changed[1].chosen == {"cutting board": ids[-1]}
+    assert "chosen by you" in shown and "score 1.00" not in shown
     kept, _ = on["pin_reference"](None, draft, changed, *asked[2:])
     assert kept[1].chosen == changed[1].chosen
     banned, after = on["ban_reference"](None, draft, changed, *asked[2:])

@@ -33,6 +33,7 @@ from procvid.phantom.ladder import (
     rungs,
     tell_choice,
 )
+from procvid.phantom.latent_colours import LatentColours
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import LoraFile, find_lora, merge_loras, read_lora
@@ -40,7 +41,7 @@ from procvid.phantom.memory import ClipShape, Denoising, estimate
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.settings import MAX_REFERENCES, Profile, check_sampling
 from procvid.stopping import stop_if_asked
-from procvid.types import Clip, Conditioning, Denoised, ModelInfo, Sampling
+from procvid.types import Clip, Conditioning, Denoised, Image, ModelInfo, Sampling
 
 VOCABULARY = "vocabulary.json"
 """What the model was taught, by kind: {"foods": [...], "vessels": [...], "tools": [...], ...}."""
@@ -51,7 +52,7 @@ TEACHES = "teaches"
 OBJECT_KINDS = ("foods", "vessels", "tools", "surfaces")
 
 PREVIEW_EVERY = 3
-"""Steps from one preview to the next; on two cores each costs about 3 % of the tiny clip's time."""
+"""Steps from one decoded preview to the next; on two cores each costs about 3 % of the tiny clip's time."""
 
 CPU = torch.device("cpu")
 
@@ -98,8 +99,8 @@ class PhantomWanGenerator:
         folder: A model in the diffusers folder layout, with its `vocabulary.json`.
         loras: LoRA files with their weights, merged when the model is loaded.
         placement: Where and how the arithmetic is done.
-        previews: Show what comes while it is made, where the decoder is small enough for that: where
-            nobody has to care for the memory.
+        previews: Show what comes while it is made: decoded where nobody has to care for the memory,
+            for there the decoder is small, and elsewhere as colours that are linear in the latents.
 
     Raises:
         InputError: A LoRA does not fit the model.
@@ -128,7 +129,8 @@ class PhantomWanGenerator:
         self._kind: ClipKind | None = None
         self._reached: dict[ClipKind, int] = {}
         self._told: tuple[ClipKind, Rung] | None = None
-        self._previews = previews and placement.free_bytes is None
+        self._previews = previews
+        self._colours: LatentColours | None = None
         self._known = _known_objects(folder)
         self._loras = self._read_loras(loras)
         if self._known is not None:
@@ -299,13 +301,11 @@ class PhantomWanGenerator:
         )
         pipeline.shortcuts = sampling.shortcuts
         step, foresight = None, Foresight()
+        look = self._preview_of(pipeline, ladder) if self._previews else None
         for step in pipeline.denoise(**vars(arguments)):
-            clean = foresight.after(step) if self._previews else None
-            preview = None
-            if clean is not None and step.number % PREVIEW_EVERY == 0 and step.number < step.total:
-                stop_if_asked()
-                unit_BTHWC = np.asarray(pipeline.decode_latents(clean[:, :, :1], output_type="np"))
-                preview = (unit_BTHWC[0, 0] * 255).astype(np.uint8)
+            clean = foresight.after(step) if look else None
+            is_last = step.number == step.total
+            preview = None if clean is None or is_last else look(clean, step.number)
             yield Denoised(step.number, step.total, ladder.take_note() if ladder else "", preview)
         assert step is not None, "a checked sampling has at least one step"
         unit_BTHWC = self._decode(pipeline, ladder, step.latents)
@@ -318,6 +318,23 @@ class PhantomWanGenerator:
             fps=sampling.fps,
             memory=ladder.rung.name if ladder else "",
         )
+
+    def _preview_of(
+        self, pipeline: PhantomWanPipeline, ladder: Ladder | None
+    ) -> Callable[[torch.Tensor, int], Image | None]:
+        if ladder is not None:
+            if self._colours is None:
+                self._colours = LatentColours.fit(pipeline)
+            return lambda clean, _: self._colours.picture(clean)
+
+        def decoded(clean: torch.Tensor, number: int) -> Image | None:
+            if number % PREVIEW_EVERY:
+                return None
+            stop_if_asked()
+            unit_BTHWC = np.asarray(pipeline.decode_latents(clean[:, :, :1], output_type="np"))
+            return (unit_BTHWC[0, 0] * 255).astype(np.uint8)
+
+        return decoded
 
     def _decode(
         self, pipeline: PhantomWanPipeline, ladder: Ladder | None, latents: torch.Tensor

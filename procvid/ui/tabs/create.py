@@ -8,8 +8,9 @@ from pathlib import Path
 
 import gradio as gr
 
+from procvid.finished import example_recipes, finished_of
 from procvid.settings import MAX_REFERENCES, MAX_STEPS
-from procvid.ui import comparing, creating, markup, plan_table, referring, watching
+from procvid.ui import comparing, creating, markup, plan_table, referring, run_markup, watching
 from procvid.ui.context import AppContext
 from procvid.ui.creating import (
     NO_PLAN,
@@ -92,20 +93,20 @@ def _recipe_step(context: AppContext) -> RecipeStep:
         "cutting board.\n2. Fry the carrot in the frying pan.",
         info="Plain text, Markdown, JSON, or the source of a recipe page.",
     )
-    examples = sorted(context.examples_folder.glob("*.*")) if context.examples_folder else []
-    examples = [file for file in examples if file.suffix in (".txt", ".md", ".json")]
+    examples = example_recipes(context.examples_folder.resolve())
     if examples:
         gr.HTML('<p class="pv-small">Or try one of these:</p>')
         with gr.Row(elem_classes="pv-examples"):
-            for file in examples:
-                button = gr.Button(_example_name(file), size="sm")
-                button.click(
-                    _opener(file),
-                    None,
-                    recipe,
-                    api_visibility="private",
-                    show_progress="hidden",
-                )
+            buttons = [gr.Button(_example_name(file), size="sm") for file in examples]
+        finished = gr.HTML()
+        for file, button in zip(examples, buttons, strict=True):
+            button.click(
+                _opener(file, context.profile.name),
+                None,
+                [recipe, finished],
+                api_visibility="private",
+                show_progress="hidden",
+            )
     upload = gr.UploadButton(
         "Open a recipe, a saved recipe page, or a video made here",
         file_types=[".txt", ".md", ".json", ".html", ".htm", ".mp4"],
@@ -165,9 +166,11 @@ def _example_name(file: Path) -> str:
     return file.stem.replace("_", " ").capitalize()
 
 
-def _opener(file: Path) -> Callable[[], str]:
-    def example_text() -> str:
-        return file.read_text(encoding="utf-8")
+def _opener(file: Path, profile: str) -> Callable[[], tuple[str, str]]:
+    def example_text() -> tuple[str, str]:
+        made = finished_of(file, profile)
+        shown = "" if made is None else run_markup.finished_example(_example_name(file), *made)
+        return file.read_text(encoding="utf-8"), shown
 
     return example_text
 

@@ -1,0 +1,177 @@
+"""The Space's files -> its repository on the Hub: one commit of what changed, with its parent given."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+from huggingface_hub.errors import RepositoryNotFoundError
+
+from procvid.errors import InputError, UnavailableError
+from procvid.hub.client import (
+    HubClient,
+    Listed,
+    UnreachableError,
+    as_procvid_error,
+    is_transient,
+    patiently,
+    told_errors,
+)
+from procvid.hub.names import BESIDE, CARD, HubId
+from procvid.hub.release import fact_of
+from procvid.hub.secrets import refuse_pickles, refuse_secrets
+from procvid.hub.space import SHARED, SpaceFile
+
+OURS = "procvid/__init__.py"
+"""A Space that holds it is one of procvid; in another one nothing is overwritten."""
+
+
+@dataclass(frozen=True)
+class SpacePlan:
+    """What a push would do, found out without changing anything.
+
+    Attributes:
+        target: The Space, at "main".
+        head: The commit that is there; "" where the Space has to be made.
+        uploads: The files that are new or changed.
+        kept: Names of those that are there as they are.
+        deletes: Files below the package's folders that this checkout has no more; what its owner put
+            elsewhere stays.
+        private: For a Space that is made anew.
+    """
+
+    target: HubId
+    head: str
+    uploads: tuple[SpaceFile, ...]
+    kept: tuple[str, ...]
+    deletes: tuple[str, ...]
+    private: bool = False
+
+    @property
+    def upload_bytes(self) -> int:
+        """Of all files that will be sent."""
+        return sum(file.num_bytes for file in self.uploads)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the Space is as this checkout is."""
+        return bool(self.head) and not (self.uploads or self.deletes)
+
+
+def plan_push(
+    client: HubClient, files: Sequence[SpaceFile], target: HubId, *, private: bool = False
+) -> SpacePlan:
+    """Compare the files with those of a Space.
+
+    Raises:
+        InputError: A file holds what looks like a secret, or the Space is another app's.
+        UnavailableError: The Hub cannot be asked.
+    """
+    refuse_pickles([file.name for file in files])
+    for file in files:
+        refuse_secrets(file.source, file.name)
+    if target.revision != "main":
+        raise InputError(f"{target.told!r} names a revision.", "A Space runs its main branch.")
+    target = HubId(target.repo, "main", "space")
+    head = _head(client, target)
+    there = client.files_at(target.at(head)) if head else {}
+    if set(there) - {*BESIDE, CARD} and OURS not in there:
+        raise InputError(
+            f"The Space {target.repo} holds another app: nothing was pushed.",
+            "Choose another name, or empty it there first.",
+        )
+    same = {file.name for file in files if _is_same(there.get(file.name), file)}
+    names = {file.name for file in files}
+    folders = tuple(f"{folder}/" for folder in SHARED)
+    return SpacePlan(
+        target,
+        head,
+        uploads=tuple(file for file in files if file.name not in same),
+        kept=tuple(sorted(same)),
+        deletes=tuple(sorted(n for n in set(there) - names if n.startswith(folders))),
+        private=private,
+    )
+
+
+def push(client: HubClient, plan: SpacePlan) -> str:
+    """Carry a plan out; the commit that the Space is at then.
+
+    Raises:
+        UnavailableError: It could not be done; the Space is as it was unless it says otherwise.
+    """
+    target = plan.target
+    if plan.is_done:
+        return plan.head
+    head = plan.head or _make_space(client, plan)
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        *(CommitOperationAdd(file.name, file.source) for file in plan.uploads),
+        *(CommitOperationDelete(name, is_folder=False) for name in plan.deletes),
+    ]
+    try:
+        with warnings.catch_warnings():
+            # The client wonders at a crop store in a Space; it belongs to the tiny profile.
+            warnings.simplefilter("ignore", UserWarning)
+            made = client.api.create_commit(
+                target.repo,
+                operations,
+                commit_message=f"procvid: {len(plan.uploads)} files, {len(plan.deletes)} removed",
+                repo_type=target.repo_type,
+                parent_commit=head,
+            )
+        return str(made.oid)
+    except Exception as error:
+        told = as_procvid_error(error, target)
+        if told is None:
+            raise
+        if (is_transient(error) or isinstance(told, UnreachableError)) and (
+            commit := _landed(client, plan, head)
+        ):
+            return commit
+        hint = told.hint or "Run the same command again: what is uploaded is not uploaded twice."
+        raise UnavailableError(f"{told.message} The Space is as it was.", hint) from error
+
+
+def _head(client: HubClient, target: HubId) -> str:
+    with told_errors(target):
+        try:
+            return str(client.api.repo_info(target.repo, repo_type=target.repo_type).sha)
+        except RepositoryNotFoundError as error:
+            if type(error) is not RepositoryNotFoundError:
+                raise
+            return ""
+
+
+def _make_space(client: HubClient, plan: SpacePlan) -> str:
+    target = plan.target
+    with told_errors(target):
+        client.api.create_repo(
+            target.repo,
+            repo_type=target.repo_type,
+            space_sdk="gradio",
+            private=plan.private,
+            exist_ok=True,
+        )
+    return client.commit_of(target)
+
+
+def _is_same(listed: Listed | None, file: SpaceFile) -> bool:
+    if listed is None or listed.size != file.num_bytes:
+        return False
+    if listed.sha256:
+        return listed.sha256 == fact_of(file.source).sha256
+    data = file.source.read_bytes()
+    # The name that git gives to these bytes; it keeps no secret here.
+    return listed.git_oid == hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def _landed(client: HubClient, plan: SpacePlan, head: str) -> str:
+    """The new head where an answer got lost and the commit holds these very files; else ""."""
+    now = patiently(lambda: client.commit_of(plan.target))
+    if now == head:
+        return ""
+    there: Mapping[str, Listed] = client.files_at(plan.target.at(now))
+    whole = all(_is_same(there.get(file.name), file) for file in plan.uploads)
+    return now if whole and not set(plan.deletes) & set(there) else ""

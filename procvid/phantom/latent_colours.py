@@ -1,0 +1,71 @@
+"""About what latents look like, without the decoder: a colour is nearly linear in a latent.
+
+The three rows of the linear map are fitted by least squares to the model's own autoencoder, which encodes
+one chart of colours for that. It takes a multiplication a step, where decoding takes seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.types import Image
+
+CHART_PX = 256
+FIELDS = (2, 4, 8, 16)
+"""Colour fields of the chart along each side: a quarter of the chart has so many."""
+SHOWN_PX = 320
+"""Longest side of a preview."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentColours:
+    """A linear map from latents to colours.
+
+    Attributes:
+        weights: float32 `[C + 1, 3]`, the last row the constant; colours are 0 to 1.
+    """
+
+    weights: torch.Tensor
+
+    @classmethod
+    def fit(cls, pipeline: PhantomWanPipeline) -> LatentColours:
+        """Fit it to the autoencoder of a pipeline, wherever that is placed; the same every time."""
+        chart = colour_chart()
+        latents_BCFhw = pipeline.prepare_reference_latents([chart], CHART_PX, CHART_PX)
+        height, width = latents_BCFhw.shape[-2:]
+        pixels = torch.from_numpy(chart).permute(2, 0, 1)[None].float() / 255
+        colours = F.adaptive_avg_pool2d(pixels, (height, width))[0].flatten(1).T
+        told = _with_constant(latents_BCFhw[0, :, 0].float().cpu())
+        return cls(torch.linalg.lstsq(told, colours).solution)
+
+    def picture(self, latents_BCFhw: torch.Tensor) -> Image:
+        """The first frame of latents `[1, C, F, h, w]`, uint8 (H, W, 3) RGB, `SHOWN_PX` long."""
+        first = latents_BCFhw[0, :, 0].float().cpu()
+        height, width = first.shape[-2:]
+        colours = (_with_constant(first) @ self.weights).clamp(0, 1)
+        picture = colours.T.reshape(1, 3, height, width)
+        scale = SHOWN_PX / max(height, width)
+        size = round(height * scale), round(width * scale)
+        shown = F.interpolate(picture, size, mode="bilinear", align_corners=False)
+        return (shown[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+
+
+def colour_chart() -> Image:
+    """uint8 (CHART_PX, CHART_PX, 3) RGB: seeded random colours in fields of four sizes."""
+    draw = np.random.default_rng(0)
+    half = CHART_PX // 2
+    quarters = []
+    for fields in FIELDS:
+        colours = draw.integers(0, 256, (fields, fields, 3), dtype=np.uint8)
+        quarters.append(np.kron(colours, np.ones((half // fields, half // fields, 1), np.uint8)))
+    return np.vstack([np.hstack(quarters[:2]), np.hstack(quarters[2:])])
+
+
+def _with_constant(latents_Chw: torch.Tensor) -> torch.Tensor:
+    flat = latents_Chw.flatten(1).T
+    return torch.cat([flat, torch.ones(len(flat), 1)], dim=1)

@@ -1,0 +1,55 @@
+"""The examples' finished videos: made once by the real pipeline, and shown for that very recipe alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from procvid.cli.space import _finished
+from procvid.finished import FOLDER, example_recipes, finished_of
+from procvid.media.video import probe
+from procvid.ui.tabs.create import _opener
+
+RECIPE = "Egg\n\n1. Fry the egg in the frying pan.\n"
+
+
+def test_an_example_is_made_once_and_shown_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCVID_CACHE", str(tmp_path / "cache"))
+    recipe = tmp_path / "examples" / "egg.txt"
+    recipe.parent.mkdir()
+    recipe.write_text(RECIPE)
+    assert example_recipes(recipe.parent) == (recipe,)
+    assert _opener(recipe, "tiny")() == (RECIPE, "")
+
+    made = list(_finished((recipe,)))
+    times = [file.source.stat().st_mtime_ns for file in made if file.source.suffix == ".mp4"]
+    assert [file.name for file in made] == [
+        f"examples/{FOLDER}/egg{end}" for end in (".mp4", ".vtt", ".facts.json")
+    ]
+    assert sum(file.num_bytes for file in made) < 200_000
+    again = list(_finished((recipe,)))
+    assert [f.source.stat().st_mtime_ns for f in again if f.source.suffix == ".mp4"] == times
+
+    for file in made:
+        place = tmp_path / file.name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(file.source.read_bytes())
+    found = finished_of(recipe, "tiny")
+    assert found is not None
+    facts, video, captions = found
+    assert (facts.num_clips, facts.seed, facts.profile) == (1, 0, "tiny")
+    assert probe(video).duration_s == pytest.approx(facts.duration_s, abs=0.01)
+    assert captions.read_text().startswith("WEBVTT")
+    text, shown = _opener(recipe, "tiny")()
+    assert text == RECIPE
+    assert str(video) in shown and "1 clip, 1.5 s, profile tiny, seed 0" in shown
+
+    assert finished_of(recipe, "phantom-1.3b") is None
+    recipe.write_text(RECIPE + "2. Serve the egg on the plate.\n")
+    assert finished_of(recipe, "tiny") is None
+    recipe.write_text(RECIPE)
+    (recipe.parent / FOLDER / "egg.facts.json").write_text("[1")
+    assert finished_of(recipe, "tiny") is None
