@@ -96,7 +96,7 @@ NAMES = """() => {
     if (due) return;
     due = true;
     setTimeout(() => { due = false; mend(); }, 200);
-  }).observe(document.body, {childList: true, subtree: true});
+  }).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['class']});
   mend();
 }"""
 """Gradio names some buttons otherwise than the words they show; a voice that reads must find those.
@@ -202,6 +202,7 @@ CSS = """
 .pv-bar div { height: 100%; border-radius: 5px; background: var(--primary-600);
   transition: width .3s linear; }
 @media (prefers-reduced-motion: reduce) { .pv-bar div { transition: none; } }
+@media (max-width: 480px) { .pv-board { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } }
 @media (max-width: 480px) { .pv-tile { width: calc(50% - 5px); } .pv-head h1 { font-size: 1.5rem; } }
 
 .pv-scores { overflow-x: auto; margin-top: 12px; }
@@ -245,6 +246,9 @@ CSS = """
 .pv-last { align-items: center; }
 .pv-upload { width: auto !important; align-self: flex-start; }
 .stepper.compact .step-number { font-size: 0; }  /* the bar is too low for them */
+.gradio-container input[role=combobox] { text-overflow: ellipsis; padding-right: 24px; }
+.gradio-container input[role=combobox]:focus-visible { outline: 2px solid var(--color-accent);
+  outline-offset: 3px; border-radius: 4px; }
 footer .divider { display: none !important; }
 .pv-last { flex-wrap: wrap !important; align-items: end; }
 @media (max-width: 480px) { .pv-last > * { flex: 1 1 100% !important; } }
