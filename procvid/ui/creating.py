@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from procvid.errors import InputError
 from procvid.types import Plan
 from procvid.ui import markup, plan_markup, plan_table
 from procvid.ui.context import AppContext
@@ -101,7 +102,12 @@ def wire(context: AppContext, shared: Shared, first: RecipeStep, second: PlanSte
     def edit_plan(draft: Draft | None, rows: list[list[Any]]) -> tuple[Any, ...]:
         if draft is None:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        edited = replace(draft, plan=plan_table.apply_rows(draft.plan, rows))
+        try:
+            edited = replace(draft, plan=plan_table.apply_rows(draft.plan, rows))
+        except InputError as error:
+            # Where the table is, and not in a message box: that comes when the person goes on with it.
+            told = markup.notes("The table cannot be used as it is:", [str(error)], "bad")
+            return gr.skip(), told, gr.skip(), gr.skip()
         notes, shown, *_ = shown_plan(context, edited.plan)
         return edited, notes, shown, gr.Dropdown(value=None)
 

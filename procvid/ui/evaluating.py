@@ -99,6 +99,8 @@ def inputs_of(
         RunError: There is no such run.
     """
     ids = [run_id for run_id in run_ids if run_id]
+    if not all(isinstance(run_id, str) for run_id in ids):
+        raise InputError("A run id is no text.", "Give those that /generate answered.")
     if ids and clips:
         raise InputError("There are runs and uploaded clips.", "Choose one of them.")
     if not isinstance(texts, str):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+FOLDERS = re.compile(r"(?<![\w:/.<])/(?:[^\s/'\"]+/)+(?=[^\s/'\"])")
 TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
     (RecipeError, "This recipe cannot be read"),
     (StoreError, "The memory"),
@@ -51,7 +53,7 @@ def as_gradio_error(error: Exception) -> gr.Error:
         return error
     if isinstance(error, ProcvidError):
         title = next((title for kind, title in TITLES if isinstance(error, kind)), "procvid")
-        return gr.Error(one_line(str(error)), title=title, print_exception=False)
+        return gr.Error(one_line(without_folders(str(error))), title=title, print_exception=False)
     number = secrets.token_hex(4)
     log.error("unexpected error %s", number, exc_info=error)
     return gr.Error(
@@ -59,6 +61,11 @@ def as_gradio_error(error: Exception) -> gr.Error:
         title="Unexpected error",
         print_exception=False,
     )
+
+
+def without_folders(text: str) -> str:
+    """The text with the last part alone of each absolute path: where a server keeps things is its own."""
+    return FOLDERS.sub("", text)
 
 
 def one_line(text: str, limit: int = 400) -> str:

@@ -23,6 +23,8 @@ from procvid.ui.tickets import Changes, Draft, Job, Wishes
 from procvid.wiring import build_planner
 
 MAX_KEY = 300
+MAX_NAME = 200
+"""Longest name of a memory, in characters."""
 MAX_FILE_BYTES = 2_000_000
 """Largest recipe file that the page opens; the parser has a limit of its own."""
 
@@ -48,7 +50,7 @@ def read_wishes(
     """
     if not isinstance(memory, str):
         raise InputError(f"The memory {memory!r} is not a name.", "Write 'default' or 'none'.")
-    if "/" in memory and memory not in stores:
+    if len(memory) > MAX_NAME or ("/" in memory and memory not in stores):
         raise InputError(f"There is no memory {memory[:40]!r}.", "Choose default or none.")
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")

@@ -119,9 +119,15 @@ def wire(
         memory: str,
         seed: float | None,
         own: str = "",
+        number: int | None = None,
+        words: str = "",
         request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
-        draft = replace(there(draft), plan=plan_table.apply_rows(there(draft).plan, rows))
+        plan = plan_table.apply_rows(there(draft).plan, rows)
+        if number:
+            # Words that were just typed: this event may be here before their own.
+            plan = plan_table.with_prompt(plan, number, words)
+        draft = replace(there(draft), plan=plan)
         context.allowance.spend(guest_of(request), "searches")
         shown = look(Spot.of(request, draft, changed, None, memory, seed, own))
         objects = [
@@ -134,7 +140,7 @@ def wire(
             plan_markup.plan_list(draft.plan),
             shown,
             gr.Dropdown(choices=objects, value=None),
-            gr.Gallery(value=[]),
+            gr.Gallery(value=[], visible=False),
             gr.Walkthrough(selected=REFERENCES),
         )
 
@@ -166,7 +172,8 @@ def wire(
         hits = store.choices(item, step.number, step.objects, MAX_CHOICES) if store else []
         hits = [hit for hit in hits if hit.crop.image is not None]
         pictures = [(hit.crop.image, f"{hit.crop.state} · {hit.score:.2f}") for hit in hits]
-        return gr.Gallery(value=pictures, selected_index=None), [hit.crop.id for hit in hits]
+        shown = gr.Gallery(value=pictures, selected_index=None, visible=bool(pictures))
+        return shown, [hit.crop.id for hit in hits]
 
     def pin_reference(request: gr.Request | None, *asked: Any) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
@@ -209,7 +216,14 @@ def wire(
     wished = [first.memory, first.seed, shared.own_memory]
     second.button.click(
         guarded(find_references),
-        [shared.draft, second.table, shared.changes, *wished],
+        [
+            shared.draft,
+            second.table,
+            shared.changes,
+            *wished,
+            second.which,
+            second.prompt,
+        ],
         [shared.draft, second.shown, w.shown, w.which, w.choices, shared.walk],
         api_visibility="private",
         show_progress="minimal",

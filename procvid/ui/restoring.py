@@ -22,6 +22,8 @@ def restore(file: str) -> tuple[Any, Any, Any, Any, Any]:
         RecipeError: It is too large or no text.
         InputError: The video cannot be read, or procvid did not make it.
     """
+    if not isinstance(file, str):
+        raise InputError("No file has come.", "Choose one again.")
     if Path(file).suffix.lower() not in VIDEOS:
         return read_text(file), gr.skip(), gr.skip(), gr.skip(), gr.skip()
     wished = _wished(Path(file))

@@ -161,9 +161,12 @@ class RunView:
                 return f"Stopped: {done}. They stay playable; “Go on” makes the rest."
             case "stale":
                 steps = ", ".join(map(str, self.stale))
-                return (
-                    f"The video is there, but step {steps} still shows things as they were before."
+                which = (
+                    f"step {steps} still shows"
+                    if len(self.stale) == 1
+                    else f"steps {steps} still show"
                 )
+                return f"The video is there, but {which} things as they were before."
             case "failed":
                 return f"This run broke off: {done}. “Go on” makes the rest."
         if not self.steps:
@@ -172,6 +175,8 @@ class RunView:
             return f"Getting ready: {len(self.steps)} clips to make."
         if not self.denoised:
             return f"Drawing step {self.current}; {done}."
+        if self.denoised == self.denoising_steps:
+            return f"Finishing step {self.current}; {done}."
         within = f"{self.denoised} of {self.denoising_steps} passes"
         return f"Drawing step {self.current}, {within}; {done}."
 

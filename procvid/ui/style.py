@@ -76,16 +76,33 @@ NAMES = """() => {
       const image = b.querySelector('img');
       if (image && image.alt) image.alt = '';
     });
+    document.querySelectorAll('.stepper.compact .step-button').forEach(
+      b => b.setAttribute('aria-label', 'Step ' + b.dataset.tabId));
+    document.querySelectorAll('.stepper:not(.compact) .step-button[aria-label]').forEach(
+      b => b.removeAttribute('aria-label'));
+    document.querySelectorAll('.toast-body.error').forEach(b => {
+      const header = b.querySelector('.toast-header');
+      if (header && header.hasAttribute('role')) {
+        header.removeAttribute('role');
+        header.removeAttribute('tabindex');
+      }
+      const title = b.querySelector('.toast-title');
+      if (title && title.firstChild && title.firstChild.data.trim() === 'Error')
+        title.firstChild.data = 'That did not work ';
+    });
   };
   let due = false;
   new MutationObserver(() => {
     if (due) return;
     due = true;
     setTimeout(() => { due = false; mend(); }, 200);
-  }).observe(document.body, {childList: true, subtree: true});
+  }).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['class']});
   mend();
 }"""
-"""Gradio names some buttons otherwise than the words they show; a voice that reads must find those."""
+"""Gradio names some buttons otherwise than the words they show; a voice that reads must find those.
+
+Its message boxes are a button with another one in it, and lose the title that an error was given.
+"""
 
 CSS = """
 .gradio-container { width: 100% !important; max-width: 1080px !important; margin-inline: auto !important; }
@@ -185,6 +202,7 @@ CSS = """
 .pv-bar div { height: 100%; border-radius: 5px; background: var(--primary-600);
   transition: width .3s linear; }
 @media (prefers-reduced-motion: reduce) { .pv-bar div { transition: none; } }
+@media (max-width: 480px) { .pv-board { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } }
 @media (max-width: 480px) { .pv-tile { width: calc(50% - 5px); } .pv-head h1 { font-size: 1.5rem; } }
 
 .pv-scores { overflow-x: auto; margin-top: 12px; }
@@ -228,6 +246,13 @@ CSS = """
 .pv-next { position: sticky; bottom: 12px; z-index: 20; }
 .pv-last { align-items: center; }
 .pv-upload { width: auto !important; align-self: flex-start; }
+.stepper.compact .step-number { font-size: 0; }  /* the bar is too low for them */
+.gradio-container input[role=combobox] { text-overflow: ellipsis; padding-right: 24px; }
+.gradio-container input[role=combobox]:focus-visible { outline: 2px solid var(--color-accent);
+  outline-offset: 3px; border-radius: 4px; }
+footer .divider { display: none !important; }
+.pv-last { flex-wrap: wrap !important; align-items: end; }
+@media (max-width: 480px) { .pv-last > * { flex: 1 1 100% !important; } }
 .pv-examples { flex-wrap: wrap !important; gap: 8px !important; }
 .pv-examples button { flex: 0 0 auto !important; min-width: 0 !important; border-radius: 999px; }
 """

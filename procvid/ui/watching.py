@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
 
 from procvid.condition import Overrides
-from procvid.errors import ProcvidError, RunError
+from procvid.errors import InputError, ProcvidError, RunError
 from procvid.ui import markup, run_markup
 from procvid.ui.again import dropped_on_error, keep_pictures, lock, read_changes, redo
 from procvid.ui.context import AppContext, new_run_id
@@ -26,7 +27,7 @@ from procvid.ui.creating import (
     shown_plan,
     there,
 )
-from procvid.ui.guard import guarded
+from procvid.ui.guard import guarded, one_line
 from procvid.ui.guests import guest_of
 from procvid.ui.jobs import begin, go_on, read_wishes
 from procvid.ui.packing import PACKED, pack
@@ -71,6 +72,7 @@ class ReviewStep:
     prompt: gr.Textbox
     leave_out: gr.CheckboxGroup
     pictures: gr.File
+    shows: gr.Dropdown
     redo: gr.Button
     lock: gr.Button
     compare: gr.Button
@@ -188,18 +190,27 @@ def _wire_review(it: _Wiring) -> None:
     context, shared, r = it.context, it.shared, it.review
 
     def open_review(run_id: str) -> tuple[Any, ...]:
-        return gr.Walkthrough(selected=REVIEW), *review(context.view_of(run_id))
+        # What was chosen may be of another run.
+        return (
+            gr.Walkthrough(selected=REVIEW),
+            *review(context.view_of(run_id), None),
+            None,
+            *unchosen(),
+        )
 
     def choose_to_mend(run_id: str, number: int | None) -> tuple[Any, ...]:
-        step = context.view_of(run_id).steps.get(number or 0)
+        view = context.view_of(run_id)
+        step = view.steps.get(number or 0)
         if step is None:
-            return "", "", gr.CheckboxGroup(choices=[], value=[]), gr.Button("Lock this step")
+            return unchosen()
+        planned = view.plan.steps[step.number - 1].objects if view.plan else ()
         slots = step.conditioning.slots if step.conditioning else ()
         shown = [(f"{s.number}: {s.words or s.object_name}", s.crop_id) for s in slots]
         return (
             "",
             step.conditioning.prompt if step.conditioning else "",
             gr.CheckboxGroup(choices=shown, value=[], visible=bool(shown)),
+            gr.Dropdown(choices=[item.name for item in planned], value=[], multiselect=True),
             gr.Button("Unlock this step" if step.locked else "Lock this step"),
         )
 
@@ -210,8 +221,14 @@ def _wire_review(it: _Wiring) -> None:
         prompt: str,
         left_out: Sequence[str],
         files: Sequence[str] | None,
+        shows: Sequence[str] | None = None,
         request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
+        if len(shows or ()) > len(files or ()):
+            raise InputError(
+                f"There are {len(shows or ())} names for {len(files or ())} pictures.",
+                "Name at most one object for each picture.",
+            )
         view = context.view_of(run_id)
         step = view.steps.get(number or 0)
         if step is None:
@@ -221,6 +238,7 @@ def _wire_review(it: _Wiring) -> None:
             seed=_number(seed),
             prompt=None if prompt.strip() in ("", before.strip()) else prompt,
             banned=list(left_out),
+            shows=list(shows or ()),
         )
         feed = redo(context, run_id, number, changes, read_pictures(files), guest_of(request))
         return gr.Walkthrough(selected=VIDEO), None, *watch(feed.snapshot(), None)
@@ -240,16 +258,22 @@ def _wire_review(it: _Wiring) -> None:
         file = pack(run_id, context.existing_folder_of(run_id), target)
         return gr.DownloadButton("Download the zip", value=str(file), visible=True)
 
-    it.video.review.click(guarded(open_review), shared.run_id, [shared.walk, *it.reviewed], **QUIET)
+    chosen = [r.seed, r.prompt, r.leave_out, r.shows, r.lock]
+    it.video.review.click(
+        guarded(open_review),
+        shared.run_id,
+        [shared.walk, *it.reviewed, r.pictures, *chosen],
+        **QUIET,
+    )
     r.which.input(
         guarded(choose_to_mend),
         [shared.run_id, r.which],
-        [r.seed, r.prompt, r.leave_out, r.lock],
+        chosen,
         **QUIET,
     )
     r.redo.click(
         guarded(again),
-        [shared.run_id, r.which, r.seed, r.prompt, r.leave_out, r.pictures],
+        [shared.run_id, r.which, r.seed, r.prompt, r.leave_out, r.pictures, r.shows],
         [shared.walk, r.pictures, *it.watched],
         **SOON,
     )
@@ -283,6 +307,10 @@ def _wire_list(it: _Wiring) -> None:
         asked = "" if request is None else dict(request.query_params).get("run", "")
         if asked and label(asked):
             return row, shown, *show_run(asked)
+        if asked:
+            gr.Warning(
+                f"There is no run {escape(one_line(asked, 40))}: it may have been cleared away."
+            )
         return row, shown, *[gr.skip()] * len(opened)
 
     def label(run_id: str) -> str:
@@ -351,8 +379,22 @@ def watch(view: RunView, seen: Any) -> tuple[Any, ...]:
     )
 
 
-def review(view: RunView) -> tuple[Any, ...]:
-    """The Review step: status, video, downloads, refresh, board, and the steps to choose from."""
+def unchosen() -> tuple[Any, ...]:
+    """The fields of a step to mend while none is chosen: seed, words, references, pictures, lock."""
+    return (
+        "",
+        "",
+        gr.CheckboxGroup(choices=[], value=[], visible=False),
+        gr.Dropdown(choices=[], value=[], multiselect=True),
+        gr.Button("Lock this step"),
+    )
+
+
+def review(view: RunView, *chosen: int | None) -> tuple[Any, ...]:
+    """The Review step: status, video, downloads, refresh, board, and the steps to choose from.
+
+    The step that is chosen stays so, unless another one or None is given.
+    """
     there_is = view.video is not None
     steps = [(f"Step {s.number}: {s.text[:60]}", s.number) for s in view.steps.values() if s.clip]
     return (
@@ -362,5 +404,5 @@ def review(view: RunView) -> tuple[Any, ...]:
         gr.DownloadButton(visible=False),
         gr.Button(visible=view.state == "stale"),
         run_markup.storyboard(view),
-        gr.Dropdown(choices=steps),
+        gr.Dropdown(choices=steps, **({"value": chosen[0]} if chosen else {})),
     )

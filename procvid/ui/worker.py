@@ -206,6 +206,9 @@ class Worker:
                     self._do(ticket.job)
             except Exception as caught:
                 error = caught
+            except BaseException as caught:
+                # A panic in a library written in Rust is none of Exception; the others' runs go on.
+                error = RuntimeError(f"the work ended with {caught!r}")
             with self._news:
                 self._now = None
                 self._over(ticket, error)
@@ -244,7 +247,7 @@ class Worker:
             else:
                 view.state = "stopped" if view.state == "waiting" else view.state
                 self.tickets.remove(run_id)
-        except (ProcvidError, OSError) as also:
+        except Exception as also:
             log.error("the end of run %s cannot be kept: %s", run_id, also)
             view, error = replace(feed.snapshot(), state="failed"), error or also
         feed.end(view, error)

@@ -303,6 +303,7 @@ def test_html_in_a_recipe_is_harmless(client: Client) -> None:
         {"memory": "/etc"},
         {"memory": "../default"},
         {"memory": 5},
+        {"memory": "x" * 300},
         {"steps": 0},
         {"steps": 10**6},
         {"steps": "many"},

@@ -74,8 +74,10 @@ def test_an_edited_table_changes_plan_and_list(
     edited, _, shown, _ = on["edit_plan"](draft, edited_rows)
     assert "whole → diced" in shown
     assert edited.recipe == draft.recipe
+    kept, told, *_ = on["edit_plan"](draft, [["x"] * 6])
+    assert kept == gr.skip() and "Row 1 is for step" in told
     with pytest.raises(gr.Error, match="Row"):
-        on["edit_plan"](draft, [["x"] * 6])
+        on["find_references"](draft, [["x"] * 6], {}, "default", 0)
 
 
 def test_the_words_for_the_model_can_be_edited(
@@ -88,6 +90,9 @@ def test_the_words_for_the_model_can_be_edited(
     assert "A pan from above." in shown
     with pytest.raises(gr.Error, match="characters"):
         on["edit_prompt"](draft, 2, " ")
+    # Whoever goes on at once may be faster than the event of the words.
+    found = on["find_references"](draft, planned[4], {}, "none", 0, "", 2, "A pan from above.")
+    assert found[0] == edited
 
 
 def test_references_are_shown_with_reasons_for_those_missing(
@@ -198,7 +203,8 @@ def test_an_address_that_names_a_run_opens_it(on: dict[str, Callable[..., Any]],
     _, _, _, _, run_id, walk, *_ = on["arrive"]([], "", request)
     assert (run_id, walk.selected) == (made, 4)
     request = SimpleNamespace(query_params={"run": "../../etc"})
-    assert on["arrive"]([], "", request)[4] == gr.skip()
+    with pytest.warns(UserWarning, match="There is no run"):
+        assert on["arrive"]([], "", request)[4] == gr.skip()
 
 
 @pytest.mark.parametrize("run_id", ["", "0" * 16, "../..", None])
@@ -212,11 +218,16 @@ def test_a_run_that_is_gone_is_not_offered(
 def test_a_step_is_mended_and_another_one_locked(
     on: dict[str, Callable[..., Any]], made: str, context: AppContext
 ) -> None:
-    walk, _, video, download, _, _, _, which = on["open_review"](made)
+    walk, _, video, download, _, _, _, which, *chosen = on["open_review"](made)
     assert (walk.selected, download.visible) == (5, True)
     assert "<track" in video
     assert [number for _, number in which.choices] == [1, 2, 3]
-    _, prompt, _, lock = on["choose_to_mend"](made, 3)
+    # What was chosen of another run is not meant for this one.
+    assert chosen[:3] == [None, "", ""] and which.value is None
+    _, prompt, _, shows, lock = on["choose_to_mend"](made, 3)
+    assert "plate" in dict(shows.choices)
+    with pytest.raises(gr.Error, match="1 names for 0 pictures"):
+        on["again"](made, 1, "7", prompt, [], None, ["plate"])
     assert prompt and lock.value == "Lock this step"
     button, *_, board, _ = on["toggle"](made, 3)
     assert button.value == "Unlock this step" and "locked" in board

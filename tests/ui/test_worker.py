@@ -10,6 +10,7 @@ from threading import Event as Flag
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -35,6 +36,10 @@ def draft(recipe: str) -> Draft:
     return Draft(parsed, plan_recipe(parsed))
 
 
+class Panic(BaseException):
+    """What a panic in Rust becomes in Python."""
+
+
 class Bench:
     """A worker whose clips take as long as the test wants."""
 
@@ -48,6 +53,8 @@ class Bench:
             yield Warned("begun")
             if job.wishes.seed == 13:
                 raise RunError("Thirteen.")
+            if job.wishes.seed == 14:
+                raise Panic("of a library")
             self.go.wait(20)
             for done in range(1, 1000):
                 yield Progress(1, done, 1000, None)
@@ -133,6 +140,33 @@ def test_a_run_that_fails_says_why_and_the_next_one_comes(bench: Bench, draft: D
     assert bench.closed == [bad.run_id, good.run_id]
     kept = bench.tickets.read(bad.run_id)
     assert kept is not None and kept.failed == "Thirteen."
+
+
+def test_a_panic_ends_its_own_run_alone(bench: Bench, draft: Draft) -> None:
+    bench.go.set()
+    bad, good = job(draft, seed=14), job(draft)
+    feed, other = bench.worker.submit(bad), bench.worker.submit(good)
+    with pytest.raises(gr.Error, match="Something went wrong inside procvid"):
+        list(feed.follow())
+    list(other.follow())
+    assert bench.closed == [bad.run_id, good.run_id]
+
+
+def test_a_run_whose_end_cannot_be_told_ends_alone(bench: Bench, draft: Draft) -> None:
+    bench.go.set()
+    bad, good = job(draft), job(draft)
+    feed = bench.worker.submit(bad)
+    look = bench.look
+
+    def broken(asked: Job) -> RunView:
+        if asked is bad:
+            raise KeyError("damaged")
+        return look(asked)
+
+    bench.worker._look = broken
+    with pytest.raises(KeyError):
+        list(feed.follow())
+    assert [view.state for view, _ in bench.worker.submit(good).follow()][-1] == "stopped"
 
 
 def test_one_run_is_in_the_queue_once(bench: Bench, draft: Draft) -> None:

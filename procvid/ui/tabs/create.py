@@ -197,7 +197,7 @@ def _plan_step() -> PlanStep:
             column_widths=["64px", "150px", "96px", "120px", "120px", "130px"],
         )
     with gr.Accordion("Change the words for the model", open=False):
-        which = gr.Dropdown(label="Step", choices=[])
+        which = gr.Dropdown(label="Step", choices=[], info="Choose one to see its words.")
         prompt = gr.Textbox(
             label="Words for the model",
             lines=3,
@@ -221,6 +221,7 @@ def _reference_step() -> ReferenceStep:
             height=150,
             allow_preview=False,
             interactive=False,
+            visible=False,
             elem_classes="pv-gallery",
         )
         with gr.Row():
@@ -254,13 +255,21 @@ def _review_step() -> ReviewStep:
         which = gr.Dropdown(label="Mend a step", choices=[], info="Choose one to make it again.")
         with gr.Row():
             seed = gr.Textbox(label="Seed", placeholder="empty: another one", max_lines=1)
-            left_out = gr.CheckboxGroup(label="References to leave out", choices=[])
+            left_out = gr.CheckboxGroup(label="References to leave out", choices=[], visible=False)
         prompt = gr.Textbox(label="Words for the model", lines=3)
         pictures = gr.File(
             label=f"Pictures to show it, at most {MAX_REFERENCES}",
             file_count="multiple",
             file_types=["image"],
             height=120,
+        )
+        shows = gr.Dropdown(
+            label="What they show, in their order",
+            choices=[],
+            multiselect=True,
+            max_choices=MAX_REFERENCES,
+            info="Leave it empty to have them recognised. A picture that looks like nothing of this "
+            "step then stands for no object of it.",
         )
     with gr.Row():
         again = gr.Button("Make this step again", variant="primary")
@@ -276,5 +285,5 @@ def _review_step() -> ReviewStep:
             side_by_side = gr.Button("Compare in the Evaluate tab", size="sm", visible=False)
     return ReviewStep(
         status, video, download, pack, packed, refresh, board, which, seed, prompt, left_out,
-        pictures, again, lock, compare, side_by_side,
+        pictures, shows, again, lock, compare, side_by_side,
     )  # fmt: skip

@@ -99,7 +99,8 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState) -> No
         return run_id
 
     def fill_in_both(pair: list[str] | None) -> tuple[str, str]:
-        one, other = (pair or ["", ""])[:2]
+        # It comes out of the visitor's browser, as whatever they made of it.
+        one, other = pair if isinstance(pair, list) and len(pair) == 2 else ("", "")
         return fill_in(one), fill_in(other)
 
     running = start.click(
