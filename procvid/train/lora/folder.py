@@ -160,9 +160,7 @@ def _objects(row: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[s
     return value
 
 
-def _box(
-    row: Mapping[str, Any], key: str, where: str
-) -> tuple[float, float, float, float] | None:
+def _box(row: Mapping[str, Any], key: str, where: str) -> tuple[float, float, float, float] | None:
     value = row.get(key)
     if value is None:
         return None
