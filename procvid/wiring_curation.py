@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from procvid.data.stages import Tools
 from procvid.errors import InputError
 from procvid.plan.transcript import steps_said
@@ -9,6 +11,10 @@ from procvid.protocols import Captioner, StepFinder
 from procvid.settings import CAPTIONER_CHOICES, STEP_FINDER_CHOICES, read_environment
 from procvid.wiring import check_key, openai_client
 from procvid.wiring_evaluation import build_shot_detector
+
+if TYPE_CHECKING:
+    from procvid.models.meter import Meter
+    from procvid.models.openai_client import OpenAIClient
 
 __all__ = ["build_tools"]
 
@@ -43,13 +49,10 @@ def build_step_finder(wanted: str) -> StepFinder:
 
             return RulesStepFinder(steps_said)
         case "openai":
-            environment = read_environment()
-            check_key(environment, "step finder", "Use --steps rules, which needs none.")
-            from procvid.models.meter import Meter
+            asked = _service("step finder", "Use --steps rules, which asks nobody.")
             from procvid.models.step_finders.openai_transcripts import OpenAIStepFinder
 
-            client = openai_client(environment, hint="Use --steps rules, which asks nobody.")
-            return OpenAIStepFinder(client, Meter(environment.openai_budget))
+            return OpenAIStepFinder(*asked)
         case _:
             raise _unknown("step finder", wanted, STEP_FINDER_CHOICES)
 
@@ -60,15 +63,21 @@ def build_captioner(wanted: str) -> Captioner | None:
         case "none":
             return None
         case "openai":
-            environment = read_environment()
-            check_key(environment, "captioner", "Leave --captions out, and there are none.")
+            asked = _service("captioner", "Leave --captions out, and there are none.")
             from procvid.models.captioners.openai_vision import OpenAICaptioner
-            from procvid.models.meter import Meter
 
-            client = openai_client(environment, hint="Leave --captions out, and there are none.")
-            return OpenAICaptioner(client, Meter(environment.openai_budget))
+            return OpenAICaptioner(*asked)
         case _:
             raise _unknown("captioner", wanted, CAPTIONER_CHOICES)
+
+
+def _service(part: str, hint: str) -> tuple[OpenAIClient, Meter]:
+    """The client of a part and the meter of its run; without a key, `hint` says what else to do."""
+    environment = read_environment()
+    check_key(environment, part, hint)
+    from procvid.models.meter import Meter
+
+    return openai_client(environment, hint=hint), Meter(environment.openai_budget)
 
 
 def _unknown(part: str, wanted: str, choices: tuple[str, ...]) -> InputError:

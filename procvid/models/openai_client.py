@@ -23,11 +23,12 @@ from urllib.parse import urlsplit
 import openai
 from pydantic import BaseModel, ValidationError
 
-from procvid.errors import ServiceError
+from procvid.errors import InputError, ServiceError
 from procvid.media.image import png_bytes
 from procvid.models.answer_cache import Answer, AnswerCache
 from procvid.models.meter import Meter
 from procvid.models.openai_errors import service_error
+from procvid.plan.prompts import read_prompt
 from procvid.settings import OPENAI_URL
 from procvid.types import Image
 
@@ -183,6 +184,20 @@ class OpenAIClient:
                 self._cache.write(key, Answer(text, meter.tokens - spent))
                 return answer
         raise AssertionError("the second try returns or raises")
+
+    def ask_about_one(
+        self, question: Question, shape: type[Shape], meter: Meter, check: Check
+    ) -> Shape:
+        """Ask about one of many things: that there is no usable answer is that thing's own fault.
+
+        Raises:
+            InputError: The model gave no usable answer; about another thing it may.
+            ServiceError: The service cannot be asked at all, or the budget is used up.
+        """
+        try:
+            return self.ask(question, shape, meter, repair=read_prompt("repair"), check=check)
+        except NoUsableAnswerError as error:
+            raise InputError(error.message) from None
 
     def key_of(self, question: Question, shape: type[BaseModel]) -> str:
         """sha256 over all that an answer depends on; the key to the service is no part of it."""

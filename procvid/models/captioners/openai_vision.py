@@ -8,10 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from procvid.errors import InputError
 from procvid.media.image import fit_within
 from procvid.models.meter import Meter
-from procvid.models.openai_client import Check, NoUsableAnswerError, OpenAIClient, Question
+from procvid.models.openai_client import Check, OpenAIClient, Question
 from procvid.plan.cast import Told, clean_words
 from procvid.plan.prompts import PromptName, read_prompt
 from procvid.types import Frames, ModelInfo
@@ -82,16 +81,8 @@ class OpenAICaptioner:
     ) -> Shape:
         rows = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), NUM_FRAMES)).round())
         images = tuple(fit_within(frames[int(row)], MAX_SIDE_PX) for row in rows)
-        try:
-            return self._client.ask(
-                Question(read_prompt(prompt), material, images),
-                shape,
-                self._meter,
-                repair=read_prompt("repair"),
-                check=check,
-            )
-        except NoUsableAnswerError as error:
-            raise InputError(error.message) from None
+        question = Question(read_prompt(prompt), material, images)
+        return self._client.ask_about_one(question, shape, self._meter, check)
 
 
 def _unfit(answer: ToldCaption) -> Sequence[str]:

@@ -12,9 +12,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from procvid.errors import InputError
 from procvid.models.meter import Meter
-from procvid.models.openai_client import Check, NoUsableAnswerError, OpenAIClient, Question
+from procvid.models.openai_client import Check, OpenAIClient, Question
 from procvid.plan.cast import Told, clean_words
 from procvid.plan.prompts import PromptName, read_prompt
 from procvid.types import ModelInfo, Recipe, StateChange, Verdict
@@ -127,12 +126,7 @@ class OpenAIJudge:
         self, prompt: PromptName, material: dict[str, object], shape: type[Shape], check: Check
     ) -> Shape:
         question = Question(read_prompt(prompt), material)
-        try:
-            return self._client.ask(
-                question, shape, self._meter, repair=read_prompt("repair"), check=check
-            )
-        except NoUsableAnswerError as error:
-            raise InputError(error.message) from None
+        return self._client.ask_about_one(question, shape, self._meter, check)
 
 
 def _of(recipe: Recipe) -> dict[str, object]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from procvid.errors import InputError
 from procvid.models.meter import Meter
-from procvid.models.openai_client import NoUsableAnswerError, OpenAIClient, Question
+from procvid.models.openai_client import OpenAIClient, Question
 from procvid.plan.cast import Told, clean_words
 from procvid.plan.prompts import read_prompt
 from procvid.types import ModelInfo, TimedText
@@ -76,12 +75,7 @@ class OpenAIStepFinder:
             return []
 
         question = Question(read_prompt("transcript"), material)
-        try:
-            answer = self._client.ask(
-                question, ToldCueSteps, self._meter, repair=read_prompt("repair"), check=problems
-            )
-        except NoUsableAnswerError as error:
-            raise InputError(error.message) from None
+        answer = self._client.ask_about_one(question, ToldCueSteps, self._meter, problems)
         return [
             TimedText(
                 cues[step.first - 1].start_s,
