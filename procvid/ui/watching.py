@@ -404,5 +404,5 @@ def review(view: RunView, *chosen: int | None) -> tuple[Any, ...]:
         gr.DownloadButton(visible=False),
         gr.Button(visible=view.state == "stale"),
         run_markup.storyboard(view),
-        gr.Dropdown(choices=steps, **({"value": chosen[0]} if chosen else {})),
+        gr.Dropdown(choices=steps, value=chosen[0]) if chosen else gr.Dropdown(choices=steps),
     )
