@@ -235,3 +235,7 @@ class ClipGenerator(Protocol):
     ) -> Generator[Denoised, None, Clip]:
         """Yield after every denoising step; return the clip. Closing it frees the device."""
         ...
+
+    def release(self) -> None:
+        """Let go of the weights; the next clip loads them again."""
+        ...

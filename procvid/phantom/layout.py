@@ -126,7 +126,9 @@ def empty_transformer(config: Config) -> WanTransformer3DModel:
 
 def parameter_shapes(config: Config) -> dict[str, Shape]:
     """Shape of every parameter by its diffusers name."""
-    transformer = empty_transformer(config)
+    # Not `empty_transformer`, which patches torch for all threads: another one may be loading a model.
+    with torch.device("meta"):
+        transformer = WanTransformer3DModel(**config)
     return {name: tuple(value.shape) for name, value in transformer.named_parameters()}
 
 

@@ -50,7 +50,7 @@ def redo(
     if shown.locked:
         raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
     job = context.job_of(run_id)
-    context.parts(job.wishes.memory)
+    context.parts(job.wishes.memory, job.wishes.lora)
     context.allowance.spend(guest, "runs")
     kept = keep_pictures(context, run_id, number, pictures)
     wanted = Changes(

@@ -58,7 +58,7 @@ def build_app(context: AppContext) -> Any:
                 artifacts.build(context)
             with gr.Tab("About", id="about"):
                 about.build(facts(context))
-        gr.HTML(f'<footer class="pv-small">{escape(footer(context))}</footer>')
+        gr.HTML(f'<p class="pv-small">{escape(footer(context))}</p>')
     app.queue(max_size=MAX_EVENTS)
     return app
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from gradio.context import LocalContext
 
 from procvid import wiring, wiring_evaluation
-from procvid.errors import InputError, OutputError, RunError
+from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.evaluate.gather import Looks
 from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
 from procvid.memory.crops import load_store
-from procvid.protocols import Planner
+from procvid.protocols import ClipGenerator, Planner
 from procvid.rundir.folder import PLAN
 from procvid.settings import Profile, read_environment
 from procvid.ui.clearing import Keeping, clear
@@ -30,6 +30,7 @@ from procvid.ui.stream import RunView
 from procvid.ui.tickets import RUN_ID, Job, Tickets
 from procvid.ui.worker import Turns, Worker
 from procvid.wiring import Parts
+from procvid.wiring_zerogpu import is_lent
 
 MEMORIES = ("default", "none")
 """The memories that a caller may name; a path of the server is never one of them."""
@@ -63,6 +64,8 @@ class AppContext:
     runs_folder: Path
     examples_folder: Path
     _parts: Parts | None = field(default=None, repr=False)
+    _with_lora: tuple[str, ClipGenerator] | None = field(default=None, repr=False)
+    _loaded: ClipGenerator | None = field(default=None, repr=False)
     _evaluation: EvaluationParts | None = field(default=None, repr=False)
     _looks: Looks = field(default_factory=Looks, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -74,13 +77,13 @@ class AppContext:
         tickets = Tickets(self.runs_folder / QUEUE)
         self.worker = Worker(tickets, self._make, self._look, self.turns, self._tidy)
 
-    def parts(self, memory: str) -> Parts:
+    def parts(self, memory: str, lora: str = "") -> Parts:
         """The parts with one of the `MEMORIES`, a person's own by its id or reading name, or a pulled store.
 
-        The first call builds the models, for all.
+        The first call builds the models, for all. With a pulled LoRA the generator is one of its own.
 
         Raises:
-            InputError: There is no such memory.
+            InputError: There is no such memory or LoRA, or it belongs to another model.
             StoreError: It is damaged, or of another embedder.
             UnavailableError: Something they need cannot be had here.
         """
@@ -97,9 +100,34 @@ class AppContext:
                     profile=self.profile.name, profile_reason=self.profile_reason, previews=True
                 )
                 self._parts = replace(built, planner=self.planner)
+            parts = self._parts
+            if lora:
+                parts = replace(parts, generator=self._generator_with(lora))
         if own is not None:
-            return replace(self._parts, stores=(load_store(own, self._parts.embedder),))
-        return self._parts if memory == "default" else replace(self._parts, stores=None)
+            return replace(parts, stores=(load_store(own, parts.embedder),))
+        return parts if memory == "default" else replace(parts, stores=None)
+
+    def _generator_with(self, lora: str) -> ClipGenerator:
+        """The last one is kept: people make several videos with a LoRA before they choose another."""
+        folder = folder_of_pulled(lora, "lora")
+        if folder is None:
+            raise InputError(
+                f"There is no LoRA {lora[:80]!r} here.", "Pull it in the Artifacts tab first."
+            )
+        if is_lent() and self.profile.needs_gpu:
+            raise UnavailableError(
+                "On ZeroGPU only what was loaded at the start reaches the GPU, so no LoRA can be taken.",
+                "Leave it out, or use a Space with a GPU of its own.",
+            )
+        if self._with_lora is None or self._with_lora[0] != lora:
+            try:
+                made = wiring.build_generator(self.profile, (f"{folder}=1",), previews=True)
+            except InputError as error:
+                # Where it lies on the server is nobody's business.
+                told = error.message.replace(str(folder), lora)
+                raise InputError(told, error.hint) from error
+            self._with_lora = lora, made
+        return self._with_lora[1]
 
     def evaluation(self) -> tuple[EvaluationParts, Looks]:
         """The backbones of the metrics, built by the first call, and what is kept of clips seen."""
@@ -177,7 +205,11 @@ class AppContext:
     def _make(self, job: Job) -> Generator[Event, None, None]:
         # A lent GPU is lent to whoever asked (`Worker`), who need not look on any more.
         LocalContext.event_id.set(None)
-        parts = self.parts(job.wishes.memory)
+        parts = self.parts(job.wishes.memory, job.wishes.lora)
+        if self._loaded is not None and self._loaded is not parts.generator:
+            # With another LoRA, or none: two sets of weights are one too many for a GPU.
+            self._loaded.release()
+        self._loaded = parts.generator
         return events_of(job, parts, self.folder_of(job.run_id), self.worker.tickets.folder)
 
 

@@ -73,6 +73,7 @@ class RecipeStep:
     seed: gr.Number
     steps: gr.Slider
     fast: gr.Checkbox
+    lora: gr.Dropdown
     key: gr.Textbox
     button: gr.Button
 

@@ -35,6 +35,8 @@ def read_wishes(
     steps: object,
     fast: object = False,
     stores: Collection[str] = (),
+    lora: object = "",
+    loras: Collection[str] = (),
 ) -> Wishes:
     """Check what came over the wire, where nothing enforces the types.
 
@@ -44,14 +46,20 @@ def read_wishes(
         steps: A whole number, or None for the profile's own.
         fast: Whether a clip may be a little further from the exact one.
         stores: The pulled stores that this caller may name.
+        lora: A pulled LoRA, or "" for none.
+        loras: Those that this caller may name.
 
     Raises:
-        InputError: A value is of the wrong kind, or the memory is a store that is not theirs to use.
+        InputError: A value is of the wrong kind, or a store or LoRA is not theirs to use.
     """
     if not isinstance(memory, str):
         raise InputError(f"The memory {memory!r} is not a name.", "Write 'default' or 'none'.")
     if len(memory) > MAX_NAME or ("/" in memory and memory not in stores):
         raise InputError(f"There is no memory {memory[:40]!r}.", "Choose default or none.")
+    if lora and lora not in loras:
+        raise InputError(
+            f"There is no LoRA {str(lora)[:40]!r} here.", "Pull it in the Artifacts tab first."
+        )
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
     return Wishes(
@@ -59,6 +67,7 @@ def read_wishes(
         memory=memory,
         steps=None if steps is None else whole_number("steps", steps),
         fast=fast,
+        lora=str(lora or ""),
     )
 
 
@@ -144,7 +153,7 @@ def begin(
     wishes = replace(wishes, memory=alias_of(wishes.memory))
     job = Job(run_id or new_run_id(), draft, wishes, changes=changes or {})
     # What is wrong can be told now and not when its turn comes.
-    parts = context.parts(wishes.memory)
+    parts = context.parts(wishes.memory, wishes.lora)
     parts.generator.check(request_of(job, parts.profile).sampling)
     context.allowance.spend(guest, "runs")
     return context.worker.submit(job, guest.key, guest.max_waiting)
@@ -162,7 +171,7 @@ def go_on(context: AppContext, run_id: str, guest: Guest) -> Feed:
     if feed is not None:
         return feed
     job = context.job_of(run_id)
-    context.parts(job.wishes.memory)
+    context.parts(job.wishes.memory, job.wishes.lora)
     context.allowance.spend(guest, "runs")
     return context.worker.submit(job, guest.key, guest.max_waiting)
 

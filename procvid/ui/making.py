@@ -29,6 +29,7 @@ def request_of(job: Job, profile: Profile) -> GenerateRequest:
         ),
         profile=profile.name,
         memory=wishes.memory,
+        lora=(wishes.lora,) if wishes.lora else (),
         seed=wishes.seed,
     )
 

@@ -1,4 +1,4 @@
-"""Crop stores that were pulled from the Hub, as memories that the Create tab can choose."""
+"""Crop stores and LoRAs that were pulled from the Hub, as choices of the Create tab."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from procvid.artifacts.access import check_store, hub_id_of, open_cache
+from procvid.artifacts.access import check_release, check_store, hub_id_of, open_cache
 from procvid.errors import InputError, StoreError
+from procvid.hub.names import Artifact
 from procvid.settings import read_environment
 from procvid.ui.visitors import PUBLIC, visitor_of
 
@@ -17,33 +18,44 @@ def stores_of(request: gr.Request | None) -> dict[str, str]:
 
     A name with its commit never means another store, so a run can go on with it.
     """
+    return _pulled_by(request, "memory")
+
+
+def loras_of(request: gr.Request | None) -> dict[str, str]:
+    """The pulled LoRAs that a visitor may use, likewise."""
+    return _pulled_by(request, "lora")
+
+
+def _pulled_by(request: gr.Request | None, artifact: Artifact) -> dict[str, str]:
     kept = visitor_of(request).cache.kept() if request is not None else ()
     return {
         each.hub_id.told: f"{each.hub_id.repo}@{each.hub_id.revision[:12]}, from the Hub"
         for each in kept
-        if each.artifact == "memory"
+        if each.artifact == artifact
     }
 
 
-def folder_of_pulled(name: str) -> Path | None:
-    """Where a pulled store lies, whoever pulled it; None for a name of none that is here.
+def folder_of_pulled(name: str, artifact: Artifact = "memory") -> Path | None:
+    """Where a pulled store or LoRA lies, whoever pulled it; None for a name of none that is here.
 
     Whether a visitor may use it is for the caller to know: see `stores_of`.
 
     Raises:
-        StoreError: It is damaged.
+        StoreError: The store is damaged.
+        InputError: The LoRA is.
     """
-    wanted = hub_id_of(name, "memory")
+    wanted = hub_id_of(name, artifact)
     if wanted is None or not wanted.is_pinned:
         return None
     root = read_environment().cache_folder
     for cache in (open_cache(root), open_cache(root / PUBLIC)):
-        place = cache.place("memory", wanted)
+        place = cache.place(artifact, wanted)
         if not place.is_dir():
             continue
         try:
-            check_store(place)
+            (check_store if artifact == "memory" else check_release)(place)
         except InputError as error:
-            raise StoreError(error.message, "Pull it again in the Artifacts tab.") from error
+            kind = StoreError if artifact == "memory" else InputError
+            raise kind(error.message, "Pull it again in the Artifacts tab.") from error
         return place
     return None

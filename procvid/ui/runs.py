@@ -125,7 +125,11 @@ def read_job(run_id: str, path: Path) -> Job:
     request = run.request
     sampling = request.sampling
     wishes = Wishes(
-        request.seed, request.memory, sampling.num_inference_steps, sampling.shortcuts != EXACT
+        request.seed,
+        request.memory,
+        sampling.num_inference_steps,
+        sampling.shortcuts != EXACT,
+        "".join(request.lora[:1]),
     )
     return Job(run_id, Draft(request.recipe, plan), wishes)
 

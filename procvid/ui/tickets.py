@@ -31,12 +31,15 @@ class Draft:
 
 @dataclass(frozen=True)
 class Wishes:
-    """How to make the video: the seed, the memory's name, denoising steps or the profile's own, speed."""
+    """How to make the video: the seed, the memory's name, denoising steps or the profile's own, speed, and
+    a pulled LoRA by OWNER/NAME@COMMIT or "".
+    """
 
     seed: int = 0
     memory: str = "default"
     steps: int | None = None
     fast: bool = False
+    lora: str = ""
 
 
 @dataclass(frozen=True)

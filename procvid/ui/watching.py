@@ -31,7 +31,7 @@ from procvid.ui.guard import guarded, one_line
 from procvid.ui.guests import guest_of
 from procvid.ui.jobs import begin, go_on, read_wishes
 from procvid.ui.packing import PACKED, pack
-from procvid.ui.pulled_stores import stores_of
+from procvid.ui.pulled_stores import loras_of, stores_of
 from procvid.ui.runs import read_label
 from procvid.ui.stream import RunView
 from procvid.ui.tickets import Changes, Draft
@@ -137,9 +137,16 @@ def _wire_run(it: _Wiring) -> None:
         own: str = "",
         runs: list[str] | None = None,
         request: gr.Request | None = None,
+        lora: str = "",
     ) -> tuple[Any, ...]:
         wishes = read_wishes(
-            seed or 0, chosen_memory(memory, own), int(steps) or None, fast, stores_of(request)
+            seed or 0,
+            chosen_memory(memory, own),
+            int(steps) or None,
+            fast,
+            stores_of(request),
+            lora,
+            loras_of(request) if lora else (),
         )
         run_id = new_run_id()
         wanted = {n: _kept(context, run_id, n, overrides) for n, overrides in changed.items()}
@@ -167,7 +174,7 @@ def _wire_run(it: _Wiring) -> None:
         guarded(make),
         [
             shared.draft, shared.changes, it.first.memory, it.first.seed, it.first.steps,
-            it.first.fast, shared.own_memory, shared.runs,
+            it.first.fast, shared.own_memory, shared.runs, it.first.lora,
         ],
         [shared.run_id, shared.last_run, shared.runs, shared.walk, *it.watched],
         **SOON,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from starlette.requests import Request
 
 from procvid.artifacts.bundles import Wishes, bundle_lora
@@ -22,6 +26,7 @@ from procvid.ui import visitors
 from procvid.ui.app import build_app
 from procvid.ui.context import AppContext, new_run_id, open_context
 from procvid.ui.plan_table import rows_of
+from procvid.ui.stream import RunView
 from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
@@ -275,3 +280,64 @@ def test_the_events_of_the_tab_are_private(app: gr.Blocks) -> None:
     events = {f.name: f for f in app.fns.values()}
     for name in ("look_up", "pull_it", "show", "list_here", "plan_here", "send_here"):
         assert events[name].api_visibility == "private"
+
+
+def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
+    hub: Hub,
+    on: Events,
+    context: AppContext,
+    lora_folder: Path,
+    tmp_path: Path,
+) -> None:
+    name = f"cook/lora@{on_hub(hub, lora_folder, tmp_path)}"
+    stranger = asked("8.8.8.8", host="a.hf.space")
+    with pytest.raises(gr.Error, match="no LoRA"):
+        make(on, name, asked())
+    list(on["pull_it"]("cook/lora", asked()))
+    assert name in [value for _, value in on["list_loras"](asked()).choices]
+    assert name not in [value for _, value in on["list_loras"](stranger).choices]
+    with pytest.raises(gr.Error, match="no LoRA"):
+        make(on, name, stranger)
+
+    bare, with_lora = make(on, "", asked()), make(on, name, asked())
+    views = [finished(context, run_id) for run_id in (bare, with_lora)]
+    assert [view.state for view in views] == ["done", "done"]
+    assert views[0].clips[0].read_bytes() != views[1].clips[0].read_bytes()
+    folder = context.existing_folder_of(with_lora)
+    assert json.loads((folder / "run.json").read_text())["request"]["lora"] == [name]
+    record = json.loads((folder / "steps" / "01" / "conditioning.json").read_text())
+    assert record["lora"] == [name]
+    assert "lora" in record["models"]["generator"].lower()
+    assert context.job_of(with_lora).wishes.lora == name
+    # The weights without it are loaded anew, and are what they were.
+    assert finished(context, make(on, "", asked())).clips[0].read_bytes() == (
+        views[0].clips[0].read_bytes()
+    )
+
+    wrong = shutil.copytree(lora_folder, tmp_path / "wrong")
+    file = wrong / "pytorch_lora_weights.safetensors"
+    weights = load_file(file)
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    first = next(key for key in weights if key.endswith("lora_A.weight"))
+    weights[first] = weights[first][:, :-1].clone()
+    save_file(weights, file, metadata)
+    other = f"cook/lora@{on_hub(hub, wrong, tmp_path / 'again')}"
+    list(on["pull_it"](other, asked()))
+    with pytest.raises(gr.Error, match=r"'cook/lora@.* does not fit this model: ") as caught:
+        make(on, other, asked())
+    assert str(tmp_path) not in str(caught.value)
+
+
+def make(on: Events, lora: str, request: gr.Request) -> str:
+    draft = on["plan_recipe"]("Egg\n\n1. Fry the egg in the frying pan.", "", request)[0]
+    told = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
+    return str(told[0])
+
+
+def finished(context: AppContext, run_id: str) -> RunView:
+    feed = context.worker.feed(run_id)
+    if feed is not None:
+        for _ in feed.follow():
+            pass
+    return context.view_of(run_id)

@@ -81,6 +81,9 @@ class LentGpuGenerator:
                 "Choose fewer denoising steps, or a Space with a GPU of its own.",
             )
 
+    def release(self) -> None:
+        """Nothing: what was loaded at the start is all that ever reaches the lent GPU."""
+
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
         """Those of the given object names that this model was never taught."""
         return self._inner.undrawable(conditioning_words)

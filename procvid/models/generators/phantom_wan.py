@@ -183,6 +183,12 @@ class PhantomWanGenerator:
         """Load the weights now, and place them for clips of the profile's own kind."""
         self._ladder_for(self.default_sampling)
 
+    def release(self) -> None:
+        """Let go of the weights; the next clip loads them again."""
+        vars(self).pop("pipeline", None)
+        self._ladder = self._kind = None
+        give_memory_back()
+
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
         """Those of the given object names that this model was never taught."""
         if self._known is None:

@@ -25,7 +25,7 @@ from procvid.ui.creating import (
     Shared,
 )
 from procvid.ui.guard import guarded
-from procvid.ui.pulled_stores import stores_of
+from procvid.ui.pulled_stores import loras_of, stores_of
 from procvid.ui.referring import ReferenceStep
 from procvid.ui.watching import ReviewStep, RunList, VideoStep
 
@@ -141,6 +141,15 @@ def _recipe_step(context: AppContext) -> RecipeStep:
             value=False,
             info="Less than half the time a clip, a little further from the exact one.",
         )
+        lora = gr.Dropdown(
+            choices=_loras(),
+            value="",
+            label="LoRA",
+            info="Changes the model; those that were pulled in the Artifacts tab are here.",
+        )
+        lora.focus(
+            guarded(list_loras), None, lora, api_visibility="private", show_progress="hidden"
+        )
         key = gr.Textbox(
             label="Your OpenAI key",
             type="password",
@@ -149,7 +158,7 @@ def _recipe_step(context: AppContext) -> RecipeStep:
             "that and kept nowhere.",
         )
     button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
-    return RecipeStep(recipe, upload, memory, seed, steps, fast, key, button)
+    return RecipeStep(recipe, upload, memory, seed, steps, fast, lora, key, button)
 
 
 def _memories(request: gr.Request | None = None) -> list[tuple[str, str]]:
@@ -160,6 +169,16 @@ def _memories(request: gr.Request | None = None) -> list[tuple[str, str]]:
 def list_memories(request: gr.Request) -> gr.Dropdown:
     """The choices anew: a store may have been pulled since the page was opened."""
     return gr.Dropdown(choices=_memories(request))
+
+
+def _loras(request: gr.Request | None = None) -> list[tuple[str, str]]:
+    """LoRAs to choose, as (label, value)."""
+    return [("none", ""), *((label, name) for name, label in loras_of(request).items())]
+
+
+def list_loras(request: gr.Request) -> gr.Dropdown:
+    """The choices anew, likewise."""
+    return gr.Dropdown(choices=_loras(request))
 
 
 def _example_name(file: Path) -> str:
