@@ -120,7 +120,10 @@ def serve(context: AppContext) -> None:
     if is_lent():
         context.parts("default")
     _, address, _ = app.launch(**launch_settings(context), prevent_thread_lock=True, quiet=True)
-    print(f"procvid is at {address} (Ctrl+C stops it); its runs are in {context.runs_folder}", flush=True)
+    print(
+        f"procvid is at {address} (Ctrl+C stops it); its runs are in {context.runs_folder}",
+        flush=True,
+    )
     threading.Thread(target=warm_up, args=(context,), name="warm-up", daemon=True).start()
     app.block_thread()
 
