@@ -119,7 +119,11 @@ def serve(context: AppContext) -> None:
     app = build_app(context)
     if is_lent():
         context.parts("default")
-    app.launch(**launch_settings(context), prevent_thread_lock=True)
+    _, address, _ = app.launch(**launch_settings(context), prevent_thread_lock=True, quiet=True)
+    print(
+        f"procvid is at {address} (Ctrl+C stops it); its runs are in {context.runs_folder}",
+        flush=True,
+    )
     threading.Thread(target=warm_up, args=(context,), name="warm-up", daemon=True).start()
     app.block_thread()
 

@@ -200,7 +200,7 @@ def _wire_review(it: _Wiring) -> None:
         # What was chosen may be of another run.
         return (
             gr.Walkthrough(selected=REVIEW),
-            *review(context.view_of(run_id), None),
+            *review(context.view_of(run_id), anew=True),
             None,
             *unchosen(),
         )
@@ -397,10 +397,10 @@ def unchosen() -> tuple[Any, ...]:
     )
 
 
-def review(view: RunView, *chosen: int | None) -> tuple[Any, ...]:
+def review(view: RunView, *, anew: bool = False) -> tuple[Any, ...]:
     """The Review step: status, video, downloads, refresh, board, and the steps to choose from.
 
-    The step that is chosen stays so, unless another one or None is given.
+    The step that is chosen stays so, unless the page is to begin anew with this run.
     """
     there_is = view.video is not None
     steps = [(f"Step {s.number}: {s.text[:60]}", s.number) for s in view.steps.values() if s.clip]
@@ -411,5 +411,5 @@ def review(view: RunView, *chosen: int | None) -> tuple[Any, ...]:
         gr.DownloadButton(visible=False),
         gr.Button(visible=view.state == "stale"),
         run_markup.storyboard(view),
-        gr.Dropdown(choices=steps, value=chosen[0]) if chosen else gr.Dropdown(choices=steps),
+        gr.Dropdown(choices=steps, value=None) if anew else gr.Dropdown(choices=steps),
     )

@@ -11,7 +11,7 @@ from procvid.errors import RunError
 from procvid.evaluate.report_tables import TITLES
 from procvid.evaluate.scores import REPORT, SCORES, TABLE
 from procvid.evaluate.suite import DEFAULT, METRICS
-from procvid.rundir.folder import VIDEO
+from procvid.rundir.folder import VIDEO, read_run
 from procvid.ui import markup, score_markup
 from procvid.ui.context import AppContext
 from procvid.ui.evaluating import (
@@ -150,13 +150,16 @@ def _finished(context: AppContext, view: EvaluationView) -> list[Any]:
 
 
 def _videos(context: AppContext, view: EvaluationView) -> list[tuple[str, Any]]:
-    """The videos of the runs of this server that were evaluated, when they are finished."""
+    """The videos of the runs of this server that were evaluated, when finished, each with what it is."""
     found = []
     for name in view.runs:
         try:
-            file = context.existing_folder_of(name) / VIDEO
+            folder = context.existing_folder_of(name)
+            request = read_run(folder).request
         except RunError:
             continue
-        if file.is_file():
-            found.append((name, file))
+        with_or_without = "without" if request.memory == "none" else "with"
+        if (folder / VIDEO).is_file():
+            told = f"{name}: {request.recipe.title}, {with_or_without} memory"
+            found.append((told, folder / VIDEO))
     return found
