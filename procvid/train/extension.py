@@ -123,13 +123,13 @@ def write_recipes(folder: Path, count: int) -> None:
         write_text(folder / f"new-{k:03d}.txt", "\n".join([recipe.title, "", *steps]) + "\n")
 
 
-def with_lora(lora: Path | None) -> PhantomWanPipeline:
+def with_lora(lora: Path | None, weight: float = 1.0) -> PhantomWanPipeline:
     """The shipped pipeline, with a LoRA merged or without."""
     folder = ASSETS / TINY.models["generator"]
     pipeline = load_pipeline(folder)
     if lora is not None:
         config = read_config(folder / "transformer" / "config.json")
-        file = read_lora(find_lora(lora), parameter_shapes(config), config["num_layers"])
+        file = read_lora(find_lora(lora), parameter_shapes(config), config["num_layers"], weight)
         merge_loras(pipeline.transformer, [file])
     return pipeline
 
@@ -140,7 +140,7 @@ WORLDS: Mapping[str, Callable[[int], ToyRecipe]] = {
 }
 
 
-def measure(work: Path, lora: Path, out: Path, recipes: int) -> None:
+def measure(work: Path, lora: Path, out: Path, recipes: int, weight: float = 1.0) -> None:
     """Held-out recipes of both kitchens, the same seeds with and without the LoRA, named by the oracle.
 
     Answers are kept by the LoRA's hash, so the base is measured once.
@@ -148,22 +148,30 @@ def measure(work: Path, lora: Path, out: Path, recipes: int) -> None:
     oracle = load_widened(work)
     named = {
         "base": _answers(oracle, None, out, recipes),
-        "lora": _answers(oracle, lora, out, recipes),
+        "lora": _answers(oracle, lora, out, recipes, weight),
     }
-    report: dict[str, Any] = {"recipes_each": recipes, "references": 3, "steps": MEASURED_STEPS}
+    report: dict[str, Any] = {
+        "recipes_each": recipes,
+        "references": 3,
+        "steps": MEASURED_STEPS,
+        "weight": weight,
+    }
     for world in WORLDS:
         report[world] = _compare({name: answers[world] for name, answers in named.items()})
     write_json(out / "extension.json", report)
     print(json.dumps(report, indent=1))
 
 
-def _answers(oracle: Oracle, lora: Path | None, out: Path, recipes: int) -> dict[str, Any]:
+def _answers(
+    oracle: Oracle, lora: Path | None, out: Path, recipes: int, weight: float = 1.0
+) -> dict[str, Any]:
     """By kitchen, a (truth, answer) for every clip."""
     of = sha256_of(find_lora(lora))[:16] if lora else "shipped"
+    of += "" if weight == 1 else f"x{weight:g}"
     known = out / f"answers-{of}-{recipes}.json"
     if known.is_file():
         return dict(json.loads(known.read_text("utf-8")))
-    pipeline, named = with_lora(lora), {}
+    pipeline, named = with_lora(lora, weight), {}
     steps, scales = MEASURED_STEPS, (2.0, 2.0)
     for world, draw in WORLDS.items():
         rows, answers = [], []
@@ -257,6 +265,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="of the oracle")
     parser.add_argument("--out", type=Path, help="what is written; the ablation's own folder")
     parser.add_argument("--lora", type=Path)
+    parser.add_argument("--weight", type=float, default=1.0, help="of the LoRA that is measured")
     parser.add_argument("--recipes", type=int, default=12)
     parser.add_argument("--clips", type=int, default=ORACLE_CLIPS, help="to fit the oracle on")
     args = parser.parse_args()
@@ -272,7 +281,7 @@ def main() -> None:
         case "recipes":
             write_recipes(out, args.recipes)
         case "measure":
-            measure(args.work, args.lora, out, args.recipes)
+            measure(args.work, args.lora, out, args.recipes, args.weight)
         case "ablation":
             name_ablation(args.work, out)
 
