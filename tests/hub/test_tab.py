@@ -130,7 +130,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
-        ("find_references", (draft, rows, {}, name, 0, "")),
+        ("find_references", (draft, rows, {}, name, 0, "", None, "")),
         ("make", (draft, {}, name, 0, 1, False, "", [])),
     ):
         with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
