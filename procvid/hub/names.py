@@ -94,7 +94,8 @@ def parse_hub_id(text: str) -> HubId:
     Raises:
         InputError: It is no such name.
     """
-    repo, at, revision = str(text or "").strip().partition("@")
+    text = str(text or "")
+    repo, at, revision = text.strip().partition("@")
     repo_type = ""
     for prefix in ("models/", "datasets/"):
         if repo.startswith(prefix) and repo.count("/") == 2:

@@ -80,7 +80,7 @@ NAMES = """() => {
       b => b.setAttribute('aria-label', 'Step ' + b.dataset.tabId));
     document.querySelectorAll('.stepper:not(.compact) .step-button[aria-label]').forEach(
       b => b.removeAttribute('aria-label'));
-    document.querySelectorAll('.toast-body.error').forEach(b => {
+    document.querySelectorAll('.toast-body').forEach(b => {
       const header = b.querySelector('.toast-header');
       if (header && header.hasAttribute('role')) {
         header.removeAttribute('role');

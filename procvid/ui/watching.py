@@ -306,7 +306,9 @@ def _wire_list(it: _Wiring) -> None:
     def arrive(
         runs: list[str] | None, last_run: str, request: gr.Request | None = None
     ) -> tuple[Any, ...]:
-        known = list(dict.fromkeys([*([last_run] if last_run else []), *(runs or [])]))
+        # They come out of the visitor's browser, as whatever they made of them.
+        kept = [last_run, *(runs if isinstance(runs, list) else [])]
+        known = list(dict.fromkeys(run for run in kept if run and isinstance(run, str)))
         labels = {run_id: label(run_id) for run_id in known}
         choices = [(told, run_id) for run_id, told in labels.items() if told]
         row = gr.Row(visible=bool(choices))

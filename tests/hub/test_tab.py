@@ -124,7 +124,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     assert name in [value for _, value in on["list_memories"](asked()).choices]
     draft, *_ = on["plan_recipe"](EGG)
     rows = rows_of(draft.plan)
-    _, _, shown, *_ = on["find_references"](draft, rows, {}, name, 0, "", asked())
+    _, _, shown, *_ = on["find_references"](draft, rows, {}, name, 0, request=asked())
     assert "What the store from the Hub offers" in shown and "<img" in shown
     run_id, *_ = on["make"](draft, {}, name, 0, 1, False, "", [], asked())
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):
@@ -135,7 +135,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
-        ("find_references", (draft, rows, {}, name, 0, "")),
+        ("find_references", (draft, rows, {}, name, 0, "", None, "")),
         ("make", (draft, {}, name, 0, 1, False, "", [])),
     ):
         with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
@@ -146,7 +146,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     crops = next(read_environment().cache_folder.rglob("crops.parquet"))
     crops.write_bytes(crops.read_bytes()[:-1] + b"!")
     with pytest.raises(gr.Error, match=r"damaged: crops\.parquet .*Pull it again"):
-        on["find_references"](draft, rows, {}, name, 0, "", asked())
+        on["find_references"](draft, rows, {}, name, 0, request=asked())
 
 
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])

@@ -240,7 +240,7 @@ def _wire_changing(context: AppContext, w: Widgets) -> None:
         return own, *page, *_frame(context, own, store, name), *_told(crop)
 
     def rename(own: str, crop_id: str, name: str) -> tuple[Any, ...]:
-        known = known_as(canonical(name))
+        known = known_as(canonical(name or ""))
         role = known.role if known else None
         return changed(
             own, lambda store, clip: edit.rename(store, _one(crop_id), name, clip, role), crop_id
