@@ -24,7 +24,7 @@ TINY_BANNER = (
 )
 
 WHERE: Mapping[Host, str] = {
-    "machine": "a machine of its owner's",
+    "machine": "its owner's machine",
     "space": "a Hugging Face Space with hardware of its own",
     "zerogpu": "a Hugging Face Space on ZeroGPU",
 }

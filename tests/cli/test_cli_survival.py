@@ -76,7 +76,10 @@ def signal_at(process: subprocess.Popen[str], number: int, name: str, step: int)
     pytest.fail("the run ended before the event came")
 
 
-@pytest.mark.parametrize(("name", "step"), [("progress", 2), ("clip_ready", 1)])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("progress", 2), pytest.param("clip_ready", 1, marks=pytest.mark.slow)],
+)
 def test_a_killed_run_makes_only_what_is_missing_to_the_same_bytes(
     recipe, uninterrupted, tmp_path, name, step
 ):
