@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub import CommitOperationAdd
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.hub.client import (
@@ -23,14 +22,13 @@ from procvid.hub.client import (
     UnreachableError,
     as_procvid_error,
     is_transient,
-    patiently,
     told_errors,
 )
+from procvid.hub.commit import TRIES, Change, head_of, make_commit, unchanged
 from procvid.hub.names import BESIDE, CARD, MANIFEST, REPO_TYPES, HubId, check_tag, shown
 from procvid.hub.release import MAX_MANIFEST_BYTES, Release, fact_of, release_from_bytes
 
-TRIES = 2
-_AGAIN = "Run the same command again: what is uploaded is not uploaded twice."
+_STAYS = "Nothing was published: what was there before is there."
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def plan_publish(
     if tag:
         check_tag(tag)
     target = HubId(target.repo, "main", REPO_TYPES[release.artifact])
-    head, public = _head(client, target)
+    head, public = head_of(client, target)
     there = client.files_at(target.at(head)) if head else {}
     if head and private and public:
         raise InputError(
@@ -176,23 +174,23 @@ def publish(client: HubClient, plan: PublishPlan) -> Iterator[Uploading | Publis
                 )
             done += plan.uploads[addition.path_in_repo]
         yield Uploading("the commit", done, total)
-        commit, note = _commit(client, plan, head, additions)
+        counts = plan.release.facts.get("counts")
+        about = f"{plan.release.name}{f' {plan.tag}' if plan.tag else ''}"
+        change = Change(
+            target,
+            head,
+            additions,
+            plan.deletes,
+            message=f"Release of {plan.release.artifact} {about}"[:200],
+            description=f"{counts}" if counts else "",
+        )
+        commit, note = make_commit(
+            client, change, lambda made: _check_landed(client, plan, made), _STAYS
+        )
     if plan.tag:
         yield Uploading(f"the tag {plan.tag}", total, total)
         _set_tag(client, plan, commit)
     yield Published(target, commit, plan.tag, note)
-
-
-def _head(client: HubClient, target: HubId) -> tuple[str, bool]:
-    """The commit of main and whether the repository is public; "" when there is none."""
-    with told_errors(target):
-        try:
-            info = client.api.repo_info(target.repo, repo_type=target.repo_type)
-        except RepositoryNotFoundError as error:
-            if type(error) is not RepositoryNotFoundError:
-                raise
-            return "", False
-    return str(info.sha), not info.private
 
 
 def _old_release(
@@ -240,7 +238,7 @@ def _make_repository(client: HubClient, plan: PublishPlan) -> str:
         client.api.create_repo(
             target.repo, repo_type=target.repo_type, private=plan.private, exist_ok=True
         )
-    head, public = _head(client, target)
+    head, public = head_of(client, target)
     if plan.private and public:
         raise UnavailableError(f"{target.repo} was made by somebody else meanwhile, and public.")
     there = client.files_at(target)
@@ -250,58 +248,6 @@ def _make_repository(client: HubClient, plan: PublishPlan) -> str:
             "Look at it, then run the command again.",
         )
     return head
-
-
-def _commit(
-    client: HubClient, plan: PublishPlan, head: str, additions: list[CommitOperationAdd]
-) -> tuple[str, str]:
-    """Make the one commit; where its answer is lost, see whether it was made."""
-    target = plan.target
-    operations: list[CommitOperationAdd | CommitOperationDelete] = [
-        *additions,
-        *(CommitOperationDelete(name, is_folder=False) for name in plan.deletes),
-    ]
-    counts = plan.release.facts.get("counts")
-    about = f"{plan.release.name}{f' {plan.tag}' if plan.tag else ''}"
-    lost: ProcvidError | None = None
-    for _ in range(TRIES):
-        try:
-            made = client.api.create_commit(
-                target.repo,
-                list(operations),
-                commit_message=f"Release of {plan.release.artifact} {about}"[:200],
-                commit_description=f"{counts}" if counts else "",
-                repo_type=target.repo_type,
-                parent_commit=head,
-            )
-            _check_landed(client, plan, str(made.oid))
-            return str(made.oid), ""
-        except ProcvidError:
-            raise
-        except Exception as error:
-            told = as_procvid_error(error, target)
-            if told is None:
-                raise
-            if not is_transient(error) and not isinstance(told, UnreachableError):
-                raise _kept(told) from error
-            lost = told
-        now = _look_again(client, plan, lost)
-        if now != head:
-            _check_landed(client, plan, now)
-            return now, "The Hub's answer was lost, but the commit was made."
-    assert lost is not None
-    raise _kept(lost)
-
-
-def _look_again(client: HubClient, plan: PublishPlan, lost: ProcvidError) -> str:
-    try:
-        return patiently(lambda: client.commit_of(plan.target))
-    except ProcvidError as error:
-        raise UnavailableError(
-            f"{lost.message} Whether {plan.target.repo} holds the old or the new release could not "
-            "be asked; it holds one of them, whole.",
-            _AGAIN,
-        ) from error
 
 
 def _check_landed(client: HubClient, plan: PublishPlan, commit: str) -> None:
@@ -366,11 +312,4 @@ def _old_stays(target: HubId) -> Iterator[None]:
         with told_errors(target):
             yield
     except ProcvidError as error:
-        raise _kept(error) from error
-
-
-def _kept(told: ProcvidError) -> UnavailableError:
-    return UnavailableError(
-        f"{told.message} Nothing was published: what was there before is there.",
-        told.hint or _AGAIN,
-    )
+        raise unchanged(error, _STAYS) from error

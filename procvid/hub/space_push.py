@@ -7,19 +7,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub import CommitOperationAdd
 
 from procvid.errors import InputError, UnavailableError
-from procvid.hub.client import (
-    HubClient,
-    Listed,
-    UnreachableError,
-    as_procvid_error,
-    is_transient,
-    patiently,
-    told_errors,
-)
+from procvid.hub.client import HubClient, Listed, told_errors
+from procvid.hub.commit import Change, head_of, make_commit
 from procvid.hub.names import BESIDE, CARD, HubId
 from procvid.hub.release import fact_of
 from procvid.hub.secrets import refuse_pickles, refuse_secrets
@@ -76,7 +68,7 @@ def plan_push(
     if target.revision != "main":
         raise InputError(f"{target.told!r} names a revision.", "A Space runs its main branch.")
     target = HubId(target.repo, "main", "space")
-    head = _head(client, target)
+    head, _ = head_of(client, target)
     there = client.files_at(target.at(head)) if head else {}
     if set(there) - {*BESIDE, CARD} and OURS not in there:
         raise InputError(
@@ -106,42 +98,23 @@ def push(client: HubClient, plan: SpacePlan) -> str:
     if plan.is_done:
         return plan.head
     head = plan.head or _make_space(client, plan)
-    operations: list[CommitOperationAdd | CommitOperationDelete] = [
-        *(CommitOperationAdd(file.name, file.source) for file in plan.uploads),
-        *(CommitOperationDelete(name, is_folder=False) for name in plan.deletes),
-    ]
-    try:
-        with warnings.catch_warnings():
-            # The client wonders at a crop store in a Space; it belongs to the tiny profile.
-            warnings.simplefilter("ignore", UserWarning)
-            made = client.api.create_commit(
-                target.repo,
-                operations,
-                commit_message=f"procvid: {len(plan.uploads)} files, {len(plan.deletes)} removed",
-                repo_type=target.repo_type,
-                parent_commit=head,
-            )
-        return str(made.oid)
-    except Exception as error:
-        told = as_procvid_error(error, target)
-        if told is None:
-            raise
-        if (is_transient(error) or isinstance(told, UnreachableError)) and (
-            commit := _landed(client, plan, head)
-        ):
-            return commit
-        hint = told.hint or "Run the same command again: what is uploaded is not uploaded twice."
-        raise UnavailableError(f"{told.message} The Space is as it was.", hint) from error
-
-
-def _head(client: HubClient, target: HubId) -> str:
-    with told_errors(target):
-        try:
-            return str(client.api.repo_info(target.repo, repo_type=target.repo_type).sha)
-        except RepositoryNotFoundError as error:
-            if type(error) is not RepositoryNotFoundError:
-                raise
-            return ""
+    change = Change(
+        target,
+        head,
+        [CommitOperationAdd(file.name, file.source) for file in plan.uploads],
+        plan.deletes,
+        message=f"procvid: {len(plan.uploads)} files, {len(plan.deletes)} removed",
+    )
+    with warnings.catch_warnings():
+        # The client wonders at a crop store in a Space; it belongs to the tiny profile.
+        warnings.simplefilter("ignore", UserWarning)
+        commit, _ = make_commit(
+            client,
+            change,
+            lambda made: _check_landed(client, plan, made),
+            "The Space is as it was.",
+        )
+    return commit
 
 
 def _make_space(client: HubClient, plan: SpacePlan) -> str:
@@ -167,11 +140,12 @@ def _is_same(listed: Listed | None, file: SpaceFile) -> bool:
     return listed.git_oid == hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def _landed(client: HubClient, plan: SpacePlan, head: str) -> str:
-    """The new head where an answer got lost and the commit holds these very files; else ""."""
-    now = patiently(lambda: client.commit_of(plan.target))
-    if now == head:
-        return ""
-    there: Mapping[str, Listed] = client.files_at(plan.target.at(now))
+def _check_landed(client: HubClient, plan: SpacePlan, commit: str) -> None:
+    """Raise unless a commit holds these very files."""
+    there: Mapping[str, Listed] = client.files_at(plan.target.at(commit))
     whole = all(_is_same(there.get(file.name), file) for file in plan.uploads)
-    return now if whole and not set(plan.deletes) & set(there) else ""
+    if not whole or set(plan.deletes) & set(there):
+        raise UnavailableError(
+            f"The head of {plan.target.repo} is a commit of somebody else ({commit[:12]}).",
+            "Look at it, then run the command again.",
+        )

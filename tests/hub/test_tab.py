@@ -26,10 +26,10 @@ from procvid.ui import visitors
 from procvid.ui.app import build_app
 from procvid.ui.context import AppContext, new_run_id, open_context
 from procvid.ui.plan_table import rows_of
-from procvid.ui.stream import RunView
 from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
+from tests.ui.running import finished
 
 EGG = "Egg\n1. Fry the egg in the frying pan."
 Events = dict[str, Callable[..., Any]]
@@ -333,11 +333,3 @@ def make(on: Events, lora: str, request: gr.Request) -> str:
     draft = on["plan_recipe"]("Egg\n\n1. Fry the egg in the frying pan.", "", request)[0]
     told = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
     return str(told[0])
-
-
-def finished(context: AppContext, run_id: str) -> RunView:
-    feed = context.worker.feed(run_id)
-    if feed is not None:
-        for _ in feed.follow():
-            pass
-    return context.view_of(run_id)

@@ -25,6 +25,7 @@ from procvid.ui.guests import HOME
 from procvid.ui.jobs import begin, read_text
 from procvid.ui.stream import RunView
 from procvid.ui.tickets import Wishes
+from tests.ui.running import finished
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +36,6 @@ def on(app: Any) -> dict[str, Callable[..., Any]]:
 @pytest.fixture(scope="module")
 def planned(on: dict[str, Callable[..., Any]], recipe: str) -> tuple[Any, ...]:
     return tuple(on["plan_recipe"](recipe))
-
-
-def wait(context: AppContext, run_id: str) -> RunView:
-    """The run when the worker is done with it."""
-    feed = context.worker.feed(run_id)
-    if feed is not None:
-        for _ in feed.follow():
-            pass
-    return context.view_of(run_id)
 
 
 def test_a_recipe_opens_the_plan(planned: tuple[Any, ...]) -> None:
@@ -155,7 +147,7 @@ def made(on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: A
     run_id, last, listed, walk, status, *_ = on["make"](planned[0], changed, "default", 0, 2, False)
     assert (walk.selected, last, listed) == (4, run_id, [run_id])
     assert "Waiting" in status
-    view = wait(context, run_id)
+    view = finished(context, run_id)
     assert view.state == "done"
     slots = view.steps[1].conditioning.slots  # type: ignore[union-attr]
     assert crop in [slot.crop_id for slot in slots]
@@ -195,7 +187,7 @@ def test_stop_then_come_back_then_go_on(
     assert (resume.visible, review.visible, timer.active) == (True, True, False)
     assert board.count("<video") == 1
     assert on["resume"](run_id)[5].active
-    assert wait(context, run_id).state == "done"
+    assert finished(context, run_id).state == "done"
 
 
 def test_an_address_that_names_a_run_opens_it(on: dict[str, Callable[..., Any]], made: str) -> None:
@@ -237,7 +229,7 @@ def test_a_step_is_mended_and_another_one_locked(
     shown = on["choose_to_mend"](made, 1)[2].choices[0][1]
     walk, _, _, _, _, _, _, timer, _ = on["again"](made, 1, "7", prompt + " Wide.", [shown], None)
     assert (walk.selected, timer.active) == (4, True)
-    view = wait(context, made)
+    view = finished(context, made)
     assert view.steps[1].seed == 7
     conditioning = view.steps[1].conditioning
     assert conditioning is not None and conditioning.prompt.endswith("Wide.")
@@ -248,7 +240,7 @@ def test_a_step_is_mended_and_another_one_locked(
     assert context.view_of(made).state == "stale"
     assert "Make the stale" in on["poll"](made, None)[3].value
     on["refresh"](made)
-    view = wait(context, made)
+    view = finished(context, made)
     assert (view.state, view.stale) == ("done", [])
 
 
@@ -272,7 +264,7 @@ def test_the_same_is_made_without_memory_to_compare(
     other, last, runs, pair, button, walk, *_ = on["make_other"](made, [made])
     assert (last, runs, pair, walk.selected) == (other, [other, made], [made, other], 4)
     assert button.visible
-    view = wait(context, other)
+    view = finished(context, other)
     assert view.state == "done"
     assert not any(step.conditioning.slots for step in view.steps.values() if step.conditioning)
     one, two = (context.job_of(run).wishes for run in (made, other))
@@ -313,7 +305,7 @@ def test_a_run_that_breaks_off_says_why_and_offers_to_go_on(
     assert (stop.visible, resume.visible) == (False, True)
     context.folder_of(run_id).unlink()
     on["resume"](run_id)
-    assert wait(context, run_id).state == "done"
+    assert finished(context, run_id).state == "done"
     assert context.worker.tickets.read(run_id) is None
 
 

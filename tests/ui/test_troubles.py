@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from gradio_client.exceptions import AppError
 
 from procvid.ui.context import AppContext
 from procvid.ui.guard import without_folders
+from tests.disk import files_no_larger_than
 
 PAGE = """<!doctype html><html><head><title>Nan's carrots</title><script>track("</nothing>")</script>
 <script type="application/ld+json">{"@context": "https://schema.org", "@graph": [
@@ -28,17 +27,6 @@ PAGE = """<!doctype html><html><head><title>Nan's carrots</title><script>track("
    {"@type": "HowToStep", "text": "<p>Slice the carrots on the cutting board.</p>"},
    {"@type": "HowToStep", "text": "Fry the carrots in the frying pan."}]}]}]}</script></head>
 <body><h1>Buy my book</h1><p>Twelve paragraphs about a grandmother.</p></body></html>"""
-
-
-@contextmanager
-def files_no_larger_than(num_bytes: int) -> Iterator[None]:
-    """The kernel refuses to write past this size, as it refuses when a disk is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_that_takes_no_more_costs_one_sentence(

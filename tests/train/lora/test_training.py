@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
-from contextlib import contextmanager
 
 import pytest
 import torch
@@ -17,6 +15,7 @@ from procvid.train.lora.folder import read_training_folder
 from procvid.train.lora.latents import LatentCache, _load
 from procvid.train.lora.state import read_curve
 from procvid.train.lora.training import Trained, TrainingFinished, _encoders_sha256
+from tests.disk import files_no_larger_than
 
 LORA = "lora/pytorch_lora_weights.safetensors"
 
@@ -99,21 +98,13 @@ def test_a_loss_that_is_no_number_stops_and_tells_the_batch(
     _load.cache_clear()
 
 
-@contextmanager
-def files_up_to(num_bytes: int):
-    """Writing more fails as on a full disk; Python ignores the signal that comes with it."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_keeps_the_last_state(training, whole, tmp_path):
     stop_after(training(tmp_path, epochs=2), 3)
     before = (tmp_path / "state.safetensors").read_bytes()
-    with files_up_to(100_000), pytest.raises(OutputError, match=r"state.safetensors.*larger"):
+    with (
+        files_no_larger_than(100_000),
+        pytest.raises(OutputError, match=r"state.safetensors.*larger"),
+    ):
         list(training(tmp_path, epochs=2).run())
     assert (tmp_path / "state.safetensors").read_bytes() == before
     assert not list(tmp_path.glob(".*tmp*"))
