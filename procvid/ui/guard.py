@@ -11,7 +11,7 @@ import inspect
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
@@ -83,6 +83,22 @@ def _translated() -> Iterator[None]:
         raise as_gradio_error(error) from None
 
 
+def _refuse_halves(values: Any) -> None:
+    """Raise for a text with half of a character (a lone surrogate): no answer could repeat it."""
+    waiting = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise InputError("A text holds half of a character.", "Copy it again.") from None
+        elif isinstance(value, Mapping):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list | tuple):
+            waiting += value
+
+
 def guarded(handler: Handler) -> Handler:
     """Wrap a function or a generator function; its signature and annotations stay as they are."""
     if inspect.isgeneratorfunction(handler):
@@ -90,6 +106,7 @@ def guarded(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
             with _translated():
+                _refuse_halves([args, kwargs])
                 yield from handler(*args, **kwargs)
 
         return cast(Handler, stream)
@@ -97,6 +114,7 @@ def guarded(handler: Handler) -> Handler:
     @functools.wraps(handler)
     def call(*args: Any, **kwargs: Any) -> Any:
         with _translated():
+            _refuse_halves([args, kwargs])
             return handler(*args, **kwargs)
 
     return cast(Handler, call)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -88,3 +89,17 @@ def test_every_error_of_ours_has_a_title(kind: type[ProcvidError]) -> None:
 def test_one_line_is_printable_and_short() -> None:
     assert one_line("a\n\x1b[31mb\x00 c") == "a [31mb c"
     assert one_line("x" * 1000) == "x" * 399 + "…"
+
+
+@pytest.mark.parametrize("given", ["half \ud800", ["a", ("b", "\udfff")], {"\ud83d": 1}])
+def test_half_a_character_is_told_and_not_repeated(given: Any) -> None:
+    with pytest.raises(gr.Error, match="half of a character") as refused:
+        guarded(lambda text: text)(given)
+    refused.value.message.encode()
+    with pytest.raises(gr.Error, match="half of a character"):
+        list(guarded(numbers)(given))
+    assert guarded(lambda text: text)("whole 🍳") == "whole 🍳"
+
+
+def numbers(upto: Any) -> Iterator[int]:
+    yield from range(upto)
