@@ -25,7 +25,7 @@ MAX_REFERENCES = 4
 
 MAX_SEED = 2**63 - 1
 
-TOY_CLIPS = "the tiny profile draws 64x64 toy-kitchen clips, not cooking footage"
+TOY_CLIPS = "the tiny profile draws 96x96 toy-kitchen clips, not cooking footage"
 NO_GPU = f"no GPU here: {TOY_CLIPS}"
 NO_WEIGHTS = "but no Phantom weights (`procvid convert phantom-1.3b` gets them)"
 NO_WEIGHTS_IN_SPACE = "but PROCVID_MODELS names no folder with converted Phantom weights"
@@ -85,20 +85,20 @@ WAN_HUB = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@0fad780a534b6463e45facd96134c9f345ac
 
 TINY = Profile(
     name="tiny",
-    purpose="toy-kitchen clips of 64x64 px on any CPU, nothing to download",
+    purpose="toy-kitchen clips of 96x96 px on any CPU, nothing to download",
     sampling=Sampling(
-        width=64,
-        height=64,
-        num_frames=9,
-        fps=6,
-        num_inference_steps=12,
+        width=96,
+        height=96,
+        num_frames=17,
+        fps=8,
+        num_inference_steps=8,
         guidance_scale_text=2.0,
         guidance_scale_image=2.0,
         seed=0,
     ),
-    sizes=((64, 64),),
-    frame_counts=(9,),
-    max_frames=9,
+    sizes=((96, 96),),
+    frame_counts=(17,),
+    max_frames=17,
     display_scale=4,
     models={
         "generator": "tiny_phantom",

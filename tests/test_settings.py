@@ -52,7 +52,7 @@ SMALL, LARGE = (PHANTOM_1_3B.name,), (PHANTOM_14B.name,)
         ("machine", "H100", 79, SMALL + LARGE, "phantom-1.3b", "(H100, 79 GiB): cooking"),
         ("machine", "H100", 79, LARGE, "phantom-14b", "1280x720"),
         ("machine", "L4", 22, LARGE, "tiny", "but no Phantom weights"),
-        ("space", None, 0, (), "tiny", "this Space has no GPU: the tiny profile draws 64x64"),
+        ("space", None, 0, (), "tiny", "this Space has no GPU: the tiny profile draws 96x96"),
         ("space", "L4", 22, (), "tiny", "GPU of its own (L4, 22 GiB), but PROCVID_MODELS names"),
         ("space", "L4", 22, SMALL, "phantom-1.3b", "GPU of its own (L4, 22 GiB): cooking"),
         ("space", "H100", 79, LARGE, "phantom-14b", "GPU of its own"),
@@ -99,15 +99,15 @@ def test_a_named_profile_is_taken_and_an_unknown_one_refused():
         choose_profile("phantom", gpu=None)
 
 
-@pytest.mark.parametrize("num_frames", [0, -3, 1, 5, 8, 10, 13, 81])
-def test_tiny_was_trained_on_nine_frames_only(num_frames):
-    with pytest.raises(InputError, match=f"{num_frames} frames.*9 frames only"):
+@pytest.mark.parametrize("num_frames", [0, -3, 1, 5, 9, 16, 18, 21, 81])
+def test_tiny_was_trained_on_seventeen_frames_only(num_frames):
+    with pytest.raises(InputError, match=f"{num_frames} frames.*17 frames only"):
         choose_sampling(TINY, num_frames=num_frames)
 
 
-@pytest.mark.parametrize("size", [(0, 64), (63, 64), (64, 65), (128, 128), (32, 32), (-64, 64)])
-def test_tiny_was_trained_on_64x64_only(size):
-    with pytest.raises(InputError, match=f"{size[0]}x{size[1]}.*64x64 px only"):
+@pytest.mark.parametrize("size", [(0, 96), (95, 96), (96, 97), (128, 128), (64, 64), (-96, 96)])
+def test_tiny_was_trained_on_96x96_only(size):
+    with pytest.raises(InputError, match=f"{size[0]}x{size[1]}.*96x96 px only"):
         choose_sampling(TINY, size=size)
 
 

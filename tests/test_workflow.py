@@ -111,7 +111,7 @@ def test_the_video_has_a_chapter_and_a_caption_for_each_clip(finished):
     assert done.duration_s == pytest.approx(4 * clip_s)
     facts = probe(folder / done.video)
     assert facts.num_frames == 4 * TINY.sampling.num_frames
-    assert (facts.width, facts.height) == (64 * TINY.display_scale, 64 * TINY.display_scale)
+    assert (facts.width, facts.height) == (96 * TINY.display_scale,) * 2
     chapters = read_chapters(folder / done.video)
     assert [title for *_, title in chapters] == [
         f"{number}. {text}" for number, text in enumerate(RECIPE.steps, start=1)
@@ -273,11 +273,11 @@ def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):
 
 
 def test_what_the_model_was_never_taught_is_said_once_and_at_each_step(parts, tmp_path):
-    recipe = Recipe("Shrimp", ("Fry the shrimp in the frying pan.",))
+    recipe = Recipe("Salmon", ("Fry the salmon in the frying pan.",))
     events = list(make_video(replace(REQUEST, recipe=recipe), parts, tmp_path / "run"))
-    told = [event for event in of(Warned, events) if "shrimp" in event.message]
+    told = [event for event in of(Warned, events) if "salmon" in event.message]
     assert [event.step for event in told] == [0, 1]
-    assert "never taught: shrimp; it draws something else in their place" in told[0].message
+    assert "never taught: salmon; it draws something else in their place" in told[0].message
     assert of(RunFinished, events)[0].warnings[-1] == told[0].message
 
 

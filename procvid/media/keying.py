@@ -9,14 +9,16 @@ from procvid.types import Image
 
 BORDER_PX = 3
 DISTANCE = 34.0
+SECOND_TONE_SHARE = 0.1
 
 
 def foreground_mask(image: Image, distance: float = DISTANCE) -> NDArray[np.bool_]:
     """bool (H, W): all but the background, which starts at the border.
 
-    Background are the pixels within `distance` (RGB, Euclidean) of the border's median colour that
-    are joined to the border; a dark pan keeps its dark inside on a dark counter. Right for a plain
-    background that surrounds the thing; on a textured one nearly all is foreground.
+    Background are the pixels within `distance` (RGB, Euclidean) of the border's one or two tones,
+    or of a blend of the two, that are joined to the border; a dark pan keeps its dark inside on a
+    dark counter. Right for a plain or softly patterned background that surrounds the thing; on a
+    busy one nearly all is foreground.
     """
     edge = np.concatenate(
         [
@@ -26,9 +28,29 @@ def foreground_mask(image: Image, distance: float = DISTANCE) -> NDArray[np.bool
             image[:, -BORDER_PX:].reshape(-1, 3),
         ]
     )
-    background = np.median(edge, axis=0)
-    alike = np.linalg.norm(image.astype(np.float32) - background, axis=2) <= distance
+    alike = _near_segment(image, *_two_tones(edge, distance)) <= distance
     return ~_open_to_border(alike)
+
+
+def _two_tones(
+    edge: NDArray[np.uint8], distance: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The border's median colour, and that of the rest when it is a pattern's second tone."""
+    first = np.median(edge, axis=0)
+    rest = edge[np.linalg.norm(edge - first, axis=1) > 0.5 * distance]
+    second = np.median(rest, axis=0) if len(rest) >= SECOND_TONE_SHARE * len(edge) else first
+    return first, second if np.linalg.norm(second - first) <= 2 * distance else first
+
+
+def _near_segment(
+    image: Image, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """float (H, W): each pixel's distance in RGB from the segment between two colours."""
+    along = second - first
+    length = float(along @ along)
+    offset = image.astype(np.float64) - first
+    share = np.clip(offset @ along / length, 0, 1) if length else np.zeros(image.shape[:2])
+    return np.asarray(np.linalg.norm(offset - share[..., None] * along, axis=2))
 
 
 def _open_to_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

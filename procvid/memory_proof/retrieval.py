@@ -18,7 +18,8 @@ from procvid.memory_proof.videos import SCALE, Truth, iou
 from procvid.onestep import EVERY_LIKELIHOOD, PlannedScene
 from procvid.protocols import Detector, Embedder
 from procvid.toykitchen.recipes import ToyRecipe
-from procvid.toykitchen.render import FPS, TOOL_OF
+from procvid.toykitchen.render import FPS
+from procvid.toykitchen.scene import TOOL_OF
 from procvid.types import Crop, Hit, Plan, PlannedObject, Role, StepPlan
 
 Thing = tuple[str, str]
@@ -86,7 +87,9 @@ def true_plan(recipe: ToyRecipe) -> Plan:
             _planned("counter", "surface", "clean", "clean", 0.6),
         ]
         if scene.food:
-            objects.append(_planned(scene.food, "food", scene.state_before, scene.state_after, 0.8))
+            objects.append(
+                _planned(scene.food_name, "food", scene.state_before, scene.state_after, 0.8)
+            )
         if scene.action in TOOL_OF:
             objects.append(_planned(TOOL_OF[scene.action], "tool", "in use", "in use", 0.4))
         steps.append(StepPlan(number, step.text, scene.action, tuple(objects), step.text))

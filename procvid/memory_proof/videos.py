@@ -15,8 +15,9 @@ import numpy as np
 from procvid.media.video import write_clip
 from procvid.memory.gather import share_inside
 from procvid.memory.words import canonical
+from procvid.toykitchen.identity import TOOLS
 from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
-from procvid.toykitchen.render import FPS, NUM_FRAMES, TOOLS, render
+from procvid.toykitchen.render import FPS, NUM_FRAMES, render
 from procvid.toykitchen.words import caption
 from procvid.types import BoxXYXY, Crop, Role
 
@@ -70,9 +71,13 @@ class Truth:
             if name == scene.vessel:
                 role, identity, state = "vessel", recipe.kitchen.vessels[name].words(name), ""
             elif name in TOOLS:
-                role, state = "tool", ""
+                role, identity, state = "tool", recipe.kitchen.tools[name].words(name), ""
             elif name == "counter":
-                role, identity, state = "surface", f"{recipe.kitchen.counter} counter", ""
+                role, identity, state = "surface", recipe.kitchen.counter.words(), ""
+            elif recipe.kitchen.side is not None and name == recipe.kitchen.side.kind:
+                role, identity, state = "surface", recipe.kitchen.side.words(), ""
+            elif name in (other.name for other in scene.others):
+                state = next(other.state for other in scene.others if other.name == name)
             elif frame == NUM_FRAMES - 1:
                 state = scene.state_after
             elif scene.state_after != scene.state_before:

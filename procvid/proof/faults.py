@@ -14,10 +14,12 @@ import numpy as np
 from procvid.evaluate.inputs import ClipInput, Reference, RunInput
 from procvid.media.image import crop_on_white, resize
 from procvid.media.keying import foreground_mask
-from procvid.toykitchen.foods import FOODS, blend
+from procvid.toykitchen.brush import blend
+from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import RGB, VESSELS, Kitchen, random_kitchen
 from procvid.toykitchen.recipes import ToyRecipe
-from procvid.toykitchen.render import FPS, PRODUCES, Rendered, Scene, render
+from procvid.toykitchen.render import FPS, Rendered, render
+from procvid.toykitchen.scene import PRODUCES, Scene
 from procvid.types import BoxXYXY, Frames, Image, Plan, Recipe
 
 WHITE = 250
@@ -139,10 +141,10 @@ def wrong_dish(toy: Toy, dose: float) -> list[Frames]:
     """In a share of the recipes the last clip shows another food, and whole."""
     frames = truth(toy)
     if toy.index < round(dose * toy.count):
-        used = {scene.food for scene in toy.scenes}
+        used = {scene.food_name for scene in toy.scenes}
         others = [food for food in FOODS if food not in used]
         rng = np.random.default_rng([toy.recipe.seed, 5])
-        last = replace(toy.scenes[-1], food=str(rng.choice(others)), state_before="whole")
+        last = toy.scenes[-1].showing(str(rng.choice(others)), "whole")
         frames[-1] = render(last, toy.recipe.kitchen).frames
     return frames
 
@@ -156,7 +158,7 @@ def state_backwards(toy: Toy, dose: float) -> list[Frames]:
         if s.state_before != "whole" and s.action not in PRODUCES
     ]
     for step in _hit(toy, 6, cut, dose):
-        scene = replace(toy.scenes[step], state_before="whole")
+        scene = toy.scenes[step].showing(state="whole")
         frames[step] = render(scene, toy.recipe.kitchen).frames
     return frames
 
@@ -190,8 +192,12 @@ def _towards(kitchen: Kitchen, other: Kitchen, share: float) -> Kitchen:
         name: replace(look, rgb=_moved(look.rgb, other.vessels[name].rgb, share))
         for name, look in kitchen.vessels.items()
     }
-    counter = _moved(kitchen.counter_rgb, other.counter_rgb, share)
-    return replace(kitchen, vessels=vessels, counter_rgb=counter)
+    counter = replace(
+        kitchen.counter,
+        rgb=_moved(kitchen.counter.rgb, other.counter.rgb, share),
+        second=_moved(kitchen.counter.second, other.counter.second, share),
+    )
+    return replace(kitchen, vessels=vessels, counter=counter)
 
 
 def _moved(rgb: RGB, other: RGB, share: float) -> RGB:

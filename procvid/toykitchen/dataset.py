@@ -2,34 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import VESSELS, Kitchen, random_kitchen
-from procvid.toykitchen.render import ACTIONS, STATES, Rendered, Scene, render
+from procvid.toykitchen.identity import VESSELS, Kitchen, Split, random_kitchen
+from procvid.toykitchen.render import NUM_FRAMES, Rendered, render
+from procvid.toykitchen.scene import ACTIONS, Item, Scene
 
+UNKNOWN_FOOD = "unknown food"
+PEELABLE = ("carrot", "cucumber", "potato", "onion", "eggplant", "beetroot")
 NATURAL_VESSELS: dict[str, tuple[str, ...]] = {
+    "peel": ("cutting board",),
     "slice": ("cutting board",),
     "dice": ("cutting board",),
-    "add": ("frying pan", "pot", "bowl"),
+    "add": ("frying pan", "pot", "bowl", "baking tray"),
     "stir": ("frying pan", "pot", "bowl"),
-    "fry": ("frying pan",),
-    "boil": ("pot",),
     "mix": ("bowl",),
+    "mash": ("bowl", "pot"),
+    "fry": ("frying pan",),
+    "flip": ("frying pan",),
+    "boil": ("pot",),
+    "bake": ("baking tray",),
     "serve": ("plate",),
 }
 NATURAL_STATES: dict[str, tuple[str, ...]] = {
-    "slice": ("whole",),
-    "dice": ("whole",),
-    "add": ("whole", "sliced", "diced", "mixed", "fried", "boiled"),
-    "stir": ("sliced", "diced", "fried", "mixed", "whole"),
-    "fry": ("sliced", "diced", "whole", "mixed"),
-    "boil": ("sliced", "diced", "whole"),
-    "mix": ("whole", "sliced", "diced"),
-    "serve": ("fried", "boiled", "mixed", "sliced", "diced", "whole"),
+    "peel": ("whole",),
+    "slice": ("whole", "peeled"),
+    "dice": ("whole", "peeled"),
+    "add": ("whole", "sliced", "diced", "mixed", "mashed", "fried", "boiled"),
+    "stir": ("sliced", "diced", "fried", "boiled", "mixed"),
+    "mix": ("whole", "sliced", "diced", "mashed"),
+    "mash": ("peeled", "sliced", "diced", "boiled"),
+    "fry": ("sliced", "diced", "mixed", "mashed"),
+    "flip": ("fried", "sliced", "diced"),
+    "boil": ("sliced", "diced", "peeled", "whole"),
+    "bake": ("sliced", "diced", "mashed", "peeled"),
+    "serve": ("fried", "boiled", "baked", "mixed", "mashed", "sliced", "diced"),
 }
-UNKNOWN_FOOD = "unknown food"
-ODD = 0.1
+WITH_OTHERS = ("add", "stir", "fry", "flip", "boil", "bake", "serve")
+"""Actions in whose vessel other foods may lie already."""
+ODD = 0.06
+OTHERS_SHARE = 0.4
+
+
+def random_item(rng: np.random.Generator, state: str, food: str | None = None) -> Item:
+    """A food in a state; a cooked one in any form that can be cooked."""
+    name = food or str(rng.choice(FOODS))
+    forms = {"fried": ("sliced", "diced", "mixed"), "boiled": ("sliced", "diced", "peeled")}
+    if state in ("fried", "boiled", "baked"):
+        form = str(rng.choice(forms.get(state, ("sliced", "diced", "mashed"))))
+        return Item(name, form, state, state)
+    return Item(name, state, "", state)
+
+
+def random_others(rng: np.random.Generator, food: str) -> tuple[Item, ...]:
+    """One or two other foods in pieces, or nothing."""
+    if rng.random() > OTHERS_SHARE:
+        return ()
+    names = [f for f in FOODS if f != food]
+    count = 1 if rng.random() < 0.7 else 2
+    return tuple(
+        random_item(rng, str(rng.choice(["sliced", "diced", "fried", "boiled"])), str(name))
+        for name in rng.choice(names, count, replace=False)
+    )
 
 
 def random_scene(rng: np.random.Generator, vessel: str | None = None) -> Scene:
@@ -37,20 +74,29 @@ def random_scene(rng: np.random.Generator, vessel: str | None = None) -> Scene:
     odd = rng.random() < ODD
     actions = [a for a in ACTIONS if vessel is None or odd or vessel in NATURAL_VESSELS[a]]
     action = str(rng.choice(actions))
-    food = str(rng.choice(FOODS)) if rng.random() > 0.06 else UNKNOWN_FOOD
-    state = str(rng.choice(STATES if odd else NATURAL_STATES[action]))
+    foods = PEELABLE if action == "peel" else FOODS
+    food = str(rng.choice(foods)) if rng.random() > 0.04 else UNKNOWN_FOOD
+    state = str(rng.choice(NATURAL_STATES[action]))
+    if state == "peeled" and food not in PEELABLE:
+        state = "whole" if "whole" in NATURAL_STATES[action] else NATURAL_STATES[action][1]
     place = vessel or str(rng.choice(VESSELS if odd else NATURAL_VESSELS[action]))
-    nothing = action == "stir" and rng.random() < 0.05
-    return Scene(action, None if nothing else food, state, place, int(rng.integers(2**31)))
+    others = random_others(rng, food) if action in WITH_OTHERS else ()
+    nothing = action == "stir" and not others and rng.random() < 0.05
+    made = None if nothing else random_item(rng, state, food)
+    return Scene(action, made, place, int(rng.integers(2**31)), others)
 
 
-def random_clip(rng: np.random.Generator) -> tuple[Kitchen, Scene, Rendered]:
-    """A kitchen, a scene in it and its nine frames."""
-    kitchen, scene = random_kitchen(rng), random_scene(rng)
-    return kitchen, scene, render(scene, kitchen)
+def random_clip(
+    rng: np.random.Generator, split: Split = "train", only: int | Sequence[int] | None = None
+) -> tuple[Kitchen, Scene, Rendered]:
+    """A kitchen, a scene in it and its frames, all or those that are asked for."""
+    kitchen, scene = random_kitchen(rng, split), random_scene(rng)
+    return kitchen, scene, render(scene, kitchen, only=only)
 
 
-def random_frame(rng: np.random.Generator) -> tuple[Kitchen, Scene, Rendered]:
+def random_frame(
+    rng: np.random.Generator, split: Split = "train"
+) -> tuple[Kitchen, Scene, Rendered]:
     """A kitchen, a scene in it and one of its frames."""
-    kitchen, scene = random_kitchen(rng), random_scene(rng)
-    return kitchen, scene, render(scene, kitchen, only=int(rng.integers(9)))
+    kitchen, scene = random_kitchen(rng, split), random_scene(rng)
+    return kitchen, scene, render(scene, kitchen, only=int(rng.integers(NUM_FRAMES)))

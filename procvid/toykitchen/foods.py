@@ -1,4 +1,4 @@
-"""How foods look, whole and in pieces, at any point and size of a Pillow canvas."""
+"""How foods look, whole and in pieces, at any point of a canvas. Points are kitchen units."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import ImageDraw
-
+from procvid.toykitchen.brush import OUTLINE, Brush, blend
 from procvid.toykitchen.identity import RGB
 
-OUTLINE: RGB = (48, 32, 28)
 BROWN: RGB = (84, 42, 14)
+ROAST: RGB = (150, 60, 10)
 PALE: RGB = (240, 236, 224)
+WHITE: RGB = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,12 @@ LOOKS: dict[str, FoodLook] = {
     "onion": FoodLook((120, 25, 130), (196, 112, 208), (240, 205, 245)),
     "potato": FoodLook((150, 104, 52), (238, 212, 150), (246, 228, 180)),
     "cheese": FoodLook((240, 170, 0), (255, 214, 10), (205, 130, 0)),
+    "broccoli": FoodLook((15, 95, 30), (30, 130, 45), (150, 200, 90)),
+    "shrimp": FoodLook((235, 90, 75), (255, 150, 135), (255, 225, 215)),
+    "eggplant": FoodLook((48, 20, 78), (222, 224, 176), (176, 172, 120)),
+    "beetroot": FoodLook((110, 0, 55), (165, 10, 85), (220, 80, 140)),
 }
-"""Eight hues far apart: pieces are a tenth of a frame, and a tiny VAE blurs what lies close."""
+"""Hues and shapes far apart: pieces are a tenth of a frame, and a tiny VAE blurs what lies close."""
 EXTRA_LOOKS: dict[str, FoodLook] = {
     "radish": FoodLook((205, 20, 110), (255, 120, 175), (255, 225, 238)),
     "blueberry": FoodLook((35, 45, 130), (75, 95, 225), (150, 175, 255)),
@@ -44,101 +48,24 @@ UNKNOWN = FoodLook((128, 128, 132), (158, 158, 162), (140, 140, 146))
 """Foods that the toy kitchen does not know are drawn as a plain grey piece."""
 
 FOODS = tuple(LOOKS)
-FORMS = ("whole", "sliced", "diced", "mixed")
 
 
-def blend(a: RGB, b: RGB, share: float) -> RGB:
-    """`a` moved towards `b`, share 0 to 1."""
-    return (
-        round(a[0] + (b[0] - a[0]) * share),
-        round(a[1] + (b[1] - a[1]) * share),
-        round(a[2] + (b[2] - a[2]) * share),
-    )
+def look_of(food: str, tint: RGB, fried: float, boiled: float, baked: float = 0.0) -> FoodLook:
+    """The food's colours with the recipe's tint; the shares 0 to 1 say how far it is cooked.
 
+    Frying browns, and the rim most: the flesh keeps the hue that tells the food. Boiling pales.
+    Baking gives a rust-coloured rim and a deeper flesh.
+    """
 
-def look_of(food: str, tint: RGB, brown: float, pale: float) -> FoodLook:
-    """The food's colours with the recipe's tint, browned and paled by shares 0 to 1."""
-
-    def shade(rgb: RGB, crisp: float) -> RGB:
+    def shade(rgb: RGB, rim: float, roast: float) -> RGB:
         r, g, b = (max(0, min(255, c + t)) for c, t in zip(rgb, tint, strict=True))
-        return blend(blend((r, g, b), BROWN, crisp * brown), PALE, 0.35 * pale)
+        colour = blend((r, g, b), BROWN, rim * fried)
+        return blend(blend(colour, ROAST, roast * baked), PALE, 0.35 * boiled)
 
     base = LOOKS.get(food) or EXTRA_LOOKS.get(food, UNKNOWN)
-    # frying browns the rim most: the flesh keeps the hue that tells the food
-    return FoodLook(shade(base.skin, 0.75), shade(base.flesh, 0.3), shade(base.heart, 0.3))
-
-
-class Brush:
-    """Draws in frame pixels on a canvas that is `scale` times larger."""
-
-    def __init__(self, draw: ImageDraw.ImageDraw, scale: int) -> None:
-        self.draw = draw
-        self.scale = scale
-
-    def polygon(
-        self,
-        points: list[tuple[float, float]],
-        fill: RGB,
-        outline: RGB | None = None,
-        width: float = 1.0,
-    ) -> None:
-        """A filled polygon; points and width in frame pixels."""
-        scaled = [(x * self.scale, y * self.scale) for x, y in points]
-        self.draw.polygon(scaled, fill=fill)
-        if outline is not None:
-            self.draw.line(
-                [*scaled, scaled[0], scaled[1]],
-                fill=outline,
-                width=max(1, round(width * self.scale)),
-                joint="curve",
-            )
-
-    def ellipse(
-        self,
-        x: float,
-        y: float,
-        rx: float,
-        ry: float,
-        fill: RGB | None,
-        outline: RGB | None = None,
-        width: float = 1.0,
-    ) -> None:
-        """An ellipse around (x, y)."""
-        s = self.scale
-        self.draw.ellipse(
-            ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s),
-            fill=fill,
-            outline=outline,
-            width=max(1, round(width * s)) if outline else 0,
-        )
-
-    def line(self, points: list[tuple[float, float]], fill: RGB, width: float) -> None:
-        """A polyline with round joints."""
-        self.draw.line(
-            [(x * self.scale, y * self.scale) for x, y in points],
-            fill=fill,
-            width=max(1, round(width * self.scale)),
-            joint="curve",
-        )
-
-    def rectangle(
-        self,
-        x0: float,
-        y0: float,
-        x1: float,
-        y1: float,
-        fill: RGB,
-        outline: RGB | None = None,
-        width: float = 1.0,
-    ) -> None:
-        """An axis-parallel rectangle."""
-        s = self.scale
-        self.draw.rectangle(
-            (x0 * s, y0 * s, x1 * s, y1 * s),
-            fill=fill,
-            outline=outline,
-            width=max(1, round(width * s)) if outline else 0,
-        )
+    return FoodLook(
+        shade(base.skin, 0.75, 0.8), shade(base.flesh, 0.3, 0.2), shade(base.heart, 0.3, 0.5)
+    )
 
 
 def _long(b: Brush, x: float, y: float, look: FoodLook, taper: float, leaf: bool) -> None:
@@ -181,7 +108,7 @@ def _cucumber(b: Brush, x: float, y: float, look: FoodLook) -> None:
 
 def _tomato(b: Brush, x: float, y: float, look: FoodLook) -> None:
     b.ellipse(x, y, 12, 11, look.skin, OUTLINE, 0.9)
-    b.ellipse(x - 4, y - 4, 2.5, 2, blend(look.skin, (255, 255, 255), 0.5))
+    b.ellipse(x - 4, y - 4, 2.5, 2, blend(look.skin, WHITE, 0.5))
     b.polygon([(x, y - 12), (x + 6, y - 7), (x, y - 8), (x - 6, y - 7)], (50, 140, 45))
 
 
@@ -196,7 +123,7 @@ def _mushroom(b: Brush, x: float, y: float, look: FoodLook) -> None:
 
 def _egg(b: Brush, x: float, y: float, look: FoodLook) -> None:
     b.ellipse(x, y, 9, 12, look.skin, OUTLINE, 0.9)
-    b.ellipse(x - 3, y - 5, 2, 2.6, (255, 255, 255))
+    b.ellipse(x - 3, y - 5, 2, 2.6, WHITE)
 
 
 def _onion(b: Brush, x: float, y: float, look: FoodLook) -> None:
@@ -221,6 +148,41 @@ def _cheese(b: Brush, x: float, y: float, look: FoodLook) -> None:
     )
     for dx, dy, r in ((-7, 4.5, 2.4), (2, 1, 2.0), (8, 5, 2.6)):
         b.ellipse(x + dx, y + dy, r, r, look.heart)
+
+
+def _broccoli(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.polygon([(x - 3, y), (x + 3, y), (x + 4.5, y + 11), (x - 4.5, y + 11)], look.heart, OUTLINE)
+    for dx, dy, r in ((-8, -1, 5.5), (8, -1, 5.5), (-4, -7, 5.5), (4.5, -7, 5.5), (0, -1.5, 6)):
+        b.ellipse(x + dx, y + dy, r, r, look.flesh, look.skin, 1.0)
+
+
+def _shrimp(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    for k in range(7):
+        angle = 2.9 - 0.62 * k
+        r = 5.2 - 0.35 * k
+        b.ellipse(x + 9 * math.cos(angle), y - 8 * math.sin(angle), r, r, look.flesh, OUTLINE, 0.8)
+    b.polygon([(x - 3, y + 7), (x - 11, y + 5), (x - 9, y + 11)], look.skin, OUTLINE, 0.8)
+
+
+def _eggplant(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    b.ellipse(x - 8, y, 6, 5.5, look.skin, OUTLINE, 0.9)
+    b.ellipse(x + 4, y, 11.5, 8.5, look.skin, OUTLINE, 0.9)
+    b.rectangle(x - 8, y - 4.8, x + 2, y + 4.8, look.skin)
+    b.polygon(
+        [(x - 17, y - 2), (x - 11, y - 5), (x - 9, y), (x - 11, y + 5), (x - 17, y + 2)],
+        (70, 140, 60),
+        OUTLINE,
+        0.7,
+    )
+    b.ellipse(x + 6, y - 4, 3.5, 1.5, blend(look.skin, WHITE, 0.45))
+
+
+def _beetroot(b: Brush, x: float, y: float, look: FoodLook) -> None:
+    for dx in (-4, 0, 4):
+        b.line([(x + 0.4 * dx, y - 6), (x + dx, y - 16)], (70, 140, 60), 2.2)
+    b.polygon([(x - 3, y + 7), (x + 3, y + 7), (x, y + 15)], look.skin, OUTLINE, 0.8)
+    b.ellipse(x, y, 10.5, 9.5, look.skin, OUTLINE, 0.9)
+    b.ellipse(x - 3.5, y - 3.5, 2.4, 2, blend(look.skin, WHITE, 0.4))
 
 
 def _radish(b: Brush, x: float, y: float, look: FoodLook) -> None:
@@ -249,48 +211,60 @@ WHOLE: dict[str, Callable[[Brush, float, float, FoodLook], None]] = {
     "onion": _onion,
     "potato": _potato,
     "cheese": _cheese,
+    "broccoli": _broccoli,
+    "shrimp": _shrimp,
+    "eggplant": _eggplant,
+    "beetroot": _beetroot,
     "radish": _radish,
     "blueberry": _blueberry,
 }
 
 
 def draw_whole(b: Brush, food: str, x: float, y: float, look: FoodLook) -> None:
-    """The uncut food around (x, y), about 30 px wide."""
+    """The uncut food around (x, y), about 30 units wide."""
     WHOLE.get(food, _unknown)(b, x, y, look)
 
 
+def draw_peeled(b: Brush, food: str, x: float, y: float, look: FoodLook) -> None:
+    """The uncut food without its skin: its own shape in the colour of its flesh."""
+    bare = FoodLook(look.flesh, look.flesh, look.heart)
+    WHOLE.get(food, _unknown)(b, x, y, bare)
+
+
 def draw_slice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 7.0) -> None:
-    """One slice of radius `r` px."""
+    """One slice of radius `r`."""
     if food == "mushroom":
         b.rectangle(x - r * 0.35, y, x + r * 0.35, y + r, look.flesh, OUTLINE, 0.7)
-        b.polygon(
-            [
-                (x - r, y + 1),
-                (x - r * 0.6, y - r * 0.8),
-                (x + r * 0.6, y - r * 0.8),
-                (x + r, y + 1),
-            ],
-            look.flesh,
-            look.skin,
-            1.3,
-        )
-        return
-    if food == "cheese":
+        cap = [(x - r, y + 1), (x - r * 0.6, y - r * 0.8), (x + r * 0.6, y - r * 0.8)]
+        b.polygon([*cap, (x + r, y + 1)], look.flesh, look.skin, 1.3)
+    elif food == "cheese":
         b.rectangle(x - r, y - r * 0.75, x + r, y + r * 0.75, look.flesh, OUTLINE, 0.7)
         b.ellipse(x - r * 0.35, y - 1, 1.5, 1.5, look.heart)
         b.ellipse(x + r * 0.4, y + 1.6, 1.3, 1.3, look.heart)
-        return
-    b.ellipse(x, y, r, r, look.flesh, OUTLINE, 0.8)
-    b.ellipse(x, y, r * 0.9, r * 0.9, None, look.skin, 1.2)
-    if food == "onion":
+    elif food == "broccoli":
+        b.rectangle(x - r * 0.25, y, x + r * 0.25, y + r * 0.95, look.heart, OUTLINE, 0.7)
+        for dx, dy in ((-0.5, -0.1), (0.5, -0.1), (0.0, -0.5)):
+            b.ellipse(x + dx * r, y + dy * r, r * 0.5, r * 0.5, look.flesh, look.skin, 1.0)
+    elif food == "shrimp":
+        b.ellipse(x, y, r * 0.95, r * 0.95, look.flesh, OUTLINE, 0.8)
+        b.ellipse(x + r * 0.25, y + r * 0.25, r * 0.5, r * 0.5, look.heart, look.skin, 1.2)
+    else:
+        b.ellipse(x, y, r, r, look.flesh, OUTLINE, 0.8)
+        b.ellipse(x, y, r * 0.9, r * 0.9, None, look.skin, 1.2)
+        _middle(b, food, x, y, look, r)
+
+
+def _middle(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float) -> None:
+    if food in ("onion", "beetroot"):
         b.ellipse(x, y, r * 0.5, r * 0.5, None, look.heart, 1.0)
-    elif food == "tomato":
+    elif food in ("tomato", "eggplant"):
         for k in range(3):
             a = 2 * math.pi * k / 3
-            b.ellipse(x + r * 0.42 * math.cos(a), y + r * 0.42 * math.sin(a), 1.5, 1.5, look.heart)
+            px, py = x + r * 0.42 * math.cos(a), y + r * 0.42 * math.sin(a)
+            b.ellipse(px, py, 1.5, 1.5, look.heart)
     else:
-        middle = r * (0.55 if food == "egg" else 0.45)
-        b.ellipse(x, y, middle, middle, look.heart)
+        inner = r * (0.55 if food == "egg" else 0.45)
+        b.ellipse(x, y, inner, inner, look.heart)
 
 
 def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 4.0) -> None:
@@ -298,15 +272,14 @@ def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float 
     for dx, dy in ((-r * 0.95, -r * 0.45), (r * 0.95, r * 0.5)):
         fill = look.heart if food == "egg" and dx > 0 else look.flesh
         b.rectangle(x + dx - r, y + dy - r, x + dx + r, y + dy + r, fill, OUTLINE, 0.8)
-        b.rectangle(
-            x + dx - r + 0.7, y + dy + r - 1.9, x + dx + r - 0.7, y + dy + r - 0.7, look.skin
-        )
+        lower = y + dy + r
+        b.rectangle(x + dx - r + 0.7, lower - 2.2, x + dx + r - 0.7, lower - 0.7, look.skin)
 
 
 def draw_pool(
     b: Brush, food: str, x: float, y: float, look: FoodLook, r: float, phase: float
 ) -> None:
-    """The mixed food: a pool of radius `r` px with a swirl turned by `phase` radians."""
+    """The mixed food: a pool of radius `r` with a swirl turned by `phase` radians."""
     b.ellipse(x, y, r, r * 0.95, look.flesh, blend(look.skin, OUTLINE, 0.3), 1.2)
     if food == "egg":
         b.ellipse(x, y, r * 0.6, r * 0.57, look.heart)
@@ -317,4 +290,15 @@ def draw_pool(
         )
         for k in range(3, 21)
     ]
-    b.line(swirl, blend(look.skin, (255, 255, 255), 0.35) if food != "egg" else look.flesh, 1.5)
+    b.line(swirl, blend(look.skin, WHITE, 0.35) if food != "egg" else look.flesh, 1.5)
+
+
+def draw_mash(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float) -> None:
+    """The mashed food: a heap of lumps, `r` units to its rim."""
+    for k in range(8):
+        angle = 2 * math.pi * k / 8
+        px, py = x + 0.62 * r * math.cos(angle), y + 0.6 * r * math.sin(angle)
+        b.ellipse(px, py, r * 0.4, r * 0.38, look.flesh, look.skin, 1.0)
+    b.ellipse(x, y, r * 0.55, r * 0.5, look.flesh)
+    for dx, dy in ((-0.25, -0.1), (0.2, 0.15), (0.05, -0.3)):
+        b.ellipse(x + dx * r, y + dy * r, 1.6, 1.4, look.heart)

@@ -1,17 +1,23 @@
-"""What stays the same through a recipe: the counter and the look of every vessel.
+"""What stays the same through a recipe: counter, vessels, tools and what stands beside them.
 
 Colours are RGB 0 to 255. All draws come from one `numpy.random.Generator`, so a seed is a kitchen.
+Some looks are held out: training never draws them, the test kitchen draws nothing else.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Literal
 
 import numpy as np
 
 RGB = tuple[int, int, int]
+Split = Literal["train", "test", "any"]
 
-VESSEL_COLOURS: dict[str, RGB] = {
+COLOURS: dict[str, RGB] = {
     "red": (214, 40, 40),
     "orange": (240, 130, 30),
     "yellow": (240, 205, 40),
@@ -21,6 +27,7 @@ VESSEL_COLOURS: dict[str, RGB] = {
     "purple": (130, 60, 190),
     "pink": (240, 110, 180),
 }
+VESSEL_COLOURS = COLOURS
 COUNTERS: dict[str, RGB] = {
     "light grey": (205, 205, 205),
     "slate": (85, 95, 110),
@@ -31,6 +38,7 @@ COUNTERS: dict[str, RGB] = {
     "rose": (222, 178, 178),
     "charcoal": (52, 50, 54),
 }
+COUNTER_PATTERNS = ("plain", "tiled", "striped", "checked")
 EXTRA_COUNTERS: dict[str, RGB] = {"planks": (196, 150, 98)}
 """Drawn too, in boards of two tones, but shown to none of the shipped models (extension.py)."""
 SHAPES: dict[str, tuple[str, ...]] = {
@@ -39,11 +47,17 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "bowl": ("round", "hexagonal"),
     "cutting board": ("rectangular", "round", "paddle"),
     "plate": ("round", "square"),
+    "baking tray": ("rectangular", "oval"),
 }
 VESSELS = tuple(SHAPES)
 PATTERNS = ("plain", "ring", "dots")
+TOOLS = ("knife", "spoon", "whisk", "spatula")
+HANDLES = ("plain", "banded")
+SIDE_OBJECTS = ("jar", "mug", "bottle", "plant")
 COLOUR_JITTER = 9
 TINT_JITTER = 6
+HELD_OUT_SHARE = 8
+"""One look in so many is held out."""
 
 
 @dataclass(frozen=True)
@@ -57,47 +71,130 @@ class VesselLook:
 
     def words(self, name: str) -> str:
         """ "red square frying pan with dots"."""
-        extra = (
-            ""
-            if self.pattern == "plain"
-            else {"ring": " with a ring", "dots": " with dots"}[self.pattern]
-        )
+        extra = {"plain": "", "ring": " with a ring", "dots": " with dots"}[self.pattern]
         return f"{self.colour} {self.shape} {name}{extra}"
 
 
 @dataclass(frozen=True)
-class Kitchen:
-    """The identity of one recipe: counter, vessels by name, and a tint that its foods share."""
+class ToolLook:
+    """A hand tool's identity: the colour of its handle, and whether a band runs around it."""
 
-    counter: str
-    counter_rgb: RGB
+    colour: str
+    rgb: RGB
+    pattern: str
+
+    def words(self, name: str) -> str:
+        """ "knife with a teal banded handle"."""
+        band = "banded " if self.pattern == "banded" else ""
+        return f"{name} with a {self.colour} {band}handle"
+
+
+@dataclass(frozen=True)
+class SideLook:
+    """What stands beside the vessel in every step: its kind and colour."""
+
+    kind: str
+    colour: str
+    rgb: RGB
+
+    def words(self) -> str:
+        """ "blue jar"."""
+        return f"{self.colour} {self.kind}"
+
+
+@dataclass(frozen=True)
+class CounterLook:
+    """The counter: class of colour, exact RGB, pattern, and the pattern's second RGB."""
+
+    colour: str
+    rgb: RGB
+    pattern: str
+    second: RGB
+
+    def words(self) -> str:
+        """ "tiled sage counter"."""
+        told = "" if self.pattern == "plain" else f"{self.pattern} "
+        return f"{told}{self.colour} counter"
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    """The identity of one recipe. `side` may be None; `food_tint` shifts the colours of its foods."""
+
+    counter: CounterLook
     vessels: dict[str, VesselLook]
+    tools: dict[str, ToolLook]
+    side: SideLook | None
     food_tint: RGB
 
 
-def jitter(rng: np.random.Generator, rgb: RGB, amount: int) -> RGB:
-    """A colour moved by up to `amount` a channel."""
+@lru_cache
+def looks(name: str, split: Split) -> tuple[tuple[str, ...], ...]:
+    """All looks of a thing that belong to a split: tuples of words such as (colour, shape, pattern).
+
+    One in eight is held out for the test kitchen; which ones depends on the words alone.
+    """
+    parts: dict[str, tuple[tuple[str, ...], ...]] = {
+        "side": (SIDE_OBJECTS, tuple(COLOURS)),
+        "counter": (tuple(COUNTERS), COUNTER_PATTERNS),
+        **{tool: (tuple(COLOURS), HANDLES) for tool in TOOLS},
+        **{vessel: (tuple(COLOURS), SHAPES[vessel], PATTERNS) for vessel in VESSELS},
+    }
+    every = sorted(
+        product(*parts[name]), key=lambda words: zlib.crc32("/".join((name, *words)).encode())
+    )
+    held_out = len(every) // HELD_OUT_SHARE
+    chosen = {"any": every, "test": every[:held_out], "train": every[held_out:]}[split]
+    return tuple(sorted(chosen))
+
+
+def _jitter(rng: np.random.Generator, rgb: RGB, amount: int) -> RGB:
     moved = np.clip(np.array(rgb) + rng.integers(-amount, amount + 1, 3), 0, 255)
     return int(moved[0]), int(moved[1]), int(moved[2])
 
 
-def random_kitchen(rng: np.random.Generator) -> Kitchen:
-    """Draw a kitchen; vessels are independent of each other."""
-    counter = str(rng.choice(list(COUNTERS)))
+def _choose(rng: np.random.Generator, split: Split, name: str) -> tuple[str, ...]:
+    options = looks(name, split)
+    return options[int(rng.integers(len(options)))]
+
+
+def random_kitchen(rng: np.random.Generator, split: Split = "train") -> Kitchen:
+    """Draw a kitchen; its looks are independent of each other.
+
+    Args:
+        rng: Where all draws come from.
+        split: "train" draws no held-out look, "test" only held-out ones, "any" all.
+    """
     vessels = {}
-    for name, shapes in SHAPES.items():
-        colour = str(rng.choice(list(VESSEL_COLOURS)))
+    for name in VESSELS:
+        colour, shape, pattern = _choose(rng, split, name)
         vessels[name] = VesselLook(
-            colour,
-            jitter(rng, VESSEL_COLOURS[colour], COLOUR_JITTER),
-            str(rng.choice(shapes)),
-            str(rng.choice(PATTERNS)),
+            colour, _jitter(rng, COLOURS[colour], COLOUR_JITTER), shape, pattern
         )
-    counter_rgb = jitter(rng, COUNTERS[counter], COLOUR_JITTER)
-    return Kitchen(counter, counter_rgb, vessels, _food_tint(rng))
+    tools = {}
+    for name in TOOLS:
+        colour, pattern = _choose(rng, split, name)
+        tools[name] = ToolLook(colour, _jitter(rng, COLOURS[colour], COLOUR_JITTER), pattern)
+    kind, colour = _choose(rng, split, "side")
+    side = SideLook(kind, colour, _jitter(rng, COLOURS[colour], COLOUR_JITTER))
+    tint = rng.integers(-TINT_JITTER, TINT_JITTER + 1, 3)
+    return Kitchen(
+        _counter(rng, split),
+        vessels,
+        tools,
+        side if rng.random() < 0.85 else None,
+        (int(tint[0]), int(tint[1]), int(tint[2])),
+    )
 
 
-def _food_tint(rng: np.random.Generator) -> RGB:
-    """A small additive shift of all food colours of a recipe, -6 to 6 a channel."""
-    shift = rng.integers(-TINT_JITTER, TINT_JITTER + 1, 3)
-    return int(shift[0]), int(shift[1]), int(shift[2])
+def _counter(rng: np.random.Generator, split: Split) -> CounterLook:
+    colour, pattern = _choose(rng, split, "counter")
+    return counter_look(rng, colour, COUNTERS[colour], pattern)
+
+
+def counter_look(rng: np.random.Generator, colour: str, rgb: RGB, pattern: str) -> CounterLook:
+    """A counter near `rgb`, its pattern a little lighter on dark ones, else a little darker."""
+    rgb = _jitter(rng, rgb, COLOUR_JITTER)
+    lighter = sum(rgb) < 300
+    second = [round(c + (255 - c) * 0.14) if lighter else round(c * 0.88) for c in rgb]
+    return CounterLook(colour, rgb, pattern, (second[0], second[1], second[2]))

@@ -1,18 +1,85 @@
-"""Toy recipes: a title, a kitchen and four to seven steps in which food changes and vessels recur."""
+"""Toy recipes: a title, a kitchen and four to seven steps in which foods change and vessels fill."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from procvid.toykitchen.dataset import PEELABLE
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import Kitchen, random_kitchen
-from procvid.toykitchen.render import Rendered, Scene, render
+from procvid.toykitchen.identity import Kitchen, Split, random_kitchen
+from procvid.toykitchen.render import Rendered, render
+from procvid.toykitchen.scene import Item, Scene
 from procvid.toykitchen.words import step_text
 
 HELD_OUT = 2**20
 """Training draws recipes with seeds below this number, tests and measurements from it upwards."""
+
+Move = tuple[str, int, str]
+"""An action, which of the recipe's foods it is done to (0, 1, 2), and in which vessel."""
+
+DISHES: dict[str, tuple[Move, ...]] = {
+    "pan": (
+        ("slice", 0, "cutting board"),
+        ("dice", 1, "cutting board"),
+        ("add", 1, "frying pan"),
+        ("fry", 1, "frying pan"),
+        ("add", 0, "frying pan"),
+        ("stir", 0, "frying pan"),
+        ("serve", 1, "plate"),
+    ),
+    "soup": (
+        ("dice", 0, "cutting board"),
+        ("add", 0, "pot"),
+        ("slice", 1, "cutting board"),
+        ("add", 1, "pot"),
+        ("boil", 1, "pot"),
+        ("stir", 0, "pot"),
+    ),
+    "batter": (
+        ("add", 0, "bowl"),
+        ("mix", 0, "bowl"),
+        ("dice", 1, "cutting board"),
+        ("add", 0, "frying pan"),
+        ("fry", 0, "frying pan"),
+        ("add", 1, "frying pan"),
+        ("serve", 0, "plate"),
+    ),
+    "salad": (
+        ("slice", 0, "cutting board"),
+        ("dice", 1, "cutting board"),
+        ("add", 0, "bowl"),
+        ("add", 1, "bowl"),
+        ("stir", 1, "bowl"),
+        ("serve", 0, "plate"),
+    ),
+    "bake": (
+        ("peel", 0, "cutting board"),
+        ("slice", 0, "cutting board"),
+        ("add", 0, "baking tray"),
+        ("dice", 1, "cutting board"),
+        ("add", 1, "baking tray"),
+        ("bake", 1, "baking tray"),
+        ("serve", 1, "plate"),
+    ),
+    "mash": (
+        ("peel", 0, "cutting board"),
+        ("dice", 0, "cutting board"),
+        ("add", 0, "pot"),
+        ("boil", 0, "pot"),
+        ("mash", 0, "bowl"),
+        ("serve", 0, "plate"),
+    ),
+    "fritter": (
+        ("slice", 0, "cutting board"),
+        ("add", 0, "frying pan"),
+        ("fry", 0, "frying pan"),
+        ("flip", 0, "frying pan"),
+        ("serve", 0, "plate"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -37,73 +104,55 @@ class ToyRecipe:
         return render(self.steps[number - 1].scene, self.kitchen)
 
 
-def _pan_dish(first: str, second: str) -> list[tuple[str, str, str, str]]:
-    return [
-        ("slice", first, "whole", "cutting board"),
-        ("dice", second, "whole", "cutting board"),
-        ("add", second, "diced", "frying pan"),
-        ("fry", second, "diced", "frying pan"),
-        ("add", first, "sliced", "frying pan"),
-        ("stir", first, "sliced", "frying pan"),
-        ("serve", first, "sliced", "plate"),
-    ]
-
-
-def _soup(first: str, second: str) -> list[tuple[str, str, str, str]]:
-    return [
-        ("dice", first, "whole", "cutting board"),
-        ("add", first, "diced", "pot"),
-        ("slice", second, "whole", "cutting board"),
-        ("add", second, "sliced", "pot"),
-        ("boil", second, "sliced", "pot"),
-        ("stir", second, "boiled", "pot"),
-    ]
-
-
-def _batter(first: str, second: str) -> list[tuple[str, str, str, str]]:
-    return [
-        ("add", first, "whole", "bowl"),
-        ("mix", first, "whole", "bowl"),
-        ("dice", second, "whole", "cutting board"),
-        ("add", first, "mixed", "frying pan"),
-        ("fry", first, "mixed", "frying pan"),
-        ("add", second, "diced", "frying pan"),
-        ("serve", first, "fried", "plate"),
-    ]
-
-
-def _salad(first: str, second: str) -> list[tuple[str, str, str, str]]:
-    return [
-        ("slice", first, "whole", "cutting board"),
-        ("dice", second, "whole", "cutting board"),
-        ("add", first, "sliced", "bowl"),
-        ("add", second, "diced", "bowl"),
-        ("stir", first, "sliced", "bowl"),
-        ("serve", first, "sliced", "plate"),
-    ]
-
-
-DISHES = {"pan": _pan_dish, "soup": _soup, "batter": _batter, "salad": _salad}
+def _foods(rng: np.random.Generator, moves: tuple[Move, ...]) -> list[str]:
+    peeled = any(action == "peel" for action, _, _ in moves)
+    first = str(rng.choice(PEELABLE if peeled else FOODS))
+    second = str(rng.choice([f for f in FOODS if f != first]))
+    return [first, second]
 
 
 def random_recipe(seed: int) -> ToyRecipe:
-    """The recipe of a seed: same seed, same title, kitchen, words and pixels."""
+    """The recipe of a seed: same seed, same title, kitchen, words and pixels.
+
+    From `HELD_OUT` upwards looks and wordings are of the test kitchen.
+    """
     rng = np.random.default_rng([seed, 77])
-    kitchen = random_kitchen(rng)
+    split: Split = "test" if seed >= HELD_OUT else "train"
+    kitchen = random_kitchen(rng, split)
     dish = str(rng.choice(list(DISHES)))
-    first, second = (str(f) for f in rng.choice(FOODS, 2, replace=False))
-    return recipe_of(rng, kitchen, dish, first, second, seed)
+    moves = DISHES[dish]
+    return recipe_of(rng, kitchen, dish, _foods(rng, moves), seed, split)
 
 
 def recipe_of(
-    rng: np.random.Generator, kitchen: Kitchen, dish: str, first: str, second: str, seed: int
+    rng: np.random.Generator,
+    kitchen: Kitchen,
+    dish: str,
+    names: Sequence[str],
+    seed: int,
+    split: Split = "train",
 ) -> ToyRecipe:
-    """A dish of two foods in a kitchen, in words and scenes of the generator."""
-    moves = DISHES[dish](first, second)
-    if len(moves) > 5 and rng.random() < 0.5:
-        moves = moves[:-1]
+    """A dish of two foods in a kitchen, in words (of the split) and scenes of the generator."""
+    moves = DISHES[dish]
+    foods = [Item(name) for name in names]
+    inside: dict[str, list[int]] = {}
     steps = []
-    for action, food, state, vessel in moves:
-        scene = Scene(action, food, state, vessel, int(rng.integers(2**31)))
-        steps.append(ToyStep(scene, step_text(rng, scene, kitchen, food)))
-    return ToyRecipe(f"{first.capitalize()} and {second} {dish}", kitchen, tuple(steps), seed)
+    for action, which, vessel in moves:
+        there = inside.get(vessel, [])
+        if action == "serve":
+            # what lay with it in its vessel comes along
+            there = next((v for k, v in inside.items() if which in v and k != "cutting board"), [])
+        cut = action in ("peel", "slice", "dice")
+        others = () if cut else tuple(foods[i] for i in there if i != which)
+        scene = Scene(action, foods[which], vessel, int(rng.integers(2**31)), others)
+        steps.append(ToyStep(scene, step_text(rng, scene, kitchen, foods[which].name, split)))
+        foods[which] = foods[which].after(action)
+        for held in inside.values():
+            if which in held:
+                held.remove(which)
+        inside.setdefault(vessel, []).append(which)
+        if action in ("boil", "bake"):
+            for i in there:
+                foods[i] = foods[i].after(action)
+    title = f"{foods[0].name.capitalize()} and {foods[1].name} {dish}"
+    return ToyRecipe(title, kitchen, tuple(steps), seed)

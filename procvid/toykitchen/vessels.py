@@ -1,17 +1,15 @@
-"""How vessels and tools look. Points are frame pixels of a 64x64 frame."""
+"""How vessels look. Points are kitchen units."""
 
 from __future__ import annotations
 
 import math
 
-from procvid.toykitchen.foods import OUTLINE, Brush, blend
+from procvid.toykitchen.brush import OUTLINE, Brush, blend
 from procvid.toykitchen.identity import RGB, VesselLook
 
 Points = list[tuple[float, float]]
 
 WHITE: RGB = (255, 255, 255)
-STEEL: RGB = (196, 202, 210)
-WOOD: RGB = (170, 112, 58)
 BLACK: RGB = (30, 30, 34)
 
 RADIUS = 21.0
@@ -21,6 +19,7 @@ RIM: dict[str, float] = {
     "bowl": 5.5,
     "cutting board": 4.0,
     "plate": 6.5,
+    "baking tray": 3.2,
 }
 
 
@@ -38,7 +37,7 @@ def _superellipse(x: float, y: float, rx: float, ry: float, power: float) -> Poi
 
 
 def outline(shape: str, x: float, y: float, inset: float = 0.0) -> Points:
-    """The vessel's contour around (x, y), `inset` px inwards."""
+    """The vessel's contour around (x, y), `inset` units inwards."""
     r = RADIUS - inset
     if shape == "hexagonal":
         return [
@@ -57,6 +56,8 @@ def outline(shape: str, x: float, y: float, inset: float = 0.0) -> Points:
 def _inside(name: str, rgb: RGB) -> RGB:
     if name in ("frying pan", "pot"):
         return blend((34, 34, 38), rgb, 0.22)
+    if name == "baking tray":
+        return blend((96, 96, 104), rgb, 0.25)
     if name == "cutting board":
         return blend(rgb, WHITE, 0.3)
     return blend(WHITE, rgb, 0.2)
@@ -118,7 +119,7 @@ def _spread(points: Points, count: int) -> Points:
 def vessel_box(
     name: str, look: VesselLook, x: float, y: float
 ) -> tuple[float, float, float, float]:
-    """The vessel's box with its handles, xyxy in frame pixels, not clipped to the frame."""
+    """The vessel's box with its handles, xyxy in units, not clipped to the frame."""
     points = outline(look.shape, x, y)
     x0, x1 = min(p[0] for p in points), max(p[0] for p in points)
     y0, y1 = min(p[1] for p in points), max(p[1] for p in points)
@@ -130,30 +131,3 @@ def vessel_box(
     elif look.shape == "paddle":
         y0 = min(y0, y - 30)
     return x0 - 0.5, y0 - 0.5, x1 + 0.5, y1 + 0.5
-
-
-def draw_knife(b: Brush, x: float, y: float) -> tuple[float, float, float, float]:
-    """A knife whose edge stands at (x, y), handle up; returns its box."""
-    b.polygon(
-        [(x - 1, y - 15), (x + 4, y - 15), (x + 4, y + 5), (x - 1, y + 9)], STEEL, OUTLINE, 0.8
-    )
-    b.rectangle(x - 1.5, y - 29, x + 4.5, y - 15, BLACK, OUTLINE, 0.8)
-    return x - 2, y - 29.5, x + 5, y + 9.5
-
-
-def draw_spoon(b: Brush, x: float, y: float) -> tuple[float, float, float, float]:
-    """A wooden spoon with its bowl at (x, y), handle to the upper left; returns its box."""
-    b.line([(x, y), (x - 16, y - 24)], OUTLINE, 4.4)
-    b.line([(x, y), (x - 16, y - 24)], WOOD, 3.0)
-    b.ellipse(x, y, 5, 6, WOOD, OUTLINE, 0.9)
-    return x - 18, y - 26, x + 5.5, y + 6.5
-
-
-def draw_whisk(b: Brush, x: float, y: float) -> tuple[float, float, float, float]:
-    """A whisk with its wires around (x, y), handle up; returns its box."""
-    b.line([(x, y - 8), (x + 3, y - 27)], OUTLINE, 5.0)
-    b.line([(x, y - 8), (x + 3, y - 27)], BLACK, 3.6)
-    for rx in (6.0, 3.2):
-        b.ellipse(x, y, rx, 9, None, STEEL, 1.6)
-    b.line([(x, y - 9), (x, y + 9)], STEEL, 1.4)
-    return x - 6.5, y - 29, x + 6.5, y + 9.5

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
-from procvid.toykitchen.identity import Kitchen
-from procvid.toykitchen.render import ACTIONS, STATES, Scene
+from procvid.toykitchen.identity import Kitchen, Split
+from procvid.toykitchen.scene import ACTIONS, STATES, Scene, item
 
 IDENTITY_TOLD = 0.08
 
@@ -20,6 +20,8 @@ PLURALS = {
     "egg": "eggs",
     "onion": "onions",
     "potato": "potatoes",
+    "eggplant": "eggplants",
+    "beetroot": "beetroots",
     "radish": "radishes",
     "blueberry": "blueberries",
 }
@@ -29,16 +31,24 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "bowl": ("bowl", "mixing bowl", "large bowl"),
     "cutting board": ("cutting board", "board", "chopping board"),
     "plate": ("plate", "serving plate"),
+    "baking tray": ("baking tray", "baking sheet"),
 }
 OTHER_FOODS = (
-    "zucchini", "spinach", "shrimp", "chicken", "rice", "bread", "butter", "basil", "salmon", "pepper",
+    "zucchini", "spinach", "chicken", "rice", "bread", "butter", "basil", "salmon", "pepper",
     "garlic", "tofu", "beans", "corn", "bacon", "lemon", "apple", "flour", "milk", "pasta", "lentils",
-    "eggplant", "kale", "parsley", "ginger", "beef", "avocado", "cabbage", "leek", "celery", "peas",
-    "asparagus", "chili", "oil", "salt", "cream", "beet", "pumpkin", "ham", "turkey",
+    "kale", "parsley", "ginger", "beef", "avocado", "cabbage", "leek", "celery", "peas",
+    "asparagus", "chili", "oil", "salt", "cream", "pumpkin", "ham", "turkey",
 )  # fmt: skip
 """Names for foods that the kitchen cannot draw; it shows a plain grey piece for each."""
 
 PHRASES: dict[str, tuple[str, ...]] = {
+    "peel": (
+        "Peel the {food} {place}.",
+        "Peel the {food}.",
+        "With a knife, peel the {food}.",
+        "Remove the skin of the {food}.",
+        "Peel off the skin of the {food} {place}.",
+    ),
     "slice": (
         "Slice the {food} {place}.",
         "Cut the {food} into thin slices {place}.",
@@ -99,6 +109,27 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "Whisk the {food} until even.",
         "Mix the {food} thoroughly.",
     ),
+    "mash": (
+        "Mash the {food} {place}.",
+        "Mash the {food} with a spoon.",
+        "Crush the {food} {place}.",
+        "Mash the {food} until smooth.",
+        "Mash the {food} roughly.",
+    ),
+    "flip": (
+        "Flip the {food} {place}.",
+        "Turn the {food} over {place}.",
+        "Flip the {food} with a spatula.",
+        "Turn the {food} and cook the other side.",
+        "Flip the {food} once.",
+    ),
+    "bake": (
+        "Bake the {food} {place}.",
+        "Bake the {food} for twenty minutes.",
+        "Roast the {food} {place}.",
+        "Bake the {food} in the oven until golden.",
+        "Roast the {food} in a hot oven.",
+    ),
     "serve": (
         "Serve the {food} {place}.",
         "Slide the {food} onto the {vessel}.",
@@ -109,34 +140,65 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+HELD_OUT_PHRASES: dict[str, tuple[str, ...]] = {
+    "peel": ("Take a knife and peel the {food}.", "First peel the {food} {place}."),
+    "slice": ("Take a knife and slice the {food} {place}.", "Slice the {food} into thin rounds."),
+    "dice": ("Chop up the {food} into little cubes.", "Dice the {food} finely {place}."),
+    "add": ("Put the {food} into the {vessel}.", "Next, add the {food} to the {vessel}."),
+    "stir": ("Stir the {food} gently with a spoon.", "Keep on stirring the {food} {place}."),
+    "mix": ("Whisk the {food} well {place}.", "Beat the {food} {place} until smooth."),
+    "mash": ("Mash the {food} well {place}.", "With a spoon, mash the {food}."),
+    "fry": ("Fry the {food} for five minutes {place}.", "Let the {food} fry until golden brown."),
+    "flip": ("Turn the {food} over with a spatula.", "Now flip the {food} {place}."),
+    "boil": ("Let the {food} boil {place}.", "Cook the {food} {place} in boiling water."),
+    "bake": ("Bake the {food} {place} until brown.", "Put the {food} in the oven and bake."),
+    "serve": ("Put the {food} {place} and serve.", "Serve up the {food}."),
+}
+"""Wordings that training never sees."""
+
 
 def food_name(rng: np.random.Generator, scene: Scene) -> str | None:
-    """The canonical name of the scene's food; an unknown food gets a name the kitchen does not know."""
-    return str(rng.choice(OTHER_FOODS)) if scene.food == UNKNOWN_FOOD else scene.food
+    """The name of the scene's food; an unknown one gets a name that the kitchen does not know."""
+    if scene.food is None:
+        return None
+    unknown = scene.food.name == UNKNOWN_FOOD
+    return str(rng.choice(OTHER_FOODS)) if unknown else scene.food.name
 
 
-def step_text(rng: np.random.Generator, scene: Scene, kitchen: Kitchen, food: str | None) -> str:
-    """One sentence for a scene, as a recipe would put it."""
+def place_of(vessel: str, told: str) -> str:
+    """ "on the board", "in the skillet"."""
+    on = vessel in ("cutting board", "plate", "baking tray")
+    return f"{'on' if on else 'in'} the {told}"
+
+
+def step_text(
+    rng: np.random.Generator,
+    scene: Scene,
+    kitchen: Kitchen,
+    food: str | None,
+    split: Split = "train",
+) -> str:
+    """One sentence for a scene, as a recipe would put it; "test" uses the held-out wordings."""
     vessel = str(rng.choice(SYNONYMS[scene.vessel]))
     if rng.random() < IDENTITY_TOLD:
         look = kitchen.vessels[scene.vessel]
         vessel = f"{look.colour} {look.shape + ' ' if rng.random() < 0.5 else ''}{scene.vessel}"
-    place = f"{'on' if scene.vessel in ('cutting board', 'plate') else 'in'} the {vessel}"
     named = PLURALS.get(food or "", food) if rng.random() < 0.4 else food
-    cut = (
-        f"{scene.state_before} "
-        if scene.state_before not in ("whole",) and rng.random() < 0.4
-        else ""
+    told = scene.state_before not in ("whole", "") and rng.random() < 0.4
+    cut = f"{scene.state_before} " if told else ""
+    phrases = HELD_OUT_PHRASES if split == "test" else PHRASES
+    phrase = str(rng.choice(phrases[scene.action]))
+    return phrase.format(
+        food=f"{cut}{named or 'mixture'}", vessel=vessel, place=place_of(scene.vessel, vessel)
     )
-    phrase = str(rng.choice(PHRASES[scene.action]))
-    return phrase.format(food=f"{cut}{named or 'mixture'}", vessel=vessel, place=place)
 
 
 def caption(scene: Scene) -> str:
     """What a careful annotator would write under the clip: the state is always told."""
-    place = f"{'on' if scene.vessel in ('cutting board', 'plate') else 'in'} the {scene.vessel}"
-    food = f"{scene.state_before} {scene.food}" if scene.food else "mixture"
-    return PHRASES[scene.action][0].format(food=food, vessel=scene.vessel, place=place)
+    food = f"{scene.state_before} {scene.food.name}" if scene.food else "mixture"
+    return PHRASES[scene.action][0].format(
+        food=food, vessel=scene.vessel, place=place_of(scene.vessel, scene.vessel)
+    )
 
 
 def captions_of(food: str, vessel: str, vessels: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -148,7 +210,7 @@ def captions_of(food: str, vessel: str, vessels: Sequence[str] = ()) -> list[tup
         vessels: All that it could lie in, for then.
     """
     scenes = [
-        Scene(action, food, state, where, seed=0)
+        Scene(action, item(food, state), where, seed=0)
         for where in ([vessel] if vessel else vessels)
         for action in ACTIONS
         for state in STATES

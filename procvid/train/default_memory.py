@@ -17,12 +17,13 @@ from procvid.media.video import write_clip
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import Kitchen, random_kitchen
 from procvid.toykitchen.recipes import random_recipe
-from procvid.toykitchen.render import FPS, STATES, Scene, render
+from procvid.toykitchen.render import FPS, render
+from procvid.toykitchen.scene import STATES, Scene, item
 from procvid.toykitchen.words import caption
 
 FIRST_SEED = 500_000
 RECIPES = 10
-SCALE = 4
+SCALE = 2
 
 
 def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, Kitchen]]:
@@ -36,7 +37,7 @@ def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, Kitchen]]:
     for food in FOODS:
         for state in STATES:
             vessel = str(rng.choice(("bowl", "frying pan", "pot")))
-            scene = Scene("add", food, state, vessel, int(rng.integers(2**31)))
+            scene = Scene("add", item(food, state), vessel, int(rng.integers(2**31)))
             yield f"toy-{state}-{food}", f"toykitchen/{state}-{food}", scene, random_kitchen(rng)
 
 

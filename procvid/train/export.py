@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerFast
 
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import VESSELS
-from procvid.toykitchen.render import ACTIONS, STATES, TOOLS
+from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS
+from procvid.toykitchen.scene import ACTIONS, STATES
 from procvid.train.tiny_transformer import TinyPhantom
 from procvid.train.toy_texts import MAX_TOKENS
 
@@ -63,7 +63,7 @@ def export(work: Path, out: Path) -> None:
         "tools": list(TOOLS),
         "actions": list(ACTIONS),
         "states": list(STATES),
-        "surfaces": ["counter"],
+        "surfaces": ["counter", *SIDE_OBJECTS],
     }
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary, indent=1))
     for name in ("tiny_clip", "tiny_step_clip", "tiny_detector", "oracle"):

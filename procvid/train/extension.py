@@ -13,6 +13,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ from procvid.toykitchen.extension import EXTRA_FOODS, extended_clip, extended_re
 from procvid.toykitchen.identity import EXTRA_COUNTERS
 from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
 from procvid.train.extension_data import write_data
-from procvid.train.measure import ASSETS, held_out_clips, load_oracle, load_pipeline, sheet
+from procvid.train.measure import ASSETS, SHEET_CLIPS, load_oracle, load_pipeline, sheet
+from procvid.train.measure_clips import Made, first_seeds, held_out_clips
 from procvid.train.oracle import CLASSES, Oracle, accuracy, soften, truth_of
 from procvid.train.tiny_vae import to_video
 
@@ -75,7 +77,8 @@ def fit_heads(oracle: Oracle, clips: int, seed: int = 0) -> None:
         drawn = [(random_clip if (k // 30) % 3 == 2 else extended_clip)(rng) for _ in range(30)]
         video = to_video(np.stack([rendered.frames for _, _, rendered in drawn]))
         with torch.no_grad():
-            features.append(oracle.body(soften(rng, video).flatten(1, 2)))
+            softness = float(rng.uniform(0.45, 0.9)) if rng.random() < 0.7 else 1.0
+            features.append(oracle.hidden(soften(softness, video)))
         truths += [truth_of(scene, kitchen) for kitchen, scene, _ in drawn]
     x = torch.cat(features)
     for question in NEW_QUESTIONS:
@@ -172,14 +175,15 @@ def _answers(
     if known.is_file():
         return dict(json.loads(known.read_text("utf-8")))
     pipeline, named = with_lora(lora, weight), {}
-    steps, scales = MEASURED_STEPS, (2.0, 2.0)
+    sampling = replace(TINY.sampling, num_inference_steps=MEASURED_STEPS)
     for world, draw in WORLDS.items():
-        rows, answers = [], []
-        for truth, made, true in held_out_clips(pipeline, recipes, 3, steps, scales, draw=draw):
-            answers.append((truth, oracle.name([made])[0]))
-            rows.append((made, true))
+        shown: list[Made] = []
+        answers = []
+        for made in held_out_clips(pipeline, first_seeds(recipes), 3, sampling, draw=draw):
+            answers.append((truth_of(made.scene, made.kitchen), oracle.name([made.frames])[0]))
+            shown += [made] if len(shown) < SHEET_CLIPS else []
         named[world] = answers
-        sheet(rows[:24], out / f"{world.replace(' ', '_')}_{of}.png")
+        sheet(shown, out / f"{world.replace(' ', '_')}_{of}.png")
         print(world, of, len(answers), "clips", flush=True)
     write_json(known, named)
     return named
@@ -235,7 +239,7 @@ def name_ablation(work: Path, folder: Path) -> None:
                     continue
                 clip = read_clip(file, downscale=TINY.display_scale)
                 truth, answer = truth_of(step.scene, recipe.kitchen), oracle.name([clip.frames])[0]
-                new = "new food" if step.scene.food in EXTRA_FOODS else "old food"
+                new = "new food" if step.scene.food_name in EXTRA_FOODS else "old food"
                 right[new].append(truth["food"] == answer["food"])
                 for question in ("action", "food", "state"):
                     right[question].append(truth[question] == answer[question])

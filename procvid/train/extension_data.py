@@ -19,7 +19,8 @@ from procvid.plan.prompt import with_looks
 from procvid.toykitchen.extension import EXTRA_FOODS, extended_recipe
 from procvid.toykitchen.identity import EXTRA_COUNTERS
 from procvid.toykitchen.recipes import ToyRecipe, random_recipe
-from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, TOOL_OF, Rendered, Scene
+from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, Rendered
+from procvid.toykitchen.scene import TOOL_OF, Scene
 from procvid.train.toy_crops import cut, noisy, role_of
 from procvid.train.toy_texts import prompt_of
 
@@ -56,18 +57,19 @@ def _row(
     name = f"{source}-{number}"
     write_clip(folder / f"clips/{name}.mp4", clip.frames, FPS, scale=SCALE, ai_generated=False)
     text = prompt_of(rng, scene, recipe.kitchen)
-    if recipe.kitchen.counter in EXTRA_COUNTERS and rng.random() < COUNTER_TOLD:
-        text = with_looks(text, [("counter", f"{recipe.kitchen.counter} counter")])
+    counter = recipe.kitchen.counter
+    if counter.colour in EXTRA_COUNTERS and rng.random() < COUNTER_TOLD:
+        text = with_looks(text, [("counter", counter.words())])
+    states = {o.name: o.state for o in scene.others} | {scene.food_name: scene.state_after}
     crops = []
     for thing, box in clip.boxes[NUM_FRAMES - 1].items():
         role = role_of(thing)
         file = f"crops/{name}-{thing.replace(' ', '-')}.png"
         save_png(folder / file, cut(clip.frames[NUM_FRAMES - 1], noisy(rng, box), role))
-        state = scene.state_after if role == "food" else ""
-        crops.append({"file_name": file, "name": thing, "state": state})
+        crops.append({"file_name": file, "name": thing, "state": states.get(thing, "")})
     wants = [{"name": scene.vessel, "state": ""}]
     if scene.food is not None:
-        wants.append({"name": scene.food, "state": scene.state_before})
+        wants.append({"name": scene.food_name, "state": scene.state_before})
     wants.append({"name": "counter", "state": ""})
     if scene.action in TOOL_OF:
         wants.append({"name": TOOL_OF[scene.action], "state": ""})
@@ -77,12 +79,12 @@ def _row(
         "source_id": source,
         "wants": wants,
         "crops": crops,
-        "focus_xyxy": _where(clip, scene.food),
-        "prior": scene.food not in EXTRA_FOODS and recipe.kitchen.counter not in EXTRA_COUNTERS,
+        "focus_xyxy": _where(clip, scene.food_name),
+        "prior": scene.food_name not in EXTRA_FOODS and counter.colour not in EXTRA_COUNTERS,
     }
 
 
-def _where(clip: Rendered, food: str | None) -> list[float] | None:
+def _where(clip: Rendered, food: str) -> list[float] | None:
     """The box that the food stays in, in shares of the picture."""
     boxes = np.array([boxes[food] for boxes in clip.boxes if food in boxes])
     if not len(boxes):

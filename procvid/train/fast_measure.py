@@ -23,7 +23,7 @@ from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.plan.prompt import enhance
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, SIZE
-from procvid.train.measure import reference_crops
+from procvid.train.measure_clips import reference_crops
 from procvid.train.oracle import Oracle, truth_of
 from procvid.train.toy_texts import objects_of
 from procvid.types import EXACT, Frames, Shortcuts
@@ -91,7 +91,7 @@ def toy_clips(pipeline: PhantomWanPipeline, recipes: int, references: int = 3) -
         for number, step in enumerate(recipe.steps, start=1):
             rng = np.random.default_rng([seed, number, 5])
             scene = step.scene
-            things = objects_of(np.random.default_rng(0), scene, scene.food)
+            things = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
             prompt = enhance(step.text, scene.action, things)
             crops = reference_crops(rng, recipe.kitchen, scene, references)
             images = [Pillow.fromarray(crop) for crop in crops]

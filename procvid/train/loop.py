@@ -2,7 +2,8 @@
 
 Each step draws its data from `(seed, step, rank)` alone, so a run that was stopped goes on exactly
 as it would have. Two processes of one thread each (torchrun --nproc-per-node 2) average gradients
-over gloo; on two cores that beats one process of two threads.
+over gloo; on two cores that beats one process of two threads. With a GPU the model trains there, and
+the processors draw its batches ahead of it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from procvid.files import replacing
 from procvid.train.optim import muon_and_adamw
 
-LossOfStep = Callable[[np.random.Generator, int], dict[str, torch.Tensor]]
+Batch = dict[str, torch.Tensor]
+Draw = Callable[[np.random.Generator, int], Batch]
+Losses = Callable[[Batch], Batch]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,38 @@ def start_processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), world
 
 
+def device() -> torch.device:
+    """Where to train: the first GPU, else the processor."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    return torch.device("cuda", 0)
+
+
+class Drawn(Dataset):
+    """The batches of steps `first` to `steps`, each drawn when it is asked for."""
+
+    def __init__(self, draw: Draw, seed: int, rank: int, first: int, steps: int) -> None:
+        self.draw, self.key, self.first, self.steps = draw, (seed, rank), first, steps
+
+    def __len__(self) -> int:
+        return max(0, self.steps - self.first)
+
+    def __getitem__(self, index: int) -> Batch:
+        seed, rank = self.key
+        step = self.first + index
+        return self.draw(np.random.default_rng([seed, step, rank]), step)
+
+
+def ahead(dataset: Dataset, on: torch.device) -> DataLoader:
+    """What the data set holds, in order: drawn ahead by all processors for a GPU, else when wanted."""
+    workers = max(1, (os.cpu_count() or 2) - 1) if on.type == "cuda" else 0
+    return DataLoader(
+        dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
+    )
+
+
 def _average_gradients(params: list[nn.Parameter], world: int) -> None:
     if world == 1:
         return
@@ -88,13 +124,15 @@ def _save(
 
 
 def train(
-    model: nn.Module, loss_of_step: LossOfStep, schedule: Schedule, folder: Path, name: str
+    model: nn.Module, draw: Draw, losses_of: Losses, schedule: Schedule, folder: Path, name: str
 ) -> nn.Module:
     """Train to the end of the schedule, resuming from `folder/name.ckpt` when it is there.
 
     Args:
         model: Trained in place; holds the averaged weights afterwards when `schedule.ema` is set.
-        loss_of_step: From a random generator and the step to named losses; their sum is minimised.
+        draw: From a random generator and the step to a batch; it must take all its chance from there.
+        losses_of: From a batch on the model's device to named losses; their sum is minimised. Noise
+            may come from torch's generators: they are seeded before each step.
         schedule: Steps and rates.
         folder: Where `name.ckpt` and the curve `name.csv` go.
         name: Name of the stage.
@@ -102,22 +140,25 @@ def train(
     rank, world = start_processes()
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / f"{name}.ckpt"
+    on = device()
+    model.to(on)
     params = [p for p in model.parameters() if p.requires_grad]
     optimisers = muon_and_adamw(model, schedule.muon_lr, schedule.adamw_lr)
     rates = [[g["lr"] for g in o.param_groups] for o in optimisers]
     average = {k: v.detach().clone() for k, v in model.state_dict().items()} if schedule.ema else {}
     first = 0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=on)
         model.load_state_dict(state["model"])
         average = state["average"]
         first = state["step"]
         for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
     begin = time.time()
-    for step in range(first, schedule.steps):
+    batches = ahead(Drawn(draw, schedule.seed, rank, first, schedule.steps), on)
+    for step, batch in enumerate(batches, first):
         torch.manual_seed(schedule.seed * 1_000_003 + step * 17 + rank)
-        losses = loss_of_step(np.random.default_rng([schedule.seed, step, rank]), step)
+        losses = losses_of({k: v.to(on, non_blocking=True) for k, v in batch.items()})
         total = torch.stack(list(losses.values())).sum()
         model.zero_grad(set_to_none=True)
         total.backward()
@@ -138,7 +179,7 @@ def train(
             _save(checkpoint, model, average, optimisers, step + 1)
     if average:
         model.load_state_dict(average)
-    return model.eval()
+    return model.eval().cpu()
 
 
 def _log(file: Path, step: int, losses: dict[str, torch.Tensor], seconds: float) -> None:

@@ -1,44 +1,47 @@
-"""How good the tiny models are: clips of held-out recipes, named by the oracle.
+"""How good the tiny models are, in the test kitchen: one command, one report.
 
-`python -m procvid.train.measure --out FOLDER` writes `quality.json` and `contact_sheet.png` from the
-shipped weights. The prompt is the planner's enhanced one and never tells the identity; references
-are cut from another clip of the same kitchen, rendered, as the product would cut them.
+`python -m procvid.train.measure --out FOLDER` measures the shipped weights and writes `quality.json`,
+`quality.md` and `contact_sheet.png`. Looks, wordings and recipes are held out from training. What
+memory does is measured by `procvid.train.measure_effect`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
-from collections.abc import Callable
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image as Pillow
+from PIL import ImageDraw
 from safetensors.torch import load_file
 
+from procvid.models.detectors.tiny import TinyDetector
+from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.plan.prompt import enhance
-from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
-from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, TOOL_OF
-from procvid.train.oracle import CLASSES, Oracle, truth_of
-from procvid.train.tiny_vae import to_video
-from procvid.train.toy_crops import cut, noisy, role_of
-from procvid.train.toy_latents import source_frames
-from procvid.train.toy_texts import objects_of
-from procvid.types import Frames, Image
+from procvid.settings import TINY
+from procvid.train.measure_clips import (
+    Made,
+    clip_accuracy,
+    first_seeds,
+    held_out_clips,
+    identity_following,
+    oracle_accuracy,
+)
+from procvid.train.measure_models import clip_recall, detector_ap50, through_vae, vae_quality
+from procvid.train.oracle import CLASSES, Oracle
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
-QUESTIONS = (
-    "action",
-    "food",
-    "state",
-    "vessel_colour",
-    "vessel_shape",
-    "vessel_pattern",
-    "counter",
-)
+FULL = 3
+"""References of the clips by which text following is told."""
+
+SHEET_CLIPS = 24
+SHOWN = (0, 0.5, 1.0)
+"""Places in a clip of the frames on the contact sheet."""
 
 
 def load_oracle(folder: Path) -> Oracle:
@@ -57,118 +60,139 @@ def load_pipeline(folder: Path) -> PhantomWanPipeline:
     return pipeline
 
 
-def reference_crops(rng: np.random.Generator, kitchen, scene, count: int) -> list[Image]:
-    """Up to `count` references in the product's order: vessel, food, counter, tool."""
-    frames = source_frames(rng, kitchen, scene)
-    crops = [cut(image, noisy(rng, box), role_of(name)) for image, box, name in frames]
-    if scene.food is None:
-        crops[1] = crops[2]
-    return crops[: count if scene.action in TOOL_OF else min(count, 3)]
+def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], list[Made]]:
+    """Every figure, and the clips that were made with all references but the last.
+
+    Args:
+        assets: Folder of the weights.
+        recipes: Held-out recipes for text following.
+        fewer: Recipes for each other number of references.
+    """
+    begin = time.monotonic()
+    oracle, pipeline = load_oracle(assets / "oracle"), load_pipeline(assets / "tiny_phantom")
+    embedder = OpenClipEmbedder(assets / "tiny_clip")
+    scorer = OpenClipEmbedder(assets / "tiny_step_clip")
+    sampling = TINY.sampling
+    made = list(held_out_clips(pipeline, first_seeds(recipes), FULL, sampling))
+    by_count = {
+        count: list(held_out_clips(pipeline, first_seeds(fewer), count, sampling))
+        for count in (1, 2, 4)
+    } | {FULL: made}
+    true = [each.true for each in made]
+    through = through_vae(pipeline.vae, true)
+    rows = {
+        "generated": [each.frames for each in made],
+        "the renderer, through the VAE": through,
+        "the renderer": true,
+    }
+    report = {
+        "clips": len(made),
+        "sampling": {
+            "steps": sampling.num_inference_steps,
+            "guidance_scale_text": sampling.guidance_scale_text,
+            "guidance_scale_image": sampling.guidance_scale_image,
+            "references": FULL,
+        },
+        "vae": vae_quality(pipeline.vae),
+        "oracle": {name: oracle_accuracy(oracle, made, clips) for name, clips in rows.items()},
+        "step_clip": {name: clip_accuracy(scorer, made, clips) for name, clips in rows.items()},
+        "chance": {question: 1 / len(words) for question, words in CLASSES.items()},
+        "identity": {
+            str(count): {"clips": len(clips), **identity_following(oracle, clips)}
+            for count, clips in sorted(by_count.items())
+        },
+        "detector_ap50": detector_ap50(TinyDetector(assets / "tiny_detector", embedder)),
+        "clip_recall_at_1": clip_recall(embedder),
+    }
+    report["seconds"] = round(time.monotonic() - begin)
+    return report, made
 
 
-def held_out_clips(
-    pipeline: PhantomWanPipeline,
-    recipes: int,
-    count: int,
-    steps: int,
-    scales: tuple[float, float],
-    first: int = HELD_OUT,
-    draw: Callable[[int], ToyRecipe] = random_recipe,
-):
-    """Yield (truth, generated frames, rendered frames) for every step of the held-out recipes."""
-    for seed in range(first, first + recipes):
-        recipe = draw(seed)
-        for number, step in enumerate(recipe.steps, start=1):
-            rng = np.random.default_rng([seed, number, 5])
-            scene = step.scene
-            prompt = enhance(
-                step.text, scene.action, objects_of(np.random.default_rng(0), scene, scene.food)
-            )
-            video = pipeline(
-                prompt=prompt,
-                images=[
-                    Pillow.fromarray(c) for c in reference_crops(rng, recipe.kitchen, scene, count)
-                ],
-                height=SIZE,
-                width=SIZE,
-                num_frames=NUM_FRAMES,
-                num_inference_steps=steps,
-                guidance_scale_text=scales[0],
-                guidance_scale_image=scales[1],
-                generator=torch.Generator("cpu").manual_seed(seed * 100 + number),
-                output_type="np",
-            ).frames[0]
-            frames = (np.clip(video, 0, 1) * 255).astype(np.uint8)
-            yield truth_of(scene, recipe.kitchen), frames, recipe.render(number).frames
-
-
-@torch.no_grad()
-def through_vae(pipeline: PhantomWanPipeline, frames: Frames) -> Frames:
-    """The frames encoded and decoded: what the VAE alone leaves of them."""
-    coded = pipeline.vae.encode(to_video(frames[None])).latent_dist.mode()
-    video = pipeline.vae.decode(coded).sample[0].permute(1, 2, 3, 0)
-    return ((video + 1) * 127.5).clip(0, 255).to(torch.uint8).numpy()
-
-
-def sheet(rows: list[tuple[Frames, Frames]], file: Path) -> None:
-    """Generated clips beside the renderer's, three frames of each, two times enlarged."""
-    lines = [np.concatenate([*made[[0, 4, 8]], *true[[0, 4, 8]]], 1) for made, true in rows]
-    half = (len(lines) + 1) // 2
-    lines += [np.full_like(lines[0], 255)] * (2 * half - len(lines))
-    gap = np.full((lines[0].shape[0], 8, 3), 255, np.uint8)
-    page = np.concatenate(
-        [np.concatenate([lines[k], gap, lines[k + half]], 1) for k in range(half)]
+def markdown(report: Mapping[str, Any]) -> str:
+    """The report as tables."""
+    questions = list(report["oracle"]["generated"])
+    vae, made = report["vae"], report["clips"]
+    lines = [
+        f"VAE: {vae['psnr_db']:.1f} dB, SSIM {vae['ssim']:.3f}. {made} clips, "
+        f"{report['sampling']['references']} references each, named by the oracle:",
+        "",
+        *_table(
+            ["", *(q.replace("_", " ") for q in questions)],
+            [[name, *_shares(row, questions)] for name, row in report["oracle"].items()]
+            + [["chance", *_shares(report["chance"], questions)]],
+        ),
+        "",
+        "Named by the tiny step CLIP, among the captions of every other action, food or state:",
+        "",
+        *_table(
+            ["", "action", "food", "state"],
+            [
+                [name, *_shares(row, ["action", "food", "state"])]
+                for name, row in report["step_clip"].items()
+            ],
+        ),
+        "",
+        "Identity by the number of references: share with all classes right, and the colours' distance:",
+        "",
+    ]
+    columns = list(dict.fromkeys(key for row in report["identity"].values() for key in row))
+    lines += _table(
+        ["references", *(c.replace("_", " ") for c in columns)],
+        [[count, *_shares(row, columns)] for count, row in report["identity"].items()],
     )
-    Pillow.fromarray(page).resize(
-        (page.shape[1] * 2, page.shape[0] * 2), Pillow.Resampling.LANCZOS
-    ).save(file)
+    for title, key in (("Detector AP50", "detector_ap50"), ("CLIP recall@1", "clip_recall_at_1")):
+        told = ", ".join(f"{name} {value:.2f}" for name, value in report[key].items())
+        lines += ["", f"{title}: {told}."]
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def _shares(row: Mapping[str, float], columns: Sequence[str]) -> list[str]:
+    shown = []
+    for column in columns:
+        value = row.get(column)
+        if value is None:
+            shown.append("")
+        else:
+            shown.append(f"{value:.0f}" if value > 1 else f"{value:.2f}")
+    return shown
+
+
+def sheet(made: Sequence[Made], file: Path) -> None:
+    """The first clips, three frames each, with their words below; two columns, twice enlarged."""
+    cells = []
+    for each in made[:SHEET_CLIPS]:
+        frames = [each.frames[round(place * (len(each.frames) - 1))] for place in SHOWN]
+        strip = Pillow.fromarray(np.concatenate(frames, 1))
+        strip = strip.resize((strip.width * 2, strip.height * 2), Pillow.Resampling.LANCZOS)
+        cell = Pillow.new("RGB", (strip.width + 12, strip.height + 26), "white")
+        cell.paste(strip, (0, 0))
+        ImageDraw.Draw(cell).text((2, strip.height + 6), each.text, "black")
+        cells.append(cell)
+    rows = (len(cells) + 1) // 2
+    page = Pillow.new("RGB", (2 * cells[0].width, rows * cells[0].height), "white")
+    for k, cell in enumerate(cells):
+        page.paste(cell, ((k // rows) * cell.width, (k % rows) * cell.height))
+    page.save(file)
 
 
 def main() -> None:
     """Measure the shipped weights."""
-    parser = argparse.ArgumentParser(description="Measure the tiny models on held-out recipes.")
+    parser = argparse.ArgumentParser(description="Measure the tiny models in the test kitchen.")
     parser.add_argument("--assets", type=Path, default=ASSETS)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recipes", type=int, default=20)
-    parser.add_argument("--references", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument(
-        "--scales", type=float, nargs=2, default=(2.0, 2.0), metavar=("TEXT", "IMAGE")
-    )
+    parser.add_argument("--fewer", type=int, default=8, help="for each number of references")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    oracle, pipeline = (
-        load_oracle(args.assets / "oracle"),
-        load_pipeline(args.assets / "tiny_phantom"),
-    )
-    right: dict[str, list[bool]] = defaultdict(list)
-    coded: dict[str, list[bool]] = defaultdict(list)
-    ceiling: dict[str, list[bool]] = defaultdict(list)
-    rows = []
-    for truth, made, true in held_out_clips(
-        pipeline, args.recipes, args.references, args.steps, tuple(args.scales)
-    ):
-        for clip, table in (
-            (made, right),
-            (through_vae(pipeline, true), coded),
-            (true, ceiling),
-        ):
-            answer = oracle.name([clip])[0]
-            for question in QUESTIONS:
-                table[question].append(answer[question] == truth[question])
-        rows.append((made, true))
-    report = {
-        "clips": len(rows),
-        "references": args.references,
-        "sampling": {"steps": args.steps, "scales": list(args.scales), "fps": FPS},
-        "accuracy": {q: round(float(np.mean(right[q])), 4) for q in QUESTIONS},
-        "accuracy_through_the_vae": {q: round(float(np.mean(coded[q])), 4) for q in QUESTIONS},
-        "accuracy_on_the_renderer": {q: round(float(np.mean(ceiling[q])), 4) for q in QUESTIONS},
-        "chance": {q: round(1 / len(CLASSES[q]), 4) for q in QUESTIONS},
-    }
+    report, made = measure(args.assets, args.recipes, args.fewer)
     (args.out / "quality.json").write_text(json.dumps(report, indent=1))
-    print(json.dumps(report, indent=1))
-    sheet(rows[:24], args.out / "contact_sheet.png")
+    (args.out / "quality.md").write_text(markdown(report))
+    print(markdown(report), end="")
+    sheet(made, args.out / "contact_sheet.png")
 
 
 if __name__ == "__main__":

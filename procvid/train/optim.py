@@ -16,8 +16,11 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Newton-Schulz: a matrix of the same row and column space with singular values near 1, in fp32."""
-    x = matrix.float()
+    """Newton-Schulz: a matrix of the same row and column space with singular values near 1.
+
+    Computed in bfloat16, as its authors do.
+    """
+    x = matrix.bfloat16()
     x = x / (x.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
@@ -25,7 +28,7 @@ def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).float()
 
 
 class Muon(torch.optim.Optimizer):

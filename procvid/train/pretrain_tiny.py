@@ -1,8 +1,8 @@
 """Train the tiny models from nothing: `python -m procvid.train.pretrain_tiny STAGE --work FOLDER`.
 
-Stages in order: vae, latents, clip, step_clip, detector, oracle, transformer, decoder, export. Each resumes
-from its checkpoint in FOLDER and appends its curve there (`FOLDER/STAGE.csv`). On two cores run
-vae, latents and transformer under `torchrun --nproc-per-node 2`.
+Stages in order: vae, vae_wide, vae_fine, latents, clip, step_clip, detector, oracle, transformer, decoder,
+export. Each resumes from its checkpoint in FOLDER and appends its curve there (`FOLDER/STAGE.csv`).
+On two cores run vae, vae_wide, vae_fine, latents and transformer under `torchrun --nproc-per-node 2`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pathlib import Path
 import torch
 
 STEPS = {
-    "vae": 1600,
-    "clip": 400,
+    "vae": 3200,
+    "vae_wide": 1200,
+    "vae_fine": 800,
+    "clip": 2000,
     "step_clip": 600,
     "detector": 1000,
-    "oracle": 700,
-    "transformer": 4300,
-    "decoder": 250,
+    "oracle": 1400,
+    "transformer": 7600,
+    "decoder": 800,
 }
-CLIPS = 9216
-ROUND_2 = 1000
-"""Steps of the VAE's second round."""
+CLIPS = 6144
 
 
 def load_vae(work: Path):
@@ -36,11 +36,45 @@ def load_vae(work: Path):
 
 
 def run_vae(work: Path, steps: int, seed: int) -> None:
-    """Train the VAE, measure its latents and write it in the diffusers layout."""
-    from procvid.train.loop import start_processes
-    from procvid.train.tiny_vae import measure_latents, psnr_db, train_vae
+    """Train a narrow VAE.
 
-    vae = train_vae(work, (steps, ROUND_2), seed)
+    It starts from the VAE in `FOLDER/vae_start`, one with fewer latent channels, when there is one.
+    """
+    from diffusers import AutoencoderKLWan
+
+    from procvid.train.loop import start_processes
+    from procvid.train.tiny_vae import psnr_db, train_vae
+
+    start = work / "vae_start"
+    smaller = AutoencoderKLWan.from_pretrained(start) if start.exists() else None
+    vae = train_vae(work, steps, seed, smaller)
+    if start_processes()[0] == 0:
+        vae.save_pretrained(work / "vae_narrow")
+        print(f"narrow vae: {psnr_db(vae):.2f} dB on held-out clips")
+
+
+def run_vae_wide(work: Path, steps: int, seed: int) -> None:
+    """Go on with twice the channels."""
+    from diffusers import AutoencoderKLWan
+
+    from procvid.train.loop import start_processes
+    from procvid.train.tiny_vae import psnr_db, train_wide
+
+    narrow = AutoencoderKLWan.from_pretrained(work / "vae_narrow")
+    vae = train_wide(narrow, 2 * narrow.config["base_dim"], work, steps, seed)
+    if start_processes()[0] == 0:
+        vae.save_pretrained(work / "vae_wide")
+        print(f"wide vae: {psnr_db(vae):.2f} dB on held-out clips")
+
+
+def run_vae_fine(work: Path, steps: int, seed: int) -> None:
+    """Go on in smaller steps, measure the latents and write the VAE in the diffusers layout."""
+    from diffusers import AutoencoderKLWan
+
+    from procvid.train.loop import start_processes
+    from procvid.train.tiny_vae import measure_latents, psnr_db, train_fine
+
+    vae = train_fine(AutoencoderKLWan.from_pretrained(work / "vae_wide"), work, steps, seed)
     if start_processes()[0] == 0:
         mean, std = measure_latents(vae)
         vae.register_to_config(latents_mean=mean, latents_std=std)
@@ -163,6 +197,8 @@ def run_export(work: Path, steps: int, seed: int) -> None:
 
 STAGES: dict[str, Callable[[Path, int, int], None]] = {
     "vae": run_vae,
+    "vae_wide": run_vae_wide,
+    "vae_fine": run_vae_fine,
     "latents": run_latents,
     "clip": run_clip,
     "step_clip": run_step_clip,

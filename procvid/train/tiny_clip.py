@@ -17,20 +17,21 @@ from torch import nn
 
 from procvid.media.image import fit_on_white
 from procvid.toykitchen.dataset import random_clip
-from procvid.train.loop import Schedule, train
+from procvid.toykitchen.render import NUM_FRAMES
+from procvid.train.loop import Batch, Schedule, train
 from procvid.train.toy_crops import ToyCrop, crops_of
 
-IMAGE_SIZE = 32
+IMAGE_SIZE = 48
 MODEL_CFG = {
-    "embed_dim": 64,
+    "embed_dim": 96,
     "vision_cfg": {
         "image_size": IMAGE_SIZE,
-        "layers": 3,
-        "width": 96,
+        "layers": 4,
+        "width": 128,
         "head_width": 32,
-        "patch_size": 4,
+        "patch_size": 6,
     },
-    "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+    "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 3},
 }
 PREPROCESS_CFG = {
     "mean": [0.5, 0.5, 0.5],
@@ -59,16 +60,15 @@ def wording(rng: np.random.Generator, crop: ToyCrop) -> tuple[str, str]:
         told = crop.state != "whole" or rng.random() < 0.2
         text = f"{crop.state} {crop.name}" if told else crop.name
         return text, f"{crop.name}/{crop.state}"
-    if crop.role in ("vessel", "surface") and rng.random() < 0.5:
-        words = crop.look.split(" with ")[0].split()
-        short = f"{words[0]} {crop.name}" if crop.role == "vessel" else crop.look
+    if crop.look and rng.random() < 0.5:
+        short = f"{crop.look.split()[0]} {crop.name}" if crop.role == "vessel" else crop.look
         text = crop.look if rng.random() < 0.6 else short
         return (f"{crop.name}, {text}" if rng.random() < 0.6 else text), f"{crop.name}/{crop.look}"
     return crop.name, crop.name
 
 
 def to_images(crops: list[ToyCrop]) -> torch.Tensor:
-    """float (N, 3, 32, 32) in -1..1, letter-boxed on white."""
+    """float (N, 3, 48, 48) in -1..1, letter-boxed on white."""
     stack = np.stack([fit_on_white(c.image, IMAGE_SIZE, IMAGE_SIZE) for c in crops])
     return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
 
@@ -77,10 +77,9 @@ def batch(rng: np.random.Generator, clips: int) -> list[ToyCrop]:
     """Crops from the first or last two frames of random clips, where the food's state is sure."""
     crops: list[ToyCrop] = []
     for _ in range(clips):
-        kitchen, scene, clip = random_clip(rng)
-        k = int(rng.choice([0, 8, 7]))
-        state = scene.state_before if k == 0 else scene.state_after
-        crops += crops_of(rng, clip.frames[k], clip.boxes[k], scene, kitchen, state)
+        k = int(rng.choice([0, NUM_FRAMES - 1, NUM_FRAMES - 2]))
+        kitchen, scene, shown = random_clip(rng, only=k)
+        crops += crops_of(rng, shown.frames[0], shown.boxes[0], scene, kitchen, k > 0)
     order = rng.permutation(len(crops))[: 2 * clips + clips // 2]
     return [crops[i] for i in order]
 
@@ -94,21 +93,25 @@ def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
         model.logit_scale.fill_(float(np.log(SCALE)))
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder / 'tiny_clip'}")
 
-    def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
+    def draw(rng: np.random.Generator, step: int) -> Batch:
         crops = batch(rng, 40)
         texts, meanings = zip(*(wording(rng, c) for c in crops), strict=True)
         keys = [{c.name, f"{c.name}/{c.state}", f"{c.name}/{c.look}"} for c in crops]
         # the image fits every text whose meaning is one of the crop's own
         fits = torch.tensor([[float(m in k) for m in meanings] for k in keys])
-        image = F.normalize(model.encode_image(to_images(crops)), dim=-1)
-        text = F.normalize(model.encode_text(tokenizer(list(texts))), dim=-1)
+        return {"fits": fits, "images": to_images(crops), "tokens": tokenizer(list(texts))}
+
+    def losses(drawn: Batch) -> Batch:
+        fits = drawn["fits"]
+        image = F.normalize(model.encode_image(drawn["images"]), dim=-1)
+        text = F.normalize(model.encode_text(drawn["tokens"]), dim=-1)
         logits = SCALE * image @ text.T
         rows = -(fits / fits.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
         columns = -(fits / fits.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
         return {"image_to_text": rows / 2, "text_to_image": columns / 2}
 
     schedule = Schedule(steps, muon_lr=0.01, adamw_lr=1e-3, ema=0.99, seed=seed, decay=0.5)
-    return train(model, losses, schedule, folder, "clip")
+    return train(model, draw, losses, schedule, folder, "clip")
 
 
 @torch.no_grad()

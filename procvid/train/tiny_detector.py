@@ -13,16 +13,16 @@ from procvid.models.detectors.tiny import TextGridDetector
 from procvid.protocols import Embedder
 from procvid.toykitchen.dataset import UNKNOWN_FOOD, random_frame
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import VESSELS
-from procvid.toykitchen.render import SIZE, TOOLS
-from procvid.train.loop import Schedule, train
+from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS
+from procvid.toykitchen.render import SIZE
+from procvid.train.loop import Batch, Schedule, train
 
-NAMES = (*VESSELS, *FOODS, *TOOLS, "counter")
-QUERIES = 10
+NAMES = (*VESSELS, *FOODS, *TOOLS, *SIDE_OBJECTS, "counter")
+QUERIES = 14
 
 
 def draw(rng: np.random.Generator, count: int) -> tuple[np.ndarray, list[dict[str, tuple]]]:
-    """Frames uint8 (count, 64, 64, 3) and the boxes of what they show, by name."""
+    """Frames uint8 (count, 96, 96, 3) and the boxes of what they show, by name."""
     frames, truths = [], []
     for _ in range(count):
         _, _, seen = random_frame(rng)
@@ -39,7 +39,7 @@ def to_pixels(rng: np.random.Generator, frames: np.ndarray) -> torch.Tensor:
             pixels, scale_factor=float(rng.uniform(0.5, 0.9)), mode="bilinear", antialias=True
         )
         pixels = F.interpolate(small, size=(SIZE, SIZE), mode="bilinear")
-    return pixels + 0.03 * torch.randn_like(pixels)
+    return pixels
 
 
 def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) -> TextGridDetector:
@@ -49,7 +49,7 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
     # food is asked for plainly and in its state; the detector is to find it under both
     texts = {name: torch.from_numpy(embedder.embed_texts([name])[0]) for name in NAMES}
 
-    def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
+    def draw_batch(rng: np.random.Generator, step: int) -> Batch:
         frames, truths = draw(rng, 48)
         asked = [
             list(t) + [str(n) for n in rng.permutation([n for n in NAMES if n not in t])]
@@ -64,7 +64,12 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
             ).float()
             / SIZE
         )
-        logits, found = model(to_pixels(rng, frames), queries)
+        pixels = to_pixels(rng, frames)
+        return {"pixels": pixels, "queries": queries, "there": there, "boxes": boxes}
+
+    def losses(drawn: Batch) -> Batch:
+        pixels, there, boxes = drawn["pixels"], drawn["there"], drawn["boxes"]
+        logits, found = model(pixels + 0.03 * torch.randn_like(pixels), drawn["queries"])
         return {
             "presence": F.binary_cross_entropy_with_logits(logits, there.float()),
             "l1": 2 * (found - boxes)[there].abs().mean(),
@@ -72,7 +77,7 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
         }
 
     schedule = Schedule(steps, muon_lr=0.02, adamw_lr=2e-3, ema=0.99, seed=seed, decay=0.5)
-    return train(model, losses, schedule, folder, "detector")
+    return train(model, draw_batch, losses, schedule, folder, "detector")
 
 
 @torch.no_grad()

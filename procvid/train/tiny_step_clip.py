@@ -22,9 +22,10 @@ from procvid.toykitchen.dataset import UNKNOWN_FOOD, random_scene
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import random_kitchen
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
-from procvid.toykitchen.render import ACTIONS, NUM_FRAMES, STATES, Scene, render
+from procvid.toykitchen.render import NUM_FRAMES, render
+from procvid.toykitchen.scene import ACTIONS, STATES, Scene
 from procvid.toykitchen.words import caption, step_text
-from procvid.train.loop import Schedule, train
+from procvid.train.loop import Batch, Schedule, train
 from procvid.train.tiny_clip import PREPROCESS_CFG
 from procvid.types import Image
 
@@ -55,19 +56,19 @@ def config() -> dict:
 
 def step_meaning(scene: Scene) -> Meaning:
     """What the step of a scene says."""
-    return ("step", scene.action, scene.food or "", scene.state_before, scene.vessel)
+    return ("step", scene.action, scene.food_name, scene.state_before, scene.vessel)
 
 
 def dish_meaning(scene: Scene) -> Meaning:
     """What the last frame of a scene shows lying there."""
-    return ("dish", scene.food or "", scene.state_after, scene.vessel)
+    return ("dish", scene.food_name, scene.state_after, scene.vessel)
 
 
 def dish_text(scene: Scene) -> str:
     """ "Sliced carrot on the plate." """
     place = "on" if scene.vessel in ("cutting board", "plate") else "in"
     state = "" if scene.state_after == "whole" else f"{scene.state_after} "
-    return f"{state}{scene.food or 'mixture'} {place} the {scene.vessel}.".capitalize()
+    return f"{state}{scene.food_name or 'mixture'} {place} the {scene.vessel}.".capitalize()
 
 
 def altered(rng: np.random.Generator, scene: Scene) -> Scene:
@@ -76,16 +77,16 @@ def altered(rng: np.random.Generator, scene: Scene) -> Scene:
     if what == "action" or scene.food is None:
         return replace(scene, action=str(rng.choice([a for a in ACTIONS if a != scene.action])))
     if what == "food":
-        return replace(scene, food=str(rng.choice([f for f in FOODS if f != scene.food])))
+        return scene.showing(str(rng.choice([f for f in FOODS if f != scene.food_name])))
     others = [s for s in STATES if s != scene.state_before]
-    return replace(scene, state_before=str(rng.choice(others)))
+    return scene.showing(state=str(rng.choice(others)))
 
 
 def worded(rng: np.random.Generator, scene: Scene) -> str:
     """One of the phrasings of a step; a third of the time the caption that tells the state."""
     if rng.random() < 0.35:
         return caption(scene)
-    return step_text(rng, scene, random_kitchen(rng), scene.food)
+    return step_text(rng, scene, random_kitchen(rng), scene.food_name)
 
 
 def draw(rng: np.random.Generator) -> tuple[list[Image], torch.Tensor, list[str]]:
@@ -96,7 +97,7 @@ def draw(rng: np.random.Generator) -> tuple[list[Image], torch.Tensor, list[str]
     meanings: list[Meaning] = []
     while len(frames) < FRAMES:
         scene = random_scene(rng)
-        if scene.food == UNKNOWN_FOOD:
+        if scene.food_name == UNKNOWN_FOOD:
             continue
         last = len(frames) < DISHES
         k = NUM_FRAMES - 1 if last else int(rng.integers(1, NUM_FRAMES))
@@ -128,10 +129,14 @@ def train_step_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
     with torch.no_grad():
         model.logit_scale.fill_(float(np.log(FIRST_SCALE)))
 
-    def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
+    def draw_batch(rng: np.random.Generator, step: int) -> Batch:
         frames, fits, texts = draw(rng)
-        image = F.normalize(model.encode_image(to_pixels(frames)), dim=-1)
-        text = F.normalize(model.encode_text(tokenizer(texts)), dim=-1)
+        return {"fits": fits, "images": to_pixels(frames), "tokens": tokenizer(texts)}
+
+    def losses(drawn: Batch) -> Batch:
+        fits = drawn["fits"]
+        image = F.normalize(model.encode_image(drawn["images"]), dim=-1)
+        text = F.normalize(model.encode_text(drawn["tokens"]), dim=-1)
         logits = model.logit_scale.exp() * image @ text.T
         rows = -(fits / fits.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
         own = fits.sum(0) > 0
@@ -142,7 +147,7 @@ def train_step_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
     schedule = Schedule(
         steps, muon_lr=0.01, adamw_lr=1e-3, ema=0.98, seed=seed, decay=0.5, save_every=50
     )
-    return train(model, losses, schedule, folder, "step_clip")
+    return train(model, draw_batch, losses, schedule, folder, "step_clip")
 
 
 @torch.no_grad()

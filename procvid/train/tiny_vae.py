@@ -1,4 +1,4 @@
-"""The tiny AutoencoderKLWan: 64x64 px, four times shorter and eight times smaller latents.
+"""The tiny AutoencoderKLWan: 96x96 px, four times shorter and eight times smaller latents.
 
 Losses are taken on the decoder's output before diffusers clamps it: a clamp has no gradient.
 """
@@ -12,12 +12,15 @@ import torch
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 
-from procvid.toykitchen.dataset import random_clip, random_frame
-from procvid.train.loop import Schedule, train
+from procvid.toykitchen.dataset import random_scene
+from procvid.toykitchen.identity import random_kitchen
+from procvid.toykitchen.render import NUM_FRAMES, SIZE, render
+from procvid.train.loop import Batch, Schedule, train
+from procvid.train.widen import widened
 
 CONFIG = {
     "base_dim": 16,
-    "z_dim": 8,
+    "z_dim": 16,
     "dim_mult": [1, 2, 2],
     "num_res_blocks": 1,
     "attn_scales": [],
@@ -28,14 +31,14 @@ CONFIG = {
     "out_channels": 12,
     "scale_factor_temporal": 4,
     "scale_factor_spatial": 8,
-    "latents_mean": [0.0] * 8,
-    "latents_std": [1.0] * 8,
+    "latents_mean": [0.0] * 16,
+    "latents_std": [1.0] * 16,
 }
 
 
-def to_video(frames: np.ndarray) -> torch.Tensor:
-    """uint8 (B, T, H, W, 3) to float (B, 3, T, H, W) in -1..1."""
-    return torch.from_numpy(frames).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+def to_video(frames: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """uint8 (B, T, H, W, 3) to float (B, 3, T, H, W) in -1..1, where the frames are."""
+    return torch.as_tensor(frames).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
 
 
 def decode_unclamped(vae: AutoencoderKLWan, z: torch.Tensor) -> torch.Tensor:
@@ -70,45 +73,157 @@ def reconstruction_losses(out: torch.Tensor, video: torch.Tensor) -> dict[str, t
 
 
 def colour_loss(out: torch.Tensor, video: torch.Tensor) -> torch.Tensor:
-    """L1 of local means where the food lies: the colour of small pieces tells it, and goes first."""
-    inside = (out - video)[..., 16:56, 8:56]
+    """L1 of local means where the food lies: the colour of small pieces tells it, and goes first.
+
+    In windows of a frame, everywhere.
+    """
+    inside = (out - video)[..., 15:84, 18:88] if out.shape[-1] == SIZE else out - video
     return torch.nn.functional.avg_pool3d(inside, (1, 3, 3), (1, 2, 2)).abs().mean()
 
 
-def batch_of(rng: np.random.Generator, videos: bool, size: int) -> torch.Tensor:
-    """A batch of clips (size, 3, 9, 64, 64) or of single frames (size, 3, 1, 64, 64)."""
-    draw = random_clip if videos else random_frame
-    return to_video(np.stack([draw(rng)[2].frames for _ in range(size)]))
+def batch_of(rng: np.random.Generator, frames: int, size: int) -> torch.Tensor:
+    """Stretches of `frames` frames from random clips, uint8 (size, frames, 96, 96, 3)."""
+    clips = []
+    for _ in range(size):
+        first = int(rng.integers(NUM_FRAMES - frames + 1))
+        stretch = range(first, first + frames)
+        clips.append(render(random_scene(rng), random_kitchen(rng), only=stretch).frames)
+    return torch.from_numpy(np.stack(clips))
 
 
-def train_vae(folder: Path, steps: tuple[int, int], seed: int = 0) -> AutoencoderKLWan:
-    """Train from nothing in two rounds, each with its own decay of the rates.
+def length_of(step: int, steps: int, seed: int) -> int:
+    """Frames of a step's batch: 1, 5, 9, and in the second half all 17.
 
-    Single images cost a third of a clip and make 40 % of the first round, 15 % of the second.
+    What the decoder gets wrong early in a clip it carries on, so short stretches alone leave the
+    last frames blurred. Both processes must agree on the kind of batch, or the faster one waits.
     """
+    done = step / steps
+    draw = np.random.default_rng([seed, step]).random()
+    if draw < (0.4 if done < 0.6 else 0.15):
+        return 1
+    if done < 0.3:
+        return 5
+    return NUM_FRAMES if draw > (0.7 if done < 0.7 else 0.4) else 9
+
+
+BATCH = {1: 10, 5: 4, 9: 3, NUM_FRAMES: 2}
+"""Clips of a process's batch by their number of frames."""
+
+
+@torch.no_grad()
+def take_over(vae: AutoencoderKLWan, smaller: AutoencoderKLWan) -> None:
+    """Start from a trained VAE with fewer latent channels; the further ones stay as they are.
+
+    It is convolutional, so the size of the picture does not matter. Mean and log-variance are
+    stacked in the encoder's outputs: each half goes to its half.
+    """
+    few, many = smaller.config["z_dim"], vae.config["z_dim"]
+    both = torch.cat([torch.arange(few), many + torch.arange(few)])
+    mine, known = vae.state_dict(), smaller.state_dict()
+    own = {key: value.clone() for key, value in known.items() if value.shape == mine[key].shape}
+    for key in known.keys() - own.keys():
+        value = mine[key]
+        if key.startswith(("quant_conv", "encoder.conv_out")):
+            if key == "quant_conv.weight":
+                value[both] = 0
+                value[both[:, None], both[None]] = known[key]
+            else:
+                value[both] = known[key]
+        elif key.startswith("post_quant_conv"):
+            value[:few] = 0
+            value[(slice(few),) * min(value.ndim, 2)] = known[key]
+        else:
+            value[:, :few] = known[key]
+        own[key] = value
+    vae.load_state_dict(own)
+
+
+def train_vae(
+    folder: Path, steps: int, seed: int = 0, start: AutoencoderKLWan | None = None
+) -> AutoencoderKLWan:
+    """Train first on single frames and short stretches; from `start`, if given, else from nothing."""
     torch.manual_seed(seed)
     vae = AutoencoderKLWan(**CONFIG)
     with torch.no_grad():
         vae.quant_conv.bias[CONFIG["z_dim"] :] = -5.0
-    _train_round(vae, folder, "vae", steps[0], seed, stills=0.4)
-    return _train_round(vae, folder, "vae_round2", steps[1], seed + 100, stills=0.15)
+    if start is not None:
+        take_over(vae, start)
 
+    def draw(rng: np.random.Generator, step: int) -> Batch:
+        frames = length_of(step, steps, seed)
+        return {"frames": batch_of(rng, frames, BATCH[frames])}
 
-def _train_round(
-    vae: AutoencoderKLWan, folder: Path, name: str, steps: int, seed: int, stills: float
-) -> AutoencoderKLWan:
-
-    def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
-        # both processes must agree on the kind of batch, or the faster one waits
-        videos = np.random.default_rng([seed, step]).random() >= stills
-        video = batch_of(rng, videos, 4 if videos else 12)
+    def losses(batch: Batch) -> Batch:
+        video = to_video(batch["frames"])
         posterior = vae.encode(video).latent_dist
         out = decode_unclamped(vae, posterior.sample())
         kl = 3e-4 * posterior.kl().mean() / posterior.mean[0].numel()
-        return {**reconstruction_losses(out, video), "colour": colour_loss(out, video), "kl": kl}
+        colour = colour_loss(out, video)
+        return {**reconstruction_losses(out, video), "colour": colour, "kl": kl}
 
-    decay = 0.3 if name == "vae" else 0.5
-    return train(vae, losses, Schedule(steps, ema=0.998, seed=seed, decay=decay), folder, name)
+    schedule = Schedule(steps, ema=0.998, seed=seed, decay=0.4)
+    return train(vae, draw, losses, schedule, folder, "vae")
+
+
+CROP = 64
+"""Side in px of the window that most of the wide model's batches see: outside it little moves."""
+WINDOWS = {1: 16, 9: 4, NUM_FRAMES: 2}
+"""Windows of a process's batch by their number of frames; of whole frames there are half as many."""
+
+
+def train_wide(
+    narrow: AutoencoderKLWan, base_dim: int, folder: Path, steps: int, seed: int = 0
+) -> AutoencoderKLWan:
+    """Go on with more channels."""
+    schedule = Schedule(steps, ema=0.995, seed=seed + 2, decay=0.85)
+    return _in_windows(widened(narrow, base_dim, seed), folder, "vae_wide", schedule, 3.0)
+
+
+def train_fine(vae: AutoencoderKLWan, folder: Path, steps: int, seed: int = 0) -> AutoencoderKLWan:
+    """Go on in smaller steps, large errors (what moves, and smears) counting more."""
+    schedule = Schedule(steps, 0.008, 1e-3, ema=0.995, seed=seed + 3, decay=0.9)
+    return _in_windows(vae, folder, "vae_fine", schedule, 10.0)
+
+
+def _in_windows(
+    vae: AutoencoderKLWan,
+    folder: Path,
+    name: str,
+    schedule: Schedule,
+    square: float,
+    noise: float = 0.0,
+) -> AutoencoderKLWan:
+    """Train on windows around the vessel and a quarter of the time on whole frames.
+
+    Args:
+        vae: Trained where its parameters ask for gradients.
+        folder: Of the checkpoint and the curve.
+        name: Of the stage.
+        schedule: Steps and rates.
+        square: How much squared errors count.
+        noise: Put on the latents, in standard deviations of theirs, as a transformer errs.
+    """
+
+    def draw(rng: np.random.Generator, step: int) -> Batch:
+        shared = np.random.default_rng([schedule.seed, step, 4])
+        frames = int(shared.choice(list(WINDOWS), p=[0.15, 0.45, 0.4]))
+        if shared.random() < 0.25:
+            return {"frames": batch_of(rng, frames, WINDOWS[frames] // 2)}
+        drawn = batch_of(rng, frames, WINDOWS[frames])
+        top, left = rng.integers(4, SIZE - CROP - 3, 2)
+        return {"frames": drawn[:, :, top : top + CROP, left : left + CROP].contiguous()}
+
+    def losses(batch: Batch) -> Batch:
+        video = to_video(batch["frames"])
+        posterior = vae.encode(video).latent_dist
+        z = posterior.sample()
+        out = decode_unclamped(vae, z + noise * torch.randn_like(z) * z.std() if noise else z)
+        found = reconstruction_losses(out, video)
+        kl = 3e-4 * posterior.kl().mean() / posterior.mean[0].numel()
+        found["mse"] = square * found["mse"]
+        return {**found, "colour": colour_loss(out, video), "kl": kl}
+
+    return train(vae, draw, losses, schedule, folder, name)
 
 
 @torch.no_grad()
@@ -117,9 +232,8 @@ def measure_latents(
 ) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each latent channel over fresh clips."""
     rng = np.random.default_rng(seed)
-    z = torch.cat(
-        [vae.encode(batch_of(rng, True, 8)).latent_dist.mode() for _ in range(clips // 8)]
-    )
+    drawn = (to_video(batch_of(rng, NUM_FRAMES, 4).to(vae.device)) for _ in range(clips // 4))
+    z = torch.cat([vae.encode(video).latent_dist.mode() for video in drawn])
     return z.mean((0, 2, 3, 4)).tolist(), z.std((0, 2, 3, 4)).tolist()
 
 
@@ -128,8 +242,8 @@ def psnr_db(vae: AutoencoderKLWan, seed: int = 2, clips: int = 64) -> float:
     """Mean PSNR in dB of held-out clips through the VAE."""
     rng = np.random.default_rng(seed)
     values = []
-    for _ in range(clips // 8):
-        video = batch_of(rng, True, 8)
+    for _ in range(clips // 4):
+        video = to_video(batch_of(rng, NUM_FRAMES, 4).to(vae.device))
         out = vae.decode(vae.encode(video).latent_dist.mode()).sample
         values.append(10 * torch.log10(4 / (out - video).square().mean((1, 2, 3, 4))))
     return float(torch.cat(values).mean())
@@ -138,17 +252,8 @@ def psnr_db(vae: AutoencoderKLWan, seed: int = 2, clips: int = 64) -> float:
 def train_decoder(
     vae: AutoencoderKLWan, folder: Path, steps: int, seed: int = 0
 ) -> AutoencoderKLWan:
-    """Train only what comes after the latents, on the posterior means, without KL."""
+    """Go on with what comes after the latents alone; they, and so the transformer, stay."""
     for name, param in vae.named_parameters():
         param.requires_grad_(name.startswith(("decoder.", "post_quant_conv.")))
-
-    def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
-        video = batch_of(rng, True, 4)
-        with torch.no_grad():
-            z = vae.encode(video).latent_dist.mode()
-            z = z + 0.05 * torch.randn_like(z) * z.std()
-        out = decode_unclamped(vae, z)
-        return {**reconstruction_losses(out, video), "colour": 1.5 * colour_loss(out, video)}
-
-    schedule = Schedule(steps, muon_lr=0.02, adamw_lr=2e-3, ema=0.98, seed=seed + 1, decay=0.7)
-    return train(vae, losses, schedule, folder, "decoder")
+    schedule = Schedule(steps, 0.006, 1e-3, ema=0.995, seed=seed + 1, decay=0.9)
+    return _in_windows(vae, folder, "decoder", schedule, 10.0, noise=0.05)

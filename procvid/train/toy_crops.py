@@ -9,8 +9,10 @@ import numpy as np
 from procvid.media.image import crop_on_white
 from procvid.media.keying import foreground_mask
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
-from procvid.toykitchen.identity import VESSELS, Kitchen
-from procvid.toykitchen.render import TOOLS, Box, Scene
+from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS, Kitchen
+from procvid.toykitchen.render import SIZE
+from procvid.toykitchen.scene import Scene
+from procvid.toykitchen.stage import Box
 from procvid.types import Image, Role
 
 BOX_NOISE_PX = 1.2
@@ -18,7 +20,7 @@ BOX_NOISE_PX = 1.2
 
 @dataclass(frozen=True, eq=False)
 class ToyCrop:
-    """A crop with its truth: what it shows, in which state, and a vessel's look in words."""
+    """A crop with its truth: what it shows, in which state, and its identity in words."""
 
     name: str
     role: Role
@@ -33,7 +35,7 @@ def role_of(name: str) -> Role:
         return "vessel"
     if name in TOOLS:
         return "tool"
-    return "surface" if name == "counter" else "food"
+    return "surface" if name == "counter" or name in SIDE_OBJECTS else "food"
 
 
 def cut(frame: Image, box: Box, role: Role) -> Image:
@@ -44,7 +46,20 @@ def cut(frame: Image, box: Box, role: Role) -> Image:
 def noisy(rng: np.random.Generator, box: Box) -> Box:
     """The box as a detector would give it, about a pixel off on each side."""
     x0, y0, x1, y1 = (float(v) for v in np.array(box) + rng.normal(0, BOX_NOISE_PX, 4))
-    return max(0.0, x0), max(0.0, y0), min(64.0, max(x1, x0 + 3)), min(64.0, max(y1, y0 + 3))
+    return max(0.0, x0), max(0.0, y0), min(SIZE, max(x1, x0 + 4)), min(SIZE, max(y1, y0 + 4))
+
+
+def look_of(name: str, kitchen: Kitchen) -> str:
+    """The identity of a toy object in words; "" for food."""
+    if name in VESSELS:
+        return kitchen.vessels[name].words(name)
+    if name in TOOLS:
+        return kitchen.tools[name].words(name)
+    if name == "counter":
+        return kitchen.counter.words()
+    if kitchen.side is not None and name == kitchen.side.kind:
+        return kitchen.side.words()
+    return ""
 
 
 def crops_of(
@@ -53,25 +68,20 @@ def crops_of(
     boxes: dict[str, Box],
     scene: Scene,
     kitchen: Kitchen,
-    state: str,
+    done: bool,
 ) -> list[ToyCrop]:
-    """All objects of a frame as crops; `state` is what the food is in at that frame."""
-    found = []
-    for name, box in boxes.items():
-        role = role_of(name)
-        counter = f"{kitchen.counter} counter"
-        look = (
-            kitchen.vessels[name].words(name)
-            if role == "vessel"
-            else counter
-            if role == "surface"
-            else ""
+    """All objects of a frame as crops; `done` says whether the action has changed the food yet."""
+    states = {o.name: o.state for o in scene.others}
+    if scene.food is not None:
+        states[scene.food.name] = scene.state_after if done else scene.state_before
+    return [
+        ToyCrop(
+            name,
+            role_of(name),
+            states.get(name, ""),
+            look_of(name, kitchen),
+            cut(frame, noisy(rng, box), role_of(name)),
         )
-        if name == UNKNOWN_FOOD:
-            continue
-        found.append(
-            ToyCrop(
-                name, role, state if role == "food" else "", look, cut(frame, noisy(rng, box), role)
-            )
-        )
-    return found
+        for name, box in boxes.items()
+        if name != UNKNOWN_FOOD
+    ]

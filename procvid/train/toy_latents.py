@@ -1,7 +1,8 @@
 """Latents of toy clips and their references, encoded once with the trained VAE.
 
 References come from *another* clip of the same kitchen (Phantom's cross-pair training): the vessel
-keyed onto white, the food in the state it is in before the step, a patch of the counter, the tool.
+keyed onto white, the food in the state it is in before the step, a patch of the counter with what
+stands on it, and one more: the tool, or another food, or a tool that the step has no use for.
 Half of them have been through the VAE, as crops of the model's own clips are.
 """
 
@@ -14,17 +15,21 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
 from safetensors.torch import load_file, save_file
+from torch.utils.data import Dataset
 
 from procvid.phantom.references import letter_box
 from procvid.toykitchen.dataset import random_scene
-from procvid.toykitchen.identity import VESSELS, Kitchen, random_kitchen
-from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, TOOL_OF, Scene, render
+from procvid.toykitchen.identity import TOOLS, Kitchen, random_kitchen
+from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, render
+from procvid.toykitchen.scene import TOOL_OF, Item, Scene
+from procvid.train.loop import ahead, device
 from procvid.train.tiny_vae import to_video
 from procvid.train.toy_crops import cut, noisy, role_of
 from procvid.types import Image
 
-KINDS = ("vessel", "food", "surface", "tool")
-TOOL_ACTION = {tool: action for action, tool in TOOL_OF.items()}
+KINDS = ("vessel", "food", "surface", "extra")
+TOOL_ACTION = {"knife": "slice", "spoon": "stir", "whisk": "mix", "spatula": "flip"}
+FOOD_VESSELS = ("frying pan", "pot", "bowl", "baking tray", "plate")
 
 
 def sample_of(seed: int, index: int) -> tuple[np.random.Generator, Kitchen, Scene]:
@@ -45,24 +50,33 @@ def source_frames(
     def seed() -> int:
         return int(rng.integers(2**31))
 
-    elsewhere = str(rng.choice(VESSELS))
-    tool = TOOL_OF.get(scene.action, str(rng.choice(list(TOOL_ACTION))))
-    food_scene = Scene("add", scene.food, scene.state_before, elsewhere, seed())
+    def food(item: Item | None) -> tuple[Image, tuple, str]:
+        elsewhere = str(rng.choice(FOOD_VESSELS))
+        shown = Scene("add", item, elsewhere, seed())
+        return frame(shown, NUM_FRAMES - 1, item.name if item else "counter")
+
+    def tool(name: str) -> tuple[Image, tuple, str]:
+        elsewhere = str(rng.choice(FOOD_VESSELS))
+        shown = Scene(TOOL_ACTION[name], Item("onion"), elsewhere, seed())
+        return frame(shown, int(rng.integers(5, NUM_FRAMES - 5)), name)
+
+    if scene.action in TOOL_OF:
+        extra = tool(TOOL_OF[scene.action])
+    elif scene.others:
+        extra = food(scene.others[0])
+    else:
+        extra = tool(str(rng.choice(TOOLS)))
     return [
         frame(random_scene(rng, scene.vessel), int(rng.integers(NUM_FRAMES)), scene.vessel),
-        frame(food_scene, NUM_FRAMES - 1, scene.food or "counter"),
+        food(scene.food),
         frame(random_scene(rng), int(rng.integers(NUM_FRAMES)), "counter"),
-        frame(
-            Scene(TOOL_ACTION[tool], "onion", "whole", elsewhere, seed()),
-            int(rng.integers(1, 8)),
-            tool,
-        ),
+        extra,
     ]
 
 
 @dataclass(frozen=True)
 class ToyLatents:
-    """float16 tensors: `video` (N, C, 3, 8, 8), `still` (N, C, 1, 8, 8), `references` (N, 4, C, 8, 8)."""
+    """float16: `video` (N, C, 5, 12, 12), `still` (N, C, 1, 12, 12), `references` (N, 4, C, 12, 12)."""
 
     video: torch.Tensor
     still: torch.Tensor
@@ -77,39 +91,72 @@ class ToyLatents:
 
 
 @torch.no_grad()
-def _encode(vae: AutoencoderKLWan, frames: np.ndarray) -> torch.Tensor:
-    return vae.encode(to_video(frames)).latent_dist.mode()
+def _encode(vae: AutoencoderKLWan, frames: torch.Tensor) -> torch.Tensor:
+    """uint8 (B, T, H, W, 3) to normalised latents on the processor."""
+    z = vae.encode(to_video(frames.to(vae.device))).latent_dist.mode()
+    mean = torch.tensor(vae.config.latents_mean, device=z.device).view(1, -1, 1, 1, 1)
+    std = torch.tensor(vae.config.latents_std, device=z.device).view(1, -1, 1, 1, 1)
+    return ((z - mean) / std).cpu()
 
 
 @torch.no_grad()
+def _through(vae: AutoencoderKLWan, frames: torch.Tensor) -> np.ndarray:
+    """Pictures uint8 (B, H, W, 3) through the VAE and back."""
+    z = vae.encode(to_video(frames[:, None].to(vae.device))).latent_dist.mode()
+    seen = vae.decode(z).sample[:, :, 0].permute(0, 2, 3, 1)
+    return ((seen + 1) * 127.5).clamp(0, 255).byte().cpu().numpy()
+
+
+def _draw(seed: int, index: int) -> dict:
+    """Clip, one frame of it, and per reference its frame, box, name and whether it is softened."""
+    rng, kitchen, scene = sample_of(seed, index)
+    clip = render(scene, kitchen).frames
+    still = clip[int(rng.integers(NUM_FRAMES))]
+    sources = source_frames(rng, kitchen, scene)
+    return {
+        "video": torch.from_numpy(clip),
+        "still": torch.from_numpy(still),
+        "frames": torch.from_numpy(np.stack([image for image, _, _ in sources])),
+        "cuts": [(noisy(rng, box), name, rng.random() < 0.5) for _, box, name in sources],
+    }
+
+
+class _Rows(Dataset):
+    """Batches of `_draw` for consecutive clips."""
+
+    def __init__(self, seed: int, first: int, count: int, batch: int) -> None:
+        self.seed, self.batch, self.indices = seed, batch, range(first, first + count)
+
+    def __len__(self) -> int:
+        return -(-len(self.indices) // self.batch)
+
+    def __getitem__(self, k: int) -> dict:
+        part = self.indices[k * self.batch : (k + 1) * self.batch]
+        rows = [_draw(self.seed, index) for index in part]
+        stacked = {key: torch.stack([r[key] for r in rows]) for key in ("video", "still", "frames")}
+        return {**stacked, "cuts": [cut for row in rows for cut in row["cuts"]]}
+
+
 def encode_range(
-    vae: AutoencoderKLWan, first: int, count: int, file: Path, seed: int = 0, batch: int = 16
+    vae: AutoencoderKLWan, first: int, count: int, file: Path, seed: int = 0, batch: int = 8
 ) -> None:
     """Encode clips `first` to `first + count` and write them to a safetensors file; normalised latents."""
-    mean = torch.tensor(vae.config.latents_mean).view(1, -1, 1, 1, 1)
-    std = torch.tensor(vae.config.latents_std).view(1, -1, 1, 1, 1)
+    on = device()
+    vae.to(on)
     videos, stills, references = [], [], []
-    for start in range(first, first + count, batch):
-        clips, singles, frames, cuts = [], [], [], []
-        for index in range(start, min(start + batch, first + count)):
-            rng, kitchen, scene = sample_of(seed, index)
-            clip = render(scene, kitchen).frames
-            clips.append(clip)
-            singles.append(clip[int(rng.integers(NUM_FRAMES))][None])
-            for image, box, name in source_frames(rng, kitchen, scene):
-                frames.append(image)
-                cuts.append((noisy(rng, box), name, rng.random() < 0.5))
-        seen = vae.decode(_encode(vae, np.stack(frames)[:, None])).sample[:, :, 0]
-        blurred = ((seen.permute(0, 2, 3, 1) + 1) * 127.5).clamp(0, 255).byte().numpy()
+    for rows in ahead(_Rows(seed, first, count, batch), on):
+        frames = rows["frames"].flatten(0, 1).numpy()
+        soft = [k for k, (_, _, is_soft) in enumerate(rows["cuts"]) if is_soft]
+        if soft:
+            frames[soft] = _through(vae, torch.from_numpy(frames[soft]))
         crops = [
-            np.asarray(
-                letter_box(cut(blurred[k] if soft else frames[k], box, role_of(name)), SIZE, SIZE)
-            )
-            for k, (box, name, soft) in enumerate(cuts)
+            letter_box(cut(frames[k], box, role_of(name)), SIZE, SIZE)
+            for k, (box, name, _) in enumerate(rows["cuts"])
         ]
-        videos.append((_encode(vae, np.stack(clips)) - mean) / std)
-        stills.append((_encode(vae, np.stack(singles)) - mean) / std)
-        encoded = (_encode(vae, np.stack(crops)[:, None]) - mean) / std
+        pictures = torch.from_numpy(np.stack([np.asarray(c) for c in crops]))
+        videos.append(_encode(vae, rows["video"]))
+        stills.append(_encode(vae, rows["still"][:, None]))
+        encoded = _encode(vae, pictures[:, None])
         references.append(encoded[:, :, 0].unflatten(0, (-1, len(KINDS))))
     tensors = {
         "video": torch.cat(videos),

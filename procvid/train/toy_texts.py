@@ -15,15 +15,16 @@ from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.plan.prompt import enhance, scene_sentence, with_looks
 from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.identity import Kitchen, random_kitchen
-from procvid.toykitchen.render import STATES, TOOL_OF, Scene
+from procvid.toykitchen.scene import STATES, TOOL_OF, Scene
 from procvid.toykitchen.words import OTHER_FOODS, food_name, step_text
+from procvid.train.toy_crops import look_of
 from procvid.types import PlannedObject
 
 VOCABULARY = 1024
 MAX_TOKENS = 96
 LOOKS_TOLD = 0.15
-EXTRAS_TOLD = 0.25
-OTHER_STATES = (*STATES, "grated", "peeled", "chopped", "melted", "baked", "raw", "cooked")
+EXTRAS_TOLD = 0.15
+OTHER_STATES = (*STATES, "grated", "chopped", "melted", "raw", "cooked")
 
 
 def objects_of(rng: np.random.Generator, scene: Scene, food: str | None) -> list[PlannedObject]:
@@ -37,6 +38,12 @@ def objects_of(rng: np.random.Generator, scene: Scene, food: str | None) -> list
         found.append(
             PlannedObject(food, "food", food, scene.state_before, scene.state_after, "likely", 0.8)
         )
+        for other in scene.others:
+            found.append(
+                PlannedObject(
+                    other.name, "food", other.name, other.state, other.state, "likely", 0.6
+                )
+            )
         if rng.random() < EXTRAS_TOLD:
             for name in rng.choice(OTHER_FOODS, int(rng.integers(1, 4)), replace=False):
                 state = str(rng.choice(OTHER_STATES))
@@ -63,7 +70,11 @@ def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: Kitchen) -> str:
         else scene_sentence(scene.action, objects)
     )
     if rng.random() < LOOKS_TOLD:
-        text = with_looks(text, [(scene.vessel, kitchen.vessels[scene.vessel].words(scene.vessel))])
+        named = [scene.vessel, "counter"]
+        if scene.action in TOOL_OF:
+            named.append(TOOL_OF[scene.action])
+        count = int(rng.integers(1, len(named) + 1))
+        text = with_looks(text, [(name, look_of(name, kitchen)) for name in named[:count]])
     return text
 
 

@@ -54,7 +54,7 @@ def test_generate_tells_its_way_and_a_second_run_does_nothing(recipe, tmp_path, 
     out = capsys.readouterr().out
     assert "2 steps" in out and "Profile tiny (" in out and "not cooking footage" in out
     assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
-    assert f"Done: {tmp_path / 'run' / 'video.mp4'}, 3.0 s, 2 clips." in out
+    assert f"Done: {tmp_path / 'run' / 'video.mp4'}, 4.2 s, 2 clips." in out
     assert main(arguments) == 0
     assert "Nothing to do" in capsys.readouterr().out
 
@@ -73,7 +73,7 @@ def test_json_prints_one_event_a_line_and_nothing_else(recipe, tmp_path, capsys)
 def test_a_dry_run_writes_nothing(recipe, tmp_path, capsys):
     assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "Would make 2 clips of 64x64 px, 9 frames" in out and "carrot" in out
+    assert "Would make 2 clips of 96x96 px, 17 frames" in out and "carrot" in out
     assert not (tmp_path / "run").exists()
 
 

@@ -114,7 +114,7 @@ def test_loose_clips_with_texts(tmp_path, clips, capsys):
     said = capsys.readouterr().out
     assert "3 metrics on 2 clips" in said and "chance 0.167" in said
     scores = json.loads((out / "scores.json").read_text())
-    assert [clip["width"] for clip in scores["runs"][0]["clips"]] == [64, 64], "scale undone"
+    assert [clip["width"] for clip in scores["runs"][0]["clips"]] == [96, 96], "scale undone"
     assert len(scores["runs"][0]["candidates"]["1"]) == 6
     assert {"scores.csv", "report.html", "judgements.json"} <= {f.name for f in out.iterdir()}
     kept = json.loads((out / "judgements.json").read_text())

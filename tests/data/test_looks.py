@@ -12,6 +12,7 @@ from PIL import ImageDraw, ImageFilter, ImageFont
 from procvid.data.looks import Looks
 from procvid.data.quality import QualityRules, fault, measure
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.toykitchen.render import render
 from procvid.types import Frames
 
 SIDE = 256
@@ -20,9 +21,13 @@ LIMIT = 6
 
 
 def kitchen(seed: int) -> list[Pillow.Image]:
-    """Frames of four steps of a recipe, enlarged as a video of it would be."""
+    """Frames of four steps of a recipe, enlarged as a video of it would be.
+
+    Without what stands in the corner of every step: a camera that never moves makes a logo of it.
+    """
     recipe = random_recipe(HELD_OUT + 7_000 + seed)
-    frames = [f for number in range(1, 5) for f in recipe.render(number).frames[::4][:3]]
+    bare = dataclasses.replace(recipe.kitchen, side=None)
+    frames = [f for s in recipe.steps[:4] for f in render(s.scene, bare).frames[::6]]
     return [Pillow.fromarray(f).resize((SIDE, SIDE), Pillow.Resampling.LANCZOS) for f in frames]
 
 

@@ -49,7 +49,7 @@ def test_a_toy_video_is_what_its_truth_says(tmp_path: Path) -> None:
     (video,) = read_truth(tmp_path).values()
     files = {path.suffix: path for path in (tmp_path / "videos").iterdir()}
     clip = read_clip(files.pop(".mp4"))
-    assert clip.frames.shape == (round(video.duration_s * FPS), 256, 256, 3)
+    assert clip.frames.shape == (round(video.duration_s * FPS), 384, 384, 3)
     cues, _ = clean_cues(read_subtitles(next(iter(files.values()))))
     spoken = " ".join(cue.text for cue in cues)
     words = [said for said in video.said if said.step and said.text in spoken]

@@ -26,7 +26,7 @@ from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 
 SOUP = random_recipe(HELD_OUT + 1)
-CLIP = SOUP.render(1).frames
+CLIP = SOUP.render(1).frames[::2]
 
 
 def zoomed(share: float) -> list[np.ndarray]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from procvid.memory.crops import load_store, save_store
 from procvid.memory.store import of_rows
+from tests.default_store import CROPS
 
 ASSETS = Path(__file__).resolve().parents[2] / "procvid" / "assets"
 RANK, ALPHA = 4, 8
-SMALL = 33
+SMALL = -(-CROPS // 10)
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 
 

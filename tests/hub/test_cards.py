@@ -276,12 +276,12 @@ def test_the_code_of_the_cards_runs_as_printed(
     loaded = """
 import torch
 adapted = [m for m in pipeline.transformer.modules() if hasattr(m, "lora_A")]
-assert len(adapted) == 48, len(adapted)
-frames = pipeline(prompt="Fry the egg.", height=64, width=64, num_frames=9, num_inference_steps=1,
+assert len(adapted) == 56, len(adapted)
+frames = pipeline(prompt="Fry the egg.", height=96, width=96, num_frames=9, num_inference_steps=1,
                   output_type="np", generator=torch.Generator().manual_seed(0)).frames
 print(frames.shape)
 """
-    assert "(1, 9, 64, 64, 3)" in run_code(lora, loaded)
+    assert "(1, 9, 96, 96, 3)" in run_code(lora, loaded)
     assert "all 3 files are as published" in run_code(verify_lora)
     datasets, faiss, rebuild, verify = code_of(cards["crops"])
     said = run_code(datasets)

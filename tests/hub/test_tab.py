@@ -79,7 +79,7 @@ def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
 def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path: Path) -> None:
     commit = on_hub(hub, lora_folder, tmp_path)
     told = on["look_up"]("cook/lora", asked())
-    assert "Omelette LoRA" in told and "apache-2.0" in told and "rank 4, alpha 8, 48 layers" in told
+    assert "Omelette LoRA" in told and "apache-2.0" in told and "rank 4, alpha 8, 56 layers" in told
     assert not any("safetensors" in line for line in hub.asked)
     *on_the_way, (told, choice) = on["pull_it"]("cook/lora", asked())
     assert "whole and verified" in told and len(on_the_way) > 3

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from procvid.errors import InputError, StoreError
 from procvid.memory import edit
-from procvid.memory.columns import crops_from_parquet, parquet_bytes
+from procvid.memory.columns import (
+    SCHEMAS,
+    crops_from_parquet,
+    digest,
+    manifest_bytes,
+    parquet_bytes,
+)
 from procvid.memory.crops import CropStore, load_store, save_store
-from procvid.memory.folder import REJECTS, REQUEST
+from procvid.memory.folder import CROPS, MANIFEST, REJECTS, REQUEST
 from procvid.protocols import Embedder
 from procvid.types import Crop
 
@@ -85,10 +93,21 @@ def test_two_hundred_mutated_stores(saved: Path) -> None:
     try_mutated(saved, range(NUM_STORES))
 
 
-def test_a_store_of_the_first_version_still_opens(project: Path) -> None:
-    store = load_store(project / "procvid" / "assets" / "default_memory")
-    assert len(store) > 100 and store.history == ()
-    assert {(crop.url, crop.shows, crop.banned) for crop in store.crops.facts} == {("", (), False)}
+def test_a_store_of_the_first_version_still_opens(store: CropStore, tmp_path: Path) -> None:
+    """As that version wrote it: fewer columns, and nothing about the index."""
+    folder = tmp_path / "kitchen"
+    save_store(store, folder)
+    table = pq.read_table(folder / CROPS).select(SCHEMAS[1].names).cast(SCHEMAS[1])
+    pq.write_table(table, folder / CROPS, compression="zstd")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    data = (folder / CROPS).read_bytes()
+    manifest["files"][CROPS] = {"sha256": digest(data), "size": len(data)}
+    del manifest["index"]
+    (folder / MANIFEST).write_bytes(manifest_bytes(manifest | {"schema_version": 1}))
+
+    read = load_store(folder)
+    assert len(read) == len(store) and read.history == () and read.notes == ()
+    assert {(crop.url, crop.shows, crop.banned) for crop in read.crops.facts} == {("", (), False)}
 
 
 def test_what_a_store_says_has_limits(

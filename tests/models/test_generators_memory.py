@@ -21,7 +21,7 @@ from procvid.settings import TINY
 from tests.models.test_generators import PLAIN, SAMPLING, clip_of, folder
 from tests.phantom.published import write_gguf
 
-LONGER = replace(TINY, frame_counts=(), max_frames=9)
+LONGER = replace(TINY, frame_counts=(), max_frames=17)
 
 
 def careful(device_bytes: int, host_bytes: int = 10**12) -> PhantomWanGenerator:
@@ -48,7 +48,7 @@ def expected():
 def test_with_plenty_of_memory_it_is_the_same_clip_and_said_so(expected):
     generator = careful(10**12)
     (note,) = generator.notes(SAMPLING)
-    assert note.startswith("tiny at 64x64, 9 frames needs about") and "stays on the GPU" in note
+    assert note.startswith("tiny at 96x96, 17 frames needs about") and "stays on the GPU" in note
     clip = clip_of(generator, PLAIN, SAMPLING)
     assert clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
 
@@ -90,7 +90,7 @@ def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatc
 
     free[0] = 10**12
     (note,) = generator.notes(SAMPLING)
-    assert "9 frames" in note and "stays on the GPU" in note
+    assert "17 frames" in note and "stays on the GPU" in note
     notes, clip = told_and_made(generator, SAMPLING)
     # Not what was left in 8 bits: loaded anew.
     assert notes == [] and clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
@@ -155,11 +155,11 @@ def test_a_lora_on_a_gguf_is_refused_before_anything_is_loaded(gguf_model, tmp_p
         PhantomWanGenerator(TINY, gguf_model, [(lora(tmp_path), 1.0)])
 
 
-def lora(tmp_path, width: int = 160):
+def lora(tmp_path, width: int = 192):
     name = "diffusion_model.blocks.0.ffn.2"
     generator = torch.Generator().manual_seed(0)
     tensors = {
-        f"{name}.lora_A.weight": torch.randn((4, 480), generator=generator),
+        f"{name}.lora_A.weight": torch.randn((4, 640), generator=generator),
         f"{name}.lora_B.weight": torch.randn((width, 4), generator=generator),
     }
     save_file(tensors, tmp_path / "style.safetensors")

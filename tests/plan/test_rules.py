@@ -76,7 +76,7 @@ def states(step: StepPlan, name: str) -> tuple[str, str]:
         ("Crack the eggs into a bowl and whisk.", "mix", "egg", "bowl", "whisk"),
         ("Heat oil in a pan and fry the onion.", "fry", "onion", "frying pan", None),
         ("Grate the cheese over the tomato.", "grate", "cheese", "bowl", "grater"),
-        ("Bake the potatoes for an hour.", "bake", "potato", "baking sheet", "oven"),
+        ("Bake the potatoes for an hour.", "bake", "potato", "baking tray", "oven"),
         ("The onions are thinly sliced.", "slice", "onion", "cutting board", "knife"),
         ("You should fry the egg.", "fry", "egg", "frying pan", None),
         ("Use a knife to slice the carrot.", "slice", "carrot", "cutting board", "knife"),

@@ -11,16 +11,21 @@ from torch import nn
 
 from procvid.train.loop import Schedule, train
 from procvid.train.optim import muon_and_adamw, orthogonalise
+from procvid.train.tiny_transformer import attention_of
 
 SCHEDULE = Schedule(steps=12, ema=0.9, save_every=5, seed=4)
+
+
+def draw(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
+    return {"x": torch.from_numpy(rng.normal(size=(32, 8))).float()}
 
 
 def model_and_losses():
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 8))
 
-    def losses(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
-        x = torch.from_numpy(rng.normal(size=(32, 8))).float()
+    def losses(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        x = batch["x"] + 0.01 * torch.randn_like(batch["x"])
         return {"mse": (model(x) - x.flip(1)).square().mean()}
 
     return model, losses
@@ -28,7 +33,7 @@ def model_and_losses():
 
 def test_stopped_and_resumed_is_uninterrupted(tmp_path):
     model, losses = model_and_losses()
-    whole = train(model, losses, SCHEDULE, tmp_path / "a", "m").state_dict()
+    whole = train(model, draw, losses, SCHEDULE, tmp_path / "a", "m").state_dict()
 
     class StoppedError(Exception):
         pass
@@ -38,20 +43,21 @@ def test_stopped_and_resumed_is_uninterrupted(tmp_path):
     def until_7(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
         if step == 7:
             raise StoppedError
-        return cut_losses(rng, step)
+        return draw(rng, step)
 
     with pytest.raises(StoppedError):
-        train(cut, until_7, SCHEDULE, tmp_path / "b", "m")
+        train(cut, until_7, cut_losses, SCHEDULE, tmp_path / "b", "m")
     again, again_losses = model_and_losses()
-    resumed = train(again, again_losses, SCHEDULE, tmp_path / "b", "m").state_dict()
+    resumed = train(again, draw, again_losses, SCHEDULE, tmp_path / "b", "m").state_dict()
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
 def test_it_learns_and_keeps_its_curve(tmp_path):
     model, losses = model_and_losses()
-    before = float(losses(np.random.default_rng(9), 0)["mse"].detach())
-    train(model, losses, replace(SCHEDULE, steps=150, ema=0.0), tmp_path, "m")
-    after = float(losses(np.random.default_rng(9), 0)["mse"].detach())
+    held_out = draw(np.random.default_rng(9), 0)
+    before = float(losses(held_out)["mse"].detach())
+    train(model, draw, losses, replace(SCHEDULE, steps=150, ema=0.0), tmp_path, "m")
+    after = float(losses(held_out)["mse"].detach())
     assert after < 0.5 * before
     assert (tmp_path / "m.csv").read_text().startswith("step,seconds,mse")
 
@@ -69,3 +75,15 @@ def test_tables_and_biases_are_not_for_muon():
     of_muon = {id(p) for g in muon.param_groups for p in g["params"]}
     assert of_muon == {id(model["linear"].weight)}
     assert len(adamw.param_groups[0]["params"]) == 2
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_attention_to_train_with_is_torchs_own(masked: bool) -> None:
+    query, key, value = torch.randn(3, 2, 4, 9, 8).unbind()
+    mask = torch.randn(2, 1, 9, 9) if masked else None
+    attend = torch.nn.functional.scaled_dot_product_attention
+    with attention_of(torch.device("cpu")):
+        plain = torch.nn.functional.scaled_dot_product_attention
+        assert plain is not attend
+        found = plain(query, key, value, attn_mask=mask, dropout_p=0.0, is_causal=False)
+    assert torch.allclose(found, attend(query, key, value, attn_mask=mask), atol=1e-5)

@@ -13,13 +13,14 @@ from procvid.errors import InputError
 from procvid.memory import edit
 from procvid.ui.context import AppContext
 from procvid.ui.memories import change, folder_of
+from tests.default_store import CROPS
 
 OWN = "ab" * 8
 
 
 def test_a_program_looks_through_a_memory(client: Client) -> None:
     listed = client.predict(api_name="/memories")
-    assert listed["memories"] == [{"name": "default", "crops": 326, "why_not": ""}]
+    assert listed["memories"] == [{"name": "default", "crops": CROPS, "why_not": ""}]
     assert (listed["memory"], listed["crops"]) == (None, [])
 
     told = client.predict("default", query="sliced carrot", limit=3, api_name="/memories")
@@ -33,8 +34,10 @@ def test_a_program_looks_through_a_memory(client: Client) -> None:
 
 def test_objects_and_states_and_pages(client: Client) -> None:
     told = client.predict("default", limit=100, api_name="/memories")
-    assert told["memory"]["calibrated"] and told["memory"]["with_pictures"] == told["total"] == 326
-    assert sum(sum(each["states"].values()) for each in told["objects"]) == 326
+    assert (
+        told["memory"]["calibrated"] and told["memory"]["with_pictures"] == told["total"] == CROPS
+    )
+    assert sum(sum(each["states"].values()) for each in told["objects"]) == CROPS
     pages = [
         client.predict("default", "carrot", limit=5, page=page, api_name="/memories")
         for page in (1, 2, 3, 4)

@@ -20,8 +20,11 @@ from procvid.ui.jobs import begin
 from procvid.ui.memories import ANY, browse, folder_of, kinds, shown_store
 from procvid.ui.memory_markup import chosen_crop, edits
 from procvid.ui.own_memory import alias_of
+from procvid.ui.tabs.memory import ON_A_PAGE
 from procvid.ui.tickets import Wishes
+from tests.default_store import CROPS, NAMES
 
+PAGES = -(-CROPS // ON_A_PAGE)
 OWN, GALLERY, SHOWN, PAGE, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(10)
 
 
@@ -37,9 +40,9 @@ def pressed(index: int) -> gr.SelectData:
 def test_it_opens_with_one_of_each_kind(on: dict[str, Callable[..., Any]]) -> None:
     gallery, shown, page, overview, names, _, history = on["open_tab"]("")
     assert len(shown) == len(gallery.value) == 24 and "everybody reads" in overview
-    assert page.label == "Page, of 14" and on["turn"]("", ANY, ANY, 99)[2].value == 14
+    assert page.label == f"Page, of {PAGES}" and on["turn"]("", ANY, ANY, 99)[2].value == PAGES
     assert on["narrow"]("", "bowl", ANY)[2].label == "Page, of 2"
-    assert len({name for name, _ in names.choices}) == 18 and "Nobody has changed" in history
+    assert len({name for name, _ in names.choices}) == NAMES + 1 and "Nobody has changed" in history
     store = wiring.load_default_memory(TINY)
     by_id = {crop.id: crop for crop in store.crops.facts}
     assert len({(by_id[i].name, by_id[i].state) for i, _ in shown}) == 24
@@ -81,7 +84,7 @@ def test_the_first_change_makes_a_memory_of_one_s_own(
     assert added[NAME].value == "my pan" and "upload/" in added[CROP]
     assert on["remove"](own, added[CHOSEN])[CHOSEN] == ""
     # Nobody else's pages show it, and the default store is as it was.
-    assert len(shown_store(context, "")) == len(shown_store(context, "0" * 16)) == 326
+    assert len(shown_store(context, "")) == len(shown_store(context, "0" * 16)) == CROPS
     parts = context.parts(own)
     assert parts.stores is not None and len(parts.stores[0]) == before - 1
     assert load_store(folder_of(context.runs_folder, own)).history[0].what == "rename"
@@ -133,4 +136,4 @@ def test_text_of_a_store_is_escaped(context: AppContext) -> None:
     assert "nothing" not in edits(())
     store = shown_store(context, "")
     assert len(browse(store, ANY, ANY)) == len(store)
-    assert kinds(store)[0][0] == ("all objects (326)", ANY)
+    assert kinds(store)[0][0] == (f"all objects ({CROPS})", ANY)

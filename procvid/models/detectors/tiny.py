@@ -19,21 +19,21 @@ from procvid.models.files import file_sha256
 from procvid.protocols import Embedder
 from procvid.types import Detection, Image, ModelInfo
 
-SIZE = 64
+SIZE = 96
 WEIGHTS = "detector.safetensors"
-KEYED = frozenset({"frying pan", "pot", "bowl", "cutting board", "plate"})
-"""Things that stand alone on the plain counter, so that keying gives their mask."""
+KEYED = frozenset({"frying pan", "pot", "bowl", "cutting board", "plate", "baking tray"})
+"""Things that stand alone on the counter, so that keying gives their mask."""
 
 
 class TextGridDetector(nn.Module):
-    """Which cells of an 8x8 grid fit a text, and the box that those cells tell.
+    """Which cells of a 12x12 grid fit a text, and the box that those cells tell.
 
     Args:
         dim: Width of the text vectors.
         width: Channels of the grid.
     """
 
-    def __init__(self, dim: int = 64, width: int = 96) -> None:
+    def __init__(self, dim: int = 96, width: int = 96) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for before, after in ((3, 32), (32, 64), (64, width)):
@@ -42,7 +42,7 @@ class TextGridDetector(nn.Module):
         self.grid = nn.Sequential(
             *blocks, nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.SiLU()
         )
-        self.position = nn.Parameter(torch.zeros(1, 64, width))
+        self.position = nn.Parameter(torch.zeros(1, (SIZE // 8) ** 2, width))
         self.ask = nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, width))
         self.fit = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
         self.box = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 4))
@@ -50,7 +50,7 @@ class TextGridDetector(nn.Module):
     def forward(
         self, images: torch.Tensor, texts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images (B, 3, 64, 64) in -1..1, texts (B, Q, dim) -> logits (B, Q), xyxy (B, Q, 4) in 0..1."""
+        """Images (B, 3, 96, 96) in -1..1, texts (B, Q, dim) -> logits (B, Q), xyxy (B, Q, 4) in 0..1."""
         cells = self.grid(images).flatten(2).transpose(1, 2) + self.position
         # unit vectors have small entries; the layer learns faster from ones of size 1
         joint = cells[:, None] * self.ask(texts * texts.shape[-1] ** 0.5)[:, :, None]
@@ -58,7 +58,7 @@ class TextGridDetector(nn.Module):
         seen = (logits.softmax(-1)[..., None] * joint).sum(2)
         centre, size = self.box(seen).sigmoid().split(2, -1)
         boxes = torch.cat([centre - size / 2, centre + size / 2], -1)
-        return logits.logsumexp(-1) - 4.16, boxes
+        return logits.logsumexp(-1) - 4.97, boxes
 
 
 class TinyDetector:

@@ -23,8 +23,8 @@ TOY_KITCHEN = """
 ## The toy kitchen, honestly
 The `tiny` profile needs no GPU, no download and no key. Its models are real ones of a very small
 size, trained on a *toy kitchen*: drawings of pans, boards and a few foods made by a program. It
-shows how procvid works from end to end. It is not cooking footage, knows eight foods, three tools
-and five vessels, and draws something else in place of what it was never taught; the app says which.
+shows how procvid works from end to end. It is not cooking footage, knows twelve foods, four tools
+and six vessels, and draws something else in place of what it was never taught; the app says which.
 """
 
 EFFECT = (

@@ -15,7 +15,7 @@ from procvid.train.lora.training import Base, LoraTraining
 
 ASSETS = Path(__file__).resolve().parents[3] / "procvid" / "assets"
 TINY_SETTINGS = {
-    "width": 64, "height": 64, "num_frames": 9, "fps": 6, "shift": 2.0, "rank": 4, "alpha": 4.0,
+    "width": 96, "height": 96, "num_frames": 17, "fps": 8, "shift": 2.0, "rank": 4, "alpha": 4.0,
     "epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 2e-3, "warmup": 1,
     "validation": 0, "save_every": 2, "max_references": 2,
 }  # fmt: skip

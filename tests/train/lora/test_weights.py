@@ -45,9 +45,9 @@ def call(transformer) -> torch.Tensor:
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         return transformer(
-            hidden_states=torch.randn(1, 8, 4, 8, 8, generator=generator),
+            hidden_states=torch.randn(1, 16, 4, 8, 8, generator=generator),
             timestep=torch.tensor([500]),
-            encoder_hidden_states=torch.randn(1, 96, 64, generator=generator),
+            encoder_hidden_states=torch.randn(1, 96, 96, generator=generator),
             return_dict=False,
         )[0]
 
@@ -75,7 +75,7 @@ def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(layers, request):
 
 def test_all_layers_are_more_than_attention(trained_all):
     facts = lora_facts(trained_all / "lora" / WEIGHTS)
-    assert facts["modules"] == 48 + 2 * 6 + 2
+    assert facts["modules"] == 56 + 2 * 7 + 2
     assert {"ffn.net.0.proj", "condition_embedder.text_embedder.linear_1"} < set(facts["targets"])
     moved = {k: v for k, v in load_file(trained_all / "lora" / WEIGHTS).items() if ".lora_B." in k}
     assert all(value.abs().max() > 0 for value in moved.values())
@@ -83,7 +83,7 @@ def test_all_layers_are_more_than_attention(trained_all):
 
 def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
     facts = lora_facts(trained / "lora" / WEIGHTS)
-    assert (facts["rank"], facts["alpha"], facts["modules"]) == (4, 8.0, 48)
+    assert (facts["rank"], facts["alpha"], facts["modules"]) == (4, 8.0, 56)
     assert facts["targets"] == sorted(
         f"attn{k}.{name}" for k in (1, 2) for name in ("to_k", "to_out.0", "to_q", "to_v")
     )
