@@ -20,6 +20,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 from safetensors.torch import load_file
 
+from procvid.errors import ProcvidError
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
@@ -67,12 +68,16 @@ def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], lis
         assets: Folder of the weights.
         recipes: Held-out recipes for text following.
         fewer: Recipes for each other number of references.
+
+    Raises:
+        UnavailableError: torchmetrics is not installed.
     """
     begin = time.monotonic()
     oracle, pipeline = load_oracle(assets / "oracle"), load_pipeline(assets / "tiny_phantom")
     embedder = OpenClipEmbedder(assets / "tiny_clip")
     scorer = OpenClipEmbedder(assets / "tiny_step_clip")
     sampling = TINY.sampling
+    vae = vae_quality(pipeline.vae)
     made = list(held_out_clips(pipeline, first_seeds(recipes), FULL, sampling))
     by_count = {
         count: list(held_out_clips(pipeline, first_seeds(fewer), count, sampling))
@@ -93,7 +98,7 @@ def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], lis
             "guidance_scale_image": sampling.guidance_scale_image,
             "references": FULL,
         },
-        "vae": vae_quality(pipeline.vae),
+        "vae": vae,
         "oracle": {name: oracle_accuracy(oracle, made, clips) for name, clips in rows.items()},
         "step_clip": {name: clip_accuracy(scorer, made, clips) for name, clips in rows.items()},
         "chance": {question: 1 / len(words) for question, words in CLASSES.items()},
@@ -188,7 +193,10 @@ def main() -> None:
     parser.add_argument("--fewer", type=int, default=8, help="for each number of references")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    report, made = measure(args.assets, args.recipes, args.fewer)
+    try:
+        report, made = measure(args.assets, args.recipes, args.fewer)
+    except ProcvidError as error:
+        parser.exit(error.exit_code, f"{error}\n")
     (args.out / "quality.json").write_text(json.dumps(report, indent=1))
     (args.out / "quality.md").write_text(markdown(report))
     print(markdown(report), end="")

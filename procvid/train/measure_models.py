@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
 from numpy.typing import NDArray
-from torchmetrics.functional.image import structural_similarity_index_measure
 from torchvision.ops import box_iou
 
+from procvid.models.torch_checkpoints import installed_version
 from procvid.protocols import Detector, Embedder
 from procvid.toykitchen.dataset import UNKNOWN_FOOD, random_clip, random_frame
 from procvid.toykitchen.foods import FOODS
@@ -23,6 +23,7 @@ from procvid.train.toy_crops import ToyCrop, crops_of
 from procvid.types import Frames
 
 BATCH = 4
+METRICS_EXTRA = "Run `pip install 'procvid[metrics]'`."
 OVERLAP = 0.5
 """Least intersection over union of a box that counts as right."""
 
@@ -40,7 +41,14 @@ def through_vae(vae: AutoencoderKLWan, clips: Sequence[Frames]) -> list[Frames]:
 
 
 def vae_quality(vae: AutoencoderKLWan, clips: int = 64) -> dict[str, float]:
-    """Mean PSNR in dB and SSIM (-1 to 1) of held-out clips through the VAE, in 8-bit pixels."""
+    """Mean PSNR in dB and SSIM (-1 to 1) of held-out clips through the VAE, in 8-bit pixels.
+
+    Raises:
+        UnavailableError: torchmetrics is not installed.
+    """
+    installed_version("torchmetrics", METRICS_EXTRA)
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     rng = np.random.default_rng([HELD_OUT, 1])
     true = [random_clip(rng, "test")[2].frames for _ in range(clips)]
     psnr, ssim = [], []
