@@ -88,7 +88,7 @@ def two_branches() -> Regime:
     fast = TINY.fast_sampling
     chosen = way("--fast", fast.shortcuts, fast.num_inference_steps)
     three = Way("exact, three branches", steps, scales=(scales[0] + 1, scales[1]))
-    fewer = [way(f"{n} steps", Shortcuts(), n) for n in (8, 6, 5, 4)]
+    fewer = [way(f"{n} steps", Shortcuts(), n) for n in (6, 5, 4)]
     guided = [
         way("guided for half", Shortcuts(guided_share=0.5)),
         way("guidance every 2nd", Shortcuts(guided_every=2)),

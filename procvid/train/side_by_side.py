@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from procvid.errors import InputError
+from procvid.errors import InputError, ProcvidError
 from procvid.media.image import save_png
 from procvid.media.video import read_clip
 from procvid.rundir.folder import CLIP, STEPS, read_run
@@ -58,7 +58,11 @@ def main() -> None:
     parser.add_argument("memory", type=Path, help="the same recipe and seed with a memory")
     parser.add_argument("--out", type=Path, required=True, help="a PNG file")
     args = parser.parse_args()
-    save_png(args.out, np.asarray(side_by_side((args.none, args.memory))))
+    try:
+        page = side_by_side((args.none, args.memory))
+        save_png(args.out, np.asarray(page))
+    except ProcvidError as error:
+        parser.exit(error.exit_code, f"{error}\n")
 
 
 if __name__ == "__main__":
