@@ -192,6 +192,10 @@ def main() -> None:
     parser.add_argument("--recipes", type=int, default=20)
     parser.add_argument("--fewer", type=int, default=8, help="for each number of references")
     args = parser.parse_args()
+    if args.recipes < 1 or args.fewer < 1:
+        parser.error("--recipes and --fewer must be at least 1")
+    if not (args.assets / "oracle").is_dir():
+        parser.error(f"{args.assets} holds no weights; `pretrain_tiny export` writes such a folder")
     args.out.mkdir(parents=True, exist_ok=True)
     try:
         report, made = measure(args.assets, args.recipes, args.fewer)

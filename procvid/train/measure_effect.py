@@ -151,6 +151,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of procvid ablate toykitchen")
     parser.add_argument("--assets", type=Path, default=ASSETS)
     args = parser.parse_args()
+    if not (args.folder / "table.json").is_file():
+        parser.error(f"{args.folder} holds no finished ablation; `procvid ablate` writes one")
     found = effect(args.folder, load_oracle(args.assets / "oracle"))
     (args.folder / "effect.json").write_text(json.dumps(found, indent=1))
     (args.folder / "effect.md").write_text(markdown(found))
