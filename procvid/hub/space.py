@@ -11,7 +11,7 @@ from procvid.files import output_error, replacing_folder
 
 OWN, SHARED = "space", ("procvid", "examples")
 KINDS = {
-    *(".py", ".txt", ".md", ".json", ".csv", ".tsv", ".png"),
+    *(".py", ".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".png"),
     *(".safetensors", ".parquet", ".faiss"),
 }
 """What the package and the examples consist of; anything else lies there by accident."""

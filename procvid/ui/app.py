@@ -42,7 +42,7 @@ def build_app(context: AppContext) -> Any:
             '<header class="pv-head"><h1>procvid</h1><p>A recipe becomes a video, step by step, '
             "and the pan stays the same pan.</p></header>"
         )
-        gr.HTML(markup.note(banner(context), "warn" if context.profile is TINY else ""))
+        gr.HTML(markup.note(banner(context), "warn" if context.profile.name == TINY.name else ""))
         # One for both tabs: what is changed in the one is used in the other.
         own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
         # The two runs that the Evaluate tab is to set side by side.
@@ -66,7 +66,7 @@ def build_app(context: AppContext) -> Any:
 def banner(context: AppContext) -> str:
     """Which profile runs, why, and what its pictures are."""
     told = f"Profile {context.profile.name}: {context.profile_reason}."
-    return f"{told} {TINY_BANNER}" if context.profile is TINY else told
+    return f"{told} {TINY_BANNER}" if context.profile.name == TINY.name else told
 
 
 def footer(context: AppContext) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ def recipe() -> str:
 
 @pytest.fixture(scope="session")
 def context(tmp_path_factory: pytest.TempPathFactory) -> AppContext:
-    return open_context(EXAMPLES, profile="tiny", runs_folder=tmp_path_factory.mktemp("runs"))
+    """The app as it is, but with fewer denoising steps where a test asks for none."""
+    context = open_context(EXAMPLES, profile="tiny", runs_folder=tmp_path_factory.mktemp("runs"))
+    sampling = replace(context.profile.sampling, num_inference_steps=3)
+    context.profile = replace(context.profile, sampling=sampling)
+    return context
 
 
 @pytest.fixture(scope="session")
