@@ -112,7 +112,7 @@ def _add_fast(command: Parser) -> None:
     command.add_argument(
         "--fast",
         action="store_true",
-        help="less than half the time a clip, a little further from the exact one (docs/fast.md)",
+        help="half the model calls or fewer, a little further from the exact one (docs/fast.md)",
     )
 
 

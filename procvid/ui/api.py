@@ -212,7 +212,7 @@ def _mount_running(context: AppContext) -> None:
             seed: the same seed gives the same video, 0 to 2**63 - 1
             memory: "default" or "none"
             steps: denoising steps of a clip; leave it out for the profile's own number
-            fast: less than half the time a clip, a little further from the exact one
+            fast: half the model calls or fewer, a little further from the exact one
             run_id: a run to go on with, as it was begun; the other parameters then do not count
         """
         guest = guest_of(request)

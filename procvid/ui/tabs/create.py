@@ -139,7 +139,7 @@ def _recipe_step(context: AppContext) -> RecipeStep:
         fast = gr.Checkbox(
             label="Fast",
             value=False,
-            info="Less than half the time a clip, a little further from the exact one.",
+            info="Half the model calls or fewer, a little further from the exact one.",
         )
         lora = gr.Dropdown(
             choices=_loras(),
