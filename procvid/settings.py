@@ -354,7 +354,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     width, _, height = text.strip().lower().partition("x")
     if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
-        raise InputError(f"The size {text!r} is not WIDTHxHEIGHT.", "Write it like 64x64, in px.")
+        raise InputError(f"The size {text!r} is not WIDTHxHEIGHT.", "Write it like 96x96, in px.")
     if len(width) > 5 or len(height) > 5:
         raise InputError(f"The size {text!r} is out of range.", "Choose 1280x720 px or smaller.")
     return int(width), int(height)

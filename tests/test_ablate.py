@@ -136,3 +136,9 @@ def test_cut_off_it_makes_only_what_is_missing(tmp_path, capsys):
     assert [event["reused"] for event in again[:-1]] == [True, False]
     assert Path(clip).read_bytes() == kept.read_bytes(), "the clip itself was not made again"
     assert again[-1]["table"] == first[-1]["table"]
+
+
+def test_more_recipes_than_can_be_made_are_refused_at_once(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["ablate", "toykitchen", "--limit", "99999999", "--out", str(out)]) == 2
+    assert "99999999 recipes cannot be made" in capsys.readouterr().err and not out.exists()

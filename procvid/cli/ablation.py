@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from procvid import wiring, wiring_evaluation
-from procvid.ablate import Ablation, AblationFinished, Scored, Setting, settings_of
+from procvid.ablate import MAX_RUNS, Ablation, AblationFinished, Scored, Setting, settings_of
 from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
 from procvid.errors import InputError, ProcvidError, UnavailableError
@@ -132,6 +132,8 @@ def _recipes(given: str, limit: int | None) -> dict[str, Recipe]:
     """By a name that is safe in a path: files of a folder, one file, or held-out toy recipes."""
     if limit is not None and limit < 1:
         raise InputError(f"A limit of {limit} leaves no recipe.", "Choose 1 or more.")
+    if limit is not None and limit > MAX_RUNS:
+        raise InputError(f"{limit} recipes cannot be made.", f"Choose 1 to {MAX_RUNS} runs in all.")
     if given == TOY:
         toys = [random_recipe(HELD_OUT + k) for k in range(limit or 20)]
         return {

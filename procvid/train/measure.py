@@ -194,9 +194,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.recipes < 1 or args.fewer < 1:
         parser.error("--recipes and --fewer must be at least 1")
-    if not (args.assets / "oracle").is_dir():
+    if not (args.assets / "oracle" / "oracle.safetensors").is_file():
         parser.error(f"{args.assets} holds no weights; `pretrain_tiny export` writes such a folder")
-    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out {args.out} cannot be made: {error.strerror}")
     try:
         report, made = measure(args.assets, args.recipes, args.fewer)
     except ProcvidError as error:

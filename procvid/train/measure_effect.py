@@ -21,8 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from procvid.errors import InputError, ProcvidError
 from procvid.evaluate.compare import paired_difference
 from procvid.media.video import read_clip
+from procvid.rundir.files import read_json
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES
@@ -83,8 +85,22 @@ def look(oracle: Oracle, vessels: Sequence[str], clips: Sequence[Frames]) -> lis
 
 
 def effect(folder: Path, oracle: Oracle) -> dict[str, Any]:
-    """Every figure of each setting with its paired 95 % interval, and those of the renderer."""
-    table = json.loads((folder / "table.json").read_text(encoding="utf-8"))
+    """Every figure of each setting with its paired 95 % interval, and those of the renderer.
+
+    Raises:
+        InputError: The ablation is of other recipes than `toykitchen`'s, or a clip is missing.
+    """
+    try:
+        table = read_json(folder / "table.json")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder / 'table.json'} cannot be read.", "Run the ablation again."
+        ) from error
+    if not all(name.startswith("toy-") for name in table["recipes"]):
+        raise InputError(
+            "These are no recipes of the toy kitchen.",
+            "Their identity is known for `procvid ablate toykitchen` alone.",
+        )
     settings = [row["setting"] for row in table["rows"]]
     values: dict[str, dict[str, list[float | None]]] = {
         setting: {name: [] for name in FIGURES} for setting in ("renderer", *settings)
@@ -153,7 +169,12 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.folder / "table.json").is_file():
         parser.error(f"{args.folder} holds no finished ablation; `procvid ablate` writes one")
-    found = effect(args.folder, load_oracle(args.assets / "oracle"))
+    if not (args.assets / "oracle" / "oracle.safetensors").is_file():
+        parser.error(f"{args.assets} holds no oracle")
+    try:
+        found = effect(args.folder, load_oracle(args.assets / "oracle"))
+    except ProcvidError as error:
+        parser.exit(error.exit_code, f"{error}\n")
     (args.folder / "effect.json").write_text(json.dumps(found, indent=1))
     (args.folder / "effect.md").write_text(markdown(found))
     print(markdown(found), end="")

@@ -27,16 +27,20 @@ def side_by_side(folders: tuple[Path, Path]) -> Pillow.Image:
     """One frame of every clip, a row for each run, RGB.
 
     Raises:
-        InputError: The runs are of other recipes, or one of them has clips missing.
+        InputError: The runs are of other recipes or seeds, the first has a memory or the second
+            none, or one of them has clips missing.
         RunError: A folder holds no run.
     """
-    if len({read_run(folder).request.recipe for folder in folders}) > 1:
-        raise InputError("The two runs are of other recipes.", "Make both of one recipe.")
+    none, memory = (read_run(folder).request for folder in folders)
+    if (none.recipe, none.seed) != (memory.recipe, memory.seed):
+        raise InputError("The two runs differ in recipe or seed.", "Make both of the same.")
+    if none.memory != "none" or memory.memory == "none":
+        raise InputError("The first run must be one with --memory none, the second with a memory.")
     rows = [
         [read_clip(f).frames for f in sorted(folder.glob(f"{STEPS}/*/{CLIP}"))]
         for folder in folders
     ]
-    if not len(rows[0]) == len(rows[1]) > 0:
+    if not len(rows[0]) == len(rows[1]) == len(none.recipe.steps):
         raise InputError("A run is not finished.", "Run `procvid generate` again with its --out.")
     width = len(rows[0]) * (SIDE + GAP) - GAP
     page = Pillow.new("RGB", (width, 2 * (SIDE + HEAD)), "white")
