@@ -5,7 +5,7 @@ from pathlib import Path
 
 from procvid.errors import ProcvidError
 from procvid.ui.app import serve
-from procvid.ui.context import open_context
+from procvid.ui.server.context import open_context
 
 
 def main() -> int:

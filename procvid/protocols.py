@@ -1,6 +1,6 @@
 """The seams: what a stage needs from a model, so that any model can stand behind it.
 
-Adapters live in `procvid.models`, one folder per seam, and only `procvid.wiring` imports them.
+Adapters live in `procvid.models`, one folder per seam, and only `procvid.wiring.run` imports them.
 """
 
 from __future__ import annotations

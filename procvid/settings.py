@@ -1,7 +1,7 @@
 """Profiles, limits and the environment: every number and variable that a person may want to know.
 
 A profile is a set of models with the sizes they can make. Nothing here loads a model or looks for
-a GPU; `procvid.wiring` does both and hands the facts to `choose_profile`.
+a GPU; `procvid.wiring.run` does both and hands the facts to `choose_profile`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,6 @@
 from pathlib import Path
 
 from procvid.ui.app import serve
-from procvid.ui.context import open_context
+from procvid.ui.server.context import open_context
 
 serve(open_context(Path(__file__).parent / "examples"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from procvid.plan.parse import parse_recipe
+from procvid.run.story import make_video
 from procvid.settings import TINY, choose_sampling
 from procvid.stopping import Stopped, stop_if_asked, stoppable
 from procvid.types import GenerateRequest
-from procvid.wiring import build
-from procvid.workflow import make_video
+from procvid.wiring.run import build
 
 REQUEST = GenerateRequest(
     recipe=parse_recipe("Carrots\n\n1. Slice the carrot on the cutting board with the knife."),

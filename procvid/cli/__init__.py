@@ -76,7 +76,7 @@ def _run(argv: Sequence[str]) -> int:
 
             command = getattr(ablation, arguments.command)
         case "curate" if arguments.source == "toykitchen":
-            from procvid.cli import curation_proof
+            from lab.curation_proof import __main__ as curation_proof
 
             command = curation_proof.prove
         case "curate":

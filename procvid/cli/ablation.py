@@ -10,22 +10,30 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring, wiring_evaluation
-from procvid.ablate import MAX_RUNS, Ablation, AblationFinished, Scored, Setting, settings_of
+from lab.metrics_proof.generated import Made, make_runs
+from lab.metrics_proof.table import Progress, prove, table_markdown
 from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
 from procvid.errors import InputError, ProcvidError, UnavailableError
+from procvid.evaluate.ablation import (
+    MAX_RUNS,
+    Ablation,
+    AblationFinished,
+    Scored,
+    Setting,
+    settings_of,
+)
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
-from procvid.files import write_text
-from procvid.onestep import Parts
 from procvid.plan.parse import read_recipe
-from procvid.proof.generated import Made, make_runs
-from procvid.proof.table import Progress, prove, table_markdown
-from procvid.rundir.files import write_json
-from procvid.rundir.lock import output_folder
+from procvid.run.step import Parts
 from procvid.settings import MAX_SEED, TINY, choose_sampling
+from procvid.storage.atomic import write_text
+from procvid.storage.files import write_json
+from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
+from procvid.wiring import evaluation as wiring_evaluation
+from procvid.wiring import run as wiring
 
 TOY = "toykitchen"
 SUFFIXES = (".txt", ".md", ".json")

@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from procvid import wiring_measuring
 from procvid.cli.benchmark_gpu import benchmark_gpu
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
 from procvid.plan.parse import read_recipe
 from procvid.settings import TINY
+from procvid.wiring import benchmark as wiring_measuring
 
 FIVE_STEPS = """Carrot omelette
 1. Slice the carrot on the cutting board with a knife.
@@ -33,7 +33,7 @@ FIVE_STEPS = """Carrot omelette
 
 SERVE = (
     "from pathlib import Path; from procvid.ui.app import serve; "
-    "from procvid.ui.context import open_context; serve(open_context(Path('examples')))"
+    "from procvid.ui.server.context import open_context; serve(open_context(Path('examples')))"
 )
 APP_LIMIT_S = 120.0
 

@@ -6,9 +6,9 @@ import argparse
 import json
 from typing import Any
 
-from procvid import wiring_measuring
 from procvid.errors import InputError
 from procvid.settings import MAX_REFERENCES, PROFILES, choose_sampling, parse_size
+from procvid.wiring import benchmark as wiring_measuring
 
 
 def benchmark_gpu(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from procvid.data.shots import ShotRules
 from procvid.data.spread import Spread
 from procvid.data.stages import STAGES, Rules
 from procvid.errors import InputError
-from procvid.wiring_curation import build_tools
+from procvid.wiring.curation import build_tools
 
 MAX_WORKERS = 1024
 

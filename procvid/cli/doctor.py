@@ -17,9 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from procvid import __version__, wiring, wiring_evaluation
+from procvid import __version__
 from procvid.errors import ProcvidError
 from procvid.settings import CONVERTIBLE, PROFILES, TINY, read_environment
+from procvid.wiring import evaluation as wiring_evaluation
+from procvid.wiring import run as wiring
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 NEEDED_DISK_GIB, NEEDED_MEMORY_GIB = 1.0, 3.0

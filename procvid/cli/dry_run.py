@@ -7,18 +7,18 @@ import dataclasses
 import json
 from typing import Any
 
-from procvid import wiring
-from procvid.artifacts.access import hub_id_of
-from procvid.artifacts.here import known_release
 from procvid.cli.screen import duration
 from procvid.errors import UnavailableError
 from procvid.events import Conditioned, to_json
-from procvid.forecast import Forecast, StepForecast, forecast
-from procvid.onestep import Parts
+from procvid.hub.access import hub_id_of
+from procvid.hub.resolve import known_release
 from procvid.protocols import ServicePlanner
+from procvid.run.forecast import Forecast, StepForecast, forecast
+from procvid.run.step import Parts
+from procvid.run.throughput import Setting, pattern_of, read_samples
 from procvid.settings import MAX_REFERENCES, Profile, read_environment
-from procvid.throughput import Setting, pattern_of, read_samples
 from procvid.types import Plan, Recipe, Sampling, ServiceUse
+from procvid.wiring import run as wiring
 
 NOT_ASKED = (
     "a dry run asks no language model: this plan is the rules planner's, the run's will differ"

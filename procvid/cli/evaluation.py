@@ -6,7 +6,6 @@ import argparse
 import json
 from pathlib import Path
 
-from procvid import wiring, wiring_evaluation
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.evaluate.events import (
@@ -23,7 +22,9 @@ from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
 from procvid.evaluate.suite import STANDARD, choose_metrics
 from procvid.plan.parse import read_recipe
-from procvid.rundir.lock import output_folder
+from procvid.storage.lock import output_folder
+from procvid.wiring import evaluation as wiring_evaluation
+from procvid.wiring import run as wiring
 
 
 def evaluation(arguments: argparse.Namespace) -> None:

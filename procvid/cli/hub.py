@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from procvid import wiring
-from procvid.artifacts.access import check_store, strays
-from procvid.artifacts.bundles import Wishes, bundle
-from procvid.artifacts.here import bundle_folder, cache
 from procvid.cli.plain import printable
 from procvid.cli.screen import PullScreen
 from procvid.errors import InputError
+from procvid.hub.access import check_store, strays
+from procvid.hub.artifacts import Wishes, bundle
 from procvid.hub.bundle import homes_named, read_release, validate
 from procvid.hub.cards import Where
 from procvid.hub.client import HubClient, UnreachableError
@@ -35,9 +33,11 @@ from procvid.hub.publish import publish as send
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as fetch
 from procvid.hub.release import Release
+from procvid.hub.resolve import bundle_folder, cache
 from procvid.memory.crops import load_store
 from procvid.memory.folder import KIND as STORE_KIND
 from procvid.settings import TINY
+from procvid.wiring import run as wiring
 
 SHOWN = 12
 

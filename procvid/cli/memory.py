@@ -9,21 +9,22 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from procvid import wiring, wiring_evaluation
-from procvid.artifacts.here import named_store, pinned
 from procvid.cli.plain import printable
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
-from procvid.files import write_text
+from procvid.hub.resolve import named_store, pinned
 from procvid.media.image import load_image
 from procvid.memory.build import build_store
 from procvid.memory.crops import load_store
 from procvid.memory.find import find
 from procvid.memory.gather import KEEP
-from procvid.onestep import EVERY_LIKELIHOOD
+from procvid.run.step import EVERY_LIKELIHOOD
 from procvid.settings import TINY
+from procvid.storage.atomic import write_text
 from procvid.types import Crop
-from procvid.wiring_stores import build_detector, build_embedder, embedder_of
+from procvid.wiring import evaluation as wiring_evaluation
+from procvid.wiring import run as wiring
+from procvid.wiring.stores import build_detector, build_embedder, embedder_of
 
 MAX_RESULTS = 1000
 MAX_FPS = 60

@@ -16,7 +16,7 @@ def command_of(name: str) -> Callable[[argparse.Namespace], None]:
 
         return memory.plane if name == "map" else getattr(memory, name)
     if name in PROVING:
-        from procvid.cli import memory_proof
+        from lab.memory_proof import __main__ as memory_proof
 
         return getattr(memory_proof, name)  # type: ignore[no-any-return]
     from procvid.cli import memory_edit

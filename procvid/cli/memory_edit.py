@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from procvid import wiring, wiring_evaluation
-from procvid.artifacts.access import hub_id_of
 from procvid.cli.memory import folder_of
 from procvid.cli.plain import printable
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
+from procvid.hub.access import hub_id_of
 from procvid.media.image import load_image
 from procvid.memory import edit
 from procvid.memory.clip_list import read_clip_list
@@ -27,7 +26,9 @@ from procvid.memory.words import canonical, usual_state, with_article
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.settings import TINY
-from procvid.wiring_stores import build_detector, embedder_of, profile_of
+from procvid.wiring import evaluation as wiring_evaluation
+from procvid.wiring import run as wiring
+from procvid.wiring.stores import build_detector, embedder_of, profile_of
 
 ROLE_WORDS = {"food": "food", "vessel": "a vessel", "tool": "a tool", "surface": "a surface"}
 

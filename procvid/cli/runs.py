@@ -8,21 +8,22 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from procvid import wiring, wiring_measuring
-from procvid.artifacts.access import hub_id_of
-from procvid.artifacts.here import known_release, parse_lora, pinned
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import PullScreen, RunScreen
 from procvid.errors import InputError
 from procvid.events import Event
+from procvid.hub.access import hub_id_of
+from procvid.hub.resolve import known_release, parse_lora, pinned
 from procvid.media.image import load_image
 from procvid.plan.parse import read_recipe
-from procvid.rundir.folder import read_run
-from procvid.rundir.records import plan_to_json
+from procvid.run.folder import read_run
+from procvid.run.records import plan_to_json
+from procvid.run.story import make_video, regenerate_step
+from procvid.run.throughput import Setting, measured
 from procvid.settings import MAX_REFERENCES, MAX_SEED, choose_sampling, parse_size, read_environment
-from procvid.throughput import Setting, measured
 from procvid.types import GenerateRequest, Plan, PlannedObject
-from procvid.workflow import make_video, regenerate_step
+from procvid.wiring import benchmark as wiring_measuring
+from procvid.wiring import run as wiring
 
 
 def generate(arguments: argparse.Namespace) -> None:

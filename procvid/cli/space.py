@@ -9,21 +9,21 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from procvid import wiring
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.events import Progress, RunFinished
-from procvid.finished import Finished, example_recipes, files_of, recipe_sha256
 from procvid.hub.client import HubClient
 from procvid.hub.names import parse_hub_id, size
 from procvid.hub.space import FINISHED, SpaceFile, space_files, write_space
 from procvid.hub.space_push import SpacePlan, plan_push, push
-from procvid.onestep import Parts
 from procvid.plan.parse import read_recipe
-from procvid.rundir.records import RunRecord
+from procvid.run.examples import Finished, example_recipes, files_of, recipe_sha256
+from procvid.run.records import RunRecord
+from procvid.run.step import Parts
+from procvid.run.story import make_video, record_of
 from procvid.settings import TINY, choose_sampling, read_environment
 from procvid.types import GenerateRequest
-from procvid.workflow import make_video, record_of
+from procvid.wiring import run as wiring
 
 SHOWN = 20
 

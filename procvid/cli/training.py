@@ -7,7 +7,6 @@ import dataclasses
 import json
 from pathlib import Path
 
-from procvid import wiring
 from procvid.cli.screen import Bar, duration
 from procvid.errors import UnavailableError
 from procvid.phantom.lora import find_lora
@@ -18,6 +17,7 @@ from procvid.train.lora.latents import Encoded
 from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.training import Base, LoraTraining, Trained, TrainingFinished, flow_shift
 from procvid.train.lora.validation import Validated
+from procvid.wiring import run as wiring
 
 COPIED = (
     "rank", "alpha", "epochs", "batch_size", "accumulate", "learning_rate", "warmup", "schedule",

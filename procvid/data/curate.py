@@ -25,8 +25,8 @@ from procvid.data.source import Row
 from procvid.data.spread import MakeTools, Spread
 from procvid.data.stages import STAGES, Job, Made, Rules, Stage, Tools, source_row
 from procvid.errors import InputError
-from procvid.files import replacing, write_bytes
-from procvid.rundir.lock import locked
+from procvid.storage.atomic import replacing, write_bytes
+from procvid.storage.lock import locked
 
 REQUEST, COUNTS, REJECTS, CLIPS = "request.json", "counts.json", "rejects.jsonl", "clips.jsonl"
 SOURCES = "sources"

@@ -19,9 +19,9 @@ from procvid.data.journal import as_line
 from procvid.data.source import Row
 from procvid.data.stages import frames_of
 from procvid.errors import InputError
-from procvid.files import replacing, write_text
 from procvid.media.image import fit_within
-from procvid.rundir.files import whole_folder
+from procvid.storage.atomic import replacing, write_text
+from procvid.storage.files import whole_folder
 
 DATASET = "dataset"
 FACTS = "curation.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from procvid.data.source import Row
 from procvid.errors import InputError, OutputError
-from procvid.files import remove
+from procvid.storage.atomic import remove
 
 FILE = "journal.sqlite"
 

@@ -17,8 +17,8 @@ from procvid.evaluate.report_tables import (
     number,
     table_1,
 )
-from procvid.files import write_text
-from procvid.rundir.files import write_json
+from procvid.storage.atomic import write_text
+from procvid.storage.files import write_json
 
 Json = Mapping[str, Any]
 

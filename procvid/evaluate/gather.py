@@ -41,7 +41,7 @@ from procvid.evaluate.standard import RealClips, joint_distances, joint_images, 
 from procvid.evaluate.states import judge_states
 from procvid.evaluate.vectors import unit
 from procvid.media.image import crop_on_white, resize
-from procvid.rundir.files import sha256_of
+from procvid.storage.files import sha256_of
 from procvid.types import Detection, Image, PlannedObject, SceneObject
 
 CLIP_FRAMES = 8

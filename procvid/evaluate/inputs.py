@@ -10,7 +10,7 @@ from typing import Any
 from procvid.errors import InputError, RunError
 from procvid.media.image import load_image
 from procvid.media.video import read_metadata
-from procvid.rundir.folder import CLIP, RunFolder, read_run
+from procvid.run.folder import CLIP, RunFolder, read_run
 from procvid.types import Frames, Image, Plan, Recipe
 
 MAX_CLIPS = 200

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.parts import EvaluationParts
-from procvid.files import write_text
 from procvid.protocols import Judge
+from procvid.storage.atomic import write_text
 from procvid.types import ModelInfo, Recipe, StateChange, Verdict
 
 NUM_NEGATIVES, NUM_OTHER_DISHES = 5, 9

@@ -1,4 +1,4 @@
-"""The models of an evaluation, as `procvid.wiring_evaluation.build_evaluation` puts them together."""
+"""The models of an evaluation, as `procvid.wiring.evaluation.build_evaluation` puts them together."""
 
 from __future__ import annotations
 

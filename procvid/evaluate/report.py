@@ -15,8 +15,8 @@ from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE, scores_csv
 from procvid.evaluate.suite import evaluate
-from procvid.files import write_text
-from procvid.rundir.files import write_json
+from procvid.storage.atomic import write_text
+from procvid.storage.files import write_json
 
 STYLE = """
 :root { color-scheme: light; --line: #d6d3d1; --soft: #57534e; }

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 
 from procvid.errors import InputError, ProcvidError
-from procvid.files import output_error
 from procvid.hub.lora_file import lora_facts
 from procvid.hub.names import (
     BESIDE,
@@ -37,7 +36,8 @@ from procvid.hub.release import (
     release_from_bytes,
 )
 from procvid.hub.secrets import home_in, refuse_pickles, refuse_secrets
-from procvid.rundir.folder import CLIP, CONDITIONING, read_run
+from procvid.run.folder import CLIP, CONDITIONING, read_run
+from procvid.storage.atomic import output_error
 
 Source = Path | bytes
 """A file of this machine, or the bytes themselves."""

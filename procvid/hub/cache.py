@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procvid.errors import InputError, UnavailableError
-from procvid.files import remove
 from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import ARTIFACTS, Artifact, HubId
 from procvid.hub.pull import Pulled, Pulling, Unpack, expect, look, pull, read_receipt
-from procvid.rundir.files import write_json
+from procvid.storage.atomic import remove
+from procvid.storage.files import write_json
 
 REFS = "refs.json"
 

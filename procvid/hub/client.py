@@ -26,8 +26,8 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
-from procvid.files import output_error
 from procvid.hub.names import HubId
+from procvid.storage.atomic import output_error
 
 AGAIN = "Try again in a few minutes."
 TRIES = 3

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
-from procvid.files import remove, replacing_folder
 from procvid.hub.bundle import check_contents, shard_names
 from procvid.hub.client import HubClient, Listed, NoManifestError, UnreachableError, patiently
 from procvid.hub.names import BESIDE, CARD, MANIFEST, RECEIPT, Artifact, HubId, shown
@@ -28,8 +27,9 @@ from procvid.hub.release import (
     only_the_card,
     release_from_bytes,
 )
-from procvid.rundir.files import output_errors, write_json
-from procvid.rundir.lock import LOCK, AlreadyHeldError, locked
+from procvid.storage.atomic import remove, replacing_folder
+from procvid.storage.files import output_errors, write_json
+from procvid.storage.lock import LOCK, AlreadyHeldError, locked
 
 SPARE_BYTES = 64 * 2**20
 REPO_TYPES = ("model", "dataset")

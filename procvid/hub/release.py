@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from procvid.errors import InputError
 from procvid.hub.names import ARTIFACTS, CARD, Artifact, is_file_of, shown
-from procvid.rundir.files import sha256_of
+from procvid.storage.files import sha256_of
 
 KIND = "procvid release"
 SCHEMA_VERSION = 1

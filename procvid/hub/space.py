@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procvid.errors import InputError, UnavailableError
-from procvid.files import output_error, replacing_folder
+from procvid.storage.atomic import output_error, replacing_folder
 
 OWN, SHARED = "space", ("procvid", "examples")
 KINDS = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from procvid.errors import InputError
-from procvid.files import write_text
+from procvid.storage.atomic import write_text
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 

@@ -22,9 +22,9 @@ from av.video.stream import VideoStream
 from PIL import Image as Pillow
 
 from procvid.errors import InputError, OutputError
-from procvid.files import replacing
 from procvid.media.decode import DEFAULT_LIMITS, Limits, decoded, opened, readable, rgb
 from procvid.stopping import stop_if_asked
+from procvid.storage.atomic import replacing
 from procvid.types import Frames, Image
 
 AI_GENERATED = {"ai_generated": "true", "digital_source_type": "trainedAlgorithmicMedia"}

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, PngImagePlugin
 
 from procvid.errors import InputError
-from procvid.files import write_bytes
+from procvid.storage.atomic import write_bytes
 from procvid.types import BoxXYXY, Image
 
 MAX_PIXELS = 40_000_000

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError, OutputError
-from procvid.files import remove
 from procvid.media.video import DEFAULT_LIMITS, Limits
 from procvid.memory.ahead import ahead
 from procvid.memory.clip_frames import ClipFrames, read_clip_frames
@@ -37,6 +36,7 @@ from procvid.memory.history import edit_now
 from procvid.memory.journal import Journal
 from procvid.memory.lock import writing
 from procvid.protocols import Detector, Embedder, FrameEncoder, SceneReader
+from procvid.storage.atomic import remove
 from procvid.types import Likelihood, ModelInfo
 
 __all__ = ["BuildProgress", "build_store", "crops_of_clip"]

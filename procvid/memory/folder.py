@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from procvid.errors import InputError, StoreError
-from procvid.files import replacing_folder, restore
 from procvid.memory import columns
 from procvid.memory.columns import HINT, digest
 from procvid.memory.history import Edit, history_bytes, history_from_bytes
 from procvid.memory.index import CropIndex
 from procvid.memory.store import CropStore, StoredCrops, check_same, fused
 from procvid.protocols import Embedder
+from procvid.storage.atomic import replacing_folder, restore
 from procvid.types import ModelInfo, Vectors
 
 KIND = "procvid crop store"

@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 
 from procvid.errors import OutputError, StoreError
-from procvid.files import output_error, remove
 from procvid.memory import columns
 from procvid.memory.store import CropStore, with_rows
+from procvid.storage.atomic import output_error, remove
 
 FILE = "journal.sqlite"
 LENGTH_BYTES = 8

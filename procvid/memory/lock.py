@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from procvid.errors import StoreError
-from procvid.files import output_error, restore
-from procvid.rundir.lock import AlreadyHeldError, locked_file
+from procvid.storage.atomic import output_error, restore
+from procvid.storage.lock import AlreadyHeldError, locked_file
 
 
 @contextmanager

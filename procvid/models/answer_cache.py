@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from procvid.errors import OutputError
-from procvid.files import write_text
+from procvid.storage.atomic import write_text
 
 
 @dataclass(frozen=True)

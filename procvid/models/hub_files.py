@@ -17,8 +17,8 @@ from huggingface_hub.errors import (
 )
 
 from procvid.errors import ProcvidError, UnavailableError
-from procvid.files import output_error
 from procvid.models.files import file_sha256
+from procvid.storage.atomic import output_error
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The guided velocity of a denoising step, exact or with fewer and cheaper model calls.
 
 Every shortcut is a field of `Shortcuts` and works alone or with the others. What each is worth stands
-in `docs/fast.md`, which `python -m procvid.train.fast_front` measures.
+in `docs/fast.md`, which `python -m lab.fast` measures.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ import torch
 from diffusers.pipelines import pipeline_utils
 
 from procvid.errors import InputError, UnavailableError
-from procvid.files import new_folder
 from procvid.phantom.checkpoint import Checkpoint, file_sha256, open_checkpoint
 from procvid.phantom.convert import (
     MAX_SHARD_BYTES,
@@ -29,6 +28,7 @@ from procvid.phantom.gguf_file import find_gguf
 from procvid.phantom.layout import Config
 from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.storage.atomic import new_folder
 
 MANIFEST = "manifest.json"
 

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from procvid.files import replacing
+from procvid.storage.atomic import replacing
 from procvid.train.optim import muon_and_adamw
 
 Batch = dict[str, torch.Tensor]

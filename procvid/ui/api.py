@@ -1,7 +1,7 @@
 """The endpoints for programs; `gr.api` derives their schema from the signatures below.
 
 gradio_client, and any HTTP client, calls them by name. Nothing enforces the annotations, so the
-values are checked in `procvid.ui.jobs` and in the core. Results hold no key named `path` but those
+values are checked in `procvid.ui.server.jobs` and in the core. Results hold no key named `path` but those
 of FileData, for the client would try to download it.
 """
 
@@ -14,13 +14,13 @@ from typing import Any, TypedDict, cast
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.ui.again import read_changes, redo
-from procvid.ui.context import AppContext
-from procvid.ui.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
-from procvid.ui.feed import Feed
-from procvid.ui.guard import guarded
-from procvid.ui.guests import guest_of
-from procvid.ui.jobs import (
+from procvid.ui.pages.create.redo import read_changes, redo
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
+from procvid.ui.server.feed import Feed
+from procvid.ui.server.guard import guarded
+from procvid.ui.server.guests import guest_of
+from procvid.ui.server.jobs import (
     begin,
     draft_of,
     go_on,
@@ -29,9 +29,9 @@ from procvid.ui.jobs import (
     undrawable,
     versions,
 )
-from procvid.ui.memory_answers import answer, read_asked
-from procvid.ui.stream import conditioning_json, event_json, run_json
-from procvid.ui.uploads import read_pictures
+from procvid.ui.server.memory_answers import answer, read_asked
+from procvid.ui.server.stream import conditioning_json, event_json, run_json
+from procvid.ui.server.uploads import read_pictures
 
 LISTENERS = 24
 """Programs that follow a run at once; each holds one of Gradio's forty threads."""

@@ -11,13 +11,18 @@ import gradio as gr
 
 import procvid
 from procvid.errors import ProcvidError
-from procvid.finished import FOLDER as FINISHED
+from procvid.run.examples import FOLDER as FINISHED
 from procvid.settings import TINY, Host, read_environment
-from procvid.ui import api, markup, memories, style
-from procvid.ui.context import QUEUE, AppContext
-from procvid.ui.guard import log
-from procvid.ui.tabs import about, artifacts, create, evaluate, memory
-from procvid.wiring_zerogpu import is_lent
+from procvid.ui import api, markup, style
+from procvid.ui.pages import about
+from procvid.ui.pages.create import layout as create
+from procvid.ui.pages.evaluate import layout as evaluate
+from procvid.ui.pages.hub import layout as artifacts
+from procvid.ui.pages.memory import layout as memory
+from procvid.ui.server import memories
+from procvid.ui.server.context import QUEUE, AppContext
+from procvid.ui.server.guard import log
+from procvid.wiring.zerogpu import is_lent
 
 TINY_BANNER = (
     "The clips come from a small model that was trained on a toy kitchen, drawn by a program."

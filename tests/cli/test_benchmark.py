@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from procvid import wiring
 from procvid.cli import main
 from procvid.cli.benchmark import FIVE_STEPS, UNITS
 from procvid.plan.parse import parse_recipe
+from procvid.wiring import run as wiring
 
 
 def test_its_recipe_has_five_steps():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from procvid.cli import main
-from procvid.rundir.files import sha256_of
+from procvid.storage.files import sha256_of
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.

@@ -7,9 +7,9 @@ from collections import namedtuple
 
 import pytest
 
-from procvid import wiring
 from procvid.cli import doctor
 from procvid.errors import ServiceError, UnavailableError
+from procvid.wiring import run as wiring
 
 Usage = namedtuple("Usage", "total used free")
 

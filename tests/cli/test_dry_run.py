@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from procvid import wiring
 from procvid.cli import main
+from procvid.run.throughput import Sample, Setting, keep_samples
 from procvid.settings import TINY, choose_sampling, read_environment
-from procvid.throughput import Sample, Setting, keep_samples
+from procvid.wiring import run as wiring
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.

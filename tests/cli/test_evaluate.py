@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.metrics_proof.table import Row
 from procvid.cli import main
 from procvid.media.video import write_clip
-from procvid.proof.table import Row
-from procvid.rundir.lock import output_folder
+from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 
 
@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_written_costs_no_work(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr("procvid.wiring_evaluation.build_evaluation", never)
+    monkeypatch.setattr("procvid.wiring.evaluation.build_evaluation", never)
     (tmp_path / "file").write_text("x")
     given = {"evaluate": [clips[0]], "ablate": ["toykitchen"], "proof": []}[command]
     for out in (tmp_path / "file", tmp_path / "file" / "x", Path("/proc/x")):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from procvid import wiring
 from procvid.cli import main
-from procvid.rundir.files import sha256_of
+from procvid.run.story import make_video
 from procvid.settings import TINY, choose_sampling
+from procvid.storage.files import sha256_of
 from procvid.types import GenerateRequest, Recipe
-from procvid.workflow import make_video
+from procvid.wiring import run as wiring
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.

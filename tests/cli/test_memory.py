@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from procvid import wiring
 from procvid.cli import main
 from procvid.media.image import resize, save_png
 from procvid.memory.crops import CropStore, StoredCrops, load_store, save_store
@@ -21,7 +20,8 @@ from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.types import ModelInfo
-from procvid.wiring_stores import embedder_of
+from procvid.wiring import run as wiring
+from procvid.wiring.stores import embedder_of
 from tests.default_store import CROPS
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from procvid.cli.space import _finished
-from procvid.finished import FOLDER, example_recipes, finished_of
 from procvid.media.video import probe
-from procvid.ui.tabs.create import _opener
+from procvid.run.examples import FOLDER, example_recipes, finished_of
+from procvid.ui.pages.create.layout import _opener
 
 RECIPE = "Egg\n\n1. Fry the egg in the frying pan.\n"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from procvid import wiring_evaluation
 from procvid.data import shots
 from procvid.data.spread import Spread
 from procvid.errors import UnavailableError
+from procvid.wiring import evaluation as wiring_evaluation
 from tests.data.conftest import DifferenceDetector, contents, make_tools, write_video
 
 

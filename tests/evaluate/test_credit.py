@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from lab.metrics_proof.faults import grown, pasted
 from procvid.evaluate.credit import NEEDED, PASTED, copying
 from procvid.evaluate.evidence import Seen, Texts
 from procvid.evaluate.metrics.copy_paste import CopyPaste
@@ -21,7 +22,6 @@ from procvid.evaluate.motion import LEAST_PICTURES, num_pictures
 from procvid.evaluate.pixels import copied_detail
 from procvid.media.image import crop_on_white
 from procvid.media.keying import foreground_mask
-from procvid.proof.faults import grown, pasted
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 

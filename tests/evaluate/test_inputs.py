@@ -12,10 +12,10 @@ from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
 from procvid.evaluate.suite import DEFAULT, METRICS, STANDARD, choose_metrics, evaluate
 from procvid.media.image import save_png
 from procvid.media.video import write_clip
-from procvid.rundir.files import sha256_of, write_json
-from procvid.rundir.folder import CLIP, CONDITIONING, hold
-from procvid.rundir.records import ReferenceRecord, RunRecord, StepRecord
+from procvid.run.folder import CLIP, CONDITIONING, hold
+from procvid.run.records import ReferenceRecord, RunRecord, StepRecord
 from procvid.settings import TINY
+from procvid.storage.files import sha256_of, write_json
 from procvid.types import GenerateRequest, Recipe
 
 NOTHING = EvaluationParts("none", None, None, None, None, None, None, {})

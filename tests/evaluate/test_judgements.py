@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from procvid import wiring_evaluation
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.judgements import Judgements, _known
 from procvid.plan.variants import read
 from procvid.protocols import Judge
 from procvid.settings import TINY
 from procvid.types import ModelInfo, Recipe, StateChange, Verdict
+from procvid.wiring import evaluation as wiring_evaluation
 
 STEP = "Slice the carrot on the cutting board."
 RECIPE = Recipe(

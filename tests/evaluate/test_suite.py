@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from procvid import wiring, wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.evaluate.events import ClipRead, EvaluationFinished, MetricDone
 from procvid.evaluate.evidence import FRAMES
@@ -28,6 +27,8 @@ from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
+from procvid.wiring import evaluation as wiring_evaluation
+from procvid.wiring import run as wiring
 
 
 @pytest.fixture(scope="module")

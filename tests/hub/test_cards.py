@@ -15,10 +15,10 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 
-from procvid.artifacts.bundles import Wishes, bundle_lora, bundle_memory, bundle_run
 from procvid.cli import main
 from procvid.errors import InputError
 from procvid.evaluate.scores import SCHEMA_VERSION
+from procvid.hub.artifacts import Wishes, bundle_lora, bundle_memory, bundle_run
 from procvid.hub.cards import NOT_MEASURED, Where
 from procvid.hub.licences import licence_metadata
 from procvid.hub.names import HubId

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from procvid.artifacts.bundles import Wishes, bundle_lora
 from procvid.cli import main
 from procvid.errors import InputError, ProcvidError, UnavailableError
+from procvid.hub.artifacts import Wishes, bundle_lora
 from procvid.hub.cards import Where
 from procvid.hub.client import HubClient
 from procvid.hub.names import HubId

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from procvid.artifacts.access import open_cache
-from procvid.artifacts.bundles import Wishes, bundle_lora
 from procvid.cli import main
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
+from procvid.hub.access import open_cache
+from procvid.hub.artifacts import Wishes, bundle_lora
 from procvid.hub.bundle import validate
 from procvid.hub.cards import Where
 from procvid.hub.client import HubClient, NoManifestError

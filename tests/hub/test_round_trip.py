@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from procvid.artifacts.here import named_lora, pinned
 from procvid.cli import main
 from procvid.errors import UnavailableError
+from procvid.hub.resolve import named_lora, pinned
 from procvid.phantom.lora import find_lora
 from tests.hub.artifacts import ASSETS
 from tests.hub.server import Blob, Hub

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from procvid.artifacts import bundles
-from procvid.artifacts.access import open_cache, unpack_store
-from procvid.artifacts.bundles import Wishes, bundle_memory
 from procvid.cli import main
 from procvid.errors import InputError, StoreError
+from procvid.hub import artifacts as bundles
+from procvid.hub.access import open_cache, unpack_store
+from procvid.hub.artifacts import Wishes, bundle_memory
 from procvid.hub.bundle import validate
 from procvid.hub.cards import Where
 from procvid.hub.client import HubClient

@@ -15,18 +15,18 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from starlette.requests import Request
 
-from procvid.artifacts.bundles import Wishes, bundle_lora
-from procvid.artifacts.here import cache
 from procvid.cli import main
 from procvid.errors import InputError
+from procvid.hub.artifacts import Wishes, bundle_lora
 from procvid.hub.cards import Where
 from procvid.hub.names import HubId
+from procvid.hub.resolve import cache
 from procvid.settings import read_environment
-from procvid.ui import visitors
 from procvid.ui.app import build_app
-from procvid.ui.context import AppContext, new_run_id, open_context
-from procvid.ui.plan_table import rows_of
-from procvid.ui.visitors import is_at_this_machine, require_publisher, visitor_of
+from procvid.ui.pages.create.plan_table import rows_of
+from procvid.ui.server import visitors
+from procvid.ui.server.context import AppContext, new_run_id, open_context
+from procvid.ui.server.visitors import is_at_this_machine, require_publisher, visitor_of
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
 from tests.ui.running import finished

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import procvid
-from procvid import wiring, wiring_curation, wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.models.detectors.grounding_dino import GroundingDinoDetector
 from procvid.models.detectors.tiny import TinyDetector
@@ -22,6 +21,9 @@ from procvid.plan.make import plan_from_json, plan_to_json
 from procvid.protocols import Detector, Embedder, Judge, Planner, SceneReader, StepFinder
 from procvid.settings import TINY
 from procvid.types import Recipe, StateChange, TimedText
+from procvid.wiring import curation as wiring_curation
+from procvid.wiring import evaluation as wiring_evaluation
+from procvid.wiring import run as wiring
 
 ASSETS = Path(procvid.__file__).parent / "assets"
 SOUP = Recipe("Soup", ("Slice the carrot.", "Boil the carrot in a pot."), ("1 carrot",))

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from procvid import wiring_curation
 from procvid.data.curate import Curation
 from procvid.data.readers.choose import Collection
 from procvid.data.spread import Spread
@@ -18,6 +17,7 @@ from procvid.models.meter import Meter
 from procvid.models.step_finders.openai_transcripts import CUES_AT_ONCE, OpenAIStepFinder
 from procvid.settings import Budget
 from procvid.types import TimedText
+from procvid.wiring import curation as wiring_curation
 from tests.data.conftest import DifferenceDetector, make_tools, write_video
 
 CUES = tuple(TimedText(2.0 * n, 2.0 * n + 1.5, f"word {n}") for n in range(6))

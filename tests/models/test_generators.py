@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from procvid import wiring
 from procvid.errors import InputError, UnavailableError
 from procvid.models.generators.phantom_wan import PhantomWanGenerator, weights_sha256
 from procvid.protocols import ClipGenerator
 from procvid.settings import TINY, read_environment
 from procvid.types import Clip, Conditioning, Slot
+from procvid.wiring import run as wiring
 
 SAMPLING = replace(TINY.sampling, num_inference_steps=2, seed=1)
 RED = np.full((40, 30, 3), (200, 20, 20), np.uint8)

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from procvid import wiring
 from procvid.errors import InputError, RunError, UnavailableError
 from procvid.models.generators.lent import BESIDE_S, LONGEST_S, MARGIN, LentGpuGenerator
 from procvid.models.generators.phantom_wan import PhantomWanGenerator
 from procvid.protocols import ClipGenerator
 from procvid.settings import TINY
 from procvid.types import Clip, Conditioning, Denoised, Slot
+from procvid.wiring import run as wiring
 
 RED = np.full((40, 30, 3), (200, 20, 20), np.uint8)
 PAN = Slot(1, "pan", "pan", RED, "c", "s", "clean", (0.0, 0.0, 30.0, 40.0), 1.0, "upload")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from procvid import wiring_evaluation
 from procvid.errors import UnavailableError
 from procvid.media.video import stream_frames
 from procvid.models.frame_encoders.dino import DinoFrameEncoder
@@ -16,6 +15,7 @@ from procvid.protocols import FrameEncoder, SceneReader, ShotDetector, TextImage
 from procvid.settings import DINO_HUB, PHANTOM_1_3B, TINY
 from procvid.toykitchen.dataset import random_clip
 from procvid.toykitchen.recipes import HELD_OUT
+from procvid.wiring import evaluation as wiring_evaluation
 
 
 def toy(seed: int):

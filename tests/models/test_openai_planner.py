@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse
 
-from procvid import wiring
 from procvid.cli import main
 from procvid.errors import ServiceError
 from procvid.events import Warned
 from procvid.models.planners.openai_responses import STEPS_AT_ONCE, OpenAIPlanner
 from procvid.plan.make import plan_from_json, plan_to_json
 from procvid.plan.rules import plan_recipe
-from procvid.rundir.folder import read_run
+from procvid.run.folder import read_run
+from procvid.run.story import make_video
 from procvid.settings import PHANTOM_1_3B, TINY, Budget, choose_sampling
 from procvid.types import GenerateRequest, Recipe
-from procvid.workflow import make_video
+from procvid.wiring import run as wiring
 
 KEY = "sk-proj-VERYSECRET0123456789"
 SOUP = Recipe(

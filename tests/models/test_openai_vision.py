@@ -12,13 +12,13 @@ import pytest
 from PIL import Image as Pillow
 from starlette.responses import JSONResponse
 
-from procvid import wiring
 from procvid.cli import main
 from procvid.errors import InputError, ServiceError
 from procvid.media.video import write_clip
 from procvid.models.meter import Meter
 from procvid.models.scene_readers.openai_vision import OpenAISceneReader
 from procvid.settings import Budget
+from procvid.wiring import run as wiring
 
 FRAMES = np.stack([np.full((60, 90, 3), shade, np.uint8) for shade in (0, 50, 100, 150, 200)])
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from procvid import wiring
 from procvid.errors import InputError, UnavailableError
 from procvid.protocols import Planner, SceneReader
 from procvid.settings import PHANTOM_1_3B
 from procvid.types import Recipe
+from procvid.wiring import run as wiring
 
 FRAMES = np.zeros((1, 8, 8, 3), np.uint8)
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 
-from procvid import wiring_evaluation
 from procvid.cli import main
 from procvid.errors import UnavailableError
 from procvid.evaluate.evidence import INCEPTION, LPIPS
@@ -29,6 +28,7 @@ from procvid.protocols import FrameDistance, SetDistance
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
+from procvid.wiring import evaluation as wiring_evaluation
 
 NOWHERE = "http://127.0.0.1:9/weights-12345678.pth"
 

@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 
 import procvid
+from lab.pretrain.oracle import truth_of
+from lab.pretrain.toy_crops import crops_of
+from lab.quality.__main__ import load_oracle, load_pipeline
+from lab.quality.clips import first_seeds, held_out_clips
 from procvid.memory.crops import load_store
 from procvid.memory.memory import Memory
 from procvid.models.detectors.tiny import TinyDetector
@@ -18,10 +22,6 @@ from procvid.settings import TINY
 from procvid.toykitchen.dataset import random_clip
 from procvid.toykitchen.identity import VESSELS
 from procvid.toykitchen.recipes import HELD_OUT
-from procvid.train.measure import load_oracle, load_pipeline
-from procvid.train.measure_clips import first_seeds, held_out_clips
-from procvid.train.oracle import truth_of
-from procvid.train.toy_crops import crops_of
 from procvid.types import PlannedObject
 
 ASSETS = Path(procvid.__file__).parent / "assets"
@@ -113,7 +113,7 @@ def test_the_default_store_answers_by_object_and_state(embedder):
 
 
 def test_the_pipeline_draws_the_step_in_the_kitchen_of_its_references():
-    """A small, fast form of `python -m procvid.train.measure`; README and CHANGELOG tell the full one."""
+    """A small, fast form of `python -m lab.quality`; README and CHANGELOG tell the full one."""
     oracle, pipeline = load_oracle(ASSETS / "oracle"), load_pipeline(ASSETS / "tiny_phantom")
     right = defaultdict(list)
     sampling = replace(TINY.sampling, num_inference_steps=4)

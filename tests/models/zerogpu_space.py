@@ -50,7 +50,7 @@ def main(work: Path) -> dict[str, object]:
         SPACES_ZERO_DEVICE_API_URL=f"http://127.0.0.1:{server.server_address[1]}",
         ZEROGPU_OFFLOAD_DIR=str(work / "offloaded"),
     )
-    from procvid import wiring
+    from procvid.wiring import run as wiring
 
     # As the app does it: before anything asks torch for its GPU.
     said: dict[str, object] = {"profile": wiring.select_profile("auto")[1]}

@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from procvid import wiring
 from procvid.models.generators.phantom_wan import PhantomWanGenerator, Placement
 from procvid.phantom.latent_colours import LatentColours, colour_chart
 from procvid.settings import TINY
+from procvid.wiring import run as wiring
 from tests.models.test_generators import PLAIN, clip_of
 
 PLENTY = Placement(free_bytes=lambda: (10**12, 10**12))

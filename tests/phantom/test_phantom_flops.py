@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from procvid import wiring
 from procvid.phantom.flops import clip_tflop, num_forwards
 from procvid.phantom.layout import CONFIGS
 from procvid.settings import PHANTOM_1_3B, TINY
 from procvid.types import EXACT, Conditioning, Shortcuts, StepCache
+from procvid.wiring import run as wiring
 from tests.models.test_generators import PAN, PLAIN
 
 

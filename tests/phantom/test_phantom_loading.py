@@ -16,11 +16,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from procvid.errors import InputError
-from procvid.files import new_folder
 from procvid.phantom.checkpoint import Checkpoint, open_checkpoint
 from procvid.phantom.convert import match_keys, write_transformer
 from procvid.phantom.layout import kept_in_fp32, original_names
 from procvid.phantom.loading import load_transformer, read_config
+from procvid.storage.atomic import new_folder
 from tests.phantom.published import TINY_CONFIG, published_weights, write_gguf, write_shards
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ import torch
 from diffusers import UniPCMultistepScheduler, WanTransformer3DModel
 from safetensors.torch import save_file
 
-from procvid.artifacts.here import parse_lora
 from procvid.errors import InputError
+from procvid.hub.resolve import parse_lora
 from procvid.phantom.layout import original_names, parameter_shapes
 from procvid.phantom.lora import find_lora, merge_loras, read_lora
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline

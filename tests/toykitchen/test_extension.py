@@ -16,7 +16,7 @@ from procvid.toykitchen.identity import COUNTERS, EXTRA_COUNTERS
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.toykitchen.scene import STATES, Scene, item
-from procvid.wiring import asset_folder
+from procvid.wiring.run import asset_folder
 
 
 def test_the_kitchen_of_the_shipped_models_is_as_it_was():

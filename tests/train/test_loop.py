@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from lab.pretrain.transformer import attention_of
 from procvid.train.loop import Schedule, train
 from procvid.train.optim import muon_and_adamw, orthogonalise
-from procvid.train.tiny_transformer import attention_of
 
 SCHEDULE = Schedule(steps=12, ema=0.9, save_every=5, seed=4)
 

@@ -11,7 +11,7 @@ import pytest
 from gradio_client import Client
 
 from procvid.ui.app import build_app, launch_settings
-from procvid.ui.context import AppContext, open_context
+from procvid.ui.server.context import AppContext, open_context
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from procvid.ui.context import AppContext
-from procvid.ui.stream import RunView
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.stream import RunView
 
 
 def finished(context: AppContext, run_id: str) -> RunView:

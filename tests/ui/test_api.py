@@ -13,9 +13,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from procvid.media.image import save_png
-from procvid.rundir.folder import read_run
+from procvid.run.folder import read_run
 from procvid.settings import TINY
-from procvid.ui.context import AppContext
+from procvid.ui.server.context import AppContext
 
 FEW = {"steps": 2}
 """Denoising steps enough to see a clip come, and quick."""

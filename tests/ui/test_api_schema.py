@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from procvid.ui.app import build_app
-from procvid.ui.context import open_context
+from procvid.ui.server.context import open_context
 
 GOLDEN = Path(__file__).with_name("api_schema.json")
 

@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 from procvid.ui.app import banner, launch_settings
-from procvid.ui.context import AppContext
+from procvid.ui.server.context import AppContext
 
 
 def test_the_page_answers(address: str) -> None:
@@ -19,7 +19,7 @@ def test_the_page_answers(address: str) -> None:
 
 def test_building_the_app_loads_no_torch() -> None:
     code = (
-        "import sys, pathlib, tempfile; import procvid.ui.app as a, procvid.ui.context as c;"
+        "import sys, pathlib, tempfile; import procvid.ui.app as a, procvid.ui.server.context as c;"
         "d = pathlib.Path(tempfile.mkdtemp()); a.build_app(c.open_context(d, runs_folder=d));"
         "print([m for m in ('torch', 'diffusers', 'transformers', 'open_clip')"
         " if m in sys.modules])"

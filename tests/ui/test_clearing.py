@@ -14,13 +14,13 @@ import pytest
 from procvid.errors import InputError
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
-from procvid.rundir.lock import locked
 from procvid.settings import read_environment
-from procvid.ui.clearing import DAY_S, Keeping, clear
-from procvid.ui.context import AppContext, new_run_id
-from procvid.ui.stream import RunView
-from procvid.ui.tickets import Draft, Job, Ticket, Tickets, Wishes
-from procvid.ui.worker import Turns, Worker
+from procvid.storage.lock import locked
+from procvid.ui.server.clearing import DAY_S, Keeping, clear
+from procvid.ui.server.context import AppContext, new_run_id
+from procvid.ui.server.queue import Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.server.stream import RunView
+from procvid.ui.server.worker import Turns, Worker
 
 NOW_S = 1_800_000_000.0
 WEEK = Keeping(days=7)

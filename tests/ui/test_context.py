@@ -9,12 +9,12 @@ from gradio.context import LocalContext
 
 from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.plan.parse import parse_recipe
-from procvid.ui.context import AppContext, new_run_id, open_context
-from procvid.ui.feed import Feed
-from procvid.ui.guests import Guest
-from procvid.ui.jobs import begin
-from procvid.ui.tickets import Draft, Job, Wishes
-from procvid.wiring import gpu_facts
+from procvid.ui.server.context import AppContext, new_run_id, open_context
+from procvid.ui.server.feed import Feed
+from procvid.ui.server.guests import Guest
+from procvid.ui.server.jobs import begin
+from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.wiring.run import gpu_facts
 
 
 def test_a_run_id_is_random_and_names_a_folder_of_the_runs(context: AppContext) -> None:

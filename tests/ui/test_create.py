@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 from gradio.utils import get_upload_folder
 
-from procvid.condition import Overrides
 from procvid.errors import OutputError
 from procvid.media.image import save_png
 from procvid.plan.parse import parse_recipe
-from procvid.ui import run_markup
-from procvid.ui.context import AppContext, new_run_id
-from procvid.ui.guests import HOME
-from procvid.ui.jobs import begin, read_text
-from procvid.ui.stream import RunView
-from procvid.ui.tickets import Wishes
+from procvid.run.condition import Overrides
+from procvid.ui.pages.create import run_markup
+from procvid.ui.server.context import AppContext, new_run_id
+from procvid.ui.server.guests import HOME
+from procvid.ui.server.jobs import begin, read_text
+from procvid.ui.server.queue import Wishes
+from procvid.ui.server.stream import RunView
 from tests.ui.running import finished
 
 

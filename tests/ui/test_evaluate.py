@@ -15,7 +15,7 @@ from gradio_client.exceptions import AppError
 
 from procvid.media.video import write_clip
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
-from procvid.ui.context import AppContext
+from procvid.ui.server.context import AppContext
 
 FEW = ["dino_l2", "step_retrieval"]
 

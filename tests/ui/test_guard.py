@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 
 from procvid.errors import ProcvidError, RecipeError, UnavailableError
-from procvid.ui.guard import guarded, one_line
+from procvid.ui.server.guard import guarded, one_line
 
 
 def test_an_error_of_ours_keeps_its_sentence_and_gets_a_title() -> None:

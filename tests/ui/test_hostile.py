@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from procvid.ui.context import AppContext
+from procvid.ui.server.context import AppContext
 
 ENDPOINTS = (
     "plan",

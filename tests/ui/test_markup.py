@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from procvid.types import Conditioning, Plan, PlannedObject, Retrieval, Slot, StepPlan
-from procvid.ui import markup, plan_markup, run_markup
-from procvid.ui.stream import RunView
+from procvid.ui import markup
+from procvid.ui.pages.create import plan_markup, run_markup
+from procvid.ui.server.stream import RunView
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 ITEM = PlannedObject(EVIL, "food", EVIL, EVIL, EVIL, "likely", 0.5)

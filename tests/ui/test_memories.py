@@ -11,8 +11,8 @@ from gradio_client.exceptions import AppError
 
 from procvid.errors import InputError
 from procvid.memory import edit
-from procvid.ui.context import AppContext
-from procvid.ui.memories import change, folder_of
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.memories import change, folder_of
 from tests.default_store import CROPS
 
 OWN = "ab" * 8

@@ -10,18 +10,18 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from procvid import wiring
 from procvid.media.image import save_png
 from procvid.memory.crops import load_store
 from procvid.settings import TINY
-from procvid.ui.context import AppContext
-from procvid.ui.guests import HOME
-from procvid.ui.jobs import begin
-from procvid.ui.memories import ANY, browse, folder_of, kinds, shown_store
-from procvid.ui.memory_markup import chosen_crop, edits
-from procvid.ui.own_memory import alias_of
-from procvid.ui.tabs.memory import ON_A_PAGE
-from procvid.ui.tickets import Wishes
+from procvid.ui.pages.memory.layout import ON_A_PAGE
+from procvid.ui.pages.memory.markup import chosen_crop, edits
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.guests import HOME
+from procvid.ui.server.jobs import begin
+from procvid.ui.server.memories import ANY, browse, folder_of, kinds, shown_store
+from procvid.ui.server.own_memory import alias_of
+from procvid.ui.server.queue import Wishes
+from procvid.wiring import run as wiring
 from tests.default_store import CROPS, NAMES
 
 PAGES = -(-CROPS // ON_A_PAGE)

@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 from starlette.responses import JSONResponse
 
-from procvid.ui.context import AppContext
+from procvid.ui.server.context import AppContext
 from tests.models.conftest import Server, _running, server  # noqa: F401
 
 MINE = "sk-proj-MINE0123456789abcdef"

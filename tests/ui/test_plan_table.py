@@ -8,7 +8,7 @@ from procvid.errors import InputError
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.types import Plan
-from procvid.ui.plan_table import HEADERS, MAX_OBJECTS, apply_rows, rows_of
+from procvid.ui.pages.create.plan_table import HEADERS, MAX_OBJECTS, apply_rows, rows_of
 
 
 @pytest.fixture

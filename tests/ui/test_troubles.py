@@ -15,8 +15,8 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from procvid.ui.context import AppContext
-from procvid.ui.guard import without_folders
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.guard import without_folders
 from tests.disk import files_no_larger_than
 
 PAGE = """<!doctype html><html><head><title>Nan's carrots</title><script>track("</nothing>")</script>

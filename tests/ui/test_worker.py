@@ -19,13 +19,13 @@ from procvid.events import Event, Progress, Warned
 from procvid.media.image import load_image
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
-from procvid.ui.again import keep_pictures
-from procvid.ui.context import AppContext, new_run_id
-from procvid.ui.guests import LIMITS, Allowance, Guest, guest_of
-from procvid.ui.jobs import begin
-from procvid.ui.stream import Queued, RunView
-from procvid.ui.tickets import Changes, Draft, Job, Ticket, Tickets, Wishes
-from procvid.ui.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, Turns, Worker
+from procvid.ui.pages.create.redo import keep_pictures
+from procvid.ui.server.context import AppContext, new_run_id
+from procvid.ui.server.guests import LIMITS, Allowance, Guest, guest_of
+from procvid.ui.server.jobs import begin
+from procvid.ui.server.queue import Changes, Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.server.stream import Queued, RunView
+from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, Turns, Worker
 
 STRANGER = Guest("a" * 16, is_at_home=False)
 

@@ -118,7 +118,7 @@ class PhantomWanGenerator:
         if not (folder / "model_index.json").is_file():
             raise UnavailableError(
                 f"The {profile.name} model is missing: there is no {folder / 'model_index.json'}.",
-                "Install procvid again, or train it with `python -m procvid.train.pretrain_tiny`."
+                "Install procvid again, or train it with `python -m lab.pretrain`."
                 if not profile.needs_gpu
                 else f"Make it with `procvid convert {profile.name}`, or use --profile tiny.",
             )

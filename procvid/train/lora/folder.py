@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from procvid.errors import InputError
-from procvid.rundir.files import sha256_of
+from procvid.storage.files import sha256_of
 
 LISTS = ("metadata.jsonl", "metadata.parquet")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")

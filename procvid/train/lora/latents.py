@@ -19,11 +19,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from procvid.errors import InputError
-from procvid.files import write_bytes
 from procvid.media.image import load_image
 from procvid.media.video import stream_frames
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
+from procvid.storage.atomic import write_bytes
 from procvid.train.lora.folder import PICTURES, Example, TrainingFolder
 from procvid.train.lora.settings import LoraSettings
 from procvid.types import Frames, Image

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from procvid import __version__
-from procvid.files import replacing_folder
 from procvid.models.generators.phantom_wan import TEACHES
-from procvid.rundir.files import write_json
+from procvid.storage.atomic import replacing_folder
+from procvid.storage.files import write_json
 from procvid.train.lora.folder import PICTURES, Example
 from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.validation import Sampled

@@ -22,12 +22,12 @@ from pathlib import Path
 import torch
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
-from procvid.files import write_text
 from procvid.models.generators.phantom_wan import quiet_loading, weights_sha256
 from procvid.phantom.folder import load_pipeline
 from procvid.phantom.loading import FLOW_SHIFT
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.rundir.files import sha256_of
+from procvid.storage.atomic import write_text
+from procvid.storage.files import sha256_of
 from procvid.train.lora.draws import Draws
 from procvid.train.lora.folder import Example, TrainingFolder, read_training_folder
 from procvid.train.lora.gradients import Model

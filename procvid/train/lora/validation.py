@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from procvid.files import write_text
 from procvid.media.video import write_clip
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
-from procvid.rundir.files import output_errors
+from procvid.storage.atomic import write_text
+from procvid.storage.files import output_errors
 from procvid.train.lora.draws import Draw
 from procvid.train.lora.folder import Example
 from procvid.train.lora.latents import LatentCache

@@ -15,8 +15,8 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save
 
 from procvid.errors import InputError
-from procvid.files import write_bytes
 from procvid.hub.lora_file import METADATA, lora_facts
+from procvid.storage.atomic import write_bytes
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 """All linear layers of self- and cross-attention."""

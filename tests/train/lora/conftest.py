@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from lab.extension.data import write_data
 from procvid.settings import TINY
-from procvid.train.extension_data import write_data
 from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.training import Base, LoraTraining
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from procvid.artifacts.bundles import Wishes, bundle_lora
 from procvid.cli import main
 from procvid.errors import InputError
+from procvid.hub.artifacts import Wishes, bundle_lora
 from procvid.hub.cards import Where
 from procvid.hub.lora_file import lora_facts
 from procvid.hub.names import HubId

@@ -1,0 +1,1 @@
+"""Experiments, proofs and measurements. Not part of the installed package."""

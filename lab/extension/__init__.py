@@ -1,0 +1,1 @@
+"""Can a LoRA teach what the base model never saw?"""

@@ -1,0 +1,1 @@
+"""What each sampling shortcut saves and costs."""

@@ -1,0 +1,257 @@
+"""How good retrieval is on recipes that the store has never seen, step by step, with write-back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lab.memory_proof.building import is_right
+from lab.memory_proof.videos import SCALE, Truth, iou
+from procvid.memory.crops import CropStore, embed_facts, of_rows, with_rows
+from procvid.memory.gather import crops_of_clip
+from procvid.memory.memory import Memory, step_of, wanted_state
+from procvid.memory.rules import RetrievalRules
+from procvid.memory.states import StateTable
+from procvid.memory.words import canonical, state_fit
+from procvid.protocols import Detector, Embedder
+from procvid.run.step import EVERY_LIKELIHOOD, PlannedScene
+from procvid.toykitchen.recipes import ToyRecipe
+from procvid.toykitchen.render import FPS
+from procvid.toykitchen.scene import TOOL_OF
+from procvid.types import Crop, Hit, Plan, PlannedObject, Role, StepPlan
+
+Thing = tuple[str, str]
+"""A name and, of food, a state."""
+
+
+@dataclass
+class RetrievalScores:
+    """Counts over all queries.
+
+    Attributes:
+        queries: Asked.
+        hits: Answered with a crop.
+        right: Hits whose picture shows the object in the wanted state.
+        over: Hits that show, or are said to show, a state that is over.
+        abstained: Answered with none.
+        rightly: Abstentions where nothing fitting was there.
+        absent: Queries for which nothing fitting was there.
+        from_run: Hits from the run's own crops.
+        written: Crops taken back into the run's memory.
+        refused: Crops that were not.
+        wrong: Words for the wrong hits.
+    """
+
+    queries: int = 0
+    hits: int = 0
+    right: int = 0
+    over: int = 0
+    abstained: int = 0
+    rightly: int = 0
+    absent: int = 0
+    from_run: int = 0
+    written: int = 0
+    refused: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, float | int | None]:
+        """Counts and shares; None for a share of nothing."""
+        return {
+            "queries": self.queries,
+            "right_of_hits": round(self.right / max(1, self.hits), 4),
+            "hits": self.hits,
+            "from_run": self.from_run,
+            "state_over": self.over,
+            "abstained": self.abstained,
+            "absent": self.absent,
+            "abstention_precision": _share(self.rightly, self.abstained),
+            "abstention_recall": _share(self.rightly, self.absent),
+            "written_back": self.written,
+            "not_written_back": self.refused,
+        }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def true_plan(recipe: ToyRecipe) -> Plan:
+    """The plan of a recipe as its renderer knows it, so that only the memory is measured."""
+    steps = []
+    for number, step in enumerate(recipe.steps, start=1):
+        scene = step.scene
+        objects = [
+            _planned(scene.vessel, "vessel", "in use", "in use", 0.9),
+            _planned("counter", "surface", "clean", "clean", 0.6),
+        ]
+        if scene.food:
+            objects.append(
+                _planned(scene.food_name, "food", scene.state_before, scene.state_after, 0.8)
+            )
+        if scene.action in TOOL_OF:
+            objects.append(_planned(TOOL_OF[scene.action], "tool", "in use", "in use", 0.4))
+        steps.append(StepPlan(number, step.text, scene.action, tuple(objects), step.text))
+    return Plan(recipe.title, tuple(steps), "truth")
+
+
+def _planned(name: str, role: Role, before: str, after: str, importance: float) -> PlannedObject:
+    changes = before != after
+    return PlannedObject(
+        name, role, name, before, after, "unlikely" if changes else "likely", importance
+    )
+
+
+def thin_out(store: CropStore, share: float, seed: int) -> CropStore:
+    """The store without a share of its (food, state) pairs and without one vessel: gaps to see."""
+    rng = np.random.default_rng(seed)
+    foods = sorted({(c.name, c.state) for c in store.crops.facts if c.role == "food"})
+    vessels = sorted({c.name for c in store.crops.facts if c.role == "vessel"})
+    gone = {foods[i] for i in rng.choice(len(foods), int(share * len(foods)), replace=False)}
+    vessel = vessels[int(rng.integers(len(vessels)))] if vessels else ""
+    return of_rows(
+        store,
+        [
+            row
+            for row, c in enumerate(store.crops.facts)
+            if (c.name, c.state) not in gone and c.name != vessel
+        ],
+    )
+
+
+def mislabel(
+    store: CropStore, kinds: CropStore, share: float, embedder: Embedder, seed: int
+) -> CropStore:
+    """The store with a share of its crops called by the name and state of a crop of `kinds`."""
+    rng = np.random.default_rng(seed)
+    facts = list(store.crops.facts)
+    for row in rng.choice(len(facts), int(share * len(facts)), replace=False):
+        others = [c for c in kinds.crops.facts if c.role == facts[row].role]
+        other = others[int(rng.integers(len(others)))]
+        facts[row] = replace(
+            facts[row], name=other.name, state=other.state, description=other.description
+        )
+    texts = embed_facts(facts, embedder)
+    return with_rows(store, facts, store.crops.pictures, store.image_vectors, texts)
+
+
+def score_retrieval(
+    store: CropStore,
+    truth: Truth,
+    recipes: Iterable[ToyRecipe],
+    embedder: Embedder,
+    detector: Detector,
+    rules: RetrievalRules,
+    *,
+    after_step: Callable[[], None] = lambda: None,
+) -> RetrievalScores:
+    """Ask for all objects of all steps as a run does, clip after clip; the clips are the truth's own.
+
+    Args:
+        store: Shared.
+        truth: Of the store's videos.
+        recipes: That ask; the store has not seen them.
+        embedder: Of the store.
+        detector: Cuts the crops that are written back.
+        rules: Thresholds; `write_back` False leaves the run's own crops out.
+        after_step: Called now and then, for a progress bar.
+    """
+    scores = RetrievalScores()
+    shown = [truth.of_crop(crop) for crop in store.crops.facts]
+    there = {
+        (s.name, s.state)
+        for s, png in zip(shown, store.crops.pictures, strict=True)
+        if s is not None and png is not None
+    }
+    for seed, recipe in enumerate(recipes):
+        plan = true_plan(recipe)
+        memory = Memory([store], embedder, seed, rules, StateTable(plan))
+        own = Truth({})
+        seen = set(there)
+        for step in plan.steps:
+            for answer, item in zip(
+                memory.retrieve_all(step.objects, step.number), step.objects, strict=True
+            ):
+                _count(scores, answer.hit, item, recipe, step.number, truth, own, memory, seen)
+            if rules.write_back:
+                _remember(scores, memory, recipe, step, detector, seen)
+            after_step()
+    return scores
+
+
+def _count(
+    scores: RetrievalScores,
+    hit: Hit | None,
+    item: PlannedObject,
+    recipe: ToyRecipe,
+    number: int,
+    truth: Truth,
+    own: Truth,
+    memory: Memory,
+    seen: set[Thing],
+) -> None:
+    wanted = wanted_state(item) if item.role == "food" else ""
+    scores.queries += 1
+    absent = not any(
+        name == item.name and (item.role != "food" or state_fit("food", wanted, state) > 0)
+        for name, state in seen
+    )
+    scores.absent += absent
+    if hit is None:
+        scores.abstained += 1
+        scores.rightly += absent
+        return
+    scores.hits += 1
+    step = step_of(hit.crop.source_id) if hit.store == "run" else None
+    if step is None:
+        sight = truth.of_crop(hit.crop)
+    else:
+        scores.from_run += 1
+        sights = own.shown(recipe, step, round(hit.crop.time_s * FPS))
+        sight = next((s for s in sights if s.name == item.name), None)
+        if sight is not None and iou(sight.box_xyxy, _scaled(hit.crop)) < 0.5:
+            sight = None
+    right = (
+        sight is not None
+        and sight.name == item.name
+        and is_right(replace(hit.crop, state=wanted), sight)
+    )
+    scores.right += right
+    past = memory.states.over(item.name, number) - {wanted} if memory.states else frozenset()
+    said = canonical(hit.crop.state) if item.role == "food" else ""
+    scores.over += said in past or (sight is not None and sight.state in past)
+    if not right:
+        is_now = "nothing of it" if sight is None else sight.state or sight.name
+        scores.wrong.append(f"{item.name} ({wanted}): {hit.store} crop shows {is_now}")
+
+
+def _scaled(crop: Crop) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = crop.box_xyxy
+    return SCALE * x0, SCALE * y0, SCALE * x1, SCALE * y1
+
+
+def _remember(
+    scores: RetrievalScores,
+    memory: Memory,
+    recipe: ToyRecipe,
+    step: StepPlan,
+    detector: Detector,
+    seen: set[Thing],
+) -> None:
+    frames = recipe.render(step.number).frames
+    crops: Sequence[Crop] = crops_of_clip(
+        frames,
+        FPS,
+        step.text,
+        f"run/{step.number:02d}",
+        scene_reader=PlannedScene(step, {}),
+        detector=detector,
+        keep=EVERY_LIKELIHOOD,
+    )
+    refused = memory.write_back(crops)
+    scores.written += len(crops) - len(refused)
+    scores.refused += len(refused)
+    gone = {refusal.crop_id for refusal in refused}
+    foods = {item.name for item in step.objects if item.role == "food"}
+    seen |= {(c.name, c.state if c.name in foods else "") for c in crops if c.id not in gone}

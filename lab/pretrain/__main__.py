@@ -1,0 +1,227 @@
+"""Train the tiny models from nothing: `python -m lab.pretrain STAGE --work FOLDER`.
+
+Stages in order: vae, vae_wide, vae_fine, latents, clip, step_clip, detector, oracle, transformer, decoder,
+export. Each resumes from its checkpoint in FOLDER and appends its curve there (`FOLDER/STAGE.csv`).
+On two cores run vae, vae_wide, vae_fine, latents and transformer under `torchrun --nproc-per-node 2`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+STEPS = {
+    "vae": 3200,
+    "vae_wide": 1200,
+    "vae_fine": 800,
+    "clip": 2000,
+    "step_clip": 600,
+    "detector": 1000,
+    "oracle": 1400,
+    "transformer": 7600,
+    "decoder": 800,
+}
+CLIPS = 6144
+
+
+def load_vae(work: Path):
+    """The trained VAE with its latent statistics."""
+    from diffusers import AutoencoderKLWan
+
+    return AutoencoderKLWan.from_pretrained(work / "vae").eval().requires_grad_(False)
+
+
+def run_vae(work: Path, steps: int, seed: int) -> None:
+    """Train a narrow VAE.
+
+    It starts from the VAE in `FOLDER/vae_start`, one with fewer latent channels, when there is one.
+    """
+    from diffusers import AutoencoderKLWan
+
+    from lab.pretrain.vae import psnr_db, train_vae
+    from procvid.train.loop import start_processes
+
+    start = work / "vae_start"
+    smaller = AutoencoderKLWan.from_pretrained(start) if start.exists() else None
+    vae = train_vae(work, steps, seed, smaller)
+    if start_processes()[0] == 0:
+        vae.save_pretrained(work / "vae_narrow")
+        print(f"narrow vae: {psnr_db(vae):.2f} dB on held-out clips")
+
+
+def run_vae_wide(work: Path, steps: int, seed: int) -> None:
+    """Go on with twice the channels."""
+    from diffusers import AutoencoderKLWan
+
+    from lab.pretrain.vae import psnr_db, train_wide
+    from procvid.train.loop import start_processes
+
+    narrow = AutoencoderKLWan.from_pretrained(work / "vae_narrow")
+    vae = train_wide(narrow, 2 * narrow.config["base_dim"], work, steps, seed)
+    if start_processes()[0] == 0:
+        vae.save_pretrained(work / "vae_wide")
+        print(f"wide vae: {psnr_db(vae):.2f} dB on held-out clips")
+
+
+def run_vae_fine(work: Path, steps: int, seed: int) -> None:
+    """Go on in smaller steps, measure the latents and write the VAE in the diffusers layout."""
+    from diffusers import AutoencoderKLWan
+
+    from lab.pretrain.vae import measure_latents, psnr_db, train_fine
+    from procvid.train.loop import start_processes
+
+    vae = train_fine(AutoencoderKLWan.from_pretrained(work / "vae_wide"), work, steps, seed)
+    if start_processes()[0] == 0:
+        mean, std = measure_latents(vae)
+        vae.register_to_config(latents_mean=mean, latents_std=std)
+        vae.save_pretrained(work / "vae")
+        print(f"vae: {psnr_db(vae):.2f} dB on held-out clips")
+
+
+def run_latents(work: Path, steps: int, seed: int) -> None:
+    """Encode the training clips, each process its share."""
+    from lab.pretrain.toy_latents import encode_range
+    from procvid.train.loop import start_processes
+
+    rank, world = start_processes()
+    share = CLIPS // world
+    encode_range(
+        load_vae(work), rank * share, share, work / f"latents-{rank:02d}.safetensors", seed
+    )
+
+
+def run_transformer(work: Path, steps: int, seed: int) -> None:
+    """Train tokenizer, text encoder and transformer on the encoded clips."""
+    from transformers import PreTrainedTokenizerFast
+
+    from lab.pretrain.toy_latents import load_latents
+    from lab.pretrain.toy_texts import train_tokenizer
+    from lab.pretrain.transformer import train_transformer
+    from procvid.train.loop import start_processes
+
+    rank, _ = start_processes()
+    if rank == 0 and not (work / "tokenizer").exists():
+        train_tokenizer(work / "tokenizer", seed)
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
+    data = load_latents(sorted(work.glob("latents-*.safetensors")), CLIPS, seed)
+    train_transformer(data, tokenizer, work, steps, seed)
+
+
+def run_clip(work: Path, steps: int, seed: int) -> None:
+    """Train the open_clip model and print its recall."""
+    from safetensors.torch import save_file
+
+    from lab.pretrain.clip import recall_at_1, train_clip
+
+    model = train_clip(work, steps, seed)
+    halves = {
+        k: v.half().contiguous() if v.is_floating_point() else v
+        for k, v in model.state_dict().items()
+    }
+    save_file(halves, work / "tiny_clip" / "open_clip_model.safetensors")
+    print("clip recall@1:", json.dumps(recall_at_1(model, work)))
+
+
+def run_step_clip(work: Path, steps: int, seed: int) -> None:
+    """Train the open_clip model of the metrics and print its accuracy."""
+    from safetensors.torch import save_file
+
+    from lab.pretrain.step_clip import FOLDER, accuracy, train_step_clip
+
+    model = train_step_clip(work, steps, seed)
+    halves = {
+        k: v.half().contiguous() if v.is_floating_point() else v
+        for k, v in model.state_dict().items()
+    }
+    save_file(halves, work / FOLDER / "open_clip_model.safetensors")
+    print("step clip:", json.dumps(accuracy(model, work)))
+
+
+def run_detector(work: Path, steps: int, seed: int) -> None:
+    """Train the detector over the tiny CLIP's texts."""
+    from safetensors.torch import save_file
+
+    from lab.pretrain.detector import measure, train_detector
+    from procvid.models.embedders.open_clip import OpenClipEmbedder
+
+    embedder = OpenClipEmbedder(work / "tiny_clip")
+    model = train_detector(work, embedder, steps, seed)
+    folder = work / "tiny_detector"
+    folder.mkdir(exist_ok=True)
+    save_file(
+        {k: v.half().contiguous() for k, v in model.state_dict().items()},
+        folder / "detector.safetensors",
+    )
+    (folder / "config.json").write_text(
+        json.dumps({"dim": embedder.dim, "width": 96, "clip": embedder.info.revision}, indent=1)
+    )
+    print("detector:", json.dumps(measure(model, embedder)))
+
+
+def run_oracle(work: Path, steps: int, seed: int) -> None:
+    """Train the oracle and print its accuracy on renders."""
+    from safetensors.torch import save_file
+
+    from lab.pretrain.oracle import accuracy, train_oracle
+
+    model = train_oracle(work, steps, seed)
+    (work / "oracle").mkdir(exist_ok=True)
+    save_file(
+        {k: v.half().contiguous() for k, v in model.state_dict().items()},
+        work / "oracle" / "oracle.safetensors",
+    )
+    print("oracle:", json.dumps(accuracy(model)))
+
+
+def run_decoder(work: Path, steps: int, seed: int) -> None:
+    """Go on with the VAE's decoder alone; the latents, and so the transformer, stay as they are."""
+    from lab.pretrain.vae import psnr_db, train_decoder
+
+    vae = train_decoder(load_vae(work), work, steps, seed)
+    vae.save_pretrained(work / "vae_final")
+    print(f"decoder: {psnr_db(vae):.2f} dB on held-out clips")
+
+
+def run_export(work: Path, steps: int, seed: int) -> None:
+    """Write everything that is shipped to `FOLDER/assets`."""
+    from lab.pretrain.export import export
+
+    export(work, work / "assets")
+
+
+STAGES: dict[str, Callable[[Path, int, int], None]] = {
+    "vae": run_vae,
+    "vae_wide": run_vae_wide,
+    "vae_fine": run_vae_fine,
+    "latents": run_latents,
+    "clip": run_clip,
+    "step_clip": run_step_clip,
+    "detector": run_detector,
+    "oracle": run_oracle,
+    "transformer": run_transformer,
+    "decoder": run_decoder,
+    "export": run_export,
+}
+
+
+def main() -> None:
+    """Run one stage."""
+    parser = argparse.ArgumentParser(description="Train the tiny models on the toy kitchen.")
+    parser.add_argument("stage", choices=list(STAGES))
+    parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and curves")
+    parser.add_argument(
+        "--steps", type=int, help="optimiser steps; the default is what was shipped"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    STAGES[args.stage](args.work, args.steps or STEPS.get(args.stage, 0), args.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What is shipped: the trained models in the diffusers and open_clip layouts, weights in float16."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler
+from transformers import PreTrainedTokenizerFast
+
+from lab.pretrain.toy_texts import MAX_TOKENS
+from lab.pretrain.transformer import TinyPhantom
+from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.toykitchen.foods import FOODS
+from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS
+from procvid.toykitchen.scene import ACTIONS, STATES
+
+SAMPLING_SHIFT = 2.0
+
+
+def build_pipeline(work: Path) -> PhantomWanPipeline:
+    """The pipeline from the checkpoints of a work folder, averaged weights."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
+    model = TinyPhantom(len(tokenizer))
+    state = torch.load(work / "transformer.ckpt", weights_only=True)
+    model.load_state_dict(state["average"])
+    finished = work / "vae_final"
+    vae = AutoencoderKLWan.from_pretrained(finished if finished.exists() else work / "vae")
+    scheduler = UniPCMultistepScheduler(
+        prediction_type="flow_prediction",
+        use_flow_sigmas=True,
+        num_train_timesteps=1000,
+        flow_shift=SAMPLING_SHIFT,
+    )
+    return PhantomWanPipeline(
+        tokenizer=tokenizer,
+        text_encoder=model.text_encoder.eval(),
+        vae=vae.eval(),
+        scheduler=scheduler,
+        transformer=model.transformer.eval(),
+        max_sequence_length=MAX_TOKENS,
+    )
+
+
+def export(work: Path, out: Path) -> None:
+    """Write the tiny models, the oracle and the training curves to `out`."""
+    shutil.rmtree(out, ignore_errors=True)
+    pipeline = build_pipeline(work)
+    for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
+        part.half()
+    folder = out / "tiny_phantom"
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    for config in folder.glob("**/*config.json"):
+        facts = json.loads(config.read_text())
+        # where the weights lay while they were trained is nobody's business
+        facts.pop("_name_or_path", None)
+        config.write_text(json.dumps(facts, indent=2) + "\n")
+    vocabulary = {
+        "foods": list(FOODS),
+        "vessels": list(VESSELS),
+        "tools": list(TOOLS),
+        "actions": list(ACTIONS),
+        "states": list(STATES),
+        "surfaces": ["counter", *SIDE_OBJECTS],
+    }
+    (folder / "vocabulary.json").write_text(json.dumps(vocabulary, indent=1))
+    for name in ("tiny_clip", "tiny_step_clip", "tiny_detector", "oracle"):
+        shutil.copytree(work / name, out / name)
+    (out / "curves").mkdir()
+    for curve in sorted(work.glob("*.csv")):
+        shutil.copy(curve, out / "curves" / curve.name)

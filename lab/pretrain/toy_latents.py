@@ -1,0 +1,173 @@
+"""Latents of toy clips and their references, encoded once with the trained VAE.
+
+References come from *another* clip of the same kitchen (Phantom's cross-pair training): the vessel
+keyed onto white, the food in the state it is in before the step, a patch of the counter with what
+stands on it, and one more: the tool, or another food, or a tool that the step has no use for.
+Half of them have been through the VAE, as crops of the model's own clips are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from safetensors.torch import load_file, save_file
+from torch.utils.data import Dataset
+
+from lab.pretrain.toy_crops import cut, noisy, role_of
+from lab.pretrain.vae import to_video
+from procvid.phantom.references import letter_box
+from procvid.toykitchen.dataset import random_scene
+from procvid.toykitchen.identity import TOOLS, Kitchen, random_kitchen
+from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, render
+from procvid.toykitchen.scene import TOOL_OF, Item, Scene
+from procvid.train.loop import ahead, device
+from procvid.types import Image
+
+KINDS = ("vessel", "food", "surface", "extra")
+TOOL_ACTION = {"knife": "slice", "spoon": "stir", "whisk": "mix", "spatula": "flip"}
+FOOD_VESSELS = ("frying pan", "pot", "bowl", "baking tray", "plate")
+
+
+def sample_of(seed: int, index: int) -> tuple[np.random.Generator, Kitchen, Scene]:
+    """The kitchen and scene of a training clip, and the generator to go on with."""
+    rng = np.random.default_rng([seed, index, 11])
+    return rng, random_kitchen(rng), random_scene(rng)
+
+
+def source_frames(
+    rng: np.random.Generator, kitchen: Kitchen, scene: Scene
+) -> list[tuple[Image, tuple, str]]:
+    """One frame, box and name for each kind of reference (see `KINDS`), from other clips of the kitchen."""
+
+    def frame(other: Scene, k: int, name: str) -> tuple[Image, tuple, str]:
+        clip = render(other, kitchen, only=k)
+        return clip.frames[0], clip.boxes[0].get(name, COUNTER_BOX), name
+
+    def seed() -> int:
+        return int(rng.integers(2**31))
+
+    def food(item: Item | None) -> tuple[Image, tuple, str]:
+        elsewhere = str(rng.choice(FOOD_VESSELS))
+        shown = Scene("add", item, elsewhere, seed())
+        return frame(shown, NUM_FRAMES - 1, item.name if item else "counter")
+
+    def tool(name: str) -> tuple[Image, tuple, str]:
+        elsewhere = str(rng.choice(FOOD_VESSELS))
+        shown = Scene(TOOL_ACTION[name], Item("onion"), elsewhere, seed())
+        return frame(shown, int(rng.integers(5, NUM_FRAMES - 5)), name)
+
+    if scene.action in TOOL_OF:
+        extra = tool(TOOL_OF[scene.action])
+    elif scene.others:
+        extra = food(scene.others[0])
+    else:
+        extra = tool(str(rng.choice(TOOLS)))
+    return [
+        frame(random_scene(rng, scene.vessel), int(rng.integers(NUM_FRAMES)), scene.vessel),
+        food(scene.food),
+        frame(random_scene(rng), int(rng.integers(NUM_FRAMES)), "counter"),
+        extra,
+    ]
+
+
+@dataclass(frozen=True)
+class ToyLatents:
+    """float16: `video` (N, C, 5, 12, 12), `still` (N, C, 1, 12, 12), `references` (N, 4, C, 12, 12)."""
+
+    video: torch.Tensor
+    still: torch.Tensor
+    references: torch.Tensor
+    seed: int
+    first: int
+
+    def scene(self, index: int) -> tuple[Kitchen, Scene]:
+        """Kitchen and scene of a row."""
+        _, kitchen, scene = sample_of(self.seed, self.first + index)
+        return kitchen, scene
+
+
+@torch.no_grad()
+def _encode(vae: AutoencoderKLWan, frames: torch.Tensor) -> torch.Tensor:
+    """uint8 (B, T, H, W, 3) to normalised latents on the processor."""
+    z = vae.encode(to_video(frames.to(vae.device))).latent_dist.mode()
+    mean = torch.tensor(vae.config.latents_mean, device=z.device).view(1, -1, 1, 1, 1)
+    std = torch.tensor(vae.config.latents_std, device=z.device).view(1, -1, 1, 1, 1)
+    return ((z - mean) / std).cpu()
+
+
+@torch.no_grad()
+def _through(vae: AutoencoderKLWan, frames: torch.Tensor) -> np.ndarray:
+    """Pictures uint8 (B, H, W, 3) through the VAE and back."""
+    z = vae.encode(to_video(frames[:, None].to(vae.device))).latent_dist.mode()
+    seen = vae.decode(z).sample[:, :, 0].permute(0, 2, 3, 1)
+    return ((seen + 1) * 127.5).clamp(0, 255).byte().cpu().numpy()
+
+
+def _draw(seed: int, index: int) -> dict:
+    """Clip, one frame of it, and per reference its frame, box, name and whether it is softened."""
+    rng, kitchen, scene = sample_of(seed, index)
+    clip = render(scene, kitchen).frames
+    still = clip[int(rng.integers(NUM_FRAMES))]
+    sources = source_frames(rng, kitchen, scene)
+    return {
+        "video": torch.from_numpy(clip),
+        "still": torch.from_numpy(still),
+        "frames": torch.from_numpy(np.stack([image for image, _, _ in sources])),
+        "cuts": [(noisy(rng, box), name, rng.random() < 0.5) for _, box, name in sources],
+    }
+
+
+class _Rows(Dataset):
+    """Batches of `_draw` for consecutive clips."""
+
+    def __init__(self, seed: int, first: int, count: int, batch: int) -> None:
+        self.seed, self.batch, self.indices = seed, batch, range(first, first + count)
+
+    def __len__(self) -> int:
+        return -(-len(self.indices) // self.batch)
+
+    def __getitem__(self, k: int) -> dict:
+        part = self.indices[k * self.batch : (k + 1) * self.batch]
+        rows = [_draw(self.seed, index) for index in part]
+        stacked = {key: torch.stack([r[key] for r in rows]) for key in ("video", "still", "frames")}
+        return {**stacked, "cuts": [cut for row in rows for cut in row["cuts"]]}
+
+
+def encode_range(
+    vae: AutoencoderKLWan, first: int, count: int, file: Path, seed: int = 0, batch: int = 8
+) -> None:
+    """Encode clips `first` to `first + count` and write them to a safetensors file; normalised latents."""
+    on = device()
+    vae.to(on)
+    videos, stills, references = [], [], []
+    for rows in ahead(_Rows(seed, first, count, batch), on):
+        frames = rows["frames"].flatten(0, 1).numpy()
+        soft = [k for k, (_, _, is_soft) in enumerate(rows["cuts"]) if is_soft]
+        if soft:
+            frames[soft] = _through(vae, torch.from_numpy(frames[soft]))
+        crops = [
+            letter_box(cut(frames[k], box, role_of(name)), SIZE, SIZE)
+            for k, (box, name, _) in enumerate(rows["cuts"])
+        ]
+        pictures = torch.from_numpy(np.stack([np.asarray(c) for c in crops]))
+        videos.append(_encode(vae, rows["video"]))
+        stills.append(_encode(vae, rows["still"][:, None]))
+        encoded = _encode(vae, pictures[:, None])
+        references.append(encoded[:, :, 0].unflatten(0, (-1, len(KINDS))))
+    tensors = {
+        "video": torch.cat(videos),
+        "still": torch.cat(stills),
+        "references": torch.cat(references),
+    }
+    save_file({k: v.half().contiguous() for k, v in tensors.items()}, file)
+
+
+def load_latents(files: list[Path], count: int, seed: int = 0) -> ToyLatents:
+    """Join files of consecutive ranges, in order."""
+    parts = [load_file(f) for f in files]
+    joined = {k: torch.cat([p[k] for p in parts])[:count] for k in parts[0]}
+    return ToyLatents(joined["video"], joined["still"], joined["references"], seed, 0)

@@ -1,0 +1,186 @@
+"""The tiny Phantom: WanTransformer3DModel and UMT5 encoder trained together by flow matching.
+
+As in Phantom's training: clean reference latents stand at the temporal end, share the video's
+timestep, and the loss is taken on the video frames alone. Text and references are dropped
+independently, which makes the three branches of the guidance.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from diffusers import WanTransformer3DModel
+from torch import nn
+from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+
+from lab.pretrain.toy_latents import ToyLatents
+from lab.pretrain.toy_texts import MAX_TOKENS, prompt_of
+from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
+from procvid.train.loop import Batch, Schedule, device, train
+
+TRANSFORMER = {
+    "patch_size": [1, 2, 2],
+    "num_attention_heads": 4,
+    "attention_head_dim": 48,
+    "in_channels": 16,
+    "out_channels": 16,
+    "text_dim": 96,
+    "freq_dim": 256,
+    "ffn_dim": 640,
+    "num_layers": 7,
+    "cross_attn_norm": True,
+    "qk_norm": "rms_norm_across_heads",
+    "rope_max_seq_len": 32,
+}
+TEXT = {
+    "d_model": 96,
+    "d_kv": 24,
+    "d_ff": 256,
+    "num_layers": 2,
+    "num_heads": 4,
+    "dropout_rate": 0.0,
+}
+
+# Which kinds of reference come together (indices into toy_latents.KINDS), and how often.
+PATTERNS: dict[tuple[int, ...], float] = {
+    (): 0.11,
+    (0,): 0.12,
+    (2,): 0.03,
+    (1,): 0.02,
+    (0, 2): 0.18,
+    (0, 1): 0.08,
+    (0, 1, 2): 0.21,
+    (0, 2, 3): 0.1,
+    (0, 1, 2, 3): 0.15,
+}
+SHUFFLED = 0.2
+DROP_TEXT = 0.12
+DROP_REFERENCES = 0.12
+TRAINING_SHIFT = 1.5
+FOOD_WEIGHT = 1.0
+STILLS_SHARE = 0.22
+"""The first steps see single frames: what things look like is cheaper learnt without motion."""
+
+
+def _weights(extra: float) -> torch.Tensor:
+    """Weights over the 12x12 latent cells with mean 1: where the food lies counts `extra` more.
+
+    It is a tenth of the pixels and what the text is about; the vessel stands at a fixed place, so
+    the mask is fixed too.
+    """
+    inside = torch.zeros(12, 12)
+    inside[2:11, 2:11] = 1
+    weights = 1 + extra * inside
+    return weights / weights.mean()
+
+
+class TinyPhantom(nn.Module):
+    """Text encoder and transformer as one module to train."""
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.text_encoder = UMT5EncoderModel(UMT5Config(vocab_size=vocabulary, **TEXT))
+        self.transformer = WanTransformer3DModel(**TRANSFORMER)
+
+    def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(B, L, 96) embeddings with padding zeroed, as the pipeline pads them."""
+        states = self.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        return states * mask[..., None]
+
+
+def _plain_attention(query, key, value, attn_mask=None, scale=None, **_):
+    """What torch's `scaled_dot_product_attention` computes, written out."""
+    scores = query @ key.transpose(-1, -2) * (scale or query.shape[-1] ** -0.5)
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    return scores.softmax(-1).to(value.dtype) @ value
+
+
+def attention_of(on: torch.device) -> AbstractContextManager:
+    """The attention to train with: on a processor, plain products.
+
+    torch's own kernel for processors is slow backwards in bfloat16; a step takes two thirds of its
+    time in float32 with both, .8 of it with bfloat16 alone.
+    """
+    if on.type != "cpu":
+        return nullcontext()
+    return patch("torch.nn.functional.scaled_dot_product_attention", _plain_attention)
+
+
+def draw_sigmas(rng: np.random.Generator, count: int) -> torch.Tensor:
+    """Noise levels 0 to 1: logit-normal 85 %, uniform 15 %, shifted towards noise."""
+    normal = 1 / (1 + np.exp(-rng.normal(0, 1, count)))
+    u = np.where(rng.random(count) < 0.85, normal, rng.random(count))
+    shifted = TRAINING_SHIFT * u / (1 + (TRAINING_SHIFT - 1) * u)
+    return torch.from_numpy(shifted).float().view(-1, 1, 1, 1, 1)
+
+
+def train_transformer(
+    data: ToyLatents,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    steps: int,
+    seed: int = 0,
+    batch: int = 16,
+) -> TinyPhantom:
+    """Train from nothing on encoded clips; `batch` is per process."""
+    torch.manual_seed(seed)
+    model = TinyPhantom(len(tokenizer))
+    if device().type == "cpu" and (shutil.which("g++") or shutil.which("clang++")):
+        for block in model.transformer.blocks:
+            block.compile(dynamic=True)
+    weights = _weights(FOOD_WEIGHT)
+    patterns, odds = list(PATTERNS), np.array(list(PATTERNS.values()))
+    count = len(data.video)
+
+    def tokens(rng: np.random.Generator, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        texts = []
+        for row in rows:
+            kitchen, scene = data.scene(int(row))
+            nothing = rng.random() < DROP_TEXT
+            empty = DEFAULT_NEGATIVE_PROMPT if rng.random() < 0.6 else ""
+            texts.append(empty if nothing else prompt_of(rng, scene, kitchen))
+        encoded = tokenizer(
+            texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
+        return encoded["input_ids"], encoded["attention_mask"]
+
+    def draw(rng: np.random.Generator, step: int) -> Batch:
+        shared = np.random.default_rng([seed, step, 9])
+        pattern = patterns[int(shared.choice(len(patterns), p=odds / odds.sum()))]
+        stills = step < STILLS_SHARE * steps
+        rows = rng.integers(0, count, batch)
+        ids, mask = tokens(rng, rows)
+        chosen = rng.permutation(pattern) if rng.random() < SHUFFLED else np.array(pattern)
+        keep = torch.from_numpy(rng.random(batch) >= DROP_REFERENCES).float().view(-1, 1, 1, 1, 1)
+        references = data.references[rows][:, chosen.astype(int)].float().transpose(1, 2)
+        return {
+            "clean": (data.still if stills else data.video)[rows].float(),
+            "references": references * keep,
+            "sigma": draw_sigmas(rng, batch),
+            "ids": ids,
+            "mask": mask,
+        }
+
+    def losses(drawn: Batch) -> Batch:
+        clean, sigma = drawn["clean"], drawn["sigma"]
+        noise = torch.randn_like(clean)
+        noisy = torch.cat([(1 - sigma) * clean + sigma * noise, drawn["references"]], 2)
+        # As the paper trains: weights in float32, products in bfloat16.
+        with torch.autocast(noisy.device.type, torch.bfloat16), attention_of(noisy.device):
+            velocity = model.transformer(
+                hidden_states=noisy,
+                timestep=(sigma.flatten() * 1000),
+                encoder_hidden_states=model.encode(drawn["ids"], drawn["mask"]),
+                return_dict=False,
+            )[0][:, :, : clean.shape[2]]
+        error = (velocity.float() - (noise - clean)).square()
+        return {"flow": (weights.to(error.device) * error).mean()}
+
+    schedule = Schedule(steps, ema=0.998, seed=seed, decay=0.35, save_every=150)
+    return train(model, draw, losses, schedule, folder, "transformer")

@@ -1,0 +1,259 @@
+"""The tiny AutoencoderKLWan: 96x96 px, four times shorter and eight times smaller latents.
+
+Losses are taken on the decoder's output before diffusers clamps it: a clamp has no gradient.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
+
+from lab.pretrain.widen import widened
+from procvid.toykitchen.dataset import random_scene
+from procvid.toykitchen.identity import random_kitchen
+from procvid.toykitchen.render import NUM_FRAMES, SIZE, render
+from procvid.train.loop import Batch, Schedule, train
+
+CONFIG = {
+    "base_dim": 16,
+    "z_dim": 16,
+    "dim_mult": [1, 2, 2],
+    "num_res_blocks": 1,
+    "attn_scales": [],
+    "temperal_downsample": [True, True],
+    "is_residual": True,
+    "patch_size": 2,
+    "in_channels": 12,
+    "out_channels": 12,
+    "scale_factor_temporal": 4,
+    "scale_factor_spatial": 8,
+    "latents_mean": [0.0] * 16,
+    "latents_std": [1.0] * 16,
+}
+
+
+def to_video(frames: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """uint8 (B, T, H, W, 3) to float (B, 3, T, H, W) in -1..1, where the frames are."""
+    return torch.as_tensor(frames).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def decode_unclamped(vae: AutoencoderKLWan, z: torch.Tensor) -> torch.Tensor:
+    """Decode (B, z_dim, F, h, w) to (B, 3, T, H, W) without the final clamp."""
+    vae.clear_cache()
+    x = vae.post_quant_conv(z)
+    parts = []
+    for k in range(z.shape[2]):
+        vae._conv_idx = [0]
+        parts.append(
+            vae.decoder(
+                x[:, :, k : k + 1],
+                feat_cache=vae._feat_map,
+                feat_idx=vae._conv_idx,
+                first_chunk=k == 0,
+            )
+        )
+    vae.clear_cache()
+    return unpatchify(torch.cat(parts, 2), patch_size=vae.config.patch_size)
+
+
+def reconstruction_losses(out: torch.Tensor, video: torch.Tensor) -> dict[str, torch.Tensor]:
+    """L1, MSE, half the edges' L1 and a quarter of the temporal differences' L1."""
+    losses = {"l1": (out - video).abs().mean(), "mse": (out - video).square().mean()}
+    edges = [(out.diff(dim=d) - video.diff(dim=d)).abs().mean() for d in (3, 4)]
+    losses["edge"] = 0.5 * (edges[0] + edges[1])
+    if video.shape[2] > 1:
+        losses["motion"] = 0.25 * (out.diff(dim=2) - video.diff(dim=2)).abs().mean()
+    else:
+        losses["motion"] = out.new_zeros(())
+    return losses
+
+
+def colour_loss(out: torch.Tensor, video: torch.Tensor) -> torch.Tensor:
+    """L1 of local means where the food lies: the colour of small pieces tells it, and goes first.
+
+    In windows of a frame, everywhere.
+    """
+    inside = (out - video)[..., 15:84, 18:88] if out.shape[-1] == SIZE else out - video
+    return torch.nn.functional.avg_pool3d(inside, (1, 3, 3), (1, 2, 2)).abs().mean()
+
+
+def batch_of(rng: np.random.Generator, frames: int, size: int) -> torch.Tensor:
+    """Stretches of `frames` frames from random clips, uint8 (size, frames, 96, 96, 3)."""
+    clips = []
+    for _ in range(size):
+        first = int(rng.integers(NUM_FRAMES - frames + 1))
+        stretch = range(first, first + frames)
+        clips.append(render(random_scene(rng), random_kitchen(rng), only=stretch).frames)
+    return torch.from_numpy(np.stack(clips))
+
+
+def length_of(step: int, steps: int, seed: int) -> int:
+    """Frames of a step's batch: 1, 5, 9, and in the second half all 17.
+
+    What the decoder gets wrong early in a clip it carries on, so short stretches alone leave the
+    last frames blurred. Both processes must agree on the kind of batch, or the faster one waits.
+    """
+    done = step / steps
+    draw = np.random.default_rng([seed, step]).random()
+    if draw < (0.4 if done < 0.6 else 0.15):
+        return 1
+    if done < 0.3:
+        return 5
+    return NUM_FRAMES if draw > (0.7 if done < 0.7 else 0.4) else 9
+
+
+BATCH = {1: 10, 5: 4, 9: 3, NUM_FRAMES: 2}
+"""Clips of a process's batch by their number of frames."""
+
+
+@torch.no_grad()
+def take_over(vae: AutoencoderKLWan, smaller: AutoencoderKLWan) -> None:
+    """Start from a trained VAE with fewer latent channels; the further ones stay as they are.
+
+    It is convolutional, so the size of the picture does not matter. Mean and log-variance are
+    stacked in the encoder's outputs: each half goes to its half.
+    """
+    few, many = smaller.config["z_dim"], vae.config["z_dim"]
+    both = torch.cat([torch.arange(few), many + torch.arange(few)])
+    mine, known = vae.state_dict(), smaller.state_dict()
+    own = {key: value.clone() for key, value in known.items() if value.shape == mine[key].shape}
+    for key in known.keys() - own.keys():
+        value = mine[key]
+        if key.startswith(("quant_conv", "encoder.conv_out")):
+            if key == "quant_conv.weight":
+                value[both] = 0
+                value[both[:, None], both[None]] = known[key]
+            else:
+                value[both] = known[key]
+        elif key.startswith("post_quant_conv"):
+            value[:few] = 0
+            value[(slice(few),) * min(value.ndim, 2)] = known[key]
+        else:
+            value[:, :few] = known[key]
+        own[key] = value
+    vae.load_state_dict(own)
+
+
+def train_vae(
+    folder: Path, steps: int, seed: int = 0, start: AutoencoderKLWan | None = None
+) -> AutoencoderKLWan:
+    """Train first on single frames and short stretches; from `start`, if given, else from nothing."""
+    torch.manual_seed(seed)
+    vae = AutoencoderKLWan(**CONFIG)
+    with torch.no_grad():
+        vae.quant_conv.bias[CONFIG["z_dim"] :] = -5.0
+    if start is not None:
+        take_over(vae, start)
+
+    def draw(rng: np.random.Generator, step: int) -> Batch:
+        frames = length_of(step, steps, seed)
+        return {"frames": batch_of(rng, frames, BATCH[frames])}
+
+    def losses(batch: Batch) -> Batch:
+        video = to_video(batch["frames"])
+        posterior = vae.encode(video).latent_dist
+        out = decode_unclamped(vae, posterior.sample())
+        kl = 3e-4 * posterior.kl().mean() / posterior.mean[0].numel()
+        colour = colour_loss(out, video)
+        return {**reconstruction_losses(out, video), "colour": colour, "kl": kl}
+
+    schedule = Schedule(steps, ema=0.998, seed=seed, decay=0.4)
+    return train(vae, draw, losses, schedule, folder, "vae")
+
+
+CROP = 64
+"""Side in px of the window that most of the wide model's batches see: outside it little moves."""
+WINDOWS = {1: 16, 9: 4, NUM_FRAMES: 2}
+"""Windows of a process's batch by their number of frames; of whole frames there are half as many."""
+
+
+def train_wide(
+    narrow: AutoencoderKLWan, base_dim: int, folder: Path, steps: int, seed: int = 0
+) -> AutoencoderKLWan:
+    """Go on with more channels."""
+    schedule = Schedule(steps, ema=0.995, seed=seed + 2, decay=0.85)
+    return _in_windows(widened(narrow, base_dim, seed), folder, "vae_wide", schedule, 3.0)
+
+
+def train_fine(vae: AutoencoderKLWan, folder: Path, steps: int, seed: int = 0) -> AutoencoderKLWan:
+    """Go on in smaller steps, large errors (what moves, and smears) counting more."""
+    schedule = Schedule(steps, 0.008, 1e-3, ema=0.995, seed=seed + 3, decay=0.9)
+    return _in_windows(vae, folder, "vae_fine", schedule, 10.0)
+
+
+def _in_windows(
+    vae: AutoencoderKLWan,
+    folder: Path,
+    name: str,
+    schedule: Schedule,
+    square: float,
+    noise: float = 0.0,
+) -> AutoencoderKLWan:
+    """Train on windows around the vessel and a quarter of the time on whole frames.
+
+    Args:
+        vae: Trained where its parameters ask for gradients.
+        folder: Of the checkpoint and the curve.
+        name: Of the stage.
+        schedule: Steps and rates.
+        square: How much squared errors count.
+        noise: Put on the latents, in standard deviations of theirs, as a transformer errs.
+    """
+
+    def draw(rng: np.random.Generator, step: int) -> Batch:
+        shared = np.random.default_rng([schedule.seed, step, 4])
+        frames = int(shared.choice(list(WINDOWS), p=[0.15, 0.45, 0.4]))
+        if shared.random() < 0.25:
+            return {"frames": batch_of(rng, frames, WINDOWS[frames] // 2)}
+        drawn = batch_of(rng, frames, WINDOWS[frames])
+        top, left = rng.integers(4, SIZE - CROP - 3, 2)
+        return {"frames": drawn[:, :, top : top + CROP, left : left + CROP].contiguous()}
+
+    def losses(batch: Batch) -> Batch:
+        video = to_video(batch["frames"])
+        posterior = vae.encode(video).latent_dist
+        z = posterior.sample()
+        out = decode_unclamped(vae, z + noise * torch.randn_like(z) * z.std() if noise else z)
+        found = reconstruction_losses(out, video)
+        kl = 3e-4 * posterior.kl().mean() / posterior.mean[0].numel()
+        found["mse"] = square * found["mse"]
+        return {**found, "colour": colour_loss(out, video), "kl": kl}
+
+    return train(vae, draw, losses, schedule, folder, name)
+
+
+@torch.no_grad()
+def measure_latents(
+    vae: AutoencoderKLWan, seed: int = 1, clips: int = 96
+) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each latent channel over fresh clips."""
+    rng = np.random.default_rng(seed)
+    drawn = (to_video(batch_of(rng, NUM_FRAMES, 4).to(vae.device)) for _ in range(clips // 4))
+    z = torch.cat([vae.encode(video).latent_dist.mode() for video in drawn])
+    return z.mean((0, 2, 3, 4)).tolist(), z.std((0, 2, 3, 4)).tolist()
+
+
+@torch.no_grad()
+def psnr_db(vae: AutoencoderKLWan, seed: int = 2, clips: int = 64) -> float:
+    """Mean PSNR in dB of held-out clips through the VAE."""
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(clips // 4):
+        video = to_video(batch_of(rng, NUM_FRAMES, 4).to(vae.device))
+        out = vae.decode(vae.encode(video).latent_dist.mode()).sample
+        values.append(10 * torch.log10(4 / (out - video).square().mean((1, 2, 3, 4))))
+    return float(torch.cat(values).mean())
+
+
+def train_decoder(
+    vae: AutoencoderKLWan, folder: Path, steps: int, seed: int = 0
+) -> AutoencoderKLWan:
+    """Go on with what comes after the latents alone; they, and so the transformer, stay."""
+    for name, param in vae.named_parameters():
+        param.requires_grad_(name.startswith(("decoder.", "post_quant_conv.")))
+    schedule = Schedule(steps, 0.006, 1e-3, ema=0.995, seed=seed + 1, decay=0.9)
+    return _in_windows(vae, folder, "decoder", schedule, 10.0, noise=0.05)

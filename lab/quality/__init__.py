@@ -1,0 +1,1 @@
+"""How good the tiny models are."""

@@ -1,0 +1,136 @@
+"""Figures of the single models in the test kitchen: VAE, tiny CLIP and detector."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from numpy.typing import NDArray
+from torchvision.ops import box_iou
+
+from lab.pretrain.toy_crops import ToyCrop, crops_of
+from lab.pretrain.vae import to_video
+from procvid.models.torch_checkpoints import installed_version
+from procvid.protocols import Detector, Embedder
+from procvid.toykitchen.dataset import UNKNOWN_FOOD, random_clip, random_frame
+from procvid.toykitchen.foods import FOODS
+from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS
+from procvid.toykitchen.recipes import HELD_OUT
+from procvid.toykitchen.render import NUM_FRAMES
+from procvid.types import Frames
+
+BATCH = 4
+METRICS_EXTRA = "Run `pip install 'procvid[metrics]'`."
+OVERLAP = 0.5
+"""Least intersection over union of a box that counts as right."""
+
+
+@torch.no_grad()
+def through_vae(vae: AutoencoderKLWan, clips: Sequence[Frames]) -> list[Frames]:
+    """The clips encoded and decoded: what the VAE alone leaves of them."""
+    made: list[Frames] = []
+    for start in range(0, len(clips), BATCH):
+        video = to_video(np.stack(clips[start : start + BATCH]))
+        out = vae.decode(vae.encode(video).latent_dist.mode()).sample
+        levels = ((out + 1) * 127.5).round().clamp(0, 255).byte()
+        made += list(levels.permute(0, 2, 3, 4, 1).numpy())
+    return made
+
+
+def vae_quality(vae: AutoencoderKLWan, clips: int = 64) -> dict[str, float]:
+    """Mean PSNR in dB and SSIM (-1 to 1) of held-out clips through the VAE, in 8-bit pixels.
+
+    Raises:
+        UnavailableError: torchmetrics is not installed.
+    """
+    installed_version("torchmetrics", METRICS_EXTRA)
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    rng = np.random.default_rng([HELD_OUT, 1])
+    true = [random_clip(rng, "test")[2].frames for _ in range(clips)]
+    psnr, ssim = [], []
+    for before, after in zip(true, through_vae(vae, true), strict=True):
+        error = np.mean((before.astype(np.float64) - after) ** 2)
+        psnr.append(10 * np.log10(255**2 / error))
+        a, b = (torch.from_numpy(f).permute(0, 3, 1, 2).double() for f in (after, before))
+        ssim.append(float(structural_similarity_index_measure(a, b, data_range=255.0)))
+    return {"psnr_db": float(np.mean(psnr)), "ssim": float(np.mean(ssim))}
+
+
+def words_of(crop: ToyCrop) -> str:
+    """Object, state and identity in one phrase: "sliced carrot", "red square frying pan with dots"."""
+    if crop.role == "food":
+        return crop.name if crop.state == "whole" else f"{crop.state} {crop.name}"
+    return crop.look or crop.name
+
+
+def clip_recall(embedder: Embedder, clips: int = 250) -> dict[str, float]:
+    """Recall@1, 0 to 1, by role and over all: the first crop that a phrase finds among held-out crops.
+
+    The gallery holds every crop of the clips; a phrase is right when the crop that it finds is of the
+    same object, state and identity.
+    """
+    rng = np.random.default_rng([HELD_OUT, 2])
+    crops: list[ToyCrop] = []
+    for _ in range(clips):
+        kitchen, scene, clip = random_clip(rng, "test")
+        k = int(rng.choice([0, NUM_FRAMES - 1]))
+        crops += crops_of(rng, clip.frames[k], clip.boxes[k], scene, kitchen, k > 0)
+    phrases = sorted({(c.role, words_of(c)) for c in crops})
+    similar = embedder.embed_texts([p for _, p in phrases]) @ (
+        embedder.embed_images([c.image for c in crops]).T
+    )
+    right: dict[str, list[bool]] = defaultdict(list)
+    for (role, phrase), row in zip(phrases, similar, strict=True):
+        found = crops[int(row.argmax())]
+        right[role].append((found.role, words_of(found)) == (role, phrase))
+    shares = {role: float(np.mean(hits)) for role, hits in sorted(right.items())}
+    return {"all": float(np.mean([hit for hits in right.values() for hit in hits])), **shares}
+
+
+def average_precision(scores: Sequence[float], hits: Sequence[bool], present: int) -> float:
+    """Area under the precision-recall curve, precision made monotone (PASCAL VOC 2010 on).
+
+    Args:
+        scores: Of every detection.
+        hits: Whether each is right.
+        present: How many things there were to be found; more than 0.
+    """
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    right = np.cumsum(np.asarray(hits, float)[order])
+    precision: NDArray[np.float64] = right / np.arange(1, len(right) + 1)
+    best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
+    steps = np.diff(right, prepend=0.0) / present
+    return float((best_from_here * steps).sum())
+
+
+def detector_ap50(detector: Detector, frames: int = 400) -> dict[str, float]:
+    """AP at IoU 0.5 of each kind of thing and the mean over all names, on held-out frames."""
+    kinds = {"vessel": VESSELS, "food": FOODS, "tool": TOOLS, "side object": SIDE_OBJECTS}
+    names = [name for group in kinds.values() for name in group]
+    rng = np.random.default_rng([HELD_OUT, 3])
+    seen = [random_frame(rng, "test")[2] for _ in range(frames)]
+    found = detector.detect([s.frames[0] for s in seen], names)
+    scores: dict[str, list[float]] = defaultdict(list)
+    hits: dict[str, list[bool]] = defaultdict(list)
+    present: dict[str, int] = defaultdict(int)
+    for each, detections in zip(seen, found, strict=True):
+        boxes = {n: b for n, b in each.boxes[0].items() if n != UNKNOWN_FOOD}
+        for detection in detections:
+            box = boxes.get(detection.label)
+            present[detection.label] += box is not None
+            scores[detection.label].append(detection.score)
+            hits[detection.label].append(
+                box is not None
+                and float(box_iou(torch.tensor([detection.box_xyxy]), torch.tensor([box])))
+                >= OVERLAP
+            )
+    each_ap = {n: average_precision(scores[n], hits[n], present[n]) for n in names if present[n]}
+    by_kind = {
+        kind: float(np.mean([each_ap[n] for n in group if n in each_ap]))
+        for kind, group in kinds.items()
+    }
+    return {"all": float(np.mean(list(each_ap.values()))), **by_kind}

@@ -1,1 +1,0 @@
-"""LoRAs, crop stores and runs as releases of the Hub: where `hub` and the stages meet."""

@@ -1,0 +1,127 @@
+"""Clips become files, each with its provenance, and then one video with chapters and captions."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from procvid.media.captions import write_vtt
+from procvid.media.image import save_png
+from procvid.media.video import join_clips, write_clip
+from procvid.run.folder import CLIP, CONDITIONING, REFERENCES
+from procvid.run.records import AI_GENERATED, ReferenceRecord, StepRecord
+from procvid.storage.files import sha256_of, write_json
+from procvid.types import Clip, Conditioning, Crop, Image, Plan, Slot, StepPlan
+
+
+def pixels_sha256(image: Image) -> str:
+    """The sha256 of an image's shape and pixels, whatever file they are in."""
+    height, width = image.shape[:2]
+    return hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest()
+
+
+def reference_record(slot: Slot) -> ReferenceRecord:
+    """The provenance of one reference."""
+    return ReferenceRecord(
+        number=slot.number,
+        object_name=slot.object_name,
+        words=slot.words,
+        file=f"{REFERENCES}/{slot.number}.png",
+        crop_id=slot.crop_id,
+        source_id=slot.source_id,
+        state=slot.state,
+        box_xyxy=slot.box_xyxy,
+        score=round(float(slot.score), 6),
+        origin=slot.origin,
+        image_sha256=pixels_sha256(slot.image),
+        licence=slot.licence,
+        url=slot.url,
+    )
+
+
+def missing_objects(conditioning: Conditioning) -> tuple[Mapping[str, str], ...]:
+    """The objects without a reference, and why."""
+    return tuple(
+        {"object": r.object_name, "state": r.wanted_state, "reason": r.reason}
+        for r in conditioning.retrievals
+        if r.hit is None
+    )
+
+
+def crop_hashes(crops: Sequence[Crop]) -> dict[str, str]:
+    """sha256 of the pixels by crop id, of those that have pixels."""
+    return {crop.id: pixels_sha256(crop.image) for crop in crops if crop.image is not None}
+
+
+def write_step(
+    folder: Path, clip: Clip, slots: Sequence[Slot], record: StepRecord, *, display_scale: int
+) -> StepRecord:
+    """Write the clip, its references and `conditioning.json` into a step's folder.
+
+    Args:
+        folder: Where; it becomes the step's folder once it is whole.
+        clip: As generated.
+        slots: The references, in order.
+        record: All but the hash of the clip.
+        display_scale: The clip is written this many times larger.
+
+    Returns:
+        The record with the hash of the clip.
+
+    Raises:
+        OutputError: The disk is full or the folder read-only.
+    """
+    for slot, reference in zip(slots, record.references, strict=True):
+        (folder / REFERENCES).mkdir(exist_ok=True)
+        text = json.dumps(dataclasses.asdict(reference), sort_keys=True)
+        save_png(folder / reference.file, slot.image, {"procvid": text})
+    metadata = {
+        "title": record.text[:200],
+        "comment": AI_GENERATED,
+        "procvid": record.for_metadata(),
+    }
+    write_clip(folder / CLIP, clip.frames, clip.fps, metadata, scale=display_scale)
+    record = dataclasses.replace(record, clip_sha256=sha256_of(folder / CLIP))
+    write_json(folder / CONDITIONING, record.to_json())
+    return record
+
+
+def chapter_title(step: StepPlan, limit: int = 80) -> str:
+    """ "2. Slice the carrots." cut at a word."""
+    text = " ".join(step.text.split())
+    if len(text) > limit:
+        text = text[:limit].rsplit(" ", 1)[0] + " ..."
+    return f"{step.number}. {text}"
+
+
+def assemble(
+    plan: Plan, clips: Sequence[Path], video: Path, captions: Path, provenance: Mapping[str, str]
+) -> float:
+    """Join the clips into one video with a chapter a step, and write its captions.
+
+    Args:
+        plan: Its steps belong to the clips, in order.
+        clips: One file a step.
+        video: Written whole or not at all, as are the captions.
+        captions: WebVTT.
+        provenance: Of the run, for the video's metadata.
+
+    Returns:
+        The length of the video in seconds.
+
+    Raises:
+        OutputError: The disk is full or the folder read-only.
+    """
+    titles = [chapter_title(step) for step in plan.steps]
+    metadata = {
+        "title": plan.title,
+        "comment": AI_GENERATED,
+        "procvid": json.dumps(dict(provenance), sort_keys=True),
+    }
+    spans_s = join_clips(clips, video, titles, metadata)
+    cues = [(start, end, step.text) for (start, end), step in zip(spans_s, plan.steps, strict=True)]
+    write_vtt(captions, cues)
+    return spans_s[-1][1]

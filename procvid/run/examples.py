@@ -1,0 +1,79 @@
+"""Examples that are finished already: the video that an example recipe gave, shown without waiting.
+
+In a folder beside the recipes each has three files of the recipe's name: the video, its captions, and a
+JSON file that says what made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from procvid.storage.files import read_json
+
+FOLDER = "finished"
+RECIPES = (".txt", ".md", ".json")
+VIDEO, CAPTIONS, FACTS = ".mp4", ".vtt", ".facts.json"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What made a finished example.
+
+    Attributes:
+        recipe_sha256: Of the recipe's file.
+        profile: The models' profile.
+        seed: Of the run.
+        denoising_steps: Of each clip.
+        num_clips: One for each step of the recipe.
+        duration_s: Of the video.
+    """
+
+    recipe_sha256: str
+    profile: str
+    seed: int
+    denoising_steps: int
+    num_clips: int
+    duration_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts file."""
+        return asdict(self)
+
+
+def example_recipes(folder: Path) -> tuple[Path, ...]:
+    """The recipes of a folder, by name."""
+    return tuple(sorted(f for f in folder.glob("*.*") if f.suffix in RECIPES and f.is_file()))
+
+
+def recipe_sha256(recipe: Path) -> str:
+    """Of the file's bytes."""
+    return hashlib.sha256(recipe.read_bytes()).hexdigest()
+
+
+def finished_of(recipe: Path, profile: str) -> tuple[Finished, Path, Path] | None:
+    """The facts, video and captions of an example; None where there is none of this very recipe and
+    profile.
+    """
+    place = recipe.parent / FOLDER
+    video, captions = place / (recipe.stem + VIDEO), place / (recipe.stem + CAPTIONS)
+    try:
+        facts = Finished(**read_json(place / (recipe.stem + FACTS)))
+        good = (facts.recipe_sha256, facts.profile) == (recipe_sha256(recipe), profile)
+    except (OSError, TypeError, ValueError):
+        return None
+    return (facts, video, captions) if good and video.is_file() and captions.is_file() else None
+
+
+def files_of(
+    recipe: Path, run: Path, facts: Finished, facts_file: Path
+) -> Iterator[tuple[str, Path]]:
+    """The three files, each by its name in `FOLDER`; the facts are written to `facts_file`."""
+    facts_file.write_text(json.dumps(facts.to_json(), indent=2) + "\n", encoding="utf-8")
+    yield recipe.stem + VIDEO, run / "video.mp4"
+    yield recipe.stem + CAPTIONS, run / "captions.vtt"
+    yield recipe.stem + FACTS, facts_file

@@ -1,0 +1,146 @@
+"""What a run would do and cost, before it does anything: `generate --dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from procvid.run.condition import Overrides
+from procvid.run.generate import step_seed
+from procvid.run.step import Parts, conditioning_of, start_memory
+from procvid.run.throughput import Pattern
+from procvid.settings import Profile
+from procvid.types import Conditioning, Plan, PlannedObject, Sampling, ServiceUse, StepPlan
+
+
+@dataclass(frozen=True, eq=False)
+class StepForecast:
+    """One step as it would be made.
+
+    Attributes:
+        step: As planned.
+        seed: Its own.
+        conditioning: The prompt and the slots that the memory fills now; None when the memory
+            cannot be asked here.
+        own: Objects that an earlier clip of the run will show, by the step that shows them: its
+            picture then goes before the memory's.
+        seconds: About how long it takes; None when nothing like it was measured here.
+    """
+
+    step: StepPlan
+    seed: int
+    conditioning: Conditioning | None
+    own: Mapping[str, int]
+    seconds: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What a whole run would take.
+
+    Attributes:
+        steps: In order.
+        seconds: Of all steps, or None.
+        peak_mib: Most memory, or None.
+        disk_bytes: Of the run folder.
+        disk_is_bound: Whether that is a bound, from uncompressed frames, and not measured.
+        service: What planning asks of a paid or own language model.
+        downloads: Models still to be fetched, with their bytes.
+        basis: Where the figures come from, or why there are none.
+        no_slots: Why the memory cannot be asked here; empty when it was.
+    """
+
+    steps: tuple[StepForecast, ...]
+    seconds: float | None
+    peak_mib: float | None
+    disk_bytes: float
+    disk_is_bound: bool
+    service: ServiceUse
+    downloads: Mapping[str, int] = field(default_factory=dict)
+    basis: str = ""
+    no_slots: str = ""
+
+
+def forecast(
+    plan: Plan,
+    profile: Profile,
+    sampling: Sampling,
+    pattern: Pattern | None,
+    parts: Parts | None,
+    *,
+    service: ServiceUse,
+    downloads: Mapping[str, int],
+    no_slots: str = "",
+) -> Forecast:
+    """Foretell a run.
+
+    Args:
+        plan: Its plan.
+        profile: Its models.
+        sampling: Its size, length and seed.
+        pattern: What clips like these took on this machine, or None.
+        parts: The models; None when they cannot be built here, and `no_slots` says why.
+        service: What planning asks.
+        downloads: What is to be fetched first.
+        no_slots: See `Forecast`.
+    """
+    memory = start_memory(parts, sampling.seed, plan) if parts else None
+    steps: list[StepForecast] = []
+    for step in plan.steps:
+        seconds = None
+        if pattern is not None:
+            seconds = pattern.clip_s if steps else pattern.first_clip_s
+        found = conditioning_of(parts, step, memory, Overrides()) if parts else None
+        own = _own_sights(plan.steps, step) if parts is None or parts.stores is not None else {}
+        steps.append(StepForecast(step, step_seed(sampling.seed, step.number), found, own, seconds))
+    clip_bytes = _most_bytes(profile, sampling) if pattern is None else pattern.clip_bytes
+    return Forecast(
+        steps=tuple(steps),
+        seconds=None if pattern is None else sum(step.seconds or 0.0 for step in steps),
+        peak_mib=None if pattern is None else pattern.peak_mib,
+        # The video holds the clips' own bytes once more.
+        disk_bytes=2 * clip_bytes * len(steps),
+        disk_is_bound=pattern is None,
+        service=service,
+        downloads=downloads,
+        basis=_basis(pattern),
+        no_slots=no_slots,
+    )
+
+
+def _own_sights(steps: Sequence[StepPlan], step: StepPlan) -> dict[str, int]:
+    """The step whose clip will show an object as this one needs it: the memory's own preference.
+
+    A lasting thing is taken from where it was first seen, food from where it was last in its state.
+    """
+    own: dict[str, int] = {}
+    for item in step.objects:
+        seen = [
+            earlier.number
+            for earlier in steps[: step.number - 1]
+            for shown in earlier.objects
+            if shown.name == item.name and _serves(shown, item)
+        ]
+        if seen:
+            own[item.name] = seen[-1] if item.role == "food" else seen[0]
+    return own
+
+
+def _serves(shown: PlannedObject, wanted: PlannedObject) -> bool:
+    return wanted.role != "food" or shown.state_after == wanted.state_before
+
+
+def _most_bytes(profile: Profile, sampling: Sampling) -> float:
+    """Frames uncompressed (12 bits a pixel), and four references and crops as plain pixels."""
+    pixels = sampling.width * sampling.height
+    return pixels * (1.5 * profile.display_scale**2 * sampling.num_frames + 2 * 4 * 3)
+
+
+def _basis(pattern: Pattern | None) -> str:
+    if pattern is None:
+        return "no clip of this size and length was made on this machine yet, so no time is known"
+    clips = "1 clip" if pattern.num_samples == 1 else f"{pattern.num_samples} clips"
+    told = f"measured on {clips} made on this machine"
+    if pattern.scaled_from is not None:
+        told += f" with {pattern.scaled_from} denoising steps, in proportion"
+    return told

@@ -1,0 +1,351 @@
+"""The story: a recipe becomes a plan, and each step of it a clip that remembers the ones before.
+
+Read `make_video` and `_story` and you know the product. A run that was cut off anywhere goes on
+where it was when the same is asked again; see `procvid.run` for what lies on the disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from procvid.errors import RunError
+from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
+from procvid.memory.memory import Memory
+from procvid.run.assemble import assemble
+from procvid.run.changes import keep_changes, kept_overrides
+from procvid.run.condition import Overrides
+from procvid.run.folder import (
+    CAPTIONS,
+    CLIP,
+    MEMORY,
+    PLAN,
+    RUN,
+    VIDEO,
+    RunFolder,
+    hold,
+    read_run,
+)
+from procvid.run.generate import Pace, step_seed
+from procvid.run.records import RunRecord, StepRecord, plan_to_json
+from procvid.run.step import (
+    Parts,
+    crops_are_whole,
+    make_step,
+    memory_notes,
+    remember,
+    start_memory,
+    undrawable_names,
+)
+from procvid.types import EXACT, GenerateRequest, Image, Plan
+
+STALE = "stale now, because"
+"""How the warning begins that other steps have to be made again."""
+
+
+def make_video(
+    request: GenerateRequest,
+    parts: Parts,
+    folder: Path,
+    *,
+    plan: Plan | None = None,
+    changes: Mapping[int, Overrides] | None = None,
+) -> Generator[Event, None, None]:
+    """Make the video of a recipe in a run folder, or what is still missing of it.
+
+    Every event but `Progress` is also in `events.jsonl`. Closing the iterator keeps the finished
+    steps. The result depends on the request, the models and the libraries alone: cut off and
+    resumed, it is the same to the last byte.
+
+    Args:
+        request: What is wanted; `request.seed` counts, the seed in its sampling does not.
+        parts: The models, from `procvid.wiring.run.build`.
+        folder: New, empty, or of the same request.
+        plan: A plan that a person has edited; by default the planner makes one.
+        changes: What a person wants of steps, by number; of those not made yet.
+
+    Yields:
+        `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`; `Warned`
+        anywhere; `RunFinished` last.
+
+    Raises:
+        InputError: The models cannot make such a clip.
+        UnavailableError: There is not enough memory for it in any way.
+        RunError: The folder belongs to another request, or another process works in it.
+        OutputError: The folder cannot be written.
+    """
+    parts.generator.check(request.sampling)
+    planner = _planner_of(request, parts, Path(folder))
+    # Before the folder is made: what fits in no way leaves none behind.
+    about_clips = parts.generator.notes(request.sampling)
+    with hold(Path(folder), record_of(request, parts, planner)) as run:
+        keep_changes(run, changes or {})
+        yield from _logged(run, _story(run, parts, plan, about_clips))
+
+
+def _story(
+    run: RunFolder, parts: Parts, edited: Plan | None, about_clips: Sequence[str]
+) -> Generator[Event, None, None]:
+    plan = _plan_of(run, parts, edited)
+    records = _records(run, parts, plan)
+    fresh = set(records) - set(run.stale_steps(records))
+    yield RunStarted(
+        run_id=run.record.run_id,
+        folder=str(run.path),
+        profile=parts.profile.name,
+        profile_reason=parts.profile_reason,
+        num_steps=len(plan.steps),
+        finished_steps=tuple(sorted(fresh)),
+    )
+    yield Planned(plan)
+    about_parts = (*about_clips, *memory_notes(parts), *_undrawable_warnings(plan, parts))
+    warnings = (*run.notes, *plan.notes, *about_parts)
+    yield from (Warned(message) for message in warnings)
+    if len(fresh) == len(plan.steps):
+        duration_s = run.finished_duration_s(records)
+        if duration_s is not None:
+            yield _finished(run, plan, duration_s, warnings, nothing_to_do=True)
+            return
+
+    memory = start_memory(parts, run.record.request.seed, plan)
+    pace = Pace(num_clips=len(plan.steps) - len(fresh))
+    for step in plan.steps:
+        number = step.number
+        if number in records and number not in run.stale_steps(records):
+            yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
+        else:
+            overrides, lost = kept_overrides(run, number)
+            yield from (Warned(message, number) for message in lost)
+            records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+            run.write_state(records, len(plan.steps))
+            yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
+        remember(run, parts, memory, number)
+
+    duration_s = _assemble(run, memory, plan, records)
+    yield _finished(run, plan, duration_s, warnings)
+
+
+def regenerate_step(
+    folder: Path,
+    number: int,
+    parts: Parts,
+    *,
+    seed: int | None = None,
+    prompt: str | None = None,
+    references: Sequence[Image] = (),
+    shows: Sequence[str] = (),
+    banned: Sequence[str] = (),
+    chosen: Mapping[str, str] | None = None,
+) -> Generator[Event, None, None]:
+    """Make one step of a run again; later steps that show an object cut from it become stale.
+
+    No other step is touched: the stale ones are told, noted in `run.json` and made again by the
+    next `make_video` on the folder.
+
+    Args:
+        folder: A run with this step and all before it on disk.
+        number: The step, from 1.
+        parts: The models that the run was made with.
+        seed: The step's own seed. Without seed, prompt and references a new one is derived.
+        prompt: Given to the generator word for word.
+        references: uint8 (H, W, 3) RGB, shown to the generator before all that the memory has.
+        shows: The object that each of them shows; "", or none at all, leaves that to CLIP.
+        banned: Ids of crops that are not to guide the step.
+        chosen: Ids of crops by the name of the object that they are to stand for.
+
+    Yields:
+        `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
+        `RunFinished` when all steps are there.
+
+    Raises:
+        RunError: There is no such run or step, or the models are not those of the run.
+        OutputError: The folder cannot be written.
+    """
+    request = read_run(Path(folder)).request
+    with hold(Path(folder), record_of(request, parts, request.planner)) as run:
+        overrides = Overrides(
+            seed=seed,
+            prompt=prompt,
+            uploads=tuple(references),
+            shows=tuple(shows),
+            banned=tuple(banned),
+            chosen=dict(chosen or {}),
+        )
+        yield from _logged(run, _again(run, parts, number, overrides))
+
+
+def _again(
+    run: RunFolder, parts: Parts, number: int, overrides: Overrides
+) -> Generator[Event, None, None]:
+    plan = run.read_plan()
+    records = {} if plan is None else _records(run, parts, plan)
+    missing = [n for n in range(1, number + 1) if n not in records]
+    if plan is None or missing or number < 1:
+        last = max(records, default=0)
+        raise RunError(
+            f"Step {number} cannot be made again: the run has steps 1 to {last} on disk."
+            if last
+            else f"Step {number} cannot be made again: the run has no finished step.",
+            "Choose one of them, or finish the run with `procvid generate` first.",
+        )
+    if number in run.locked_steps():
+        raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
+    request = run.record.request
+    attempt = int(records[number].overrides.get("attempt", 0))
+    if overrides.any:
+        overrides = dataclasses.replace(overrides, attempt=attempt)
+    else:
+        attempt += 1
+        overrides = Overrides(step_seed(request.seed, number, attempt), attempt=attempt)
+    memory = start_memory(parts, request.seed, plan)
+    for earlier in range(1, number):
+        remember(run, parts, memory, earlier)
+    pace = Pace(num_clips=1)
+    step = plan.steps[number - 1]
+    records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+    run.write_state(records, len(plan.steps))
+    yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
+
+    stale = run.stale_steps(records)
+    warnings: list[str] = []
+    if stale:
+        names = ", ".join(str(n) for n in stale)
+        warning = (
+            f"{STALE} it shows an object as it was before: step {names}; "
+            "the same `procvid generate` command makes it again"
+        )
+        warnings.append(warning)
+        yield Warned(warning)
+    if len(records) == len(plan.steps):
+        for kept in range(number, len(plan.steps) + 1):
+            remember(run, parts, memory, kept)
+        yield _finished(run, plan, _assemble(run, memory, plan, records), warnings)
+
+
+def _planner_of(request: GenerateRequest, parts: Parts, folder: Path) -> str:
+    """Who plans the run, or has planned it: one begun with "auto" goes on when the key is gone."""
+    if request.planner == "auto" and (folder / PLAN).exists() and (folder / RUN).exists():
+        return read_run(folder).request.planner
+    return parts.planner.info.id
+
+
+def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None) -> RunRecord:
+    """What a run of this request with these models is; `planner` if another than theirs planned."""
+    resolved = dataclasses.replace(
+        request,
+        profile=parts.profile.name,
+        planner=planner or parts.planner.info.id,
+        sampling=dataclasses.replace(request.sampling, seed=request.seed),
+    )
+    return RunRecord(
+        request=resolved,
+        models=parts.models(),
+        stores=parts.store_hashes(),
+        versions=parts.versions,
+    )
+
+
+def clip_file(run: RunFolder, number: int) -> str:
+    """A step's clip, named from the run folder."""
+    return run.relative(run.step_folder(number) / CLIP)
+
+
+def _logged(run: RunFolder, story: Generator[Event, None, None]) -> Generator[Event, None, None]:
+    with closing(story):
+        for event in story:
+            if not isinstance(event, Progress):
+                run.append_event(event)
+            yield event
+
+
+def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
+    """The plan on disk, else the edited one, else the planner's; on disk afterwards."""
+    there = run.read_plan()
+    if there is not None:
+        if edited is not None and plan_to_json(edited) != plan_to_json(there):
+            raise RunError(
+                f"The folder {str(run.path)!r} was begun with another plan.",
+                "Choose another folder for the edited plan.",
+            )
+        return there
+    plan = edited or parts.planner.plan(run.record.request.recipe)
+    run.write_plan(plan)
+    return plan
+
+
+def _records(run: RunFolder, parts: Parts, plan: Plan) -> dict[int, StepRecord]:
+    """The finished steps; one whose clip or crops are damaged is not finished."""
+    read = {step.number: run.read_step(step.number) for step in plan.steps}
+    return {
+        number: record
+        for number, record in read.items()
+        if record is not None and crops_are_whole(run, parts, record)
+    }
+
+
+def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
+    objects = [item for step in plan.steps for item in step.objects]
+    unknown = undrawable_names(parts.generator, objects)
+    foods = {item.name for item in objects if item.role == "food"}
+    for names, instead in (
+        ([name for name in unknown if name in foods], "it draws something else in their place"),
+        ([name for name in unknown if name not in foods], "it draws something like it, or nothing"),
+    ):
+        if names:
+            told = ", ".join(names)
+            yield f"the {parts.profile.name} model was never taught: {told}; {instead}"
+
+
+def _assemble(
+    run: RunFolder, memory: Memory | None, plan: Plan, records: dict[int, StepRecord]
+) -> float:
+    provenance = {
+        "run": run.record.run_id,
+        "seed": str(run.record.request.seed),
+        "planner": plan.planner,
+        "request": json.dumps(_wished(run.record.request)),
+        **run.record.models,
+    }
+    clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
+    duration_s = assemble(plan, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
+    if memory is not None:
+        memory.save_run(run.path / MEMORY)
+    run.write_state(records, len(plan.steps), duration_s)
+    return duration_s
+
+
+def _wished(request: GenerateRequest) -> dict[str, Any]:
+    """What to ask for to have such a video again; a memory of one's own is nobody else's business."""
+    return {
+        "title": request.recipe.title,
+        "steps": list(request.recipe.steps),
+        "ingredients": list(request.recipe.ingredients),
+        "seed": request.seed,
+        "memory": "none" if request.memory == "none" else "default",
+        "denoising_steps": request.sampling.num_inference_steps,
+        "fast": request.sampling.shortcuts != EXACT,
+    }
+
+
+def _finished(
+    run: RunFolder,
+    plan: Plan,
+    duration_s: float,
+    warnings: Sequence[str],
+    *,
+    nothing_to_do: bool = False,
+) -> RunFinished:
+    return RunFinished(
+        run_id=run.record.run_id,
+        folder=str(run.path),
+        video=VIDEO,
+        captions=CAPTIONS,
+        clips=tuple(clip_file(run, step.number) for step in plan.steps),
+        duration_s=duration_s,
+        nothing_to_do=nothing_to_do,
+        warnings=tuple(warnings),
+    )

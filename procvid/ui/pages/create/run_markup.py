@@ -1,0 +1,114 @@
+"""A run as HTML: progress, a card a step, the players. All text is escaped here."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from procvid.run.examples import Finished
+from procvid.ui.markup import empty, file_url, missing, notes, picture_url, tiles
+from procvid.ui.server.stream import RunView, StepView
+
+
+def storyboard(view: RunView) -> str:
+    """A card per step: its clip when it is done, its references, its warnings."""
+    if not view.steps:
+        return empty("The clips appear here, one by one, as they are made.")
+    cards = "".join(_card(view, step) for step in view.steps.values())
+    shape = f"--pv-shape: {view.width} / {view.height}"
+    return f'<div class="pv-board" style="{shape}">{cards}</div>'
+
+
+def player(view: RunView) -> str:
+    """The whole video with its captions, "" until it is there."""
+    if view.video is None or view.captions is None:
+        return ""
+    return _video(view.video, view.captions, "The whole video")
+
+
+def _video(video: Path, captions: Path, label: str) -> str:
+    return (
+        f'<video class="pv-video" controls muted playsinline preload="metadata" '
+        f'aria-label="{escape(label)}" src="{file_url(video)}">'
+        f'<track kind="captions" srclang="en" label="Steps" default '
+        f'src="{file_url(captions)}"></video>'
+    )
+
+
+def finished_example(name: str, facts: Finished, video: Path, captions: Path) -> str:
+    """What an example gave when it was made, to be seen before anything is made anew."""
+    clips = "1 clip" if facts.num_clips == 1 else f"{facts.num_clips} clips"
+    told = (
+        f"{name}, as it was made before: {clips}, {facts.duration_s:.1f} s, profile "
+        f"{facts.profile}, seed {facts.seed}, {facts.denoising_steps} denoising steps a clip. "
+        "“Make the plan” begins your own."
+    )
+    shown = _video(video, captions, f"{name}, made before")
+    return f'<figure class="pv-finished">{shown}<figcaption>{escape(told)}</figcaption></figure>'
+
+
+def _card(view: RunView, step: StepView) -> str:
+    if step.clip is not None:
+        screen = (
+            f'<video controls muted loop autoplay playsinline preload="metadata" '
+            f'aria-label="Clip of step {step.number}" src="{file_url(step.clip)}"></video>'
+        )
+    else:
+        screen = f"<span>{escape(_waiting(view, step))}</span>"
+    slots = step.conditioning.slots if step.conditioning else ()
+    lacking = missing(step.conditioning) if step.conditioning else ""
+    if lacking:
+        lacking = f"<details><summary>Without a reference</summary>{lacking}</details>"
+    now = " now" if step.number == view.current and step.clip is None else ""
+    return (
+        f'<article class="pv-card{now}"><div class="pv-screen">{screen}</div>'
+        f'<div class="pv-cardbody"><p class="pv-text">{step.number}. {escape(step.text)}</p>'
+        f"{_marks(step)}{tiles(slots, small=True)}{lacking}</div></article>"
+    )
+
+
+def _marks(step: StepView) -> str:
+    told = []
+    if step.stale:
+        told.append(("loud", f"⚠ stale: shows step {step.stale} as it was before"))
+    if step.locked:
+        told.append(("loud", "🔒 locked"))
+    if step.seed and step.clip is not None:
+        told.append(("", f"seed {step.seed}"))
+    return "".join(f'<p class="pv-mark {kind}">{escape(text)}</p>' for kind, text in told)
+
+
+def _waiting(view: RunView, step: StepView) -> str:
+    if view.ended:
+        return "not made"
+    return "drawing…" if step.number == view.current else "waiting"
+
+
+def status(view: RunView) -> str:
+    """The progress bar with its sentence, the time left, and the warnings of the run."""
+    percent = round(100 * view.fraction)
+    left = "" if view.ended or view.eta_s is None else f"about {duration_words(view.eta_s)} left"
+    bar = (
+        f'<div class="pv-bar" role="progressbar" aria-label="Video" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{percent}"><div style="width:{percent}%"></div></div>'
+    )
+    warned = notes("Please note:", view.warnings, "warn")
+    broken = notes("The last try broke off:", [view.trouble] if view.trouble else [], "bad")
+    preview = ""
+    if view.preview is not None and not view.ended:
+        told = f"Step {view.current} as it looks so far"
+        preview = (
+            f'<figure class="pv-preview"><img alt="" src="{picture_url(view.preview)}">'
+            f"<figcaption>{told}</figcaption></figure>"
+        )
+    return (
+        f'<div class="pv-status"><p role="status"><b>{escape(view.sentence)}</b>'
+        f"<span>{escape(left)}</span></p>{bar}{preview}{broken}{warned}</div>"
+    )
+
+
+def duration_words(seconds: float) -> str:
+    """95 -> "1 min 35 s"."""
+    whole = max(1, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,157 @@
+"""What `/memories` answers: which memories there are, and the crops of one; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from procvid.errors import InputError, UnavailableError
+from procvid.memory.crops import CropStore
+from procvid.memory.find import Match, find, rows_of
+from procvid.memory.words import canonical
+from procvid.protocols import Embedder
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.memories import has_own, shown_store
+from procvid.wiring import run as wiring
+
+DEFAULT = "default"
+OWN = "own"
+"""How an answer calls the caller's own memory, whose id is its key and is never said."""
+
+MAX_QUERY = 400
+MAX_LIMIT = 100
+MAX_PAGE = 100_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller wants to see; "" stands for all, and for no query."""
+
+    memory: str
+    name: str
+    state: str
+    query: str
+    limit: int
+    page: int
+
+
+def read_asked(
+    memory: object, name: object, state: object, query: object, limit: object, page: object
+) -> Asked:
+    """Check what came over the wire, where nothing enforces the types.
+
+    Raises:
+        InputError: A value is of the wrong kind or out of range.
+    """
+    texts = []
+    for told, value in (("memory", memory), ("object", name), ("state", state), ("query", query)):
+        if not isinstance(value, str):
+            raise InputError(f"The {told} {str(value)[:40]!r} is not text.", 'Send "" for all.')
+        if len(value) > MAX_QUERY:
+            raise InputError(
+                f"The {told} has {len(value):,} characters.", f"Send at most {MAX_QUERY}."
+            )
+        texts.append(" ".join(value.split()))
+    return Asked(
+        memory=texts[0],
+        name=texts[1],
+        state=texts[2],
+        query=texts[3],
+        limit=_number("limit", limit, MAX_LIMIT),
+        page=_number("page", page, MAX_PAGE),
+    )
+
+
+def _number(told: str, value: object, most: int) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InputError(
+            f"The {told} {str(value)[:40]!r} cannot be used.", f"Send a number from 1 to {most:,}."
+        )
+    return value
+
+
+def answer(context: AppContext, asked: Asked) -> dict[str, Any]:
+    """The memories, and of the one that is asked for its objects and crops.
+
+    Raises:
+        InputError: There is no such memory, object or state.
+        StoreError: The memory is damaged.
+        UnavailableError: The profile has no memory of its own, or no embedder here.
+    """
+    body: dict[str, Any] = {"memories": _memories(context), "memory": None}
+    body |= {"objects": [], "crops": [], "total": 0}
+    if not asked.memory:
+        return body
+    own = asked.memory != DEFAULT
+    if own and not has_own(context, asked.memory):
+        raise InputError(
+            f"There is no memory {asked.memory[:40]!r} to look into.",
+            "Send 'default', or the id of your own memory.",
+        )
+    store = shown_store(context, asked.memory if own else "")
+    embedder = context.parts(DEFAULT).embedder if asked.query else None
+    matches, total = _matches(store, embedder, asked)
+    return body | {
+        "memory": _facts(OWN if own else DEFAULT, store),
+        "objects": _objects(store),
+        "crops": [_crop(store, match, asked.query) for match in matches],
+        "total": total,
+    }
+
+
+def _memories(context: AppContext) -> list[dict[str, Any]]:
+    """Those that anybody may look into; a person's own one is nobody else's business."""
+    try:
+        return [{"name": DEFAULT, "crops": len(shown_store(context, "")), "why_not": ""}]
+    except UnavailableError as error:
+        return [{"name": DEFAULT, "crops": 0, "why_not": error.message}]
+
+
+def _facts(name: str, store: CropStore) -> dict[str, Any]:
+    return {
+        "name": name,
+        "crops": len(store),
+        "with_pictures": sum(picture is not None for picture in store.crops.pictures),
+        "banned": sum(crop.banned for crop in store.crops.facts),
+        "embedder": f"{store.embedder.id} {store.embedder.revision}",
+        "calibrated": wiring.find_calibration(store.embedder) is not None,
+        "licence": store.licence,
+        "rights": store.rights,
+        "edits": len(store.history),
+    }
+
+
+def _objects(store: CropStore) -> list[dict[str, Any]]:
+    """Each name with its role and how many crops there are in each state."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for crop in store.crops.facts:
+        states = found.setdefault((canonical(crop.name), crop.role), {})
+        states[canonical(crop.state)] = states.get(canonical(crop.state), 0) + 1
+    return [
+        {"name": name, "role": role, "states": dict(sorted(states.items()))}
+        for (name, role), states in sorted(found.items())
+    ]
+
+
+def _matches(store: CropStore, embedder: Embedder | None, asked: Asked) -> tuple[list[Match], int]:
+    """One page of crops, and how many there are on all."""
+    name, state = asked.name or None, asked.state or None
+    rows = rows_of(store, name, state)
+    start, end = asked.limit * (asked.page - 1), asked.limit * asked.page
+    if embedder is None:
+        page = [Match(row, store.crops.facts[row], 0.0) for row in rows[start:end]]
+        return page, len(rows)
+    found = find(store, embedder, asked.query, min(end, len(rows)), state, name=name)
+    return found[start:end], len(rows)
+
+
+def _crop(store: CropStore, match: Match, query: str) -> dict[str, Any]:
+    told = asdict(match.crop)
+    del told["image"]
+    return told | {
+        "with_picture": store.crops.pictures[match.row] is not None,
+        "score": round(match.score, 4) if query else None,
+        "parts": {part: round(value, 4) for part, value in match.parts.items()},
+    }

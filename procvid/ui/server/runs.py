@@ -1,0 +1,150 @@
+"""A run as it lies on disk: whoever began it, and however it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from procvid.errors import ProcvidError, RunError
+from procvid.events import Warned
+from procvid.media.image import load_image
+from procvid.run.folder import CAPTIONS, CLIP, EVENTS, RUN, VIDEO, RunFolder, read_run
+from procvid.run.records import StepRecord, stale_steps
+from procvid.settings import Profile
+from procvid.storage.files import read_json
+from procvid.types import EXACT, Conditioning, Retrieval, Slot
+from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.stream import RunView
+
+LISTED = {"unfinished": "not finished", "finished": "done", "stale": "some steps are stale"}
+"""The states of `run.json` in a list."""
+
+
+def new_view(job: Job, folder: Path, profile: Profile) -> RunView:
+    """A run of which nothing is on disk yet."""
+    sampling = profile.sampling
+    view = RunView(job.run_id, folder, sampling.width, sampling.height)
+    view.show_plan(job.draft.plan)
+    return view
+
+
+def read_view(run_id: str, path: Path) -> RunView:
+    """Plan, clips, references, stale and locked steps of a run that nobody works on.
+
+    Raises:
+        RunError: There is no such run, or its files are damaged.
+    """
+    run = read_run(path)
+    folder, sampling = RunFolder(path, run), run.request.sampling
+    view = RunView(run_id, path, sampling.width, sampling.height, state="stopped")
+    plan = folder.read_plan()
+    if plan is None:
+        return view
+    view.show_plan(plan)
+    records: dict[int, StepRecord] = {}
+    for number, step in view.steps.items():
+        record = folder.read_step(number)
+        if record is not None:
+            records[number] = record
+            step.clip = folder.step_folder(number) / CLIP
+            step.seed = record.sampling.seed
+            step.conditioning = _conditioning(record, folder.step_folder(number))
+    # Also a locked step says that it is stale: it is kept, and yet shows something old.
+    for number, source in stale_steps(records, run.run_id).items():
+        view.steps[number].stale = source
+    for number in folder.locked_steps() & view.steps.keys():
+        view.steps[number].locked = True
+    view.warnings = _warnings(path / EVENTS)
+    duration_s = folder.finished_duration_s(records)
+    if duration_s is not None and len(records) == len(plan.steps):
+        view.state = "stale" if folder.stale_steps(records) else "done"
+        view.duration_s = duration_s
+        view.video, view.captions = path / VIDEO, path / CAPTIONS
+    return view
+
+
+def read_label(run_id: str, path: Path) -> str:
+    """A run in a list, from what its `run.json` says: quick, for nothing is verified.
+
+    Raises:
+        RunError: There is no such run, its file is damaged, or it was never planned.
+    """
+    try:
+        told = read_json(path / RUN)
+        title, steps = told["request"]["recipe"]["title"], told["steps"]
+        done = sum(step["state"] in ("done", "stale") for step in steps)
+        state = LISTED[told["state"]]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"There is no run {run_id}.", "It may have been cleared away.") from error
+    total = len(told["request"]["recipe"]["steps"])
+    return f"{title}: {done} of {total} clips, {state}"
+
+
+def _conditioning(record: StepRecord, folder: Path) -> Conditioning:
+    slots = []
+    chosen = dict(record.overrides.get("chosen") or {})
+    for reference in record.references:
+        try:
+            image = load_image(folder / reference.file)
+        except ProcvidError:
+            continue
+        slots.append(
+            Slot(
+                number=reference.number,
+                object_name=reference.object_name,
+                words=reference.words,
+                image=image,
+                crop_id=reference.crop_id,
+                source_id=reference.source_id,
+                state=reference.state,
+                box_xyxy=reference.box_xyxy,
+                score=reference.score,
+                origin=reference.origin,  # type: ignore[arg-type]  # written from a slot
+                licence=reference.licence,
+                url=reference.url,
+                chosen=chosen.get(reference.object_name) == reference.crop_id,
+            )
+        )
+    missing = tuple(
+        Retrieval(told["object"], told["state"], None, told["reason"]) for told in record.missing
+    )
+    return Conditioning(record.step, record.prompt, tuple(slots), missing, record.warnings)
+
+
+def read_job(run_id: str, path: Path) -> Job:
+    """A run's job, to go on with it.
+
+    Raises:
+        RunError: There is no such run, its files are damaged, or it was never planned.
+    """
+    run = read_run(path)
+    plan = RunFolder(path, run).read_plan()
+    if plan is None:
+        raise RunError(f"Run {run_id} has no plan yet.", "Begin anew with the recipe.")
+    request = run.request
+    sampling = request.sampling
+    wishes = Wishes(
+        request.seed,
+        request.memory,
+        sampling.num_inference_steps,
+        sampling.shortcuts != EXACT,
+        "".join(request.lora[:1]),
+    )
+    return Job(run_id, Draft(request.recipe, plan), wishes)
+
+
+def _warnings(log: Path) -> list[str]:
+    """What the run has warned of, each once and as of the last try; a line cut off is passed over."""
+    view = RunView("", log.parent)
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        try:
+            event: dict[str, Any] = json.loads(line)
+            step = int(event.get("step", 0))
+            if event["event"] == "warned":
+                view.apply(Warned(str(event["message"]), step))
+            elif event["event"] in ("run_started", "conditioned"):
+                view.forget_warnings(step)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return view.warnings

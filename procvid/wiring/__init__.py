@@ -1,0 +1,1 @@
+"""The composition root: settings become models. Only this package imports `procvid.models`."""

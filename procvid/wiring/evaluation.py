@@ -1,0 +1,308 @@
+"""The composition root of the metrics: a profile becomes the backbones that an evaluation needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from procvid.errors import InputError, UnavailableError
+from procvid.evaluate.evidence import (
+    CLIP,
+    FRAMES,
+    INCEPTION,
+    JUDGE,
+    LPIPS,
+    OBJECTS,
+    SCENE,
+    SHOTS,
+    VIDEO,
+)
+from procvid.evaluate.parts import EvaluationParts
+from procvid.memory.words import state_fit
+from procvid.plan.variants import EVERYTHING, Choices, dish_of, other_dishes, state_made, vary_step
+from procvid.protocols import (
+    FrameDistance,
+    FrameEncoder,
+    Judge,
+    SceneReader,
+    SetDistance,
+    ShotDetector,
+    TextImageScorer,
+)
+from procvid.settings import JUDGE_CHOICES, TINY, Environment, Profile, read_environment
+from procvid.toykitchen.words import captions_of
+from procvid.types import Role
+from procvid.wiring.run import (
+    asset_folder,
+    build_detector,
+    build_embedder,
+    check_key,
+    openai_client,
+)
+
+if TYPE_CHECKING:
+    from procvid.models.meter import Meter
+
+__all__ = [
+    "build_evaluation",
+    "build_frame_distance",
+    "build_frame_encoder",
+    "build_inception",
+    "build_judge",
+    "build_scorer",
+    "build_shot_detector",
+    "build_video_network",
+    "build_watching_reader",
+]
+
+Part = TypeVar("Part")
+
+USE_RULES = "Use --judge rules, which asks nobody."
+
+
+def build_evaluation(
+    profile: Profile, judge: str = "auto", *, standard: bool = False
+) -> EvaluationParts:
+    """The backbones of the metrics. What cannot be had is told in `missing`; the others are there.
+
+    Most weights are loaded with the first clip.
+
+    Args:
+        profile: Whose backbones.
+        judge: "auto", "rules" or "openai". "auto" asks a model where there is one to ask and the
+            profile is one of cooking footage; the tiny one's CLIP was taught the rules' words.
+
+        standard: Also those of the standard figures.
+
+    Raises:
+        InputError: No judge has that name.
+        ServiceError: "openai" was asked for, and there is no key.
+    """
+    if judge not in JUDGE_CHOICES:
+        raise InputError(
+            f"There is no judge {judge[:40]!r}.", f"Choose one of {', '.join(JUDGE_CHOICES)}."
+        )
+    environment = read_environment()
+    if judge == "openai":
+        check_key(environment, "judge", "Use --judge rules, which needs none.")
+    meter = _meter(environment)
+    missing: dict[str, str] = {}
+
+    def have(kind: str, build_it: Callable[[], Part]) -> Part | None:
+        try:
+            return build_it()
+        except UnavailableError as error:
+            missing[kind] = error.message
+            return None
+
+    rules = have(JUDGE, lambda: build_judge(profile, "rules"))
+    asked = rules
+    if rules is not None and _asks_a_model(judge, profile, environment):
+        asked = build_judge(profile, "openai", meter)
+    distances: dict[str, SetDistance] = {}
+    if standard:
+        for kind, build_it in SET_DISTANCES.items():
+            built = have(kind, build_it)
+            distances |= {} if built is None else {kind: built}
+    return EvaluationParts(
+        profile=profile.name,
+        frame_encoder=have(FRAMES, lambda: build_frame_encoder(profile)),
+        scorer=have(CLIP, lambda: build_scorer(profile)),
+        shot_detector=have(SHOTS, build_shot_detector),
+        detector=have(OBJECTS, lambda: build_detector(profile, build_embedder(profile))),
+        scene_reader=have(SCENE, lambda: build_watching_reader(profile, meter)),
+        judge=asked,
+        missing=missing,
+        frame_distance=have(LPIPS, build_frame_distance) if standard else None,
+        set_distances=distances,
+        stand_in=None if asked is rules else rules,
+        strict_judge=judge == "openai",
+        restart=None if meter is None else meter.restart,
+    )
+
+
+def _meter(environment: Environment) -> Meter | None:
+    """One budget for all that an evaluation asks of a model; None where there is nobody to ask."""
+    if not environment.has_openai:
+        return None
+    from procvid.models.meter import Meter
+
+    return Meter(environment.openai_budget)
+
+
+def _asks_a_model(judge: str, profile: Profile, environment: Environment) -> bool:
+    return judge == "openai" or (
+        judge == "auto" and profile.name != TINY.name and environment.has_openai
+    )
+
+
+def build_frame_encoder(profile: Profile) -> FrameEncoder:
+    """What tells how a frame looks, for the metrics.
+
+    Raises:
+        UnavailableError: The profile's files are missing.
+    """
+    match profile.name:
+        case "tiny":
+            from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
+
+            return ClipTowerFrameEncoder(asset_folder(profile, "frame encoder"))
+        case _:
+            from procvid.models.frame_encoders.dino import DinoFrameEncoder
+
+            return DinoFrameEncoder(profile.models["frame encoder"])
+
+
+def build_scorer(profile: Profile) -> TextImageScorer:
+    """CLIP for the metrics: frames and sentences, with its logit scale.
+
+    Raises:
+        UnavailableError: The profile cannot run here; says what is missing.
+    """
+    match profile.name:
+        case "tiny":
+            from procvid.models.embedders.open_clip import OpenClipEmbedder
+
+            return OpenClipEmbedder(asset_folder(profile, "scorer"))
+        case _:
+            embedder = build_embedder(profile)
+            if not isinstance(embedder, TextImageScorer):
+                raise UnavailableError(f"{embedder.info.id} has no logit scale.")
+            return embedder
+
+
+def build_shot_detector() -> ShotDetector:
+    """TransNetV2, in every profile.
+
+    Raises:
+        UnavailableError: Its package is not installed or incomplete.
+    """
+    from procvid.models.shot_detectors.transnet_v2 import TransNetV2Detector
+
+    return TransNetV2Detector()
+
+
+def build_frame_distance() -> FrameDistance:
+    """LPIPS, in every profile.
+
+    Raises:
+        UnavailableError: Its package is not installed.
+    """
+    from procvid.models.frame_distances.lpips import LpipsDistance
+
+    return LpipsDistance()
+
+
+def build_inception() -> SetDistance:
+    """What FID compares. Raises UnavailableError."""
+    from procvid.models.set_distances.inception import InceptionDistance
+
+    return InceptionDistance()
+
+
+def build_video_network() -> SetDistance:
+    """What FVD compares. Raises UnavailableError."""
+    from procvid.models.set_distances.i3d import I3dDistance
+
+    return I3dDistance()
+
+
+SET_DISTANCES: Mapping[str, Callable[[], SetDistance]] = {
+    INCEPTION: build_inception,
+    VIDEO: build_video_network,
+}
+
+
+def build_watching_reader(profile: Profile, meter: Meter | None = None) -> SceneReader:
+    """A scene reader that looks at the picture; it is to be given no text.
+
+    Args:
+        profile: The tiny one has models of its own; for the others a vision model is asked.
+        meter: Counts what is asked; by default a new one with the environment's budget.
+
+    Raises:
+        UnavailableError: There is none; says what is missing.
+    """
+    match profile.name:
+        case "tiny":
+            from procvid.models.scene_readers.zero_shot import ZeroShotSceneReader
+
+            known = _vocabulary(profile)
+            kinds: dict[str, Role] = {"foods": "food", "vessels": "vessel", "tools": "tool"}
+            roles = {name: role for kind, role in kinds.items() for name in known.get(kind, [])}
+            detector = build_detector(profile, build_embedder(profile))
+            # The scorer was taught whole frames with captions; the embedder knows resting crops.
+            captions = partial(captions_of, vessels=known.get("vessels", []))
+            return ZeroShotSceneReader(detector, build_scorer(profile), roles, captions)
+        case _:
+            environment = read_environment()
+            meter = meter or _meter(environment)
+            if meter is None:
+                raise UnavailableError(
+                    "Reading scenes of real footage needs a vision model, and neither OPENAI_API_KEY "
+                    "nor OPENAI_BASE_URL is set.",
+                    "Set one of them; the metrics that need none still run.",
+                )
+            from procvid.models.scene_readers.openai_vision import OpenAISceneReader
+
+            hint = "The metrics that need no scene reader still run."
+            return OpenAISceneReader(openai_client(environment, hint=hint), meter)
+
+
+def build_judge(profile: Profile, wanted: str = "rules", meter: Meter | None = None) -> Judge:
+    """Who answers what the metrics ask in words.
+
+    Args:
+        profile: "rules" takes the words that its CLIP knows.
+        wanted: "rules" or "openai".
+        meter: Counts what is asked; by default a new one with the environment's budget.
+
+    Raises:
+        InputError: No judge has that name.
+        ServiceError: There is no key.
+        UnavailableError: The profile's words are missing.
+    """
+    match wanted:
+        case "rules":
+            return _rules_judge(profile)
+        case "openai":
+            environment = read_environment()
+            check_key(environment, "judge", "Use --judge rules, which needs none.")
+            from procvid.models.judges.openai_judge import OpenAIJudge
+            from procvid.models.meter import Meter
+
+            client = openai_client(environment, hint=USE_RULES)
+            return OpenAIJudge(client, meter or Meter(environment.openai_budget))
+        case _:
+            raise InputError(f"There is no judge {wanted[:40]!r}.", "Choose rules or openai.")
+
+
+def _rules_judge(profile: Profile) -> Judge:
+    from procvid.models.judges.rules import JudgeRules, RulesJudge
+
+    choices = EVERYTHING
+    if profile.name == TINY.name:
+        known = _vocabulary(profile)
+        choices = Choices(*(tuple(known.get(kind, ())) for kind in ("foods", "actions", "states")))
+    return RulesJudge(
+        JudgeRules(
+            vary=partial(vary_step, choices=choices),
+            dish=dish_of,
+            other_dishes=partial(other_dishes, choices=choices),
+            state_made=state_made,
+            same_state=lambda a, b: state_fit("food", a, b) > 0,
+        )
+    )
+
+
+def _vocabulary(profile: Profile) -> dict[str, list[str]]:
+    """What the tiny models were taught, by kind."""
+    file = asset_folder(profile, "generator") / "vocabulary.json"
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UnavailableError(
+            f"The file {file} is missing or damaged.", "Install procvid again."
+        ) from error

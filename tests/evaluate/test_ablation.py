@@ -1,0 +1,144 @@
+"""The ablation: what may be compared, the table in all its forms, and going on after a cut."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procvid.cli import main
+from procvid.errors import InputError
+from procvid.evaluate.ablation import Setting, settings_of, table_of
+from procvid.evaluate.ablation_report import table_html, table_markdown, write_table
+from procvid.evaluate.parts import EvaluationParts
+from procvid.evaluate.report_tables import PAPER
+from procvid.evaluate.result import Item, from_items, unavailable
+
+NOBODY = EvaluationParts("tiny", None, None, None, None, None, None)
+BASE, MEMORY = Setting("base", "none"), Setting("memory", "default")
+RECIPES = ("one", "two", "three")
+
+
+def scores_of_run(value: float | None, memory: str, **settings: Any) -> dict[str, Any]:
+    made = {"frames": 9, "seed": 0, "memory": memory, "lora": "none", **settings}
+    metrics = {
+        name: (
+            unavailable(name, "lower", "no weights")
+            if value is None
+            else from_items(
+                name, "lower", [Item("joint 1-2", value)], backbone="x", parts={"motion": value}
+            )
+        ).to_json()
+        for name in PAPER
+    }
+    return {"runs": [{"name": "run", "settings": made, "notes": [], "metrics": metrics}]}
+
+
+def table(values: dict[str, tuple[float | None, ...]], **settings: Any) -> dict[str, Any]:
+    scores = {
+        (name, recipe, 0): scores_of_run(
+            value, "none" if name == "base" else "default", **(settings if name != "base" else {})
+        )
+        for name, row in values.items()
+        for recipe, value in zip(RECIPES, row, strict=True)
+    }
+    return table_of(scores, (BASE, MEMORY), NOBODY)
+
+
+def test_differences_are_paired_and_nulls_are_told():
+    told = table({"base": (1.0, 2.0, None), "memory": (0.5, 1.0, 0.1)})
+    column = told["rows"][1]["metrics"]["dino_l2"]
+    assert column["difference"]["mean"] == -0.75 and column["difference"]["n"] == 2
+    assert column["difference"]["null_share"] == pytest.approx(1 / 3, abs=1e-4)
+    assert told["rows"][0]["metrics"]["dino_l2"]["null_share"] == pytest.approx(1 / 3, abs=1e-4)
+    assert column["parts"] == {"motion": pytest.approx(1.6 / 3, abs=1e-6)}
+
+
+def test_the_seeds_of_a_recipe_are_averaged_before_recipes_are_drawn():
+    base = {("one", 0): 1.0, ("one", 1): 3.0, ("two", 0): 1.0, ("two", 1): None}
+    other = {("one", 0): 3.0, ("one", 1): 3.0, ("two", 0): 4.0, ("two", 1): 9.0}
+    scores = {
+        (setting, recipe, seed): scores_of_run(value, memory, seed=seed)
+        for setting, memory, values in (("base", "none", base), ("memory", "default", other))
+        for (recipe, seed), value in values.items()
+    }
+    told = table_of(scores, (BASE, MEMORY), NOBODY)
+    assert told["n"] == 2 and told["seeds"] == [0, 1]
+    first, second = (row["metrics"]["dino_l2"] for row in told["rows"])
+    assert (first["mean"], first["n"], first["null_share"]) == (1.5, 2, 0.25)
+    assert (second["mean"], second["n"]) == (4.75, 2)
+    # One: 3 less 2. Two: only the seed that has both, 4 less 1.
+    assert second["difference"] == {
+        "mean": 2.0, "low": 1.0, "high": 3.0, "n": 2, "null_share": 0.0
+    }  # fmt: skip
+    assert "2 recipes, seeds 0, 1 (averaged" in table_markdown(told)
+
+
+def test_what_differs_in_more_than_the_setting_is_not_compared():
+    told = table({"base": (1.0, 2.0, 3.0), "memory": (0.5, 1.0, 0.1)}, frames=17)
+    row = told["rows"][1]
+    assert row["comparable"] == "not comparable: frames 9 and 17"
+    assert row["metrics"]["dino_l2"]["difference"] is None
+    assert "not comparable: frames 9 and 17" in table_markdown(told)
+    assert "There is no difference to plot" in table_html(told)
+
+
+def test_the_table_in_all_its_forms(tmp_path):
+    told = table({"base": (1.0, 2.0, None), "memory": (0.5, 1.0, 0.1)})
+    write_table(tmp_path, told)
+    markdown = (tmp_path / "table.md").read_text()
+    assert "| memory | 0.533 ± 0.368 |" in markdown and "-0.750 [" in markdown
+    assert "| paper: Phantom | 0.172 | 0.68 | 0.1675 | 0.2490 |" in markdown
+    assert "another data set" in markdown
+    html = re.sub(r"<script.*?</script>", "", (tmp_path / "table.html").read_text(), flags=re.S)
+    assert len(html) < 40_000, "the scripts are gone"
+    assert "another data set" in html and "motion 0.533" in html and "src=" not in html
+    assert json.loads((tmp_path / "table.json").read_text()) == json.loads(json.dumps(told))
+    index = json.loads((tmp_path / "model_index.json").read_text())
+    assert index[0]["results"][0]["metrics"][0] == {
+        "type": "dino_l2",
+        "name": "DINO L2 at joints",
+        "value": pytest.approx(1.6 / 3, abs=1e-6),
+    }
+
+
+def test_four_settings_where_a_lora_is_at_hand():
+    assert [s.name for s in settings_of(None)] == ["base", "memory"]
+    four = settings_of(None, ["a.safetensors"])
+    assert [(s.memory, bool(s.lora)) for s in four] == [
+        ("none", False),
+        ("default", False),
+        ("none", True),
+        ("default", True),
+    ]
+    with pytest.raises(InputError, match="needs a LoRA"):
+        settings_of("base,tuned")
+
+
+@pytest.mark.slow
+def test_cut_off_it_makes_only_what_is_missing(tmp_path, capsys):
+    recipe = tmp_path / "soup.txt"
+    recipe.write_text("Soup\n1. Slice the carrot on the board.\n2. Boil the carrot in the pot.\n")
+    out = tmp_path / "out"
+    command = ["ablate", str(recipe), "--out", str(out), "--steps", "1", "--json"]
+    assert main(command) == 0
+    first = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["reused"] for event in first[:-1]] == [False, False]
+    clip = out / "runs/memory/soup-seed0/steps/02/clip.mp4"
+    kept, gone = clip.with_name("kept.mp4"), out / "scores/memory/soup-seed0.json"
+    kept.write_bytes(clip.read_bytes())
+    gone.unlink()
+    assert main(command) == 0
+    again = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["reused"] for event in again[:-1]] == [True, False]
+    assert Path(clip).read_bytes() == kept.read_bytes(), "the clip itself was not made again"
+    assert again[-1]["table"] == first[-1]["table"]
+
+
+def test_more_recipes_than_can_be_made_are_refused_at_once(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["ablate", "toykitchen", "--limit", "99999999", "--out", str(out)]) == 2
+    assert "99999999 recipes cannot be made" in capsys.readouterr().err and not out.exists()

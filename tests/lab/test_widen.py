@@ -1,0 +1,50 @@
+"""A wider VAE is the narrow one's very function, and its copies can part."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import AutoencoderKLWan
+
+from lab.pretrain.vae import CONFIG
+from lab.pretrain.widen import widened
+from procvid.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def narrow() -> AutoencoderKLWan:
+    """An untrained one with nothing left at zero, so that every part of it counts."""
+    torch.manual_seed(3)
+    vae = AutoencoderKLWan(
+        **{**CONFIG, "base_dim": 8, "z_dim": 4, "latents_mean": [0.0] * 4, "latents_std": [1.0] * 4}
+    )
+    with torch.no_grad():
+        for param in vae.parameters():
+            param.add_(0.05 * torch.randn_like(param))
+    return vae.eval()
+
+
+@pytest.mark.parametrize("base_dim", [16, 24])
+def test_a_wider_model_gives_the_same_latents_and_the_same_video(narrow, base_dim):
+    wide = widened(narrow, base_dim).eval()
+    video = torch.rand(1, 3, 9, 32, 32) * 2 - 1
+    with torch.no_grad():
+        one, other = (vae.encode(video).latent_dist for vae in (narrow, wide))
+        assert torch.allclose(one.parameters, other.parameters, atol=1e-4)
+        z = one.mode()
+        assert torch.allclose(narrow.decode(z).sample, wide.decode(z).sample, atol=1e-4)
+    assert wide.config["base_dim"] == base_dim and one.parameters.std() > 0.1
+
+
+def test_the_copies_of_a_channel_learn_different_things(narrow):
+    wide = widened(narrow, 16)
+    video = torch.rand(1, 3, 5, 32, 32) * 2 - 1
+    wide.decode(wide.encode(video).latent_dist.mode()).sample.square().mean().backward()
+    learnt = wide.decoder.conv_in.weight.grad
+    half = len(learnt) // 2
+    assert not torch.allclose(learnt[:half], learnt[half:], rtol=0.01)
+
+
+def test_what_cannot_be_widened_is_told(narrow):
+    with pytest.raises(InputError, match="base_dim 8 cannot widen to 12"):
+        widened(narrow, 12)

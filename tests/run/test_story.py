@@ -1,0 +1,402 @@
+"""From recipe to video with the shipped tiny models: what is made, kept, resumed and redone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from procvid.errors import InputError, RunError
+from procvid.events import (
+    ClipReady,
+    Conditioned,
+    Event,
+    Planned,
+    Progress,
+    RunFinished,
+    RunStarted,
+    Warned,
+    event_name,
+)
+from procvid.media.captions import timestamp
+from procvid.media.video import probe, read_chapters, read_metadata
+from procvid.memory.crops import load_store, without_pixels
+from procvid.memory.rules import DEFAULT_RULES
+from procvid.run.generate import step_seed
+from procvid.run.step import memory_notes
+from procvid.run.story import make_video, regenerate_step
+from procvid.settings import TINY, choose_sampling
+from procvid.storage.files import sha256_of
+from procvid.types import GenerateRequest, Recipe
+from procvid.wiring import run as wiring
+
+RECIPE = Recipe(
+    "Fried carrots",
+    (
+        "Slice the carrot on the cutting board.",
+        "Fry the carrot in the frying pan.",
+        "Stir the carrot in the frying pan.",
+        "Serve the carrot on a plate.",
+    ),
+)
+REQUEST = GenerateRequest(RECIPE, choose_sampling(TINY, num_inference_steps=2), "tiny", seed=5)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return wiring.build()
+
+
+@pytest.fixture(scope="module")
+def finished(parts, tmp_path_factory) -> tuple[Path, list[Event]]:
+    """An uninterrupted run; tests must not change it."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    return folder, list(make_video(REQUEST, parts, folder))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Of every file but the log, which tells the time of day."""
+    files = (f for f in folder.rglob("*") if f.is_file() and f.name != "events.jsonl")
+    return {f.relative_to(folder).as_posix(): sha256_of(f) for f in files}
+
+
+def of(kind: type, events: list[Event]) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def conditioning(folder: Path, step: int) -> dict:
+    return json.loads((folder / f"steps/{step:02d}/conditioning.json").read_text())
+
+
+def run_until(parts, folder: Path, last: int) -> None:
+    """Make a run and leave it in the middle of the step after `last`."""
+    with closing(make_video(REQUEST, parts, folder)) as events:
+        for event in events:
+            if isinstance(event, Progress) and event.step > last:
+                return
+
+
+def copy_of(finished, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished[0], tmp_path / "run"))
+
+
+def test_the_events_tell_the_story_in_order(finished):
+    _, events = finished
+    names = [event_name(event) for event in events if not isinstance(event, Warned | Progress)]
+    steps = ["conditioned", "clip_ready"] * len(RECIPE.steps)
+    assert names == ["run_started", "planned", *steps, "run_finished"]
+    assert [event.step for event in of(ClipReady, events)] == [1, 2, 3, 4]
+    assert [(p.step, p.done, p.total) for p in of(Progress, events)] == [
+        (step, done, 2) for step in (1, 2, 3, 4) for done in (1, 2)
+    ]
+    assert all(p.eta_s is None or p.eta_s >= 0 for p in of(Progress, events))
+    assert of(Progress, events)[-1].eta_s == 0
+
+
+def test_the_run_says_which_profile_made_it_and_why(finished):
+    started = of(RunStarted, finished[1])[0]
+    assert started.profile == "tiny" and started.finished_steps == ()
+    assert "not cooking footage" in started.profile_reason
+
+
+def test_the_video_has_a_chapter_and_a_caption_for_each_clip(finished):
+    folder, events = finished
+    done = of(RunFinished, events)[0]
+    clip_s = TINY.sampling.num_frames / TINY.sampling.fps
+    assert done.duration_s == pytest.approx(4 * clip_s)
+    facts = probe(folder / done.video)
+    assert facts.num_frames == 4 * TINY.sampling.num_frames
+    assert (facts.width, facts.height) == (96 * TINY.display_scale,) * 2
+    chapters = read_chapters(folder / done.video)
+    assert [title for *_, title in chapters] == [
+        f"{number}. {text}" for number, text in enumerate(RECIPE.steps, start=1)
+    ]
+    captions = (folder / done.captions).read_text()
+    for number, text in enumerate(RECIPE.steps):
+        assert f"{timestamp(number * clip_s)} --> {timestamp((number + 1) * clip_s)}" in captions
+        assert text in captions
+
+
+def test_each_clip_carries_its_provenance_inside_and_beside(finished, parts):
+    folder, _ = finished
+    for step in (1, 2, 3, 4):
+        beside = conditioning(folder, step)
+        clip = folder / f"steps/{step:02d}/clip.mp4"
+        metadata = read_metadata(clip)
+        inside = json.loads(metadata["procvid"])
+        assert metadata["ai_generated"] == "true" and "AI-generated" in metadata["comment"]
+        assert inside.items() <= beside.items()
+        assert beside["text"] == RECIPE.steps[step - 1] and beside["text"] in beside["prompt"]
+        assert beside["sampling"]["seed"] == step_seed(5, step)
+        assert beside["clip_sha256"] == sha256_of(clip)
+        generator = parts.generator.info
+        assert beside["models"]["generator"] == f"{generator.id} {generator.revision}"
+        for reference in beside["references"]:
+            assert (folder / f"steps/{step:02d}" / reference["file"]).is_file()
+            known = {"crop_id", "source_id", "box_xyxy", "score", "number", "origin"}
+            assert known <= reference.keys()
+
+
+def test_later_steps_are_shown_what_earlier_ones_look_like(finished):
+    folder, _ = finished
+    references = conditioning(folder, 3)["references"]
+    run_id = json.loads((folder / "run.json").read_text())["run_id"]
+    pan = next(r for r in references if r["object_name"] == "frying pan")
+    assert (pan["origin"], pan["source_id"]) == ("run", f"{run_id}/02")
+
+
+def test_the_log_has_every_event_but_progress(finished):
+    folder, events = finished
+    lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    expected = [event_name(event) for event in events if not isinstance(event, Progress)]
+    assert [line["event"] for line in lines] == expected
+
+
+def test_a_finished_run_has_nothing_to_do(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    before = hashes(folder)
+    events = list(make_video(REQUEST, parts, folder))
+    assert of(RunFinished, events)[0].nothing_to_do
+    assert of(RunStarted, events)[0].finished_steps == (1, 2, 3, 4)
+    assert not of(ClipReady, events) and not of(Progress, events)
+    assert hashes(folder) == before
+
+
+@pytest.mark.parametrize("last", [0, 2])
+def test_a_run_that_was_left_goes_on_to_the_same_bytes(finished, parts, tmp_path, last):
+    folder = tmp_path / "run"
+    run_until(parts, folder, last)
+    assert len(list((folder / "steps").iterdir())) == last
+    events = list(make_video(REQUEST, parts, folder))
+    assert [event.step for event in of(ClipReady, events) if not event.reused] == list(
+        range(last + 1, 5)
+    )
+    assert hashes(folder) == hashes(finished[0])
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["steps/02/clip.mp4", "steps/04/conditioning.json", "video.mp4", "captions.vtt", "plan.json"],
+)
+def test_what_is_lost_is_made_again_to_the_same_bytes(finished, parts, tmp_path, lost):
+    folder = copy_of(finished, tmp_path)
+    (folder / lost).unlink()
+    list(make_video(REQUEST, parts, folder))
+    assert hashes(folder) == hashes(finished[0])
+
+
+def test_a_clip_that_was_changed_is_made_again(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    (folder / "steps/03/clip.mp4").write_bytes(b"not the clip that was made")
+    events = list(make_video(REQUEST, parts, folder))
+    assert [event.step for event in of(ClipReady, events) if not event.reused] == [3]
+    assert hashes(folder) == hashes(finished[0])
+
+
+@pytest.mark.parametrize("damage", ["removed", "changed"])
+def test_a_step_whose_crops_are_damaged_is_made_again(finished, parts, tmp_path, damage):
+    folder = copy_of(finished, tmp_path)
+    crops = folder / "steps/01/crops"
+    if damage == "removed":
+        shutil.rmtree(crops)
+    else:
+        (crops / "crops.parquet").write_bytes((crops / "crops.parquet").read_bytes() + b"x")
+    shutil.rmtree(folder / "steps/04")
+    events = list(make_video(REQUEST, parts, folder))
+    assert [event.step for event in of(ClipReady, events) if not event.reused] == [1, 4]
+    assert hashes(folder) == hashes(finished[0])
+
+
+def test_another_seed_gives_another_video_and_its_own_folder(finished, parts, tmp_path):
+    other = replace(REQUEST, seed=6)
+    with pytest.raises(RunError, match="seed is 5 there and 6 here"):
+        next(make_video(other, parts, finished[0]))
+    list(make_video(other, parts, tmp_path / "other"))
+    assert sha256_of(tmp_path / "other/video.mp4") != sha256_of(finished[0] / "video.mp4")
+
+
+def test_the_seed_inside_the_sampling_has_no_meaning(parts, finished, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    same = replace(REQUEST, sampling=replace(REQUEST.sampling, seed=99))
+    assert list(make_video(same, parts, folder))[-1].nothing_to_do
+
+
+def test_a_size_that_the_model_cannot_make_leaves_no_folder(parts, tmp_path):
+    wrong = replace(REQUEST, sampling=replace(REQUEST.sampling, num_frames=13))
+    with pytest.raises(InputError, match="13 frames"):
+        next(make_video(wrong, parts, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_edited_plan_is_followed_and_kept(parts, tmp_path):
+    recipe = replace(RECIPE, steps=RECIPE.steps[:1])
+    request = replace(REQUEST, recipe=recipe)
+    plan = parts.planner.plan(recipe)
+    edited = replace(plan, steps=(replace(plan.steps[0], prompt="Close view: a plate."),))
+    events = list(make_video(request, parts, tmp_path / "run", plan=edited))
+    assert of(Planned, events)[0].plan == edited
+    assert conditioning(tmp_path / "run", 1)["prompt"].startswith("Close view: a plate.")
+    assert list(make_video(request, parts, tmp_path / "run"))[-1].nothing_to_do
+    with pytest.raises(RunError, match="another plan"):
+        list(make_video(request, parts, tmp_path / "run", plan=plan))
+
+
+def test_without_a_memory_nothing_is_shown_and_nothing_kept(parts, tmp_path):
+    forgetful = replace(parts, stores=None)
+    request = replace(REQUEST, memory="none", recipe=replace(RECIPE, steps=RECIPE.steps[:2]))
+    events = list(make_video(request, forgetful, tmp_path / "run"))
+    assert all(event.conditioning.slots == () for event in of(Conditioned, events))
+    assert not list((tmp_path / "run").rglob("crops"))
+    assert not (tmp_path / "run/memory").exists()
+
+
+def test_what_a_memory_cannot_do_is_said(parts):
+    assert memory_notes(parts) == memory_notes(replace(parts, stores=None)) == ()
+    unsure = replace(parts, rules=DEFAULT_RULES)
+    assert "not calibrated for procvid/tiny_clip" in memory_notes(unsure)[0]
+    assert "comes without a crop store" in memory_notes(replace(parts, stores=()))[0]
+    bare = replace(without_pixels(parts.stores[0]), notes=("The index was built anew.",))
+    told = memory_notes(replace(parts, stores=(bare,)))
+    assert told[0] == "The index was built anew." and "has no pictures" in told[1]
+
+
+def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):
+    store = load_store(finished[0] / "memory", parts.embedder)
+    assert len(store) > 0
+    sources = {crop.source_id.rpartition("/")[2] for crop in store.crops.facts}
+    assert sources <= {"01", "02", "03", "04"}
+
+
+def test_what_the_model_was_never_taught_is_said_once_and_at_each_step(parts, tmp_path):
+    recipe = Recipe("Salmon", ("Fry the salmon in the frying pan.",))
+    events = list(make_video(replace(REQUEST, recipe=recipe), parts, tmp_path / "run"))
+    told = [event for event in of(Warned, events) if "salmon" in event.message]
+    assert [event.step for event in told] == [0, 1]
+    assert "never taught: salmon; it draws something else in their place" in told[0].message
+    assert of(RunFinished, events)[0].warnings[-1] == told[0].message
+
+
+def test_one_step_made_again_leaves_all_others_alone(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    before = hashes(folder)
+    events = list(regenerate_step(folder, 2, parts))
+    after = hashes(folder)
+    assert [event.step for event in of(ClipReady, events)] == [2]
+    changed = {file for file in before if after.get(file) != before[file]}
+    assert "steps/02/clip.mp4" in changed and "video.mp4" in changed
+    assert not any(f.startswith(("steps/01", "steps/03", "steps/04")) for f in changed)
+
+
+def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    run_id = json.loads((folder / "run.json").read_text())["run_id"]
+    users = [
+        step
+        for step in (3, 4)
+        if any(r["source_id"] == f"{run_id}/02" for r in conditioning(folder, step)["references"])
+    ]
+    assert users, "the recipe is chosen so that a later step shows something of step 2"
+    events = list(regenerate_step(folder, 2, parts))
+    warned = [event.message for event in of(Warned, events) if "stale" in event.message]
+    assert [f"step {', '.join(map(str, users))};" in message for message in warned] == [True]
+    state = json.loads((folder / "run.json").read_text())
+    assert state["state"] == "stale"
+    assert [s["step"] for s in state["steps"] if s["state"] == "stale"] == users
+
+    again = list(make_video(REQUEST, parts, folder))
+    remade = [event.step for event in of(ClipReady, again) if not event.reused]
+    assert remade[: len(users)] == users and not {1, 2} & set(remade)
+    assert json.loads((folder / "run.json").read_text())["state"] == "finished"
+    assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
+
+
+def test_the_last_step_made_again_makes_nothing_stale(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    events = list(regenerate_step(folder, 4, parts))
+    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
+
+
+def test_a_step_made_again_twice_is_another_clip_each_time(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    clips = [sha256_of(folder / "steps/04/clip.mp4")]
+    for _ in range(2):
+        list(regenerate_step(folder, 4, parts))
+        clips.append(sha256_of(folder / "steps/04/clip.mp4"))
+    assert len(set(clips)) == 3
+
+
+def test_a_seed_of_ones_own_does_not_bring_an_earlier_clip_back(finished, parts, tmp_path):
+    folder, seeds = copy_of(finished, tmp_path), []
+    for seed in (None, 7, None):
+        list(regenerate_step(folder, 2, parts, seed=seed))
+        seeds.append(conditioning(folder, 2)["sampling"]["seed"])
+    assert len(set(seeds)) == 3
+
+
+def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    clip = sha256_of(folder / "steps/02/clip.mp4")
+    list(regenerate_step(folder, 2, parts))
+    events = list(regenerate_step(folder, 2, parts, seed=step_seed(5, 2)))
+    assert sha256_of(folder / "steps/02/clip.mp4") != clip, "its provenance tells of the override"
+    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert conditioning(folder, 2)["overrides"] == {"seed": step_seed(5, 2), "attempt": 1}
+
+
+def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    picture = np.full((40, 50, 3), (200, 30, 30), np.uint8)
+    list(regenerate_step(folder, 3, parts, prompt="Close view: a red plate.", references=[picture]))
+    own = conditioning(folder, 3)
+    assert own["prompt"] == "Close view: a red plate."
+    upload = own["references"][0]
+    assert (upload["origin"], upload["number"], upload["score"]) == ("upload", 1, 1.0)
+    assert own["sampling"]["seed"] == step_seed(5, 3)
+
+    list(regenerate_step(folder, 2, parts))
+    list(make_video(REQUEST, parts, folder))
+    kept = conditioning(folder, 3)
+    assert kept["prompt"] == own["prompt"] and kept["references"][0] == upload
+
+    (folder / "steps/03/clip.mp4").write_bytes(b"damaged")
+    list(make_video(REQUEST, parts, folder))
+    assert conditioning(folder, 3) == kept
+
+    (folder / "steps/03/clip.mp4").unlink()
+    (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
+    events = list(make_video(REQUEST, parts, folder))
+    told = [event.message for event in of(Warned, events) if event.step == 3]
+    assert "made without the picture" in told[0]
+    assert conditioning(folder, 3)["prompt"] == own["prompt"]
+
+
+@pytest.mark.parametrize("step", [0, -1, 5])
+def test_a_step_that_is_not_there_cannot_be_made_again(finished, parts, tmp_path, step):
+    folder = copy_of(finished, tmp_path)
+    before = hashes(folder)
+    with pytest.raises(RunError, match=f"Step {step} cannot be made again"):
+        list(regenerate_step(folder, step, parts))
+    assert hashes(folder) == before
+
+
+def test_a_step_of_an_unfinished_run_can_be_made_again(parts, tmp_path):
+    folder = tmp_path / "run"
+    run_until(parts, folder, 2)
+    assert not of(RunFinished, list(regenerate_step(folder, 2, parts)))
+    with pytest.raises(RunError, match="has steps 1 to 2 on disk"):
+        list(regenerate_step(folder, 3, parts))
+    assert of(RunFinished, list(make_video(REQUEST, parts, folder)))
+
+
+def test_too_many_pictures_are_refused(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    before = hashes(folder)
+    with pytest.raises(InputError, match="5 reference images, a step takes 4"):
+        list(regenerate_step(folder, 1, parts, references=[np.zeros((8, 8, 3), np.uint8)] * 5))
+    assert hashes(folder) == before
