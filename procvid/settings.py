@@ -209,7 +209,7 @@ def choose_profile(
         )
     if wanted == "auto":
         profile = _best_profile(gpu, weights, gpu_memory_gib, host)
-        why = _told_hardware(gpu, gpu_memory_gib, host)
+        why = _hardware_words(gpu, gpu_memory_gib, host)
         if profile is TINY and gpu is not None:
             why += ", " + (NO_WEIGHTS if host == "machine" else NO_WEIGHTS_IN_SPACE)
     else:
@@ -232,7 +232,7 @@ def _best_profile(
     return TINY
 
 
-def _told_hardware(gpu: str | None, gpu_memory_gib: float, host: Host) -> str:
+def _hardware_words(gpu: str | None, gpu_memory_gib: float, host: Host) -> str:
     size = f", {gpu_memory_gib:.0f} GiB" if gpu_memory_gib else ""
     match host:
         case "zerogpu":

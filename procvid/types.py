@@ -245,7 +245,7 @@ class Shortcuts:
     cache: StepCache | None = None
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The shortcuts in a few words; "" for none. Part of a run's identity."""
         words = ["batched branches"] if self.batched else []
         if self.guided_share < 1:

@@ -192,7 +192,7 @@ def measure_regime(
                 "name": name,
                 "steps": way.steps,
                 "scales": list(way.scales),
-                "shortcuts": way.shortcuts.told,
+                "shortcuts": way.shortcuts.summary,
                 **asdict(quality),
                 "identity_change": quality.identity - against.identity,
                 "text_change": quality.text - against.text,

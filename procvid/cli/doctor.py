@@ -54,7 +54,7 @@ class Finding:
 
     subject: str
     verdict: str
-    told: str
+    detail: str
     remedy: str = ""
 
 
@@ -67,7 +67,7 @@ def doctor(arguments: argparse.Namespace) -> None:
         print(json.dumps({"findings": told, "profiles": runnable}, ensure_ascii=False))
         return
     for finding in findings:
-        print(f"{finding.verdict:8}{finding.subject}: {finding.told}")
+        print(f"{finding.verdict:8}{finding.subject}: {finding.detail}")
         if finding.remedy:
             print(f"{'':8}-> {finding.remedy}")
     if runnable:
@@ -167,7 +167,9 @@ def _fast() -> Iterator[Finding]:
         known = wiring.known_step_caches()
     except ImportError:
         return
-    told = f"tiny: {TINY.fast_steps} steps, {TINY.shortcuts.told}; caches here: {', '.join(known)}"
+    told = (
+        f"tiny: {TINY.fast_steps} steps, {TINY.shortcuts.summary}; caches here: {', '.join(known)}"
+    )
     wanted = {p.shortcuts.cache.kind for p in PROFILES.values() if p.shortcuts.cache is not None}
     missing = sorted(wanted - set(known))
     if missing:

@@ -66,8 +66,8 @@ def dry_run(
         f"{sampling.num_frames} frames at {sampling.fps} fps, "
         f"{sampling.num_inference_steps} denoising steps each, in {arguments.out}."
     )
-    if sampling.shortcuts.told:
-        print(f"Fast: {sampling.shortcuts.told}.")
+    if sampling.shortcuts.summary:
+        print(f"Fast: {sampling.shortcuts.summary}.")
     print(f"{plan.title} ({len(plan.steps)} steps, planned by {plan.planner})")
     for note in plan.notes:
         print(f"Note: {note}")

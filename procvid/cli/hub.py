@@ -131,7 +131,7 @@ def list_kept(arguments: argparse.Namespace) -> None:
     """What was pulled and is still here."""
     for kept in cache().kept():
         if arguments.json:
-            told = {"artifact": kept.artifact, "id": kept.hub_id.told, "folder": str(kept.folder)}
+            told = {"artifact": kept.artifact, "id": kept.hub_id.label, "folder": str(kept.folder)}
             print(json.dumps(told))
         else:
             print(
@@ -227,7 +227,7 @@ def _tell_published(event: Published, as_json: bool) -> None:
 
 def _tell_pulled(event: Pulled, as_json: bool) -> None:
     if as_json:
-        told = {"id": event.hub_id.told, "folder": str(event.folder), "notes": event.notes}
+        told = {"id": event.hub_id.label, "folder": str(event.folder), "notes": event.notes}
         print(json.dumps({"event": "pulled", **told}, ensure_ascii=False), flush=True)
         return
     for note in event.notes:

@@ -46,7 +46,7 @@ def lora(arguments: argparse.Namespace) -> None:
     data = Path(arguments.data).expanduser()
     if arguments.dry_run:
         cost = cost_of(read_training_folder(data), settings, profile.name, folder)
-        print(json.dumps(cost.told()) if arguments.json else "\n".join(cost.lines()))
+        print(json.dumps(cost.as_json()) if arguments.json else "\n".join(cost.lines()))
         return
     if profile.needs_gpu and not on_gpu:
         raise wiring.no_gpu(profile)

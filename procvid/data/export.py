@@ -152,6 +152,6 @@ def _picture(root: Path, row: Row) -> Row | None:
 
 def _card(clips: int, videos: int, pictures: bool, counts: Row) -> str:
     told = "`image` is the frame in its middle." if pictures else "There are no pictures in it."
-    told_counts = json.dumps(counts, indent=2, ensure_ascii=False)
+    counts_text = json.dumps(counts, indent=2, ensure_ascii=False)
     card = (resources.files("procvid.data") / "card.md").read_text("utf-8")
-    return card.format(clips=clips, videos=videos, pictures=told, counts=told_counts)
+    return card.format(clips=clips, videos=videos, pictures=told, counts=counts_text)

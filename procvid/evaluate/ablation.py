@@ -48,7 +48,7 @@ class Setting:
     write_back: bool = True
 
     @property
-    def memory_told(self) -> str:
+    def memory_label(self) -> str:
         """The memory with what was left out of it, for the record of a run."""
         left_out = "" if self.state_aware else ", any state"
         return self.memory + left_out + ("" if self.write_back else ", no write-back")
@@ -173,7 +173,7 @@ class Ablation:
             recipe=recipe,
             sampling=replace(self.sampling, seed=seed),
             profile=parts.profile.name,
-            memory=setting.memory_told,
+            memory=setting.memory_label,
             planner=parts.planner.info.id,
             lora=setting.lora,
             seed=seed,
@@ -233,7 +233,7 @@ def table_of(
         rows.append(
             {
                 "setting": setting.name,
-                "memory": setting.memory_told,
+                "memory": setting.memory_label,
                 "lora": ", ".join(setting.lora) or "none",
                 "comparable": reason or "ok",
                 "metrics": {

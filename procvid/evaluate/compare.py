@@ -13,7 +13,7 @@ COMPARED = ("memory", "lora")
 """The settings that an ablation varies; all others must agree."""
 
 NO_MATTER = ("generator",)
-"""Told but not compared: a LoRA makes another model, which is what is compared."""
+"""Answer but not compared: a LoRA makes another model, which is what is compared."""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def run_input(folder: Path, name: str = "") -> RunInput:
         "generator": record.models.get("generator", ""),
         "memory": "none" if not record.stores else "+".join(record.stores),
         "lora": ", ".join(request.lora) or "none",
-        "shortcuts": sampling.shortcuts.told or "none",
+        "shortcuts": sampling.shortcuts.summary or "none",
     }
     return RunInput(name or folder.name, tuple(clips), request.recipe, plan, settings, tuple(notes))
 

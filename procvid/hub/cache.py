@@ -101,14 +101,14 @@ class Cache:
                 yield Pulled(place, pinned, tuple(notes))
                 return
             except InputError as error:
-                notes.append(f"The copy of {wanted.told} here was damaged, so it is pulled again.")
-                yield Pulling(wanted.told, 0, 0, notes[-1])
+                notes.append(f"The copy of {wanted.label} here was damaged, so it is pulled again.")
+                yield Pulling(wanted.label, 0, 0, notes[-1])
                 damage = error.message
             try:
                 offer = look(client, pinned)
             except UnreachableError as error:
                 raise UnavailableError(
-                    f"The copy of {wanted.told} here is damaged ({damage}), and the Hub cannot be "
+                    f"The copy of {wanted.label} here is damaged ({damage}), and the Hub cannot be "
                     "reached to pull it again.",
                     "Connect to the network and try again.",
                 ) from error
@@ -136,7 +136,7 @@ class Cache:
                 raise
             commit = known[wanted.revision]
             notes.append(
-                f"{error.message} The copy of {wanted.told} that is here is taken ({commit[:12]})."
+                f"{error.message} The copy of {wanted.label} that is here is taken ({commit[:12]})."
             )
             return wanted.at(commit)
         if known.get(wanted.revision) != commit:

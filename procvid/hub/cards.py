@@ -91,7 +91,7 @@ class Where:
     tag: str = ""
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """As it is written behind --memory and --lora."""
         return f"{self.target.repo}@{self.tag}" if self.tag else self.target.repo
 
@@ -263,7 +263,7 @@ def _filled(
         metadata=data.to_yaml(),
         title=plain(release.name),
         licence=plain(release.licence) or "none was given",
-        repo_at=where.told,
+        repo_at=where.label,
         scores=_scores(measured),
         versions=versions,
         verify_snippet=snippet(

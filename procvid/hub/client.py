@@ -85,7 +85,7 @@ class HubClient:
         Raises:
             UnavailableError: It cannot be had; an UnreachableError when nobody answered.
         """
-        with told_errors(wanted):
+        with hub_errors(wanted):
             info = self.api.repo_info(
                 wanted.repo, repo_type=wanted.repo_type, revision=wanted.revision
             )
@@ -99,7 +99,7 @@ class HubClient:
             InputError: There are thousands.
         """
         found: dict[str, Listed] = {}
-        with told_errors(wanted):
+        with hub_errors(wanted):
             for entry in self.api.list_repo_tree(
                 wanted.repo,
                 recursive=True,
@@ -112,7 +112,7 @@ class HubClient:
                     entry.size, entry.lfs.sha256 if entry.lfs else None, entry.blob_id
                 )
                 if len(found) > MAX_LISTED:
-                    raise InputError(f"{wanted.told} holds more than {MAX_LISTED} files.")
+                    raise InputError(f"{wanted.label} holds more than {MAX_LISTED} files.")
         return found
 
     def fetch(self, wanted: HubId, name: str, folder: Path, *, force: bool = False) -> Path:
@@ -121,7 +121,7 @@ class HubClient:
         Raises:
             ProcvidError: It cannot be had, or not written.
         """
-        with told_errors(wanted, folder):
+        with hub_errors(wanted, folder):
             return Path(
                 self.api.hf_hub_download(
                     wanted.repo,
@@ -145,7 +145,7 @@ def patiently(ask: Callable[[], Answer]) -> Answer:
 
 
 @contextmanager
-def told_errors(wanted: HubId, folder: Path | None = None) -> Iterator[None]:
+def hub_errors(wanted: HubId, folder: Path | None = None) -> Iterator[None]:
     """Turn the client's errors into ours; what is a mistake of ours stays as it is.
 
     Raises:
@@ -203,9 +203,9 @@ def as_procvid_error(
         case LocalEntryNotFoundError() | OfflineModeIsEnabled() if status_of(error) is None:
             return _unreachable(wanted)
         case EntryNotFoundError() if status_of(error) == 404:
-            return InputError(f"{wanted.told} lacks a file that it names.")
+            return InputError(f"{wanted.label} lacks a file that it names.")
         case HFValidationError():
-            return InputError(f"{wanted.told!r} is not the name of a repository on the Hub.")
+            return InputError(f"{wanted.label!r} is not the name of a repository on the Hub.")
     status = status_of(error)
     if status is not None:
         return _of_status(status, error, wanted)

@@ -13,9 +13,9 @@ from procvid.hub.client import (
     HubClient,
     UnreachableError,
     as_procvid_error,
+    hub_errors,
     is_transient,
     patiently,
-    told_errors,
 )
 from procvid.hub.names import HubId
 
@@ -50,7 +50,7 @@ def head_of(client: HubClient, target: HubId) -> tuple[str, bool]:
     Raises:
         UnavailableError: The Hub cannot be asked.
     """
-    with told_errors(target):
+    with hub_errors(target):
         try:
             info = client.api.repo_info(target.repo, repo_type=target.repo_type)
         except RepositoryNotFoundError as error:

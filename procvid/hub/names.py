@@ -74,7 +74,7 @@ class HubId:
         return _COMMIT.fullmatch(self.revision) is not None
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """As a person writes it."""
         return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
 

@@ -21,8 +21,8 @@ from procvid.hub.client import (
     Listed,
     UnreachableError,
     as_procvid_error,
+    hub_errors,
     is_transient,
-    told_errors,
 )
 from procvid.hub.commit import TRIES, Change, head_of, make_commit, unchanged
 from procvid.hub.names import BESIDE, CARD, MANIFEST, REPO_TYPES, HubId, check_tag, shown
@@ -227,7 +227,7 @@ def _is_there(listed: Listed | None, old: Release | None, new: Release, name: st
 
 
 def _tag_at(client: HubClient, target: HubId, tag: str) -> str:
-    with told_errors(target):
+    with hub_errors(target):
         refs = client.api.list_repo_refs(target.repo, repo_type=target.repo_type)
     return next((str(ref.target_commit) for ref in refs.tags if ref.name == tag), "")
 
@@ -307,9 +307,9 @@ def _set_tag(client: HubClient, plan: PublishPlan, commit: str) -> None:
 
 @contextmanager
 def _old_stays(target: HubId) -> Iterator[None]:
-    """Like `told_errors`; the sentence also says that the repository is as it was."""
+    """Like `hub_errors`; the sentence also says that the repository is as it was."""
     try:
-        with told_errors(target):
+        with hub_errors(target):
             yield
     except ProcvidError as error:
         raise unchanged(error, _STAYS) from error

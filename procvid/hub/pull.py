@@ -81,23 +81,23 @@ def look(client: HubClient, wanted: HubId) -> Offer:
     there = client.files_at(pinned)
     if MANIFEST not in there:
         raise NoManifestError(
-            f"{wanted.told} has no {MANIFEST}: it is no release that procvid can verify.",
+            f"{wanted.label} has no {MANIFEST}: it is no release that procvid can verify.",
             "Check the name, or fetch it with `hf download`.",
         )
     if there[MANIFEST].size > MAX_MANIFEST_BYTES:
-        raise InputError(f"The manifest.json of {wanted.told} is too large to be one.")
+        raise InputError(f"The manifest.json of {wanted.label} is too large to be one.")
     with tempfile.TemporaryDirectory(prefix="procvid-") as folder:
         data = patiently(lambda: client.fetch(pinned, MANIFEST, Path(folder))).read_bytes()
     try:
         release = release_from_bytes(data)
     except InputError as error:
-        raise InputError(f"{wanted.told}: {error.message}", error.hint) from error
+        raise InputError(f"{wanted.label}: {error.message}", error.hint) from error
     _compare(wanted, release, there)
     beside = sorted(set(there) - set(release.files) - {MANIFEST, *BESIDE})
     notes: tuple[str, ...] = ()
     if beside:
         notes = (
-            f"{wanted.told} also holds {shown(beside)}: its manifest does not, so not fetched",
+            f"{wanted.label} also holds {shown(beside)}: its manifest does not, so not fetched",
         )
     return Offer(pinned, release, notes)
 
@@ -210,7 +210,7 @@ def _typed(client: HubClient, wanted: HubId) -> HubId:
     if len(found) > 1:
         raise InputError(
             f"{wanted.repo} is a model and a data set too.",
-            f"Write models/{wanted.told} or datasets/{wanted.told}.",
+            f"Write models/{wanted.label} or datasets/{wanted.label}.",
         )
     if found:
         return found[0]
@@ -226,7 +226,7 @@ def _compare(wanted: HubId, release: Release, there: Mapping[str, Listed]) -> No
         listed = there.get(name)
         if listed is None:
             raise InputError(
-                f"The manifest of {wanted.told} lies: it names {name}, which is not there.",
+                f"The manifest of {wanted.label} lies: it names {name}, which is not there.",
                 "Nothing was fetched; choose another revision.",
             )
         stored = listed.sha256 or fact.sha256
@@ -237,7 +237,7 @@ def _compare(wanted: HubId, release: Release, there: Mapping[str, Listed]) -> No
                 else f"sha256 {stored[:12]}, said to be {fact.sha256[:12]}"
             )
             raise InputError(
-                f"The manifest of {wanted.told} lies: {name} is not the file that it names "
+                f"The manifest of {wanted.label} lies: {name} is not the file that it names "
                 f"({differs}).",
                 "Nothing was fetched; choose another revision.",
             )

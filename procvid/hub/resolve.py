@@ -110,14 +110,14 @@ def named_lora(source: str) -> Path:
         # Only now, because it brings torch.
         from procvid.phantom.published import fetch_lora
 
-        return fetch_lora(wanted.told)
+        return fetch_lora(wanted.label)
 
 
 def known_release(text: str, artifact: Artifact) -> str | None:
     """A release by the commit that is here, or None where none is; nobody is asked."""
     wanted = hub_id_of(text, artifact)
     known = cache().known(artifact, wanted) if wanted else None
-    return None if known is None else known.told
+    return None if known is None else known.label
 
 
 def pinned(text: str, artifact: Artifact, tell: Tell) -> str:
@@ -137,8 +137,8 @@ def pinned(text: str, artifact: Artifact, tell: Tell) -> str:
     except NoManifestError:
         if artifact != "lora":
             raise
-        tell(Pulling("", 0, 0, NO_MANIFEST.format(told=wanted.told)))
-        return wanted.at(client.commit_of(wanted)).told
+        tell(Pulling("", 0, 0, NO_MANIFEST.format(told=wanted.label)))
+        return wanted.at(client.commit_of(wanted)).label
     except UnreachableError as error:
         if artifact != "lora":
             raise
@@ -148,7 +148,7 @@ def pinned(text: str, artifact: Artifact, tell: Tell) -> str:
         return text
     for note in pulled.notes:
         tell(Pulling("", 0, 0, note))
-    return pulled.hub_id.told
+    return pulled.hub_id.label
 
 
 def _silent(event: Pulling) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from huggingface_hub import CommitOperationAdd
 
 from procvid.errors import InputError, UnavailableError
-from procvid.hub.client import HubClient, Listed, told_errors
+from procvid.hub.client import HubClient, Listed, hub_errors
 from procvid.hub.commit import Change, head_of, make_commit
 from procvid.hub.names import BESIDE, CARD, HubId
 from procvid.hub.release import fact_of
@@ -66,7 +66,7 @@ def plan_push(
     for file in files:
         refuse_secrets(file.source, file.name)
     if target.revision != "main":
-        raise InputError(f"{target.told!r} names a revision.", "A Space runs its main branch.")
+        raise InputError(f"{target.label!r} names a revision.", "A Space runs its main branch.")
     target = HubId(target.repo, "main", "space")
     head, _ = head_of(client, target)
     there = client.files_at(target.at(head)) if head else {}
@@ -119,7 +119,7 @@ def push(client: HubClient, plan: SpacePlan) -> str:
 
 def _make_space(client: HubClient, plan: SpacePlan) -> str:
     target = plan.target
-    with told_errors(target):
+    with hub_errors(target):
         client.api.create_repo(
             target.repo,
             repo_type=target.repo_type,

@@ -34,7 +34,7 @@ from procvid.memory.crops import (
 from procvid.memory.reasons import RUN, step_of, why, why_none
 from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.states import StateTable
-from procvid.memory.words import canonical, named, told
+from procvid.memory.words import canonical, crop_text, named
 from procvid.protocols import Embedder
 from procvid.types import Crop, Hit, PlannedObject, Retrieval, Slot, Vectors
 
@@ -208,7 +208,7 @@ class Memory:
         self.run = replace(load_store(path, self.embedder), name=RUN)
 
     def _vector(self, item: PlannedObject, state: str) -> Vectors:
-        text = told(item.name, item.role, item.description, state)
+        text = crop_text(item.name, item.role, item.description, state)
         if text not in self._texts:
             self._texts[text] = self.embedder.embed_texts([text])[0]
         return self._texts[text]
@@ -297,7 +297,7 @@ class Memory:
         if row is None or row.role != "food" or crop.image is None or row.before == row.after:
             return ""
         look = self.embedder.embed_images([crop.image])[0]
-        words = [told(crop.name, crop.role, "", state) for state in (row.before, row.after)]
+        words = [crop_text(crop.name, crop.role, "", state) for state in (row.before, row.after)]
         before, after = self.embedder.embed_texts(words) @ look
         if before - after > self.rules.max_past:
             return f"it still looks {row.before} and not {row.after}"

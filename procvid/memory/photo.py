@@ -10,7 +10,7 @@ from procvid.errors import InputError
 from procvid.memory.columns import MAX_CHARS
 from procvid.memory.gather import MIN_SIDE_PX, crop_id, cut, quality
 from procvid.memory.reasons import UPLOAD
-from procvid.memory.words import OWNER, canonical, told, usable_words, with_article
+from procvid.memory.words import OWNER, canonical, crop_text, usable_words, with_article
 from procvid.protocols import Detector, Embedder
 from procvid.types import BoxXYXY, Crop, Image, Role
 
@@ -73,7 +73,7 @@ def crop_of_photo(
         score = float(np.clip(found[0].score, 0, 1))
         if embedder is not None:
             look = embedder.embed_images([cut(image, box, mask)])[0]
-            words = embedder.embed_texts([told(name, role, name, state)])[0]
+            words = embedder.embed_texts([crop_text(name, role, name, state)])[0]
             if float(look @ words) < min_shown:
                 raise InputError(
                     f"What was found in the photo does not look like {with_article(name)}.",

@@ -76,7 +76,7 @@ def choose_slots(
     chosen = _best_cover(
         list(offered.values())[:MAX_CANDIDATES], importance, taken, limit - len(pinned)
     )
-    return _told_apart(_numbered([candidate.slot for candidate in chosen], pinned), objects)
+    return _tell_apart(_numbered([candidate.slot for candidate in chosen], pinned), objects)
 
 
 def _best_cover(
@@ -139,7 +139,7 @@ def _contents(crop: Crop) -> Iterator[tuple[str, str]]:
         yield canonical(name), canonical(state)
 
 
-def _told_apart(slots: Sequence[Slot], objects: Sequence[PlannedObject]) -> tuple[Slot, ...]:
+def _tell_apart(slots: Sequence[Slot], objects: Sequence[PlannedObject]) -> tuple[Slot, ...]:
     """Where the words of one slot stand in those of another, its look is told with them."""
     looks = {canonical(o.name): canonical(o.description) for o in objects}
     told = []

@@ -13,7 +13,7 @@ from procvid.media.image import decode_image, png_bytes
 from procvid.memory.columns import HINT
 from procvid.memory.history import Edit
 from procvid.memory.index import CropIndex
-from procvid.memory.words import told
+from procvid.memory.words import crop_text
 from procvid.protocols import Embedder
 from procvid.types import Crop, ModelInfo, Vectors
 
@@ -164,7 +164,7 @@ def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> Cr
 
 def embed_facts(facts: Iterable[Crop], embedder: Embedder) -> Vectors:
     """The text vectors of crops, float32 (N, dim): what each is and how it looks, in words."""
-    words = [told(crop.name, crop.role, crop.description, crop.state) for crop in facts]
+    words = [crop_text(crop.name, crop.role, crop.description, crop.state) for crop in facts]
     return normalised(embedder.embed_texts(words))
 
 

@@ -57,7 +57,7 @@ def named(name: str, role: Role, state: str) -> str:
     return f"{canonical(state)} {canonical(name)}"
 
 
-def told(name: str, role: Role, description: str, state: str) -> str:
+def crop_text(name: str, role: Role, description: str, state: str) -> str:
     """The text that stands for an object in CLIP space: its plain words, then its description.
 
     Crops and queries are told by this one function, so that equal things have equal texts. What a

@@ -67,7 +67,7 @@ class Rung:
     in_8_bits: bool = False
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What the user reads of it."""
         if self.name != FEWER_FRAMES:
             return TOLD[self.name]
@@ -145,7 +145,7 @@ def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> in
     return None
 
 
-def tell_choice(
+def describe_choice(
     profile: str, clip: ClipShape, all_rungs: list[Rung], chosen: int, free: int
 ) -> str:
     """What a clip needs, what there is, and what follows, in one sentence."""
@@ -154,12 +154,12 @@ def tell_choice(
     needs = f"{what} needs about {_gb(top.device_bytes)} GB, {_gb(free)} GB are free"
     if chosen == 0:
         return f"{needs}: {TOLD[FULL]}"
-    return f"{needs}: {rung.told}, about {_gb(rung.device_bytes)} GB"
+    return f"{needs}: {rung.summary}, about {_gb(rung.device_bytes)} GB"
 
 
-def tell_step_down(before: Rung, after: Rung) -> str:
+def describe_step_down(before: Rung, after: Rung) -> str:
     """What happens after an out-of-memory, in one sentence."""
-    return f"out of memory ({before.told}): goes on with the next way, {after.told}"
+    return f"out of memory ({before.summary}): goes on with the next way, {after.summary}"
 
 
 def _gb(num_bytes: int) -> str:
@@ -301,7 +301,7 @@ class Ladder:
             return False
         before = self.rung
         self.index += 1
-        self._notes.append(tell_step_down(before, self.rung))
+        self._notes.append(describe_step_down(before, self.rung))
         place(self._pipeline, self.rung.name, self._device)
         return True
 

@@ -66,7 +66,7 @@ class LoraFile:
     scales: Mapping[str, float] = field(repr=False)
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """What it is, in a few words: its name, weight and hash."""
         return f"{self.file.name} x {self.weight:g} sha256:{self.sha256[:16]}"
 

@@ -23,13 +23,13 @@ MAX_LOOK_CHARS = 120
 NOT_IN_A_NAME = re.compile(r"[^a-z0-9' -]+")
 
 
-class Told(BaseModel):
+class Answer(BaseModel):
     """The base of all answers: nothing more than asked for, nothing left out."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class ToldObject(Told):
+class ObjectAnswer(Answer):
     """One object of the recipe, evidence first."""
 
     evidence: str
@@ -40,13 +40,13 @@ class ToldObject(Told):
     likelihood: Likelihood
 
 
-class ToldObjects(Told):
+class ObjectsAnswer(Answer):
     """The answer to `objects.txt`."""
 
-    objects: list[ToldObject]
+    objects: list[ObjectAnswer]
 
 
-class ToldState(Told):
+class StateAnswer(Answer):
     """An object in a step."""
 
     name: str
@@ -54,22 +54,22 @@ class ToldState(Told):
     state_after: str
 
 
-class ToldStep(Told):
+class StepAnswer(Answer):
     """One step: what is done, to what, and what the camera sees."""
 
     number: int
     action: str
-    objects: list[ToldState]
+    objects: list[StateAnswer]
     prompt: str
 
 
-class ToldSteps(Told):
+class StepsAnswer(Answer):
     """The answer to `steps.txt`."""
 
-    steps: list[ToldStep]
+    steps: list[StepAnswer]
 
 
-class SeenObject(Told):
+class SeenObject(Answer):
     """One object in a clip."""
 
     evidence: str
@@ -80,7 +80,7 @@ class SeenObject(Told):
     likelihood: Likelihood
 
 
-class SeenObjects(Told):
+class SeenObjects(Answer):
     """The answer to `scene.txt`."""
 
     objects: list[SeenObject]
@@ -139,7 +139,7 @@ def known_as(name: str) -> Entry | None:
     return next((entry for entry in found if entry), None)
 
 
-def believed(answer: ToldObjects, recipe: Recipe) -> tuple[dict[str, Member], list[str]]:
+def believed(answer: ObjectsAnswer, recipe: Recipe) -> tuple[dict[str, Member], list[str]]:
     """The objects by name in the order told, and notes on what was left out."""
     text = _plain("\n".join([recipe.title, *recipe.ingredients, *recipe.steps]))
     cast: dict[str, Member] = {}

@@ -164,10 +164,10 @@ class Kitchen:
         food.looks = food.looks or looks
         result = making is not None and mention.state is not None and mention.state.state == making
         if mention.preposition not in ("until", "till") and not result:
-            self.tell_state(food, mention.state)
+            self.set_state(food, mention.state)
         return food
 
-    def tell_state(self, food: Food, told: StateWord | None) -> None:
+    def set_state(self, food: Food, told: StateWord | None) -> None:
         """Take over a state that the text tells, unless the food is already further along."""
         if told is None or told.state is None or told.state == food.state:
             return

@@ -49,7 +49,9 @@ def choose_main(kitchen: Kitchen, stage: Stage) -> Done:
     for done in stage.done[1:]:
         more = _weight(kitchen, done) - _weight(kitchen, best)
         same_food = bool(set(done.changed) & set(best.changed))
-        better_placed = bool(done.told_vessels) and not best.told_vessels and not done.changed
+        better_placed = (
+            bool(done.mentioned_vessels) and not best.mentioned_vessels and not done.changed
+        )
         if more > 0 or (more == 0 and (same_food or better_placed)):
             best = done
     return best
@@ -82,7 +84,7 @@ def plan_step(kitchen: Kitchen, stage: Stage) -> StepPlan:
 
 def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedObject]:
     names = [main.vessel.name] if main.vessel else []
-    names += [name for name in stage.told_vessels if name not in names]
+    names += [name for name in stage.mentioned_vessels if name not in names]
     objects = []
     for rank, name in enumerate(dict.fromkeys(names)):
         vessel = kitchen.vessels[name]
@@ -96,7 +98,7 @@ def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedO
                 state_after="in use",
                 likelihood="highly_likely",
                 importance=round(max(VESSEL_IMPORTANCE - 0.3 * rank, 0.3), 2),
-                mentioned=name in stage.told_vessels,
+                mentioned=name in stage.mentioned_vessels,
                 since_step=vessel.since_step,
             )
         )

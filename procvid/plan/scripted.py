@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from procvid.plan.cast import (
     Member,
-    ToldStep,
-    ToldSteps,
+    StepAnswer,
+    StepsAnswer,
     clean_name,
     clean_state,
     clean_words,
@@ -51,7 +51,7 @@ class Kitchen:
     notes: list[str] = field(default_factory=list)
 
 
-def problems_of(answer: ToldSteps, wanted: Sequence[int]) -> list[str]:
+def problems_of(answer: StepsAnswer, wanted: Sequence[int]) -> list[str]:
     """Why an answer cannot become these steps of a plan; empty when it can."""
     steps = answer.steps
     numbers = [step.number for step in steps]
@@ -68,8 +68,8 @@ def problems_of(answer: ToldSteps, wanted: Sequence[int]) -> list[str]:
     return found
 
 
-def plan_told_step(
-    told: ToldStep, text: str, usual: StepPlan, cast: Mapping[str, Member], kitchen: Kitchen
+def plan_answered_step(
+    told: StepAnswer, text: str, usual: StepPlan, cast: Mapping[str, Member], kitchen: Kitchen
 ) -> StepPlan:
     """One step of the plan; the kitchen learns what it does.
 
@@ -95,7 +95,7 @@ def plan_told_step(
 
 
 def _shown(
-    told: ToldStep, cast: Mapping[str, Member], kitchen: Kitchen, number: int
+    told: StepAnswer, cast: Mapping[str, Member], kitchen: Kitchen, number: int
 ) -> dict[str, tuple[Member, str, str]]:
     """The objects of a step with their states as told, in the order told, each once."""
     shown: dict[str, tuple[Member, str, str]] = {}

@@ -29,7 +29,7 @@ class Done:
     foods: list[str]
     changed: list[str]
     vessel: Vessel | None
-    told_vessels: list[str]
+    mentioned_vessels: list[str]
     tools: tuple[Mention, ...]
 
 
@@ -42,7 +42,7 @@ class Stage:
     before: dict[str, str] = field(default_factory=dict)
     past: dict[str, str] = field(default_factory=dict)
     mentioned: set[str] = field(default_factory=set)
-    told_vessels: list[str] = field(default_factory=list)
+    mentioned_vessels: list[str] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ def walk_step(
     for index, segment in enumerate(reading.segments):
         follower = sharing(reading.segments[index:])
         foods = find_foods(kitchen, stage, segment, follower)
-        vessel, told = told_vessel(kitchen, stage, segment)
+        vessel, told = mentioned_vessel(kitchen, stage, segment)
         verb = segment.verb
         if not reading.verb_known:
             verb = lexicon().verbs["add" if segment.foods else "stir"]
@@ -74,7 +74,7 @@ def walk_step(
         if vessel is None and action.in_vessel:
             vessel = usual_vessel(kitchen, stage, action, segment, foods, later)
         act(kitchen, stage, segment, follower, action, foods, vessel)
-        stage.done[-1].told_vessels = told
+        stage.done[-1].mentioned_vessels = told
     _remember(kitchen, stage)
     return stage
 
@@ -225,7 +225,7 @@ def _brought(kitchen: Kitchen, inside: Sequence[str]) -> list[str]:
     return [*last, *(n for n in kitchen.contents(source) if n not in last)]
 
 
-def told_vessel(
+def mentioned_vessel(
     kitchen: Kitchen, stage: Stage, segment: Segment
 ) -> tuple[Vessel | None, list[str]]:
     """The vessel that an action names as its place, and all vessels it names."""
@@ -239,7 +239,7 @@ def told_vessel(
             places.insert(0 if target else len(places), vessel)
     if not places:
         places = _beside(kitchen, segment)
-    stage.told_vessels += names
+    stage.mentioned_vessels += names
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
     return places[0] if places else None, names
@@ -278,7 +278,9 @@ def usual_vessel(
         return here
     if action.name == "serve":
         return (
-            here if here and here.use == "cold" and stage.told_vessels else _plate(kitchen, stage)
+            here
+            if here and here.use == "cold" and stage.mentioned_vessels
+            else _plate(kitchen, stage)
         )
     if suits != ("cut",) and foods and _acts_in_place(action, segment):
         at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")

@@ -19,7 +19,7 @@ from procvid.types import Conditioning, Image, PlannedObject, Retrieval, Slot, S
 PLAIN_NAME: Callable[[PlannedObject], str] = operator.attrgetter("name")
 NO_OBJECT = "reference {} looks like no object of this step, so no word of the prompt names it"
 
-TellLooks = Callable[[str, Sequence[tuple[str, str]]], str]
+AddLooks = Callable[[str, Sequence[tuple[str, str]]], str]
 """Appends `(name, description)` pairs to a prompt; `procvid.plan.prompt.with_looks`."""
 
 
@@ -70,7 +70,7 @@ def condition(
     slots: Sequence[Slot],
     *,
     looks: Mapping[str, str],
-    tell_looks: TellLooks,
+    add_looks: AddLooks,
     undrawable: Sequence[str] = (),
     prompt: str | None = None,
 ) -> Conditioning:
@@ -81,13 +81,13 @@ def condition(
         retrievals: What the memory answered for each object, hits and abstentions.
         slots: The chosen references, numbered from 1.
         looks: What the references look like, from `looks_of`.
-        tell_looks: Adds the look of the references to the prompt.
+        add_looks: Adds the look of the references to the prompt.
         undrawable: Objects of this step that the generator was never taught.
         prompt: The user's own words; they are used as they are.
     """
     return Conditioning(
         step=step.number,
-        prompt=prompt or tell_looks(step.prompt, list(looks.items())),
+        prompt=prompt or add_looks(step.prompt, list(looks.items())),
         slots=tuple(slots),
         retrievals=tuple(retrievals),
         warnings=_warnings(step, retrievals, slots, undrawable),

@@ -65,8 +65,8 @@ class RunRecord:
         del sampling["seed"], recipe["notes"]
         # In words, and only where there are some: an exact run is what it was before there were any.
         del sampling["shortcuts"]
-        if self.request.sampling.shortcuts.told:
-            sampling["shortcuts"] = self.request.sampling.shortcuts.told
+        if self.request.sampling.shortcuts.summary:
+            sampling["shortcuts"] = self.request.sampling.shortcuts.summary
         models = {f"{part} model": name for part, name in self.models.items()}
         return {
             "recipe": recipe,

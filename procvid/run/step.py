@@ -16,7 +16,7 @@ from procvid.memory.memory import Memory
 from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.slots import choose_slots
 from procvid.memory.states import StateTable
-from procvid.memory.words import told
+from procvid.memory.words import crop_text
 from procvid.plan.prompt import with_looks
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.run.assemble import crop_hashes, missing_objects, reference_record, write_step
@@ -173,7 +173,7 @@ def conditioning_of(
         parts.embedder,
         shows=overrides.shows,
         least=parts.rules.min_shown,
-        words_of=lambda item: told(item.name, item.role, item.name, item.state_before),
+        words_of=lambda item: crop_text(item.name, item.role, item.name, item.state_before),
     )
     if memory is not None:
         pinned += _chosen_slots(memory, step, overrides, len(pinned))
@@ -183,7 +183,7 @@ def conditioning_of(
         retrievals,
         slots,
         looks=looks_of(slots, retrievals),
-        tell_looks=with_looks,
+        add_looks=with_looks,
         undrawable=undrawable_names(parts.generator, step.objects),
         prompt=overrides.prompt,
     )

@@ -46,7 +46,7 @@ class Setting:
             sampling.height,
             sampling.num_frames,
             sampling.num_inference_steps,
-            sampling.shortcuts.told,
+            sampling.shortcuts.summary,
             precise,
         )
 

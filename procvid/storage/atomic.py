@@ -108,7 +108,7 @@ def new_folder(path: Path, needed_bytes: int = 0) -> Iterator[Path]:
 
     Args:
         path: Must not exist, or be an empty folder. A link keeps pointing where it does.
-        needed_bytes: Told beforehand when the disk has less.
+        needed_bytes: Answer beforehand when the disk has less.
 
     Raises:
         OutputError: It exists, cannot be made, or the disk is too small.

@@ -88,7 +88,7 @@ def facts(context: AppContext) -> dict[str, str]:
         "Gradio": gr.__version__,
         "Profile": context.profile.name,
         "Why": context.profile_reason,
-        "Kept": context.keeping.told,
+        "Kept": context.keeping.summary,
         "Runs on": WHERE[read_environment().host],
         "Clips": f"{sampling.width} x {sampling.height} px, {sampling.num_frames} frames at "
         f"{sampling.fps} a second, {sampling.num_inference_steps} denoising steps",

@@ -23,7 +23,7 @@ def test_the_published_models_that_are_not_here_and_cannot_be_fetched():
     findings = found(doctor._downloads())
     for repo in ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "IDEA-Research/grounding-dino-tiny"):
         finding = findings[repo]
-        assert finding.verdict == "note" and "the Hub cannot be reached" in finding.told
+        assert finding.verdict == "note" and "the Hub cannot be reached" in finding.detail
         assert finding.remedy.startswith("Go online once and run: hf download")
 
 
@@ -34,10 +34,12 @@ def test_gated_models_and_a_disk_that_is_too_full(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 4_900_000_000))
     findings = found(doctor._downloads())
     assert findings["x/y"].remedy == "Accept its terms." and findings["x/z"].verdict == "ok"
-    assert "3.0 GB to fetch" in findings["x/w"].told
+    assert "3.0 GB to fetch" in findings["x/w"].detail
     full = findings["disk for models"]
     assert (
-        "4.9 GB free" in full.told and "5.0 GB to fetch" in full.told and "HF_HOME" in full.remedy
+        "4.9 GB free" in full.detail
+        and "5.0 GB to fetch" in full.detail
+        and "HF_HOME" in full.remedy
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, 10**12))
     monkeypatch.setattr(wiring, "check_downloads", lambda: iter(answers))
@@ -56,11 +58,11 @@ def test_the_language_model(monkeypatch, error):
     if error:
         assert (finding.verdict, finding.remedy) == ("note", "Add credit.")
     else:
-        assert finding.verdict == "ok" and "m at localhost answers" in finding.told
+        assert finding.verdict == "ok" and "m at localhost answers" in finding.detail
 
 
 def test_without_a_key_nothing_is_asked():
-    assert "OPENAI_API_KEY is not set" in doctor._model_service().told
+    assert "OPENAI_API_KEY is not set" in doctor._model_service().detail
 
 
 def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
@@ -69,7 +71,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     monkeypatch.setattr(wiring, "hub_cache", lambda: tmp_path / "file" / "hub")
     monkeypatch.setenv("PROCVID_CACHE", str(tmp_path / "later" / "cache"))
     told = found(doctor._caches())
-    assert "cannot be written (Not a directory)" in told["cache of the Hub"].told
+    assert "cannot be written (Not a directory)" in told["cache of the Hub"].detail
     assert "HF_HOME" in told["cache of the Hub"].remedy
     assert "cache of procvid" not in told and not (tmp_path / "later").exists()
 
@@ -81,4 +83,4 @@ def test_a_disk_that_is_almost_full(monkeypatch):
 
 def test_no_gpu(monkeypatch):
     monkeypatch.setattr(wiring, "gpu_facts", lambda: (None, 0.0))
-    assert "no CUDA device" in found(doctor._gpu())["gpu"].told
+    assert "no CUDA device" in found(doctor._gpu())["gpu"].detail

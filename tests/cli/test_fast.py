@@ -37,7 +37,9 @@ def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
     fast = [*exact, "--fast"]
     assert main([*fast, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert f"Fast: {TINY.shortcuts.told}." in said and f"{TINY.fast_steps} denoising steps" in said
+    assert (
+        f"Fast: {TINY.shortcuts.summary}." in said and f"{TINY.fast_steps} denoising steps" in said
+    )
     assert "Time: not known" in said
 
     assert main(fast) == 0
@@ -52,7 +54,7 @@ def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
     assert "measured on 2 clips" in capsys.readouterr().out
     assert main(exact) == 2
     told = capsys.readouterr().err
-    assert f"it is fast ({TINY.shortcuts.told}) there and exact here" in told
+    assert f"it is fast ({TINY.shortcuts.summary}) there and exact here" in told
 
     assert main(["regenerate", str(run), "--step", "1", "--seed", "5"]) == 0
     again = read(run / "steps/01/conditioning.json")
@@ -63,7 +65,7 @@ def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
 def test_steps_may_be_chosen_with_fast():
     assert choose_sampling(TINY, fast=True, num_inference_steps=9).num_inference_steps == 9
     assert choose_sampling(TINY, fast=True).num_inference_steps == TINY.fast_steps
-    assert choose_sampling(TINY).shortcuts.told == ""
+    assert choose_sampling(TINY).shortcuts.summary == ""
 
 
 def test_a_fast_run_that_was_cut_off_ends_in_the_same_bytes(tmp_path):
@@ -112,5 +114,5 @@ def test_the_doctor_tells_what_fast_does(capsys):
     assert main(["doctor", "--json"]) == 0
     findings = {f["subject"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
     assert findings["--fast"]["verdict"] == "ok"
-    assert TINY.shortcuts.told in findings["--fast"]["told"]
+    assert TINY.shortcuts.summary in findings["--fast"]["told"]
     assert "taylor" in findings["--fast"]["told"]

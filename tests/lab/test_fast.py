@@ -93,7 +93,7 @@ def test_the_docs_show_what_was_measured_and_what_fast_takes():
     for regime in told["regimes"]:
         assert table(regime["rows"]) in text
     (chosen,) = (row for row in told["regimes"][0]["rows"] if row["chosen"])
-    assert chosen["steps"] == TINY.fast_steps and chosen["shortcuts"] == TINY.shortcuts.told
+    assert chosen["steps"] == TINY.fast_steps and chosen["shortcuts"] == TINY.shortcuts.summary
     # What --fast promises.
     assert chosen["clip_ratio"] < 0.5 and chosen["clips"] >= 100
     assert abs(chosen["identity_change"]) < 0.02 and abs(chosen["text_change"]) < 0.02

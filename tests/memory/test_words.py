@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from procvid.memory.words import named, state_fit, told, with_article
+from procvid.memory.words import crop_text, named, state_fit, with_article
 from procvid.types import Role
 
 
@@ -23,13 +23,13 @@ def test_named(name: str, role: Role, state: str, words: str) -> None:
 
 
 def test_told_says_nothing_twice() -> None:
-    assert told("carrot", "food", "carrot", "whole") == "carrot"
-    assert told("carrot", "food", "Thin  orange coins", "sliced") == (
+    assert crop_text("carrot", "food", "carrot", "whole") == "carrot"
+    assert crop_text("carrot", "food", "Thin  orange coins", "sliced") == (
         "sliced carrot, thin orange coins"
     )
-    assert told("pot", "vessel", "", "in use") == "pot"
+    assert crop_text("pot", "vessel", "", "in use") == "pot"
     history = "potato, diced in step 1, boiled in step 2, with skin"
-    assert told("potato", "food", history, "boiled") == "boiled potato, with skin"
+    assert crop_text("potato", "food", history, "boiled") == "boiled potato, with skin"
 
 
 @pytest.mark.parametrize(

@@ -59,29 +59,29 @@ class Asked:
 
 
 JUDGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "ToldTexts": lambda told: {
+    "TextsAnswer": lambda told: {
         "texts": [
             {"differs": f"thing {n}", "text": f"{told.get('step') or told['dish']} But {n}."}
             for n in range(told["count"])
         ]
     },
-    "ToldDish": lambda told: {
+    "DishAnswer": lambda told: {
         "shown": "boiled carrot",
         "sentence": f"A bowl of what {len(told['steps'])} steps made.",
     },
-    "ToldVerdict": lambda told: {
+    "VerdictAnswer": lambda told: {
         "reason": f"The {told['object']} was {told['before']} and is {told['now']}.",
         "explained": told["now"][:4] in told["step"].lower(),
     },
-    "ToldCueSteps": lambda told: {
+    "CueStepsAnswer": lambda told: {
         "steps": [
             {"first": int(number), "last": int(number), "step": text.partition("gonna ")[2]}
             for number, text in told["cues"].items()
             if "gonna " in text
         ]
     },
-    "ToldCaption": lambda told: {"seen": "a board", "caption": f"A hand. {told['said']}"},
-    "ToldRating": lambda told: {
+    "CaptionAnswer": lambda told: {"seen": "a board", "caption": f"A hand. {told['said']}"},
+    "RatingAnswer": lambda told: {
         "explanation": "",
         "rating": 2 if "onion" in told["caption"] else 6,
     },
@@ -194,7 +194,7 @@ def sensible(asked: Asked) -> str:
         return json.dumps(JUDGED[asked.shape](material))
     steps = tuple(material["steps"][str(n)] for n in range(1, len(material["steps"]) + 1))
     plan = plan_recipe(Recipe(material["title"], steps, tuple(material.get("ingredients", ()))))
-    if asked.shape == "ToldObjects":
+    if asked.shape == "ObjectsAnswer":
         found = {
             item.name: {
                 "evidence": item.name if item.name in step.text.lower() else "",

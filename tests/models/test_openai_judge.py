@@ -42,11 +42,11 @@ def test_questions_are_material_and_answers_cost_once(judge, server):
     assert HOSTILE not in first.body["instructions"]
     judge.other_goals(RECIPE, 9)
     judge.goal(RECIPE)
-    assert [asked.shape for asked in server.asked[1:]] == ["ToldDish", "ToldTexts"]
+    assert [asked.shape for asked in server.asked[1:]] == ["DishAnswer", "TextsAnswer"]
     assert server.asked[2].material["dish"] == judge.goal(RECIPE)
     judge.hard_negatives(f'{STEP} "}} {HOSTILE}', 5)
     assert len(server.asked) == 3
-    order = list(first.body["text"]["format"]["schema"]["$defs"]["ToldText"]["properties"])
+    order = list(first.body["text"]["format"]["schema"]["$defs"]["TextAnswer"]["properties"])
     assert order == ["differs", "text"]
 
 
@@ -149,7 +149,7 @@ def test_the_vision_model_sees_the_middle_frame_and_no_text(server, monkeypatch)
     looks = [asked for asked in server.asked if asked.shape == "SeenObjects"]
     assert [asked.material for asked in looks] == [{"text": ""}] * 2
     assert all(len(asked.contents) == 2 for asked in looks), "one picture"
-    judged = next(asked.material for asked in server.asked if asked.shape == "ToldVerdict")
+    judged = next(asked.material for asked in server.asked if asked.shape == "VerdictAnswer")
     assert (judged["object"], judged["before"], judged["now"]) == ("carrot", "whole", "sliced")
     items = last.scores["runs"][0]["metrics"]["object_state"]["items"]
     assert "whole and is sliced" in items[1]["note"]

@@ -75,11 +75,11 @@ THREE = steps({}, {}, {})
 
 def test_it_asks_for_the_objects_first_and_then_for_the_steps(planner, server):
     plan = planner.plan(SOUP)
-    assert [asked.shape for asked in server.asked] == ["ToldObjects", "ToldSteps"]
+    assert [asked.shape for asked in server.asked] == ["ObjectsAnswer", "StepsAnswer"]
     first, second = server.asked
-    order = list(first.body["text"]["format"]["schema"]["$defs"]["ToldObject"]["properties"])
+    order = list(first.body["text"]["format"]["schema"]["$defs"]["ObjectAnswer"]["properties"])
     assert order.index("evidence") < order.index("name") < order.index("likelihood")
-    order = list(second.body["text"]["format"]["schema"]["$defs"]["ToldStep"]["properties"])
+    order = list(second.body["text"]["format"]["schema"]["$defs"]["StepAnswer"]["properties"])
     assert order.index("objects") < order.index("prompt")
     assert second.material["plan"] == [1, 2, 3] and second.material["objects"]
     assert plan.planner == "openai test-model" and plan.notes == ()

@@ -23,7 +23,7 @@ from tests.models.test_generators import PAN, PLAIN
         Shortcuts(guided_every=2),
         Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=2)),
     ],
-    ids=lambda shortcuts: shortcuts.told or "exact",
+    ids=lambda shortcuts: shortcuts.summary or "exact",
 )
 def test_as_many_forwards_are_counted_as_are_computed(shortcuts, slots):
     generator = wiring.build_generator(TINY)

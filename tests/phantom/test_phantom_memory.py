@@ -23,9 +23,9 @@ from procvid.phantom.ladder import (
     Ladder,
     Rung,
     choose_rung,
+    describe_choice,
     place,
     rungs,
-    tell_choice,
 )
 from procvid.phantom.layout import CONFIGS, stored_dtype
 from procvid.phantom.memory import ClipShape, Denoising, estimate
@@ -178,8 +178,8 @@ def test_a_gguf_is_never_offered_in_8_bits():
     all_rungs = rungs(
         CLIP, lambda clip: replace(estimated(torch.bfloat16, clip), transformer_fp8=None)
     )
-    assert [rung.name for rung in all_rungs if rung.in_8_bits or "8 bits" in rung.told] == []
-    assert all_rungs[-1].name == FEWER_FRAMES and "with fewer frames (5)" in all_rungs[-1].told
+    assert [rung.name for rung in all_rungs if rung.in_8_bits or "8 bits" in rung.summary] == []
+    assert all_rungs[-1].name == FEWER_FRAMES and "with fewer frames (5)" in all_rungs[-1].summary
 
 
 def test_the_first_rung_that_fits_is_taken():
@@ -198,12 +198,12 @@ def test_what_is_needed_and_what_there_is_are_told():
     sizes = {FULL: 46e9, MODEL_OFFLOAD: 34e9, GROUP_OFFLOAD: 9.4e9}
     all_rungs = [Rung(name, 81, int(size), 0) for name, size in sizes.items()]
     clip = ClipShape(832, 480, 81, 4)
-    told = tell_choice("phantom-14b", clip, all_rungs, 2, int(24e9))
+    told = describe_choice("phantom-14b", clip, all_rungs, 2, int(24e9))
     assert told == (
         "phantom-14b at 832x480, 81 frames needs about 46 GB, 24 GB are free: the transformer goes "
         "through the GPU block by block, about 9.4 GB"
     )
-    assert "everything stays on the GPU" in tell_choice("x", clip, all_rungs, 0, int(80e9))
+    assert "everything stays on the GPU" in describe_choice("x", clip, all_rungs, 0, int(80e9))
 
 
 @torch.no_grad()

@@ -40,7 +40,7 @@ def found(item: PlannedObject, description: str) -> tuple[Retrieval, Slot]:
 
 def conditioned(retrievals=(), slots=(), **changes):
     looks = looks_of(slots, retrievals)
-    return condition(STEP, retrievals, slots, looks=looks, tell_looks=with_looks, **changes)
+    return condition(STEP, retrievals, slots, looks=looks, add_looks=with_looks, **changes)
 
 
 def test_the_prompt_learns_what_the_references_look_like():
@@ -125,7 +125,7 @@ def test_only_real_changes_count_as_overrides():
 def test_a_picture_like_none_of_the_objects_stands_for_none():
     slots = upload_slots([GREEN], STEP.objects[:1], ByColour(), least=0.5)
     assert (slots[0].object_name, slots[0].words) == ("upload 1", "")
-    told = condition(STEP, (), slots, looks={}, tell_looks=lambda prompt, looks: prompt)
+    told = condition(STEP, (), slots, looks={}, add_looks=lambda prompt, looks: prompt)
     assert "looks like no object" in " ".join(told.warnings)
 
 

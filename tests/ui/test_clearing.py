@@ -186,10 +186,10 @@ def wait_gone(path: Path) -> None:
 
 def test_the_environment_says_how_long_and_the_page_tells_it() -> None:
     assert Keeping.of(read_environment({})) == Keeping()
-    assert "until somebody" in Keeping().told
+    assert "until somebody" in Keeping().summary
     on_space = Keeping.of(read_environment({"SYSTEM": "spaces"}))
     assert on_space == Keeping(7, 20)
-    assert on_space.told.startswith("Videos are kept for 7 days, and as long as all videos")
+    assert on_space.summary.startswith("Videos are kept for 7 days, and as long as all videos")
     chosen = {"SYSTEM": "spaces", "PROCVID_KEEP_DAYS": "0.5", "PROCVID_KEEP_GB": "0"}
     assert Keeping.of(read_environment(chosen)) == Keeping(0.5, 0)
     for wrong in ("-1", "soon", "1e9", "nan", "7 days"):

@@ -11,7 +11,7 @@ import numpy as np
 from procvid.media.image import fit_within
 from procvid.models.meter import Meter
 from procvid.models.openai_client import Check, OpenAIClient, Question
-from procvid.plan.cast import Told, clean_words
+from procvid.plan.cast import Answer, clean_words
 from procvid.plan.prompts import PromptName, read_prompt
 from procvid.types import Frames, ModelInfo
 
@@ -21,17 +21,17 @@ MAX_WORDS = 80
 MAX_CHARS = 800
 MAX_ACTION_CHARS = 600
 BEST = 6
-Shape = TypeVar("Shape", bound=Told)
+Shape = TypeVar("Shape", bound=Answer)
 
 
-class ToldCaption(Told):
+class CaptionAnswer(Answer):
     """The answer to `caption.txt`."""
 
     seen: str
     caption: str
 
 
-class ToldRating(Told):
+class RatingAnswer(Answer):
     """The answer to `rating.txt`."""
 
     explanation: str
@@ -58,18 +58,18 @@ class OpenAICaptioner:
             ServiceError: The service cannot be asked at all, or the budget is used up.
         """
         told = self._ask(
-            "caption", {"said": action[:MAX_ACTION_CHARS]}, frames, ToldCaption, _unfit
+            "caption", {"said": action[:MAX_ACTION_CHARS]}, frames, CaptionAnswer, _unfit
         )
         return clean_words(told.caption, MAX_CHARS)
 
     def rate(self, frames: Frames, caption: str) -> int:
         """0 to 6. Raises as `caption`."""
 
-        def problems(answer: ToldRating) -> list[str]:
+        def problems(answer: RatingAnswer) -> list[str]:
             return [] if 0 <= answer.rating <= BEST else [f"rating must be from 0 to {BEST}"]
 
         material = {"caption": caption[:MAX_CHARS]}
-        return self._ask("rating", material, frames, ToldRating, problems).rating
+        return self._ask("rating", material, frames, RatingAnswer, problems).rating
 
     def _ask(
         self,
@@ -85,7 +85,7 @@ class OpenAICaptioner:
         return self._client.ask_about_one(question, shape, self._meter, check)
 
 
-def _unfit(answer: ToldCaption) -> Sequence[str]:
+def _unfit(answer: CaptionAnswer) -> Sequence[str]:
     text = clean_words(answer.caption, 10 * MAX_CHARS)
     if not any(c.isalpha() for c in text):
         return ["caption holds no words"]

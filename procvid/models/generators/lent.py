@@ -18,8 +18,8 @@ from procvid.protocols import ClipGenerator
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Clip, Conditioning, Denoised, Sampling
 
-Told = Denoised | Clip | ProcvidError
-Lend = Callable[..., Callable[[Callable[..., Iterator[Told]]], Callable[..., Iterator[Told]]]]
+Answer = Denoised | Clip | ProcvidError
+Lend = Callable[..., Callable[[Callable[..., Iterator[Answer]]], Callable[..., Iterator[Answer]]]]
 """The form of `spaces.GPU`: called with `duration=`, it gives a decorator."""
 
 LONGEST_S = 300
@@ -54,7 +54,7 @@ class LentGpuGenerator:
         self.info = inner.info
         self.default_sampling = inner.default_sampling
 
-        def one_clip(conditioning: Conditioning, sampling: Sampling) -> Iterator[Told]:
+        def one_clip(conditioning: Conditioning, sampling: Sampling) -> Iterator[Answer]:
             try:
                 yield (yield from inner.generate(conditioning, sampling))
             except ProcvidError as error:

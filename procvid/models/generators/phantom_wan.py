@@ -27,11 +27,11 @@ from procvid.phantom.ladder import (
     Ladder,
     Rung,
     choose_rung,
+    describe_choice,
     give_memory_back,
     held_bytes,
     is_in_8_bits,
     rungs,
-    tell_choice,
 )
 from procvid.phantom.latent_colours import LatentColours
 from procvid.phantom.layout import parameter_shapes
@@ -136,7 +136,7 @@ class PhantomWanGenerator:
         if self._known is not None:
             self._known = self._known.union(*(_taught_by(lora.file) for lora in self._loras))
         self.default_sampling = profile.sampling
-        revision = " + ".join([f"sha256:{weights_sha256(folder)}", *(x.told for x in self._loras)])
+        revision = " + ".join([f"sha256:{weights_sha256(folder)}", *(x.label for x in self._loras)])
         details = {"dtype": str(placement.dtype).removeprefix("torch.")}
         details["device"] = placement.device.type
         if placement.precise:
@@ -205,10 +205,10 @@ class PhantomWanGenerator:
             return ()
         kind = self._kind_of(sampling)
         if self._ladder is not None and kind == self._kind:
-            return (f"goes on as before: {self._ladder.rung.told}",)
+            return (f"goes on as before: {self._ladder.rung.summary}",)
         all_rungs, start, free = self._choose(kind)
         self._told = kind, all_rungs[start]
-        return (tell_choice(self._profile.name, kind.shape, all_rungs, start, free),)
+        return (describe_choice(self._profile.name, kind.shape, all_rungs, start, free),)
 
     def _kind_of(self, sampling: Sampling) -> ClipKind:
         # With as many references as a step can have: the next one may.
@@ -370,7 +370,7 @@ class PhantomWanGenerator:
         all_rungs, start, free = self._choose(kind)
         rung, note = all_rungs[start], ""
         if start and self._told != (kind, rung):
-            note = tell_choice(self._profile.name, kind.shape, all_rungs, start, free)
+            note = describe_choice(self._profile.name, kind.shape, all_rungs, start, free)
         self._ladder = None
         if is_in_8_bits(self.pipeline) and not rung.in_8_bits:
             # These clips need no such loss.

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from procvid.models.meter import Meter
 from procvid.models.openai_client import Check, OpenAIClient, Question
-from procvid.plan.cast import Told, clean_words
+from procvid.plan.cast import Answer, clean_words
 from procvid.plan.prompts import PromptName, read_prompt
 from procvid.types import ModelInfo, Recipe, StateChange, Verdict
 
@@ -26,27 +26,27 @@ MAX_STEP_CHARS = 2000
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
-class ToldText(Told):
+class TextAnswer(Answer):
     """A caption that is wrong in one way."""
 
     differs: str
     text: str
 
 
-class ToldTexts(Told):
+class TextsAnswer(Answer):
     """The answer to `negatives.txt` and to `other_dishes.txt`."""
 
-    texts: list[ToldText]
+    texts: list[TextAnswer]
 
 
-class ToldDish(Told):
+class DishAnswer(Answer):
     """The answer to `dish.txt`."""
 
     shown: str
     sentence: str
 
 
-class ToldVerdict(Told):
+class VerdictAnswer(Answer):
     """The answer to `change.txt`."""
 
     reason: str
@@ -80,7 +80,7 @@ class OpenAIJudge:
         told = self._ask(
             "dish",
             _of(recipe),
-            ToldDish,
+            DishAnswer,
             lambda answer: [] if _said(answer.sentence) else ["sentence holds no words"],
         )
         return clean_words(told.sentence, MAX_CHARS)
@@ -101,7 +101,7 @@ class OpenAIJudge:
                 "now": change.state_after,
                 "step": change.step[:MAX_STEP_CHARS],
             },
-            ToldVerdict,
+            VerdictAnswer,
             lambda answer: [] if _said(answer.reason) else ["reason holds no words"],
         )
         return Verdict(told.explained, clean_words(told.reason, MAX_CHARS))
@@ -113,13 +113,13 @@ class OpenAIJudge:
         count: int,
         not_these: Sequence[str],
     ) -> tuple[str, ...]:
-        def problems(answer: ToldTexts) -> list[str]:
+        def problems(answer: TextsAnswer) -> list[str]:
             usable = len(_distinct(answer, not_these))
             return (
                 [] if usable >= count else [f"{usable} of {count} texts are different and usable"]
             )
 
-        told = self._ask(prompt, material, ToldTexts, problems)
+        told = self._ask(prompt, material, TextsAnswer, problems)
         return tuple(_distinct(told, not_these)[:count])
 
     def _ask(
@@ -138,7 +138,7 @@ def _said(text: str) -> bool:
     return any(c.isalpha() for c in clean_words(text, MAX_CHARS))
 
 
-def _distinct(answer: ToldTexts, not_these: Sequence[str]) -> list[str]:
+def _distinct(answer: TextsAnswer, not_these: Sequence[str]) -> list[str]:
     taken = {_folded(text) for text in not_these}
     found = []
     for told in answer.texts:

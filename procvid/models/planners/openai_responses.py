@@ -15,10 +15,10 @@ from functools import partial
 from procvid.errors import ServiceError
 from procvid.models.meter import Meter
 from procvid.models.openai_client import CHARS_PER_TOKEN, OpenAIClient, Question
-from procvid.plan.cast import Member, ToldObjects, ToldSteps, believed
+from procvid.plan.cast import Member, ObjectsAnswer, StepsAnswer, believed
 from procvid.plan.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
-from procvid.plan.scripted import Kitchen, plan_told_step, problems_of
+from procvid.plan.scripted import Kitchen, plan_answered_step, problems_of
 from procvid.settings import Budget
 from procvid.types import ModelInfo, Plan, Recipe, ServiceUse
 
@@ -76,11 +76,11 @@ class OpenAIPlanner:
         usual = self._rules(recipe)
         names = {item.name for step in usual.steps for item in step.objects}
         first = self._objects_question(recipe)
-        tokens = first.about_tokens(ToldObjects.model_json_schema()) + OBJECT_TOKENS * len(names)
+        tokens = first.about_tokens(ObjectsAnswer.model_json_schema()) + OBJECT_TOKENS * len(names)
         groups = _groups(len(recipe.steps))
         for group in groups:
             question = self._steps_question(recipe, {}, Kitchen(), group)
-            tokens += question.about_tokens(ToldSteps.model_json_schema())
+            tokens += question.about_tokens(StepsAnswer.model_json_schema())
             # The list of objects goes along each time.
             tokens += len(names) * 120 // CHARS_PER_TOKEN + STEP_TOKENS * len(group)
         return ServiceUse(1 + len(groups), tokens)
@@ -91,7 +91,7 @@ class OpenAIPlanner:
         repair = read_prompt("repair")
         told = self._client.ask(
             self._objects_question(recipe),
-            ToldObjects,
+            ObjectsAnswer,
             meter,
             repair=repair,
             check=lambda answer: [] if answer.objects else ["it lists no objects"],
@@ -105,7 +105,7 @@ class OpenAIPlanner:
         for group in _groups(len(recipe.steps)):
             answer = self._client.ask(
                 self._steps_question(recipe, cast, kitchen, group),
-                ToldSteps,
+                StepsAnswer,
                 meter,
                 repair=repair,
                 check=partial(problems_of, wanted=group),
@@ -114,7 +114,7 @@ class OpenAIPlanner:
             by_number = {step.number: step for step in answer.steps}
             for number in group:
                 text, rules_step = recipe.steps[number - 1], usual.steps[number - 1]
-                steps.append(plan_told_step(by_number[number], text, rules_step, cast, kitchen))
+                steps.append(plan_answered_step(by_number[number], text, rules_step, cast, kitchen))
         unique = tuple(dict.fromkeys(kitchen.notes))
         return Plan(recipe.title, tuple(steps), f"openai {self._client.model}", unique)
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from procvid.models.meter import Meter
 from procvid.models.openai_client import OpenAIClient, Question
-from procvid.plan.cast import Told, clean_words
+from procvid.plan.cast import Answer, clean_words
 from procvid.plan.prompts import read_prompt
 from procvid.types import ModelInfo, TimedText
 
@@ -20,7 +20,7 @@ MAX_STEP_CHARS = 300
 MAX_TITLE_CHARS = 200
 
 
-class ToldCueStep(Told):
+class CueStepAnswer(Answer):
     """One step: the cues that it is said in, and what is done."""
 
     first: int
@@ -28,10 +28,10 @@ class ToldCueStep(Told):
     step: str
 
 
-class ToldCueSteps(Told):
+class CueStepsAnswer(Answer):
     """The answer to `transcript.txt`."""
 
-    steps: list[ToldCueStep]
+    steps: list[CueStepAnswer]
 
 
 class OpenAIStepFinder:
@@ -64,7 +64,7 @@ class OpenAIStepFinder:
             "cues": {str(n): cue.text[:MAX_CUE_CHARS] for n, cue in enumerate(cues, start=1)},
         }
 
-        def problems(answer: ToldCueSteps) -> list[str]:
+        def problems(answer: CueStepsAnswer) -> list[str]:
             numbers = [(step.first, step.last) for step in answer.steps]
             if not all(1 <= first <= last <= len(cues) for first, last in numbers):
                 return [f"first and last must be cues from 1 to {len(cues)}, first not after last"]
@@ -75,7 +75,7 @@ class OpenAIStepFinder:
             return []
 
         question = Question(read_prompt("transcript"), material)
-        answer = self._client.ask_about_one(question, ToldCueSteps, self._meter, problems)
+        answer = self._client.ask_about_one(question, CueStepsAnswer, self._meter, problems)
         return [
             TimedText(
                 cues[step.first - 1].start_s,

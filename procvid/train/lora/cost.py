@@ -64,7 +64,7 @@ class Cost:
         lora = OPTIMISER_BYTES * self.trained_parameters
         return int(ALLOWANCE * (self.weights_bytes + lora + self.kept_bytes))
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """As JSON."""
         return {**self.__dict__, "peak_bytes": self.peak_bytes, "tflop_per_s": H100_TFLOPS}
 

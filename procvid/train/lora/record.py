@@ -62,7 +62,7 @@ def training_record(
         "skipped": skipped,
         # So that the generator does not warn of what this LoRA has taught it.
         TEACHES: sorted({name for example in examples for name, _ in example.wants}),
-        "settings": settings.told(),
+        "settings": settings.as_json(),
         "versions": {
             "procvid": __version__,
             **{package: importlib.metadata.version(package) for package in PACKAGES},

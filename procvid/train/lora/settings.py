@@ -109,7 +109,7 @@ class LoraSettings:
             if getattr(self, name) not in known:
                 raise _wrong(name, getattr(self, name), " or ".join(known))
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """All of it, for `training.json`."""
         return asdict(self)
 

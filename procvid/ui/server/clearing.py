@@ -43,7 +43,7 @@ class Keeping:
         return cls(environment.keep_days, environment.keep_gb)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """For the page."""
         told = []
         if self.days:

@@ -29,7 +29,7 @@ def loras_of(request: gr.Request | None) -> dict[str, str]:
 def _pulled_by(request: gr.Request | None, artifact: Artifact) -> dict[str, str]:
     kept = visitor_of(request).cache.kept() if request is not None else ()
     return {
-        each.hub_id.told: f"{each.hub_id.repo}@{each.hub_id.revision[:12]}, from the Hub"
+        each.hub_id.label: f"{each.hub_id.repo}@{each.hub_id.revision[:12]}, from the Hub"
         for each in kept
         if each.artifact == artifact
     }

@@ -66,7 +66,7 @@ def build(
             make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
         with gr.Step("Video", id=VIDEO):
             fourth = _video_step(make)
-            gr.HTML(f'<p class="pv-small">{escape(context.keeping.told)}</p>')
+            gr.HTML(f'<p class="pv-small">{escape(context.keeping.summary)}</p>')
         with gr.Step("Review", id=REVIEW):
             fifth = _review_step()
     shared = Shared(

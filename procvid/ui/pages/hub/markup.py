@@ -9,7 +9,7 @@ from procvid.hub.names import size
 from procvid.hub.publish import PublishPlan
 from procvid.hub.pull import Offer
 from procvid.ui.markup import note, notes
-from procvid.ui.pages.hub.releases import Shown, told_facts
+from procvid.ui.pages.hub.releases import Shown, facts_text
 
 MAX_ROWS = 30
 
@@ -20,10 +20,10 @@ def offer_card(offer: Offer) -> str:
     facts = {
         "Kind": release.artifact,
         "Name": release.name,
-        "From": offer.hub_id.told,
+        "From": offer.hub_id.label,
         "Licence": release.licence or "none was given",
         "Rights": release.rights or "nothing was said",
-        "Contents": told_facts(release),
+        "Contents": facts_text(release),
         "Size": f"{size(release.total_bytes)} in {len(release.files)} files",
     }
     return _facts(facts) + notes("Please note:", offer.notes, "warn")

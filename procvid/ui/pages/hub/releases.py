@@ -120,7 +120,7 @@ def shown(visitor: Visitor, key: str) -> Shown:
     if kept.artifact == "memory":
         manifest = read_manifest(kept.folder)
         stated = store_files(kept.folder)
-        counts = told_counts(manifest["counts"])
+        counts = counts_text(manifest["counts"])
         facts = _facts(kept, manifest["name"], manifest["licence"], manifest["rights"], counts)
         made_with = manifest["embedder"]
         facts["Embedder"] = (
@@ -129,7 +129,7 @@ def shown(visitor: Visitor, key: str) -> Shown:
     else:
         release = read_release(kept.folder)
         stated = dict(release.files)
-        facts = _facts(kept, release.name, release.licence, release.rights, told_facts(release))
+        facts = _facts(kept, release.name, release.licence, release.rights, facts_text(release))
     wrong = damaged_files(kept.folder, stated)
     files = {name: (fact, wrong.get(name, "")) for name, fact in stated.items()}
     unnamed = sorted(set(files_in(kept.folder)) - {*stated, MANIFEST, RECEIPT})
@@ -144,7 +144,7 @@ def keys(visitor: Visitor) -> dict[str, Kept]:
     }
 
 
-def told_facts(release: Release) -> str:
+def facts_text(release: Release) -> str:
     """Of what kind of content a release is, in words."""
     facts = release.facts
     match release.artifact:
@@ -156,10 +156,10 @@ def told_facts(release: Release) -> str:
             )
         case _:
             counts = facts.get("counts", {})
-            return told_counts(counts)
+            return counts_text(counts)
 
 
-def told_counts(counts: Mapping[str, object]) -> str:
+def counts_text(counts: Mapping[str, object]) -> str:
     """ "326 crops, 326 with pixels"."""
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
 
@@ -249,7 +249,7 @@ def _facts(kept: Kept, name: str, licence: str, rights: str, contents: str) -> d
         "Licence": str(licence) or "none was given",
         "Rights": str(rights) or "nothing was said",
         "Contents": contents,
-        "Use": USES[kept.artifact].format(id=kept.hub_id.told),
+        "Use": USES[kept.artifact].format(id=kept.hub_id.label),
     }
 
 
