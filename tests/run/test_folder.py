@@ -174,7 +174,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from procvid.run.folder import hold
-from test_rundir import RECORD
+from test_folder import RECORD
 with hold(Path({path!r}), RECORD):
     print("held", flush=True)
     sys.stdin.read()
@@ -281,7 +281,7 @@ sys.path.insert(0, {tests!r})
 from procvid.errors import OutputError
 from procvid.events import Warned
 from procvid.run.folder import hold
-from test_rundir import RECORD
+from test_folder import RECORD
 with hold(Path({path!r}), RECORD) as run:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     for attempt in range(100):

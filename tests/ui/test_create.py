@@ -18,7 +18,7 @@ from gradio.utils import get_upload_folder
 from procvid.errors import OutputError
 from procvid.media.image import save_png
 from procvid.plan.parse import parse_recipe
-from procvid.run.condition import Overrides
+from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.guests import HOME
@@ -143,7 +143,7 @@ def test_without_a_plan_the_page_says_what_to_do(
 def made(on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: AppContext) -> str:
     """A run that was begun by the page, with one reference changed, and is done."""
     crop = on["offer"](None, planned[0], {}, "1 cutting board", "default", 0)[1][-1]
-    changed = {1: Overrides(chosen={"cutting board": crop})}
+    changed = {1: StepChanges(chosen={"cutting board": crop})}
     run_id, last, listed, walk, status, *_ = on["make"](planned[0], changed, "default", 0, 2, False)
     assert (walk.selected, last, listed) == (4, run_id, [run_id])
     assert "Waiting" in status
