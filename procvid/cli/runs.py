@@ -15,9 +15,9 @@ from procvid.events import Event
 from procvid.hub.access import hub_id_of
 from procvid.hub.resolve import known_release, parse_lora, pinned
 from procvid.media.image import load_image
+from procvid.plan.codec import plan_to_json
 from procvid.plan.parse import read_recipe
 from procvid.run.folder import read_run
-from procvid.run.records import plan_to_json
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.throughput import Setting, measured
 from procvid.settings import MAX_REFERENCES, MAX_SEED, choose_sampling, parse_size, read_environment

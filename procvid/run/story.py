@@ -16,6 +16,7 @@ from typing import Any
 from procvid.errors import RunError
 from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
 from procvid.memory.memory import Memory
+from procvid.plan.codec import check_plan
 from procvid.run.assemble import assemble
 from procvid.run.changes import keep_changes, kept_changes
 from procvid.run.folder import (
@@ -30,7 +31,7 @@ from procvid.run.folder import (
     read_run,
 )
 from procvid.run.generate import Pace, step_seed
-from procvid.run.records import RunRecord, StepRecord, plan_to_json
+from procvid.run.records import RunRecord, StepRecord
 from procvid.run.step import (
     Parts,
     crops_are_whole,
@@ -247,13 +248,13 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
     """The plan on disk, else the edited one, else the planner's; on disk afterwards."""
     there = run.read_plan()
     if there is not None:
-        if edited is not None and plan_to_json(edited) != plan_to_json(there):
+        if edited is not None and check_plan(edited) != there:
             raise RunError(
                 f"The folder {str(run.path)!r} was begun with another plan.",
                 "Choose another folder for the edited plan.",
             )
         return there
-    plan = edited or parts.planner.plan(run.record.request.recipe)
+    plan = check_plan(edited or parts.planner.plan(run.record.request.recipe))
     run.write_plan(plan)
     return plan
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import procvid
 from procvid.errors import InputError, RecipeError
+from procvid.plan.codec import check_plan
 from procvid.plan.parse import parse_recipe
 from procvid.run.step import conditioning_of, start_memory
 from procvid.settings import MAX_SEED
@@ -98,7 +99,7 @@ def draft_of(context: AppContext, text: object, key: str = "") -> Draft:
         raise RecipeError(f"The recipe is a {type(text).__name__}, not text.", "Send its text.")
     recipe = parse_recipe(text)
     planner = build_planner("openai", key=own_key(key)) if key.strip() else context.planner
-    return Draft(recipe, planner.plan(recipe))
+    return Draft(recipe, check_plan(planner.plan(recipe)))
 
 
 def own_key(key: str) -> str:
@@ -148,6 +149,7 @@ def begin(
     Raises:
         ProcvidError: The queue is full, or the run cannot be made in this way.
     """
+    check_plan(draft.plan)
     wishes = replace(wishes, memory=alias_of(wishes.memory))
     job = Job(new_run_id(), draft, wishes, changes=changes or {})
     # What is wrong can be told now and not when its turn comes.

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from procvid.errors import ProcvidError
+from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.run.changes import read_stored, stored_json, write_pictures
-from procvid.run.records import plan_from_json, plan_to_json
 from procvid.storage.files import output_errors, read_json, write_json
 from procvid.types import Plan, Recipe, StepChanges
 

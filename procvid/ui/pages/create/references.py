@@ -11,11 +11,12 @@ import gradio as gr
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory.memory import Memory
+from procvid.plan.table import apply_rows, with_prompt
 from procvid.run.step import Parts, conditioning_of, start_memory
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Conditioning, PlannedObject, StepChanges, StepPlan
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_markup, plan_table
+from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.planning import (
     OWN,
     QUIET,
@@ -123,10 +124,10 @@ def wire(
         words: str = "",
         request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
-        plan = plan_table.apply_rows(there(draft).plan, rows)
+        plan = apply_rows(there(draft).plan, rows)
         if number:
             # Words that were just typed: this event may be here before their own.
-            plan = plan_table.with_prompt(plan, number, words)
+            plan = with_prompt(plan, number, words)
         draft = replace(there(draft), plan=plan)
         context.allowance.spend(guest_of(request), "searches")
         shown = look(Spot.of(request, draft, changed, None, memory, seed, own))
