@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from procvid.errors import InputError
 from procvid.plan.codec import LIKELIHOODS, MAX_NAME_CHARS, MAX_OBJECTS, ROLES, check_plan
@@ -16,7 +16,7 @@ from procvid.plan.rules import (
     TOOL_IMPORTANCE,
     VESSEL_IMPORTANCE,
 )
-from procvid.types import Likelihood, Plan, PlannedObject, Role, StepPlan
+from procvid.types import Plan, PlannedObject, Role, StepPlan
 
 HEADERS = ["Step", "Object", "Kind", "State before", "State after", "Stays the same"]
 MAX_PROMPT_CHARS = 2_000
@@ -114,13 +114,12 @@ def _read_row(number: int, cells: list[str], plan: Plan) -> tuple[int, PlannedOb
         raise InputError(
             f"“{HEADERS[5]}” in row {number} is {likelihood[:60]!r}.", f"Choose one of {choices}."
         )
-    kind = cast(Role, role)
     item = replace(
-        _object_of(plan, step, name.lower(), kind),
-        role=kind,
+        _object_of(plan, step, name.lower(), role),
+        role=role,
         state_before=before.lower(),
         state_after=after.lower(),
-        likelihood=cast(Likelihood, likelihood),
+        likelihood=likelihood,
     )
     return step, item
 
