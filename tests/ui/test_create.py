@@ -21,9 +21,8 @@ from procvid.plan.parse import parse_recipe
 from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.guests import HOME
-from procvid.ui.server.jobs import begin, read_text
-from procvid.ui.server.queue import Wishes
+from procvid.ui.server.jobs import read_text
+from procvid.ui.server.queue import Job, Wishes
 from procvid.ui.server.stream import RunView
 from tests.ui.running import finished
 
@@ -297,7 +296,7 @@ def test_a_run_that_breaks_off_says_why_and_offers_to_go_on(
 ) -> None:
     run_id = new_run_id()
     context.folder_of(run_id).write_text("a file in the way")
-    feed = begin(context, planned[0], Wishes(steps=2), HOME, run_id=run_id)
+    feed = context.worker.submit(Job(run_id, planned[0], Wishes(steps=2)))
     with pytest.raises(OutputError):
         list(feed.follow())
     status, _, stop, resume, *_ = on["poll"](run_id, None)
