@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from procvid.run.generate import step_seed
-from procvid.run.step import Parts, conditioning_of, start_memory
-from procvid.run.throughput import Pattern
+from procvid.run.parts import Parts, start_memory
+from procvid.run.step import conditioning_of
+from procvid.run.timings import Pattern
 from procvid.settings import Profile
 from procvid.types import (
     Conditioning,

@@ -28,7 +28,7 @@ from procvid.media.video import probe, read_chapters, read_metadata
 from procvid.memory.crops import load_store, without_pixels
 from procvid.memory.rules import DEFAULT_RULES
 from procvid.run.generate import step_seed
-from procvid.run.step import memory_notes
+from procvid.run.parts import memory_notes
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import TINY, choose_sampling
 from procvid.storage.files import sha256_of
@@ -302,8 +302,8 @@ def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_pa
     ]
     assert users, "the recipe is chosen so that a later step shows something of step 2"
     events = list(regenerate_step(folder, 2, parts))
-    warned = [event.message for event in of(Warned, events) if "stale" in event.message]
-    assert [f"step {', '.join(map(str, users))};" in message for message in warned] == [True]
+    warned = [event.message for event in of(Warned, events) if event.kind == "stale"]
+    assert [f"{', '.join(map(str, users))} still show" in message for message in warned] == [True]
     state = json.loads((folder / "run.json").read_text())
     assert state["state"] == "stale"
     assert [s["step"] for s in state["steps"] if s["state"] == "stale"] == users
@@ -318,7 +318,7 @@ def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_pa
 def test_the_last_step_made_again_makes_nothing_stale(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     events = list(regenerate_step(folder, 4, parts))
-    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
     assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
 
 
@@ -345,7 +345,7 @@ def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
     list(regenerate_step(folder, 2, parts))
     events = list(regenerate_step(folder, 2, parts, StepChanges(seed=step_seed(5, 2))))
     assert sha256_of(folder / "steps/02/clip.mp4") != clip, "its provenance tells of the override"
-    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
     assert conditioning(folder, 2)["overrides"] == {"seed": step_seed(5, 2), "attempt": 1}
 
 

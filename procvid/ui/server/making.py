@@ -6,7 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from procvid.events import Event
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import Profile, choose_sampling
 from procvid.types import GenerateRequest, StepChanges
