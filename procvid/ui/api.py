@@ -247,7 +247,7 @@ def _mount_running(context: AppContext) -> None:
             chosen: ids of crops by the name of the object that they are to stand for
         """
         changes = read_changes(seed, prompt, shows, banned, chosen)
-        pictures = read_pictures(references)
+        pictures = read_pictures(references, context.profile.max_references)
         yield from _told(redo(context, run_id, step, changes, pictures, guest_of(request)))
 
     def run(run_id: str) -> RunState:

@@ -248,7 +248,8 @@ def _wire_review(it: _Wiring) -> None:
             banned=list(left_out),
             shows=list(shows or ()),
         )
-        feed = redo(context, run_id, number, changes, read_pictures(files), guest_of(request))
+        pictures = read_pictures(files, context.profile.max_references)
+        feed = redo(context, run_id, number, changes, pictures, guest_of(request))
         return gr.Walkthrough(selected=VIDEO), None, *watch(feed.snapshot(), None)
 
     def toggle(run_id: str, number: int | None) -> tuple[Any, ...]:
