@@ -219,15 +219,23 @@ class ClipGenerator(Protocol):
     default_sampling: Sampling
 
     def check(self, sampling: Sampling) -> None:
-        """Raise InputError when this model cannot make such a clip."""
+        """Raise InputError if this model cannot make such a clip."""
         ...
 
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
-        """Those of the given object names that this model was never taught; () when it cannot say."""
+        """Return the object names that this model was not trained on; () if that is unknown."""
         ...
 
     def notes(self, sampling: Sampling) -> tuple[str, ...]:
-        """What the user should know of such clips before the run, as of the memory they take."""
+        """Return what the user should know of such clips before the run, such as memory use."""
+        ...
+
+    def tflop(self, sampling: Sampling, num_references: int) -> float:
+        """Return the operations of a clip with this many references, in 10^12."""
+        ...
+
+    def prepare(self) -> None:
+        """Load the weights now; otherwise the first clip loads them."""
         ...
 
     def generate(
@@ -237,5 +245,5 @@ class ClipGenerator(Protocol):
         ...
 
     def release(self) -> None:
-        """Let go of the weights; the next clip loads them again."""
+        """Free the weights; the next clip loads them again."""
         ...

@@ -24,7 +24,13 @@ from procvid.settings import TINY
 from procvid.storage.atomic import write_bytes, write_text
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
-from procvid.wiring.stores import embedder_of
+from procvid.wiring.stores import (
+    build_detector,
+    build_embedder,
+    build_rules,
+    calibration_file,
+    embedder_of,
+)
 
 MAX_RECIPES = 2000
 GAPS = 0.3
@@ -37,7 +43,7 @@ def calibrate(arguments: argparse.Namespace) -> None:
     embedder = embedder_of(folder)
     store = load_store(folder, embedder)
     found = find_thresholds(store, embedder)
-    out = Path(arguments.out) if arguments.out else wiring.calibration_file(embedder.info)
+    out = Path(arguments.out) if arguments.out else calibration_file(embedder.info)
     write_bytes(out, found.to_bytes())
     for name, value in found.thresholds.items():
         told = found.measured[name]
@@ -82,7 +88,7 @@ def prove(arguments: argparse.Namespace) -> None:
     bar.clear()
     numbers: dict[str, Any] = {"recipes": len(recipes)}
     numbers["building"] = _build(out, bar)
-    embedder = wiring.build_embedder(TINY)
+    embedder = build_embedder(TINY)
     store, truth = load_store(out / "store", embedder), Truth(recipes)
     scores = score_building(store, truth)
     numbers["building"] |= {
@@ -97,13 +103,13 @@ def prove(arguments: argparse.Namespace) -> None:
 
 
 def _build(out: Path, bar: Bar) -> dict[str, Any]:
-    embedder = wiring.build_embedder(TINY)
+    embedder = build_embedder(TINY)
     started_s, last = time.monotonic(), None
     for last in build_store(
         out / "videos" / LIST,
         out / "store",
         scene_reader=wiring.build_scene_reader(),
-        detector=wiring.build_detector(TINY, embedder),
+        detector=build_detector(TINY, embedder),
         embedder=embedder,
         frame_encoder=wiring_evaluation.build_frame_encoder(TINY),
     ):
@@ -123,9 +129,9 @@ def _build(out: Path, bar: Bar) -> dict[str, Any]:
 def _retrieve(
     store: CropStore, truth: Truth, arguments: argparse.Namespace, bar: Bar
 ) -> dict[str, Any]:
-    embedder = wiring.build_embedder(TINY)
-    detector = wiring.build_detector(TINY, embedder)
-    rules = wiring.build_rules(embedder.info)
+    embedder = build_embedder(TINY)
+    detector = build_detector(TINY, embedder)
+    rules = build_rules(embedder.info)
     asking = list(toy_recipes(arguments.held_out, FIRST_SEED + MAX_RECIPES).values())
     thin = thin_out(store, GAPS, seed=1)
     save_store(dataclasses.replace(thin, name="gaps"), Path(arguments.out) / "gaps")

@@ -20,7 +20,7 @@ from procvid.cli.benchmark_gpu import benchmark_gpu
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
 from procvid.plan.parse import read_recipe
-from procvid.settings import TINY
+from procvid.settings import PROFILES, TINY
 from procvid.wiring import benchmark as wiring_measuring
 
 FIVE_STEPS = """Carrot omelette
@@ -53,7 +53,7 @@ def benchmark(arguments: argparse.Namespace) -> None:
     """Measure and print; nothing is kept."""
     if not 1 <= arguments.repeats <= 1000:
         raise InputError(f"{arguments.repeats} repeats cannot be made.", "Choose 1 to 1000.")
-    if arguments.profile != TINY.name:
+    if not PROFILES[arguments.profile].bundled:
         benchmark_gpu(arguments)
         return
     if arguments.recipe:

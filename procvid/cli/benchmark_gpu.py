@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from procvid.errors import InputError
-from procvid.settings import MAX_REFERENCES, PROFILES, choose_sampling, parse_size
+from procvid.settings import PROFILES, choose_sampling, parse_size
 from procvid.wiring import benchmark as wiring_measuring
 
 
@@ -25,9 +25,10 @@ def benchmark_gpu(arguments: argparse.Namespace) -> None:
         num_frames=arguments.frames,
         num_inference_steps=arguments.steps,
     )
-    if not 0 <= arguments.references <= MAX_REFERENCES:
+    most = profile.max_references
+    if not 0 <= arguments.references <= most:
         raise InputError(
-            f"{arguments.references} references cannot be given.", f"Choose 0 to {MAX_REFERENCES}."
+            f"{arguments.references} references cannot be given.", f"Choose 0 to {most}."
         )
     if not arguments.random_weights:
         raise InputError(

@@ -19,9 +19,17 @@ from pathlib import Path
 
 from procvid import __version__
 from procvid.errors import ProcvidError
+from procvid.machine import converted_profiles, gpu_facts
 from procvid.settings import CONVERTIBLE, PROFILES, TINY, read_environment
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
+from procvid.wiring.stores import (
+    build_detector,
+    build_embedder,
+    check_downloads,
+    hub_cache,
+    load_default_memory,
+)
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 NEEDED_DISK_GIB, NEEDED_MEMORY_GIB = 1.0, 3.0
@@ -150,21 +158,23 @@ def _loaded(part: str) -> str:
             info = wiring.build_generator(TINY).info
             return f"{info.id} {info.revision[:19]}"
         case "memory":
-            return f"{len(wiring.load_default_memory(TINY))} crops"
+            return f"{len(load_default_memory(TINY))} crops"
         case "embedder":
-            return wiring.build_embedder(TINY).info.id
+            return build_embedder(TINY).info.id
         case "scorer":
             return wiring_evaluation.build_scorer(TINY).info.id
         case "frame encoder":
             return wiring_evaluation.build_frame_encoder(TINY).info.id
         case _:
-            return wiring.build_detector(TINY, wiring.build_embedder(TINY)).info.id
+            return build_detector(TINY, build_embedder(TINY)).info.id
 
 
 def _fast() -> Iterator[Finding]:
     """What `--fast` does here, and whether diffusers has the caches that the profiles ask for."""
     try:
-        known = wiring.known_step_caches()
+        from procvid.phantom.step_cache import known_caches
+
+        known = known_caches()
     except ImportError:
         return
     told = (
@@ -197,14 +207,14 @@ def _memory() -> Finding:
 
 def _gpu() -> Iterator[Finding]:
     try:
-        name, memory_gib = wiring.gpu_facts()
+        name, memory_gib = gpu_facts()
     except ImportError:
         return
     if name is None:
         yield Finding("gpu", "note", "no CUDA device: the phantom profiles cannot run here")
     else:
         yield Finding("gpu", "ok", f"{name}, {memory_gib:.0f} GiB")
-    converted = wiring.converted_profiles()
+    converted = converted_profiles()
     for profile in CONVERTIBLE:
         folder = read_environment().models_folder / profile
         if profile in converted:
@@ -218,7 +228,7 @@ def _downloads() -> Iterator[Finding]:
     """The published models of the phantom profiles' memory: here, to be fetched, or out of reach."""
     missing_bytes = 0
     try:
-        for name, size_bytes, error in wiring.check_downloads():
+        for name, size_bytes, error in check_downloads():
             missing_bytes += size_bytes
             if error is not None:
                 yield Finding(name, "note", error.message, error.hint)
@@ -228,7 +238,7 @@ def _downloads() -> Iterator[Finding]:
                 yield Finding(name, "ok", "in the cache")
     except ImportError:
         return
-    cache = _nearest(wiring.hub_cache())
+    cache = _nearest(hub_cache())
     free = shutil.disk_usage(cache).free
     if missing_bytes > free:
         yield Finding(
@@ -247,7 +257,7 @@ def _caches() -> Iterator[Finding]:
         "cache of procvid": (environment.cache_folder, "PROCVID_CACHE"),
     }
     with suppress(ImportError):
-        folders["cache of the Hub"] = wiring.hub_cache(), "HF_HOME"
+        folders["cache of the Hub"] = hub_cache(), "HF_HOME"
     for subject, (folder, variable) in folders.items():
         try:
             tempfile.TemporaryFile(dir=_nearest(folder)).close()

@@ -12,13 +12,15 @@ from procvid.errors import UnavailableError
 from procvid.events import Conditioned, to_json
 from procvid.hub.access import hub_id_of
 from procvid.hub.resolve import known_release
+from procvid.machine import device_name
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast
 from procvid.run.parts import Parts
 from procvid.run.timings import Setting, pattern_of, read_samples
-from procvid.settings import MAX_REFERENCES, Profile, read_environment
+from procvid.settings import Profile, read_environment
 from procvid.types import Plan, Recipe, Sampling, ServiceUse
 from procvid.wiring import run as wiring
+from procvid.wiring.stores import missing_downloads
 
 NOT_ASKED = (
     "a dry run asks no language model: this plan is the rules planner's, the run's will differ"
@@ -41,12 +43,12 @@ def dry_run(
         UnavailableError: There is not enough memory for its clips in any way.
     """
     plan, service = _plan(arguments.planner, profile, recipe)
-    downloads = wiring.missing_downloads(profile)
+    downloads = missing_downloads(profile)
     parts, no_slots = _parts(profile, memory, downloads, loras, arguments.precise)
     samples = read_samples(read_environment().cache_folder)
     about_clips = parts.generator.notes(sampling) if parts else ()
     plan = dataclasses.replace(plan, notes=(*plan.notes, *about_clips))
-    setting = Setting.of(profile.name, wiring.device_name(), sampling, arguments.precise)
+    setting = Setting.of(profile.name, device_name(), sampling, arguments.precise)
     told = forecast(
         plan,
         profile,
@@ -72,7 +74,7 @@ def dry_run(
     for note in plan.notes:
         print(f"Note: {note}")
     for step in told.steps:
-        _tell_step(step, told.no_slots)
+        _tell_step(step, told.no_slots, profile.max_references)
     print()
     for line in _totals(told):
         print(line)
@@ -108,7 +110,7 @@ def _parts(
         return None, error.message
 
 
-def _tell_step(told: StepForecast, no_slots: str) -> None:
+def _tell_step(told: StepForecast, no_slots: str, max_references: int) -> None:
     step = told.step
     time = "" if told.seconds is None else f", {duration(told.seconds)}"
     print(f"\n{step.number}. {step.text}")
@@ -124,7 +126,7 @@ def _tell_step(told: StepForecast, no_slots: str) -> None:
         print(f"   slots: {no_slots}")
     else:
         slots = {slot.number: slot for slot in conditioning.slots}
-        for number in range(1, MAX_REFERENCES + 1):
+        for number in range(1, max_references + 1):
             slot = slots.get(number)
             shown = "free"
             if slot is not None:

@@ -24,7 +24,13 @@ from procvid.storage.atomic import write_text
 from procvid.types import Crop
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
-from procvid.wiring.stores import build_detector, build_embedder, embedder_of
+from procvid.wiring.stores import (
+    build_embedder,
+    default_memory,
+    detector_of,
+    embedder_of,
+    find_calibration,
+)
 
 MAX_RESULTS = 1000
 MAX_FPS = 60
@@ -34,7 +40,7 @@ NOT_CALIBRATED = "not calibrated for this embedder; `procvid memory calibrate` d
 def build(arguments: argparse.Namespace) -> None:
     """A list of clips with captions -> a crop store."""
     profile, _ = wiring.select_profile(arguments.profile)
-    embedder = build_embedder(profile)
+    embedder = build_embedder(profile, allow_cpu=True)
     bar = Bar()
 
     def note(sentence: str) -> None:
@@ -46,7 +52,7 @@ def build(arguments: argparse.Namespace) -> None:
         Path(arguments.manifest),
         Path(arguments.out),
         scene_reader=wiring.build_scene_reader(arguments.scene_reader),
-        detector=build_detector(embedder),
+        detector=detector_of(embedder),
         embedder=embedder,
         frame_encoder=None
         if arguments.keep_duplicates
@@ -142,7 +148,7 @@ def info(arguments: argparse.Namespace) -> None:
     folder = folder_of(arguments.store)
     store = load_store(folder)
     facts = store.crops.facts
-    calibration = wiring.find_calibration(store.embedder)
+    calibration = find_calibration(store.embedder)
     told = {
         "name": store.name,
         "folder": str(folder),
@@ -202,5 +208,5 @@ def plane(arguments: argparse.Namespace) -> None:
 def folder_of(wanted: str) -> Path:
     """Where a store lies; "default" is the profile's own, a release on the Hub is pulled."""
     if wanted == "default":
-        return wiring.default_memory(TINY)
+        return default_memory(TINY)
     return named_store(pinned(wanted, "memory", PullScreen().show))

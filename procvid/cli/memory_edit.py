@@ -27,8 +27,13 @@ from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.settings import TINY
 from procvid.wiring import evaluation as wiring_evaluation
-from procvid.wiring import run as wiring
-from procvid.wiring.stores import build_detector, embedder_of, profile_of
+from procvid.wiring.stores import (
+    build_rules,
+    default_memory,
+    detector_of,
+    embedder_of,
+    profile_of,
+)
 
 ROLE_WORDS = {"food": "food", "vessel": "a vessel", "tool": "a tool", "surface": "a surface"}
 
@@ -104,9 +109,9 @@ def add(arguments: argparse.Namespace) -> None:
         arguments.name,
         role,
         arguments.state or usual_state(role),
-        build_detector(embedder),
+        detector_of(embedder),
         embedder=embedder,
-        min_shown=wiring.build_rules(embedder.info).min_shown,
+        min_shown=build_rules(embedder.info).min_shown,
         whole=arguments.whole,
         licence=arguments.licence,
         url=arguments.url,
@@ -177,7 +182,7 @@ def rebuild(arguments: argparse.Namespace) -> None:
     before = sum(picture is not None for picture in store.crops.pictures)
     bar = Bar()
     with writing(_new(arguments.out)):
-        detector = build_detector(embedder)
+        detector = detector_of(embedder)
         for progress in rebuild_pictures(store, files, detector, embedder):
             done = progress.done / max(1, progress.total)
             bar.show(done, f"{progress.done}/{progress.total} sources", None)
@@ -232,7 +237,7 @@ def _own(wanted: str) -> Path:
             f"There is no folder {wanted!r} here, and a release on the Hub is read-only.",
             f"Get a copy of your own, then change that: `procvid hub pull {wanted} --to STORE`.",
         )
-    if wanted == "default" or folder_of(wanted).resolve() == wiring.default_memory(TINY).resolve():
+    if wanted == "default" or folder_of(wanted).resolve() == default_memory(TINY).resolve():
         raise InputError(
             "The default store is read-only.",
             "Make one of your own: `procvid memory merge default --out STORE`.",

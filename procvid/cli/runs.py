@@ -14,15 +14,15 @@ from procvid.errors import InputError
 from procvid.events import Event
 from procvid.hub.access import hub_id_of
 from procvid.hub.resolve import known_release, parse_lora, pinned
+from procvid.machine import device_name, peak_memory_mib
 from procvid.media.image import load_image
 from procvid.plan.codec import plan_to_json
 from procvid.plan.parse import read_recipe
 from procvid.run.folder import read_run
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.timings import Setting, measured
-from procvid.settings import MAX_REFERENCES, MAX_SEED, choose_sampling, parse_size, read_environment
+from procvid.settings import MAX_SEED, PROFILES, choose_sampling, parse_size, read_environment
 from procvid.types import GenerateRequest, Plan, PlannedObject, StepChanges
-from procvid.wiring import benchmark as wiring_measuring
 from procvid.wiring import run as wiring
 
 
@@ -66,9 +66,9 @@ def generate(arguments: argparse.Namespace) -> None:
     events = measured(
         make_video(request, parts, out),
         out,
-        Setting.of(profile.name, wiring.device_name(), sampling, arguments.precise),
+        Setting.of(profile.name, device_name(), sampling, arguments.precise),
         read_environment().cache_folder,
-        lambda: wiring_measuring.peak_memory_mib(profile),
+        lambda: peak_memory_mib(profile),
     )
     _show(events, arguments.json)
 
@@ -87,10 +87,10 @@ def regenerate(arguments: argparse.Namespace) -> None:
         raise InputError(f"The seed {arguments.seed} is out of range.", f"Choose 0 to {MAX_SEED}.")
     if arguments.prompt is not None and not arguments.prompt.strip():
         raise InputError("The prompt is empty.", "Say what the clip shall show, or leave it out.")
-    if len(arguments.reference) > MAX_REFERENCES:
+    most = PROFILES[request.profile].max_references
+    if len(arguments.reference) > most:
         raise InputError(
-            f"There are {len(arguments.reference)} reference images, "
-            f"a step takes {MAX_REFERENCES}.",
+            f"There are {len(arguments.reference)} reference images, a step takes {most}.",
             "Leave some out.",
         )
     references = tuple(load_image(Path(file)) for file in arguments.reference)

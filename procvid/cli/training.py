@@ -9,6 +9,7 @@ from pathlib import Path
 
 from procvid.cli.screen import Bar, duration
 from procvid.errors import UnavailableError
+from procvid.machine import asset_folder, check_gpu, gpu_facts
 from procvid.phantom.lora import find_lora
 from procvid.settings import PROFILES, Profile, choose_sampling, parse_size, read_environment
 from procvid.train.lora.cost import cost_of
@@ -17,7 +18,6 @@ from procvid.train.lora.latents import Encoded
 from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.training import Base, LoraTraining, Trained, TrainingFinished, flow_shift
 from procvid.train.lora.validation import Validated
-from procvid.wiring import run as wiring
 
 COPIED = (
     "rank", "alpha", "epochs", "batch_size", "accumulate", "learning_rate", "warmup", "schedule",
@@ -33,14 +33,14 @@ def lora(arguments: argparse.Namespace) -> None:
     size = parse_size(arguments.size) if arguments.size else None
     sampling = choose_sampling(profile, size=size, num_frames=arguments.frames)
     folder = _folder(profile, arguments.dry_run)
-    on_gpu = wiring.gpu_facts()[0] is not None
+    on_gpu = gpu_facts()[0] is not None
     settings = LoraSettings(
         width=sampling.width,
         height=sampling.height,
         num_frames=sampling.num_frames,
         fps=sampling.fps,
         shift=flow_shift(folder) if arguments.shift is None else arguments.shift,
-        precision=arguments.precision or ("bf16" if on_gpu and profile.needs_gpu else "no"),
+        precision=arguments.precision or ("bf16" if on_gpu and profile.half_precision else "no"),
         **{name: getattr(arguments, name) for name in COPIED},
     )
     data = Path(arguments.data).expanduser()
@@ -48,8 +48,7 @@ def lora(arguments: argparse.Namespace) -> None:
         cost = cost_of(read_training_folder(data), settings, profile.name, folder)
         print(json.dumps(cost.as_json()) if arguments.json else "\n".join(cost.lines()))
         return
-    if profile.needs_gpu and not on_gpu:
-        raise wiring.no_gpu(profile)
+    check_gpu(profile)
     out = Path(arguments.out).expanduser()
     facts = {"licence": arguments.licence, "name": arguments.name}
     training = LoraTraining(
@@ -65,8 +64,8 @@ def lora(arguments: argparse.Namespace) -> None:
 
 
 def _folder(profile: Profile, dry_run: bool) -> Path:
-    if not profile.needs_gpu:
-        return wiring.asset_folder(profile, "generator")
+    if profile.bundled:
+        return asset_folder(profile, "generator")
     folder = read_environment().models_folder / profile.name
     if not dry_run and not (folder / "model_index.json").is_file():
         raise UnavailableError(

@@ -47,7 +47,7 @@ from procvid.run.folder import (
     read_run,
 )
 from procvid.run.records import ReferenceRecord, RunRecord
-from procvid.settings import PROFILES, TINY
+from procvid.settings import PROFILES
 
 SHARD_BYTES = 128 * 2**20
 MAX_SHARDS = 80
@@ -393,8 +393,9 @@ def _base(
 ) -> dict[str, str]:
     """Id, revision and profile of the model that a LoRA was trained on."""
     told = wanted or str(training.get("base_model", ""))
-    if told == TINY.name:
-        return {"id": TINY.models["generator"], "revision": tiny_revision(), "profile": TINY.name}
+    if told in PROFILES and PROFILES[told].bundled:
+        bundled = PROFILES[told].models["generator"]
+        return {"id": bundled, "revision": tiny_revision(), "profile": told}
     profile = told if told in PROFILES else str(training.get("profile", ""))
     if told in PROFILES:
         told = PROFILES[told].models["generator"]

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from procvid.phantom.clip import ClipArguments
-from procvid.phantom.references import MAX_REFERENCES, ReferenceImage
+from procvid.phantom.references import ReferenceImage
+from procvid.settings import MAX_REFERENCES
 
 OUTPUT_TYPES = ("np", "pt", "pil", "latent")
 

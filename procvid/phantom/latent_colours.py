@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from diffusers import DiffusionPipeline
 
-from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.autoencoding import encode_references
 from procvid.types import Image
 
 CHART_PX = 256
@@ -33,10 +34,12 @@ class LatentColours:
     weights: torch.Tensor
 
     @classmethod
-    def fit(cls, pipeline: PhantomWanPipeline) -> LatentColours:
+    def fit(cls, pipeline: DiffusionPipeline) -> LatentColours:
         """Fit it to the autoencoder of a pipeline, wherever that is placed; the same every time."""
         chart = colour_chart()
-        latents_BCFhw = pipeline.prepare_reference_latents([chart], CHART_PX, CHART_PX)
+        device = pipeline._execution_device
+        with torch.no_grad():
+            latents_BCFhw = encode_references(pipeline.vae, [chart], CHART_PX, CHART_PX, device)
         height, width = latents_BCFhw.shape[-2:]
         pixels = torch.from_numpy(chart).permute(2, 0, 1)[None].float() / 255
         colours = F.adaptive_avg_pool2d(pixels, (height, width))[0].flatten(1).T

@@ -34,10 +34,11 @@ from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
 from procvid.phantom.fast import FastModel, check_shortcuts
 from procvid.phantom.frames import Frames, to_frames
 from procvid.phantom.guidance import Guidance
-from procvid.phantom.references import MAX_REFERENCES, ReferenceImage
+from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
 from procvid.phantom.step_cache import forget, step_cache
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
+from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
 from procvid.types import EXACT
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-MAX_REFERENCES = 4
 WHITE_RGB = (255, 255, 255)
 
 ReferenceImage = Image.Image | np.ndarray

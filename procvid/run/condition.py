@@ -88,6 +88,7 @@ def upload_slots(
     shows: Sequence[str] = (),
     least: float = -1.0,
     words_of: Callable[[PlannedObject], str] = PLAIN_NAME,
+    limit: int = MAX_REFERENCES,
 ) -> tuple[Slot, ...]:
     """Say which object each uploaded image shows: the named one, else the nearest in CLIP space.
 
@@ -100,13 +101,14 @@ def upload_slots(
         shows: The object that each image shows, "" where nobody said.
         least: Least cosine of an image and an object's words.
         words_of: The words that stand for an object in CLIP space.
+        limit: Most reference images of a step.
 
     Raises:
         InputError: More images than Phantom takes, or the step shows no such object.
     """
-    if len(uploads) > MAX_REFERENCES:
+    if len(uploads) > limit:
         raise InputError(
-            f"There are {len(uploads)} reference images, a step takes {MAX_REFERENCES}.",
+            f"There are {len(uploads)} reference images, a step takes {limit}.",
             "Leave some out.",
         )
     if not uploads:

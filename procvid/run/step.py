@@ -22,7 +22,6 @@ from procvid.run.folder import CROPS, RunFolder
 from procvid.run.generate import Pace, generate, step_seed
 from procvid.run.parts import Parts, undrawable_names
 from procvid.run.records import StepRecord, source_id
-from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
 from procvid.types import (
     Clip,
@@ -84,10 +83,13 @@ def conditioning_of(
         shows=changes.shows,
         least=parts.rules.min_shown,
         words_of=lambda item: crop_text(item.name, item.role, item.name, item.state_before),
+        limit=parts.profile.max_references,
     )
     if memory is not None:
         pinned += _chosen_slots(memory, step, changes, len(pinned))
-    slots = choose_slots(step.objects, retrievals, limit=MAX_REFERENCES, pinned=pinned)
+    slots = choose_slots(
+        step.objects, retrievals, limit=parts.profile.max_references, pinned=pinned
+    )
     return condition(
         step,
         retrievals,

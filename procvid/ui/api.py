@@ -246,7 +246,7 @@ def _mount_running(context: AppContext) -> None:
             banned: ids of crops that are not to guide the step
             chosen: ids of crops by the name of the object that they are to stand for
         """
-        pictures = read_pictures(references)
+        pictures = read_pictures(references, context.profile.max_references)
         changes = read_changes(seed, prompt, pictures, shows, banned, chosen)
         yield from _told(redo(context, run_id, step, changes, guest_of(request)))
 

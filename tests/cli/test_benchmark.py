@@ -8,8 +8,8 @@ import pytest
 
 from procvid.cli import main
 from procvid.cli.benchmark import FIVE_STEPS, UNITS
+from procvid.machine import gpu_facts
 from procvid.plan.parse import parse_recipe
-from procvid.wiring import run as wiring
 
 
 def test_its_recipe_has_five_steps():
@@ -39,7 +39,7 @@ def test_it_prints_every_number(capsys):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-@pytest.mark.skipif(wiring.gpu_facts()[0] is not None, reason="it would run")
+@pytest.mark.skipif(gpu_facts()[0] is not None, reason="it would run")
 def test_what_cannot_be_measured_is_one_sentence(options, code, told, capsys):
     assert main(["benchmark", "--profile", "phantom-1.3b", *options]) == code
     assert told in capsys.readouterr().err

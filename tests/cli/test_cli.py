@@ -52,7 +52,7 @@ def test_generate_tells_its_way_and_a_second_run_does_nothing(recipe, tmp_path, 
     arguments = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "2"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert "2 steps" in out and "Profile tiny (" in out and "not cooking footage" in out
+    assert "2 steps" in out and "Profile tiny (" in out and "cartoons made by a tiny model" in out
     assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
     assert f"Done: {tmp_path / 'run' / 'video.mp4'}, 4.2 s, 2 clips." in out
     assert main(arguments) == 0

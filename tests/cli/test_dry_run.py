@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from procvid.cli import main
+from procvid.machine import device_name
 from procvid.run.timings import Sample, Setting, keep_samples
 from procvid.settings import TINY, choose_sampling, read_environment
-from procvid.wiring import run as wiring
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.
 2. Fry the carrot in the frying pan.
 3. Stir the carrot in the frying pan.
 """
-SETTING = Setting.of("tiny", wiring.device_name(), choose_sampling(TINY))
+SETTING = Setting.of("tiny", device_name(), choose_sampling(TINY))
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_dry_run_asks_no_language_model(recipe, monkeypatch, capsys):
 
 
 def test_a_profile_that_cannot_run_here_is_foretold_as_far_as_it_goes(recipe, monkeypatch, capsys):
-    monkeypatch.setattr(wiring, "gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     told = foretold(capsys, recipe, "--profile", "phantom-1.3b")
     assert told["profile"] == "phantom-1.3b" and all(s["slots"] is None for s in told["steps"])
     assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in told["downloads"]

@@ -20,8 +20,7 @@ from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.types import ModelInfo
-from procvid.wiring import run as wiring
-from procvid.wiring.stores import embedder_of
+from procvid.wiring.stores import default_memory, embedder_of
 from tests.default_store import CROPS
 
 
@@ -170,7 +169,7 @@ def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its vectors are drawn, for the weights are not here; what a person is told is what counts."""
     vectors = normalised(np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32))
-    fact = load_store(wiring.default_memory(TINY)).crops.facts[0]
+    fact = load_store(default_memory(TINY)).crops.facts[0]
     plain = CropStore(
         "kitchen",
         StoredCrops((fact,), (None,)),

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from procvid.errors import InputError, UnavailableError
-from procvid.models.generators.phantom_wan import PhantomWanGenerator, weights_sha256
+from procvid.models.generators.phantom_wan import PhantomWan
+from procvid.models.pipeline_host import PipelineHost, weights_sha256
 from procvid.protocols import ClipGenerator
 from procvid.settings import TINY, read_environment
 from procvid.types import Clip, Conditioning, Slot
@@ -25,9 +26,9 @@ PLAIN = Conditioning(1, "Close view: frying the egg (whole, then fried) in the f
 
 
 @pytest.fixture(scope="module")
-def generator() -> PhantomWanGenerator:
+def generator() -> PipelineHost:
     made = wiring.build_generator(TINY)
-    assert isinstance(made, PhantomWanGenerator)
+    assert isinstance(made, PipelineHost)
     return made
 
 
@@ -94,12 +95,12 @@ def test_it_knows_what_it_was_never_taught(generator):
 def test_without_a_vocabulary_it_cannot_say(tmp_path):
     copy = shutil.copytree(folder(), tmp_path / "model")
     (copy / "vocabulary.json").unlink()
-    assert PhantomWanGenerator(TINY, copy).undrawable(["salmon"]) == ()
+    assert PipelineHost(PhantomWan(TINY, copy)).undrawable(["salmon"]) == ()
 
 
 def test_a_missing_model_is_told(tmp_path):
     with pytest.raises(UnavailableError, match=r"tiny model is missing.*Install procvid again"):
-        PhantomWanGenerator(TINY, tmp_path)
+        PhantomWan(TINY, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["transformer", "vocabulary"])
@@ -108,11 +109,11 @@ def test_a_damaged_model_is_told(tmp_path, damage):
     with pytest.raises(UnavailableError, match="damaged"):
         if damage == "vocabulary":
             (copy / "vocabulary.json").write_text("[1")
-            PhantomWanGenerator(TINY, copy)
+            PhantomWan(TINY, copy)
         else:
             weights = next((copy / "transformer").glob("*.safetensors"))
             weights.write_bytes(weights.read_bytes()[:1000])
-            next(PhantomWanGenerator(TINY, copy).generate(PLAIN, SAMPLING))
+            next(PipelineHost(PhantomWan(TINY, copy)).generate(PLAIN, SAMPLING))
 
 
 def test_other_weights_are_another_model(tmp_path):

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from procvid.cli import main
 from procvid.errors import InputError, UnavailableError
-from procvid.models.generators import phantom_wan
-from procvid.models.generators.phantom_wan import PhantomWanGenerator, Placement
+from procvid.models import pipeline_host
+from procvid.models.generators.phantom_wan import PhantomWan
+from procvid.models.pipeline_host import PipelineHost, Placement
 from procvid.phantom.ladder import Rung, place, rungs
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import read_config
@@ -24,9 +25,9 @@ from tests.phantom.published import write_gguf
 LONGER = replace(TINY, frame_counts=(), max_frames=17)
 
 
-def careful(device_bytes: int, host_bytes: int = 10**12) -> PhantomWanGenerator:
+def careful(device_bytes: int, host_bytes: int = 10**12) -> PipelineHost:
     placement = Placement(free_bytes=lambda: (device_bytes, host_bytes))
-    return PhantomWanGenerator(LONGER, folder(), placement=placement)
+    return PipelineHost(PhantomWan(LONGER, folder()), placement=placement)
 
 
 def told_and_made(generator, sampling):
@@ -42,7 +43,7 @@ def told_and_made(generator, sampling):
 
 @pytest.fixture(scope="module")
 def expected():
-    return clip_of(PhantomWanGenerator(TINY, folder()), PLAIN, SAMPLING)
+    return clip_of(PipelineHost(PhantomWan(TINY, folder())), PLAIN, SAMPLING)
 
 
 def test_with_plenty_of_memory_it_is_the_same_clip_and_said_so(expected):
@@ -67,16 +68,16 @@ def test_out_of_memory_steps_down_says_so_and_makes_the_same_clip(expected):
     handle.remove()
     assert len(notes) == 1 and "out of memory" in notes[0]
     assert clip.memory == "model_offload" and np.array_equal(clip.frames, expected.frames)
-    assert generator.notes(SAMPLING)[0].startswith("goes on as before")
+    assert generator.notes(SAMPLING)[0].startswith("continues as before")
 
 
 def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatch):
     """Little is free, so a clip is shortened; then there is plenty, and others are asked for."""
     free = [10]
     placement = Placement(free_bytes=lambda: (free[0], 10**12))
-    generator = PhantomWanGenerator(LONGER, folder(), placement=placement)
+    generator = PipelineHost(PhantomWan(LONGER, folder()), placement=placement)
     monkeypatch.setattr(
-        phantom_wan,
+        pipeline_host,
         "rungs",
         lambda clip, _: [
             Rung("full", clip.num_frames, 100, 0),
@@ -139,9 +140,9 @@ def test_a_gguf_is_counted_to_the_byte_and_offloaded_like_any_model(gguf_model, 
         counted.append(bytes_of(clip))
         return rungs(clip, bytes_of)
 
-    monkeypatch.setattr(phantom_wan, "rungs", keep)
+    monkeypatch.setattr(pipeline_host, "rungs", keep)
     placement = Placement(free_bytes=lambda: (10**12, 10**12))
-    generator = PhantomWanGenerator(TINY, gguf_model, placement=placement)
+    generator = PipelineHost(PhantomWan(TINY, gguf_model), placement=placement)
     whole = clip_of(generator, PLAIN, SAMPLING)
     transformer = generator.pipeline.transformer
     loaded = sum(value.nbytes for value in (*transformer.parameters(), *transformer.buffers()))
@@ -152,7 +153,7 @@ def test_a_gguf_is_counted_to_the_byte_and_offloaded_like_any_model(gguf_model, 
 
 def test_a_lora_on_a_gguf_is_refused_before_anything_is_loaded(gguf_model, tmp_path):
     with pytest.raises(InputError, match=r"quantised weights, .* is phantom-Q8_0.gguf"):
-        PhantomWanGenerator(TINY, gguf_model, [(lora(tmp_path), 1.0)])
+        PipelineHost(PhantomWan(TINY, gguf_model), [(lora(tmp_path), 1.0)])
 
 
 def lora(tmp_path, width: int = 192):
@@ -167,17 +168,17 @@ def lora(tmp_path, width: int = 192):
 
 
 def test_a_lora_changes_the_clip_and_the_models_identity(expected, tmp_path):
-    plain = PhantomWanGenerator(TINY, folder())
-    with_lora = PhantomWanGenerator(TINY, folder(), [(lora(tmp_path), 0.5)])
+    plain = PipelineHost(PhantomWan(TINY, folder()))
+    with_lora = PipelineHost(PhantomWan(TINY, folder()), [(lora(tmp_path), 0.5)])
     assert with_lora.info.revision.startswith(f"{plain.info.revision} + style.safetensors x 0.5 ")
     assert not np.array_equal(clip_of(with_lora, PLAIN, SAMPLING).frames, expected.frames)
-    without = PhantomWanGenerator(TINY, folder(), [(lora(tmp_path), 0.0)])
+    without = PipelineHost(PhantomWan(TINY, folder()), [(lora(tmp_path), 0.0)])
     assert np.array_equal(clip_of(without, PLAIN, SAMPLING).frames, expected.frames)
 
 
 def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
     with pytest.raises(InputError, match="does not fit this model"):
-        PhantomWanGenerator(TINY, folder(), [(lora(tmp_path, width=1536), 1.0)])
+        PipelineHost(PhantomWan(TINY, folder()), [(lora(tmp_path, width=1536), 1.0)])
 
 
 @pytest.mark.parametrize(
@@ -207,9 +208,9 @@ def test_a_model_that_is_not_whole_is_told(tmp_path):
     from procvid.phantom.folder import write_manifest
 
     write_manifest(copy)
-    before = PhantomWanGenerator(TINY, copy).info.revision
-    assert before != PhantomWanGenerator(TINY, folder()).info.revision
+    before = PipelineHost(PhantomWan(TINY, copy)).info.revision
+    assert before != PipelineHost(PhantomWan(TINY, folder())).info.revision
     weights = next((copy / "vae").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(UnavailableError, match="not whole: vae/"):
-        PhantomWanGenerator(TINY, copy)
+        PipelineHost(PhantomWan(TINY, copy))

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from procvid.errors import InputError, RunError, UnavailableError
-from procvid.models.generators.lent import BESIDE_S, LONGEST_S, MARGIN, LentGpuGenerator
-from procvid.models.generators.phantom_wan import PhantomWanGenerator
+from procvid.models.generators.lent import LONGEST_S, MARGIN, OVERHEAD_S, LentGpuGenerator
+from procvid.models.pipeline_host import PipelineHost
 from procvid.protocols import ClipGenerator
 from procvid.settings import TINY
 from procvid.types import Clip, Conditioning, Denoised, Slot
@@ -50,7 +50,7 @@ def in_a_child(duration: Any) -> Any:
             told.send(None)
 
         def call(*arguments: Any) -> Any:
-            assert duration(*arguments) > BESIDE_S
+            assert duration(*arguments) > OVERHEAD_S
             mine, theirs = Pipe()
             child = get_context("fork").Process(
                 target=run, args=(pickle.dumps(arguments), theirs), daemon=True
@@ -69,13 +69,13 @@ def in_a_child(duration: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def plain() -> PhantomWanGenerator:
+def plain() -> PipelineHost:
     made = wiring.build_generator(TINY, previews=True)
-    assert isinstance(made, PhantomWanGenerator)
+    assert isinstance(made, PipelineHost)
     return made
 
 
-def test_a_clip_that_travelled_is_the_same_to_the_last_bit(plain: PhantomWanGenerator) -> None:
+def test_a_clip_that_travelled_is_the_same_to_the_last_bit(plain: PipelineHost) -> None:
     lent = LentGpuGenerator(plain, in_a_child, lambda sampling, n: 1.0)
     assert isinstance(lent, ClipGenerator)
     assert lent.info == plain.info
@@ -85,7 +85,7 @@ def test_a_clip_that_travelled_is_the_same_to_the_last_bit(plain: PhantomWanGene
     assert (here[1].fps, here[1].memory) == (there[1].fps, there[1].memory)
 
 
-def test_our_errors_arrive_whole_and_closing_closes(plain: PhantomWanGenerator) -> None:
+def test_our_errors_arrive_whole_and_closing_closes(plain: PipelineHost) -> None:
     class Inner:
         info, default_sampling, check = plain.info, plain.default_sampling, plain.check
 
@@ -103,7 +103,7 @@ def test_our_errors_arrive_whole_and_closing_closes(plain: PhantomWanGenerator) 
     assert not active_children()
 
 
-def test_a_gpu_that_was_taken_back_is_told(plain: PhantomWanGenerator) -> None:
+def test_a_gpu_that_was_taken_back_is_told(plain: PipelineHost) -> None:
     def cut(duration: Any) -> Any:
         return lambda function: lambda *arguments: (told for told in [Denoised(1, 2)])
 
@@ -111,10 +111,10 @@ def test_a_gpu_that_was_taken_back_is_told(plain: PhantomWanGenerator) -> None:
         clip_of(LentGpuGenerator(plain, cut, lambda sampling, n: 1.0))
 
 
-def test_what_takes_longer_than_a_gpu_is_lent_for_is_refused(plain: PhantomWanGenerator) -> None:
+def test_what_takes_longer_than_a_gpu_is_lent_for_is_refused(plain: PipelineHost) -> None:
     lent = LentGpuGenerator(plain, in_a_child, lambda s, n: 2.0 * s.num_inference_steps)
-    assert lent.duration_s(SAMPLING) == BESIDE_S + 2 * 2 * MARGIN
-    assert f"{BESIDE_S + 5} s" in lent.notes(SAMPLING)[-1]
+    assert lent.duration_s(SAMPLING) == OVERHEAD_S + 2 * 2 * MARGIN
+    assert f"{OVERHEAD_S + 5} s" in lent.notes(SAMPLING)[-1]
     with pytest.raises(InputError, match=f"{LONGEST_S} s at most"):
         lent.check(replace(SAMPLING, num_inference_steps=150))
 
@@ -134,7 +134,9 @@ def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     said = json.loads(ran.stdout.splitlines()[-1])
-    assert said["profile"].startswith("this Space is lent a GPU for one clip at a time (ZeroGPU, ")
+    assert said["profile"].startswith(
+        "Demo mode: this Space borrows a GPU for each clip (ZeroGPU, "
+    )
     assert not said["tiny is lent"]
     assert said["placed"][0] == "cuda:0" and "everything stays on the GPU" in said["placed"][1]
     assert said["packed bytes"] > 1e6
@@ -145,13 +147,13 @@ def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
     assert 3 <= said["steps when stopped"] <= 5
     assert said["error"][0] == "UnavailableError" and "Install procvid again" in said["error"][2]
     asked = [told["durationSeconds"] for where, told in said["asked"] if where == "/schedule"]
-    assert asked[:2] == [str(BESIDE_S + 5), str(BESIDE_S + 75)]
+    assert asked[:2] == [str(OVERHEAD_S + 5), str(OVERHEAD_S + 75)]
     released = [told["fail"] for where, told in said["asked"] if where == "/release"]
     assert released == ["false"] * len(asked)
 
 
-def test_without_a_lent_gpu_nothing_is_wrapped(plain: PhantomWanGenerator) -> None:
-    assert isinstance(plain, PhantomWanGenerator)
+def test_without_a_lent_gpu_nothing_is_wrapped(plain: PipelineHost) -> None:
+    assert isinstance(plain, PipelineHost)
     import spaces
 
     def call() -> None:

@@ -100,7 +100,7 @@ def test_a_budget_is_for_one_evaluation(client, server):
 
 
 def test_auto_asks_a_model_only_for_the_phantom_profiles(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     tiny = wiring_evaluation.build_evaluation(TINY)
     assert tiny.judge.info.id == "rules" and tiny.stand_in is None
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
@@ -142,7 +142,7 @@ def seen(state: str) -> str:
 
 
 def test_the_vision_model_sees_the_middle_frame_and_no_text(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
     server.say(seen("whole"), seen("sliced"))
     *_, last = evaluate([toy_run()], parts, STATES)
@@ -157,7 +157,7 @@ def test_the_vision_model_sees_the_middle_frame_and_no_text(server, monkeypatch)
 
 
 def test_a_frame_that_is_not_read_is_null_and_the_others_count(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
     server.say("no", "no", seen("sliced"))
     *_, last = evaluate([toy_run()], parts, STATES)
@@ -168,7 +168,7 @@ def test_a_frame_that_is_not_read_is_null_and_the_others_count(server, monkeypat
 
 
 def test_a_service_that_is_gone_makes_the_states_unavailable_and_no_more(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
     server.replies = [lambda _: JSONResponse({"error": {"message": "x"}}, 403)]
     *_, last = evaluate([toy_run()], parts, [*STATES, "shot_boundary"])

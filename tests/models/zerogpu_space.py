@@ -56,8 +56,10 @@ def main(work: Path) -> dict[str, object]:
     said: dict[str, object] = {"profile": wiring.select_profile("auto")[1]}
 
     from procvid.errors import ProcvidError
+    from procvid.machine import asset_folder
     from procvid.models.generators.lent import LentGpuGenerator
-    from procvid.models.generators.phantom_wan import PhantomWanGenerator, on_gpu
+    from procvid.models.generators.phantom_wan import PhantomWan
+    from procvid.models.pipeline_host import PipelineHost, on_gpu
     from procvid.settings import TINY
     from procvid.types import Conditioning, Slot
 
@@ -69,8 +71,8 @@ def main(work: Path) -> dict[str, object]:
 
     card.init = card.move = lambda *args, **kwargs: None
 
-    folder = wiring.asset_folder(TINY, "generator")
-    placed = PhantomWanGenerator(TINY, folder, placement=on_gpu())
+    folder = asset_folder(TINY, "generator")
+    placed = PipelineHost(PhantomWan(TINY, folder), placement=on_gpu())
     placed.prepare()
     said["placed"] = [str(placed.pipeline.transformer.device), *placed.notes(TINY.sampling)]
     said["packed bytes"] = card.pack()
@@ -79,7 +81,7 @@ def main(work: Path) -> dict[str, object]:
         """Also notes each step in a file, whichever process makes it."""
 
         def __init__(self, folder: Path, previews: bool = False) -> None:
-            self.inner = PhantomWanGenerator(TINY, folder, previews=previews)
+            self.inner = PipelineHost(PhantomWan(TINY, folder), previews=previews)
             self.info, self.default_sampling = self.inner.info, self.inner.default_sampling
             self.check, self.notes = self.inner.check, self.inner.notes
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from procvid.models.generators.phantom_wan import PhantomWanGenerator, Placement
+from procvid.machine import asset_folder
+from procvid.models.generators.phantom_wan import PhantomWan
+from procvid.models.pipeline_host import PipelineHost, Placement
 from procvid.phantom.latent_colours import LatentColours, colour_chart
 from procvid.settings import TINY
-from procvid.wiring import run as wiring
 from tests.models.test_generators import PLAIN, clip_of
 
 PLENTY = Placement(free_bytes=lambda: (10**12, 10**12))
@@ -20,9 +21,9 @@ PLENTY = Placement(free_bytes=lambda: (10**12, 10**12))
 SAMPLING = replace(TINY.sampling, num_inference_steps=6, seed=1)
 
 
-def generator(previews: bool) -> PhantomWanGenerator:
-    folder = wiring.asset_folder(TINY, "generator")
-    return PhantomWanGenerator(TINY, folder, placement=PLENTY, previews=previews)
+def generator(previews: bool) -> PipelineHost:
+    folder = asset_folder(TINY, "generator")
+    return PipelineHost(PhantomWan(TINY, folder), placement=PLENTY, previews=previews)
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:

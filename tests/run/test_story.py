@@ -101,7 +101,7 @@ def test_the_events_tell_the_story_in_order(finished):
 def test_the_run_says_which_profile_made_it_and_why(finished):
     started = of(RunStarted, finished[1])[0]
     assert started.profile == "tiny" and started.finished_steps == ()
-    assert "not cooking footage" in started.profile_reason
+    assert "cartoons made by a tiny model" in started.profile_reason
 
 
 def test_the_video_has_a_chapter_and_a_caption_for_each_clip(finished):

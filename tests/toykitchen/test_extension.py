@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from procvid.machine import asset_folder
 from procvid.media.keying import foreground_mask
 from procvid.settings import TINY
 from procvid.toykitchen.extension import EXTRA_FOODS, extended_kitchen, extended_recipe
@@ -16,7 +17,6 @@ from procvid.toykitchen.identity import COUNTERS, EXTRA_COUNTERS
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.toykitchen.scene import STATES, Scene, item
-from procvid.wiring.run import asset_folder
 
 
 def test_the_kitchen_of_the_shipped_models_is_as_it_was():

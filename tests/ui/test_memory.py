@@ -21,7 +21,7 @@ from procvid.ui.server.jobs import begin
 from procvid.ui.server.memories import ANY, browse, folder_of, kinds, shown_store
 from procvid.ui.server.own_memory import alias_of
 from procvid.ui.server.queue import Wishes
-from procvid.wiring import run as wiring
+from procvid.wiring.stores import load_default_memory
 from tests.default_store import CROPS, NAMES
 
 PAGES = -(-CROPS // ON_A_PAGE)
@@ -43,7 +43,7 @@ def test_it_opens_with_one_of_each_kind(on: dict[str, Callable[..., Any]]) -> No
     assert page.label == f"Page, of {PAGES}" and on["turn"]("", ANY, ANY, 99)[2].value == PAGES
     assert on["narrow"]("", "bowl", ANY)[2].label == "Page, of 2"
     assert len({name for name, _ in names.choices}) == NAMES + 1 and "Nobody has changed" in history
-    store = wiring.load_default_memory(TINY)
+    store = load_default_memory(TINY)
     by_id = {crop.id: crop for crop in store.crops.facts}
     assert len({(by_id[i].name, by_id[i].state) for i, _ in shown}) == 24
 
@@ -54,7 +54,7 @@ def test_a_search_shows_the_likeness(on: dict[str, Callable[..., Any]]) -> None:
     assert crop_id == shown[0][0] and (name, state) == ("carrot", "sliced")
     assert "similarity 0.9" in crop and "Apache-2.0" in crop
     _, only, _ = on["search"]("", "carrot", None, "diced")
-    store = wiring.load_default_memory(TINY)
+    store = load_default_memory(TINY)
     states = {c.state for c in store.crops.facts if c.id in {one for one, _ in only}}
     assert states == {"diced"}
     with pytest.raises(gr.Error, match="nothing to search for"):

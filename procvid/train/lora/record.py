@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from procvid import __version__
-from procvid.models.generators.phantom_wan import TEACHES
+from procvid.models.pipeline_host import LORA_NAMES
 from procvid.storage.atomic import replacing_folder
 from procvid.storage.files import write_json
 from procvid.train.lora.folder import PICTURES, Example
@@ -61,7 +61,7 @@ def training_record(
         "init_sha256": hashes["init_sha256"],
         "skipped": skipped,
         # So that the generator does not warn of what this LoRA has taught it.
-        TEACHES: sorted({name for example in examples for name, _ in example.wants}),
+        LORA_NAMES: sorted({name for example in examples for name, _ in example.wants}),
         "settings": settings.as_json(),
         "versions": {
             "procvid": __version__,

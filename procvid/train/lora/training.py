@@ -22,7 +22,8 @@ from pathlib import Path
 import torch
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
-from procvid.models.generators.phantom_wan import quiet_loading, weights_sha256
+from procvid.models.pipeline_host import weights_sha256
+from procvid.models.quiet import quiet_loading
 from procvid.phantom.folder import load_pipeline
 from procvid.phantom.loading import FLOW_SHIFT
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline

@@ -14,6 +14,7 @@ from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.evaluate.gather import Looks
 from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
+from procvid.machine import check_gpu, is_lent
 from procvid.memory.crops import load_store
 from procvid.protocols import ClipGenerator, Planner
 from procvid.run.folder import PLAN
@@ -31,7 +32,6 @@ from procvid.ui.server.worker import Turns, Worker
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.run import Parts
-from procvid.wiring.zerogpu import is_lent
 
 MEMORIES = ("default", "none")
 """The memories that a caller may name; a path of the server is never one of them."""
@@ -236,8 +236,7 @@ def open_context(
     """
     environment = read_environment()
     chosen, reason = wiring.select_profile(profile or environment.profile)
-    if chosen.needs_gpu and wiring.gpu_facts()[0] is None:
-        raise wiring.no_gpu(chosen)
+    check_gpu(chosen)
     folder = (runs_folder or environment.runs_folder).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from procvid.memory.lock import writing
 from procvid.memory.reasons import UPLOAD
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
-from procvid.wiring import run as wiring
+from procvid.wiring.stores import load_default_memory
 
 if TYPE_CHECKING:
     from procvid.ui.server.context import AppContext
@@ -62,7 +62,7 @@ def shown_store(context: AppContext, memory_id: str) -> CropStore:
     if has_own(context, memory_id):
         return load_store(folder_of(context.runs_folder, memory_id))
     if "memory" in context.profile.models:
-        return wiring.load_default_memory(context.profile)
+        return load_default_memory(context.profile)
     return empty_store("default", context.parts("default").embedder)
 
 

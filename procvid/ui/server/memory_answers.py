@@ -12,7 +12,7 @@ from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.memories import has_own, shown_store
-from procvid.wiring import run as wiring
+from procvid.wiring.stores import find_calibration
 
 DEFAULT = "default"
 OWN = "own"
@@ -116,7 +116,7 @@ def _facts(name: str, store: CropStore) -> dict[str, Any]:
         "with_pictures": sum(picture is not None for picture in store.crops.pictures),
         "banned": sum(crop.banned for crop in store.crops.facts),
         "embedder": f"{store.embedder.id} {store.embedder.revision}",
-        "calibrated": wiring.find_calibration(store.embedder) is not None,
+        "calibrated": find_calibration(store.embedder) is not None,
         "licence": store.licence,
         "rights": store.rights,
         "edits": len(store.history),

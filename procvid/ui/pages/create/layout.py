@@ -10,7 +10,7 @@ import gradio as gr
 
 from procvid.plan.table import HEADERS
 from procvid.run.examples import example_recipes, finished_of
-from procvid.settings import MAX_REFERENCES, MAX_STEPS
+from procvid.settings import MAX_STEPS
 from procvid.ui import markup
 from procvid.ui.pages.create import planning as creating
 from procvid.ui.pages.create import references as referring
@@ -69,7 +69,7 @@ def build(
             fourth = _video_step(make)
             gr.HTML(f'<p class="pv-small">{escape(context.keeping.summary)}</p>')
         with gr.Step("Review", id=REVIEW):
-            fifth = _review_step()
+            fifth = _review_step(context.profile.max_references)
     shared = Shared(
         page=page,
         walk=walk,
@@ -266,7 +266,7 @@ def _video_step(make: gr.Button) -> VideoStep:
     return VideoStep(make, status, stop, resume, board, review)
 
 
-def _review_step() -> ReviewStep:
+def _review_step(max_references: int) -> ReviewStep:
     status = gr.HTML(markup.empty(NOTHING_TO_REVIEW))
     video = gr.HTML()
     with gr.Row():
@@ -282,7 +282,7 @@ def _review_step() -> ReviewStep:
             left_out = gr.CheckboxGroup(label="References to leave out", choices=[], visible=False)
         prompt = gr.Textbox(label="Words for the model", lines=3)
         pictures = gr.File(
-            label=f"Pictures to show it, at most {MAX_REFERENCES}",
+            label=f"Pictures to show it, at most {max_references}",
             file_count="multiple",
             file_types=["image"],
             height=120,
@@ -291,7 +291,7 @@ def _review_step() -> ReviewStep:
             label="What they show, in their order",
             choices=[],
             multiselect=True,
-            max_choices=MAX_REFERENCES,
+            max_choices=max_references,
             info="Leave it empty to have them recognised. A picture that looks like nothing of this "
             "step then stands for no object of it.",
         )

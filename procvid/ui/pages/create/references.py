@@ -14,7 +14,6 @@ from procvid.memory.memory import Memory
 from procvid.plan.table import apply_rows, with_prompt
 from procvid.run.parts import Parts, start_memory
 from procvid.run.step import conditioning_of
-from procvid.settings import MAX_REFERENCES
 from procvid.types import Conditioning, PlannedObject, StepChanges, StepPlan
 from procvid.ui import markup
 from procvid.ui.pages.create import plan_markup
@@ -207,9 +206,10 @@ def wire(
     def give_reference(request: gr.Request | None, file: str, *asked: Any) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
         step, item, kept = spot.chosen()
-        if len(kept.uploads) + len(kept.chosen) >= MAX_REFERENCES:
+        if len(kept.uploads) + len(kept.chosen) >= context.profile.max_references:
             raise InputError(
-                f"Step {step.number} has its {MAX_REFERENCES} references.", "Free one."
+                f"Step {step.number} has its {context.profile.max_references} references.",
+                "Free one.",
             )
         image = load_image(uploaded(file, "picture"))
         given = replace(kept, uploads=(*kept.uploads, image), shows=(*kept.shows, item.name))

@@ -235,7 +235,7 @@ def _wire_review(it: _Wiring) -> None:
         changes = read_changes(
             seed=_number(seed),
             prompt=None if prompt.strip() in ("", before.strip()) else prompt,
-            uploads=read_pictures(files),
+            uploads=read_pictures(files, context.profile.max_references),
             banned=list(left_out),
             shows=list(shows or ()),
         )

@@ -22,7 +22,7 @@ from procvid.ui.pages.memory import markup as memory_markup
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.memories import ANY, browse, change, has_own, kinds, shown_store
-from procvid.wiring import run as wiring
+from procvid.wiring.stores import find_calibration
 
 ON_A_PAGE = 24
 MAX_TEXT = 400
@@ -337,7 +337,7 @@ def _frame(
     names, states = kinds(store)
     return (
         memory_markup.overview(
-            store, has_own(context, own), wiring.find_calibration(store.embedder) is not None
+            store, has_own(context, own), find_calibration(store.embedder) is not None
         ),
         gr.Dropdown(choices=names, value=name),
         gr.Dropdown(choices=states, value=ANY),
