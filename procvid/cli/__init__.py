@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Sequence
 
 from procvid.cli.parser import UsageError, parse
-from procvid.cli.plain import printable
 from procvid.errors import ProcvidError
+from procvid.storage.text import printable
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 

@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from procvid.cli.plain import printable
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
 from procvid.hub.resolve import named_store, pinned
@@ -21,6 +20,7 @@ from procvid.memory.gather import KEEP
 from procvid.run.step import EVERY_LIKELIHOOD
 from procvid.settings import TINY
 from procvid.storage.atomic import write_text
+from procvid.storage.text import printable
 from procvid.types import Crop
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
