@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from procvid.cli.arguments import UsageError
 from procvid.cli.parser import build_parser
-from procvid.cli.plain import printable
+from procvid.storage.text import printable
 from procvid.errors import ProcvidError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from procvid.cli.plain import printable
+from procvid.storage.text import printable
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
 from procvid.hub.resolve import named_store, pinned
