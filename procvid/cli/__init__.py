@@ -1,6 +1,7 @@
 """The command `procvid`: exit code 0 done, 1 failed, 2 wrong input or usage, 130 interrupted.
 
-An error is one sentence on stderr; `--debug` adds the traceback.
+An error is one sentence on stderr; `--debug` adds the traceback. Each command is a file of this
+package, imported when it is used: `procvid --help` loads none of them.
 """
 
 from __future__ import annotations
@@ -12,12 +13,28 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from procvid.cli.arguments import UsageError
-from procvid.cli.parser import build_parser
-from procvid.storage.text import printable
+from procvid import __version__
+from procvid.cli.arguments import Parser, UsageError, add_commands
 from procvid.errors import ProcvidError
+from procvid.storage.text import printable
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+DESCRIPTION = "Turn a recipe into a video, one generated clip per step."
+COMMANDS = {
+    "generate": "Generate the video of a recipe, or continue an unfinished run.",
+    "regenerate": "Generate one step of a run again.",
+    "plan": "Show the plan of a recipe: objects, states and prompt of each step.",
+    "memory": "Build, search and edit crop stores.",
+    "curate": "Make a dataset of clips from instructional videos.",
+    "hub": "Publish and pull LoRAs, crop stores and runs on the Hugging Face Hub.",
+    "convert": "Convert published Phantom weights for generate.",
+    "train": "Fine-tune the model of a profile.",
+    "evaluate": "Score run folders or loose clips and write a report.",
+    "ablate": "Compare settings on the same recipes and seeds.",
+    "doctor": "Check what this machine can run and what is missing.",
+    "benchmark": "Measure speed and memory on this machine.",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments after the program name; those of this process by default.
     """
-    parser = build_parser()
-    parser.set_defaults(run=_dispatch)
+    parser = Parser(prog="procvid", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"procvid {__version__}")
+    add_commands(parser, __name__, COMMANDS)
     return run(parser, argv)
 
 
@@ -62,59 +80,6 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
             return _fail("Cannot write the output: the disk is full.", FAILED, debug)
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return _fail(f"Internal error: {reason} (run again with --debug).", FAILED, debug)
-
-
-def _dispatch(arguments: argparse.Namespace) -> None:
-    match arguments.command:
-        case "generate" | "regenerate" | "plan":
-            from procvid.cli import runs
-
-            command = getattr(runs, arguments.command)
-        case "memory":
-            from procvid.cli.memory_commands import command_of
-
-            command = command_of(arguments.memory_command)
-        case "convert":
-            from procvid.cli import convert
-
-            command = convert.convert
-        case "train":
-            from procvid.cli import training
-
-            command = training.lora
-        case "evaluate":
-            from procvid.cli import evaluation
-
-            command = evaluation.evaluation
-        case "ablate":
-            from procvid.cli import ablation
-
-            command = ablation.ablate
-        case "curate":
-            from procvid.cli import curation
-
-            command = curation.curate
-        case "hub" if arguments.hub_command == "space":
-            from procvid.cli import space
-
-            command = space.space
-        case "hub":
-            from procvid.cli import hub
-
-            command = getattr(hub, arguments.hub_command.replace("list", "list_kept"))
-        case "doctor":
-            from procvid.cli import doctor
-
-            command = doctor.doctor
-        case _ if arguments.evaluation:
-            from procvid.cli import benchmark_evaluation
-
-            command = benchmark_evaluation.benchmark_evaluation
-        case _:
-            from procvid.cli import benchmark
-
-            command = benchmark.benchmark
-    command(arguments)
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -1,14 +1,15 @@
-"""`procvid hub space`: the Space listed, put together in a folder, or pushed."""
+"""`procvid hub space`: list, build or push the Hugging Face Space of this checkout."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from procvid.cli.arguments import add_json
+from procvid.cli.hub.release import confirm
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.events import Progress, RunFinished
@@ -25,55 +26,74 @@ from procvid.settings import TINY, choose_sampling, read_environment
 from procvid.types import GenerateRequest
 from procvid.wiring import run as wiring
 
-SHOWN = 20
+MAX_LISTED = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "--repo", metavar="ID", default="", help="OWNER/NAME of the Space to push to"
+    )
+    parser.add_argument("--to", metavar="DIR", help="new folder to build the Space in")
+    parser.add_argument(
+        "--private", action="store_true", help="make the Space private if it is new"
+    )
+    parser.add_argument(
+        "--no-finished",
+        action="store_true",
+        help="omit the finished videos of the examples, which are generated here once",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list the files, or with --repo what would be uploaded; write nothing",
+    )
+    parser.add_argument("--yes", action="store_true", help="upload without asking")
+    add_json(parser)
+    parser.set_defaults(run=space)
 
 
 def space(arguments: argparse.Namespace) -> None:
-    """List the files of the Space, put them together, or push what changed."""
+    """List the files of the Space, write them into a folder, or push the changed ones."""
     if arguments.to and arguments.repo:
-        raise InputError("--to and --repo are two ways to go.", "Choose one of them.")
+        raise InputError("--to and --repo exclude each other.", "Choose one of them.")
     if not (arguments.dry_run or arguments.to or arguments.repo):
         raise InputError(
-            "Where is the Space to go?",
-            "Give --repo OWNER/NAME or --to DIR, or --dry-run to list it.",
+            "The target of the Space is missing.",
+            "Give --repo OWNER/NAME or --to DIR, or list the files with --dry-run.",
         )
-    checkout = Path(__file__).parents[2]
+    checkout = Path(__file__).parents[3]
     files = space_files(checkout)
     if not arguments.no_finished:
-        made = _finished(example_recipes(checkout / "examples"))
-        files = tuple(sorted((*files, *made), key=lambda file: file.name))
+        finished = finished_examples(example_recipes(checkout / "examples"))
+        files = tuple(sorted((*files, *finished), key=lambda file: file.name))
     if arguments.repo:
         _push(arguments, files)
         return
     if not arguments.dry_run:
         write_space(files, Path(arguments.to))
-    _tell_files(arguments, files)
+    _print_files(arguments, files)
 
 
-def _tell_files(arguments: argparse.Namespace, files: tuple[SpaceFile, ...]) -> None:
+def _print_files(arguments: argparse.Namespace, files: tuple[SpaceFile, ...]) -> None:
     total = sum(file.num_bytes for file in files)
     if arguments.json:
         print(json.dumps({"files": {f.name: f.num_bytes for f in files}, "bytes": total}))
         return
     for file in files:
         print(f"{file.num_bytes:>11,}  {file.name}")
-    print(f"{total:>11,}  bytes in {len(files)} files", end="")
-    print(f", in {arguments.to}" if not arguments.dry_run else "; nothing was written")
+    place = "nothing was written" if arguments.dry_run else f"in {arguments.to}"
+    print(f"{total:>11,}  bytes in {len(files)} files, {place}")
 
 
 def _push(arguments: argparse.Namespace, files: tuple[SpaceFile, ...]) -> None:
     client, target = HubClient(), parse_hub_id(arguments.repo)
     plan = plan_push(client, files, target, private=arguments.private)
-    _tell_plan(plan, arguments)
+    _print_plan(plan, arguments)
     if arguments.dry_run:
         return
     if not (plan.is_done or arguments.yes):
-        if not sys.stdin.isatty():
-            raise InputError(
-                "Nothing was pushed: there is nobody to ask here.", "Add --yes when this is right."
-            )
-        if input("Push it? [y/N] ").strip().lower() not in ("y", "yes"):
-            raise InputError("Nothing was pushed.", "")
+        confirm("Push it?")
     commit = push(client, plan)
     if arguments.json:
         print(json.dumps({"event": "pushed", "repo": plan.target.repo, "commit": commit}))
@@ -81,9 +101,9 @@ def _push(arguments: argparse.Namespace, files: tuple[SpaceFile, ...]) -> None:
         print(f"Done: the Space {plan.target.repo} is at {commit[:12]}.")
 
 
-def _tell_plan(plan: SpacePlan, arguments: argparse.Namespace) -> None:
+def _print_plan(plan: SpacePlan, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        told = {
+        facts = {
             "event": "plan",
             "repo": plan.target.repo,
             "new": not plan.head,
@@ -92,25 +112,24 @@ def _tell_plan(plan: SpacePlan, arguments: argparse.Namespace) -> None:
             "deletes": list(plan.deletes),
             "kept": len(plan.kept),
         }
-        print(json.dumps(told), flush=True)
+        print(json.dumps(facts), flush=True)
         return
-    there = f"there, at {plan.head[:12]}" if plan.head else "a new one"
-    print(f"Space {plan.target.repo} ({there})")
-    shown = plan.uploads if arguments.dry_run else plan.uploads[:SHOWN]
-    for file in shown:
+    print(f"Space {plan.target.repo} ({f'at {plan.head[:12]}' if plan.head else 'new'})")
+    listed = plan.uploads if arguments.dry_run else plan.uploads[:MAX_LISTED]
+    for file in listed:
         print(f"{file.num_bytes:>11,}  {file.name}")
-    if len(shown) < len(plan.uploads):
-        print(f"  and {len(plan.uploads) - len(shown)} more")
+    if len(listed) < len(plan.uploads):
+        print(f"  and {len(plan.uploads) - len(listed)} more")
     for name in plan.deletes:
-        print(f"{'removed':>11}  {name}")
+        print(f"{'delete':>11}  {name}")
     print(
-        f"To send: {len(plan.uploads)} files, {size(plan.upload_bytes)}, in one commit; "
-        f"{len(plan.kept)} are there already."
+        f"To upload: {len(plan.uploads)} files, {size(plan.upload_bytes)}, in one commit; "
+        f"{len(plan.kept)} unchanged."
     )
 
 
-def _finished(recipes: tuple[Path, ...]) -> Iterator[SpaceFile]:
-    """The videos of the examples, made by the tiny profile; one that was made before is taken."""
+def finished_examples(recipes: tuple[Path, ...]) -> Iterator[SpaceFile]:
+    """Yield the videos of the examples, generated with the tiny profile or taken from the cache."""
     parts = wiring.build(TINY.name, planner="rules")
     root = read_environment().cache_folder / "finished"
     for recipe in recipes:
@@ -118,23 +137,23 @@ def _finished(recipes: tuple[Path, ...]) -> Iterator[SpaceFile]:
             recipe=read_recipe(recipe), sampling=choose_sampling(TINY), profile=TINY.name
         )
         run = root / _key(record_of(request, parts))
-        facts = _made(request, parts, run, recipe)
+        facts = _generate(request, parts, run, recipe)
         for name, source in files_of(recipe, run, facts, run.with_suffix(".json")):
             yield SpaceFile(f"{FINISHED}/{name}", source, source.stat().st_size)
 
 
 def _key(record: RunRecord) -> str:
-    """By all that the video follows from: recipe, seed, models, memory."""
+    """Return a folder name that changes with the recipe, seed, models or memory."""
     identity = json.dumps(record.identity(), sort_keys=True)
     return f"{record.run_id}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
-def _made(request: GenerateRequest, parts: Parts, run: Path, recipe: Path) -> Finished:
+def _generate(request: GenerateRequest, parts: Parts, run: Path, recipe: Path) -> Finished:
     bar, last = Bar(), None
     for event in make_video(request, parts, run):
         if isinstance(event, Progress):
-            told = f"the example {recipe.name}, step {event.step}"
-            bar.show(event.done / event.total, told, event.eta_s)
+            text = f"example {recipe.name}, step {event.step}"
+            bar.show(event.done / event.total, text, event.eta_s)
         last = event
     bar.clear()
     assert isinstance(last, RunFinished)

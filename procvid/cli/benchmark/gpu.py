@@ -1,4 +1,4 @@
-"""`procvid benchmark --profile phantom-1.3b --random-weights`: full size, on a GPU, no download."""
+"""Measure a Phantom model at full size on a GPU, with random weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from procvid.wiring import benchmark as wiring_measuring
 
 
 def benchmark_gpu(arguments: argparse.Namespace) -> None:
-    """Measure and print; nothing is kept.
+    """Measure and print.
 
     Raises:
-        InputError: A size, length or number of references that the profile does not take.
+        InputError: The profile does not allow the size, length or number of references.
         UnavailableError: There is no GPU.
     """
     profile = PROFILES[arguments.profile]
@@ -27,15 +27,16 @@ def benchmark_gpu(arguments: argparse.Namespace) -> None:
     )
     if not 0 <= arguments.references <= MAX_REFERENCES:
         raise InputError(
-            f"{arguments.references} references cannot be given.", f"Choose 0 to {MAX_REFERENCES}."
+            f"{arguments.references} references is out of range.",
+            f"Choose 0 to {MAX_REFERENCES}.",
         )
     if not arguments.random_weights:
         raise InputError(
-            f"The {profile.name} profile is measured with random weights, which cost what real ones "
-            "do.",
+            f"The {profile.name} profile is measured with random weights, which cost the same time "
+            "and memory as published ones.",
             "Add --random-weights.",
         )
-    told = wiring_measuring.measure_on_gpu(
+    figures = wiring_measuring.measure_on_gpu(
         profile,
         sampling,
         num_references=arguments.references,
@@ -43,28 +44,30 @@ def benchmark_gpu(arguments: argparse.Namespace) -> None:
         with_rungs=not arguments.no_rungs,
     )
     if arguments.json:
-        print(json.dumps(told))
+        print(json.dumps(figures))
     else:
-        print("\n".join(_lines(told)))
+        print("\n".join(_lines(figures)))
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
-    lines = [f"{told['device']}, torch {told['torch']}, {told['clip']}"]
-    steps = told["steps"]
+def _lines(figures: dict[str, Any]) -> list[str]:
+    lines = [f"{figures['device']}, torch {figures['torch']}, {figures['clip']}"]
+    steps = figures["steps"]
     for mode, seconds in steps["step_s"].items():
         ratio = steps["ratio_to_plain"][mode]
-        lines.append(f"{seconds:>10.3f}  s a step, {mode} ({ratio:.3f} of the plain loop)")
+        lines.append(f"{seconds:>10.3f}  s per step, {mode} ({ratio:.3f} of the plain loop)")
     lines.append(
         f"{steps['tflops']:>10.0f}  TFLOP/s in exact mode, {steps['share_of_limit']:.0%} of "
-        f"{steps['limit_tflops']:.0f} ({steps['tflop_a_step']:.0f} TFLOP a step)"
+        f"{steps['limit_tflops']:.0f} ({steps['tflop_a_step']:.0f} TFLOP per step)"
     )
-    lines.append(f"{steps['max_abs_difference']:>10.2g}  largest difference of exact and plain")
-    for row in told.get("rungs", ()):
+    lines.append(
+        f"{steps['max_abs_difference']:>10.2g}  largest difference between exact and plain"
+    )
+    for row in figures.get("rungs", ()):
         if row["peak_bytes"] is None:
             lines.append(f"{'-':>10}  {row['rung']}: out of memory")
             continue
         lines.append(
             f"{row['peak_bytes'] / 1e9:>10.2f}  GB at most, {row['rung']} (computed "
-            f"{row['estimated_bytes'] / 1e9:.2f}), {row['seconds']:.1f} s its step"
+            f"{row['estimated_bytes'] / 1e9:.2f}), {row['seconds']:.1f} s per step"
         )
     return lines

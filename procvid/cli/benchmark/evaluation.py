@@ -1,4 +1,4 @@
-"""`procvid benchmark --evaluation`: what a clip more costs an evaluation, in time and memory."""
+"""Measure the time and RAM of an evaluation over the number of clips."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from procvid.cli.benchmark import timed
+from procvid.cli.benchmark.process import timed
 from procvid.cli.screen import Bar
 from procvid.evaluate.inputs import MAX_CLIPS
 from procvid.media.video import write_clip
@@ -23,7 +23,7 @@ assert max(COUNTS) <= MAX_CLIPS
 
 
 def benchmark_evaluation(arguments: argparse.Namespace) -> None:
-    """Evaluate 5 to 100 toy clips with all metrics, each number in a process of its own."""
+    """Evaluate 5 to 100 toy clips with all metrics, each count in a process of its own."""
     bar, rows = Bar(), []
     with tempfile.TemporaryDirectory(prefix="procvid-benchmark-") as temporary:
         files, texts = _clips(Path(temporary), max(COUNTS))
@@ -35,7 +35,7 @@ def benchmark_evaluation(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(rows))
         return
-    print("  clips   s in all   s to start   ms a clip   CPU s   peak MiB")
+    print("  clips    total s     start s  ms per clip   CPU s   peak MiB")
     for row in rows:
         print(
             f"{row['clips']:7d}{row['total_s']:11.2f}{row['start_s']:13.2f}"
@@ -44,36 +44,27 @@ def benchmark_evaluation(arguments: argparse.Namespace) -> None:
 
 
 def measure(files: Sequence[Path], texts: Sequence[str], out: Path) -> dict[str, Any]:
-    """Seconds, milliseconds a clip (judge, metrics and report included) and memory of one evaluation.
+    """Return the time, time per clip (judge, metrics and report included) and RAM of one evaluation.
 
     Raises:
-        UnavailableError: It failed; says how.
+        UnavailableError: The evaluation failed.
     """
-    command = [
-        "evaluate",
-        *map(str, files),
-        "--text",
-        *texts,
-        "--profile",
-        "tiny",
-        "--out",
-        str(out),
-    ]
-    told = timed("The evaluation", command, "clip_read")
+    options = ["--text", *texts, "--profile", "tiny", "--out", str(out)]
+    run = timed("The evaluation", ["evaluate", *map(str, files), *options], "clip_read")
     return {
         "clips": len(files),
-        "total_s": round(told.total_s, 3),
-        # The models are loaded with the first clip.
-        "start_s": round(told.events_s[0], 3),
-        "clip_ms": round(1000 * (told.total_s - told.events_s[0]) / (len(files) - 1), 2),
-        # Of all cores; on a busy machine it is steadier than the clock.
-        "cpu_s": round(told.cpu_s, 2),
-        "peak_memory_mib": round(told.peak_mib, 1),
+        "total_s": round(run.total_s, 3),
+        # The first clip loads the models.
+        "start_s": round(run.events_s[0], 3),
+        "clip_ms": round(1000 * (run.total_s - run.events_s[0]) / (len(files) - 1), 2),
+        # Steadier than wall time on a busy machine.
+        "cpu_s": round(run.cpu_s, 2),
+        "peak_memory_mib": round(run.peak_mib, 1),
     }
 
 
 def _clips(folder: Path, wanted: int) -> tuple[list[Path], list[str]]:
-    """Held-out toy clips, one recipe after the other, no two alike."""
+    """Write held-out toy clips, all different, and return them with their texts."""
     drawn = (
         (recipe.render(number).frames, step.text)
         for recipe in map(random_recipe, count(HELD_OUT))

@@ -1,4 +1,4 @@
-"""`procvid evaluate`: run folders or loose clips -> scores.json, scores.csv, report.html."""
+"""`procvid evaluate`: score run folders or loose clips and write a report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from procvid.cli.arguments import add_json, add_judge, add_profile
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.evaluate.events import (
@@ -27,8 +28,44 @@ from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 
 
-def evaluation(arguments: argparse.Namespace) -> None:
-    """Evaluate, tell each metric when it is there, and write the report."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "inputs", metavar="DIR|CLIP", nargs="+", help="run folders, or the clips of one recipe"
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", required=True, help="folder of scores and report"
+    )
+    parser.add_argument("--recipe", metavar="FILE", help="recipe of loose clips, one step per clip")
+    parser.add_argument(
+        "--text",
+        metavar="TEXT",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="texts of loose clips instead of a recipe, one per clip",
+    )
+    parser.add_argument(
+        "--metrics",
+        metavar="A,B",
+        help="metric ids, all, or standard for clip_score, lpips, fid and fvd (default: all)",
+    )
+    parser.add_argument(
+        "--real",
+        metavar="DIR|CLIP",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="real clips to compare with, for fid and fvd",
+    )
+    add_profile(parser)
+    add_judge(parser)
+    add_json(parser, "print one event per line as JSON")
+    parser.set_defaults(run=evaluate)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Score the inputs, print each metric when it is done, and write the report."""
     metrics = choose_metrics(arguments.metrics)
     out = Path(arguments.out)
     with output_folder(out):
@@ -38,7 +75,7 @@ def evaluation(arguments: argparse.Namespace) -> None:
         standard = not set(metrics).isdisjoint(STANDARD)
         parts = wiring_evaluation.build_evaluation(profile, arguments.judge, standard=standard)
         judgements = Judgements.of(parts, out / JUDGEMENTS)
-        screen = _Screen(arguments.json)
+        screen = EvaluationScreen(arguments.json)
         try:
             for event in evaluate_into(out, runs, parts, metrics, judgements, real=real):
                 screen.show(event)
@@ -52,17 +89,17 @@ def _runs(arguments: argparse.Namespace) -> list[RunInput]:
     paths = [Path(given).expanduser() for given in arguments.inputs]
     for path in paths:
         if not path.exists():
-            raise InputError(f"There is no {str(path)!r}.", "Give a run folder or video files.")
+            raise InputError(f"{str(path)!r} does not exist.", "Give run folders or video files.")
     folders = [path for path in paths if path.is_dir()]
     files = [path for path in paths if not path.is_dir()]
     if folders and files:
         raise InputError(
-            f"There are {len(folders)} folders and {len(files)} files.",
-            "Give run folders or loose clips, not both.",
+            f"{len(folders)} folders and {len(files)} files cannot be mixed.",
+            "Give run folders or loose clips.",
         )
     if folders:
         if arguments.recipe is not None or arguments.text:
-            raise InputError("A run folder has its own recipe.", "Leave --recipe and --text out.")
+            raise InputError("A run folder has its own recipe.", "Omit --recipe and --text.")
         return [run_input(path, name) for path, name in zip(paths, _names(paths), strict=True)]
     recipe = None if arguments.recipe is None else read_recipe(Path(arguments.recipe))
     run = clips_input(files, recipe=recipe, texts=arguments.text)
@@ -73,16 +110,20 @@ def _runs(arguments: argparse.Namespace) -> list[RunInput]:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """The folders' names, with as much of the path as tells them apart."""
-    whole = [path.resolve() for path in paths]
-    names = [path.name for path in whole]
+    """Return the names of folders, with their parent's where two are equal."""
+    resolved = [path.resolve() for path in paths]
+    names = [path.name for path in resolved]
     if len(set(names)) == len(names):
         return names
-    return ["/".join(path.parts[-2:]) for path in whole]
+    return ["/".join(path.parts[-2:]) for path in resolved]
 
 
-class _Screen:
-    """Events as lines for people, or one JSON object a line."""
+class EvaluationScreen:
+    """Shows the events of an evaluation.
+
+    Args:
+        as_json: Print one event per line as JSON and nothing else.
+    """
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -95,8 +136,8 @@ class _Screen:
             print(json.dumps(event_json(event), ensure_ascii=False), flush=True)
             return
         if isinstance(event, ClipRead):
-            told = f"{event.run}, clip {event.number}: {event.done} of {event.total} read"
-            self._bar.show(event.done / event.total, told, event.eta_s)
+            text = f"{event.run}, clip {event.number}: {event.done} of {event.total} read"
+            self._bar.show(event.done / event.total, text, event.eta_s)
             return
         self._bar.clear()
         if isinstance(event, EvaluationStarted):
@@ -115,9 +156,9 @@ class _Screen:
         if result.value is None:
             return f"{head}{result.metric:22}{result.state}"
         chance = "" if result.chance is None else f", chance {result.chance:.3f}"
-        told = f"{result.direction} is better, n {result.n}{chance}"
-        return f"{head}{result.metric:22}{result.value:8.4f}  ({told})"
+        details = f"{result.direction} is better, n {result.n}{chance}"
+        return f"{head}{result.metric:22}{result.value:8.4f}  ({details})"
 
     def clear(self) -> None:
-        """Leave the terminal tidy."""
+        """Remove the bar."""
         self._bar.clear()

@@ -9,8 +9,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from procvid.cli.runs import absolute_lora, absolute_memory
-from procvid.cli.screen import Bar, duration
+from procvid.cli.arguments import (
+    add_fast,
+    add_json,
+    add_judge,
+    add_lora,
+    add_profile,
+    add_steps,
+    whole_number,
+)
+from procvid.cli.screen import Bar, time_left
+from procvid.cli.sources import absolute_lora, absolute_memory
 from procvid.errors import InputError
 from procvid.evaluate.ablation import (
     MAX_RUNS,
@@ -34,8 +43,44 @@ TOY = "toykitchen"
 SUFFIXES = (".txt", ".md", ".json")
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "recipes",
+        metavar="RECIPES",
+        help="folder of recipes, one recipe file, or toykitchen for held-out toy recipes",
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", required=True, help="folder of runs, scores and the table"
+    )
+    parser.add_argument(
+        "--settings",
+        metavar="A,B",
+        help="settings to compare, base first: base, memory, memory-any-state, "
+        "memory-no-write-back, tuned, tuned+memory (default: base, memory and, with --lora, the "
+        "tuned ones)",
+    )
+    add_lora(parser, "LoRA of the tuned settings")
+    parser.add_argument(
+        "--memory",
+        metavar="STORE|default",
+        default="default",
+        help="crop store of the settings with memory (default: default)",
+    )
+    parser.add_argument(
+        "--seeds", metavar="N,M", default="0", help="seeds, one run for each (default: 0)"
+    )
+    parser.add_argument("--limit", metavar="N", type=whole_number, help="only the first N recipes")
+    add_steps(parser)
+    add_fast(parser)
+    add_profile(parser)
+    add_judge(parser)
+    add_json(parser, "print one event per line as JSON")
+    parser.set_defaults(run=ablate)
+
+
 def ablate(arguments: argparse.Namespace) -> None:
-    """Make, score and compare; cut off, the same command goes on."""
+    """Generate, score and compare the runs, or continue an ablation that was interrupted."""
     loras = [absolute_lora(text) for text in arguments.lora]
     settings = settings_of(arguments.settings, loras, absolute_memory(arguments.memory))
     seeds = _seeds(arguments.seeds)
@@ -68,8 +113,8 @@ def ablate(arguments: argparse.Namespace) -> None:
                     print(_line(event), flush=True)
                     for note in event.notes:
                         print(f"Note: {note}", flush=True)
-                    share, told = event.done / event.total, f"{event.done} of {event.total}"
-                    bar.show(share, told, event.eta_s)
+                    fraction, text = event.done / event.total, f"{event.done} of {event.total}"
+                    bar.show(fraction, text, event.eta_s)
         finally:
             bar.clear()
     if not arguments.json:
@@ -83,40 +128,46 @@ def _json(event: Scored | AblationFinished) -> dict[str, Any]:
 
 
 def _line(event: Scored) -> str:
-    left = "" if event.eta_s is None else f", {duration(event.eta_s)} left"
-    there = " was there already" if event.reused else ""
-    return f"{event.setting}: {event.recipe}, seed {event.seed}{there} ({event.done} of {event.total}{left})"
+    exists = " already exists" if event.reused else ""
+    count = f"{event.done} of {event.total}{time_left(event.eta_s)}"
+    return f"{event.setting}: {event.recipe}, seed {event.seed}{exists} ({count})"
 
 
-def _recipes(given: str, limit: int | None) -> dict[str, Recipe]:
-    """By a name that is safe in a path: files of a folder, one file, or held-out toy recipes."""
-    if limit is not None and limit < 1:
-        raise InputError(f"A limit of {limit} leaves no recipe.", "Choose 1 or more.")
-    if limit is not None and limit > MAX_RUNS:
-        raise InputError(f"{limit} recipes cannot be made.", f"Choose 1 to {MAX_RUNS} runs in all.")
-    if given == TOY:
+def _recipes(source: str, limit: int | None) -> dict[str, Recipe]:
+    """Return recipes by a name that is safe in a path.
+
+    Args:
+        source: A folder, a file, or "toykitchen" for held-out toy recipes.
+        limit: Number of recipes to take; None takes all files, or 20 toy recipes.
+    """
+    if limit is not None and not 1 <= limit <= MAX_RUNS:
+        raise InputError(f"--limit {limit} is out of range.", f"Choose 1 to {MAX_RUNS}.")
+    if source == TOY:
         toys = [random_recipe(HELD_OUT + k) for k in range(limit or 20)]
         return {
             f"toy-{k:03d}": Recipe(toy.title, tuple(step.text for step in toy.steps))
             for k, toy in enumerate(toys)
         }
-    path = Path(given).expanduser()
+    path = Path(source).expanduser()
     files = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES) if path.is_dir() else [path]
     if not files:
-        raise InputError(f"The folder {given!r} holds no recipe.", f"Give {', '.join(SUFFIXES)}.")
-    found: dict[str, Recipe] = {}
+        raise InputError(f"The folder {source!r} holds no recipe.", f"Add {', '.join(SUFFIXES)}.")
+    recipes: dict[str, Recipe] = {}
     for file in files[:limit]:
         name = re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-") or "recipe"
-        while name in found:
+        while name in recipes:
             name += "-2"
-        found[name] = read_recipe(file)
-    return found
+        recipes[name] = read_recipe(file)
+    return recipes
 
 
-def _seeds(given: str) -> tuple[int, ...]:
+def _seeds(text: str) -> tuple[int, ...]:
     seeds = []
-    for word in given.split(","):
+    for word in text.split(","):
         if not (word.strip().isascii() and word.strip().isdigit() and int(word) <= MAX_SEED):
-            raise InputError(f"The seeds {given!r} are no whole numbers.", "Write --seeds 0,1,2.")
+            raise InputError(
+                f"The seeds {text!r} are not whole numbers from 0 to {MAX_SEED}.",
+                "Write --seeds 0,1,2.",
+            )
         seeds.append(int(word))
     return tuple(dict.fromkeys(seeds))
