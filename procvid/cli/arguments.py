@@ -15,10 +15,13 @@ class UsageError(Exception):
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """A help formatter that keeps a command and its summary on one line."""
+    """A help formatter that counts the indent of commands, so a long name keeps its line."""
 
-    def __init__(self, prog: str, **kwargs: Any) -> None:
-        super().__init__(prog, max_help_position=28, **kwargs)
+    def add_argument(self, action: argparse.Action) -> None:
+        """Add an argument or the commands."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += self._indent_increment
 
 
 class Parser(argparse.ArgumentParser):

@@ -33,7 +33,7 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(tmp_path, clips, capsys
     out = tmp_path / "scores"
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    assert "There is no" in refused(capsys, "evaluate", tmp_path / "nowhere", "--out", out)
+    assert "does not exist" in refused(capsys, "evaluate", tmp_path / "nowhere", "--out", out)
     assert "no run" in refused(capsys, "evaluate", tmp_path, "--out", out)
     assert "metric" in refused(capsys, "evaluate", clips[0], "--metrics", "psnr", "--out", out)
     assert "folders" in refused(capsys, "evaluate", tmp_path, clips[0], "--out", out)

@@ -53,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="maximum frames per clip, 4n+1 (default: the profile's)",
     )
     parser.add_argument(
-        "--precision", choices=("no", "bf16"), help="bf16, or no for float32 (default: bf16 on a GPU)"
+        "--precision",
+        choices=("no", "bf16"),
+        help="bf16, or no for float32 (default: bf16 on a GPU)",
     )
     parser.add_argument(
         "--shift", metavar="X", type=float, help="flow shift (default: the model's)"
