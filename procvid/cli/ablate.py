@@ -31,7 +31,7 @@ from procvid.evaluate.ablation import (
 )
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
 from procvid.plan.parse import read_recipe
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.settings import MAX_SEED, choose_sampling
 from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe

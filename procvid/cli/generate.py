@@ -21,7 +21,7 @@ from procvid.cli.sources import absolute_lora, absolute_memory
 from procvid.errors import InputError
 from procvid.plan.parse import read_recipe
 from procvid.run.story import make_video
-from procvid.run.throughput import Setting, measured
+from procvid.run.timings import Setting, measured
 from procvid.settings import choose_sampling, parse_size, read_environment
 from procvid.types import GenerateRequest
 from procvid.wiring import benchmark as wiring_measuring

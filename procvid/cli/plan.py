@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from procvid.cli.arguments import add_json, add_planner, add_recipe
+from procvid.plan.codec import plan_to_json
 from procvid.plan.parse import read_recipe
-from procvid.run.records import plan_to_json
 from procvid.types import Plan, PlannedObject
 from procvid.wiring import run as wiring
 

@@ -12,6 +12,7 @@ from procvid.media.image import load_image
 from procvid.run.folder import read_run
 from procvid.run.story import regenerate_step
 from procvid.settings import MAX_REFERENCES, MAX_SEED
+from procvid.types import StepChanges
 from procvid.wiring import run as wiring
 
 
@@ -69,7 +70,13 @@ def regenerate(arguments: argparse.Namespace) -> None:
             f"{len(arguments.reference)} reference images are too many.",
             f"Give at most {MAX_REFERENCES}.",
         )
-    references = [load_image(Path(file)) for file in arguments.reference]
+    changes = StepChanges(
+        seed=arguments.seed,
+        prompt=arguments.prompt,
+        uploads=tuple(load_image(Path(file)) for file in arguments.reference),
+        banned=tuple(arguments.ban),
+        chosen=_chosen(arguments.use),
+    )
     # The plan is on disk, so no planner is asked and no key is needed.
     parts = wiring.build(
         profile=request.profile,
@@ -78,17 +85,7 @@ def regenerate(arguments: argparse.Namespace) -> None:
         lora=request.lora,
         precise=request.precise,
     )
-    events = regenerate_step(
-        folder,
-        arguments.step,
-        parts,
-        seed=arguments.seed,
-        prompt=arguments.prompt,
-        references=references,
-        banned=arguments.ban,
-        chosen=_chosen(arguments.use),
-    )
-    show_run(events, arguments.json)
+    show_run(regenerate_step(folder, arguments.step, parts, changes), arguments.json)
 
 
 def _chosen(pairs: list[str]) -> dict[str, str]:

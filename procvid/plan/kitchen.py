@@ -93,7 +93,7 @@ def first_state(group: str) -> str:
     return "plain" if group in PLAIN_GROUPS else "whole"
 
 
-class Kitchen:
+class KitchenState:
     """The state of all foods and vessels while the steps of a recipe are walked through."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from procvid.errors import RecipeError
 from procvid.plan.clean import TAG, clean_text
 from procvid.plan.english import check_english
-from procvid.plan.layout import Parts, lay_out, split_sentences
+from procvid.plan.layout import RecipeSections, lay_out, split_sentences
 from procvid.plan.lexicon import words
 from procvid.plan.reading import names_action, starts_with_action
 from procvid.plan.structured import recipe_of_json, recipe_of_page
@@ -118,7 +118,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
     return Recipe(title, tuple(steps), tuple(parts.ingredients), tuple(dict.fromkeys(notes)))
 
 
-def _read(text: str, page: bool, size: int) -> Parts:
+def _read(text: str, page: bool, size: int) -> RecipeSections:
     if LOOKS_LIKE_JSON.match(text):
         return recipe_of_json(text)
     if page:

@@ -37,7 +37,7 @@ COUNTER = Member("counter", "surface", "counter", "highly_likely", "")
 
 
 @dataclass
-class Kitchen:
+class Continuity:
     """What the steps planned so far leave behind.
 
     Attributes:
@@ -69,7 +69,7 @@ def problems_of(answer: StepsAnswer, wanted: Sequence[int]) -> list[str]:
 
 
 def plan_answered_step(
-    told: StepAnswer, text: str, usual: StepPlan, cast: Mapping[str, Member], kitchen: Kitchen
+    told: StepAnswer, text: str, usual: StepPlan, cast: Mapping[str, Member], kitchen: Continuity
 ) -> StepPlan:
     """One step of the plan; the kitchen learns what it does.
 
@@ -95,7 +95,7 @@ def plan_answered_step(
 
 
 def _shown(
-    told: StepAnswer, cast: Mapping[str, Member], kitchen: Kitchen, number: int
+    told: StepAnswer, cast: Mapping[str, Member], kitchen: Continuity, number: int
 ) -> dict[str, tuple[Member, str, str]]:
     """The objects of a step with their states as told, in the order told, each once."""
     shown: dict[str, tuple[Member, str, str]] = {}
@@ -119,7 +119,7 @@ def _shown(
 
 
 def _ranked(
-    shown: Mapping[str, tuple[Member, str, str]], text: str, kitchen: Kitchen, number: int
+    shown: Mapping[str, tuple[Member, str, str]], text: str, kitchen: Continuity, number: int
 ) -> tuple[PlannedObject, ...]:
     ranks = {"vessel": 0, "food": 0, "tool": 0, "surface": 0}
     objects = []
@@ -143,7 +143,9 @@ def _ranked(
     return tuple(objects)
 
 
-def _food(member: Member, before: str, after: str, kitchen: Kitchen, number: int) -> PlannedObject:
+def _food(
+    member: Member, before: str, after: str, kitchen: Continuity, number: int
+) -> PlannedObject:
     left = kitchen.states.get(member.name)
     if left is not None and before != left:
         if before:
@@ -171,7 +173,7 @@ def _food(member: Member, before: str, after: str, kitchen: Kitchen, number: int
     )
 
 
-def _thing(member: Member, kitchen: Kitchen, number: int) -> PlannedObject:
+def _thing(member: Member, kitchen: Continuity, number: int) -> PlannedObject:
     used = member.name in kitchen.since
     since = kitchen.since.setdefault(member.name, number)
     surface = member.role == "surface"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from procvid.plan.kitchen import Food, Kitchen, Vessel
+from procvid.plan.kitchen import Food, KitchenState, Vessel
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.reading import Segment
 
@@ -16,7 +16,7 @@ DEVICES = {"oven": "bake", "grill": "grill", "broiler": "grill", "microwave": "h
 
 
 def settle_action(
-    kitchen: Kitchen,
+    kitchen: KitchenState,
     verb: Verb,
     segment: Segment,
     main: Food | None,
@@ -54,7 +54,7 @@ def settle_action(
     return verb.action
 
 
-def _cooking(kitchen: Kitchen, main: Food | None, place: Vessel | None) -> str:
+def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> str:
     """Frying, boiling, baking or grilling: "cook" says only that there is heat."""
     if place is None and main is not None:
         place = kitchen.vessels.get(main.vessel or "")

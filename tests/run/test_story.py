@@ -28,11 +28,11 @@ from procvid.media.video import probe, read_chapters, read_metadata
 from procvid.memory.crops import load_store, without_pixels
 from procvid.memory.rules import DEFAULT_RULES
 from procvid.run.generate import step_seed
-from procvid.run.step import memory_notes
+from procvid.run.parts import memory_notes
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import TINY, choose_sampling
 from procvid.storage.files import sha256_of
-from procvid.types import GenerateRequest, Recipe
+from procvid.types import GenerateRequest, Recipe, StepChanges
 from procvid.wiring import run as wiring
 
 RECIPE = Recipe(
@@ -302,8 +302,8 @@ def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_pa
     ]
     assert users, "the recipe is chosen so that a later step shows something of step 2"
     events = list(regenerate_step(folder, 2, parts))
-    warned = [event.message for event in of(Warned, events) if "stale" in event.message]
-    assert [f"step {', '.join(map(str, users))};" in message for message in warned] == [True]
+    warned = [event.message for event in of(Warned, events) if event.kind == "stale"]
+    assert [f"{', '.join(map(str, users))} still show" in message for message in warned] == [True]
     state = json.loads((folder / "run.json").read_text())
     assert state["state"] == "stale"
     assert [s["step"] for s in state["steps"] if s["state"] == "stale"] == users
@@ -318,7 +318,7 @@ def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_pa
 def test_the_last_step_made_again_makes_nothing_stale(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     events = list(regenerate_step(folder, 4, parts))
-    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
     assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
 
 
@@ -334,7 +334,7 @@ def test_a_step_made_again_twice_is_another_clip_each_time(finished, parts, tmp_
 def test_a_seed_of_ones_own_does_not_bring_an_earlier_clip_back(finished, parts, tmp_path):
     folder, seeds = copy_of(finished, tmp_path), []
     for seed in (None, 7, None):
-        list(regenerate_step(folder, 2, parts, seed=seed))
+        list(regenerate_step(folder, 2, parts, StepChanges(seed=seed)))
         seeds.append(conditioning(folder, 2)["sampling"]["seed"])
     assert len(set(seeds)) == 3
 
@@ -343,16 +343,17 @@ def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     clip = sha256_of(folder / "steps/02/clip.mp4")
     list(regenerate_step(folder, 2, parts))
-    events = list(regenerate_step(folder, 2, parts, seed=step_seed(5, 2)))
+    events = list(regenerate_step(folder, 2, parts, StepChanges(seed=step_seed(5, 2))))
     assert sha256_of(folder / "steps/02/clip.mp4") != clip, "its provenance tells of the override"
-    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
     assert conditioning(folder, 2)["overrides"] == {"seed": step_seed(5, 2), "attempt": 1}
 
 
 def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     picture = np.full((40, 50, 3), (200, 30, 30), np.uint8)
-    list(regenerate_step(folder, 3, parts, prompt="Close view: a red plate.", references=[picture]))
+    changes = StepChanges(prompt="Close view: a red plate.", uploads=(picture,))
+    list(regenerate_step(folder, 3, parts, changes))
     own = conditioning(folder, 3)
     assert own["prompt"] == "Close view: a red plate."
     upload = own["references"][0]
@@ -372,7 +373,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
     (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
     events = list(make_video(REQUEST, parts, folder))
     told = [event.message for event in of(Warned, events) if event.step == 3]
-    assert "made without the picture" in told[0]
+    assert "made without one of your pictures" in told[0]
     assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 
@@ -398,5 +399,6 @@ def test_too_many_pictures_are_refused(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     before = hashes(folder)
     with pytest.raises(InputError, match="5 reference images, a step takes 4"):
-        list(regenerate_step(folder, 1, parts, references=[np.zeros((8, 8, 3), np.uint8)] * 5))
+        five = (np.zeros((8, 8, 3), np.uint8),) * 5
+        list(regenerate_step(folder, 1, parts, StepChanges(uploads=five)))
     assert hashes(folder) == before

@@ -211,7 +211,7 @@ class AppContext:
             # With another LoRA, or none: two sets of weights are one too many for a GPU.
             self._loaded.release()
         self._loaded = parts.generator
-        return events_of(job, parts, self.folder_of(job.run_id), self.worker.tickets.folder)
+        return events_of(job, parts, self.folder_of(job.run_id))
 
 
 def open_context(

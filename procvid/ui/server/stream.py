@@ -20,7 +20,6 @@ from procvid.events import (
     Warned,
     to_json,
 )
-from procvid.run.story import STALE
 from procvid.types import Conditioning, Image, Plan
 
 
@@ -96,10 +95,10 @@ class RunView:
             case ClipReady(step=step, file=file):
                 self.steps[step].clip = self.folder / file
                 self.denoised, self.preview = 0, None
-            case Warned(message=message, step=step):
+            case Warned(message=message, step=step, kind=kind):
                 told = f"Step {step}: {message}" if step else message
                 # The page marks the stale steps themselves.
-                if told not in self.warnings and not message.startswith(STALE):
+                if told not in self.warnings and kind != "stale":
                     self.warnings.append(told)
             case RunFinished():
                 self.state = "done"

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import gradio as gr
 
+from procvid.plan.table import HEADERS
 from procvid.run.examples import example_recipes, finished_of
 from procvid.settings import MAX_REFERENCES, MAX_STEPS
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_table, run_markup, watching
 from procvid.ui.pages.create import planning as creating
 from procvid.ui.pages.create import references as referring
+from procvid.ui.pages.create import run_markup, watching
 from procvid.ui.pages.create.planning import (
     NO_PLAN,
     OWN,
@@ -208,10 +209,10 @@ def _plan_step() -> PlanStep:
             "highly likely, likely or unlikely.</p>"
         )
         table = gr.Dataframe(
-            headers=plan_table.HEADERS,
+            headers=HEADERS,
             datatype="str",
             type="array",
-            column_count=len(plan_table.HEADERS),
+            column_count=len(HEADERS),
             interactive=True,
             wrap=True,
             show_label=False,
