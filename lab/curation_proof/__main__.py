@@ -8,9 +8,10 @@ import json
 import time
 from pathlib import Path
 
+from procvid.cli.curation import curation_of, run, tell
+
 from lab.curation_proof.score import score_folder
 from lab.curation_proof.toy import read_truth, write_toy_videos
-from procvid.cli.curation import curation_of, run, tell
 from procvid.cli.screen import Bar
 from procvid.data.readers.choose import Collection
 from procvid.errors import InputError

@@ -16,6 +16,7 @@ from procvid.plan.rules import (
     TOOL_IMPORTANCE,
     VESSEL_IMPORTANCE,
 )
+from procvid.storage.text import printable
 from procvid.types import Plan, PlannedObject, Role, StepPlan
 
 HEADERS = ["Step", "Object", "Kind", "State before", "State after", "Stays the same"]
@@ -67,7 +68,7 @@ def with_prompt(plan: Plan, number: int | None, prompt: str) -> Plan:
         return plan
     if number not in [step.number for step in plan.steps]:
         raise InputError(f"Step {number} does not exist.", f"Choose 1 to {len(plan.steps)}.")
-    own = " ".join("".join(c if c.isprintable() else " " for c in prompt).split())
+    own = printable(prompt)
     if not own or len(own) > MAX_PROMPT_CHARS:
         raise InputError(
             f"The prompt for step {number} has {len(own)} characters.",

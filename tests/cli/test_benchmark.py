@@ -7,7 +7,7 @@ import json
 import pytest
 
 from procvid.cli import main
-from procvid.cli.benchmark import FIVE_STEPS, UNITS
+from procvid.cli.benchmark.tiny import FIVE_STEPS, UNITS
 from procvid.machine import gpu_facts
 from procvid.plan.parse import parse_recipe
 
@@ -18,7 +18,7 @@ def test_its_recipe_has_five_steps():
 
 def test_repeats_have_limits(capsys):
     assert main(["benchmark", "--repeats", "0"]) == 2
-    assert "0 repeats" in capsys.readouterr().err
+    assert "0 repeats is out of range" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_it_prints_every_number(capsys):
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
-        (["--references", "5", "--random-weights"], 2, "5 references"),
+        (["--references", "5", "--random-weights"], 2, "5 references is out of range"),
         (["--frames", "80", "--random-weights"], 2, "80 frames"),
         ([], 2, "--random-weights"),
         (["--random-weights"], 1, "needs a CUDA GPU"),

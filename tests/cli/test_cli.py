@@ -6,12 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from procvid.cli import main
+from procvid.cli import COMMANDS, doctor, hub, main, memory, train
 from procvid.media.image import save_png
 from procvid.settings import read_environment
 
@@ -29,17 +31,30 @@ def recipe(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A run made by the command; tests must not change it."""
+def generated(tmp_path_factory) -> tuple[Path, str]:
+    """A run made by the command, with what the command printed; tests must not change it."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "recipe.txt").write_text(RECIPE)
     arguments = ["generate", str(folder / "recipe.txt"), "--out", str(folder / "run")]
-    assert main([*arguments, "--steps", "2"]) == 0
-    return folder / "run"
+    with redirect_stdout(StringIO()) as printed:
+        assert main([*arguments, "--steps", "2"]) == 0
+    return folder / "run", printed.getvalue()
+
+
+@pytest.fixture
+def finished(generated) -> Path:
+    """The folder of that run."""
+    return generated[0]
+
+
+@pytest.fixture(scope="module")
+def findings() -> list[doctor.Finding]:
+    """What the doctor finds on this machine."""
+    return list(doctor.examine())
 
 
 def refused(capsys, code: int, *arguments: object) -> str:
-    """Run a command that must fail; what it said on stderr, which is one line and no traceback."""
+    """Run a command that must fail; return what it printed, one line on stderr, no traceback."""
     assert main([str(argument) for argument in arguments]) == code
     said = capsys.readouterr()
     assert said.out == ""
@@ -48,14 +63,15 @@ def refused(capsys, code: int, *arguments: object) -> str:
     return said.err
 
 
-def test_generate_tells_its_way_and_a_second_run_does_nothing(recipe, tmp_path, capsys):
-    arguments = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "2"]
-    assert main(arguments) == 0
-    out = capsys.readouterr().out
+def test_generate_prints_its_progress_and_a_second_run_does_nothing(
+    generated, recipe, tmp_path, capsys
+):
+    folder, out = generated
     assert "2 steps" in out and "Profile tiny (" in out and "cartoons made by a tiny model" in out
     assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
-    assert f"Done: {tmp_path / 'run' / 'video.mp4'}, 4.2 s, 2 clips." in out
-    assert main(arguments) == 0
+    assert f"Done: {folder / 'video.mp4'}, 4.2 s, 2 clips." in out
+    again = shutil.copytree(folder, tmp_path / "run")
+    assert main(["generate", str(recipe), "--out", str(again), "--steps", "2"]) == 0
     assert "Nothing to do" in capsys.readouterr().out
 
 
@@ -149,7 +165,8 @@ def test_memory_build_makes_a_store_of_the_clips_of_a_run(finished, tmp_path, ca
     assert main(["memory", "info", str(tmp_path / "store")]) == 0
 
 
-def test_doctor_tells_what_runs_and_what_is_missing(capsys):
+def test_doctor_prints_what_runs_and_what_is_missing(findings, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: iter(findings))
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "This machine runs the tiny profile" in out
@@ -157,18 +174,13 @@ def test_doctor_tells_what_runs_and_what_is_missing(capsys):
     told = json.loads(capsys.readouterr().out)
     subjects = {finding["subject"]: finding for finding in told["findings"]}
     assert told["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
-    assert {
-        "python",
-        "faiss",
-        "disk",
-        "memory",
-        "language model",
-        "tiny generator",
-    } <= subjects.keys()
+    assert {"python", "faiss", "disk", "memory", "language model"} <= subjects.keys()
+    assert {"tiny generator", "--fast"} <= subjects.keys()
 
 
 def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PROCVID_ASSETS", str(tmp_path))
+    monkeypatch.setattr(doctor, "examine", doctor._weights)
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "missing tiny generator" in out and "-> pip install" in out
@@ -304,7 +316,7 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
         (["--step", "1", "--seed", "-4"], "seed -4"),
         (["--step", "1", "--prompt", "  "], "prompt is empty"),
         (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),
-        (["--step", "1", "--reference", *["/nowhere.png"] * 5], "There are 5 reference images"),
+        (["--step", "1", "--reference", *["/nowhere.png"] * 5], "5 reference images are too many"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -330,6 +342,8 @@ def test_a_key_is_never_told(recipe, tmp_path, monkeypatch, capsys):
     assert main(["plan", str(recipe), "--planner", "openai"]) == 0
     said = capsys.readouterr()
     assert "Note: the rules planner made this plan, because the service at 127.0.0.1:9" in said.out
+    # The other findings know no key.
+    monkeypatch.setattr(doctor, "examine", lambda: iter([doctor._model_service()]))
     assert main(["doctor"]) == 0
     told = capsys.readouterr()
     assert "The service at 127.0.0.1:9 cannot be reached" in told.out
@@ -337,20 +351,25 @@ def test_a_key_is_never_told(recipe, tmp_path, monkeypatch, capsys):
     assert read_environment().openai_api_key == "sk-very-secret"
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["plan", "RECIPE"], ["generate", "--frames", "5"]]
-)
-def test_light_commands_load_no_torch_and_no_gradio(arguments, recipe, tmp_path):
+def test_light_commands_load_no_torch_and_no_gradio(recipe, tmp_path):
+    """One process runs them all; `--help` of every command is light too."""
+    groups = {"memory": memory.COMMANDS, "hub": hub.COMMANDS, "train": train.COMMANDS}
+    light = [
+        ["plan", str(recipe)],
+        ["generate", str(recipe), "--out", str(tmp_path / "run"), "--frames", "5"],
+        *([command, "--help"] for command in COMMANDS),
+        *([group, command, "--help"] for group, commands in groups.items() for command in commands),
+    ]
     code = (
-        "import sys\n"
+        "import json, sys\n"
         "from procvid.cli import main\n"
-        "try:\n    main(sys.argv[1:])\n"
-        "except SystemExit:\n    pass\n"
-        "heavy = [m for m in ('torch', 'diffusers', 'gradio') if m in sys.modules]\n"
-        "print(heavy, file=sys.stderr)\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    try:\n        main(arguments)\n"
+        "    except SystemExit as stopped:\n        assert not stopped.code, arguments\n"
+        "    heavy = [m for m in ('torch', 'diffusers', 'gradio') if m in sys.modules]\n"
+        "    assert not heavy, (arguments, heavy)\n"
     )
-    given = [str(recipe) if argument == "RECIPE" else argument for argument in arguments]
-    if given[0] == "generate":
-        given += [str(recipe), "--out", str(tmp_path / "run")]
-    done = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == "[]"
+    command = [sys.executable, "-c", code, json.dumps(light)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "5 frames" in done.stderr and done.stdout.count("usage: procvid") == len(light) - 2

@@ -1,4 +1,4 @@
-"""`procvid doctor` finds beforehand what would stop a run: one finding each, with the way out."""
+"""`procvid doctor` finds beforehand what would stop a run: one finding each, with its remedy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from procvid.cli import doctor
 from procvid.errors import ServiceError, UnavailableError
+from procvid.settings import TINY
 from procvid.wiring import run as wiring
 
 Usage = namedtuple("Usage", "total used free")
@@ -34,11 +35,11 @@ def test_gated_models_and_a_disk_that_is_too_full(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 4_900_000_000))
     findings = found(doctor._downloads())
     assert findings["x/y"].remedy == "Accept its terms." and findings["x/z"].verdict == "ok"
-    assert "3.0 GB to fetch" in findings["x/w"].detail
+    assert "not downloaded yet, 3.0 GB" in findings["x/w"].detail
     full = findings["disk for models"]
     assert (
         "4.9 GB free" in full.detail
-        and "5.0 GB to fetch" in full.detail
+        and "5.0 GB to download" in full.detail
         and "HF_HOME" in full.remedy
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, 10**12))
@@ -79,6 +80,12 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
 def test_a_disk_that_is_almost_full(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 10**8))
     assert doctor._disk().verdict == "note" and "free some space" in doctor._disk().remedy
+
+
+def test_what_fast_does():
+    finding = found(doctor._fast())["--fast"]
+    assert finding.verdict == "ok"
+    assert TINY.shortcuts.summary in finding.detail and "taylor" in finding.detail
 
 
 def test_no_gpu(monkeypatch):

@@ -95,7 +95,7 @@ def test_a_profile_that_cannot_run_here_is_foretold_as_far_as_it_goes(recipe, mo
     told = foretold(capsys, recipe, "--profile", "phantom-1.3b")
     assert told["profile"] == "phantom-1.3b" and all(s["slots"] is None for s in told["steps"])
     assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in told["downloads"]
-    assert "not known before" in told["no_slots"] and told["steps"][2]["own"]["frying pan"] == 2
+    assert "not known until" in told["no_slots"] and told["steps"][2]["own"]["frying pan"] == 2
 
 
 def test_what_is_wrong_is_told_before_a_forecast(recipe, tmp_path, capsys):
@@ -109,7 +109,7 @@ def test_what_is_wrong_is_told_before_a_forecast(recipe, tmp_path, capsys):
     ("option", "told"),
     [
         (["--precise"], "computes in float32"),
-        (["--fast", "--precise"], "opposite things"),
+        (["--fast", "--precise"], "exclude each other"),
         (["--lora", "nowhere.safetensors"], "There is no LoRA"),
     ],
 )

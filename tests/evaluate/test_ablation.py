@@ -141,4 +141,4 @@ def test_cut_off_it_makes_only_what_is_missing(tmp_path, capsys):
 def test_more_recipes_than_can_be_made_are_refused_at_once(tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["ablate", "toykitchen", "--limit", "99999999", "--out", str(out)]) == 2
-    assert "99999999 recipes cannot be made" in capsys.readouterr().err and not out.exists()
+    assert "--limit 99999999 is out of range" in capsys.readouterr().err and not out.exists()

@@ -334,7 +334,7 @@ def test_the_command_line_pulls_lists_and_verifies(
     place = str(tmp_path / "lora")
     assert main(["hub", "pull", "cook/lora", "--to", place]) == 0
     assert main(["hub", "pull", "cook/lora", "--to", place]) == 0
-    assert "it was there already" in capsys.readouterr().out
+    assert "already downloaded" in capsys.readouterr().out
     assert main(["hub", "verify", place, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["artifact"] == "lora" and told["licence"] == "apache-2.0" and told["files"] == 3

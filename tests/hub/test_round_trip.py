@@ -45,7 +45,7 @@ def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
     )
     assert main([*publish, "memory", str(store), "--repo", "cook/crops", "--yes"]) == 0
     said = capsys.readouterr().out
-    assert "To send:" in said and "Done: cook/lora is at" in said and "tag v1" in said
+    assert "To upload:" in said and "Done: cook/lora is at" in said and "tag v1" in said
     assert [len(repo.commits) for repo in hub.repos.values()] == [2, 2]
 
     plain = ["generate", str(tmp_path / "recipe.txt"), "--steps", str(num_clips)]

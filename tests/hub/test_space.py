@@ -150,7 +150,7 @@ def test_the_command_tells_asks_and_pushes(
     command = ["hub", "space", "--repo", "cook/pan", "--no-finished"]
     assert cli.main([*command, "--dry-run"]) == 0
     told = capsys.readouterr().out
-    assert "Space cook/pan (a new one)" in told and "procvid/hub/space_push.py" in told
+    assert "Space cook/pan (new)" in told and "procvid/hub/space_push.py" in told
     assert cli.main(command) == 2
     assert "--yes" in capsys.readouterr().err
     assert not hub.repos
@@ -161,4 +161,4 @@ def test_the_command_tells_asks_and_pushes(
     names = {file.name for file in space_files(ROOT)}
     assert set(repo.files) == names | {".gitattributes"}
     assert cli.main(command) == 0
-    assert "To send: 0 files" in capsys.readouterr().out
+    assert "To upload: 0 files" in capsys.readouterr().out

@@ -151,7 +151,7 @@ def test_what_lies_beside_a_pulled_store_is_verified_too(
     assert main(["hub", "pull", "cook/crops", "--to", str(pulled)]) == 0
     (pulled / "stray.txt").write_text("x")
     assert main(["hub", "verify", str(pulled)]) == 0
-    assert "Note: stray.txt lies there too" in capsys.readouterr().out
+    assert "Note: stray.txt is not in the manifest" in capsys.readouterr().out
     for name in ("LICENSE", "README.md"):
         good = (pulled / name).read_bytes()
         (pulled / name).write_bytes(good[:-1] + b"?")
@@ -338,7 +338,7 @@ def test_a_dry_run_pulls_no_store(
     capsys.readouterr()
     assert main([*plain, "--memory", "cook/crops"]) == 0
     said = capsys.readouterr().out
-    assert "not known before cook/crops is here (procvid hub pull cook/crops)" in said
+    assert "not known until cook/crops is downloaded (procvid hub pull cook/crops)" in said
     assert hub.asked == []
     assert main(["hub", "pull", "cook/crops"]) == 0
     hub.asked.clear()
@@ -359,7 +359,7 @@ def test_publishing_asks_first(
     plan = json.loads(capsys.readouterr().out)
     assert plan["new"] and plan["bytes"] == sum(plan["uploads"].values()) > 20_000
     assert main(command) == 2
-    assert "there is nobody to ask here" in capsys.readouterr().err
+    assert "stdin is not a terminal" in capsys.readouterr().err
     assert hub.repos == {}
     assert main([*command[:-1], "cook/crops@v1", "--yes"]) == 2
     assert main([*command[:-1], "../x", "--yes"]) == 2

@@ -237,6 +237,6 @@ def test_the_command_takes_real_clips(tmp_path, capsys, toy):
     assert main([*command, "--real", files[0]]) == 2
     assert "1 real clips are no set" in capsys.readouterr().err
     assert main([*command, "--real", str(tmp_path / "nowhere")]) == 2
-    assert "There is no" in capsys.readouterr().err
+    assert "does not exist" in capsys.readouterr().err
     assert main([*command, "--real", str(tmp_path)]) == 0
     assert "clip_score" in capsys.readouterr().out
