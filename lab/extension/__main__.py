@@ -26,7 +26,7 @@ from lab.extension.data import write_data
 from lab.pretrain.oracle import CLASSES, Oracle, accuracy, soften, truth_of
 from lab.pretrain.vae import to_video
 from lab.quality.__main__ import ASSETS, SHEET_CLIPS, load_oracle, load_pipeline, sheet
-from lab.quality.clips import Made, first_seeds, held_out_clips
+from lab.quality.clips import GeneratedClip, first_seeds, held_out_clips
 from procvid.evaluate.compare import paired_difference
 from procvid.media.video import read_clip
 from procvid.phantom.layout import parameter_shapes
@@ -177,7 +177,7 @@ def _answers(
     pipeline, named = with_lora(lora, weight), {}
     sampling = replace(TINY.sampling, num_inference_steps=MEASURED_STEPS)
     for world, draw in WORLDS.items():
-        shown: list[Made] = []
+        shown: list[GeneratedClip] = []
         answers = []
         for made in held_out_clips(pipeline, first_seeds(recipes), 3, sampling, draw=draw):
             answers.append((truth_of(made.scene, made.kitchen), oracle.name([made.frames])[0]))

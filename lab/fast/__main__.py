@@ -22,7 +22,7 @@ from lab.fast.implementations import measure_implementations
 from lab.fast.measure import (
     Quality,
     ToyClip,
-    Way,
+    Variant,
     mag_ratios,
     make_all,
     make_whole,
@@ -57,8 +57,8 @@ class Regime:
 
     name: str
     told: str
-    exact: Way
-    ways: tuple[Way, ...]
+    exact: Variant
+    ways: tuple[Variant, ...]
     chosen: str
     full: tuple[str, ...]
 
@@ -80,14 +80,14 @@ def two_branches() -> Regime:
     """The tiny profile as it is: equal scales, so two branches are exact already."""
     steps = TINY.sampling.num_inference_steps
     scales = (TINY.sampling.guidance_scale_text, TINY.sampling.guidance_scale_image)
-    exact = Way("exact", steps, scales=scales)
+    exact = Variant("exact", steps, scales=scales)
 
-    def way(name: str, shortcuts: Shortcuts, num_steps: int = steps) -> Way:
-        return Way(name, num_steps, shortcuts, scales)
+    def way(name: str, shortcuts: Shortcuts, num_steps: int = steps) -> Variant:
+        return Variant(name, num_steps, shortcuts, scales)
 
     fast = TINY.fast_sampling
     chosen = way("--fast", fast.shortcuts, fast.num_inference_steps)
-    three = Way("exact, three branches", steps, scales=(scales[0] + 1, scales[1]))
+    three = Variant("exact, three branches", steps, scales=(scales[0] + 1, scales[1]))
     fewer = [way(f"{n} steps", Shortcuts(), n) for n in (6, 5, 4)]
     guided = [
         way("guided for half", Shortcuts(guided_share=0.5)),
@@ -120,10 +120,10 @@ def two_branches() -> Regime:
 def three_branches() -> Regime:
     """As the published profiles sample: 50 steps, scales of the same ratio, three branches."""
     steps, scales = 50, (3.0, 2.0)
-    exact = Way("exact", steps, scales=scales)
+    exact = Variant("exact", steps, scales=scales)
 
-    def way(name: str, shortcuts: Shortcuts, num_steps: int = steps) -> Way:
-        return Way(name, num_steps, shortcuts, scales)
+    def way(name: str, shortcuts: Shortcuts, num_steps: int = steps) -> Variant:
+        return Variant(name, num_steps, shortcuts, scales)
 
     def taylor(every: int, **shortcuts: Any) -> Shortcuts:
         return Shortcuts(cache=StepCache("taylor", every, 5), **shortcuts)
@@ -177,7 +177,7 @@ def measure_regime(
         fewer, quality_of(pipeline, judges, clips[:fewer], exact[:fewer], exact[:fewer], 0)
     )
 
-    def whole(way: Way, number: int) -> dict[str, float]:
+    def whole(way: Variant, number: int) -> dict[str, float]:
         return make_whole(pipeline, clips[number % len(clips)], way)
 
     seconds = measure_times({name: partial(whole, way) for name, way in ways.items()}, rounds)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from diffusers.models.attention_dispatch import AttentionBackendName
 
-from lab.fast.measure import ToyClip, Way, latents_of, make_whole, measure_times
+from lab.fast.measure import ToyClip, Variant, latents_of, make_whole, measure_times
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 
 BACKENDS = (
@@ -28,7 +28,7 @@ BACKENDS = (
 
 
 def measure_implementations(
-    pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, rounds: int, *, with_compile: bool
+    pipeline: PhantomWanPipeline, clip: ToyClip, way: Variant, rounds: int, *, with_compile: bool
 ) -> list[dict[str, Any]]:
     """Time of denoising with each, as a ratio to the same way without, and the latents' difference.
 
@@ -41,7 +41,7 @@ def measure_implementations(
 
 
 def _backend(
-    pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, rounds: int, name: str
+    pipeline: PhantomWanPipeline, clip: ToyClip, way: Variant, rounds: int, name: str
 ) -> dict[str, Any]:
     plain = latents_of(pipeline, clip, way)
 
@@ -67,7 +67,9 @@ def _backend(
     return _row(told, seconds, made, plain)
 
 
-def _compiled(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, rounds: int) -> dict[str, Any]:
+def _compiled(
+    pipeline: PhantomWanPipeline, clip: ToyClip, way: Variant, rounds: int
+) -> dict[str, Any]:
     plain = latents_of(pipeline, clip, way)
     before = measure_times({"plain": lambda _number: make_whole(pipeline, clip, way)}, rounds)
     start_s = time.perf_counter()

@@ -33,7 +33,7 @@ TEXT = ("action", "food")
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """A way of sampling.
 
     Attributes:
@@ -106,12 +106,12 @@ def toy_clips(pipeline: PhantomWanPipeline, recipes: int, references: int = 3) -
     return clips
 
 
-def latents_of(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> torch.Tensor:
+def latents_of(pipeline: PhantomWanPipeline, clip: ToyClip, way: Variant) -> torch.Tensor:
     """The final latents of a clip, from what is encoded already."""
     return _denoise(pipeline, clip, way, **clip.encoded)
 
 
-def make_whole(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> dict[str, float]:
+def make_whole(pipeline: PhantomWanPipeline, clip: ToyClip, way: Variant) -> dict[str, float]:
     """A clip from prompt and pictures to frames, as the generator makes it.
 
     Returns:
@@ -135,7 +135,9 @@ def make_whole(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> dict[st
     return {"clip": time.process_time() - begin_s, "denoising": denoised_s - encoded_s}
 
 
-def _denoise(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, **given: Any) -> torch.Tensor:
+def _denoise(
+    pipeline: PhantomWanPipeline, clip: ToyClip, way: Variant, **given: Any
+) -> torch.Tensor:
     before, pipeline.shortcuts = pipeline.shortcuts, way.shortcuts
     try:
         *_, last = pipeline.denoise(
@@ -170,7 +172,7 @@ def counted_calls(pipeline: PhantomWanPipeline) -> Iterator[list[int]]:
 
 
 def make_all(
-    pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Way
+    pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Variant
 ) -> tuple[list[torch.Tensor], float]:
     """The latents of clips made in one way, and its `Quality.calls`."""
     with counted_calls(pipeline) as counts:
@@ -257,7 +259,7 @@ def measure_times(
     }
 
 
-def mag_ratios(pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Way) -> list[float]:
+def mag_ratios(pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Variant) -> list[float]:
     """How the change that the blocks make compares with that of the step before, by step.
 
     MagCache decides by this table. Mean over tokens, branches and clips; the first is 1.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from lab.memory_proof.videos import Shown, Truth
+from lab.memory_proof.videos import Truth, VisibleObject
 from procvid.memory.crops import CropStore
 from procvid.memory.words import canonical
 from procvid.toykitchen.render import NUM_FRAMES
@@ -41,7 +41,7 @@ class BuildingScores:
         return self.found / self.things if self.things else 0.0
 
 
-def is_right(crop: Crop, shown: Shown | None) -> bool:
+def is_right(crop: Crop, shown: VisibleObject | None) -> bool:
     """Whether a crop shows what it says; states are asked of food alone, as in retrieval."""
     return shown is not None and (shown.role != "food" or shown.state == canonical(crop.state))
 

@@ -29,7 +29,7 @@ LIST = "clips.jsonl"
 
 
 @dataclass(frozen=True)
-class Shown:
+class VisibleObject:
     """An object in a frame: its box in pixels of the written video, its state and identity.
 
     The identity is what stays the same in a recipe: a vessel's colour, shape and pattern, the
@@ -54,14 +54,14 @@ class Truth:
     def __init__(self, recipes: dict[str, ToyRecipe]) -> None:
         self.recipes = recipes
 
-    def at(self, source_id: str, time_s: float) -> list[Shown]:
+    def at(self, source_id: str, time_s: float) -> list[VisibleObject]:
         """The objects in the frame at a time of a recipe's video."""
         recipe = self.recipes[source_id]
         number = min(int((time_s + 1e-3) / CLIP_S), len(recipe.steps) - 1)
         frame = min(round((time_s - number * CLIP_S) * FPS), NUM_FRAMES - 1)
         return self.shown(recipe, number + 1, frame)
 
-    def shown(self, recipe: ToyRecipe, number: int, frame: int) -> list[Shown]:
+    def shown(self, recipe: ToyRecipe, number: int, frame: int) -> list[VisibleObject]:
         """The objects in a frame of a step (from 1)."""
         scene = recipe.steps[number - 1].scene
         boxes = render(scene, recipe.kitchen, only=frame).boxes[0]
@@ -83,10 +83,10 @@ class Truth:
             elif scene.state_after != scene.state_before:
                 state = "changing"
             x0, y0, x1, y1 = (SCALE * edge for edge in box)
-            found.append(Shown(name, role, state, identity, (x0, y0, x1, y1)))  # type: ignore[arg-type]
+            found.append(VisibleObject(name, role, state, identity, (x0, y0, x1, y1)))  # type: ignore[arg-type]
         return found
 
-    def of_crop(self, crop: Crop) -> Shown | None:
+    def of_crop(self, crop: Crop) -> VisibleObject | None:
         """What a crop truly shows of what it says: the object of its name in its box, or None."""
         for shown in self.at(crop.source_id, crop.time_s):
             if shown.name == canonical(crop.name) and iou(shown.box_xyxy, crop.box_xyxy) >= MIN_IOU:

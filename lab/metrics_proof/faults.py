@@ -16,7 +16,7 @@ from procvid.media.image import crop_on_white, resize
 from procvid.media.keying import foreground_mask
 from procvid.toykitchen.brush import blend
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import RGB, VESSELS, Kitchen, random_kitchen
+from procvid.toykitchen.identity import RGB, VESSELS, ToyKitchen, random_kitchen
 from procvid.toykitchen.recipes import ToyRecipe
 from procvid.toykitchen.render import FPS, Rendered, render
 from procvid.toykitchen.scene import PRODUCES, Scene
@@ -187,7 +187,7 @@ def _hit(toy: Toy, salt: int, among: list[int], dose: float) -> list[int]:
     return toy.order(salt, among)[: round(dose * len(among))]
 
 
-def _towards(kitchen: Kitchen, other: Kitchen, share: float) -> Kitchen:
+def _towards(kitchen: ToyKitchen, other: ToyKitchen, share: float) -> ToyKitchen:
     vessels = {
         name: replace(look, rgb=_moved(look.rgb, other.vessels[name].rgb, share))
         for name, look in kitchen.vessels.items()

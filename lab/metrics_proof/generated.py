@@ -37,7 +37,7 @@ JITTER = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class GeneratedRun:
     """A generated run: its frames, and by clip and frame the boxes of its references' objects."""
 
     run: RunInput
@@ -60,7 +60,7 @@ class Made:
         return replace(self.run, clips=clips)
 
 
-def make_runs(parts: Parts, detector: Detector, seeds: Sequence[int]) -> Iterator[Made]:
+def make_runs(parts: Parts, detector: Detector, seeds: Sequence[int]) -> Iterator[GeneratedRun]:
     """Generate the toy recipe of each seed, and look where the objects are.
 
     Raises:
@@ -86,7 +86,7 @@ def make_runs(parts: Parts, detector: Detector, seeds: Sequence[int]) -> Iterato
                 _boxes(detector, each, clip.references)
                 for each, clip in zip(frames, run.clips, strict=True)
             )
-            made = Made(run, frames, boxes, seed)
+            made = GeneratedRun(run, frames, boxes, seed)
             # The files are gone after this.
             yield replace(made, run=made.with_frames(frames))
 
@@ -101,17 +101,17 @@ def _boxes(
     return tuple({d.label: d.box_xyxy for d in each if d.score >= GATE} for each in found)
 
 
-Trick = Callable[[Made, int], Frames]
+Trick = Callable[[GeneratedRun, int], Frames]
 """What becomes of one clip, counted from 0."""
 
 
-def held(made: Made, clip: int, place: float) -> Frames:
+def held(made: GeneratedRun, clip: int, place: float) -> Frames:
     """One frame all the time: 0 is the first and 1 the last."""
     frames = made.frames[clip]
     return np.repeat(frames[round(place * (len(frames) - 1))][None], len(frames), axis=0)
 
 
-def zoomed(made: Made, clip: int) -> Frames:
+def zoomed(made: GeneratedRun, clip: int) -> Frames:
     """The middle frame, slowly enlarged."""
     frames = made.frames[clip]
     height, width = frames.shape[1:3]
@@ -124,21 +124,26 @@ def zoomed(made: Made, clip: int) -> Frames:
     return np.stack([np.array(picture) for picture in pictures])
 
 
-def in_turns(made: Made, clip: int) -> Frames:
+def in_turns(made: GeneratedRun, clip: int) -> Frames:
     """The middle frame and the last one in turns."""
     frames = made.frames[clip]
     both = (len(frames) // 2, len(frames) - 1)
     return frames[[both[number % 2] for number in range(len(frames))]]
 
 
-def out_of_order(made: Made, clip: int) -> Frames:
+def out_of_order(made: GeneratedRun, clip: int) -> Frames:
     """The frames of a clip shuffled."""
     frames = made.frames[clip]
     return frames[np.random.default_rng([made.seed, clip, 22]).permutation(len(frames))]
 
 
 def with_references(
-    made: Made, clip: int, *, sizes: Sequence[float] = (1.0,), jitter: int = 0, plain: bool = False
+    made: GeneratedRun,
+    clip: int,
+    *,
+    sizes: Sequence[float] = (1.0,),
+    jitter: int = 0,
+    plain: bool = False,
 ) -> Frames:
     """Every reference over its object in every frame, or on a moving pattern in place of the frames."""
     rng = np.random.default_rng([made.seed, clip, 23])
@@ -179,7 +184,7 @@ BLIND = {("generated, frames out of order", "joint_ratio")}
 """Tricks that win a metric, as its card says: shuffled frames move more, which is its unit."""
 
 
-def played(trick: Trick, made: Made, dose: float) -> RunInput:
+def played(trick: Trick, made: GeneratedRun, dose: float) -> RunInput:
     """A run with a share of its clips tricked."""
     hit = made.hit(dose)
     return made.with_frames(

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.metrics_proof import faults
 from lab.metrics_proof.faults import Fault, Toy, run_of
-from lab.metrics_proof.generated import BLIND, TRICKS, Made, Trick, played
+from lab.metrics_proof.generated import BLIND, TRICKS, GeneratedRun, Trick, played
 from procvid.errors import InputError
 from procvid.evaluate.compare import paired_difference, spearman
 from procvid.evaluate.events import MetricDone
@@ -163,7 +163,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Progress:
+class DoseDone:
     """`done` of `total` doses of all faults."""
 
     done: int
@@ -176,12 +176,12 @@ def prove(
     planner: Planner,
     *,
     recipes: int,
-    make: Callable[[Sequence[int]], Iterator[Made]],
+    make: Callable[[Sequence[int]], Iterator[GeneratedRun]],
     claims: Sequence[Claim] = CLAIMS,
     tricks: Mapping[str, Trick] = TRICKS,
     doses: Sequence[float] = DOSES,
     first: int = HELD_OUT,
-) -> Iterator[Progress | dict[str, Any]]:
+) -> Iterator[DoseDone | dict[str, Any]]:
     """Plant each fault in each dose into held-out recipes and measure.
 
     Args:
@@ -195,7 +195,7 @@ def prove(
         first: Seed of the first recipe.
 
     Yields:
-        `Progress` after each dose, and last the whole table as a JSON-ready dict.
+        `DoseDone` after each dose, and last the whole table as a JSON-ready dict.
 
     Raises:
         InputError: Too few or too many recipes.
@@ -207,9 +207,9 @@ def prove(
     measure = _Measure(parts, Judgements.of(parts), recipes)
     total = (len(claims) + len(tricks)) * (len(doses) - 1) + recipes + 3
     base = measure(planted(toys, faults.drawn_again, 0.0))
-    yield Progress(1, total, "the truth")
+    yield DoseDone(1, total, "the truth")
     again = measure(planted(toys, faults.drawn_again, 1.0))
-    yield Progress(2, total, "drawn again")
+    yield DoseDone(2, total, "drawn again")
     noise = {}
     for name, values in base.items():
         moved = paired_difference(values, again[name]).mean
@@ -223,14 +223,14 @@ def prove(
         for dose in doses[1:]:
             measured.append(measure(planted(toys, claim.plant, dose), metrics))
             done += 1
-            yield Progress(done, total, claim.fault)
+            yield DoseDone(done, total, claim.fault)
         rows += _rows(claim, doses, measured, noise)
-    made: list[Made] = []
+    made: list[GeneratedRun] = []
     if tricks:
         for one in make(seeds):
             made.append(one)
             done += 1
-            yield Progress(done, total, "generating")
+            yield DoseDone(done, total, "generating")
         base = measure([one.run for one in made], CORRECTED)
         done += 1
     for name, trick in tricks.items():
@@ -238,7 +238,7 @@ def prove(
         for dose in doses[1:]:
             measured.append(measure([played(trick, one, dose) for one in made], CORRECTED))
             done += 1
-            yield Progress(done, total, name)
+            yield DoseDone(done, total, name)
         judged = [each for each in CORRECTED if (name, each) not in BLIND]
         rows += [_row(name, each, WINS_NOT, doses, measured, noise) for each in judged]
     yield {

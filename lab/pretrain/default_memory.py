@@ -15,7 +15,7 @@ import numpy as np
 
 from procvid.media.video import write_clip
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import Kitchen, random_kitchen
+from procvid.toykitchen.identity import ToyKitchen, random_kitchen
 from procvid.toykitchen.recipes import random_recipe
 from procvid.toykitchen.render import FPS, render
 from procvid.toykitchen.scene import STATES, Scene, item
@@ -26,7 +26,7 @@ RECIPES = 10
 SCALE = 2
 
 
-def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, Kitchen]]:
+def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, ToyKitchen]]:
     """Name, source, scene and kitchen of each clip: recipes, then every food in every state."""
     for seed in range(FIRST_SEED, FIRST_SEED + recipes):
         recipe = random_recipe(seed)

@@ -28,7 +28,7 @@ from procvid.toykitchen.identity import (
     RGB,
     SHAPES,
     SIDE_OBJECTS,
-    Kitchen,
+    ToyKitchen,
 )
 from procvid.toykitchen.render import NUM_FRAMES, SIZE, Rendered
 from procvid.toykitchen.scene import ACTIONS, STATES, TOOL_OF, Scene
@@ -51,10 +51,10 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "side_colour": (*COLOURS, "none"),
 }
 
-DrawClip = Callable[[np.random.Generator], tuple[Kitchen, Scene, Rendered]]
+DrawClip = Callable[[np.random.Generator], tuple[ToyKitchen, Scene, Rendered]]
 
 
-def truth_of(scene: Scene, kitchen: Kitchen) -> dict[str, str]:
+def truth_of(scene: Scene, kitchen: ToyKitchen) -> dict[str, str]:
     """The right answer for each of `CLASSES`."""
     look = kitchen.vessels[scene.vessel]
     tool = kitchen.tools[TOOL_OF[scene.action]] if scene.action in TOOL_OF else None
@@ -78,7 +78,7 @@ def truth_of(scene: Scene, kitchen: Kitchen) -> dict[str, str]:
 COLOURED = ("vessel", "counter", "tool")
 
 
-def colours_of(scene: Scene, kitchen: Kitchen) -> list[RGB | None]:
+def colours_of(scene: Scene, kitchen: ToyKitchen) -> list[RGB | None]:
     """The exact RGB of each of `COLOURED`; None where there is no tool."""
     tool = kitchen.tools[TOOL_OF[scene.action]].rgb if scene.action in TOOL_OF else None
     return [kitchen.vessels[scene.vessel].rgb, kitchen.counter.rgb, tool]
@@ -179,7 +179,7 @@ def train_oracle(folder: Path, steps: int, seed: int = 0) -> Oracle:
     return train(model, draw, losses, schedule, folder, "oracle")
 
 
-def held_out_clip(rng: np.random.Generator) -> tuple[Kitchen, Scene, Rendered]:
+def held_out_clip(rng: np.random.Generator) -> tuple[ToyKitchen, Scene, Rendered]:
     """A random clip with looks of the test kitchen."""
     return random_clip(rng, "test")
 

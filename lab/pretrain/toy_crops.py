@@ -9,10 +9,10 @@ import numpy as np
 from procvid.media.image import crop_on_white
 from procvid.media.keying import foreground_mask
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
-from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS, Kitchen
+from procvid.toykitchen.drawing import Box
+from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS, ToyKitchen
 from procvid.toykitchen.render import SIZE
 from procvid.toykitchen.scene import Scene
-from procvid.toykitchen.stage import Box
 from procvid.types import Image, Role
 
 BOX_NOISE_PX = 1.2
@@ -49,7 +49,7 @@ def noisy(rng: np.random.Generator, box: Box) -> Box:
     return max(0.0, x0), max(0.0, y0), min(SIZE, max(x1, x0 + 4)), min(SIZE, max(y1, y0 + 4))
 
 
-def look_of(name: str, kitchen: Kitchen) -> str:
+def look_of(name: str, kitchen: ToyKitchen) -> str:
     """The identity of a toy object in words; "" for food."""
     if name in VESSELS:
         return kitchen.vessels[name].words(name)
@@ -67,7 +67,7 @@ def crops_of(
     frame: Image,
     boxes: dict[str, Box],
     scene: Scene,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     done: bool,
 ) -> list[ToyCrop]:
     """All objects of a frame as crops; `done` says whether the action has changed the food yet."""

@@ -21,9 +21,9 @@ from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.vae import to_video
 from procvid.phantom.references import letter_box
 from procvid.toykitchen.dataset import random_scene
-from procvid.toykitchen.identity import TOOLS, Kitchen, random_kitchen
+from procvid.toykitchen.identity import TOOLS, ToyKitchen, random_kitchen
 from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, render
-from procvid.toykitchen.scene import TOOL_OF, Item, Scene
+from procvid.toykitchen.scene import TOOL_OF, FoodItem, Scene
 from procvid.train.loop import ahead, device
 from procvid.types import Image
 
@@ -32,14 +32,14 @@ TOOL_ACTION = {"knife": "slice", "spoon": "stir", "whisk": "mix", "spatula": "fl
 FOOD_VESSELS = ("frying pan", "pot", "bowl", "baking tray", "plate")
 
 
-def sample_of(seed: int, index: int) -> tuple[np.random.Generator, Kitchen, Scene]:
+def sample_of(seed: int, index: int) -> tuple[np.random.Generator, ToyKitchen, Scene]:
     """The kitchen and scene of a training clip, and the generator to go on with."""
     rng = np.random.default_rng([seed, index, 11])
     return rng, random_kitchen(rng), random_scene(rng)
 
 
 def source_frames(
-    rng: np.random.Generator, kitchen: Kitchen, scene: Scene
+    rng: np.random.Generator, kitchen: ToyKitchen, scene: Scene
 ) -> list[tuple[Image, tuple, str]]:
     """One frame, box and name for each kind of reference (see `KINDS`), from other clips of the kitchen."""
 
@@ -50,14 +50,14 @@ def source_frames(
     def seed() -> int:
         return int(rng.integers(2**31))
 
-    def food(item: Item | None) -> tuple[Image, tuple, str]:
+    def food(item: FoodItem | None) -> tuple[Image, tuple, str]:
         elsewhere = str(rng.choice(FOOD_VESSELS))
         shown = Scene("add", item, elsewhere, seed())
         return frame(shown, NUM_FRAMES - 1, item.name if item else "counter")
 
     def tool(name: str) -> tuple[Image, tuple, str]:
         elsewhere = str(rng.choice(FOOD_VESSELS))
-        shown = Scene(TOOL_ACTION[name], Item("onion"), elsewhere, seed())
+        shown = Scene(TOOL_ACTION[name], FoodItem("onion"), elsewhere, seed())
         return frame(shown, int(rng.integers(5, NUM_FRAMES - 5)), name)
 
     if scene.action in TOOL_OF:
@@ -84,7 +84,7 @@ class ToyLatents:
     seed: int
     first: int
 
-    def scene(self, index: int) -> tuple[Kitchen, Scene]:
+    def scene(self, index: int) -> tuple[ToyKitchen, Scene]:
         """Kitchen and scene of a row."""
         _, kitchen, scene = sample_of(self.seed, self.first + index)
         return kitchen, scene

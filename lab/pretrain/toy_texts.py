@@ -15,7 +15,7 @@ from lab.pretrain.toy_crops import look_of
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.plan.prompt import enhance, scene_sentence, with_looks
 from procvid.toykitchen.dataset import random_scene
-from procvid.toykitchen.identity import Kitchen, random_kitchen
+from procvid.toykitchen.identity import ToyKitchen, random_kitchen
 from procvid.toykitchen.scene import STATES, TOOL_OF, Scene
 from procvid.toykitchen.words import OTHER_FOODS, food_name, step_text
 from procvid.types import PlannedObject
@@ -56,7 +56,7 @@ def objects_of(rng: np.random.Generator, scene: Scene, food: str | None) -> list
     return found
 
 
-def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: Kitchen) -> str:
+def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: ToyKitchen) -> str:
     """One wording of a scene: enhanced (55 %), the scene sentence alone (25 %) or the plain step."""
     food = food_name(rng, scene)
     raw = step_text(rng, scene, kitchen, food)

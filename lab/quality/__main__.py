@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 import procvid
 from lab.pretrain.oracle import CLASSES, Oracle
 from lab.quality.clips import (
-    Made,
+    GeneratedClip,
     clip_accuracy,
     first_seeds,
     held_out_clips,
@@ -62,7 +62,7 @@ def load_pipeline(folder: Path) -> PhantomWanPipeline:
     return pipeline
 
 
-def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], list[Made]]:
+def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], list[GeneratedClip]]:
     """Every figure, and the clips that were made with all references but the last.
 
     Args:
@@ -167,7 +167,7 @@ def _shares(row: Mapping[str, float], columns: Sequence[str]) -> list[str]:
     return shown
 
 
-def sheet(made: Sequence[Made], file: Path) -> None:
+def sheet(made: Sequence[GeneratedClip], file: Path) -> None:
     """The first clips, three frames each, with their words below; two columns, twice enlarged."""
     cells = []
     for each in made[:SHEET_CLIPS]:

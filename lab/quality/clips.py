@@ -22,7 +22,7 @@ from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.plan.prompt import enhance
 from procvid.protocols import Embedder
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import Kitchen
+from procvid.toykitchen.identity import ToyKitchen
 from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, SIZE
 from procvid.toykitchen.scene import ACTIONS, STATES, TOOL_OF, Scene
@@ -39,11 +39,11 @@ IDENTITY: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class GeneratedClip:
     """A generated clip beside the rendered one, and how many references it had."""
 
     scene: Scene
-    kitchen: Kitchen
+    kitchen: ToyKitchen
     text: str
     references: int
     frames: Frames
@@ -51,7 +51,7 @@ class Made:
 
 
 def reference_crops(
-    rng: np.random.Generator, kitchen: Kitchen, scene: Scene, count: int
+    rng: np.random.Generator, kitchen: ToyKitchen, scene: Scene, count: int
 ) -> list[Image]:
     """Up to `count` references in the product's order: vessel, food, counter, and one more."""
     frames = source_frames(rng, kitchen, scene)
@@ -67,7 +67,7 @@ def held_out_clips(
     count: int,
     sampling: Sampling,
     draw: Callable[[int], ToyRecipe] = random_recipe,
-) -> Iterator[Made]:
+) -> Iterator[GeneratedClip]:
     """Every step of the recipes of these seeds; seeds from `HELD_OUT` on are the test kitchen's."""
     for seed in seeds:
         recipe = draw(seed)
@@ -90,7 +90,7 @@ def held_out_clips(
             ).frames[0]
             frames = (np.clip(video, 0, 1) * 255).astype(np.uint8)
             true = recipe.render(number).frames
-            yield Made(scene, recipe.kitchen, step.text, count, frames, true)
+            yield GeneratedClip(scene, recipe.kitchen, step.text, count, frames, true)
 
 
 def first_seeds(recipes: int) -> range:
@@ -98,7 +98,7 @@ def first_seeds(recipes: int) -> range:
     return range(HELD_OUT, HELD_OUT + recipes)
 
 
-def oracle_accuracy(oracle: Oracle, made: Sequence[Made], clips: Sequence[Frames]) -> dict:
+def oracle_accuracy(oracle: Oracle, made: Sequence[GeneratedClip], clips: Sequence[Frames]) -> dict:
     """Share of right answers to each of the oracle's questions, 0 to 1.
 
     Questions about a tool or a side object count only where there is one.
@@ -111,7 +111,7 @@ def oracle_accuracy(oracle: Oracle, made: Sequence[Made], clips: Sequence[Frames
     return {question: float(np.mean(hits)) for question, hits in right.items()}
 
 
-def clip_accuracy(scorer: Embedder, made: Sequence[Made], clips: Sequence[Frames]) -> dict:
+def clip_accuracy(scorer: Embedder, made: Sequence[GeneratedClip], clips: Sequence[Frames]) -> dict:
     """Share of clips whose caption the tiny step CLIP prefers to those of every other action, food or
     state, 0 to 1; clips without a food are left out."""
     right: dict[str, list[bool]] = defaultdict(list)
@@ -131,7 +131,7 @@ def clip_accuracy(scorer: Embedder, made: Sequence[Made], clips: Sequence[Frames
     return {question: float(np.mean(hits)) for question, hits in right.items()}
 
 
-def identity_following(oracle: Oracle, made: Sequence[Made]) -> dict[str, float]:
+def identity_following(oracle: Oracle, made: Sequence[GeneratedClip]) -> dict[str, float]:
     """How well the clips keep what their references show.
 
     Per referenced object: the share with all classes right (`vessel`, `counter`, `side object`,

@@ -44,7 +44,7 @@ FIGURES = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class NamedClip:
     """What the oracle sees in one clip."""
 
     vessel: str
@@ -52,7 +52,7 @@ class Seen:
     rgb: np.ndarray
 
 
-def identity_errors(seen: Sequence[Seen]) -> dict[str, float | None]:
+def identity_errors(seen: Sequence[NamedClip]) -> dict[str, float | None]:
     """Mean over the pairs of one recipe's clips; None where no vessel comes twice."""
     vessel, vessel_changed, counter, counter_changed = [], [], [], []
     for a, b in combinations(seen, 2):
@@ -75,11 +75,11 @@ def identity_errors(seen: Sequence[Seen]) -> dict[str, float | None]:
     return {name: float(np.mean(column)) if column else None for name, column in columns.items()}
 
 
-def look(oracle: Oracle, vessels: Sequence[str], clips: Sequence[Frames]) -> list[Seen]:
+def look(oracle: Oracle, vessels: Sequence[str], clips: Sequence[Frames]) -> list[NamedClip]:
     """What the oracle sees in the clips of one recipe."""
     answers, colours = oracle.name(list(clips)), oracle.colour(list(clips))
     return [
-        Seen(vessel, answer, rgb)
+        NamedClip(vessel, answer, rgb)
         for vessel, answer, rgb in zip(vessels, answers, colours, strict=True)
     ]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.metrics_proof.generated import Made, make_runs
-from lab.metrics_proof.table import Progress, prove, table_markdown
+from lab.metrics_proof.generated import GeneratedRun, make_runs
+from lab.metrics_proof.table import DoseDone, prove, table_markdown
 from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
 from procvid.errors import InputError, ProcvidError, UnavailableError
@@ -99,12 +99,12 @@ def proof(arguments: argparse.Namespace) -> None:
         assert detector is not None
         planner = wiring.build_planner("rules")
 
-        def make(seeds: Sequence[int]) -> Iterator[Made]:
+        def make(seeds: Sequence[int]) -> Iterator[GeneratedRun]:
             yield from make_runs(wiring.build(TINY.name, planner="rules"), detector, seeds)
 
         try:
             for event in prove(parts, planner, recipes=arguments.recipes, make=make):
-                if isinstance(event, Progress):
+                if isinstance(event, DoseDone):
                     bar.show(event.done / event.total, event.fault, None)
                 else:
                     table = event

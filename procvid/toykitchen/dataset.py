@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import VESSELS, Kitchen, Split, random_kitchen
+from procvid.toykitchen.identity import VESSELS, Split, ToyKitchen, random_kitchen
 from procvid.toykitchen.render import NUM_FRAMES, Rendered, render
-from procvid.toykitchen.scene import ACTIONS, Item, Scene
+from procvid.toykitchen.scene import ACTIONS, FoodItem, Scene
 
 UNKNOWN_FOOD = "unknown food"
 PEELABLE = ("carrot", "cucumber", "potato", "onion", "eggplant", "beetroot")
@@ -47,17 +47,17 @@ ODD = 0.06
 OTHERS_SHARE = 0.4
 
 
-def random_item(rng: np.random.Generator, state: str, food: str | None = None) -> Item:
+def random_item(rng: np.random.Generator, state: str, food: str | None = None) -> FoodItem:
     """A food in a state; a cooked one in any form that can be cooked."""
     name = food or str(rng.choice(FOODS))
     forms = {"fried": ("sliced", "diced", "mixed"), "boiled": ("sliced", "diced", "peeled")}
     if state in ("fried", "boiled", "baked"):
         form = str(rng.choice(forms.get(state, ("sliced", "diced", "mashed"))))
-        return Item(name, form, state, state)
-    return Item(name, state, "", state)
+        return FoodItem(name, form, state, state)
+    return FoodItem(name, state, "", state)
 
 
-def random_others(rng: np.random.Generator, food: str) -> tuple[Item, ...]:
+def random_others(rng: np.random.Generator, food: str) -> tuple[FoodItem, ...]:
     """One or two other foods in pieces, or nothing."""
     if rng.random() > OTHERS_SHARE:
         return ()
@@ -88,7 +88,7 @@ def random_scene(rng: np.random.Generator, vessel: str | None = None) -> Scene:
 
 def random_clip(
     rng: np.random.Generator, split: Split = "train", only: int | Sequence[int] | None = None
-) -> tuple[Kitchen, Scene, Rendered]:
+) -> tuple[ToyKitchen, Scene, Rendered]:
     """A kitchen, a scene in it and its frames, all or those that are asked for."""
     kitchen, scene = random_kitchen(rng, split), random_scene(rng)
     return kitchen, scene, render(scene, kitchen, only=only)
@@ -96,7 +96,7 @@ def random_clip(
 
 def random_frame(
     rng: np.random.Generator, split: Split = "train"
-) -> tuple[Kitchen, Scene, Rendered]:
+) -> tuple[ToyKitchen, Scene, Rendered]:
     """A kitchen, a scene in it and one of its frames."""
     kitchen, scene = random_kitchen(rng, split), random_scene(rng)
     return kitchen, scene, render(scene, kitchen, only=int(rng.integers(NUM_FRAMES)))

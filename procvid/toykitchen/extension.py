@@ -14,8 +14,8 @@ from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.foods import EXTRA_LOOKS, FOODS
 from procvid.toykitchen.identity import (
     EXTRA_COUNTERS,
-    Kitchen,
     Split,
+    ToyKitchen,
     counter_look,
     random_kitchen,
 )
@@ -28,7 +28,7 @@ NEW_SHARE = 0.5
 """Of foods, and of counters, that are drawn from the extension."""
 
 
-def extended_kitchen(rng: np.random.Generator, planks: bool, split: Split = "train") -> Kitchen:
+def extended_kitchen(rng: np.random.Generator, planks: bool, split: Split = "train") -> ToyKitchen:
     """A random kitchen; with `planks` on the new counter."""
     kitchen = random_kitchen(rng, split)
     if not planks:
@@ -56,7 +56,7 @@ def extended_recipe(seed: int, both_new: bool = False) -> ToyRecipe:
     return recipe_of(rng, kitchen, dish, foods, seed, split)
 
 
-def extended_clip(rng: np.random.Generator) -> tuple[Kitchen, Scene, Rendered]:
+def extended_clip(rng: np.random.Generator) -> tuple[ToyKitchen, Scene, Rendered]:
     """A clip of the wider kitchen: half of the foods and half of the counters are new."""
     kitchen = extended_kitchen(rng, planks=rng.random() < NEW_SHARE)
     scene = random_scene(rng)

@@ -118,7 +118,7 @@ class CounterLook:
 
 
 @dataclass(frozen=True)
-class Kitchen:
+class ToyKitchen:
     """The identity of one recipe. `side` may be None; `food_tint` shifts the colours of its foods."""
 
     counter: CounterLook
@@ -158,7 +158,7 @@ def _choose(rng: np.random.Generator, split: Split, name: str) -> tuple[str, ...
     return options[int(rng.integers(len(options)))]
 
 
-def random_kitchen(rng: np.random.Generator, split: Split = "train") -> Kitchen:
+def random_kitchen(rng: np.random.Generator, split: Split = "train") -> ToyKitchen:
     """Draw a kitchen; its looks are independent of each other.
 
     Args:
@@ -178,7 +178,7 @@ def random_kitchen(rng: np.random.Generator, split: Split = "train") -> Kitchen:
     kind, colour = _choose(rng, split, "side")
     side = SideLook(kind, colour, _jitter(rng, COLOURS[colour], COLOUR_JITTER))
     tint = rng.integers(-TINT_JITTER, TINT_JITTER + 1, 3)
-    return Kitchen(
+    return ToyKitchen(
         _counter(rng, split),
         vessels,
         tools,

@@ -9,9 +9,9 @@ import numpy as np
 
 from procvid.toykitchen.dataset import PEELABLE
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import Kitchen, Split, random_kitchen
+from procvid.toykitchen.identity import Split, ToyKitchen, random_kitchen
 from procvid.toykitchen.render import Rendered, render
-from procvid.toykitchen.scene import Item, Scene
+from procvid.toykitchen.scene import FoodItem, Scene
 from procvid.toykitchen.words import step_text
 
 HELD_OUT = 2**20
@@ -95,7 +95,7 @@ class ToyRecipe:
     """A recipe with its truth. `seed` makes it again."""
 
     title: str
-    kitchen: Kitchen
+    kitchen: ToyKitchen
     steps: tuple[ToyStep, ...]
     seed: int
 
@@ -126,7 +126,7 @@ def random_recipe(seed: int) -> ToyRecipe:
 
 def recipe_of(
     rng: np.random.Generator,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     dish: str,
     names: Sequence[str],
     seed: int,
@@ -134,7 +134,7 @@ def recipe_of(
 ) -> ToyRecipe:
     """A dish of two foods in a kitchen, in words (of the split) and scenes of the generator."""
     moves = DISHES[dish]
-    foods = [Item(name) for name in names]
+    foods = [FoodItem(name) for name in names]
     inside: dict[str, list[int]] = {}
     steps = []
     for action, which, vessel in moves:

@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 
 from procvid.toykitchen.brush import UNITS, Brush
 from procvid.toykitchen.counters import SIDE_BOX, draw_counter, draw_side
-from procvid.toykitchen.identity import Kitchen
+from procvid.toykitchen.drawing import Body, Box, FrameDrawing
+from procvid.toykitchen.identity import ToyKitchen
 from procvid.toykitchen.moves import MOVES
 from procvid.toykitchen.scene import Scene
-from procvid.toykitchen.stage import Body, Box, Stage
 from procvid.toykitchen.vessels import draw_vessel, vessel_box
 
 SIZE = 96
@@ -52,7 +52,7 @@ def _union(boxes: list[Box]) -> Box | None:
     return min(x0), min(y0), max(x1), max(y1)
 
 
-def _background(kitchen: Kitchen, scene: Scene, x: float, y: float, scale: float) -> Image.Image:
+def _background(kitchen: ToyKitchen, scene: Scene, x: float, y: float, scale: float) -> Image.Image:
     side = round(UNITS * scale)
     image = Image.new("RGB", (side, side))
     brush = Brush(ImageDraw.Draw(image), scale)
@@ -65,7 +65,7 @@ def _background(kitchen: Kitchen, scene: Scene, x: float, y: float, scale: float
 
 def render(
     scene: Scene,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     num_frames: int = NUM_FRAMES,
     only: int | Sequence[int] | None = None,
 ) -> Rendered:
@@ -91,12 +91,12 @@ def render(
     others = tuple(Body.of(o) for o in scene.others)
     frames, truths = [], []
     for k in range(num_frames) if only is None else np.atleast_1d(only).tolist():
-        stage = Stage(background, scale, x, y, kitchen.food_tint)
+        drawing = FrameDrawing(background, scale, x, y, kitchen.food_tint)
         boxes = dict(still)
         move = MOVES[scene.action]
-        tool = move(stage, k / (num_frames - 1), body or NOTHING, others, kitchen.tools)
-        frames.append(np.asarray(stage.canvas.reduce(OVERSAMPLING)))
-        for name, parts in stage.boxes.items():
+        tool = move(drawing, k / (num_frames - 1), body or NOTHING, others, kitchen.tools)
+        frames.append(np.asarray(drawing.canvas.reduce(OVERSAMPLING)))
+        for name, parts in drawing.boxes.items():
             boxes[name] = _union(parts)
         if tool is not None:
             boxes[tool[0]] = _clip_box(tool[1])

@@ -32,7 +32,7 @@ TOOL_OF = {
 
 
 @dataclass(frozen=True)
-class Item:
+class FoodItem:
     """A food as it is now: its form, how it was cooked, and the state that was produced last.
 
     The state is the word that a recipe would use; a fried onion keeps its diced form.
@@ -43,7 +43,7 @@ class Item:
     cooked: str = ""
     state: str = "whole"
 
-    def after(self, action: str) -> Item:
+    def after(self, action: str) -> FoodItem:
         """The item once an action is done."""
         made = PRODUCES.get(action)
         if made is None:
@@ -53,11 +53,11 @@ class Item:
         return replace(self, form=made, state=made)
 
 
-def item(name: str, state: str, form: str = "sliced") -> Item:
+def item(name: str, state: str, form: str = "sliced") -> FoodItem:
     """An item in a state; a cooked one needs a form as well."""
     if state in COOKED:
-        return Item(name, form, state, state)
-    return Item(name, state, "", state)
+        return FoodItem(name, form, state, state)
+    return FoodItem(name, state, "", state)
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Scene:
     """What one clip shows. `food` may be None; `others` lie there already; `seed` moves small things."""
 
     action: str
-    food: Item | None
+    food: FoodItem | None
     vessel: str
     seed: int
-    others: tuple[Item, ...] = ()
+    others: tuple[FoodItem, ...] = ()
 
     @property
     def state_before(self) -> str:

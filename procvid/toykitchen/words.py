@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
-from procvid.toykitchen.identity import Kitchen, Split
+from procvid.toykitchen.identity import Split, ToyKitchen
 from procvid.toykitchen.scene import ACTIONS, STATES, Scene, item
 
 IDENTITY_TOLD = 0.08
@@ -174,7 +174,7 @@ def place_of(vessel: str, told: str) -> str:
 def step_text(
     rng: np.random.Generator,
     scene: Scene,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     food: str | None,
     split: Split = "train",
 ) -> str:

@@ -25,7 +25,7 @@ from procvid.storage.atomic import replacing
 from procvid.train.optim import muon_and_adamw
 
 Batch = dict[str, torch.Tensor]
-Draw = Callable[[np.random.Generator, int], Batch]
+DrawBatch = Callable[[np.random.Generator, int], Batch]
 Losses = Callable[[Batch], Batch]
 
 
@@ -70,10 +70,10 @@ def device() -> torch.device:
     return torch.device("cuda", 0)
 
 
-class Drawn(Dataset):
+class DrawnBatches(Dataset):
     """The batches of steps `first` to `steps`, each drawn when it is asked for."""
 
-    def __init__(self, draw: Draw, seed: int, rank: int, first: int, steps: int) -> None:
+    def __init__(self, draw: DrawBatch, seed: int, rank: int, first: int, steps: int) -> None:
         self.draw, self.key, self.first, self.steps = draw, (seed, rank), first, steps
 
     def __len__(self) -> int:
@@ -124,7 +124,12 @@ def _save(
 
 
 def train(
-    model: nn.Module, draw: Draw, losses_of: Losses, schedule: Schedule, folder: Path, name: str
+    model: nn.Module,
+    draw: DrawBatch,
+    losses_of: Losses,
+    schedule: Schedule,
+    folder: Path,
+    name: str,
 ) -> nn.Module:
     """Train to the end of the schedule, resuming from `folder/name.ckpt` when it is there.
 
@@ -155,7 +160,7 @@ def train(
         for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
     begin = time.time()
-    batches = ahead(Drawn(draw, schedule.seed, rank, first, schedule.steps), on)
+    batches = ahead(DrawnBatches(draw, schedule.seed, rank, first, schedule.steps), on)
     for step, batch in enumerate(batches, first):
         torch.manual_seed(schedule.seed * 1_000_003 + step * 17 + rank)
         losses = losses_of({k: v.to(on, non_blocking=True) for k, v in batch.items()})

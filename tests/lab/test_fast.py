@@ -10,7 +10,7 @@ from PIL import Image
 
 from lab.fast.__main__ import table
 from lab.fast.measure import (
-    Way,
+    Variant,
     mag_ratios,
     make_all,
     make_whole,
@@ -24,7 +24,7 @@ from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
 from procvid.settings import TINY
 from procvid.types import EXACT, Shortcuts
 
-EXACT_WAY = Way("exact", 4)
+EXACT_WAY = Variant("exact", 4)
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -47,7 +47,7 @@ def test_quality_is_told_against_the_exact_clips(pipeline, clips):
     assert told.latent_error == 0 and told.clips == 2 and 0 < told.joint < 2
     # Two clips with two questions each.
     assert {told.identity, told.text} <= {0.0, 0.25, 0.5, 0.75, 1.0}
-    kept, calls = make_all(pipeline, clips, Way("kept", 4, Shortcuts(guided_every=2)))
+    kept, calls = make_all(pipeline, clips, Variant("kept", 4, Shortcuts(guided_every=2)))
     assert calls == 6
     assert quality_of(pipeline, judges, clips, kept, exact, calls).latent_error > 0
     assert pipeline.shortcuts == EXACT

@@ -17,17 +17,17 @@ from procvid.toykitchen.identity import (
     SIDE_OBJECTS,
     TOOLS,
     VESSELS,
-    Kitchen,
+    ToyKitchen,
     looks,
     random_kitchen,
 )
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, SIZE, render
-from procvid.toykitchen.scene import ACTIONS, STATES, Item, Scene, item
+from procvid.toykitchen.scene import ACTIONS, STATES, FoodItem, Scene, item
 from procvid.toykitchen.words import HELD_OUT_PHRASES, PHRASES
 
 
-def kitchen(seed: int = 3) -> Kitchen:
+def kitchen(seed: int = 3) -> ToyKitchen:
     return random_kitchen(np.random.default_rng(seed))
 
 
@@ -118,10 +118,10 @@ def test_a_state_change_is_seen(action, before, after):
 
 
 def test_a_fried_food_keeps_its_form():
-    diced = Item("onion").after("dice").after("fry")
-    assert diced == Item("onion", "diced", "fried", "fried")
+    diced = FoodItem("onion").after("dice").after("fry")
+    assert diced == FoodItem("onion", "diced", "fried", "fried")
     assert diced.after("stir") == diced
-    assert diced.after("mash") == Item("onion", "mashed", "fried", "mashed")
+    assert diced.after("mash") == FoodItem("onion", "mashed", "fried", "mashed")
 
 
 def test_training_never_sees_the_test_kitchen():

@@ -21,7 +21,7 @@ from procvid.phantom.layout import CONFIGS, Config, stored_dtype
 from procvid.phantom.loading import read_config
 from procvid.phantom.memory import ALLOWANCE
 from procvid.train.lora.folder import PICTURES, TrainingFolder
-from procvid.train.lora.objective import Batch, flow_losses
+from procvid.train.lora.objective import FlowBatch, flow_losses
 from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.weights import add_lora
 
@@ -181,10 +181,10 @@ def _meta_batch(
     frames: int,
     references: int,
     shape: tuple[int, int],
-) -> Batch:
+) -> FlowBatch:
     size, channels = settings.batch_size, config["in_channels"]
     with torch.device("meta"):
-        return Batch(
+        return FlowBatch(
             clean=torch.zeros(size, channels, frames, *shape),
             noise=torch.zeros(size, channels, frames, *shape),
             references=torch.zeros(size, channels, references, *shape),
@@ -195,7 +195,7 @@ def _meta_batch(
         )
 
 
-def _kept(model: torch.nn.Module, batch: Batch) -> int:
+def _kept(model: torch.nn.Module, batch: FlowBatch) -> int:
     """Bytes that one forward pass keeps for the backward pass, weights not counted."""
     weights = {p.untyped_storage()._cdata for p in model.parameters()}
     seen: dict[int, torch.Tensor] = {}

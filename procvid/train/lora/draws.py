@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from procvid.train.lora.folder import Crop, Example
+from procvid.train.lora.folder import Example, ReferenceCrop
 from procvid.train.lora.settings import LoraSettings
 
 _ORDER, _EXAMPLE = 1, 2
@@ -61,7 +61,7 @@ class Draws:
         self._examples = tuple(examples)
         self._settings = settings
         self._per_step = examples_per_step
-        self._crops: dict[tuple[str, str], list[tuple[str, Crop]]] = defaultdict(list)
+        self._crops: dict[tuple[str, str], list[tuple[str, ReferenceCrop]]] = defaultdict(list)
         for example in self._examples:
             for crop in example.crops:
                 if example.source_id and is_usable(crop.file):

@@ -34,7 +34,7 @@ HINT = "Give rows with file_name and text; docs/lora.md tells the rest."
 
 
 @dataclass(frozen=True)
-class Crop:
+class ReferenceCrop:
     """A picture of an object; `state` is "" where it has none."""
 
     file: Path
@@ -55,7 +55,7 @@ class Example:
     text: str
     source_id: str
     wants: tuple[tuple[str, str], ...] = ()
-    crops: tuple[Crop, ...] = ()
+    crops: tuple[ReferenceCrop, ...] = ()
     start_s: float = 0.0
     end_s: float | None = None
     split: str = "train"
@@ -127,7 +127,7 @@ def _example(row: object, number: int, folder: Path) -> Example:
     file = _file(row, where, folder, (*PICTURES, *VIDEOS))
     key = str(row["file_name"]) + (f"@{start:g}" if start or end is not None else "")
     crops = tuple(
-        Crop(
+        ReferenceCrop(
             _file(crop, f"{where}, a crop", folder, PICTURES),
             _text(crop, "name", where),
             _text(crop, "state", where, empty=True),

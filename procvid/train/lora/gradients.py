@@ -17,7 +17,7 @@ MAX_NORM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class LoraModel:
     """The transformer with its LoRA, and what a step needs of it."""
 
     transformer: torch.nn.Module

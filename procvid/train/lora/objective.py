@@ -19,7 +19,7 @@ from procvid.train.lora.latents import LatentCache
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class FlowBatch:
     """Examples of one shape, on a device.
 
     `clean` and `noise` are float32 `[B, C, F, h, w]`, `references` `[B, C, R, h, w]`, `text`
@@ -43,7 +43,7 @@ def batch_of(
     device: torch.device,
     focus_weight: float = 0.0,
     prior_weight: float = 1.0,
-) -> Batch:
+) -> FlowBatch:
     """Read the latents and texts of some draws and draw their noise; weights as in LoraSettings."""
     clean = torch.stack([cache.video(draw.example) for draw in draws])
     noise = torch.stack(
@@ -61,7 +61,7 @@ def batch_of(
     prior = torch.tensor([draw.example.prior for draw in draws])
     weight[prior] *= prior_weight
     tensors = (clean, noise, references, text, sigma, weight, prior)
-    return Batch(*(each.to(device) for each in tensors))
+    return FlowBatch(*(each.to(device) for each in tensors))
 
 
 def loss_weight(example: Example, cells: tuple[int, int], more: float) -> torch.Tensor:
@@ -91,7 +91,7 @@ def _references(draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor) -> tor
     return latents if draw.sees_references else torch.zeros_like(latents)
 
 
-def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
+def flow_losses(transformer: WanTransformer3DModel, batch: FlowBatch) -> torch.Tensor:
     """The loss of each example: float32 `[B]`, weighted mean squared error of the velocity.
 
     The velocity that is wanted is noise minus latents, and for examples of the prior the one of the
@@ -108,7 +108,7 @@ def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tenso
     return (batch.weight * error).flatten(1).mean(1)
 
 
-def _velocity(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
+def _velocity(transformer: WanTransformer3DModel, batch: FlowBatch) -> torch.Tensor:
     """Of the video's frames: float32 `[B, C, F, h, w]`."""
     sigma = batch.sigma.view(-1, 1, 1, 1, 1)
     noisy = (1 - sigma) * batch.clean + sigma * batch.noise

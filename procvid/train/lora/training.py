@@ -30,7 +30,7 @@ from procvid.storage.atomic import write_text
 from procvid.storage.files import sha256_of
 from procvid.train.lora.draws import Draws
 from procvid.train.lora.folder import Example, TrainingFolder, read_training_folder
-from procvid.train.lora.gradients import Model
+from procvid.train.lora.gradients import LoraModel
 from procvid.train.lora.latents import Encoded, LatentCache
 from procvid.train.lora.machine import log_validation, start_accelerator
 from procvid.train.lora.optimiser import Optimiser
@@ -215,7 +215,7 @@ class LoraTraining:
             sampling = self.base.sampling
             validation = Validation(pipeline, cache, held_out, settings, sampling, self.out, epochs)
         length = pipeline.config.max_sequence_length
-        model = Model(
+        model = LoraModel(
             pipeline.transformer,
             parameters,
             cache,

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from procvid.train.lora.draws import Draws, batches, draw_sigma
-from procvid.train.lora.folder import Crop, Example
+from procvid.train.lora.folder import Example, ReferenceCrop
 from procvid.train.lora.settings import LoraSettings
 
 SETTINGS = LoraSettings(width=64, height=64, num_frames=9, fps=6, shift=2.0, epochs=3)
 
 
 def example(number: int, source: str, names: tuple[str, ...]) -> Example:
-    crops = tuple(Crop(Path(f"{number}-{name}.png"), name, "") for name in names)
+    crops = tuple(ReferenceCrop(Path(f"{number}-{name}.png"), name, "") for name in names)
     wants = tuple((name, "") for name in names)
     return Example(f"{number}.mp4", Path(f"{number}.mp4"), "text", source, wants, crops)
 
@@ -46,7 +46,8 @@ def test_a_state_that_is_wanted_is_kept_to():
     raw = Example("a", Path("a.mp4"), "t", "r", (("carrot", "sliced"),))
     states = ("whole", "sliced")
     others = [
-        Example(s, Path(s), "t", "r", (), (Crop(Path(f"{s}.png"), "carrot", s),)) for s in states
+        Example(s, Path(s), "t", "r", (), (ReferenceCrop(Path(f"{s}.png"), "carrot", s),))
+        for s in states
     ]
     draws = Draws([raw, *others], SETTINGS, 1)
     seen = {crop.name for epoch in range(40) for crop in draws.draw(0, epoch).references}

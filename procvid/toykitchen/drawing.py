@@ -18,7 +18,7 @@ from procvid.toykitchen.foods import (
     look_of,
 )
 from procvid.toykitchen.identity import RGB
-from procvid.toykitchen.scene import Item
+from procvid.toykitchen.scene import FoodItem
 
 Box = tuple[float, float, float, float]
 
@@ -40,14 +40,14 @@ class Body:
     baked: float = 0.0
 
     @staticmethod
-    def of(item: Item) -> Body:
+    def of(item: FoodItem) -> Body:
         """The body of an item as it is."""
         cooked = {item.cooked: 1.0} if item.cooked else {}
         return Body(item.name, item.form, **cooked)
 
 
 @dataclass(eq=False)
-class Stage:
+class FrameDrawing:
     """A canvas with the background already on it; (x, y) is the vessel's centre in units."""
 
     background: Image.Image
@@ -135,13 +135,13 @@ class Stage:
             area = (0, 0, left, round(UNITS * self.scale))
             self.canvas.paste(self.background.crop(area), area)
 
-    def paste_left_of(self, dx: float, other: Stage) -> None:
+    def paste_left_of(self, dx: float, other: FrameDrawing) -> None:
         """Show another stage's canvas left of `dx` units from the vessel's centre."""
         left = max(0, round((self.x + dx) * self.scale))
         if left:
             area = (0, 0, left, round(UNITS * self.scale))
             self.canvas.paste(other.canvas.crop(area), area)
 
-    def again(self) -> Stage:
+    def again(self) -> FrameDrawing:
         """A second canvas of the same background."""
-        return Stage(self.background, self.scale, self.x, self.y, self.tint)
+        return FrameDrawing(self.background, self.scale, self.x, self.y, self.tint)
