@@ -1,4 +1,4 @@
-"""The twelve actions as functions of progress p in 0..1: each places the food, then a tool."""
+"""Draw the twelve actions at progress p in 0..1: first the food, then the tool."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""From one step to a moving clip with its truth: frames, and the box of every object per frame.
+"""Render a scene as frames with the box of every object.
 
-A frame is 96x96 px, drawn four times larger with Pillow and averaged down.
+A frame is 96x96 px. Pillow draws it four times larger, then it is averaged down.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ NUM_FRAMES = 17
 FPS = 8
 CENTRE = (35.0, 33.0)
 COUNTER_UNITS: Box = (0.0, 42.0, 13.5, 64.0)
-"""Where the counter is seen, with what stands on it: the two are one look."""
+"""Where the counter and its side object are visible."""
 LEAST_UNITS = 3.0
-"""What shows less of itself at the frame's edge counts as out of sight."""
+"""Objects that show less than this at the frame's edge count as out of sight."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """uint8 (T, 96, 96, 3) RGB frames, and per frame the visible objects' boxes (xyxy px, clipped)."""
+    """uint8 (T, 96, 96, 3) RGB frames and the boxes of visible objects per frame (xyxy px, clipped)."""
 
     frames: NDArray[np.uint8]
     boxes: tuple[dict[str, Box], ...]
@@ -72,10 +72,10 @@ def render(
     """Render a scene in a kitchen; the same arguments give the same pixels.
 
     Args:
-        scene: What happens.
-        kitchen: What vessel, tools, counter and side object look like.
+        scene: Action, foods and vessel.
+        kitchen: Looks of vessel, tools, counter and side object.
         num_frames: Frames of the whole action, at least 2.
-        only: Render this frame, or these, alone (the others are skipped, not blank).
+        only: Index or indices of the frames to return; default all.
     """
     shift = np.random.default_rng(scene.seed).uniform(-1.2, 1.2, 2)
     x, y = CENTRE[0] + float(shift[0]), CENTRE[1] + float(shift[1])
