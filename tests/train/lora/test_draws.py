@@ -1,4 +1,4 @@
-"""What a step sees depends on the seed, the epoch and the example, and on nothing else."""
+"""The draws of a step depend on the seed, the epoch and the example only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_references_come_from_other_clips_of_the_same_recipe():
     assert all(counts[k] / total > 0.2 for k in (1, 2, 3)) and set(counts) == {0, 1, 2, 3}
 
 
-def test_a_state_that_is_wanted_is_kept_to():
+def test_references_have_the_wanted_state():
     raw = Example("a", Path("a.mp4"), "t", "r", (("carrot", "sliced"),))
     states = ("whole", "sliced")
     others = [
@@ -54,7 +54,7 @@ def test_a_state_that_is_wanted_is_kept_to():
     assert seen == {"sliced.png"}
 
 
-def test_text_and_references_are_dropped_as_often_as_asked():
+def test_text_and_references_are_dropped_at_the_given_shares():
     draws = Draws(EXAMPLES, SETTINGS, 8)
     drawn = [draws.draw(k, epoch) for k in range(len(EXAMPLES)) for epoch in range(100)]
     assert np.mean([not d.sees_text for d in drawn]) == pytest.approx(0.1, abs=0.02)
@@ -62,7 +62,7 @@ def test_text_and_references_are_dropped_as_often_as_asked():
     assert len({d.noise_seed for d in drawn}) == len(drawn)
 
 
-def test_every_epoch_sees_every_example_once_however_it_is_cut():
+def test_every_epoch_uses_every_example_once_for_any_step_size():
     by_eight, by_three = Draws(EXAMPLES, SETTINGS, 8), Draws(EXAMPLES, SETTINGS, 3)
     assert (by_eight.steps_per_epoch, by_three.steps_per_epoch) == (5, 14)
     for epoch in range(3):
@@ -81,7 +81,7 @@ def test_every_epoch_sees_every_example_once_however_it_is_cut():
     assert by_eight.step(0) != by_eight.step(5), "another order in another epoch"
 
 
-def test_batches_have_one_shape_and_lose_nobody():
+def test_batches_have_one_shape_and_keep_all_examples():
     drawn = Draws(EXAMPLES, SETTINGS, 40).step(0)
     cut = batches(drawn, 4, lambda draw: (len(draw.references),))
     assert all(len({len(d.references) for d in group}) == 1 for group in cut)
