@@ -13,45 +13,19 @@ from lab.memory_proof.bench import measure_index
 from lab.memory_proof.building import score_building
 from lab.memory_proof.retrieval import mislabel, score_retrieval, thin_out
 from lab.memory_proof.videos import FIRST_SEED, LIST, Truth, toy_recipes, write_videos
-from procvid.cli.memory import folder_of
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.memory.build import build_store
-from procvid.memory.calibrate import calibrate as find_thresholds
 from procvid.memory.crops import CropStore, load_store, save_store
 from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
 from procvid.settings import TINY
-from procvid.storage.atomic import write_bytes, write_text
+from procvid.storage.atomic import write_text
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
-from procvid.wiring.stores import embedder_of
 
 MAX_RECIPES = 2000
 GAPS = 0.3
 MISLABELLED = 0.1
-
-
-def calibrate(arguments: argparse.Namespace) -> None:
-    """Find the thresholds of retrieval and write them with what they did on held-out pairs."""
-    folder = folder_of(arguments.store)
-    embedder = embedder_of(folder)
-    store = load_store(folder, embedder)
-    found = find_thresholds(store, embedder)
-    out = Path(arguments.out) if arguments.out else wiring.calibration_file(embedder.info)
-    write_bytes(out, found.to_bytes())
-    for name, value in found.thresholds.items():
-        told = found.measured[name]
-        print(
-            f"{name:10} {value:7.4f}  keeps {told['right_kept']:.1%} of "
-            f"{told['right_pairs']:.0f} right pairs, refuses {told['wrong_refused']:.1%} of "
-            f"{told['wrong_pairs']:.0f} wrong ones (held out)"
-        )
-    print(f"Done: {out}.")
-    if not arguments.out:
-        print(
-            f"Note: from now on all commands use these thresholds with {embedder.info.id}; remove that "
-            "file to go back to those that came with procvid."
-        )
 
 
 def bench(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`procvid ablate` and `procvid proof`: many runs compared, and the metrics themselves proved."""
+"""`procvid ablate`: compare settings on the same recipes and seeds."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import argparse
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.metrics_proof.generated import GeneratedRun, make_runs
-from lab.metrics_proof.table import DoseDone, prove, table_markdown
 from procvid.cli.runs import absolute_lora, absolute_memory
 from procvid.cli.screen import Bar, duration
-from procvid.errors import InputError, ProcvidError, UnavailableError
+from procvid.errors import InputError
 from procvid.evaluate.ablation import (
     MAX_RUNS,
     Ablation,
@@ -26,9 +23,7 @@ from procvid.evaluate.ablation import (
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
 from procvid.plan.parse import read_recipe
 from procvid.run.step import Parts
-from procvid.settings import MAX_SEED, TINY, choose_sampling
-from procvid.storage.atomic import write_text
-from procvid.storage.files import write_json
+from procvid.settings import MAX_SEED, choose_sampling
 from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -37,7 +32,6 @@ from procvid.wiring import run as wiring
 
 TOY = "toykitchen"
 SUFFIXES = (".txt", ".md", ".json")
-FAULTS_MD, FAULTS_JSON = "planted_faults.md", "planted_faults.json"
 
 
 def ablate(arguments: argparse.Namespace) -> None:
@@ -80,48 +74,6 @@ def ablate(arguments: argparse.Namespace) -> None:
             bar.clear()
     if not arguments.json:
         print(f"Done: {out / TABLE_HTML}")
-
-
-def proof(arguments: argparse.Namespace) -> None:
-    """Plant faults in toy-kitchen video and tell whether every metric answers to its own.
-
-    Raises:
-        ProcvidError: A claim does not hold; the table is there all the same.
-    """
-    bar, out = Bar(), Path(arguments.out)
-    table: dict[str, Any] = {}
-    with output_folder(out):
-        parts = wiring_evaluation.build_evaluation(TINY)
-        if parts.missing:
-            kind, why = next(iter(parts.missing.items()))
-            raise UnavailableError(f"The {kind} is missing: {why}", "`procvid doctor` tells more.")
-        detector = parts.detector
-        assert detector is not None
-        planner = wiring.build_planner("rules")
-
-        def make(seeds: Sequence[int]) -> Iterator[GeneratedRun]:
-            yield from make_runs(wiring.build(TINY.name, planner="rules"), detector, seeds)
-
-        try:
-            for event in prove(parts, planner, recipes=arguments.recipes, make=make):
-                if isinstance(event, DoseDone):
-                    bar.show(event.done / event.total, event.fault, None)
-                else:
-                    table = event
-        finally:
-            bar.clear()
-        write_json(out / FAULTS_JSON, table)
-        write_text(out / FAULTS_MD, table_markdown(table))
-    print(table_markdown(table), end="")
-    broken = [row for row in table["rows"] if not row["holds"]]
-    total, recipes = len(table["rows"]), table["recipes"]
-    print(f"{total - len(broken)} of {total} claims hold on {recipes} recipes.")
-    if broken:
-        told = ", ".join(f"{row['figure']} under {row['fault']!r}" for row in broken)
-        raise ProcvidError(
-            f"{len(broken)} of {total} claims do not hold on {recipes} recipes: {told}.",
-            "More recipes (--recipes) give steadier figures; what fails then is a fault.",
-        )
 
 
 def _json(event: Scored | AblationFinished) -> dict[str, Any]:

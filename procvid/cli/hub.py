@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from procvid.cli.plain import printable
 from procvid.cli.screen import PullScreen
 from procvid.errors import InputError
 from procvid.hub.access import check_store, strays
@@ -37,6 +36,7 @@ from procvid.hub.resolve import bundle_folder, cache
 from procvid.memory.crops import load_store
 from procvid.memory.folder import KIND as STORE_KIND
 from procvid.settings import TINY
+from procvid.storage.text import printable
 from procvid.wiring import run as wiring
 
 SHOWN = 12

@@ -1,4 +1,4 @@
-"""`procvid memory build`, `search`, `info`, `history` and `map`."""
+"""`procvid memory build`, `search`, `info`, `history`, `map` and `calibrate`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from procvid.cli.plain import printable
+from procvid.storage.text import printable
 from procvid.cli.screen import Bar, PullScreen, duration
 from procvid.errors import InputError
 from procvid.hub.resolve import named_store, pinned
 from procvid.media.image import load_image
 from procvid.memory.build import build_store
+from procvid.memory.calibrate import calibrate as find_thresholds
 from procvid.memory.crops import load_store
 from procvid.memory.find import find
 from procvid.memory.gather import KEEP
 from procvid.run.step import EVERY_LIKELIHOOD
 from procvid.settings import TINY
-from procvid.storage.atomic import write_text
+from procvid.storage.atomic import write_bytes, write_text
 from procvid.types import Crop
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
@@ -197,6 +198,29 @@ def plane(arguments: argparse.Namespace) -> None:
         raise InputError(f"The map {out.name} is no .html file.", "Name it such as map.html.")
     write_text(out, plane_page(load_store(folder_of(arguments.store))))
     print(f"Done: {out}.")
+
+
+def calibrate(arguments: argparse.Namespace) -> None:
+    """Find the thresholds of retrieval and write them with what they did on held-out pairs."""
+    folder = folder_of(arguments.store)
+    embedder = embedder_of(folder)
+    store = load_store(folder, embedder)
+    found = find_thresholds(store, embedder)
+    out = Path(arguments.out) if arguments.out else wiring.calibration_file(embedder.info)
+    write_bytes(out, found.to_bytes())
+    for name, value in found.thresholds.items():
+        measured = found.measured[name]
+        print(
+            f"{name:10} {value:7.4f}  keeps {measured['right_kept']:.1%} of "
+            f"{measured['right_pairs']:.0f} right pairs, refuses {measured['wrong_refused']:.1%} of "
+            f"{measured['wrong_pairs']:.0f} wrong ones (held out)"
+        )
+    print(f"Done: {out}.")
+    if not arguments.out:
+        print(
+            f"Note: from now on all commands use these thresholds with {embedder.info.id}; remove that "
+            "file to go back to those that came with procvid."
+        )
 
 
 def folder_of(wanted: str) -> Path:

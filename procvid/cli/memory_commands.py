@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-READING = {"build", "search", "info", "history"}
-PROVING = {"prove", "bench", "calibrate"}
+READING = {"build", "search", "info", "history", "calibrate"}
 
 
 def command_of(name: str) -> Callable[[argparse.Namespace], None]:
@@ -15,10 +14,6 @@ def command_of(name: str) -> Callable[[argparse.Namespace], None]:
         from procvid.cli import memory
 
         return memory.plane if name == "map" else getattr(memory, name)
-    if name in PROVING:
-        from lab.memory_proof import __main__ as memory_proof
-
-        return getattr(memory_proof, name)  # type: ignore[no-any-return]
     from procvid.cli import memory_edit
 
     return getattr(memory_edit, name)  # type: ignore[no-any-return]

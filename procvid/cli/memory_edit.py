@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from procvid.cli.memory import folder_of
-from procvid.cli.plain import printable
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
 from procvid.hub.access import hub_id_of
@@ -18,14 +17,14 @@ from procvid.memory import edit
 from procvid.memory.clip_list import read_clip_list
 from procvid.memory.crops import CropStore, load_store, of_rows, save_store, without_pixels
 from procvid.memory.duplicates import near_duplicates
-from procvid.memory.folder import LICENCE, kept_beside
-from procvid.memory.lock import writing
+from procvid.memory.folder import LICENCE, kept_beside, writing
 from procvid.memory.photo import crop_of_photo
 from procvid.memory.rebuild import rebuild as rebuild_pictures
 from procvid.memory.words import canonical, usual_state, with_article
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.settings import TINY
+from procvid.storage.text import printable
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.stores import build_detector, embedder_of, profile_of

@@ -28,7 +28,7 @@ def add_memory_commands(
     _building(command, add_json)
     _reading(command, add_json, whole_number)
     _editing(command)
-    _measuring(command, add_json, whole_number)
+    _measuring(command)
 
 
 def _building(command: Command, add_json: Callable[[argparse.ArgumentParser, str], None]) -> None:
@@ -133,24 +133,9 @@ def _editing(command: Command) -> None:
     )
 
 
-def _measuring(
-    command: Command,
-    add_json: Callable[[argparse.ArgumentParser, str], None],
-    whole_number: Callable[[str], int],
-) -> None:
+def _measuring(command: Command) -> None:
     calibrate = command("calibrate", "Find the thresholds of retrieval on a store's crops.")
     calibrate.add_argument("store", metavar="STORE", help=STORE)
     calibrate.add_argument(
         "--out", metavar="FILE", help="by default where all commands find it (PROCVID_CACHE)"
     )
-    prove = command("prove", "Measure building and retrieval on toy-kitchen video.")
-    prove.add_argument("--out", metavar="FOLDER", required=True, help="videos, store and numbers")
-    prove.add_argument("--recipes", metavar="N", type=whole_number, default=200)
-    prove.add_argument(
-        "--held-out", metavar="N", type=whole_number, default=60, help="recipes that ask"
-    )
-    bench = command("bench", "Measure the index on drawn vectors against exact search.")
-    bench.add_argument("--vectors", metavar="N", type=whole_number, default=1_000_000)
-    bench.add_argument("--dim", metavar="N", type=whole_number, default=64)
-    bench.add_argument("--queries", metavar="N", type=whole_number, default=200)
-    add_json(bench, "print the numbers as JSON")

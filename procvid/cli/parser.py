@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import NoReturn
 
 from procvid import __version__
+from procvid.cli.arguments import Parser, whole_number
 from procvid.cli.memory_parser import add_memory_commands
 from procvid.cli.parser_curation import add_curation
 from procvid.cli.parser_hub import add_hub
@@ -20,28 +19,8 @@ from procvid.settings import (
 )
 
 
-class UsageError(Exception):
-    """The command line itself is wrong; one sentence."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Raises `UsageError` instead of printing a page and leaving."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].upper()}{message[1:]}. See `{self.prog} --help`.")
-
-
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line.
-
-    Raises:
-        UsageError: It is wrong.
-        SystemExit: It asked for --help or --version, which have been printed.
-    """
-    return _parser().parse_args(argv)
-
-
-def _parser() -> Parser:
+def build_parser() -> Parser:
+    """Return the parser of all commands."""
     parser = Parser(
         prog="procvid",
         description="A recipe becomes a video, one generated clip per step.",
@@ -57,14 +36,12 @@ def _parser() -> Parser:
     _add_memory(commands)
     add_curation(
         _command(commands, "curate", "Make a training set from instructional videos."),
-        _whole_number,
     )
     add_hub(commands, _command, Parser)
     _add_convert(commands)
-    add_train(commands, _command, Parser, _whole_number)
+    add_train(commands, _command, Parser, whole_number)
     _add_evaluate(commands)
     _add_ablate(commands)
-    _add_proof(commands)
     _add_doctor(commands)
     _add_benchmark(commands)
     return parser
@@ -86,9 +63,9 @@ def _add_generate(commands: Commands[Parser]) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="text, Markdown, JSON or HTML file")
     command.add_argument("--out", metavar="DIR", required=True, help="the run folder")
     _add_models(command)
-    command.add_argument("--seed", metavar="N", type=_whole_number, default=0)
-    command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
-    command.add_argument("--frames", metavar="N", type=_whole_number, help="frames a clip, 4n+1")
+    command.add_argument("--seed", metavar="N", type=whole_number, default=0)
+    command.add_argument("--steps", metavar="N", type=whole_number, help="denoising steps a clip")
+    command.add_argument("--frames", metavar="N", type=whole_number, help="frames a clip, 4n+1")
     command.add_argument("--size", metavar="WxH", help="of the generated clips, in px")
     command.add_argument(
         "--dry-run", action="store_true", help="tell what would be made and write nothing"
@@ -145,8 +122,8 @@ def _add_regenerate(commands: Commands[Parser]) -> None:
         "Make one step again; steps that show an object from it become stale, no others.",
     )
     command.add_argument("folder", metavar="DIR", help="a run folder")
-    command.add_argument("--step", metavar="N", type=_whole_number, required=True)
-    command.add_argument("--seed", metavar="N", type=_whole_number, help="the step's own seed")
+    command.add_argument("--step", metavar="N", type=whole_number, required=True)
+    command.add_argument("--seed", metavar="N", type=whole_number, help="the step's own seed")
     command.add_argument("--prompt", metavar="TEXT", help="used word for word")
     command.add_argument(
         "--reference",
@@ -184,7 +161,7 @@ def _add_memory(commands: Commands[Parser]) -> None:
     add_memory_commands(
         lambda name, told: _command(under, name, told),
         _add_json,  # type: ignore[arg-type]
-        _whole_number,
+        whole_number,
     )
 
 
@@ -283,22 +260,12 @@ def _add_ablate(commands: Commands[Parser]) -> None:
         "--memory", metavar="STORE|default", default="default", help="of the settings with a memory"
     )
     command.add_argument("--seeds", metavar="N,M", default="0")
-    command.add_argument(
-        "--limit", metavar="N", type=_whole_number, help="only the first N recipes"
-    )
-    command.add_argument("--steps", metavar="N", type=_whole_number, help="denoising steps a clip")
+    command.add_argument("--limit", metavar="N", type=whole_number, help="only the first N recipes")
+    command.add_argument("--steps", metavar="N", type=whole_number, help="denoising steps a clip")
     _add_fast(command)
     command.add_argument("--profile", choices=PROFILE_CHOICES, default="auto")
     _add_judge(command)
     _add_json(command, "print one event a line as JSON")
-
-
-def _add_proof(commands: Commands[Parser]) -> None:
-    command = _command(
-        commands, "proof", "Plant faults in toy-kitchen video: does each metric answer to its own?"
-    )
-    command.add_argument("--out", metavar="FOLDER", required=True, help="of the table")
-    command.add_argument("--recipes", metavar="N", type=_whole_number, default=8)
 
 
 def _add_doctor(commands: Commands[Parser]) -> None:
@@ -313,7 +280,7 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
         commands, "benchmark", "Measure the app's start, a video, memory and a denoising step."
     )
     command.add_argument("recipe", metavar="RECIPE", nargs="?", help="by default one of five steps")
-    command.add_argument("--repeats", metavar="N", type=_whole_number, default=5)
+    command.add_argument("--repeats", metavar="N", type=whole_number, default=5)
     command.add_argument(
         "--profile",
         choices=(TINY.name, *CONVERTIBLE),
@@ -324,10 +291,10 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
         "--random-weights", action="store_true", help="no download; for the profiles on a GPU"
     )
     command.add_argument("--size", metavar="WxH", help="there, in px")
-    command.add_argument("--frames", metavar="N", type=_whole_number, help="there, 4n+1")
-    command.add_argument("--references", metavar="N", type=_whole_number, default=4, help="there")
+    command.add_argument("--frames", metavar="N", type=whole_number, help="there, 4n+1")
+    command.add_argument("--references", metavar="N", type=whole_number, default=4, help="there")
     command.add_argument(
-        "--steps", metavar="N", type=_whole_number, default=2, help="denoising steps of a timed run"
+        "--steps", metavar="N", type=whole_number, default=2, help="denoising steps of a timed run"
     )
     command.add_argument(
         "--evaluation", action="store_true", help="instead: the cost of a clip, from 5 to 100 clips"
@@ -338,12 +305,3 @@ def _add_benchmark(commands: Commands[Parser]) -> None:
 
 def _add_json(command: Parser, told: str) -> None:
     command.add_argument("--json", action="store_true", help=told)
-
-
-def _whole_number(text: str) -> int:
-    if not text.strip().lstrip("-").isascii() or len(text) > 20:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 
+from procvid.cli.arguments import whole_number
 from procvid.settings import CAPTIONER_CHOICES, COLLECTION_FORMATS, STEP_FINDER_CHOICES
 
 
-def add_curation(command: argparse.ArgumentParser, whole_number: Callable[[str], int]) -> None:
-    """Give `curate` its arguments.
-
-    Args:
-        command: Its parser.
-        whole_number: Reads a number from 0.
-    """
+def add_curation(command: argparse.ArgumentParser) -> None:
+    """Give `curate` its arguments."""
     command.add_argument(
         "source",
         metavar="SOURCE",
-        help="a folder of videos with .vtt or .srt beside them, the folder of HowTo100M, YouCook2 "
-        "or HT-Step, or toykitchen to measure curation on video whose truth is known",
+        help="a folder of videos with .vtt or .srt beside them, or the folder of HowTo100M, "
+        "YouCook2 or HT-Step",
     )
+    add_options(command)
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of a curation, `--out` and `--json` included."""
     command.add_argument("--out", metavar="DIR", required=True, help="lines, dataset, clip list")
     command.add_argument("--format", choices=COLLECTION_FORMATS, default="auto")
     command.add_argument("--videos", metavar="DIR", help="of the videos, if not SOURCE")
@@ -44,7 +44,7 @@ def add_curation(command: argparse.ArgumentParser, whole_number: Callable[[str],
     command.add_argument(
         "--min-rating", metavar="N", type=whole_number, default=0, help="of captions, 0 to 6"
     )
-    _add_numbers(command, whole_number)
+    _add_numbers(command)
     command.add_argument(
         "--keep-repeats", action="store_true", help="keep clips that repeat the step before"
     )
@@ -62,7 +62,7 @@ def add_curation(command: argparse.ArgumentParser, whole_number: Callable[[str],
     command.add_argument("--json", action="store_true", help="print one line of JSON a step")
 
 
-def _add_numbers(command: argparse.ArgumentParser, whole_number: Callable[[str], int]) -> None:
+def _add_numbers(command: argparse.ArgumentParser) -> None:
     for name, default, told in (
         ("min-iou", 0.5, "a clip shows an action whose times overlap more (Algorithm 1)"),
         ("min-iou-begun", 0.2, "or more than this, where it begins near it and ends after it"),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from procvid.data.export import DATASET, write_clip_list, write_dataset
-from procvid.data.journal import Journal, as_line, key_of
+from procvid.data.journal import StageJournal, as_line, key_of
 from procvid.data.readers.choose import Collection
 from procvid.data.source import Row
 from procvid.data.spread import MakeTools, Spread
@@ -94,7 +94,7 @@ class Curation:
         with locked(self.out):
             tools = self.make_tools()
             self._claim(tools)
-            with closing(Journal(self.out)) as journal:
+            with closing(StageJournal(self.out)) as journal:
                 yield from self._read(journal)
                 ids = [i for i, body in journal.bodies(SOURCES) if "video_id" in body]
                 if not ids:
@@ -137,10 +137,10 @@ class Curation:
                 "Give the same options, or choose another folder.",
             )
 
-    def _read(self, journal: Journal) -> Iterator[CurationProgress]:
+    def _read(self, journal: StageJournal) -> Iterator[CurationProgress]:
         """Read the collection into the journal; missing and unusable videos are noted as such."""
         started_s, count, missing, told_s = time.monotonic(), 0, 0, 0.0
-        with journal.together():
+        with journal.transaction():
             journal.clear(SOURCES)
             for source in self.collection.read():
                 if self.limit is not None and count >= self.limit:
@@ -166,7 +166,7 @@ class Curation:
         yield CurationProgress(SOURCES, count, count, 0, elapsed_s, message=message)
 
     def _through(
-        self, stage: Stage, journal: Journal, ids: list[str], tools: Tools
+        self, stage: Stage, journal: StageJournal, ids: list[str], tools: Tools
     ) -> Iterator[CurationProgress]:
         started_s, total = time.monotonic(), len(ids)
         # Workers may stand in another folder.
@@ -210,7 +210,7 @@ class Curation:
             )
         yield CurationProgress(stage.name, total, total, reused, time.monotonic() - started_s)
 
-    def _finish(self, journal: Journal, ids: list[str]) -> Iterator[CurationProgress]:
+    def _finish(self, journal: StageJournal, ids: list[str]) -> Iterator[CurationProgress]:
         counts, rejects = _counts(journal, ids)
         self._write_lines(f"{SOURCES}.jsonl", (journal.body(SOURCES, i) or {} for i in ids))
         self._write_lines(REJECTS, rejects())
@@ -247,7 +247,7 @@ def _is_service(tools: Tools, stage: Stage) -> bool:
     return tool is not None and tool.info.id != "rules"
 
 
-def _job(stage: Stage, journal: Journal, video_id: str, root: Path) -> Job | None:
+def _job(stage: Stage, journal: StageJournal, video_id: str, root: Path) -> Job | None:
     """What a stage gets of a video; None when there is nothing to do."""
     video = journal.body(SOURCES, video_id) or {}
     rows = {}
@@ -264,7 +264,7 @@ def _key(stage: Stage, job: Job) -> str:
     return key_of({"video": {name: job.video[name] for name in stage.reads}, "rows": job.rows})
 
 
-def _made(journal: Journal, stage: str, video_id: str) -> Row:
+def _made(journal: StageJournal, stage: str, video_id: str) -> Row:
     """What stands in the journal, unless the video never came so far this time."""
     names = [s.name for s in STAGES]
     definition = STAGES[names.index(stage)]
@@ -273,13 +273,13 @@ def _made(journal: Journal, stage: str, video_id: str) -> Row:
     return journal.body(stage, video_id) or vars(Made())
 
 
-def _rows(journal: Journal, ids: list[str], stage: str) -> Iterator[Row]:
+def _rows(journal: StageJournal, ids: list[str], stage: str) -> Iterator[Row]:
     for video_id in ids:
         for row in _made(journal, stage, video_id)["rows"]:
             yield {"video_id": video_id, **row}
 
 
-def _whole_rows(journal: Journal, ids: list[str]) -> Iterator[Row]:
+def _whole_rows(journal: StageJournal, ids: list[str]) -> Iterator[Row]:
     """The final rows, each with what the source says."""
     for video_id in ids:
         video = journal.body(SOURCES, video_id) or {}
@@ -293,7 +293,7 @@ def _whole_reject(made: Made) -> str:
     return next((str(r["reason"]) for r in made.rejects if r["start_s"] is None), "")
 
 
-def _counts(journal: Journal, ids: list[str]) -> tuple[Row, Callable[[], Iterator[Row]]]:
+def _counts(journal: StageJournal, ids: list[str]) -> tuple[Row, Callable[[], Iterator[Row]]]:
     """What came through each stage, and the rejects in the order of videos and stages."""
     unused = Counter(str(body["reason"]) for _, body in journal.bodies(SOURCES) if "reason" in body)
     stages: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from procvid.hub.licences import licence_metadata
 from procvid.hub.names import REPO_TYPES, Artifact, HubId
 from procvid.hub.release import Release
 from procvid.hub.snippets import snippet
+from procvid.storage.text import printable
 
 NOT_MEASURED = "Nothing was measured: this release holds no `scores.json`."
 NOT_RECORDED = "not recorded"
@@ -98,14 +99,14 @@ class Where:
 
 def plain(text: object, limit: int = 400) -> str:
     """Text of others for a Markdown page: one line in which no character means anything."""
-    one_line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    one_line = printable(text)
     shown = one_line if len(one_line) <= limit else one_line[: limit - 1] + "…"
     return _MARKDOWN.sub(r"\\\1", escape(shown, quote=False))
 
 
 def code(text: object, limit: int = 120) -> str:
     """Text of others as code within a line or a table cell."""
-    shown = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())[:limit]
+    shown = printable(text)[:limit]
     return f"`{shown.replace('`', chr(39)).replace('|', '/') or ' '}`"
 
 

@@ -30,11 +30,10 @@ from procvid.memory.crops import (
     save_store,
 )
 from procvid.memory.duplicates import DEFAULT_NEAR, NearRules, near_duplicates
-from procvid.memory.folder import REJECTS, REQUEST, kept_beside
+from procvid.memory.folder import REJECTS, REQUEST, kept_beside, writing
 from procvid.memory.gather import KEEP, SETTLED, BestSights, crops_of_clip
 from procvid.memory.history import edit_now
-from procvid.memory.journal import Journal
-from procvid.memory.lock import writing
+from procvid.memory.journal import ClipJournal
 from procvid.protocols import Detector, Embedder, FrameEncoder, SceneReader
 from procvid.storage.atomic import remove
 from procvid.types import Likelihood, ModelInfo
@@ -129,7 +128,7 @@ def build_store(
             )
             return
         work = out.with_name(f".{out.name}.building")
-        with closing(Journal(work, request)) as journal:
+        with closing(ClipJournal(work, request)) as journal:
             rejects: list[dict[str, str | float | None]] = []
             progress = None
             for progress in _clip_by_clip(clips, journal, one, rejects, sample_fps, limits):
@@ -181,7 +180,7 @@ class _OneClip:
 
 def _clip_by_clip(
     clips: Sequence[ListedClip],
-    journal: Journal,
+    journal: ClipJournal,
     one: _OneClip,
     rejects: list[dict[str, str | float | None]],
     sample_fps: float,

@@ -24,9 +24,8 @@ from procvid.memory.crops import (
     save_store,
     with_rows,
 )
-from procvid.memory.folder import came_from, kept_beside
+from procvid.memory.folder import came_from, kept_beside, writing
 from procvid.memory.history import Edit, edit_now
-from procvid.memory.lock import writing
 from procvid.memory.words import canonical, usable_words, usual_state
 from procvid.protocols import Embedder
 from procvid.types import Crop, Role

@@ -10,7 +10,8 @@ history.jsonl           what people changed, where they did; part of the manifes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from procvid.memory.history import Edit, history_bytes, history_from_bytes
 from procvid.memory.index import CropIndex
 from procvid.memory.store import CropStore, StoredCrops, check_same, fused
 from procvid.protocols import Embedder
-from procvid.storage.atomic import replacing_folder, restore
+from procvid.storage.atomic import output_error, replacing_folder
+from procvid.storage.files import restore
+from procvid.storage.lock import AlreadyHeldError, locked_file
 from procvid.types import ModelInfo, Vectors
 
 KIND = "procvid crop store"
@@ -141,6 +144,31 @@ def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
         history=history,
         notes=notes,
     )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Hold the store at `path` until the block ends, and restore what a killed writer left of it.
+
+    The lock lies beside the store, because each change replaces the store's folder.
+
+    Raises:
+        StoreError: Another process writes this store.
+        OutputError: The parent folder cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked_file(path.with_name(f".{path.name}.lock")):
+            restore(path)
+            yield
+    except AlreadyHeldError as error:
+        raise StoreError(
+            f"Another process (pid {error.pid}) writes the store {path}.",
+            "Wait until it finishes, or stop it.",
+        ) from error
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def made_with(path: Path) -> ModelInfo:

@@ -17,8 +17,8 @@ from huggingface_hub.errors import (
 )
 
 from procvid.errors import ProcvidError, UnavailableError
-from procvid.models.files import file_sha256
 from procvid.storage.atomic import output_error
+from procvid.storage.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _wrong_files(folder: Path, model: HubModel) -> list[str]:
         name
         for name in model.files
         if not (folder / name).is_file()
-        or (name in model.sha256 and file_sha256(folder / name) != model.sha256[name])
+        or (name in model.sha256 and sha256_of(folder / name) != model.sha256[name])
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from procvid.errors import InputError
+from procvid.storage.files import sha256_of
 
 INDEX = ".safetensors.index.json"
 
@@ -113,20 +113,11 @@ def open_checkpoint(source: Path, sha256: str | None = None) -> Checkpoint:
     )
 
 
-def file_sha256(file: Path) -> str:
-    """Hex sha256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with file.open("rb") as opened:
-        while piece := opened.read(1 << 22):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def check_hash(file: Path, wanted: str | None) -> None:
     """Raise InputError unless the file has the sha256 that is wanted; None wants nothing."""
     if wanted is None:
         return
-    found = file_sha256(file)
+    found = sha256_of(file)
     if found != wanted.strip().lower():
         raise InputError(
             f"{str(file)!r} is not the file it should be: its sha256 is {found}, not {wanted}.",

@@ -15,7 +15,7 @@ import torch
 from diffusers.pipelines import pipeline_utils
 
 from procvid.errors import InputError, UnavailableError
-from procvid.phantom.checkpoint import Checkpoint, file_sha256, open_checkpoint
+from procvid.phantom.checkpoint import Checkpoint, open_checkpoint
 from procvid.phantom.convert import (
     MAX_SHARD_BYTES,
     Written,
@@ -29,6 +29,7 @@ from procvid.phantom.layout import Config
 from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.storage.atomic import new_folder
+from procvid.storage.files import sha256_of
 
 MANIFEST = "manifest.json"
 
@@ -165,7 +166,7 @@ def write_manifest(folder: Path) -> None:
     told = {
         file.relative_to(folder).as_posix(): {
             "size": file.stat().st_size,
-            "sha256": file_sha256(file),
+            "sha256": sha256_of(file),
         }
         for file in files
     }

@@ -18,7 +18,7 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from procvid.errors import InputError
-from procvid.phantom.checkpoint import file_sha256, open_checkpoint
+from procvid.phantom.checkpoint import open_checkpoint
 from procvid.phantom.layout import (
     PREFIXES,
     Shape,
@@ -26,6 +26,7 @@ from procvid.phantom.layout import (
     diffusers_name,
     original_names,
 )
+from procvid.storage.files import sha256_of
 
 SHOWN = 5
 WEIGHTS = "pytorch_lora_weights.safetensors"
@@ -137,7 +138,7 @@ def read_lora(
         )
     for target, roles in keys.items():
         _check_shapes(file, target, {r: facts[k].shape for r, k in roles.items()}, shapes)
-    return LoraFile(file, file_sha256(file), weight, keys, _metadata_scales(file, keys, facts))
+    return LoraFile(file, sha256_of(file), weight, keys, _metadata_scales(file, keys, facts))
 
 
 def merge_loras(transformer: WanTransformer3DModel, loras: Sequence[LoraFile]) -> None:

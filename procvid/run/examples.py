@@ -6,14 +6,13 @@ JSON file that says what made it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from procvid.storage.files import read_json
+from procvid.storage.files import read_json, sha256_of
 
 FOLDER = "finished"
 RECIPES = (".txt", ".md", ".json")
@@ -52,7 +51,7 @@ def example_recipes(folder: Path) -> tuple[Path, ...]:
 
 def recipe_sha256(recipe: Path) -> str:
     """Of the file's bytes."""
-    return hashlib.sha256(recipe.read_bytes()).hexdigest()
+    return sha256_of(recipe)
 
 
 def finished_of(recipe: Path, profile: str) -> tuple[Finished, Path, Path] | None:

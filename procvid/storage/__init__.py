@@ -1,1 +1,1 @@
-"""Files on disk: written whole or not at all, locked, and read back."""
+"""Read and write files so that each one is complete, and lock folders."""

@@ -1,4 +1,4 @@
-"""Files of a run on the disk: flushed, renamed into place, and swept up after a kill."""
+"""JSON files, file hashes, folders flushed to disk, and the leftovers of killed processes."""
 
 from __future__ import annotations
 
@@ -7,30 +7,22 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from procvid.storage.atomic import output_error, remove, replacing, replacing_folder
+from procvid.storage.atomic import output_errors, remove, replacing, replacing_folder
 
-_TEMPORARY = re.compile(r"^\..+\.\d+(-\d+)?\.tmp(\.[a-z0-9]+)?$")
-_MOVED_ASIDE = re.compile(r"^\.(?P<name>.+)\.\d+(-\d+)?\.old$")
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn an operating system's error while writing `path` into an `OutputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise output_error(path, error) from error
+# The hidden names that `replacing` and `replacing_folder` give. Older versions wrote no thread id.
+_TEMPORARY = re.compile(r"\.(?P<stem>.+)\.(?P<pid>\d+)(?:-\d+)?\.tmp(?P<suffix>\.[^.]+)?")
+_MOVED_ASIDE = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)(?:-\d+)?\.old")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON for people: indented, in the order given, UTF-8, on the disk before it is seen.
+    """Write indented UTF-8 JSON, keys in the given order, and flush it before the rename.
 
     Raises:
-        OutputError: It cannot be written; the old file stays.
+        OutputError: The file cannot be written. The old file stays.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
@@ -39,11 +31,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Return the JSON object in a file.
 
     Raises:
-        OSError: It cannot be read.
-        ValueError: It holds something else.
+        OSError: The file cannot be read.
+        ValueError: The file holds something else.
     """
     value = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(value, dict):
@@ -51,42 +43,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-@contextmanager
-def whole_folder(place: Path) -> Iterator[Path]:
-    """Give a temporary folder to fill; it takes the place of `place`, flushed to the disk first.
-
-    Raises:
-        OutputError: It cannot be written; what was at `place` stays.
-    """
-    with replacing_folder(place) as temporary:
-        yield temporary
-        sync_tree(temporary)
-    with output_errors(place):
-        _sync(place.parent)
-
-
-def sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written in `folder`, and finish its renames.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    with output_errors(folder):
-        for entry in sorted(folder.iterdir()):
-            moved = _MOVED_ASIDE.match(entry.name)
-            if moved and not (folder / moved["name"]).exists():
-                entry.replace(folder / moved["name"])
-            elif moved or _TEMPORARY.match(entry.name):
-                remove(entry)
-
-
-def is_temporary(name: str) -> bool:
-    """Whether a file of this name is one of ours that a killed process may have left."""
-    return bool(_TEMPORARY.match(name) or _MOVED_ASIDE.match(name))
-
-
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal."""
+    """Return the sha256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -94,12 +52,82 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder to fill, then flush it to disk and rename it to `path`.
+
+    Raises:
+        OutputError: The folder cannot be written. What was at `path` stays.
+    """
+    with replacing_folder(path) as temporary:
+        yield temporary
+        sync_tree(temporary)
+    with output_errors(path):
+        _sync(path.parent)
+
+
 def sync_tree(folder: Path) -> None:
-    """Put every file below `folder`, and the folders themselves, on the disk."""
+    """Flush every file and folder below `folder` to disk."""
     for parent, _, names in os.walk(folder):
         for name in names:
             _sync(Path(parent) / name)
         _sync(Path(parent))
+
+
+def is_temporary(name: str) -> bool:
+    """Return True if this file name is a temporary name of ours."""
+    return bool(_TEMPORARY.fullmatch(name) or _MOVED_ASIDE.fullmatch(name))
+
+
+def sweep(folder: Path) -> None:
+    """Remove all temporary entries in `folder`, and put back folders that were moved aside.
+
+    Lock the folder first: entries of running processes are removed too.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    with output_errors(folder):
+        for entry in sorted(folder.iterdir()):
+            _clear(entry)
+
+
+def restore(path: Path) -> None:
+    """Do the same as `sweep` for `path` alone, and only for entries of processes that have ended."""
+    with suppress(OSError):
+        for entry in sorted(path.parent.iterdir()):
+            if _belongs_to(entry.name, path) and _has_ended(entry.name):
+                with suppress(OSError):
+                    _clear(entry)
+
+
+def _clear(entry: Path) -> None:
+    moved = _MOVED_ASIDE.fullmatch(entry.name)
+    if moved and not entry.with_name(moved["name"]).exists():
+        entry.replace(entry.with_name(moved["name"]))
+    elif is_temporary(entry.name):
+        remove(entry)
+
+
+def _belongs_to(name: str, path: Path) -> bool:
+    if temporary := _TEMPORARY.fullmatch(name):
+        return (temporary["stem"], temporary["suffix"] or "") == (path.stem, path.suffix)
+    moved = _MOVED_ASIDE.fullmatch(name)
+    return moved is not None and moved["name"] == path.name
+
+
+def _has_ended(name: str) -> bool:
+    """Return True if the process that made this temporary name no longer runs."""
+    match = _TEMPORARY.fullmatch(name) or _MOVED_ASIDE.fullmatch(name)
+    if match is None:
+        return False
+    try:
+        os.kill(int(match["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _sync(entry: Path) -> None:

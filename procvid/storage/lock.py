@@ -1,17 +1,22 @@
-"""One process at a time works in a run folder, or writes its results to another."""
+"""Let one process at a time work in a folder."""
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from procvid.errors import OutputError, RunError
-from procvid.storage.files import output_errors
+from procvid.storage.atomic import output_errors
 
 LOCK = ".lock"
+# Long enough to try again when the last owner removes its lock file at this very moment.
+TIMEOUT_S = 0.05
+POLL_S = 0.01
 
 
 class AlreadyHeldError(RunError):
@@ -20,93 +25,90 @@ class AlreadyHeldError(RunError):
     def __init__(self, folder: Path, pid: str) -> None:
         super().__init__(
             f"Another process (pid {pid}) works in {str(folder)!r}.",
-            "Wait until it is done, stop it, or choose another folder.",
+            "Wait until it finishes, stop it, or choose another folder.",
         )
         self.pid = pid
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` until the block ends; the kernel lets go of it when the process dies.
+    """Hold `folder` until the block ends. The kernel releases it when the process dies.
 
     Raises:
-        RunError: Another process, or another run of this one, works there.
+        RunError: Another process, or another run of this process, works there.
         OutputError: The folder cannot be written.
     """
     with output_errors(folder):
-        descriptor = _take(folder / LOCK)
-    with _held(folder / LOCK, descriptor):
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        lock = _acquired(folder / LOCK)
+    with _held(folder / LOCK, lock):
         yield
 
 
 @contextmanager
 def output_folder(folder: Path) -> Iterator[None]:
-    """Make `folder` where it is not there and hold it until the block ends: before the work, so that
-    a place that cannot be written costs none. One that was made here and stays empty is gone after it.
+    """Create `folder` if needed and hold it until the block ends.
+
+    Use it before long work, so that an unwritable place is found first. A folder that was created
+    here and is still empty at the end is removed.
 
     Raises:
-        RunError: Another process, or another thread of this one, writes there.
-        OutputError: It is a file, or cannot be made or written.
+        RunError: Another process, or another thread of this process, writes there.
+        OutputError: The path is a file, or the folder cannot be created or written.
     """
-    made = not folder.exists()
-    if not made and not folder.is_dir():
-        raise OutputError(f"The output {str(folder)!r} is a file, not a folder.", "Choose another.")
+    created = not folder.exists()
+    if not created and not folder.is_dir():
+        raise OutputError(
+            f"The output {str(folder)!r} is a file, not a folder.", "Choose another path."
+        )
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
         with locked(folder):
             yield
     finally:
-        if made:
+        if created:
             with suppress(OSError):
                 folder.rmdir()
 
 
 @contextmanager
 def locked_file(path: Path) -> Iterator[None]:
-    """Hold a lock file of any name until the block ends, made for it and removed after it.
+    """Hold a lock file of any name until the block ends. Create it before and remove it after.
 
     Raises:
         AlreadyHeldError: Another process holds it.
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
-    with _held(path, _take(path)):
+    with _held(path, _acquired(path)):
         yield
+
+
+def _acquired(path: Path) -> FileLock:
+    # A generator of events may be closed by another thread than the one that started it.
+    lock = FileLock(path, mode=0o644, thread_local=False, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=TIMEOUT_S, poll_interval=POLL_S)
+    except Timeout as error:
+        raise AlreadyHeldError(path.parent, _owner(path)) from error
+    return lock
 
 
 @contextmanager
-def _held(path: Path, descriptor: int) -> Iterator[None]:
+def _held(path: Path, lock: FileLock) -> Iterator[None]:
     try:
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        path.write_text(f"{os.getpid()}\n")
         yield
     finally:
-        # Removed while it is still held, so that nobody takes a lock file that is about to go.
+        # Remove the file while we hold it, so that nobody locks a file that is about to go.
         with suppress(FileNotFoundError):
             path.unlink()
-        os.close(descriptor)
+        lock.release()
 
 
-def _take(path: Path) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _still_there(path, descriptor):
-                return descriptor
-        except BlockingIOError as error:
-            owner = os.read(descriptor, 32).decode(errors="replace").strip()
-            os.close(descriptor)
-            raise AlreadyHeldError(path.parent, owner or "unknown") from error
-        except OSError:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _still_there(path: Path, descriptor: int) -> bool:
-    """Whether the file that we hold is the one that others find at `path`."""
+def _owner(path: Path) -> str:
     try:
-        return path.stat().st_ino == os.fstat(descriptor).st_ino
-    except FileNotFoundError:
-        return False
+        return path.read_text(errors="replace")[:32].strip() or "unknown"
+    except OSError:
+        return "unknown"

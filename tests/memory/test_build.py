@@ -16,8 +16,8 @@ from procvid.errors import InputError, OutputError
 from procvid.memory.build import BuildProgress, build_store
 from procvid.memory.clip_list import read_clip_list
 from procvid.memory.crops import load_store
-from procvid.memory.journal import FILE
 from procvid.protocols import Detector, Embedder, SceneReader
+from procvid.storage.journal import FILE
 from procvid.types import Frames, SceneObject
 
 Build = Callable[..., Iterator[BuildProgress]]

@@ -19,8 +19,7 @@ from procvid.errors import InputError, OutputError, StoreError
 from procvid.memory import edit
 from procvid.memory.crops import CropStore, load_store, save_store, without_pixels
 from procvid.memory.duplicates import NearRules, near_duplicates
-from procvid.memory.folder import REQUEST
-from procvid.memory.lock import writing
+from procvid.memory.folder import REQUEST, writing
 from procvid.memory.photo import crop_of_photo
 from procvid.memory.plane import on_a_plane
 from procvid.memory.rebuild import Rebuilt, rebuild
@@ -205,7 +204,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from procvid.memory.crops import load_store, save_store
-from procvid.memory.lock import writing
+from procvid.memory.folder import writing
 path = Path(sys.argv[1])
 print("ready", flush=True)
 while True:

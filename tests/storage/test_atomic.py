@@ -1,4 +1,4 @@
-"""Whole or not at all, for files and folders."""
+"""Files and folders appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ def test_a_new_folder_spares_its_neighbours_and_follows_a_link(tmp_path, monkeyp
     assert (tmp_path / "here" / "c").exists()
 
 
-def test_what_comes_into_a_folder_meanwhile_is_told_and_kept(tmp_path):
+def test_what_another_program_writes_meanwhile_is_reported_and_kept(tmp_path):
     with pytest.raises(OutputError, match="something there"), new_folder(tmp_path / "out"):
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "other").touch()
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_folder_that_is_there_is_not_touched(tmp_path):
+def test_an_existing_folder_is_not_touched(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="there already"), new_folder(tmp_path):
+    with pytest.raises(OutputError, match="already exists"), new_folder(tmp_path):
         pass
     too_large = new_folder(tmp_path / "out", needed_bytes=10**18)
     with pytest.raises(OutputError, match=r"needs 1000000000.0 GB and the disk has"), too_large:

@@ -18,9 +18,9 @@ from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
 from procvid.errors import UnavailableError
 from procvid.models.device import best_device
-from procvid.models.files import file_sha256
 from procvid.models.hub_files import HubModel, fetch
 from procvid.models.quiet import quiet_loading
+from procvid.storage.files import sha256_of
 from procvid.types import Detection, Image, ModelInfo
 
 WEIGHTS = "model.safetensors"
@@ -75,7 +75,7 @@ class GroundingDinoDetector:
                 f"There is no Grounding DINO in {source}: its {WEIGHTS} is missing.",
                 "Save one there with `save_pretrained`, or let it come from the Hub.",
             )
-        self.info = ModelInfo(id=source.name, revision=file_sha256(source / WEIGHTS)[:16])
+        self.info = ModelInfo(id=source.name, revision=sha256_of(source / WEIGHTS)[:16])
 
     @cached_property
     def _loaded(self) -> tuple[GroundingDinoProcessor, GroundingDinoForObjectDetection]:

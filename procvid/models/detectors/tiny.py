@@ -15,8 +15,8 @@ from torch import nn
 from procvid.errors import UnavailableError
 from procvid.media.image import resize
 from procvid.media.keying import foreground_mask
-from procvid.models.files import file_sha256
 from procvid.protocols import Embedder
+from procvid.storage.files import sha256_of
 from procvid.types import Detection, Image, ModelInfo
 
 SIZE = 96
@@ -77,7 +77,7 @@ class TinyDetector:
             )
         self._folder, self._embedder = folder, embedder
         self.info = ModelInfo(
-            id=f"procvid/{folder.name}", revision=file_sha256(folder / WEIGHTS)[:16]
+            id=f"procvid/{folder.name}", revision=sha256_of(folder / WEIGHTS)[:16]
         )
 
     @cached_property

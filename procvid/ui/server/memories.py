@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from procvid.errors import InputError, StoreError
 from procvid.memory.crops import CropStore, empty_store, load_store, save_store
 from procvid.memory.edit import changing
-from procvid.memory.lock import writing
+from procvid.memory.folder import writing
 from procvid.memory.reasons import UPLOAD
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 
 from procvid.errors import InputError
 from procvid.plan.prompt import enhance
+from procvid.storage.text import printable
 from procvid.types import Likelihood, Plan, PlannedObject, Role, StepPlan
 
 HEADERS = ["Step", "Object", "Kind", "State before", "State after", "Stays the same"]
@@ -59,7 +60,7 @@ def with_prompt(plan: Plan, number: int | None, prompt: str) -> Plan:
         return plan
     if number not in [step.number for step in plan.steps]:
         raise InputError(f"The plan has no step {number}.", "Choose one of the list.")
-    told = " ".join("".join(c if c.isprintable() else " " for c in prompt).split())
+    told = printable(prompt)
     if not told or len(told) > MAX_PROMPT:
         raise InputError(
             f"The words for step {number} have {len(told)} characters.",

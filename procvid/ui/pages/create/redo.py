@@ -10,6 +10,7 @@ from procvid.errors import InputError, RunError
 from procvid.media.image import resize, save_png
 from procvid.run.folder import RunFolder, read_run
 from procvid.storage.lock import locked
+from procvid.storage.text import printable
 from procvid.types import Image
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.feed import Feed
@@ -121,7 +122,7 @@ def _prompt(value: Any) -> str:
         raise InputError("The prompt is empty.", "Say what the clip shall show, or leave it out.")
     if len(value) > MAX_PROMPT:
         raise InputError(f"The prompt has {len(value)} characters.", f"Write at most {MAX_PROMPT}.")
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    return printable(value)
 
 
 def _names(what: str, value: Any) -> tuple[str, ...]:
