@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from procvid.storage.atomic import write_text
-from procvid.storage.files import output_errors
+from procvid.storage.atomic import output_errors, write_text
 
 
 class Curve:
