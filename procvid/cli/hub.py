@@ -33,8 +33,8 @@ from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as fetch
 from procvid.hub.release import Release
 from procvid.hub.resolve import bundle_folder, cache
-from procvid.memory.crops import load_store
-from procvid.memory.folder import KIND as STORE_KIND
+from procvid.memory.store_folder import KIND as STORE_KIND
+from procvid.memory.store_folder import load_store
 from procvid.settings import TINY
 from procvid.storage.text import printable
 from procvid.wiring import run as wiring

@@ -14,9 +14,9 @@ from procvid.errors import InputError
 from procvid.hub.resolve import named_store, pinned
 from procvid.media.image import load_image
 from procvid.memory.build import build_store
-from procvid.memory.crops import load_store
+from procvid.memory.clip_crops import KEEP
 from procvid.memory.find import find
-from procvid.memory.gather import KEEP
+from procvid.memory.store_folder import load_store
 from procvid.run.step import EVERY_LIKELIHOOD
 from procvid.settings import TINY
 from procvid.storage.atomic import write_text
@@ -56,7 +56,7 @@ def build(arguments: argparse.Namespace) -> None:
         name=arguments.name,
         licence=arguments.licence,
         rights=arguments.rights,
-        tell=note,
+        warn=note,
     ):
         num_crops, num_same = progress.num_crops, progress.num_duplicates
         num_left_out = progress.num_rejected
@@ -190,7 +190,7 @@ def history(arguments: argparse.Namespace) -> None:
 
 def plane(arguments: argparse.Namespace) -> None:
     """The crops on a plane, as a page that stands alone."""
-    from procvid.memory.plane_plot import plane_page
+    from procvid.memory.plane import plane_page
 
     out = Path(arguments.out)
     if out.suffix.lower() not in (".html", ".htm"):

@@ -15,11 +15,11 @@ from procvid.hub.access import hub_id_of
 from procvid.media.image import load_image
 from procvid.memory import edit
 from procvid.memory.clip_list import read_clip_list
-from procvid.memory.crops import CropStore, load_store, of_rows, save_store, without_pixels
 from procvid.memory.duplicates import near_duplicates
-from procvid.memory.folder import LICENCE, kept_beside, writing
 from procvid.memory.photo import crop_of_photo
 from procvid.memory.rebuild import rebuild as rebuild_pictures
+from procvid.memory.store import CropStore, of_rows, without_pixels
+from procvid.memory.store_folder import LICENCE, kept_beside, load_store, save_store, writing
 from procvid.memory.words import canonical, usual_state, with_article
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder

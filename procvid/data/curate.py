@@ -23,7 +23,15 @@ from procvid.data.journal import StageJournal, as_line, key_of
 from procvid.data.readers.choose import Collection
 from procvid.data.source import Row
 from procvid.data.spread import MakeTools, Spread
-from procvid.data.stages import STAGES, Job, Made, Rules, Stage, Tools, source_row
+from procvid.data.stages import (
+    STAGES,
+    CurationStage,
+    Rules,
+    StageInput,
+    StageResult,
+    Tools,
+    source_row,
+)
 from procvid.errors import InputError
 from procvid.storage.atomic import replacing, write_bytes
 from procvid.storage.lock import locked
@@ -166,7 +174,7 @@ class Curation:
         yield CurationProgress(SOURCES, count, count, 0, elapsed_s, message=message)
 
     def _through(
-        self, stage: Stage, journal: StageJournal, ids: list[str], tools: Tools
+        self, stage: CurationStage, journal: StageJournal, ids: list[str], tools: Tools
     ) -> Iterator[CurationProgress]:
         started_s, total = time.monotonic(), len(ids)
         # Workers may stand in another folder.
@@ -174,7 +182,7 @@ class Curation:
         keys: dict[str, str] = {}
         reused = 0
 
-        def jobs() -> Iterator[Job]:
+        def jobs() -> Iterator[StageInput]:
             nonlocal reused
             for video_id in ids:
                 job = _job(stage, journal, video_id, root)
@@ -242,12 +250,14 @@ def _check_folder(out: Path) -> None:
         )
 
 
-def _is_service(tools: Tools, stage: Stage) -> bool:
+def _is_service(tools: Tools, stage: CurationStage) -> bool:
     tool = getattr(tools, stage.asks)
     return tool is not None and tool.info.id != "rules"
 
 
-def _job(stage: Stage, journal: StageJournal, video_id: str, root: Path) -> Job | None:
+def _job(
+    stage: CurationStage, journal: StageJournal, video_id: str, root: Path
+) -> StageInput | None:
     """What a stage gets of a video; None when there is nothing to do."""
     video = journal.body(SOURCES, video_id) or {}
     rows = {}
@@ -257,10 +267,10 @@ def _job(stage: Stage, journal: StageJournal, video_id: str, root: Path) -> Job 
     needed = stage.after or (stage.inputs[0] if stage.inputs else "")
     if needed and not rows[needed]:
         return None
-    return Job(video, {name: rows[name] for name in stage.inputs}, root)
+    return StageInput(video, {name: rows[name] for name in stage.inputs}, root)
 
 
-def _key(stage: Stage, job: Job) -> str:
+def _key(stage: CurationStage, job: StageInput) -> str:
     return key_of({"video": {name: job.video[name] for name in stage.reads}, "rows": job.rows})
 
 
@@ -269,8 +279,8 @@ def _made(journal: StageJournal, stage: str, video_id: str) -> Row:
     names = [s.name for s in STAGES]
     definition = STAGES[names.index(stage)]
     if _job(definition, journal, video_id, Path()) is None:
-        return vars(Made())
-    return journal.body(stage, video_id) or vars(Made())
+        return vars(StageResult())
+    return journal.body(stage, video_id) or vars(StageResult())
 
 
 def _rows(journal: StageJournal, ids: list[str], stage: str) -> Iterator[Row]:
@@ -288,7 +298,7 @@ def _whole_rows(journal: StageJournal, ids: list[str]) -> Iterator[Row]:
             yield {**told, "clip": number, **row}
 
 
-def _whole_reject(made: Made) -> str:
+def _whole_reject(made: StageResult) -> str:
     """Why a whole video was left out, or ""."""
     return next((str(r["reason"]) for r in made.rejects if r["start_s"] is None), "")
 

@@ -21,7 +21,7 @@ Grey = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Sample:
+class FrameSample:
     """One frame.
 
     Attributes:
@@ -41,11 +41,11 @@ class Sample:
     text: float
 
 
-class Looks:
+class FrameMeter:
     """Measures samples one by one and holds two pictures, whatever the video's length."""
 
     def __init__(self) -> None:
-        self.samples: list[Sample] = []
+        self.samples: list[FrameSample] = []
         self._before: Grey | None = None
         self._edges: NDArray[np.int32] | None = None
         self._counted = 0
@@ -58,7 +58,7 @@ class Looks:
             motion = float(np.abs(grey - self._before).mean()) / 255
         self._before = grey
         self.samples.append(
-            Sample(
+            FrameSample(
                 round(time_s, 3),
                 round(float(grey.mean()) / 255, 4),
                 round(_sharpness(grey), 1),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from procvid.data.looks import Sample
+from procvid.data.looks import FrameSample
 
 
 @dataclass(frozen=True)
 class QualityRules:
-    """The thresholds; see `looks.Sample` for the measures.
+    """The thresholds; see `looks.FrameSample` for the measures.
 
     Attributes:
         min_side_px: Of the video's shorter side.
@@ -47,7 +47,7 @@ class Measures:
 
 
 def measure(
-    samples: Sequence[Sample], start_s: float, end_s: float, side_px: int, logo: float
+    samples: Sequence[FrameSample], start_s: float, end_s: float, side_px: int, logo: float
 ) -> Measures:
     """Sum up the samples within a span of a video whose shorter side is `side_px`."""
     inside = [sample for sample in samples if start_s <= sample.time_s < end_s]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.data.looks import Looks, Sample
+from procvid.data.looks import FrameMeter, FrameSample
 from procvid.errors import InputError
 from procvid.media.video import Limits, probe, stream_frames
 from procvid.protocols import ShotDetector
@@ -40,25 +40,25 @@ class ShotRules:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VideoScan:
     """What one pass over a video found: shots as `(start_s, end_s)`, and how frames look."""
 
     width: int
     height: int
     duration_s: float
     shots: tuple[tuple[float, float], ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[FrameSample, ...]
     logo: float
 
 
-def look_through(file: Path, detector: ShotDetector, rules: ShotRules) -> Seen:
+def scan_video(file: Path, detector: ShotDetector, rules: ShotRules) -> VideoScan:
     """Decode a video once.
 
     Raises:
         InputError: it cannot be read, is over a limit, or holds no frame.
     """
     facts = probe(file, LIMITS)
-    looks = Looks()
+    looks = FrameMeter()
     cuts = _Cuts(detector)
     times_s: list[float] = []
     next_sample_s = 0.0
@@ -73,7 +73,7 @@ def look_through(file: Path, detector: ShotDetector, rules: ShotRules) -> Seen:
     frame_s = (times_s[-1] - times_s[0]) / max(1, len(times_s) - 1) or 1 / max(1.0, facts.fps)
     ends_s = [*times_s[1:], times_s[-1] + frame_s]
     spans = shots_of(cuts.finish(), rules.threshold)
-    return Seen(
+    return VideoScan(
         facts.width,
         facts.height,
         round(ends_s[-1], 3),

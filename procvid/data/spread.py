@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from procvid.data.stages import Job, Made, Rules, Stage, Tools, attempt
+from procvid.data.stages import CurationStage, Rules, StageInput, StageResult, Tools, attempt
 from procvid.errors import ProcvidError, UnavailableError
 
 MakeTools = Callable[[], Tools]
@@ -40,8 +40,8 @@ class Spread:
     ray: str = ""
 
     def run(
-        self, stage: Stage, rules: Rules, jobs: Iterator[Job], tools: Tools
-    ) -> Iterator[tuple[Job, Made]]:
+        self, stage: CurationStage, rules: Rules, jobs: Iterator[StageInput], tools: Tools
+    ) -> Iterator[tuple[StageInput, StageResult]]:
         """Work on all jobs; `tools` are this process's own.
 
         Raises:
@@ -58,7 +58,9 @@ class Spread:
         return ((job, attempt(stage, tools, rules, job)) for job in jobs)
 
 
-def _try(stage: Stage, rules: Rules, tools: Tools, job: Job) -> Made | ProcvidError:
+def _try(
+    stage: CurationStage, rules: Rules, tools: Tools, job: StageInput
+) -> StageResult | ProcvidError:
     """Errors travel as values: Ray would wrap them."""
     try:
         return attempt(stage, tools, rules, job)
@@ -71,26 +73,26 @@ def _begin(make_tools: MakeTools) -> None:
     _tools = make_tools()
 
 
-def _work(stage: Stage, rules: Rules, job: Job) -> Made | ProcvidError:
+def _work(stage: CurationStage, rules: Rules, job: StageInput) -> StageResult | ProcvidError:
     assert _tools is not None
     return _try(stage, rules, _tools, job)
 
 
-def _result(made: Made | ProcvidError) -> Made:
+def _result(made: StageResult | ProcvidError) -> StageResult:
     if isinstance(made, ProcvidError):
         raise made
     return made
 
 
 def _in_processes(
-    spread: Spread, stage: Stage, rules: Rules, jobs: Iterator[Job]
-) -> Iterator[tuple[Job, Made]]:
+    spread: Spread, stage: CurationStage, rules: Rules, jobs: Iterator[StageInput]
+) -> Iterator[tuple[StageInput, StageResult]]:
     # Forked children of a process that has used torch may hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         spread.workers, context, initializer=_begin, initargs=(spread.make_tools,)
     ) as pool:
-        waiting: dict[Future[Made | ProcvidError], Job] = {}
+        waiting: dict[Future[StageResult | ProcvidError], StageInput] = {}
         try:
             for job in jobs:
                 waiting[pool.submit(_work, stage, rules, job)] = job
@@ -112,8 +114,8 @@ def _in_processes(
 
 
 def _on_ray(
-    spread: Spread, stage: Stage, rules: Rules, jobs: Iterator[Job]
-) -> Iterator[tuple[Job, Made]]:
+    spread: Spread, stage: CurationStage, rules: Rules, jobs: Iterator[StageInput]
+) -> Iterator[tuple[StageInput, StageResult]]:
     ray = _connect(spread)
 
     class Worker:
@@ -122,15 +124,15 @@ def _on_ray(
         def __init__(self, make_tools: MakeTools) -> None:
             self._tools = make_tools()
 
-        def work(self, job: Job) -> Made | ProcvidError:
+        def work(self, job: StageInput) -> StageResult | ProcvidError:
             return _try(stage, rules, self._tools, job)
 
     remote = ray.remote(num_cpus=1)(Worker)
     free = [remote.remote(spread.make_tools) for _ in range(spread.workers)]
     free *= AHEAD
-    waiting: dict[Any, tuple[Any, Job]] = {}
+    waiting: dict[Any, tuple[Any, StageInput]] = {}
 
-    def finished() -> Iterator[tuple[Job, Made]]:
+    def finished() -> Iterator[tuple[StageInput, StageResult]]:
         (future, *_), _ = ray.wait(list(waiting))
         worker, job = waiting.pop(future)
         made = ray.get(future)

@@ -18,7 +18,7 @@ import numpy as np
 from procvid.data.matching import PUBLISHED, MatchRules, iou, match
 from procvid.data.quality import Measures, QualityRules, fault, measure
 from procvid.data.repeats import repeats
-from procvid.data.shots import LIMITS, ShotRules, look_through, parts
+from procvid.data.shots import LIMITS, ShotRules, parts, scan_video
 from procvid.data.source import Row, timed, triples
 from procvid.data.transcript import clean_cues
 from procvid.errors import InputError, OutputError
@@ -63,7 +63,7 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Job:
+class StageInput:
     """One video for one stage: its source row, the rows of earlier stages, and where files lie."""
 
     video: Row
@@ -77,7 +77,7 @@ class Job:
 
 
 @dataclass
-class Made:
+class StageResult:
     """What a stage made of one video; `counts` are of things too small for a reject each.
 
     `unanswered`: a tool had no answer of use to something; asked again, a service may have one.
@@ -93,11 +93,11 @@ class Made:
         self.rejects.append({"start_s": start_s, "end_s": end_s, "reason": reason})
 
 
-Work = Callable[[Tools, Rules, Job], Made]
+Work = Callable[[Tools, Rules, StageInput], StageResult]
 
 
 @dataclass(frozen=True)
-class Stage:
+class CurationStage:
     """A stage: its name, and what its result depends on.
 
     Attributes:
@@ -120,7 +120,7 @@ class Stage:
     asks: str = ""
 
 
-def attempt(stage: Stage, tools: Tools, rules: Rules, job: Job) -> Made:
+def attempt(stage: CurationStage, tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """Run a stage on one video; what is wrong with the video is a reject and no error.
 
     Raises:
@@ -132,15 +132,15 @@ def attempt(stage: Stage, tools: Tools, rules: Rules, job: Job) -> Made:
     except OutputError:
         raise
     except InputError as error:
-        made = Made(unanswered=bool(stage.asks))
+        made = StageResult(unanswered=bool(stage.asks))
         # Results may be published: the machine's own folders stay out of them.
         made.reject(str(error).replace(str(job.file), job.file.name))
         return made
 
 
-def find_actions(tools: Tools, rules: Rules, job: Job) -> Made:
+def find_actions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """The steps that are told, with their times: annotated ones as they are, others found."""
-    made = Made()
+    made = StageResult()
     given = job.video["actions"]
     if given is None:
         cues, faults = clean_cues(timed(job.video["cues"]))
@@ -170,10 +170,10 @@ def _impossible(action: TimedText) -> str:
     return "is too long" if action.end_s - action.start_s > MAX_ACTION_S else ""
 
 
-def find_shots(tools: Tools, rules: Rules, job: Job) -> Made:
+def find_shots(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """The clips between the cuts, with their measures; short ones are left out."""
-    made = Made()
-    seen = look_through(job.file, tools.shot_detector, rules.shots)
+    made = StageResult()
+    seen = scan_video(job.file, tools.shot_detector, rules.shots)
     side_px = min(seen.width, seen.height)
     for shot_start_s, shot_end_s in seen.shots:
         if shot_end_s - shot_start_s < rules.shots.min_clip_s:
@@ -187,9 +187,9 @@ def find_shots(tools: Tools, rules: Rules, job: Job) -> Made:
     return made
 
 
-def choose_clips(tools: Tools, rules: Rules, job: Job) -> Made:
+def choose_clips(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """The clips that are good enough."""
-    made = Made()
+    made = StageResult()
     for row in job.rows["shots"]:
         reason = fault(Measures(**row["measures"]), rules.quality)
         if reason:
@@ -199,9 +199,9 @@ def choose_clips(tools: Tools, rules: Rules, job: Job) -> Made:
     return made
 
 
-def match_actions(tools: Tools, rules: Rules, job: Job) -> Made:
+def match_actions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """Which clip shows which action (Algorithm 1)."""
-    made = Made()
+    made = StageResult()
     clips = [(row["start_s"], row["end_s"]) for row in job.rows["quality"]]
     actions = [(row["start_s"], row["end_s"]) for row in job.rows["actions"]]
     shown = set()
@@ -215,9 +215,9 @@ def match_actions(tools: Tools, rules: Rules, job: Job) -> Made:
     return made
 
 
-def pair_up(tools: Tools, rules: Rules, job: Job) -> Made:
+def pair_up(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """Each matched clip once, with all its actions as one text; repeated steps are left out."""
-    made = Made()
+    made = StageResult()
     by_clip: dict[tuple[float, float], list[Row]] = {}
     for row in job.rows["matches"]:
         by_clip.setdefault((row["start_s"], row["end_s"]), []).append(row["action"])
@@ -240,9 +240,9 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def write_captions(tools: Tools, rules: Rules, job: Job) -> Made:
+def write_captions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """What each clip shows, by a vision model; without one the reason stands in its place."""
-    made = Made()
+    made = StageResult()
     for pair in job.rows["pairs"]:
         caption, missing = "", tools.no_captioner
         if tools.captioner is not None:
@@ -255,9 +255,9 @@ def write_captions(tools: Tools, rules: Rules, job: Job) -> Made:
     return made
 
 
-def rate_captions(tools: Tools, rules: Rules, job: Job) -> Made:
+def rate_captions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
     """How well each caption fits its clip, 0 to 6; ill-fitting ones are left out."""
-    made = Made()
+    made = StageResult()
     for pair in job.rows["captions"]:
         rating, missing = None, pair["caption_unavailable"]
         if pair["caption"] and tools.captioner is not None:
@@ -289,13 +289,15 @@ def frames_of(file: Path, start_s: float, end_s: float, count: int = NUM_FRAMES)
 
 FILE = ("file", "bytes")
 STAGES = (
-    Stage("actions", (), ("title", "cues", "actions"), find_actions, True, asks="step_finder"),
-    Stage("shots", (), FILE, find_shots, True, after="actions"),
-    Stage("quality", ("shots",), (), choose_clips),
-    Stage("matches", ("quality", "actions"), (), match_actions),
-    Stage("pairs", ("matches",), (), pair_up),
-    Stage("captions", ("pairs",), FILE, write_captions, asks="captioner"),
-    Stage("ratings", ("captions",), FILE, rate_captions, asks="captioner"),
+    CurationStage(
+        "actions", (), ("title", "cues", "actions"), find_actions, True, asks="step_finder"
+    ),
+    CurationStage("shots", (), FILE, find_shots, True, after="actions"),
+    CurationStage("quality", ("shots",), (), choose_clips),
+    CurationStage("matches", ("quality", "actions"), (), match_actions),
+    CurationStage("pairs", ("matches",), (), pair_up),
+    CurationStage("captions", ("pairs",), FILE, write_captions, asks="captioner"),
+    CurationStage("ratings", ("captions",), FILE, rate_captions, asks="captioner"),
 )
 
 

@@ -27,8 +27,8 @@ from procvid.hub.release import (
     only_the_card,
     release_from_bytes,
 )
-from procvid.storage.atomic import remove, replacing_folder
-from procvid.storage.files import output_errors, write_json
+from procvid.storage.atomic import output_errors, remove, replacing_folder
+from procvid.storage.files import write_json
 from procvid.storage.lock import LOCK, AlreadyHeldError, locked
 
 SPARE_BYTES = 64 * 2**20

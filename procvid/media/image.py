@@ -26,7 +26,7 @@ MAX_BYTES = 64 * 1024 * 1024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 WHITE = 255
 
-Reads = (OSError, ValueError, SyntaxError, struct.error, EOFError)
+READ_ERRORS = (OSError, ValueError, SyntaxError, struct.error, EOFError)
 """All that Pillow raises on files that are cut or mutated."""
 
 
@@ -74,7 +74,7 @@ def decode_image(data: bytes, name: str = "image") -> Image:
             f"The image {name} has more than {MAX_PIXELS:,} pixels.",
             "Scale it down and try again.",
         ) from error
-    except Reads as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"The file {name} is not an image that can be read.",
             f"Give a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file.",
@@ -110,19 +110,6 @@ def save_png(path: Path, image: Image, text: Mapping[str, str] | None = None) ->
         OutputError: the file cannot be written.
     """
     write_bytes(Path(path), png_bytes(image, text))
-
-
-def read_png_text(path: Path) -> dict[str, str]:
-    """The text chunks of a PNG that `save_png` wrote.
-
-    Raises:
-        InputError: no such file, or not a PNG.
-    """
-    try:
-        with Pillow.open(path, formats=("PNG",)) as opened:
-            return {str(k): v for k, v in opened.info.items() if isinstance(v, str)}
-    except Reads as error:
-        raise InputError(f"The file {path} is not a PNG that can be read.") from error
 
 
 def resize(image: Image, width: int, height: int) -> Image:

@@ -20,10 +20,9 @@ from procvid.run.records import (
     plan_to_json,
     stale_steps,
 )
-from procvid.storage.atomic import output_error
+from procvid.storage.atomic import output_error, output_errors
 from procvid.storage.files import (
     is_temporary,
-    output_errors,
     read_json,
     sha256_of,
     sweep,

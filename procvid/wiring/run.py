@@ -19,8 +19,14 @@ from typing import TYPE_CHECKING, Any
 from procvid import __version__
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.hub.resolve import named_lora, named_store, parse_lora
-from procvid.memory.crops import CropStore, load_store
-from procvid.memory.rules import DEFAULT_RULES, Calibration, RetrievalRules, read_calibration
+from procvid.memory.retrieval_rules import (
+    DEFAULT_RULES,
+    Calibration,
+    RetrievalRules,
+    read_calibration,
+)
+from procvid.memory.store import CropStore
+from procvid.memory.store_folder import load_store
 from procvid.plan.rules import plan_recipe
 from procvid.protocols import (
     ClipGenerator,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from procvid.memory.folder import made_with
+from procvid.memory.store_folder import made_with
 from procvid.protocols import Detector, Embedder
 from procvid.settings import PHANTOM_1_3B, TINY, Profile
 from procvid.types import ModelInfo

@@ -110,7 +110,7 @@ def test_a_base_that_is_none_is_told(weights, tmp_path, capsys):
 def test_nothing_is_overwritten(weights, tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine")
     assert main(command(write_shards(weights, tmp_path / "hub"), tmp_path)) == 2
-    assert "there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch):

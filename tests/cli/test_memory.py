@@ -12,9 +12,9 @@ import pytest
 
 from procvid.cli import main
 from procvid.media.image import resize, save_png
-from procvid.memory.crops import CropStore, StoredCrops, load_store, save_store
 from procvid.memory.index import CropIndex
-from procvid.memory.store import normalised
+from procvid.memory.store import CropStore, StoredCrops, normalised
+from procvid.memory.store_folder import load_store, save_store
 from procvid.models.embedders.open_clip import VIT_B_32
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe

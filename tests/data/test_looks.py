@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFilter, ImageFont
 
-from procvid.data.looks import Looks
+from procvid.data.looks import FrameMeter
 from procvid.data.quality import QualityRules, fault, measure
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
@@ -62,7 +62,7 @@ FAULTS = {
 
 
 def seen(frames: Frames | list[Pillow.Image]) -> str:
-    looks = Looks()
+    looks = FrameMeter()
     for number, frame in enumerate(frames):
         looks.add(float(number), np.asarray(frame))
     told = measure(looks.samples, 0.0, 1e9, SIDE, looks.logo())
@@ -85,7 +85,7 @@ def test_a_frozen_video_is_still() -> None:
 
 
 def test_pictures_of_any_size_are_measured() -> None:
-    looks = Looks()
+    looks = FrameMeter()
     for number, shape in enumerate([(1, 1), (1, 400), (3, 2), (720, 1280), (720, 1280)]):
         looks.add(float(number), np.full((*shape, 3), 90, np.uint8))
     assert [sample.motion for sample in looks.samples] == [1.0, 1.0, 1.0, 1.0, 0.0]

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from procvid.media.video import write_clip
-from procvid.memory.crops import CropStore, add_crops, empty_store
-from procvid.memory.gather import crop_id
+from procvid.memory.clip_crops import crop_id
+from procvid.memory.store import CropStore, add_crops, empty_store
 from procvid.types import (
     Crop,
     Detection,

@@ -13,7 +13,7 @@ import pytest
 
 from procvid.media.video import write_clip
 from procvid.memory.build import build_store
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.protocols import Detector, Embedder, SceneReader
 from procvid.types import Image
 
@@ -169,7 +169,7 @@ def test_a_span_after_the_end(
 ) -> None:
     short = encode(tmp_path / "short.mp4", [picture] * 3)
     reasons, crops = build(short, start_s=1.0, end_s=1.9)
-    assert "shows nothing from 1 s to 1.9 s" in reasons["short.mp4"] and crops["good.mp4"] == 1
+    assert "has no frames from 1 s to 1.9 s" in reasons["short.mp4"] and crops["good.mp4"] == 1
 
 
 def damaged(whole: bytes, number: int) -> bytes:

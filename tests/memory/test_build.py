@@ -15,7 +15,7 @@ import pytest
 from procvid.errors import InputError, OutputError
 from procvid.memory.build import BuildProgress, build_store
 from procvid.memory.clip_list import read_clip_list
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.protocols import Detector, Embedder, SceneReader
 from procvid.storage.journal import FILE
 from procvid.types import Frames, SceneObject
@@ -168,7 +168,7 @@ def test_building_again_takes_repaired_clips_and_other_words(
 def test_a_folder_of_something_else_is_left_alone(build: Build, tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "thesis.txt").write_text("x")
-    with pytest.raises(InputError, match="is not the store of this clip list"):
+    with pytest.raises(InputError, match="holds another store or other files"):
         list(build(tmp_path / "store"))
     assert (tmp_path / "store" / "thesis.txt").read_text() == "x"
 
@@ -190,7 +190,7 @@ def test_an_output_that_cannot_be(build: Build, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("", "names no clip"),
+        ("", "has no clips"),
         ("slice the carrot", "Line 1 .* is not JSON"),
         ("[1]", "not a JSON object"),
         ("[" * 100_000, "is not JSON"),
@@ -198,15 +198,21 @@ def test_an_output_that_cannot_be(build: Build, tmp_path: Path) -> None:
         ('{"file": "a.mp4", "source_id": "a"}', "has no text"),
         ('{"file": "a.mp4", "text": " ", "source_id": "a"}', "has no text"),
         ('{"file": "a.mp4", "text": "x", "source_id": 3}', "has no source_id"),
-        ('{"file": "a", "text": "x", "source_id": "a", "start_s": 2, "end_s": 1}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "start_s": -1}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "start_s": "1"}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "end_s": NaN}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "end_s": true}', "no span"),
+        (
+            '{"file": "a", "text": "x", "source_id": "a", "start_s": 2, "end_s": 1}',
+            "not a valid span",
+        ),
+        ('{"file": "a", "text": "x", "source_id": "a", "start_s": -1}', "not a valid span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "start_s": "1"}', "not a valid span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "end_s": NaN}', "not a valid span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "end_s": true}', "not a valid span"),
         ('{"file": "a", "text": "x", "source_id": "a", "licence": 4}', "licence that is not text"),
         ('{"file": "a", "text": "x", "source_id": "a", "url": ["x"]}', "url that is not text"),
-        ('{"file": "a", "text": "x", "source_id": "a", "lisence": "x"}', "Write it licence"),
-        ('{"file": "a", "text": "x", "source_id": "a", "license": "x", "licence": "y"}', "another"),
+        ('{"file": "a", "text": "x", "source_id": "a", "lisence": "x"}', "Write 'licence'"),
+        (
+            '{"file": "a", "text": "x", "source_id": "a", "license": "x", "licence": "y"}',
+            "different values",
+        ),
     ],
 )
 def test_clip_lists_that_are_wrong(tmp_path: Path, line: str, says: str) -> None:
@@ -215,13 +221,13 @@ def test_clip_lists_that_are_wrong(tmp_path: Path, line: str, says: str) -> None
         read_clip_list(tmp_path / "clips.jsonl")
 
 
-def test_other_keys_of_a_clip_list_are_told(tmp_path: Path) -> None:
+def test_unknown_keys_of_a_clip_list_give_a_warning(tmp_path: Path) -> None:
     line = '{"file": "a", "text": "x", "source_id": "a", "license": "CC0-1.0", "rating": 3}\n'
     (tmp_path / "clips.jsonl").write_text(line)
-    said: list[str] = []
-    (clip,) = read_clip_list(tmp_path / "clips.jsonl", said.append)
+    warnings: list[str] = []
+    (clip,) = read_clip_list(tmp_path / "clips.jsonl", warnings.append)
     assert clip.licence == "CC0-1.0"
-    assert said == ["The key 'rating' in 1 line of clips.jsonl is not read."]
+    assert warnings == ["Unknown key 'rating' in 1 line of clips.jsonl is ignored."]
 
 
 def test_clip_lists_that_cannot_be_read(tmp_path: Path) -> None:

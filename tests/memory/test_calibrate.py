@@ -9,9 +9,9 @@ import pytest
 
 from procvid.errors import InputError, StoreError
 from procvid.memory.calibrate import calibrate
-from procvid.memory.crops import CropStore
 from procvid.memory.memory import Memory
-from procvid.memory.rules import DEFAULT_RULES
+from procvid.memory.retrieval_rules import DEFAULT_RULES
+from procvid.memory.store import CropStore
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image, PlannedObject
 
@@ -53,7 +53,7 @@ def test_what_says_too_little_is_refused(
     embedder: Embedder,
     new_embedder: Callable[..., Embedder],
 ) -> None:
-    with pytest.raises(InputError, match="too few crops to calibrate"):
+    with pytest.raises(InputError, match="too few crops for a calibration"):
         calibrate(store, embedder)
     with pytest.raises(StoreError, match="was made with the embedder"):
         calibrate(labelled, new_embedder("2"))

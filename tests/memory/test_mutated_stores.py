@@ -21,8 +21,8 @@ from procvid.memory.columns import (
     manifest_bytes,
     parquet_bytes,
 )
-from procvid.memory.crops import CropStore, load_store, save_store
-from procvid.memory.folder import CROPS, MANIFEST, REJECTS, REQUEST
+from procvid.memory.store import CropStore
+from procvid.memory.store_folder import CROPS, MANIFEST, REJECTS, REQUEST, load_store, save_store
 from procvid.protocols import Embedder
 from procvid.types import Crop
 

@@ -53,7 +53,9 @@ def test_the_four_most_important(objects: list[PlannedObject], answers: list[Ret
 def test_an_abstention_leaves_room_for_the_next(
     objects: list[PlannedObject], answers: list[Retrieval]
 ) -> None:
-    answers[3] = Retrieval("counter", "clean", None, "No crop of a counter: the memory has none.")
+    answers[3] = Retrieval(
+        "counter", "clean", None, "No image of counter yet; the model will invent one."
+    )
     names = [slot.object_name for slot in choose_slots(objects, answers)]
     assert names == ["frying pan", "carrot", "knife", "tomato"]
     assert choose_slots(objects, []) == ()
@@ -94,7 +96,7 @@ def test_a_pin_without_room_moves_up() -> None:
 
 
 def test_pins_that_cannot_be() -> None:
-    with pytest.raises(InputError, match="5 pinned references"):
+    with pytest.raises(InputError, match="5 are pinned"):
         choose_slots([], [], pinned=[pin(f"thing {n}", n) for n in range(1, 6)])
     with pytest.raises(InputError, match="show the pot"):
         choose_slots([], [], pinned=[pin("pot", 1), pin("Pot", 2)])

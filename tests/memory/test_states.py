@@ -39,8 +39,8 @@ def test_the_table_says_what_and_how_it_is_known(plan: Plan) -> None:
     assert [(r.step, r.before, r.after, r.known, r.since_step) for r in rows] == [
         (1, "whole", "sliced", "by the action", 1),
         (2, "sliced", "sliced", "as before", 1),
-        (3, "sliced", "fried", "told", 1),
-        (4, "whole", "whole", "told", 4),
+        (3, "sliced", "fried", "named", 1),
+        (4, "whole", "whole", "named", 4),
     ]
     assert StateTable(plan).row("Pot", 2) is not None
     assert StateTable(plan).row("knife", 2) is None
@@ -61,7 +61,7 @@ def test_a_crop_of_a_state_that_is_over_is_never_used(
     carrots = [step.objects[0] for step in plan.steps]
     assert memory.retrieve(carrots[0], 1).hit is not None
     late = memory.retrieve(carrots[1], 2)
-    assert late.hit is None and "only whole ones" in late.reason
+    assert late.hit is None and "only whole" in late.reason
     again = memory.retrieve(carrots[3], 4).hit
     assert again is not None and again.crop.state == "whole"
 
@@ -82,7 +82,7 @@ def test_not_even_under_a_name_that_means_nearly_the_same(
     )
     assert Memory(memory.stores, embedder, 0).retrieve(planned("carrot", "diced"), 2).hit
     answer = memory.retrieve(planned("carrot", "diced"), 2)
-    assert answer.hit is None and "in a state that is over" in answer.reason
+    assert answer.hit is None and "the state is over" in answer.reason
 
 
 def test_an_unknown_wish_does_not_bring_back_the_past(

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from procvid.errors import InputError
-from procvid.storage.atomic import replacing, write_text
-from procvid.storage.files import output_errors, write_json
+from procvid.storage.atomic import output_errors, replacing, write_text
+from procvid.storage.files import write_json
 
 STATE, CONFIG, CURVE = "state.safetensors", "config.json", "loss.csv"
 COLUMNS = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples", "seconds")

@@ -12,8 +12,7 @@ import torch
 from procvid.media.video import write_clip
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
-from procvid.storage.atomic import write_text
-from procvid.storage.files import output_errors
+from procvid.storage.atomic import output_errors, write_text
 from procvid.train.lora.draws import Draw
 from procvid.train.lora.folder import Example
 from procvid.train.lora.latents import LatentCache

@@ -9,8 +9,8 @@ from pathlib import Path
 from procvid.errors import RunError
 from procvid.run.folder import CROPS, MEMORY, VIDEO
 from procvid.run.records import AI_GENERATED
-from procvid.storage.atomic import replacing
-from procvid.storage.files import is_temporary, output_errors, sha256_of
+from procvid.storage.atomic import output_errors, replacing
+from procvid.storage.files import is_temporary, sha256_of
 from procvid.storage.lock import LOCK
 
 MANIFEST = "manifest.json"

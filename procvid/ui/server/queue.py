@@ -15,7 +15,8 @@ from typing import Any
 
 from procvid.errors import ProcvidError
 from procvid.run.records import plan_from_json, plan_to_json
-from procvid.storage.files import output_errors, read_json, write_json
+from procvid.storage.atomic import output_errors
+from procvid.storage.files import read_json, write_json
 from procvid.types import Plan, Recipe
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")

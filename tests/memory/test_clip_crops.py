@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from procvid.memory.gather import crops_of_clip, quality, sharpness
+from procvid.memory.clip_crops import crops_of_clip, quality, sharpness
 from procvid.protocols import Detector, SceneReader
 from procvid.types import Crop, Detection, Frames, Image, Likelihood, ModelInfo
 
