@@ -99,7 +99,7 @@ def test_a_person_edits_a_store(
     assert "parsnip diced" in page and '<script src="http' not in page
     for words in (("--licence", "x" * 5000), ("--url", "\x1b[31mred"), ("--state", "x" * 81)):
         arguments = ("memory", "add", store, photo, "--name", "pot", "--whole", *words)
-        assert "cannot be used" in refused(capsys, *arguments)
+        assert "is not valid" in refused(capsys, *arguments)
     again = ("memory", "rename", store, carrot["id"], "--to", "parsnip")
     told(capsys, *again)
     assert told(capsys, "memory", "history", store) == history, "nothing changed"
@@ -214,8 +214,8 @@ def test_what_cannot_be_done(
         ("cannot be read", ["search", store, "--image", tmp_path / "none.png"]),
         ("read-only", ["ban", "default", "0123456789abcdef"]),
         ("has no crop 'nobody'", ["ban", store, "nobody"]),
-        ("cannot be used", ["rename", store, "nobody", "--to", "  "]),
-        ("No boat is seen in the photo", ["add", store, photo, "--name", "boat"]),
+        ("is not valid", ["rename", store, "nobody", "--to", "  "]),
+        ("No boat found in the photo", ["add", store, photo, "--name", "boat"]),
         ("no crop store", ["rename", tmp_path / "none", "x", "--to", "y"]),
         ("no .html file", ["map", store, "--out", tmp_path / "map.txt"]),
         ("cannot be looked at", ["build", photo, "--out", tmp_path / "s", "--fps", "0"]),

@@ -28,12 +28,12 @@ def picture() -> np.ndarray:
 
 
 def test_png_keeps_pixels_and_text(tmp_path: Path, picture: np.ndarray) -> None:
-    told = {"procvid": '{"prompt": "Möhre 🥕"}', "Title": "x"}
-    save_png(tmp_path / "a.png", picture, told)
+    text = {"procvid": '{"prompt": "Möhre 🥕"}', "Title": "x"}
+    save_png(tmp_path / "a.png", picture, text)
     assert np.array_equal(load_image(tmp_path / "a.png"), picture)
     with Pillow.open(tmp_path / "a.png") as opened:
-        assert opened.info == told
-    assert png_bytes(picture, told) == (tmp_path / "a.png").read_bytes()
+        assert opened.info == text
+    assert png_bytes(picture, text) == (tmp_path / "a.png").read_bytes()
 
 
 def test_alpha_lies_on_white() -> None:

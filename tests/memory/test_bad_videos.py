@@ -57,8 +57,8 @@ def build(
             )
         )
         store = load_store(tmp_path / "store", embedder)
-        told = (tmp_path / "store" / "build" / "rejects.jsonl").read_text().splitlines()
-        reasons = {row["source_id"]: row["reason"] for row in map(json.loads, told)}
+        lines = (tmp_path / "store" / "build" / "rejects.jsonl").read_text().splitlines()
+        reasons = {row["source_id"]: row["reason"] for row in map(json.loads, lines)}
         crops = {file.name: 0 for file in (good, *files)}
         for crop in store.crops.facts:
             crops[crop.source_id] += 1

@@ -63,15 +63,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_store_with_its_rejects(build: Build, tmp_path: Path, embedder: Embedder) -> None:
     out = tmp_path / "out" / "store"
-    told = list(build(out, licence="CC0-1.0", rights="Ours."))
-    assert [(p.done, p.total, p.num_rejected) for p in told] == [
+    progress = list(build(out, licence="CC0-1.0", rights="Ours."))
+    assert [(p.done, p.total, p.num_rejected) for p in progress] == [
         (1, 4, 0),
         (2, 4, 1),
         (3, 4, 1),
         (4, 4, 2),
         (4, 4, 2),
     ]
-    assert told[0].eta_s is not None and told[-1].eta_s == 0
+    assert progress[0].eta_s is not None and progress[-1].eta_s == 0
     store = load_store(out, embedder)
     assert [(c.source_id, c.name) for c in store.crops.facts] == [
         ("a", "frying pan"),
@@ -83,7 +83,7 @@ def test_a_store_with_its_rejects(build: Build, tmp_path: Path, embedder: Embedd
     rejects = [json.loads(line) for line in (out / "build/rejects.jsonl").read_text().splitlines()]
     assert [(r["source_id"], r["reason"].split(".")[0]) for r in rejects] == [
         ("bad", "The video bad"),
-        ("gone", "There is no video file gone"),
+        ("gone", "The video file gone"),
     ]
     assert [path.name for path in out.parent.iterdir()] == ["store"]
 
@@ -105,8 +105,8 @@ def test_a_broken_off_build_goes_on_to_the_same_store(
     broken.close()
     assert not out.exists()
     counting.num_reads = 0
-    told = list(build(out))
-    assert told[-1].num_reused == 1 and counting.num_reads == 1
+    progress = list(build(out))
+    assert progress[-1].num_reused == 1 and counting.num_reads == 1
     assert contents(out) == contents(tmp_path / "whole" / "store")
 
 
@@ -128,8 +128,8 @@ def test_another_request_takes_up_nothing(build: Build, tmp_path: Path) -> None:
     next(broken)
     broken.close()
     everything = frozenset({"unlikely", "likely", "highly_likely"})
-    told = list(build(tmp_path / "store", keep=everything))
-    assert told[-1].num_reused == 0
+    progress = list(build(tmp_path / "store", keep=everything))
+    assert progress[-1].num_reused == 0
     names = {(c.name, c.state) for c in load_store(tmp_path / "store").crops.facts}
     assert ("carrot", "sliced") in names
 
@@ -137,9 +137,14 @@ def test_another_request_takes_up_nothing(build: Build, tmp_path: Path) -> None:
 def test_building_again_does_nothing(build: Build, counting: Counting, tmp_path: Path) -> None:
     list(build(tmp_path / "store"))
     before, counting.num_reads = contents(tmp_path / "store"), 0
-    told = list(build(tmp_path / "store"))[-1]
-    assert (told.done, told.num_reused, told.num_crops, counting.num_reads) == (4, 2, 3, 0)
-    assert told.num_rejected == 2 and contents(tmp_path / "store") == before
+    progress = list(build(tmp_path / "store"))[-1]
+    assert (progress.done, progress.num_reused, progress.num_crops, counting.num_reads) == (
+        4,
+        2,
+        3,
+        0,
+    )
+    assert progress.num_rejected == 2 and contents(tmp_path / "store") == before
 
 
 def test_building_again_takes_repaired_clips_and_other_words(
@@ -154,15 +159,15 @@ def test_building_again_takes_repaired_clips_and_other_words(
     assert len(load_store(tmp_path / "store")) == 1
     shutil.copyfile(kitchen_videos / "b.mp4", kitchen_videos / "later.mp4")
     counting.num_reads = 0
-    *_, told = build(tmp_path / "store", "mended.jsonl", licence="MIT", rights="Ours.")
+    *_, progress = build(tmp_path / "store", "mended.jsonl", licence="MIT", rights="Ours.")
     store = load_store(tmp_path / "store")
-    assert (told.num_crops, told.num_rejected, counting.num_reads) == (len(store), 0, 1)
+    assert (progress.num_crops, progress.num_rejected, counting.num_reads) == (len(store), 0, 1)
     assert {crop.name for crop in store.crops.facts} == {"frying pan", "pot", "knife"}
     assert (store.name, store.licence, store.rights) == ("store", "MIT", "Ours.")
-    assert "licence CC0-1.0" in told.note and store.history[-1].what == "describe"
+    assert "licence CC0-1.0" in progress.note and store.history[-1].what == "describe"
     before = contents(tmp_path / "store")
-    *_, told = build(tmp_path / "store", "mended.jsonl")
-    assert told.note == "" and contents(tmp_path / "store") == before
+    *_, progress = build(tmp_path / "store", "mended.jsonl")
+    assert progress.note == "" and contents(tmp_path / "store") == before
 
 
 def test_a_folder_of_something_else_is_left_alone(build: Build, tmp_path: Path) -> None:

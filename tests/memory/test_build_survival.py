@@ -57,8 +57,8 @@ def test_killed_twice_it_is_the_same_store(videos: Path, tmp_path: Path) -> None
         build = subprocess.Popen(command(videos, out), stdout=subprocess.PIPE, text=True)
         assert build.stdout is not None
         for line in build.stdout:
-            told = json.loads(line)
-            if told["done"] - told["num_reused"] >= clips:
+            row = json.loads(line)
+            if row["done"] - row["num_reused"] >= clips:
                 break
         build.send_signal(signal.SIGKILL)
         build.wait()

@@ -72,9 +72,9 @@ def test_uncalibrated_a_crop_that_shows_its_rival_is_refused(
     wrong = crop("carrot", "whole", image=patch(shown))
     memory = Memory([store_of(wrong)], embedder, seed=0)
     objects: Sequence[PlannedObject] = [planned("carrot"), planned("tomato")]
-    told = memory.retrieve(objects[0], 1, objects)
+    answer = memory.retrieve(objects[0], 1, objects)
     if shown == "tomato":
-        assert told.hit is None and "more like the tomato" in told.reason
+        assert answer.hit is None and "more like the tomato" in answer.reason
     else:
         # It looks like neither; without a scale nobody can tell that it is no carrot.
-        assert told.hit is not None
+        assert answer.hit is not None

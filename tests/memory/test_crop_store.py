@@ -239,7 +239,9 @@ def test_a_table_that_unpacks_to_too_much(saved: Path, monkeypatch: pytest.Monke
                 load_store(saved)
 
 
-def test_a_picture_that_is_none_is_told_when_it_is_looked_at(saved: Path, store: CropStore) -> None:
+def test_a_picture_that_is_none_is_reported_when_it_is_looked_at(
+    saved: Path, store: CropStore
+) -> None:
     pictures = [b"not a png", *store.crops.pictures[1:]]
     swap(saved, "crops.parquet", columns.parquet_bytes(store.crops.facts, pictures))
     back = load_store(saved)

@@ -39,9 +39,9 @@ def test_a_new_name_is_found_by_it(store: CropStore, embedder: Embedder) -> None
     assert not np.array_equal(renamed.text_vectors[-1], store.text_vectors[-1])
     assert np.array_equal(renamed.image_vectors, store.image_vectors)
     assert renamed.index.search(embedder.embed_texts(["pot"])[0], 1)[1][0] == 3
-    (told,) = renamed.history
-    assert (told.what, told.before, told.after) == ("rename", "knife", "pot")
-    assert told.at.endswith("+00:00") and told.crop_ids == tuple(ids(store, "knife"))
+    (edited,) = renamed.history
+    assert (edited.what, edited.before, edited.after) == ("rename", "knife", "pot")
+    assert edited.at.endswith("+00:00") and edited.crop_ids == tuple(ids(store, "knife"))
 
 
 def test_a_new_name_of_another_role(store: CropStore, embedder: Embedder) -> None:
@@ -64,7 +64,7 @@ def test_bans_can_be_taken_back(store: CropStore) -> None:
     assert [crop.banned for crop in banned.crops.facts] == [False, False, False, True]
     allowed = edit.ban(banned, ids(store, "knife"), banned=False)
     assert not any(crop.banned for crop in allowed.crops.facts)
-    assert [told.what for told in allowed.history] == ["ban", "unban"]
+    assert [edited.what for edited in allowed.history] == ["ban", "unban"]
 
 
 def test_removing_and_merging(store: CropStore, crop: Make, embedder: Embedder) -> None:
@@ -109,7 +109,7 @@ def test_merging_loses_no_change(store: CropStore, embedder: Embedder) -> None:
         whole = edit.merge_stores(stores[0], stores[1:])
         (fact,) = (fact for fact in whole.crops.facts if fact.id == knife)
         assert fact.banned and fact.name == "pot" and len(whole) == len(store)
-        assert {told.what for told in whole.history} == {"ban", "rename", "merge"}
+        assert {edited.what for edited in whole.history} == {"ban", "rename", "merge"}
         row = whole.crops.facts.index(fact)
         assert np.array_equal(whole.text_vectors[row], renamed.text_vectors[-1])
     bare = edit.merge_stores(without_pixels(store), [store])
@@ -322,9 +322,9 @@ def test_places_on_a_plane(store: CropStore) -> None:
 def test_a_crop_with_all_its_rights(
     store_of: Callable[..., CropStore], crop: Make, tmp_path: Path
 ) -> None:
-    told = dataclasses.replace(
+    unusual = dataclasses.replace(
         crop("pot", "clean"), url="https://example.org/v", shows=("carrot: diced",), banned=True
     )
-    save_store(store_of(told), tmp_path / "store")
+    save_store(store_of(unusual), tmp_path / "store")
     (back,) = load_store(tmp_path / "store").crops.facts
-    assert dataclasses.asdict(back) == dataclasses.asdict(dataclasses.replace(told, image=None))
+    assert dataclasses.asdict(back) == dataclasses.asdict(dataclasses.replace(unusual, image=None))

@@ -88,7 +88,7 @@ def many() -> np.ndarray:
 
 @pytest.mark.parametrize("spread", [1e-4, 0.15, 1.0])
 def test_half_precision_hides_nothing(spread: float) -> None:
-    """At the first spread it cannot tell the vectors apart; search must all the same."""
+    """Half precision cannot distinguish the vectors at the first spread; search still must."""
     rng = np.random.default_rng(4)
     thing = rng.normal(size=24).astype(np.float32)
     seen = thing + spread * rng.normal(size=(9000, 24)).astype(np.float32)

@@ -32,8 +32,8 @@ NUM_STORES = 200
 @pytest.fixture
 def saved(store: CropStore, tmp_path: Path) -> Path:
     """With every file that a store can have."""
-    told = edit.ban(store, [store.crops.facts[3].id])
-    save_store(told, tmp_path / "kitchen", {REQUEST: b'{"a": 1}\n', REJECTS: b""})
+    banned = edit.ban(store, [store.crops.facts[3].id])
+    save_store(banned, tmp_path / "kitchen", {REQUEST: b'{"a": 1}\n', REJECTS: b""})
     return tmp_path / "kitchen"
 
 

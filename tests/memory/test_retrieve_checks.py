@@ -178,7 +178,7 @@ def test_calibration_separates_right_from_wrong(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"thresholds": 3}', "x" * 50])
-def test_a_damaged_calibration_is_told(tmp_path: object, text: str) -> None:
+def test_a_damaged_calibration_is_reported(tmp_path: object, text: str) -> None:
     file = tmp_path / "thresholds.json"  # type: ignore[operator]
     file.write_text(text)
     with pytest.raises(InputError, match="cannot be read"):

@@ -66,7 +66,7 @@ def test_an_object_named_twice_gets_one_slot(planned: Plan, crop: Make) -> None:
     assert len(choose_slots(twice, [found(crop("pot", "clean"))])) == 1
 
 
-def test_the_runs_own_crop_is_told(planned: Plan, crop: Make) -> None:
+def test_the_runs_own_crop_is_reported(planned: Plan, crop: Make) -> None:
     slot = choose_slots([planned("pot", "clean")], [found(crop("pot", "clean"), "run")])[0]
     assert slot.origin == "run"
 
