@@ -1,4 +1,4 @@
-"""A curation from videos to dataset: whole, resumed, with broken videos and wrong folders."""
+"""Curation from videos to dataset: complete, resumed, with damaged videos and wrong folders."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_damaged_journal_is_reported_or_begun_anew(videos, curated, tmp_path) 
 
 
 class Finder:
-    """Answers nonsense about one video, and then is out of budget."""
+    """Gives an unusable answer for one video, and then runs out of budget."""
 
     info = ModelInfo(id="service", revision="1")
 
@@ -193,7 +193,7 @@ def test_nonsense_in_the_middle_is_that_videos_own_and_an_empty_budget_stops_the
     def tools():
         return curate.Tools(finder, make_tools().shot_detector)
 
-    # Two workers: a service is asked by the first process alone.
+    # With two workers, only the main process calls a service.
     curation = curated(videos, make_tools=tools, spread=Spread(make_tools, workers=2))
     with pytest.raises(ServiceError, match="budget"):
         list(curation.run())

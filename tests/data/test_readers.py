@@ -1,4 +1,4 @@
-"""The published annotation files, in small, and what is wrong with them."""
+"""Small copies of the published annotation files, good and damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same work in one process, in several and on Ray; killed and gone on; cuts in chunks."""
+"""The same result in one process, in several, on Ray, after kills, and with cuts in chunks."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_killed_three_times_it_is_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_cuts_in_chunks_are_those_of_the_whole(monkeypatch) -> None:
-    """With TransNetV2, whose windows of 100 frames reach over the chunks' edges."""
+    """Use TransNetV2, whose windows of 100 frames cross the edges of chunks."""
     detector = wiring_evaluation.build_shot_detector()
     rng = np.random.default_rng(1)
     scenes = [rng.integers(0, 255, (27, 48, 3), dtype=np.uint8) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""What is said: cues with every fault, and the steps that rules find in speech."""
+"""Transcripts: cues with every fault, and the steps that rules find in speech."""
 
 from __future__ import annotations
 

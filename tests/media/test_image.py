@@ -80,7 +80,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 
 def png(width: int, height: int, bits: int, colour_type: int, rows: bytes) -> bytes:
-    """A PNG by hand: what Pillow itself does not write."""
+    """Build a PNG by hand that Pillow cannot write."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))

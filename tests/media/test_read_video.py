@@ -1,4 +1,4 @@
-"""Reading videos: what is in them, parts of them, and files that are no videos or too much."""
+"""Reading videos: whole, in part, and files that are no videos or over a limit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_phone_video_is_turned_upright(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4")) as container:
         frame = next(container.decode(video=0))
         assert frame.rotation == 90
-    # Counterclockwise by 90 degrees: the left half comes to lie at the bottom.
+    # Rotated counterclockwise by 90 degrees: the left half moves to the bottom.
     upright = rgb(frame)
     assert upright.shape == (64, 32, 3)
     assert upright[:16].mean() < 20 and upright[-16:].mean() > 235

@@ -1,4 +1,4 @@
-"""Fifty broken, odd and hostile videos: each gives crops or a sentence in the reject file, none a crash."""
+"""Fifty damaged, odd and hostile videos: each gives crops or a reject sentence, and none a crash."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def good(tmp_path: Path, picture: Image) -> Path:
 def build(
     tmp_path: Path, good: Path, reader: SceneReader, detector: Detector, embedder: Embedder
 ) -> Callable[..., tuple[dict[str, str], dict[str, int]]]:
-    """Build a store from a good video and others: the reasons and the crops by source."""
+    """Build a store from a good video and others. Return the reasons and the crops by source."""
 
     def run(*files: Path, **line: object) -> tuple[dict[str, str], dict[str, int]]:
         lines = [
@@ -75,7 +75,7 @@ def encode(
     rotation: int = 0,
     container: str | None = None,
 ) -> Path:
-    """Pictures at times in tenths of a second, h264."""
+    """Write h264 pictures at times in tenths of a second."""
     height, width = pictures[0].shape[:2] if pictures else (64, 64)
     with av.open(str(file), "w", format=container) as out:
         stream = out.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
@@ -135,7 +135,7 @@ def test_odd_videos_that_are_right(
     reasons, crops = build(*odd)
     assert reasons == {} and set(crops.values()) == {1}
     boxes = {c.source_id: c.box_xyxy for c in load_store(tmp_path / "store").crops.facts}
-    # Upright it is where it was: at the left, below the middle.
+    # Upright it is at the left, below the middle.
     assert np.allclose(boxes["turned.mp4"], boxes["good.mp4"], atol=4)
 
 
@@ -173,7 +173,7 @@ def test_a_span_after_the_end(
 
 
 def damaged(whole: bytes, number: int) -> bytes:
-    """The number-th damage: bytes changed, pieces cut out, doubled or zeroed, the end cut off."""
+    """Damage bytes in the given way: changed, removed, doubled, zeroed or truncated."""
     rng = np.random.default_rng(number)
     data = bytearray(whole)
     at = int(rng.integers(0, len(data)))

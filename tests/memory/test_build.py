@@ -1,4 +1,4 @@
-"""Building a store: what is in it, what was rejected, and that a broken-off build goes on."""
+"""Building a store: its content, its rejects, and resuming an interrupted build."""
 
 from __future__ import annotations
 

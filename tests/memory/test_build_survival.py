@@ -1,4 +1,4 @@
-"""A build that is killed, a list that is wrong, a second builder: what is there stays whole."""
+"""Killed builds, invalid lists and a second builder leave the store complete."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_lists_that_are_wrong(tmp_path: Path, lines: list[str], says: str) -> No
 
 
 def test_a_list_as_other_programs_write_it(tmp_path: Path) -> None:
-    """With a byte order mark, Windows line ends, and a line separator inside a text."""
+    """The list has a byte order mark, Windows line ends, and a line separator in a text."""
     line = '{"file": "a", "text": "Slice it\u2028on the board.", "source_id": "a"}'
     (tmp_path / "clips.jsonl").write_bytes(b"\xef\xbb\xbf" + f"{line}\r\n\r\n".encode())
     assert read_clip_list(tmp_path / "clips.jsonl")[0].text == "Slice it\u2028on the board."

@@ -1,4 +1,4 @@
-"""Thresholds of any embedder on a store with labels, and what holds where nobody looked for them."""
+"""Calibrated thresholds on a labelled store, and the defaults without calibration."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_any_embedder_is_calibrated_on_a_labelled_store(
         assert measured["wrong_refused"] == 1.0
     rules = found.rules()
     assert rules.calibrated and rules.min_shown == found.thresholds["min_shown"] > 0
-    # What could not be found stays as strict as it is without calibration.
+    # Thresholds that were not found keep their uncalibrated values.
     assert rules.max_past == DEFAULT_RULES.max_past
 
 
@@ -76,5 +76,5 @@ def test_uncalibrated_a_crop_that_shows_its_rival_is_refused(
     if shown == "tomato":
         assert answer.hit is None and "more like the tomato" in answer.reason
     else:
-        # It looks like neither; without a scale nobody can tell that it is no carrot.
+        # It looks like neither. Without a scale the memory cannot see that it is no carrot.
         assert answer.hit is not None

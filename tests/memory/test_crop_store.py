@@ -1,4 +1,4 @@
-"""A store as a value and as a folder: what goes in comes out, and every damage is seen."""
+"""A store as a value and as a folder: round trips, and every damage is detected."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def forge(saved: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Rewrite a manifest as a stranger could: consistent in itself, wrong in what it says."""
+    """Rewrite a manifest so that its own hash is right and its content is wrong."""
     manifest = json.loads((saved / FILES[0]).read_bytes())
     change(manifest)
     (saved / FILES[0]).write_bytes(columns.manifest_bytes(manifest))

@@ -1,4 +1,4 @@
-"""What a person changes in a store: it is done, noted, and on disk whole or not at all."""
+"""Changes of a person in a store: applied, recorded, and written completely or not at all."""
 
 from __future__ import annotations
 

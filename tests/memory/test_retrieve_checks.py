@@ -1,4 +1,4 @@
-"""What keeps a wrong crop out: rivals, bans, thresholds, one crop for one object, and its contents."""
+"""Checks against wrong crops: rivals, bans, thresholds, one crop per object, contents."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_clip_that_does_not_show_the_change_is_not_written_back(
     crop: Make, planned: Planned, embedder: Embedder
 ) -> None:
     class Cutting:
-        """Test fixture. Sees in every picture what the text says of a whole carrot."""
+        """Test fixture. Every picture gets the vector of a whole carrot."""
 
         info, dim = embedder.info, embedder.dim
 

@@ -1,4 +1,4 @@
-"""The at most four references: the important ones, each object once, pinned ones kept."""
+"""At most four references: the important ones, each object once, pinned ones kept."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_pins_that_cannot_be() -> None:
 
 
 def test_one_crop_may_serve_two_objects(planned: Plan, crop: Make) -> None:
-    """Five objects, four slots: the carrot that lies in the pan leaves its slot to the counter."""
+    """Five objects, four slots: the carrot in the pan leaves its slot to the counter."""
     objects = [
         planned("frying pan", "in use", importance=0.9),
         planned("tomato", "whole", importance=0.8),

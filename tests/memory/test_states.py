@@ -1,4 +1,4 @@
-"""The table of states: what an object is at each step, how that is known, and what is over."""
+"""The state table: states at each step, how they are known, and past states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Planned = Callable[..., PlannedObject]
 
 @pytest.fixture
 def plan(planned: Planned) -> Plan:
-    """A carrot is sliced, fried, and at last a whole one comes again."""
+    """A carrot is sliced and fried, and then a whole one appears again."""
     steps = [
         ("Cut the carrot.", planned("carrot", "whole", "sliced")),
         ("Add it to the pan.", planned("carrot", "sliced")),
@@ -69,7 +69,7 @@ def test_a_crop_of_a_state_that_is_over_is_never_used(
 def test_not_even_under_a_name_that_means_nearly_the_same(
     planned: Planned, store_of: Callable[..., object], crop: Make, embedder: Embedder
 ) -> None:
-    """ "Chopped" would serve where "diced" is asked for, but it is what was there before."""
+    """ "Chopped" fits "diced", but here it is a past state."""
     steps = tuple(
         StepPlan(n, "", "", (planned("carrot", state),), "")
         for n, state in enumerate(("chopped", "diced"), start=1)
