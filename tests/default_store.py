@@ -1,4 +1,4 @@
-"""How large the store is that comes with procvid, by its own manifest."""
+"""The size of the default store, read from its manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk that takes no more, made by the kernel."""
+"""Simulate a full disk with a limit of the kernel."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def files_no_larger_than(num_bytes: int) -> Iterator[None]:
-    """The kernel refuses to write past this size, as it refuses when a disk is full.
+    """Let the kernel refuse to write past this size, as on a full disk.
 
-    Python ignores the signal that comes with it, so that the write fails.
+    Python ignores the signal of the limit, so the write fails.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))

@@ -21,8 +21,9 @@ from procvid.cli.arguments import Parser, add_json, whole_number
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.memory.build import build_store
-from procvid.memory.crops import CropStore, load_store, save_store
-from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
+from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
+from procvid.memory.store import CropStore
+from procvid.memory.store_folder import load_store, save_store
 from procvid.settings import TINY
 from procvid.storage.atomic import write_text
 from procvid.wiring import evaluation as wiring_evaluation

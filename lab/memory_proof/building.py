@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lab.memory_proof.videos import Truth, VisibleObject
-from procvid.memory.crops import CropStore
+from procvid.memory.store import CropStore
 from procvid.memory.words import canonical
 from procvid.toykitchen.render import NUM_FRAMES
 from procvid.types import Crop

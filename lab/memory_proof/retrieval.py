@@ -9,11 +9,11 @@ import numpy as np
 
 from lab.memory_proof.building import is_right
 from lab.memory_proof.videos import SCALE, Truth, iou
-from procvid.memory.crops import CropStore, embed_facts, of_rows, with_rows
-from procvid.memory.gather import crops_of_clip
+from procvid.memory.clip_crops import crops_of_clip
 from procvid.memory.memory import Memory, step_of, wanted_state
-from procvid.memory.rules import RetrievalRules
+from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.memory.states import StateTable
+from procvid.memory.store import CropStore, embed_facts, of_rows, with_rows
 from procvid.memory.words import canonical, state_fit
 from procvid.protocols import Detector, Embedder
 from procvid.run.step import EVERY_LIKELIHOOD, PlannedScene

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from procvid.media.video import write_clip
-from procvid.memory.gather import share_inside
+from procvid.memory.clip_crops import share_inside
 from procvid.memory.words import canonical
 from procvid.toykitchen.identity import TOOLS
 from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe

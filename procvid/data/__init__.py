@@ -1,1 +1,1 @@
-"""From instructional videos to clips with words: readers, stages, export. `curate` joins them."""
+"""Curate instructional videos into captioned clips: readers, stages and export."""

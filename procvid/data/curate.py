@@ -1,8 +1,9 @@
-"""Curation of a collection of videos: stage after stage, resumable, the same however often cut off.
+"""Curate a collection of videos, stage by stage. A run resumes after a kill with the same result.
 
-The folder holds `request.json` (what decides the result), one file of sorted JSON lines a stage,
-`rejects.jsonl` with a reason each, `counts.json`, `clips.jsonl` for `procvid memory build` and
-`dataset/`. What is finished stands in the journal; a run with more videos works on those alone.
+The folder holds `request.json` (everything that decides the result), one file of sorted JSON lines
+per stage, `rejects.jsonl` with a reason per line, `counts.json`, `clips.jsonl` for
+`procvid memory build`, and `dataset/`. Finished work is in the journal, so a later run processes
+only new videos.
 """
 
 from __future__ import annotations
@@ -23,21 +24,36 @@ from procvid.data.journal import StageJournal, as_line, key_of
 from procvid.data.readers.choose import Collection
 from procvid.data.source import Row
 from procvid.data.spread import MakeTools, Spread
-from procvid.data.stages import STAGES, Job, Made, Rules, Stage, Tools, source_row
+from procvid.data.stages import (
+    STAGES,
+    CurationStage,
+    Rules,
+    StageInput,
+    StageResult,
+    Tools,
+    source_row,
+)
 from procvid.errors import InputError
 from procvid.storage.atomic import replacing, write_bytes
 from procvid.storage.lock import locked
 
 REQUEST, COUNTS, REJECTS, CLIPS = "request.json", "counts.json", "rejects.jsonl", "clips.jsonl"
 SOURCES = "sources"
-TOLD_EVERY_S = 0.2
+PROGRESS_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
 class CurationProgress:
-    """`done` of `total` videos are through `stage`; `num_reused` of them were so before.
+    """Progress of a curation.
 
-    `message` says why the video just done was left out, or what there is to know.
+    Attributes:
+        stage: The current stage.
+        done: Videos that passed the stage.
+        total: All videos of the stage.
+        num_reused: Videos that an earlier run finished.
+        elapsed_s: Seconds since the start of the stage.
+        video_id: The video just finished.
+        message: Why that video was left out, or another note, or "".
     """
 
     stage: str
@@ -50,24 +66,24 @@ class CurationProgress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds that this stage still takes, or None before a video was really worked on."""
+        """Return the remaining seconds of this stage, or None before this run has finished a video."""
         worked = self.done - self.num_reused
         return self.elapsed_s / worked * (self.total - self.done) if worked > 0 else None
 
 
 @dataclass(frozen=True)
 class Curation:
-    """What to do.
+    """A curation request.
 
     Attributes:
-        collection: Where the videos are.
-        out: The folder of the result.
-        rules: The numbers.
-        make_tools: Builds this process's own models, services among them.
-        spread: Where the work is done that asks no service.
-        limit: Only the first so many videos of the collection; None for all.
-        pictures: Whether the dataset holds a picture of each clip.
-        licence: Of videos that do not say their own.
+        collection: The videos and their annotations.
+        out: The output folder.
+        rules: The thresholds.
+        make_tools: Builds the models of this process, including services.
+        spread: The workers for stages that call no service.
+        limit: Use only the first videos of the collection, or None for all.
+        pictures: Store a picture of each clip in the dataset.
+        licence: Licence of videos that do not name their own.
     """
 
     collection: Collection
@@ -80,14 +96,13 @@ class Curation:
     licence: str = ""
 
     def run(self) -> Iterator[CurationProgress]:
-        """Do what is not yet done.
+        """Process everything that is not finished yet, and yield progress.
 
         Raises:
-            InputError: the collection cannot be read, holds no video that is here, or the folder
-                holds something else.
-            OutputError: the folder cannot be written.
-            UnavailableError: a model, a service or a worker is not to be had; what is finished is
-                kept.
+            InputError: The collection cannot be read or has no usable video, or the folder holds
+                something else.
+            OutputError: The folder cannot be written.
+            UnavailableError: A model, a service or a worker is missing. Finished work is kept.
         """
         _check_folder(self.out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -99,14 +114,14 @@ class Curation:
                 ids = [i for i, body in journal.bodies(SOURCES) if "video_id" in body]
                 if not ids:
                     reason = next((b["reason"] for _, b in journal.bodies(SOURCES)), "")
-                    raise InputError(f"No video of the collection can be used. {reason}".strip())
+                    raise InputError(f"The collection has no usable video. {reason}".strip())
                 for stage in STAGES:
                     yield from self._through(stage, journal, ids, tools)
                     self._write_lines(f"{stage.name}.jsonl", _rows(journal, ids, stage.name))
                 yield from self._finish(journal, ids)
 
     def _claim(self, tools: Tools) -> None:
-        """Write down what decides the result, or refuse a folder where something else does."""
+        """Write the request, or raise InputError if the folder holds another one."""
         captioner = tools.captioner
         request = {
             "format": self.collection.chosen,
@@ -124,22 +139,22 @@ class Curation:
             write_bytes(file, _pretty(request))
             return
         try:
-            told = json.loads(file.read_text("utf-8"))
+            written = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(
                 f"The file {file} cannot be read.", "Choose another folder."
             ) from error
-        if told != json.loads(_pretty(request)):
-            name, was, now = next(_differences(told, json.loads(_pretty(request))))
+        if written != json.loads(_pretty(request)):
+            name, was, now = next(_differences(written, json.loads(_pretty(request))))
             raise InputError(
                 f"The folder {self.out} holds a curation with another {name}: "
-                f"{json.dumps(was)[:60]} and not {json.dumps(now)[:60]}.",
-                "Give the same options, or choose another folder.",
+                f"{json.dumps(was)[:60]}, not {json.dumps(now)[:60]}.",
+                "Use the same options, or choose another folder.",
             )
 
     def _read(self, journal: StageJournal) -> Iterator[CurationProgress]:
-        """Read the collection into the journal; missing and unusable videos are noted as such."""
-        started_s, count, missing, told_s = time.monotonic(), 0, 0, 0.0
+        """Read the collection into the journal, including missing and unusable videos."""
+        started_s, count, missing, shown_s = time.monotonic(), 0, 0, 0.0
         with journal.transaction():
             journal.clear(SOURCES)
             for source in self.collection.read():
@@ -158,23 +173,23 @@ class Curation:
                     body["licence"] = body["licence"] or self.licence
                 journal.keep(SOURCES, source.video_id, "", body)
                 elapsed_s = time.monotonic() - started_s
-                if elapsed_s - told_s > TOLD_EVERY_S:
-                    told_s = elapsed_s
+                if elapsed_s - shown_s > PROGRESS_EVERY_S:
+                    shown_s = elapsed_s
                     yield CurationProgress(SOURCES, count, 0, 0, elapsed_s)
         message = f"{missing} of {count} videos are missing." if missing else ""
         elapsed_s = time.monotonic() - started_s
         yield CurationProgress(SOURCES, count, count, 0, elapsed_s, message=message)
 
     def _through(
-        self, stage: Stage, journal: StageJournal, ids: list[str], tools: Tools
+        self, stage: CurationStage, journal: StageJournal, ids: list[str], tools: Tools
     ) -> Iterator[CurationProgress]:
         started_s, total = time.monotonic(), len(ids)
-        # Workers may stand in another folder.
+        # Workers may have another working directory.
         root = self.collection.root.resolve()
         keys: dict[str, str] = {}
         reused = 0
 
-        def jobs() -> Iterator[Job]:
+        def jobs() -> Iterator[StageInput]:
             nonlocal reused
             for video_id in ids:
                 job = _job(stage, journal, video_id, root)
@@ -196,7 +211,7 @@ class Curation:
         for number, (job, made) in enumerate(results, start=1):
             video_id = job.video["video_id"]
             key = keys.pop(video_id)
-            # What a service had no answer to counts now, and is asked again by the next run.
+            # If a service had no answer, this result counts now and the next run asks again.
             again = asks_service and made.unanswered
             journal.keep(stage.name, video_id, "" if again else key, vars(made))
             yield CurationProgress(
@@ -234,21 +249,23 @@ class Curation:
 def _check_folder(out: Path) -> None:
     if not out.exists() or (out / REQUEST).is_file():
         return
-    # A lock may have been left by a process that was killed at its very start.
+    # A process that was killed at its start may have left a lock.
     if not out.is_dir() or any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise InputError(
-            f"The folder {out} exists and is no curation.",
-            "Choose another folder, or remove it first.",
+            f"The folder {out} exists and is not a curation.",
+            "Choose another folder, or remove this one.",
         )
 
 
-def _is_service(tools: Tools, stage: Stage) -> bool:
+def _is_service(tools: Tools, stage: CurationStage) -> bool:
     tool = getattr(tools, stage.asks)
     return tool is not None and tool.info.id != "rules"
 
 
-def _job(stage: Stage, journal: StageJournal, video_id: str, root: Path) -> Job | None:
-    """What a stage gets of a video; None when there is nothing to do."""
+def _job(
+    stage: CurationStage, journal: StageJournal, video_id: str, root: Path
+) -> StageInput | None:
+    """Return the input of a stage for a video, or None if there is nothing to do."""
     video = journal.body(SOURCES, video_id) or {}
     rows = {}
     for name in dict.fromkeys((stage.after, *stage.inputs)):
@@ -257,51 +274,51 @@ def _job(stage: Stage, journal: StageJournal, video_id: str, root: Path) -> Job 
     needed = stage.after or (stage.inputs[0] if stage.inputs else "")
     if needed and not rows[needed]:
         return None
-    return Job(video, {name: rows[name] for name in stage.inputs}, root)
+    return StageInput(video, {name: rows[name] for name in stage.inputs}, root)
 
 
-def _key(stage: Stage, job: Job) -> str:
+def _key(stage: CurationStage, job: StageInput) -> str:
     return key_of({"video": {name: job.video[name] for name in stage.reads}, "rows": job.rows})
 
 
-def _made(journal: StageJournal, stage: str, video_id: str) -> Row:
-    """What stands in the journal, unless the video never came so far this time."""
+def _result(journal: StageJournal, stage: str, video_id: str) -> Row:
+    """Return the journal's result, or an empty one if the video did not reach the stage."""
     names = [s.name for s in STAGES]
     definition = STAGES[names.index(stage)]
     if _job(definition, journal, video_id, Path()) is None:
-        return vars(Made())
-    return journal.body(stage, video_id) or vars(Made())
+        return vars(StageResult())
+    return journal.body(stage, video_id) or vars(StageResult())
 
 
 def _rows(journal: StageJournal, ids: list[str], stage: str) -> Iterator[Row]:
     for video_id in ids:
-        for row in _made(journal, stage, video_id)["rows"]:
+        for row in _result(journal, stage, video_id)["rows"]:
             yield {"video_id": video_id, **row}
 
 
 def _whole_rows(journal: StageJournal, ids: list[str]) -> Iterator[Row]:
-    """The final rows, each with what the source says."""
+    """Yield the final rows with the fields of their source."""
     for video_id in ids:
         video = journal.body(SOURCES, video_id) or {}
-        told = {name: video[name] for name in ("video_id", "file", "title", "licence", "url")}
-        for number, row in enumerate(_made(journal, STAGES[-1].name, video_id)["rows"], start=1):
-            yield {**told, "clip": number, **row}
+        source = {name: video[name] for name in ("video_id", "file", "title", "licence", "url")}
+        for number, row in enumerate(_result(journal, STAGES[-1].name, video_id)["rows"], start=1):
+            yield {**source, "clip": number, **row}
 
 
-def _whole_reject(made: Made) -> str:
-    """Why a whole video was left out, or ""."""
+def _whole_reject(made: StageResult) -> str:
+    """Return why a whole video was left out, or ""."""
     return next((str(r["reason"]) for r in made.rejects if r["start_s"] is None), "")
 
 
 def _counts(journal: StageJournal, ids: list[str]) -> tuple[Row, Callable[[], Iterator[Row]]]:
-    """What came through each stage, and the rejects in the order of videos and stages."""
+    """Return the counts of each stage, and the rejects in the order of videos and stages."""
     unused = Counter(str(body["reason"]) for _, body in journal.bodies(SOURCES) if "reason" in body)
     stages: dict[str, Any] = {}
     for stage in STAGES:
         reasons, notes = Counter[str](), Counter[str]()
         rows = videos = 0
         for video_id in ids:
-            made = _made(journal, stage.name, video_id)
+            made = _result(journal, stage.name, video_id)
             rows += len(made["rows"])
             videos += bool(made["rows"])
             reasons.update(_kind(reject["reason"]) for reject in made["rejects"])
@@ -320,18 +337,18 @@ def _counts(journal: StageJournal, ids: list[str]) -> tuple[Row, Callable[[], It
     def rejects() -> Iterator[Row]:
         for video_id, body in journal.bodies(SOURCES):
             if "reason" in body:
-                told = {"start_s": None, "end_s": None, "reason": body["reason"]}
-                yield {"video_id": video_id, "stage": SOURCES, **told}
+                reject = {"start_s": None, "end_s": None, "reason": body["reason"]}
+                yield {"video_id": video_id, "stage": SOURCES, **reject}
                 continue
             for stage in STAGES:
-                for reject in _made(journal, stage.name, video_id)["rejects"]:
+                for reject in _result(journal, stage.name, video_id)["rejects"]:
                     yield {"video_id": video_id, "stage": stage.name, **reject}
 
     return counts, rejects
 
 
 def _kind(reason: str) -> str:
-    """A reason without its numbers and names, to be counted."""
+    """Return a reason without its numbers and names, so that equal kinds can be counted."""
     return re.sub(r"'[^']*'|\"[^\"]*\"|\S+\.(?:mp4|mkv|webm|mov)\b|\d+(?:\.\d+)?", "...", reason)[
         :160
     ]

@@ -1,4 +1,4 @@
-"""The result for others: a dataset repository, and the clip list that `procvid memory build` reads."""
+"""Write the result: a dataset repository, and the clip list for `procvid memory build`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from procvid.storage.files import whole_folder
 DATASET = "dataset"
 FACTS = "curation.json"
 CLIPS_IN_SHARD = 5_000
-"""With pictures of at most 512 pixels a shard stays below some hundred MB."""
+"""With pictures of at most 512 pixels, a shard has a few hundred MB."""
 
 MAX_SIDE_PX = 512
 JPEG_QUALITY = 90
@@ -61,10 +61,10 @@ SCHEMA = pa.schema(
 
 
 def write_clip_list(file: Path, root: Path, rows: Iterator[Row]) -> None:
-    """The clips as `procvid memory build` reads them; files are relative to the list.
+    """Write the clip list for `procvid memory build`. Files are relative to the list.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: The file cannot be written.
     """
     with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as out:
         for row in rows:
@@ -88,39 +88,41 @@ def write_dataset(
     pictures: bool,
     counts: Row,
 ) -> Iterator[int]:
-    """Write the repository as a whole; the number of clips written so far. For the same rows nothing is done.
+    """Write the whole repository, and yield the number of clips so far.
+
+    If the repository already holds these rows, nothing is written.
 
     Args:
-        folder: Of the repository.
-        root: Of the videos.
-        rows: Gives the final rows anew each time.
-        total: How many there are.
-        pictures: Whether each row holds the frame in the middle of its clip.
-        counts: For the card.
+        folder: The repository's folder.
+        root: The folder of the videos.
+        rows: Returns a new iterator over the final rows on each call.
+        total: The number of rows.
+        pictures: Store the middle frame of each clip.
+        counts: The counts for the card.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: The folder cannot be written.
     """
     digest = sha256(f"{pictures}".encode())
     for row in rows():
         digest.update(as_line(row).encode("utf-8", "replace"))
     facts = {"rows_sha256": digest.hexdigest(), "clips": total, "pictures": pictures}
-    told = (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode("utf-8")
-    if (folder / FACTS).is_file() and (folder / FACTS).read_bytes() == told:
+    text = (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode("utf-8")
+    if (folder / FACTS).is_file() and (folder / FACTS).read_bytes() == text:
         return
     with whole_folder(folder) as temporary:
         (temporary / "data").mkdir()
         yield from _write_shards(temporary / "data", root, rows(), pictures)
         videos = counts["stages"]["ratings"]["videos"]
         write_text(temporary / "README.md", _card(total, videos, pictures, counts))
-        (temporary / FACTS).write_bytes(told)
+        (temporary / FACTS).write_bytes(text)
 
 
 def _write_shards(folder: Path, root: Path, rows: Iterator[Row], pictures: bool) -> Iterator[int]:
     done = number = 0
     writer: pq.ParquetWriter | None = None
     try:
-        # A row group a video, so that no more than one video's pictures are held.
+        # One row group per video, so that the pictures of only one video are in memory.
         for _, group in groupby(rows, key=lambda row: row["video_id"]):
             clips = list(group)
             if writer is None or done >= number * CLIPS_IN_SHARD:
@@ -139,7 +141,7 @@ def _write_shards(folder: Path, root: Path, rows: Iterator[Row], pictures: bool)
 
 
 def _picture(root: Path, row: Row) -> Row | None:
-    """The frame in the middle, as JPEG; None where the video is gone."""
+    """Return the middle frame as JPEG, or None if the video is gone."""
     middle_s = (row["start_s"] + row["end_s"]) / 2
     try:
         frame = frames_of(root / row["file"], middle_s, row["end_s"], count=1)[0]
@@ -151,7 +153,7 @@ def _picture(root: Path, row: Row) -> Row | None:
 
 
 def _card(clips: int, videos: int, pictures: bool, counts: Row) -> str:
-    told = "`image` is the frame in its middle." if pictures else "There are no pictures in it."
+    image = "`image` is the middle frame." if pictures else "The dataset has no pictures."
     counts_text = json.dumps(counts, indent=2, ensure_ascii=False)
     card = (resources.files("procvid.data") / "card.md").read_text("utf-8")
-    return card.format(clips=clips, videos=videos, pictures=told, counts=counts_text)
+    return card.format(clips=clips, videos=videos, pictures=image, counts=counts_text)

@@ -1,4 +1,4 @@
-"""How frames look: light, sharpness, motion, borders, written lines, logos. Cheap, on small grey pictures."""
+"""Measure frames on small grey pictures: brightness, sharpness, motion, borders, text, logos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from procvid.types import Image
 
 SIDE = 320
-"""The longer side of the grey picture that is measured, in pixels; all thresholds belong to it."""
+"""Longer side of the measured grey picture in pixels. All thresholds depend on it."""
 
 BLACK = 16
 EDGE = 40.0
@@ -21,16 +21,16 @@ Grey = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One frame.
+class FrameSample:
+    """The measures of one frame.
 
     Attributes:
-        time_s: When.
-        brightness: Mean, 0 black to 1 white.
-        sharpness: Variance of the Laplacian of the grey picture (0 to 255 a pixel); blur is low.
-        motion: Mean difference to the sample before, 0 to 1; 1 for the first.
-        border: Share of the rows and columns that are black at the edges.
-        text: How much a band of the lower third is denser in strokes than what is around it, 0 to 1.
+        time_s: Time in the video in seconds.
+        brightness: Mean, 0 (black) to 1 (white).
+        sharpness: Variance of the Laplacian of the grey picture (pixels 0 to 255). Blur is low.
+        motion: Mean difference from the previous sample, 0 to 1. The first sample has 1.
+        border: Share of the picture that black bars cover, 0 to 1.
+        text: Stroke density of a band in the lower third minus that around it, 0 to 1.
     """
 
     time_s: float
@@ -41,11 +41,11 @@ class Sample:
     text: float
 
 
-class Looks:
-    """Measures samples one by one and holds two pictures, whatever the video's length."""
+class FrameMeter:
+    """Measures frames one by one, and holds two pictures for videos of any length."""
 
     def __init__(self) -> None:
-        self.samples: list[Sample] = []
+        self.samples: list[FrameSample] = []
         self._before: Grey | None = None
         self._edges: NDArray[np.int32] | None = None
         self._counted = 0
@@ -58,7 +58,7 @@ class Looks:
             motion = float(np.abs(grey - self._before).mean()) / 255
         self._before = grey
         self.samples.append(
-            Sample(
+            FrameSample(
                 round(time_s, 3),
                 round(float(grey.mean()) / 255, 4),
                 round(_sharpness(grey), 1),
@@ -74,9 +74,9 @@ class Looks:
         self._counted += 1
 
     def logo(self) -> float:
-        """The largest share of a corner whose edges stand still while the middle of the picture moves.
+        """Return the largest share of constant edges in a corner while the middle moves, 0 to 1.
 
-        0 to 1; 0 where there are too few samples or the whole picture stands still.
+        The value is 0 for too few samples or a still picture.
         """
         if self._edges is None or self._counted < MIN_SAMPLES:
             return 0.0
@@ -104,7 +104,7 @@ def _sharpness(grey: Grey) -> float:
 
 
 def _border(grey: Grey) -> float:
-    """Black bars, of both sides together; a picture that is black all over has none."""
+    """Return the share that black bars cover. A black picture has none."""
     rows, columns = grey.max(axis=1) > BLACK, grey.max(axis=0) > BLACK
     if not rows.any():
         return 0.0
@@ -124,7 +124,7 @@ def _edges(grey: Grey) -> NDArray[np.bool_]:
 
 
 def _text(grey: Grey) -> float:
-    """Lines of writing: many strokes side by side in a low band, few above and below it."""
+    """Return the strength of a text line: many strokes in a low band, few above and below it."""
     strokes = (np.abs(np.diff(grey, axis=1)) > EDGE).mean(axis=1)
     height = len(strokes)
     best = 0.0

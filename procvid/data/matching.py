@@ -1,4 +1,4 @@
-"""Which clip shows which action: Algorithm 1 of CookGen (appendix E), by their times alone."""
+"""Match clips and actions by their times: Algorithm 1 of CookGen (appendix E)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class MatchRules:
-    """The numbers of Algorithm 1.
+    """The thresholds of Algorithm 1.
 
     Attributes:
-        min_iou: Above this intersection over union a clip shows an action whatever else.
-        min_iou_begun: Above this it does so where it also begins near the action and ends after it:
-            0.2 in the algorithm, 0.25 in section 3.2 of the same paper.
-        max_start_diff_s: "Near" is less than this.
+        min_iou: Above this intersection over union a clip shows an action.
+        min_iou_begun: The lower threshold for a clip that starts near the action and ends after it:
+            0.2 in the algorithm, 0.25 in section 3.2 of the paper.
+        max_start_diff_s: Largest difference of the starts, exclusive, that counts as near.
     """
 
     min_iou: float = 0.5
@@ -29,14 +29,14 @@ PUBLISHED = MatchRules()
 
 
 def iou(one: Span, two: Span) -> float:
-    """Intersection of two spans over what they cover from the first start to the last end, 0 to 1."""
+    """Return the intersection of two spans over the time from first start to last end, 0 to 1."""
     both = max(0.0, min(one[1], two[1]) - max(one[0], two[0]))
     whole = max(one[1], two[1]) - min(one[0], two[0])
     return both / whole if whole > 0 else 0.0
 
 
 def matches(clip: Span, action: Span, rules: MatchRules = PUBLISHED) -> bool:
-    """Whether a clip shows an action."""
+    """Return True if a clip shows an action."""
     overlap = iou(clip, action)
     if overlap > rules.min_iou:
         return True
@@ -47,9 +47,9 @@ def matches(clip: Span, action: Span, rules: MatchRules = PUBLISHED) -> bool:
 def match(
     clips: Iterable[Span], actions: Iterable[Span], rules: MatchRules = PUBLISHED
 ) -> Iterator[tuple[int, int]]:
-    """Numbers (from 0) of the clips and actions of one video that belong together, clip after clip."""
-    told = list(actions)
+    """Yield the numbers (from 0) of matching clips and actions of one video, in clip order."""
+    spans = list(actions)
     for number, clip in enumerate(clips):
-        for other, action in enumerate(told):
+        for other, action in enumerate(spans):
             if matches(clip, action, rules):
                 yield number, other

@@ -1,26 +1,26 @@
-"""Which clips are good enough to learn from, and a sentence for each that is not."""
+"""The quality filter: which clips are good enough to train on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from procvid.data.looks import Sample
+from procvid.data.looks import FrameSample
 
 
 @dataclass(frozen=True)
 class QualityRules:
-    """The thresholds; see `looks.Sample` for the measures.
+    """The thresholds. `looks.FrameSample` explains the measures.
 
     Attributes:
-        min_side_px: Of the video's shorter side.
-        min_brightness: Mean over a clip.
-        max_brightness: Likewise.
-        min_sharpness: Median over a clip.
-        min_motion: Mean over a clip; below it nothing moves.
-        max_border: Smallest over a clip: the share of the picture that black bars take.
-        max_text: Median over a clip.
-        max_logo: Share of a corner that stands still through the whole video.
+        min_side_px: Least shorter side of the video.
+        min_brightness: Least mean over a clip.
+        max_brightness: Largest mean over a clip.
+        min_sharpness: Least median over a clip.
+        min_motion: Least mean over a clip. Below it nothing moves.
+        max_border: Largest minimum over a clip.
+        max_text: Largest median over a clip.
+        max_logo: Largest share of a corner that is constant through the whole video.
     """
 
     min_side_px: int = 240
@@ -35,7 +35,7 @@ class QualityRules:
 
 @dataclass(frozen=True)
 class Measures:
-    """The samples of one clip summed up; None where there is no sample to say."""
+    """The aggregated samples of one clip. None means that the clip has no sample."""
 
     side_px: int
     brightness: float | None
@@ -47,11 +47,11 @@ class Measures:
 
 
 def measure(
-    samples: Sequence[Sample], start_s: float, end_s: float, side_px: int, logo: float
+    samples: Sequence[FrameSample], start_s: float, end_s: float, side_px: int, logo: float
 ) -> Measures:
-    """Sum up the samples within a span of a video whose shorter side is `side_px`."""
+    """Aggregate the samples in a span of a video whose shorter side is `side_px`."""
     inside = [sample for sample in samples if start_s <= sample.time_s < end_s]
-    # The first sample of a clip differs from the one before by the cut and not by motion.
+    # The first sample of a clip differs from the previous one by the cut, not by motion.
     moved = [sample.motion for sample in inside[1:]]
     return Measures(
         side_px=side_px,
@@ -65,21 +65,21 @@ def measure(
 
 
 def fault(clip: Measures, rules: QualityRules) -> str:
-    """Why a clip is left out, or ""."""
+    """Return why a clip is left out, or ""."""
     if clip.side_px < rules.min_side_px:
-        return f"its shorter side has {clip.side_px} pixels, fewer than {rules.min_side_px}"
+        return f"shorter side {clip.side_px} pixels, below {rules.min_side_px}"
     for name, value, least, most in (
         ("brightness", clip.brightness, rules.min_brightness, rules.max_brightness),
         ("share of black borders", clip.border, None, rules.max_border),
         ("sharpness", clip.sharpness, rules.min_sharpness, None),
         ("motion", clip.motion, rules.min_motion, None),
-        ("writing in the picture", clip.text, None, rules.max_text),
-        ("still corner, as of a logo,", clip.logo, None, rules.max_logo),
+        ("text in the picture", clip.text, None, rules.max_text),
+        ("constant corner (logo)", clip.logo, None, rules.max_logo),
     ):
         if value is not None and least is not None and value < least:
-            return f"its {name} is {value:g}, under {least:g}"
+            return f"{name} {value:g}, below {least:g}"
         if value is not None and most is not None and value > most:
-            return f"its {name} is {value:g}, over {most:g}"
+            return f"{name} {value:g}, above {most:g}"
     return ""
 
 

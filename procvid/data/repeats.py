@@ -1,4 +1,4 @@
-"""Steps that a video shows or tells twice, which would teach a model to repeat itself."""
+"""Find steps that a video repeats, because they would teach a model to repeat itself."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from procvid.plan.lexicon import words
 from procvid.plan.transcript import deed
 
 ALIKE = 0.8
-"""Share of two wordings' words, of all words of both, from which they tell one step."""
+"""Least share of common words of two texts that describe the same step."""
 
 
 def same_step(one: str, two: str) -> bool:
-    """Whether two texts tell one step: nearly the same words, or the same actions on the same foods."""
+    """Return True if two texts describe one step: similar words, or equal actions and foods."""
     first, second = ({word.text for word in words(text)} for text in (one, two))
     if first and len(first & second) >= ALIKE * len(first | second):
         return True
@@ -22,10 +22,10 @@ def same_step(one: str, two: str) -> bool:
 
 
 def repeats(pairs: Sequence[Row]) -> dict[int, float]:
-    """Which pairs of one video repeat another: number of the pair -> start of the one that stays.
+    """Return the repeated pairs of one video: number of the pair -> start of the pair that stays.
 
-    Pairs are in the order of time. Of clips that one action was matched to, the one that overlaps
-    it most stays; of steps told one directly after the other, the first.
+    Pairs are in order of time. Of the clips of one action, the one with the largest overlap stays.
+    Of equal steps directly after each other, the first stays.
     """
     gone: dict[int, float] = {}
     best: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The shots of a video, found in one pass that holds a thousand thumbnails and one frame."""
+"""Find the shots of a video in one pass, which holds a thousand thumbnails and one frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.data.looks import Looks, Sample
+from procvid.data.looks import FrameMeter, FrameSample
 from procvid.errors import InputError
 from procvid.media.video import Limits, probe, stream_frames
 from procvid.protocols import ShotDetector
@@ -19,7 +19,7 @@ from procvid.types import Frames
 
 LIMITS = Limits(max_wall_s=3 * 3600.0)
 CHUNK, CONTEXT = 1_000, 100
-"""Frames a detector answers for at once, and those that it sees on both sides of them."""
+"""Frames per call of a detector, and context frames on both sides of them."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class ShotRules:
     """How shots become clips.
 
     Attributes:
-        threshold: A cut is where the detector is surer than this, 0 to 1.
+        threshold: Least probability of a cut, exclusive, 0 to 1.
         min_clip_s: Shorter shots are left out.
-        max_clip_s: Longer shots are cut into equal parts that are no longer.
-        sample_fps: Frames a second whose looks are measured.
+        max_clip_s: Longer shots are split into equal parts of at most this length.
+        sample_fps: Frames per second to measure.
     """
 
     threshold: float = 0.5
@@ -40,25 +40,25 @@ class ShotRules:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one pass over a video found: shots as `(start_s, end_s)`, and how frames look."""
+class VideoScan:
+    """The result of one pass over a video: shots as `(start_s, end_s)`, and measures of frames."""
 
     width: int
     height: int
     duration_s: float
     shots: tuple[tuple[float, float], ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[FrameSample, ...]
     logo: float
 
 
-def look_through(file: Path, detector: ShotDetector, rules: ShotRules) -> Seen:
-    """Decode a video once.
+def scan_video(file: Path, detector: ShotDetector, rules: ShotRules) -> VideoScan:
+    """Decode a video once, and return its shots and measures.
 
     Raises:
-        InputError: it cannot be read, is over a limit, or holds no frame.
+        InputError: The video cannot be read, is over a limit, or has no frames.
     """
     facts = probe(file, LIMITS)
-    looks = Looks()
+    looks = FrameMeter()
     cuts = _Cuts(detector)
     times_s: list[float] = []
     next_sample_s = 0.0
@@ -69,11 +69,11 @@ def look_through(file: Path, detector: ShotDetector, rules: ShotRules) -> Seen:
             looks.add(time_s, frame)
             next_sample_s = time_s + 1 / rules.sample_fps
     if not times_s:
-        raise InputError(f"The video {file.name} holds no frame.")
+        raise InputError(f"The video {file.name} has no frames.")
     frame_s = (times_s[-1] - times_s[0]) / max(1, len(times_s) - 1) or 1 / max(1.0, facts.fps)
     ends_s = [*times_s[1:], times_s[-1] + frame_s]
     spans = shots_of(cuts.finish(), rules.threshold)
-    return Seen(
+    return VideoScan(
         facts.width,
         facts.height,
         round(ends_s[-1], 3),
@@ -84,7 +84,7 @@ def look_through(file: Path, detector: ShotDetector, rules: ShotRules) -> Seen:
 
 
 class _Cuts:
-    """Cut probabilities, chunk by chunk; equal to those of the whole video at once."""
+    """Cut probabilities, computed in chunks. They equal those of the whole video at once."""
 
     def __init__(self, detector: ShotDetector) -> None:
         self._detector = detector
@@ -100,19 +100,22 @@ class _Cuts:
             self._before = CONTEXT
 
     def finish(self) -> NDArray[np.float32]:
-        """float32 (T,)."""
+        """Return the probabilities of all frames, float32 (T,)."""
         self._ask(len(self._held) - self._before)
         return np.concatenate(self._found)
 
     def _ask(self, count: int) -> None:
         wanted = range(self._before, self._before + count)
         if count:
-            told = self._detector.probabilities(np.concatenate(self._held), wanted)
-            self._found.append(told[self._before : self._before + count])
+            probabilities = self._detector.probabilities(np.concatenate(self._held), wanted)
+            self._found.append(probabilities[self._before : self._before + count])
 
 
 def shots_of(cuts: NDArray[np.float32], threshold: float) -> list[tuple[int, int]]:
-    """First and last frame of each shot; a run of sure frames is one transition, its first one still shot."""
+    """Return the first and last frame of each shot.
+
+    Consecutive cut frames are one transition. Its first frame still belongs to the shot.
+    """
     found: list[tuple[int, int]] = []
     start: int | None = None
     for index, sure in enumerate(cuts > threshold):
@@ -127,7 +130,7 @@ def shots_of(cuts: NDArray[np.float32], threshold: float) -> list[tuple[int, int
 
 
 def parts(start_s: float, end_s: float, longest_s: float) -> Iterator[tuple[float, float]]:
-    """A span as equal parts of at most `longest_s`."""
+    """Yield a span in equal parts of at most `longest_s`."""
     count = max(1, math.ceil((end_s - start_s) / longest_s - 1e-9))
     edges = [round(start_s + (end_s - start_s) * k / count, 3) for k in range(count + 1)]
     yield from pairwise(edges)

@@ -1,4 +1,4 @@
-"""A video with what is known of it, as every reader gives it."""
+"""A video with its captions and annotations, as every reader returns it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from procvid.types import TimedText
 
 Row = dict[str, Any]
-"""One JSON object; a stage reads and writes them."""
+"""One JSON object, the unit that stages read and write."""
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".mov")
 
@@ -20,14 +20,14 @@ class Source:
     """One video of a collection.
 
     Attributes:
-        video_id: Unique in the collection.
-        file: Relative to the videos' folder; "" where the video is missing.
-        title: Of the video, or the task that it was found for.
-        cues: What is said.
-        actions: Steps that people annotated; None where they are still to be found.
-        licence: Of the video, or "".
-        url: Where it comes from, or "".
-        fault: Why it cannot be used though it is there, or "".
+        video_id: Unique id in the collection.
+        file: Path relative to the videos folder, or "" if the video is missing.
+        title: Title of the video, or the task it belongs to.
+        cues: The speech.
+        actions: Annotated steps, or None if they must be found in the speech.
+        licence: Licence of the video, or "".
+        url: Address of the video, or "".
+        fault: Why the video is unusable although it exists, or "".
     """
 
     video_id: str
@@ -41,10 +41,10 @@ class Source:
 
 
 class VideoFolder:
-    """The videos below a folder by their name without suffix, which is their id.
+    """The videos below a folder. Their name without suffix is their id.
 
     Args:
-        root: Searched with all folders in it.
+        root: The folder, searched recursively.
     """
 
     def __init__(self, root: Path) -> None:
@@ -57,15 +57,15 @@ class VideoFolder:
         self.files: Mapping[str, str] = found
 
     def find(self, video_id: str) -> str:
-        """The file of an id, relative to the folder; "" when there is none."""
+        """Return the file of an id, relative to the folder, or ""."""
         return self.files.get(video_id, "")
 
 
 def timed(rows: Sequence[Sequence[Any]]) -> tuple[TimedText, ...]:
-    """`[[start_s, end_s, text], ...]` of a JSON file as values."""
+    """Return `[[start_s, end_s, text], ...]` from JSON as values."""
     return tuple(TimedText(float(start), float(end), str(text)) for start, end, text in rows)
 
 
 def triples(texts: Sequence[TimedText]) -> list[list[Any]]:
-    """The other way round."""
+    """Return timed texts as `[[start_s, end_s, text], ...]` for JSON."""
     return [[text.start_s, text.end_s, text.text] for text in texts]

@@ -1,6 +1,6 @@
-"""Where the work is done: in this process, in several, or on the machines of a Ray cluster.
+"""Run stages in this process, in worker processes, or on a Ray cluster.
 
-All give the same results in some order. A worker has its own models and one video at a time.
+All give the same results, in any order. Each worker has its own models and one video at a time.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from procvid.data.stages import Job, Made, Rules, Stage, Tools, attempt
+from procvid.data.stages import CurationStage, Rules, StageInput, StageResult, Tools, attempt
 from procvid.errors import ProcvidError, UnavailableError
 
 MakeTools = Callable[[], Tools]
 AHEAD = 2
-"""Jobs that wait for each worker, so that none waits for work."""
+"""Queued inputs per worker, so that no worker is idle."""
 
 LOCAL_RAY = "local"
 _tools: Tools | None = None
@@ -27,12 +27,12 @@ _tools: Tools | None = None
 
 @dataclass(frozen=True)
 class Spread:
-    """How many workers, and where.
+    """The workers.
 
     Attributes:
-        make_tools: Builds the models, once in every worker; can be pickled.
-        workers: How many.
-        ray: Address of a Ray cluster, "local" for one on this machine, "" for none.
+        make_tools: Builds the models once in every worker. Must be picklable.
+        workers: Number of workers.
+        ray: Address of a Ray cluster, "local" for one on this machine, or "" for none.
     """
 
     make_tools: MakeTools
@@ -40,12 +40,12 @@ class Spread:
     ray: str = ""
 
     def run(
-        self, stage: Stage, rules: Rules, jobs: Iterator[Job], tools: Tools
-    ) -> Iterator[tuple[Job, Made]]:
-        """Work on all jobs; `tools` are this process's own.
+        self, stage: CurationStage, rules: Rules, jobs: Iterator[StageInput], tools: Tools
+    ) -> Iterator[tuple[StageInput, StageResult]]:
+        """Run a stage on all inputs. `tools` are the models of this process.
 
         Raises:
-            ProcvidError: as `attempt` does; jobs that were given out before are lost.
+            ProcvidError: See `attempt`. The results of running workers are lost.
         """
         first = next(jobs, None)
         if first is None:
@@ -58,8 +58,10 @@ class Spread:
         return ((job, attempt(stage, tools, rules, job)) for job in jobs)
 
 
-def _try(stage: Stage, rules: Rules, tools: Tools, job: Job) -> Made | ProcvidError:
-    """Errors travel as values: Ray would wrap them."""
+def _try(
+    stage: CurationStage, rules: Rules, tools: Tools, job: StageInput
+) -> StageResult | ProcvidError:
+    """Return errors as values, because Ray would wrap them."""
     try:
         return attempt(stage, tools, rules, job)
     except ProcvidError as error:
@@ -71,26 +73,26 @@ def _begin(make_tools: MakeTools) -> None:
     _tools = make_tools()
 
 
-def _work(stage: Stage, rules: Rules, job: Job) -> Made | ProcvidError:
+def _work(stage: CurationStage, rules: Rules, job: StageInput) -> StageResult | ProcvidError:
     assert _tools is not None
     return _try(stage, rules, _tools, job)
 
 
-def _result(made: Made | ProcvidError) -> Made:
+def _result(made: StageResult | ProcvidError) -> StageResult:
     if isinstance(made, ProcvidError):
         raise made
     return made
 
 
 def _in_processes(
-    spread: Spread, stage: Stage, rules: Rules, jobs: Iterator[Job]
-) -> Iterator[tuple[Job, Made]]:
+    spread: Spread, stage: CurationStage, rules: Rules, jobs: Iterator[StageInput]
+) -> Iterator[tuple[StageInput, StageResult]]:
     # Forked children of a process that has used torch may hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         spread.workers, context, initializer=_begin, initargs=(spread.make_tools,)
     ) as pool:
-        waiting: dict[Future[Made | ProcvidError], Job] = {}
+        waiting: dict[Future[StageResult | ProcvidError], StageInput] = {}
         try:
             for job in jobs:
                 waiting[pool.submit(_work, stage, rules, job)] = job
@@ -104,33 +106,33 @@ def _in_processes(
                     yield waiting.pop(future), _result(future.result())
         except BrokenProcessPool as error:
             raise UnavailableError(
-                "A worker died, perhaps for lack of memory.",
-                "Choose fewer --workers; what is finished is kept.",
+                "A worker process died, perhaps because memory ran out.",
+                "Choose fewer --workers. Finished work is kept.",
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _on_ray(
-    spread: Spread, stage: Stage, rules: Rules, jobs: Iterator[Job]
-) -> Iterator[tuple[Job, Made]]:
+    spread: Spread, stage: CurationStage, rules: Rules, jobs: Iterator[StageInput]
+) -> Iterator[tuple[StageInput, StageResult]]:
     ray = _connect(spread)
 
     class Worker:
-        """An actor with models of its own."""
+        """A Ray actor with its own models."""
 
         def __init__(self, make_tools: MakeTools) -> None:
             self._tools = make_tools()
 
-        def work(self, job: Job) -> Made | ProcvidError:
+        def work(self, job: StageInput) -> StageResult | ProcvidError:
             return _try(stage, rules, self._tools, job)
 
     remote = ray.remote(num_cpus=1)(Worker)
     free = [remote.remote(spread.make_tools) for _ in range(spread.workers)]
     free *= AHEAD
-    waiting: dict[Any, tuple[Any, Job]] = {}
+    waiting: dict[Any, tuple[Any, StageInput]] = {}
 
-    def finished() -> Iterator[tuple[Job, Made]]:
+    def finished() -> Iterator[tuple[StageInput, StageResult]]:
         (future, *_), _ = ray.wait(list(waiting))
         worker, job = waiting.pop(future)
         made = ray.get(future)
@@ -148,7 +150,7 @@ def _on_ray(
     except ray.exceptions.RayError as error:
         raise UnavailableError(
             f"A worker on Ray was lost: {type(error).__name__}.",
-            "Look at the cluster; what is finished is kept, and the same command goes on.",
+            "Check the cluster. Finished work is kept: run the same command again to continue.",
         ) from error
     finally:
         for worker in {id(w): w for w in (*free, *(w for w, _ in waiting.values()))}.values():
@@ -156,10 +158,10 @@ def _on_ray(
 
 
 def _connect(spread: Spread) -> Any:
-    """Ray, connected.
+    """Connect to Ray and return its module.
 
     Raises:
-        UnavailableError: it is not installed, or the cluster cannot be reached.
+        UnavailableError: Ray is not installed, or the cluster cannot be reached.
     """
     try:
         import ray
@@ -177,7 +179,7 @@ def _connect(spread: Spread) -> Any:
             ray.init(address=spread.ray, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
         raise UnavailableError(
-            f"There is no Ray cluster at {spread.ray!r}.",
-            "Start one with `ray start --head`, or give --ray local.",
+            f"No Ray cluster found at {spread.ray!r}.",
+            "Start one with `ray start --head`, or use --ray local.",
         ) from error
     return ray

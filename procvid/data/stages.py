@@ -1,9 +1,9 @@
-"""The stages: each a pure function of one video's rows, so that it runs the same anywhere.
+"""The curation stages. Each is a pure function of one video's rows, so it runs anywhere.
 
     sources -> actions -> shots -> quality -> matches -> pairs -> captions -> ratings -> export
 
-A stage gets the rows that earlier ones made of the same video and answers with its own rows, and
-with what it left out and why. Times are seconds in the video.
+A stage gets the rows of earlier stages for a video and returns its own rows, and its rejects with
+reasons. Times are seconds in the video.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from procvid.data.matching import PUBLISHED, MatchRules, iou, match
 from procvid.data.quality import Measures, QualityRules, fault, measure
 from procvid.data.repeats import repeats
-from procvid.data.shots import LIMITS, ShotRules, look_through, parts
+from procvid.data.shots import LIMITS, ShotRules, parts, scan_video
 from procvid.data.source import Row, timed, triples
 from procvid.data.transcript import clean_cues
 from procvid.errors import InputError, OutputError
@@ -27,22 +27,22 @@ from procvid.protocols import Captioner, ShotDetector, StepFinder
 from procvid.types import Frames, TimedText
 
 NUM_FRAMES = 10
-"""What a captioner sees of a clip (CookGen, appendix C)."""
+"""Number of frames that a captioner sees of a clip (CookGen, appendix C)."""
 
 MAX_ACTION_S = 600.0
-"""A step that people annotated as longer is a fault of its file."""
+"""Longest annotated step. A longer one is an error in its file."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """All numbers that decide the result.
+    """All thresholds that decide the result.
 
     Attributes:
-        match: Of Algorithm 1.
+        match: Thresholds of Algorithm 1.
         shots: How shots become clips.
-        quality: Which clips are good enough.
-        keep_repeats: Keep clips that show or tell a step again.
-        min_rating: Captions that are rated lower are left out with their clips, 0 to 6.
+        quality: Thresholds of the quality filter.
+        keep_repeats: Keep clips that repeat a step.
+        min_rating: Least caption rating of a clip, 0 to 6.
     """
 
     match: MatchRules = PUBLISHED
@@ -54,7 +54,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Tools:
-    """The models. `no_captioner` says why there is none."""
+    """The models. `no_captioner` is the reason if there is no captioner."""
 
     step_finder: StepFinder
     shot_detector: ShotDetector
@@ -63,8 +63,8 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One video for one stage: its source row, the rows of earlier stages, and where files lie."""
+class StageInput:
+    """The input of a stage for one video: source row, rows of earlier stages, and videos folder."""
 
     video: Row
     rows: dict[str, list[Row]]
@@ -72,15 +72,19 @@ class Job:
 
     @property
     def file(self) -> Path:
-        """The video."""
+        """Return the path of the video."""
         return self.root / str(self.video["file"])
 
 
 @dataclass
-class Made:
-    """What a stage made of one video; `counts` are of things too small for a reject each.
+class StageResult:
+    """The result of a stage for one video.
 
-    `unanswered`: a tool had no answer of use to something; asked again, a service may have one.
+    Attributes:
+        rows: The stage's rows.
+        rejects: The parts left out, with reasons.
+        counts: Numbers of small corrections by kind.
+        unanswered: True if a tool gave no usable answer. A service may give one next time.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -93,22 +97,22 @@ class Made:
         self.rejects.append({"start_s": start_s, "end_s": end_s, "reason": reason})
 
 
-Work = Callable[[Tools, Rules, Job], Made]
+Work = Callable[[Tools, Rules, StageInput], StageResult]
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A stage: its name, and what its result depends on.
+class CurationStage:
+    """A stage: its name, function and inputs.
 
     Attributes:
-        name: Of the stage and of its file.
-        inputs: The stages whose rows it reads; without rows of the first there is nothing to do.
+        name: Name of the stage and of its file.
+        inputs: The stages whose rows it reads. Without rows of the first there is nothing to do.
         reads: The fields of the source row that it reads.
         work: The function.
-        heavy: Whether it is worth other processes.
-        after: A stage without whose rows there is nothing to do, though they are not read.
-        asks: The tool that may be a service; such a stage stays in the first process, with its key
-            and its budget, and asks one question after the other.
+        heavy: Run it in worker processes.
+        after: A stage whose rows are required but not read.
+        asks: The tool that may be a service. Such a stage stays in the main process, which has the
+            key and the budget, and sends one request after the other.
     """
 
     name: str
@@ -120,33 +124,33 @@ class Stage:
     asks: str = ""
 
 
-def attempt(stage: Stage, tools: Tools, rules: Rules, job: Job) -> Made:
-    """Run a stage on one video; what is wrong with the video is a reject and no error.
+def attempt(stage: CurationStage, tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Run a stage on one video. A fault of the video becomes a reject, not an error.
 
     Raises:
-        OutputError: the disk is full.
-        UnavailableError: a service cannot be asked.
+        OutputError: The disk is full.
+        UnavailableError: A service cannot be reached.
     """
     try:
         return stage.work(tools, rules, job)
     except OutputError:
         raise
     except InputError as error:
-        made = Made(unanswered=bool(stage.asks))
-        # Results may be published: the machine's own folders stay out of them.
+        made = StageResult(unanswered=bool(stage.asks))
+        # Results may be published, so they must not contain the folders of this machine.
         made.reject(str(error).replace(str(job.file), job.file.name))
         return made
 
 
-def find_actions(tools: Tools, rules: Rules, job: Job) -> Made:
-    """The steps that are told, with their times: annotated ones as they are, others found."""
-    made = Made()
+def find_actions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Return the steps and their times: annotated ones as they are, others found in the speech."""
+    made = StageResult()
     given = job.video["actions"]
     if given is None:
         cues, faults = clean_cues(timed(job.video["cues"]))
         made.counts = {f"cues: {reason}": count for reason, count in faults.items()}
         if not cues:
-            made.reject("Nothing is said in it.")
+            made.reject("The video has no speech.")
             return made
         found = tools.step_finder.find(job.video["title"], cues)
     else:
@@ -158,7 +162,7 @@ def find_actions(tools: Tools, rules: Rules, job: Job) -> Made:
         else:
             made.rows.append(asdict(action))
     if not made.rows and not made.rejects:
-        made.reject("No cooking step is told in it.")
+        made.reject("No cooking step was found in the speech.")
     return made
 
 
@@ -170,54 +174,56 @@ def _impossible(action: TimedText) -> str:
     return "is too long" if action.end_s - action.start_s > MAX_ACTION_S else ""
 
 
-def find_shots(tools: Tools, rules: Rules, job: Job) -> Made:
-    """The clips between the cuts, with their measures; short ones are left out."""
-    made = Made()
-    seen = look_through(job.file, tools.shot_detector, rules.shots)
-    side_px = min(seen.width, seen.height)
-    for shot_start_s, shot_end_s in seen.shots:
+def find_shots(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Return the clips between the cuts, with their measures. Short shots are left out."""
+    made = StageResult()
+    scan = scan_video(job.file, tools.shot_detector, rules.shots)
+    side_px = min(scan.width, scan.height)
+    for shot_start_s, shot_end_s in scan.shots:
         if shot_end_s - shot_start_s < rules.shots.min_clip_s:
             made.reject(
                 f"The shot is shorter than {rules.shots.min_clip_s:g} s.", shot_start_s, shot_end_s
             )
             continue
         for start_s, end_s in parts(shot_start_s, shot_end_s, rules.shots.max_clip_s):
-            looks = measure(seen.samples, start_s, end_s, side_px, seen.logo)
+            looks = measure(scan.samples, start_s, end_s, side_px, scan.logo)
             made.rows.append({"start_s": start_s, "end_s": end_s, "measures": asdict(looks)})
     return made
 
 
-def choose_clips(tools: Tools, rules: Rules, job: Job) -> Made:
-    """The clips that are good enough."""
-    made = Made()
+def choose_clips(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Return the clips that pass the quality filter."""
+    made = StageResult()
     for row in job.rows["shots"]:
         reason = fault(Measures(**row["measures"]), rules.quality)
         if reason:
-            made.reject(f"The clip is left out: {reason}.", row["start_s"], row["end_s"])
+            made.reject(
+                f"The clip fails the quality filter: {reason}.", row["start_s"], row["end_s"]
+            )
         else:
             made.rows.append(row)
     return made
 
 
-def match_actions(tools: Tools, rules: Rules, job: Job) -> Made:
-    """Which clip shows which action (Algorithm 1)."""
-    made = Made()
+def match_actions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Return each pair of a clip and an action it shows (Algorithm 1)."""
+    made = StageResult()
     clips = [(row["start_s"], row["end_s"]) for row in job.rows["quality"]]
     actions = [(row["start_s"], row["end_s"]) for row in job.rows["actions"]]
     shown = set()
     for clip, action in match(clips, actions, rules.match):
         shown.add(clip)
-        told = {**job.rows["actions"][action], "iou": round(iou(clips[clip], actions[action]), 4)}
-        made.rows.append({"start_s": clips[clip][0], "end_s": clips[clip][1], "action": told})
+        row = {**job.rows["actions"][action], "iou": round(iou(clips[clip], actions[action]), 4)}
+        made.rows.append({"start_s": clips[clip][0], "end_s": clips[clip][1], "action": row})
     for number, (start_s, end_s) in enumerate(clips):
         if number not in shown:
             made.reject("No action matches the clip.", start_s, end_s)
     return made
 
 
-def pair_up(tools: Tools, rules: Rules, job: Job) -> Made:
-    """Each matched clip once, with all its actions as one text; repeated steps are left out."""
-    made = Made()
+def pair_up(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Return each matched clip once, with its actions as one text. Repeated steps are left out."""
+    made = StageResult()
     by_clip: dict[tuple[float, float], list[Row]] = {}
     for row in job.rows["matches"]:
         by_clip.setdefault((row["start_s"], row["end_s"]), []).append(row["action"])
@@ -228,7 +234,7 @@ def pair_up(tools: Tools, rules: Rules, job: Job) -> Made:
     again = {} if rules.keep_repeats else repeats(pairs)
     for number, pair in enumerate(pairs):
         if number in again:
-            reason = f"It repeats the step of the clip at {again[number]:g} s."
+            reason = f"The clip repeats the step of the clip at {again[number]:g} s."
             made.reject(reason, pair["start_s"], pair["end_s"])
         else:
             made.rows.append(pair)
@@ -240,9 +246,9 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def write_captions(tools: Tools, rules: Rules, job: Job) -> Made:
-    """What each clip shows, by a vision model; without one the reason stands in its place."""
-    made = Made()
+def write_captions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Caption each clip with a vision model, or give the reason why there is no caption."""
+    made = StageResult()
     for pair in job.rows["pairs"]:
         caption, missing = "", tools.no_captioner
         if tools.captioner is not None:
@@ -255,9 +261,9 @@ def write_captions(tools: Tools, rules: Rules, job: Job) -> Made:
     return made
 
 
-def rate_captions(tools: Tools, rules: Rules, job: Job) -> Made:
-    """How well each caption fits its clip, 0 to 6; ill-fitting ones are left out."""
-    made = Made()
+def rate_captions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
+    """Rate how well each caption fits its clip, 0 to 6, and leave out clips with low ratings."""
+    made = StageResult()
     for pair in job.rows["captions"]:
         rating, missing = None, pair["caption_unavailable"]
         if pair["caption"] and tools.captioner is not None:
@@ -267,7 +273,7 @@ def rate_captions(tools: Tools, rules: Rules, job: Job) -> Made:
             except InputError as error:
                 missing, made.unanswered = error.message, True
         if rating is not None and rating < rules.min_rating:
-            reason = f"Its caption is rated {rating}, under {rules.min_rating}."
+            reason = f"The caption rating {rating} is below {rules.min_rating}."
             made.reject(reason, pair["start_s"], pair["end_s"])
         else:
             made.rows.append({**pair, "rating": rating, "rating_unavailable": missing})
@@ -275,32 +281,34 @@ def rate_captions(tools: Tools, rules: Rules, job: Job) -> Made:
 
 
 def frames_of(file: Path, start_s: float, end_s: float, count: int = NUM_FRAMES) -> Frames:
-    """About `count` frames evenly over a clip, uint8 (T, H, W, 3) RGB.
+    """Return about `count` frames spread evenly over a clip, uint8 (T, H, W, 3) RGB.
 
     Raises:
-        InputError: the video cannot be read, or shows nothing there.
+        InputError: The video cannot be read, or has no frames in this span.
     """
     rate = (count - 0.5) / (end_s - start_s)
     frames = [frame for _, frame in stream_frames(file, start_s, end_s, rate, LIMITS)]
     if not frames:
-        raise InputError(f"The video {file.name} shows nothing at {start_s:g} s.")
+        raise InputError(f"The video {file.name} has no frames at {start_s:g} s.")
     return np.stack([frame for frame in frames if frame.shape == frames[0].shape])
 
 
 FILE = ("file", "bytes")
 STAGES = (
-    Stage("actions", (), ("title", "cues", "actions"), find_actions, True, asks="step_finder"),
-    Stage("shots", (), FILE, find_shots, True, after="actions"),
-    Stage("quality", ("shots",), (), choose_clips),
-    Stage("matches", ("quality", "actions"), (), match_actions),
-    Stage("pairs", ("matches",), (), pair_up),
-    Stage("captions", ("pairs",), FILE, write_captions, asks="captioner"),
-    Stage("ratings", ("captions",), FILE, rate_captions, asks="captioner"),
+    CurationStage(
+        "actions", (), ("title", "cues", "actions"), find_actions, True, asks="step_finder"
+    ),
+    CurationStage("shots", (), FILE, find_shots, True, after="actions"),
+    CurationStage("quality", ("shots",), (), choose_clips),
+    CurationStage("matches", ("quality", "actions"), (), match_actions),
+    CurationStage("pairs", ("matches",), (), pair_up),
+    CurationStage("captions", ("pairs",), FILE, write_captions, asks="captioner"),
+    CurationStage("ratings", ("captions",), FILE, rate_captions, asks="captioner"),
 )
 
 
 def source_row(source: Any, size_bytes: int) -> Row:
-    """A `Source` as a row."""
+    """Return a `Source` as a row."""
     return {
         **{k: v for k, v in vars(source).items() if k not in ("cues", "actions", "fault")},
         "cues": triples(source.cues),

@@ -1,4 +1,4 @@
-"""Subtitle files (.vtt, .srt) through pysubs2."""
+"""Read subtitle files (.vtt, .srt) with pysubs2."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ MAX_BYTES = 32 * 1024 * 1024
 
 
 def read_subtitles(path: Path) -> tuple[TimedText, ...]:
-    """The cues of a file as they stand in it; UTF-8, or Latin-1 where it is not that.
+    """Return the cues of a file, read as UTF-8, else as Latin-1.
 
     Raises:
-        InputError: it cannot be read, is too large, or holds no cue.
+        InputError: The file cannot be read, is too large, or has no cues.
         UnavailableError: pysubs2 is not installed.
     """
     try:
         import pysubs2
     except ImportError as error:
         raise UnavailableError(
-            "Subtitles are read by pysubs2, which is not installed.", "pip install 'procvid[data]'"
+            "Reading subtitles needs pysubs2, which is not installed.",
+            "pip install 'procvid[data]'",
         ) from error
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -39,5 +40,5 @@ def read_subtitles(path: Path) -> tuple[TimedText, ...]:
     except (pysubs2.Pysubs2Error, ValueError, LookupError) as error:
         raise InputError(f"The subtitles {path.name} are damaged.") from error
     if not events:
-        raise InputError(f"The subtitles {path.name} hold no cue.")
+        raise InputError(f"The subtitles {path.name} have no cues.")
     return tuple(TimedText(e.start / 1000, e.end / 1000, e.plaintext) for e in events)

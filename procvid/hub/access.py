@@ -24,10 +24,10 @@ from procvid.hub.names import (
 from procvid.hub.pull import Pulled, Pulling, moved
 from procvid.hub.release import FileFact, Release, damaged_files
 from procvid.memory import columns
-from procvid.memory.crops import CropStore, StoredCrops, read_manifest, save_store
-from procvid.memory.folder import EMBEDDINGS, HISTORY, INDEX
 from procvid.memory.history import history_from_bytes
 from procvid.memory.index import CropIndex
+from procvid.memory.store import CropStore, StoredCrops
+from procvid.memory.store_folder import EMBEDDINGS, HISTORY, INDEX, read_manifest, save_store
 from procvid.types import ModelInfo
 
 Tell = Callable[[Pulling], None]

@@ -32,10 +32,10 @@ from procvid.hub.release import MAX_FILES, Release, fact_of
 from procvid.hub.secrets import refuse_pickles, secret_in
 from procvid.media.video import read_metadata
 from procvid.memory import columns
-from procvid.memory.crops import CropStore, load_store, without_pixels
-from procvid.memory.folder import CROPS, EMBEDDINGS, HISTORY, INDEX
-from procvid.memory.folder import MANIFEST as STORE_MANIFEST
 from procvid.memory.history import history_bytes
+from procvid.memory.store import CropStore, without_pixels
+from procvid.memory.store_folder import CROPS, EMBEDDINGS, HISTORY, INDEX, load_store
+from procvid.memory.store_folder import MANIFEST as STORE_MANIFEST
 from procvid.run.folder import (
     CAPTIONS,
     CLIP,

@@ -1,1 +1,1 @@
-"""Videos, images, captions and files, without a word about recipes."""
+"""Read and write videos, images and captions."""

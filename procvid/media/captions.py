@@ -13,7 +13,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 
 
 def timestamp(time_s: float) -> str:
-    """Seconds as `HH:MM:SS.mmm`."""
+    """Return seconds as `HH:MM:SS.mmm`."""
     milliseconds = round(time_s * 1000)
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
@@ -22,7 +22,7 @@ def timestamp(time_s: float) -> str:
 
 
 def cue_text(text: str) -> str:
-    """The text as WebVTT shows it literally: no tags, no `-->`, no empty line that ends the cue."""
+    """Return the text in the form that WebVTT shows literally, without tags and empty lines."""
     clean = CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
     lines = [" ".join(line.split()) for line in clean.split("\n")]
     joined = "\n".join(line for line in lines if line)
@@ -30,17 +30,17 @@ def cue_text(text: str) -> str:
 
 
 def vtt(cues: Sequence[tuple[float, float, str]]) -> str:
-    """A WebVTT document from `(start_s, end_s, text)` cues; cues without words are left out.
+    """Return a WebVTT document of `(start_s, end_s, text)` cues. Empty cues are left out.
 
     Raises:
-        InputError: a cue ends before it starts, or starts before 0 s.
+        InputError: A cue ends before it starts, or starts before 0 s.
     """
     blocks = ["WEBVTT"]
     for start_s, end_s, text in cues:
         if not 0 <= start_s < end_s:
             raise InputError(
                 f"A caption cannot run from {start_s} s to {end_s} s.",
-                "Give times that start at 0 s or later and end after they start.",
+                "Use a start of 0 s or later and an end after the start.",
             )
         words = cue_text(text)
         if words:
@@ -52,7 +52,7 @@ def write_vtt(path: Path, cues: Sequence[tuple[float, float, str]]) -> None:
     """Write captions as a WebVTT file in UTF-8, atomically.
 
     Raises:
-        InputError: a cue's times are wrong.
-        OutputError: the file cannot be written.
+        InputError: The times of a cue are invalid.
+        OutputError: The file cannot be written.
     """
     write_text(Path(path), vtt(cues))

@@ -1,8 +1,8 @@
-"""Reading videos, with limits: a file of some kilobytes can hold days of 8K video.
+"""Read videos within limits, because a file of a few kilobytes can hold days of 8K video.
 
-The declared size, rate and duration are checked before anything is decoded; frames, bytes and wall
-time are counted while decoding. Only the mov/mp4 and Matroska/WebM readers and local files are
-allowed, so no playlist can point elsewhere.
+The declared size, rate and duration are checked before decoding. Frames, bytes and wall time are
+counted while decoding. Only the mov/mp4 and Matroska/WebM readers and local files are allowed, so a
+playlist cannot point elsewhere.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ WHAT_TO_GIVE = "Give an mp4, mov, mkv or webm file with a video track."
 
 @dataclass(frozen=True)
 class Limits:
-    """What a video may be at most; the defaults fit a machine with 3 GB to spare.
+    """Upper limits of a video. The defaults need 3 GB of free memory.
 
-    `max_frames` and `max_decoded_bytes` count what is kept in memory at once, `max_wall_s` the
-    time that decoding may take; when `stream_frames` reads, only `max_wall_s` counts of these.
+    `max_frames` and `max_decoded_bytes` limit what is in memory at once, `max_wall_s` the decoding
+    time. `stream_frames` applies only `max_wall_s` of these three.
     """
 
     max_file_bytes: int = 8 * 1024**3
@@ -50,7 +50,7 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a video file says about itself; `num_frames` is estimated where it does not say."""
+    """The facts that a video file declares. `num_frames` is estimated if it is not declared."""
 
     width: int
     height: int
@@ -60,20 +60,20 @@ class VideoFacts:
 
 
 def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoFacts:
-    """Size, rate, frames and duration as the file declares them; nothing is decoded.
+    """Return the declared size, rate, frames and duration without decoding.
 
     Raises:
-        InputError: no such file, no video in it, damaged, or over a limit.
+        InputError: The file is missing, damaged or over a limit, or has no video.
     """
     with opened(Path(path), limits) as (_, __, facts):
         return facts
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The container's metadata, as `write_clip` wrote it (the mp4 brands are left out).
+    """Return the container's metadata as `write_clip` wrote it, without the mp4 brands.
 
     Raises:
-        InputError: no such file, no video in it, or damaged.
+        InputError: The file is missing or damaged, or has no video.
     """
     with opened(Path(path), DEFAULT_LIMITS) as (container, _, __):
         brands = {"major_brand", "minor_version", "compatible_brands"}
@@ -81,10 +81,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def read_chapters(path: Path) -> list[tuple[float, float, str]]:
-    """The chapters of a video as `(start_s, end_s, title)`.
+    """Return the chapters of a video as `(start_s, end_s, title)`.
 
     Raises:
-        InputError: no such file, no video in it, or damaged.
+        InputError: The file is missing or damaged, or has no video.
     """
     with opened(Path(path), DEFAULT_LIMITS) as (container, _, __):
         found = []
@@ -96,16 +96,16 @@ def read_chapters(path: Path) -> list[tuple[float, float, str]]:
 
 
 def read_clip(path: Path, limits: Limits = DEFAULT_LIMITS, *, downscale: int = 1) -> Clip:
-    """Decode a whole short video: frames uint8 (T, H, W, 3) RGB, its rate rounded to whole fps.
+    """Decode a whole short video: frames uint8 (T, H, W, 3) RGB, rate rounded to whole fps.
 
     Args:
         path: An mp4, mov, mkv or webm file.
-        limits: What is refused.
-        downscale: Frames are averaged over blocks of this many pixels each way (undoes the
-            `scale` of `write_clip`); the frame's sides must be divisible by it.
+        limits: Upper limits of the video.
+        downscale: Average frames over blocks of this many pixels each way, which reverses the
+            `scale` of `write_clip`. The frame's sides must be divisible by it.
 
     Raises:
-        InputError: no such file, no video in it, damaged, or over a limit.
+        InputError: The file is missing, damaged or over a limit, or has no video.
     """
     path = Path(path)
     frames: list[Image] = []
@@ -126,7 +126,7 @@ def read_clip(path: Path, limits: Limits = DEFAULT_LIMITS, *, downscale: int = 1
                 )
             frames.append(image)
     if not frames:
-        raise InputError(f"The video {path.name} holds no frame.", WHAT_TO_GIVE)
+        raise InputError(f"The video {path.name} has no frames.", WHAT_TO_GIVE)
     return Clip(frames=np.stack(frames), fps=max(1, round(facts.fps)))
 
 
@@ -139,17 +139,17 @@ def stream_frames(
 ) -> Iterator[tuple[float, Image]]:
     """Yield `(time_s, frame)` of a part of a video, at most `sample_fps` a second, one at a time.
 
-    The first frame at or after each tick `start_s + k / sample_fps` is given; `time_s` counts from
+    The first frame at or after each tick `start_s + k / sample_fps` is yielded. `time_s` counts from
     the start of the video. The whole video is never in memory.
 
     Raises:
-        InputError: no such file, no video in it, damaged, over a limit, or an empty time span.
+        InputError: The file is missing, damaged or over a limit, has no video, or the span is empty.
     """
     path = Path(path)
     end = float("inf") if end_s is None else end_s
     if not (0 <= start_s < end and sample_fps > 0):
         raise InputError(
-            f"The span {start_s} s to {end_s} s at {sample_fps} frames a second holds no frame.",
+            f"The span {start_s} s to {end_s} s at {sample_fps} frames per second is empty.",
             "Give a start of 0 s or later, an end after it and a rate above 0.",
         )
     with opened(path, limits) as (container, stream, _):
@@ -162,7 +162,7 @@ def stream_frames(
             time_s = float(frame.time or 0.0) - origin
             if time_s >= end:
                 return
-            # Half a millisecond of tolerance: container clocks round.
+            # Container clocks round, so allow half a millisecond.
             if time_s + 5e-4 < start_s + ticks / sample_fps:
                 continue
             yield time_s, rgb(frame)
@@ -171,7 +171,7 @@ def stream_frames(
 
 @contextmanager
 def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream, VideoFacts]]:
-    """Open a video within `limits`: its container, its first video stream and its facts."""
+    """Open a video within `limits`, and yield its container, first video stream and facts."""
     try:
         size = path.stat().st_size if path.is_file() else None
     except OSError as error:
@@ -180,12 +180,12 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoSt
             "Check its name.",
         ) from error
     if size is None:
-        raise InputError(f"There is no video file {path}.", "Check its name.")
+        raise InputError(f"The video file {path} does not exist.", "Check the path.")
     if size == 0:
         raise InputError(f"The video {path.name} is empty.", WHAT_TO_GIVE)
     _allow(path, size <= limits.max_file_bytes, f"is {size:,} bytes large")
     with readable(path):
-        # The "file:" in front keeps a name such as "concat:a|b" a mere name.
+        # The prefix "file:" keeps FFmpeg from reading a name such as "concat:a|b" as a protocol.
         container = av.open(f"file:{path.absolute()}", "r", options=OPTIONS)
     with container:
         if not container.streams.video:
@@ -193,38 +193,40 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoSt
         stream = container.streams.video[0]
         if stream.codec_context is None:
             raise InputError(
-                f"The video {path.name} uses a codec that cannot be read here.",
+                f"The video {path.name} uses an unsupported codec.",
                 "Re-encode it as h264 in an mp4 file.",
             )
         facts = _facts(container, stream)
         _allow(path, facts.width > 0 and facts.height > 0, "declares no size")
         pixels = facts.width * facts.height
         _allow(path, pixels <= limits.max_pixels, f"is {facts.width}x{facts.height} pixels large")
-        _allow(path, facts.fps <= limits.max_fps, f"declares {facts.fps:.0f} frames a second")
+        _allow(path, facts.fps <= limits.max_fps, f"declares {facts.fps:.0f} frames per second")
         _allow(path, facts.duration_s <= limits.max_duration_s, f"lasts {facts.duration_s:.0f} s")
-        # The bitstream may say another size than the container: the decoder refuses it too.
+        # The bitstream may declare another size than the container, so the decoder has the limit too.
         stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
         yield container, stream, facts
 
 
 def rgb(frame: VideoFrame) -> Image:
-    """A decoded frame as uint8 (H, W, 3) RGB, upright."""
+    """Return a decoded frame as uint8 (H, W, 3) RGB, upright."""
     image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
 def block_mean(image: Image, size: int, name: str = "image") -> Image:
-    """Average over blocks of `size` x `size` pixels, rounded.
+    """Return the rounded average over blocks of `size` x `size` pixels.
 
     Raises:
-        InputError: the sides are not divisible by `size`.
+        InputError: The sides are not divisible by `size`.
     """
     if size == 1:
         return image
     height, width = image.shape[:2]
     if size < 1 or height % size or width % size:
-        raise InputError(f"The video {name} of {width}x{height} pixels cannot shrink by {size}.")
+        raise InputError(
+            f"The video {name} of {width}x{height} pixels cannot be reduced by {size}."
+        )
     blocks = image.reshape(height // size, size, width // size, size, 3)
     return np.asarray(np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)), dtype=np.uint8)
 
@@ -232,7 +234,7 @@ def block_mean(image: Image, size: int, name: str = "image") -> Image:
 def decoded(
     container: InputContainer, stream: VideoStream, path: Path, limits: Limits
 ) -> Iterator[VideoFrame]:
-    """Yield the frames of an opened video, within the limits of size and time."""
+    """Yield the frames of an open video within the limits of size and time."""
     spent_s = 0.0
     frames = container.decode(stream)
     while True:
@@ -244,7 +246,7 @@ def decoded(
         decoded_s = time.monotonic() - started_s
         _allow(path, frame.width * frame.height <= limits.max_pixels, "grows beyond its size")
         yield frame
-        # A consumer that keeps the frame waiting is no fault of the video.
+        # The time that the consumer takes does not count.
         spent_s += decoded_s
         _allow(path, spent_s <= limits.max_wall_s, f"took more than {limits.max_wall_s:.0f} s")
 
@@ -277,10 +279,10 @@ def _allow(path: Path, allowed: bool, what: str) -> None:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what FFmpeg raises into a sentence; nothing else happens in such a block."""
+    """Turn errors of FFmpeg into an InputError. Use it only around calls of FFmpeg."""
     try:
         yield
     except (FFmpegError, OSError, ValueError, UnicodeDecodeError) as error:
         raise InputError(
-            f"The file {path.name} is not a video that can be read, or it is damaged.", WHAT_TO_GIVE
+            f"The file {path.name} is not a readable video, or it is damaged.", WHAT_TO_GIVE
         ) from error

@@ -1,7 +1,7 @@
-"""Writing videos: h264 in mp4 that every browser plays and that is the same bytes each time.
+"""Write h264 mp4 videos that every browser plays, with reproducible bytes.
 
-No time stamps, no library versions and one encoder thread, so the bytes depend on the frames, the
-rate, the metadata and the encoder's version alone. Colours are BT.709, tagged as such.
+There are no time stamps and no library versions, and one encoder thread. So the bytes depend only on
+the frames, the rate, the metadata and the encoder's version. Colours are BT.709 and tagged so.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from procvid.storage.atomic import replacing
 from procvid.types import Frames, Image
 
 AI_GENERATED = {"ai_generated": "true", "digital_source_type": "trainedAlgorithmicMedia"}
-"""The mark in every generated file; the second key and value are IPTC's vocabulary."""
+"""The mark in every generated file. The second key and value are IPTC vocabulary."""
 
 MUXER = {"movflags": "+faststart+use_metadata_tags", "fflags": "+bitexact"}
 BT709 = 1
-"""BT.709 in the code points of ITU-T H.273, for primaries, transfer and matrix alike."""
+"""Code point of BT.709 in ITU-T H.273, for primaries, transfer and matrix."""
 
 SMALL_PIXELS = 512 * 512
 
 
 def crf(width: int, height: int) -> int:
-    """The encoder's constant rate factor: small clips are kept near lossless, they weigh little."""
+    """Return the constant rate factor. Small clips are small files, so they are near lossless."""
     return 12 if width * height <= SMALL_PIXELS else 17
 
 
@@ -54,17 +54,17 @@ def write_clip(
     """Write a clip as h264 yuv420p mp4 with its index in front, atomically.
 
     Args:
-        path: Where; the folder is made when it is missing.
+        path: The file. Its folder is created if needed.
         frames: uint8 (T, H, W, 3) RGB, T >= 1.
-        fps: Frames a second, a whole number from 1 to 240.
+        fps: Frames per second, a whole number from 1 to 240.
         metadata: Keys and values for the container, any UTF-8 text.
-        scale: Frames are enlarged by this whole factor with Lanczos, so that halving the colour
-            planes does not blur a tiny clip; kept in the metadata as `scale` when above 1.
-        ai_generated: Whether the file carries the `AI_GENERATED` mark.
+        scale: Enlarge frames by this whole factor with Lanczos, so that the half-size colour
+            planes do not blur a tiny clip. A factor above 1 is in the metadata as `scale`.
+        ai_generated: Add the `AI_GENERATED` mark.
 
     Raises:
-        InputError: frames of another kind, or sides that are odd after scaling.
-        OutputError: the file cannot be written; nothing of it is left then.
+        InputError: The frames have another format, or odd sides after scaling.
+        OutputError: The file cannot be written. Nothing of it is left.
     """
     _check(frames, fps, scale)
     tags = dict(metadata or {})
@@ -82,7 +82,7 @@ def write_clip(
 
 
 def enlarge(image: Image, scale: int) -> Image:
-    """The image `scale` times as large each way, Lanczos."""
+    """Return the image enlarged `scale` times each way with Lanczos."""
     if scale == 1:
         return image
     height, width = image.shape[:2]
@@ -99,26 +99,26 @@ def join_clips(
     limits: Limits = DEFAULT_LIMITS,
     ai_generated: bool = True,
 ) -> list[tuple[float, float]]:
-    """Put clips one after the other into one mp4 with a chapter each, atomically.
+    """Join clips into one mp4 with a chapter for each, atomically.
 
-    Clips of one encoding are copied packet by packet, so no frame changes; others of the same size
-    and rate are encoded anew. The video has exactly as many frames as its clips together.
+    Clips with the same encoding are copied packet by packet, so no frame changes. Other clips of
+    the same size and rate are re-encoded. The video has exactly the frames of its clips.
 
     Returns:
         `(start_s, end_s)` of each clip in the video.
 
     Raises:
-        InputError: no clips, another number of titles, a clip that cannot be read, or clips of
-            different size or rate.
-        OutputError: the video cannot be written; nothing of it is left then.
+        InputError: There are no clips, the number of titles differs, a clip cannot be read, or the
+            clips differ in size or rate.
+        OutputError: The video cannot be written. Nothing of it is left.
     """
     if not paths or len(paths) != len(titles):
-        raise InputError(f"There are {len(paths)} clips and {len(titles)} titles to join.")
+        raise InputError(f"Cannot join {len(paths)} clips with {len(titles)} titles.")
     shapes = [_shape(Path(path), limits) for path in paths]
     for path, shape in zip(paths, shapes, strict=True):
         if shape.picture != shapes[0].picture:
             raise InputError(
-                f"The clip {Path(path).name} is {shape}, the first one is {shapes[0]}.",
+                f"The clip {Path(path).name} is {shape}, but the first one is {shapes[0]}.",
                 "Generate all clips with the same size and frame rate.",
             )
     fps = shapes[0].fps
@@ -147,7 +147,7 @@ def join_clips(
 
 
 class _Shape:
-    """What of a clip decides whether it can be joined to another, and how."""
+    """The properties that decide if and how a clip can be joined to another."""
 
     def __init__(self, stream: VideoStream, fps: Fraction, num_frames: int) -> None:
         context = stream.codec_context
@@ -167,7 +167,7 @@ def _shape(path: Path, limits: Limits) -> _Shape:
             num_frames = sum(1 for packet in container.demux(stream) if packet.pts is not None)
         fps = stream.average_rate
         if not num_frames or not fps:
-            raise InputError(f"The clip {path.name} holds no frame.", "Generate it again.")
+            raise InputError(f"The clip {path.name} has no frames.", "Generate it again.")
         return _Shape(stream, fps, num_frames)
 
 
@@ -216,7 +216,7 @@ def _encode_again(
 def _encode(
     container: OutputContainer, stream: VideoStream, frame: VideoFrame | None = None
 ) -> None:
-    """Encode a frame, or without one what the encoder has kept back, which is most of a short clip."""
+    """Encode a frame, or without one flush the encoder, which buffers most of a short clip."""
     stop_if_asked()
     for packet in stream.codec_context.encode_lazy(frame):
         packet.stream = stream
@@ -263,14 +263,14 @@ def _yuv(image: Image, number: int, fps: int | Fraction) -> VideoFrame:
 def _check(frames: Frames, fps: int, scale: int) -> None:
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not len(frames):
         raise InputError(
-            f"A clip is uint8 (T, H, W, 3) with at least one frame, not {frames.dtype} "
+            f"A clip must be uint8 (T, H, W, 3) with at least one frame, not {frames.dtype} "
             f"{tuple(frames.shape)}."
         )
     if not 1 <= fps <= 240 or fps != int(fps):
-        raise InputError(f"A clip cannot have {fps} frames a second.", "Give 1 to 240.")
+        raise InputError(f"A clip cannot have {fps} frames per second.", "Choose 1 to 240.")
     height, width = frames.shape[1] * scale, frames.shape[2] * scale
     if scale < 1 or height % 2 or width % 2:
         raise InputError(
             f"A clip of {width}x{height} pixels cannot be stored as yuv420p.",
-            "Give a width and a height that are even.",
+            "Use an even width and height.",
         )

@@ -1,6 +1,6 @@
-"""Still images: safe loading, PNG with text, fitting and cropping on white.
+"""Still images: safe loading, PNG with text, fitting, and cropping on white.
 
-Images are uint8 (H, W, 3) RGB everywhere.
+All images are uint8 (H, W, 3) RGB.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from procvid.storage.atomic import write_bytes
 from procvid.types import BoxXYXY, Image
 
 MAX_PIXELS = 40_000_000
-"""A 24-megapixel photo passes, a 219 kB PNG that unpacks to 225 megapixels does not."""
+"""Enough for a 24-megapixel photo, too few for a 219 kB PNG that unpacks to 225 megapixels."""
 
 MAX_BYTES = 64 * 1024 * 1024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 WHITE = 255
 
-Reads = (OSError, ValueError, SyntaxError, struct.error, EOFError)
-"""All that Pillow raises on files that are cut or mutated."""
+READ_ERRORS = (OSError, ValueError, SyntaxError, struct.error, EOFError)
+"""All errors that Pillow raises on truncated or damaged files."""
 
 
 def load_image(path: Path) -> Image:
-    """Load an image file: turned upright by its EXIF data, alpha laid on white, first frame only.
+    """Load an image file: upright by its EXIF data, alpha on white, first frame only.
 
     Raises:
-        InputError: no such file, not an image, damaged, or too large (checked before decoding).
+        InputError: The file is missing, no image, damaged, or too large (checked before decoding).
     """
     path = Path(path)
     try:
@@ -53,10 +53,10 @@ def load_image(path: Path) -> Image:
 
 
 def decode_image(data: bytes, name: str = "image") -> Image:
-    """Decode PNG, JPEG, WebP, GIF or BMP bytes; `name` stands in the error sentences.
+    """Decode PNG, JPEG, WebP, GIF or BMP bytes. Errors mention `name`.
 
     Raises:
-        InputError: not an image, damaged, or larger than `MAX_PIXELS`.
+        InputError: The bytes are no image, damaged, or larger than `MAX_PIXELS`.
     """
     try:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as opened:
@@ -74,16 +74,16 @@ def decode_image(data: bytes, name: str = "image") -> Image:
             f"The image {name} has more than {MAX_PIXELS:,} pixels.",
             "Scale it down and try again.",
         ) from error
-    except Reads as error:
+    except READ_ERRORS as error:
         raise InputError(
-            f"The file {name} is not an image that can be read.",
+            f"The file {name} is not a readable image.",
             f"Give a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file.",
         ) from error
 
 
 def _on_white(image: Pillow.Image) -> Image:
     if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion would clip everything bright to white.
+        # Pillow's own conversion of 16-bit grey clips bright pixels to white.
         grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if "A" in image.getbands() or "transparency" in image.info:
@@ -94,7 +94,7 @@ def _on_white(image: Pillow.Image) -> Image:
 
 
 def png_bytes(image: Image, text: Mapping[str, str] | None = None) -> bytes:
-    """The image as PNG with UTF-8 text chunks; the same input gives the same bytes."""
+    """Return the image as PNG with UTF-8 text chunks. The same input gives the same bytes."""
     info = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         info.add_itxt(key, value)
@@ -107,33 +107,20 @@ def save_png(path: Path, image: Image, text: Mapping[str, str] | None = None) ->
     """Write a PNG atomically, with `text` (keys of at most 79 Latin letters) in its metadata.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: The file cannot be written.
     """
     write_bytes(Path(path), png_bytes(image, text))
 
 
-def read_png_text(path: Path) -> dict[str, str]:
-    """The text chunks of a PNG that `save_png` wrote.
-
-    Raises:
-        InputError: no such file, or not a PNG.
-    """
-    try:
-        with Pillow.open(path, formats=("PNG",)) as opened:
-            return {str(k): v for k, v in opened.info.items() if isinstance(v, str)}
-    except Reads as error:
-        raise InputError(f"The file {path} is not a PNG that can be read.") from error
-
-
 def resize(image: Image, width: int, height: int) -> Image:
-    """The image at exactly `width` x `height` pixels, Lanczos."""
+    """Return the image resized to `width` x `height` pixels with Lanczos."""
     if image.shape[:2] == (height, width):
         return image
     return np.array(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS))
 
 
 def fit_within(image: Image, side_px: int) -> Image:
-    """The image with its longer side at most `side_px`; smaller ones stay as they are."""
+    """Return the image with its longer side at most `side_px`. Smaller images are unchanged."""
     height, width = image.shape[:2]
     share = side_px / max(height, width)
     if share >= 1:
@@ -142,7 +129,7 @@ def fit_within(image: Image, side_px: int) -> Image:
 
 
 def fit_on_white(image: Image, width: int, height: int) -> Image:
-    """The whole image, as large as it fits, in the middle of a white `width` x `height` canvas."""
+    """Return the image, scaled to fit, in the middle of a white `width` x `height` canvas."""
     own_height, own_width = image.shape[:2]
     share = min(width / own_width, height / own_height)
     new_width = min(width, max(1, round(own_width * share)))
@@ -156,16 +143,16 @@ def fit_on_white(image: Image, width: int, height: int) -> Image:
 def crop_on_white(
     image: Image, box: BoxXYXY, mask: NDArray[np.bool_] | None = None, margin: float = 0.0
 ) -> Image:
-    """Cut `box` out of the image; what the mask leaves out becomes white.
+    """Cut `box` out of the image. Pixels outside the mask become white.
 
     Args:
         image: uint8 (H, W, 3) RGB.
-        box: `(x0, y0, x1, y1)` in pixels, x1 and y1 exclusive; parts outside the image are cut off.
+        box: `(x0, y0, x1, y1)` in pixels, x1 and y1 exclusive. Parts outside the image are cut off.
         mask: bool (H, W) over the whole image, or None to keep the background.
-        margin: Widens the box on each side by this share of its longer side.
+        margin: Widen the box on each side by this share of its longer side.
 
     Raises:
-        InputError: nothing of the box lies inside the image.
+        InputError: The box lies outside the image.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box

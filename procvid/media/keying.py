@@ -1,4 +1,4 @@
-"""Keying: where a thing stands on a plain background, told by the colour of the frame's border."""
+"""Find a thing on a plain background by the colour of the frame's border (keying)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SECOND_TONE_SHARE = 0.1
 
 
 def foreground_mask(image: Image, distance: float = DISTANCE) -> NDArray[np.bool_]:
-    """bool (H, W): all but the background, which starts at the border.
+    """Return the foreground mask, bool (H, W).
 
-    Background are the pixels within `distance` (RGB, Euclidean) of the border's one or two tones,
-    or of a blend of the two, that are joined to the border; a dark pan keeps its dark inside on a
-    dark counter. Right for a plain or softly patterned background that surrounds the thing; on a
-    busy one nearly all is foreground.
+    Background pixels are connected to the border and within `distance` (Euclidean RGB) of the
+    border's one or two tones, or of a blend of them. So a dark pan keeps its dark inside on a dark
+    counter. The method suits plain or softly patterned backgrounds. On a busy one nearly everything
+    is foreground.
     """
     edge = np.concatenate(
         [
@@ -35,7 +35,7 @@ def foreground_mask(image: Image, distance: float = DISTANCE) -> NDArray[np.bool
 def _two_tones(
     edge: NDArray[np.uint8], distance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The border's median colour, and that of the rest when it is a pattern's second tone."""
+    """Return the border's median colour, and a second tone if the border is patterned."""
     first = np.median(edge, axis=0)
     rest = edge[np.linalg.norm(edge - first, axis=1) > 0.5 * distance]
     second = np.median(rest, axis=0) if len(rest) >= SECOND_TONE_SHARE * len(edge) else first
@@ -45,7 +45,7 @@ def _two_tones(
 def _near_segment(
     image: Image, first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """float (H, W): each pixel's distance in RGB from the segment between two colours."""
+    """Return each pixel's RGB distance from the segment between two colours, float (H, W)."""
     along = second - first
     length = float(along @ along)
     offset = image.astype(np.float64) - first
@@ -54,7 +54,7 @@ def _near_segment(
 
 
 def _open_to_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Those pixels of a bool (H, W) mask that a path inside the mask joins to the border."""
+    """Return the pixels of a bool (H, W) mask that connect to the border inside the mask."""
     reached = np.zeros_like(mask)
     reached[[0, -1]], reached[:, [0, -1]] = mask[[0, -1]], mask[:, [0, -1]]
     before = -1
@@ -66,7 +66,7 @@ def _open_to_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _fill_runs(mask: NDArray[np.bool_], reached: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`reached`, spread along every unbroken run of `mask` within a row."""
+    """Return `reached` spread along each run of `mask` within a row."""
     flat = np.pad(mask, ((0, 0), (0, 1))).ravel()
     starts = np.flatnonzero(np.diff(flat, prepend=~flat[:1]))
     hit = np.logical_or.reduceat(np.pad(reached, ((0, 0), (0, 1))).ravel(), starts)

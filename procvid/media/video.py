@@ -1,4 +1,4 @@
-"""Videos in and out, under one name: writing in `encode`, reading in `decode`."""
+"""Read and write videos: the public names of `decode` and `encode`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The memory: crops of objects with their states, found again by (object, state) in CLIP space."""
+"""The memory: crops of objects with their states, retrieved by object and state in CLIP space."""

@@ -1,7 +1,7 @@
-"""Building a crop store from listed clips: resumable, and the same however often it was cut off.
+"""Build a crop store from a clip list. A build resumes after a kill and gives the same bytes.
 
-Each finished clip is noted in the journal in `.NAME.building/` beside the result, and is not read
-again. The next clips are decoded while the models look at the one before. At the end all crops are
+Each finished clip is written to the journal in `.NAME.building/` beside the result and is not read
+again. The next clips are decoded while the models work on the current one. At the end all crops are
 merged, near-duplicates are left out, and the folder is removed.
 """
 
@@ -17,23 +17,21 @@ from pathlib import Path
 
 from procvid.errors import InputError, OutputError
 from procvid.media.video import DEFAULT_LIMITS, Limits
-from procvid.memory.ahead import ahead
-from procvid.memory.clip_frames import ClipFrames, read_clip_frames
+from procvid.memory.clip_crops import KEEP, SETTLED, BestSights, crops_of_clip
+from procvid.memory.clip_frames import ClipFrames, ahead, read_clip_frames
 from procvid.memory.clip_list import ListedClip, read_clip_list
-from procvid.memory.crops import (
-    CropStore,
-    add_crops,
-    empty_store,
-    load_store,
-    merged,
-    of_rows,
-    save_store,
-)
 from procvid.memory.duplicates import DEFAULT_NEAR, NearRules, near_duplicates
-from procvid.memory.folder import REJECTS, REQUEST, kept_beside, writing
-from procvid.memory.gather import KEEP, SETTLED, BestSights, crops_of_clip
 from procvid.memory.history import edit_now
 from procvid.memory.journal import ClipJournal
+from procvid.memory.store import CropStore, add_crops, empty_store, merged, of_rows
+from procvid.memory.store_folder import (
+    REJECTS,
+    REQUEST,
+    kept_beside,
+    load_store,
+    save_store,
+    writing,
+)
 from procvid.protocols import Detector, Embedder, FrameEncoder, SceneReader
 from procvid.storage.atomic import remove
 from procvid.types import Likelihood, ModelInfo
@@ -45,11 +43,19 @@ DECODE_AHEAD = 2
 
 @dataclass(frozen=True)
 class BuildProgress:
-    """`done` of `total` clips; `num_reused` of them were there from an earlier, broken-off build.
+    """Progress of a build.
 
-    `source_id` and `message` tell of the clip just done; a message says why it was rejected.
-    `num_duplicates` crops were left out at the end because an earlier one shows the same. `note`
-    tells what of a store that was there already is changed.
+    Attributes:
+        done: Finished clips.
+        total: All clips.
+        num_crops: Crops so far.
+        num_rejected: Clips that were skipped.
+        num_reused: Finished clips that an earlier, interrupted build made.
+        elapsed_s: Seconds since the start.
+        source_id: The source of the clip just finished.
+        message: Why that clip was skipped, or "".
+        num_duplicates: Crops left out at the end because an earlier one shows the same.
+        note: What was changed in the metadata of an existing store, or "".
     """
 
     done: int
@@ -65,7 +71,7 @@ class BuildProgress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds still to go, or None before the first clip was really worked on."""
+        """Return the remaining seconds, or None before this build has finished a clip."""
         worked = self.done - self.num_reused
         return self.elapsed_s / worked * (self.total - self.done) if worked > 0 else None
 
@@ -78,7 +84,7 @@ def build_store(
     detector: Detector,
     embedder: Embedder,
     frame_encoder: FrameEncoder | None = None,
-    tell: Callable[[str], None] = lambda sentence: None,
+    warn: Callable[[str], None] = lambda sentence: None,
     name: str = "",
     licence: str = "",
     rights: str = "",
@@ -87,34 +93,34 @@ def build_store(
     limits: Limits = DEFAULT_LIMITS,
     near: NearRules = DEFAULT_NEAR,
 ) -> Iterator[BuildProgress]:
-    """Build a store from a clip list, one progress value after each clip.
+    """Build a store from a clip list, and yield a progress value after each clip.
 
-    A clip that cannot be read is passed over; its reason is in the progress and in
-    `build/rejects.jsonl` of the store. Built again with the same request, only the clips that were
-    passed over are tried again, and another name, licence or rights are taken over.
+    A clip that cannot be read is skipped. Its reason is in the progress and in
+    `build/rejects.jsonl` of the store. A second build with the same request tries only the skipped
+    clips again, and applies a new name, licence or rights.
 
     Args:
         manifest: The clip list (see `clip_list`).
         out: The store's folder.
         scene_reader: Names the objects of a clip.
         detector: Finds them.
-        embedder: Gives the vectors.
-        frame_encoder: Tells near-duplicates; without one all crops stay.
-        tell: Hears of keys of the list that nobody reads.
-        name: The store's name; by default the folder's.
-        licence: Of the store as a whole.
-        rights: A note on what may be done with the pictures.
+        embedder: Embeds crops and their texts.
+        frame_encoder: Finds near-duplicates. Without one all crops stay.
+        warn: Receives a sentence for each unknown key of the list.
+        name: The store's name. Default: the folder's name.
+        licence: Licence of the whole store.
+        rights: A note on the permitted use of the pictures.
         keep: Likelihoods of the objects that are kept.
-        sample_fps: Frames a second that are looked at.
-        limits: What of a video is refused.
-        near: What a near-duplicate is.
+        sample_fps: Frames per second to search.
+        limits: Limits of the videos.
+        near: Thresholds for near-duplicates.
 
     Raises:
-        InputError: the list is wrong, `out` holds something else, or no clip gave a crop.
-        StoreError: another process builds or changes this store.
+        InputError: The list is invalid, `out` holds something else, or no clip gave a crop.
+        StoreError: Another process builds or changes this store.
         OutputError: `out` cannot be written.
     """
-    out, clips = Path(out), read_clip_list(Path(manifest), tell)
+    out, clips = Path(out), read_clip_list(Path(manifest), warn)
     models = [scene_reader.info, detector.info, embedder.info]
     models += [] if frame_encoder is None else [frame_encoder.info]
     request = _request(clips, Path(manifest).parent, models, keep, sample_fps, limits, near)
@@ -153,7 +159,7 @@ def build_store(
 
 @dataclass(frozen=True)
 class _OneClip:
-    """What makes a small store of one clip."""
+    """The models that make a small store from one clip."""
 
     scene_reader: SceneReader
     detector: Detector
@@ -186,7 +192,7 @@ def _clip_by_clip(
     sample_fps: float,
     limits: Limits,
 ) -> Iterator[BuildProgress]:
-    """Finish what is missing in the journal, with one progress value a clip."""
+    """Finish the clips that the journal lacks, and yield a progress value for each clip."""
     finished = journal.numbers()
     num_crops, num_reused, started_s = 0, 0, time.monotonic()
     missing = (clip for number, clip in enumerate(clips, start=1) if number not in finished)
@@ -223,7 +229,7 @@ def _clip_by_clip(
 
 
 def _described(store: CropStore, name: str, licence: str, rights: str) -> CropStore:
-    """The store with what is asked for of name, licence and rights; what is not asked for stays."""
+    """Return the store with the given name, licence and rights. An empty value changes nothing."""
     wanted = {"name": name, "licence": licence, "rights": rights}
     before = {key: getattr(store, key) for key in wanted}
     changed = {key: value for key, value in wanted.items() if value and value != before[key]}
@@ -255,7 +261,7 @@ def _tried_again(
     limits: Limits,
     near: NearRules,
 ) -> Iterator[BuildProgress]:
-    """A store that is built already, with the clips that were passed over tried once more."""
+    """Try the skipped clips of a finished store once more."""
     kept = kept_beside(out)
     lines = kept.get(REJECTS, b"").decode("utf-8").splitlines()
     left_out = {(r["source_id"], r["start_s"], r["end_s"]) for r in map(json.loads, lines)}
@@ -293,7 +299,7 @@ def _tried_again(
         same: Mapping[int, int] = {}
         if frame_encoder is not None:
             same = near_duplicates(whole, frame_encoder, near)
-        # What was there stays: somebody may have added it.
+        # The old crops stay: a person may have added them.
         rows = [row for row in range(len(whole)) if row < len(store) or row not in same]
         num_same = len(whole) - len(rows)
         whole = of_rows(whole, rows)
@@ -315,7 +321,7 @@ def _lines(rejects: Sequence[Mapping[str, str | float | None]]) -> bytes:
 
 
 def _without_folder(error: InputError, clip: ListedClip) -> str:
-    # A store may be published: the machine's own folders stay out of it.
+    # A store may be published, so it must not contain the folders of this machine.
     return str(error).replace(str(clip.file), clip.file.name)
 
 
@@ -345,7 +351,7 @@ def _request(
     limits: Limits,
     near: NearRules,
 ) -> bytes:
-    """What decides the store, as JSON: another request never takes up this one's clips."""
+    """Return everything that decides the store, as JSON. Another request never reuses these clips."""
     listed = hashlib.sha256()
     for clip in clips:
         line: Mapping[str, object] = {**asdict(clip), "file": _relative(clip.file, root)}
@@ -362,19 +368,19 @@ def _request(
 
 
 def _relative(file: Path, root: Path) -> str:
-    # The folder that list and videos lie in may move; the store stays the same.
+    # The folder of the list and the videos may move without changing the store.
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
 
 
 def _is_built(out: Path, request: bytes) -> bool:
     if not out.exists():
         return False
-    told = out / REQUEST
-    if told.is_file() and told.read_bytes() == request:
+    built = out / REQUEST
+    if built.is_file() and built.read_bytes() == request:
         return True
     if out.is_dir() and not any(out.iterdir()):
         return False
     raise InputError(
-        f"The folder {out} exists and is not the store of this clip list.",
-        "Choose another folder, or remove it first.",
+        f"The folder {out} exists and holds another store or other files.",
+        "Choose another folder, or remove this one.",
     )

@@ -1,9 +1,9 @@
-"""Thresholds from a store's own crops: found on the sources of one half, measured on the other.
+"""Find retrieval thresholds on one half of a store's sources and measure them on the other half.
 
-Each crop with its own words is a right pair. The wrong ones are what retrieval must refuse: the
-picture with the name of another thing; with the name of a thing that was seen beside it; and, of
-food, the picture with another state than it is in. A threshold keeps `KEEP_SHARE` of the right
-pairs; how many of the wrong ones it refuses is what it is worth.
+Each crop with its own words is a right pair. Wrong pairs are those that retrieval must refuse: a
+picture with the name of another thing, with the name of a thing seen beside it, or, for food, with
+another state. A threshold keeps `KEEP_SHARE` of the right pairs. The share of wrong pairs that it
+refuses measures its quality.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procvid.errors import InputError
-from procvid.memory.crops import CropStore, check_embedder, embed_facts
-from procvid.memory.rules import Calibration
+from procvid.memory.retrieval_rules import Calibration
+from procvid.memory.store import CropStore, check_embedder, embed_facts
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 from procvid.types import Vectors
 
 KEEP_SHARE = 0.99
 MIN_PAIRS = 50
-"""Fewer right pairs in a half say nothing about one in a hundred."""
+"""Least number of right pairs in each half."""
 
 Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Scores of right and wrong pairs, higher is righter, and the half that each belongs to."""
+    """Scores of right and wrong pairs (higher is better), and the half each pair belongs to."""
 
     right: Scores
     wrong: Scores
@@ -41,16 +41,16 @@ class _Pairs:
 
 
 def calibrate(store: CropStore, embedder: Embedder, seed: int = 0) -> Calibration:
-    """Find the thresholds of `RetrievalRules` that belong to an embedder.
+    """Find the thresholds of `RetrievalRules` for an embedder.
 
     Args:
-        store: Crops of several sources, named and tagged rightly.
-        embedder: That of the store.
-        seed: Draws the wrong pairs.
+        store: Crops of several sources with correct names and states.
+        embedder: The store's embedder.
+        seed: Seed of the random wrong pairs.
 
     Raises:
-        StoreError: the store is of another embedder.
-        InputError: there are too few crops or names to say anything.
+        StoreError: The store belongs to another embedder.
+        InputError: The store has too few crops or names.
     """
     check_embedder(store, embedder)
     thresholds: dict[str, float] = {}
@@ -66,13 +66,13 @@ def calibrate(store: CropStore, embedder: Embedder, seed: int = 0) -> Calibratio
         found = _threshold(pairs)
         if found is None:
             continue
-        # The score is own minus rival; the rule says how much better a rival may be.
+        # The score is own minus rival. The rule limits rival minus own.
         thresholds[name] = round(found if name == "min_shown" else -found, 4)
         measured[name] = _measure(pairs, found)
     if "min_shown" not in thresholds:
         raise InputError(
-            f"The store {store.name} has too few crops to calibrate on.",
-            f"Give one with at least {2 * MIN_PAIRS} crops of several names and sources.",
+            f"The store {store.name} has too few crops for a calibration.",
+            f"Use a store with at least {2 * MIN_PAIRS} crops of several names and sources.",
         )
     info = store.embedder
     return Calibration(info.id, info.revision, thresholds, measured, store.name)
@@ -83,7 +83,7 @@ def _second_half(source_id: str) -> bool:
 
 
 def _plain_texts(store: CropStore, embedder: Embedder) -> Vectors:
-    """How a planner asks: by name and state, without a look that it cannot know."""
+    """Return the text vectors by name and state only, as a planner queries them."""
     plain = [replace(crop, description=crop.name) for crop in store.crops.facts]
     return embed_facts(plain, embedder)
 
@@ -100,7 +100,7 @@ def _other_things(
 
 
 def _things_beside(store: CropStore, texts: Vectors, half: NDArray[np.bool_]) -> _Pairs:
-    """Own against the best of the things of the same source; and the same with the names swapped."""
+    """Return own scores minus the best rival of the same source, and the same with names swapped."""
     by_source: dict[str, list[int]] = defaultdict(list)
     for row, crop in enumerate(store.crops.facts):
         by_source[crop.source_id].append(row)
@@ -118,14 +118,14 @@ def _things_beside(store: CropStore, texts: Vectors, half: NDArray[np.bool_]) ->
             best = rivals[int(np.argmax(fits[place, rivals]))]
             right.append(float(fits[place, place] - fits[place, best]))
             right_half.append(bool(half[row]))
-            # Called by the rival's name, the picture's own name is the rival.
+            # With the rival's name, the picture's own name becomes the rival.
             wrong.append(float(fits[place, best] - fits[place, place]))
             wrong_half.append(bool(half[row]))
     return _Pairs(*map(np.array, (right, wrong, right_half, wrong_half)))
 
 
 def _other_states(store: CropStore, embedder: Embedder, half: NDArray[np.bool_]) -> _Pairs:
-    """Own state against another one of the same food; and the same with the states swapped."""
+    """Return own states minus other states of the same food, and the same with states swapped."""
     states: dict[str, set[str]] = defaultdict(set)
     for crop in store.crops.facts:
         if crop.role == "food" and crop.state:
@@ -156,7 +156,7 @@ def _state_texts(
 
 
 def _threshold(pairs: _Pairs) -> float | None:
-    """The score above which `KEEP_SHARE` of the right pairs of the first half lie."""
+    """Return the score that `KEEP_SHARE` of the right pairs of the first half reach."""
     first = pairs.right[~pairs.right_half] if len(pairs.right) else pairs.right
     second = len(pairs.right) - len(first)
     if min(len(first), second) < MIN_PAIRS:

@@ -1,36 +1,86 @@
-"""Which crops of a store could serve a question, each with the parts of its score."""
+"""Find the crops of a store that fit a query, each with the parts of its score."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from procvid.memory.catalogue import Catalogue
-from procvid.memory.rules import RetrievalRules
+from procvid.memory.index import Rows
+from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.memory.store import CropStore
-from procvid.memory.words import canonical, named, state_fit
-from procvid.types import Crop, PlannedObject, Vectors
+from procvid.memory.words import canonical, named, state_fit, with_article
+from procvid.types import Crop, PlannedObject, Role, Vectors
 
 STALE_CONTENTS = 0.6
-"""How well a vessel serves that shows food of the step in a state that is over."""
+"""Factor for a vessel that shows food of the step in a state that is over."""
+
+
+class Catalogue:
+    """The rows of a store, grouped by (name, role, state)."""
+
+    def __init__(self, store: CropStore) -> None:
+        self.store = store
+        groups: dict[tuple[str, Role, str], list[int]] = defaultdict(list)
+        for row, crop in enumerate(store.crops.facts):
+            groups[canonical(crop.name), crop.role, canonical(crop.state)].append(row)
+        self._found: dict[tuple[str, Role, str | None], Rows] = {}
+        self._groups = {key: np.array(rows, dtype=np.int64) for key, rows in groups.items()}
+
+    def rows(self, name: str, role: Role, wanted_state: str | None) -> Rows:
+        """Return the rows of this exact name and role whose state fits, in order.
+
+        With `wanted_state` None any state fits.
+        """
+        name = canonical(name)
+        key = (name, role, wanted_state)
+        if key not in self._found:
+            self._found[key] = _joined(
+                [
+                    rows
+                    for (its_name, its_role, state), rows in self._groups.items()
+                    if its_name == name
+                    and its_role == role
+                    and (wanted_state is None or state_fit(role, wanted_state, state) > 0)
+                ]
+            )
+        return self._found[key]
+
+    def kinds(self, name: str) -> list[tuple[Role, str]]:
+        """Return the (role, state) pairs of the crops of this exact name."""
+        return [(role, state) for own, role, state in self._groups if own == canonical(name)]
+
+    def pictures(self, name: str) -> Iterator[bytes]:
+        """Yield the pictures of the crops of this exact name."""
+        for (own, _, _), rows in self._groups.items():
+            if own == canonical(name):
+                found = (self.store.crops.pictures[row] for row in rows.tolist())
+                yield from (png for png in found if png is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class Rival:
-    """Another object of the step: its name, and the text vector of what it should look like."""
+    """Another object of the step: its name and its text vector."""
 
     name: str
     vector: Vectors
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
-    """What is looked for: the object in the state of a step.
+class CropQuery:
+    """A query: an object in the state of a step.
 
-    `over` are states of the object that are past; `stale` are contents ("onion: diced") that are
-    past; `rivals` are the other objects of the step; `banned` are crops that a person refused.
+    Attributes:
+        item: The object.
+        state: The wanted state.
+        step: The step's number, from 1.
+        vector: The text vector, float32 (dim,).
+        over: Past states of the object.
+        stale: Past contents of a vessel, such as "onion: diced".
+        rivals: The other objects of the step.
+        banned: Ids of crops that a person refused.
     """
 
     item: PlannedObject
@@ -44,13 +94,13 @@ class Question:
 
     @property
     def words(self) -> str:
-        """The object in plain words, such as "sliced carrot"."""
+        """Return the object in plain words, such as "sliced carrot"."""
         return named(self.item.name, self.item.role, self.state)
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """A crop that could serve, by its row, and the parts of its score, 0 to 1 each."""
+class Candidate:
+    """A crop that fits a query: its row, its score and the parts of the score, 0 to 1 each."""
 
     store: CropStore
     row: int
@@ -59,37 +109,43 @@ class Found:
 
     @property
     def fact(self) -> Crop:
-        """The crop without its picture."""
+        """Return the crop without its picture."""
         return self.store.crops.facts[self.row]
 
     @property
     def look(self) -> Vectors:
-        """The image vector of the crop, float32 (dim,)."""
+        """Return the image vector of the crop, float32 (dim,)."""
         return np.asarray(self.store.image_vectors[self.row])
 
 
 @dataclass
-class Refused:
-    """How many crops that were asked for were refused, by the reason."""
+class RefusalCounts:
+    """The number of refused crops by reason."""
 
     counts: dict[str, int] = field(default_factory=dict)
 
     def note(self, reason: str) -> None:
-        """One more."""
+        """Count one more crop."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
 
 
 def candidates(
-    catalogue: Catalogue, question: Question, rules: RetrievalRules, source: float, refused: Refused
-) -> list[Found]:
-    """Crops of the right role and state that show what is asked for; of the name, or else like it.
+    catalogue: Catalogue,
+    question: CropQuery,
+    rules: RetrievalRules,
+    source: float,
+    refused: RefusalCounts,
+) -> list[Candidate]:
+    """Return the crops of the right role and state that show the object.
+
+    If the store has no crop of the name, crops of very similar objects count.
 
     Args:
-        catalogue: Of the store.
-        question: What is looked for.
+        catalogue: The catalogue of the store.
+        question: The query.
         rules: Thresholds and weights.
-        source: 1.0 for the run's own crops, 0.0 for a shared store's.
-        refused: Learns why crops of the right name were not taken.
+        source: 1.0 for the run's own crops, 0.0 for those of a shared store.
+        refused: Counts the crops that were refused, by reason.
     """
     item, store = question.item, catalogue.store
     rows = catalogue.rows(item.name, item.role, question.state if rules.state_aware else None)
@@ -119,12 +175,12 @@ def candidates(
             "source": source,
             "quality": fact.quality,
         }
-        found.append(Found(store, row, 0.0, parts))
+        found.append(Candidate(store, row, 0.0, parts))
     return found
 
 
-def with_score(found: Found, recency: float, rules: RetrievalRules) -> Found:
-    """The candidate with the weighted sum of its parts."""
+def with_score(found: Candidate, recency: float, rules: RetrievalRules) -> Candidate:
+    """Return the candidate with the weighted sum of its parts as score."""
     parts = {**found.parts, "recency": recency}
     score = (
         rules.weight_clip * parts["clip"]
@@ -137,38 +193,45 @@ def with_score(found: Found, recency: float, rules: RetrievalRules) -> Found:
     return replace(found, score=score, parts=parts)
 
 
-def of_different_things(ranked: Sequence[Found], rules: RetrievalRules) -> list[Found]:
-    """Those that show something else than all before them, in the same order."""
-    kept: list[Found] = []
+def of_different_things(ranked: Sequence[Candidate], rules: RetrievalRules) -> list[Candidate]:
+    """Return the candidates that show another thing than all before them, in the same order."""
+    kept: list[Candidate] = []
     for found in ranked:
         if all(float(found.look @ other.look) < rules.same_thing for other in kept):
             kept.append(found)
     return kept
 
 
-def _fault(store: CropStore, row: int, question: Question, rules: RetrievalRules) -> str:
-    """Why a crop cannot serve, or ""."""
+def _fault(store: CropStore, row: int, question: CropQuery, rules: RetrievalRules) -> str:
+    """Return why a crop does not fit, or ""."""
     fact, item = store.crops.facts[row], question.item
     if fact.banned or fact.id in question.banned:
         return "banned"
     if fact.role != item.role:
-        return "of another role"
+        return "another role"
     if store.crops.pictures[row] is None:
-        return "without a picture"
+        return "no picture"
     if rules.state_aware:
         if item.role == "food" and canonical(fact.state) in question.over:
-            return "in a state that is over"
+            return "the state is over"
         if state_fit(item.role, question.state, fact.state) == 0:
-            return "in another state"
+            return "another state"
     return ""
 
 
-def _wrong_look(fits: Vectors, question: Question, rules: RetrievalRules) -> str:
-    """Why a picture cannot serve, or ""; `fits` are its cosines with the object and its rivals."""
+def _wrong_look(fits: Vectors, question: CropQuery, rules: RetrievalRules) -> str:
+    """Return why a picture does not fit, or "".
+
+    `fits` are its cosines with the object and its rivals.
+    """
     own = float(fits[0])
     if own < rules.min_shown:
-        return f"not like a {question.words} to look at"
+        return f"does not look like {with_article(question.words)}"
     for rival, fit in zip(question.rivals, fits[1:].tolist(), strict=True):
         if fit - own > rules.max_rival:
-            return f"more like the {rival.name}"
+            return f"looks more like the {rival.name}"
     return ""
+
+
+def _joined(groups: list[Rows]) -> Rows:
+    return np.sort(np.concatenate(groups)) if groups else np.zeros(0, np.int64)

@@ -1,11 +1,10 @@
-"""The list of clips that a store is built from: JSON lines, one clip each.
+"""Read the list of clips that a store is built from: JSON lines, one clip each.
 
     {"file": "videos/a.mp4", "start_s": 3.0, "end_s": 8.0, "text": "Slice the carrot.",
      "source_id": "a", "licence": "CC-BY-4.0", "url": "https://..."}
 
-`start_s`, `end_s`, `licence` (or `license`) and `url` may be left out; `file` is relative to the
-list. Where one is missing, a key that is nearly it is refused; of others the reader tells that it passes
-them over.
+`start_s`, `end_s`, `licence` (or `license`) and `url` are optional. `file` is relative to the list.
+A key that looks like a typo of a missing one is an error. Other unknown keys give a warning.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from procvid.errors import InputError
 MAX_BYTES = 256 * 1024 * 1024
 MAX_CHARS = 2_000
 MAX_S = 1e9
-"""No video is longer; of larger numbers a float loses the fractions."""
+"""Longer than any video. A float loses the fractions of larger numbers."""
 
 KEYS = ("file", "text", "source_id", "start_s", "end_s", "licence", "url")
 LIKELY_TYPO = 0.75
@@ -32,7 +31,7 @@ HINT = "Give JSON lines with file, text and source_id, and start_s and end_s in 
 
 @dataclass(frozen=True, slots=True)
 class ListedClip:
-    """One clip of the list; `end_s` None means to the end of the file."""
+    """One clip of the list. `end_s` None means the end of the file."""
 
     file: Path
     text: str
@@ -44,23 +43,23 @@ class ListedClip:
 
 
 def read_clip_list(
-    path: Path, tell: Callable[[str], None] = lambda sentence: None
+    path: Path, warn: Callable[[str], None] = lambda sentence: None
 ) -> tuple[ListedClip, ...]:
-    """Read a clip list; empty lines are passed over.
+    """Read a clip list. Empty lines are ignored.
 
     Args:
         path: The list.
-        tell: Hears in a sentence of keys that are none of a clip's.
+        warn: Receives a sentence for each unknown key.
 
     Raises:
-        InputError: no such file, too large, not UTF-8, no clips, lines that are wrong, one clip
-            twice, or one source id for two files.
+        InputError: The file is missing, too large or not UTF-8, has no clips or invalid lines, names
+            a clip twice, or gives two files one source id.
     """
     path = Path(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"The clip list {path.name} is larger than {MAX_BYTES:,} bytes.", HINT)
-        # Not splitlines, for a JSON string may hold what is a line's end to that.
+        # Not splitlines, which also splits at characters that a JSON string may contain.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise InputError(f"The clip list {path} cannot be read.", "Check its name.") from error
@@ -82,11 +81,11 @@ def read_clip_list(
     if faults:
         raise faults[0]
     if not clips:
-        raise InputError(f"The clip list {path.name} names no clip.", HINT)
+        raise InputError(f"The clip list {path.name} has no clips.", HINT)
     _check_once(clips, path)
     for key, count in unknown.items():
-        lines_told = "line" if count == 1 else "lines"
-        tell(f"The key {key[:40]!r} in {count:,} {lines_told} of {path.name} is not read.")
+        noun = "line" if count == 1 else "lines"
+        warn(f"Unknown key {key[:40]!r} in {count:,} {noun} of {path.name} is ignored.")
     return tuple(clip for _, clip in clips)
 
 
@@ -99,13 +98,13 @@ def _check_once(clips: Sequence[tuple[int, ListedClip]], path: Path) -> None:
             raise InputError(
                 f"Lines {first} and {number} of {path.name} give two files the same source_id "
                 f"{clip.source_id[:60]!r}.",
-                "Give each file its own.",
+                "Give each file its own source_id.",
             )
         span = (clip.source_id, clip.start_s, clip.end_s)
         if spans.setdefault(span, number) != number:
             raise InputError(
                 f"Lines {spans[span]} and {number} of {path.name} name the same clip.",
-                "Leave one of them out.",
+                "Remove one of them.",
             )
 
 
@@ -119,11 +118,13 @@ def _clip(line: str, number: int, path: Path, unknown: dict[str, int]) -> Listed
         raise InputError(f"{where} is not a JSON object.", HINT)
     american = row.pop("license", None)
     if american is not None and row.setdefault("licence", american) != american:
-        raise InputError(f"{where} has a licence and another license.", "Leave one of them out.")
+        raise InputError(
+            f"{where} has different values for licence and license.", "Remove one of them."
+        )
     for key in row.keys() - KEYS:
         near = get_close_matches(key.lower(), KEYS, 1, LIKELY_TYPO)
         if near and near[0] not in row:
-            raise InputError(f"{where} has a key {key[:40]!r}.", f"Write it {near[0]}.")
+            raise InputError(f"{where} has an unknown key {key[:40]!r}.", f"Write {near[0]!r}.")
         unknown[key] = unknown.get(key, 0) + 1
     for key in ("licence", "url"):
         if not isinstance(row.get(key, ""), (str, type(None))):
@@ -135,13 +136,13 @@ def _clip(line: str, number: int, path: Path, unknown: dict[str, int]) -> Listed
             raise InputError(f"{where} has a {key} of {len(row[key]):,} characters.", HINT)
     for key in ("file", "source_id", "licence", "url"):
         if not str(row.get(key) or "").isprintable():
-            raise InputError(f"{where} has a {key} with characters that cannot be shown.", HINT)
+            raise InputError(f"{where} has a {key} with unprintable characters.", HINT)
     if any("\ud800" <= character <= "\udfff" for character in row["text"]):
-        raise InputError(f"{where} has a text that is not Unicode.", HINT)
+        raise InputError(f"{where} has a text that is not valid Unicode.", HINT)
     start_s, end_s = row.get("start_s", 0.0), row.get("end_s")
     if not _is_time(start_s) or not (end_s is None or (_is_time(end_s) and end_s > start_s)):
         span = f"from {repr(start_s)[:20]} to {repr(end_s)[:20]}"
-        raise InputError(f"{where} runs {span}, which is no span.", HINT)
+        raise InputError(f"{where} runs {span}, which is not a valid span.", HINT)
     return ListedClip(
         file=path.parent / row["file"],
         text=row["text"],

@@ -1,7 +1,8 @@
-"""The files of a crop store as bytes: `crops.parquet`, `embeddings.safetensors`, `manifest.json`.
+"""Convert a crop store to and from the bytes of its files.
 
-The same crops give the same bytes. The parquet carries the schema metadata by which `datasets`
-and the Hub's viewer show the `image` column as pictures.
+The files are `crops.parquet`, `embeddings.safetensors` and `manifest.json`. The same crops give the
+same bytes. The schema metadata of the parquet file makes `datasets` and the Hub's viewer show the
+`image` column as pictures.
 """
 
 from __future__ import annotations
@@ -50,27 +51,27 @@ SCHEMAS = {
     1: pa.schema([field for field in SCHEMA if field.name not in SINCE_VERSION_2]),
     2: SCHEMA,
 }
-"""What the columns are in each version of the store that can still be read."""
+"""The columns of each readable version of the store."""
 
 ROWS_IN_GROUP = 1000
 NUMBERS = ("time_s", "detector_score", "quality")
 MAX_CHARS = 2_000
-"""Of any text of a crop: what a store says may end in a planner's prompt."""
+"""Limit of each text of a crop, because it may become part of a planner's prompt."""
 
 MAX_ROWS = 2_000_000
 MAX_UNPACKED_BYTES = 16 * 1024**3
 VECTOR_KINDS = ("image", "text", "fused")
 
-HINT = "Get the store again, or build it anew with `procvid memory build`."
+HINT = "Download the store again, or rebuild it with `procvid memory build`."
 
 
 def digest(data: bytes) -> str:
-    """The sha256 of some bytes, in hexadecimal."""
+    """Return the sha256 of bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def parquet_bytes(facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> bytes:
-    """Crops and their PNG bytes (None without pixels) as a parquet file."""
+    """Return crops and their PNG bytes (None without pixels) as a parquet file."""
     columns: dict[str, list[Any]] = {
         field.name: [getattr(crop, field.name) for crop in facts]
         for field in SCHEMA
@@ -89,20 +90,20 @@ def parquet_bytes(facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> by
 
 
 def check_crops(facts: Sequence[Crop]) -> None:
-    """Raise InputError where a crop has values with which it could not be read again."""
+    """Raise InputError if a crop has values that could not be read again."""
     for crop in facts:
         if not _possible({field.name: getattr(crop, field.name) for field in SCHEMA_OF_FACTS}):
             raise InputError(
                 f"The crop {crop.id[:40]!r} ({crop.name[:40]}) has impossible values.",
-                f"Its texts may have {MAX_CHARS:,} characters, its numbers are finite.",
+                f"Use texts of at most {MAX_CHARS:,} characters and finite numbers.",
             )
 
 
 def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[bytes | None]]:
-    """Crops (without pixels) and their PNG bytes, from a store of this schema version.
+    """Return crops (without pixels) and their PNG bytes, from a store of this schema version.
 
     Raises:
-        StoreError: not such a parquet file, or a crop with values that cannot be.
+        StoreError: The file has another format, or a crop has impossible values.
     """
     try:
         file = pq.ParquetFile(io.BytesIO(data))
@@ -111,7 +112,7 @@ def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[
         if file.metadata.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
             raise StoreError(
                 f"The store's crops.parquet would unpack to {file.metadata.num_rows:,} crops and "
-                f"{unpacked:,} bytes, more than a store may hold.",
+                f"{unpacked:,} bytes, more than the limit.",
                 "Split it into several stores.",
             )
         table = file.read()
@@ -125,7 +126,7 @@ def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[
         pictures.append(None if image is None else image["bytes"])
         facts.append(_crop(row))
     if len({crop.id for crop in facts}) != len(facts):
-        raise StoreError("The store holds two crops of one id.", HINT)
+        raise StoreError("Two crops of the store have the same id.", HINT)
     return facts, pictures
 
 
@@ -140,7 +141,7 @@ def _crop(row: Mapping[str, Any]) -> Crop:
 
 
 def _possible(row: Mapping[str, Any]) -> bool:
-    """Whether a crop can have these values; `row` has them all but the picture."""
+    """Return True if a crop can have these values. `row` has all columns but the picture."""
     box = row["box_xyxy"]
     return (
         all(value is not None for value in row.values())
@@ -156,23 +157,25 @@ def _possible(row: Mapping[str, Any]) -> bool:
 
 
 def vectors_bytes(image: Vectors, text: Vectors, fused: Vectors) -> bytes:
-    """The three embeddings, float32 (N, dim) each, as a safetensors file."""
+    """Return the three embeddings, float32 (N, dim) each, as a safetensors file."""
     named = zip(VECTOR_KINDS, (image, text, fused), strict=True)
     return bytes(save({kind: np.ascontiguousarray(array, np.float32) for kind, array in named}))
 
 
 def vectors_from_bytes(data: bytes, num_rows: int) -> tuple[Vectors, Vectors, Vectors]:
-    """The three embeddings.
+    """Return the three embeddings, float32 (N, dim) each.
 
     Raises:
-        StoreError: not such a file, another number of rows, or values that are not finite.
+        StoreError: The file has another format or number of rows, or values that are not finite.
     """
     try:
         read = load(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise StoreError("The store's embeddings.safetensors cannot be read.", HINT) from error
     if sorted(read) != sorted(VECTOR_KINDS):
-        raise StoreError(f"The store's embeddings are {sorted(read)}, not image text fused.", HINT)
+        raise StoreError(
+            f"The store's embeddings are {sorted(read)}, not image, text and fused.", HINT
+        )
     image, text, fused = (read[kind] for kind in VECTOR_KINDS)
     for array in (image, text, fused):
         if array.dtype != np.float32 or array.ndim != 2 or array.shape != image.shape:
@@ -185,17 +188,17 @@ def vectors_from_bytes(data: bytes, num_rows: int) -> tuple[Vectors, Vectors, Ve
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
-    """The manifest as JSON with the sha256 of itself, so that no byte of it changes unseen."""
+    """Return the manifest as JSON with its own sha256, which reveals any change."""
     body = {key: value for key, value in manifest.items() if key != "self_sha256"}
     body["self_sha256"] = digest(_dump(body))
     return _dump(body)
 
 
 def manifest_from_bytes(data: bytes) -> dict[str, Any]:
-    """The manifest.
+    """Return the manifest.
 
     Raises:
-        StoreError: not JSON, or not as it was written.
+        StoreError: The bytes are not JSON, or were changed after they were written.
     """
     try:
         manifest = json.loads(data.decode("utf-8"))

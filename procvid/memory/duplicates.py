@@ -1,7 +1,7 @@
-"""Near-duplicates: the same thing in the same state, seen twice; its first appearance is kept.
+"""Find near-duplicates: the same thing in the same state, seen twice. The first crop is kept.
 
-CLIP finds the pairs, for it is at hand; the frame encoder decides, for it sees how a thing looks
-and not what it is called.
+CLIP proposes the pairs, because its vectors exist already. The frame encoder decides, because it
+compares looks and not names.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class NearRules:
-    """From which cosines on two crops of one name, role and state show the same thing.
+    """Least cosines of two crops of one name, role and state that show the same thing.
 
     Args:
-        clip: Of their image vectors: such pairs are looked at.
-        frame: Of the frame encoder's vectors: such pairs are the same.
+        clip: Least cosine of the image vectors of a pair to compare.
+        frame: Least cosine of the frame encoder's vectors of a duplicate.
     """
 
     clip: float = 0.97
@@ -39,7 +39,7 @@ DEFAULT_NEAR = NearRules()
 def near_duplicates(
     store: CropStore, frame_encoder: FrameEncoder, rules: NearRules = DEFAULT_NEAR
 ) -> dict[int, int]:
-    """The rows that show what an earlier row shows: `{row: earlier row}`; crops need pictures."""
+    """Return the duplicate rows as `{row: earlier row}`. Crops without pictures are skipped."""
     groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for row, crop in enumerate(store.crops.facts):
         if store.crops.pictures[row] is not None and not crop.banned:

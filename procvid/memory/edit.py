@@ -1,7 +1,7 @@
-"""What a person may change in a store; each change is noted in its history.
+"""Changes that a person makes in a store. Each one is written to the store's history.
 
-The functions take a store and give a new one. `changing` does it to a folder: it holds the lock,
-verifies the store, and replaces the folder as a whole.
+The functions take a store and return a new one. `changing` applies them to a folder: it holds the
+lock, verifies the store and replaces the whole folder.
 """
 
 from __future__ import annotations
@@ -14,18 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from procvid.errors import InputError
-from procvid.memory.crops import (
-    CropStore,
-    add_crops,
-    embed_facts,
-    load_store,
-    merged,
-    of_rows,
-    save_store,
-    with_rows,
-)
-from procvid.memory.folder import came_from, kept_beside, writing
 from procvid.memory.history import Edit, edit_now
+from procvid.memory.store import CropStore, add_crops, embed_facts, merged, of_rows, with_rows
+from procvid.memory.store_folder import came_from, kept_beside, load_store, save_store, writing
 from procvid.memory.words import canonical, usable_words, usual_state
 from procvid.protocols import Embedder
 from procvid.types import Crop, Role
@@ -33,9 +24,9 @@ from procvid.types import Crop, Role
 
 @dataclass
 class OpenStore:
-    """A store that is being changed; what stands in `store` at the end is written.
+    """A store that is being changed. The value of `store` at the end is written.
 
-    `origin` is the release that it was pulled as, or "": once changed, it is that no more.
+    `origin` is the release the store was pulled from, or "". After a change it is only history.
     """
 
     store: CropStore
@@ -44,15 +35,15 @@ class OpenStore:
 
 @contextmanager
 def changing(path: Path, embedder: Embedder) -> Iterator[OpenStore]:
-    """Hold a store on disk, and write it when the block ends well and something has changed.
+    """Hold a store on disk, and write it if the block succeeds and the store has changed.
 
     Raises:
-        StoreError: no such store, damaged, of another embedder, or another process writes it.
-        OutputError: it cannot be written.
+        StoreError: The store does not exist, is damaged or in use, or has another embedder.
+        OutputError: The store cannot be written.
     """
     path = Path(path)
     if not path.exists():
-        # A wrong name is told before a lock file is made beside it.
+        # Report a wrong path before a lock file is created beside it.
         load_store(path)
     with writing(path):
         opened = OpenStore(load_store(path, embedder), came_from(path))
@@ -75,23 +66,23 @@ def rename(
     embedder: Embedder,
     role: Role | None = None,
 ) -> CropStore:
-    """Give crops another name; their text vectors follow.
+    """Give crops another name and update their text vectors.
 
     Args:
-        store: Which one.
-        crop_ids: Of the crops.
-        name: The new one.
-        embedder: Of the store.
-        role: That things of the new name have, where it is known: crops of another one become that,
-            in its usual state where they go from food to a thing or back.
+        store: The store.
+        crop_ids: Ids of the crops.
+        name: The new name.
+        embedder: The store's embedder.
+        role: Role of the new name, if known. Crops of another role get it, and the usual state if
+            they change between food and other roles.
 
     Raises:
-        InputError: the name is empty or long, or there is no such crop.
+        InputError: The name is empty or too long, or a crop does not exist.
     """
     name = usable_words(name, "name")
 
     def change(crop: Crop) -> Crop:
-        # A description that was only the name would go on saying the old one.
+        # A description that only repeats the name must change with it.
         plain = canonical(crop.description) == canonical(crop.name)
         crop = replace(crop, name=name, description=name if plain else crop.description)
         if role is None or role == crop.role:
@@ -103,10 +94,10 @@ def rename(
 
 
 def retag(store: CropStore, crop_ids: Collection[str], state: str, embedder: Embedder) -> CropStore:
-    """Put crops into another state; their text vectors follow.
+    """Give crops another state and update their text vectors.
 
     Raises:
-        InputError: the state is empty or long, or there is no such crop.
+        InputError: The state is empty or too long, or a crop does not exist.
     """
     state = usable_words(state, "state")
     return _changed(
@@ -121,10 +112,10 @@ def retag(store: CropStore, crop_ids: Collection[str], state: str, embedder: Emb
 
 
 def ban(store: CropStore, crop_ids: Collection[str], *, banned: bool = True) -> CropStore:
-    """Keep crops from ever being retrieved, or allow them again.
+    """Ban crops from retrieval, or allow them again.
 
     Raises:
-        InputError: there is no such crop.
+        InputError: A crop does not exist.
     """
     rows = _rows(store, crop_ids)
     facts = list(store.crops.facts)
@@ -137,10 +128,10 @@ def ban(store: CropStore, crop_ids: Collection[str], *, banned: bool = True) -> 
 
 
 def remove_crops(store: CropStore, crop_ids: Collection[str]) -> CropStore:
-    """Take crops out of the store for good.
+    """Remove crops from the store.
 
     Raises:
-        InputError: there is no such crop.
+        InputError: A crop does not exist.
     """
     gone = set(_rows(store, crop_ids))
     kept = of_rows(store, [row for row in range(len(store)) if row not in gone])
@@ -149,23 +140,23 @@ def remove_crops(store: CropStore, crop_ids: Collection[str]) -> CropStore:
 
 
 def add(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> CropStore:
-    """Add crops with pictures; those that are there already are left out."""
+    """Add crops with pictures. Crops that the store already has are skipped."""
     grown = add_crops(store, crops, embedder)
     if grown is store:
         return store
-    told = ", ".join(f"{crop.name} ({crop.state})" if crop.state else crop.name for crop in crops)
-    return _noted(grown, "add", [crop.id for crop in crops], after=told)
+    names = [f"{crop.name} ({crop.state})" if crop.state else crop.name for crop in crops]
+    return _noted(grown, "add", [crop.id for crop in crops], after=", ".join(names))
 
 
 def merge_crops(store: CropStore, crop_ids: Sequence[str]) -> CropStore:
-    """Say that crops show one and the same thing: the first in the store stays, the others go.
+    """Mark crops as the same thing: the first in the store stays, the others are removed.
 
     Raises:
-        InputError: fewer than two, or there is no such crop.
+        InputError: Fewer than two ids are given, or a crop does not exist.
     """
     rows = sorted(_rows(store, crop_ids))
     if len(rows) < 2:
-        raise InputError("One crop alone cannot be merged.", "Give the ids of two or more.")
+        raise InputError("A merge needs two crops or more.", "Give their ids.")
     gone = set(rows[1:])
     kept = of_rows(store, [row for row in range(len(store)) if row not in gone])
     first = store.crops.facts[rows[0]].id
@@ -173,14 +164,14 @@ def merge_crops(store: CropStore, crop_ids: Sequence[str]) -> CropStore:
 
 
 def merge_stores(store: CropStore, others: Sequence[CropStore]) -> CropStore:
-    """One store with the crops of all, each under the licence that it had.
+    """Return one store with the crops of all stores, each with its own licence.
 
-    A crop without a licence of its own gets that of its store. The whole keeps its licence when all
-    agree and has none otherwise; rights that differ are told with the names of their stores. Of a
-    crop that several have, see `merged`.
+    A crop without a licence gets the licence of its store. The result keeps the licence if all
+    stores agree, else it has none. Different rights are listed with the names of their stores.
+    `merged` explains what happens to a crop that several stores have.
 
     Raises:
-        StoreError: one is of another embedder.
+        StoreError: A store belongs to another embedder.
     """
     if not others:
         return store
@@ -188,18 +179,18 @@ def merge_stores(store: CropStore, others: Sequence[CropStore]) -> CropStore:
     first, *rest = (_licensed(each) for each in stores)
     whole = merged(first, rest)
     licences, rights = ({getattr(s, kind) for s in stores} for kind in ("licence", "rights"))
-    told = dict.fromkeys(f"{each.name}: {each.rights}" for each in stores if each.rights)
+    notes = dict.fromkeys(f"{each.name}: {each.rights}" for each in stores if each.rights)
     whole = replace(
         whole,
         licence=store.licence if len(licences) == 1 else "",
-        rights=store.rights if len(rights) == 1 else "; ".join(told),
+        rights=store.rights if len(rights) == 1 else "; ".join(notes),
     )
-    told_others = ", ".join(f"{other.name} ({len(other)} crops)" for other in others)
-    return _noted(whole, "merge", [], before=f"{len(store)} crops", after=f"with {told_others}")
+    names = ", ".join(f"{other.name} ({len(other)} crops)" for other in others)
+    return _noted(whole, "merge", [], before=f"{len(store)} crops", after=f"with {names}")
 
 
 def _licensed(store: CropStore) -> CropStore:
-    """The store with its licence on each crop that has none of its own."""
+    """Return the store with its licence on each crop that has none."""
     facts = [replace(fact, licence=fact.licence or store.licence) for fact in store.crops.facts]
     return replace(store, crops=type(store.crops)(facts, store.crops.pictures))
 
@@ -209,16 +200,16 @@ def _changed(
     crop_ids: Collection[str],
     change: Callable[[Crop], Crop],
     what: str,
-    told: Callable[[Crop], str],
+    value: Callable[[Crop], str],
     after: str,
     embedder: Embedder,
 ) -> CropStore:
     rows = _rows(store, crop_ids)
     facts, texts = list(store.crops.facts), np.array(store.text_vectors)
-    before = sorted({told(facts[row]) for row in rows})
+    before = sorted({value(facts[row]) for row in rows})
     changes = [change(facts[row]) for row in rows]
-    told_of = [(crop.name, crop.role, crop.state) for crop in changes]
-    if told_of == [(facts[row].name, facts[row].role, facts[row].state) for row in rows]:
+    after_change = [(crop.name, crop.role, crop.state) for crop in changes]
+    if after_change == [(facts[row].name, facts[row].role, facts[row].state) for row in rows]:
         return store
     for row, changed_fact in zip(rows, changes, strict=True):
         facts[row] = changed_fact
@@ -232,9 +223,9 @@ def _rows(store: CropStore, crop_ids: Collection[str]) -> list[int]:
     rows = [row for row, crop in enumerate(store.crops.facts) if crop.id in wanted]
     if not wanted or len(rows) < len(wanted):
         missing = sorted(wanted - {store.crops.facts[row].id for row in rows})
-        told = f"no crop {missing[0][:40]!r}" if missing else "nothing to change"
+        fault = f"has no crop {missing[0][:40]!r}" if missing else "needs the id of a crop"
         raise InputError(
-            f"The store {store.name} has {told}.", "`procvid memory search` tells the ids."
+            f"The store {store.name} {fault}.", "`procvid memory search` lists the ids."
         )
     return rows
 

@@ -1,4 +1,4 @@
-"""Searching a store by a text or a picture, as a person does who looks through it."""
+"""Search a store by a text or a picture."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import numpy as np
 
 from procvid.errors import InputError
 from procvid.memory.index import Rows
-from procvid.memory.rules import DEFAULT_RULES
+from procvid.memory.retrieval_rules import DEFAULT_RULES
 from procvid.memory.store import CropStore, check_embedder
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image, Vectors
 
 LOOK_AT = 4
-"""So many times the wanted number is looked at, for of crops that are alike only one is shown."""
+"""Factor of crops to fetch, because only one of several similar crops is returned."""
 
 LISTED = 20
-"""So many names or states are told where a wrong one was asked for."""
+"""Number of known names or states that an error lists."""
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A crop without its picture, its row in the store, and the cosine by which it was found.
+    """A crop without its picture, its row in the store, and the cosine that ranked it.
 
-    `parts` are the cosines behind it: with the crop's image vector ("shown"), with its text vector
-    ("told"), and with both fused ("clip").
+    `parts` are the cosines with the crop's image vector ("shown"), with its text vector ("told"),
+    and with the fused vector ("clip").
     """
 
     row: int
@@ -45,20 +45,21 @@ def find(
     *,
     name: str | None = None,
 ) -> list[Match]:
-    """The crops nearest to a text or a picture, best first.
+    """Return the crops nearest to a text or a picture, best first.
 
     Args:
-        store: To look through; banned crops are found too, for a person may want to allow them.
-        embedder: That of the store.
-        wanted: A text, against the fused vectors, or uint8 (H, W, 3) RGB, against the image vectors.
-        k: How many at most.
+        store: The store. Banned crops are found too, so that a person can allow them again.
+        embedder: The store's embedder.
+        wanted: A text, compared with the fused vectors, or an image, uint8 (H, W, 3) RGB, compared
+            with the image vectors.
+        k: Largest number of crops.
         state: Only crops in this state.
-        same_thing: Of crops whose image vectors are this alike only the best is shown.
+        same_thing: Of crops whose image vectors have at least this cosine, only the best counts.
         name: Only crops of this object.
 
     Raises:
-        StoreError: the store is of another embedder.
-        InputError: no crop is of that object or in that state.
+        StoreError: The store belongs to another embedder.
+        InputError: No crop shows that object in that state.
     """
     check_embedder(store, embedder)
     rows = None if state is None and name is None else rows_of(store, name, state)
@@ -82,10 +83,10 @@ def find(
 
 
 def rows_of(store: CropStore, name: str | None, state: str | None) -> Rows:
-    """The rows of an object, in a state; None stands for all.
+    """Return the rows of an object in a state. None means any.
 
     Raises:
-        InputError: there is no such object, or none in that state.
+        InputError: The store has no such object, or not in that state.
     """
     facts = store.crops.facts
     rows = list(range(len(facts)))
@@ -97,20 +98,20 @@ def rows_of(store: CropStore, name: str | None, state: str | None) -> Rows:
                 _among("objects", [crop.name for crop in facts]),
             )
     if state is not None:
-        told = "crop" if name is None else canonical(name)
+        thing = "crop" if name is None else canonical(name)
         states = [facts[row].state for row in rows]
         rows = [row for row in rows if canonical(facts[row].state) == canonical(state)]
         if not rows:
             raise InputError(
-                f"No {told} of the store {store.name} is {state[:40]!r}.", _among("states", states)
+                f"No {thing} of the store {store.name} is {state[:40]!r}.", _among("states", states)
             )
     return np.array(rows, dtype=np.int64)
 
 
-def _among(told: str, words: list[str]) -> str:
+def _among(kind: str, words: list[str]) -> str:
     known = sorted({word for word in words if word})
     more = ", …" if len(known) > LISTED else ""
-    return f"Its {told} are {', '.join(known[:LISTED])}{more}." if known else ""
+    return f"Its {kind} are {', '.join(known[:LISTED])}{more}." if known else ""
 
 
 def _parts(store: CropStore, row: int, query: Vectors) -> dict[str, float]:

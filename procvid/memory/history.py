@@ -1,4 +1,4 @@
-"""What people changed in a store, and when: one line of JSON an edit, the oldest first."""
+"""The changes that people made in a store: one line of JSON per change, oldest first."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Edit:
     """One change.
 
     Attributes:
-        at: When, UTC, ISO 8601.
+        at: Time of the change, UTC, ISO 8601.
         what: rename, retag, ban, unban, add, remove, merge, rebuild, describe (name, licence and
-            rights) or pull (of the release that was changed from then on).
-        crop_ids: The crops it changed.
-        before: How it was, in words; may be empty.
-        after: How it is since, in words; may be empty.
+            rights) or pull (the release that the store was copied from).
+        crop_ids: The changed crops.
+        before: The old value in words, or "".
+        after: The new value in words, or "".
     """
 
     at: str
@@ -33,24 +33,24 @@ class Edit:
 
 
 def edit_now(what: str, crop_ids: Sequence[str], before: str = "", after: str = "") -> Edit:
-    """An edit that is made at this moment."""
+    """Return an edit with the current time."""
     at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return Edit(at, what, tuple(crop_ids), before, after)
 
 
 def history_bytes(history: Sequence[Edit]) -> bytes:
-    """The history as JSON lines."""
+    """Return the history as JSON lines."""
     lines = (json.dumps(asdict(edit), ensure_ascii=False) + "\n" for edit in history)
     return "".join(lines).encode("utf-8")
 
 
 def history_from_bytes(data: bytes) -> tuple[Edit, ...]:
-    """The history.
+    """Return the history.
 
     Raises:
-        StoreError: not what `history_bytes` wrote.
+        StoreError: The bytes have another format.
     """
-    hint = "Get the store again."
+    hint = "Download the store again."
     try:
         rows = [json.loads(line) for line in data.decode("utf-8").split("\n") if line]
     except (ValueError, RecursionError) as error:
@@ -69,5 +69,5 @@ def _edit(row: object, hint: str) -> Edit:
         or not isinstance(row["crop_ids"], list)
         or not all(isinstance(crop_id, str) for crop_id in row["crop_ids"])
     ):
-        raise StoreError("The store's history.jsonl holds what is no edit.", hint)
+        raise StoreError("The store's history.jsonl has an invalid line.", hint)
     return Edit(row["at"], row["what"], tuple(row["crop_ids"]), row["before"], row["after"])

@@ -1,16 +1,15 @@
-"""Nearest vectors by inner product; the only module that knows FAISS.
+"""Find the nearest vectors by inner product. This is the only module that imports FAISS.
 
-Up to `EXACT_UP_TO` crops the index is exact. Above, an approximate one is built and compared with
-exact search on vectors of the store itself; below a recall of `MIN_RECALL` the exact one stays, and
-`facts` says so. Rows that the approximate index proposes are scored again with the exact vectors.
+Up to `EXACT_UP_TO` crops the index is exact. Above, an approximate index is built and compared with
+exact search on the store's own vectors. If its recall is below `MIN_RECALL`, search stays exact, and
+`facts` reports that. Rows from the approximate index are scored again with the exact vectors.
 
-Exact search of one query costs what reading the vectors costs. So a copy in half precision, half as
-much to read, proposes rows whose scores are taken from the vectors themselves; rounding can move a
-score by `HALF_ERROR` at most, and where that could hide a better row all rows are scored.
+The cost of an exact query is reading the vectors. So a copy in half precision, which is half as much
+to read, proposes rows that are then scored exactly. Rounding changes a score by at most `HALF_ERROR`.
+If that could hide a better row, all rows are scored.
 
-An index is derived from the embeddings and never trusted: a file is read only when its bytes are
-those of the manifest, its type, size and ids are compared with the embeddings, and whoever doubts
-builds it anew.
+An index is derived from the embeddings and never trusted. A file is read only if its bytes match the
+manifest. Its type, size and ids are compared with the embeddings, and a mismatch rebuilds it.
 """
 
 from __future__ import annotations
@@ -33,30 +32,30 @@ EXACT_UP_TO = 200_000
 MIN_RECALL = 0.99
 NEIGHBOURS = 10
 PROBES = 200
-"""Queries of a comparison with exact search."""
+"""Number of queries for a comparison with exact search."""
 
 LISTS_PER_ROOT = 4
 """Inverted lists for each square root of the number of vectors, as FAISS advises."""
 
 POINTS_PER_LIST = 40
 EFFORTS = (16, 32, 64, 128, 256)
-"""How many lists a query visits: the first of these that reaches `MIN_RECALL`."""
+"""Numbers of lists a query visits. The first one that reaches `MIN_RECALL` is used."""
 
 SHORTLIST = 400
-"""Rows that the codes propose for each query, to be scored exactly."""
+"""Number of rows per query to score exactly."""
 
 BYTES_A_CODE = 4
 """A vector of dim floats becomes dim / 4 bytes."""
 
 HALF_ERROR = 2.0**-10
-"""The most by which a score in half precision is off, for vectors of unit length: 2**-11 is the
-rounding of the components, and as much again covers the sums in float32 up to 4,096 dimensions."""
+"""Largest error of a score in half precision, for unit vectors: 2**-11 for the rounding of the
+components, and as much again for float32 sums of up to 4,096 dimensions."""
 
 GATHER_UP_TO = 4_000
-"""So many rows are copied together sooner than they are found in the half-precision copy."""
+"""Up to this many rows, scoring them directly is faster than the half-precision copy."""
 
 GATHERED = 8
-"""Up to this share (1/8) of the rows, gathering them is faster than multiplying all."""
+"""Up to this share (1/8) of the rows, gathering them is faster than multiplying all rows."""
 
 CHUNK = 100_000
 HEADER_BYTES = 4096
@@ -66,7 +65,7 @@ LOOPS = 1_000_000
 
 @dataclass(frozen=True)
 class IndexFacts:
-    """Which index serves, why, and how it did against exact search (1.0 where it is exact)."""
+    """The kind of index, the reason for it, and its recall (1.0 if exact)."""
 
     kind: Kind
     recall_at_10: float
@@ -74,13 +73,13 @@ class IndexFacts:
 
 
 class CropIndex:
-    """An inner-product index over the rows of `vectors`, float32 (N, dim); built at first use.
+    """An inner-product index over the rows of `vectors`, float32 (N, dim), built at first use.
 
     Args:
-        vectors: L2-normalised; the index holds on to them.
-        probes: Vectors such as will be asked for, to measure recall with, float32 (N, dim); the
-            text vectors of the crops. Without them the crops' own.
-        exact_up_to: Above this number an approximate index is tried.
+        vectors: L2-normalised vectors, kept by reference.
+        probes: Typical queries to measure recall with, float32 (N, dim), such as the text vectors
+            of the crops. Default: `vectors`.
+        exact_up_to: Above this number of rows an approximate index is tried.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class CropIndex:
 
     @property
     def facts(self) -> IndexFacts:
-        """Which index serves; builds it."""
+        """Return the facts of the index, and build it if needed."""
         self._built()
         assert self._facts is not None
         return self._facts
@@ -105,12 +104,12 @@ class CropIndex:
     def search(
         self, query: Vectors, k: int, rows: Sequence[int] | Rows | None = None
     ) -> tuple[NDArray[np.float32], Rows]:
-        """The at most `k` rows nearest to one query, best first; equal scores in order of rows.
+        """Return the `k` rows nearest to a query, best first, equal scores in row order.
 
         Args:
             query: float32 (dim,), L2-normalised.
-            k: How many at most.
-            rows: Search among these rows alone, exactly; None searches all.
+            k: Largest number of rows.
+            rows: Search only these rows, exactly. None searches all.
 
         Returns:
             Scores float32 (n,) and rows int64 (n,), n <= k.
@@ -134,10 +133,10 @@ class CropIndex:
         return self._among(asked, k, proposed[0][proposed[0] >= 0])
 
     def grown(self, vectors: Vectors, probes: Vectors | None = None) -> CropIndex:
-        """The index of `vectors`, which begin with the rows of this one.
+        """Return an index of `vectors`, which start with the rows of this one.
 
-        An approximate index takes the new rows in and is measured again; where they are as many as
-        the old ones, or it has become too bad, it is built anew.
+        An approximate index adds the new rows and is measured again. It is rebuilt if its recall is
+        too low, or if there are as many new rows as old ones.
         """
         other = CropIndex(vectors, probes, self._exact_up_to)
         if self._index is None or self.facts.kind == "exact" or len(vectors) > 2 * len(self):
@@ -150,8 +149,8 @@ class CropIndex:
         return other
 
     def to_bytes(self) -> bytes:
-        """The index as FAISS writes it."""
-        # What is written of an exact index are the vectors themselves, whatever searches them here.
+        """Return the index in the format of FAISS."""
+        # An exact index is always written as plain vectors, whatever form searches them here.
         index = self._flat() if self.facts.kind == "exact" else self._built()
         return bytes(faiss.serialize_index(index).tobytes())
 
@@ -163,9 +162,9 @@ class CropIndex:
         probes: Vectors | None = None,
         exact_up_to: int = EXACT_UP_TO,
     ) -> CropIndex | None:
-        """The index in `data`, or None when it is not an index of `vectors`."""
+        """Return the index in `data`, or None if it is not an index of `vectors`."""
         lists, parts = _lists_and_parts(*vectors.shape)
-        # What FAISS may make of the file: the vectors or codes, and a table for each list.
+        # The most that FAISS may allocate: the vectors or codes, and a table for each list.
         limit = vectors.nbytes + lists * parts * TABLE_BYTES + HEADER_BYTES
         faiss.set_deserialization_vector_byte_limit(limit)
         faiss.set_deserialization_loop_limit(LOOPS)
@@ -237,7 +236,7 @@ class CropIndex:
         return None, IndexFacts("exact", 1.0, reason)
 
     def _recall(self, index: faiss.Index) -> float:
-        """The share of the exact `NEIGHBOURS` that `index` finds, over vectors of the store itself."""
+        """Return the share of the exact `NEIGHBOURS` that `index` finds, on the store's own vectors."""
         rng = np.random.default_rng(1)
         half = [
             source[rng.choice(len(source), min(len(source), PROBES // 2), replace=False)]
@@ -251,20 +250,20 @@ class CropIndex:
         found = 0
         for query, best, rows in zip(asked, true, proposed, strict=True):
             scores, _ = self._among(query, k, rows[rows >= 0])
-            # By score and not by row: of equal vectors any one is right.
+            # Compare scores and not rows, because equal vectors are interchangeable.
             found += int((scores >= best[k - 1] - 1e-6).sum())
         return found / (k * len(asked))
 
     def _proposed_by_half(
         self, half: faiss.IndexScalarQuantizer, query: Vectors, k: int, rows: Rows | None
     ) -> tuple[NDArray[np.float32], Rows]:
-        """The best `k` of the rows (None: of all), exactly."""
+        """Return the exact best `k` of the rows (None: all rows)."""
         parameters, total = None, len(self)
         if rows is not None:
             wanted, total = np.zeros(len(self), np.bool_), len(rows)
             wanted[rows] = True
             bits = np.packbits(wanted, bitorder="little")
-            # The stubs tell the C++ signatures.
+            # The type stubs have the C++ signatures.
             chosen = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
             parameters = faiss.SearchParameters(sel=chosen)  # type: ignore[call-arg]
         asked, number = query.reshape(1, -1), min(max(SHORTLIST, 4 * k), total)
@@ -277,13 +276,13 @@ class CropIndex:
 
     @cached_property
     def _longest(self) -> float:
-        """The length of the longest vector: they should all be of length 1."""
+        """Return the length of the longest vector. It should be 1."""
         return float(np.sqrt(np.einsum("nd,nd->n", self._vectors, self._vectors).max(initial=0.0)))
 
     def _scored(
         self, query: Vectors, k: int, rows: Rows | None
     ) -> tuple[NDArray[np.float32], Rows]:
-        """The best `k` of the rows (None: of all), every one of them scored."""
+        """Return the best `k` of the rows (None: all rows) by scoring every row."""
         if rows is None:
             return _ordered(self._vectors @ query, np.arange(len(self)), k)
         if GATHERED * len(rows) > len(self):
@@ -291,7 +290,7 @@ class CropIndex:
         return self._among(query, k, rows)
 
     def _among(self, query: Vectors, k: int, rows: Rows) -> tuple[NDArray[np.float32], Rows]:
-        """Exact scores of these rows, the best `k`."""
+        """Return the exact scores of the best `k` of these rows."""
         scores = [
             self._vectors[rows[start : start + CHUNK]] @ query
             for start in range(0, len(rows), CHUNK)
@@ -300,14 +299,14 @@ class CropIndex:
 
 
 def _lists_and_parts(count: int, dim: int) -> tuple[int, int]:
-    """How many inverted lists an approximate index has, and how many bytes a vector becomes."""
+    """Return the number of inverted lists and the bytes per vector of an approximate index."""
     parts = next((n for n in (dim // BYTES_A_CODE, dim // 8) if n > 0 and dim % n == 0), 1)
     return max(1, int(LISTS_PER_ROOT * np.sqrt(count))), parts
 
 
 def _ordered(scores: NDArray[np.float32], rows: Rows, k: int) -> tuple[NDArray[np.float32], Rows]:
     if len(rows) > 4 * k:
-        # All that reach the k-th best score, so that ties are still settled by row.
+        # Keep all rows that reach the k-th best score, so that row order still decides ties.
         least = np.partition(scores, len(scores) - k)[len(scores) - k]
         scores, rows = scores[scores >= least], rows[scores >= least]
     order = np.lexsort((rows, -scores))[:k]
@@ -315,7 +314,7 @@ def _ordered(scores: NDArray[np.float32], rows: Rows, k: int) -> tuple[NDArray[n
 
 
 def _exact_scores(vectors: Vectors, asked: Vectors, k: int) -> NDArray[np.float32]:
-    """The `k` best scores of each query, falling, in chunks so that memory stays small."""
+    """Return the `k` best scores of each query in descending order, computed in chunks."""
     best = np.full((len(asked), k), -np.inf, np.float32)
     for start in range(0, len(vectors), CHUNK):
         both = np.concatenate([best, asked @ vectors[start : start + CHUNK].T], axis=1)
@@ -332,7 +331,7 @@ def _approximate(recall: float, index: Any) -> IndexFacts:
 
 
 def _holds_each_row_once(index: faiss.IndexIVFPQ) -> bool:
-    """Whether the ids in the lists are the rows 0 to N - 1, each once."""
+    """Return True if the ids in the lists are the rows 0 to N - 1, each once."""
     lists = index.invlists
     if lists is None or lists.nlist != index.nlist or index.nprobe < 1:
         return False
@@ -349,10 +348,10 @@ def _holds_each_row_once(index: faiss.IndexIVFPQ) -> bool:
 
 
 def _has_gpu() -> bool:
-    """Whether faiss-gpu is installed, in the place of faiss-cpu, and sees a GPU."""
+    """Return True if faiss-gpu is installed instead of faiss-cpu and finds a GPU."""
     return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
 def _on_gpu(index: faiss.Index) -> faiss.Index:
-    """The exact index on the first GPU."""
+    """Return the exact index on the first GPU."""
     return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)

@@ -1,7 +1,7 @@
-"""Retrieval by (object, state): the run's own crops, then the shared stores', or a reason why not.
+"""Retrieve crops by object and state, from the run's own crops and then from the shared stores.
 
-The answer depends on the stores, the run's crops of earlier steps, the plan, the seed and the
-question, never on what was asked before: a resumed run finds what an uninterrupted one finds.
+The answer depends on the stores, the run's crops of earlier steps, the plan, the seed and the query,
+never on earlier queries. So a resumed run retrieves the same crops as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -13,27 +13,20 @@ from pathlib import Path
 
 from procvid.errors import InputError
 from procvid.memory.candidates import (
-    Found,
-    Question,
-    Refused,
+    Candidate,
+    Catalogue,
+    CropQuery,
+    RefusalCounts,
     Rival,
     candidates,
     of_different_things,
     with_score,
 )
-from procvid.memory.catalogue import Catalogue
-from procvid.memory.crops import (
-    CropStore,
-    add_crops,
-    check_embedder,
-    empty_store,
-    load_store,
-    save_store,
-    without_source,
-)
 from procvid.memory.reasons import RUN, step_of, why, why_none
-from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
+from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.states import StateTable
+from procvid.memory.store import CropStore, add_crops, check_embedder, empty_store
+from procvid.memory.store_folder import save_store
 from procvid.memory.words import canonical, crop_text, named
 from procvid.protocols import Embedder
 from procvid.types import Crop, Hit, PlannedObject, Retrieval, Slot, Vectors
@@ -43,7 +36,7 @@ __all__ = ["DEFAULT_RULES", "RUN", "Memory", "Refusal", "RetrievalRules", "step_
 
 @dataclass(frozen=True)
 class Refusal:
-    """A crop that was not written back, and why."""
+    """A crop that was not written back, and the reason."""
 
     crop_id: str
     name: str
@@ -51,12 +44,12 @@ class Refusal:
 
 
 def wanted_state(item: PlannedObject) -> str:
-    """The state a reference must show: the one before the step, since the clip begins with it."""
+    """Return the state a reference must show: the one before the step, where the clip begins."""
     return canonical(item.state_before or item.state_after)
 
 
 class Memory:
-    """Shared stores, which are only read, and the run's own store, which grows clip by clip."""
+    """Read-only shared stores, and the run's own store, which grows clip by clip."""
 
     def __init__(
         self,
@@ -66,10 +59,10 @@ class Memory:
         rules: RetrievalRules = DEFAULT_RULES,
         states: StateTable | None = None,
     ) -> None:
-        """`states` is the plan's table, by which a state that is over is known.
+        """Open a memory. `states` is the plan's state table, which defines past states.
 
         Raises:
-            StoreError: a store was made with another embedder.
+            StoreError: A store was made with another embedder.
         """
         for store in stores:
             check_embedder(store, embedder)
@@ -89,20 +82,20 @@ class Memory:
         others: Sequence[PlannedObject] = (),
         banned: Collection[str] = (),
     ) -> Retrieval:
-        """The crop that shows `obj` as `step` needs it, or an abstention with its reason.
+        """Return the crop that shows `obj` as `step` needs it, or no crop and the reason.
 
-        Crops of the run's own clips count when their step is before `step`; any of them goes
-        before all shared crops. The first appearance of a lasting thing is preferred, of food the
-        latest one in the wanted state. A crop in a state that is over is never taken.
+        Crops of the run's own earlier steps come before all shared crops. For a lasting thing the
+        first appearance is preferred, for food the latest one in the wanted state. A crop in a
+        state that is over is never chosen.
 
         Args:
-            obj: What is looked for.
+            obj: The object.
             step: The step's number, from 1.
-            others: The objects of the step: a crop that fits another one better is refused.
-            banned: Ids of crops that a person does not want.
+            others: The objects of the step. A crop that fits another one better is refused.
+            banned: Ids of crops that a person refused.
         """
         question = self._question(obj, step, others, banned)
-        refused = Refused()
+        refused = RefusalCounts()
         ranked = self._ranked(question, refused)
         if not ranked:
             reason = why_none(question, (Catalogue(self.run), *self._catalogues), refused)
@@ -117,17 +110,17 @@ class Memory:
         others: Sequence[PlannedObject] = (),
         limit: int = 8,
     ) -> list[Hit]:
-        """What could be swapped in for an object at a step: different things, best first."""
+        """Return the crops that could stand for an object at a step: different things, best first."""
         question = self._question(obj, step, others, ())
-        ranked = of_different_things(self._ranked(question, Refused()), self.rules)
+        ranked = of_different_things(self._ranked(question, RefusalCounts()), self.rules)
         return [_hit(question, found) for found in ranked[:limit]]
 
     def retrieve_all(
         self, objects: Sequence[PlannedObject], step: int, banned: Collection[str] = ()
     ) -> list[Retrieval]:
-        """The answers for all objects of a step, in their order; no crop stands for two of them.
+        """Return the answers for all objects of a step, in their order. No crop stands for two objects.
 
-        Where two want the same crop, the one it fits better keeps it, and the other gets its next.
+        If two objects match the same crop, the better fit keeps it and the other gets its next one.
         """
         refused_to: dict[str, set[str]] = {item.name: set() for item in objects}
         while True:
@@ -149,10 +142,10 @@ class Memory:
                 return answers
 
     def slot_of(self, crop_id: str, item: PlannedObject, number: int) -> Slot:
-        """The slot in which a crop that a person chose stands for an object.
+        """Return the slot for a crop that a person chose for an object.
 
         Raises:
-            InputError: no store here has such a crop, or it has no picture.
+            InputError: No store has this crop, or it has no picture.
         """
         for store in (self.run, *self.stores):
             for row, fact in enumerate(store.crops.facts):
@@ -175,16 +168,16 @@ class Memory:
                     )
         raise InputError(
             f"The memory has no crop {crop_id[:40]!r} with a picture.",
-            "`procvid memory search` tells the ids.",
+            "`procvid memory search` lists the ids.",
         )
 
     def write_back(self, crops: Sequence[Crop]) -> tuple[Refusal, ...]:
-        """Take crops of a clip just made into the run's memory; those below the gate are refused.
+        """Add the crops of a new clip to the run's own store, and return those that were refused.
 
-        Nothing is ever pushed out, so the first appearance of an object stays for ever.
+        No crop is ever removed, so the first appearance of an object stays.
         """
         if not self.rules.write_back:
-            return tuple(Refusal(c.id, c.name, "nothing is written back here") for c in crops)
+            return tuple(Refusal(c.id, c.name, "write-back is off") for c in crops)
         kept, refused = [], []
         for crop in crops:
             reason = self._fault(crop)
@@ -195,17 +188,13 @@ class Memory:
         self.run = add_crops(self.run, kept, self.embedder)
         return tuple(refused)
 
-    def drop(self, source_id: str) -> None:
-        """Forget the crops of one of the run's clips, because it is made again."""
-        self.run = without_source(self.run, source_id)
-
     def save_run(self, path: Path) -> None:
-        """Write the run's own crops as a store. Raises OutputError."""
-        save_store(self.run, path)
+        """Write the run's own crops as a store that `procvid memory` opens.
 
-    def load_run(self, path: Path) -> None:
-        """Take the run's own crops from a store that `save_run` wrote. Raises StoreError."""
-        self.run = replace(load_store(path, self.embedder), name=RUN)
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        save_store(self.run, path)
 
     def _vector(self, item: PlannedObject, state: str) -> Vectors:
         text = crop_text(item.name, item.role, item.description, state)
@@ -219,7 +208,7 @@ class Memory:
         step: int,
         others: Sequence[PlannedObject],
         banned: Collection[str],
-    ) -> Question:
+    ) -> CropQuery:
         state = wanted_state(obj)
         rivals = tuple(
             Rival(other.name, self._vector(other, wanted_state(other)))
@@ -234,16 +223,18 @@ class Memory:
             for past in self._over(other.name, step)
         }
         vector = self._vector(obj, state)
-        return Question(obj, state, step, vector, over, frozenset(stale), rivals, frozenset(banned))
+        return CropQuery(
+            obj, state, step, vector, over, frozenset(stale), rivals, frozenset(banned)
+        )
 
     def _over(self, name: str, step: int) -> frozenset[str]:
         return frozenset() if self.states is None else self.states.over(name, step)
 
-    def _ranked(self, question: Question, refused: Refused) -> list[Found]:
-        """All that could serve, the one to take first."""
+    def _ranked(self, question: CropQuery, refused: RefusalCounts) -> list[Candidate]:
+        """Return all candidates, best first."""
         return self._of_run(question, refused) or self._shared(question, refused)
 
-    def _of_run(self, question: Question, refused: Refused) -> list[Found]:
+    def _of_run(self, question: CropQuery, refused: RefusalCounts) -> list[Candidate]:
         earlier = [
             found
             for found in candidates(Catalogue(self.run), question, self.rules, 1.0, refused)
@@ -255,11 +246,11 @@ class Memory:
         for rank, found in enumerate(oldest_first):
             place = rank if lasting else len(earlier) - 1 - rank
             scored.append(with_score(found, 1 / (1 + place), self.rules))
-        # Recency decides between the run's own crops: identity must not wander with similarity.
+        # Recency ranks the run's own crops: identity must not change with similarity.
         scored.sort(key=lambda f: (f.parts["state"], f.parts["recency"], f.score, f.fact.id))
         return scored[::-1]
 
-    def _shared(self, question: Question, refused: Refused) -> list[Found]:
+    def _shared(self, question: CropQuery, refused: RefusalCounts) -> list[Candidate]:
         found = [
             with_score(each, 0.0, self.rules)
             for catalogue in self._catalogues
@@ -270,9 +261,9 @@ class Memory:
         fit = max(each.parts["state"] for each in found)
         best = max(each.score for each in found if each.parts["state"] == fit)
 
-        def rank(each: Found) -> tuple[bool, str, float, str]:
+        def rank(each: Candidate) -> tuple[bool, str, float, str]:
             drawn = each.parts["state"] == fit and each.score >= best - self.rules.near
-            # By source and not by crop: things that were seen together are chosen together.
+            # Draw by source and not by crop, so that things seen together are chosen together.
             lot = self._lot(each.fact.source_id) if drawn else ""
             return not drawn, lot, -each.score, each.fact.id
 
@@ -285,13 +276,13 @@ class Memory:
         if crop.image is None:
             return "it has no picture"
         if crop.detector_score < self.rules.min_detector_score:
-            return f"the detector is unsure of it ({crop.detector_score:.2f})"
+            return f"the detector score is too low ({crop.detector_score:.2f})"
         if crop.quality < self.rules.min_quality:
-            return f"its quality is too low ({crop.quality:.2f})"
+            return f"the quality is too low ({crop.quality:.2f})"
         return self._looks_past(crop)
 
     def _looks_past(self, crop: Crop) -> str:
-        """A clip may fail to show the change that its step asks for."""
+        """Return why a crop looks as before its step, or "". A clip may fail to show the change."""
         step = step_of(crop.source_id)
         row = None if self.states is None or step is None else self.states.row(crop.name, step)
         if row is None or row.role != "food" or crop.image is None or row.before == row.after:
@@ -300,11 +291,11 @@ class Memory:
         words = [crop_text(crop.name, crop.role, "", state) for state in (row.before, row.after)]
         before, after = self.embedder.embed_texts(words) @ look
         if before - after > self.rules.max_past:
-            return f"it still looks {row.before} and not {row.after}"
+            return f"it still looks {row.before}, not {row.after}"
         return ""
 
 
-def _hit(question: Question, found: Found) -> Hit:
+def _hit(question: CropQuery, found: Candidate) -> Hit:
     crop = found.store.crops[found.row]
     return Hit(
         crop=replace(crop, licence=crop.licence or found.store.licence),

@@ -1,64 +1,69 @@
-"""Sentences: why this crop, and why none."""
+"""Sentences that explain why a crop was chosen, or why there is none."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from procvid.memory.candidates import Found, Question, Refused
-from procvid.memory.catalogue import Catalogue
+from procvid.memory.candidates import Candidate, Catalogue, CropQuery, RefusalCounts
 from procvid.memory.words import named, state_fit, with_article
 
 RUN = "run"
-"""The name of the store that holds the run's own crops."""
+"""The name of the store with the run's own crops."""
 
 UPLOAD = "upload"
-"""The source of what a person added."""
+"""The source id prefix of photos that a person added."""
 
 
 def step_of(source_id: str) -> int | None:
-    """The step number in a `run/step` source id, or None when it names no step."""
+    """Return the step number of a `run/step` source id, or None if it names no step."""
     match = re.search(r"/(\d+)$", source_id)
     return int(match.group(1)) if match else None
 
 
-def why(question: Question, found: Found) -> str:
-    """Why a crop was taken."""
+def why(question: CropQuery, found: Candidate) -> str:
+    """Return why a crop was chosen."""
     fact, clip = found.fact, found.parts["clip"]
     words = named(fact.name, fact.role, fact.state)
     if found.store.name == RUN:
         step = step_of(fact.source_id)
         seen = "an earlier step" if step is None else f"step {step}"
-        return f"The {words} as {seen} of this video showed it (similarity {clip:.2f})."
-    called = "" if found.parts["name"] else f" for the {question.words}"
+        return f"The {words} from {seen} of this video (similarity {clip:.2f})."
+    purpose = "" if found.parts["name"] else f", used as {question.words}"
     if fact.source_id.startswith(UPLOAD):
-        return f"The {words}{called} that you added (similarity {clip:.2f})."
-    return f"A {words}{called} from {fact.source_id} (similarity {clip:.2f})."
+        return f"Your photo of the {words}{purpose} (similarity {clip:.2f})."
+    return f"{sentence_case(with_article(words))} from {fact.source_id}{purpose} (similarity {clip:.2f})."
 
 
-def why_none(question: Question, catalogues: Sequence[Catalogue], refused: Refused) -> str:
-    """Why there is no crop: what the memory has instead, or what spoke against those it has."""
+def why_none(question: CropQuery, catalogues: Sequence[Catalogue], refused: RefusalCounts) -> str:
+    """Return why there is no crop: what the memory has instead, or why its crops were refused."""
     item = question.item
-    wanted = f"No crop of {with_article(question.words)}"
+    wanted = f"No image of {question.words} yet; the model will invent one."
     if not any(len(catalogue.store) for catalogue in catalogues):
-        return f"{wanted}: the memory is empty."
+        return f"{wanted} The memory is empty."
     kinds = [kind for catalogue in catalogues for kind in catalogue.kinds(item.name)]
     if not kinds:
-        return f"{wanted}: the memory has none."
+        return wanted
     states = sorted({state or "unnamed" for role, state in kinds if role == item.role})
     if not states:
-        return f"{wanted}: the memory knows it as {kinds[0][0]} and not as {item.role}."
+        return f"{wanted} The memory has it as {kinds[0][0]}, not as {item.role}."
     if not any(state_fit(item.role, question.state, state) for state in states):
-        return f"{wanted}: the memory has only {listed(states)} ones."
+        return f"{wanted} The memory has it only {listed(states)}."
     if not any(picture for c in catalogues for picture in c.pictures(item.name)):
-        return f"{wanted}: the store was published without pictures."
+        return f"{wanted} The store was published without pictures."
     if refused.counts:
         reason = max(refused.counts, key=lambda r: refused.counts[r])
         count = refused.counts[reason]
-        return f"{wanted}: {count} that the memory has {'is' if count == 1 else 'are'} {reason}."
-    return f"{wanted}: none is like enough to what the step describes or from an earlier step."
+        crops = "1 crop was" if count == 1 else f"{count} crops were"
+        return f"{wanted} {crops} refused ({reason})."
+    return f"{wanted} No crop of an earlier step or a store is similar enough."
+
+
+def sentence_case(text: str) -> str:
+    """Return the text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
 
 
 def listed(words: Sequence[str]) -> str:
-    """ "a, b and c"."""
+    """Return the words as "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,7 +1,7 @@
-"""Pictures for a store that was published without them: cut again out of the sources.
+"""Restore the pictures of a store that was published without them, from the source videos.
 
-A crop is taken only when its picture lies where the published image vector says it should: another
-cut of the video, or another video under the same name, is refused.
+A new picture must match the published image vector. So another cut of the video, or another video
+with the same name, is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from procvid.errors import InputError
 from procvid.media.image import png_bytes
 from procvid.media.video import DEFAULT_LIMITS, Limits, stream_frames
-from procvid.memory.gather import cut, share_inside
+from procvid.memory.clip_crops import cut, share_inside
 from procvid.memory.history import edit_now
 from procvid.memory.store import CropStore, StoredCrops, check_embedder
 from procvid.memory.words import canonical
@@ -32,8 +32,16 @@ CLOCK_S = 0.002
 
 
 @dataclass(frozen=True, eq=False)
-class Rebuilt:
-    """`done` of `total` sources; `num_crops` have pictures again. The last one has the store."""
+class RebuildProgress:
+    """Progress of a rebuild. The last value has the store.
+
+    Attributes:
+        done: Finished sources.
+        total: All sources.
+        num_crops: Crops that have a picture now.
+        refused: A sentence for each refused crop or source.
+        store: The rebuilt store, or None before the end.
+    """
 
     done: int
     total: int
@@ -48,18 +56,18 @@ def rebuild(
     detector: Detector,
     embedder: Embedder,
     limits: Limits = DEFAULT_LIMITS,
-) -> Iterator[Rebuilt]:
-    """Cut the pictures out of the sources again, one value after each source.
+) -> Iterator[RebuildProgress]:
+    """Cut the missing pictures from the sources, and yield a value after each source.
 
     Args:
-        store: Without pixels, or with some; pictures that are there stay.
+        store: The store. Existing pictures stay.
         files: The video of each source id.
-        detector: Gives the masks.
-        embedder: Compares.
-        limits: What of a video is refused.
+        detector: Finds the masks.
+        embedder: The store's embedder, to compare pictures.
+        limits: Limits of the videos.
 
     Raises:
-        StoreError: the store is of another embedder.
+        StoreError: The store belongs to another embedder.
     """
     check_embedder(store, embedder)
     wanted: dict[str, list[int]] = defaultdict(list)
@@ -76,13 +84,13 @@ def rebuild(
                 look = embedder.embed_images([picture])[0]
                 if float(look @ store.image_vectors[row]) < SAME_PICTURE:
                     fact = store.crops.facts[row]
-                    refused.append(f"{fact.id}: {source_id} shows something else there")
+                    refused.append(f"{fact.id}: {source_id} shows something else at this time")
                 else:
                     pictures[row] = png_bytes(picture)
         except InputError as error:
             refused.append(f"{source_id}: {error.message}")
         count = sum(pictures[row] is not None for row in range(len(store)))
-        yield Rebuilt(done, len(wanted), count, tuple(refused))
+        yield RebuildProgress(done, len(wanted), count, tuple(refused))
     count = sum(picture is not None for picture in pictures)
     edit = edit_now("rebuild", [], after=f"{count} of {len(store)} crops with pictures")
     whole = replace(
@@ -90,7 +98,7 @@ def rebuild(
         crops=StoredCrops(store.crops.facts, pictures),
         history=(*store.history, edit),
     )
-    yield Rebuilt(len(wanted), len(wanted), count, tuple(refused), whole)
+    yield RebuildProgress(len(wanted), len(wanted), count, tuple(refused), whole)
 
 
 def _cut_again(

@@ -1,8 +1,8 @@
-"""Which of the found crops become the references of a step: at most four, as a set cover.
+"""Choose the references of a step from the retrieved crops: at most four, as a set cover.
 
-One crop may serve two objects: a bowl's crop that shows the batter in it serves the batter too, a
-little worse than a crop of its own. Of all sets of at most four crops the one is taken whose sum of
-importance x confidence over the objects it covers is largest.
+One crop may show two objects: a crop of a bowl with batter also shows the batter, but less well than
+a crop of the batter itself. The chosen set has the largest sum of importance x confidence over the
+objects it covers.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ MAX_SLOTS = 4
 """Phantom was trained with at most four references."""
 
 ROLE_ORDER: tuple[Role, ...] = ("vessel", "surface", "food", "tool")
-"""Among equally important objects, what fills more of the picture goes first."""
+"""Order of equally important objects: those that fill more of the picture come first."""
 
 CONTENTS = 0.6
-"""How well a crop serves an object that merely lies in it, beside a crop of its own."""
+"""Factor for an object that is only inside another object's crop."""
 
 MAX_CANDIDATES = 14
-"""Of more found crops the most important count: so many sets can all be tried."""
+"""Largest number of crops to choose from, so that all sets can be tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """A crop that could fill a slot, and how well it serves each object, 0 to 1, by name."""
+    """A crop for a slot, and how well it shows each object, 0 to 1, by name."""
 
     slot: Slot
     serves: dict[str, float]
@@ -47,17 +47,17 @@ def choose_slots(
     """Choose the references of a step, numbered from 1.
 
     Args:
-        objects: The step's objects; their importance weighs, then their role.
-        retrievals: The memory's answers, at most one per object name; it has left banned crops out.
-        limit: How many references at most.
-        pinned: Slots a person has chosen, swapped or uploaded: they stay, and at their number where
-            the count allows it.
+        objects: The step's objects, ranked by importance, then by role.
+        retrievals: The memory's answers without banned crops, at most one per object name.
+        limit: Largest number of references.
+        pinned: Slots that a person chose, swapped or uploaded. They stay, at their number if
+            possible.
 
     Returns:
-        Slots in order of their numbers; no two show one object.
+        The slots in order of their numbers. No two show the same object.
 
     Raises:
-        InputError: more pinned slots than the limit, or two of one object.
+        InputError: More slots are pinned than the limit, or two of them show one object.
     """
     _check(pinned, limit)
     taken = {canonical(slot.object_name) for slot in pinned}
@@ -84,8 +84,8 @@ def _best_cover(
 ) -> tuple[_Candidate, ...]:
     best: tuple[_Candidate, ...] = ()
     best_worth = 0.0
-    # More references never cover less, so only the largest sets are compared; the first of equal
-    # ones wins, and they come in order of importance.
+    # More references never cover less, so only the largest sets are compared. The first of equal
+    # sets wins, and the sets come in order of importance.
     for subset in combinations(offered, min(max(0, room), len(offered))):
         worth = 0.0
         for name, weight in importance.items():
@@ -125,7 +125,7 @@ def _candidate(
 
 
 def _lies_in(item: PlannedObject, crop: Crop) -> bool:
-    """Whether a crop of something else shows this object too, in the state that is wanted."""
+    """Return True if another object's crop also shows this object in the wanted state."""
     wanted = item.state_before or item.state_after
     for name, state in _contents(crop):
         if name == canonical(item.name):
@@ -140,9 +140,9 @@ def _contents(crop: Crop) -> Iterator[tuple[str, str]]:
 
 
 def _tell_apart(slots: Sequence[Slot], objects: Sequence[PlannedObject]) -> tuple[Slot, ...]:
-    """Where the words of one slot stand in those of another, its look is told with them."""
+    """Add the description to the words of a slot if another slot's words contain them."""
     looks = {canonical(o.name): canonical(o.description) for o in objects}
-    told = []
+    distinct = []
     for slot in slots:
         look = looks.get(canonical(slot.object_name), "")
         unclear = slot.words and any(
@@ -152,8 +152,8 @@ def _tell_apart(slots: Sequence[Slot], objects: Sequence[PlannedObject]) -> tupl
             slot = replace(slot, words=f"{slot.words} ({look})")
         elif unclear and look:
             slot = replace(slot, words=look)
-        told.append(slot)
-    return tuple(told)
+        distinct.append(slot)
+    return tuple(distinct)
 
 
 def _numbered(chosen: Sequence[Slot], pinned: Sequence[Slot]) -> tuple[Slot, ...]:
@@ -170,7 +170,7 @@ def _numbered(chosen: Sequence[Slot], pinned: Sequence[Slot]) -> tuple[Slot, ...
 def _check(pinned: Sequence[Slot], limit: int) -> None:
     if len(pinned) > limit:
         raise InputError(
-            f"There are {len(pinned)} pinned references, a step takes {limit}.", "Unpin some."
+            f"A step takes {limit} references, and {len(pinned)} are pinned.", "Unpin some."
         )
     names = [canonical(slot.object_name) for slot in pinned]
     for name in names:

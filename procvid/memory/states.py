@@ -1,7 +1,7 @@
-"""The states of all objects through a plan, as a table: object x step, before and after, how known.
+"""The state table of a plan: each object's state before and after each step.
 
-The table says which states of an object are over: it was in them at an earlier step and is not now.
-When the recipe goes back to such a state, it is no longer over.
+A state is over if the object was in it at an earlier step and is not in it now. If the recipe
+returns to such a state, it is no longer over.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Literal
 from procvid.memory.words import canonical
 from procvid.types import Plan, PlannedObject, Role
 
-Known = Literal["told", "by the action", "as before", "assumed"]
-"""How a state is known: the step's text says it, the step's action makes it, it was left so by an
-earlier step, or nothing was said and the usual state is meant."""
+Known = Literal["named", "by the action", "as before", "assumed"]
+"""How a state is known: the step's text names it, the step's action makes it, an earlier step left it,
+or it is the usual state."""
 
 
 @dataclass(frozen=True)
 class StateRow:
-    """An object at a step. `since_step` is the step that made it what it is before this one."""
+    """An object at a step. `since_step` is the step that led to its state before this step."""
 
     name: str
     role: Role
@@ -36,7 +36,7 @@ class StateTable:
     """The rows of a plan, in the order of its steps.
 
     Args:
-        plan: As planned, or as a person has edited it.
+        plan: The plan, with any edits of a person.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -53,12 +53,12 @@ class StateTable:
         return iter(self.rows)
 
     def row(self, name: str, step: int) -> StateRow | None:
-        """The row of an object at a step, or None when the step does not show it."""
+        """Return the row of an object at a step, or None if the step does not show it."""
         wanted = canonical(name)
         return next((r for r in self.rows if r.step == step and r.name == wanted), None)
 
     def over(self, name: str, step: int) -> frozenset[str]:
-        """The states that an object was in before this step and is in no longer; for food alone."""
+        """Return the past states of a food before this step. Other roles have none."""
         wanted = canonical(name)
         past: set[str] = set()
         now = None
@@ -75,10 +75,10 @@ class StateTable:
 
 def _row(item: PlannedObject, step: int, text: str, last: StateRow | None) -> StateRow:
     before, after = canonical(item.state_before), canonical(item.state_after)
-    said = " ".join(re.findall(r"[a-z]+", text.lower()))
+    words = " ".join(re.findall(r"[a-z]+", text.lower()))
     known: Known
-    if any(state and re.search(rf"\b{re.escape(state)}\b", said) for state in (before, after)):
-        known = "told"
+    if any(state and re.search(rf"\b{re.escape(state)}\b", words) for state in (before, after)):
+        known = "named"
     elif before != after:
         known = "by the action"
     elif last is not None and last.after == before:

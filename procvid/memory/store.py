@@ -1,8 +1,8 @@
-"""The crop store as a value: crops of objects, their vectors, and what can be made of them."""
+"""The crop store as a value: crops of objects, their vectors, and operations on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
@@ -20,13 +20,13 @@ from procvid.types import Crop, ModelInfo, Vectors
 TINY = 1e-12
 
 WORDS_CHANGED = ("rename", "retag")
-"""Edits after which a crop is told by other words."""
+"""Edits that change the words of a crop."""
 
 
 class StoredCrops(Sequence[Crop]):
-    """Crops whose pictures are kept as PNG bytes and decoded when a crop is asked for.
+    """Crops whose pictures are PNG bytes until a crop is read.
 
-    `facts` are the same crops without pixels: what scoring needs of 100,000 crops.
+    `facts` are the same crops without pixels, so that scoring 100,000 crops stays cheap.
     """
 
     def __init__(self, facts: Sequence[Crop], pictures: Sequence[bytes | None]) -> None:
@@ -57,10 +57,20 @@ class StoredCrops(Sequence[Crop]):
 
 @dataclass(frozen=True, eq=False)
 class CropStore:
-    """Crops and their vectors in one embedder's space; values, never changed in place.
+    """Crops and their vectors in the space of one embedder. A value that never changes in place.
 
-    `image_vectors`, `text_vectors` and `vectors` (fused) are float32 (N, dim), L2-normalised.
-    `history` tells what people changed, `notes` what was mended while loading.
+    Attributes:
+        name: The store's name.
+        crops: The crops.
+        image_vectors: float32 (N, dim), L2-normalised.
+        text_vectors: float32 (N, dim), L2-normalised.
+        vectors: The fused vectors, float32 (N, dim), L2-normalised.
+        embedder: The embedder that made the vectors.
+        index: The index over the fused vectors.
+        licence: Licence of the whole store.
+        rights: A note on the permitted use.
+        history: The changes that people made.
+        notes: What was repaired while loading.
     """
 
     name: str
@@ -80,23 +90,23 @@ class CropStore:
 
     @property
     def dim(self) -> int:
-        """The number of dimensions of the vectors."""
+        """Return the number of dimensions of the vectors."""
         return int(self.vectors.shape[1])
 
 
 def normalised(vectors: Vectors) -> Vectors:
-    """Rows of unit length, float32; a row of zeros stays so."""
+    """Return float32 rows of unit length. A row of zeros stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, TINY), dtype=np.float32)
 
 
 def fused(image_vectors: Vectors, text_vectors: Vectors) -> Vectors:
-    """The normalised mean of the normalised image and text vectors (paper, section 3.6)."""
+    """Return the normalised mean of the normalised image and text vectors (paper, section 3.6)."""
     return normalised(normalised(image_vectors) + normalised(text_vectors))
 
 
 def empty_store(name: str, embedder: Embedder, *, licence: str = "", rights: str = "") -> CropStore:
-    """A store without crops, in the space of `embedder`."""
+    """Return a store without crops in the space of `embedder`."""
     nothing = np.zeros((0, embedder.dim), np.float32)
     return CropStore(
         name=name,
@@ -118,7 +128,7 @@ def with_rows(
     image_vectors: Vectors,
     text_vectors: Vectors,
 ) -> CropStore:
-    """A store of these crops that is otherwise like `store`; its index is built when it is asked."""
+    """Return `store` with these crops instead of its own. The index is built at first use."""
     both = fused(image_vectors, text_vectors)
     return replace(
         store,
@@ -131,11 +141,11 @@ def with_rows(
 
 
 def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> CropStore:
-    """The store with more crops, embedded here; crops whose id it has already are left out.
+    """Embed crops and return the store with them. Crops with a known id are skipped.
 
     Raises:
-        StoreError: the store is of another embedder.
-        InputError: a crop has no picture to embed.
+        StoreError: The store belongs to another embedder.
+        InputError: A crop has no picture.
     """
     check_embedder(store, embedder)
     known = {crop.id for crop in store.crops.facts}
@@ -163,13 +173,13 @@ def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> Cr
 
 
 def embed_facts(facts: Iterable[Crop], embedder: Embedder) -> Vectors:
-    """The text vectors of crops, float32 (N, dim): what each is and how it looks, in words."""
+    """Return the text vectors of crops, float32 (N, dim)."""
     words = [crop_text(crop.name, crop.role, crop.description, crop.state) for crop in facts]
     return normalised(embedder.embed_texts(words))
 
 
 def of_rows(store: CropStore, rows: Sequence[int]) -> CropStore:
-    """The store with these of its crops alone, in the order given."""
+    """Return the store with only these crops, in the given order."""
     if list(rows) == list(range(len(store))):
         return store
     return with_rows(
@@ -181,24 +191,15 @@ def of_rows(store: CropStore, rows: Sequence[int]) -> CropStore:
     )
 
 
-def without(store: CropStore, drop: Callable[[Crop], bool]) -> CropStore:
-    """The store without the crops for which `drop` (called without pixels) is true."""
-    return of_rows(store, [row for row, crop in enumerate(store.crops.facts) if not drop(crop)])
-
-
-def without_source(store: CropStore, source_id: str) -> CropStore:
-    """The store without the crops of one source."""
-    return without(store, lambda crop: crop.source_id == source_id)
-
-
 def merged(store: CropStore, parts: Sequence[CropStore]) -> CropStore:
-    """One store with the crops of `store` and then of `parts`, and with the histories of all.
+    """Return one store with the crops of `store`, then those of `parts`, and all histories.
 
-    Of a crop that several have, the one whose words were changed last stays, and where nobody changed
-    them the first. Banned in one it is banned; a picture that one has it has.
+    If several stores have a crop, the version whose words were changed last stays, else the first.
+    A crop that is banned in one store is banned in the result. A missing picture is taken from
+    another store.
 
     Raises:
-        StoreError: a part is of another embedder.
+        StoreError: A part belongs to another embedder.
     """
     taken: dict[str, tuple[str, CropStore, int]] = {}
     banned: set[str] = set()
@@ -236,22 +237,22 @@ def merged(store: CropStore, parts: Sequence[CropStore]) -> CropStore:
 
 
 def without_pixels(store: CropStore) -> CropStore:
-    """The store with vectors, sources, times and boxes alone: what may be published of others'."""
+    """Return the store without pictures, which may be published when the pictures may not."""
     return replace(store, crops=StoredCrops(store.crops.facts, (None,) * len(store)))
 
 
 def check_embedder(store: CropStore, embedder: Embedder) -> None:
-    """Raise StoreError unless the store was made with this very embedder."""
+    """Raise StoreError unless the store was made with this embedder."""
     check_same(store.name, store.embedder, store.dim, embedder.info, embedder.dim)
 
 
 def check_same(
     name: str, made_with: ModelInfo, dim: int, embedder: ModelInfo, wanted_dim: int
 ) -> None:
-    """Raise StoreError unless id, revision and dimensions are the same."""
+    """Raise StoreError unless id, revision and dimensions are equal."""
     if (made_with.id, made_with.revision, dim) != (embedder.id, embedder.revision, wanted_dim):
         raise StoreError(
             f"The store {name} was made with the embedder {made_with.id} {made_with.revision} "
             f"({dim} dimensions), not with {embedder.id} {embedder.revision} ({wanted_dim}).",
-            "Build it anew with `procvid memory build`, or choose the profile it was made for.",
+            "Rebuild it with `procvid memory build`, or choose the profile it was made for.",
         )

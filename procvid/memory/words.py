@@ -1,4 +1,4 @@
-"""How the memory speaks: the words that name an object, and which states fit each other."""
+"""The words that name an object, and the states that fit each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from procvid.types import Role
 MAX_NAME_CHARS = 80
 
 PLAIN_STATES = ("", "whole", "raw", "fresh", "plain", "clean", "in use")
-"""States that go without saying: "carrot" is a whole carrot, "frying pan" a pan in any state."""
+"""States that are not named: "carrot" is a whole carrot, "frying pan" a pan in any state."""
 
 KIN = (
     frozenset({"whole", "raw", "fresh", "plain"}),
@@ -22,7 +22,7 @@ KIN = (
     frozenset({"mixed", "combined", "stirred"}),
     frozenset({"whisked", "beaten"}),
 )
-"""States that look alike; a state that stands nowhere here fits itself alone."""
+"""States that look alike. A state that is not listed fits only itself."""
 
 KIN_FIT = 0.7
 
@@ -31,38 +31,38 @@ PAST = re.compile(r"\bin step \d+$")
 
 
 def canonical(words: str) -> str:
-    """Lower case, single spaces: two names are the same thing when their canonical forms are."""
+    """Return the words in lower case with single spaces. Equal forms name the same thing."""
     return " ".join(words.lower().split())
 
 
 def usable_words(text: str, kind: str) -> str:
-    """The canonical form of a name or state that a person gives.
+    """Return the canonical form of a name or state that a person typed.
 
     Raises:
-        InputError: it is empty, long, or has characters that cannot be shown.
+        InputError: It is empty, too long, or has unprintable characters.
     """
     words = canonical(text)
     if not words or len(words) > MAX_NAME_CHARS or not words.isprintable():
         raise InputError(
-            f"The {kind} {text[:40]!r} cannot be used.",
+            f"The {kind} {text[:40]!r} is not valid.",
             f"Write 1 to {MAX_NAME_CHARS} characters, such as 'frying pan' or 'sliced'.",
         )
     return words
 
 
 def named(name: str, role: Role, state: str) -> str:
-    """The words that name an object plainly: "frying pan", "sliced carrot", "carrot"."""
+    """Return the words that name an object: "frying pan", "sliced carrot", "carrot"."""
     if role != "food" or canonical(state) in PLAIN_STATES:
         return canonical(name)
     return f"{canonical(state)} {canonical(name)}"
 
 
 def crop_text(name: str, role: Role, description: str, state: str) -> str:
-    """The text that stands for an object in CLIP space: its plain words, then its description.
+    """Return the text of an object for CLIP: its plain words, then its description.
 
-    Crops and queries are told by this one function, so that equal things have equal texts. What a
-    description tells of earlier steps ("diced in step 1") is left out: it is not what is seen now,
-    and the same thing must be asked for in the same words in every step.
+    Crops and queries both use this function, so equal objects have equal texts. The parts of a
+    description about earlier steps ("diced in step 1") are left out: they are not visible now, and
+    the text of an object must be the same in every step.
     """
     plain = named(name, role, state)
     parts = [canonical(part) for part in description.split(",")]
@@ -71,10 +71,10 @@ def crop_text(name: str, role: Role, description: str, state: str) -> str:
 
 
 def state_fit(role: Role, wanted: str, held: str) -> float:
-    """How well a crop in state `held` serves where `wanted` is asked for: 0 (never) to 1.
+    """Return how well a crop in state `held` fits the state `wanted`, 0 (never) to 1.
 
-    A vessel, a surface or a tool stays itself in any state. Food must be in the wanted state or in
-    one that looks alike; an unknown state never serves a known one.
+    A vessel, a surface or a tool fits in any state. Food must be in the wanted state or in one that
+    looks alike. An unknown state never fits a known one.
     """
     if role != "food":
         return 1.0
@@ -87,7 +87,7 @@ def state_fit(role: Role, wanted: str, held: str) -> float:
 
 
 def usual_state(role: Role) -> str:
-    """The state of a thing of which nobody told one."""
+    """Return the state of an object if none is given."""
     return "whole" if role == "food" else "in use"
 
 

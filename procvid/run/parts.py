@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from procvid.memory.crops import CropStore
 from procvid.memory.memory import Memory
-from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
+from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.states import StateTable
+from procvid.memory.store import CropStore
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.settings import Profile
 from procvid.types import Plan, PlannedObject

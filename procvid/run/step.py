@@ -9,9 +9,10 @@ from typing import get_args
 from procvid.errors import InputError, StoreError
 from procvid.events import Conditioned, Event, Warned
 from procvid.memory.build import crops_of_clip
-from procvid.memory.crops import add_crops, empty_store, load_store, save_store
 from procvid.memory.memory import Memory
 from procvid.memory.slots import choose_slots
+from procvid.memory.store import add_crops, empty_store
+from procvid.memory.store_folder import load_store, save_store
 from procvid.memory.words import crop_text
 from procvid.plan.prompt import with_looks
 from procvid.protocols import SceneReader

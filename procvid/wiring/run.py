@@ -19,7 +19,8 @@ from procvid.machine import (
     is_lent,
     library_versions,
 )
-from procvid.memory.crops import CropStore, load_store
+from procvid.memory.store import CropStore
+from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Embedder, Planner, SceneReader
 from procvid.run.parts import Parts
 from procvid.settings import (

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 from procvid.errors import UnavailableError
 from procvid.machine import asset_folder, check_gpu
-from procvid.memory.crops import CropStore, load_store
-from procvid.memory.folder import made_with
-from procvid.memory.rules import DEFAULT_RULES, Calibration, RetrievalRules, read_calibration
+from procvid.memory.retrieval_rules import (
+    DEFAULT_RULES,
+    Calibration,
+    RetrievalRules,
+    read_calibration,
+)
+from procvid.memory.store import CropStore
+from procvid.memory.store_folder import load_store, made_with
 from procvid.protocols import Detector, Embedder
 from procvid.settings import PHANTOM_1_3B, TINY, Profile, read_environment
 from procvid.types import ModelInfo

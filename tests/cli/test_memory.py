@@ -15,9 +15,9 @@ import pytest
 
 from procvid.cli import main
 from procvid.media.image import resize, save_png
-from procvid.memory.crops import CropStore, StoredCrops, load_store, save_store
 from procvid.memory.index import CropIndex
-from procvid.memory.store import normalised
+from procvid.memory.store import CropStore, StoredCrops, normalised
+from procvid.memory.store_folder import load_store, save_store
 from procvid.models.embedders.open_clip import VIT_B_32
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
@@ -107,7 +107,7 @@ def test_a_person_edits_a_store(
     assert "parsnip diced" in page and '<script src="http' not in page
     for words in (("--licence", "x" * 5000), ("--url", "\x1b[31mred"), ("--state", "x" * 81)):
         arguments = ("memory", "add", store, photo, "--name", "pot", "--whole", *words)
-        assert "cannot be used" in refused(capsys, *arguments)
+        assert "is not valid" in refused(capsys, *arguments)
     again = ("memory", "rename", store, carrot["id"], "--to", "parsnip")
     told(capsys, *again)
     assert told(capsys, "memory", "history", store) == history, "nothing changed"
@@ -209,8 +209,8 @@ def test_what_cannot_be_done(
         ("cannot be read", ["search", store, "--image", tmp_path / "none.png"]),
         ("read-only", ["ban", "default", "0123456789abcdef"]),
         ("has no crop 'nobody'", ["ban", store, "nobody"]),
-        ("cannot be used", ["rename", store, "nobody", "--to", "  "]),
-        ("No boat is seen in the photo", ["add", store, photo, "--name", "boat"]),
+        ("is not valid", ["rename", store, "nobody", "--to", "  "]),
+        ("No boat found in the photo", ["add", store, photo, "--name", "boat"]),
         ("no crop store", ["rename", tmp_path / "none", "x", "--to", "y"]),
         ("not an .html file", ["map", store, "--out", tmp_path / "map.txt"]),
         (

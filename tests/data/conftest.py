@@ -1,7 +1,8 @@
-"""Small collections, and a shot detector that costs nothing."""
+"""Small collections, and a fast shot detector."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ SCENE_S = 6
 
 
 class DifferenceDetector:
-    """Cuts where the whole picture changes at once; sees each frame and the next, as TransNetV2 does."""
+    """Finds a cut where the whole picture changes. Like TransNetV2 it needs the next frame too."""
 
     info = ModelInfo(id="difference", revision="1")
 
@@ -38,12 +39,12 @@ class DifferenceDetector:
 
 
 def make_tools() -> Tools:
-    """What a worker builds."""
+    """Build the models of a worker."""
     return Tools(RulesStepFinder(), DifferenceDetector(), None, "nobody was asked")
 
 
 def scene_frames(seed: int, count: int = SCENE_S) -> Frames:
-    """A patterned ground with something that moves over it."""
+    """Draw a patterned ground with a moving rectangle."""
     rng = np.random.default_rng(seed)
     ground = rng.integers(40, 215, (16, 16, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
     frames = np.stack([ground] * count)
@@ -53,7 +54,7 @@ def scene_frames(seed: int, count: int = SCENE_S) -> Frames:
 
 
 def write_video(folder: Path, name: str, first_seed: int) -> None:
-    """A video of three scenes of six seconds with what is said in each."""
+    """Write a video of three six-second scenes with subtitles."""
     frames = np.concatenate([scene_frames(first_seed + k) for k in range(len(SCENES))])
     write_clip(folder / f"{name}.mp4", frames, 1, ai_generated=False)
     cues = [
@@ -63,19 +64,24 @@ def write_video(folder: Path, name: str, first_seed: int) -> None:
     write_vtt(folder / f"{name}.vtt", cues)
 
 
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    """Three videos with subtitles."""
-    folder = tmp_path / "videos"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def video_originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three videos with subtitles, encoded once."""
+    folder = tmp_path_factory.mktemp("videos")
     for number in range(3):
         write_video(folder, f"v{number}", 10 * number)
     return folder
 
 
 @pytest.fixture
+def videos(video_originals: Path, tmp_path: Path) -> Path:
+    """A copy of three videos with subtitles, for a test to change."""
+    return Path(shutil.copytree(video_originals, tmp_path / "videos"))
+
+
+@pytest.fixture
 def curated(tmp_path: Path) -> Callable[..., Curation]:
-    """A curation of a collection, changed as asked."""
+    """Make a curation of a collection with changed options."""
 
     def make(source: Path, out: str = "out", **options) -> Curation:
         values = {
@@ -89,7 +95,7 @@ def curated(tmp_path: Path) -> Callable[..., Curation]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a result but the journal, which is no part of it."""
+    """Return all files of a result except the journal."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")

@@ -1,15 +1,16 @@
-"""The measures answer to planted faults, each to its own, and leave good toy-kitchen frames alone."""
+"""Each measure finds its planted fault and accepts good toy-kitchen frames."""
 
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFilter, ImageFont
 
-from procvid.data.looks import Looks
+from procvid.data.looks import FrameMeter
 from procvid.data.quality import QualityRules, fault, measure
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
@@ -20,10 +21,11 @@ LIMIT = 6
 """Videos of these tests, twelve frames each from four scenes."""
 
 
+@cache
 def kitchen(seed: int) -> list[Pillow.Image]:
-    """Frames of four steps of a recipe, enlarged as a video of it would be.
+    """Return frames of four steps of a recipe, enlarged as in a video.
 
-    Without what stands in the corner of every step: a camera that never moves makes a logo of it.
+    The side object is left out: before a fixed camera it would count as a logo.
     """
     recipe = random_recipe(HELD_OUT + 7_000 + seed)
     bare = dataclasses.replace(recipe.kitchen, side=None)
@@ -53,7 +55,7 @@ def barred(image: Pillow.Image) -> Pillow.Image:
 
 
 FAULTS = {
-    "writing": written,
+    "text": written,
     "logo": marked,
     "borders": barred,
     "sharpness": lambda image: image.filter(ImageFilter.GaussianBlur(5)),
@@ -62,30 +64,32 @@ FAULTS = {
 
 
 def seen(frames: Frames | list[Pillow.Image]) -> str:
-    looks = Looks()
+    looks = FrameMeter()
     for number, frame in enumerate(frames):
         looks.add(float(number), np.asarray(frame))
-    told = measure(looks.samples, 0.0, 1e9, SIDE, looks.logo())
-    return fault(told, QualityRules())
+    measures = measure(looks.samples, 0.0, 1e9, SIDE, looks.logo())
+    return fault(measures, QualityRules())
 
 
 def test_good_frames_pass() -> None:
-    told = [seen(kitchen(seed)) for seed in range(LIMIT)]
-    assert told.count("") >= LIMIT - 1, told
+    faults = [seen(kitchen(seed)) for seed in range(LIMIT)]
+    assert faults.count("") >= LIMIT - 1, faults
 
 
 @pytest.mark.parametrize("name", list(FAULTS))
-def test_a_planted_fault_is_told_by_its_name(name: str) -> None:
-    told = [seen([FAULTS[name](image) for image in kitchen(seed)]) for seed in range(LIMIT)]
-    assert sum(name in words for words in told) >= LIMIT - 1, told
+def test_a_planted_fault_is_reported_by_its_name(name: str) -> None:
+    faults = [
+        seen([FAULTS[name](image.copy()) for image in kitchen(seed)]) for seed in range(LIMIT)
+    ]
+    assert sum(name in words for words in faults) >= LIMIT - 1, faults
 
 
 def test_a_frozen_video_is_still() -> None:
-    assert "motion is 0, under" in seen([kitchen(0)[0]] * 6)
+    assert "motion 0, below" in seen([kitchen(0)[0]] * 6)
 
 
 def test_pictures_of_any_size_are_measured() -> None:
-    looks = Looks()
+    looks = FrameMeter()
     for number, shape in enumerate([(1, 1), (1, 400), (3, 2), (720, 1280), (720, 1280)]):
         looks.add(float(number), np.full((*shape, 3), 90, np.uint8))
     assert [sample.motion for sample in looks.samples] == [1.0, 1.0, 1.0, 1.0, 0.0]
@@ -95,4 +99,4 @@ def test_pictures_of_any_size_are_measured() -> None:
 def test_a_clip_without_a_sample_is_judged_by_its_size_alone() -> None:
     nothing = measure([], 0.0, 1.0, 720, 0.0)
     assert fault(nothing, QualityRules()) == ""
-    assert "fewer than" in fault(dataclasses.replace(nothing, side_px=100), QualityRules())
+    assert "below 240" in fault(dataclasses.replace(nothing, side_px=100), QualityRules())

@@ -11,12 +11,12 @@ from procvid.data.matching import MatchRules, match, matches
 
 
 def covered(span: tuple[int, int]) -> set[int]:
-    """The eighths of a second that a span holds, one by one."""
+    """List the eighths of a second in a span."""
     return set(range(*span))
 
 
 def read_by_hand(clip: tuple[int, int], action: tuple[int, int], least: Fraction) -> bool:
-    """The conditions as the appendix words them, in eighths of a second and exact fractions."""
+    """Apply the conditions of the appendix literally, in eighths of a second and exact fractions."""
     both = covered(clip) & covered(action)
     whole = covered((min(clip[0], action[0]), max(clip[1], action[1])))
     share = Fraction(len(both), len(whole)) if whole else Fraction(0)
@@ -35,7 +35,7 @@ def test_ten_thousand_intervals(least: Fraction) -> None:
         clip, action = ((int(s), int(s + n)) for s, n in zip(starts, lengths, strict=True))
         wanted = read_by_hand(clip, action, least)
         kinds[wanted] += 1
-        # Eighths are exact in binary, so that ties are ties.
+        # Eighths are exact in binary, so ties are exact.
         seconds = [(start / 8, end / 8) for start, end in (clip, action)]
         assert matches(*seconds, rules) == wanted, (clip, action)
     assert min(kinds.values()) > 400, kinds
@@ -48,7 +48,7 @@ def test_ten_thousand_intervals(least: Fraction) -> None:
         ((0, 10), (0, 6), True),
         # Above 0.2, near its start, and the clip goes on after the action.
         ((0, 10), (4, 7), True),
-        # Above 0.5 it need not go on after the action; below it must.
+        # Above 0.5 the clip need not end after the action. Below it must.
         ((0, 10), (4, 10), True),
         ((4, 7), (0, 10), False),
         ((0, 10), (6, 10), False),

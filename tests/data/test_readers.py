@@ -1,4 +1,4 @@
-"""The published annotation files, in small, and what is wrong with them."""
+"""Small copies of the published annotation files, good and damaged."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_howto100m(howto100m: Path) -> None:
         url="https://www.youtube.com/watch?v=aaa",
     )
     assert found["bbb"].file == "videos/bbb.webm" and found["bbb"].cues == ()
-    assert found["ddd"].file == "" and found["ddd"].fault == "It has no captions."
+    assert found["ddd"].file == "" and found["ddd"].fault == "The video has no captions."
     assert "ccc" in read(howto100m, category="")
 
 
 def test_sentences_come_before_raw_captions(howto100m: Path) -> None:
-    told = {"aaa": {"start": [1], "end": [5], "text": ["Slice the carrot."]}}
-    (howto100m / "sentencified_htm_370k.json").write_text(json.dumps(told))
+    captions = {"aaa": {"start": [1], "end": [5], "text": ["Slice the carrot."]}}
+    (howto100m / "sentencified_htm_370k.json").write_text(json.dumps(captions))
     assert read(howto100m)["aaa"].cues == (TimedText(1.0, 5.0, "Slice the carrot."),)
     raw = howto100m / "raw_caption.json"
     assert len(read(howto100m, captions=raw)["aaa"].cues) == 2
@@ -78,7 +78,7 @@ def test_youcook2(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert found["xyz"].actions == (TimedText(41.0, 54.0, steps[0]["sentence"]),)
     assert (found["xyz"].file, found["xyz"].url) == ("training/113/xyz.mp4", "https://u")
-    assert found["q"].fault == "It has no annotated steps."
+    assert found["q"].fault == "The video has no annotated steps."
     assert read(file) == found
 
 
@@ -108,8 +108,8 @@ def test_a_folder_of_videos(tmp_path: Path) -> None:
     (tmp_path / "more" / "b.srt").write_text("nothing")
     found = read(tmp_path)
     assert found["a"].cues[0].text == "slice" and found["a"].file == "more/a.mp4"
-    assert found["b"].fault == "The subtitles b.srt hold no cue."
-    assert found["c"].fault == "It has no subtitles beside it."
+    assert found["b"].fault == "The subtitles b.srt have no cues."
+    assert found["c"].fault == "The video has no subtitles beside it."
     assert len(found) == 3
 
 
@@ -117,11 +117,13 @@ def test_a_folder_of_videos(tmp_path: Path) -> None:
     ("name", "text", "says"),
     [
         ("HowTo100M_v1.csv", "video,task\n1,2\n", "has no column 'video_id'"),
-        ("raw_caption.json", '{"aaa": {"start": [1', "not JSON, or it was cut off"),
+        ("raw_caption.json", '{"aaa": {"start": [1', "not JSON, or is truncated"),
         ("raw_caption.json", "nonsense", "not JSON"),
     ],
 )
-def test_damaged_files_are_told_by_name(howto100m: Path, name: str, text: str, says: str) -> None:
+def test_damaged_files_are_reported_by_name(
+    howto100m: Path, name: str, text: str, says: str
+) -> None:
     (howto100m / name).write_text(text)
     with pytest.raises(InputError, match=says) as caught:
         read(howto100m)
@@ -129,13 +131,13 @@ def test_damaged_files_are_told_by_name(howto100m: Path, name: str, text: str, s
 
 
 def test_what_is_not_there(tmp_path: Path, howto100m: Path) -> None:
-    with pytest.raises(InputError, match="There is no"):
+    with pytest.raises(InputError, match="does not exist"):
         read(tmp_path / "nowhere")
     (howto100m / "raw_caption.json").unlink()
-    with pytest.raises(InputError, match="holds no captions"):
+    with pytest.raises(InputError, match="has no captions"):
         read(howto100m)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no video in the folder"):
+    with pytest.raises(InputError, match="has no videos"):
         read(tmp_path / "empty")
-    with pytest.raises(InputError, match="no reader of 'dvd'"):
+    with pytest.raises(InputError, match="Unknown format 'dvd'"):
         read(tmp_path / "empty", format="dvd")

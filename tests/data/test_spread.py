@@ -1,4 +1,4 @@
-"""The same work in one process, in several and on Ray; killed and gone on; cuts in chunks."""
+"""The same result in one process, in several, on Ray, after kills, and with cuts in chunks."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def test_two_workers_give_the_same_bytes(videos, tmp_path, options) -> None:
     assert b'"v2"' in contents(tmp_path / "two")["shots.jsonl"]
 
 
-def test_a_cluster_that_is_not_there_is_told(videos, curated, monkeypatch) -> None:
+def test_a_cluster_that_is_not_there_is_reported(videos, curated, monkeypatch) -> None:
     ray = pytest.importorskip("ray")
 
     def refuse(**options):
         raise ConnectionError("nobody there")
 
     monkeypatch.setattr(ray, "init", refuse)
-    with pytest.raises(UnavailableError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
+    with pytest.raises(UnavailableError, match=r"No Ray cluster found at '127\.0\.0\.1:1'"):
         list(curated(videos, spread=Spread(make_tools, 2, "127.0.0.1:1")).run())
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UnavailableError, match="Ray is not installed"):
@@ -62,21 +62,21 @@ def test_killed_three_times_it_is_the_same(tmp_path: Path) -> None:
         assert killed.stdout is not None
         seen = 0
         for line in killed.stdout:
-            told = json.loads(line)
-            seen += told["stage"] == stage and bool(told["video_id"])
+            row = json.loads(line)
+            seen += row["stage"] == stage and bool(row["video_id"])
             if seen >= count:
                 break
         killed.send_signal(signal.SIGKILL)
         killed.wait()
     last = subprocess.run(again, check=True, capture_output=True, text=True)
     ends = [json.loads(line) for line in last.stdout.splitlines()]
-    assert max(told["num_reused"] for told in ends if told["stage"] == "shots") == 4
+    assert max(row["num_reused"] for row in ends if row["stage"] == "shots") == 4
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
 @pytest.mark.slow
 def test_cuts_in_chunks_are_those_of_the_whole(monkeypatch) -> None:
-    """With TransNetV2, whose windows of 100 frames reach over the chunks' edges."""
+    """Use TransNetV2, whose windows of 100 frames cross the edges of chunks."""
     detector = wiring_evaluation.build_shot_detector()
     rng = np.random.default_rng(1)
     scenes = [rng.integers(0, 255, (27, 48, 3), dtype=np.uint8) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""What is said: cues with every fault, and the steps that rules find in speech."""
+"""Transcripts: cues with every fault, and the steps that rules find in speech."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def test_cues_that_cannot_be_are_left_out_and_counted() -> None:
         Said(-4, 3, "before the film"),
         Said(0, 2, "<i>hello</i>"),
     ]
-    clean, told = clean_cues(cues)
+    clean, counts = clean_cues(cues)
     assert [cue.text for cue in clean] == ["hello", "slice the carrot"]
-    assert told == {"empty": 2, "impossible time": 2, "reversed": 1, "too long": 1}
+    assert counts == {"empty": 2, "impossible time": 2, "reversed": 1, "too long": 1}
 
 
 def test_overlapping_cues_end_where_the_next_begins() -> None:
-    clean, told = clean_cues([Said(0, 5, "one two"), Said(3, 8, "three four")])
+    clean, counts = clean_cues([Said(0, 5, "one two"), Said(3, 8, "three four")])
     assert clean == (Said(0, 3, "one two"), Said(3, 8, "three four"))
-    assert told == {"overlapping": 1}
+    assert counts == {"overlapping": 1}
 
 
 def test_rolling_captions_are_said_once() -> None:
@@ -42,9 +42,9 @@ def test_rolling_captions_are_said_once() -> None:
         Said(4, 6, "the carrot into thin rounds"),
         Said(6, 7, "the carrot into thin rounds"),
     ]
-    clean, told = clean_cues(rolls)
+    clean, counts = clean_cues(rolls)
     assert " ".join(cue.text for cue in clean) == "so now we slice the carrot into thin rounds"
-    assert told == {"repeated words": 3}
+    assert counts == {"repeated words": 3}
 
 
 def test_a_word_said_twice_is_no_rolling_caption() -> None:

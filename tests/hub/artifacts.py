@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from procvid.memory.crops import load_store, save_store
 from procvid.memory.store import of_rows
+from procvid.memory.store_folder import load_store, save_store
 from tests.default_store import CROPS
 
 ASSETS = Path(__file__).resolve().parents[2] / "procvid" / "assets"

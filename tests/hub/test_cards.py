@@ -24,7 +24,7 @@ from procvid.hub.licences import licence_metadata
 from procvid.hub.names import HubId
 from procvid.hub.release import fact_of
 from procvid.media.video import stream_frames, write_clip
-from procvid.memory.crops import load_store, save_store
+from procvid.memory.store_folder import load_store, save_store
 from tests.hub.artifacts import SMALL, tiny_lora
 from tests.hub.server import Hub
 

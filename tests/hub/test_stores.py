@@ -26,9 +26,9 @@ from procvid.hub.publish import Published, plan_publish, publish
 from procvid.hub.pull import Pulled, look, pull
 from procvid.hub.release import Release, fact_of
 from procvid.media.image import png_bytes
-from procvid.memory.crops import CropStore, StoredCrops, load_store, save_store
 from procvid.memory.index import CropIndex
-from procvid.memory.store import normalised
+from procvid.memory.store import CropStore, StoredCrops, normalised
+from procvid.memory.store_folder import load_store, save_store
 from tests.hub.artifacts import ASSETS, SMALL
 from tests.hub.server import OWNER, Blob, Hub
 

@@ -22,7 +22,7 @@ def frames() -> Frames:
 
 @pytest.fixture
 def clip_at(tmp_path: Path, frames: Frames) -> Callable[..., Path]:
-    """Write a clip under a name and give its path."""
+    """Write a clip and return its path."""
 
     def write(name: str, shown: Frames | None = None, fps: int = 6, scale: int = 4) -> Path:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""WebVTT: times, escaping, and nothing that could end a cue or start a tag."""
+"""WebVTT: times, escaping, and no text that ends a cue or starts a tag."""
 
 from __future__ import annotations
 

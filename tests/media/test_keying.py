@@ -1,4 +1,4 @@
-"""The key takes what is joined to the border and alike, and nothing inside the thing."""
+"""Keying removes similar pixels connected to the border, and nothing inside the thing."""
 
 from __future__ import annotations
 

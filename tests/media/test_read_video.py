@@ -1,4 +1,4 @@
-"""Reading videos: what is in them, parts of them, and files that are no videos or too much."""
+"""Reading videos: whole, in part, and files that are no videos or over a limit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_stream_frames_stops_early_without_harm(clip_at: ClipAt) -> None:
 
 @pytest.mark.parametrize("span", [(2.0, 1.0, 2.0), (-1.0, 1.0, 2.0), (0.0, 1.0, 0.0)])
 def test_a_span_without_frames(clip_at: ClipAt, span: tuple[float, float, float]) -> None:
-    with pytest.raises(InputError, match="holds no frame"):
+    with pytest.raises(InputError, match="is empty"):
         next(stream_frames(clip_at("a.mp4"), *span))
 
 
@@ -64,7 +64,7 @@ def test_a_phone_video_is_turned_upright(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4")) as container:
         frame = next(container.decode(video=0))
         assert frame.rotation == 90
-    # Counterclockwise by 90 degrees: the left half comes to lie at the bottom.
+    # Rotated counterclockwise by 90 degrees: the left half moves to the bottom.
     upright = rgb(frame)
     assert upright.shape == (64, 32, 3)
     assert upright[:16].mean() < 20 and upright[-16:].mean() > 235
@@ -73,7 +73,7 @@ def test_a_phone_video_is_turned_upright(tmp_path: Path) -> None:
 def test_block_mean() -> None:
     image = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3)
     assert block_mean(image, 2)[0, 0].tolist() == [8, 8, 10]  # 7.5, 8.5, 9.5 to even
-    with pytest.raises(InputError, match="cannot shrink by 3"):
+    with pytest.raises(InputError, match="cannot be reduced by 3"):
         block_mean(image, 3)
 
 
@@ -81,7 +81,7 @@ def test_block_mean() -> None:
     ("limit", "says"),
     [
         ({"max_pixels": 128 * 127}, "128x128"),
-        ({"max_fps": 5}, "6 frames a second"),
+        ({"max_fps": 5}, "6 frames per second"),
         ({"max_duration_s": 1}, "lasts"),
         ({"max_frames": 8}, "more than 8 frames"),
         ({"max_decoded_bytes": 128 * 128 * 3 * 4}, "more than 4 frames"),
@@ -119,7 +119,7 @@ def test_files_that_are_no_videos(tmp_path: Path, name: str) -> None:
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.mp4", tmp_path):
-        with pytest.raises(InputError, match="no video file"):
+        with pytest.raises(InputError, match="does not exist"):
             read_clip(path)
 
 

@@ -55,14 +55,14 @@ def test_a_browser_can_play_it(clip_at: ClipAt) -> None:
 
 
 def test_metadata_and_mark_survive(tmp_path: Path, frames: Frames) -> None:
-    told = {
+    metadata = {
         "title": "Schneide die Möhre 🥕",
         "comment": json.dumps({"prompt": "a\n=;#\\ 'x'", "references": ["x" * 5000]}),
         "procvid": "{}",
     }
-    write_clip(tmp_path / "a.mp4", frames, 6, told, scale=4)
+    write_clip(tmp_path / "a.mp4", frames, 6, metadata, scale=4)
     back = read_metadata(tmp_path / "a.mp4")
-    assert {key: back[key] for key in told} == told
+    assert {key: back[key] for key in metadata} == metadata
     assert back["ai_generated"] == "true" and back["scale"] == "4"
     assert back["digital_source_type"] == "trainedAlgorithmicMedia"
     write_clip(tmp_path / "b.mp4", frames, 6, ai_generated=False)
@@ -93,7 +93,7 @@ def test_frames_that_are_no_clip(tmp_path: Path, bad: Frames) -> None:
 
 @pytest.mark.parametrize("fps", [0, 241, -1])
 def test_a_rate_that_cannot_be(tmp_path: Path, frames: Frames, fps: int) -> None:
-    with pytest.raises(InputError, match="frames a second"):
+    with pytest.raises(InputError, match="frames per second"):
         write_clip(tmp_path / "a.mp4", frames, fps)
 
 
@@ -127,7 +127,7 @@ def test_no_room_for_the_file_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", DISK_FULL, str(tmp_path)], capture_output=True, text=True
     )
     assert done.returncode == 7, done.stderr
-    assert "larger than allowed" in done.stdout
+    assert "larger than the system allows" in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
     assert (tmp_path / "a.mp4").read_bytes() == b"older"
 
@@ -145,8 +145,8 @@ def test_chapters_and_metadata_read_back(clip_at: ClipAt, tmp_path: Path) -> Non
     parts = [clip_at("a.mp4"), clip_at("b.mp4")]
     join_clips(parts, tmp_path / "video.mp4", ["1. Möhre", "2. Fry"], {"title": "Omelette"})
     assert read_chapters(tmp_path / "video.mp4") == [(0.0, 1.5, "1. Möhre"), (1.5, 3.0, "2. Fry")]
-    told = read_metadata(tmp_path / "video.mp4")
-    assert told["title"] == "Omelette" and told["ai_generated"] == "true"
+    metadata = read_metadata(tmp_path / "video.mp4")
+    assert metadata["title"] == "Omelette" and metadata["ai_generated"] == "true"
 
 
 def test_joining_twice_gives_the_same_bytes(clip_at: ClipAt, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
-"""TEST FIXTURES, not models: a colour world in which embedding, detecting and reading are exact.
+"""Test fixtures, not models: a colour world in which embedding, detection and reading are exact.
 
-Each object is a patch of its own colour; a CLIP space has one axis a colour and one a state. They
-are deterministic implementations of the protocols; the trained models run through the same tests
-of contract where their weights are at hand.
+Each object is a patch of its own colour. The CLIP space has one axis per colour and one per state.
+The fixtures are deterministic implementations of the protocols. The trained models pass the same
+contract tests elsewhere.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import numpy as np
 import pytest
 
 from procvid.media.video import write_clip
-from procvid.memory.crops import CropStore, add_crops, empty_store
-from procvid.memory.gather import crop_id
+from procvid.memory.clip_crops import crop_id
+from procvid.memory.store import CropStore, add_crops, empty_store
 from procvid.types import (
     Crop,
     Detection,
@@ -51,7 +52,7 @@ TOLERANCE = 40
 
 
 class ColourEmbedder:
-    """Test fixture. Images: how much of each object's colour; texts: which names and states."""
+    """Test fixture. Embeds images by their colours and texts by their names and states."""
 
     def __init__(self, revision: str = "1", dim: int = len(COLOURS) + len(STATES) + 1) -> None:
         self.info = ModelInfo("test-colours", revision)
@@ -79,7 +80,7 @@ class ColourEmbedder:
 
 
 class ColourDetector:
-    """Test fixture. Finds the patch of an object's colour; the score is how full its box is."""
+    """Test fixture. Finds the patch of an object's colour. The score is the filled share of its box."""
 
     info = ModelInfo("test-colour-keys", "1")
 
@@ -104,7 +105,7 @@ class ColourDetector:
 
 
 class NamedInText:
-    """Test fixture. Reads the objects off the text; food in a named state is `unlikely`."""
+    """Test fixture. Finds the objects in the text. Food in a named state is `unlikely`."""
 
     info = ModelInfo("test-reader", "1")
 
@@ -254,15 +255,23 @@ def store(store_of: Callable[..., CropStore]) -> CropStore:
     )
 
 
-@pytest.fixture
-def kitchen_videos(tmp_path: Path) -> Path:
-    """A folder with two videos and a clip list that names them and two bad ones."""
+@pytest.fixture(scope="session")
+def video_originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two videos, encoded once."""
+    folder = tmp_path_factory.mktemp("kitchen")
     still = draw_scene(("frying pan", 8, 30, 40, 56), ("carrot", 44, 8, 60, 24))
-    write_clip(tmp_path / "a.mp4", np.stack([still] * 6), 6, scale=2, ai_generated=False)
+    write_clip(folder / "a.mp4", np.stack([still] * 6), 6, scale=2, ai_generated=False)
     moving = [
         draw_scene(("pot", 4 + t, 20, 44 + t, 50), ("knife", 50, 4, 60, 12)) for t in range(12)
     ]
-    write_clip(tmp_path / "b.mp4", np.stack(moving), 6, scale=2, ai_generated=False)
+    write_clip(folder / "b.mp4", np.stack(moving), 6, scale=2, ai_generated=False)
+    return folder
+
+
+@pytest.fixture
+def kitchen_videos(video_originals: Path, tmp_path: Path) -> Path:
+    """A folder with two videos, and a clip list that names them and two bad ones."""
+    shutil.copytree(video_originals, tmp_path, dirs_exist_ok=True)
     (tmp_path / "bad.mp4").write_bytes(b"")
     (tmp_path / "clips.jsonl").write_text(
         '{"file": "a.mp4", "text": "fry the sliced carrot in the frying pan", "source_id": "a"}\n'

@@ -1,4 +1,4 @@
-"""Fifty broken, odd and hostile videos: each gives crops or a sentence in the reject file, none a crash."""
+"""Fifty damaged, odd and hostile videos: each gives crops or a reject sentence, and none a crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from procvid.media.video import write_clip
 from procvid.memory.build import build_store
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.protocols import Detector, Embedder, SceneReader
 from procvid.types import Image
 
@@ -38,7 +38,7 @@ def good(tmp_path: Path, picture: Image) -> Path:
 def build(
     tmp_path: Path, good: Path, reader: SceneReader, detector: Detector, embedder: Embedder
 ) -> Callable[..., tuple[dict[str, str], dict[str, int]]]:
-    """Build a store from a good video and others: the reasons and the crops by source."""
+    """Build a store from a good video and others. Return the reasons and the crops by source."""
 
     def run(*files: Path, **line: object) -> tuple[dict[str, str], dict[str, int]]:
         lines = [
@@ -57,8 +57,8 @@ def build(
             )
         )
         store = load_store(tmp_path / "store", embedder)
-        told = (tmp_path / "store" / "build" / "rejects.jsonl").read_text().splitlines()
-        reasons = {row["source_id"]: row["reason"] for row in map(json.loads, told)}
+        lines = (tmp_path / "store" / "build" / "rejects.jsonl").read_text().splitlines()
+        reasons = {row["source_id"]: row["reason"] for row in map(json.loads, lines)}
         crops = {file.name: 0 for file in (good, *files)}
         for crop in store.crops.facts:
             crops[crop.source_id] += 1
@@ -75,7 +75,7 @@ def encode(
     rotation: int = 0,
     container: str | None = None,
 ) -> Path:
-    """Pictures at times in tenths of a second, h264."""
+    """Write h264 pictures at times in tenths of a second."""
     height, width = pictures[0].shape[:2] if pictures else (64, 64)
     with av.open(str(file), "w", format=container) as out:
         stream = out.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
@@ -135,7 +135,7 @@ def test_odd_videos_that_are_right(
     reasons, crops = build(*odd)
     assert reasons == {} and set(crops.values()) == {1}
     boxes = {c.source_id: c.box_xyxy for c in load_store(tmp_path / "store").crops.facts}
-    # Upright it is where it was: at the left, below the middle.
+    # Upright it is at the left, below the middle.
     assert np.allclose(boxes["turned.mp4"], boxes["good.mp4"], atol=4)
 
 
@@ -169,11 +169,11 @@ def test_a_span_after_the_end(
 ) -> None:
     short = encode(tmp_path / "short.mp4", [picture] * 3)
     reasons, crops = build(short, start_s=1.0, end_s=1.9)
-    assert "shows nothing from 1 s to 1.9 s" in reasons["short.mp4"] and crops["good.mp4"] == 1
+    assert "has no frames from 1 s to 1.9 s" in reasons["short.mp4"] and crops["good.mp4"] == 1
 
 
 def damaged(whole: bytes, number: int) -> bytes:
-    """The number-th damage: bytes changed, pieces cut out, doubled or zeroed, the end cut off."""
+    """Damage bytes in the given way: changed, removed, doubled, zeroed or truncated."""
     rng = np.random.default_rng(number)
     data = bytearray(whole)
     at = int(rng.integers(0, len(data)))

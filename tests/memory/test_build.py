@@ -1,4 +1,4 @@
-"""Building a store: what is in it, what was rejected, and that a broken-off build goes on."""
+"""Building a store: its content, its rejects, and resuming an interrupted build."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from procvid.errors import InputError, OutputError
 from procvid.memory.build import BuildProgress, build_store
 from procvid.memory.clip_list import read_clip_list
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.protocols import Detector, Embedder, SceneReader
 from procvid.storage.journal import FILE
 from procvid.types import Frames, SceneObject
@@ -63,15 +63,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_store_with_its_rejects(build: Build, tmp_path: Path, embedder: Embedder) -> None:
     out = tmp_path / "out" / "store"
-    told = list(build(out, licence="CC0-1.0", rights="Ours."))
-    assert [(p.done, p.total, p.num_rejected) for p in told] == [
+    progress = list(build(out, licence="CC0-1.0", rights="Ours."))
+    assert [(p.done, p.total, p.num_rejected) for p in progress] == [
         (1, 4, 0),
         (2, 4, 1),
         (3, 4, 1),
         (4, 4, 2),
         (4, 4, 2),
     ]
-    assert told[0].eta_s is not None and told[-1].eta_s == 0
+    assert progress[0].eta_s is not None and progress[-1].eta_s == 0
     store = load_store(out, embedder)
     assert [(c.source_id, c.name) for c in store.crops.facts] == [
         ("a", "frying pan"),
@@ -83,7 +83,7 @@ def test_a_store_with_its_rejects(build: Build, tmp_path: Path, embedder: Embedd
     rejects = [json.loads(line) for line in (out / "build/rejects.jsonl").read_text().splitlines()]
     assert [(r["source_id"], r["reason"].split(".")[0]) for r in rejects] == [
         ("bad", "The video bad"),
-        ("gone", "There is no video file gone"),
+        ("gone", "The video file gone"),
     ]
     assert [path.name for path in out.parent.iterdir()] == ["store"]
 
@@ -105,8 +105,8 @@ def test_a_broken_off_build_goes_on_to_the_same_store(
     broken.close()
     assert not out.exists()
     counting.num_reads = 0
-    told = list(build(out))
-    assert told[-1].num_reused == 1 and counting.num_reads == 1
+    progress = list(build(out))
+    assert progress[-1].num_reused == 1 and counting.num_reads == 1
     assert contents(out) == contents(tmp_path / "whole" / "store")
 
 
@@ -128,8 +128,8 @@ def test_another_request_takes_up_nothing(build: Build, tmp_path: Path) -> None:
     next(broken)
     broken.close()
     everything = frozenset({"unlikely", "likely", "highly_likely"})
-    told = list(build(tmp_path / "store", keep=everything))
-    assert told[-1].num_reused == 0
+    progress = list(build(tmp_path / "store", keep=everything))
+    assert progress[-1].num_reused == 0
     names = {(c.name, c.state) for c in load_store(tmp_path / "store").crops.facts}
     assert ("carrot", "sliced") in names
 
@@ -137,9 +137,14 @@ def test_another_request_takes_up_nothing(build: Build, tmp_path: Path) -> None:
 def test_building_again_does_nothing(build: Build, counting: Counting, tmp_path: Path) -> None:
     list(build(tmp_path / "store"))
     before, counting.num_reads = contents(tmp_path / "store"), 0
-    told = list(build(tmp_path / "store"))[-1]
-    assert (told.done, told.num_reused, told.num_crops, counting.num_reads) == (4, 2, 3, 0)
-    assert told.num_rejected == 2 and contents(tmp_path / "store") == before
+    progress = list(build(tmp_path / "store"))[-1]
+    assert (progress.done, progress.num_reused, progress.num_crops, counting.num_reads) == (
+        4,
+        2,
+        3,
+        0,
+    )
+    assert progress.num_rejected == 2 and contents(tmp_path / "store") == before
 
 
 def test_building_again_takes_repaired_clips_and_other_words(
@@ -154,21 +159,21 @@ def test_building_again_takes_repaired_clips_and_other_words(
     assert len(load_store(tmp_path / "store")) == 1
     shutil.copyfile(kitchen_videos / "b.mp4", kitchen_videos / "later.mp4")
     counting.num_reads = 0
-    *_, told = build(tmp_path / "store", "mended.jsonl", licence="MIT", rights="Ours.")
+    *_, progress = build(tmp_path / "store", "mended.jsonl", licence="MIT", rights="Ours.")
     store = load_store(tmp_path / "store")
-    assert (told.num_crops, told.num_rejected, counting.num_reads) == (len(store), 0, 1)
+    assert (progress.num_crops, progress.num_rejected, counting.num_reads) == (len(store), 0, 1)
     assert {crop.name for crop in store.crops.facts} == {"frying pan", "pot", "knife"}
     assert (store.name, store.licence, store.rights) == ("store", "MIT", "Ours.")
-    assert "licence CC0-1.0" in told.note and store.history[-1].what == "describe"
+    assert "licence CC0-1.0" in progress.note and store.history[-1].what == "describe"
     before = contents(tmp_path / "store")
-    *_, told = build(tmp_path / "store", "mended.jsonl")
-    assert told.note == "" and contents(tmp_path / "store") == before
+    *_, progress = build(tmp_path / "store", "mended.jsonl")
+    assert progress.note == "" and contents(tmp_path / "store") == before
 
 
 def test_a_folder_of_something_else_is_left_alone(build: Build, tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "thesis.txt").write_text("x")
-    with pytest.raises(InputError, match="is not the store of this clip list"):
+    with pytest.raises(InputError, match="holds another store or other files"):
         list(build(tmp_path / "store"))
     assert (tmp_path / "store" / "thesis.txt").read_text() == "x"
 
@@ -190,7 +195,7 @@ def test_an_output_that_cannot_be(build: Build, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("", "names no clip"),
+        ("", "has no clips"),
         ("slice the carrot", "Line 1 .* is not JSON"),
         ("[1]", "not a JSON object"),
         ("[" * 100_000, "is not JSON"),
@@ -198,15 +203,21 @@ def test_an_output_that_cannot_be(build: Build, tmp_path: Path) -> None:
         ('{"file": "a.mp4", "source_id": "a"}', "has no text"),
         ('{"file": "a.mp4", "text": " ", "source_id": "a"}', "has no text"),
         ('{"file": "a.mp4", "text": "x", "source_id": 3}', "has no source_id"),
-        ('{"file": "a", "text": "x", "source_id": "a", "start_s": 2, "end_s": 1}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "start_s": -1}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "start_s": "1"}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "end_s": NaN}', "no span"),
-        ('{"file": "a", "text": "x", "source_id": "a", "end_s": true}', "no span"),
+        (
+            '{"file": "a", "text": "x", "source_id": "a", "start_s": 2, "end_s": 1}',
+            "not a valid span",
+        ),
+        ('{"file": "a", "text": "x", "source_id": "a", "start_s": -1}', "not a valid span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "start_s": "1"}', "not a valid span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "end_s": NaN}', "not a valid span"),
+        ('{"file": "a", "text": "x", "source_id": "a", "end_s": true}', "not a valid span"),
         ('{"file": "a", "text": "x", "source_id": "a", "licence": 4}', "licence that is not text"),
         ('{"file": "a", "text": "x", "source_id": "a", "url": ["x"]}', "url that is not text"),
-        ('{"file": "a", "text": "x", "source_id": "a", "lisence": "x"}', "Write it licence"),
-        ('{"file": "a", "text": "x", "source_id": "a", "license": "x", "licence": "y"}', "another"),
+        ('{"file": "a", "text": "x", "source_id": "a", "lisence": "x"}', "Write 'licence'"),
+        (
+            '{"file": "a", "text": "x", "source_id": "a", "license": "x", "licence": "y"}',
+            "different values",
+        ),
     ],
 )
 def test_clip_lists_that_are_wrong(tmp_path: Path, line: str, says: str) -> None:
@@ -215,13 +226,13 @@ def test_clip_lists_that_are_wrong(tmp_path: Path, line: str, says: str) -> None
         read_clip_list(tmp_path / "clips.jsonl")
 
 
-def test_other_keys_of_a_clip_list_are_told(tmp_path: Path) -> None:
+def test_unknown_keys_of_a_clip_list_give_a_warning(tmp_path: Path) -> None:
     line = '{"file": "a", "text": "x", "source_id": "a", "license": "CC0-1.0", "rating": 3}\n'
     (tmp_path / "clips.jsonl").write_text(line)
-    said: list[str] = []
-    (clip,) = read_clip_list(tmp_path / "clips.jsonl", said.append)
+    warnings: list[str] = []
+    (clip,) = read_clip_list(tmp_path / "clips.jsonl", warnings.append)
     assert clip.licence == "CC0-1.0"
-    assert said == ["The key 'rating' in 1 line of clips.jsonl is not read."]
+    assert warnings == ["Unknown key 'rating' in 1 line of clips.jsonl is ignored."]
 
 
 def test_clip_lists_that_cannot_be_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A build that is killed, a list that is wrong, a second builder: what is there stays whole."""
+"""Killed builds, invalid lists and a second builder leave the store complete."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 
 from procvid.errors import InputError
 from procvid.media.video import write_clip
-from procvid.memory.ahead import ahead
+from procvid.memory.clip_frames import ahead
 from procvid.memory.clip_list import read_clip_list
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import FPS
 
@@ -57,8 +57,8 @@ def test_killed_twice_it_is_the_same_store(videos: Path, tmp_path: Path) -> None
         build = subprocess.Popen(command(videos, out), stdout=subprocess.PIPE, text=True)
         assert build.stdout is not None
         for line in build.stdout:
-            told = json.loads(line)
-            if told["done"] - told["num_reused"] >= clips:
+            row = json.loads(line)
+            if row["done"] - row["num_reused"] >= clips:
                 break
         build.send_signal(signal.SIGKILL)
         build.wait()
@@ -86,7 +86,10 @@ def test_a_kill_at_any_moment(videos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        (['{"file": "a", "text": "x", "source_id": "a", "start_s": -1}'], "which is no span"),
+        (
+            ['{"file": "a", "text": "x", "source_id": "a", "start_s": -1}'],
+            "which is not a valid span",
+        ),
         (
             ['{"file": "a", "text": "x", "source_id": "a", "start_s": 3, "end_s": 1}'],
             "runs from 3 to 1",
@@ -104,11 +107,14 @@ def test_a_kill_at_any_moment(videos: Path, tmp_path: Path) -> None:
         ),
         (["{", "[]", '{"file": 1}'], "Line 1 of clips.jsonl is not JSON. 2 more lines are wrong."),
         (['{"file": "a", "source_id": "a", "text": "' + "x" * 3000 + '"}'], "3,000 characters"),
-        (['{"file": "a", "text": "x", "source_id": "a", "end_s": 1e999}'], "no span"),
-        (['{"file": "a", "text": "x", "source_id": "a", "end_s": 1' + "0" * 400 + "}"], "no span"),
-        (['{"file": "a", "text": "x", "source_id": "a\\u001b[31m"}'], "cannot be shown"),
-        (['{"file": "a", "text": "x", "source_id": "\\ud800"}'], "cannot be shown"),
-        (['{"file": "a", "text": "\\ud800", "source_id": "a"}'], "not Unicode"),
+        (['{"file": "a", "text": "x", "source_id": "a", "end_s": 1e999}'], "not a valid span"),
+        (
+            ['{"file": "a", "text": "x", "source_id": "a", "end_s": 1' + "0" * 400 + "}"],
+            "not a valid span",
+        ),
+        (['{"file": "a", "text": "x", "source_id": "a\\u001b[31m"}'], "unprintable"),
+        (['{"file": "a", "text": "x", "source_id": "\\ud800"}'], "unprintable"),
+        (['{"file": "a", "text": "\\ud800", "source_id": "a"}'], "not valid Unicode"),
     ],
 )
 def test_lists_that_are_wrong(tmp_path: Path, lines: list[str], says: str) -> None:
@@ -119,7 +125,7 @@ def test_lists_that_are_wrong(tmp_path: Path, lines: list[str], says: str) -> No
 
 
 def test_a_list_as_other_programs_write_it(tmp_path: Path) -> None:
-    """With a byte order mark, Windows line ends, and a line separator inside a text."""
+    """The list has a byte order mark, Windows line ends, and a line separator in a text."""
     line = '{"file": "a", "text": "Slice it\u2028on the board.", "source_id": "a"}'
     (tmp_path / "clips.jsonl").write_bytes(b"\xef\xbb\xbf" + f"{line}\r\n\r\n".encode())
     assert read_clip_list(tmp_path / "clips.jsonl")[0].text == "Slice it\u2028on the board."

@@ -1,4 +1,4 @@
-"""Thresholds of any embedder on a store with labels, and what holds where nobody looked for them."""
+"""Calibrated thresholds on a labelled store, and the defaults without calibration."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from procvid.errors import InputError, StoreError
 from procvid.memory.calibrate import calibrate
-from procvid.memory.crops import CropStore
 from procvid.memory.memory import Memory
-from procvid.memory.rules import DEFAULT_RULES
+from procvid.memory.retrieval_rules import DEFAULT_RULES
+from procvid.memory.store import CropStore
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image, PlannedObject
 
@@ -43,7 +43,7 @@ def test_any_embedder_is_calibrated_on_a_labelled_store(
         assert measured["wrong_refused"] == 1.0
     rules = found.rules()
     assert rules.calibrated and rules.min_shown == found.thresholds["min_shown"] > 0
-    # What could not be found stays as strict as it is without calibration.
+    # Thresholds that were not found keep their uncalibrated values.
     assert rules.max_past == DEFAULT_RULES.max_past
 
 
@@ -53,7 +53,7 @@ def test_what_says_too_little_is_refused(
     embedder: Embedder,
     new_embedder: Callable[..., Embedder],
 ) -> None:
-    with pytest.raises(InputError, match="too few crops to calibrate"):
+    with pytest.raises(InputError, match="too few crops for a calibration"):
         calibrate(store, embedder)
     with pytest.raises(StoreError, match="was made with the embedder"):
         calibrate(labelled, new_embedder("2"))
@@ -72,9 +72,9 @@ def test_uncalibrated_a_crop_that_shows_its_rival_is_refused(
     wrong = crop("carrot", "whole", image=patch(shown))
     memory = Memory([store_of(wrong)], embedder, seed=0)
     objects: Sequence[PlannedObject] = [planned("carrot"), planned("tomato")]
-    told = memory.retrieve(objects[0], 1, objects)
+    answer = memory.retrieve(objects[0], 1, objects)
     if shown == "tomato":
-        assert told.hit is None and "more like the tomato" in told.reason
+        assert answer.hit is None and "more like the tomato" in answer.reason
     else:
-        # It looks like neither; without a scale nobody can tell that it is no carrot.
-        assert told.hit is not None
+        # It looks like neither. Without a scale the memory cannot see that it is no carrot.
+        assert answer.hit is not None

@@ -1,4 +1,4 @@
-"""A store as a value and as a folder: what goes in comes out, and every damage is seen."""
+"""A store as a value and as a folder: round trips, and every damage is detected."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ from PIL import Image as Pillow
 
 from procvid.errors import InputError, OutputError, StoreError
 from procvid.memory import columns
-from procvid.memory.crops import (
+from procvid.memory.store import (
     CropStore,
     add_crops,
     empty_store,
     fused,
-    load_store,
     merged,
-    read_manifest,
-    save_store,
+    of_rows,
     without_pixels,
-    without_source,
 )
+from procvid.memory.store_folder import load_store, read_manifest, save_store
 from procvid.protocols import Embedder
 from procvid.types import Crop
 
@@ -157,7 +155,7 @@ def test_a_damaged_index_is_built_anew(
     if change != "gone":
         path.write_bytes(new[change])
     back = load_store(saved, embedder)
-    assert "built anew" in back.notes[0]
+    assert "rebuilt" in back.notes[0]
     query = store.vectors[2]
     assert back.index.search(query, 4)[1].tolist() == store.index.search(query, 4)[1].tolist()
 
@@ -177,7 +175,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 
 def forge(saved: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Rewrite a manifest as a stranger could: consistent in itself, wrong in what it says."""
+    """Rewrite a manifest so that its own hash is right and its content is wrong."""
     manifest = json.loads((saved / FILES[0]).read_bytes())
     change(manifest)
     (saved / FILES[0]).write_bytes(columns.manifest_bytes(manifest))
@@ -237,11 +235,13 @@ def test_a_table_that_unpacks_to_too_much(saved: Path, monkeypatch: pytest.Monke
     for limit in ("MAX_ROWS", "MAX_UNPACKED_BYTES"):
         with monkeypatch.context() as patched:
             patched.setattr(columns, limit, 3)
-            with pytest.raises(StoreError, match="more than a store may hold"):
+            with pytest.raises(StoreError, match="more than the limit"):
                 load_store(saved)
 
 
-def test_a_picture_that_is_none_is_told_when_it_is_looked_at(saved: Path, store: CropStore) -> None:
+def test_a_picture_that_is_none_is_reported_when_it_is_looked_at(
+    saved: Path, store: CropStore
+) -> None:
     pictures = [b"not a png", *store.crops.pictures[1:]]
     swap(saved, "crops.parquet", columns.parquet_bytes(store.crops.facts, pictures))
     back = load_store(saved)
@@ -256,10 +256,10 @@ def test_adding_and_removing(
     more = add_crops(store, [crop("pot", "clean", "video-3"), *store.crops], embedder)
     assert [c.name for c in more.crops.facts] == ["frying pan", "carrot", "carrot", "knife", "pot"]
     assert len(more.index) == 5 and len(store) == 4
-    less = without_source(more, "video-2")
+    less = of_rows(more, [0, 1, 4])
     assert [c.source_id for c in less.crops.facts] == ["video-1", "video-1", "video-3"]
     assert np.array_equal(less.vectors, more.vectors[[0, 1, 4]])
-    assert without_source(store, "nowhere") is store
+    assert of_rows(store, range(4)) is store
 
 
 def test_adding_what_cannot_be_added(
@@ -289,7 +289,7 @@ def test_a_folder_that_cannot_be_written(store: CropStore, tmp_path: Path) -> No
 
 def test_saving_again_replaces_the_whole_folder(store: CropStore, saved: Path) -> None:
     (saved / "stray.txt").write_text("x")
-    save_store(without_source(store, "video-2"), saved)
+    save_store(of_rows(store, [0, 1]), saved)
     assert sorted(contents(saved)) == sorted(FILES) and len(load_store(saved)) == 2
     assert [path.name for path in saved.parent.iterdir()] == ["kitchen"]
 

@@ -1,4 +1,4 @@
-"""What a person changes in a store: it is done, noted, and on disk whole or not at all."""
+"""Changes of a person in a store: applied, recorded, and written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import pytest
 
 from procvid.errors import InputError, OutputError, StoreError
 from procvid.memory import edit
-from procvid.memory.crops import CropStore, load_store, save_store, without_pixels
 from procvid.memory.duplicates import NearRules, near_duplicates
-from procvid.memory.folder import REQUEST, writing
 from procvid.memory.photo import crop_of_photo
 from procvid.memory.plane import on_a_plane
-from procvid.memory.rebuild import Rebuilt, rebuild
+from procvid.memory.rebuild import RebuildProgress, rebuild
+from procvid.memory.store import CropStore, without_pixels
+from procvid.memory.store_folder import REQUEST, load_store, save_store, writing
 from procvid.protocols import Detector, Embedder
 from procvid.types import Crop, Image, Vectors
 
@@ -39,9 +39,9 @@ def test_a_new_name_is_found_by_it(store: CropStore, embedder: Embedder) -> None
     assert not np.array_equal(renamed.text_vectors[-1], store.text_vectors[-1])
     assert np.array_equal(renamed.image_vectors, store.image_vectors)
     assert renamed.index.search(embedder.embed_texts(["pot"])[0], 1)[1][0] == 3
-    (told,) = renamed.history
-    assert (told.what, told.before, told.after) == ("rename", "knife", "pot")
-    assert told.at.endswith("+00:00") and told.crop_ids == tuple(ids(store, "knife"))
+    (edited,) = renamed.history
+    assert (edited.what, edited.before, edited.after) == ("rename", "knife", "pot")
+    assert edited.at.endswith("+00:00") and edited.crop_ids == tuple(ids(store, "knife"))
 
 
 def test_a_new_name_of_another_role(store: CropStore, embedder: Embedder) -> None:
@@ -64,7 +64,7 @@ def test_bans_can_be_taken_back(store: CropStore) -> None:
     assert [crop.banned for crop in banned.crops.facts] == [False, False, False, True]
     allowed = edit.ban(banned, ids(store, "knife"), banned=False)
     assert not any(crop.banned for crop in allowed.crops.facts)
-    assert [told.what for told in allowed.history] == ["ban", "unban"]
+    assert [edited.what for edited in allowed.history] == ["ban", "unban"]
 
 
 def test_removing_and_merging(store: CropStore, crop: Make, embedder: Embedder) -> None:
@@ -109,7 +109,7 @@ def test_merging_loses_no_change(store: CropStore, embedder: Embedder) -> None:
         whole = edit.merge_stores(stores[0], stores[1:])
         (fact,) = (fact for fact in whole.crops.facts if fact.id == knife)
         assert fact.banned and fact.name == "pot" and len(whole) == len(store)
-        assert {told.what for told in whole.history} == {"ban", "rename", "merge"}
+        assert {edited.what for edited in whole.history} == {"ban", "rename", "merge"}
         row = whole.crops.facts.index(fact)
         assert np.array_equal(whole.text_vectors[row], renamed.text_vectors[-1])
     bare = edit.merge_stores(without_pixels(store), [store])
@@ -118,7 +118,7 @@ def test_merging_loses_no_change(store: CropStore, embedder: Embedder) -> None:
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\x00b"])
 def test_names_that_cannot_be(store: CropStore, embedder: Embedder, name: str) -> None:
-    with pytest.raises(InputError, match="cannot be used"):
+    with pytest.raises(InputError, match="is not valid"):
         edit.rename(store, ids(store, "knife"), name, embedder)
 
 
@@ -203,8 +203,8 @@ def test_a_writer_that_was_killed_between_the_two_renames(
 WRITER = """
 import sys
 from pathlib import Path
-from procvid.memory.crops import load_store, save_store
-from procvid.memory.folder import writing
+from procvid.memory.store_folder import load_store, save_store
+from procvid.memory.store_folder import writing
 path = Path(sys.argv[1])
 print("ready", flush=True)
 while True:
@@ -237,13 +237,13 @@ def test_one_s_own_photo(scene: Callable[..., Image], detector: Detector) -> Non
     assert crop.box_xyxy == (10, 20, 50, 60) and crop.name == "frying pan"
     assert crop.source_id.startswith("upload/") and crop.licence == "mine"
     assert crop.image is not None and crop.image.shape == (40, 40, 3)
-    with pytest.raises(InputError, match="No tomato is seen"):
+    with pytest.raises(InputError, match="No tomato found"):
         crop_of_photo(photo, "tomato", "food", "whole", detector)
     whole = crop_of_photo(photo, "tomato", "food", "whole", detector, whole=True)
     assert whole.box_xyxy == (0, 0, 64, 64)
-    with pytest.raises(InputError, match=r"^No tomato is seen"):
+    with pytest.raises(InputError, match=r"^No tomato found"):
         crop_of_photo(photo, "my tomato", "food", "whole", detector)
-    with pytest.raises(InputError, match="shows no pot"):
+    with pytest.raises(InputError, match="too small"):
         crop_of_photo(photo[:2], "pot", "vessel", "", detector)
 
 
@@ -292,7 +292,7 @@ def test_pictures_are_cut_again_out_of_the_sources(
     store = load_store(tmp_path / "store", embedder)
     files = {"a": kitchen_videos / "a.mp4", "b": kitchen_videos / "b.mp4"}
     *_, last = rebuild(without_pixels(store), files, detector, embedder)
-    assert isinstance(last, Rebuilt) and last.store is not None
+    assert isinstance(last, RebuildProgress) and last.store is not None
     assert last.refused == () and last.num_crops == len(store) == 3
     for one, two in zip(store.crops, last.store.crops, strict=True):
         assert one.image is not None and two.image is not None
@@ -322,9 +322,9 @@ def test_places_on_a_plane(store: CropStore) -> None:
 def test_a_crop_with_all_its_rights(
     store_of: Callable[..., CropStore], crop: Make, tmp_path: Path
 ) -> None:
-    told = dataclasses.replace(
+    unusual = dataclasses.replace(
         crop("pot", "clean"), url="https://example.org/v", shows=("carrot: diced",), banned=True
     )
-    save_store(store_of(told), tmp_path / "store")
+    save_store(store_of(unusual), tmp_path / "store")
     (back,) = load_store(tmp_path / "store").crops.facts
-    assert dataclasses.asdict(back) == dataclasses.asdict(dataclasses.replace(told, image=None))
+    assert dataclasses.asdict(back) == dataclasses.asdict(dataclasses.replace(unusual, image=None))

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours, among chosen rows, and index files that are not believed."""
+"""Exact nearest neighbours, selected rows, and index files that are not trusted."""
 
 from __future__ import annotations
 
@@ -72,23 +72,31 @@ def test_mutated_bytes_are_not_believed(vectors: np.ndarray) -> None:
         place = int(rng.integers(0, min(len(data), 120)))
         data[place] ^= int(rng.integers(1, 256))
         index = CropIndex.from_bytes(bytes(data), vectors)
-        # A byte that FAISS itself does not use may differ: then the vectors must be those.
+        # A byte that FAISS does not use may differ, but the vectors must be equal.
         assert index is None or np.array_equal(index.search(vectors[0], 3)[1][:1], [0])
     assert CropIndex.from_bytes(b"", vectors) is None
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def many() -> np.ndarray:
-    """Things that are each seen a few times, as in a store."""
+    """Vectors of things that are each seen a few times, as in a store."""
     rng = np.random.default_rng(3)
     things = rng.normal(size=(300, 16)).astype(np.float32)
     seen = np.repeat(things, 20, axis=0) + 0.15 * rng.normal(size=(6000, 16)).astype(np.float32)
     return seen / np.linalg.norm(seen, axis=1, keepdims=True)
 
 
+@pytest.fixture(scope="module")
+def approximate(many: np.ndarray) -> CropIndex:
+    """An approximate index of `many`, built once."""
+    index = CropIndex(many, exact_up_to=5000)
+    assert index.facts.kind == "ivfpq"
+    return index
+
+
 @pytest.mark.parametrize("spread", [1e-4, 0.15, 1.0])
 def test_half_precision_hides_nothing(spread: float) -> None:
-    """At the first spread it cannot tell the vectors apart; search must all the same."""
+    """Half precision cannot distinguish the vectors at the first spread; search still must."""
     rng = np.random.default_rng(4)
     thing = rng.normal(size=24).astype(np.float32)
     seen = thing + spread * rng.normal(size=(9000, 24)).astype(np.float32)
@@ -111,8 +119,10 @@ def test_of_many_equal_vectors_the_first_rows_come_first() -> None:
     assert index.search(same[0], 3, np.arange(500, 5000))[1].tolist() == [500, 501, 502]
 
 
-def test_above_the_limit_an_approximate_index_is_chosen_and_checked(many: np.ndarray) -> None:
-    index = CropIndex(many, exact_up_to=5000)
+def test_above_the_limit_an_approximate_index_is_chosen_and_checked(
+    many: np.ndarray, approximate: CropIndex
+) -> None:
+    index = approximate
     assert index.facts.kind == "ivfpq" and index.facts.recall_at_10 >= 0.99
     assert "recall@10" in index.facts.reason
     exact = CropIndex(many)
@@ -154,11 +164,9 @@ def test_an_approximate_index_goes_to_bytes_and_grows(many: np.ndarray) -> None:
     assert grown.search(many[5990], 1)[1].tolist() == [5990]
 
 
-def test_an_index_whose_ids_do_not_fit(many: np.ndarray) -> None:
+def test_an_index_whose_ids_do_not_fit(many: np.ndarray, approximate: CropIndex) -> None:
     faiss.set_deserialization_vector_byte_limit(1 << 30)
-    index = faiss.deserialize_index(
-        np.frombuffer(CropIndex(many, exact_up_to=5000).to_bytes(), np.uint8)
-    )
+    index = faiss.deserialize_index(np.frombuffer(approximate.to_bytes(), np.uint8))
     lists = index.invlists
     number = next(n for n in range(lists.nlist) if lists.list_size(n) > 1)
     ids = faiss.rev_swig_ptr(lists.get_ids(number), 2)

@@ -1,4 +1,4 @@
-"""Two hundred mutated stores: a change of any byte is refused or mended, never taken in silence."""
+"""Two hundred mutated stores: a change of any byte is refused or repaired, never ignored."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from procvid.memory.columns import (
     manifest_bytes,
     parquet_bytes,
 )
-from procvid.memory.crops import CropStore, load_store, save_store
-from procvid.memory.folder import CROPS, MANIFEST, REJECTS, REQUEST
+from procvid.memory.store import CropStore
+from procvid.memory.store_folder import CROPS, MANIFEST, REJECTS, REQUEST, load_store, save_store
 from procvid.protocols import Embedder
 from procvid.types import Crop
 
@@ -31,14 +31,14 @@ NUM_STORES = 200
 
 @pytest.fixture
 def saved(store: CropStore, tmp_path: Path) -> Path:
-    """With every file that a store can have."""
-    told = edit.ban(store, [store.crops.facts[3].id])
-    save_store(told, tmp_path / "kitchen", {REQUEST: b'{"a": 1}\n', REJECTS: b""})
+    """Write a store with every possible file."""
+    banned = edit.ban(store, [store.crops.facts[3].id])
+    save_store(banned, tmp_path / "kitchen", {REQUEST: b'{"a": 1}\n', REJECTS: b""})
     return tmp_path / "kitchen"
 
 
 def mutate(folder: Path, number: int) -> str:
-    """Change one file of a store in the number-th way; its name."""
+    """Change one file of a store in the given way, and return its name."""
     rng = np.random.default_rng(number)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     file = files[number % len(files)]
@@ -94,7 +94,7 @@ def test_two_hundred_mutated_stores(saved: Path) -> None:
 
 
 def test_a_store_of_the_first_version_still_opens(store: CropStore, tmp_path: Path) -> None:
-    """As that version wrote it: fewer columns, and nothing about the index."""
+    """Write a store of version 1: fewer columns, and no facts about the index."""
     folder = tmp_path / "kitchen"
     save_store(store, folder)
     table = pq.read_table(folder / CROPS).select(SCHEMAS[1].names).cast(SCHEMAS[1])

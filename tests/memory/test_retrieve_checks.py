@@ -1,4 +1,4 @@
-"""What keeps a wrong crop out: rivals, bans, thresholds, one crop for one object, and its contents."""
+"""Checks against wrong crops: rivals, bans, thresholds, one crop per object, contents."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from procvid.errors import InputError
 from procvid.memory.calibrate import calibrate
-from procvid.memory.crops import CropStore
 from procvid.memory.find import find
 from procvid.memory.memory import Memory, RetrievalRules
-from procvid.memory.rules import Calibration, read_calibration
+from procvid.memory.retrieval_rules import Calibration, read_calibration
 from procvid.memory.states import StateTable
+from procvid.memory.store import CropStore
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image, Plan, PlannedObject, StepPlan
 
@@ -45,7 +45,7 @@ def test_a_picture_that_does_not_show_its_name_is_refused(
     assert hit is not None and hit.crop.source_id == "right" and hit.parts["shown"] > 0.9
     alone = store_of(crop("pot", "clean", image=patch("tomato")))
     answer = Memory([alone], embedder, 0, rules).retrieve(planned("pot", "clean"), 1)
-    assert answer.hit is None and "not like a pot to look at" in answer.reason
+    assert answer.hit is None and "does not look like a pot" in answer.reason
 
 
 def test_banned_crops_are_passed_over(
@@ -58,7 +58,7 @@ def test_banned_crops_are_passed_over(
         hit = Memory([store], embedder, seed).retrieve(pot, 1).hit
         assert hit is not None and hit.crop.id == two.id
     answer = Memory([store], embedder, 0).retrieve(pot, 1, banned=[two.id])
-    assert answer.hit is None and "2 that the memory has are banned" in answer.reason
+    assert answer.hit is None and "2 crops were refused (banned)" in answer.reason
 
 
 def test_one_crop_does_not_stand_for_two_objects(
@@ -115,7 +115,7 @@ def test_a_clip_that_does_not_show_the_change_is_not_written_back(
     crop: Make, planned: Planned, embedder: Embedder
 ) -> None:
     class Cutting:
-        """Test fixture. Sees in every picture what the text says of a whole carrot."""
+        """Test fixture. Every picture gets the vector of a whole carrot."""
 
         info, dim = embedder.info, embedder.dim
 
@@ -129,7 +129,7 @@ def test_a_clip_that_does_not_show_the_change_is_not_written_back(
     table = StateTable(Plan("", (step,), ""))
     strict = Memory([], Cutting(), 0, RetrievalRules(max_past=0.01), table)  # type: ignore[arg-type]
     (refusal,) = strict.write_back([crop("carrot", "sliced", "run/01")])
-    assert refusal.reason == "it still looks whole and not sliced" and len(strict.run) == 0
+    assert refusal.reason == "it still looks whole, not sliced" and len(strict.run) == 0
     lenient = Memory([], Cutting(), 0, RetrievalRules(), table)  # type: ignore[arg-type]
     assert lenient.write_back([crop("carrot", "sliced", "run/01")]) == ()
 
@@ -178,7 +178,7 @@ def test_calibration_separates_right_from_wrong(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"thresholds": 3}', "x" * 50])
-def test_a_damaged_calibration_is_told(tmp_path: object, text: str) -> None:
+def test_a_damaged_calibration_is_reported(tmp_path: object, text: str) -> None:
     file = tmp_path / "thresholds.json"  # type: ignore[operator]
     file.write_text(text)
     with pytest.raises(InputError, match="cannot be read"):

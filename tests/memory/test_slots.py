@@ -1,4 +1,4 @@
-"""The at most four references: the important ones, each object once, pinned ones kept."""
+"""At most four references: the important ones, each object once, pinned ones kept."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def test_the_four_most_important(objects: list[PlannedObject], answers: list[Ret
 def test_an_abstention_leaves_room_for_the_next(
     objects: list[PlannedObject], answers: list[Retrieval]
 ) -> None:
-    answers[3] = Retrieval("counter", "clean", None, "No crop of a counter: the memory has none.")
+    answers[3] = Retrieval(
+        "counter", "clean", None, "No image of counter yet; the model will invent one."
+    )
     names = [slot.object_name for slot in choose_slots(objects, answers)]
     assert names == ["frying pan", "carrot", "knife", "tomato"]
     assert choose_slots(objects, []) == ()
@@ -64,7 +66,7 @@ def test_an_object_named_twice_gets_one_slot(planned: Plan, crop: Make) -> None:
     assert len(choose_slots(twice, [found(crop("pot", "clean"))])) == 1
 
 
-def test_the_runs_own_crop_is_told(planned: Plan, crop: Make) -> None:
+def test_the_runs_own_crop_is_reported(planned: Plan, crop: Make) -> None:
     slot = choose_slots([planned("pot", "clean")], [found(crop("pot", "clean"), "run")])[0]
     assert slot.origin == "run"
 
@@ -94,14 +96,14 @@ def test_a_pin_without_room_moves_up() -> None:
 
 
 def test_pins_that_cannot_be() -> None:
-    with pytest.raises(InputError, match="5 pinned references"):
+    with pytest.raises(InputError, match="5 are pinned"):
         choose_slots([], [], pinned=[pin(f"thing {n}", n) for n in range(1, 6)])
     with pytest.raises(InputError, match="show the pot"):
         choose_slots([], [], pinned=[pin("pot", 1), pin("Pot", 2)])
 
 
 def test_one_crop_may_serve_two_objects(planned: Plan, crop: Make) -> None:
-    """Five objects, four slots: the carrot that lies in the pan leaves its slot to the counter."""
+    """Five objects, four slots: the carrot in the pan leaves its slot to the counter."""
     objects = [
         planned("frying pan", "in use", importance=0.9),
         planned("tomato", "whole", importance=0.8),

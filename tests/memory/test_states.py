@@ -1,4 +1,4 @@
-"""The table of states: what an object is at each step, how that is known, and what is over."""
+"""The state table: states at each step, how they are known, and past states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Planned = Callable[..., PlannedObject]
 
 @pytest.fixture
 def plan(planned: Planned) -> Plan:
-    """A carrot is sliced, fried, and at last a whole one comes again."""
+    """A carrot is sliced and fried, and then a whole one appears again."""
     steps = [
         ("Cut the carrot.", planned("carrot", "whole", "sliced")),
         ("Add it to the pan.", planned("carrot", "sliced")),
@@ -39,8 +39,8 @@ def test_the_table_says_what_and_how_it_is_known(plan: Plan) -> None:
     assert [(r.step, r.before, r.after, r.known, r.since_step) for r in rows] == [
         (1, "whole", "sliced", "by the action", 1),
         (2, "sliced", "sliced", "as before", 1),
-        (3, "sliced", "fried", "told", 1),
-        (4, "whole", "whole", "told", 4),
+        (3, "sliced", "fried", "named", 1),
+        (4, "whole", "whole", "named", 4),
     ]
     assert StateTable(plan).row("Pot", 2) is not None
     assert StateTable(plan).row("knife", 2) is None
@@ -61,7 +61,7 @@ def test_a_crop_of_a_state_that_is_over_is_never_used(
     carrots = [step.objects[0] for step in plan.steps]
     assert memory.retrieve(carrots[0], 1).hit is not None
     late = memory.retrieve(carrots[1], 2)
-    assert late.hit is None and "only whole ones" in late.reason
+    assert late.hit is None and "only whole" in late.reason
     again = memory.retrieve(carrots[3], 4).hit
     assert again is not None and again.crop.state == "whole"
 
@@ -69,7 +69,7 @@ def test_a_crop_of_a_state_that_is_over_is_never_used(
 def test_not_even_under_a_name_that_means_nearly_the_same(
     planned: Planned, store_of: Callable[..., object], crop: Make, embedder: Embedder
 ) -> None:
-    """ "Chopped" would serve where "diced" is asked for, but it is what was there before."""
+    """ "Chopped" fits "diced", but here it is a past state."""
     steps = tuple(
         StepPlan(n, "", "", (planned("carrot", state),), "")
         for n, state in enumerate(("chopped", "diced"), start=1)
@@ -82,7 +82,7 @@ def test_not_even_under_a_name_that_means_nearly_the_same(
     )
     assert Memory(memory.stores, embedder, 0).retrieve(planned("carrot", "diced"), 2).hit
     answer = memory.retrieve(planned("carrot", "diced"), 2)
-    assert answer.hit is None and "in a state that is over" in answer.reason
+    assert answer.hit is None and "the state is over" in answer.reason
 
 
 def test_an_unknown_wish_does_not_bring_back_the_past(

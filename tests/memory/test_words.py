@@ -1,4 +1,4 @@
-"""Plain words and which states fit."""
+"""Object names, and states that fit each other."""
 
 from __future__ import annotations
 

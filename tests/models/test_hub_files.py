@@ -147,7 +147,10 @@ def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_
     # Damaged on the way: of the right length, so that only the hash shows it; fetched once more.
     assert told["fetch x/once"] == ["config.json", "w.safetensors"]
     assert "w.safetensors of x/wrong is missing or not the published one" in told["fetch x/wrong"]
-    assert "Cannot write" in told["full x/large"] and "larger than allowed" in told["full x/large"]
+    assert (
+        "Cannot write" in told["full x/large"]
+        and "larger than the system allows" in told["full x/large"]
+    )
     for name in ("fetch x/gated", "check x/gated"):
         assert "x/gated is gated" in told[name] and "hf auth login" in told[name]
     assert "no model x/gone" in told["fetch x/gone"]

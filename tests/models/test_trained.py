@@ -14,8 +14,8 @@ from lab.pretrain.oracle import truth_of
 from lab.pretrain.toy_crops import crops_of
 from lab.quality.clips import first_seeds, held_out_clips
 from lab.weights import load_oracle, load_pipeline
-from procvid.memory.crops import load_store
 from procvid.memory.memory import Memory
+from procvid.memory.store_folder import load_store
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.settings import TINY

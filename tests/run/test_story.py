@@ -25,8 +25,9 @@ from procvid.events import (
 )
 from procvid.media.captions import timestamp
 from procvid.media.video import probe, read_chapters, read_metadata
-from procvid.memory.crops import load_store, without_pixels
-from procvid.memory.rules import DEFAULT_RULES
+from procvid.memory.retrieval_rules import DEFAULT_RULES
+from procvid.memory.store import without_pixels
+from procvid.memory.store_folder import load_store
 from procvid.run.generate import step_seed
 from procvid.run.parts import memory_notes
 from procvid.run.story import make_video, regenerate_step

@@ -1,4 +1,4 @@
-"""Other people's text stands on one line and steers no terminal."""
+"""Other people's text becomes one line without control characters."""
 
 from procvid.storage.text import printable
 

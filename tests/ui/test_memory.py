@@ -11,7 +11,7 @@ import gradio as gr
 import pytest
 
 from procvid.media.image import save_png
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.settings import TINY
 from procvid.ui.pages.memory.layout import ON_A_PAGE
 from procvid.ui.pages.memory.markup import chosen_crop, edits

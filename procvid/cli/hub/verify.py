@@ -11,8 +11,8 @@ from procvid.cli.arguments import add_json
 from procvid.hub.access import check_store, strays
 from procvid.hub.bundle import read_release, validate
 from procvid.hub.names import MANIFEST, size
-from procvid.memory.crops import load_store
-from procvid.memory.folder import KIND as STORE_KIND
+from procvid.memory.store_folder import KIND as STORE_KIND
+from procvid.memory.store_folder import load_store
 from procvid.storage.text import printable
 
 

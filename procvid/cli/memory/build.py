@@ -12,7 +12,7 @@ from procvid.cli.arguments import add_json, add_profile
 from procvid.cli.screen import Bar, time_left
 from procvid.errors import InputError
 from procvid.memory.build import build_store
-from procvid.memory.gather import KEEP
+from procvid.memory.clip_crops import KEEP
 from procvid.run.step import EVERY_LIKELIHOOD
 from procvid.settings import SCENE_READER_CHOICES
 from procvid.storage.text import printable
@@ -87,7 +87,7 @@ def build(arguments: argparse.Namespace) -> None:
         name=arguments.name,
         licence=arguments.licence,
         rights=arguments.rights,
-        tell=note,
+        warn=note,
     ):
         num_crops, num_duplicates = progress.num_crops, progress.num_duplicates
         num_rejected = progress.num_rejected

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from procvid.cli.sources import add_store, store_folder
 from procvid.memory.calibrate import calibrate as find_thresholds
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.storage.atomic import write_bytes
 from procvid.wiring.stores import calibration_file, embedder_of
 

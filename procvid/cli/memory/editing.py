@@ -10,9 +10,9 @@ from pathlib import Path
 from procvid.cli.sources import store_folder
 from procvid.errors import InputError
 from procvid.hub.access import hub_id_of
-from procvid.memory.crops import CropStore
 from procvid.memory.edit import OpenStore, changing
-from procvid.memory.folder import LICENCE, kept_beside
+from procvid.memory.store import CropStore
+from procvid.memory.store_folder import LICENCE, kept_beside
 from procvid.protocols import Embedder
 from procvid.settings import TINY
 from procvid.wiring.stores import default_memory

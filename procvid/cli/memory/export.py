@@ -7,8 +7,8 @@ from pathlib import Path
 
 from procvid.cli.memory.editing import licence_file, new_folder
 from procvid.cli.sources import add_store, store_folder
-from procvid.memory.crops import load_store, save_store, without_pixels
-from procvid.memory.folder import writing
+from procvid.memory.store import without_pixels
+from procvid.memory.store_folder import load_store, save_store, writing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 
 from procvid.cli.arguments import add_json
 from procvid.cli.sources import add_store, store_folder
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.storage.text import printable
 from procvid.wiring.stores import find_calibration
 

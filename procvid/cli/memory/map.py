@@ -7,8 +7,8 @@ from pathlib import Path
 
 from procvid.cli.sources import add_store, store_folder
 from procvid.errors import InputError
-from procvid.memory.crops import load_store
-from procvid.memory.plane_plot import plane_page
+from procvid.memory.plane import plane_page
+from procvid.memory.store_folder import load_store
 from procvid.storage.atomic import write_text
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from procvid.cli.memory.editing import licence_file, new_folder
 from procvid.cli.sources import store_folder
 from procvid.memory import edit
-from procvid.memory.crops import load_store, of_rows, save_store
 from procvid.memory.duplicates import near_duplicates
-from procvid.memory.folder import writing
+from procvid.memory.store import of_rows
+from procvid.memory.store_folder import load_store, save_store, writing
 from procvid.storage.text import printable
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring.stores import embedder_of, profile_of

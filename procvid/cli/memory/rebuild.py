@@ -10,9 +10,8 @@ from procvid.cli.screen import Bar
 from procvid.cli.sources import store_folder
 from procvid.errors import UnavailableError
 from procvid.memory.clip_list import read_clip_list
-from procvid.memory.crops import load_store, save_store
-from procvid.memory.folder import writing
 from procvid.memory.rebuild import rebuild as rebuild_pictures
+from procvid.memory.store_folder import load_store, save_store, writing
 from procvid.storage.text import printable
 from procvid.wiring.stores import detector_of, embedder_of
 

@@ -12,8 +12,8 @@ from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.sources import add_store, store_folder
 from procvid.errors import InputError
 from procvid.media.image import load_image
-from procvid.memory.crops import load_store
 from procvid.memory.find import find
+from procvid.memory.store_folder import load_store
 from procvid.storage.text import printable
 from procvid.types import Crop
 from procvid.wiring.stores import embedder_of

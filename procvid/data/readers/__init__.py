@@ -1,1 +1,1 @@
-"""Readers of published annotation files and of plain folders; each gives `Source` values one by one."""
+"""Readers of published annotation files and plain folders. Each yields `Source` values."""

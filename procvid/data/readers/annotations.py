@@ -1,4 +1,4 @@
-"""What the readers of published files share: large JSON read key by key, tables, times."""
+"""Read large JSON files key by key, CSV tables and timed annotations."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ YOUTUBE = "https://www.youtube.com/watch?v="
 
 
 def entries(path: Path, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The keys and values of the JSON object at `prefix`, one after the other.
+    """Yield the keys and values of the JSON object at `prefix`.
 
-    The file may be larger than the memory: only one value is held.
+    Only one value is in memory, so the file may be larger than that.
 
     Raises:
-        InputError: it cannot be read or is not JSON.
+        InputError: The file cannot be read or is not JSON.
         UnavailableError: ijson is not installed.
     """
     try:
         import ijson
     except ImportError as error:
         raise UnavailableError(
-            "Annotation files are read by ijson, which is not installed.",
+            "Reading annotation files needs ijson, which is not installed.",
             "pip install 'procvid[data]'",
         ) from error
     try:
@@ -36,14 +36,14 @@ def entries(path: Path, prefix: str = "") -> Iterator[tuple[str, Any]]:
     except OSError as error:
         raise InputError(f"The file {path} cannot be read.", "Check its name.") from error
     except (ijson.JSONError, ValueError) as error:
-        raise InputError(f"The file {path.name} is not JSON, or it was cut off.") from error
+        raise InputError(f"The file {path.name} is not JSON, or is truncated.") from error
 
 
 def table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file with a heading.
+    """Yield the rows of a CSV file with a header.
 
     Raises:
-        InputError: it cannot be read, or lacks one of the columns.
+        InputError: The file cannot be read, or lacks a column.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
@@ -57,11 +57,11 @@ def table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     except OSError as error:
         raise InputError(f"The file {path} cannot be read.", "Check its name.") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"The file {path.name} is not a table in UTF-8.") from error
+        raise InputError(f"The file {path.name} is not a UTF-8 table.") from error
 
 
 def timed_text(start: object, end: object, text: object) -> TimedText | None:
-    """A value where the times are numbers and the text is one; else None."""
+    """Return a timed text, or None if the times are no numbers or the text is no string."""
     if isinstance(text, str) and _is_number(start) and _is_number(end):
         return TimedText(float(start), float(end), text)  # type: ignore[arg-type]
     return None
@@ -72,7 +72,7 @@ def _is_number(value: object) -> bool:
 
 
 def segments(rows: object, text_of: Any) -> tuple[TimedText, ...]:
-    """Annotations `{"segment": [start, end], ...}`; those that are wrong are left out."""
+    """Return annotations `{"segment": [start, end], ...}` without invalid ones."""
     found = []
     for row in rows if isinstance(rows, list) else []:
         span = row.get("segment") if isinstance(row, dict) else None

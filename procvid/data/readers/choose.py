@@ -1,4 +1,4 @@
-"""Which reader a source needs, seen from its files."""
+"""Choose the reader of a collection by its files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from procvid.settings import COLLECTION_FORMATS
 
 @dataclass(frozen=True)
 class Collection:
-    """Where videos and their annotations lie.
+    """The location of videos and their annotations.
 
     Attributes:
-        path: A folder, or YouCook2's file.
+        path: A folder, or the file of YouCook2.
         format: One of `settings.COLLECTION_FORMATS`.
-        videos: The folder of the videos; by default `path`, or its folder.
-        captions: Of HowTo100M: another file of captions.
-        category: Of HowTo100M; "" for all.
+        videos: The folder of the videos. Default: `path`, or the folder of that file.
+        captions: Another caption file, for HowTo100M.
+        category: Category of HowTo100M, or "" for all.
     """
 
     path: Path
@@ -32,12 +32,12 @@ class Collection:
 
     @property
     def root(self) -> Path:
-        """The folder that all video files are below."""
+        """Return the folder that contains all videos."""
         return self.videos or (self.path if self.path.is_dir() else self.path.parent)
 
     @property
     def chosen(self) -> str:
-        """The format, guessed from the files' names where it was not told."""
+        """Return the format. "auto" is resolved by the names of the files."""
         if self.format != "auto":
             return self.format
         if self.path.is_file() or (self.path / youcook2.FILE).is_file():
@@ -47,13 +47,13 @@ class Collection:
         return "ht-step" if (self.path / ht_step.FILE).is_file() else "folder"
 
     def read(self) -> Iterator[Source]:
-        """The videos one by one, in any order.
+        """Return the videos in any order.
 
         Raises:
-            InputError: what is there is not of this format.
+            InputError: The files do not have this format.
         """
         if not self.path.exists():
-            raise InputError(f"There is no {self.path}.", "Check its name.")
+            raise InputError(f"{self.path} does not exist.", "Check the path.")
         videos = VideoFolder(self.root)
         match self.chosen:
             case "folder":
@@ -67,6 +67,6 @@ class Collection:
                 return ht_step.read_ht_step(self.path, videos)
             case other:
                 raise InputError(
-                    f"There is no reader of {other!r}.",
+                    f"Unknown format {other!r}.",
                     f"Choose one of {', '.join(COLLECTION_FORMATS)}.",
                 )

@@ -1,4 +1,4 @@
-"""A plain folder: videos, each with subtitles of the same name (`a.mp4` with `a.vtt` or `a.en.srt`)."""
+"""Read a plain folder of videos with subtitles of the same name (`a.mp4`, `a.vtt` or `a.en.srt`)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from procvid.errors import InputError
 
 
 def read_folder(videos: VideoFolder) -> Iterator[Source]:
-    """The videos in the order of their ids; one without usable subtitles says so in `fault`.
+    """Yield the videos in order of their ids. `fault` is set if the subtitles are unusable.
 
     Raises:
-        InputError: there is no video.
+        InputError: The folder has no video.
     """
     if not videos.files:
         raise InputError(
-            f"There is no video in the folder {videos.root}.", "Give a folder of mp4 or mkv files."
+            f"The folder {videos.root} has no videos.", "Choose a folder with mp4 or mkv files."
         )
     for video_id, name in sorted(videos.files.items()):
         subtitles = _beside(videos.root / name)
         title = video_id.replace("_", " ").replace("-", " ")
         try:
             if subtitles is None:
-                raise InputError("It has no subtitles beside it.")
+                raise InputError("The video has no subtitles beside it.")
             cues = read_subtitles(subtitles)
         except InputError as error:
             yield Source(video_id, name, title, fault=str(error))
@@ -34,7 +34,7 @@ def read_folder(videos: VideoFolder) -> Iterator[Source]:
 
 
 def _beside(video: Path) -> Path | None:
-    """The subtitles of a video; of several languages English ones."""
+    """Return the subtitles of a video, English ones first."""
     stem = video.stem
     found = [
         path

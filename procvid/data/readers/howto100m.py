@@ -1,7 +1,7 @@
-"""HowTo100M (Miech et al., 2019): `HowTo100M_v1.csv`, `task_ids.csv` and a file of captions.
+"""Read HowTo100M (Miech et al., 2019): `HowTo100M_v1.csv`, `task_ids.csv` and a caption file.
 
-The captions are `raw_caption.json`, or the sentences that Han et al. (2022) made of them
-(`sentencified_htm_*.json`); both say `{video_id: {"start": [], "end": [], "text": []}}`.
+The captions are `raw_caption.json`, or the sentences of Han et al. (2022)
+(`sentencified_htm_*.json`). Both have the form `{video_id: {"start": [], "end": [], "text": []}}`.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ FOOD = "Food and Entertaining"
 def read_howto100m(
     folder: Path, videos: VideoFolder, captions: Path | None = None, category: str = FOOD
 ) -> Iterator[Source]:
-    """The videos of a category, in the order of the captions' file, then those without captions.
+    """Yield the videos of a category in the order of the caption file, then those without captions.
 
     Args:
-        folder: Holds the tables.
+        folder: The folder of the tables.
         videos: The downloaded videos, named by their ids.
-        captions: Which captions; by default those in the folder, sentences before raw ones.
-        category: `category_1` of the table; "" for all.
+        captions: The caption file. Default: the one in the folder, sentences before raw captions.
+        category: Value of `category_1` in the table, or "" for all.
 
     Raises:
-        InputError: a file is missing or damaged.
+        InputError: A file is missing or damaged.
     """
     titles = _titles(folder, category)
     for video_id, value in entries(captions or _captions(folder)):
         title = titles.pop(video_id, None)
         if title is not None:
-            fault = "" if isinstance(value, dict) else "Its captions are damaged."
+            fault = "" if isinstance(value, dict) else "The captions are damaged."
             cues = _cues(value) if isinstance(value, dict) else ()
             yield _source(video_id, videos, title, cues, fault)
     for video_id, title in sorted(titles.items()):
-        yield _source(video_id, videos, title, (), "It has no captions.")
+        yield _source(video_id, videos, title, (), "The video has no captions.")
 
 
 def _source(
@@ -57,7 +57,7 @@ def _titles(folder: Path, category: str) -> dict[str, str]:
     if (folder / TASKS).is_file():
         lines = (folder / TASKS).read_text("utf-8", errors="replace").splitlines()
         for line in lines:
-            # Tabs in the published file, commas in copies of it; a name may hold commas.
+            # The published file has tabs, copies have commas, and a name may contain commas.
             number, _, name = line.replace("\t", ",", 1).partition(",")
             tasks[number.strip()] = name.strip()
     columns = ("video_id", "category_1", "task_id")
@@ -73,7 +73,7 @@ def _captions(folder: Path) -> Path:
         for path in sorted(folder.glob(pattern)):
             return path
     raise InputError(
-        f"The folder {folder} holds no captions.", "Put raw_caption.json there or name --captions."
+        f"The folder {folder} has no captions.", "Add raw_caption.json, or give --transcripts."
     )
 
 
@@ -81,5 +81,5 @@ def _cues(value: dict[str, Any]) -> tuple[TimedText, ...]:
     columns = [value.get(name) for name in ("start", "end", "text")]
     if not all(isinstance(column, list) for column in columns):
         return ()
-    told = (timed_text(*cue) for cue in zip(*columns))  # noqa: B905
-    return tuple(cue for cue in told if cue is not None)
+    cues = (timed_text(*cue) for cue in zip(*columns))  # noqa: B905
+    return tuple(cue for cue in cues if cue is not None)

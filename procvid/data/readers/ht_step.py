@@ -1,4 +1,4 @@
-"""HT-Step (Afouras et al., 2023): `annotations.json`, whose steps are numbers of `taxonomy.csv`."""
+"""Read HT-Step (Afouras et al., 2023): `annotations.json`, with step numbers of `taxonomy.csv`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ TAXONOMY = "taxonomy.csv"
 
 
 def read_ht_step(folder: Path, videos: VideoFolder) -> Iterator[Source]:
-    """The annotated videos in the order of the file; a step's text is its headline.
+    """Yield the annotated videos in the order of the file. The text of a step is its headline.
 
     Raises:
-        InputError: a file is missing or damaged.
+        InputError: A file is missing or damaged.
     """
     columns = ("global_step_index", "headline")
     steps = {row["global_step_index"]: row["headline"] for row in table(folder / TAXONOMY, columns)}
@@ -29,5 +29,5 @@ def read_ht_step(folder: Path, videos: VideoFolder) -> Iterator[Source]:
             title=str(known.get("activity") or ""),
             actions=found,
             url=f"{YOUTUBE}{video_id}",
-            fault="" if found else "It has no annotated steps.",
+            fault="" if found else "The video has no annotated steps.",
         )

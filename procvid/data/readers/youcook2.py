@@ -1,4 +1,4 @@
-"""YouCook2 (Zhou et al., 2018): `youcookii_annotations_trainval.json`, steps told by people."""
+"""Read YouCook2 (Zhou et al., 2018): `youcookii_annotations_trainval.json`, steps by annotators."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FILE = "youcookii_annotations_trainval.json"
 
 
 def read_youcook2(file: Path, videos: VideoFolder) -> Iterator[Source]:
-    """The annotated videos in the order of the file.
+    """Yield the annotated videos in the order of the file.
 
     Raises:
-        InputError: the file is missing or damaged.
+        InputError: The file is missing or damaged.
     """
     for video_id, value in entries(file, "database"):
         known = value if isinstance(value, dict) else {}
@@ -25,5 +25,5 @@ def read_youcook2(file: Path, videos: VideoFolder) -> Iterator[Source]:
             videos.find(video_id),
             actions=steps,
             url=str(known.get("video_url") or f"{YOUTUBE}{video_id}"),
-            fault="" if steps else "It has no annotated steps.",
+            fault="" if steps else "The video has no annotated steps.",
         )

@@ -15,7 +15,7 @@ from procvid.evaluate.gather import Looks
 from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
 from procvid.machine import check_gpu, is_lent
-from procvid.memory.crops import load_store
+from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Planner
 from procvid.run.folder import PLAN
 from procvid.settings import Profile, read_environment

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procvid.errors import InputError, StoreError
-from procvid.memory.crops import CropStore, empty_store, load_store, save_store
 from procvid.memory.edit import changing
-from procvid.memory.folder import writing
 from procvid.memory.reasons import UPLOAD
+from procvid.memory.store import CropStore, empty_store
+from procvid.memory.store_folder import load_store, save_store, writing
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 from procvid.wiring.stores import load_default_memory

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from procvid.errors import InputError, UnavailableError
-from procvid.memory.crops import CropStore
 from procvid.memory.find import Match, find, rows_of
+from procvid.memory.store import CropStore
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 from procvid.ui.server.context import AppContext

@@ -26,7 +26,7 @@ from procvid.hub.publish import Published, PublishPlan, Uploading, plan_publish,
 from procvid.hub.pull import Offer, Pulled, Pulling, look
 from procvid.hub.release import FileFact, Release, damaged_files
 from procvid.hub.resolve import bundle_folder
-from procvid.memory.crops import read_manifest
+from procvid.memory.store_folder import read_manifest
 from procvid.settings import TINY
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.visitors import Visitor, require_publisher

@@ -11,9 +11,9 @@ import gradio as gr
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory import edit
-from procvid.memory.crops import CropStore
 from procvid.memory.find import find
 from procvid.memory.photo import crop_of_photo
+from procvid.memory.store import CropStore
 from procvid.memory.words import canonical, named, usual_state
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
@@ -211,7 +211,7 @@ def _wire_looking(context: AppContext, page: gr.Blocks, w: Widgets) -> None:
 
     def draw(own: str) -> Any:
         # Plotly takes half a second to import, which the app's start should not pay for.
-        from procvid.memory.plane_plot import plane_figure
+        from procvid.memory.plane import plane_figure
 
         return gr.Plot(value=plane_figure(shown_store(context, own)), visible=True)
 

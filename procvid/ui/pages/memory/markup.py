@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from procvid.memory.crops import CropStore
 from procvid.memory.history import Edit
+from procvid.memory.store import CropStore
 from procvid.types import Crop
 from procvid.ui.markup import empty, picture_url
 

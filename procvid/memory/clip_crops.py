@@ -1,6 +1,6 @@
-"""From a clip to crops (paper, section 3.6): name the objects, find them, keep the best sight.
+"""Cut crops from a clip (paper, section 3.6): name the objects, find them, keep the best sight.
 
-The same code fills a store from videos and the run's memory from the clips just made.
+The same code fills a store from videos and a run's memory from its new clips.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ KEEP: frozenset[Likelihood] = frozenset({"likely", "highly_likely"})
 MAX_FRAMES = 32
 MIN_SIDE_PX = 4
 SETTLED = 2 / 3
-"""An `unlikely` object changes during the clip and is told in the state it ends in, so only the
-frames after this share of the clip show that state."""
+"""An `unlikely` object changes during the clip and is described in its final state. Only the frames
+after this share of the clip show that state."""
 
 SHARP_VARIANCE = 400.0
 FULL_SIZE_SHARE = 0.25
 CUT_PENALTY = 0.5
 SCORE_GRAIN = 0.05
 INSIDE = 0.8
-"""From this share of its box on, a thing lies in another's box."""
+"""Least share of a thing's box that lies in another box, for the thing to count as inside."""
 
 MAX_SIDE_PX = 768
-"""Crops are kept no longer than this: no generator looks at more of a reference."""
+"""Longest side of a saved crop. No generator uses larger references."""
 
 
 def crops_of_clip(
@@ -52,24 +52,24 @@ def crops_of_clip(
     min_score: float = 0.3,
     batch_size: int = 16,
 ) -> list[Crop]:
-    """The best crop of each object that a clip shows, in the order of the scene reader.
+    """Return the best crop of each object in a clip, in the order of the scene reader.
 
     Args:
         frames: uint8 (T, H, W, 3) RGB.
-        fps: Frames a second, for `time_s` of the crops.
-        text: What the clip shows, for the scene reader.
-        source_id: Names the video, or `run/step`.
+        fps: Frames per second, for `time_s` of the crops.
+        text: Description of the clip, for the scene reader.
+        source_id: Id of the video, or `run/step`.
         scene_reader: Names objects, states and likelihoods.
         detector: Finds the objects in the frames.
         keep: Likelihoods of the objects that are kept.
-        times_s: When each frame was, if not `index / fps`.
-        licence: The licence of the source.
-        url: Where the source is published.
+        times_s: Time of each frame in seconds. Default: `index / fps`.
+        licence: Licence of the source.
+        url: Address where the source is published.
         min_score: Least detector score, 0 to 1.
-        batch_size: How many frames go through the detector at once.
+        batch_size: Frames per call of the detector.
 
     Returns:
-        At most one crop per object name; none for objects that are nowhere found.
+        At most one crop per object name. Objects that are not found have none.
     """
     items = scene_reader.read(frames, text)
     times = [row / fps for row in range(len(frames))] if times_s is None else list(times_s)
@@ -85,15 +85,15 @@ def crops_of_clip(
 
 
 class BestSights:
-    """Keeps the best sight of each object while the frames of a clip pass by.
+    """The best sight of each object so far, updated frame by frame.
 
     Args:
-        items: What the scene reader named; of a name the first counts.
-        settled_s: From then on an `unlikely` object is in the state that it is told in.
+        items: The objects that the scene reader named. The first of each name counts.
+        settled_s: The time from which an `unlikely` object is in its described state.
         keep: Likelihoods of the objects that become crops.
-        source_id: Of the clip.
-        licence: Of the source.
-        url: Of the source.
+        source_id: Source id of the clip.
+        licence: Licence of the source.
+        url: Address of the source.
         min_score: Least detector score, 0 to 1.
     """
 
@@ -116,11 +116,11 @@ class BestSights:
 
     @property
     def wanted(self) -> bool:
-        """Whether there is anything to look for."""
+        """Return True if any object is to be found."""
         return any(item.likelihood in self._keep for item in self._items.values())
 
     def look(self, frames: Sequence[Image], times_s: Sequence[float], detector: Detector) -> None:
-        """Look for the objects in some more frames, uint8 (H, W, 3) RGB each, later than those before."""
+        """Search more frames, uint8 (H, W, 3) RGB each, that follow those of earlier calls."""
         if not self.wanted:
             return
         names = [item.name for item in self._items.values()]
@@ -136,7 +136,7 @@ class BestSights:
                 self._consider(name, detection, frame, float(time_s), sights)
 
     def crops(self) -> list[Crop]:
-        """The crops, in the order of the scene reader."""
+        """Return the crops in the order of the scene reader."""
         return [self._best[name][1] for name in self._items if name in self._best]
 
     def _consider(
@@ -156,8 +156,8 @@ class BestSights:
         ):
             return
         worth = quality(frame, detection.box_xyxy, detection.score, item.role)
-        # Confidence first; within one grain of it the better picture, then the earlier one. What
-        # changes is surest of its last state at the end.
+        # Rank by detector score in steps of SCORE_GRAIN, then by quality, then the earlier frame.
+        # For an object that changes, the latest frame wins, because it shows the final state.
         second = time_s if item.likelihood == "unlikely" else worth
         rank = (int(detection.score / SCORE_GRAIN), second)
         if name in self._best and rank <= self._best[name][0]:
@@ -186,19 +186,19 @@ class BestSights:
     def _inside(
         self, name: str, box: BoxXYXY, time_s: float, sights: Mapping[str, Detection]
     ) -> tuple[str, ...]:
-        """The other objects of the frame that lie in the box, with their states where they are sure."""
-        told = []
+        """Return the other objects of the frame that lie in the box, with their states if known."""
+        inside = []
         for other, detection in sights.items():
             if other == name or share_inside(detection.box_xyxy, box) < INSIDE:
                 continue
             item = self._items[other]
             sure = item.likelihood != "unlikely" or time_s >= self._settled_s
-            told.append(f"{other}: {canonical(item.state)}" if sure and item.state else other)
-        return tuple(sorted(told))
+            inside.append(f"{other}: {canonical(item.state)}" if sure and item.state else other)
+        return tuple(sorted(inside))
 
 
 def cut(frame: Image, box: BoxXYXY, mask: NDArray[np.bool_] | None = None) -> Image:
-    """The crop of a box, on white where a mask is at hand, at most `MAX_SIDE_PX` long."""
+    """Return the crop of a box, on white if there is a mask, at most `MAX_SIDE_PX` long."""
     crop = crop_on_white(frame, box, mask)
     height, width = crop.shape[:2]
     share = MAX_SIDE_PX / max(height, width)
@@ -208,7 +208,7 @@ def cut(frame: Image, box: BoxXYXY, mask: NDArray[np.bool_] | None = None) -> Im
 
 
 def share_inside(inner: BoxXYXY, outer: BoxXYXY) -> float:
-    """The share of a box's area that lies in another, 0 to 1."""
+    """Return the share of a box's area that lies in another box, 0 to 1."""
     width = min(inner[2], outer[2]) - max(inner[0], outer[0])
     height = min(inner[3], outer[3]) - max(inner[1], outer[1])
     area = (inner[2] - inner[0]) * (inner[3] - inner[1])
@@ -216,7 +216,7 @@ def share_inside(inner: BoxXYXY, outer: BoxXYXY) -> float:
 
 
 def sharpness(image: Image) -> float:
-    """How sharp a picture is, 0 (flat or blurred) to 1, from the variance of its Laplacian."""
+    """Return the sharpness, 0 (flat or blurred) to 1, from the variance of the Laplacian."""
     if min(image.shape[:2]) < 3:
         return 0.0
     grey = image.astype(np.float32).mean(axis=2)
@@ -228,10 +228,10 @@ def sharpness(image: Image) -> float:
 
 
 def quality(image: Image, box: BoxXYXY, score: float, role: Role) -> float:
-    """How well a box shows its object, 0 to 1: sharpness, size, detector score; halved when cut.
+    """Return how well a box shows its object, 0 to 1, from sharpness, size and detector score.
 
-    `image` is the whole frame. A surface fills the picture to its border by nature and is never
-    called cut.
+    The value is halved if the frame's border cuts the object. Surfaces always reach the border, so
+    they are exempt. `image` is the whole frame.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box
@@ -244,6 +244,6 @@ def quality(image: Image, box: BoxXYXY, score: float, role: Role) -> float:
 
 
 def crop_id(source_id: str, name: str, state: str, time_s: float, box: BoxXYXY) -> str:
-    """An id that is the same whenever the same thing is cut out again."""
-    told = [source_id, name, state, f"{time_s:.3f}", *(f"{edge:.2f}" for edge in box)]
-    return hashlib.sha256("\0".join(told).encode("utf-8")).hexdigest()[:16]
+    """Return an id that is the same for the same crop in every build."""
+    parts = [source_id, name, state, f"{time_s:.3f}", *(f"{edge:.2f}" for edge in box)]
+    return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()[:16]

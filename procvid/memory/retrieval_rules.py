@@ -1,7 +1,7 @@
-"""What a crop must reach to be used, and how much each part of its score weighs.
+"""The thresholds and weights of retrieval, and their calibration for an embedder.
 
-The thresholds belong to an embedder: `procvid memory calibrate STORE` finds them on pairs of texts
-and crops and writes them with what they did on other pairs (`Calibration`).
+`procvid memory calibrate STORE` finds the thresholds on one half of the sources and measures them on
+the other half (`Calibration`).
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from procvid.types import ModelInfo
 
 @dataclass(frozen=True)
 class RetrievalRules:
-    """What a crop must reach, and how much each part of the score weighs (the weights sum to 1).
+    """The thresholds and weights of retrieval. The weights sum to 1.
 
     Args:
-        min_similarity: Least cosine of the question's text vector and the crop's fused vector.
-        min_shown: Least cosine of the question's text vector and the crop's image vector: does the
-            picture show what its name says?
-        max_rival: By how much another object of the step may fit the picture better than the one
-            that is asked for.
-        max_past: By how much a picture may look more like the state that a step began with than
-            like the one it ends with, to be written back.
-        other_name_similarity: From this cosine on, a crop of another name counts as the same thing.
-        same_thing: From this cosine of image vectors on, two crops are the same thing.
-        near: Shared crops whose scores differ by at most this are a draw that the seed decides.
-        candidates: How many nearest crops of a store are looked at.
+        min_similarity: Least cosine of the query's text vector and the crop's fused vector.
+        min_shown: Least cosine of the query's text vector and the crop's image vector. It checks
+            that the picture shows what its name says.
+        max_rival: Largest margin by which another object of the step may fit the picture better
+            than the wanted one.
+        max_past: Largest margin by which a picture may look more like the state before its step
+            than the state after it, to be written back.
+        other_name_similarity: Least cosine at which a crop of another name counts as the same thing.
+        same_thing: Least cosine of image vectors at which two crops show the same thing.
+        near: The seed decides between shared crops whose scores differ by at most this.
+        candidates: Number of nearest crops of a store to consider.
         min_quality: Least quality of a crop that is written back.
         min_detector_score: Least detector score of a crop that is written back.
-        state_aware: Whether the state of a crop counts; False for the ablation alone.
-        write_back: Whether the run's own clips are remembered; False for the ablation alone.
-        calibrated: Whether the thresholds were found with the embedder that they are used with.
+        state_aware: Use the states of crops. False only for the ablation.
+        write_back: Add the crops of the run's own clips. False only for the ablation.
+        calibrated: True if the thresholds were found with the embedder in use.
     """
 
     min_similarity: float = 0.2
@@ -60,23 +60,23 @@ class RetrievalRules:
 
 
 DEFAULT_RULES = RetrievalRules(max_rival=0.0, max_past=0.0)
-"""For an embedder that nobody has calibrated. How like its name a picture must look is not asked,
-for that needs the embedder's own scale; the two comparisons need none, and zero is the strict end
-of them: no other object of the step, and no state that is over, may fit a picture better."""
+"""Rules for an uncalibrated embedder. `min_shown` is off, because it needs the embedder's own scale.
+The two margins need no scale and are zero, their strictest value: no other object of the step and no
+past state may fit a picture better."""
 
 THRESHOLDS = ("min_shown", "max_rival", "max_past")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Thresholds of one embedder, and what they did on pairs that they were not found on.
+    """The thresholds of one embedder, and their results on held-out pairs.
 
     Attributes:
-        embedder_id: Of the embedder.
-        embedder_revision: Of its weights.
-        thresholds: Those of `THRESHOLDS` that could be found.
-        measured: By threshold: numbers of pairs, and the shares that it kept and refused.
-        store: On whose crops.
+        embedder_id: The embedder's id.
+        embedder_revision: The revision of its weights.
+        thresholds: The values of `THRESHOLDS` that could be found.
+        measured: By threshold: the number of pairs, and the shares kept and refused.
+        store: The name of the store with the crops.
     """
 
     embedder_id: str
@@ -86,24 +86,24 @@ class Calibration:
     store: str
 
     def rules(self, base: RetrievalRules = DEFAULT_RULES) -> RetrievalRules:
-        """The rules with these thresholds."""
+        """Return the rules with these thresholds."""
         known = {key: value for key, value in self.thresholds.items() if key in THRESHOLDS}
         return replace(base, calibrated=True, **known)  # type: ignore[arg-type]
 
     def fits(self, info: ModelInfo) -> bool:
-        """Whether it was found with this very embedder."""
+        """Return True if the calibration belongs to this embedder."""
         return (self.embedder_id, self.embedder_revision) == (info.id, info.revision)
 
     def to_bytes(self) -> bytes:
-        """As JSON."""
+        """Return the calibration as JSON."""
         return (json.dumps(asdict(self), indent=2, sort_keys=True) + "\n").encode("utf-8")
 
 
 def read_calibration(path: Path) -> Calibration:
-    """The calibration in a file.
+    """Return the calibration in a file.
 
     Raises:
-        StoreError: it cannot be read, or is none.
+        StoreError: The file cannot be read, or is not a calibration.
     """
     try:
         body: Any = json.loads(path.read_text(encoding="utf-8"))

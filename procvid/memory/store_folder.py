@@ -1,10 +1,10 @@
-"""The crop store as a folder:
+"""Read and write a crop store as a folder.
 
 manifest.json           schema version, counts, embedder, sha256 and size of every file, rights
-crops.parquet           one row a crop, its picture as PNG (or none)
-embeddings.safetensors  image, text and fused vectors: the authority
-index/index.faiss       derived from the fused vectors, built anew when in doubt
-history.jsonl           what people changed, where they did; part of the manifest like the others
+crops.parquet           one row per crop, with its picture as PNG (or none)
+embeddings.safetensors  image, text and fused vectors: the source of truth
+index/index.faiss       derived from the fused vectors, rebuilt if damaged
+history.jsonl           the changes that people made, if any
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ MANIFEST, CROPS, EMBEDDINGS = "manifest.json", "crops.parquet", "embeddings.safe
 INDEX = "index/index.faiss"
 HISTORY, REQUEST, REJECTS = "history.jsonl", "build/request.json", "build/rejects.jsonl"
 BUILT = (REQUEST, REJECTS)
-"""Files that tell how a store was built; no part of it, but checked like the others."""
+"""How the store was built. Verified like the other files."""
 
 CARD, LICENCE, SCORES, RECEIPT = "README.md", "LICENSE", "scores.json", "release.json"
-"""What comes with a release; where it came from stands in the last. The owner of a store may write
-a card and a licence, so these do not keep it from being loaded."""
+"""The files of a release; the receipt names the release. The owner of a store may write a card and a
+licence, so loading ignores these files."""
 
 AUTHORITIES = (CROPS, EMBEDDINGS)
 MAX_MANIFEST_BYTES = 1_000_000
@@ -49,16 +49,16 @@ MAX_BESIDE_BYTES = 16_000_000
 
 
 def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None = None) -> None:
-    """Write a store as a folder, atomically; the same store gives the same bytes.
+    """Write a store as a folder, atomically. The same store gives the same bytes.
 
     Args:
-        store: What to write.
-        path: The folder; an older one there is replaced.
-        extra: Contents of files that lie beside the store, by name.
+        store: The store.
+        path: The folder. An existing store is replaced.
+        extra: Contents of additional files by name.
 
     Raises:
-        InputError: it holds what could not be read again.
-        OutputError: the folder cannot be written; an older one is as it was.
+        InputError: The store has values that could not be read again.
+        OutputError: The folder cannot be written. An existing store is unchanged.
     """
     columns.check_crops(store.crops.facts)
     files = {
@@ -93,7 +93,7 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
     if len(files[MANIFEST]) > MAX_MANIFEST_BYTES:
         raise InputError(
             "The store's name, licence and rights are too long.",
-            f"Its manifest may have {MAX_MANIFEST_BYTES:,} bytes.",
+            f"Shorten them: the manifest may have {MAX_MANIFEST_BYTES:,} bytes.",
         )
     with replacing_folder(Path(path)) as folder:
         for name, data in files.items():
@@ -102,14 +102,14 @@ def save_store(store: CropStore, path: Path, extra: Mapping[str, bytes] | None =
 
 
 def load_store(path: Path, embedder: Embedder | None = None) -> CropStore:
-    """Read and verify a store; a damaged index alone is built anew, with a note.
+    """Read and verify a store. If only the index is damaged, it is rebuilt with a note.
 
     Args:
         path: The store's folder.
-        embedder: When given, the store must have been made with it.
+        embedder: If given, the store must have been made with it.
 
     Raises:
-        StoreError: no such store, damaged, of a newer version, or of another embedder.
+        StoreError: The store does not exist, is damaged, has a newer version or another embedder.
     """
     path = Path(path)
     info = made_with(path)
@@ -172,26 +172,26 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def made_with(path: Path) -> ModelInfo:
-    """The embedder of the store in a folder, as its manifest says.
+    """Return the embedder that the manifest of a store names.
 
     Raises:
-        StoreError: as `read_manifest`.
+        StoreError: See `read_manifest`.
     """
     path = Path(path)
     if not path.exists():
-        # A writer was killed between taking the old folder away and putting the new one there.
+        # A writer was killed after it moved the old folder aside.
         restore(path)
-    told = read_manifest(path)["embedder"]
-    return ModelInfo(str(told["id"]), str(told["revision"]))
+    embedder = read_manifest(path)["embedder"]
+    return ModelInfo(str(embedder["id"]), str(embedder["revision"]))
 
 
 def kept_beside(path: Path) -> dict[str, bytes]:
-    """What stays beside a store when it is changed: how it was built, its card and its licence.
+    """Return the files that stay when a store is changed: its build files, card and licence.
 
-    The scores are of the store as it was, so they do not stay.
+    The scores belong to the unchanged store, so they do not stay.
 
     Raises:
-        StoreError: one of them was changed since it was built or pulled, or cannot be read.
+        StoreError: A file was changed since the store was built or pulled, or cannot be read.
     """
     path = Path(path)
     manifest, pulled = read_manifest(path), bool(came_from(path))
@@ -205,19 +205,19 @@ def kept_beside(path: Path) -> dict[str, bytes]:
 
 
 def came_from(path: Path) -> str:
-    """OWNER/NAME@COMMIT of a store that was pulled from the Hub; "" of others."""
+    """Return OWNER/NAME@COMMIT of a store that was pulled from the Hub, or ""."""
     try:
-        told = json.loads((Path(path) / RECEIPT).read_text("utf-8"))
-        return f"{told['repo']}@{told['commit'][:12]}"
+        receipt = json.loads((Path(path) / RECEIPT).read_text("utf-8"))
+        return f"{receipt['repo']}@{receipt['commit'][:12]}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of the store in a folder; what it says of the files is not checked yet.
+    """Return the manifest of the store in a folder. The files it lists are not verified.
 
     Raises:
-        StoreError: no such store, damaged, or of a newer version.
+        StoreError: The store does not exist, is damaged, or has a newer version.
     """
     path = Path(path)
     if not (path / MANIFEST).is_file():
@@ -225,15 +225,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
     data = _read(path / MANIFEST, MAX_MANIFEST_BYTES)
     manifest = columns.manifest_from_bytes(data)
     if manifest.get("kind") != KIND:
-        raise StoreError(f"The folder {path} holds no crop store.", "Check the folder's name.")
+        raise StoreError(f"The folder {path} is not a crop store.", "Check the folder's name.")
     if manifest.get("schema_version") not in READABLE:
         raise StoreError(
-            f"The store {path} has version {str(manifest.get('schema_version'))[:20]}, "
+            f"The store {path} has version {str(manifest.get('schema_version'))[:20]}; "
             f"this procvid reads versions up to {SCHEMA_VERSION}.",
-            "Update procvid, or build the store anew.",
+            "Update procvid, or rebuild the store.",
         )
     if not _plausible(manifest):
-        raise StoreError(f"The manifest of store {path} lacks what it must say.", HINT)
+        raise StoreError(f"The manifest of store {path} is incomplete.", HINT)
     return manifest
 
 
@@ -258,16 +258,18 @@ def _plausible(manifest: Mapping[str, Any]) -> bool:
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
-            raise StoreError(f"The store's file {path.name} is larger than it should be.", HINT)
+            raise StoreError(
+                f"The store's file {path.name} is larger than its manifest says.", HINT
+            )
         return path.read_bytes()
     except OSError as error:
         raise StoreError(f"The store's file {path.name} cannot be read.", HINT) from error
 
 
 def _verified(path: Path, file: str, manifest: Mapping[str, Any]) -> bytes:
-    said = manifest["files"][file]
-    data = _read(path / file, int(said["size"]))
-    if len(data) != said["size"] or digest(data) != said["sha256"]:
+    fact = manifest["files"][file]
+    data = _read(path / file, int(fact["size"]))
+    if len(data) != fact["size"] or digest(data) != fact["sha256"]:
         raise StoreError(f"The store in {path} is damaged: {file} has changed.", HINT)
     return data
 
@@ -281,5 +283,5 @@ def _index(
         index = None
     if index is not None:
         return index, ()
-    note = f"The search index of store {manifest['name']} was damaged and has been built anew."
+    note = f"The search index of store {manifest['name']} was damaged and has been rebuilt."
     return CropIndex(vectors, probes), (note,)

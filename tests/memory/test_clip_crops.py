@@ -1,4 +1,4 @@
-"""From a clip to crops: the best sight of each object, and no crop of what is not there."""
+"""Crops of a clip: the best sight of each object, and none of missing objects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from procvid.memory.gather import crops_of_clip, quality, sharpness
+from procvid.memory.clip_crops import crops_of_clip, quality, sharpness
 from procvid.protocols import Detector, SceneReader
 from procvid.types import Crop, Detection, Frames, Image, Likelihood, ModelInfo
 
@@ -96,7 +96,7 @@ def test_long_clips_are_sampled_and_go_in_batches(
 
 
 class OffLabels:
-    """Test fixture. Answers with a label nobody asked for and a score below the least."""
+    """Test fixture. Returns an unknown label and a score below the threshold."""
 
     info = ModelInfo("test-off-labels", "1")
 
