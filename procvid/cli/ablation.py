@@ -19,8 +19,8 @@ from procvid.evaluate.ablation import (
     MAX_RUNS,
     Ablation,
     AblationFinished,
-    Scored,
-    Setting,
+    AblationSetting,
+    RunScored,
     settings_of,
 )
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
@@ -49,7 +49,7 @@ def ablate(arguments: argparse.Namespace) -> None:
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(profile, num_inference_steps=arguments.steps, fast=arguments.fast)
 
-    def build(setting: Setting) -> Parts:
+    def build(setting: AblationSetting) -> Parts:
         parts = wiring.build(
             profile.name, memory=setting.memory, lora=setting.lora, profile_reason=reason
         )
@@ -124,13 +124,13 @@ def proof(arguments: argparse.Namespace) -> None:
         )
 
 
-def _json(event: Scored | AblationFinished) -> dict[str, Any]:
+def _json(event: RunScored | AblationFinished) -> dict[str, Any]:
     if isinstance(event, AblationFinished):
         return {"event": "ablation_finished", "table": event.table}
     return {"event": "scored", **dataclasses.asdict(event)}
 
 
-def _line(event: Scored) -> str:
+def _line(event: RunScored) -> str:
     left = "" if event.eta_s is None else f", {duration(event.eta_s)} left"
     there = " was there already" if event.reused else ""
     return f"{event.setting}: {event.recipe}, seed {event.seed}{there} ({event.done} of {event.total}{left})"

@@ -11,14 +11,14 @@ import pytest
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.evaluate.ablation import Setting, settings_of, table_of
+from procvid.evaluate.ablation import AblationSetting, settings_of, table_of
 from procvid.evaluate.ablation_report import table_html, table_markdown, write_table
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.report_tables import PAPER
-from procvid.evaluate.result import Item, from_items, unavailable
+from procvid.evaluate.result import MetricItem, from_items, unavailable
 
 NOBODY = EvaluationParts("tiny", None, None, None, None, None, None)
-BASE, MEMORY = Setting("base", "none"), Setting("memory", "default")
+BASE, MEMORY = AblationSetting("base", "none"), AblationSetting("memory", "default")
 RECIPES = ("one", "two", "three")
 
 
@@ -29,7 +29,11 @@ def scores_of_run(value: float | None, memory: str, **settings: Any) -> dict[str
             unavailable(name, "lower", "no weights")
             if value is None
             else from_items(
-                name, "lower", [Item("joint 1-2", value)], backbone="x", parts={"motion": value}
+                name,
+                "lower",
+                [MetricItem("joint 1-2", value)],
+                backbone="x",
+                parts={"motion": value},
             )
         ).to_json()
         for name in PAPER

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from lab.metrics_proof.faults import grown, pasted
 from procvid.evaluate.credit import NEEDED, PASTED, copying
-from procvid.evaluate.evidence import Seen, Texts
+from procvid.evaluate.evidence import Observation, Texts
 from procvid.evaluate.metrics.copy_paste import CopyPaste
 from procvid.evaluate.metrics.gap_decay import FORGOTTEN, GapDecay
 from procvid.evaluate.metrics.goal_retrieval import GoalRetrieval
@@ -81,7 +81,7 @@ def carrot_run(clip, run, sight, **fields):
             clip_vectors=np.repeat(vector[None], 8, axis=0),
             last_clip_vector=vector,
             sightings=(pan,) if number != 2 else (),
-            seen=(Seen("pan", "in use", number == 1, True, "because"),),
+            seen=(Observation("pan", "in use", number == 1, True, "because"),),
             planned=1,
             **fields,
         )
@@ -139,8 +139,8 @@ def test_an_object_that_is_hidden_cannot_raise_the_share(clip, run):
         result = ObjectStateStrict().update(run(*clips)).compute()
         return result.value, result.n
 
-    def seen(first: bool) -> tuple[Seen, ...]:
-        return (Seen("carrot", "whole", first, not first, "because"),)
+    def seen(first: bool) -> tuple[Observation, ...]:
+        return (Observation("carrot", "whole", first, not first, "because"),)
 
     shown = [clip(1, seen=seen(True), planned=1), clip(2, seen=seen(False), planned=1)]
     never = [clip(n, vanished=("carrot",), planned=1) for n in (1, 2)]

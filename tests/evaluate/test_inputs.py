@@ -7,9 +7,10 @@ import pytest
 
 from procvid.errors import InputError, RunError
 from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, run_input
+from procvid.evaluate.metrics import DEFAULT, METRICS, STANDARD, choose_metrics
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
-from procvid.evaluate.suite import DEFAULT, METRICS, STANDARD, choose_metrics, evaluate
+from procvid.evaluate.suite import evaluate
 from procvid.media.image import save_png
 from procvid.media.video import write_clip
 from procvid.run.folder import CLIP, CONDITIONING, hold

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from procvid.errors import InputError, ServiceError, UnavailableError
-from procvid.evaluate.judgements import Judgements, _known
+from procvid.evaluate.judgements import Judgements, read_answers
 from procvid.plan.variants import read
 from procvid.protocols import Judge
 from procvid.settings import TINY
@@ -90,7 +90,7 @@ def test_an_answer_is_kept_across_evaluations(tmp_path):
     said = first.hard_negatives(STEP)
     first.save(tmp_path / "judgements.json")
     judge.said = []
-    again = Judgements(judge, _known(tmp_path / "judgements.json"))
+    again = Judgements(judge, read_answers(tmp_path / "judgements.json"))
     assert again.hard_negatives(STEP) == said == first.hard_negatives(STEP)
     assert judge.asked == 1
 
@@ -99,7 +99,7 @@ def test_a_damaged_file_of_answers_is_as_none(tmp_path):
     file = tmp_path / "judgements.json"
     for content in ("", "[]", '{"answers": 3}', '{"answers": {"a": 1}}', "\x00", "[" * 9999):
         file.write_text(content)
-        assert _known(file) == {}
+        assert read_answers(file) == {}
 
 
 NONSENSE = [
@@ -153,7 +153,7 @@ def test_what_a_stand_in_said_is_said_again_and_told_again(tmp_path):
     said = first.hard_negatives(STEP)
     first.save(tmp_path / "judgements.json")
     judge.said = ["a one", "a two", "a three", "a four", "a five"]
-    again = Judgements(judge, _known(tmp_path / "judgements.json"), rules)
+    again = Judgements(judge, read_answers(tmp_path / "judgements.json"), rules)
     assert again.hard_negatives(STEP) == said and judge.asked == 1
     assert "kept with the scores" in again.take_note()
 

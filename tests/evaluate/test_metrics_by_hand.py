@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from procvid.evaluate.evidence import INCEPTION, LPIPS, VIDEO, Seen, SetEvidence, Texts
+from procvid.evaluate.evidence import INCEPTION, LPIPS, VIDEO, Observation, SetEvidence, Texts
 from procvid.evaluate.metrics.clip_score import ClipScore
 from procvid.evaluate.metrics.copy_paste import CopyPaste
 from procvid.evaluate.metrics.dino_l2 import DinoL2
@@ -165,8 +165,8 @@ def test_goal_consistency_and_retrieval(seed, clip, run):
     assert result.parts["top1_chance"] == pytest.approx(0.1)
 
 
-def seen(name: str, *, first: bool = False, good: bool = True) -> Seen:
-    return Seen(name, "whole", first, good, "because")
+def seen(name: str, *, first: bool = False, good: bool = True) -> Observation:
+    return Observation(name, "whole", first, good, "because")
 
 
 CASES = [

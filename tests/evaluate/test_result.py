@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from procvid.evaluate.result import Item, from_items, not_applicable, pooled, unavailable
+from procvid.evaluate.result import MetricItem, from_items, not_applicable, pooled, unavailable
 
 
 def ok(value: float, coverage: float):
-    items = [Item("step 1", value), Item("step 2", None, "not found")]
+    items = [MetricItem("step 1", value), MetricItem("step 2", None, "not found")]
     return from_items("m", "higher", items, backbone="b", parts={"coverage": coverage})
 
 
 def test_a_run_without_a_value_keeps_its_coverage():
     none = from_items(
-        "m", "higher", [Item("step 1", None, "gone")], backbone="b", parts={"coverage": 0.0}
+        "m", "higher", [MetricItem("step 1", None, "gone")], backbone="b", parts={"coverage": 0.0}
     )
     both = pooled([("one", ok(0.8, 1.0)), ("two", none)])
     assert both.value == 0.8 and both.state == "ok"
@@ -24,7 +24,7 @@ def test_a_run_without_a_value_keeps_its_coverage():
 
 def test_a_run_in_which_a_metric_was_unavailable_leaves_a_trace():
     both = pooled([("one", ok(0.8, 1.0)), ("two", unavailable("m", "higher", "no weights"))])
-    assert both.items[-1] == Item("two", None, "unavailable: no weights")
+    assert both.items[-1] == MetricItem("two", None, "unavailable: no weights")
     assert both.parts["run_coverage"] == 0.5 and both.null_share == pytest.approx(2 / 3)
     assert both.to_json()["null_share"] > 0
 

@@ -16,14 +16,14 @@ import pytest
 from procvid.errors import UnavailableError
 from procvid.evaluate.events import ClipRead, EvaluationFinished, MetricDone
 from procvid.evaluate.evidence import FRAMES
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.inputs import ClipInput, RunInput
+from procvid.evaluate.metrics import DEFAULT, METRICS
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.report import write_scores
-from procvid.evaluate.report_tables import TITLES
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import read_scores, scores_csv
-from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
+from procvid.evaluate.suite import evaluate
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -47,8 +47,8 @@ def toy() -> RunInput:
 
 
 @pytest.fixture(scope="module")
-def looks() -> Looks:
-    return Looks()
+def looks() -> EvidenceCache:
+    return EvidenceCache()
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_one_clip_has_no_joint(parts, toy):
 def test_every_metric_has_its_card(name):
     card = sys.modules[METRICS[name].__module__].__doc__
     assert card.startswith(f"`{name}`: ")
-    for told in ("What:", "Range:", "Direction:", "Backbone:", "Blind spots:", "Source:"):
-        assert f"\n{told}" in card or f" {told}" in card, told
+    for heading in ("What:", "Range:", "Direction:", "Backbone:", "Blind spots:", "Source:"):
+        assert f"\n{heading}" in card, heading
     assert f"Direction: {METRICS[name].direction} is better" in card
-    assert METRICS[name]().update.__doc__ and TITLES[name]
+    assert METRICS[name].title
