@@ -11,9 +11,9 @@ from procvid.cli.screen import Bar
 from procvid.errors import InputError, OutputError
 from procvid.phantom.checkpoint import open_checkpoint
 from procvid.phantom.convert import match_keys
-from procvid.phantom.folder import write_model
 from procvid.phantom.layout import CONFIGS, Config
 from procvid.phantom.loading import read_config, torch_dtype
+from procvid.phantom.model_folder import write_model
 from procvid.settings import PROFILES, read_environment
 
 

@@ -6,7 +6,7 @@ import torch
 
 from procvid.phantom.benchmark_gpu import measure_modes, measure_rungs, random_pipeline
 from procvid.phantom.layout import CONFIGS
-from procvid.phantom.memory import ClipShape
+from procvid.phantom.vram import ClipShape
 from procvid.settings import PROFILES
 from procvid.types import Sampling
 

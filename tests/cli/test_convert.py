@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from procvid.cli import main
-from procvid.phantom.folder import load_pipeline
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import FLOW_SHIFT, read_config
+from procvid.phantom.model_folder import load_pipeline
 from procvid.settings import read_environment
 from tests.phantom.published import write_shards
 

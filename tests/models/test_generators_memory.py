@@ -204,7 +204,7 @@ def test_generate_tells_what_it_cannot_take(options, code, told, tmp_path, capsy
 
 def test_a_model_that_is_not_whole_is_told(tmp_path):
     copy = shutil.copytree(folder(), tmp_path / "model")
-    from procvid.phantom.folder import write_manifest
+    from procvid.phantom.model_folder import write_manifest
 
     write_manifest(copy)
     before = PhantomWanGenerator(TINY, copy).info.revision

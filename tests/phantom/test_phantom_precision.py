@@ -17,8 +17,8 @@ from procvid.phantom.benchmark_gpu import (
     random_transformer,
 )
 from procvid.phantom.layout import CONFIGS, kept_in_fp32
-from procvid.phantom.memory import ClipShape
 from procvid.phantom.precision import float32_residual
+from procvid.phantom.vram import ClipShape
 from procvid.settings import PHANTOM_1_3B, TINY
 from procvid.types import EXACT
 

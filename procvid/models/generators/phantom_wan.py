@@ -19,7 +19,6 @@ from procvid.errors import InputError, UnavailableError
 from procvid.models.device import free_memory
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.flops import clip_tflop
-from procvid.phantom.folder import MANIFEST, check_manifest, load_pipeline
 from procvid.phantom.foresight import Foresight
 from procvid.phantom.gguf_file import QuantisedTensor, find_gguf, quantised_tensors
 from procvid.phantom.ladder import (
@@ -28,17 +27,18 @@ from procvid.phantom.ladder import (
     Rung,
     choose_rung,
     describe_choice,
-    give_memory_back,
     held_bytes,
     is_in_8_bits,
+    release_vram,
     rungs,
 )
 from procvid.phantom.latent_colours import LatentColours
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import LoraFile, find_lora, merge_loras, read_lora
-from procvid.phantom.memory import ClipShape, Denoising, estimate
+from procvid.phantom.model_folder import MANIFEST, check_manifest, load_pipeline
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.vram import ClipShape, Denoising, estimate
 from procvid.settings import MAX_REFERENCES, Profile, check_sampling
 from procvid.stopping import stop_if_asked
 from procvid.types import Clip, Conditioning, Denoised, Image, ModelInfo, Sampling
@@ -187,7 +187,7 @@ class PhantomWanGenerator:
         """Let go of the weights; the next clip loads them again."""
         vars(self).pop("pipeline", None)
         self._ladder = self._kind = None
-        give_memory_back()
+        release_vram()
 
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
         """Those of the given object names that this model was never taught."""
@@ -375,7 +375,7 @@ class PhantomWanGenerator:
         if is_in_8_bits(self.pipeline) and not rung.in_8_bits:
             # These clips need no such loss.
             del self.pipeline
-            give_memory_back()
+            release_vram()
         self._ladder = Ladder(self.pipeline, self._placement.device, all_rungs, start, note)
         self._kind = kind
         self.pipeline.make_room = self._ladder.make_room

@@ -28,9 +28,9 @@ from procvid.phantom.ladder import (
     rungs,
 )
 from procvid.phantom.layout import CONFIGS, stored_dtype
-from procvid.phantom.memory import ClipShape, Denoising, estimate
 from procvid.phantom.peak import peak_bytes
 from procvid.phantom.step_cache import known_caches, step_cache
+from procvid.phantom.vram import ClipShape, Denoising, estimate
 from procvid.settings import PHANTOM_1_3B
 from procvid.types import Shortcuts, StepCache
 
