@@ -117,4 +117,4 @@ def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 1
     told = capsys.readouterr().err
-    assert "cannot be had from the Hugging Face Hub" in told and "--transformer" in told
+    assert "could not be downloaded from the Hugging Face Hub" in told and "--transformer" in told

@@ -1,4 +1,4 @@
-"""Pooling over runs: what has no value stays in sight."""
+"""Pooling over runs: runs without a value stay visible."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def test_a_run_without_a_value_keeps_its_coverage():
     assert both.null_share == pytest.approx(2 / 3)
 
 
-def test_a_run_in_which_a_metric_was_unavailable_leaves_a_trace():
+def test_a_run_in_which_a_metric_was_unavailable_becomes_an_item():
     both = pooled([("one", ok(0.8, 1.0)), ("two", unavailable("m", "higher", "no weights"))])
     assert both.items[-1] == MetricItem("two", None, "unavailable: no weights")
     assert both.parts["run_coverage"] == 0.5 and both.null_share == pytest.approx(2 / 3)
     assert both.to_json()["null_share"] > 0
 
 
-def test_without_any_value_every_reason_is_told():
+def test_without_any_value_every_reason_is_reported():
     results = [
         ("one", unavailable("m", "higher", "x")),
         ("two", not_applicable("m", "higher", "y")),
@@ -39,5 +39,5 @@ def test_without_any_value_every_reason_is_told():
     assert [item.note for item in none.items] == ["unavailable: x", "not applicable: y"]
 
 
-def test_all_runs_have_a_value_and_nothing_is_added():
+def test_run_coverage_is_left_out_if_every_run_has_a_value():
     assert "run_coverage" not in pooled([("one", ok(0.8, 1.0)), ("two", ok(0.6, 0.5))]).parts
