@@ -185,7 +185,11 @@ def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
     [
         (["--lora", "{}/style.safetensors=0.5x"], 2, "no weight that can be used"),
         (["--lora", "{}/none.safetensors"], 2, "There is no LoRA"),
-        (["--lora", "{}/style.safetensors", "--lora", "{}/recipe.txt"], 2, "not a .safetensors file"),
+        (
+            ["--lora", "{}/style.safetensors", "--lora", "{}/recipe.txt"],
+            2,
+            "not a .safetensors file",
+        ),
         (["--precise"], 2, "computes in float32"),
         (["--profile", "phantom-1.3b"], 1, "needs a CUDA GPU"),
     ],
