@@ -13,12 +13,13 @@ from lab.metrics_proof.generated import BLIND, TRICKS, GeneratedRun, Trick, play
 from procvid.errors import InputError
 from procvid.evaluate.compare import paired_difference, spearman
 from procvid.evaluate.events import MetricDone
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.inputs import RunInput
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.metrics import DEFAULT, METRICS, metrics_in
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, mean_of
-from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
+from procvid.evaluate.suite import evaluate
 from procvid.protocols import Planner
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -53,15 +54,7 @@ class Claim:
     must_not_win: tuple[str, ...] = ()
 
 
-CORRECTED = (
-    "joint_ratio",
-    "step_retrieval",
-    "goal_retrieval",
-    "object_fidelity",
-    "object_state_strict",
-    "gap_decay",
-    "copy_paste",
-)
+CORRECTED = metrics_in("corrected")
 
 CLAIMS = (
     Claim(
@@ -272,7 +265,7 @@ def planted(toys: Sequence[Toy], plant: Fault, dose: float) -> list[RunInput]:
 
 class _Measure:
     def __init__(self, parts: EvaluationParts, judgements: Judgements | None, recipes: int) -> None:
-        self._parts, self._judgements, self._cache = parts, judgements, Looks()
+        self._parts, self._judgements, self._cache = parts, judgements, EvidenceCache()
         self._recipes = recipes
 
     def __call__(self, runs: Sequence[RunInput], metrics: Sequence[str] | None = None) -> Figures:

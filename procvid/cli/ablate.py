@@ -25,8 +25,8 @@ from procvid.evaluate.ablation import (
     MAX_RUNS,
     Ablation,
     AblationFinished,
-    Scored,
-    Setting,
+    RunScored,
+    AblationSetting,
     settings_of,
 )
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
@@ -88,7 +88,7 @@ def ablate(arguments: argparse.Namespace) -> None:
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(profile, num_inference_steps=arguments.steps, fast=arguments.fast)
 
-    def build(setting: Setting) -> Parts:
+    def build(setting: AblationSetting) -> Parts:
         parts = wiring.build(
             profile.name, memory=setting.memory, lora=setting.lora, profile_reason=reason
         )
@@ -121,13 +121,13 @@ def ablate(arguments: argparse.Namespace) -> None:
         print(f"Done: {out / TABLE_HTML}")
 
 
-def _json(event: Scored | AblationFinished) -> dict[str, Any]:
+def _json(event: RunScored | AblationFinished) -> dict[str, Any]:
     if isinstance(event, AblationFinished):
         return {"event": "ablation_finished", "table": event.table}
     return {"event": "scored", **dataclasses.asdict(event)}
 
 
-def _line(event: Scored) -> str:
+def _line(event: RunScored) -> str:
     exists = " already exists" if event.reused else ""
     count = f"{event.done} of {event.total}{time_left(event.eta_s)}"
     return f"{event.setting}: {event.recipe}, seed {event.seed}{exists} ({count})"

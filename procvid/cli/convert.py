@@ -14,7 +14,7 @@ from procvid.settings import CONVERTIBLE, PROFILES, read_environment
 
 if TYPE_CHECKING:
     from procvid.phantom.layout import Config
-    from procvid.phantom.published import Published
+    from procvid.phantom.published import PublishedFiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def convert(arguments: argparse.Namespace) -> None:
         raise OutputError(f"{str(out)!r} already exists.", "Remove it, or choose another --out.")
     if arguments.transformer:
         file = Path(arguments.transformer).expanduser()
-        transformer = published.Published(file, arguments.sha256)
+        transformer = published.PublishedFiles(file, arguments.sha256)
     else:
         transformer = published.fetch_transformer(profile.name, profile.models["generator"])
     if arguments.check:
@@ -85,7 +85,7 @@ def convert(arguments: argparse.Namespace) -> None:
     _write(transformer, config, base, out, arguments)
 
 
-def _check(transformer: Published, config: Config, as_json: bool) -> None:
+def _check(transformer: PublishedFiles, config: Config, as_json: bool) -> None:
     from procvid.phantom.checkpoint import open_checkpoint
     from procvid.phantom.convert import match_keys
 
@@ -110,14 +110,14 @@ def _check(transformer: Published, config: Config, as_json: bool) -> None:
 
 
 def _write(
-    transformer: Published,
+    transformer: PublishedFiles,
     config: Config,
     base: Path,
     out: Path,
     arguments: argparse.Namespace,
 ) -> None:
-    from procvid.phantom.folder import write_model
     from procvid.phantom.loading import torch_dtype
+    from procvid.phantom.model_folder import write_model
 
     bar = Bar()
     try:

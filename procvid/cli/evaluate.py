@@ -19,9 +19,9 @@ from procvid.evaluate.events import (
 )
 from procvid.evaluate.inputs import RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.metrics import STANDARD, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
-from procvid.evaluate.suite import STANDARD, choose_metrics
 from procvid.plan.parse import read_recipe
 from procvid.storage.lock import output_folder
 from procvid.wiring import evaluation as wiring_evaluation

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from procvid.errors import InputError
-from procvid.evaluate.report_tables import TITLES
+from procvid.evaluate.metrics import title_of
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import read_scores
 from procvid.hub.cards import Measured, MetricRow
@@ -46,7 +46,7 @@ def measured_of(file: Path, lora: Path | None = None, run: Path | None = None) -
     rows = tuple(
         MetricRow(
             metric=name,
-            title=TITLES.get(name, name),
+            title=title_of(name),
             direction=result.direction,
             value=result.value,
             n=result.n,

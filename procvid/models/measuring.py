@@ -11,7 +11,7 @@ from procvid.models.quiet import quiet_loading
 from procvid.phantom.benchmark import measure_denoising
 from procvid.phantom.benchmark_gpu import measure_modes, measure_rungs, random_pipeline
 from procvid.phantom.layout import CONFIGS
-from procvid.phantom.memory import ClipShape
+from procvid.phantom.vram import ClipShape
 from procvid.settings import PROFILES, Profile
 from procvid.types import Sampling
 

@@ -20,7 +20,6 @@ from procvid.errors import UnavailableError
 from procvid.machine import free_bytes
 from procvid.models.quiet import quiet_loading
 from procvid.phantom.denoising import DenoisingStep
-from procvid.phantom.folder import MANIFEST, check_manifest
 from procvid.phantom.foresight import Foresight
 from procvid.phantom.ladder import (
     FEWER_FRAMES,
@@ -28,14 +27,15 @@ from procvid.phantom.ladder import (
     Rung,
     choose_rung,
     describe_choice,
-    give_memory_back,
     held_bytes,
     is_in_8_bits,
+    release_vram,
     rungs,
 )
 from procvid.phantom.latent_colours import LatentColours
 from procvid.phantom.lora import LoraFile, merge_loras
-from procvid.phantom.memory import ClipBytes, ClipShape, Denoising
+from procvid.phantom.model_folder import MANIFEST, check_manifest
+from procvid.phantom.vram import ClipBytes, ClipShape, Denoising
 from procvid.settings import Profile, check_sampling
 from procvid.stopping import stop_if_asked
 from procvid.types import Clip, Conditioning, Denoised, Image, ModelInfo, Sampling
@@ -197,7 +197,7 @@ class PipelineHost:
         """Free the weights; the next clip loads them again."""
         vars(self).pop("pipeline", None)
         self._ladder = self._kind = None
-        give_memory_back()
+        release_vram()
 
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
         """Return the object names that this model was not trained on."""
@@ -352,7 +352,7 @@ class PipelineHost:
         if is_in_8_bits(self.pipeline) and not rung.in_8_bits:
             # Loaded again: the precision that is lost cannot be restored.
             del self.pipeline
-            give_memory_back()
+            release_vram()
         self._ladder = Ladder(self.pipeline, self._placement.device, all_rungs, start, note)
         self._kind = kind
         self.pipeline.make_room = self._ladder.make_room

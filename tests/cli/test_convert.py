@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from procvid.cli import main
-from procvid.phantom.folder import load_pipeline
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import FLOW_SHIFT, read_config
+from procvid.phantom.model_folder import load_pipeline
 from procvid.settings import read_environment
 from tests.phantom.published import write_shards
 
@@ -123,4 +123,4 @@ def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 1
     told = capsys.readouterr().err
-    assert "cannot be had from the Hugging Face Hub" in told and "--transformer" in told
+    assert "could not be downloaded from the Hugging Face Hub" in told and "--transformer" in told

@@ -67,9 +67,9 @@ def test_two_evaluations_do_not_write_one_folder(tmp_path, clips, capsys):
 @pytest.mark.parametrize(
     ("content", "whose"),
     [
-        ("{}", "something else"),
-        ("[1]", "something else"),
-        ("no json", "something else"),
+        ("{}", "another program"),
+        ("[1]", "another program"),
+        ("no json", "another program"),
         ('{"procvid": "9", "runs": [], "summary": {}, "schema_version": 99}', "a newer version"),
     ],
 )
@@ -83,7 +83,7 @@ def test_scores_that_are_not_ours_stay(content, whose, tmp_path, clips, capsys):
 def test_settings_that_cannot_be_compared_are_refused(tmp_path, capsys):
     command = ("ablate", "toykitchen", "--out", tmp_path / "out")
     assert "base first" in refused(capsys, *command, "--settings", "memory")
-    assert "no setting" in refused(capsys, *command, "--settings", "base,best")
+    assert "Unknown setting" in refused(capsys, *command, "--settings", "base,best")
     assert "needs a LoRA" in refused(capsys, *command, "--settings", "base,tuned")
     assert "seeds" in refused(capsys, *command, "--seeds", "1,x")
     assert "limit" in refused(capsys, *command, "--limit", "0")

@@ -172,7 +172,7 @@ def test_numbers_come_from_scores_and_from_nowhere_else(
     with pytest.raises(InputError, match="are not of this LoRA: 2 of 2 runs"):
         bundle_lora(folder, tmp_path / "other", Wishes(LORA), lambda: "0")
     (folder / "scores.json").write_text("{}")
-    with pytest.raises(InputError, match="holds no scores"):
+    with pytest.raises(InputError, match="contains no scores"):
         bundle_lora(folder, tmp_path / "none", Wishes(LORA), lambda: "0")
 
 

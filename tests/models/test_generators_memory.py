@@ -186,7 +186,11 @@ def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
     [
         (["--lora", "{}/style.safetensors=0.5x"], 2, "no weight that can be used"),
         (["--lora", "{}/none.safetensors"], 2, "There is no LoRA"),
-        (["--lora", "{}/style.safetensors", "--lora", "{}/recipe.txt"], 2, "no .safetensors file"),
+        (
+            ["--lora", "{}/style.safetensors", "--lora", "{}/recipe.txt"],
+            2,
+            "not a .safetensors file",
+        ),
         (["--precise"], 2, "computes in float32"),
         (["--profile", "phantom-1.3b"], 1, "needs a CUDA GPU"),
     ],
@@ -205,7 +209,7 @@ def test_generate_tells_what_it_cannot_take(options, code, told, tmp_path, capsy
 
 def test_a_model_that_is_not_whole_is_told(tmp_path):
     copy = shutil.copytree(folder(), tmp_path / "model")
-    from procvid.phantom.folder import write_manifest
+    from procvid.phantom.model_folder import write_manifest
 
     write_manifest(copy)
     before = PipelineHost(PhantomWan(TINY, copy)).info.revision

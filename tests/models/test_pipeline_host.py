@@ -15,7 +15,7 @@ from procvid.errors import InputError
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.pipeline_host import PipelineHost, Placement
 from procvid.phantom.denoising import DenoisingStep
-from procvid.phantom.folder import load_pipeline
+from procvid.phantom.model_folder import load_pipeline
 from procvid.protocols import ClipGenerator
 from procvid.settings import TINY
 from procvid.types import Clip, Denoised

@@ -235,7 +235,7 @@ def test_the_command_takes_real_clips(tmp_path, capsys, toy):
     files = [str(tmp_path / "1.mp4"), str(tmp_path / "2.mp4")]
     command = ["evaluate", *files, "--out", str(tmp_path / "out"), "--metrics", "fvd,clip_score"]
     assert main([*command, "--real", files[0]]) == 2
-    assert "1 real clips are no set" in capsys.readouterr().err
+    assert "1 real clips cannot be compared with" in capsys.readouterr().err
     assert main([*command, "--real", str(tmp_path / "nowhere")]) == 2
     assert "does not exist" in capsys.readouterr().err
     assert main([*command, "--real", str(tmp_path)]) == 0

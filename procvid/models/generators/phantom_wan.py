@@ -13,13 +13,13 @@ from procvid.errors import InputError, UnavailableError
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.denoising import DenoisingStep
 from procvid.phantom.flops import clip_tflop
-from procvid.phantom.folder import load_pipeline
 from procvid.phantom.gguf_file import QuantisedTensor, find_gguf, quantised_tensors
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import LoraFile, find_lora, read_lora
-from procvid.phantom.memory import ClipBytes, ClipShape, Denoising, estimate
+from procvid.phantom.model_folder import load_pipeline
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.vram import ClipBytes, ClipShape, Denoising, estimate
 from procvid.settings import Profile
 from procvid.types import Conditioning, Sampling
 
@@ -98,7 +98,7 @@ class PhantomWan:
         return [read_lora(find_lora(file), shapes, layers, weight) for file, weight in loras]
 
     def clip_bytes(self, clip: ClipShape, dtype: torch.dtype, denoising: Denoising) -> ClipBytes:
-        """Return the bytes of each part for a clip; see `procvid.phantom.memory`."""
+        """Return the bytes of each part for a clip; see `procvid.phantom.vram`."""
         parts = self._configs
         return estimate(
             clip,

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from procvid.phantom.layout import CONFIGS, Config, stored_dtype
 from procvid.phantom.loading import read_config
-from procvid.phantom.memory import ALLOWANCE
+from procvid.phantom.vram import ALLOWANCE
 from procvid.train.lora.folder import PICTURES, TrainingFolder
 from procvid.train.lora.objective import FlowBatch, flow_losses
 from procvid.train.lora.settings import LoraSettings

@@ -26,8 +26,8 @@ import torch
 from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.models.pipeline_host import weights_sha256
 from procvid.models.quiet import quiet_loading
-from procvid.phantom.folder import load_pipeline
 from procvid.phantom.loading import FLOW_SHIFT
+from procvid.phantom.model_folder import load_pipeline
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.storage.atomic import write_text
 from procvid.storage.files import sha256_of

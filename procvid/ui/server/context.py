@@ -11,7 +11,7 @@ from pathlib import Path
 from gradio.context import LocalContext
 
 from procvid.errors import InputError, OutputError, RunError, UnavailableError
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
 from procvid.machine import check_gpu, is_lent
@@ -68,7 +68,7 @@ class AppContext:
     _with_lora: tuple[str, ClipGenerator] | None = field(default=None, repr=False)
     _loaded: ClipGenerator | None = field(default=None, repr=False)
     _evaluation: EvaluationParts | None = field(default=None, repr=False)
-    _looks: Looks = field(default_factory=Looks, repr=False)
+    _looks: EvidenceCache = field(default_factory=EvidenceCache, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     turns: Turns = field(default_factory=Turns, repr=False)
     keeping: Keeping = field(default_factory=Keeping)
@@ -130,7 +130,7 @@ class AppContext:
             self._with_lora = lora, made
         return self._with_lora[1]
 
-    def evaluation(self) -> tuple[EvaluationParts, Looks]:
+    def evaluation(self) -> tuple[EvaluationParts, EvidenceCache]:
         """The backbones of the metrics, built by the first call, and what is kept of clips seen."""
         with self._loading:
             if self._evaluation is None:

@@ -22,10 +22,10 @@ from procvid.evaluate.events import (
 )
 from procvid.evaluate.inputs import MAX_CLIPS, RunInput, clips_input, run_input
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.metrics import DEFAULT, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
-from procvid.evaluate.suite import DEFAULT, choose_metrics
 from procvid.plan.parse import parse_recipe
 from procvid.types import Recipe
 from procvid.ui.server.context import AppContext, new_run_id

@@ -14,10 +14,10 @@ from procvid.hub.artifacts import Wishes, bundle_lora
 from procvid.hub.cards import Where
 from procvid.hub.lora_file import lora_facts
 from procvid.hub.names import HubId
-from procvid.phantom.folder import load_pipeline
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import find_lora, merge_loras, read_lora
+from procvid.phantom.model_folder import load_pipeline
 from tests.train.lora.conftest import ASSETS
 
 MODEL = ASSETS / "tiny_phantom"

@@ -8,9 +8,8 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import RunError
-from procvid.evaluate.report_tables import TITLES
+from procvid.evaluate.metrics import DEFAULT, METRICS, title_of
 from procvid.evaluate.scores import REPORT, SCORES, TABLE
-from procvid.evaluate.suite import DEFAULT, METRICS
 from procvid.run.folder import VIDEO, read_run
 from procvid.ui import markup
 from procvid.ui.pages.evaluate import markup as score_markup
@@ -57,7 +56,7 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState) -> No
             )
     with gr.Accordion("Metrics", open=False):
         chosen = gr.CheckboxGroup(
-            choices=[(f"{TITLES.get(name, name)} ({name})", name) for name in METRICS],
+            choices=[(f"{title_of(name)} ({name})", name) for name in METRICS],
             value=list(DEFAULT),
             show_label=False,
             label="Metrics",

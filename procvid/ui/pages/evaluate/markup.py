@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from procvid.evaluate.report_tables import PAPER, TITLES, USUAL, number
+from procvid.evaluate.metrics import METRICS
+from procvid.evaluate.report_tables import number
 from procvid.evaluate.result import Result
-from procvid.evaluate.suite import METRICS
 from procvid.ui.markup import file_url, notes
 from procvid.ui.server.evaluating import EvaluationView
 
@@ -51,11 +51,11 @@ def score_rows(view: EvaluationView) -> str:
 def _row(view: EvaluationView, name: str, runs: tuple[str, ...]) -> str:
     known = [view.results.get((run, name)) for run in runs]
     chance = next((r.chance for r in known if r is not None and r.chance is not None), None)
-    better = "lower ↓" if METRICS[name].direction == "lower" else "higher ↑"
-    form = "as published" if name in PAPER else "usual" if name in USUAL else "corrected"
+    metric = METRICS[name]
+    better = "lower ↓" if metric.direction == "lower" else "higher ↑"
     cells = "".join(_cell(result, view.fraction) for result in known)
     return (
-        f'<tr><th scope="row">{escape(TITLES.get(name, name))}<small>{escape(name)}, {form}</small></th>'
+        f'<tr><th scope="row">{escape(metric.title)}<small>{escape(name)}, {metric.group}</small></th>'
         f"<td>{better}</td><td>{number(chance)}</td>{cells}</tr>"
     )
 

@@ -1,7 +1,7 @@
-"""A whole model in one folder: Phantom's transformer beside the other parts of Wan2.1.
+"""A whole model in one folder: Phantom's transformer and the other parts of Wan2.1.
 
-Phantom publishes its transformer alone; text encoder, tokenizer and autoencoder are those of
-Wan2.1-T2V for both sizes, and the scheduler is Wan's with upstream's flow shift.
+Phantom publishes only its transformer. Text encoder, tokenizer and autoencoder are those of Wan2.1-T2V
+for both sizes; the scheduler is Wan's with upstream's flow shift.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from procvid.errors import InputError, UnavailableError
 from procvid.phantom.checkpoint import Checkpoint, open_checkpoint
 from procvid.phantom.convert import (
     MAX_SHARD_BYTES,
-    Written,
+    FileWritten,
     match_keys,
     rewrite,
     write_config,
@@ -34,9 +34,9 @@ from procvid.storage.files import sha256_of
 MANIFEST = "manifest.json"
 
 BASE_PARTS = ("text_encoder", "tokenizer", "vae")
-"""Taken from the Wan2.1 folder as they are, the text encoder in the new dtype."""
+"""Parts that are copied from the Wan2.1 folder; the text encoder gets the new dtype."""
 
-# The argument's name: diffusers 0.42 warns of the old one, and before there was no other.
+# Name of the argument: diffusers 0.42 warns about the old name, earlier versions have no other.
 _DTYPE = "dtype" if hasattr(pipeline_utils, "_resolve_dtype") else "torch_dtype"
 
 _CLASSES = {
@@ -58,30 +58,30 @@ def write_model(
     dtype: torch.dtype = torch.bfloat16,
     sha256: str | None = None,
     max_shard_bytes: int = MAX_SHARD_BYTES,
-) -> Iterator[Written]:
+) -> Iterator[FileWritten]:
     """Write a folder that `load_pipeline` and `PhantomWanPipeline.from_pretrained` read.
 
     Args:
-        transformer: Phantom's weights in any layout of `load_transformer`. A GGUF is taken as it is.
+        transformer: Phantom's weights in any layout of `load_transformer`. A GGUF is copied unchanged.
         config: Arguments of `WanTransformer3DModel`.
         base: Wan2.1-T2V in the diffusers layout; its transformer is not needed.
-        folder: Must not exist, or be empty; appears when it is whole.
-        dtype: Of transformer and text encoder. The float32 modules and the autoencoder stay
+        folder: Output folder; must not exist or be empty. It appears only when it is complete.
+        dtype: Dtype of transformer and text encoder. The float32 modules and the autoencoder stay
             float32.
-        sha256: The hash that the transformer's file must have; a `.pth` needs one.
-        max_shard_bytes: Most bytes of a written file.
+        sha256: Expected hash of the transformer's file; a `.pth` needs one.
+        max_shard_bytes: Maximum size of a written file.
 
     Yields:
-        A `Written` after each file, counted over all of them.
+        A `FileWritten` after each file.
 
     Raises:
-        InputError: Weights that do not fit, are damaged, or of another base.
-        OutputError: The folder is there already, cannot be written, or the disk is too small.
+        InputError: The weights do not fit, are damaged, or belong to another base model.
+        OutputError: The folder exists, cannot be written, or the disk is too small.
     """
     base_index = _check_base(base, config)
     with open_checkpoint(base / "text_encoder") as text:
         if transformer.suffix == ".gguf":
-            # Loaded once, to know that it is whole and of this model.
+            # Loaded once to check that it is complete and of this model.
             load_transformer(transformer, config, dtype, sha256)
             needed = transformer.stat().st_size + _size(text, dtype)
             with new_folder(folder, needed) as new:
@@ -101,7 +101,7 @@ def write_model(
 
 
 def _size(checkpoint: Checkpoint, dtype: torch.dtype) -> int:
-    """Bytes of a checkpoint in another dtype; the few float32 modules are within the tenth added."""
+    """Return the bytes of a checkpoint in another dtype, plus 10 % for the float32 modules."""
     count = sum(torch.Size(fact.shape).numel() for fact in checkpoint.facts.values())
     return int(1.1 * count * dtype.itemsize)
 
@@ -110,7 +110,7 @@ def _check_base(base: Path, config: Config) -> dict[str, object]:
     missing = [part for part in BASE_PARTS if not (base / part).is_dir()]
     if missing:
         raise InputError(
-            f"{str(base)!r} is no Wan2.1 folder in the diffusers layout: it lacks "
+            f"{str(base)!r} is not a Wan2.1 folder in the diffusers layout: it lacks "
             f"{', '.join(missing)}.",
             "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
         )
@@ -125,8 +125,8 @@ def _check_base(base: Path, config: Config) -> dict[str, object]:
         ) from error
     if (width, channels) != (config["text_dim"], config["in_channels"]):
         raise InputError(
-            f"{str(base)!r} belongs to another model: its text is {width} wide and its latents have "
-            f"{channels} channels, the transformer takes {config['text_dim']} and "
+            f"{str(base)!r} belongs to another model: its text width is {width} and its latents have "
+            f"{channels} channels, but the transformer needs {config['text_dim']} and "
             f"{config['in_channels']}.",
             "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
         )
@@ -140,9 +140,9 @@ def _write_base(
     new: Path,
     dtype: torch.dtype,
     max_shard_bytes: int,
-) -> Iterator[Written]:
+) -> Iterator[FileWritten]:
     for part in BASE_PARTS:
-        # Weights of the text encoder are written below, in their new dtype.
+        # The weights of the text encoder are written below in their new dtype.
         ignored = shutil.ignore_patterns("*.safetensors*") if part == "text_encoder" else None
         shutil.copytree(base / part, new / part, ignore=ignored)
     phantom_scheduler().save_pretrained(new / "scheduler")
@@ -161,27 +161,27 @@ def _write_base(
 
 
 def write_manifest(folder: Path) -> None:
-    """Write `manifest.json`: size and sha256 of every other file, by its name in the folder."""
+    """Write `manifest.json`: size and sha256 of every other file, by its path in the folder."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    told = {
+    manifest = {
         file.relative_to(folder).as_posix(): {
             "size": file.stat().st_size,
             "sha256": sha256_of(file),
         }
         for file in files
     }
-    (folder / MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def check_manifest(folder: Path) -> None:
-    """Check that every file of the manifest is there with its size; the hashes would take minutes.
+    """Check that every file of the manifest exists with its size. Hashes would take minutes.
 
     Raises:
-        UnavailableError: One is missing or cut off.
+        UnavailableError: A file is missing or has another size.
     """
     try:
-        told = _read_json(folder / MANIFEST)
-        sizes = {name: int(fact["size"]) for name, fact in told.items()}
+        manifest = _read_json(folder / MANIFEST)
+        sizes = {name: int(fact["size"]) for name, fact in manifest.items()}
         wrong = [
             name
             for name, size in sizes.items()
@@ -190,22 +190,22 @@ def check_manifest(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(
             f"The file {folder / MANIFEST} is damaged ({type(error).__name__}).",
-            "Make the model again with `procvid convert`.",
+            "Create the model again with `procvid convert`.",
         ) from error
     if wrong:
         raise UnavailableError(
-            f"The model in {folder} is not whole: {', '.join(wrong[:5])}.",
-            "Make it again with `procvid convert`.",
+            f"The model in {folder} is incomplete: {', '.join(wrong[:5])}.",
+            "Create it again with `procvid convert`.",
         )
 
 
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomWanPipeline:
-    """Load a folder that `write_model` wrote, on the CPU.
+    """Load the pipeline of a folder that `write_model` wrote, on the CPU.
 
     Args:
-        folder: In the diffusers layout, or with a GGUF in its `transformer`.
-        dtype: Of transformer and text encoder; what diffusers keeps in float32 and the autoencoder
-            stay float32.
+        folder: A folder in the diffusers layout, or with a GGUF in its `transformer`.
+        dtype: Dtype of transformer and text encoder. The float32 modules of diffusers and the
+            autoencoder stay float32.
 
     Raises:
         UnavailableError: A file is missing or damaged.
@@ -222,10 +222,10 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomW
             **parts,
         )
     except (OSError, ValueError, KeyError, RuntimeError, InputError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UnavailableError(
-            f"The model in {folder} cannot be loaded: {said}",
-            "A file of it is missing or damaged: make it again with `procvid convert`.",
+            f"The model in {folder} cannot be loaded: {reason}",
+            "A file is missing or damaged. Create the model again with `procvid convert`.",
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -234,5 +234,5 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomW
 def _read_json(file: Path) -> dict[str, object]:
     value = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(value, dict):
-        raise ValueError(f"{file.name} is no JSON object")
+        raise ValueError(f"{file.name} is not a JSON object")
     return value

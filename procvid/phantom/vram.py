@@ -1,9 +1,8 @@
-"""How much memory a clip takes, computed from the configs by walking the real forward passes.
+"""VRAM of a clip, computed from the configs by running the real forward passes without data.
 
-The models are built on the meta device, where tensors have shapes and no bytes, and run there. Every
-tensor that would have been allocated is counted while it lives; so the numbers follow the code of
-diffusers and not a formula beside it. What no walk can see are the workspaces of single kernels and
-the fragmentation of the allocator: `ALLOWANCE` is kept for them.
+The models are built and run on the meta device, where tensors have shapes but no bytes. Every tensor
+that would be allocated is counted while it lives, so the numbers follow the code of diffusers.
+Workspaces of kernels and fragmentation of the allocator are not counted; `ALLOWANCE` covers them.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from procvid.phantom.step_cache import step_cache
 from procvid.types import EXACT, Shortcuts
 
 ALLOWANCE = 1.1
-"""The computed bytes times this are asked of a device."""
+"""A clip needs the computed bytes times this factor."""
 
 UMT5_XXL: Config = {
     "vocab_size": 256384,
@@ -40,7 +39,7 @@ UMT5_XXL: Config = {
     "num_heads": 64,
     "feed_forward_proj": "gated-gelu",
 }
-"""The published text encoder, as arguments of `UMT5Config`."""
+"""Arguments of `UMT5Config` for the published text encoder."""
 
 WAN_VAE: Config = {}
 """The published autoencoder has the defaults of `AutoencoderKLWan`."""
@@ -48,13 +47,13 @@ WAN_VAE: Config = {}
 
 @dataclass(frozen=True)
 class ClipShape:
-    """What the memory of a clip depends on.
+    """The sizes of a clip on which its VRAM depends.
 
     Attributes:
         width: px.
         height: px.
         num_frames: Frames of the video.
-        num_references: References, each one latent frame more.
+        num_references: Number of references; each adds one latent frame.
         text_length: Rows of the text embedding.
     """
 
@@ -67,12 +66,12 @@ class ClipShape:
 
 @dataclass(frozen=True)
 class Denoising:
-    """What a denoising step asks of the transformer, as far as memory depends on it.
+    """The settings of denoising on which VRAM depends.
 
     Attributes:
-        guidance_scales: Of text and image; they say which branches are predicted.
+        guidance_scales: Text and image scale, which decide the branches to predict.
         precise: Whether residual stream and output head are float32.
-        shortcuts: Those of `--fast`: batched branches, and what step caches keep for each branch.
+        shortcuts: Those of `--fast`: batched branches, and step caches with a state for each branch.
     """
 
     guidance_scales: tuple[float, float] = (7.5, 5.0)
@@ -85,14 +84,14 @@ PLAIN = Denoising()
 
 @dataclass(frozen=True)
 class PartBytes:
-    """One model of the pipeline, in bytes.
+    """Bytes of one model of the pipeline.
 
     Attributes:
-        weights: All of it.
-        largest_leaf: Its largest single layer.
-        block: One of its repeated blocks; 0 when it has none.
-        outside: All but the repeated blocks.
-        activations: Most that its forward holds at a time, inputs and result included.
+        weights: All weights.
+        largest_leaf: The largest single layer.
+        block: The largest of the repeated blocks; 0 without blocks.
+        outside: All weights outside the repeated blocks; 0 without blocks.
+        activations: Peak of a forward pass, including inputs and result.
     """
 
     weights: int
@@ -104,10 +103,10 @@ class PartBytes:
 
 @dataclass(frozen=True)
 class ClipBytes:
-    """All parts of a pipeline for one clip.
+    """Bytes of all parts of a pipeline for one clip.
 
-    `transformer_fp8` is the transformer stored in 8 bits, None for a GGUF, whose weights stay as they
-    are; `vae_tiled` is the autoencoder that decodes in tiles.
+    `transformer_fp8` is the transformer stored in 8 bits; None for a GGUF, whose weights are not
+    converted. `vae_tiled` is the autoencoder if it decodes in tiles.
     """
 
     text_encoder: PartBytes
@@ -126,70 +125,95 @@ def estimate(
     denoising: Denoising = PLAIN,
     quantised: Mapping[str, QuantisedTensor] | None = None,
 ) -> ClipBytes:
-    """Compute the bytes of every part for one clip; allocates nothing of that size.
+    """Compute the bytes of every part for one clip, without allocating them.
 
     Args:
         clip: The clip.
         transformer: Arguments of `WanTransformer3DModel`.
         text_encoder: Arguments of `UMT5Config`.
         vae: Arguments of `AutoencoderKLWan`.
-        dtype: Of transformer and text encoder; the autoencoder is float32.
-        denoising: What the steps ask of the transformer.
-        quantised: The quantised tensors of a transformer that is a GGUF, by diffusers name.
+        dtype: Dtype of transformer and text encoder; the autoencoder is float32.
+        denoising: How the transformer is run.
+        quantised: The quantised tensors of a GGUF transformer, by diffusers name.
     """
     stored = None if quantised is None else tuple(sorted(quantised.items()))
-    configs = _frozen(transformer), _frozen(text_encoder), _frozen(vae)
-    return _estimate(clip, *configs, dtype, denoising, stored)
+    autoencoder = _frozen(vae)
+    model = _transformer_bytes(
+        clip, _frozen(transformer), _latent_shape(autoencoder, clip), dtype, denoising, stored
+    )
+    # References and texts make no difference to the autoencoder.
+    whole, tiled = _vae_bytes(autoencoder, replace(clip, num_references=0, text_length=0))
+    return ClipBytes(
+        text_encoder=_text_encoder_bytes(_frozen(text_encoder), clip.text_length, dtype),
+        transformer=model[0],
+        transformer_fp8=model[1],
+        vae=whole,
+        vae_tiled=tiled,
+    )
 
 
 @lru_cache(maxsize=64)
-def _estimate(
+def _text_encoder_bytes(config: str, text_length: int, dtype: torch.dtype) -> PartBytes:
+    with torch.device("meta"), torch.no_grad():
+        encoder = UMT5EncoderModel(UMT5Config.from_dict(_thawed(config))).eval().to(dtype)
+        return _part(encoder, "encoder.block", peak_bytes(lambda: _encode(encoder, text_length)))
+
+
+@lru_cache(maxsize=64)
+def _vae_bytes(config: str, clip: ClipShape) -> tuple[PartBytes, PartBytes]:
+    """Return the bytes of the autoencoder, and those if it decodes in tiles."""
+    video = _latent_shape(config, clip)
+    with torch.device("meta"), torch.no_grad():
+        autoencoder = AutoencoderKLWan(**_thawed(config)).eval()
+        encoding = peak_bytes(lambda: _encode_reference(autoencoder, clip))
+        decoding = _decoding(autoencoder, video, clip)
+        tiled = min(decoding, _tiled_decoding(autoencoder, video, clip))
+        return (
+            _part(autoencoder, "", max(encoding, decoding)),
+            _part(autoencoder, "", max(encoding, tiled)),
+        )
+
+
+@lru_cache(maxsize=64)
+def _latent_shape(config: str, clip: ClipShape) -> tuple[int, ...]:
+    """Return the shape (1, C, F, h, w) of a clip's latents, without references."""
+    with torch.device("meta"):
+        # The config, not the attributes: they mean something else in the residual autoencoder.
+        known = AutoencoderKLWan(**_thawed(config)).config
+    spatial, temporal = known.scale_factor_spatial, known.scale_factor_temporal
+    num_latent_frames = (clip.num_frames - 1) // temporal + 1
+    return (1, known.z_dim, num_latent_frames, clip.height // spatial, clip.width // spatial)
+
+
+@lru_cache(maxsize=64)
+def _transformer_bytes(
     clip: ClipShape,
-    transformer: str,
-    text_encoder: str,
-    vae: str,
+    config: str,
+    video: tuple[int, ...],
     dtype: torch.dtype,
     denoising: Denoising,
     quantised: tuple[tuple[str, QuantisedTensor], ...] | None,
-) -> ClipBytes:
-    parts: dict[str, PartBytes | None] = {}
+) -> tuple[PartBytes, PartBytes | None]:
+    """Return the bytes of the transformer as it is, and stored in 8 bits (None for a GGUF)."""
     with torch.device("meta"), torch.no_grad():
-        autoencoder = AutoencoderKLWan(**_thawed(vae)).eval()
-        # Config and not attributes: those of the residual autoencoder differ in meaning.
-        spatial = autoencoder.config.scale_factor_spatial
-        temporal = autoencoder.config.scale_factor_temporal
-        size_hw = (clip.height // spatial, clip.width // spatial)
-        num_latent_frames = (clip.num_frames - 1) // temporal + 1
-        channels = autoencoder.config.z_dim
-        video = (1, channels, num_latent_frames, *size_hw)
-        encoder = UMT5EncoderModel(UMT5Config.from_dict(_thawed(text_encoder))).eval().to(dtype)
-        encoded = peak_bytes(lambda: _encode(encoder, clip.text_length))
-        parts["text_encoder"] = _part(encoder, "encoder.block", encoded)
-        encoding = peak_bytes(lambda: _encode_reference(autoencoder, clip))
-        decoding = _decoding(autoencoder, video, clip)
-        parts["vae"] = _part(autoencoder, "", max(encoding, decoding))
-        tiled = min(decoding, _tiled_decoding(autoencoder, video, clip))
-        parts["vae_tiled"] = _part(autoencoder, "", max(encoding, tiled))
-        model = _meta_transformer(_thawed(transformer), dtype)
+        model = _meta_transformer(_thawed(config), dtype)
         names = {name for name, _ in model.named_parameters()}
         for name, tensor in quantised or ():
             if name not in names:
-                # Of another model, which is told when it is loaded.
+                # The file is of another model; loading reports it.
                 continue
             module, _, own = name.rpartition(".")
             stored = torch.nn.Parameter(torch.empty(tensor.num_bytes, dtype=torch.uint8), False)
             model.get_submodule(module)._parameters[own] = stored
-    activations = _denoising_bytes(clip, _thawed(transformer), video, dtype, denoising)
+    activations = _denoising_bytes(clip, _thawed(config), video, dtype, denoising)
     if quantised is not None:
         activations += max((dequantising_bytes(t, dtype) for _, t in quantised), default=0)
-    parts["transformer"] = _part(model, "blocks", activations)
-    parts["transformer_fp8"] = None
-    if quantised is None:
-        model.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
-        # A layer is cast up while it runs.
-        leaf = 2 * _largest_leaf(model)
-        parts["transformer_fp8"] = _part(model, "blocks", activations + leaf)
-    return ClipBytes(**parts)
+        return _part(model, "blocks", activations), None
+    plain = _part(model, "blocks", activations)
+    model.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
+    # A layer is cast up while it runs.
+    leaf = 2 * _largest_leaf(model)
+    return plain, _part(model, "blocks", activations + leaf)
 
 
 def _denoising_bytes(
@@ -199,14 +223,14 @@ def _denoising_bytes(
     dtype: torch.dtype,
     denoising: Denoising,
 ) -> int:
-    """Most that denoising holds: the steps that make all there is to keep are walked.
+    """Return the peak of denoising over enough steps to fill every cache.
 
-    With fake tensors and not on the meta device, which autocast does not know.
+    Uses fake tensors, because autocast does not support the meta device.
     """
     scales, shortcuts = denoising.guidance_scales, denoising.shortcuts
     total, cache = 100, shortcuts.cache
     with FakeTensorMode(), torch.no_grad():
-        # What a forward holds does not grow with the number of blocks, but walking them takes time.
+        # The peak of a forward pass does not depend on the number of blocks, and two run faster.
         shallow = _meta_transformer({**transformer, "num_layers": 2}, dtype)
         references = torch.zeros((*video[:2], clip.num_references, *video[3:]), dtype=dtype)
         guided = GuidedModel(
@@ -229,13 +253,13 @@ def _denoising_bytes(
                 num_video_frames=video[2],
                 mag_ratios=[1.0] * total,
             ):
-                # A branch is asked again while what it left the first time is still kept.
+                # A branch runs again while the state of its first call is still cached.
                 for index in range(1 if shortcuts == EXACT else shortcuts.guided_every + 1):
                     model.velocity(latents, timestep, text, LoopPosition(index, total, 0.5))
 
         with ValuesUnknown():
             peak = peak_bytes(steps)
-    # Beside it: the noisy video, the solver's two memories and the result.
+    # In addition: the noisy video, two states of the solver and the result.
     return peak + 4 * torch.Size(video).numel() * 4
 
 
@@ -248,12 +272,12 @@ def _meta_transformer(config: Mapping[str, Any], dtype: torch.dtype) -> WanTrans
 
 def _encode(encoder: UMT5EncoderModel, length: int) -> torch.Tensor:
     ids = torch.zeros((1, length), dtype=torch.int64)
-    # Without a mask: one of ones would be asked for its values, which meta tensors have not.
+    # Without a mask: its values would be read, and meta tensors have none.
     return encoder(ids).last_hidden_state
 
 
 def _decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipShape) -> int:
-    """Decoded one latent frame after another: beyond the third only the result grows."""
+    """Return the peak of decoding frame by frame; after the third latent frame only the result grows."""
     walked = (*video[:2], min(video[2], 3), *video[3:])
     latents = torch.zeros(walked)
     peak = peak_bytes(lambda: autoencoder.decode(latents))
@@ -263,7 +287,7 @@ def _decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipS
 
 
 def _tiled_decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipShape) -> int:
-    """One tile after another; the decoded tiles and what they are joined to are kept."""
+    """Return the peak of decoding in tiles; the decoded tiles and the joined result are kept."""
     spatial = autoencoder.config.scale_factor_spatial
     rows = min(video[3], autoencoder.tile_sample_min_height // spatial)
     columns = min(video[4], autoencoder.tile_sample_min_width // spatial)

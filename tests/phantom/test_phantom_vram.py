@@ -1,4 +1,4 @@
-"""The computed bytes, against what the allocator of the CPU really gave out; and the ladder."""
+"""Computed bytes compared with the CPU allocator, and the ladder."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from procvid.phantom.ladder import (
     rungs,
 )
 from procvid.phantom.layout import CONFIGS, stored_dtype
-from procvid.phantom.memory import ClipShape, Denoising, estimate
 from procvid.phantom.peak import peak_bytes
 from procvid.phantom.step_cache import known_caches, step_cache
+from procvid.phantom.vram import ClipShape, Denoising, estimate
 from procvid.settings import PHANTOM_1_3B
 from procvid.types import Shortcuts, StepCache
 
@@ -74,7 +74,7 @@ def estimated(dtype=torch.float32, clip=CLIP, **asked):
 
 @torch.no_grad()
 def measured_peak(run) -> int:
-    """Bytes at most that the CPU's allocator had given out during a call, less those before it."""
+    """Return the peak bytes that the CPU allocator gave out during a call."""
     run()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         run()
@@ -99,7 +99,7 @@ ASKED = {
 
 
 def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) -> None:
-    """Four steps without a solver, of noise."""
+    """Run four steps on noise, without a solver."""
     torch.manual_seed(0)
     guidance = Guidance(*denoising.guidance_scales, CLIP.num_references)
     references = torch.randn(1, 8, CLIP.num_references, 12, 16).to(dtype)
@@ -114,7 +114,7 @@ def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) ->
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_the_activations_of_denoising_are_what_the_allocator_gives(asked):
+def test_the_activations_of_denoising_match_the_allocator(asked):
     denoising = ASKED[asked]
     dtype = torch.float32 if asked == "batched" else torch.bfloat16
     if denoising.shortcuts.cache and denoising.shortcuts.cache.kind not in known_caches():
@@ -149,7 +149,7 @@ def test_weights_are_counted_to_the_byte():
     assert half.transformer_fp8.weights < 0.7 * half.transformer.weights
 
 
-def test_a_longer_clip_takes_more_and_its_weights_do_not():
+def test_a_longer_clip_needs_more_for_activations_only():
     short, long = estimated(), estimated(clip=replace(CLIP, num_frames=33))
     assert long.transformer.activations > 1.3 * short.transformer.activations
     assert long.vae.activations > short.vae.activations
@@ -194,12 +194,12 @@ def test_the_first_rung_that_fits_is_taken():
     assert choose_rung(all_rungs, all_rungs[0].device_bytes - 1, 0) is None
 
 
-def test_what_is_needed_and_what_there_is_are_told():
+def test_the_note_has_the_needed_and_the_free_vram():
     sizes = {FULL: 46e9, MODEL_OFFLOAD: 34e9, GROUP_OFFLOAD: 9.4e9}
     all_rungs = [Rung(name, 81, int(size), 0) for name, size in sizes.items()]
     clip = ClipShape(832, 480, 81, 4)
-    told = describe_choice("phantom-14b", clip, all_rungs, 2, int(24e9))
-    assert told == (
+    note = describe_choice("phantom-14b", clip, all_rungs, 2, int(24e9))
+    assert note == (
         "phantom-14b at 832x480, 81 frames needs about 46 GB, 24 GB are free: the transformer goes "
         "through the GPU block by block, about 9.4 GB"
     )
@@ -207,7 +207,7 @@ def test_what_is_needed_and_what_there_is_are_told():
 
 
 @torch.no_grad()
-def test_decoding_in_tiles_takes_less_memory():
+def test_decoding_in_tiles_needs_less_vram():
     torch.manual_seed(0)
     vae = AutoencoderKLWan(**VAE).eval()
     vae.tile_sample_min_height = vae.tile_sample_min_width = 32
@@ -236,7 +236,7 @@ def test_the_published_sizes():
     assert small.transformer.activations > 2 * 39_000 * 8960 * 2
 
 
-# Where a pipeline stands makes no difference to what it computes
+# The placement of a pipeline does not change its result
 
 
 def latents_of(pipeline, clip) -> torch.Tensor:
@@ -247,7 +247,7 @@ def latents_of(pipeline, clip) -> torch.Tensor:
 
 @pytest.fixture
 def own_pipeline(make_pipeline, parts):
-    """Hooks and 8 bits change a model for good, so these tests have one of their own."""
+    """A pipeline for one test: hooks and 8 bits change a model permanently."""
     import copy
 
     return make_pipeline(
@@ -269,7 +269,7 @@ def test_exact_rungs_give_the_same_clip_and_8_bits_nearly(own_pipeline, clip):
     assert 0 < error < 0.2
 
 
-def test_out_of_memory_goes_on_with_the_same_step(own_pipeline, clip):
+def test_out_of_memory_retries_the_same_step(own_pipeline, clip):
     """The third call of the second step fails, as a full device would make it fail."""
     expected = latents_of(own_pipeline, clip)
     all_rungs = [Rung(FULL, 9, 3, 0), Rung(GROUP_OFFLOAD, 9, 2, 0), Rung(FEWER_FRAMES, 5, 1, 0)]
