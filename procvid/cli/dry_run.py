@@ -10,7 +10,7 @@ from typing import Any
 from procvid.cli.screen import duration
 from procvid.errors import UnavailableError
 from procvid.events import Conditioned, to_json
-from procvid.hub.access import hub_id_of
+from procvid.hub.names import hub_id_of
 from procvid.hub.resolve import known_release
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast

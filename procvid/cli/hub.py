@@ -13,10 +13,11 @@ from typing import Any
 from procvid.cli.plain import printable
 from procvid.cli.screen import PullScreen
 from procvid.errors import InputError
-from procvid.hub.access import check_store, strays
-from procvid.hub.artifacts import Wishes, bundle
-from procvid.hub.bundle import homes_named, read_release, validate
-from procvid.hub.cards import Where
+from procvid.hub.bundle.artifact import bundle
+from procvid.hub.bundle.check import homes_named, read_release, validate
+from procvid.hub.bundle.options import BundleOptions
+from procvid.hub.cache import bundle_folder, default_cache
+from procvid.hub.cache import verify as verify_release
 from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import (
     CARD,
@@ -24,16 +25,17 @@ from procvid.hub.names import (
     REPO_TYPES,
     Artifact,
     HubId,
+    ReleaseTarget,
     check_tag,
     parse_hub_id,
     size,
 )
-from procvid.hub.publish import Published, PublishPlan, plan_publish
+from procvid.hub.publish import PublishedRelease, PublishPlan, plan_publish
 from procvid.hub.publish import publish as send
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as fetch
 from procvid.hub.release import Release
-from procvid.hub.resolve import bundle_folder, cache
+from procvid.hub.store import check_store, unverified_files
 from procvid.memory.crops import load_store
 from procvid.memory.folder import KIND as STORE_KIND
 from procvid.settings import TINY
@@ -52,7 +54,7 @@ def publish(arguments: argparse.Namespace) -> None:
             client,
             made,
             release,
-            where.target,
+            where.hub_id,
             private=arguments.private,
             tag=where.tag,
         )
@@ -64,7 +66,7 @@ def publish(arguments: argparse.Namespace) -> None:
         screen = PullScreen(arguments.json)
         try:
             for event in send(client, plan):
-                if isinstance(event, Published):
+                if isinstance(event, PublishedRelease):
                     screen.clear()
                     _tell_published(event, arguments.json)
                 else:
@@ -75,7 +77,7 @@ def publish(arguments: argparse.Namespace) -> None:
 
 def pull(arguments: argparse.Namespace) -> None:
     """A release -> a folder, whole or absent."""
-    client, kept = HubClient(), cache()
+    client, cache = HubClient(), default_cache()
     wanted = parse_hub_id(arguments.id)
     screen = PullScreen(arguments.json)
     try:
@@ -84,13 +86,13 @@ def pull(arguments: argparse.Namespace) -> None:
             offer = look(client, wanted)
             events: Iterator[Pulling | Pulled]
             if _is_there(place, offer.hub_id):
-                kept.handling[offer.release.artifact].check(place)
+                verify_release(offer.release.artifact, place)
                 events = iter([Pulled(place, offer.hub_id, ("it was there already",))])
             else:
-                events = fetch(client, offer, place, kept.handling[offer.release.artifact].unpack)
+                events = fetch(client, offer, place)
         else:
             found = _find(client, wanted)
-            events = kept.obtain(client, *found)
+            events = cache.obtain(client, *found)
         told: set[str] = set()
         for event in events:
             if isinstance(event, Pulled):
@@ -129,7 +131,7 @@ def card(arguments: argparse.Namespace) -> None:
 
 def list_kept(arguments: argparse.Namespace) -> None:
     """What was pulled and is still here."""
-    for kept in cache().kept():
+    for kept in default_cache().releases():
         if arguments.json:
             told = {"artifact": kept.artifact, "id": kept.hub_id.label, "folder": str(kept.folder)}
             print(json.dumps(told))
@@ -139,18 +141,18 @@ def list_kept(arguments: argparse.Namespace) -> None:
             )
 
 
-def _where(arguments: argparse.Namespace) -> Where:
+def _where(arguments: argparse.Namespace) -> ReleaseTarget:
     if arguments.tag:
         check_tag(arguments.tag)
     target = parse_hub_id(arguments.repo)
     if target.revision != "main":
         raise InputError(f"{arguments.repo!r} names a revision.", "Use --tag for the new release.")
-    return Where(HubId(target.repo, "main", REPO_TYPES[arguments.kind]), arguments.tag)
+    return ReleaseTarget(HubId(target.repo, "main", REPO_TYPES[arguments.kind]), arguments.tag)
 
 
-def _bundled(arguments: argparse.Namespace, where: Where, out: Path) -> Release:
-    wishes = Wishes(
-        where=where,
+def _bundled(arguments: argparse.Namespace, where: ReleaseTarget, out: Path) -> Release:
+    options = BundleOptions(
+        target=where,
         licence=" ".join(arguments.licence.split()),
         no_pixels=arguments.no_pixels,
         without_licence=arguments.without_licence,
@@ -159,7 +161,7 @@ def _bundled(arguments: argparse.Namespace, where: Where, out: Path) -> Release:
     )
     folder = Path(arguments.folder).expanduser()
     return bundle(
-        arguments.kind, folder, out, wishes, lambda: wiring.build_generator(TINY).info.revision
+        arguments.kind, folder, out, options, lambda: wiring.build_generator(TINY).info.revision
     )
 
 
@@ -214,7 +216,7 @@ def _ask(plan: PublishPlan) -> None:
         raise InputError("Nothing was sent.", "")
 
 
-def _tell_published(event: Published, as_json: bool) -> None:
+def _tell_published(event: PublishedRelease, as_json: bool) -> None:
     if as_json:
         told = {"repo": event.target.repo, "commit": event.commit, "tag": event.tag}
         print(json.dumps({"event": "published", **told, "note": event.note}), flush=True)
@@ -246,7 +248,7 @@ def _is_there(place: Path, pinned: HubId) -> bool:
 
 def _find(client: HubClient, wanted: HubId) -> tuple[Artifact, HubId]:
     """Kind and pinned name of a release; of one that is here already without asking anybody."""
-    for kept in cache().kept():
+    for kept in default_cache().releases():
         if wanted.is_pinned and (kept.hub_id.repo, kept.hub_id.revision) == (
             wanted.repo,
             wanted.revision,
@@ -255,7 +257,7 @@ def _find(client: HubClient, wanted: HubId) -> tuple[Artifact, HubId]:
     try:
         offer = look(client, wanted)
     except UnreachableError:
-        for kept in cache().kept():
+        for kept in default_cache().releases():
             if kept.hub_id.repo == wanted.repo:
                 return kept.artifact, dataclasses.replace(wanted, repo_type=kept.hub_id.repo_type)
         raise
@@ -272,7 +274,7 @@ def _verified(folder: Path) -> dict[str, Any]:
         check_store(folder)
         store = load_store(folder)
         files = told["files"].values()
-        unnamed = strays(folder)
+        unnamed = unverified_files(folder)
         facts: dict[str, Any] = {
             "artifact": "memory",
             "name": store.name,

@@ -12,7 +12,7 @@ from procvid.cli.memory import folder_of
 from procvid.cli.plain import printable
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, UnavailableError
-from procvid.hub.access import hub_id_of
+from procvid.hub.names import hub_id_of
 from procvid.media.image import load_image
 from procvid.memory import edit
 from procvid.memory.clip_list import read_clip_list

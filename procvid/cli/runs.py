@@ -12,7 +12,7 @@ from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import PullScreen, RunScreen
 from procvid.errors import InputError
 from procvid.events import Event
-from procvid.hub.access import hub_id_of
+from procvid.hub.names import hub_id_of
 from procvid.hub.resolve import known_release, parse_lora, pinned
 from procvid.media.image import load_image
 from procvid.plan.parse import read_recipe
