@@ -83,7 +83,7 @@ def test_a_lora_of_others_without_a_manifest_is_taken_and_told(
     commit = repo.put(**{"style.safetensors": Blob(weights, True), "evil.pt": Blob(b"x", True)})
     told: list[str] = []
     name = pinned("guest/style", "lora", lambda event: told.append(event.note))
-    assert name == f"guest/style@{commit}" and "no manifest to verify it with" in told[-1]
+    assert name == f"guest/style@{commit}" and "has no procvid manifest" in told[-1]
     repo.put(**{"style.safetensors": Blob(b"another", True)})
     folder = named_lora(name)
     assert find_lora(folder).read_bytes() == weights

@@ -128,7 +128,7 @@ def test_a_lost_answer_is_looked_up(
     if made:
         assert push(client, plan) == hub.repos["space", "cook/pan"].head
     else:
-        with pytest.raises(UnavailableError, match="The Space is as it was"):
+        with pytest.raises(UnavailableError, match="The Space is unchanged"):
             push(client, plan)
     assert ("procvid/__init__.py" in hub.repos["space", "cook/pan"].files) == made
 

@@ -1,13 +1,11 @@
-"""The Artifacts tab: look, pull, verify, and publishing only for whom it is."""
+"""The Hub page: preview, download, verify, and publish, each only for those who may."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import pytest
@@ -17,10 +15,10 @@ from starlette.requests import Request
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.hub.artifacts import Wishes, bundle_lora
-from procvid.hub.cards import Where
-from procvid.hub.names import HubId
-from procvid.hub.resolve import cache
+from procvid.hub.bundle.lora import bundle_lora
+from procvid.hub.bundle.options import BundleOptions
+from procvid.hub.cache import default_cache
+from procvid.hub.names import HubId, ReleaseTarget
 from procvid.settings import read_environment
 from procvid.ui.app import build_app
 from procvid.ui.pages.create.plan_table import rows_of
@@ -29,10 +27,10 @@ from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.visitors import is_at_this_machine, require_publisher, visitor_of
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
+from tests.ui.events import Events, events_of
 from tests.ui.running import finished
 
 EGG = "Egg\n1. Fry the egg in the frying pan."
-Events = dict[str, Callable[..., Any]]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +47,7 @@ def app(context: AppContext) -> gr.Blocks:
 
 @pytest.fixture
 def on(hub: Hub, app: gr.Blocks) -> Events:
-    return {f.name: f.fn for f in app.fns.values()}
+    return events_of(app)
 
 
 def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
@@ -65,7 +63,10 @@ def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
 def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
     bundle = tmp_path / "bundle"
     bundle_lora(
-        lora_folder, bundle, Wishes(Where(HubId("cook/lora", "main", "model"))), lambda: "0" * 16
+        lora_folder,
+        bundle,
+        BundleOptions(ReleaseTarget(HubId("cook/lora", "main", "model"))),
+        lambda: "0" * 16,
     )
     return hub.repo("cook/lora").put(
         **{
@@ -82,19 +83,19 @@ def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path:
     assert "Omelette LoRA" in told and "apache-2.0" in told and "rank 4, alpha 8, 56 layers" in told
     assert not any("safetensors" in line for line in hub.asked)
     *on_the_way, (told, choice) = on["pull_it"]("cook/lora", asked())
-    assert "whole and verified" in told and len(on_the_way) > 3
+    assert "complete and verified" in told and len(on_the_way) > 3
     key = f"lora: cook/lora@{commit[:12]}"
     assert choice.value == key
     integrity, box, card = on["show"](key, asked())
-    assert "All 3 files are as its manifest says" in integrity and box.visible
+    assert "All 3 files match the manifest" in integrity and box.visible
     assert f"procvid generate RECIPE --out DIR --lora cook/lora@{commit}" in integrity
     assert "# Omelette LoRA" in card and "library_name" not in card
     weights = next((tmp_path / "cache").rglob("pytorch_lora_weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     integrity, *_ = on["show"](key, asked())
-    assert "1 of 3 files are not as they should be" in integrity and "has other bytes" in integrity
+    assert "1 of 3 files are damaged" in integrity and "differs" in integrity
     *_, (told, _) = on["pull_it"]("cook/lora", asked())
-    assert "was damaged, so it is pulled again" in told
+    assert "was damaged and is pulled again" in told
     assert "All 3 files" in on["show"](key, asked())[0]
     assert key in [name for name, _ in on["list_here"](asked()).choices]
 
@@ -106,12 +107,12 @@ def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Pa
     integrity, _, card = on["show"](choice.value, asked())
     assert f"{SMALL} crops" in integrity and "free to use under Apache-2.0" in integrity
     assert "box_xyxy" in card
-    (pulled,) = cache().kept()
+    (pulled,) = default_cache().releases()
     (pulled.folder / "notes.txt").write_text("x")
     card_file = pulled.folder / "README.md"
     card_file.write_bytes(card_file.read_bytes() + b"?")
     integrity, *_ = on["show"](choice.value, asked())
-    assert "<li>notes.txt</li>" in integrity and "1 of 4 files are not" in integrity
+    assert "<li>notes.txt</li>" in integrity and "1 of 4 files are damaged" in integrity
 
 
 def test_a_pulled_store_is_a_memory_to_choose(
@@ -175,18 +176,18 @@ def test_publishing_is_planned_shown_and_then_done(
 ) -> None:
     fields = ("lora", str(lora_folder), "cook/new", "v1", "", True, False)
     told, seen, button = on["plan_here"](*fields, asked())
-    assert "a new repository, private" in told and button.interactive and hub.repos == {}
-    with pytest.raises(gr.Error, match="has changed since you looked"):
+    assert "new, private" in told and button.interactive and hub.repos == {}
+    with pytest.raises(gr.Error, match="has changed since your preview"):
         list(on["send_here"](*fields, "something else", asked()))
     changed = ("lora", str(lora_folder), "cook/other", "v1", "", True, False)
-    with pytest.raises(gr.Error, match="has changed since you looked"):
+    with pytest.raises(gr.Error, match="has changed since your preview"):
         list(on["send_here"](*changed, seen, asked()))
     assert hub.repos == {}
     *_, (told, _, _) = on["send_here"](*fields, seen, asked())
     repo = hub.repos["model", "cook/new"]
     assert "tag v1" in told and repo.private and repo.tags == {"v1": repo.head}
     told, _, button = on["plan_here"](*fields, asked())
-    assert "this very release already" in told and not button.interactive
+    assert "holds this release already" in told and not button.interactive
 
 
 def test_nobody_else_may_publish(hub: Hub, on: Events, lora_folder: Path) -> None:
@@ -214,11 +215,11 @@ def test_a_stranger_sees_what_is_public_and_no_more(
     stranger = asked("10.0.0.7")
     with pytest.raises(gr.Error, match="or it is private"):
         on["look_up"]("cook/lora", stranger)
-    with pytest.raises(gr.Error, match="is not here"):
+    with pytest.raises(gr.Error, match="is not downloaded"):
         on["show"](f"lora: cook/lora@{commit[:12]}", stranger)
     hub.repos["model", "cook/lora"].private = False
     monkeypatch.setattr(visitors, "LIMIT_BYTES", 100_000)
-    with pytest.raises(gr.Error, match="more than this server takes"):
+    with pytest.raises(gr.Error, match="this server accepts at most"):
         list(on["pull_it"]("cook/lora", stranger))
 
 
@@ -242,14 +243,14 @@ def test_on_a_space_only_its_owner_signed_in(
     assert visitor_of(asked(), "guest", READER).client.token is False
     context = open_context(tmp_path / "none", profile="tiny", runs_folder=tmp_path / "runs")
     app = build_app(context)
-    events = {f.name: f.fn for f in app.fns.values()}
+    events = events_of(app)
     assert any(isinstance(block, gr.LoginButton) for block in app.blocks.values())
     profile = gr.OAuthProfile(
         {"name": "Cook", "preferred_username": "cook", "profile": "", "picture": ""}
     )
     token = gr.OAuthToken(token=OWNER, scope="manage-repos", expires_at=2_000_000_000)
     fields = ("lora", str(tmp_path), "cook/new", "", "", True, False)
-    with pytest.raises(gr.Error, match="From a Space only runs are published"):
+    with pytest.raises(gr.Error, match="A Space publishes runs only"):
         events["plan_on_space"](*fields, asked(), profile, token)
     run = ("run", new_run_id(), "cook/new", "", "", True, False)
     with pytest.raises(gr.Error, match="There is no run"):

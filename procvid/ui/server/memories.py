@@ -99,8 +99,10 @@ def change(
 
 def _small(store: CropStore) -> CropStore:
     if len(store) > MAX_CROPS:
-        raise InputError(f"A memory holds at most {MAX_CROPS:,} crops; this one would hold {len(store):,}.",
-            "Remove some crops first.",)
+        raise InputError(
+            f"A memory holds at most {MAX_CROPS:,} crops; this one would hold {len(store):,}.",
+            "Remove some crops first.",
+        )
     return store
 
 
