@@ -50,7 +50,7 @@ def test_objects_and_states_and_pages(client: Client) -> None:
     assert {(crop["name"], crop["state"]) for crop in only["crops"]} == {("carrot", "diced")}
 
 
-def test_one_s_own_memory_is_seen_by_its_id_alone(client: Client, context: AppContext) -> None:
+def test_an_own_memory_is_seen_by_its_id_alone(client: Client, context: AppContext) -> None:
     def ban(store: Any, _: Any) -> Any:
         return edit.ban(store, [store.crops.facts[0].id])
 
