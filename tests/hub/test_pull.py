@@ -12,11 +12,9 @@ import pytest
 from procvid.cli import main
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
 from procvid.hub.bundle.check import validate
-from procvid.hub.bundle.lora import bundle_lora
-from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.cache import open_cache
 from procvid.hub.client import HubClient, NoManifestError
-from procvid.hub.names import HubId, ReleaseTarget, parse_hub_id
+from procvid.hub.names import HubId, parse_hub_id
 from procvid.hub.pull import Pulled, look, pull
 from procvid.hub.release import FileFact, release_from_bytes
 from tests.hub.killing import killed_at
@@ -27,22 +25,15 @@ WEIGHTS = "pytorch_lora_weights.safetensors"
 GET = rf"/resolve/.*/{WEIGHTS}"
 
 
-@pytest.fixture(scope="module")
-def bundle(lora_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("bundle") / "lora"
-    bundle_lora(lora_folder, out, BundleOptions(ReleaseTarget(TARGET)), lambda: "0" * 16)
-    return out
-
-
 @pytest.fixture
-def repo(hub: Hub, bundle: Path) -> Repo:
+def repo(hub: Hub, lora_bundle: Path) -> Repo:
     """The release on the Hub, as if it had been published."""
     repo = hub.repo("cook/lora")
     lfs = (".safetensors", ".mp4")
     repo.put(
         **{
-            f.relative_to(bundle).as_posix(): Blob(f.read_bytes(), f.name.endswith(lfs))
-            for f in bundle.rglob("*")
+            f.relative_to(lora_bundle).as_posix(): Blob(f.read_bytes(), f.name.endswith(lfs))
+            for f in lora_bundle.rglob("*")
             if f.is_file()
         }
     )
@@ -56,8 +47,8 @@ def pulled(client: HubClient, place: Path, wanted: HubId = TARGET) -> Pulled:
     return last
 
 
-def lie(repo: Repo, **changes: object) -> None:
-    """Publish a manifest that says something else, with a right hash of itself."""
+def publish_wrong(repo: Repo, **changes: object) -> None:
+    """Publish a wrong manifest with a correct hash of itself."""
     release = release_from_bytes(repo.files["manifest.json"].data)
     repo.put(**{"manifest.json": Blob(replace(release, **changes).to_bytes(), False)})
 
@@ -124,13 +115,13 @@ def test_a_hostile_name_in_the_manifest_is_refused_before_anything_is_fetched(
     hub: Hub, client: HubClient, repo: Repo, tmp_path: Path, name: str
 ) -> None:
     files = release_from_bytes(repo.files["manifest.json"].data).files
-    lie(repo, files={**files, name: FileFact(4, "0" * 64)})
+    publish_wrong(repo, files={**files, name: FileFact(4, "0" * 64)})
     with pytest.raises(InputError, match="names files that do not belong in a lora"):
         pulled(client, tmp_path / "lora")
     assert not any(WEIGHTS in asked for asked in hub.asked) and left_over(tmp_path) == []
 
 
-def test_a_manifest_that_lies_is_told(
+def test_a_wrong_manifest_is_refused(
     hub: Hub, client: HubClient, repo: Repo, tmp_path: Path
 ) -> None:
     good = repo.files["manifest.json"]
@@ -140,24 +131,24 @@ def test_a_manifest_that_lies_is_told(
         (FileFact(fact.size + 1, fact.sha256), rf"{fact.size:,} bytes instead of"),
         (FileFact(fact.size, "1" * 64), f"sha256 {fact.sha256[:12]} instead of 111111111111"),
     ):
-        lie(repo, files={**release.files, WEIGHTS: lying})
+        publish_wrong(repo, files={**release.files, WEIGHTS: lying})
         with pytest.raises(InputError, match=rf"is wrong: it does not match {WEIGHTS} \({told}"):
             pulled(client, tmp_path / "lora")
-    # A small file has no hash at the Hub, so only its bytes tell.
+    # The Hub has no sha256 of small files, so only the download shows it.
     repo.put(**{"manifest.json": good})
-    lie(repo, files={**release.files, "training.json": FileFact(release.files["training.json"].size,
+    publish_wrong(repo, files={**release.files, "training.json": FileFact(release.files["training.json"].size,
                                                                  "2" * 64)})  # fmt: skip
     with pytest.raises(UnavailableError, match=r"training\.json of cook/lora differs"):
         pulled(client, tmp_path / "lora")
-    lie(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
+    publish_wrong(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
     with pytest.raises(InputError, match=r'is wrong: it states ."rank": 64., but the files hold'):
         pulled(client, tmp_path / "lora")
-    lie(repo, files={**release.files, "examples/01.mp4": fact})
+    publish_wrong(repo, files={**release.files, "examples/01.mp4": fact})
     with pytest.raises(InputError, match=r"it names examples/01\.mp4, which does not exist"):
         pulled(client, tmp_path / "lora")
-    # Files that are not what they should be never will be, so none of them is kept.
+    # Downloading again cannot help, so nothing is kept.
     assert left_over(tmp_path) == []
-    lie(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
+    publish_wrong(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
     with pytest.raises(InputError, match=r"Nothing was installed"):
         pulled(client, tmp_path / "other")
     assert left_over(tmp_path) == []
@@ -178,7 +169,7 @@ def test_a_manifest_that_lies_is_told(
         (b"\xff\xfe", "is not JSON"),
     ],
 )
-def test_a_manifest_that_is_none_is_told(
+def test_an_invalid_manifest_is_refused(
     client: HubClient, repo: Repo, tmp_path: Path, data: bytes, sentence: str
 ) -> None:
     repo.put(**{"manifest.json": Blob(data, False)})
@@ -187,7 +178,7 @@ def test_a_manifest_that_is_none_is_told(
     assert left_over(tmp_path) == []
 
 
-def test_a_repository_that_cannot_be_had_is_told(
+def test_a_repository_that_cannot_be_read_is_named(
     hub: Hub, client: HubClient, repo: Repo, tmp_path: Path
 ) -> None:
     reader = HubClient(endpoint=hub.url, token=READER)
@@ -220,7 +211,7 @@ def test_a_repository_that_cannot_be_had_is_told(
     ["", "lora", "a/b/c", "a//b", "../x", "a/..", "a/b.git", "-a/b", "a/b@", "a/b@..", "a/b@x y", "a b/c",
      "é/b", "http://x/y", "a/b@-v", "datasets/a", "a/" + "b" * 200, "a/b@" + "x" * 200],
 )  # fmt: skip
-def test_an_id_that_is_none_is_told(text: str) -> None:
+def test_an_invalid_id_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"is not (the name of a repository|a revision)"):
         parse_hub_id(text)
 
@@ -232,7 +223,7 @@ def test_a_release_larger_than_the_disk_is_refused_before_it_is_fetched(
     huge = shutil.disk_usage(tmp_path).free + 35 * 10**9
     weights = Blob(b"", True, said_size=huge, said_sha256="3" * 64)
     repo.put(**{WEIGHTS: weights})
-    lie(repo, files={**release.files, WEIGHTS: FileFact(huge, "3" * 64)})
+    publish_wrong(repo, files={**release.files, WEIGHTS: FileFact(huge, "3" * 64)})
     with pytest.raises(OutputError, match=r"needs [\d.]+ GB of disk, but only [\d.]+ GB are free"):
         pulled(client, tmp_path / "lora")
     assert not any(WEIGHTS in asked for asked in hub.asked) and left_over(tmp_path) == []
@@ -257,7 +248,7 @@ def test_the_cache_is_verified_before_each_use_and_mended_once(
     weights.write_bytes(good[:-1] + b"x")
     again = obtained()
     assert weights.read_bytes() == good and "was damaged and is pulled again" in again.notes[0]
-    # Without the Hub: the whole copy serves, under its tag too; a damaged one is told.
+    # Without the Hub a complete copy serves, also by its tag; a damaged one is an error.
     away = replace(client, endpoint="http://127.0.0.1:9")
     *_, last = cache.obtain(away, "lora", TARGET.at("v1"))
     assert isinstance(last, Pulled) and "Using the cached copy of cook/lora@v1" in last.notes[0]
@@ -278,7 +269,7 @@ def test_the_cache_is_verified_before_each_use_and_mended_once(
         list(cache.obtain(client, "memory", HubId("cook/lora", "main", "dataset")))
 
 
-def test_a_card_that_was_mended_on_the_page_is_no_damage(
+def test_a_card_that_was_edited_on_the_hub_is_not_damage(
     client: HubClient, repo: Repo, tmp_path: Path
 ) -> None:
     repo.put(**{"README.md": Blob(repo.files["README.md"].data + b"\nA word more.\n", False)})
@@ -288,7 +279,9 @@ def test_a_card_that_was_mended_on_the_page_is_no_damage(
     validate(tmp_path / "lora")
 
 
-def test_files_beside_the_manifest_are_told(client: HubClient, repo: Repo, tmp_path: Path) -> None:
+def test_files_that_no_manifest_names_are_refused(
+    client: HubClient, repo: Repo, tmp_path: Path
+) -> None:
     pulled(client, tmp_path / "lora")
     (tmp_path / "lora" / "model.pkl").write_bytes(b"x")
     with pytest.raises(InputError, match=r"its manifest does not name: 'model\.pkl'"):
@@ -316,7 +309,7 @@ def test_killed_at_any_request_the_next_pull_goes_on(
 ) -> None:
     command = ["hub", "pull", "cook/lora", "--to", str(tmp_path / "lora")]
     if not killed_at(hub, stage, command):
-        # It asks less often than that: nobody killed it, so it is whole.
+        # It made fewer requests, so it was not killed.
         validate(tmp_path / "lora")
         return
     assert not (tmp_path / "lora").exists()

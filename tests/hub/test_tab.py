@@ -30,6 +30,7 @@ from tests.hub.server import OWNER, READER, Blob, Hub
 from tests.ui.events import Events, events_of
 from tests.ui.running import finished
 
+OPTIONS = BundleOptions(ReleaseTarget(HubId("cook/lora", "main", "model")))
 EGG = "Egg\n1. Fry the egg in the frying pan."
 
 
@@ -60,14 +61,8 @@ def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
     return gr.Request(request=Request(scope))
 
 
-def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
-    bundle = tmp_path / "bundle"
-    bundle_lora(
-        lora_folder,
-        bundle,
-        BundleOptions(ReleaseTarget(HubId("cook/lora", "main", "model"))),
-        lambda: "0" * 16,
-    )
+def on_hub(hub: Hub, bundle: Path) -> str:
+    """Put a LoRA on the Hub as if it had been published; return its commit."""
     return hub.repo("cook/lora").put(
         **{
             f.relative_to(bundle).as_posix(): Blob(f.read_bytes(), f.suffix == ".safetensors")
@@ -77,8 +72,8 @@ def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
     )
 
 
-def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path: Path) -> None:
-    commit = on_hub(hub, lora_folder, tmp_path)
+def test_look_pull_and_verify(hub: Hub, on: Events, lora_bundle: Path, tmp_path: Path) -> None:
+    commit = on_hub(hub, lora_bundle)
     told = on["look_up"]("cook/lora", asked())
     assert "Omelette LoRA" in told and "apache-2.0" in told and "rank 4, alpha 8, 56 layers" in told
     assert not any("safetensors" in line for line in hub.asked)
@@ -158,10 +153,8 @@ def test_what_is_wrong_is_one_sentence(on: Events, text: str) -> None:
         assert len(told.value.message) < 400 and "Unexpected" not in str(told.value.title)
 
 
-def test_a_card_shows_words_and_fetches_nothing(
-    hub: Hub, on: Events, lora_folder: Path, tmp_path: Path
-) -> None:
-    on_hub(hub, lora_folder, tmp_path)
+def test_a_card_shows_words_and_fetches_nothing(hub: Hub, on: Events, lora_bundle: Path) -> None:
+    on_hub(hub, lora_bundle)
     repo = hub.repos["model", "cook/lora"]
     hostile = b"# Hi\n<img src=https://x.test/a><script>1</script>![t](https://x.test/b.png)\n"
     repo.put(**{"README.md": Blob(hostile, False)})
@@ -207,9 +200,9 @@ def test_nobody_else_may_publish(hub: Hub, on: Events, lora_folder: Path) -> Non
 
 
 def test_a_stranger_sees_what_is_public_and_no_more(
-    hub: Hub, on: Events, lora_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, on: Events, lora_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = on_hub(hub, lora_folder, tmp_path)
+    commit = on_hub(hub, lora_bundle)
     hub.repos["model", "cook/lora"].private = True
     list(on["pull_it"]("cook/lora", asked()))
     stranger = asked("10.0.0.7")
@@ -288,9 +281,10 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     on: Events,
     context: AppContext,
     lora_folder: Path,
+    lora_bundle: Path,
     tmp_path: Path,
 ) -> None:
-    name = f"cook/lora@{on_hub(hub, lora_folder, tmp_path)}"
+    name = f"cook/lora@{on_hub(hub, lora_bundle)}"
     stranger = asked("8.8.8.8", host="a.hf.space")
     with pytest.raises(gr.Error, match="no LoRA"):
         make(on, name, asked())
@@ -323,7 +317,8 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     first = next(key for key in weights if key.endswith("lora_A.weight"))
     weights[first] = weights[first][:, :-1].clone()
     save_file(weights, file, metadata)
-    other = f"cook/lora@{on_hub(hub, wrong, tmp_path / 'again')}"
+    bundle_lora(wrong, tmp_path / "again", OPTIONS, lambda: "0" * 16)
+    other = f"cook/lora@{on_hub(hub, tmp_path / 'again')}"
     list(on["pull_it"](other, asked()))
     with pytest.raises(gr.Error, match=r"'cook/lora@.* does not fit this model: ") as caught:
         make(on, other, asked())
