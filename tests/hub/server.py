@@ -130,14 +130,14 @@ class Hub:
         return self.repos.setdefault((repo_type, repo_id), new)
 
     async def answer(self, request: Request) -> Response:
-        listed = f"{request.method} {request.url.path}"
-        self.asked.append(listed)
+        asked = f"{request.method} {request.url.path}"
+        self.asked.append(asked)
         body = await request.body()
         fault = next(
             (
                 f
                 for f in self.faults
-                if f.times > 0 and f.method == request.method and re.search(f.pattern, listed)
+                if f.times > 0 and f.method == request.method and re.search(f.pattern, asked)
             ),
             None,
         )
@@ -226,15 +226,15 @@ class Hub:
         refused = self._refused(request)
         if refused:
             return refused
-        listed = json.loads(body)
-        organization = listed.get("organization") or "cook"
-        repo_id = f"{organization}/{listed['name']}"
-        key = (listed.get("type") or "model", repo_id)
+        wanted = json.loads(body)
+        organization = wanted.get("organization") or "cook"
+        repo_id = f"{organization}/{wanted['name']}"
+        key = (wanted.get("type") or "model", repo_id)
         if key in self.repos:
             return JSONResponse({"error": "exists", "url": f"{self.url}/{repo_id}"}, 409)
         repo = self.repo(repo_id, key[0])
-        repo.private = bool(listed.get("private") or listed.get("visibility") == "private")
-        if key[0] == "space" and listed.get("sdk") not in ("gradio", "docker", "static"):
+        repo.private = bool(wanted.get("private") or wanted.get("visibility") == "private")
+        if key[0] == "space" and wanted.get("sdk") not in ("gradio", "docker", "static"):
             return JSONResponse({"error": "sdk is required"}, 400)
         prefix = {"dataset": "datasets/", "space": "spaces/"}.get(key[0], "")
         return JSONResponse({"url": f"{self.url}/{prefix}{repo_id}", "name": repo_id, "id": "1"})
@@ -278,11 +278,11 @@ class Hub:
             return refused
         objects = []
         for each in json.loads(body)["objects"]:
-            listed = {"oid": each["oid"], "size": each["size"]}
+            entry = {"oid": each["oid"], "size": each["size"]}
             if each["oid"] not in self.blobs:
                 href = f"{self.url}/lfs/{each['oid']}"
-                listed["actions"] = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
-            objects.append(listed)
+                entry["actions"] = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
+            objects.append(entry)
         return JSONResponse({"transfer": "basic", "objects": objects})
 
     def _lfs(self, request: Request, body: bytes, oid: str, verify: str | None) -> Response:
@@ -361,9 +361,9 @@ class Hub:
             ]
             return JSONResponse(entries)
         siblings = [{"rfilename": name} for name in files]
-        listed = {"id": id, "sha": oid, "private": repo.private, "gated": repo.gated, "tags": []}
+        facts = {"id": id, "sha": oid, "private": repo.private, "gated": repo.gated, "tags": []}
         return JSONResponse(
-            {**listed, "siblings": siblings, "downloads": 0, "likes": 0, "disabled": False}
+            {**facts, "siblings": siblings, "downloads": 0, "likes": 0, "disabled": False}
         )
 
     def _preupload(self, repo: Repo, body: bytes, rev: str) -> Response:
@@ -453,8 +453,8 @@ def _form(body: bytes) -> dict[str, list[str]]:
     from urllib.parse import parse_qs
 
     try:
-        listed = json.loads(body)
-        return {key: value if isinstance(value, list) else [value] for key, value in listed.items()}
+        fields = json.loads(body)
+        return {key: value if isinstance(value, list) else [value] for key, value in fields.items()}
     except ValueError:
         return parse_qs(body.decode())
 

@@ -135,7 +135,9 @@ def _objects(store: CropStore) -> list[dict[str, Any]]:
     ]
 
 
-def _matches(store: CropStore, embedder: Embedder | None, asked: MemoryQuery) -> tuple[list[Match], int]:
+def _matches(
+    store: CropStore, embedder: Embedder | None, asked: MemoryQuery
+) -> tuple[list[Match], int]:
     """Return one page of crops, and the total number."""
     name, state = asked.name or None, asked.state or None
     rows = rows_of(store, name, state)
