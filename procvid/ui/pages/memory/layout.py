@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -348,7 +348,9 @@ def _page_number(w: MemoryWidgets, number: int, last: int) -> Updates:
     return {w.page: gr.Number(value=number, label=f"Page (of {last})" if last > 1 else "Page")}
 
 
-def _gallery(w: MemoryWidgets, store: CropStore, rows: list[tuple[int, float | None]]) -> Updates:
+def _gallery(
+    w: MemoryWidgets, store: CropStore, rows: Sequence[tuple[int, float | None]]
+) -> Updates:
     pictures, shown = [], []
     for row, score in rows:
         crop = store.crops[row]
