@@ -65,13 +65,13 @@ def scores(folder: Path, generator: str, value: float | None = 0.125, num_runs: 
         "clips": [{}, {}],
         "metrics": {},
     }
-    told = {
+    content = {
         "schema_version": SCHEMA_VERSION,
         "profile": "tiny",
         "runs": [run] * num_runs,
         "summary": summary,
     }
-    (folder / "scores.json").write_text(json.dumps(told))
+    (folder / "scores.json").write_text(json.dumps(content))
     return folder / "scores.json"
 
 
@@ -171,8 +171,8 @@ def test_numbers_come_from_scores_and_from_nowhere_else(
     card.validate()
     (result,) = card.data.eval_results
     assert (result.metric_type, result.metric_value) == ("joint_ratio", 0.125)
-    told = {"n": 7, "backbone": "clip-tower 80bb5e36", "better": "lower", "chance": 0.5}
-    assert result.metric_args == told and "2 runs" in result.dataset_name
+    arguments = {"n": 7, "backbone": "clip-tower 80bb5e36", "better": "lower", "chance": 0.5}
+    assert result.metric_args == arguments and "2 runs" in result.dataset_name
     html = rendered(card.content)
     assert "0.125" in html and "unavailable: no detector" in html and "<td" in html
     scores(folder, "procvid/tiny_phantom 1")
@@ -204,8 +204,8 @@ def test_the_cards_of_stores_and_runs(
     assert "<strong>AI-generated.</strong>" in rendered(card.content)
     assert release.facts["counts"]["clips"] == 2 and release.facts["counts"]["references"] > 0
     assert "| their licences | Apache-2.0 (" in card_of(tmp_path / "run")
-    told = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert told["request"]["lora"] == ["omelette-lora=0.5"]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["request"]["lora"] == ["omelette-lora=0.5"]
     for file in (tmp_path / "run").rglob("*"):
         assert not file.is_file() or str(run_folder.parent).encode() not in file.read_bytes()
 
@@ -216,16 +216,16 @@ def test_only_references_without_a_licence_ask_for_one(run_folder: Path, tmp_pat
     record = json.loads((folder / "run.json").read_text())
     record["request"]["memory"] = "elsewhere"
     (folder / "run.json").write_text(json.dumps(record))
-    release = bundle_run(folder, tmp_path / "told", BundleOptions(RUN))
+    release = bundle_run(folder, tmp_path / "recorded", BundleOptions(RUN))
     assert "Apache-2.0" in release.facts["reference_licences"]
     conditioning = folder / "steps" / "01" / "conditioning.json"
-    told = json.loads(conditioning.read_text())
-    assert {one["licence"] for one in told["references"]} == {"Apache-2.0"}
-    count = len(told["references"])
-    for one in told["references"]:
+    step = json.loads(conditioning.read_text())
+    assert {one["licence"] for one in step["references"]} == {"Apache-2.0"}
+    count = len(step["references"])
+    for one in step["references"]:
         # As before licences were recorded.
         del one["licence"], one["url"]
-    conditioning.write_text(json.dumps(told))
+    conditioning.write_text(json.dumps(step))
     with pytest.raises(InputError, match=f"{count} reference images of the run have no licence"):
         bundle_run(folder, tmp_path / "bare", BundleOptions(RUN))
     release = bundle_run(folder, tmp_path / "said", BundleOptions(RUN, licence="CC0-1.0"))
@@ -247,7 +247,7 @@ def test_hostile_words_mean_nothing_in_a_card(hub: Hub, store_folder: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "metadata"),
     [
         ("Apache-2.0", {"license": "apache-2.0"}),
         ("CC BY 4.0", {"license": "cc-by-4.0"}),
@@ -256,8 +256,8 @@ def test_hostile_words_mean_nothing_in_a_card(hub: Hub, store_folder: Path, tmp_
         ("???", {"license": "other", "license_name": "other"}),
     ],
 )
-def test_licences_as_the_hub_names_them(written: str, told: dict[str, str]) -> None:
-    assert licence_metadata(written) == told
+def test_licences_as_the_hub_names_them(written: str, metadata: dict[str, str]) -> None:
+    assert licence_metadata(written) == metadata
 
 
 def test_the_code_of_the_cards_runs_as_printed(

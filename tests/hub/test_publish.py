@@ -141,10 +141,10 @@ def test_a_fault_leaves_the_old_release_or_the_new_one(
 ) -> None:
     hub.fail(method, pattern, do, **more)
     if sentence:
-        with pytest.raises(UnavailableError, match=sentence) as told:
+        with pytest.raises(UnavailableError, match=sentence) as caught:
             published(client, bundles["new"], "v2")
         if ends == "old":
-            assert "Nothing was published; the repository is unchanged." in str(told.value)
+            assert "Nothing was published; the repository is unchanged." in str(caught.value)
     else:
         done = published(client, bundles["new"], "v2")
         assert done.commit == repo.head and repo.tags["v2"] == repo.head

@@ -127,12 +127,14 @@ def test_a_wrong_manifest_is_refused(
     good = repo.files["manifest.json"]
     release = release_from_bytes(good.data)
     fact = release.files[WEIGHTS]
-    for lying, told in (
+    for wrong, difference in (
         (FileFact(fact.size + 1, fact.sha256), rf"{fact.size:,} bytes instead of"),
         (FileFact(fact.size, "1" * 64), f"sha256 {fact.sha256[:12]} instead of 111111111111"),
     ):
-        publish_wrong(repo, files={**release.files, WEIGHTS: lying})
-        with pytest.raises(InputError, match=rf"is wrong: it does not match {WEIGHTS} \({told}"):
+        publish_wrong(repo, files={**release.files, WEIGHTS: wrong})
+        with pytest.raises(
+            InputError, match=rf"is wrong: it does not match {WEIGHTS} \({difference}"
+        ):
             pulled(client, tmp_path / "lora")
     # The Hub has no sha256 of small files, so only the download shows it.
     repo.put(**{"manifest.json": good})
@@ -326,8 +328,10 @@ def test_the_command_line_pulls_lists_and_verifies(
     assert main(["hub", "pull", "cook/lora", "--to", place]) == 0
     assert "it was there already" in capsys.readouterr().out
     assert main(["hub", "verify", place, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["artifact"] == "lora" and told["licence"] == "apache-2.0" and told["files"] == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert (
+        answer["artifact"] == "lora" and answer["licence"] == "apache-2.0" and answer["files"] == 3
+    )
     (tmp_path / "lora" / WEIGHTS).write_bytes(b"x")
     assert main(["hub", "verify", place]) == 2
     assert f"{WEIGHTS} has 1 bytes instead of" in capsys.readouterr().err
@@ -349,6 +353,6 @@ def test_every_error_is_ours(client: HubClient, repo: Repo, hub: Hub, tmp_path: 
     for status in (400, 401, 402, 403, 404, 409, 410, 418, 451, 500, 502, 599):
         hub.faults.clear()
         hub.fail("GET", "/api/models/", "answer", 99, status=status)
-        with pytest.raises(ProcvidError) as told:
+        with pytest.raises(ProcvidError) as caught:
             look(client, TARGET)
-        assert len(str(told.value)) < 300 and OWNER not in str(told.value)
+        assert len(str(caught.value)) < 300 and OWNER not in str(caught.value)

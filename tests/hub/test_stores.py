@@ -198,11 +198,8 @@ def test_without_pixels_only_what_is_ours_leaves(hub: Hub, tmp_path: Path) -> No
     assert release.facts["counts"]["with_pixels"] == 0
     table = pq.read_table(tmp_path / "bare" / "data/crops-00000-of-00001.parquet")
     assert table["image"].null_count == 50
-    told = {"time_s", "box_xyxy", "source_id"} <= set(table.column_names)
-    assert (
-        told
-        and b"PNG" not in (tmp_path / "bare" / "data/crops-00000-of-00001.parquet").read_bytes()
-    )
+    assert {"time_s", "box_xyxy", "source_id"} <= set(table.column_names)
+    assert b"PNG" not in (tmp_path / "bare" / "data/crops-00000-of-00001.parquet").read_bytes()
     for more in ({"without_licence": True}, {"licence": "cc-by-4.0"}):
         out = tmp_path / next(iter(more))
         wishes = dataclasses.replace(OPTIONS, **more)
@@ -226,9 +223,9 @@ def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, secret: str) -> No
     in_rights = dataclasses.replace(store, rights=secret)
     for number, leaking in enumerate((in_cell, in_picture, in_rights)):
         folder = saved(leaking, tmp_path / f"store{number}")
-        with pytest.raises(InputError, match="holds what looks like") as told:
+        with pytest.raises(InputError, match="holds what looks like") as caught:
             bundle_memory(folder, tmp_path / f"bundle{number}", OPTIONS)
-        assert secret not in str(told.value)
+        assert secret not in str(caught.value)
 
 
 def test_files_that_do_not_belong_are_refused(tmp_path: Path) -> None:
@@ -256,8 +253,8 @@ def lying(bundle: Path, release: Release, **changes: object) -> dict[str, Blob]:
     """The files of a bundle with a manifest that is right about bytes and wrong about what they are."""
     files = {name: fact_of(bundle / name) for name in release.files}
     manifest = dataclasses.replace(release, files=files, **changes).to_bytes()
-    told = {name: Blob((bundle / name).read_bytes(), not name.endswith(".md")) for name in files}
-    return {**told, "manifest.json": Blob(manifest, False)}
+    blobs = {name: Blob((bundle / name).read_bytes(), not name.endswith(".md")) for name in files}
+    return {**blobs, "manifest.json": Blob(manifest, False)}
 
 
 @pytest.mark.parametrize(

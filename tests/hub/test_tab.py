@@ -52,11 +52,11 @@ def on(hub: Hub, app: gr.Blocks) -> Events:
 
 
 def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
-    told = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    sent = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
     scope = {
         "type": "http",
         "client": (address, 5000),
-        "headers": [(k.encode(), v.encode()) for k, v in told.items()],
+        "headers": [(k.encode(), v.encode()) for k, v in sent.items()],
     }
     return gr.Request(request=Request(scope))
 
@@ -74,11 +74,11 @@ def on_hub(hub: Hub, bundle: Path) -> str:
 
 def test_look_pull_and_verify(hub: Hub, on: Events, lora_bundle: Path, tmp_path: Path) -> None:
     commit = on_hub(hub, lora_bundle)
-    told = on["look_up"]("cook/lora", asked())
-    assert "Omelette LoRA" in told and "apache-2.0" in told and "rank 4, alpha 8, 56 layers" in told
+    html = on["look_up"]("cook/lora", asked())
+    assert "Omelette LoRA" in html and "apache-2.0" in html and "rank 4, alpha 8, 56 layers" in html
     assert not any("safetensors" in line for line in hub.asked)
-    *on_the_way, (told, choice) = on["pull_it"]("cook/lora", asked())
-    assert "complete and verified" in told and len(on_the_way) > 3
+    *on_the_way, (html, choice) = on["pull_it"]("cook/lora", asked())
+    assert "complete and verified" in html and len(on_the_way) > 3
     key = f"lora: cook/lora@{commit[:12]}"
     assert choice.value == key
     integrity, box, card = on["show"](key, asked())
@@ -89,8 +89,8 @@ def test_look_pull_and_verify(hub: Hub, on: Events, lora_bundle: Path, tmp_path:
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     integrity, *_ = on["show"](key, asked())
     assert "1 of 3 files are damaged" in integrity and "differs" in integrity
-    *_, (told, _) = on["pull_it"]("cook/lora", asked())
-    assert "was damaged and is pulled again" in told
+    *_, (html, _) = on["pull_it"]("cook/lora", asked())
+    assert "was damaged and is pulled again" in html
     assert "All 3 files" in on["show"](key, asked())[0]
     assert key in [name for name, _ in on["list_here"](asked()).choices]
 
@@ -148,9 +148,9 @@ def test_a_pulled_store_is_a_memory_to_choose(
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])
 def test_what_is_wrong_is_one_sentence(on: Events, text: str) -> None:
     for event in ("look_up", "pull_it"):
-        with pytest.raises(gr.Error) as told:
+        with pytest.raises(gr.Error) as caught:
             list(on[event](text, asked()))
-        assert len(told.value.message) < 400 and "Unexpected" not in str(told.value.title)
+        assert len(caught.value.message) < 400 and "Unexpected" not in str(caught.value.title)
 
 
 def test_a_card_shows_words_and_fetches_nothing(hub: Hub, on: Events, lora_bundle: Path) -> None:
@@ -158,8 +158,8 @@ def test_a_card_shows_words_and_fetches_nothing(hub: Hub, on: Events, lora_bundl
     repo = hub.repos["model", "cook/lora"]
     hostile = b"# Hi\n<img src=https://x.test/a><script>1</script>![t](https://x.test/b.png)\n"
     repo.put(**{"README.md": Blob(hostile, False)})
-    *_, (told, choice) = on["pull_it"]("cook/lora", asked())
-    assert "The card was changed after the release was published" in told
+    *_, (html, choice) = on["pull_it"]("cook/lora", asked())
+    assert "The card was changed after the release was published" in html
     _, _, card = on["show"](choice.value, asked())
     assert "<img" not in card and "<script" not in card and "![" not in card
 
@@ -168,19 +168,19 @@ def test_publishing_is_planned_shown_and_then_done(
     hub: Hub, on: Events, lora_folder: Path, tmp_path: Path
 ) -> None:
     fields = ("lora", str(lora_folder), "cook/new", "v1", "", True, False)
-    told, seen, button = on["plan_here"](*fields, asked())
-    assert "new, private" in told and button.interactive and hub.repos == {}
+    html, seen, button = on["plan_here"](*fields, asked())
+    assert "new, private" in html and button.interactive and hub.repos == {}
     with pytest.raises(gr.Error, match="has changed since your preview"):
         list(on["send_here"](*fields, "something else", asked()))
     changed = ("lora", str(lora_folder), "cook/other", "v1", "", True, False)
     with pytest.raises(gr.Error, match="has changed since your preview"):
         list(on["send_here"](*changed, seen, asked()))
     assert hub.repos == {}
-    *_, (told, _, _) = on["send_here"](*fields, seen, asked())
+    *_, (html, _, _) = on["send_here"](*fields, seen, asked())
     repo = hub.repos["model", "cook/new"]
-    assert "tag v1" in told and repo.private and repo.tags == {"v1": repo.head}
-    told, _, button = on["plan_here"](*fields, asked())
-    assert "holds this release already" in told and not button.interactive
+    assert "tag v1" in html and repo.private and repo.tags == {"v1": repo.head}
+    html, _, button = on["plan_here"](*fields, asked())
+    assert "holds this release already" in html and not button.interactive
 
 
 def test_nobody_else_may_publish(hub: Hub, on: Events, lora_folder: Path) -> None:
@@ -327,5 +327,5 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
 
 def make(on: Events, lora: str, request: gr.Request) -> str:
     draft = on["plan_recipe"]("Egg\n\n1. Fry the egg in the frying pan.", "", request)[0]
-    told = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
-    return str(told[0])
+    answer = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
+    return str(answer[0])

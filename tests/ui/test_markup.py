@@ -58,8 +58,8 @@ def test_tiles_are_numbered_and_name_their_words_source_and_score() -> None:
     )
     html = markup.tiles([slot])
     assert 'alt="Reference 2: blue pan, clean"' in html
-    for told in (">2<", "blue pan", "score 0.75", "from this video", "kitchen-3/02"):
-        assert told in html
+    for part in (">2<", "blue pan", "score 0.75", "from this video", "kitchen-3/02"):
+        assert part in html
 
 
 def test_a_step_without_references_says_so() -> None:

@@ -105,8 +105,8 @@ def test_an_own_memory_guides_a_run(on: Events, recipe: str, context: AppContext
     # Who is sent the run's address can read its files, and must not find the key to the memory.
     assert own not in (view.folder / "run.json").read_text()
     assert context.job_of(view.run_id).wishes.memory == alias_of(own)
-    told = on["find_references"](draft, rows, {}, "mine", 0, own)[2]
-    assert "cutting board" in told and "banned" in told
+    shown = on["find_references"](draft, rows, {}, "mine", 0, own)[2]
+    assert "cutting board" in shown and "banned" in shown
     assert "banned" not in on["find_references"](draft, rows, {}, "mine", 0, "")[2]
 
 
