@@ -34,7 +34,7 @@ def named_store(text: str) -> Path:
         if "@" in text or isinstance(error, UnreachableError):
             raise
         raise StoreError(
-            f"The folder {text!r} does not exist. {error.message}", error.hint
+            f"There is no folder {text!r} here. {error.message}", error.hint
         ) from error
 
 
@@ -45,7 +45,7 @@ def parse_lora(text: str) -> tuple[str, float]:
         InputError: The name is empty, or the weight is not a number from -4 to 4.
     """
     if not text.strip():
-        raise InputError("The LoRA has no name.", LORA_FORMS)
+        raise InputError("A LoRA without a name was given.", LORA_FORMS)
     source, equals, number = text.rpartition("=")
     if not equals or (Path(text).expanduser().exists() and not Path(source).expanduser().exists()):
         return text, 1.0
@@ -55,7 +55,7 @@ def parse_lora(text: str) -> tuple[str, float]:
         weight = math.nan
     if not abs(weight) <= MAX_WEIGHT or not source.strip():
         raise InputError(
-            f"The weight of the LoRA {text!r} is not valid.",
+            f"The LoRA {text!r} has no weight that can be used.",
             f"Write FILE=WEIGHT with a weight from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}, for example "
             "0.8.",
         )
@@ -72,7 +72,7 @@ def named_lora(source: str) -> Path:
     if wanted is None:
         local = Path(source).expanduser()
         if not local.exists():
-            raise InputError(f"The LoRA {source!r} does not exist.", LORA_FORMS)
+            raise InputError(f"There is no LoRA {source!r} here.", LORA_FORMS)
         return local
     try:
         return default_cache().fetch(HubClient(), "lora", wanted, _ignore).folder
