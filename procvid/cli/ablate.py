@@ -25,8 +25,8 @@ from procvid.evaluate.ablation import (
     MAX_RUNS,
     Ablation,
     AblationFinished,
-    RunScored,
     AblationSetting,
+    RunScored,
     settings_of,
 )
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table

@@ -11,8 +11,7 @@ from procvid.cli.plan import print_head, print_objects
 from procvid.cli.screen import duration
 from procvid.errors import UnavailableError
 from procvid.events import Conditioned, to_json
-from procvid.hub.access import hub_id_of
-from procvid.hub.names import size
+from procvid.hub.names import hub_id_of, size
 from procvid.hub.resolve import known_release
 from procvid.machine import device_name
 from procvid.protocols import ServicePlanner

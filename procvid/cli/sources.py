@@ -9,8 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from procvid.cli.screen import Bar
-from procvid.hub.access import hub_id_of
-from procvid.hub.names import size
+from procvid.hub.names import hub_id_of, size
 from procvid.hub.publish import Uploading
 from procvid.hub.pull import Pulling
 from procvid.hub.resolve import known_release, named_store, parse_lora, pinned

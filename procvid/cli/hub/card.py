@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from procvid.cli.hub.release import add_release, make_bundle, where_of
+from procvid.hub.cache import bundle_folder
 from procvid.hub.names import CARD
-from procvid.hub.resolve import bundle_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

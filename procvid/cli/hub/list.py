@@ -6,7 +6,7 @@ import argparse
 import json
 
 from procvid.cli.arguments import add_json
-from procvid.hub.resolve import cache
+from procvid.hub.cache import default_cache
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def list_releases(arguments: argparse.Namespace) -> None:
     """Print the releases in the cache."""
-    for kept in cache().kept():
+    for kept in default_cache().releases():
         if arguments.json:
             facts = {"artifact": kept.artifact, "id": kept.hub_id.label, "folder": str(kept.folder)}
             print(json.dumps(facts))

@@ -8,12 +8,12 @@ import json
 from procvid.cli.arguments import add_json
 from procvid.cli.hub.release import add_release, confirm, make_bundle, where_of
 from procvid.cli.sources import TransferScreen
-from procvid.hub.bundle import homes_named
+from procvid.hub.bundle.check import homes_named
+from procvid.hub.cache import bundle_folder
 from procvid.hub.client import HubClient
 from procvid.hub.names import size
-from procvid.hub.publish import Published, PublishPlan, plan_publish
+from procvid.hub.publish import PublishedRelease, PublishPlan, plan_publish
 from procvid.hub.publish import publish as upload
-from procvid.hub.resolve import bundle_folder
 
 MAX_LISTED = 12
 
@@ -39,7 +39,7 @@ def publish(arguments: argparse.Namespace) -> None:
         release = make_bundle(arguments, where, folder)
         client = HubClient()
         plan = plan_publish(
-            client, folder, release, where.target, private=arguments.private, tag=where.tag
+            client, folder, release, where.hub_id, private=arguments.private, tag=where.tag
         )
         _print_plan(plan, arguments.json)
         if arguments.dry_run:
@@ -49,7 +49,7 @@ def publish(arguments: argparse.Namespace) -> None:
         screen = TransferScreen(arguments.json)
         try:
             for event in upload(client, plan):
-                if isinstance(event, Published):
+                if isinstance(event, PublishedRelease):
                     screen.clear()
                     _print_published(event, arguments.json)
                 else:
@@ -95,7 +95,7 @@ def _print_plan(plan: PublishPlan, as_json: bool) -> None:
         print(f"Note: {name} contains the path of a home folder: {home}")
 
 
-def _print_published(event: Published, as_json: bool) -> None:
+def _print_published(event: PublishedRelease, as_json: bool) -> None:
     if as_json:
         facts = {"repo": event.target.repo, "commit": event.commit, "tag": event.tag}
         print(json.dumps({"event": "published", **facts, "note": event.note}), flush=True)

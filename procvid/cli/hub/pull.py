@@ -11,11 +11,11 @@ from pathlib import Path
 from procvid.cli.arguments import add_json
 from procvid.cli.sources import TransferScreen
 from procvid.errors import InputError
+from procvid.hub.cache import default_cache, verify
 from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import Artifact, HubId, parse_hub_id
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as download
-from procvid.hub.resolve import cache
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def pull(arguments: argparse.Namespace) -> None:
         if arguments.to:
             events = _pull_to(client, wanted, Path(arguments.to).expanduser())
         else:
-            events = cache().obtain(client, *_find(client, wanted))
+            events = default_cache().obtain(client, *_find(client, wanted))
         for event in events:
             if isinstance(event, Pulling):
                 screen.show(event)
@@ -58,11 +58,10 @@ def pull(arguments: argparse.Namespace) -> None:
 
 def _pull_to(client: HubClient, wanted: HubId, folder: Path) -> Iterator[Pulling | Pulled]:
     offer = look(client, wanted)
-    handling = cache().handling[offer.release.artifact]
     if _has_release(folder, offer.hub_id):
-        handling.check(folder)
+        verify(offer.release.artifact, folder)
         return iter([Pulled(folder, offer.hub_id, ("already downloaded",))])
-    return download(client, offer, folder, handling.unpack)
+    return download(client, offer, folder)
 
 
 def _has_release(folder: Path, pinned: HubId) -> bool:
@@ -80,7 +79,7 @@ def _has_release(folder: Path, pinned: HubId) -> bool:
 
 def _find(client: HubClient, wanted: HubId) -> tuple[Artifact, HubId]:
     """Return the kind and the id of a release; a cached one needs no network."""
-    cached = cache().kept()
+    cached = default_cache().releases()
     for kept in cached:
         same_commit = kept.hub_id.revision == wanted.revision
         if wanted.is_pinned and same_commit and kept.hub_id.repo == wanted.repo:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from procvid.errors import InputError
-from procvid.hub.artifacts import Wishes, bundle
-from procvid.hub.cards import Where
-from procvid.hub.names import ARTIFACTS, REPO_TYPES, HubId, check_tag, parse_hub_id
+from procvid.hub.bundle.artifact import bundle
+from procvid.hub.bundle.options import BundleOptions
+from procvid.hub.names import ARTIFACTS, REPO_TYPES, HubId, ReleaseTarget, check_tag, parse_hub_id
 from procvid.hub.release import Release
 from procvid.settings import TINY
 from procvid.wiring import run as wiring
@@ -38,7 +38,7 @@ def add_release(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scores", metavar="FILE", help="scores.json, if it is not in the folder")
 
 
-def where_of(arguments: argparse.Namespace) -> Where:
+def where_of(arguments: argparse.Namespace) -> ReleaseTarget:
     """Return the repository and the tag of a release.
 
     Raises:
@@ -49,13 +49,13 @@ def where_of(arguments: argparse.Namespace) -> Where:
     target = parse_hub_id(arguments.repo)
     if target.revision != "main":
         raise InputError(f"{arguments.repo!r} names a revision.", "Use --tag for the new release.")
-    return Where(HubId(target.repo, "main", REPO_TYPES[arguments.kind]), arguments.tag)
+    return ReleaseTarget(HubId(target.repo, "main", REPO_TYPES[arguments.kind]), arguments.tag)
 
 
-def make_bundle(arguments: argparse.Namespace, where: Where, out: Path) -> Release:
+def make_bundle(arguments: argparse.Namespace, where: ReleaseTarget, out: Path) -> Release:
     """Write the files of a release into a folder."""
-    wishes = Wishes(
-        where=where,
+    wishes = BundleOptions(
+        target=where,
         licence=" ".join(arguments.licence.split()),
         no_pixels=arguments.no_pixels,
         without_licence=arguments.without_licence,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from procvid.cli.arguments import add_json
-from procvid.hub.access import check_store, strays
-from procvid.hub.bundle import read_release, validate
+from procvid.hub.bundle.check import read_release, validate
 from procvid.hub.names import MANIFEST, size
+from procvid.hub.store import check_store, unverified_files
 from procvid.memory.store_folder import KIND as STORE_KIND
 from procvid.memory.store_folder import load_store
 from procvid.storage.text import printable
@@ -56,7 +56,7 @@ def _verified(folder: Path) -> dict[str, Any]:
             "licence": store.licence,
             "files": len(manifest["files"]),
             "bytes": sum(file["size"] for file in manifest["files"].values()),
-            "not_verified": strays(folder),
+            "not_verified": unverified_files(folder),
         }
     read_release(folder)
     release = validate(folder)

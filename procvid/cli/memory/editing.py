@@ -9,7 +9,7 @@ from pathlib import Path
 
 from procvid.cli.sources import store_folder
 from procvid.errors import InputError
-from procvid.hub.access import hub_id_of
+from procvid.hub.names import hub_id_of
 from procvid.memory.edit import OpenStore, changing
 from procvid.memory.store import CropStore
 from procvid.memory.store_folder import LICENCE, kept_beside

@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.hub.artifacts import Wishes, bundle_lora
-from procvid.hub.cards import Where
+from procvid.hub.bundle.lora import bundle_lora
+from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.lora_file import lora_facts
-from procvid.hub.names import HubId
+from procvid.hub.names import HubId, ReleaseTarget
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import find_lora, merge_loras, read_lora
@@ -91,8 +91,8 @@ def test_its_metadata_and_the_hub_bundle(trained, tmp_path):
     assert record["base_model"] == "tiny" and len(record["base_sha256"]) == 64
     assert len(record["data_sha256"]) == 64 and record["settings"]["rank"] == 4
     out = tmp_path / "bundle"
-    where = Where(HubId("cook/lora", "main", "model"), "v1")
-    release = bundle_lora(trained / "lora", out, Wishes(where=where), lambda: "sha256:x")
+    target = ReleaseTarget(HubId("cook/lora", "main", "model"), "v1")
+    release = bundle_lora(trained / "lora", out, BundleOptions(target=target), lambda: "sha256:x")
     assert release.facts["lora"] == facts
     assert "| batch size | 4 |" in (out / "README.md").read_text()
 

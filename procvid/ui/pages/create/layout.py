@@ -12,9 +12,9 @@ from procvid.plan.table import HEADERS
 from procvid.run.examples import example_recipes, finished_of
 from procvid.settings import MAX_STEPS
 from procvid.ui import markup
+from procvid.ui.pages.create import comparing, run_markup, watching
 from procvid.ui.pages.create import planning as creating
 from procvid.ui.pages.create import references as referring
-from procvid.ui.pages.create import run_markup, watching
 from procvid.ui.pages.create.planning import (
     NO_PLAN,
     OWN,
@@ -29,7 +29,6 @@ from procvid.ui.pages.create.planning import (
 )
 from procvid.ui.pages.create.references import ReferenceStep
 from procvid.ui.pages.create.watching import ReviewStep, RunList, VideoStep
-from procvid.ui.pages.evaluate import comparing
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.pulled_stores import loras_of, stores_of

@@ -1,4 +1,4 @@
-"""Scores as HTML of the page: a row a metric, and two videos side by side. All text is escaped here."""
+"""Render scores and a pair of videos as HTML, with all text escaped."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ IN_STEP = """() => {
   }
   if (lead.paused) { other.currentTime = lead.currentTime; lead.play(); } else lead.pause();
 }"""
-"""Plays the first video of the pair and keeps the second at its time; pressed again, it pauses."""
+"""Script that plays or pauses the first video of the pair and keeps the second in sync."""
 
 
 def score_rows(view: EvaluationView) -> str:
-    """One row a metric with its state: waiting, running, its value, or the reason for none."""
+    """Return a table with one row per metric: waiting, running, its value, or why it has none."""
     runs = view.runs or ("",)
     heads = "".join(f'<th scope="col">{escape(run or "Value")}</th>' for run in runs)
     rows = "".join(_row(view, name, runs) for name in view.metrics)
@@ -69,7 +69,7 @@ def _cell(result: Result | None, fraction: float) -> str:
 
 
 def pair(videos: list[tuple[str, Path]]) -> str:
-    """Two videos beside each other, to be played in step; "" unless there are two."""
+    """Return two videos side by side, to be played in sync; "" unless there are two."""
     if len(videos) != 2:
         return ""
     figures = "".join(

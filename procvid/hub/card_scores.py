@@ -1,9 +1,9 @@
-"""`scores.json` beside an artifact, for its card."""
+"""Read the `scores.json` of an artifact for its card."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,46 @@ from procvid.errors import InputError
 from procvid.evaluate.metrics import title_of
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import read_scores
-from procvid.hub.cards import Measured, MetricRow
-from procvid.hub.release import fact_of
 from procvid.run.folder import VIDEO, read_run
+from procvid.storage.files import sha256_of
 
 
-def measured_of(file: Path, lora: Path | None = None, run: Path | None = None) -> Measured | None:
-    """What a `scores.json` says, or None where there is no such file.
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric of `scores.json`, over all its runs."""
+
+    metric: str
+    title: str
+    direction: str
+    value: float | None
+    n: int
+    chance: float | None
+    backbone: str
+    state: str
+
+
+@dataclass(frozen=True)
+class CardScores:
+    """Content of a `scores.json`: `num_runs` runs of a profile, one row per metric."""
+
+    profile: str
+    num_runs: int
+    num_clips: int
+    rows: tuple[MetricRow, ...]
+
+
+def read_card_scores(
+    file: Path, lora: Path | None = None, run: Path | None = None
+) -> CardScores | None:
+    """Read a `scores.json`; None if the file does not exist.
 
     Args:
         file: The scores.
-        lora: When given, every run that was measured must have been made with this very file.
-        run: When given, the scores must be those of this run and of no other.
+        lora: If given, every measured run must have been made with this LoRA file.
+        run: If given, the scores must belong to this run folder alone.
 
     Raises:
-        InputError: It is damaged, of another version, or measured something else.
+        InputError: The file is damaged, has another version, or measures something else.
     """
     if not file.is_file():
         return None
@@ -40,7 +65,7 @@ def measured_of(file: Path, lora: Path | None = None, run: Path | None = None) -
             f"The file {str(file)!r} holds no scores.", "Make them with `procvid evaluate`."
         ) from error
     if lora is not None:
-        _check_lora(file, settings, fact_of(lora).sha256)
+        _check_lora(file, settings, sha256_of(lora))
     if run is not None:
         _check_run(file, settings, run)
     rows = tuple(
@@ -56,16 +81,16 @@ def measured_of(file: Path, lora: Path | None = None, run: Path | None = None) -
         )
         for name, result in results.items()
     )
-    return Measured(str(scores["profile"]), len(runs), num_clips, rows)
+    return CardScores(str(scores["profile"]), len(runs), num_clips, rows)
 
 
 def _check_lora(file: Path, settings: list[Mapping[str, Any]], sha256: str) -> None:
     others = [s for s in settings if f"sha256:{sha256[:16]}" not in str(s.get("generator"))]
     if others or not settings:
         raise InputError(
-            f"The scores in {file.name} are not of this LoRA: {len(others)} of {len(settings)} runs "
-            "were made without it.",
-            "Evaluate runs that were made with it, and only those.",
+            f"{file.name} does not measure this LoRA: {len(others)} of {len(settings)} runs were "
+            "made without it.",
+            "Evaluate only runs that were made with this LoRA.",
         )
 
 
@@ -76,22 +101,5 @@ def _check_run(file: Path, settings: list[Mapping[str, Any]], run: Path) -> None
         (run / VIDEO).is_file()
     ):
         raise InputError(
-            f"The scores in {file.name} are not of this run alone.", "Evaluate this run again."
+            f"{file.name} does not measure this run alone.", "Evaluate this run again."
         )
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object of the user's; {} where there is no such file.
-
-    Raises:
-        InputError: It is no JSON object.
-    """
-    if not file.is_file():
-        return {}
-    try:
-        told = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        raise InputError(f"The file {file.name} is no JSON object.", "Mend it or take it out.")
-    return told
