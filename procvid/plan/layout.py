@@ -119,9 +119,9 @@ def read_lines(text: str) -> list[Line]:
 
 def _table_line(cells: list[str]) -> Line:
     """A row of a table: with a number first it is a step; heads and rules say nothing."""
-    told = " ".join(cell for cell in cells[1:] if cell)
+    rest = " ".join(cell for cell in cells[1:] if cell)
     if cells[0].isdigit() and len(cells[0]) <= 3:
-        return Line("numbered", told, 0, int(cells[0]))
+        return Line("numbered", rest, 0, int(cells[0]))
     if cells[0].lower().rstrip(".") in ("step", "steps", "no", "number", "") and len(cells) > 1:
         return Line("blank", "", 0)
     ruled = all(not cell.strip(" :-") for cell in cells)
@@ -214,7 +214,7 @@ def lay_out(text: str) -> RecipeSections:
         elif line.kind == "plain" and FACT.match(line.text):
             _drop(sections, line.text)
         elif line.kind == "heading" or _is_subheading(line):
-            _drop(sections, line.text)
+            _drop(sections, line.text, "heading")
             groups[section].append(Line("blank", "", 0))
         else:
             if section == "ingredients" and _begins_steps(line):
@@ -303,10 +303,10 @@ def _is_subheading(line: Line) -> bool:
     return line.text.lower().startswith("for ") or not starts_with_action(line.text)
 
 
-def _drop(sections: RecipeSections, text: str) -> None:
+def _drop(sections: RecipeSections, text: str, what: str = "line") -> None:
     if text:
         short = text if len(text) <= 60 else text[:57] + "..."
-        sections.notes.append(f"dropped, as it is no step: {short!r}")
+        sections.notes.append(f'Skipped {what}: "{short}"')
 
 
 def _read_intro(lines: list[Line], sections: RecipeSections) -> None:

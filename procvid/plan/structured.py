@@ -54,13 +54,13 @@ def load_json(text: str) -> Json:
         raise RecipeError(
             f"The recipe looks like JSON but is broken at line {error.lineno}, "
             f"column {error.colno}: {error.msg}.",
-            "Mend the JSON, or give the recipe as plain text.",
+            "Correct the JSON, or paste the recipe as plain text.",
         ) from error
     except RecursionError as error:
-        raise RecipeError("The JSON of the recipe is nested too deep.", HINT) from error
+        raise RecipeError("The JSON of the recipe is nested too deeply.", HINT) from error
     except ValueError as error:
         raise RecipeError(
-            "The JSON of the recipe holds a number that cannot be read.", HINT
+            "The JSON of the recipe contains a number that cannot be read.", HINT
         ) from error
     return value
 
@@ -76,7 +76,7 @@ def recipe_of_json(text: str) -> RecipeSections:
             if isinstance(value, dict) and value
             else ""
         )
-        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without any steps.", HINT)
+        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without steps.", HINT)
     return _sections(found)
 
 
@@ -91,7 +91,7 @@ def recipe_of_page(text: str) -> RecipeSections | None:
         try:
             found += _recipes(load_json(script.strip()), 0)
         except RecipeError:
-            notes.append("a broken JSON-LD script of the page was skipped")
+            notes.append("Skipped a broken JSON-LD script of the page.")
     if not found:
         return None
     sections = _sections(found)
@@ -155,7 +155,7 @@ def _sections(found: list[dict[str, Json]]) -> RecipeSections:
     fields = found[0]
     sections = RecipeSections()
     if len(found) > 1:
-        sections.notes.append(f"the JSON holds {len(found)} recipes; the first was taken")
+        sections.notes.append(f"The JSON holds {len(found)} recipes; this is the first one.")
     title = next((fields[k] for k in TITLE_KEYS if isinstance(fields.get(k), str)), "")
     sections.title = _line(str(title), sections)
     listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), [])
@@ -185,7 +185,7 @@ def _line(text: str, sections: RecipeSections) -> str:
 def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
     """The texts of steps, out of strings, objects, sections and lists of them."""
     if depth > MAX_DEPTH:
-        raise RecipeError("The steps of the recipe are nested too deep.", HINT)
+        raise RecipeError("The steps of the recipe are nested too deeply.", HINT)
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -202,7 +202,7 @@ def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
         numbered = bool(fields) and all(key.lstrip("step").isdigit() for key in fields)
         if inner is not None and str(fields.get("@type", "")) != "HowToStep":
             if isinstance(fields.get("name"), str):
-                sections.notes.append(f"dropped, as it is no step: {str(fields['name'])[:60]!r}")
+                sections.notes.append(f'Skipped heading: "{str(fields["name"])[:60]}"')
             yield from _steps(inner, sections, depth + 1)
         elif isinstance(text, str):
             yield text
@@ -227,9 +227,11 @@ def _ingredients(value: Json) -> Iterator[str]:
                 yield from _ingredients(item)
     elif isinstance(value, dict):
         fields = _lower(value)
-        told = [str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))]
-        if told:
-            yield " ".join(told)
+        amounts = [
+            str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))
+        ]
+        if amounts:
+            yield " ".join(amounts)
         else:
             for item in value.values():
                 if isinstance(item, (list, dict)):

@@ -54,19 +54,17 @@ def walk_step(
     walk = StepWalk(number, text)
     if reading.forbidden:
         actions = " or ".join(dict.fromkeys(reading.forbidden))
-        walk.notes.append(f"step {number} says not to {actions}; that is left out")
+        walk.notes.append(f"Step {number} says not to {actions}, so the clip does not show it.")
     for index, segment in enumerate(reading.segments):
         follower = sharing(reading.segments[index:])
         foods = find_foods(kitchen, walk, segment, follower)
-        vessel, told = mentioned_vessel(kitchen, walk, segment)
+        vessel, named = mentioned_vessel(kitchen, walk, segment)
         verb = segment.verb
         if not reading.verb_known:
             verb = lexicon().verbs["add" if segment.foods else "stir"]
             if kitchen.last_action and "repeat" in text.lower():
                 verb = lexicon().verbs[kitchen.last_action]
-            walk.notes.append(
-                f"step {number} names no action of the lexicon; taken as {verb.action.name!r}"
-            )
+            walk.notes.append(f"Step {number}: no known action, treated as {verb.action.name}.")
         main = kitchen.foods[foods[0]] if foods else None
         place = vessel or _here(kitchen, walk)
         action = settle_action(kitchen, verb, segment, main, vessel, place)
@@ -74,7 +72,7 @@ def walk_step(
         if vessel is None and action.in_vessel:
             vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
         act(kitchen, walk, segment, follower, action, foods, vessel)
-        walk.done[-1].mentioned_vessels = told
+        walk.done[-1].mentioned_vessels = named
     _remember(kitchen, walk)
     return walk
 
@@ -210,7 +208,9 @@ def implied_foods(
     if names and not here and aloud:
         of = kitchen.last_step
         listed = ", ".join(names[:3])
-        walk.notes.append(f"step {walk.number} names no food; assumed the {listed} of step {of}")
+        walk.notes.append(
+            f"Step {walk.number} names no food, so it uses the {listed} of step {of}."
+        )
     return names
 
 
@@ -451,5 +451,5 @@ def _guessed(kitchen: KitchenState, walk: StepWalk, name: str) -> str:
     kitchen.meet_food(mention, walk.number)
     _see(kitchen, walk, name)
     walk.mentioned.add(name)
-    walk.notes.append(f"step {walk.number}: {name!r} is not in the lexicon; taken as a food")
+    walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
     return name

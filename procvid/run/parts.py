@@ -77,21 +77,20 @@ def memory_notes(parts: Parts) -> tuple[str, ...]:
         return ()
     notes = [note for store in parts.stores for note in store.notes]
     notes += [
-        f"The store {store.name} has no pictures, so it guides nothing; `procvid memory rebuild` "
-        "cuts them out of the sources again."
+        f"The store {store.name} has no images, so it guides no clip. "
+        "`procvid memory rebuild` cuts them out of the sources again."
         for store in parts.stores
         if len(store) and not any(store.crops.pictures)
     ]
     if not parts.stores:
         notes.append(
-            f"The {parts.profile.name} profile comes without a crop store, so the memory is what this "
-            "run's own clips show; --memory STORE adds one."
+            f"The {parts.profile.name} profile comes without a crop store, so only this run's own "
+            "clips guide it. Add a store with --memory STORE."
         )
     if not parts.rules.calibrated:
         notes.append(
-            f"The memory is not calibrated for {parts.embedder.info.id}: a crop is refused when "
-            "another object of its step, or a state that is over, fits it better, and whether it "
-            "looks like its name at all is not checked; `procvid memory calibrate STORE` sets that."
+            f"The memory is not calibrated for {parts.embedder.info.id}, so it does not check whether "
+            "a crop looks like its name. `procvid memory calibrate STORE` sets this threshold."
         )
     return tuple(notes)
 

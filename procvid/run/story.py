@@ -158,13 +158,13 @@ def _again(
     if plan is None or missing or number < 1:
         last = max(records, default=0)
         raise RunError(
-            f"Step {number} cannot be made again: the run has steps 1 to {last} on disk."
+            f"Step {number} cannot be redone: the run has steps 1 to {last}."
             if last
-            else f"Step {number} cannot be made again: the run has no finished step.",
-            "Choose one of them, or finish the run with `procvid generate` first.",
+            else f"Step {number} cannot be redone: the run has no finished step.",
+            "Choose a finished step, or finish the run with `procvid generate` first.",
         )
     if number in run.locked_steps():
-        raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
+        raise RunError(f"Step {number} is locked.", "Unlock it first.")
     request = run.record.request
     attempt = int(records[number].overrides.get("attempt", 0))
     if changes.empty:
@@ -241,7 +241,7 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
     if there is not None:
         if edited is not None and check_plan(edited) != there:
             raise RunError(
-                f"The folder {str(run.path)!r} was begun with another plan.",
+                f"The run in {str(run.path)!r} has another plan.",
                 "Choose another folder for the edited plan.",
             )
         return there
@@ -265,12 +265,12 @@ def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
     unknown = undrawable_names(parts.generator, objects)
     foods = {item.name for item in objects if item.role == "food"}
     for names, instead in (
-        ([name for name in unknown if name in foods], "it draws something else in their place"),
-        ([name for name in unknown if name not in foods], "it draws something like it, or nothing"),
+        ([name for name in unknown if name in foods], "it draws something else"),
+        ([name for name in unknown if name not in foods], "it draws something similar or nothing"),
     ):
         if names:
-            told = ", ".join(names)
-            yield f"the {parts.profile.name} model was never taught: {told}; {instead}"
+            listed = ", ".join(names)
+            yield f"The {parts.profile.name} model was not trained on {listed}; {instead}."
 
 
 def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> float:
