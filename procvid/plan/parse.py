@@ -1,7 +1,6 @@
-"""Reads a recipe from text or a file: plain text, Markdown, JSON, JSON-LD, also inside a page.
+"""Read a recipe from text or a file: plain text, Markdown, JSON, JSON-LD or a web page.
 
-Whatever cannot become a recipe is a RecipeError with one sentence; whatever was dropped or
-guessed on the way is told in the recipe's notes.
+A text that is no recipe raises RecipeError. The notes of a recipe list what was skipped or guessed.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ def _decode(data: bytes, path: Path) -> str:
 
 
 def _is_binary(data: bytes) -> bool:
-    """More than a stray control byte in the first 4 kB."""
+    """Return True for more than a stray control byte in the first 4 kB."""
     head = data[:4096]
     odd = sum(byte < 32 and byte not in b"\t\n\v\f\r" for byte in head)
     return odd > max(4, len(head) // 20) or head[:5] in (b"%PDF-", b"PK\x03\x04\x14")
@@ -99,7 +98,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
 
     Raises:
         RecipeError: Empty, too long, more than 40 steps, not English, broken or foreign JSON, or
-            a text that tells nobody to do anything.
+            a text without an instruction.
     """
     page = bool(PAGE_SCRIPT.search(text[:MAX_PAGE_BYTES]))
     size = len(text.encode("utf-8", "replace"))
@@ -142,7 +141,7 @@ def _read(text: str, page: bool, size: int) -> RecipeSections:
 
 
 def shorten(step: str, notes: list[str]) -> list[str]:
-    """Steps of at most 600 characters: longer ones are split at sentences or cut, with a note."""
+    """Split a long step at sentences, or cut it, to at most 600 characters; add a note."""
     if len(step) <= MAX_STEP_CHARS:
         return [step]
     chunks: list[str] = []
@@ -176,6 +175,6 @@ def _check_steps(title: str, untitled: bool, steps: list[str]) -> None:
 
 
 def _is_instruction(step: str) -> bool:
-    """A lone line counts as a step when it commands something, not when it could be a title."""
+    """Return True if a lone line commands something; it could also be a title."""
     num_words = len(words(step))
     return (num_words >= 2 and starts_with_action(step)) or (num_words > 2 and names_action(step))

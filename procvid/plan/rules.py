@@ -1,4 +1,4 @@
-"""The rules planner: lexicon, grammar of imperatives and the state of the kitchen, no model at all.
+"""Plan a recipe by rules: lexicon, grammar of imperatives and the state of the kitchen.
 
 A step may hold several actions; all of them change the kitchen, one names the step. It is the one
 with the most to see (the lexicon's weight: slicing or frying before adding, adding before
@@ -25,7 +25,7 @@ MINOR_IMPORTANCE = 0.25
 
 
 def plan_recipe(recipe: Recipe) -> Plan:
-    """Plan every step of a recipe. Any text gets a plan; what was assumed stands in the notes."""
+    """Plan every step of a recipe. Any text gets a plan; the notes list the assumptions."""
     extra = {
         phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
     }
@@ -45,7 +45,7 @@ def plan_recipe(recipe: Recipe) -> Plan:
 
 
 def choose_main(kitchen: KitchenState, walk: StepWalk) -> Done:
-    """The action that names the step; see the top of this file."""
+    """Return the action that names the step; see the module docstring."""
     best = walk.done[0]
     for done in walk.done[1:]:
         more = _weight(kitchen, done) - _weight(kitchen, best)
@@ -59,14 +59,14 @@ def choose_main(kitchen: KitchenState, walk: StepWalk) -> Done:
 
 
 def _weight(kitchen: KitchenState, done: Done) -> int:
-    """How much there is to see; what happens to butter or salt alone is less."""
+    """Return how much there is to see; actions on butter or salt alone count less."""
     if done.changed and all(kitchen.foods[name].minor for name in done.changed):
         return min(done.action.weight, 2)
     return done.action.weight
 
 
 def plan_step(kitchen: KitchenState, walk: StepWalk) -> StepPlan:
-    """The plan of a step that was walked through."""
+    """Return the plan of a step that was walked through."""
     main = choose_main(kitchen, walk)
     if main.action.weight <= 1:
         walk.notes.append(f"Step {walk.number} ({main.action.name}) has little to show.")

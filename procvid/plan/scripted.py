@@ -1,4 +1,4 @@
-"""From a language model's answers to a plan: continuity of states, ranks, prompts.
+"""Turn a language model's answers into a plan: continuity of states, ranks, prompts.
 
 The model chooses; what follows from the kitchen is kept by rule. A food begins a step in the state
 that an earlier step left it in, a vessel is in use once it was used, and the order of the answer gives
@@ -33,7 +33,7 @@ from procvid.types import PlannedObject, StepPlan
 MAX_PROMPT_CHARS = 600
 MAX_SHOWN = 14
 COUNTER = Member("counter", "surface", "counter", "highly_likely", "")
-"""Everything stands on one, also where nobody says so."""
+"""Everything stands on it, even if no step names it."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Continuity:
 
     Attributes:
         states: The state of each food, by name.
-        since: The step since which a food has its state, or since which another thing is there.
+        since: Step since which a food has its state, or since which a thing is in use.
         notes: What was mended, for the user.
     """
 
@@ -52,7 +52,7 @@ class Continuity:
 
 
 def problems_of(answer: StepsAnswer, wanted: Sequence[int]) -> list[str]:
-    """Why an answer cannot become these steps of a plan; empty when it can."""
+    """Return the reasons why an answer cannot become these steps; empty if it can."""
     steps = answer.steps
     numbers = [step.number for step in steps]
     found = []
@@ -71,7 +71,7 @@ def problems_of(answer: StepsAnswer, wanted: Sequence[int]) -> list[str]:
 def plan_answered_step(
     answer: StepAnswer, text: str, usual: StepPlan, cast: Mapping[str, Member], kitchen: Continuity
 ) -> StepPlan:
-    """One step of the plan; the kitchen learns what it does.
+    """Return one step of the plan, and update the continuity.
 
     Args:
         answer: The answer.
@@ -99,7 +99,7 @@ def plan_answered_step(
 def _shown(
     answer: StepAnswer, cast: Mapping[str, Member], kitchen: Continuity, number: int
 ) -> dict[str, tuple[Member, str, str]]:
-    """The objects of a step with their states as answer, in the order answer, each once."""
+    """Return the objects of a step with their answered states, in order, each once."""
     shown: dict[str, tuple[Member, str, str]] = {}
     unknown = 0
     for item in answer.objects:

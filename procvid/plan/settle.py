@@ -1,4 +1,4 @@
-"""What a verb means here: "cook" in a pot of water is boiling, "put ... on a plate" is serving."""
+"""Resolve what a verb means in context: "cook" in a pot of water is boiling."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def settle_action(
     named: Vessel | None,
     here: Vessel | None,
 ) -> Action:
-    """The action of a verb, given its main food, its named vessel and the step's vessel."""
+    """Return the action of a verb, given its main food, its named vessel and the step's vessel."""
     actions = lexicon().actions
     devices = [
         m.entry.name for m in segment.tools if m.preposition in ("in", "into", "on", "to", "under")
@@ -55,7 +55,7 @@ def settle_action(
 
 
 def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> str:
-    """Frying, boiling, baking or grilling: "cook" says only that there is heat."""
+    """Return fry, boil, bake, grill or steam for a bare "cook"."""
     if place is None and main is not None:
         place = kitchen.vessels.get(main.vessel or "")
     if place is None and main is None:

@@ -1,4 +1,4 @@
-"""Recipes in JSON, and in schema.org/Recipe JSON-LD, bare or inside the scripts of a page."""
+"""Read recipes from JSON and schema.org JSON-LD, bare or inside a web page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HINT = 'Give {"title": "...", "steps": ["...", "..."]}, schema.org/Recipe JSON-L
 
 
 class _Scripts(HTMLParser):
-    """Collects the contents of `<script type="application/ld+json">`."""
+    """Collector of the contents of `<script type="application/ld+json">`."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -47,7 +47,7 @@ class _Scripts(HTMLParser):
 
 
 def load_json(text: str) -> Json:
-    """Parse JSON; RecipeError tells where it is broken, or that it is nested too deep."""
+    """Parse JSON. Raise RecipeError with the place where it is broken."""
     try:
         value: Json = json.loads(text)
     except json.JSONDecodeError as error:
@@ -66,7 +66,7 @@ def load_json(text: str) -> Json:
 
 
 def recipe_of_json(text: str) -> RecipeSections:
-    """The recipe in a JSON text; RecipeError when there is none."""
+    """Return the recipe in a JSON text. Raise RecipeError if there is none."""
     value = load_json(text)
     found = list(_recipes(value, 0))
     if not found:
@@ -81,7 +81,7 @@ def recipe_of_json(text: str) -> RecipeSections:
 
 
 def recipe_of_page(text: str) -> RecipeSections | None:
-    """The first schema.org recipe in the scripts of an HTML page, or None."""
+    """Return the first schema.org recipe in the scripts of an HTML page, or None."""
     page = _Scripts()
     page.feed(text)
     page.close()
@@ -104,7 +104,7 @@ def _lower(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def _recipes(value: Json, depth: int) -> Iterator[dict[str, Json]]:
-    """Every recipe in a JSON value: objects with steps, in graphs and lists; lists of steps."""
+    """Yield every recipe in a JSON value: objects with steps, in graphs and lists."""
     if depth > MAX_DEPTH:
         return
     if isinstance(value, list):
@@ -151,7 +151,7 @@ def _is_step(item: dict[str, Json]) -> bool:
 
 
 def _sections(found: list[dict[str, Json]]) -> RecipeSections:
-    """Title, ingredients and steps of the first recipe found."""
+    """Return title, ingredients and steps of the first recipe."""
     fields = found[0]
     sections = RecipeSections()
     if len(found) > 1:
@@ -183,7 +183,7 @@ def _line(text: str, sections: RecipeSections) -> str:
 
 
 def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
-    """The texts of steps, out of strings, objects, sections and lists of them."""
+    """Yield the texts of steps from strings, objects, sections and lists."""
     if depth > MAX_DEPTH:
         raise RecipeError("The steps of the recipe are nested too deeply.", HINT)
     if isinstance(value, str):
@@ -218,7 +218,7 @@ def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
 
 
 def _ingredients(value: Json) -> Iterator[str]:
-    """Ingredient lines out of strings, lists and objects with amount, unit and name."""
+    """Yield ingredient lines from strings, lists and objects with amount, unit and name."""
     if isinstance(value, str):
         yield from value.splitlines()
     elif isinstance(value, list):

@@ -1,7 +1,6 @@
-"""From a planned step and what the memory found to all that the generator gets.
+"""Combine a planned step and what the memory found into the conditioning of a clip.
 
-The memory searches and the slot planner chooses; here the two become one `Conditioning`: the
-prompt learns what the references look like, and the user is told what had to be left out.
+The prompt gets the looks of the references, and warnings say what is missing.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def condition(
     undrawable: Sequence[str] = (),
     prompt: str | None = None,
 ) -> Conditioning:
-    """Put together what the generator gets for one step.
+    """Return what the generator gets for one step.
 
     Args:
         step: As planned.
@@ -52,7 +51,7 @@ def condition(
 
 
 def looks_of(slots: Sequence[Slot], retrievals: Sequence[Retrieval]) -> dict[str, str]:
-    """The description of each reference by the name of its object, in the order of the slots."""
+    """Return the description of each reference by object name, in the order of the slots."""
     found = {r.hit.crop.id: r.hit.crop.description for r in retrievals if r.hit is not None}
     return {s.object_name: found[s.crop_id] for s in slots if found.get(s.crop_id)}
 
@@ -63,7 +62,7 @@ def _warnings(
     slots: Sequence[Slot],
     undrawable: Sequence[str],
 ) -> tuple[str, ...]:
-    """Of the abstentions only those that can be seen: a vessel or tool that was there before."""
+    """Warn of visible gaps only: a vessel or tool that was there before."""
     warnings = []
     if undrawable:
         warnings.append(
@@ -91,7 +90,7 @@ def upload_slots(
     least: float = -1.0,
     words_of: Callable[[PlannedObject], str] = PLAIN_NAME,
 ) -> tuple[Slot, ...]:
-    """Say which object each uploaded image shows: the named one, else the nearest in CLIP space.
+    """Assign an object to each uploaded image: the named one, else the nearest in CLIP space.
 
     Each object is taken once; an image that looks like none that is left stands for no object.
 
@@ -99,7 +98,7 @@ def upload_slots(
         uploads: uint8 (H, W, 3) RGB.
         objects: The objects of the step.
         embedder: CLIP, for images and words alike.
-        shows: The object that each image shows, "" where nobody said.
+        shows: The object that each image shows, "" if unknown.
         least: Least cosine of an image and an object's words.
         words_of: The words that stand for an object in CLIP space.
 

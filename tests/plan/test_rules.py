@@ -173,10 +173,10 @@ def test_what_is_not_named_is_resolved(steps: tuple[str, ...], foods: list[str])
     assert names(only(*steps), "food") == foods
 
 
-def test_assumptions_are_told() -> None:
+def test_assumptions_are_noted() -> None:
     notes = " ".join(plan_of("Slice the onion.", "Fry.", "Zorgle the egg.").notes)
     assert "Step 2 names no food, so it uses the onion of step 1." in notes
-    assert "step 3 names no action of the lexicon" in notes
+    assert "Step 3: no known action, treated as add." in notes
 
 
 def test_unknown_foods_are_taken_from_the_text() -> None:
