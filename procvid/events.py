@@ -1,4 +1,4 @@
-"""What long work tells while it goes on: the page, the command line and the API translate these.
+"""Events of long work, which the page, the command line and the API translate.
 
 Each event is a frozen dataclass; `to_json` gives one flat JSON object with its `event` name.
 """
@@ -61,7 +61,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class ClipReady:
-    """A clip is on disk; `reused` when it was there from before.
+    """A clip is on disk; `reused` if an earlier attempt made it.
 
     `file` is named from the run folder; `seconds` is the wall time that the clip took, 0 when reused.
     """
@@ -86,7 +86,7 @@ class Warned:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The video is on disk; the last event, and it carries the whole result.
+    """The video is on disk; the last event, with the whole result.
 
     The files are named from `folder`; `duration_s` is the length of the video.
     """
@@ -105,13 +105,13 @@ Event = RunStarted | Planned | Conditioned | Progress | ClipReady | Warned | Run
 
 
 def event_name(event: Event) -> str:
-    """The event's name on the wire, e.g. `clip_ready`."""
+    """Return the event's name in JSON, e.g. `clip_ready`."""
     name = type(event).__name__
     return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event as a JSON-ready dict; images are left out (they lie in the run folder)."""
+    """Return the event as a JSON-ready dict, without images (they lie in the run folder)."""
     if isinstance(event, Conditioned):
         slots = [
             {
@@ -150,7 +150,7 @@ def warning_from_json(value: Mapping[str, Any]) -> Warned:
     Raises:
         KeyError: It is not a warning.
         TypeError: The step is not a number.
-        ValueError: Likewise.
+        ValueError: The step is not a number.
     """
     message = str(value["message"])
     stale = value["kind"] == "stale" if "kind" in value else message.startswith(_OLD_STALE)

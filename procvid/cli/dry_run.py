@@ -17,7 +17,7 @@ from procvid.machine import device_name
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast
 from procvid.run.parts import Parts
-from procvid.run.timings import Setting, pattern_of, read_samples
+from procvid.run.timings import ClipSetting, pattern_of, read_samples
 from procvid.settings import Profile, read_environment
 from procvid.types import Plan, Recipe, Sampling, ServiceUse
 from procvid.wiring import run as wiring
@@ -50,7 +50,7 @@ def dry_run(
     samples = read_samples(read_environment().cache_folder)
     about_clips = parts.generator.notes(sampling) if parts else ()
     plan = dataclasses.replace(plan, notes=(*plan.notes, *about_clips))
-    setting = Setting.of(profile.name, device_name(), sampling, arguments.precise)
+    setting = ClipSetting.of(profile.name, device_name(), sampling, arguments.precise)
     result = forecast(
         plan,
         profile,

@@ -22,7 +22,7 @@ from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
 from procvid.plan.parse import read_recipe
 from procvid.run.story import make_video
-from procvid.run.timings import Setting, measured
+from procvid.run.timings import ClipSetting, measured
 from procvid.settings import choose_sampling, parse_size, read_environment
 from procvid.types import GenerateRequest
 from procvid.wiring import run as wiring
@@ -111,7 +111,7 @@ def generate(arguments: argparse.Namespace) -> None:
     events = measured(
         make_video(request, parts, out),
         out,
-        Setting.of(profile.name, device_name(), sampling, arguments.precise),
+        ClipSetting.of(profile.name, device_name(), sampling, arguments.precise),
         read_environment().cache_folder,
         lambda: peak_memory_mib(profile),
     )

@@ -1,4 +1,4 @@
-"""The rules planner: lexicon, grammar of imperatives and the state of the kitchen, no model at all.
+"""Plan a recipe by rules: lexicon, grammar of imperatives and the state of the kitchen.
 
 A step may hold several actions; all of them change the kitchen, one names the step. It is the one
 with the most to see (the lexicon's weight: slicing or frying before adding, adding before
@@ -25,7 +25,7 @@ MINOR_IMPORTANCE = 0.25
 
 
 def plan_recipe(recipe: Recipe) -> Plan:
-    """Plan every step of a recipe. Any text gets a plan; what was assumed stands in the notes."""
+    """Plan every step of a recipe. Any text gets a plan; the notes list the assumptions."""
     extra = {
         phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
     }
@@ -45,7 +45,7 @@ def plan_recipe(recipe: Recipe) -> Plan:
 
 
 def choose_main(kitchen: KitchenState, walk: StepWalk) -> Done:
-    """The action that names the step; see the top of this file."""
+    """Return the action that names the step; see the module docstring."""
     best = walk.done[0]
     for done in walk.done[1:]:
         more = _weight(kitchen, done) - _weight(kitchen, best)
@@ -59,17 +59,17 @@ def choose_main(kitchen: KitchenState, walk: StepWalk) -> Done:
 
 
 def _weight(kitchen: KitchenState, done: Done) -> int:
-    """How much there is to see; what happens to butter or salt alone is less."""
+    """Return how much there is to see; actions on butter or salt alone count less."""
     if done.changed and all(kitchen.foods[name].minor for name in done.changed):
         return min(done.action.weight, 2)
     return done.action.weight
 
 
 def plan_step(kitchen: KitchenState, walk: StepWalk) -> StepPlan:
-    """The plan of a step that was walked through."""
+    """Return the plan of a step that was walked through."""
     main = choose_main(kitchen, walk)
     if main.action.weight <= 1:
-        walk.notes.append(f"step {walk.number} ({main.action.name}) has little to show")
+        walk.notes.append(f"Step {walk.number} ({main.action.name}) has little to show.")
     things = [
         *_vessel_objects(kitchen, walk, main),
         *_food_objects(kitchen, walk, main),
@@ -121,7 +121,7 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
         names.sort(key=lambda n: n != main.changed[0])
     if len(names) > MAX_FOODS:
         walk.notes.append(
-            f"step {walk.number} names {len(names)} foods; the plan keeps the first {MAX_FOODS}"
+            f"Step {walk.number} names {len(names)} foods; the plan keeps the first {MAX_FOODS}."
         )
     objects = []
     for rank, name in enumerate(names[:MAX_FOODS]):
@@ -151,21 +151,27 @@ WRAPPINGS = frozenset(
 
 
 def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
-    told = list({m.entry.name: m for done in walk.done for m in done.tools}.values())
+    named = list({m.entry.name: m for done in walk.done for m in done.tools}.values())
     objects: list[PlannedObject] = []
     usual = main.action.tool
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")
-    if usual and not machine and all(m.entry.name in WRAPPINGS - {usual} for m in told):
-        objects.append(_tool_object(kitchen, walk, usual, "", TOOL_IMPORTANCE, told=False))
-    for rank, mention in enumerate(told):
+    if usual and not machine and all(m.entry.name in WRAPPINGS - {usual} for m in named):
+        objects.append(_tool_object(kitchen, walk, usual, "", TOOL_IMPORTANCE, mentioned=False))
+    for rank, mention in enumerate(named):
         importance = max(TOOL_IMPORTANCE - 0.05 * (rank + len(objects)), 0.2)
         name = mention.entry.name
-        objects.append(_tool_object(kitchen, walk, name, mention.looks, importance, told=True))
+        objects.append(_tool_object(kitchen, walk, name, mention.looks, importance, mentioned=True))
     return objects
 
 
 def _tool_object(
-    kitchen: KitchenState, walk: StepWalk, name: str, looks: str, importance: float, *, told: bool
+    kitchen: KitchenState,
+    walk: StepWalk,
+    name: str,
+    looks: str,
+    importance: float,
+    *,
+    mentioned: bool,
 ) -> PlannedObject:
     tool = kitchen.tools.setdefault(name, Vessel(name, name, "", looks, walk.number))
     tool.looks = tool.looks or looks
@@ -178,6 +184,6 @@ def _tool_object(
         state_after="in use",
         likelihood="likely",
         importance=round(importance, 2),
-        mentioned=told,
+        mentioned=mentioned,
         since_step=tool.since_step,
     )

@@ -1,4 +1,4 @@
-"""Recipes in JSON, and in schema.org/Recipe JSON-LD, bare or inside the scripts of a page."""
+"""Read recipes from JSON and schema.org JSON-LD, bare or inside a web page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HINT = 'Give {"title": "...", "steps": ["...", "..."]}, schema.org/Recipe JSON-L
 
 
 class _Scripts(HTMLParser):
-    """Collects the contents of `<script type="application/ld+json">`."""
+    """Collector of the contents of `<script type="application/ld+json">`."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -47,26 +47,26 @@ class _Scripts(HTMLParser):
 
 
 def load_json(text: str) -> Json:
-    """Parse JSON; RecipeError tells where it is broken, or that it is nested too deep."""
+    """Parse JSON. Raise RecipeError with the place where it is broken."""
     try:
         value: Json = json.loads(text)
     except json.JSONDecodeError as error:
         raise RecipeError(
             f"The recipe looks like JSON but is broken at line {error.lineno}, "
             f"column {error.colno}: {error.msg}.",
-            "Mend the JSON, or give the recipe as plain text.",
+            "Correct the JSON, or paste the recipe as plain text.",
         ) from error
     except RecursionError as error:
-        raise RecipeError("The JSON of the recipe is nested too deep.", HINT) from error
+        raise RecipeError("The JSON of the recipe is nested too deeply.", HINT) from error
     except ValueError as error:
         raise RecipeError(
-            "The JSON of the recipe holds a number that cannot be read.", HINT
+            "The JSON of the recipe contains a number that cannot be read.", HINT
         ) from error
     return value
 
 
 def recipe_of_json(text: str) -> RecipeSections:
-    """The recipe in a JSON text; RecipeError when there is none."""
+    """Return the recipe in a JSON text. Raise RecipeError if there is none."""
     value = load_json(text)
     found = list(_recipes(value, 0))
     if not found:
@@ -76,12 +76,12 @@ def recipe_of_json(text: str) -> RecipeSections:
             if isinstance(value, dict) and value
             else ""
         )
-        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without any steps.", HINT)
+        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without steps.", HINT)
     return _sections(found)
 
 
 def recipe_of_page(text: str) -> RecipeSections | None:
-    """The first schema.org recipe in the scripts of an HTML page, or None."""
+    """Return the first schema.org recipe in the scripts of an HTML page, or None."""
     page = _Scripts()
     page.feed(text)
     page.close()
@@ -91,7 +91,7 @@ def recipe_of_page(text: str) -> RecipeSections | None:
         try:
             found += _recipes(load_json(script.strip()), 0)
         except RecipeError:
-            notes.append("a broken JSON-LD script of the page was skipped")
+            notes.append("Skipped a broken JSON-LD script of the page.")
     if not found:
         return None
     sections = _sections(found)
@@ -104,7 +104,7 @@ def _lower(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def _recipes(value: Json, depth: int) -> Iterator[dict[str, Json]]:
-    """Every recipe in a JSON value: objects with steps, in graphs and lists; lists of steps."""
+    """Yield every recipe in a JSON value: objects with steps, in graphs and lists."""
     if depth > MAX_DEPTH:
         return
     if isinstance(value, list):
@@ -151,11 +151,11 @@ def _is_step(item: dict[str, Json]) -> bool:
 
 
 def _sections(found: list[dict[str, Json]]) -> RecipeSections:
-    """Title, ingredients and steps of the first recipe found."""
+    """Return title, ingredients and steps of the first recipe."""
     fields = found[0]
     sections = RecipeSections()
     if len(found) > 1:
-        sections.notes.append(f"the JSON holds {len(found)} recipes; the first was taken")
+        sections.notes.append(f"The JSON holds {len(found)} recipes; this is the first one.")
     title = next((fields[k] for k in TITLE_KEYS if isinstance(fields.get(k), str)), "")
     sections.title = _line(str(title), sections)
     listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), [])
@@ -183,9 +183,9 @@ def _line(text: str, sections: RecipeSections) -> str:
 
 
 def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
-    """The texts of steps, out of strings, objects, sections and lists of them."""
+    """Yield the texts of steps from strings, objects, sections and lists."""
     if depth > MAX_DEPTH:
-        raise RecipeError("The steps of the recipe are nested too deep.", HINT)
+        raise RecipeError("The steps of the recipe are nested too deeply.", HINT)
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -202,7 +202,7 @@ def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
         numbered = bool(fields) and all(key.lstrip("step").isdigit() for key in fields)
         if inner is not None and str(fields.get("@type", "")) != "HowToStep":
             if isinstance(fields.get("name"), str):
-                sections.notes.append(f"dropped, as it is no step: {str(fields['name'])[:60]!r}")
+                sections.notes.append(f'Skipped heading: "{str(fields["name"])[:60]}"')
             yield from _steps(inner, sections, depth + 1)
         elif isinstance(text, str):
             yield text
@@ -218,7 +218,7 @@ def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
 
 
 def _ingredients(value: Json) -> Iterator[str]:
-    """Ingredient lines out of strings, lists and objects with amount, unit and name."""
+    """Yield ingredient lines from strings, lists and objects with amount, unit and name."""
     if isinstance(value, str):
         yield from value.splitlines()
     elif isinstance(value, list):
@@ -227,9 +227,11 @@ def _ingredients(value: Json) -> Iterator[str]:
                 yield from _ingredients(item)
     elif isinstance(value, dict):
         fields = _lower(value)
-        told = [str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))]
-        if told:
-            yield " ".join(told)
+        amounts = [
+            str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))
+        ]
+        if amounts:
+            yield " ".join(amounts)
         else:
             for item in value.values():
                 if isinstance(item, (list, dict)):

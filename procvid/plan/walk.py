@@ -1,4 +1,4 @@
-"""Walking through the steps: what each action takes, where it happens, what it leaves behind."""
+"""Walk through a step: what each action uses, where it happens, what it leaves behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Done:
 
 @dataclass
 class StepWalk:
-    """One step while it is walked through."""
+    """A step while it is walked through."""
 
     number: int
     text: str
@@ -54,19 +54,17 @@ def walk_step(
     walk = StepWalk(number, text)
     if reading.forbidden:
         actions = " or ".join(dict.fromkeys(reading.forbidden))
-        walk.notes.append(f"step {number} says not to {actions}; that is left out")
+        walk.notes.append(f"Step {number} says not to {actions}, so the clip does not show it.")
     for index, segment in enumerate(reading.segments):
         follower = sharing(reading.segments[index:])
         foods = find_foods(kitchen, walk, segment, follower)
-        vessel, told = mentioned_vessel(kitchen, walk, segment)
+        vessel, named = mentioned_vessel(kitchen, walk, segment)
         verb = segment.verb
         if not reading.verb_known:
             verb = lexicon().verbs["add" if segment.foods else "stir"]
             if kitchen.last_action and "repeat" in text.lower():
                 verb = lexicon().verbs[kitchen.last_action]
-            walk.notes.append(
-                f"step {number} names no action of the lexicon; taken as {verb.action.name!r}"
-            )
+            walk.notes.append(f"Step {number}: no known action, treated as {verb.action.name}.")
         main = kitchen.foods[foods[0]] if foods else None
         place = vessel or _here(kitchen, walk)
         action = settle_action(kitchen, verb, segment, main, vessel, place)
@@ -74,13 +72,13 @@ def walk_step(
         if vessel is None and action.in_vessel:
             vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
         act(kitchen, walk, segment, follower, action, foods, vessel)
-        walk.done[-1].mentioned_vessels = told
+        walk.done[-1].mentioned_vessels = named
     _remember(kitchen, walk)
     return walk
 
 
 def sharing(segments: Sequence[Segment]) -> Segment | None:
-    """The later verb whose object an action shares: "peel and dice the potatoes"."""
+    """Return the later verb whose object an action shares: "peel and dice the potatoes"."""
     if not segments[0].shares_next or segments[0].foods:
         return None
     follower = next((s for s in segments[1:] if not s.shares_next or s.foods), None)
@@ -93,7 +91,7 @@ def sharing(segments: Sequence[Segment]) -> Segment | None:
 def find_foods(
     kitchen: KitchenState, walk: StepWalk, segment: Segment, follower: Segment | None
 ) -> list[str]:
-    """The foods of an action, the main one first: named, shared with the next verb, referred to."""
+    """Return the foods of an action, the main one first: named, shared or referred to."""
     source = follower or segment
     names: list[str] = []
     direct = False
@@ -118,7 +116,7 @@ def find_foods(
 
 
 def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
-    """What "it", "them", "the vegetables" or "the mixture" stand for."""
+    """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
     for word in segment.refers:
         if word in ("everything", "ingredients") and segment.vessels:
             loose = [
@@ -145,12 +143,12 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
 
 
 def _holds(kitchen: KitchenState, vessel: str) -> bool:
-    """Whether a vessel keeps its foods together; those on a board or in a sieve lie loose."""
+    """Return True if a vessel keeps its foods together; on a board they lie loose."""
     return kitchen.vessels[vessel].use not in PASSING
 
 
 def _all_of_it(kitchen: KitchenState, segment: Segment, names: list[str]) -> list[str]:
-    """What leaves a hot vessel for a plate leaves it whole: "it" is then all that lies there."""
+    """Return all foods of a hot vessel if "it" leaves the vessel for a plate."""
     to_plate = any(mention.entry.group == "serve" for mention in segment.vessels)
     if not names or not (to_plate or segment.verb.action.name == "serve"):
         return names
@@ -168,7 +166,7 @@ def with_implied(
     foods: list[str],
     vessel: Vessel | None,
 ) -> list[str]:
-    """The foods of an action and those it acts on unnamed: "season with salt"."""
+    """Return the foods of an action and those it acts on unnamed: "season with salt"."""
     if not foods:
         return implied_foods(kitchen, walk, action, vessel)
     ties = {mention.preposition for mention in segment.foods}
@@ -190,7 +188,7 @@ def implied_foods(
     *,
     aloud: bool = True,
 ) -> list[str]:
-    """The foods of an action that names none: of this step, else in the vessel, else the last."""
+    """Return the foods of an action that names none: of the step, the vessel, or the last ones."""
     if action.name in NOTHING_IMPLIED:
         return []
     here = list(dict.fromkeys(n for done in walk.done for n in done.foods))
@@ -210,12 +208,14 @@ def implied_foods(
     if names and not here and aloud:
         of = kitchen.last_step
         listed = ", ".join(names[:3])
-        walk.notes.append(f"step {walk.number} names no food; assumed the {listed} of step {of}")
+        walk.notes.append(
+            f"Step {walk.number} names no food, so it uses the {listed} of step {of}."
+        )
     return names
 
 
 def _brought(kitchen: KitchenState, inside: Sequence[str]) -> list[str]:
-    """What "add to the pot" or "ladle into bowls" brings: the last foods and all that lies by."""
+    """Return what "add to the pot" or "ladle into bowls" brings: the last foods and their neighbours."""
     last = [n for n in kitchen.last_foods if n not in inside and not kitchen.foods[n].minor]
     source = kitchen.foods[last[0]].vessel if last else None
     if source is None or not _holds(kitchen, source):
@@ -226,7 +226,7 @@ def _brought(kitchen: KitchenState, inside: Sequence[str]) -> list[str]:
 def mentioned_vessel(
     kitchen: KitchenState, walk: StepWalk, segment: Segment
 ) -> tuple[Vessel | None, list[str]]:
-    """The vessel that an action names as its place, and all vessels it names."""
+    """Return the vessel that an action names as its place, and all vessels it names."""
     places: list[Vessel] = []
     names: list[str] = []
     for mention in segment.vessels:
@@ -244,7 +244,7 @@ def mentioned_vessel(
 
 
 def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
-    """The vessel of the food that an action leads to: "add the egg to the rice"."""
+    """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
     names = [kitchen.name_of(m) for m in segment.foods if m.preposition in TOWARDS]
     for word in segment.targets:
         if word in GROUP_WORDS:
@@ -269,7 +269,7 @@ def usual_vessel(
     foods: Sequence[str],
     later: Sequence[Reading],
 ) -> Vessel | None:
-    """Where an action happens when the text does not say."""
+    """Return where an action happens if the text does not say."""
     suits = action.needs
     here = _here(kitchen, walk)
     if here is not None and _suits(here, suits) and (not action.vessel or here.use != "serve"):
@@ -303,7 +303,7 @@ def usual_vessel(
 
 
 def _acts_in_place(action: Action, segment: Segment) -> bool:
-    """Whether the food stays: adding brings it elsewhere, "season the egg" does not."""
+    """Return True if the food stays; "add" moves it, "season the egg" does not."""
     if action.name != "add":
         return True
     with_other = any(mention.preposition == "with" for mention in segment.foods)
@@ -311,7 +311,7 @@ def _acts_in_place(action: Action, segment: Segment) -> bool:
 
 
 def _goes_on(kitchen: KitchenState, action: Action, verb: Verb, at: Vessel, food: str) -> bool:
-    """Whether a food stays where it is: what simmers may simmer on, frying leaves the water."""
+    """Return True if a food stays in its vessel: boiling may go on, frying leaves the water."""
     if action.name == "boil" and verb.name in ("boil", "blanch", "poach", "parboil"):
         return at.kind == "pot" or kitchen.holds(at.name, "liquid")
     if action.name == "fry":
@@ -320,7 +320,7 @@ def _goes_on(kitchen: KitchenState, action: Action, verb: Verb, at: Vessel, food
 
 
 def _ready(kitchen: KitchenState, action: Action, vessel: Vessel) -> bool:
-    """Whether a vessel waits for this action: hot oil, boiling water, a lined tray."""
+    """Return True if a vessel waits for this action: hot oil, boiling water, a lined tray."""
     if action.name == "fry":
         return kitchen.holds(vessel.name, "fat") or vessel.kind == "wok"
     if action.name == "boil":
@@ -331,7 +331,7 @@ def _ready(kitchen: KitchenState, action: Action, vessel: Vessel) -> bool:
 def _vessel_ahead(
     kitchen: KitchenState, walk: StepWalk, action: Action, later: Sequence[Reading]
 ) -> Vessel:
-    """The vessel that the next steps will use, else a pan or a bowl; for what is in none yet."""
+    """Return the vessel that the next steps use, else a pan or a bowl."""
     for reading in later[:3]:
         for segment in reading.segments:
             for mention in segment.vessels:
@@ -352,7 +352,7 @@ def _plate(kitchen: KitchenState, walk: StepWalk) -> Vessel:
 
 
 def _here(kitchen: KitchenState, walk: StepWalk) -> Vessel | None:
-    """The vessel that an earlier action of the same step settled on."""
+    """Return the vessel of an earlier action of the same step."""
     places = [done.vessel for done in walk.done if done.vessel is not None]
     return places[-1] if places else None
 
@@ -370,7 +370,7 @@ def act(
     foods: list[str],
     vessel: Vessel | None,
 ) -> None:
-    """Do an action: change states, move foods, use the vessel."""
+    """Carry out an action: change states, move foods, use the vessel."""
     source = follower or segment
     tied = {kitchen.name_of(m): m.preposition for m in source.foods}
     if action.name == "drain":
@@ -395,7 +395,7 @@ def act(
 def _changed(
     kitchen: KitchenState, action: Action, foods: Sequence[str], tied: dict[str, str]
 ) -> list[str]:
-    """The foods whose state the action makes; oil, salt and sauces over it keep theirs."""
+    """Return the foods whose state the action changes; oil, salt and sauces keep theirs."""
     if action.state is None:
         return []
     direct = [n for n in foods if not tied.get(n)]
@@ -428,7 +428,7 @@ def _take_out(
 
 
 def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
-    """What the next step may refer to: the last foods and the last vessel of this one."""
+    """Store what the next step may refer to: the last foods and the last vessel."""
     foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
     kitchen.last_action = walk.done[0].action.name
     if foods:
@@ -439,17 +439,17 @@ def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
 
 
 def _see(kitchen: KitchenState, walk: StepWalk, name: str) -> None:
-    """Note a food's state and past as the step finds them, once."""
+    """Store a food's state and past at the start of the step, once."""
     if name not in walk.before:
         walk.before[name] = kitchen.foods[name].state
         walk.past[name] = kitchen.foods[name].description()
 
 
 def _guessed(kitchen: KitchenState, walk: StepWalk, name: str) -> str:
-    """A food that only the grammar tells: the unknown object of a verb."""
+    """Add the unknown object of a verb as a food."""
     mention = Mention(Entry(name, "food", "other", ()), 0, "", name, None, "")
     kitchen.meet_food(mention, walk.number)
     _see(kitchen, walk, name)
     walk.mentioned.add(name)
-    walk.notes.append(f"step {walk.number}: {name!r} is not in the lexicon; taken as a food")
+    walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
     return name

@@ -24,8 +24,8 @@ from procvid.types import Image, StepChanges
 
 CHANGES, FILE = "changes", "changes.json"
 PICTURES = "pictures"
-UNREADABLE = "made as planned: the changes to this step cannot be read any more"
-LOST_PICTURE = "made without one of your pictures: {}"
+UNREADABLE = "Made as planned, because the changes to this step cannot be read."
+LOST_PICTURE = "One of your pictures is lost: {}"
 
 
 def changes_to_json(changes: StepChanges) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def changes_from_json(value: Mapping[str, Any]) -> StepChanges:
     """Read the changes back, without the uploads.
 
     Raises:
-        TypeError: A field has another type.
-        ValueError: Likewise.
+        TypeError: A field has the wrong type.
+        ValueError: A field has the wrong value.
     """
     fields = {}
     for key, default in _defaults().items():
@@ -83,8 +83,8 @@ def read_stored(folder: Path, value: Mapping[str, Any]) -> tuple[StepChanges, li
     """Read changes whose uploads lie in `folder`, and say which uploads are lost.
 
     Raises:
-        TypeError: The JSON is damaged.
-        ValueError: Likewise.
+        TypeError: A field has the wrong type.
+        ValueError: A field has the wrong value.
     """
     # Run folders of version 0.1.0 hold the number of uploads.
     old = [f"{place}.png" for place in range(1, int(value.get("uploads", 0)) + 1)]

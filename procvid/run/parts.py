@@ -1,4 +1,4 @@
-"""The models of a run, and what they imply for it: memory, notes and hashes."""
+"""The models of a run, and what they mean for it: memory, notes and hashes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from procvid.types import Plan, PlannedObject
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The models of a run, as `procvid.wiring.run.build` puts them together.
+    """Models of a run, built by `procvid.wiring.run.build`.
 
     Attributes:
         profile: Which set of models it is.
@@ -44,19 +44,19 @@ class Parts:
     rules: RetrievalRules = DEFAULT_RULES
 
     def models(self) -> dict[str, str]:
-        """Id and revision of every model that a run's pixels depend on, by part."""
+        """Return id and revision of every model that affects the pixels, by part."""
         known = {"generator": self.generator.info}
         if self.stores is not None:
             known |= {"embedder": self.embedder.info, "detector": self.detector.info}
         return {part: f"{info.id} {info.revision}".strip() for part, info in known.items()}
 
     def store_hashes(self) -> dict[str, str]:
-        """sha256 of the contents of each store, by name; {} without a memory."""
+        """Return the sha256 of each store by name; {} without a memory."""
         return {store.name: store_sha256(store) for store in self.stores or ()}
 
 
 def store_sha256(store: CropStore) -> str:
-    """All that a run takes from a store: its vectors, the facts of its crops, their pictures."""
+    """Return the sha256 of all that a run uses of a store: vectors, facts and images."""
     digest = hashlib.sha256(store.vectors.tobytes())
     for fact, picture in zip(store.crops.facts, store.crops.pictures, strict=True):
         digest.update(repr(fact).encode())
@@ -65,38 +65,37 @@ def store_sha256(store: CropStore) -> str:
 
 
 def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
-    """The memory before the first step: the shared stores alone; None without a memory."""
+    """Return the memory before the first step, with the shared stores alone, or None."""
     if parts.stores is None:
         return None
     return Memory(parts.stores, parts.embedder, seed, parts.rules, StateTable(plan))
 
 
 def memory_notes(parts: Parts) -> tuple[str, ...]:
-    """What a person should know of the memory that a run will have."""
+    """Return what a person should know about the run's memory."""
     if parts.stores is None:
         return ()
     notes = [note for store in parts.stores for note in store.notes]
     notes += [
-        f"The store {store.name} has no pictures, so it guides nothing; `procvid memory rebuild` "
-        "cuts them out of the sources again."
+        f"The store {store.name} has no images, so it guides no clip. "
+        "`procvid memory rebuild` cuts them out of the sources again."
         for store in parts.stores
         if len(store) and not any(store.crops.pictures)
     ]
     if not parts.stores:
         notes.append(
-            f"The {parts.profile.name} profile comes without a crop store, so the memory is what this "
-            "run's own clips show; --memory STORE adds one."
+            f"The {parts.profile.name} profile comes without a crop store, so only this run's own "
+            "clips guide it. Add a store with --memory STORE."
         )
     if not parts.rules.calibrated:
         notes.append(
-            f"The memory is not calibrated for {parts.embedder.info.id}: a crop is refused when "
-            "another object of its step, or a state that is over, fits it better, and whether it "
-            "looks like its name at all is not checked; `procvid memory calibrate STORE` sets that."
+            f"The memory is not calibrated for {parts.embedder.info.id}, so it does not check whether "
+            "a crop looks like its name. `procvid memory calibrate STORE` sets this threshold."
         )
     return tuple(notes)
 
 
 def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
-    """Objects that the generator was never taught, each once; there is always some counter."""
+    """Return the objects that the generator was not trained on; the counter is never one."""
     names = dict.fromkeys(item.name for item in objects if item.role != "surface")
     return tuple(generator.undrawable(tuple(names)))

@@ -1,4 +1,4 @@
-"""One step of a run: look for its objects, make the clip, keep what it shows for later steps."""
+"""Make one step: search the memory, generate the clip, keep what it shows for later steps."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ EVERY_LIKELIHOOD: frozenset[Likelihood] = frozenset(get_args(Likelihood))
 
 
 class PlannedScene:
-    """Reads a clip of our own: it shows what was planned, so nothing has to be guessed.
+    """Scene reader for our own clips, which show what was planned.
 
     The detector still has to find each object, or it does not enter the memory.
 
     Args:
         step: The plan of the clip.
-        looks: Description of the reference by object name: what followed a reference looks like it.
-            Without one nobody has looked, and the name is all that can be said.
+        looks: Description of the reference by object name.
+            Objects without one are described by their name.
     """
 
     info = ModelInfo(id="planned-scene", revision="1")
@@ -59,7 +59,7 @@ class PlannedScene:
         self._looks = looks
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
-        """The objects of the step in the state that it leaves them in."""
+        """Return the objects of the step, in the state that it leaves them in."""
         return tuple(
             SceneObject(
                 name=item.name,
@@ -75,7 +75,7 @@ class PlannedScene:
 def conditioning_of(
     parts: Parts, step: StepPlan, memory: Memory | None, changes: StepChanges
 ) -> Conditioning:
-    """What the generator would get for a step now; the memory is asked, not changed."""
+    """Return what the generator would get for a step now; does not change the memory."""
     retrievals = memory.retrieve_all(step.objects, step.number, changes.banned) if memory else []
     pinned = upload_slots(
         changes.uploads,
@@ -105,7 +105,7 @@ def conditioning_of(
 def _chosen_slots(
     memory: Memory, step: StepPlan, changes: StepChanges, before: int
 ) -> tuple[Slot, ...]:
-    """The crops that a person put in the place of those found.
+    """Return the crops that a person chose.
 
     Raises:
         InputError: There is no such object or crop.
@@ -129,7 +129,7 @@ def make_step(
     changes: StepChanges,
     pace: Pace,
 ) -> Generator[Event, None, StepRecord]:
-    """Make one step and put it on disk, whole; the memory is asked, not changed.
+    """Make one step and write it to disk as a whole; does not change the memory.
 
     Yields:
         `Conditioned`, a `Warned` for each warning of the step, and `Progress`.
@@ -201,7 +201,7 @@ def _crops_of(
 
 
 def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -> None:
-    """Let the memory know what a finished step shows.
+    """Add what a finished step shows to the memory.
 
     It is read from the disk even when the clip was made a moment ago, so that a resumed run
     remembers exactly what an uninterrupted one does.
@@ -212,10 +212,7 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -
 
 
 def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
-    """Whether what a finished step gave the memory is there and as recorded.
-
-    Without a memory nobody asks.
-    """
+    """Return True if the step's crops on disk are the recorded ones, or there is no memory."""
     if parts.stores is None:
         return True
     folder = run.step_folder(record.step) / CROPS

@@ -1,7 +1,7 @@
-"""The story: a recipe becomes a plan, and each step of it a clip that remembers the ones before.
+"""Make a video: plan the recipe, then make each step with the memory of the steps before.
 
-Read `make_video` and `_story` and you know the product. A run that was cut off anywhere goes on
-where it was when the same is asked again; see `procvid.run` for what lies on the disk.
+`make_video` and `_story` are the product on one screen. Repeating a request resumes its run where
+it was cut off; `procvid.run` describes the files on disk.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def make_video(
     resumed, it is the same to the last byte.
 
     Args:
-        request: What is wanted; `request.seed` counts, the seed in its sampling does not.
+        request: The request; its own seed counts, not the one in its sampling.
         parts: The models, from `procvid.wiring.run.build`.
         folder: New, empty, or of the same request.
-        plan: A plan that a person has edited; by default the planner makes one.
-        changes: What a person wants of steps, by number; of those not made yet.
+        plan: An edited plan; by default the planner makes one.
+        changes: Changes to steps that are not made yet, by step number.
 
     Yields:
         `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`; `Warned`
@@ -64,13 +64,13 @@ def make_video(
 
     Raises:
         InputError: The models cannot make such a clip.
-        UnavailableError: There is not enough memory for it in any way.
+        UnavailableError: The clip does not fit into memory in any way.
         RunError: The folder belongs to another request, or another process works in it.
         OutputError: The folder cannot be written.
     """
     parts.generator.check(request.sampling)
     planner = _planner_of(request, parts, Path(folder))
-    # Before the folder is made: what fits in no way leaves none behind.
+    # Before the folder is made, so that a clip that does not fit leaves none behind.
     about_clips = parts.generator.notes(request.sampling)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
         keep_changes(run, changes or {})
@@ -125,7 +125,7 @@ def regenerate_step(
     parts: Parts,
     changes: StepChanges = NO_CHANGES,
 ) -> Generator[Event, None, None]:
-    """Make one step of a run again; later steps that show an object cut from it become stale.
+    """Redo one step of a run; later steps that show an object cut from it become stale.
 
     No other step is touched. A warning lists the stale ones, `run.json` notes them, and the next
     `make_video` on the folder makes them again.
@@ -158,13 +158,13 @@ def _again(
     if plan is None or missing or number < 1:
         last = max(records, default=0)
         raise RunError(
-            f"Step {number} cannot be made again: the run has steps 1 to {last} on disk."
+            f"Step {number} cannot be redone: the run has steps 1 to {last}."
             if last
-            else f"Step {number} cannot be made again: the run has no finished step.",
-            "Choose one of them, or finish the run with `procvid generate` first.",
+            else f"Step {number} cannot be redone: the run has no finished step.",
+            "Choose a finished step, or finish the run with `procvid generate` first.",
         )
     if number in run.locked_steps():
-        raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
+        raise RunError(f"Step {number} is locked.", "Unlock it first.")
     request = run.record.request
     attempt = int(records[number].overrides.get("attempt", 0))
     if changes.empty:
@@ -200,14 +200,14 @@ def _again(
 
 
 def _planner_of(request: GenerateRequest, parts: Parts, folder: Path) -> str:
-    """Who plans the run, or has planned it: one begun with "auto" goes on when the key is gone."""
+    """Return the planner of the run; a run begun with "auto" resumes without the key."""
     if request.planner == "auto" and (folder / PLAN).exists() and (folder / RUN).exists():
         return read_run(folder).request.planner
     return parts.planner.info.id
 
 
 def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None) -> RunRecord:
-    """What a run of this request with these models is; `planner` if another than theirs planned."""
+    """Return the record of this request with these models."""
     resolved = dataclasses.replace(
         request,
         profile=parts.profile.name,
@@ -223,7 +223,7 @@ def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None
 
 
 def clip_file(run: RunFolder, number: int) -> str:
-    """A step's clip, named from the run folder."""
+    """Return a step's clip, relative to the run folder."""
     return run.relative(run.step_folder(number) / CLIP)
 
 
@@ -236,12 +236,12 @@ def _logged(run: RunFolder, story: Generator[Event, None, None]) -> Generator[Ev
 
 
 def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
-    """The plan on disk, else the edited one, else the planner's; on disk afterwards."""
+    """Return the plan on disk, else the edited one, else the planner's, and write it."""
     there = run.read_plan()
     if there is not None:
         if edited is not None and check_plan(edited) != there:
             raise RunError(
-                f"The folder {str(run.path)!r} was begun with another plan.",
+                f"The run in {str(run.path)!r} has another plan.",
                 "Choose another folder for the edited plan.",
             )
         return there
@@ -251,7 +251,7 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
 
 
 def _records(run: RunFolder, parts: Parts, plan: Plan) -> dict[int, StepRecord]:
-    """The finished steps; one whose clip or crops are damaged is not finished."""
+    """Return the finished steps; a step with a damaged clip or crops is not finished."""
     read = {step.number: run.read_step(step.number) for step in plan.steps}
     return {
         number: record
@@ -265,12 +265,12 @@ def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
     unknown = undrawable_names(parts.generator, objects)
     foods = {item.name for item in objects if item.role == "food"}
     for names, instead in (
-        ([name for name in unknown if name in foods], "it draws something else in their place"),
-        ([name for name in unknown if name not in foods], "it draws something like it, or nothing"),
+        ([name for name in unknown if name in foods], "it draws something else"),
+        ([name for name in unknown if name not in foods], "it draws something similar or nothing"),
     ):
         if names:
-            told = ", ".join(names)
-            yield f"the {parts.profile.name} model was never taught: {told}; {instead}"
+            listed = ", ".join(names)
+            yield f"The {parts.profile.name} model was not trained on {listed}; {instead}."
 
 
 def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> float:
@@ -288,7 +288,7 @@ def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> flo
 
 
 def _wished(request: GenerateRequest) -> dict[str, Any]:
-    """What to ask for to have such a video again; a memory of one's own is nobody else's business."""
+    """Return the settings that make such a video again, without private paths."""
     return {
         "title": request.recipe.title,
         "steps": list(request.recipe.steps),

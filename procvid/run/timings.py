@@ -1,7 +1,6 @@
-"""How long clips took on this machine, kept so that the next run can be foretold.
+"""Measure how long clips take on this machine, for the forecast of the next run.
 
-One JSON file in the cache folder holds the last clips that were made; no number in a forecast comes
-from anywhere else.
+One JSON file in the cache folder holds the last clips; forecasts use nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ FILE = "throughput.json"
 
 
 @dataclass(frozen=True)
-class Setting:
+class ClipSetting:
     """What the time of a clip depends on."""
 
     profile: str
@@ -37,8 +36,10 @@ class Setting:
     precise: bool = False
 
     @classmethod
-    def of(cls, profile: str, device: str, sampling: Sampling, precise: bool = False) -> Setting:
-        """The setting of a run."""
+    def of(
+        cls, profile: str, device: str, sampling: Sampling, precise: bool = False
+    ) -> ClipSetting:
+        """Return the setting of a run."""
         return cls(
             profile,
             device,
@@ -52,18 +53,18 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One clip that was made.
+class ClipSample:
+    """Measured time of one clip.
 
     Attributes:
         setting: How.
-        first: Whether it was the first of its process, so that loading the models counts.
+        first: True for the first clip of its process, which includes loading the models.
         seconds: Wall time.
         size_bytes: Of its step folder: clip, references, crops, records.
         peak_mib: The most memory that the process had used by then, of the GPU where it ran there.
     """
 
-    setting: Setting
+    setting: ClipSetting
     first: bool
     seconds: float
     size_bytes: int
@@ -72,7 +73,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Pattern:
-    """What clips of a setting took: medians over the samples, but the largest memory.
+    """Typical times for a setting: medians over the samples, and the largest memory.
 
     `scaled_from` is the number of denoising steps that was measured when it is another than asked.
     """
@@ -85,8 +86,8 @@ class Pattern:
     scaled_from: int | None = None
 
 
-def read_samples(cache_folder: Path) -> list[Sample]:
-    """The kept samples, oldest first; [] when there are none or the file is damaged."""
+def read_samples(cache_folder: Path) -> list[ClipSample]:
+    """Return the stored samples, oldest first; [] if there are none or the file is damaged."""
     try:
         rows = json.loads((cache_folder / FILE).read_text("utf-8"))
         return [_sample(row) for row in rows]
@@ -94,17 +95,17 @@ def read_samples(cache_folder: Path) -> list[Sample]:
         return []
 
 
-def _sample(row: dict[str, Any]) -> Sample:
-    setting = Setting(**row["setting"])
-    sample = Sample(**{**row, "setting": setting})
+def _sample(row: dict[str, Any]) -> ClipSample:
+    setting = ClipSetting(**row["setting"])
+    sample = ClipSample(**{**row, "setting": setting})
     numbers = [getattr(sample, f.name) for f in fields(sample)[2:]]
     if not all(isinstance(n, (int, float)) and 0 <= n < 1e12 for n in numbers):
         raise ValueError("not a sample")
     return sample
 
 
-def keep_samples(cache_folder: Path, new: Sequence[Sample]) -> None:
-    """Add samples; where nothing can be written the next forecast just knows less."""
+def keep_samples(cache_folder: Path, new: Sequence[ClipSample]) -> None:
+    """Add samples; do nothing if the file cannot be written."""
     kept = [*read_samples(cache_folder), *new][-KEPT:]
     try:
         write_text(cache_folder / FILE, json.dumps([asdict(sample) for sample in kept]))
@@ -112,8 +113,8 @@ def keep_samples(cache_folder: Path, new: Sequence[Sample]) -> None:
         return
 
 
-def pattern_of(samples: Sequence[Sample], wanted: Setting) -> Pattern | None:
-    """What was measured for a setting; for another number of denoising steps in proportion.
+def pattern_of(samples: Sequence[ClipSample], wanted: ClipSetting) -> Pattern | None:
+    """Return the times of a setting, scaled if measured with another number of denoising steps.
 
     None when no clip of this profile, machine, size and length was ever made.
     """
@@ -135,7 +136,7 @@ def pattern_of(samples: Sequence[Sample], wanted: Setting) -> Pattern | None:
     return replace(pattern, clip_s=clip_s, first_clip_s=loading_s + clip_s, scaled_from=steps)
 
 
-def _pattern(samples: Sequence[Sample]) -> Pattern:
+def _pattern(samples: Sequence[ClipSample]) -> Pattern:
     firsts = [s.seconds for s in samples if s.first]
     others = [s.seconds for s in samples if not s.first]
     return Pattern(
@@ -150,12 +151,12 @@ def _pattern(samples: Sequence[Sample]) -> Pattern:
 def measured(
     events: Iterator[Event],
     run_folder: Path,
-    setting: Setting,
+    setting: ClipSetting,
     cache_folder: Path,
     peak_mib: Callable[[], float],
 ) -> Iterator[Event]:
-    """Pass a run's events on, and keep what its clips took, however it ends."""
-    samples: list[Sample] = []
+    """Pass on a run's events, and store the time of each clip."""
+    samples: list[ClipSample] = []
     try:
         with closing(events):  # type: ignore[type-var]  # the makers of events are generators
             for event in events:
@@ -163,7 +164,7 @@ def measured(
                     folder = (run_folder / event.file).parent
                     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
                     first = not samples
-                    samples.append(Sample(setting, first, event.seconds, size, peak_mib()))
+                    samples.append(ClipSample(setting, first, event.seconds, size, peak_mib()))
                 yield event
     finally:
         if samples:

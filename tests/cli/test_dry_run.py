@@ -10,7 +10,7 @@ import pytest
 
 from procvid.cli import main
 from procvid.machine import device_name
-from procvid.run.timings import Sample, Setting, keep_samples
+from procvid.run.timings import ClipSample, ClipSetting, keep_samples
 from procvid.settings import TINY, choose_sampling, read_environment
 
 RECIPE = """Fried carrots
@@ -18,7 +18,7 @@ RECIPE = """Fried carrots
 2. Fry the carrot in the frying pan.
 3. Stir the carrot in the frying pan.
 """
-SETTING = Setting.of("tiny", device_name(), choose_sampling(TINY))
+SETTING = ClipSetting.of("tiny", device_name(), choose_sampling(TINY))
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_each_step_has_its_prompt_seed_and_slots(recipe, capsys):
 
 def test_measured_clips_give_the_time_the_memory_and_the_disk(recipe, tmp_path, capsys):
     cache = read_environment().cache_folder
-    keep_samples(cache, [Sample(SETTING, True, 8.0, 50_000, 900.0)])
-    keep_samples(cache, [Sample(SETTING, False, 2.0, 50_000, 950.0)])
+    keep_samples(cache, [ClipSample(SETTING, True, 8.0, 50_000, 900.0)])
+    keep_samples(cache, [ClipSample(SETTING, False, 2.0, 50_000, 950.0)])
     told = foretold(capsys, recipe)
     assert [step["seconds"] for step in told["steps"]] == [8.0, 2.0, 2.0]
     assert (told["seconds"], told["peak_memory_mib"]) == (12.0, 950.0)
@@ -77,7 +77,7 @@ def test_measured_clips_give_the_time_the_memory_and_the_disk(recipe, tmp_path, 
 
 def test_another_machine_tells_nothing(recipe, capsys):
     other = replace(SETTING, device="NVIDIA H100")
-    keep_samples(read_environment().cache_folder, [Sample(other, False, 2.0, 1, 1.0)])
+    keep_samples(read_environment().cache_folder, [ClipSample(other, False, 2.0, 1, 1.0)])
     assert foretold(capsys, recipe)["seconds"] is None
 
 

@@ -278,7 +278,7 @@ def test_what_the_model_was_never_taught_is_said_once_and_at_each_step(parts, tm
     events = list(make_video(replace(REQUEST, recipe=recipe), parts, tmp_path / "run"))
     told = [event for event in of(Warned, events) if "salmon" in event.message]
     assert [event.step for event in told] == [0, 1]
-    assert "never taught: salmon; it draws something else in their place" in told[0].message
+    assert "not trained on salmon; it draws something else" in told[0].message
     assert of(RunFinished, events)[0].warnings[-1] == told[0].message
 
 
@@ -374,7 +374,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
     (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
     events = list(make_video(REQUEST, parts, folder))
     told = [event.message for event in of(Warned, events) if event.step == 3]
-    assert "made without one of your pictures" in told[0]
+    assert "One of your pictures is lost" in told[0]
     assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 
@@ -382,7 +382,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
 def test_a_step_that_is_not_there_cannot_be_made_again(finished, parts, tmp_path, step):
     folder = copy_of(finished, tmp_path)
     before = hashes(folder)
-    with pytest.raises(RunError, match=f"Step {step} cannot be made again"):
+    with pytest.raises(RunError, match=f"Step {step} cannot be redone"):
         list(regenerate_step(folder, step, parts))
     assert hashes(folder) == before
 
@@ -391,7 +391,7 @@ def test_a_step_of_an_unfinished_run_can_be_made_again(parts, tmp_path):
     folder = tmp_path / "run"
     run_until(parts, folder, 2)
     assert not of(RunFinished, list(regenerate_step(folder, 2, parts)))
-    with pytest.raises(RunError, match="has steps 1 to 2 on disk"):
+    with pytest.raises(RunError, match="has steps 1 to 2"):
         list(regenerate_step(folder, 3, parts))
     assert of(RunFinished, list(make_video(REQUEST, parts, folder)))
 

@@ -10,19 +10,19 @@ import pytest
 from procvid.events import ClipReady, Event, Progress
 from procvid.run.timings import (
     KEPT,
-    Sample,
-    Setting,
+    ClipSample,
+    ClipSetting,
     keep_samples,
     measured,
     pattern_of,
     read_samples,
 )
 
-SETTING = Setting("tiny", "x86_64 CPU, 2 cores", 64, 64, 9, 12)
+SETTING = ClipSetting("tiny", "x86_64 CPU, 2 cores", 64, 64, 9, 12)
 
 
-def sample(seconds: float, *, first: bool = False, setting: Setting = SETTING) -> Sample:
-    return Sample(setting, first, seconds, 1000, 100.0)
+def sample(seconds: float, *, first: bool = False, setting: ClipSetting = SETTING) -> ClipSample:
+    return ClipSample(setting, first, seconds, 1000, 100.0)
 
 
 def test_samples_are_kept_up_to_a_number_and_read_back(tmp_path):
@@ -91,8 +91,8 @@ def test_a_run_is_measured_however_it_ends(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         list(stream)
     assert read_samples(tmp_path) == [
-        Sample(SETTING, True, 5.0, 1000, 321.0),
-        Sample(SETTING, False, 2.0, 1500, 321.0),
+        ClipSample(SETTING, True, 5.0, 1000, 321.0),
+        ClipSample(SETTING, False, 2.0, 1500, 321.0),
     ]
 
 

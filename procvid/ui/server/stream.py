@@ -63,6 +63,7 @@ class RunView:
     plan: Plan | None = None
     steps: dict[int, StepView] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    warned_steps: dict[str, int] = field(default_factory=dict)
     current: int = 0
     denoised: int = 0
     denoising_steps: int = 0
@@ -100,6 +101,7 @@ class RunView:
                 # The page marks the stale steps themselves.
                 if told not in self.warnings and kind != "stale":
                     self.warnings.append(told)
+                    self.warned_steps[told] = step
             case RunFinished():
                 self.state = "done"
                 self.video = self.folder / event.video
@@ -108,12 +110,7 @@ class RunView:
 
     def forget_warnings(self, step: int) -> None:
         """A step that is made again, or with 0 the whole run, is warned of anew."""
-        self.warnings = [
-            told
-            for told in self.warnings
-            if (told.startswith(f"Step {step}: ") if step else not told.startswith("Step "))
-            is False
-        ]
+        self.warnings = [it for it in self.warnings if self.warned_steps.get(it, 0) != step]
 
     def show_plan(self, plan: Plan) -> None:
         """Lay out one step each; clips that are known stay."""
