@@ -154,7 +154,7 @@ def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_
     for name in ("fetch x/gated", "check x/gated"):
         assert "x/gated is gated" in told[name] and "hf auth login" in told[name]
     assert "no model x/gone" in told["fetch x/gone"]
-    assert "no revision 0123456789ab" in told["fetch x/old"]
+    assert "no longer has the revision 0123456789ab" in told["fetch x/old"]
     assert "x/token" in told["fetch x/token"] or "HF_TOKEN" in told["fetch x/token"]
 
 
@@ -165,7 +165,7 @@ def test_without_the_hub_a_whole_cache_serves_and_a_half_one_is_told(hub, tmp_pa
     told = ask(tmp_path, "fetch x/good", "fetch x/none", "check x/none", **nowhere)
     assert told["fetch x/good"] == ["config.json", "w.safetensors"]
     for name in ("fetch x/none", "check x/none"):
-        assert "not whole in the cache, and the Hub cannot be reached" in told[name]
+        assert "not complete in the cache, and the Hub cannot be reached" in told[name]
         assert f"hf download x/none --revision {REVISION}" in told[name]
     (snapshot / "w.safetensors").unlink()
     told = ask(tmp_path, "kept x/good", "fetch x/good", HF_HUB_OFFLINE="1", **nowhere)

@@ -79,7 +79,7 @@ def test_an_answer_is_kept_and_not_asked_twice(client, server, tmp_path):
     kept[0].write_text('{"text": "{\\"na')
     server.say(GOOD)
     assert ask(again).name == "red" and len(server.asked) == 2
-    with pytest.raises(ServiceError, match="not asked this before"):
+    with pytest.raises(ServiceError, match="has no cached answer"):
         ask(again, question=Question("Something else.", {}), only_kept=True)
 
 
@@ -180,14 +180,14 @@ def failing(status, code, key="sk-proj-VERYSECRET0123456789"):
 @pytest.mark.parametrize(
     ("status", "code", "told", "lasting"),
     [
-        (401, "invalid_api_key", "is not a key that", True),
+        (401, "invalid_api_key", "does not accept the key", True),
         (403, "model_not_allowed", "may not use test-model", True),
         (404, "model_not_found", "no model 'test-model'", True),
         (429, "insufficient_quota", "has no quota left", True),
         (429, "rate_limit_exceeded", "no more requests", False),
-        (400, "invalid_request_error", r"did not take the request \(400\)", False),
-        (500, "server_error", r"did not take the request \(500\)", False),
-        (503, "overloaded", r"did not take the request \(503\)", False),
+        (400, "invalid_request_error", r"rejected the request \(400\)", False),
+        (500, "server_error", r"rejected the request \(500\)", False),
+        (503, "overloaded", r"rejected the request \(503\)", False),
     ],
 )
 def test_what_a_service_refuses_is_told_in_our_own_words(
@@ -261,7 +261,7 @@ def test_the_budget_of_a_run_holds(client, server, budget, told):
 def test_trying_a_service_out_costs_nothing(client, server, tmp_path):
     client.try_out()
     assert server.asked == []
-    with pytest.raises(ServiceError, match="is not a key"):
+    with pytest.raises(ServiceError, match="does not accept the key"):
         OpenAIClient("wrong", server.url, "test-model", tmp_path).try_out()
     server.models = ("another",)
     with pytest.raises(ServiceError, match="no model 'test-model'"):

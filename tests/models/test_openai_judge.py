@@ -233,4 +233,4 @@ def test_a_wrong_key_is_one_sentence_and_leaves_nothing(server, clips, tmp_path,
     out = tmp_path / "scores"
     assert main(command(clips, out)) == 1
     said = capsys.readouterr().err
-    assert "not a key" in said and "--judge rules" in said and not out.exists()
+    assert "does not accept the key" in said and "--judge rules" in said and not out.exists()

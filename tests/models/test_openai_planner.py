@@ -228,10 +228,10 @@ def refusing(status: int, code: str):
 
 def test_what_only_a_person_can_mend_stops_a_planner_asked_for_by_name(client, server):
     server.replies = [refusing(401, "invalid_api_key")] * 2
-    with pytest.raises(ServiceError, match="not a key"):
+    with pytest.raises(ServiceError, match="does not accept the key"):
         OpenAIPlanner(client, Budget()).plan(SOUP)
     plan = OpenAIPlanner(client, Budget(), strict=False).plan(SOUP)
-    assert plan.planner == "rules 1" and "not a key" in plan.notes[0]
+    assert plan.planner == "rules 1" and "does not accept the key" in plan.notes[0]
 
 
 def test_auto_asks_a_model_only_where_the_profile_can_follow_it(server, monkeypatch):
@@ -307,7 +307,7 @@ def test_a_fallback_is_an_event_in_the_log_of_the_run(server, tmp_path):
 
 @pytest.mark.parametrize(
     ("status", "code", "told"),
-    [(401, "invalid_api_key", "not a key"), (429, "insufficient_quota", "no quota left")],
+    [(401, "invalid_api_key", "does not accept the key"), (429, "insufficient_quota", "no quota left")],
 )
 def test_a_wrong_key_is_one_sentence_and_leaves_nothing(
     server, recipe, tmp_path, capsys, caplog, status, code, told

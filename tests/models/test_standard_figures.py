@@ -139,7 +139,7 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_the_distance_of_two_sets_is_frechets(monkeypatch):
     monkeypatch.setattr("procvid.models.set_distances.inception.DIM", 6)
-    monkeypatch.setattr("procvid.models.set_distances.inception._Given.num_features", 6)
+    monkeypatch.setattr("procvid.models.set_distances.inception._PassThrough.num_features", 6)
     rng = np.random.default_rng(1)
     a = rng.normal(size=(40, 6)).astype(np.float32)
     b = (rng.normal(size=(30, 6)) * 1.5 + 0.3).astype(np.float32)
