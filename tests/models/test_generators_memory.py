@@ -182,7 +182,7 @@ def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "message"),
     [
         (["--lora", "{}/style.safetensors=0.5x"], 2, "no weight that can be used"),
         (["--lora", "{}/none.safetensors"], 2, "There is no LoRA"),
@@ -192,14 +192,14 @@ def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-@pytest.mark.skipif(torch.cuda.is_available(), reason="told otherwise where there is a GPU")
-def test_generate_tells_what_it_cannot_take(options, code, told, tmp_path, capsys):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the message differs with a GPU")
+def test_generate_tells_what_it_cannot_take(options, code, message, tmp_path, capsys):
     lora(tmp_path)
     (tmp_path / "recipe.txt").write_text("Egg\n1. Fry the egg in the frying pan.\n")
     arguments = [option.format(tmp_path) for option in options]
     out = tmp_path / "run"
     assert main(["generate", str(tmp_path / "recipe.txt"), "--out", str(out), *arguments]) == code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -178,7 +178,7 @@ def failing(status, code, key="sk-proj-VERYSECRET0123456789"):
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told", "lasting"),
+    ("status", "code", "message", "lasting"),
     [
         (401, "invalid_api_key", "does not accept the key", True),
         (403, "model_not_allowed", "may not use test-model", True),
@@ -191,10 +191,10 @@ def failing(status, code, key="sk-proj-VERYSECRET0123456789"):
     ],
 )
 def test_what_a_service_refuses_is_told_in_our_own_words(
-    client, server, status, code, told, lasting
+    client, server, status, code, message, lasting
 ):
     server.replies = [failing(status, code)] * 4
-    with pytest.raises(ServiceError, match=told) as error:
+    with pytest.raises(ServiceError, match=message) as error:
         ask(client)
     assert error.value.lasting == lasting and "--planner rules" in error.value.hint
     assert "VERYSECRET" not in str(error.value) and "sk-" not in str(error.value)
@@ -240,19 +240,19 @@ def test_the_key_is_in_the_header_alone(client, server, caplog, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("budget", "told"),
+    ("budget", "message"),
     [
         (Budget(max_calls=1), "1 calls"),
         (Budget(max_tokens=660), "660 tokens"),
         (Budget(max_images=0), "0 images"),
     ],
 )
-def test_the_budget_of_a_run_holds(client, server, budget, told):
+def test_the_budget_of_a_run_holds(client, server, budget, message):
     server.say("no", "no")
     picture = np.zeros((2, 2, 3), np.uint8)
     question = Question("x", {}, (picture,) if budget.max_images == 0 else ())
     meter = Meter(budget)
-    with pytest.raises(ServiceError, match=f"budget of {told}") as error:
+    with pytest.raises(ServiceError, match=f"budget of {message}") as error:
         ask(client, meter, question)
     assert len(server.asked) == (0 if budget.max_images == 0 else 1)
     assert "PROCVID_OPENAI_MAX_" in error.value.hint
