@@ -1,7 +1,7 @@
 """A local server that speaks the OpenAI protocol, and published models at a tiny size.
 
-The server says what a test wants it to say. The models are the real classes with random weights, in
-the files that the Hub has.
+A test chooses the answers of the server. The models are the real classes with random weights, in the
+files of the Hub.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What curation asks of a language model, against a local server and through the real client."""
+"""The models of curation behind a local server, through the real client."""
 
 from __future__ import annotations
 

@@ -98,13 +98,13 @@ def test_without_a_vocabulary_it_cannot_say(tmp_path):
     assert PipelineHost(PhantomWan(TINY, copy)).undrawable(["salmon"]) == ()
 
 
-def test_a_missing_model_is_told(tmp_path):
+def test_a_missing_model_is_an_error(tmp_path):
     with pytest.raises(UnavailableError, match=r"tiny model is missing.*Install procvid again"):
         PhantomWan(TINY, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["transformer", "vocabulary"])
-def test_a_damaged_model_is_told(tmp_path, damage):
+def test_a_damaged_model_is_an_error(tmp_path, damage):
     copy = shutil.copytree(folder(), tmp_path / "model")
     with pytest.raises(UnavailableError, match="damaged"):
         if damage == "vocabulary":

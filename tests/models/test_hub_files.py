@@ -1,4 +1,4 @@
-"""Fetching published files from a local Hub: whole, damaged, gated, gone, offline, and a full disk."""
+"""Downloads from a local Hub: complete, damaged, gated, deleted, offline, and a full disk."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def ask(home: Path, *names: str, **variables: str) -> dict[str, object]:
     return dict(json.loads(said.stdout.splitlines()[-1]))
 
 
-def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_path):
+def test_files_are_fetched_once_and_checked_and_errors_are_one_sentence(hub, tmp_path):
     answers = ask(
         tmp_path,
         *("kept x/good", "check x/good", "fetch x/good", "kept x/good", "check x/good"),
@@ -160,7 +160,7 @@ def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_
     assert "x/token" in answers["fetch x/token"] or "HF_TOKEN" in answers["fetch x/token"]
 
 
-def test_without_the_hub_a_whole_cache_serves_and_a_half_one_is_told(hub, tmp_path):
+def test_without_the_hub_a_complete_cache_serves_and_an_incomplete_one_is_an_error(hub, tmp_path):
     ask(tmp_path, "fetch x/good", HF_ENDPOINT=hub.url)
     snapshot = next(tmp_path.rglob(f"snapshots/{REVISION}"))
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}

@@ -1,4 +1,4 @@
-"""A GPU that is lent for one clip at a time: what travels, what is asked for, what a cancel does."""
+"""A GPU that is lent for one clip at a time: pickling, requested time, cancelling."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_our_errors_arrive_whole_and_closing_closes(plain: PipelineHost) -> None
     assert not active_children()
 
 
-def test_a_gpu_that_was_taken_back_is_told(plain: PipelineHost) -> None:
+def test_a_gpu_that_was_taken_back_is_an_error(plain: PipelineHost) -> None:
     def cut(duration: Any) -> Any:
         return lambda function: lambda *arguments: (item for item in [Denoised(1, 2)])
 

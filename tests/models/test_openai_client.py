@@ -120,7 +120,7 @@ def test_a_fenced_answer_of_a_local_model_is_read(client, server):
     assert ask(client).name == "red"
 
 
-def test_a_check_of_ones_own_is_told_to_the_model(client, server):
+def test_a_failed_check_is_sent_to_the_model(client, server):
     server.say('{"name": "blue"}', GOOD)
 
     def check(answer):
@@ -190,7 +190,7 @@ def failing(status, code, key="sk-proj-VERYSECRET0123456789"):
         (503, "overloaded", r"rejected the request \(503\)", False),
     ],
 )
-def test_what_a_service_refuses_is_told_in_our_own_words(
+def test_a_refusal_of_the_service_is_an_error_of_ours(
     client, server, status, code, message, lasting
 ):
     server.replies = [failing(status, code)] * 4
@@ -219,7 +219,7 @@ def test_a_service_that_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["sk-\nX-Evil: 1", "sk-schlüssel", "sk-\x00"])
-def test_a_key_that_cannot_be_one_is_told_without_it(key, tmp_path):
+def test_an_impossible_key_is_an_error_without_the_key(key, tmp_path):
     with pytest.raises(ServiceError, match="characters that no key has") as error:
         OpenAIClient(key, "http://127.0.0.1:9/v1", "m", tmp_path)
     assert key not in str(error.value)

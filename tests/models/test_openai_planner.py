@@ -1,4 +1,4 @@
-"""The planner that asks a model, against a local server and through the real client."""
+"""The planner that asks a model, against a local server, through the real client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scene reader that looks, against a local server and through the real client."""
+"""The vision scene reader against a local server, through the real client."""
 
 from __future__ import annotations
 

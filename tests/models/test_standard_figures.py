@@ -185,7 +185,7 @@ def test_a_backbone_that_was_not_asked_for_is_unavailable(toy):
     assert metrics["fid"]["state"].startswith("unavailable") and metrics["clip_score"]["value"]
 
 
-def test_what_cannot_be_had_says_why(checkpoints, toy):
+def test_unavailable_figures_give_the_reason(checkpoints, toy):
     parts = wiring_evaluation.build_evaluation(TINY, standard=True)
     *_, last = evaluate([toy], parts, ["fid", "fvd"])
     states = {n: m["state"] for n, m in last.scores["runs"][0]["metrics"].items()}

@@ -1,7 +1,7 @@
 """A ZeroGPU Space without its card: the real `spaces` package, and the service that it asks for a GPU.
 
-Prints what happened as one JSON object. Torch is patched, the worker forked and everything pickled as
-on ZeroGPU; only what moves weights to the card is left out, for there is none.
+Prints the result as one JSON object. Torch is patched, the worker forked and everything pickled as on
+ZeroGPU; only the moving of weights to the card is left out.
 """
 
 from __future__ import annotations
