@@ -1,4 +1,4 @@
-"""The clip generator where memory counts and where LoRAs are merged: the tiny model again."""
+"""The clip generator with a memory ladder and with LoRAs, on the tiny model."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def careful(device_bytes: int, host_bytes: int = 10**12) -> PipelineHost:
     return PipelineHost(PhantomWan(LONGER, folder()), placement=placement)
 
 
-def told_and_made(generator, sampling):
-    """What is said while a clip is made, and the clip."""
+def notes_and_clip(generator, sampling):
+    """Return the notes of the progress, and the clip."""
     steps = generator.generate(PLAIN, sampling)
     notes = []
     while True:
@@ -46,7 +46,7 @@ def expected():
     return clip_of(PipelineHost(PhantomWan(TINY, folder())), PLAIN, SAMPLING)
 
 
-def test_with_plenty_of_memory_it_is_the_same_clip_and_said_so(expected):
+def test_with_plenty_of_memory_it_is_the_same_clip_with_a_note(expected):
     generator = careful(10**12)
     (note,) = generator.notes(SAMPLING)
     assert note.startswith("tiny at 96x96, 17 frames needs about") and "stays on the GPU" in note
@@ -54,7 +54,7 @@ def test_with_plenty_of_memory_it_is_the_same_clip_and_said_so(expected):
     assert clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
 
 
-def test_out_of_memory_steps_down_says_so_and_makes_the_same_clip(expected):
+def test_out_of_memory_steps_down_with_a_note_and_makes_the_same_clip(expected):
     generator = careful(10**12)
     calls = []
 
@@ -64,7 +64,7 @@ def test_out_of_memory_steps_down_says_so_and_makes_the_same_clip(expected):
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     handle = generator.pipeline.transformer.register_forward_pre_hook(fail)
-    notes, clip = told_and_made(generator, SAMPLING)
+    notes, clip = notes_and_clip(generator, SAMPLING)
     handle.remove()
     assert len(notes) == 1 and "out of memory" in notes[0]
     assert clip.memory == "model_offload" and np.array_equal(clip.frames, expected.frames)
@@ -85,20 +85,20 @@ def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatc
         ],
     )
     other = replace(SAMPLING, guidance_scale_text=3.0)
-    notes, clip = told_and_made(generator, other)
+    notes, clip = notes_and_clip(generator, other)
     assert clip.memory == "fewer_frames" and len(clip.frames) == 5
     assert "stored in 8 bits, with fewer frames (5)" in notes[0]
 
     free[0] = 10**12
     (note,) = generator.notes(SAMPLING)
     assert "17 frames" in note and "stays on the GPU" in note
-    notes, clip = told_and_made(generator, SAMPLING)
+    notes, clip = notes_and_clip(generator, SAMPLING)
     # Not what was left in 8 bits: loaded anew.
     assert notes == [] and clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
-    notes, clip = told_and_made(generator, replace(SAMPLING, num_frames=5))
+    notes, clip = notes_and_clip(generator, replace(SAMPLING, num_frames=5))
     assert notes == [] and clip.memory == "full" and len(clip.frames) == 5
     # What did not fit once is not tried again.
-    notes, clip = told_and_made(generator, other)
+    notes, clip = notes_and_clip(generator, other)
     assert clip.memory == "fewer_frames" and "fewer frames (5)" in notes[0]
 
 
@@ -116,7 +116,7 @@ def test_at_the_bottom_it_is_an_error_that_says_what_to_do():
     assert generator._ladder.rung.name != "full"
 
 
-def test_what_cannot_fit_is_told_before_anything_is_loaded():
+def test_a_clip_that_cannot_fit_is_refused_before_anything_is_loaded():
     with pytest.raises(UnavailableError, match=r"needs at least .* GB of GPU memory"):
         careful(1000).notes(SAMPLING)
 
@@ -176,13 +176,13 @@ def test_a_lora_changes_the_clip_and_the_models_identity(expected, tmp_path):
     assert np.array_equal(clip_of(without, PLAIN, SAMPLING).frames, expected.frames)
 
 
-def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
+def test_a_lora_that_does_not_fit_is_refused_at_once(tmp_path):
     with pytest.raises(InputError, match="does not fit this model"):
         PipelineHost(PhantomWan(TINY, folder()), [(lora(tmp_path, width=1536), 1.0)])
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "message"),
     [
         (["--lora", "{}/style.safetensors=0.5x"], 2, "no weight that can be used"),
         (["--lora", "{}/none.safetensors"], 2, "There is no LoRA"),
@@ -196,18 +196,18 @@ def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-@pytest.mark.skipif(torch.cuda.is_available(), reason="told otherwise where there is a GPU")
-def test_generate_tells_what_it_cannot_take(options, code, told, tmp_path, capsys):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the message differs with a GPU")
+def test_generate_refuses_what_it_cannot_use(options, code, message, tmp_path, capsys):
     lora(tmp_path)
     (tmp_path / "recipe.txt").write_text("Egg\n1. Fry the egg in the frying pan.\n")
     arguments = [option.format(tmp_path) for option in options]
     out = tmp_path / "run"
     assert main(["generate", str(tmp_path / "recipe.txt"), "--out", str(out), *arguments]) == code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not out.exists()
 
 
-def test_a_model_that_is_not_whole_is_told(tmp_path):
+def test_an_incomplete_model_is_an_error(tmp_path):
     copy = shutil.copytree(folder(), tmp_path / "model")
     from procvid.phantom.model_folder import write_manifest
 

@@ -1,4 +1,4 @@
-"""A GPU that is lent for one clip at a time: what travels, what is asked for, what a cancel does."""
+"""A GPU that is lent for one clip at a time: pickling, requested time, cancelling."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ SAMPLING = replace(TINY.sampling, num_inference_steps=2, seed=1)
 
 
 def clip_of(generator: ClipGenerator) -> tuple[list[Denoised], Clip]:
-    steps, told = generator.generate(SHOWN, SAMPLING), []
+    steps, events = generator.generate(SHOWN, SAMPLING), []
     while True:
         try:
-            told.append(next(steps))
+            events.append(next(steps))
         except StopIteration as end:
-            return told, end.value
+            return events, end.value
 
 
 def in_a_child(duration: Any) -> Any:
     """Lends nothing, but has each call run in a forked process, arguments and results pickled."""
 
     def lend(function: Any) -> Any:
-        def run(sent: bytes, told: Connection) -> None:
+        def run(sent: bytes, pipe: Connection) -> None:
             for each in function(*pickle.loads(sent)):
-                told.send(each)
-            told.send(None)
+                pipe.send(each)
+            pipe.send(None)
 
         def call(*arguments: Any) -> Any:
             assert duration(*arguments) > OVERHEAD_S
@@ -57,8 +57,8 @@ def in_a_child(duration: Any) -> Any:
             )
             child.start()
             try:
-                while (told := mine.recv()) is not None:
-                    yield told
+                while (item := mine.recv()) is not None:
+                    yield item
             finally:
                 child.kill()
                 child.join()
@@ -103,9 +103,9 @@ def test_our_errors_arrive_whole_and_closing_closes(plain: PipelineHost) -> None
     assert not active_children()
 
 
-def test_a_gpu_that_was_taken_back_is_told(plain: PipelineHost) -> None:
+def test_a_gpu_that_was_taken_back_is_an_error(plain: PipelineHost) -> None:
     def cut(duration: Any) -> Any:
-        return lambda function: lambda *arguments: (told for told in [Denoised(1, 2)])
+        return lambda function: lambda *arguments: (item for item in [Denoised(1, 2)])
 
     with pytest.raises(UnavailableError, match="taken back"):
         clip_of(LentGpuGenerator(plain, cut, lambda sampling, n: 1.0))
@@ -146,9 +146,9 @@ def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
     # The step that it was in, and one that it had begun before it heard of it.
     assert 3 <= said["steps when stopped"] <= 5
     assert said["error"][0] == "UnavailableError" and "Install procvid again" in said["error"][2]
-    asked = [told["durationSeconds"] for where, told in said["asked"] if where == "/schedule"]
+    asked = [query["durationSeconds"] for where, query in said["asked"] if where == "/schedule"]
     assert asked[:2] == [str(OVERHEAD_S + 5), str(OVERHEAD_S + 75)]
-    released = [told["fail"] for where, told in said["asked"] if where == "/release"]
+    released = [query["fail"] for where, query in said["asked"] if where == "/release"]
     assert released == ["false"] * len(asked)
 
 

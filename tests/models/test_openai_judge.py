@@ -31,8 +31,8 @@ def judge(client) -> OpenAIJudge:
     return OpenAIJudge(client, Meter(Budget()))
 
 
-def texts(*told: str) -> str:
-    return json.dumps({"texts": [{"differs": "x", "text": text} for text in told]})
+def texts(*rows: str) -> str:
+    return json.dumps({"texts": [{"differs": "x", "text": text} for text in rows]})
 
 
 def test_questions_are_material_and_answers_cost_once(judge, server):
@@ -137,8 +137,8 @@ STATES = ["object_state", "object_state_strict"]
 
 
 def seen(state: str) -> str:
-    told = {"evidence": "there", "role": "food", "description": "orange", "likelihood": "unlikely"}
-    return json.dumps({"objects": [{**told, "name": "carrot", "state": state}]})
+    item = {"evidence": "there", "role": "food", "description": "orange", "likelihood": "unlikely"}
+    return json.dumps({"objects": [{**item, "name": "carrot", "state": state}]})
 
 
 def test_the_vision_model_sees_the_middle_frame_and_no_text(server, monkeypatch):
@@ -191,8 +191,8 @@ def clips(tmp_path_factory) -> list[Path]:
 
 def command(clips: list[Path], out: Path) -> list[str]:
     few = "step_retrieval,goal_retrieval,object_state"
-    told = ["evaluate", *map(str, clips), "--text", *toy_run().recipe.steps, "--metrics", few]
-    return [*told, "--out", str(out), "--judge", "openai"]
+    command = ["evaluate", *map(str, clips), "--text", *toy_run().recipe.steps, "--metrics", few]
+    return [*command, "--out", str(out), "--judge", "openai"]
 
 
 def test_a_judge_that_answers_nonsense_loses_no_metric(server, clips, tmp_path, capsys):
@@ -205,7 +205,7 @@ def test_a_judge_that_answers_nonsense_loses_no_metric(server, clips, tmp_path, 
     assert all(metric["state"] == "ok" for metric in metrics.values())
     assert "rules 1 answered" in scores["runs"][0]["notes"][0]
     assert "rules 1 answered" in (tmp_path / "report.html").read_text()
-    # Again with a judge in its right mind: comparable, so the same candidates, and told again.
+    # Again with a judge in its right mind: comparable, so the same candidates.
     server.replies = []
     assert main(command(clips, tmp_path)) == 0
     assert "kept with the scores" in capsys.readouterr().out
@@ -233,4 +233,4 @@ def test_a_wrong_key_is_one_sentence_and_leaves_nothing(server, clips, tmp_path,
     out = tmp_path / "scores"
     assert main(command(clips, out)) == 1
     said = capsys.readouterr().err
-    assert "not a key" in said and "--judge rules" in said and not out.exists()
+    assert "does not accept the key" in said and "--judge rules" in said and not out.exists()

@@ -39,14 +39,14 @@ def test_food_that_the_step_leaves_alone_is_likely_to_stay():
     assert egg.likelihood == "likely"
 
 
-def test_a_planner_that_needs_a_key_says_so(monkeypatch):
+def test_a_planner_that_needs_a_key_asks_for_it(monkeypatch):
     with pytest.raises(UnavailableError, match="OPENAI_API_KEY is not set"):
         wiring.build_planner("openai")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     assert wiring.build_planner("openai").info.id == "openai"
 
 
-def test_an_unknown_planner_is_told():
+def test_an_unknown_planner_is_refused():
     with pytest.raises(InputError, match="no planner 'gpt'"):
         wiring.build_planner("gpt")
 

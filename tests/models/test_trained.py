@@ -60,7 +60,7 @@ def test_clip_vectors_are_normalised_and_the_same_twice(embedder):
     assert embedder.embed_images([]).shape == embedder.embed_texts([]).shape == (0, embedder.dim)
 
 
-def test_clip_tells_objects_and_states_apart(embedder):
+def test_clip_separates_objects_and_states(embedder):
     crops = []
     for k in range(60):
         kitchen, scene, clip = held_out(k)

@@ -1,7 +1,7 @@
 """A ZeroGPU Space without its card: the real `spaces` package, and the service that it asks for a GPU.
 
-Prints what happened as one JSON object. Torch is patched, the worker forked and everything pickled as
-on ZeroGPU; only what moves weights to the card is left out, for there is none.
+Prints the result as one JSON object. Torch is patched, the worker forked and everything pickled as on
+ZeroGPU; only the moving of weights to the card is left out.
 """
 
 from __future__ import annotations
@@ -30,15 +30,20 @@ class Lender(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         url = urlsplit(self.path)
         ASKED.append((url.path, {k: v[0] for k, v in parse_qs(url.query).items()}))
-        told = {"idle": len(ASKED) > 3, "nvidiaIndex": 0, "nvidiaUUID": "GPU-0", "allowToken": "t"}
-        body = json.dumps(told).encode() if url.path == "/schedule" else b"{}"
+        answer = {
+            "idle": len(ASKED) > 3,
+            "nvidiaIndex": 0,
+            "nvidiaUUID": "GPU-0",
+            "allowToken": "t",
+        }
+        body = json.dumps(answer).encode() if url.path == "/schedule" else b"{}"
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *told: object) -> None:
+    def log_message(self, *details: object) -> None:
         """Nothing."""
 
 
