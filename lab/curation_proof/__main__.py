@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.curation_proof.score import score_folder
 from lab.curation_proof.toy import read_truth, write_toy_videos
-from procvid.cli.curation import curation_of, run, tell
+from procvid.cli.curate import curation_of, print_counts, run_curation
 from procvid.cli.screen import Bar
 from procvid.data.readers.choose import Collection
 from procvid.errors import InputError
@@ -35,11 +35,11 @@ def prove(arguments: argparse.Namespace) -> None:
         curation_of(arguments, Collection(out / VIDEOS / "videos"), out / CURATED), limit=count
     )
     started_s = time.monotonic()
-    run(curation, arguments.json)
+    run_curation(curation, arguments.json)
     numbers = score_folder(out / CURATED, truth)
     numbers["seconds"] = round(time.monotonic() - started_s, 1)
     numbers["seconds_of_video"] = round(sum(v.duration_s for v in truth.values()), 1)
     write_text(out / SCORES, json.dumps(numbers, indent=2) + "\n")
     if not arguments.json:
-        tell(out / CURATED)
+        print_counts(out / CURATED)
     print(json.dumps(numbers, indent=2))
