@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.metrics_proof.generated import Made, make_runs
-from lab.metrics_proof.table import Progress, prove, table_markdown
+from lab.command import new_parser
+from lab.metrics_proof.generated import GeneratedRun, make_runs
+from lab.metrics_proof.table import DoseDone, prove, table_markdown
 from procvid.cli import run
 from procvid.cli.arguments import Parser, whole_number
 from procvid.cli.screen import Bar
@@ -24,13 +25,13 @@ from procvid.wiring import run as wiring
 FAULTS_MD, FAULTS_JSON = "planted_faults.md", "planted_faults.json"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the proof and return its exit code."""
-    parser = Parser(prog="python -m lab.metrics_proof", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--out", metavar="FOLDER", required=True, help="folder of the table")
-    parser.add_argument("--recipes", metavar="N", type=whole_number, default=8)
-    parser.set_defaults(run=proof)
-    return run(parser, argv)
+def parser() -> Parser:
+    """Return the parser of `python -m lab.metrics_proof`."""
+    made = new_parser("metrics_proof", __doc__ or "")
+    made.add_argument("--out", metavar="FOLDER", required=True, help="folder of the table")
+    made.add_argument("--recipes", metavar="N", type=whole_number, default=8)
+    made.set_defaults(run=proof)
+    return made
 
 
 def proof(arguments: argparse.Namespace) -> None:
@@ -50,12 +51,12 @@ def proof(arguments: argparse.Namespace) -> None:
         assert detector is not None
         planner = wiring.build_planner("rules")
 
-        def make(seeds: Sequence[int]) -> Iterator[Made]:
+        def make(seeds: Sequence[int]) -> Iterator[GeneratedRun]:
             yield from make_runs(wiring.build(TINY.name, planner="rules"), detector, seeds)
 
         try:
             for event in prove(parts, planner, recipes=arguments.recipes, make=make):
-                if isinstance(event, Progress):
+                if isinstance(event, DoseDone):
                     bar.show(event.done / event.total, event.fault, None)
                 else:
                     table = event
@@ -73,6 +74,11 @@ def proof(arguments: argparse.Namespace) -> None:
             f"{len(broken)} of {total} claims do not hold on {recipes} recipes: {failed}.",
             "Raise --recipes for steadier figures; a claim that still fails is a fault.",
         )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(parser(), argv)
 
 
 if __name__ == "__main__":

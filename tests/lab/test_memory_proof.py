@@ -10,26 +10,28 @@ import pytest
 from lab.memory_proof.__main__ import main
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
     return capsys.readouterr().out
 
 
 def test_the_index_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    said = told(capsys, "bench", "--vectors", "2000", "--queries", "20", "--json")
-    assert json.loads(said)["recall_at_10"] == 1.0
+    text = printed(capsys, "bench", "--vectors", "2000", "--queries", "20", "--json")
+    assert json.loads(text)["recall_at_10"] == 1.0
 
 
 @pytest.mark.slow
 def test_the_memory_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told(capsys, "prove", "--out", tmp_path, "--recipes", "6", "--held-out", "3")
+    printed(capsys, "prove", "--out", tmp_path, "--recipes", "6", "--held-out", "3")
     numbers = json.loads((tmp_path / "memory.json").read_text())
     assert numbers["building"]["precision"] > 0.9 and numbers["building"]["recall"] > 0.9
     assert numbers["retrieval"]["whole store"]["state_over"] == 0
 
 
-def test_what_cannot_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_out_of_range_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["bench", "--vectors", "3"]) == 2
-    assert "nothing to measure" in capsys.readouterr().err
+    assert "cannot be measured" in capsys.readouterr().err
     assert main(["prove", "--out", str(tmp_path / "p"), "--recipes", "0"]) == 2
-    assert "0 recipes" in capsys.readouterr().err and not (tmp_path / "p").exists()
+    assert "Cannot draw 0 recipes" in capsys.readouterr().err and not (tmp_path / "p").exists()

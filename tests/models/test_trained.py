@@ -12,8 +12,8 @@ import pytest
 import procvid
 from lab.pretrain.oracle import truth_of
 from lab.pretrain.toy_crops import crops_of
-from lab.quality.__main__ import load_oracle, load_pipeline
 from lab.quality.clips import first_seeds, held_out_clips
+from lab.weights import load_oracle, load_pipeline
 from procvid.memory.crops import load_store
 from procvid.memory.memory import Memory
 from procvid.models.detectors.tiny import TinyDetector

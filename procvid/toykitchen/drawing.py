@@ -1,4 +1,4 @@
-"""One frame being drawn: places food and remembers the boxes of what it placed."""
+"""Draw the foods of one frame and record their boxes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from procvid.toykitchen.foods import (
     look_of,
 )
 from procvid.toykitchen.identity import RGB
-from procvid.toykitchen.scene import Item
+from procvid.toykitchen.scene import FoodItem
 
 Box = tuple[float, float, float, float]
 
@@ -31,7 +31,7 @@ OTHER_SLOTS = (
 
 @dataclass(frozen=True)
 class Body:
-    """How a food is drawn now: its form and how far it is fried, boiled and baked, 0 to 1."""
+    """How a food is drawn: its form and how far it is fried, boiled and baked, 0 to 1."""
 
     name: str
     form: str
@@ -40,15 +40,15 @@ class Body:
     baked: float = 0.0
 
     @staticmethod
-    def of(item: Item) -> Body:
-        """The body of an item as it is."""
+    def of(item: FoodItem) -> Body:
+        """Return the body of a food in its present state."""
         cooked = {item.cooked: 1.0} if item.cooked else {}
         return Body(item.name, item.form, **cooked)
 
 
 @dataclass(eq=False)
-class Stage:
-    """A canvas with the background already on it; (x, y) is the vessel's centre in units."""
+class FrameDrawing:
+    """A frame being drawn on its background; (x, y) is the vessel's centre in units."""
 
     background: Image.Image
     scale: float
@@ -65,7 +65,7 @@ class Stage:
         self.boxes.setdefault(name, []).append((x - rx, y - ry, x + rx, y + ry))
 
     def piece(self, body: Body, dx: float, dy: float, size: float = 1.0) -> None:
-        """One piece in the body's form, (dx, dy) units from the vessel's centre."""
+        """Draw one piece in the body's form, (dx, dy) units from the vessel's centre."""
         if not body.name:
             return
         look = look_of(body.name, self.tint, body.fried, body.boiled, body.baked)
@@ -82,7 +82,7 @@ class Stage:
             self._remember(body.name, x, y, 7 * size, 7 * size)
 
     def pool(self, body: Body, radius: float, phase: float = 0.0, dx: float = 0.0) -> None:
-        """The mixed food as a pool, or the mashed one as a heap."""
+        """Draw mixed food as a pool or mashed food as a heap."""
         if radius < 1 or not body.name:
             return
         look = look_of(body.name, self.tint, body.fried, body.boiled, body.baked)
@@ -101,7 +101,7 @@ class Stage:
         spread: float = 1.0,
         lift: float = 0.0,
     ) -> None:
-        """The whole portion in its form: one whole food, five pieces, a pool or a heap."""
+        """Draw the whole portion: one whole food, five pieces, a pool or a heap."""
         if body.form in ("whole", "peeled"):
             self.piece(body, jiggle, 0.5 * jiggle - lift)
             return
@@ -115,7 +115,7 @@ class Stage:
             self.piece(body, dx + wobble, dy - wobble - lift)
 
     def others(self, bodies: tuple[Body, ...], turn: float = 0.0, jiggle: float = 0.0) -> None:
-        """What lies there already: pools first, then smaller pieces between the five slots."""
+        """Draw the other foods: pools first, then smaller pieces between the five slots."""
         for body in sorted(bodies, key=lambda b: b.form not in ("mixed", "mashed")):
             if body.form in ("mixed", "mashed"):
                 self.pool(body, 16.5 if body.form == "mixed" else 14.0, turn)
@@ -129,19 +129,19 @@ class Stage:
                 self.piece(small, sx * c - sy * s + wobble, sx * s + sy * c - wobble, 0.72)
 
     def keep_right_of(self, dx: float) -> None:
-        """Take away what lies left of `dx` units from the vessel's centre."""
+        """Erase everything left of `dx` units from the vessel's centre."""
         left = max(0, round((self.x + dx) * self.scale))
         if left:
             area = (0, 0, left, round(UNITS * self.scale))
             self.canvas.paste(self.background.crop(area), area)
 
-    def paste_left_of(self, dx: float, other: Stage) -> None:
-        """Show another stage's canvas left of `dx` units from the vessel's centre."""
+    def paste_left_of(self, dx: float, other: FrameDrawing) -> None:
+        """Paste another drawing left of `dx` units from the vessel's centre."""
         left = max(0, round((self.x + dx) * self.scale))
         if left:
             area = (0, 0, left, round(UNITS * self.scale))
             self.canvas.paste(other.canvas.crop(area), area)
 
-    def again(self) -> Stage:
-        """A second canvas of the same background."""
-        return Stage(self.background, self.scale, self.x, self.y, self.tint)
+    def again(self) -> FrameDrawing:
+        """Return a second drawing on the same background."""
+        return FrameDrawing(self.background, self.scale, self.x, self.y, self.tint)
