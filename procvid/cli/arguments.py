@@ -32,8 +32,8 @@ class Parser(argparse.ArgumentParser):
             `procvid --help` imports no command.
     """
 
-    def __init__(self, *args: Any, module: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **{"formatter_class": _HelpFormatter, **kwargs})
+    def __init__(self, *, module: str = "", **kwargs: Any) -> None:
+        super().__init__(formatter_class=_HelpFormatter, **kwargs)
         self._module = module
 
     def parse_known_args(  # type: ignore[override]

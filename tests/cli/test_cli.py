@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit codes, one sentence for everything that is wrong."""
+"""The command line: what it prints, its exit codes, one sentence for each error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 
 from procvid.cli import COMMANDS, doctor, hub, main, memory, train
 from procvid.media.image import save_png
-from procvid.settings import read_environment
+from procvid.settings import TINY, read_environment
+from procvid.wiring.run import default_memory
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.
@@ -115,14 +116,14 @@ def test_regenerate_makes_one_step_again(finished, tmp_path, capsys):
     assert (folder / "steps/01/clip.mp4").read_bytes() == before
 
 
-def test_memory_info_tells_what_a_store_holds(finished, capsys):
+def test_memory_info_shows_what_a_store_holds(capsys):
     assert main(["memory", "info", "default", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["crops"] > 0 and {"frying pan", "carrot"} <= told["names"].keys()
-    assert sum(told["names"].values()) == sum(told["states"].values()) == told["crops"]
-    assert main(["memory", "info", str(finished / "memory")]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["crops"] > 0 and {"frying pan", "carrot"} <= facts["names"].keys()
+    assert sum(facts["names"].values()) == sum(facts["states"].values()) == facts["crops"]
+    assert main(["memory", "info", str(default_memory(TINY))]) == 0
     out = capsys.readouterr().out
-    assert str(finished / "memory") in out and told["embedder"] in out
+    assert str(default_memory(TINY)) in out and facts["embedder"] in out
 
 
 def test_memory_search_finds_the_nearest_crops_best_first(capsys):
@@ -136,7 +137,7 @@ def test_memory_search_finds_the_nearest_crops_best_first(capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["default", "carrot", "--state", "frozen"], "'frozen'. Its states are"),
         (["default", " "], "empty"),
@@ -145,8 +146,8 @@ def test_memory_search_finds_the_nearest_crops_best_first(capsys):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_search_that_cannot_be_made(option, told, capsys):
-    assert told in refused(capsys, 2, "memory", "search", *option)
+def test_a_search_that_cannot_be_made(option, message, capsys):
+    assert message in refused(capsys, 2, "memory", "search", *option)
 
 
 def test_memory_build_makes_a_store_of_the_clips_of_a_run(finished, tmp_path, capsys):
@@ -171,9 +172,9 @@ def test_doctor_prints_what_runs_and_what_is_missing(findings, capsys, monkeypat
     out = capsys.readouterr().out
     assert "This machine runs the tiny profile" in out
     assert main(["doctor", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    subjects = {finding["subject"]: finding for finding in told["findings"]}
-    assert told["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
+    answer = json.loads(capsys.readouterr().out)
+    subjects = {finding["subject"]: finding for finding in answer["findings"]}
+    assert answer["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
     assert {"python", "faiss", "disk", "memory", "language model"} <= subjects.keys()
     assert {"tiny generator", "--fast"} <= subjects.keys()
 
@@ -188,7 +189,7 @@ def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"   \n\n \t", ""),
@@ -203,11 +204,11 @@ def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     ids=["empty", "blank", "binary", "json", "cut json", "json list", "61 steps", "1 MB", "emoji"],
 )
 @pytest.mark.parametrize("command", ["plan", "generate"])
-def test_what_is_no_recipe_is_one_sentence(command, content, told, tmp_path, capsys):
+def test_what_is_no_recipe_is_one_sentence(command, content, message, tmp_path, capsys):
     file = tmp_path / "recipe.txt"
     file.write_bytes(content)
     out = ["--out", tmp_path / "run"] if command == "generate" else []
-    assert told in refused(capsys, 2, command, file, *out)
+    assert message in refused(capsys, 2, command, file, *out)
     assert not (tmp_path / "run").exists()
 
 
@@ -217,7 +218,7 @@ def test_a_recipe_that_is_not_there(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["--frames", "5"], "5 frames"),
         (["--frames", "8"], "8 frames are not 4n+1"),
@@ -238,15 +239,15 @@ def test_a_recipe_that_is_not_there(tmp_path, capsys):
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_a_wrong_option_is_one_sentence_and_leaves_no_folder(
-    option, told, recipe, tmp_path, capsys
+    option, message, recipe, tmp_path, capsys
 ):
     said = refused(capsys, 2, "generate", recipe, "--out", tmp_path / "run", *option)
-    assert told in said
+    assert message in said
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["--profile", "phantom-14b"], "phantom-14b"),
         (["--planner", "openai"], "OPENAI_API_KEY is not set"),
@@ -254,9 +255,9 @@ def test_a_wrong_option_is_one_sentence_and_leaves_no_folder(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_what_cannot_be_had_is_one_sentence(option, told, recipe, tmp_path, capsys):
+def test_what_is_unavailable_is_one_sentence(option, message, recipe, tmp_path, capsys):
     said = refused(capsys, 1, "generate", recipe, "--out", tmp_path / "run", *option)
-    assert told in said
+    assert message in said
     assert not (tmp_path / "run").exists()
 
 
@@ -278,8 +279,8 @@ def test_wrong_usage_is_one_sentence(arguments, capsys):
     assert "--help" in refused(capsys, 2, *arguments)
 
 
-def test_a_damaged_store_and_one_of_another_embedder(finished, recipe, tmp_path, capsys):
-    store = shutil.copytree(finished / "memory", tmp_path / "store")
+def test_a_damaged_store_and_one_of_another_embedder(recipe, tmp_path, capsys):
+    store = shutil.copytree(default_memory(TINY), tmp_path / "store")
     manifest = (store / "manifest.json").read_text()
     for damage in (manifest[:100], "{}", manifest.replace('"dim": ', '"dim": 1')):
         (store / "manifest.json").write_text(damage)
@@ -295,7 +296,7 @@ def test_a_damaged_store_and_one_of_another_embedder(finished, recipe, tmp_path,
 def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.doc").write_text("years of work")
-    for out, told in (
+    for out, message in (
         ("/proc/procvid", "/proc/procvid"),
         (recipe, "is a file"),
         (recipe / "run", "Cannot write"),
@@ -305,12 +306,12 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
         other = tmp_path / "other.txt"
         other.write_text(RECIPE.replace("Fry", "Boil"))
         said = refused(capsys, 2, "generate", other, "--out", out, "--steps", "2")
-        assert told in said
+        assert message in said
     assert [entry.name for entry in (tmp_path / "full").iterdir()] == ["thesis.doc"]
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["--step", "3"], "Step 3 cannot be made again"),
         (["--step", "1", "--seed", "-4"], "seed -4"),
@@ -320,8 +321,8 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_step_that_cannot_be_made_again(finished, option, told, capsys):
-    assert told in refused(capsys, 2, "regenerate", finished, *option)
+def test_a_step_that_cannot_be_made_again(finished, option, message, capsys):
+    assert message in refused(capsys, 2, "regenerate", finished, *option)
 
 
 def test_no_run_to_make_again(tmp_path, capsys):
@@ -335,7 +336,7 @@ def test_debug_adds_the_traceback(recipe, tmp_path, capsys):
     assert "Traceback" in said and said.splitlines()[-1].startswith("procvid: The size 9x9")
 
 
-def test_a_key_is_never_told(recipe, tmp_path, monkeypatch, capsys):
+def test_a_key_is_never_printed(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     # Nobody listens there.
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:sk-very-secret@127.0.0.1:9/v1")
@@ -345,9 +346,9 @@ def test_a_key_is_never_told(recipe, tmp_path, monkeypatch, capsys):
     # The other findings know no key.
     monkeypatch.setattr(doctor, "examine", lambda: iter([doctor._model_service()]))
     assert main(["doctor"]) == 0
-    told = capsys.readouterr()
-    assert "The service at 127.0.0.1:9 cannot be reached" in told.out
-    assert "sk-very-secret" not in said.out + said.err + told.out + told.err
+    found = capsys.readouterr()
+    assert "The service at 127.0.0.1:9 cannot be reached" in found.out
+    assert "sk-very-secret" not in said.out + said.err + found.out + found.err
     assert read_environment().openai_api_key == "sk-very-secret"
 
 

@@ -81,7 +81,7 @@ def test_a_pth_needs_its_hash(weights, tmp_path, capsys):
     assert main(command(file, tmp_path / "out", "--sha256", pinned)) == 0
 
 
-def test_check_tells_how_the_keys_fit_and_writes_nothing(weights, shards, tmp_path, capsys):
+def test_check_reports_how_the_keys_fit_and_writes_nothing(weights, shards, tmp_path, capsys):
     assert main(command(shards, tmp_path / "out", "--check")) == 0
     assert capsys.readouterr().out == f"{len(weights)} keys fit\n"
     weights = {key: value for key, value in weights.items() if key != "head.head.bias"}
@@ -91,9 +91,9 @@ def test_check_tells_how_the_keys_fit_and_writes_nothing(weights, shards, tmp_pa
         )
         == 2
     )
-    told = capsys.readouterr()
-    assert json.loads(told.out)["missing"] == ["proj_out.bias"]
-    assert "1 missing (proj_out.bias)" in told.err
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["missing"] == ["proj_out.bias"]
+    assert "1 missing (proj_out.bias)" in printed.err
     assert not (tmp_path / "out").exists()
 
 
@@ -104,7 +104,7 @@ def test_the_other_size_is_refused(shards, tmp_path, capsys):
     assert "belongs to another model" in capsys.readouterr().err
 
 
-def test_a_base_that_is_none_is_told(shards, tmp_path, capsys):
+def test_a_base_that_is_none_is_refused(shards, tmp_path, capsys):
     base = shutil.copytree(TINY, tmp_path / "base")
     shutil.rmtree(base / "vae")
     arguments = command(shards, tmp_path / "out")
@@ -122,5 +122,8 @@ def test_nothing_is_overwritten(shards, tmp_path, capsys):
 def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 1
-    told = capsys.readouterr().err
-    assert "could not be downloaded from the Hugging Face Hub" in told and "--transformer" in told
+    printed = capsys.readouterr().err
+    assert (
+        "could not be downloaded from the Hugging Face Hub" in printed
+        and "--transformer" in printed
+    )

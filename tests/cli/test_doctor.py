@@ -62,7 +62,7 @@ def test_the_language_model(monkeypatch, error):
         assert finding.verdict == "ok" and "m at localhost answers" in finding.detail
 
 
-def test_without_a_key_nothing_is_asked():
+def test_without_a_key_no_service_is_asked():
     assert "OPENAI_API_KEY is not set" in doctor._model_service().detail
 
 
@@ -71,10 +71,10 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setattr(doctor, "hub_cache", lambda: tmp_path / "file" / "hub")
     monkeypatch.setenv("PROCVID_CACHE", str(tmp_path / "later" / "cache"))
-    told = found(doctor._caches())
-    assert "cannot be written (Not a directory)" in told["cache of the Hub"].detail
-    assert "HF_HOME" in told["cache of the Hub"].remedy
-    assert "cache of procvid" not in told and not (tmp_path / "later").exists()
+    findings = found(doctor._caches())
+    assert "cannot be written (Not a directory)" in findings["cache of the Hub"].detail
+    assert "HF_HOME" in findings["cache of the Hub"].remedy
+    assert "cache of procvid" not in findings and not (tmp_path / "later").exists()
 
 
 def test_a_disk_that_is_almost_full(monkeypatch):

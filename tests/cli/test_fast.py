@@ -53,8 +53,8 @@ def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
     assert main([*fast, "--dry-run"]) == 0
     assert "measured on 2 clips" in capsys.readouterr().out
     assert main(exact) == 2
-    told = capsys.readouterr().err
-    assert f"it is fast ({TINY.shortcuts.summary}) there and exact here" in told
+    error = capsys.readouterr().err
+    assert f"it is fast ({TINY.shortcuts.summary}) there and exact here" in error
 
     assert main(["regenerate", str(run), "--step", "1", "--seed", "5"]) == 0
     again = read(run / "steps/01/conditioning.json")

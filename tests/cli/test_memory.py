@@ -27,7 +27,7 @@ from procvid.wiring.stores import default_memory, embedder_of
 from tests.default_store import CROPS
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def done(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
     return capsys.readouterr().out
 
@@ -71,7 +71,7 @@ def store(merged: Path, tmp_path: Path) -> Path:
 
 
 def first(capsys: pytest.CaptureFixture[str], store: Path, *wanted: str) -> dict[str, Any]:
-    found = told(capsys, "memory", "search", store, *wanted, "-k", "1", "--json")
+    found = done(capsys, "memory", "search", store, *wanted, "-k", "1", "--json")
     return dict(json.loads(found))
 
 
@@ -84,42 +84,42 @@ def test_a_person_edits_a_store(
         "sliced",
         "Apache-2.0",
     )
-    told(capsys, "memory", "rename", store, carrot["id"], "--to", "Parsnip")
-    told(capsys, "memory", "retag", store, carrot["id"], "--to", "diced")
-    told(capsys, "memory", "ban", store, carrot["id"])
-    said = told(capsys, "memory", "add", store, photo, "--name", "frying pan")
+    done(capsys, "memory", "rename", store, carrot["id"], "--to", "Parsnip")
+    done(capsys, "memory", "retag", store, carrot["id"], "--to", "diced")
+    done(capsys, "memory", "ban", store, carrot["id"])
+    said = done(capsys, "memory", "add", store, photo, "--name", "frying pan")
     assert "a frying pan (in use)" in said
-    assert "already has the" in told(capsys, "memory", "add", store, photo, "--name", "frying pan")
+    assert "already has the" in done(capsys, "memory", "add", store, photo, "--name", "frying pan")
     # The whole photo shows more of the counter than of the pan; what was cut from it is the pan.
     crops, cut_out = load_store(store).crops, tmp_path / "pan.png"
     cut_out.write_bytes(crops.pictures[-1] or b"")
     mine = first(capsys, store, "--image", str(cut_out))
     assert (mine["id"], mine["name"]) == (crops.facts[-1].id, "frying pan")
-    history = told(capsys, "memory", "history", store)
+    history = done(capsys, "memory", "history", store)
     assert [line.split()[1] for line in history.splitlines()] == [
         "rename", "retag", "ban", "add",
     ]  # fmt: skip
     changed = next(c for c in load_store(store).crops.facts if c.id == carrot["id"])
     assert (changed.name, changed.state, changed.banned) == ("parsnip", "diced", True)
-    assert "banned       1" in told(capsys, "memory", "info", store)
-    told(capsys, "memory", "map", store, "--out", tmp_path / "map.html")
+    assert "banned       1" in done(capsys, "memory", "info", store)
+    done(capsys, "memory", "map", store, "--out", tmp_path / "map.html")
     page = (tmp_path / "map.html").read_text()
     assert "parsnip diced" in page and '<script src="http' not in page
     for words in (("--licence", "x" * 5000), ("--url", "\x1b[31mred"), ("--state", "x" * 81)):
         arguments = ("memory", "add", store, photo, "--name", "pot", "--whole", *words)
         assert "is not valid" in refused(capsys, *arguments)
     again = ("memory", "rename", store, carrot["id"], "--to", "parsnip")
-    told(capsys, *again)
-    assert told(capsys, "memory", "history", store) == history, "nothing changed"
-    told(capsys, "memory", "ban", store, carrot["id"], "--undo")
-    told(capsys, "memory", "remove", store, carrot["id"])
+    done(capsys, *again)
+    assert done(capsys, "memory", "history", store) == history, "nothing changed"
+    done(capsys, "memory", "ban", store, carrot["id"], "--undo")
+    done(capsys, "memory", "remove", store, carrot["id"])
     assert carrot["id"] not in {crop.id for crop in load_store(store).crops.facts}
 
 
 def test_publishing_without_pictures(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = told(capsys, "memory", "export", store, "--out", tmp_path / "bare")
+    said = done(capsys, "memory", "export", store, "--out", tmp_path / "bare")
     assert "without images" in said
     bare, whole = load_store(tmp_path / "bare"), load_store(store)
     assert not any(bare.crops.pictures) and np.array_equal(bare.vectors, whole.vectors)
@@ -130,22 +130,22 @@ def test_publishing_without_pictures(
 def test_names_roles_and_what_is_left(
     store: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = told(capsys, "memory", "add", store, photo, "--name", "my pan", "--whole")
+    said = done(capsys, "memory", "add", store, photo, "--name", "my pan", "--whole")
     assert ", my pan (in use)" in said and "recipes ask for 'frying pan', and only" in said
     mine = next(crop for crop in load_store(store).crops.facts if crop.name == "my pan")
     assert mine.role == "vessel"
-    said = told(capsys, "memory", "rename", store, mine.id, "--to", "carrot")
+    said = done(capsys, "memory", "rename", store, mine.id, "--to", "carrot")
     assert "a carrot is food, so the role changed too" in said
-    said = told(capsys, "memory", "add", store, photo, "--name", "gizmo", "--whole")
+    said = done(capsys, "memory", "add", store, photo, "--name", "gizmo", "--whole")
     assert "counts as a vessel" in said
     others = [crop.id for crop in load_store(store).crops.facts if crop.id != mine.id]
-    assert "Done: 1 crop is left." in told(capsys, "memory", "remove", store, *others)
+    assert "Done: 1 crop is left." in done(capsys, "memory", "remove", store, *others)
 
 
 def test_a_rebuild_without_a_picture_writes_nothing(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told(capsys, "memory", "export", store, "--out", tmp_path / "bare")
+    done(capsys, "memory", "export", store, "--out", tmp_path / "bare")
     clips = tmp_path / "clips.jsonl"
     clips.write_text('{"file": "none.mp4", "text": "x", "source_id": "nobody"}\n')
     out = tmp_path / "again"
@@ -161,7 +161,7 @@ def test_stores_with_different_licences_are_merged_with_a_sentence(
     other = tmp_path / "other"
     some = load_store(store)
     save_store(dataclasses.replace(some, licence="CC0-1.0"), other)
-    said = told(capsys, "memory", "merge", store, other, "--out", tmp_path / "both",
+    said = done(capsys, "memory", "merge", store, other, "--out", tmp_path / "both",
                 "--keep-duplicates")  # fmt: skip
     assert "different licences (Apache-2.0 and CC0-1.0)" in said
     assert load_store(tmp_path / "both").licence == ""
@@ -169,14 +169,14 @@ def test_stores_with_different_licences_are_merged_with_a_sentence(
 
 def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "thresholds.json"
-    said = told(capsys, "memory", "calibrate", "default", "--out", out)
+    said = done(capsys, "memory", "calibrate", "default", "--out", out)
     assert "(held out)" in said
     assert json.loads(out.read_text())["measured"]["min_shown"]["wrong_refused"] > 0.5
-    assert "calibrated on" in told(capsys, "memory", "info", "default")
+    assert "calibrated on" in done(capsys, "memory", "info", "default")
 
 
 def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its vectors are drawn, for the weights are not here; what a person is told is what counts."""
+    """Its vectors are drawn, since the weights are not on this machine; the messages are what counts."""
     vectors = normalised(np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32))
     fact = load_store(default_memory(TINY)).crops.facts[0]
     plain = CropStore(
@@ -190,7 +190,7 @@ def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFix
     )
     save_store(plain, tmp_path / "kitchen")
     assert embedder_of(tmp_path / "kitchen").info == plain.embedder
-    assert "not calibrated" in told(capsys, "memory", "info", tmp_path / "kitchen")
+    assert "not calibrated" in done(capsys, "memory", "info", tmp_path / "kitchen")
     for command in (("calibrate", tmp_path / "kitchen"), ("search", tmp_path / "kitchen", "pan")):
         assert main(["memory", *map(str, command)]) == 1
         said = capsys.readouterr().err
