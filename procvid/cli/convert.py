@@ -28,7 +28,7 @@ def convert(arguments: argparse.Namespace) -> None:
         # Before gigabytes are downloaded for it.
         raise OutputError(f"{str(out)!r} is there already.", "Remove it, or choose another --out.")
     if arguments.transformer:
-        transformer = hub.Published(Path(arguments.transformer).expanduser(), arguments.sha256)
+        transformer = hub.PublishedFiles(Path(arguments.transformer).expanduser(), arguments.sha256)
     else:
         transformer = hub.fetch_transformer(profile.name, profile.models["generator"])
     if arguments.check:
@@ -39,7 +39,7 @@ def convert(arguments: argparse.Namespace) -> None:
     _write(transformer, config, base, out, arguments)
 
 
-def _tell_report(transformer: hub.Published, config: Config, as_json: bool) -> None:
+def _tell_report(transformer: hub.PublishedFiles, config: Config, as_json: bool) -> None:
     if transformer.source.suffix == ".gguf":
         raise InputError(
             "The keys of a GGUF are checked when it is loaded.", "Convert it without --check."
@@ -61,7 +61,7 @@ def _tell_report(transformer: hub.Published, config: Config, as_json: bool) -> N
 
 
 def _write(
-    transformer: hub.Published,
+    transformer: hub.PublishedFiles,
     config: Config,
     base: Path,
     out: Path,
