@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate.utils import is_tensorboard_available
 
 from procvid.errors import UnavailableError
 from procvid.train.lora.settings import LoraSettings
@@ -20,24 +21,22 @@ def start_accelerator(settings: LoraSettings, out: Path) -> Accelerator:
     Raises:
         UnavailableError: Tracking is on and TensorBoard is not installed.
     """
-    try:
-        accelerator = Accelerator(
-            # Without this, several processes on a CPU do not form a group.
-            cpu=not torch.cuda.is_available(),
-            mixed_precision=settings.precision,
-            log_with="tensorboard" if settings.track else None,
-            project_dir=out if settings.track else None,
-            # Other processes wait while the main one generates validation clips.
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],
-        )
-        if settings.track:
-            accelerator.init_trackers("tensorboard")
-    except (ImportError, ValueError) as error:
-        if not settings.track:
-            raise
+    # accelerate only warns and then tracks nothing.
+    if settings.track and not is_tensorboard_available():
         raise UnavailableError(
             "TensorBoard is not installed.", "Run `pip install tensorboard`, or omit --track."
-        ) from error
+        )
+    accelerator = Accelerator(
+        # Without this, several processes on a CPU do not form a group.
+        cpu=not torch.cuda.is_available(),
+        mixed_precision=settings.precision,
+        log_with="tensorboard" if settings.track else None,
+        project_dir=out if settings.track else None,
+        # Other processes wait while the main one generates validation clips.
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],
+    )
+    if settings.track:
+        accelerator.init_trackers("tensorboard")
     return accelerator
 
 
