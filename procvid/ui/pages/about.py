@@ -34,7 +34,7 @@ ALT = (
     "Six clips of a tomato sauce. Above, without memory: every clip another pan, board and counter. "
     "Below, with memory: the same ones throughout."
 )
-PICTURE = Path(__file__).parents[3] / "assets" / "with_and_without_memory.png"
+PICTURE = Path(__file__).parents[2] / "assets" / "with_and_without_memory.png"
 
 LICENCE = """
 ## Licence, limits, and how to cite
