@@ -19,7 +19,6 @@ from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.guests import guest_of
 from procvid.ui.server.jobs import (
     begin,
     draft_of,
@@ -32,6 +31,7 @@ from procvid.ui.server.jobs import (
 from procvid.ui.server.memory_answers import answer, read_asked
 from procvid.ui.server.stream import conditioning_json, event_json, run_json
 from procvid.ui.server.uploads import read_pictures
+from procvid.ui.server.visitors import visitor_of
 
 LISTENERS = 24
 """Programs that follow a run at once; each holds one of Gradio's forty threads."""
@@ -134,7 +134,7 @@ def _mount_reading(context: AppContext) -> None:
         Parameters:
             recipe: plain text, Markdown, JSON or JSON-LD
         """
-        context.allowance.spend(guest_of(request), "plans")
+        context.allowance.spend(visitor_of(request), "plans")
         draft = draft_of(context, recipe)
         return PlanAnswer(
             plan=dataclasses.asdict(draft.plan),
@@ -154,7 +154,7 @@ def _mount_reading(context: AppContext) -> None:
             memory: "default" or "none"
             seed: chooses among equals, 0 to 2**63 - 1
         """
-        context.allowance.spend(guest_of(request), "searches")
+        context.allowance.spend(visitor_of(request), "searches")
         wishes = read_wishes(seed, memory, None)
         draft = draft_of(context, recipe)
         found = preview_references(context, draft.plan, wishes)
@@ -215,7 +215,7 @@ def _mount_running(context: AppContext) -> None:
             fast: half the model calls or fewer, a little further from the exact one
             run_id: a run to go on with, as it was begun; the other parameters then do not count
         """
-        guest = guest_of(request)
+        guest = visitor_of(request)
         if run_id:
             feed = go_on(context, run_id, guest)
         else:
@@ -248,7 +248,7 @@ def _mount_running(context: AppContext) -> None:
         """
         changes = read_changes(seed, prompt, shows, banned, chosen)
         pictures = read_pictures(references)
-        yield from _told(redo(context, run_id, step, changes, pictures, guest_of(request)))
+        yield from _told(redo(context, run_id, step, changes, pictures, visitor_of(request)))
 
     def run(run_id: str) -> RunState:
         """Where a run stands, with its files.
@@ -305,7 +305,7 @@ def _mount_evaluating(context: AppContext) -> None:
         given = run_ids or []
         if not isinstance(given, list) or not isinstance(clips or [], list):
             raise InputError("Runs and clips are lists.", "Send [] for none.")
-        context.allowance.spend(guest_of(request), "evaluations")
+        context.allowance.spend(visitor_of(request), "evaluations")
         runs = inputs_of(context, given, clips or [], texts)
         for view, event in stream_evaluation(context, runs, read_metrics(metrics)):
             yield answer_json(view, event)

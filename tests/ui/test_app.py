@@ -28,11 +28,10 @@ def test_building_the_app_loads_no_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_banner_says_profile_and_reason(context: AppContext) -> None:
-    told = banner(context)
-    assert "tiny" in told
-    assert "toy kitchen" in told
-    assert "not cooking footage" in told
+def test_the_banner_says_what_clips_to_expect(context: AppContext) -> None:
+    text = banner(context)
+    assert text.startswith("Demo mode")
+    assert "small cartoons" in text and "tiny model" in text
 
 
 def test_heavy_events_wait_in_one_line(app: Any) -> None:

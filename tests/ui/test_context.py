@@ -11,9 +11,9 @@ from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.plan.parse import parse_recipe
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.guests import Guest
 from procvid.ui.server.jobs import begin
 from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.visitors import LOCAL
 from procvid.wiring.run import gpu_facts
 
 
@@ -71,25 +71,25 @@ def test_the_profile_of_the_environment_runs_or_says_what_it_lacks(
 def test_a_run_is_made_for_whoever_asked(context: AppContext, recipe: str) -> None:
     parsed = parse_recipe(recipe)
     draft, seen = Draft(parsed, context.planner.plan(parsed)), []
-    make = context.worker._make
+    run_job = context.worker._run_job
 
     def spied(job: Job) -> Any:
-        for event in make(job):
+        for event in run_job(job):
             seen.append((LocalContext.request.get(), LocalContext.event_id.get()))
             yield event
 
-    context.worker._make = spied
+    context.worker._run_job = spied
     try:
         asker: Any = object()
 
         def ask() -> Feed:
             LocalContext.request.set(asker)
             LocalContext.event_id.set("of the click")
-            return begin(context, draft, Wishes(steps=1), Guest())
+            return begin(context, draft, Wishes(steps=1), LOCAL)
 
         for _ in copy_context().run(ask).follow():
             pass
     finally:
-        context.worker._make = make
+        context.worker._run_job = run_job
     assert seen and set(seen) == {(asker, None)}
     assert LocalContext.request.get(None) is None

@@ -20,7 +20,7 @@ def test_an_error_of_ours_keeps_its_sentence_and_gets_a_title() -> None:
     with pytest.raises(gr.Error) as error:
         fail()
     assert error.value.message == "The recipe is empty. Write one."
-    assert error.value.title == "This recipe cannot be read"
+    assert error.value.title == "Cannot read this recipe"
     assert not error.value.print_exception
 
 

@@ -16,11 +16,11 @@ from procvid.settings import TINY
 from procvid.ui.pages.memory.layout import ON_A_PAGE
 from procvid.ui.pages.memory.markup import chosen_crop, edits
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guests import HOME
 from procvid.ui.server.jobs import begin
 from procvid.ui.server.memories import ANY, browse, folder_of, kinds, shown_store
 from procvid.ui.server.own_memory import alias_of
 from procvid.ui.server.queue import Wishes
+from procvid.ui.server.visitors import LOCAL
 from procvid.wiring import run as wiring
 from tests.default_store import CROPS, NAMES
 
@@ -98,7 +98,7 @@ def test_one_s_own_memory_guides_a_run(
     for crop_id, _ in shown[1:]:
         on["ban"](own, crop_id)
     draft, _, _, _, rows, *_ = on["plan_recipe"](recipe)
-    feed = begin(context, draft, Wishes(steps=1, memory=own), HOME)
+    feed = begin(context, draft, Wishes(steps=1, memory=own), LOCAL)
     *_, (view, _) = feed.follow()
     assert view.state == "done"
     # Who is sent the run's address can read its files, and must not find the key to the memory.

@@ -21,13 +21,13 @@ from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.ui.pages.create.redo import keep_pictures
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.guests import LIMITS, Allowance, Guest, guest_of
 from procvid.ui.server.jobs import begin
 from procvid.ui.server.queue import Changes, Draft, Job, Ticket, Tickets, Wishes
 from procvid.ui.server.stream import Queued, RunView
-from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, Turns, Worker
+from procvid.ui.server.visitors import LIMITS, LOCAL, Allowance, Visitor, visitor_of
+from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, FairLock, Worker
 
-STRANGER = Guest("a" * 16, is_at_home=False)
+STRANGER = Visitor("a" * 16, is_local=False)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.go, self.closed = Flag(), []
         self.tickets = Tickets(folder)
-        self.worker = Worker(self.tickets, self.make, self.look, Turns())
+        self.worker = Worker(self.tickets, self.make, self.look, FairLock())
 
     def make(self, job: Job) -> Generator[Event, None, None]:
         try:
@@ -109,10 +109,10 @@ def test_a_full_queue_is_a_sentence(bench: Bench, draft: Draft) -> None:
     next(first.follow())
     for _ in range(MAX_EACH):
         bench.worker.submit(job(draft), "somebody", MAX_EACH)
-    with pytest.raises(BusyError, match=f"{MAX_EACH} runs of yours"):
+    with pytest.raises(BusyError, match=f"{MAX_EACH} of your runs"):
         for _ in range(2):
             bench.worker.submit(job(draft), "somebody", MAX_EACH)
-    with pytest.raises(BusyError, match=f"The queue is full: {MAX_WAITING} runs wait"):
+    with pytest.raises(BusyError, match=f"The queue is full: {MAX_WAITING} runs are waiting"):
         for _ in range(MAX_WAITING + 1):
             bench.worker.submit(job(draft))
 
@@ -163,7 +163,7 @@ def test_a_run_whose_end_cannot_be_told_ends_alone(bench: Bench, draft: Draft) -
             raise KeyError("damaged")
         return look(asked)
 
-    bench.worker._look = broken
+    bench.worker._read_view = broken
     with pytest.raises(KeyError):
         list(feed.follow())
     assert [view.state for view, _ in bench.worker.submit(good).follow()][-1] == "stopped"
@@ -172,7 +172,7 @@ def test_a_run_whose_end_cannot_be_told_ends_alone(bench: Bench, draft: Draft) -
 def test_one_run_is_in_the_queue_once(bench: Bench, draft: Draft) -> None:
     twice = job(draft)
     bench.worker.submit(twice)
-    with pytest.raises(RunError, match="in work already"):
+    with pytest.raises(RunError, match="is in progress"):
         bench.worker.submit(twice)
 
 
@@ -188,16 +188,16 @@ def test_what_a_dead_server_left_goes_on_in_its_order(bench: Bench, draft: Draft
         list(feed.follow())
     assert bench.closed == [first.run_id, second.run_id]
     kept = bench.tickets.read(deadly.run_id)
-    assert kept is not None and "died over it 3 times" in kept.failed
+    assert kept is not None and "died 3 times during this run" in kept.failed
 
 
 def test_a_restarted_server_finishes_the_very_run(
     context: AppContext, draft: Draft, tmp_path: Path
 ) -> None:
     wishes = Wishes(steps=2)
-    whole = begin(context, draft, wishes, Guest())
+    whole = begin(context, draft, wishes, LOCAL)
     *_, (view, _) = whole.follow()
-    cut = begin(context, draft, wishes, Guest())
+    cut = begin(context, draft, wishes, LOCAL)
     run_id = cut.snapshot().run_id
     for seen, _ in cut.follow():
         if len(seen.clips) == 1:
@@ -222,23 +222,23 @@ def test_a_restarted_server_finishes_the_very_run(
 
 
 def test_the_device_goes_to_whoever_came_first() -> None:
-    turns, told = Turns(), []
+    lock, order = FairLock(), []
 
     def take(number: int) -> None:
-        with turns.mine():
-            told.append(number)
+        with lock.hold():
+            order.append(number)
 
-    with turns.mine():
+    with lock.hold():
         threads = []
         for number in range(5):
             thread = threading.Thread(target=take, args=(number,))
             thread.start()
             threads.append(thread)
-            while len(turns._line) < number + 2:
+            while len(lock._line) < number + 2:
                 pass
     for thread in threads:
         thread.join()
-    assert told == [0, 1, 2, 3, 4]
+    assert order == [0, 1, 2, 3, 4]
 
 
 def request(seen_host: str, **headers: str) -> Any:
@@ -247,12 +247,12 @@ def request(seen_host: str, **headers: str) -> Any:
 
 
 def test_a_visitor_is_the_address_that_the_nearest_proxy_saw() -> None:
-    assert guest_of(request("127.0.0.1", host="localhost:7860")).is_at_home
-    one = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="8.8.8.8, 10.0.0.7"))
-    forged = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="1.1.1.1, 8.8.8.8"))
-    other = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="9.9.9.9"))
+    assert visitor_of(request("127.0.0.1", host="localhost:7860")).is_local
+    one = visitor_of(request("10.0.0.1", host="x.org", x_forwarded_for="8.8.8.8, 10.0.0.7"))
+    forged = visitor_of(request("10.0.0.1", host="x.org", x_forwarded_for="1.1.1.1, 8.8.8.8"))
+    other = visitor_of(request("10.0.0.1", host="x.org", x_forwarded_for="9.9.9.9"))
     assert one == forged != other
-    assert not one.is_at_home and "8.8.8.8" not in one.key
+    assert not one.is_local and "8.8.8.8" not in one.key
 
 
 def test_a_stranger_may_ask_for_so_much_and_again_later() -> None:
@@ -261,7 +261,7 @@ def test_a_stranger_may_ask_for_so_much_and_again_later() -> None:
     most, within_s = LIMITS["runs"]
     for _ in range(most):
         allowance.spend(STRANGER, "runs")
-        allowance.spend(Guest(), "runs")
+        allowance.spend(LOCAL, "runs")
     with pytest.raises(BusyError, match=r"asked for 20 runs .*Try again in about 60 min"):
         allowance.spend(STRANGER, "runs")
     allowance.spend(replace(STRANGER, key="b" * 16), "runs")

@@ -16,10 +16,10 @@ from procvid.settings import MAX_SEED
 from procvid.types import Conditioning, Plan
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.guests import Guest
 from procvid.ui.server.making import request_of
 from procvid.ui.server.own_memory import alias_of
 from procvid.ui.server.queue import Changes, Draft, Job, Wishes
+from procvid.ui.server.visitors import Visitor
 from procvid.wiring.run import build_planner
 
 MAX_KEY = 300
@@ -141,7 +141,7 @@ def begin(
     context: AppContext,
     draft: Draft,
     wishes: Wishes,
-    guest: Guest,
+    visitor: Visitor,
     changes: Mapping[int, Changes] | None = None,
     run_id: str = "",
 ) -> Feed:
@@ -155,11 +155,11 @@ def begin(
     # What is wrong can be told now and not when its turn comes.
     parts = context.parts(wishes.memory, wishes.lora)
     parts.generator.check(request_of(job, parts.profile).sampling)
-    context.allowance.spend(guest, "runs")
-    return context.worker.submit(job, guest.key, guest.max_waiting)
+    context.allowance.spend(visitor, "runs")
+    return context.worker.submit(job, visitor.key, visitor.max_waiting)
 
 
-def go_on(context: AppContext, run_id: str, guest: Guest) -> Feed:
+def go_on(context: AppContext, run_id: str, visitor: Visitor) -> Feed:
     """Make what is missing of a run or has become stale; follow it when it is in work already.
 
     Raises:
@@ -172,8 +172,8 @@ def go_on(context: AppContext, run_id: str, guest: Guest) -> Feed:
         return feed
     job = context.job_of(run_id)
     context.parts(job.wishes.memory, job.wishes.lora)
-    context.allowance.spend(guest, "runs")
-    return context.worker.submit(job, guest.key, guest.max_waiting)
+    context.allowance.spend(visitor, "runs")
+    return context.worker.submit(job, visitor.key, visitor.max_waiting)
 
 
 def read_text(file: str) -> str:

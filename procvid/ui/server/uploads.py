@@ -1,4 +1,4 @@
-"""Files that people sent to this server, and no other files of it."""
+"""Check that a file was uploaded to this server before it is opened."""
 
 from __future__ import annotations
 
@@ -14,20 +14,26 @@ from procvid.types import Image
 
 
 def uploaded(file: object, what: str = "clip") -> Path:
-    """An uploaded file.
+    """Return the path of an uploaded file.
+
+    Args:
+        file: What came over the wire: a path, FileData, or anything else.
+        what: The word for it in errors.
 
     Raises:
-        InputError: It is none, whatever else it may be.
+        InputError: It is not an uploaded file.
     """
-    told = file.get("path") if isinstance(file, Mapping) else getattr(file, "path", file)
-    if not isinstance(told, str | Path):
-        raise InputError(f"A {what} is no uploaded file.", "Send it with handle_file.")
+    name = file.get("path") if isinstance(file, Mapping) else getattr(file, "path", file)
+    if not isinstance(name, str | Path):
+        raise InputError(f"A {what} is not an uploaded file.", "Send it with handle_file.")
     try:
-        path = Path(told).resolve()
+        path = Path(name).resolve()
         is_here = path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()
     except (OSError, ValueError):
-        # A null byte, or a name longer than any file has.
-        raise InputError(f"A {what} is no uploaded file.", "Send it with handle_file.") from None
+        # A null byte, or a name that is too long for a file.
+        raise InputError(
+            f"A {what} is not an uploaded file.", "Send it with handle_file."
+        ) from None
     if not is_here:
         raise InputError(
             f"The {what} {path.name[:60]!r} was not uploaded here.", "Upload it first."
@@ -36,18 +42,18 @@ def uploaded(file: object, what: str = "clip") -> Path:
 
 
 def read_pictures(files: object) -> list[Image]:
-    """The reference images of a step, from uploaded files; none for None.
+    """Return the reference images of a step from uploaded files; an empty list for None.
 
     Raises:
-        InputError: They are no list, too many, not uploaded here or no pictures.
+        InputError: They are not a list, too many, not uploaded here, or not images.
     """
     if files is None:
         return []
     if not isinstance(files, Sequence) or isinstance(files, str):
-        raise InputError("The references are no list of pictures.", "Send [] for none.")
+        raise InputError("The references are not a list of pictures.", "Send [] for none.")
     if len(files) > MAX_REFERENCES:
         raise InputError(
-            f"There are {len(files)} reference images, a step takes {MAX_REFERENCES}.",
-            "Leave some out.",
+            f"There are {len(files)} reference images, but a step takes at most {MAX_REFERENCES}.",
+            "Remove some.",
         )
     return [load_image(uploaded(file, "reference")) for file in files]

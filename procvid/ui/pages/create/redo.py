@@ -13,10 +13,10 @@ from procvid.storage.lock import locked
 from procvid.types import Image
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.guests import Guest
 from procvid.ui.server.jobs import read_seed, whole_number
 from procvid.ui.server.queue import Changes
 from procvid.ui.server.stream import RunView
+from procvid.ui.server.visitors import Visitor
 
 MAX_PROMPT = 2_000
 """Longest prompt of a person's own, in characters."""
@@ -31,7 +31,7 @@ def redo(
     step: object,
     changes: Changes,
     pictures: Sequence[Image],
-    guest: Guest,
+    visitor: Visitor,
 ) -> Feed:
     """Make one step of a run again; other steps that show an object cut from it become stale.
 
@@ -51,14 +51,14 @@ def redo(
         raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
     job = context.job_of(run_id)
     context.parts(job.wishes.memory, job.wishes.lora)
-    context.allowance.spend(guest, "runs")
+    context.allowance.spend(visitor, "runs")
     kept = keep_pictures(context, run_id, number, pictures)
     wanted = Changes(
         changes.seed, changes.prompt, kept, changes.shows, changes.banned, changes.chosen
     )
     again = type(job)(run_id, job.draft, job.wishes, number, {number: wanted})
     with dropped_on_error(context, [wanted]):
-        return context.worker.submit(again, guest.key, guest.max_waiting)
+        return context.worker.submit(again, visitor.key, visitor.max_waiting)
 
 
 def keep_pictures(
