@@ -7,6 +7,7 @@ is better unless a field says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -317,6 +318,35 @@ class ModelInfo:
     id: str
     revision: str
     details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class StepChanges:
+    """What a person changed of one step; the defaults leave the step as planned.
+
+    Attributes:
+        seed: The step's own seed, instead of the one derived from the run's seed.
+        prompt: Given to the generator word for word, instead of the enhanced prompt.
+        uploads: Reference images, uint8 (H, W, 3) RGB, placed before those of the memory.
+        shows: Name of the object that each upload shows; "" or a missing name leaves that to CLIP.
+        attempt: How often the step was redone with a derived seed.
+        banned: Ids of crops that must not guide the step.
+        chosen: Crop ids by the name of the object that they stand for.
+    """
+
+    seed: int | None = None
+    prompt: str | None = None
+    uploads: tuple[Image, ...] = ()
+    shows: tuple[str, ...] = ()
+    attempt: int = 0
+    banned: tuple[str, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Return True if nothing changes the clip, so that a redo needs a new seed."""
+        images = self.uploads or self.banned or self.chosen
+        return self.seed is None and self.prompt is None and not images
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from procvid.events import Event
 from procvid.hub.access import hub_id_of
 from procvid.hub.resolve import known_release, parse_lora, pinned
 from procvid.media.image import load_image
+from procvid.plan.codec import plan_to_json
 from procvid.plan.parse import read_recipe
 from procvid.run.folder import read_run
-from procvid.run.records import plan_to_json
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.throughput import Setting, measured
 from procvid.settings import MAX_REFERENCES, MAX_SEED, choose_sampling, parse_size, read_environment
-from procvid.types import GenerateRequest, Plan, PlannedObject
+from procvid.types import GenerateRequest, Plan, PlannedObject, StepChanges
 from procvid.wiring import benchmark as wiring_measuring
 from procvid.wiring import run as wiring
 
@@ -93,7 +93,7 @@ def regenerate(arguments: argparse.Namespace) -> None:
             f"a step takes {MAX_REFERENCES}.",
             "Leave some out.",
         )
-    references = [load_image(Path(file)) for file in arguments.reference]
+    references = tuple(load_image(Path(file)) for file in arguments.reference)
     # The plan is on disk: whoever made it is not asked again, and needs no key.
     parts = wiring.build(
         profile=request.profile,
@@ -102,16 +102,14 @@ def regenerate(arguments: argparse.Namespace) -> None:
         lora=request.lora,
         precise=request.precise,
     )
-    events = regenerate_step(
-        folder,
-        arguments.step,
-        parts,
+    changes = StepChanges(
         seed=arguments.seed,
         prompt=arguments.prompt,
-        references=references,
-        banned=arguments.ban,
+        uploads=references,
+        banned=tuple(arguments.ban),
         chosen=_chosen(arguments.use),
     )
+    events = regenerate_step(folder, arguments.step, parts, changes)
     _show(events, arguments.json)
 
 

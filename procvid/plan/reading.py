@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from procvid.plan.codec import MAX_NAME_CHARS
 from procvid.plan.english import (
     ADVERBS,
     DETERMINERS,
@@ -176,14 +177,8 @@ def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb,
     follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
     acts_on = follower in DETERMINERS | PRONOUNS | {"with"}
     alone = index == 0 and noun[0].role != "food"
-    return (
-        verb
-        if acts_on
-        or alone
-        or (index == 0 and is_adverb(follower))
-        or (index == 0 and lexicon().noun_at(tokens, index + 1) is not None)
-        else None
-    )
+    joined = is_adverb(follower) or lexicon().noun_at(tokens, index + 1) is not None
+    return verb if acts_on or alone or (index == 0 and joined) else None
 
 
 def _whole_verb(text: str, tokens: Sequence[Word], found: _Found) -> _Found:
@@ -223,9 +218,7 @@ def _any_verb(tokens: Sequence[Word]) -> _Found | None:
     """For a text without an imperative: any verb form that names no thing, else a told state."""
     index = 0
     told: _Found | None = None
-    by_state = {
-        a.state: v for v in lexicon().verbs.values() for a in [v.action] if v.name == a.name
-    }
+    by_state = {v.action.state: v for v in lexicon().verbs.values() if v.name == v.action.name}
     while index < len(tokens):
         noun = lexicon().noun_at(tokens, index)
         verb = lexicon().verb_at(tokens, index)
@@ -485,7 +478,7 @@ def _guess_food(text: str, tokens: Sequence[Word], start: int, end: int) -> str:
         if is_known(word):
             break
         name.append(word)
-    return " ".join(name) if 0 < len(name) <= 3 else ""
+    return _own_name(name)
 
 
 def own_foods(ingredients: Sequence[str]) -> Iterator[str]:
@@ -496,5 +489,11 @@ def own_foods(ingredients: Sequence[str]) -> Iterator[str]:
         if any(lexicon().noun_at(tokens, i) for i in range(len(tokens))):
             continue
         name = [t.text for t in tokens if not is_number(t.text) and not is_known(t.text)]
-        if 0 < len(name) <= 3:
-            yield " ".join(name)
+        if _own_name(name):
+            yield _own_name(name)
+
+
+def _own_name(parts: Sequence[str]) -> str:
+    """Return the name of a food that the lexicon does not know, "" for too long ones."""
+    name = " ".join(parts)
+    return name if len(parts) <= 3 and len(name) <= MAX_NAME_CHARS else ""

@@ -9,6 +9,7 @@ its vessel where the first does not ("add the parsley and serve on a plate" show
 
 from __future__ import annotations
 
+from procvid.plan.codec import MAX_OBJECTS
 from procvid.plan.kitchen import Kitchen, Vessel
 from procvid.plan.lexicon import Entry, phrase
 from procvid.plan.prompt import enhance
@@ -69,10 +70,17 @@ def plan_step(kitchen: Kitchen, stage: Stage) -> StepPlan:
     main = choose_main(kitchen, stage)
     if main.action.weight <= 1:
         stage.notes.append(f"step {stage.number} ({main.action.name}) has little to show")
-    objects = (
+    things = [
         *_vessel_objects(kitchen, stage, main),
         *_food_objects(kitchen, stage, main),
         *_tool_objects(kitchen, stage, main),
+    ]
+    if len(things) >= MAX_OBJECTS:
+        stage.notes.append(
+            f"Step {stage.number} names {len(things)} objects; the plan keeps {MAX_OBJECTS - 1}."
+        )
+    objects = (
+        *things[: MAX_OBJECTS - 1],
         PlannedObject(
             "counter", "surface", "counter", "clean", "clean", "highly_likely",
             SURFACE_IMPORTANCE, mentioned=False,

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from procvid.errors import InputError
 from procvid.protocols import Embedder
@@ -21,47 +19,6 @@ NO_OBJECT = "reference {} looks like no object of this step, so no word of the p
 
 AddLooks = Callable[[str, Sequence[tuple[str, str]]], str]
 """Appends `(name, description)` pairs to a prompt; `procvid.plan.prompt.with_looks`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Overrides:
-    """What a person changed for one step; None and () leave it as planned.
-
-    Attributes:
-        seed: The step's own seed, instead of the one derived from the run's.
-        prompt: Given to the generator word for word, instead of the enhanced prompt.
-        uploads: Reference images, uint8 (H, W, 3) RGB, before all that the memory has.
-        shows: The object that each of them shows; "", or none at all, leaves that to CLIP.
-        attempt: How often the step was made again with a seed of procvid's own choice.
-        banned: Ids of crops that are not to guide the step.
-        chosen: Ids of crops by the name of the object that they are to stand for.
-    """
-
-    seed: int | None = None
-    prompt: str | None = None
-    uploads: tuple[Image, ...] = ()
-    shows: tuple[str, ...] = ()
-    attempt: int = 0
-    banned: tuple[str, ...] = ()
-    chosen: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def any(self) -> bool:
-        """Whether the person changed anything."""
-        told = (self.uploads, self.banned, self.chosen)
-        return self.seed is not None or self.prompt is not None or any(map(bool, told))
-
-    def to_json(self) -> dict[str, Any]:
-        """For the record of the step; the uploads themselves lie among its references."""
-        told = {
-            "seed": self.seed,
-            "prompt": self.prompt,
-            "shows": list(self.shows) if any(self.shows) else None,
-            "attempt": self.attempt or None,
-            "banned": list(self.banned) or None,
-            "chosen": dict(self.chosen) or None,
-        }
-        return {key: value for key, value in told.items() if value is not None}
 
 
 def condition(

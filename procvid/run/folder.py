@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from procvid.errors import OutputError, ProcvidError, RunError
+from procvid.errors import InputError, OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
+from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.run.records import (
     RunRecord,
     StepRecord,
     differences,
-    plan_from_json,
-    plan_to_json,
     stale_steps,
 )
 from procvid.storage.atomic import output_error
@@ -233,7 +232,7 @@ class RunFolder:
             return None
         try:
             return plan_from_json(read_json(self.path / PLAN))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, InputError) as error:
             raise RunError(
                 f"The file {str(self.path / PLAN)!r} is damaged ({error}).",
                 "Remove it and run the same command again.",

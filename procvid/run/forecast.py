@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from procvid.run.condition import Overrides
 from procvid.run.generate import step_seed
 from procvid.run.step import Parts, conditioning_of, start_memory
 from procvid.run.throughput import Pattern
 from procvid.settings import Profile
-from procvid.types import Conditioning, Plan, PlannedObject, Sampling, ServiceUse, StepPlan
+from procvid.types import (
+    Conditioning,
+    Plan,
+    PlannedObject,
+    Sampling,
+    ServiceUse,
+    StepChanges,
+    StepPlan,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +97,7 @@ def forecast(
         seconds = None
         if pattern is not None:
             seconds = pattern.clip_s if steps else pattern.first_clip_s
-        found = conditioning_of(parts, step, memory, Overrides()) if parts else None
+        found = conditioning_of(parts, step, memory, StepChanges()) if parts else None
         own = _own_sights(plan.steps, step) if parts is None or parts.stores is not None else {}
         steps.append(StepForecast(step, step_seed(sampling.seed, step.number), found, own, seconds))
     clip_bytes = _most_bytes(profile, sampling) if pattern is None else pattern.clip_bytes

@@ -8,21 +8,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
-from procvid.errors import RunError
-from procvid.types import (
-    GenerateRequest,
-    Likelihood,
-    Plan,
-    PlannedObject,
-    Recipe,
-    Role,
-    Sampling,
-    Shortcuts,
-    StepCache,
-    StepPlan,
-)
+from procvid.types import GenerateRequest, Recipe, Sampling, Shortcuts, StepCache
 
 SCHEMA_VERSION = 1
 
@@ -266,48 +254,6 @@ def source_step(source: str, run_id: str) -> int:
     """The step in a `source_id` of this run; 0 when it names something else."""
     prefix, _, number = source.rpartition("/")
     return int(number) if prefix == run_id and number.isdigit() else 0
-
-
-def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """A plan as `plan.json` holds it."""
-    return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(plan)}
-
-
-def plan_from_json(value: Mapping[str, Any]) -> Plan:
-    """Read a plan back, from `plan.json` or from an edited table.
-
-    Raises:
-        RunError: It is not a plan, or names an unknown role or likelihood.
-    """
-    try:
-        return Plan(
-            title=str(value["title"]),
-            steps=tuple(_step_from_json(step) for step in value["steps"]),
-            planner=str(value["planner"]),
-            notes=tuple(str(note) for note in value.get("notes", ())),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(
-            f"This is not a plan: {type(error).__name__} {error}.",
-            "Make it again with `procvid plan RECIPE --json`.",
-        ) from error
-
-
-def _step_from_json(value: Mapping[str, Any]) -> StepPlan:
-    objects = []
-    for item in value["objects"]:
-        if item["role"] not in get_args(Role):
-            raise ValueError(f"role {item['role']!r}")
-        if item["likelihood"] not in get_args(Likelihood):
-            raise ValueError(f"likelihood {item['likelihood']!r}")
-        objects.append(PlannedObject(**{**item, "importance": float(item["importance"])}))
-    return StepPlan(
-        number=int(value["number"]),
-        text=str(value["text"]),
-        action=str(value["action"]),
-        objects=tuple(objects),
-        prompt=str(value["prompt"]),
-    )
 
 
 def _canonical(value: Any) -> str:

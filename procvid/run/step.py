@@ -20,7 +20,8 @@ from procvid.memory.words import crop_text
 from procvid.plan.prompt import with_looks
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.run.assemble import crop_hashes, missing_objects, reference_record, write_step
-from procvid.run.condition import Overrides, condition, looks_of, upload_slots
+from procvid.run.changes import changes_to_json
+from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.run.folder import CROPS, RunFolder
 from procvid.run.generate import Pace, generate, step_seed
 from procvid.run.records import StepRecord, source_id
@@ -37,6 +38,7 @@ from procvid.types import (
     PlannedObject,
     SceneObject,
     Slot,
+    StepChanges,
     StepPlan,
 )
 
@@ -163,20 +165,20 @@ def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject])
 
 
 def conditioning_of(
-    parts: Parts, step: StepPlan, memory: Memory | None, overrides: Overrides
+    parts: Parts, step: StepPlan, memory: Memory | None, changes: StepChanges
 ) -> Conditioning:
     """What the generator would get for a step now; the memory is asked, not changed."""
-    retrievals = memory.retrieve_all(step.objects, step.number, overrides.banned) if memory else []
+    retrievals = memory.retrieve_all(step.objects, step.number, changes.banned) if memory else []
     pinned = upload_slots(
-        overrides.uploads,
+        changes.uploads,
         step.objects,
         parts.embedder,
-        shows=overrides.shows,
+        shows=changes.shows,
         least=parts.rules.min_shown,
         words_of=lambda item: crop_text(item.name, item.role, item.name, item.state_before),
     )
     if memory is not None:
-        pinned += _chosen_slots(memory, step, overrides, len(pinned))
+        pinned += _chosen_slots(memory, step, changes, len(pinned))
     slots = choose_slots(step.objects, retrievals, limit=MAX_REFERENCES, pinned=pinned)
     return condition(
         step,
@@ -185,12 +187,12 @@ def conditioning_of(
         looks=looks_of(slots, retrievals),
         add_looks=with_looks,
         undrawable=undrawable_names(parts.generator, step.objects),
-        prompt=overrides.prompt,
+        prompt=changes.prompt,
     )
 
 
 def _chosen_slots(
-    memory: Memory, step: StepPlan, overrides: Overrides, before: int
+    memory: Memory, step: StepPlan, changes: StepChanges, before: int
 ) -> tuple[Slot, ...]:
     """The crops that a person put in the place of those found.
 
@@ -199,7 +201,7 @@ def _chosen_slots(
     """
     items = {item.name: item for item in step.objects}
     slots = []
-    for number, (name, crop_id) in enumerate(overrides.chosen.items(), start=before + 1):
+    for number, (name, crop_id) in enumerate(changes.chosen.items(), start=before + 1):
         if name not in items:
             raise InputError(
                 f"Step {step.number} shows no {name!r}.", f"It shows {', '.join(items)}."
@@ -213,7 +215,7 @@ def make_step(
     parts: Parts,
     step: StepPlan,
     memory: Memory | None,
-    overrides: Overrides,
+    changes: StepChanges,
     pace: Pace,
 ) -> Generator[Event, None, StepRecord]:
     """Make one step and put it on disk, whole; the memory is asked, not changed.
@@ -226,13 +228,13 @@ def make_step(
     """
     pace.clip_begins()
     stop_if_asked()
-    conditioning = conditioning_of(parts, step, memory, overrides)
+    conditioning = conditioning_of(parts, step, memory, changes)
     looks = looks_of(conditioning.slots, conditioning.retrievals)
     yield Conditioned(step.number, conditioning)
     yield from (Warned(message, step.number) for message in conditioning.warnings)
 
     request = run.record.request
-    seed = step_seed(request.seed, step.number) if overrides.seed is None else overrides.seed
+    seed = step_seed(request.seed, step.number) if changes.seed is None else changes.seed
     sampling = dataclasses.replace(request.sampling, seed=seed)
     clip = yield from generate(parts.generator, conditioning, sampling, pace)
 
@@ -248,7 +250,7 @@ def make_step(
         missing=missing_objects(conditioning),
         warnings=conditioning.warnings,
         crops=crop_hashes(crops),
-        overrides=overrides.to_json(),
+        overrides=changes_to_json(changes),
         models=run.record.models,
         lora=request.lora,
         memory=clip.memory,

@@ -16,9 +16,9 @@ from typing import Any
 from procvid.errors import RunError
 from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
 from procvid.memory.memory import Memory
+from procvid.plan.codec import check_plan
 from procvid.run.assemble import assemble
-from procvid.run.changes import keep_changes, kept_overrides
-from procvid.run.condition import Overrides
+from procvid.run.changes import keep_changes, kept_changes
 from procvid.run.folder import (
     CAPTIONS,
     CLIP,
@@ -31,7 +31,7 @@ from procvid.run.folder import (
     read_run,
 )
 from procvid.run.generate import Pace, step_seed
-from procvid.run.records import RunRecord, StepRecord, plan_to_json
+from procvid.run.records import RunRecord, StepRecord
 from procvid.run.step import (
     Parts,
     crops_are_whole,
@@ -41,8 +41,9 @@ from procvid.run.step import (
     start_memory,
     undrawable_names,
 )
-from procvid.types import EXACT, GenerateRequest, Image, Plan
+from procvid.types import EXACT, GenerateRequest, Plan, StepChanges
 
+NO_CHANGES = StepChanges()
 STALE = "stale now, because"
 """How the warning begins that other steps have to be made again."""
 
@@ -53,7 +54,7 @@ def make_video(
     folder: Path,
     *,
     plan: Plan | None = None,
-    changes: Mapping[int, Overrides] | None = None,
+    changes: Mapping[int, StepChanges] | None = None,
 ) -> Generator[Event, None, None]:
     """Make the video of a recipe in a run folder, or what is still missing of it.
 
@@ -118,9 +119,9 @@ def _story(
         if number in records and number not in run.stale_steps(records):
             yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
         else:
-            overrides, lost = kept_overrides(run, number)
+            changes, lost = kept_changes(run, number)
             yield from (Warned(message, number) for message in lost)
-            records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+            records[number] = yield from make_step(run, parts, step, memory, changes, pace)
             run.write_state(records, len(plan.steps))
             yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
         remember(run, parts, memory, number)
@@ -133,29 +134,18 @@ def regenerate_step(
     folder: Path,
     number: int,
     parts: Parts,
-    *,
-    seed: int | None = None,
-    prompt: str | None = None,
-    references: Sequence[Image] = (),
-    shows: Sequence[str] = (),
-    banned: Sequence[str] = (),
-    chosen: Mapping[str, str] | None = None,
+    changes: StepChanges = NO_CHANGES,
 ) -> Generator[Event, None, None]:
     """Make one step of a run again; later steps that show an object cut from it become stale.
 
-    No other step is touched: the stale ones are told, noted in `run.json` and made again by the
-    next `make_video` on the folder.
+    No other step is touched. A warning lists the stale ones, `run.json` notes them, and the next
+    `make_video` on the folder makes them again.
 
     Args:
         folder: A run with this step and all before it on disk.
         number: The step, from 1.
         parts: The models that the run was made with.
-        seed: The step's own seed. Without seed, prompt and references a new one is derived.
-        prompt: Given to the generator word for word.
-        references: uint8 (H, W, 3) RGB, shown to the generator before all that the memory has.
-        shows: The object that each of them shows; "", or none at all, leaves that to CLIP.
-        banned: Ids of crops that are not to guide the step.
-        chosen: Ids of crops by the name of the object that they are to stand for.
+        changes: What to change. Without seed, prompt, uploads and crops a new seed is derived.
 
     Yields:
         `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
@@ -167,19 +157,11 @@ def regenerate_step(
     """
     request = read_run(Path(folder)).request
     with hold(Path(folder), record_of(request, parts, request.planner)) as run:
-        overrides = Overrides(
-            seed=seed,
-            prompt=prompt,
-            uploads=tuple(references),
-            shows=tuple(shows),
-            banned=tuple(banned),
-            chosen=dict(chosen or {}),
-        )
-        yield from _logged(run, _again(run, parts, number, overrides))
+        yield from _logged(run, _again(run, parts, number, changes))
 
 
 def _again(
-    run: RunFolder, parts: Parts, number: int, overrides: Overrides
+    run: RunFolder, parts: Parts, number: int, changes: StepChanges
 ) -> Generator[Event, None, None]:
     plan = run.read_plan()
     records = {} if plan is None else _records(run, parts, plan)
@@ -196,17 +178,17 @@ def _again(
         raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
     request = run.record.request
     attempt = int(records[number].overrides.get("attempt", 0))
-    if overrides.any:
-        overrides = dataclasses.replace(overrides, attempt=attempt)
-    else:
+    if changes.empty:
         attempt += 1
-        overrides = Overrides(step_seed(request.seed, number, attempt), attempt=attempt)
+        changes = StepChanges(step_seed(request.seed, number, attempt), attempt=attempt)
+    else:
+        changes = dataclasses.replace(changes, attempt=attempt)
     memory = start_memory(parts, request.seed, plan)
     for earlier in range(1, number):
         remember(run, parts, memory, earlier)
     pace = Pace(num_clips=1)
     step = plan.steps[number - 1]
-    records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+    records[number] = yield from make_step(run, parts, step, memory, changes, pace)
     run.write_state(records, len(plan.steps))
     yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
 
@@ -266,13 +248,13 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
     """The plan on disk, else the edited one, else the planner's; on disk afterwards."""
     there = run.read_plan()
     if there is not None:
-        if edited is not None and plan_to_json(edited) != plan_to_json(there):
+        if edited is not None and check_plan(edited) != there:
             raise RunError(
                 f"The folder {str(run.path)!r} was begun with another plan.",
                 "Choose another folder for the edited plan.",
             )
         return there
-    plan = edited or parts.planner.plan(run.record.request.recipe)
+    plan = check_plan(edited or parts.planner.plan(run.record.request.recipe))
     run.write_plan(plan)
     return plan
 

@@ -14,7 +14,6 @@ from typing import Any, TypedDict, cast
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.ui.pages.create.redo import read_changes, redo
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
 from procvid.ui.server.feed import Feed
@@ -29,6 +28,7 @@ from procvid.ui.server.jobs import (
     versions,
 )
 from procvid.ui.server.memory_answers import answer, read_asked
+from procvid.ui.server.redo import read_changes, redo
 from procvid.ui.server.stream import conditioning_json, event_json, run_json
 from procvid.ui.server.uploads import read_pictures
 from procvid.ui.server.visitors import visitor_of
@@ -246,9 +246,9 @@ def _mount_running(context: AppContext) -> None:
             banned: ids of crops that are not to guide the step
             chosen: ids of crops by the name of the object that they are to stand for
         """
-        changes = read_changes(seed, prompt, shows, banned, chosen)
         pictures = read_pictures(references)
-        yield from _told(redo(context, run_id, step, changes, pictures, visitor_of(request)))
+        changes = read_changes(seed, prompt, pictures, shows, banned, chosen)
+        yield from _told(redo(context, run_id, step, changes, visitor_of(request)))
 
     def run(run_id: str) -> RunState:
         """Where a run stands, with its files.

@@ -21,9 +21,9 @@ from procvid.hub.artifacts import Wishes, bundle_lora
 from procvid.hub.cards import Where
 from procvid.hub.names import HubId
 from procvid.hub.resolve import cache
+from procvid.plan.table import rows_of
 from procvid.settings import read_environment
 from procvid.ui.app import build_app
-from procvid.ui.pages.create.plan_table import rows_of
 from procvid.ui.server import visitors
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.visitors import is_at_this_machine, require_publisher, visitor_of

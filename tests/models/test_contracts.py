@@ -17,7 +17,7 @@ from procvid.errors import UnavailableError
 from procvid.models.detectors.grounding_dino import GroundingDinoDetector
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
-from procvid.plan.make import plan_from_json, plan_to_json
+from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.protocols import Detector, Embedder, Judge, Planner, SceneReader, StepFinder
 from procvid.settings import TINY
 from procvid.types import Recipe, StateChange, TimedText

@@ -16,7 +16,7 @@ from procvid.cli import main
 from procvid.errors import ServiceError
 from procvid.events import Warned
 from procvid.models.planners.openai_responses import STEPS_AT_ONCE, OpenAIPlanner
-from procvid.plan.make import plan_from_json, plan_to_json
+from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.plan.rules import plan_recipe
 from procvid.run.folder import read_run
 from procvid.run.story import make_video

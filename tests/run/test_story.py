@@ -32,7 +32,7 @@ from procvid.run.step import memory_notes
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import TINY, choose_sampling
 from procvid.storage.files import sha256_of
-from procvid.types import GenerateRequest, Recipe
+from procvid.types import GenerateRequest, Recipe, StepChanges
 from procvid.wiring import run as wiring
 
 RECIPE = Recipe(
@@ -334,7 +334,7 @@ def test_a_step_made_again_twice_is_another_clip_each_time(finished, parts, tmp_
 def test_a_seed_of_ones_own_does_not_bring_an_earlier_clip_back(finished, parts, tmp_path):
     folder, seeds = copy_of(finished, tmp_path), []
     for seed in (None, 7, None):
-        list(regenerate_step(folder, 2, parts, seed=seed))
+        list(regenerate_step(folder, 2, parts, StepChanges(seed=seed)))
         seeds.append(conditioning(folder, 2)["sampling"]["seed"])
     assert len(set(seeds)) == 3
 
@@ -343,7 +343,7 @@ def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     clip = sha256_of(folder / "steps/02/clip.mp4")
     list(regenerate_step(folder, 2, parts))
-    events = list(regenerate_step(folder, 2, parts, seed=step_seed(5, 2)))
+    events = list(regenerate_step(folder, 2, parts, StepChanges(seed=step_seed(5, 2))))
     assert sha256_of(folder / "steps/02/clip.mp4") != clip, "its provenance tells of the override"
     assert not [event for event in of(Warned, events) if "stale" in event.message]
     assert conditioning(folder, 2)["overrides"] == {"seed": step_seed(5, 2), "attempt": 1}
@@ -352,7 +352,8 @@ def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
 def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     picture = np.full((40, 50, 3), (200, 30, 30), np.uint8)
-    list(regenerate_step(folder, 3, parts, prompt="Close view: a red plate.", references=[picture]))
+    changes = StepChanges(prompt="Close view: a red plate.", uploads=(picture,))
+    list(regenerate_step(folder, 3, parts, changes))
     own = conditioning(folder, 3)
     assert own["prompt"] == "Close view: a red plate."
     upload = own["references"][0]
@@ -372,7 +373,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
     (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
     events = list(make_video(REQUEST, parts, folder))
     told = [event.message for event in of(Warned, events) if event.step == 3]
-    assert "made without the picture" in told[0]
+    assert "made without one of your pictures" in told[0]
     assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 
@@ -398,5 +399,6 @@ def test_too_many_pictures_are_refused(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     before = hashes(folder)
     with pytest.raises(InputError, match="5 reference images, a step takes 4"):
-        list(regenerate_step(folder, 1, parts, references=[np.zeros((8, 8, 3), np.uint8)] * 5))
+        five = (np.zeros((8, 8, 3), np.uint8),) * 5
+        list(regenerate_step(folder, 1, parts, StepChanges(uploads=five)))
     assert hashes(folder) == before

@@ -17,14 +17,13 @@ from gradio.utils import get_upload_folder
 from procvid.errors import OutputError, RecipeError
 from procvid.media.image import save_png
 from procvid.plan.parse import parse_recipe
-from procvid.run.condition import Overrides
+from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.layout import CreatePage
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.jobs import begin, read_text
-from procvid.ui.server.queue import Draft, Wishes
+from procvid.ui.server.jobs import read_text
+from procvid.ui.server.queue import Draft, Job, Wishes
 from procvid.ui.server.stream import RunView
-from procvid.ui.server.visitors import LOCAL
 from tests.ui.running import Events, create_page, events_of, finished
 
 
@@ -167,7 +166,7 @@ def made(page: CreatePage, on: Events, draft: Draft, context: AppContext) -> str
     """A run that was started by the page, with one reference changed, and is done."""
     values = (draft, {}, "1 cutting board", "default", 0)
     crop = on["list_alternatives"](None, *values)[page.references.choice_ids][-1]
-    changed = {1: Overrides(chosen={"cutting board": crop})}
+    changed = {1: StepChanges(chosen={"cutting board": crop})}
     answer = on["make"](draft, changed, "default", 0, 2, False)
     run_id = answer[page.state.run_id]
     assert answer[page.state.walk].selected == 4
@@ -339,7 +338,7 @@ def test_a_run_that_fails_says_why_and_can_be_resumed(
 ) -> None:
     run_id = new_run_id()
     context.folder_of(run_id).write_text("a file in the way")
-    feed = begin(context, draft, Wishes(steps=2), LOCAL, run_id=run_id)
+    feed = context.worker.submit(Job(run_id, draft, Wishes(steps=2)))
     with pytest.raises(OutputError):
         list(feed.follow())
     answer = on["poll"](run_id, None)

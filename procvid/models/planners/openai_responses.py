@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 
-from procvid.errors import ServiceError
+from procvid.errors import InputError, ServiceError
 from procvid.models.meter import Meter
 from procvid.models.openai_client import CHARS_PER_TOKEN, OpenAIClient, Question
 from procvid.plan.cast import Member, ObjectsAnswer, StepsAnswer, believed
+from procvid.plan.codec import check_plan
 from procvid.plan.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
 from procvid.plan.scripted import Kitchen, plan_answered_step, problems_of
@@ -116,7 +117,11 @@ class OpenAIPlanner:
                 text, rules_step = recipe.steps[number - 1], usual.steps[number - 1]
                 steps.append(plan_answered_step(by_number[number], text, rules_step, cast, kitchen))
         unique = tuple(dict.fromkeys(kitchen.notes))
-        return Plan(recipe.title, tuple(steps), f"openai {self._client.model}", unique)
+        plan = Plan(recipe.title, tuple(steps), f"openai {self._client.model}", unique)
+        try:
+            return check_plan(plan)
+        except InputError as error:
+            raise ServiceError(f"The plan of {self._client.model} is wrong: {error}") from error
 
     def _objects_question(self, recipe: Recipe) -> Question:
         known = ", ".join(entry.name for entry in lexicon().of_role("vessel", "tool", "surface"))

@@ -213,7 +213,7 @@ class AppContext:
             # Another LoRA, or none: a GPU holds one set of weights at a time.
             self._loaded.release()
         self._loaded = parts.generator
-        return events_of(job, parts, self.folder_of(job.run_id), self.worker.tickets.folder)
+        return events_of(job, parts, self.folder_of(job.run_id))
 
 
 def open_context(

@@ -121,7 +121,7 @@ class Worker:
                     f"{limit} of your runs are waiting already.", "Wait until one of them is done."
                 )
             ticket = Ticket(job, visitor, time.time_ns())
-            self.tickets.write(ticket)
+            self.tickets.add(ticket)
             return self._enqueue(ticket)
 
     def adopt(self) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import InputError
+from procvid.plan.table import HEADERS, apply_rows, rows_of, with_prompt
 from procvid.types import Plan
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_markup, plan_table
+from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.shared import (
     NO_PLAN,
@@ -57,10 +58,10 @@ def build() -> PlanStep:
             "highly likely, likely or unlikely.</p>"
         )
         table = gr.Dataframe(
-            headers=plan_table.HEADERS,
+            headers=HEADERS,
             datatype="str",
             type="array",
-            column_count=len(plan_table.HEADERS),
+            column_count=len(HEADERS),
             interactive=True,
             wrap=True,
             show_label=False,
@@ -96,7 +97,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
         if draft is None:
             return {step.notes: gr.skip()}
         try:
-            edited = replace(draft, plan=plan_table.apply_rows(draft.plan, rows))
+            edited = replace(draft, plan=apply_rows(draft.plan, rows))
         except InputError as error:
             # Shown beside the table; a message box appears when the visitor continues.
             return {step.notes: markup.notes("The table has an error:", [str(error)], "bad")}
@@ -109,7 +110,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
 
     def edit_prompt(draft: Draft | None, number: int | None, prompt: str) -> Update:
         before = require_draft(draft)
-        edited = replace(before, plan=plan_table.with_prompt(before.plan, number, prompt))
+        edited = replace(before, plan=with_prompt(before.plan, number, prompt))
         return {state.draft: edited, step.shown: plan_markup.plan_list(edited.plan)}
 
     recipe.button.click(
@@ -142,6 +143,6 @@ def show_plan(context: AppContext, step: PlanStep, plan: Plan) -> Update:
     return {
         step.notes: markup.notes("Notes on this plan:", notes, "warn"),
         step.shown: plan_markup.plan_list(plan),
-        step.table: plan_table.rows_of(plan),
+        step.table: rows_of(plan),
         step.which: gr.Dropdown(choices=choices, value=None),
     }

@@ -11,12 +11,12 @@ import gradio as gr
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory.memory import Memory
-from procvid.run.condition import Overrides
+from procvid.plan.table import apply_rows, with_prompt
 from procvid.run.step import Parts, conditioning_of, start_memory
 from procvid.settings import MAX_REFERENCES
-from procvid.types import Conditioning, PlannedObject, StepPlan
+from procvid.types import Conditioning, PlannedObject, StepChanges, StepPlan
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_markup, plan_table
+from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.plan_step import PlanStep
 from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.shared import (
@@ -45,7 +45,7 @@ HINTS = {
 }
 PULLED_HINT = "Each clip starts from these images of the store from the Hub."
 MAX_CHOICES = 8
-Changed = Mapping[int, Overrides]
+Changed = Mapping[int, StepChanges]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Spot:
         wishes = read_wishes(seed or 0, chosen_memory(memory, own), None, stores=stores)
         return cls(require_draft(draft), changed, which, wishes, HINTS.get(memory, PULLED_HINT))
 
-    def chosen(self) -> tuple[StepPlan, PlannedObject, Overrides]:
+    def chosen(self) -> tuple[StepPlan, PlannedObject, StepChanges]:
         """Return the step, the object, and what was changed of the step's other objects.
 
         Raises:
@@ -132,7 +132,7 @@ class Spot:
         for step in self.draft.plan.steps:
             for item in step.objects:
                 if (str(step.number), item.name) == (number, name):
-                    return step, item, without(self.changed.get(step.number, Overrides()), name)
+                    return step, item, without(self.changed.get(step.number, StepChanges()), name)
         raise InputError("No object is chosen.", "Choose one from the list first.")
 
 
@@ -156,10 +156,10 @@ def wire(
         prompt: str = "",
         request: gr.Request | None = None,
     ) -> Update:
-        edited = plan_table.apply_rows(require_draft(draft).plan, rows)
+        edited = apply_rows(require_draft(draft).plan, rows)
         if number:
             # This event may arrive before the prompt field's own event.
-            edited = plan_table.with_prompt(edited, number, prompt)
+            edited = with_prompt(edited, number, prompt)
         draft = replace(require_draft(draft), plan=edited)
         context.allowance.spend(visitor_of(request), "searches")
         objects = [
@@ -179,7 +179,7 @@ def wire(
     def tiles_of(spot: Spot) -> str:
         parts, memory = memory_of(spot)
         found = [
-            conditioning_of(parts, planned, memory, spot.changed.get(planned.number, Overrides()))
+            conditioning_of(parts, planned, memory, spot.changed.get(planned.number, StepChanges()))
             for planned in spot.draft.plan.steps
         ]
         return markup.note(spot.hint) + markup.reference_list(spot.draft.plan, found)
@@ -188,13 +188,13 @@ def wire(
         parts = context.parts(spot.wishes.memory)
         return parts, start_memory(parts, spot.wishes.seed, spot.draft.plan)
 
-    def with_changes(spot: Spot, planned: StepPlan, overrides: Overrides) -> Update:
-        changed = {**spot.changed, planned.number: overrides}
+    def with_changes(spot: Spot, planned: StepPlan, changes: StepChanges) -> Update:
+        changed = {**spot.changed, planned.number: changes}
         return {state.changes: changed, step.shown: tiles_of(replace(spot, changed=changed))}
 
     def current_crop(spot: Spot, planned: StepPlan, item: PlannedObject) -> str:
         parts, memory = memory_of(spot)
-        before = spot.changed.get(planned.number, Overrides())
+        before = spot.changed.get(planned.number, StepChanges())
         return crop_of(conditioning_of(parts, planned, memory, before), item)
 
     def list_alternatives(request: gr.Request | None, *values: Any) -> Update:
@@ -267,7 +267,7 @@ def wire(
     step.upload.upload(guarded(upload_reference), [step.upload, *values], changed, **QUIET)
 
 
-def without(before: Overrides, name: str) -> Overrides:
+def without(before: StepChanges, name: str) -> StepChanges:
     """Return the changes of a step without those of one object."""
     kept = [i for i, shown in enumerate(before.shows) if shown != name]
     return replace(

@@ -12,13 +12,13 @@ from procvid.errors import InputError, RunError
 from procvid.settings import MAX_REFERENCES
 from procvid.ui import markup
 from procvid.ui.pages.create import run_markup
-from procvid.ui.pages.create.redo import lock, read_changes, redo
 from procvid.ui.pages.create.shared import QUIET, REVIEW, SOON, VIDEO, PageState, Update
 from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import go_on
 from procvid.ui.server.packing import PACKED, pack
+from procvid.ui.server.redo import lock, read_changes, redo
 from procvid.ui.server.stream import RunView, StepView
 from procvid.ui.server.uploads import read_pictures
 from procvid.ui.server.visitors import visitor_of
@@ -154,11 +154,11 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         changes = read_changes(
             seed=_seed(seed),
             prompt=None if prompt.strip() in ("", before.strip()) else prompt,
+            uploads=read_pictures(files),
             banned=list(replaced),
             shows=list(shows or ()),
         )
-        pictures = read_pictures(files)
-        feed = redo(context, run_id, chosen.number, changes, pictures, visitor_of(request))
+        feed = redo(context, run_id, chosen.number, changes, visitor_of(request))
         return {step.pictures: None, **open_video(feed.snapshot())}
 
     def toggle_lock(run_id: str, number: int | None) -> Update:

@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import ProcvidError
-from procvid.run.condition import Overrides
+from procvid.types import StepChanges
 from procvid.ui import markup
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.recipe_step import RecipeStep
-from procvid.ui.pages.create.redo import dropped_on_error, keep_pictures
 from procvid.ui.pages.create.shared import (
     AT_ONCE,
     SOON,
@@ -23,11 +22,12 @@ from procvid.ui.pages.create.shared import (
     chosen_memory,
     require_draft,
 )
-from procvid.ui.server.context import AppContext, new_run_id
+from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import begin, go_on, read_wishes
 from procvid.ui.server.pulled_stores import loras_of, stores_of
-from procvid.ui.server.queue import Changes, Draft
+from procvid.ui.server.queue import Draft
+from procvid.ui.server.redo import fitted
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import visitor_of
 
@@ -77,7 +77,7 @@ def wire(
 
     def make(
         draft: Draft | None,
-        changed: Mapping[int, Overrides],
+        changed: Mapping[int, StepChanges],
         memory: str,
         seed: float | None,
         steps: float,
@@ -96,11 +96,8 @@ def wire(
             lora,
             loras_of(request) if lora else (),
         )
-        run_id = new_run_id()
-        wanted = {n: _kept(context, run_id, n, overrides) for n, overrides in changed.items()}
-        with dropped_on_error(context, wanted.values()):
-            visitor = visitor_of(request)
-            feed = begin(context, require_draft(draft), wishes, visitor, wanted, run_id)
+        changes = {number: fitted(of_step) for number, of_step in changed.items()}
+        feed = begin(context, require_draft(draft), wishes, visitor_of(request), changes)
         return show_new_run(state, step, feed.snapshot(), runs)
 
     def poll(run_id: str, seen: Any) -> Update:
@@ -133,15 +130,6 @@ def wire(
     state.timer.tick(guarded(poll), [state.run_id, state.seen], watched, **AT_ONCE)
     step.resume.click(guarded(resume), state.run_id, watched, **SOON)
     step.stop.click(guarded(stop), state.run_id, step.stop, **AT_ONCE)
-
-
-def _kept(context: AppContext, run_id: str, step: int, overrides: Overrides) -> Changes:
-    return Changes(
-        pictures=keep_pictures(context, run_id, step, overrides.uploads),
-        shows=overrides.shows,
-        banned=overrides.banned,
-        chosen=dict(overrides.chosen),
-    )
 
 
 def watch_outputs(state: PageState, step: VideoStep) -> list[Any]:

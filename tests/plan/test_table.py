@@ -5,15 +5,23 @@ from typing import Any
 import pytest
 
 from procvid.errors import InputError
+from procvid.plan.codec import MAX_OBJECTS
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
+from procvid.plan.table import HEADERS, apply_rows, rows_of, with_prompt
 from procvid.types import Plan
-from procvid.ui.pages.create.plan_table import HEADERS, MAX_OBJECTS, apply_rows, rows_of
+
+RECIPE = """# Carrot omelette
+
+1. Slice the carrot on the cutting board with the knife.
+2. Fry the carrot in the frying pan.
+3. Serve the carrot on the plate.
+"""
 
 
 @pytest.fixture
-def plan(recipe: str) -> Plan:
-    return plan_recipe(parse_recipe(recipe))
+def plan() -> Plan:
+    return plan_recipe(parse_recipe(RECIPE))
 
 
 def changed(plan: Plan, column: str, value: Any, name: str = "carrot") -> list[list[Any]]:
@@ -81,7 +89,7 @@ def test_one_object_cannot_stand_twice_in_a_step(plan: Plan) -> None:
         apply_rows(plan, [*rows, rows[0]])
 
 
-def test_a_step_takes_a_dozen_objects(plan: Plan) -> None:
+def test_the_number_of_objects_has_a_limit(plan: Plan) -> None:
     rows = [[1, f"thing {n}", "tool", "clean", "clean", "likely"] for n in range(MAX_OBJECTS + 1)]
     with pytest.raises(InputError, match="at most"):
         apply_rows(plan, rows)
@@ -90,3 +98,33 @@ def test_a_step_takes_a_dozen_objects(plan: Plan) -> None:
 def test_rows_of_another_width_are_refused(plan: Plan) -> None:
     with pytest.raises(InputError, match="cells"):
         apply_rows(plan, [[1, "carrot"]])
+
+
+def test_an_added_object_continues_what_earlier_steps_made_of_it(plan: Plan) -> None:
+    row = [3, "Carrot", "food", "sliced", "fried", "unlikely"]
+    rows = [r for r in rows_of(plan) if not (r[0] == 3 and r[1] == "carrot")]
+    before = next(o for o in plan.steps[1].objects if o.name == "carrot")
+    known = apply_rows(plan, rows)
+    carrot = apply_rows(known, [*rows, row]).steps[2].objects[-1]
+    assert (carrot.description, carrot.since_step) == (before.description, 1)
+    assert (carrot.state_before, carrot.state_after) == ("sliced", "fried")
+
+
+def test_whole_numbers_may_come_back_with_a_fraction_of_zero(plan: Plan) -> None:
+    assert apply_rows(plan, [[float(row[0]), *row[1:]] for row in rows_of(plan)]) == plan
+
+
+@pytest.mark.parametrize("step", ["nan", "inf", float("inf"), "-1", "1e400", "२"])
+def test_a_step_that_does_not_exist_is_refused(plan: Plan, step: Any) -> None:
+    with pytest.raises(InputError, match=r"Row 1 is for step"):
+        apply_rows(plan, [[step, "egg", "food", "whole", "whole", "likely"]])
+
+
+def test_a_prompt_of_ones_own_replaces_the_planned_one(plan: Plan) -> None:
+    edited = with_prompt(plan, 2, " A red\x00 pan. ")
+    assert edited.steps[1].prompt == "A red pan."
+    assert (edited.steps[0], edited.steps[2]) == (plan.steps[0], plan.steps[2])
+    assert with_prompt(plan, None, "x") == plan
+    for number, prompt in ((9, "x"), (1, " "), (1, "x" * 2_001)):
+        with pytest.raises(InputError):
+            with_prompt(plan, number, prompt)
