@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from procvid.ui.server.guests import HOME
 
 from procvid.errors import InputError, RunError
 from procvid.models.planners.rules import RulesPlanner
@@ -27,6 +26,7 @@ from procvid.run.folder import PLAN, RunFolder
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 from procvid.ui.server.jobs import begin, draft_of
 from procvid.ui.server.queue import Draft, Wishes
+from procvid.ui.server.visitors import LOCAL
 
 RECIPE = Recipe("Dinner", ("Slice the red onion.", "Fry it in a large pan.", "Serve."))
 GOOD = plan_recipe(RECIPE)
@@ -117,7 +117,7 @@ def page_table(data: Any, folder: Path) -> None:
 
 def endpoint(data: Any, folder: Path) -> None:
     context: Any = SimpleNamespace()
-    begin(context, Draft(RECIPE, unchecked(data)), Wishes(), HOME)
+    begin(context, Draft(RECIPE, unchecked(data)), Wishes(), LOCAL)
 
 
 def planner_answer(data: Any, folder: Path) -> None:
