@@ -133,7 +133,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):
         time.sleep(0.1)
     assert state["state"] == "done", state
-    assert context.job_of(run_id).wishes.memory == name
+    assert context.job_of(run_id).options.memory == name
     # Who did not pull it may neither see nor use it, and an endpoint takes no such name.
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
@@ -311,7 +311,7 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     record = json.loads((folder / "steps" / "01" / "conditioning.json").read_text())
     assert record["lora"] == [name]
     assert "lora" in record["models"]["generator"].lower()
-    assert context.job_of(with_lora).wishes.lora == name
+    assert context.job_of(with_lora).options.lora == name
     # The weights without it are loaded anew, and are what they were.
     assert finished(context, make(context, "", asked())).clips[0].read_bytes() == (
         views[0].clips[0].read_bytes()

@@ -343,7 +343,7 @@ def test_a_fast_run_takes_the_profiles_shortcuts(
     *_, last = client.submit(recipe, memory="none", steps=2, fast=True, api_name="/generate")
     request = read_run(context.folder_of(last["run_id"])).request
     assert request.sampling.shortcuts == TINY.shortcuts
-    assert context.job_of(last["run_id"]).wishes.fast
+    assert context.job_of(last["run_id"]).options.fast
 
 
 def test_fast_is_yes_or_no(client: Client, recipe: str) -> None:

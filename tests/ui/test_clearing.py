@@ -18,7 +18,7 @@ from procvid.settings import read_environment
 from procvid.storage.lock import locked
 from procvid.ui.server.clearing import DAY_S, Retention, clear
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.queue import Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket, Tickets
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.worker import FairLock, Worker
 
@@ -128,9 +128,9 @@ def test_what_a_removal_that_was_killed_left_goes_too(tmp_path: Path, worker: Wo
 def test_what_is_held_wanted_or_kept_stays(tmp_path: Path, worker: Worker, draft: Draft) -> None:
     held, in_work, waiting, elsewhere, kept, failed = (run(tmp_path, 99) for _ in range(6))
     for mine in (in_work, waiting):
-        worker.submit(Job(mine.name, draft, Wishes()))
-    worker.tickets.write(Ticket(Job(elsewhere.name, draft, Wishes()), "", 1))
-    worker.tickets.write(Ticket(Job(failed.name, draft, Wishes()), "", 1, failed="It broke."))
+        worker.submit(Job(mine.name, draft, RunOptions()))
+    worker.tickets.write(Ticket(Job(elsewhere.name, draft, RunOptions()), "", 1))
+    worker.tickets.write(Ticket(Job(failed.name, draft, RunOptions()), "", 1, failed="It broke."))
     (kept / "locked.json").write_text('{"steps": [1]}')
     age(kept, 99)
     with locked(held):
@@ -170,7 +170,7 @@ def test_the_worker_clears_up_after_each_job_and_outlives_it(tmp_path: Path, dra
         Tickets(tmp_path / "queue"), lambda job: iter_none(), look, FairLock(), clear_old
     )
     for number in (1, 2, 3):
-        for _ in worker.submit(Job(new_run_id(), draft, Wishes())).follow():
+        for _ in worker.submit(Job(new_run_id(), draft, RunOptions())).follow():
             pass
         assert len(calls) >= number
 

@@ -11,8 +11,8 @@ from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.plan.parse import parse_recipe
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.jobs import begin
-from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.jobs import start_run
+from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.visitors import LOCAL
 from procvid.wiring.run import gpu_facts
 
@@ -85,7 +85,7 @@ def test_a_run_is_made_for_whoever_asked(context: AppContext, recipe: str) -> No
         def ask() -> Feed:
             LocalContext.request.set(asker)
             LocalContext.event_id.set("of the click")
-            return begin(context, draft, Wishes(steps=1), LOCAL)
+            return start_run(context, draft, RunOptions(steps=1), LOCAL)
 
         for _ in copy_context().run(ask).follow():
             pass

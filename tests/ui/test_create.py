@@ -21,9 +21,9 @@ from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.layout import CreatePage
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.jobs import read_text
-from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
+from procvid.ui.server.uploads import read_recipe_file
 from tests.ui.running import Events, create_page, events_of, finished
 
 
@@ -308,7 +308,11 @@ def test_the_same_is_made_without_memory_to_compare(
     assert view.state == "done"
     assert not any(step.conditioning.slots for step in view.steps.values() if step.conditioning)
     assert on["open_review"](other)[page.review.compare].value == "Compare with memory"
-    one, two = (context.job_of(run).wishes for run in (made, other))
+    # Also of the step that was redone with a seed of its own.
+    assert [step.seed for step in view.steps.values()] == [
+        step.seed for step in context.view_of(made).steps.values()
+    ]
+    one, two = (context.job_of(run).options for run in (made, other))
     assert (one.memory, two.memory, one.seed, one.steps) == ("default", "none", two.seed, two.steps)
     fill_in_both = events_of(app)["fill_in_both"]
     assert fill_in_both(pair) == (made, other)
@@ -338,7 +342,7 @@ def test_a_run_that_fails_says_why_and_can_be_resumed(
 ) -> None:
     run_id = new_run_id()
     context.folder_of(run_id).write_text("a file in the way")
-    feed = context.worker.submit(Job(run_id, draft, Wishes(steps=2)))
+    feed = context.worker.submit(Job(run_id, draft, RunOptions(steps=2)))
     with pytest.raises(OutputError):
         list(feed.follow())
     answer = on["poll"](run_id, None)
@@ -356,7 +360,7 @@ def test_a_run_that_fails_says_why_and_can_be_resumed(
 def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "r.txt").write_bytes(content)
     with pytest.raises(RecipeError, match=reason):
-        read_text(str(tmp_path / "r.txt"))
+        read_recipe_file(str(tmp_path / "r.txt"))
 
 
 def test_every_example_can_be_opened(app: gr.Blocks) -> None:

@@ -16,10 +16,10 @@ from procvid.settings import TINY
 from procvid.ui.pages.memory.layout import ON_A_PAGE
 from procvid.ui.pages.memory.markup import chosen_crop, edits
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.jobs import begin
+from procvid.ui.server.jobs import start_run
 from procvid.ui.server.memories import ANY, browse, folder_of, kinds, shown_store
 from procvid.ui.server.own_memory import alias_of
-from procvid.ui.server.queue import Wishes
+from procvid.ui.server.queue import RunOptions
 from procvid.ui.server.visitors import LOCAL
 from procvid.wiring import run as wiring
 from tests.default_store import CROPS, NAMES
@@ -98,12 +98,12 @@ def test_one_s_own_memory_guides_a_run(
     for crop_id, _ in shown[1:]:
         on["ban"](own, crop_id)
     draft, _, _, _, rows, *_ = on["plan_recipe"](recipe)
-    feed = begin(context, draft, Wishes(steps=1, memory=own), LOCAL)
+    feed = start_run(context, draft, RunOptions(steps=1, memory=own), LOCAL)
     *_, (view, _) = feed.follow()
     assert view.state == "done"
     # Who is sent the run's address can read its files, and must not find the key to the memory.
     assert own not in (view.folder / "run.json").read_text()
-    assert context.job_of(view.run_id).wishes.memory == alias_of(own)
+    assert context.job_of(view.run_id).options.memory == alias_of(own)
     told = on["find_references"](draft, rows, {}, "mine", 0, own)[2]
     assert "cutting board" in told and "banned" in told
     assert "banned" not in on["find_references"](draft, rows, {}, "mine", 0, "")[2]

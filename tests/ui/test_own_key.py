@@ -58,6 +58,6 @@ def test_what_is_no_key_is_sent_to_nobody(
     recipe: str,
     key: str,
 ) -> None:
-    with pytest.raises(gr.Error, match="no OpenAI key"):
+    with pytest.raises(gr.Error, match="not an OpenAI key"):
         plan(recipe, key)
     assert server.asked == []

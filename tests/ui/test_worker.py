@@ -20,8 +20,8 @@ from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.types import StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.jobs import begin
-from procvid.ui.server.queue import Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.server.jobs import start_run
+from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket, Tickets
 from procvid.ui.server.redo import fitted
 from procvid.ui.server.stream import Queued, RunView
 from procvid.ui.server.visitors import LIMITS, LOCAL, Allowance, Visitor, visitor_of
@@ -51,14 +51,14 @@ class Bench:
     def make(self, job: Job) -> Generator[Event, None, None]:
         try:
             yield Warned("begun")
-            if job.wishes.seed == 13:
+            if job.options.seed == 13:
                 raise RunError("Thirteen.")
-            if job.wishes.seed == 14:
+            if job.options.seed == 14:
                 raise Panic("of a library")
             self.go.wait(20)
             for done in range(1, 1000):
                 yield Progress(1, done, 1000, None)
-                if job.wishes.seed == 0:
+                if job.options.seed == 0:
                     return
         finally:
             self.closed.append(job.run_id)
@@ -77,11 +77,11 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def job(draft: Draft, seed: int = 0) -> Job:
-    return Job(new_run_id(), draft, Wishes(seed=seed))
+    return Job(new_run_id(), draft, RunOptions(seed=seed))
 
 
 def test_a_ticket_is_what_it_was_when_it_is_read_again(tmp_path: Path, draft: Draft) -> None:
-    ticket = Ticket(Job("0" * 16, draft, Wishes(3, "none", 4, True), 2), "me", 7, 1, "")
+    ticket = Ticket(Job("0" * 16, draft, RunOptions(3, "none", 4, True), 2), "me", 7, 1, "")
     tickets = Tickets(tmp_path)
     tickets.add(ticket)
     assert tickets.read("0" * 16) == ticket
@@ -98,7 +98,7 @@ def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
     red = np.full((8, 8, 3), (200, 0, 0), np.uint8)
     changes = StepChanges(5, "x", (red,), ("pan",), 0, ("c",), {"pan": "d"})
     run_id, tickets = "0" * 16, Tickets(tmp_path)
-    tickets.add(Ticket(Job(run_id, draft, Wishes(), 2, {2: changes}), "me", 7))
+    tickets.add(Ticket(Job(run_id, draft, RunOptions(), 2, {2: changes}), "me", 7))
     read = tickets.read(run_id)
     assert read is not None
     (step, back), *_ = read.job.changes.items()
@@ -216,16 +216,16 @@ def test_what_a_dead_server_left_goes_on_in_its_order(bench: Bench, draft: Draft
 def test_a_restarted_server_finishes_the_very_run(
     context: AppContext, draft: Draft, tmp_path: Path
 ) -> None:
-    wishes = Wishes(steps=2)
-    whole = begin(context, draft, wishes, LOCAL)
+    options = RunOptions(steps=2)
+    whole = start_run(context, draft, options, LOCAL)
     *_, (view, _) = whole.follow()
-    cut = begin(context, draft, wishes, LOCAL)
+    cut = start_run(context, draft, options, LOCAL)
     run_id = cut.snapshot().run_id
     for seen, _ in cut.follow():
         if len(seen.clips) == 1:
             context.worker.stop(run_id)
     # As a kill leaves it: the ticket is there, and some of the clips.
-    context.worker.tickets.write(Ticket(Job(run_id, draft, wishes), "", 1, tries=1))
+    context.worker.tickets.write(Ticket(Job(run_id, draft, options), "", 1, tries=1))
     after = AppContext(
         context.profile,
         context.profile_reason,

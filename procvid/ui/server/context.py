@@ -17,10 +17,11 @@ from procvid.events import Event
 from procvid.memory.crops import load_store
 from procvid.protocols import ClipGenerator, Planner
 from procvid.run.folder import PLAN
+from procvid.run.story import make_video, regenerate_step
 from procvid.settings import Profile, read_environment
+from procvid.types import StepChanges
 from procvid.ui.server.clearing import Retention, clear
 from procvid.ui.server.guard import log
-from procvid.ui.server.making import events_of
 from procvid.ui.server.own_memory import find_folder
 from procvid.ui.server.pulled_stores import folder_of_pulled
 from procvid.ui.server.queue import RUN_ID, Job, Tickets
@@ -208,12 +209,17 @@ class AppContext:
     def _run_job(self, job: Job) -> Generator[Event, None, None]:
         # ZeroGPU lends the GPU to the visitor who asked; their page may be closed by now.
         LocalContext.event_id.set(None)
-        parts = self.parts(job.wishes.memory, job.wishes.lora)
+        parts = self.parts(job.options.memory, job.options.lora)
         if self._loaded is not None and self._loaded is not parts.generator:
             # Another LoRA, or none: a GPU holds one set of weights at a time.
             self._loaded.release()
         self._loaded = parts.generator
-        return events_of(job, parts, self.folder_of(job.run_id))
+        folder = self.folder_of(job.run_id)
+        if job.again:
+            changes = job.changes.get(job.again, StepChanges())
+            return regenerate_step(folder, job.again, parts, changes)
+        request = job.request(parts.profile)
+        return make_video(request, parts, folder, plan=job.draft.plan, changes=job.changes)
 
 
 def open_context(

@@ -44,7 +44,7 @@ def redo(
     if chosen.locked:
         raise RunError(f"Step {number} is locked.", "Unlock it first.")
     job = context.job_of(run_id)
-    context.parts(job.wishes.memory, job.wishes.lora)
+    context.parts(job.options.memory, job.options.lora)
     context.allowance.spend(visitor, "runs")
     again = replace(job, again=number, changes={number: fitted(changes)})
     return context.worker.submit(again, visitor.key, visitor.max_waiting)

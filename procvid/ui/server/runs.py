@@ -14,7 +14,7 @@ from procvid.run.records import StepRecord, stale_steps
 from procvid.settings import Profile
 from procvid.storage.files import read_json
 from procvid.types import EXACT, Conditioning, Retrieval, Slot
-from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
 
 STATE_WORDS = {"unfinished": "not finished", "finished": "done", "stale": "some steps are stale"}
@@ -125,14 +125,14 @@ def read_job(run_id: str, path: Path) -> Job:
         raise RunError(f"Run {run_id} has no plan yet.", "Start again with the recipe.")
     request = run.request
     sampling = request.sampling
-    wishes = Wishes(
+    options = RunOptions(
         request.seed,
         request.memory,
         sampling.num_inference_steps,
         sampling.shortcuts != EXACT,
         "".join(request.lora[:1]),
     )
-    return Job(run_id, Draft(request.recipe, plan), wishes)
+    return Job(run_id, Draft(request.recipe, plan), options)
 
 
 def _warnings(log: Path) -> list[str]:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
-from procvid.errors import InputError
+from procvid.errors import InputError, RecipeError
 from procvid.media.image import load_image
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Image
+
+MAX_FILE_BYTES = 2_000_000
+"""Largest recipe file that the page opens; the parser has a limit of its own."""
 
 
 def uploaded(file: object, what: str = "clip") -> Path:
@@ -57,3 +60,23 @@ def read_pictures(files: object) -> list[Image]:
             "Remove some.",
         )
     return [load_image(uploaded(file, "reference")) for file in files]
+
+
+def read_recipe_file(file: str) -> str:
+    """Return the text of an uploaded recipe.
+
+    Raises:
+        RecipeError: It is too large or not text.
+    """
+    path = Path(file)
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise RecipeError(
+            f"The file {path.name[:60]!r} has {size} bytes.", f"The limit is {MAX_FILE_BYTES}."
+        )
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            f"The file {path.name[:60]!r} is not UTF-8 text.", "Save it as plain text."
+        ) from error

@@ -7,12 +7,14 @@ from typing import Any
 
 import gradio as gr
 
+from procvid.run.generate import step_seed
+from procvid.types import StepChanges
 from procvid.ui.pages.create.review_step import ReviewStep
 from procvid.ui.pages.create.shared import QUIET, SOON, PageState, Update
 from procvid.ui.pages.create.video_step import ADDRESS, VideoStep, new_run_outputs, show_new_run
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import begin
+from procvid.ui.server.jobs import start_run
 from procvid.ui.server.visitors import visitor_of
 
 
@@ -30,9 +32,15 @@ def wire(
         run_id: str, runs: list[str] | None, request: gr.Request | None = None
     ) -> Update:
         job = context.job_of(run_id)
-        memory = "default" if job.wishes.memory == "none" else "none"
-        wishes = replace(job.wishes, memory=memory)
-        view = begin(context, job.draft, wishes, visitor_of(request)).snapshot()
+        memory = "default" if job.options.memory == "none" else "none"
+        options = replace(job.options, memory=memory)
+        # A redone step has a seed of its own, which the other run must use too.
+        seeds = {
+            step.number: StepChanges(seed=step.seed)
+            for step in context.view_of(run_id).steps.values()
+            if step.clip and step.seed != step_seed(options.seed, step.number)
+        }
+        view = start_run(context, job.draft, options, visitor_of(request), seeds).snapshot()
         return {
             compared: [run_id, view.run_id] if memory == "none" else [view.run_id, run_id],
             review.side_by_side: gr.Button(visible=True),

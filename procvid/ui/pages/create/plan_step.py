@@ -23,7 +23,7 @@ from procvid.ui.pages.create.shared import (
 )
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import draft_of, undrawable
+from procvid.ui.server.jobs import make_draft, undrawable
 from procvid.ui.server.queue import Draft
 from procvid.ui.server.visitors import visitor_of
 
@@ -85,7 +85,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
 
     def plan_recipe(text: str, key: str = "", request: gr.Request | None = None) -> Update:
         context.allowance.spend(visitor_of(request), "plans")
-        draft = draft_of(context, text, key or "")
+        draft = make_draft(context, text, key or "")
         return {
             state.draft: draft,
             state.changes: {},

@@ -19,8 +19,9 @@ from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.shared import OWN, QUIET, Update
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import read_seed, read_text, whole_number
+from procvid.ui.server.jobs import read_seed, whole_number
 from procvid.ui.server.pulled_stores import loras_of, stores_of
+from procvid.ui.server.uploads import read_recipe_file
 
 VIDEOS = (".mp4",)
 MAX_SLIDER_STEPS = 60
@@ -166,7 +167,7 @@ def wire(step: RecipeStep) -> None:
         if not isinstance(file, str):
             raise InputError("No file arrived.", "Choose it again.")
         if Path(file).suffix.lower() not in VIDEOS:
-            return {step.recipe: read_text(file)}
+            return {step.recipe: read_recipe_file(file)}
         request = _request_in(Path(file))
         try:
             recipe = Recipe(

@@ -30,9 +30,9 @@ from procvid.ui.pages.create.shared import (
 )
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import read_wishes
+from procvid.ui.server.jobs import read_options
 from procvid.ui.server.pulled_stores import stores_of
-from procvid.ui.server.queue import Draft, Wishes
+from procvid.ui.server.queue import Draft, RunOptions
 from procvid.ui.server.uploads import uploaded
 from procvid.ui.server.visitors import visitor_of
 
@@ -96,14 +96,14 @@ class Spot:
         draft: Recipe and plan.
         changed: What was changed so far, by step.
         which: "2 frying pan" for an object of a step, or None.
-        wishes: Which memory is searched.
+        options: Which memory is searched.
         hint: The sentence above the tiles.
     """
 
     draft: Draft
     changed: Changed
     which: str | None
-    wishes: Wishes
+    options: RunOptions
     hint: str
 
     @classmethod
@@ -119,8 +119,8 @@ class Spot:
     ) -> Spot:
         """Read the values of the components. Raises InputError, or gr.Error without a plan."""
         stores = stores_of(request)
-        wishes = read_wishes(seed or 0, chosen_memory(memory, own), None, stores=stores)
-        return cls(require_draft(draft), changed, which, wishes, HINTS.get(memory, PULLED_HINT))
+        options = read_options(seed or 0, chosen_memory(memory, own), None, stores=stores)
+        return cls(require_draft(draft), changed, which, options, HINTS.get(memory, PULLED_HINT))
 
     def chosen(self) -> tuple[StepPlan, PlannedObject, StepChanges]:
         """Return the step, the object, and what was changed of the step's other objects.
@@ -185,8 +185,8 @@ def wire(
         return markup.note(spot.hint) + markup.reference_list(spot.draft.plan, found)
 
     def memory_of(spot: Spot) -> tuple[Parts, Memory | None]:
-        parts = context.parts(spot.wishes.memory)
-        return parts, start_memory(parts, spot.wishes.seed, spot.draft.plan)
+        parts = context.parts(spot.options.memory)
+        return parts, start_memory(parts, spot.options.seed, spot.draft.plan)
 
     def with_changes(spot: Spot, planned: StepPlan, changes: StepChanges) -> Update:
         changed = {**spot.changed, planned.number: changes}

@@ -16,7 +16,7 @@ from procvid.ui.pages.create.shared import QUIET, REVIEW, SOON, VIDEO, PageState
 from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import go_on
+from procvid.ui.server.jobs import resume_run
 from procvid.ui.server.packing import PACKED, pack
 from procvid.ui.server.redo import lock, read_changes, redo
 from procvid.ui.server.stream import RunView, StepView
@@ -167,7 +167,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         return {step.lock: _lock_button(not chosen.locked), **show_review(context, step, view)}
 
     def redo_stale(run_id: str, request: gr.Request | None = None) -> Update:
-        return open_video(go_on(context, run_id, visitor_of(request)).snapshot())
+        return open_video(resume_run(context, run_id, visitor_of(request)).snapshot())
 
     def open_video(view: RunView) -> Update:
         return {state.walk: gr.Walkthrough(selected=VIDEO), **watch(state, video, view, None)}
@@ -245,7 +245,7 @@ def show_fields(step: ReviewStep, chosen: StepView | None, names: Sequence[str])
 def show_review(context: AppContext, step: ReviewStep, view: RunView) -> Update:
     """Fill the Review step with a run; the chosen step stays chosen."""
     has_video = view.video is not None
-    has_memory = context.job_of(view.run_id).wishes.memory != "none"
+    has_memory = context.job_of(view.run_id).options.memory != "none"
     return {
         step.status: run_markup.status(view),
         step.video: run_markup.player(view),

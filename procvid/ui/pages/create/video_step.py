@@ -24,7 +24,7 @@ from procvid.ui.pages.create.shared import (
 )
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import begin, go_on, read_wishes
+from procvid.ui.server.jobs import read_options, resume_run, start_run
 from procvid.ui.server.pulled_stores import loras_of, stores_of
 from procvid.ui.server.queue import Draft
 from procvid.ui.server.redo import fitted
@@ -87,7 +87,7 @@ def wire(
         request: gr.Request | None = None,
         lora: str = "",
     ) -> Update:
-        wishes = read_wishes(
+        options = read_options(
             seed or 0,
             chosen_memory(memory, own),
             int(steps) or None,
@@ -97,7 +97,7 @@ def wire(
             loras_of(request) if lora else (),
         )
         changes = {number: fitted(of_step) for number, of_step in changed.items()}
-        feed = begin(context, require_draft(draft), wishes, visitor_of(request), changes)
+        feed = start_run(context, require_draft(draft), options, visitor_of(request), changes)
         return show_new_run(state, step, feed.snapshot(), runs)
 
     def poll(run_id: str, seen: Any) -> Update:
@@ -110,7 +110,7 @@ def wire(
             }
 
     def resume(run_id: str, request: gr.Request | None = None) -> Update:
-        feed = go_on(context, run_id, visitor_of(request))
+        feed = resume_run(context, run_id, visitor_of(request))
         return watch(state, step, feed.snapshot(), None)
 
     def stop(run_id: str) -> Any:
