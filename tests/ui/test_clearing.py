@@ -1,4 +1,4 @@
-"""Which runs go, and that nothing else does."""
+"""Which runs are deleted, and that nothing else is."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def age(path: Path, days_old: float) -> None:
         os.utime(each, (then, then), follow_symlinks=False)
 
 
-def test_old_runs_go_with_all_that_belongs_to_them(tmp_path: Path, worker: Worker) -> None:
+def test_old_runs_are_deleted_with_all_their_files(tmp_path: Path, worker: Worker) -> None:
     old, new = run(tmp_path, 8), run(tmp_path, 6)
     for belongs in (f"packed/{old.name}.zip", f"queue/{old.name}-1.png"):
         (tmp_path / belongs).parent.mkdir(exist_ok=True)
@@ -86,7 +86,7 @@ def test_beyond_the_budget_the_oldest_go_first(tmp_path: Path, worker: Worker) -
     assert clear(tmp_path, retention, worker, NOW_S) == []
 
 
-def test_without_a_limit_nothing_goes(tmp_path: Path, worker: Worker) -> None:
+def test_without_a_limit_nothing_is_deleted(tmp_path: Path, worker: Worker) -> None:
     old = run(tmp_path, 9999)
     assert clear(tmp_path, Retention(), worker, NOW_S) == []
     assert old.exists()
@@ -105,7 +105,7 @@ def test_a_link_is_left_and_never_followed(tmp_path: Path, worker: Worker) -> No
     assert link.is_symlink() and (theirs / "steps" / "01" / "clip.mp4").exists()
 
 
-def test_a_damaged_run_goes_and_what_is_no_run_stays(tmp_path: Path, worker: Worker) -> None:
+def test_a_damaged_run_is_deleted_and_other_folders_stay(tmp_path: Path, worker: Worker) -> None:
     damaged, empty = tmp_path / new_run_id(), tmp_path / new_run_id()
     (damaged / "run.json").mkdir(parents=True)
     (damaged / "locked.json").write_text("[1")
@@ -118,14 +118,14 @@ def test_a_damaged_run_goes_and_what_is_no_run_stays(tmp_path: Path, worker: Wor
     assert all(each.exists() for each in [*other, tmp_path / ("f" * 16)])
 
 
-def test_what_a_removal_that_was_killed_left_goes_too(tmp_path: Path, worker: Worker) -> None:
+def test_the_remains_of_a_killed_deletion_are_removed(tmp_path: Path, worker: Worker) -> None:
     left = run(tmp_path, 1, name=f".{new_run_id()}.4000000-1.tmp")
     fresh = run(tmp_path, 0, name=f".{new_run_id()}.4000000-2.tmp")
     clear(tmp_path, WEEK, worker, NOW_S)
     assert not left.exists() and fresh.exists()
 
 
-def test_what_is_held_wanted_or_kept_stays(tmp_path: Path, worker: Worker, draft: Draft) -> None:
+def test_runs_in_use_or_locked_stay(tmp_path: Path, worker: Worker, draft: Draft) -> None:
     held, in_work, waiting, elsewhere, kept, failed = (run(tmp_path, 99) for _ in range(6))
     for mine in (in_work, waiting):
         worker.submit(Job(mine.name, draft, RunOptions()))
@@ -186,7 +186,7 @@ def wait_gone(path: Path) -> None:
         time.sleep(0.02)
 
 
-def test_the_environment_says_how_long_and_the_page_tells_it() -> None:
+def test_the_environment_sets_the_limits_and_the_page_names_them() -> None:
     assert Retention.of(read_environment({})) == Retention()
     assert "until you delete" in Retention().summary
     on_space = Retention.of(read_environment({"SYSTEM": "spaces"}))

@@ -24,7 +24,7 @@ def test_a_run_id_is_random_and_names_a_folder_of_the_runs(context: AppContext) 
 
 
 @pytest.mark.parametrize("run_id", ["", ".", "../x", "a/b", "0" * 17, "g" * 16, "0" * 16 + "\n"])
-def test_what_is_no_run_id_names_no_folder(context: AppContext, run_id: str) -> None:
+def test_a_malformed_run_id_names_no_folder(context: AppContext, run_id: str) -> None:
     with pytest.raises(RunError):
         context.folder_of(run_id)
 
@@ -68,8 +68,8 @@ def test_the_profile_of_the_environment_runs_or_says_what_it_lacks(
             open_context(tmp_path, runs_folder=tmp_path / "runs")
 
 
-def test_a_run_is_made_for_whoever_asked(context: AppContext, recipe: str) -> None:
-    parsed = parse_recipe(recipe)
+def test_a_run_is_made_in_the_context_of_its_visitor(context: AppContext) -> None:
+    parsed = parse_recipe("Egg\n\n1. Fry the egg in the frying pan.")
     draft, seen = Draft(parsed, context.planner.plan(parsed)), []
     run_job = context.worker._run_job
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,11 +62,11 @@ def rows(page: CreatePage, planned: dict[Any, Any]) -> list[list[Any]]:
 def test_a_recipe_opens_the_plan(
     page: CreatePage, planned: dict[Any, Any], draft: Draft, rows: list[list[Any]]
 ) -> None:
-    assert [step.number for step in draft.plan.steps] == [1, 2, 3]
+    assert [step.number for step in draft.plan.steps] == [1, 2]
     shown = planned[page.plan.shown]
     assert "whole → sliced" in shown and "Carrot omelette" in shown
     assert len(rows) == sum(len(step.objects) for step in draft.plan.steps)
-    assert [number for _, number in planned[page.plan.which].choices] == [1, 2, 3]
+    assert [number for _, number in planned[page.plan.which].choices] == [1, 2]
     assert planned[page.state.walk].selected == 2
 
 
@@ -182,8 +183,8 @@ def made(page: CreatePage, on: Events, draft: Draft, context: AppContext) -> str
 def test_the_page_follows_its_run_until_it_ends(page: CreatePage, on: Events, made: str) -> None:
     answer = on["poll"](made, None)
     video = page.video
-    assert "3 of 3 clips done" in answer[video.status]
-    assert answer[video.board].count("<video") == 3 and "seed" in answer[video.board]
+    assert "2 of 2 clips done" in answer[video.status]
+    assert answer[video.board].count("<video") == 2 and "seed" in answer[video.board]
     shown = [answer[button].visible for button in (video.stop, video.resume, video.review)]
     assert shown == [False, False, True]
     assert not answer[page.state.timer].active
@@ -206,13 +207,13 @@ def test_stop_then_come_back_then_resume(
     arrived = on["arrive"]([run_id, "0" * 16], "")
     assert arrived[page.runs.row].visible
     assert arrived[page.runs.which].choices == [
-        ("Carrot omelette: 1 of 3 clips, not finished", run_id)
+        ("Carrot omelette: 1 of 2 clips, not finished", run_id)
     ]
     answer = on["open_run"](run_id)
     assert (answer[page.state.draft], answer[page.state.run_id]) == (draft, run_id)
     assert answer[page.state.walk].selected == 4
     assert parse_recipe(answer[page.recipe.recipe]) == draft.recipe
-    assert "Stopped: 1 of 3" in answer[page.video.status]
+    assert "Stopped: 1 of 2" in answer[page.video.status]
     assert answer[page.video.resume].visible and answer[page.video.review].visible
     assert not answer[page.state.timer].active
     assert answer[page.video.board].count("<video") == 1
@@ -243,7 +244,7 @@ def test_a_step_is_redone_and_another_one_locked(
     opened = on["open_review"](made)
     assert (opened[page.state.walk].selected, opened[review.download].visible) == (5, True)
     assert "<track" in opened[review.video]
-    assert [number for _, number in opened[review.which].choices] == [1, 2, 3]
+    assert [number for _, number in opened[review.which].choices] == [1, 2]
     # Fields filled for another run are emptied.
     assert [opened[f] for f in (review.pictures, review.seed, review.prompt)] == [None, "", ""]
     assert opened[review.which].value is None
@@ -251,16 +252,16 @@ def test_a_step_is_redone_and_another_one_locked(
     for event, values in (("redo_step", ("", "", [], None)), ("toggle_lock", ())):
         with pytest.raises(gr.Error, match="No step is chosen"):
             on[event](made, None, *values)
-    fields = on["choose_to_redo"](made, 3)
+    fields = on["choose_to_redo"](made, 2)
     prompt = fields[review.prompt]
-    assert "plate" in dict(fields[review.shows].choices)
+    assert "frying pan" in dict(fields[review.shows].choices)
     with pytest.raises(gr.Error, match="1 names for 0 pictures"):
         on["redo_step"](made, 1, "7", prompt, [], None, ["plate"])
     assert prompt and fields[review.lock].value == "Lock step"
-    locked = on["toggle_lock"](made, 3)
+    locked = on["toggle_lock"](made, 2)
     assert locked[review.lock].value == "Unlock step" and "locked" in locked[review.board]
     with pytest.raises(gr.Error, match="locked"):
-        on["redo_step"](made, 3, "7", prompt, [], None)
+        on["redo_step"](made, 2, "7", prompt, [], None)
 
     shown = on["choose_to_redo"](made, 1)[review.replaced].choices[0][1]
     answer = on["redo_step"](made, 1, "7", prompt + " Wide.", [shown], None)
@@ -270,9 +271,10 @@ def test_a_step_is_redone_and_another_one_locked(
     conditioning = view.steps[1].conditioning
     assert conditioning is not None and conditioning.prompt.endswith("Wide.")
     assert shown not in [slot.crop_id for slot in conditioning.slots]
-    assert view.steps[3].stale and view.steps[3].locked
-    assert view.state == ("stale" if view.steps[2].stale else "done")
-    on["toggle_lock"](made, 3)
+    # A locked step stays as it is, so nothing has to be redone.
+    assert view.steps[2].stale and view.steps[2].locked
+    assert view.state == "done"
+    on["toggle_lock"](made, 2)
     assert context.view_of(made).state == "stale"
     assert on["poll"](made, None)[page.video.resume].value == "Redo stale steps"
     on["redo_stale"](made)
@@ -341,6 +343,7 @@ def test_a_run_that_fails_says_why_and_can_be_resumed(
     page: CreatePage, on: Events, draft: Draft, context: AppContext
 ) -> None:
     run_id = new_run_id()
+    draft = one_step(draft)
     context.folder_of(run_id).write_text("a file in the way")
     feed = context.worker.submit(Job(run_id, draft, RunOptions(steps=2)))
     with pytest.raises(OutputError):
@@ -352,6 +355,14 @@ def test_a_run_that_fails_says_why_and_can_be_resumed(
     on["resume"](run_id)
     assert finished(context, run_id).state == "done"
     assert context.worker.tickets.read(run_id) is None
+
+
+def one_step(draft: Draft) -> Draft:
+    """The first step alone, where one clip is enough."""
+    return Draft(
+        replace(draft.recipe, steps=draft.recipe.steps[:1]),
+        replace(draft.plan, steps=draft.plan.steps[:1]),
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from procvid.ui.server.queue import RunOptions
 from procvid.ui.server.visitors import LOCAL
 from procvid.wiring import run as wiring
 from tests.default_store import CROPS, NAMES
+from tests.ui.running import create_page
 
 PAGES = -(-CROPS // ON_A_PAGE)
 OWN, GALLERY, SHOWN, PAGE, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(10)
@@ -97,16 +98,21 @@ def test_one_s_own_memory_guides_a_run(
     own = on["ban"]("", shown[0][0])[OWN]
     for crop_id, _ in shown[1:]:
         on["ban"](own, crop_id)
-    draft, _, _, _, rows, *_ = on["plan_recipe"](recipe)
+    page, create, _ = create_page(context)
+    planned = create["plan_recipe"](recipe)
+    draft, rows = planned[page.state.draft], planned[page.plan.table]
     feed = start_run(context, draft, RunOptions(steps=1, memory=own), LOCAL)
     *_, (view, _) = feed.follow()
     assert view.state == "done"
     # Who is sent the run's address can read its files, and must not find the key to the memory.
     assert own not in (view.folder / "run.json").read_text()
     assert context.job_of(view.run_id).options.memory == alias_of(own)
-    told = on["find_references"](draft, rows, {}, "mine", 0, own)[2]
-    assert "cutting board" in told and "banned" in told
-    assert "banned" not in on["find_references"](draft, rows, {}, "mine", 0, "")[2]
+    mine, default = (
+        create["find_references"](draft, rows, {}, "mine", 0, memory)[page.references.shown]
+        for memory in (own, "")
+    )
+    assert "cutting board" in mine and "banned" in mine
+    assert "banned" not in default
 
 
 @pytest.mark.parametrize("own", ["../../etc", "x", "g" * 16, None])

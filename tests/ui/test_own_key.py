@@ -1,4 +1,4 @@
-"""A visitor's own key: it plans, costs them, and is found nowhere afterwards."""
+"""A visitor's own OpenAI key makes the plan and is not stored."""
 
 from __future__ import annotations
 

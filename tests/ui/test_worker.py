@@ -1,4 +1,4 @@
-"""The queue: places, limits, what a dead server leaves, and who may ask for how much."""
+"""The queue: positions, limits, restarts, and the allowance of each visitor."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def draft(recipe: str) -> Draft:
 
 
 class Panic(BaseException):
-    """What a panic in Rust becomes in Python."""
+    """A panic of a Rust library as Python sees it."""
 
 
 class Bench:
-    """A worker whose clips take as long as the test wants."""
+    """A worker whose clips take until the test sets `go`."""
 
     def __init__(self, folder: Path) -> None:
         self.go, self.closed = Flag(), []
@@ -115,7 +115,7 @@ def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_wait_in_line_and_know_their_place(bench: Bench, draft: Draft) -> None:
+def test_runs_wait_in_order_and_report_their_position(bench: Bench, draft: Draft) -> None:
     feeds = [bench.worker.submit(job(draft)) for _ in range(3)]
     assert bench.tickets.file(feeds[2].snapshot().run_id).exists()
     bench.go.set()
@@ -126,7 +126,7 @@ def test_runs_wait_in_line_and_know_their_place(bench: Bench, draft: Draft) -> N
     assert not list(bench.tickets.folder.glob("*.json"))
 
 
-def test_a_full_queue_is_a_sentence(bench: Bench, draft: Draft) -> None:
+def test_a_full_queue_refuses_with_a_sentence(bench: Bench, draft: Draft) -> None:
     first = bench.worker.submit(job(draft))
     next(first.follow())
     for _ in range(MAX_EACH):
@@ -139,7 +139,9 @@ def test_a_full_queue_is_a_sentence(bench: Bench, draft: Draft) -> None:
             bench.worker.submit(job(draft))
 
 
-def test_a_waiting_run_leaves_the_line_and_one_in_work_stops(bench: Bench, draft: Draft) -> None:
+def test_a_waiting_run_leaves_the_queue_and_one_in_progress_stops(
+    bench: Bench, draft: Draft
+) -> None:
     endless, waiting = job(draft, seed=1), job(draft)
     feed, other = bench.worker.submit(endless), bench.worker.submit(waiting)
     assert bench.worker.stop(waiting.run_id)
@@ -174,7 +176,7 @@ def test_a_panic_ends_its_own_run_alone(bench: Bench, draft: Draft) -> None:
     assert bench.closed == [bad.run_id, good.run_id]
 
 
-def test_a_run_whose_end_cannot_be_told_ends_alone(bench: Bench, draft: Draft) -> None:
+def test_a_run_whose_end_cannot_be_recorded_ends_alone(bench: Bench, draft: Draft) -> None:
     bench.go.set()
     bad, good = job(draft), job(draft)
     feed = bench.worker.submit(bad)
@@ -198,7 +200,7 @@ def test_one_run_is_in_the_queue_once(bench: Bench, draft: Draft) -> None:
         bench.worker.submit(twice)
 
 
-def test_what_a_dead_server_left_goes_on_in_its_order(bench: Bench, draft: Draft) -> None:
+def test_the_jobs_of_a_dead_server_continue_in_order(bench: Bench, draft: Draft) -> None:
     first, second, deadly = job(draft), job(draft), job(draft)
     bench.tickets.write(Ticket(second, "b", order=2))
     bench.tickets.write(Ticket(first, "a", order=1, tries=1))
@@ -224,7 +226,7 @@ def test_a_restarted_server_finishes_the_very_run(
     for seen, _ in cut.follow():
         if len(seen.clips) == 1:
             context.worker.stop(run_id)
-    # As a kill leaves it: the ticket is there, and some of the clips.
+    # As after a kill: the ticket is there, and some of the clips.
     context.worker.tickets.write(Ticket(Job(run_id, draft, options), "", 1, tries=1))
     after = AppContext(
         context.profile,
@@ -243,7 +245,7 @@ def test_a_restarted_server_finishes_the_very_run(
     assert [c.read_bytes() for c in again.clips] == [c.read_bytes() for c in view.clips]
 
 
-def test_the_device_goes_to_whoever_came_first() -> None:
+def test_the_device_goes_to_the_first_who_asked() -> None:
     lock, order = FairLock(), []
 
     def take(number: int) -> None:
@@ -277,7 +279,7 @@ def test_a_visitor_is_the_address_that_the_nearest_proxy_saw() -> None:
     assert not one.is_local and "8.8.8.8" not in one.key
 
 
-def test_a_stranger_may_ask_for_so_much_and_again_later() -> None:
+def test_a_stranger_is_limited_for_a_while() -> None:
     now = [0.0]
     allowance = Allowance(clock_s=lambda: now[0])
     most, within_s = LIMITS["runs"]

@@ -69,7 +69,7 @@ def build() -> ReviewStep:
     video = gr.HTML()
     with gr.Row():
         download = gr.DownloadButton("Download video", visible=False)
-        pack = gr.Button("Prepare zip of everything")
+        pack = gr.Button("Prepare zip")
         packed = gr.DownloadButton("Download zip", visible=False)
         refresh = gr.Button("Redo stale steps", variant="primary", visible=False)
     board = gr.HTML()
