@@ -6,10 +6,16 @@ Each event is a frozen dataclass; `to_json` gives one flat JSON object with its 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from procvid.types import Conditioning, Image, Plan
+
+WarningKind = Literal["note", "stale"]
+
+_OLD_STALE = "stale now, because"
+"""How the message of a stale warning began before warnings had a kind."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,14 @@ class ClipReady:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something the user should know; the run goes on. `step` 0 is the whole run."""
+    """Something the user should know; the run goes on.
+
+    `step` 0 is the whole run. `kind` "stale" lists steps that still show an old clip's objects.
+    """
 
     message: str
     step: int = 0
+    kind: WarningKind = "note"
 
 
 @dataclass(frozen=True)
@@ -132,3 +142,16 @@ def to_json(event: Event) -> dict[str, Any]:
         body = dataclasses.asdict(event)
         body.pop("preview", None)
     return {"event": event_name(event), **body}
+
+
+def warning_from_json(value: Mapping[str, Any]) -> Warned:
+    """Read a warning of `events.jsonl` back.
+
+    Raises:
+        KeyError: It is not a warning.
+        TypeError: The step is not a number.
+        ValueError: Likewise.
+    """
+    message = str(value["message"])
+    stale = value["kind"] == "stale" if "kind" in value else message.startswith(_OLD_STALE)
+    return Warned(message, int(value.get("step", 0)), "stale" if stale else "note")

@@ -21,7 +21,7 @@ from procvid.evaluate.fidelity import GATE
 from procvid.evaluate.inputs import ClipInput, Reference, RunInput, run_input
 from procvid.evaluate.sampling import frames_of
 from procvid.protocols import Detector
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.run.story import make_video
 from procvid.settings import choose_sampling
 from procvid.toykitchen.recipes import random_recipe

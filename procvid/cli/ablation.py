@@ -25,7 +25,7 @@ from procvid.evaluate.ablation import (
 )
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
 from procvid.plan.parse import read_recipe
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.settings import MAX_SEED, TINY, choose_sampling
 from procvid.storage.atomic import write_text
 from procvid.storage.files import write_json

@@ -14,8 +14,8 @@ from procvid.hub.access import hub_id_of
 from procvid.hub.resolve import known_release
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast
-from procvid.run.step import Parts
-from procvid.run.throughput import Setting, pattern_of, read_samples
+from procvid.run.parts import Parts
+from procvid.run.timings import Setting, pattern_of, read_samples
 from procvid.settings import MAX_REFERENCES, Profile, read_environment
 from procvid.types import Plan, Recipe, Sampling, ServiceUse
 from procvid.wiring import run as wiring

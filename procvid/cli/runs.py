@@ -19,7 +19,7 @@ from procvid.plan.codec import plan_to_json
 from procvid.plan.parse import read_recipe
 from procvid.run.folder import read_run
 from procvid.run.story import make_video, regenerate_step
-from procvid.run.throughput import Setting, measured
+from procvid.run.timings import Setting, measured
 from procvid.settings import MAX_REFERENCES, MAX_SEED, choose_sampling, parse_size, read_environment
 from procvid.types import GenerateRequest, Plan, PlannedObject, StepChanges
 from procvid.wiring import benchmark as wiring_measuring

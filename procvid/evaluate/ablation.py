@@ -24,7 +24,7 @@ from procvid.evaluate.result import Result, finite, mean_of
 from procvid.evaluate.scores import check_replaceable, read_scores
 from procvid.evaluate.suite import evaluate
 from procvid.run.folder import VIDEO
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.run.story import make_video
 from procvid.storage.files import sha256_of, write_json
 from procvid.types import GenerateRequest, Recipe, Sampling

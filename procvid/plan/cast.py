@@ -116,17 +116,17 @@ def clean_words(text: str, limit: int) -> str:
 
 def clean_state(text: str) -> str:
     """A state as the lexicon has it ("chopped" -> "diced"), at most two plain words; may be empty."""
-    told = words(one_line(text[:200])[0])
-    found = lexicon().state_at(told, 0) if told else None
+    tokens = words(one_line(text[:200])[0])
+    found = lexicon().state_at(tokens, 0) if tokens else None
     if found is not None and found[0].state:
         return found[0].state
-    return " ".join(word.text for word in told[:2])[:24].strip()
+    return " ".join(word.text for word in tokens[:2])[:24].strip()
 
 
-def role_of(name: str, told: Role) -> Role:
+def role_of(name: str, answered: Role) -> Role:
     """What the lexicon knows of an object counts for more than what was answered."""
     entry = lexicon().entries.get(name)
-    return entry.role if entry else told
+    return entry.role if entry else answered
 
 
 def known_as(name: str) -> Entry | None:
@@ -134,8 +134,8 @@ def known_as(name: str) -> Entry | None:
 
     "my old pan" is a frying pan, "tomato sauce" no tomato; None of what is not known.
     """
-    told = name.split()
-    found = (lexicon().look_up(" ".join(told[first:])) for first in range(len(told)))
+    parts = name.split()
+    found = (lexicon().look_up(" ".join(parts[first:])) for first in range(len(parts)))
     return next((entry for entry in found if entry), None)
 
 
@@ -144,15 +144,15 @@ def believed(answer: ObjectsAnswer, recipe: Recipe) -> tuple[dict[str, Member], 
     text = _plain("\n".join([recipe.title, *recipe.ingredients, *recipe.steps]))
     cast: dict[str, Member] = {}
     no_names, not_there, too_many = 0, [], 0
-    for told in answer.objects:
-        name = clean_name(told.name)
+    for item in answer.objects:
+        name = clean_name(item.name)
         if name is None:
             no_names += 1
             continue
         if name in cast:
             continue
-        role = role_of(name, told.role)
-        evidence = _plain(told.evidence[:300])
+        role = role_of(name, item.role)
+        evidence = _plain(item.evidence[:300])
         evidence = evidence if evidence and evidence in text else ""
         if role == "food" and not _contains(text, name, evidence):
             not_there.append(name)
@@ -160,16 +160,18 @@ def believed(answer: ObjectsAnswer, recipe: Recipe) -> tuple[dict[str, Member], 
         if len(cast) >= MAX_CAST:
             too_many += 1
             continue
-        look = clean_words(told.description, MAX_LOOK_CHARS).lower().rstrip(".")
-        cast[name] = Member(name, role, look or name, told.likelihood, evidence)
+        look = clean_words(item.description, MAX_LOOK_CHARS).lower().rstrip(".")
+        cast[name] = Member(name, role, look or name, item.likelihood, evidence)
     notes = []
     if no_names:
-        notes.append(f"{no_names} of the planner's objects have no usable name and are left out")
+        notes.append(f"Skipped {no_names} objects of the planner without a usable name.")
     if not_there:
         listed = ", ".join(not_there[:5]) + (", ..." if len(not_there) > 5 else "")
-        notes.append(f"the planner named foods that the recipe does not contain: {listed}")
+        notes.append(f"Skipped foods of the planner that are not in the recipe: {listed}.")
     if too_many:
-        notes.append(f"the planner named {len(cast) + too_many} objects; {MAX_CAST} are kept")
+        notes.append(
+            f"The planner named {len(cast) + too_many} objects; the plan keeps {MAX_CAST}."
+        )
     return cast, notes
 
 

@@ -99,7 +99,7 @@ def clean_text(text: str) -> tuple[str, list[str]]:
     text, sequences = TERMINAL.subn("", text)
     text, had_markup = strip_markup(text.replace("\x00", ""))
     if had_markup:
-        notes.append("HTML tags were dropped")
+        notes.append("Removed HTML tags.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kept: list[str] = []
     pictures, controls = 0, sequences
@@ -119,9 +119,9 @@ def clean_text(text: str) -> tuple[str, list[str]]:
         else:
             kept.append(char)
     if pictures:
-        notes.append(f"emoji or picture signs were dropped ({pictures})")
+        notes.append(f"Removed emoji or picture signs ({pictures}).")
     if controls:
-        notes.append(f"control characters were dropped ({controls})")
+        notes.append(f"Removed control characters ({controls}).")
     lines = "".join(kept).split("\n")
     return "\n".join(_spaced(line) for line in lines).strip("\n"), notes
 

@@ -89,7 +89,7 @@ def check_english(text: str) -> None:
     letters = [c for c in text if c.isalpha()]
     if not letters:
         raise RecipeError(
-            "The recipe holds no words, only signs and numbers.",
+            "The recipe contains no words, only signs and numbers.",
             "Write a title and a few steps in English.",
         )
     latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
@@ -100,7 +100,7 @@ def check_english(text: str) -> None:
         raise RecipeError(
             f"The recipe does not seem to be in English ({share:.0%} of its words are known): "
             f"{start!r}.",
-            "Translate it to English; no other language is read yet.",
+            "Translate it to English; no other language is supported yet.",
         )
 
 

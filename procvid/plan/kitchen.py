@@ -93,7 +93,7 @@ def first_state(group: str) -> str:
     return "plain" if group in PLAIN_GROUPS else "whole"
 
 
-class Kitchen:
+class KitchenState:
     """The state of all foods and vessels while the steps of a recipe are walked through."""
 
     def __init__(self) -> None:
@@ -167,15 +167,15 @@ class Kitchen:
             self.set_state(food, mention.state)
         return food
 
-    def set_state(self, food: Food, told: StateWord | None) -> None:
+    def set_state(self, food: Food, stated: StateWord | None) -> None:
         """Take over a state that the text tells, unless the food is already further along."""
-        if told is None or told.state is None or told.state == food.state:
+        if stated is None or stated.state is None or stated.state == food.state:
             return
-        if food.state in COOKED and (told.kind == "cut" or told.state == "cooked"):
+        if food.state in COOKED and (stated.kind == "cut" or stated.state == "cooked"):
             return
-        if told.state == "whole" and food.history:
+        if stated.state == "whole" and food.history:
             return
-        food.state, food.listed = told.state, False
+        food.state, food.listed = stated.state, False
 
     def change_state(self, food: Food, state: str, step: int) -> None:
         """An action of this step makes the state of a food."""
@@ -262,7 +262,7 @@ def size_of(looks: str) -> str:
     return next((SIZES[word] for word in looks.split() if word in SIZES), "")
 
 
-def fits(known: str, told: str) -> bool:
+def fits(known: str, given: str) -> bool:
     """Whether two descriptions can be of one thing: sizes do not contradict each other."""
-    first, second = size_of(known), size_of(told)
+    first, second = size_of(known), size_of(given)
     return not (first and second and first != second)

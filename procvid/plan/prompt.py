@@ -69,5 +69,5 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
 
 def with_looks(prompt: str, looks: Sequence[tuple[str, str]]) -> str:
     """Append what the references look like: `(name, description)` pairs that say more than the name."""
-    told = [f"The {name} is a {look}." for name, look in looks if look and look != name]
-    return " ".join([prompt, *told])
+    sentences = [f"The {name} is a {look}." for name, look in looks if look and look != name]
+    return " ".join([prompt, *sentences])

@@ -217,7 +217,7 @@ def _whole_verb(text: str, tokens: Sequence[Word], found: _Found) -> _Found:
 def _any_verb(tokens: Sequence[Word]) -> _Found | None:
     """For a text without an imperative: any verb form that names no thing, else a told state."""
     index = 0
-    told: _Found | None = None
+    stated: _Found | None = None
     by_state = {v.action.state: v for v in lexicon().verbs.values() if v.name == v.action.name}
     while index < len(tokens):
         noun = lexicon().noun_at(tokens, index)
@@ -225,12 +225,12 @@ def _any_verb(tokens: Sequence[Word]) -> _Found | None:
         state = lexicon().state_at(tokens, index)
         if verb is not None and noun is None:
             return _Found(verb[0], index, index + verb[1])
-        if told is None and state is not None and state[0].state in by_state:
+        if stated is None and state is not None and state[0].state in by_state:
             linked = index > 0 and any(t.text in LINKING for t in tokens[max(0, index - 3) : index])
             if linked:
-                told = _Found(by_state[state[0].state], index, index + state[1])
+                stated = _Found(by_state[state[0].state], index, index + state[1])
         index += noun[1] if noun else 1
-    return told
+    return stated
 
 
 def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
@@ -399,14 +399,14 @@ def _mention(
         if first == 0:
             break
         word = tokens[first - 1].text
-        told = lexicon().state_at(tokens, first - 1)
+        stated = lexicon().state_at(tokens, first - 1)
         if word in DETERMINERS or word in ANOTHER:
             another = another or word in ANOTHER
             definite = definite or word in ("the", "same", "your")
         elif word in LOOKS or is_adverb(word):
             pass
-        elif told is not None:
-            state = told[0]
+        elif stated is not None:
+            state = stated[0]
         elif (
             word in PREPOSITIONS | OPENERS
             or is_number(word)
@@ -442,12 +442,12 @@ def _state_after(text: str, tokens: Sequence[Word], index: int) -> StateWord | N
     at = index + 1 if linked else index
     while at < len(tokens) and is_adverb(tokens[at].text):
         at += 1
-    told = lexicon().state_at(tokens, at)
-    if told is None:
+    stated = lexicon().state_at(tokens, at)
+    if stated is None:
         return None
-    after = at + told[1]
+    after = at + stated[1]
     ends = after >= len(tokens) or bool(CLAUSE_MARK.search(gap(text, tokens, after)))
-    return told[0] if ends or tokens[after].text in PREPOSITIONS | {"and"} else None
+    return stated[0] if ends or tokens[after].text in PREPOSITIONS | {"and"} else None
 
 
 def _with_shared_state(

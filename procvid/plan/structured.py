@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text, one_line
-from procvid.plan.layout import Parts, lay_out
+from procvid.plan.layout import RecipeSections, lay_out
 
 Json = object
 TITLE_KEYS = ("title", "name", "headline", "recipename", "recipetitle")
@@ -54,18 +54,18 @@ def load_json(text: str) -> Json:
         raise RecipeError(
             f"The recipe looks like JSON but is broken at line {error.lineno}, "
             f"column {error.colno}: {error.msg}.",
-            "Mend the JSON, or give the recipe as plain text.",
+            "Correct the JSON, or paste the recipe as plain text.",
         ) from error
     except RecursionError as error:
-        raise RecipeError("The JSON of the recipe is nested too deep.", HINT) from error
+        raise RecipeError("The JSON of the recipe is nested too deeply.", HINT) from error
     except ValueError as error:
         raise RecipeError(
-            "The JSON of the recipe holds a number that cannot be read.", HINT
+            "The JSON of the recipe contains a number that cannot be read.", HINT
         ) from error
     return value
 
 
-def recipe_of_json(text: str) -> Parts:
+def recipe_of_json(text: str) -> RecipeSections:
     """The recipe in a JSON text; RecipeError when there is none."""
     value = load_json(text)
     found = list(_recipes(value, 0))
@@ -76,11 +76,11 @@ def recipe_of_json(text: str) -> Parts:
             if isinstance(value, dict) and value
             else ""
         )
-        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without any steps.", HINT)
-    return _parts(found)
+        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without steps.", HINT)
+    return _sections(found)
 
 
-def recipe_of_page(text: str) -> Parts | None:
+def recipe_of_page(text: str) -> RecipeSections | None:
     """The first schema.org recipe in the scripts of an HTML page, or None."""
     page = _Scripts()
     page.feed(text)
@@ -91,12 +91,12 @@ def recipe_of_page(text: str) -> Parts | None:
         try:
             found += _recipes(load_json(script.strip()), 0)
         except RecipeError:
-            notes.append("a broken JSON-LD script of the page was skipped")
+            notes.append("Skipped a broken JSON-LD script of the page.")
     if not found:
         return None
-    parts = _parts(found)
-    parts.notes = [*notes, *parts.notes]
-    return parts
+    sections = _sections(found)
+    sections.notes = [*notes, *sections.notes]
+    return sections
 
 
 def _lower(value: dict[str, Json]) -> dict[str, Json]:
@@ -150,45 +150,47 @@ def _is_step(item: dict[str, Json]) -> bool:
     return is_text or _is_part(fields)
 
 
-def _parts(found: list[dict[str, Json]]) -> Parts:
+def _sections(found: list[dict[str, Json]]) -> RecipeSections:
     """Title, ingredients and steps of the first recipe found."""
     fields = found[0]
-    parts = Parts()
+    sections = RecipeSections()
     if len(found) > 1:
-        parts.notes.append(f"the JSON holds {len(found)} recipes; the first was taken")
+        sections.notes.append(f"The JSON holds {len(found)} recipes; this is the first one.")
     title = next((fields[k] for k in TITLE_KEYS if isinstance(fields.get(k), str)), "")
-    parts.title = _line(str(title), parts)
+    sections.title = _line(str(title), sections)
     listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), [])
-    parts.ingredients = [line for line in (_line(t, parts) for t in _ingredients(listed)) if line]
+    sections.ingredients = [
+        line for line in (_line(t, sections) for t in _ingredients(listed)) if line
+    ]
     steps = next(fields[k] for k in STEP_KEYS if fields.get(k))
     if isinstance(steps, str):
         cleaned, notes = clean_text(steps)
-        parts.notes += notes
+        sections.notes += notes
         laid = lay_out("# steps\n" + cleaned)
-        parts.steps = laid.steps
-        return parts
-    for text in _steps(steps, parts, 0):
-        line = _line(text, parts)
+        sections.steps = laid.steps
+        return sections
+    for text in _steps(steps, sections, 0):
+        line = _line(text, sections)
         if line:
-            parts.steps.append(line)
-    return parts
+            sections.steps.append(line)
+    return sections
 
 
-def _line(text: str, parts: Parts) -> str:
+def _line(text: str, sections: RecipeSections) -> str:
     line, notes = one_line(text)
-    parts.notes += notes
+    sections.notes += notes
     return line
 
 
-def _steps(value: Json, parts: Parts, depth: int) -> Iterator[str]:
+def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
     """The texts of steps, out of strings, objects, sections and lists of them."""
     if depth > MAX_DEPTH:
-        raise RecipeError("The steps of the recipe are nested too deep.", HINT)
+        raise RecipeError("The steps of the recipe are nested too deeply.", HINT)
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _steps(item, parts, depth + 1)
+            yield from _steps(item, sections, depth + 1)
     elif isinstance(value, dict):
         fields = _lower(value)
         inner = next(
@@ -200,15 +202,15 @@ def _steps(value: Json, parts: Parts, depth: int) -> Iterator[str]:
         numbered = bool(fields) and all(key.lstrip("step").isdigit() for key in fields)
         if inner is not None and str(fields.get("@type", "")) != "HowToStep":
             if isinstance(fields.get("name"), str):
-                parts.notes.append(f"dropped, as it is no step: {str(fields['name'])[:60]!r}")
-            yield from _steps(inner, parts, depth + 1)
+                sections.notes.append(f'Skipped heading: "{str(fields["name"])[:60]}"')
+            yield from _steps(inner, sections, depth + 1)
         elif isinstance(text, str):
             yield text
         elif inner is not None:
-            yield from _steps(inner, parts, depth + 1)
+            yield from _steps(inner, sections, depth + 1)
         elif numbered:
             for item in fields.values():
-                yield from _steps(item, parts, depth + 1)
+                yield from _steps(item, sections, depth + 1)
         else:
             raise RecipeError(f"A step of the recipe has no text, only {sorted(fields)[:5]}.", HINT)
     elif value is not None:
@@ -225,9 +227,11 @@ def _ingredients(value: Json) -> Iterator[str]:
                 yield from _ingredients(item)
     elif isinstance(value, dict):
         fields = _lower(value)
-        told = [str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))]
-        if told:
-            yield " ".join(told)
+        amounts = [
+            str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))
+        ]
+        if amounts:
+            yield " ".join(amounts)
         else:
             for item in value.values():
                 if isinstance(item, (list, dict)):

@@ -222,8 +222,8 @@ def _dish(foods: list[tuple[str, str]], vessel: str) -> str:
     plain = ("whole", "raw", "plain", "")
     named = [name if state in plain else f"{state} {name}" for name, state in foods]
     where = f" {place(vessel)}" if vessel else ""
-    told = f"{' and '.join(named) or 'the dish'}{where}."
-    return told[:1].upper() + told[1:]
+    text = f"{' and '.join(named) or 'the dish'}{where}."
+    return text[:1].upper() + text[1:]
 
 
 def _shuffled(key: str, names: list[str]) -> list[str]:

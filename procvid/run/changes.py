@@ -24,8 +24,8 @@ from procvid.types import Image, StepChanges
 
 CHANGES, FILE = "changes", "changes.json"
 PICTURES = "pictures"
-UNREADABLE = "made as planned: the changes to this step cannot be read any more"
-LOST_PICTURE = "made without one of your pictures: {}"
+UNREADABLE = "Made as planned, because the changes to this step cannot be read."
+LOST_PICTURE = "One of your pictures is lost: {}"
 
 
 def changes_to_json(changes: StepChanges) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from procvid.settings import MAX_REFERENCES
 from procvid.types import Conditioning, Image, PlannedObject, Retrieval, Slot, StepPlan
 
 PLAIN_NAME: Callable[[PlannedObject], str] = operator.attrgetter("name")
-NO_OBJECT = "reference {} looks like no object of this step, so no word of the prompt names it"
+NO_OBJECT = "Reference {} looks like no object of this step, so the prompt does not name it."
 
 AddLooks = Callable[[str, Sequence[tuple[str, str]]], str]
 """Appends `(name, description)` pairs to a prompt; `procvid.plan.prompt.with_looks`."""
@@ -64,16 +64,18 @@ def _warnings(
     undrawable: Sequence[str],
 ) -> tuple[str, ...]:
     """Of the abstentions only those that can be seen: a vessel or tool that was there before."""
-    told = []
+    warnings = []
     if undrawable:
-        told.append(f"drawn as something else: {', '.join(undrawable)}")
-    told += [NO_OBJECT.format(slot.number) for slot in slots if not slot.words]
+        warnings.append(
+            f"The model was not trained on {', '.join(undrawable)} and draws something else."
+        )
+    warnings += [NO_OBJECT.format(slot.number) for slot in slots if not slot.words]
     objects = {item.name: item for item in step.objects}
     for retrieval in retrievals:
         item = objects.get(retrieval.object_name)
         if retrieval.hit is None and item is not None and _must_stay_the_same(item, step.number):
-            told.append(f"the {item.name} may look different than before: {retrieval.reason}")
-    return tuple(told)
+            warnings.append(f"The {item.name} may look different than before. {retrieval.reason}")
+    return tuple(warnings)
 
 
 def _must_stay_the_same(item: PlannedObject, step: int) -> bool:
@@ -107,7 +109,7 @@ def upload_slots(
     if len(uploads) > MAX_REFERENCES:
         raise InputError(
             f"There are {len(uploads)} reference images, a step takes {MAX_REFERENCES}.",
-            "Leave some out.",
+            f"Choose at most {MAX_REFERENCES}.",
         )
     if not uploads:
         return ()
@@ -142,8 +144,8 @@ def _objects_shown(
     for name in filter(None, named):
         if name not in free:
             raise InputError(
-                f"The step shows no {name[:60]!r}, or two pictures are to show it.",
-                f"Left are: {', '.join(free) or 'none'}.",
+                f"The step shows no {name[:60]!r}, or two images show it.",
+                f"Choose one of: {', '.join(free) or 'none left'}.",
             )
         del free[name]
     known = {item.name: item for item in objects}

@@ -39,7 +39,7 @@ CROPS = "crops"
 LOCKED = "locked.json"
 
 CHANGED_LIBRARIES = (
-    "some libraries changed since this run began, so what is made now may differ in detail"
+    "Some libraries changed since this run began, so new clips may differ in detail."
 )
 
 
@@ -53,13 +53,13 @@ def read_run(path: Path) -> RunRecord:
         return RunRecord.from_json(read_json(path / RUN))
     except FileNotFoundError as error:
         raise RunError(
-            f"There is no run in {str(path)!r}.",
+            f"The folder {str(path)!r} contains no run.",
             "Make one with `procvid generate RECIPE --out DIR`.",
         ) from error
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"The file {str(path / RUN)!r} is damaged or of another version ({error}).",
-            "Choose another folder, or remove this one and start again.",
+            "Choose another folder, or remove this one and start over.",
         ) from error
 
 
@@ -83,8 +83,8 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
         foreign = [] if (path / RUN).exists() else _foreign_entries(path)
     if foreign:
         raise RunError(
-            f"The folder {str(path)!r} holds other things, such as {foreign[0]!r}.",
-            "Choose an empty or a new folder for --out.",
+            f"The folder {str(path)!r} contains other files, such as {foreign[0]!r}.",
+            "Choose a new or an empty folder for --out.",
         )
     try:
         with locked(path):
@@ -148,11 +148,11 @@ class RunFolder:
 
     def _check_same(self) -> None:
         there = read_run(self.path)
-        told = differences(there, self.record)
-        if told:
+        changed = differences(there, self.record)
+        if changed:
             raise RunError(
-                f"The folder {str(self.path)!r} belongs to another run: {'; '.join(told)}.",
-                "Ask for the same again to resume it, or choose another folder for --out.",
+                f"The folder {str(self.path)!r} belongs to another run: {'; '.join(changed)}.",
+                "Repeat the same request to resume it, or choose another folder for --out.",
             )
         if dict(there.versions) != dict(self.record.versions):
             self.notes = (CHANGED_LIBRARIES,)
@@ -172,14 +172,14 @@ class RunFolder:
         stale = self.stale_steps(records)
         steps = []
         for number in range(1, num_steps + 1):
-            told: dict[str, Any] = {"step": number, "state": "missing"}
+            entry: dict[str, Any] = {"step": number, "state": "missing"}
             if number in records:
-                told["state"] = "stale" if number in stale else "done"
-                told["seed"] = records[number].sampling.seed
-                told["clip_sha256"] = records[number].clip_sha256
+                entry["state"] = "stale" if number in stale else "done"
+                entry["seed"] = records[number].sampling.seed
+                entry["clip_sha256"] = records[number].clip_sha256
                 if records[number].memory:
-                    told["memory"] = records[number].memory
-            steps.append(told)
+                    entry["memory"] = records[number].memory
+            steps.append(entry)
         state: dict[str, Any] = {"state": "unfinished", "steps": steps}
         if duration_s is not None:
             state["state"] = "stale" if stale else "finished"

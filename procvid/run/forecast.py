@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from procvid.run.generate import step_seed
-from procvid.run.step import Parts, conditioning_of, start_memory
-from procvid.run.throughput import Pattern
+from procvid.run.parts import Parts, start_memory
+from procvid.run.step import conditioning_of
+from procvid.run.timings import Pattern
 from procvid.settings import Profile
 from procvid.types import (
     Conditioning,
@@ -145,9 +146,9 @@ def _most_bytes(profile: Profile, sampling: Sampling) -> float:
 
 def _basis(pattern: Pattern | None) -> str:
     if pattern is None:
-        return "no clip of this size and length was made on this machine yet, so no time is known"
+        return "no clip of this size and length was made on this machine yet"
     clips = "1 clip" if pattern.num_samples == 1 else f"{pattern.num_samples} clips"
-    told = f"measured on {clips} made on this machine"
+    basis = f"measured on {clips} made on this machine"
     if pattern.scaled_from is not None:
-        told += f" with {pattern.scaled_from} denoising steps, in proportion"
-    return told
+        basis += f" with {pattern.scaled_from} denoising steps, in proportion"
+    return basis

@@ -99,19 +99,21 @@ class RunRecord:
 def differences(there: RunRecord, asked: RunRecord) -> list[str]:
     """What of the request differs, in words such as "seed is 0 there and 1 here"."""
     old, new = there.identity(), asked.identity()
-    told = []
+    differing = []
     for key in dict.fromkeys([*old, *new]):
         if old.get(key) == new.get(key):
             continue
         if key == "recipe" or key.endswith("model"):
-            told.append(f"the {key} is another")
+            differing.append(f"the {key} differs")
         elif key == "memory":
-            told.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
+            differing.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
         elif key == "shortcuts":
-            told.append(f"it is {_speed(old)} there and {_speed(new)} here")
+            differing.append(f"it is {_speed(old)} there and {_speed(new)} here")
         else:
-            told.append(f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here")
-    return told
+            differing.append(
+                f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here"
+            )
+    return differing
 
 
 def _speed(identity: Mapping[str, Any]) -> str:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
 from typing import get_args
 
 from procvid.errors import InputError, StoreError
 from procvid.events import Conditioned, Event, Warned
 from procvid.memory.build import crops_of_clip
-from procvid.memory.crops import CropStore, add_crops, empty_store, load_store, save_store
+from procvid.memory.crops import add_crops, empty_store, load_store, save_store
 from procvid.memory.memory import Memory
-from procvid.memory.rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.slots import choose_slots
-from procvid.memory.states import StateTable
 from procvid.memory.words import crop_text
 from procvid.plan.prompt import with_looks
-from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
+from procvid.protocols import SceneReader
 from procvid.run.assemble import crop_hashes, missing_objects, reference_record, write_step
 from procvid.run.changes import changes_to_json
 from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.run.folder import CROPS, RunFolder
 from procvid.run.generate import Pace, generate, step_seed
+from procvid.run.parts import Parts, undrawable_names
 from procvid.run.records import StepRecord, source_id
-from procvid.settings import MAX_REFERENCES, Profile
+from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
 from procvid.types import (
     Clip,
@@ -34,8 +31,6 @@ from procvid.types import (
     Frames,
     Likelihood,
     ModelInfo,
-    Plan,
-    PlannedObject,
     SceneObject,
     Slot,
     StepChanges,
@@ -44,55 +39,6 @@ from procvid.types import (
 
 EVERY_LIKELIHOOD: frozenset[Likelihood] = frozenset(get_args(Likelihood))
 """Of our own clips we keep also what has just changed: the next step needs it as it is now."""
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """The models of a run, as `procvid.wiring.run.build` puts them together.
-
-    Attributes:
-        profile: Which set of models it is.
-        profile_reason: A sentence that says why this one.
-        planner: Makes the plan.
-        generator: Makes the clips.
-        embedder: CLIP, for the memory.
-        detector: Finds the objects in the clips, for the memory.
-        scene_reader: Names the objects of other people's clips, when a store is built.
-        stores: Crop stores to search; None for no memory at all, not even of the run's own clips.
-        rules: Thresholds and weights of the memory, as calibrated for the embedder.
-        versions: Of the libraries that make the pixels.
-    """
-
-    profile: Profile
-    profile_reason: str
-    planner: Planner
-    generator: ClipGenerator
-    embedder: Embedder
-    detector: Detector
-    scene_reader: SceneReader
-    stores: tuple[CropStore, ...] | None
-    versions: Mapping[str, str] = field(default_factory=dict)
-    rules: RetrievalRules = DEFAULT_RULES
-
-    def models(self) -> dict[str, str]:
-        """Id and revision of every model that a run's pixels depend on, by part."""
-        known = {"generator": self.generator.info}
-        if self.stores is not None:
-            known |= {"embedder": self.embedder.info, "detector": self.detector.info}
-        return {part: f"{info.id} {info.revision}".strip() for part, info in known.items()}
-
-    def store_hashes(self) -> dict[str, str]:
-        """sha256 of the contents of each store, by name; {} without a memory."""
-        return {store.name: store_sha256(store) for store in self.stores or ()}
-
-
-def store_sha256(store: CropStore) -> str:
-    """All that a run takes from a store: its vectors, the facts of its crops, their pictures."""
-    digest = hashlib.sha256(store.vectors.tobytes())
-    for fact, picture in zip(store.crops.facts, store.crops.pictures, strict=True):
-        digest.update(repr(fact).encode())
-        digest.update(picture or b"")
-    return digest.hexdigest()
 
 
 class PlannedScene:
@@ -124,44 +70,6 @@ class PlannedScene:
             )
             for item in self._step.objects
         )
-
-
-def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
-    """The memory before the first step: the shared stores alone; None without a memory."""
-    if parts.stores is None:
-        return None
-    return Memory(parts.stores, parts.embedder, seed, parts.rules, StateTable(plan))
-
-
-def memory_notes(parts: Parts) -> tuple[str, ...]:
-    """What a person should know of the memory that a run will have."""
-    if parts.stores is None:
-        return ()
-    notes = [note for store in parts.stores for note in store.notes]
-    notes += [
-        f"The store {store.name} has no pictures, so it guides nothing; `procvid memory rebuild` "
-        "cuts them out of the sources again."
-        for store in parts.stores
-        if len(store) and not any(store.crops.pictures)
-    ]
-    if not parts.stores:
-        notes.append(
-            f"The {parts.profile.name} profile comes without a crop store, so the memory is what this "
-            "run's own clips show; --memory STORE adds one."
-        )
-    if not parts.rules.calibrated:
-        notes.append(
-            f"The memory is not calibrated for {parts.embedder.info.id}: a crop is refused when "
-            "another object of its step, or a state that is over, fits it better, and whether it "
-            "looks like its name at all is not checked; `procvid memory calibrate STORE` sets that."
-        )
-    return tuple(notes)
-
-
-def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
-    """Objects that the generator was never taught, each once; there is always some counter."""
-    names = dict.fromkeys(item.name for item in objects if item.role != "surface")
-    return tuple(generator.undrawable(tuple(names)))
 
 
 def conditioning_of(

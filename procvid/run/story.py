@@ -15,14 +15,12 @@ from typing import Any
 
 from procvid.errors import RunError
 from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
-from procvid.memory.memory import Memory
 from procvid.plan.codec import check_plan
 from procvid.run.assemble import assemble
 from procvid.run.changes import keep_changes, kept_changes
 from procvid.run.folder import (
     CAPTIONS,
     CLIP,
-    MEMORY,
     PLAN,
     RUN,
     VIDEO,
@@ -31,21 +29,12 @@ from procvid.run.folder import (
     read_run,
 )
 from procvid.run.generate import Pace, step_seed
+from procvid.run.parts import Parts, memory_notes, start_memory, undrawable_names
 from procvid.run.records import RunRecord, StepRecord
-from procvid.run.step import (
-    Parts,
-    crops_are_whole,
-    make_step,
-    memory_notes,
-    remember,
-    start_memory,
-    undrawable_names,
-)
+from procvid.run.step import crops_are_whole, make_step, remember
 from procvid.types import EXACT, GenerateRequest, Plan, StepChanges
 
 NO_CHANGES = StepChanges()
-STALE = "stale now, because"
-"""How the warning begins that other steps have to be made again."""
 
 
 def make_video(
@@ -126,7 +115,7 @@ def _story(
             yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
         remember(run, parts, memory, number)
 
-    duration_s = _assemble(run, memory, plan, records)
+    duration_s = _assemble(run, plan, records)
     yield _finished(run, plan, duration_s, warnings)
 
 
@@ -169,13 +158,13 @@ def _again(
     if plan is None or missing or number < 1:
         last = max(records, default=0)
         raise RunError(
-            f"Step {number} cannot be made again: the run has steps 1 to {last} on disk."
+            f"Step {number} cannot be redone: the run has steps 1 to {last}."
             if last
-            else f"Step {number} cannot be made again: the run has no finished step.",
-            "Choose one of them, or finish the run with `procvid generate` first.",
+            else f"Step {number} cannot be redone: the run has no finished step.",
+            "Choose a finished step, or finish the run with `procvid generate` first.",
         )
     if number in run.locked_steps():
-        raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
+        raise RunError(f"Step {number} is locked.", "Unlock it first.")
     request = run.record.request
     attempt = int(records[number].overrides.get("attempt", 0))
     if changes.empty:
@@ -195,17 +184,19 @@ def _again(
     stale = run.stale_steps(records)
     warnings: list[str] = []
     if stale:
-        names = ", ".join(str(n) for n in stale)
+        which = (
+            f"Step {min(stale)} still shows"
+            if len(stale) == 1
+            else (f"Steps {', '.join(map(str, stale))} still show")
+        )
         warning = (
-            f"{STALE} it shows an object as it was before: step {names}; "
-            "the same `procvid generate` command makes it again"
+            f"{which} objects as they were before. "
+            "Run the same `procvid generate` command to redo this."
         )
         warnings.append(warning)
-        yield Warned(warning)
+        yield Warned(warning, kind="stale")
     if len(records) == len(plan.steps):
-        for kept in range(number, len(plan.steps) + 1):
-            remember(run, parts, memory, kept)
-        yield _finished(run, plan, _assemble(run, memory, plan, records), warnings)
+        yield _finished(run, plan, _assemble(run, plan, records), warnings)
 
 
 def _planner_of(request: GenerateRequest, parts: Parts, folder: Path) -> str:
@@ -250,7 +241,7 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
     if there is not None:
         if edited is not None and check_plan(edited) != there:
             raise RunError(
-                f"The folder {str(run.path)!r} was begun with another plan.",
+                f"The run in {str(run.path)!r} has another plan.",
                 "Choose another folder for the edited plan.",
             )
         return there
@@ -274,17 +265,15 @@ def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
     unknown = undrawable_names(parts.generator, objects)
     foods = {item.name for item in objects if item.role == "food"}
     for names, instead in (
-        ([name for name in unknown if name in foods], "it draws something else in their place"),
-        ([name for name in unknown if name not in foods], "it draws something like it, or nothing"),
+        ([name for name in unknown if name in foods], "it draws something else"),
+        ([name for name in unknown if name not in foods], "it draws something similar or nothing"),
     ):
         if names:
-            told = ", ".join(names)
-            yield f"the {parts.profile.name} model was never taught: {told}; {instead}"
+            listed = ", ".join(names)
+            yield f"The {parts.profile.name} model was not trained on {listed}; {instead}."
 
 
-def _assemble(
-    run: RunFolder, memory: Memory | None, plan: Plan, records: dict[int, StepRecord]
-) -> float:
+def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> float:
     provenance = {
         "run": run.record.run_id,
         "seed": str(run.record.request.seed),
@@ -294,8 +283,6 @@ def _assemble(
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
     duration_s = assemble(plan, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
-    if memory is not None:
-        memory.save_run(run.path / MEMORY)
     run.write_state(records, len(plan.steps), duration_s)
     return duration_s
 

@@ -29,7 +29,7 @@ from procvid.protocols import (
     Planner,
     SceneReader,
 )
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.settings import (
     CONVERTIBLE,
     PLANNER_CHOICES,

@@ -288,7 +288,7 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
         (recipe, "is a file"),
         (recipe / "run", "Cannot write"),
         (tmp_path / "full", "thesis.doc"),
-        (finished, "the recipe is another"),
+        (finished, "the recipe differs"),
     ):
         other = tmp_path / "other.txt"
         other.write_text(RECIPE.replace("Fry", "Boil"))

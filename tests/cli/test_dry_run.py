@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from procvid.cli import main
-from procvid.run.throughput import Sample, Setting, keep_samples
+from procvid.run.timings import Sample, Setting, keep_samples
 from procvid.settings import TINY, choose_sampling, read_environment
 from procvid.wiring import run as wiring
 

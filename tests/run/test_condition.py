@@ -64,7 +64,7 @@ def test_a_persons_own_prompt_is_used_word_for_word():
 def test_a_lasting_thing_that_was_there_before_and_is_not_found_is_told():
     missing = Retrieval("frying pan", "in use", None, "No crop of a frying pan: none.")
     assert conditioned([missing]).warnings == (
-        "the frying pan may look different than before: No crop of a frying pan: none.",
+        "The frying pan may look different than before. No crop of a frying pan: none.",
     )
 
 
@@ -73,7 +73,9 @@ def test_food_that_is_not_found_is_no_reason_to_worry():
 
 
 def test_what_cannot_be_drawn_is_told():
-    assert conditioned(undrawable=["egg"]).warnings == ("drawn as something else: egg",)
+    assert conditioned(undrawable=["egg"]).warnings == (
+        "The model was not trained on egg and draws something else.",
+    )
 
 
 class ByColour:

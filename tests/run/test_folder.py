@@ -93,7 +93,7 @@ def test_the_run_id_follows_from_the_request():
     ("other", "told"),
     [
         (with_seed(4), "seed is 3 there and 4 here"),
-        (dataclasses.replace(RECORD, models={"generator": "other"}), "generator model is another"),
+        (dataclasses.replace(RECORD, models={"generator": "other"}), "generator model differs"),
         (dataclasses.replace(RECORD, stores={}), "memory is default .* there and none here"),
         (
             dataclasses.replace(
@@ -102,7 +102,7 @@ def test_the_run_id_follows_from_the_request():
                     RECORD.request, recipe=dataclasses.replace(RECIPE, steps=("Boil.",))
                 ),
             ),
-            "the recipe is another",
+            "the recipe differs",
         ),
     ],
 )

@@ -19,7 +19,7 @@ from procvid.plan.cast import Member, ObjectsAnswer, StepsAnswer, believed
 from procvid.plan.codec import check_plan
 from procvid.plan.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
-from procvid.plan.scripted import Kitchen, plan_answered_step, problems_of
+from procvid.plan.scripted import Continuity, plan_answered_step, problems_of
 from procvid.settings import Budget
 from procvid.types import ModelInfo, Plan, Recipe, ServiceUse
 
@@ -80,7 +80,7 @@ class OpenAIPlanner:
         tokens = first.about_tokens(ObjectsAnswer.model_json_schema()) + OBJECT_TOKENS * len(names)
         groups = _groups(len(recipe.steps))
         for group in groups:
-            question = self._steps_question(recipe, {}, Kitchen(), group)
+            question = self._steps_question(recipe, {}, Continuity(), group)
             tokens += question.about_tokens(StepsAnswer.model_json_schema())
             # The list of objects goes along each time.
             tokens += len(names) * 120 // CHARS_PER_TOKEN + STEP_TOKENS * len(group)
@@ -101,11 +101,11 @@ class OpenAIPlanner:
         cast, notes = believed(told, recipe)
         if not cast:
             raise ServiceError(f"{self._client.model} listed nothing that the recipe contains.")
-        kitchen = Kitchen(notes=[*recipe.notes, *notes])
+        continuity = Continuity(notes=[*recipe.notes, *notes])
         steps = []
         for group in _groups(len(recipe.steps)):
             answer = self._client.ask(
-                self._steps_question(recipe, cast, kitchen, group),
+                self._steps_question(recipe, cast, continuity, group),
                 StepsAnswer,
                 meter,
                 repair=repair,
@@ -115,8 +115,10 @@ class OpenAIPlanner:
             by_number = {step.number: step for step in answer.steps}
             for number in group:
                 text, rules_step = recipe.steps[number - 1], usual.steps[number - 1]
-                steps.append(plan_answered_step(by_number[number], text, rules_step, cast, kitchen))
-        unique = tuple(dict.fromkeys(kitchen.notes))
+                steps.append(
+                    plan_answered_step(by_number[number], text, rules_step, cast, continuity)
+                )
+        unique = tuple(dict.fromkeys(continuity.notes))
         plan = Plan(recipe.title, tuple(steps), f"openai {self._client.model}", unique)
         try:
             return check_plan(plan)
@@ -136,7 +138,11 @@ class OpenAIPlanner:
         )
 
     def _steps_question(
-        self, recipe: Recipe, cast: Mapping[str, Member], kitchen: Kitchen, group: tuple[int, ...]
+        self,
+        recipe: Recipe,
+        cast: Mapping[str, Member],
+        continuity: Continuity,
+        group: tuple[int, ...],
     ) -> Question:
         actions = ", ".join(lexicon().actions)
         objects = [
@@ -149,7 +155,7 @@ class OpenAIPlanner:
                 "title": recipe.title,
                 "steps": _numbered(recipe),
                 "objects": objects,
-                "before": dict(kitchen.states),
+                "before": dict(continuity.states),
                 "plan": list(group),
             },
         )

@@ -10,7 +10,8 @@ import procvid
 from procvid.errors import InputError, RecipeError
 from procvid.plan.codec import check_plan
 from procvid.plan.parse import parse_recipe
-from procvid.run.step import conditioning_of, start_memory
+from procvid.run.parts import start_memory
+from procvid.run.step import conditioning_of
 from procvid.settings import MAX_SEED
 from procvid.types import Conditioning, Plan, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id

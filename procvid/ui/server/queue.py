@@ -126,7 +126,7 @@ class Ticket:
         """Read a ticket. Raises KeyError, TypeError, ValueError or InputError if it is damaged."""
         read = {int(n): read_stored(folder, c) for n, c in value["changes"].items()}
         changes = {number: changed for number, (changed, _) in read.items()}
-        lost = [f"Step {number} would be {it[0]}" for number, (_, it) in read.items() if it]
+        lost = [f"Step {number}: {it[0]}" for number, (_, it) in read.items() if it]
         recipe = Recipe(**_tuples(value["recipe"]))
         draft = Draft(recipe, plan_from_json(value["plan"]))
         options = RunOptions(**value["wishes"])

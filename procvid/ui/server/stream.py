@@ -20,7 +20,6 @@ from procvid.events import (
     Warned,
     to_json,
 )
-from procvid.run.story import STALE
 from procvid.types import Conditioning, Image, Plan
 
 
@@ -68,6 +67,7 @@ class RunView:
         plan: The plan; None before it is made.
         steps: By number.
         warnings: Each once, with its step.
+        warned_steps: The step of each warning; 0 for the whole run.
         current: The step in progress; 0 for none.
         denoised: Finished denoising steps of that step's clip.
         denoising_steps: All denoising steps of that clip.
@@ -88,6 +88,7 @@ class RunView:
     plan: Plan | None = None
     steps: dict[int, StepView] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    warned_steps: dict[str, int] = field(default_factory=dict)
     current: int = 0
     denoised: int = 0
     denoising_steps: int = 0
@@ -120,11 +121,12 @@ class RunView:
             case ClipReady(step=step, file=file):
                 self.steps[step].clip = self.folder / file
                 self.denoised, self.preview = 0, None
-            case Warned(message=message, step=step):
+            case Warned(message=message, step=step, kind=kind):
                 text = f"Step {step}: {message}" if step else message
                 # Stale steps carry a mark of their own.
-                if text not in self.warnings and not message.startswith(STALE):
+                if text not in self.warnings and kind != "stale":
                     self.warnings.append(text)
+                    self.warned_steps[text] = step
             case RunFinished():
                 self.state = "done"
                 self.video = self.folder / event.video
@@ -133,12 +135,7 @@ class RunView:
 
     def forget_warnings(self, step: int) -> None:
         """Drop the warnings of a step, or with 0 those of the whole run."""
-        self.warnings = [
-            text
-            for text in self.warnings
-            if (text.startswith(f"Step {step}: ") if step else not text.startswith("Step "))
-            is False
-        ]
+        self.warnings = [text for text in self.warnings if self.warned_steps.get(text, 0) != step]
 
     def show_plan(self, plan: Plan) -> None:
         """Take the steps from a plan; keep the clips of steps that exist already."""

@@ -120,6 +120,6 @@ def test_generate_takes_the_training_folder(trained, tmp_path, capsys):
     )
     command = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "1"]
     assert main([*command, "--memory", "none", "--lora", str(trained)]) == 0
-    assert "never taught: leek;" in capsys.readouterr().out, "but of the radish"
+    assert "not trained on leek;" in capsys.readouterr().out, "but of the radish"
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert f"+ {WEIGHTS} x 1 sha256:" in run["models"]["generator"]

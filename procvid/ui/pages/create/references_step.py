@@ -12,7 +12,8 @@ from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory.memory import Memory
 from procvid.plan.table import apply_rows, with_prompt
-from procvid.run.step import Parts, conditioning_of, start_memory
+from procvid.run.parts import Parts, start_memory
+from procvid.run.step import conditioning_of
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Conditioning, PlannedObject, StepChanges, StepPlan
 from procvid.ui import markup

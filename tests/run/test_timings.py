@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from procvid.events import ClipReady, Event, Progress
-from procvid.run.throughput import (
+from procvid.run.timings import (
     KEPT,
     Sample,
     Setting,
