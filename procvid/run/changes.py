@@ -5,7 +5,7 @@ field, without the fields that were left alone, and the uploads are PNG files be
 under "pictures".
 
 A new field of `StepChanges` needs three files: `types.py`, `run/step.py`, which obeys it, and
-`ui/pages/create/redo.py`, which checks it. The codec follows the dataclass.
+`ui/server/redo.py`, which checks it. The codec follows the dataclass.
 """
 
 from __future__ import annotations

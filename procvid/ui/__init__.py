@@ -1,6 +1,6 @@
-"""The page and its endpoints: a translation of procvid's events for people and for programs."""
+"""The page and its HTTP endpoints; both translate the events of procvid."""
 
 import os
 
-# Gradio reads this when it is imported; without it each page load calls a server of its makers.
+# Gradio reads this when it is imported. Without it every page load calls Gradio's analytics server.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")

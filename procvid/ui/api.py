@@ -1,8 +1,8 @@
-"""The endpoints for programs; `gr.api` derives their schema from the signatures below.
+"""The HTTP endpoints; `gr.api` derives their schema from the signatures below.
 
-gradio_client, and any HTTP client, calls them by name. Nothing enforces the annotations, so the
-values are checked in `procvid.ui.server.jobs` and in the core. Results hold no key named `path` but those
-of FileData, for the client would try to download it.
+gradio_client and any HTTP client call them by name. Nothing enforces the annotations, so
+`procvid.ui.server.jobs` and the core check the values. Only FileData may have a key `path`: the client
+downloads every value under such a key.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Any, TypedDict, cast
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.ui.pages.create.redo import read_changes, redo
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.guests import guest_of
 from procvid.ui.server.jobs import (
-    begin,
-    draft_of,
-    go_on,
+    make_draft,
     preview_references,
-    read_wishes,
+    read_options,
+    resume_run,
+    start_run,
     undrawable,
     versions,
 )
 from procvid.ui.server.memory_answers import answer, read_asked
+from procvid.ui.server.redo import read_changes, redo
 from procvid.ui.server.stream import conditioning_json, event_json, run_json
 from procvid.ui.server.uploads import read_pictures
+from procvid.ui.server.visitors import visitor_of
 
 LISTENERS = 24
-"""Programs that follow a run at once; each holds one of Gradio's forty threads."""
+"""Most programs that follow runs at once; each holds one of Gradio's forty threads."""
 
 
 class Version(TypedDict):
@@ -48,14 +48,14 @@ class Version(TypedDict):
 
 
 class PlanAnswer(TypedDict):
-    """The plan, and what the caller should know about it."""
+    """A plan with its warnings."""
 
     plan: dict[str, Any]
     warnings: list[str]
 
 
 class RetrieveAnswer(TypedDict):
-    """Per step the references that would guide its clip, and the objects without one."""
+    """The references of each step, and the objects without one."""
 
     steps: list[dict[str, Any]]
     warnings: list[str]
@@ -64,8 +64,8 @@ class RetrieveAnswer(TypedDict):
 class RunState(TypedDict):
     """A run: `state` is waiting, running, stopped, failed, stale or done; files are FileData.
 
-    `ahead` counts the runs before it in the queue; `step`, `progress` (0 to 1) and `eta_s` tell of
-    the one in work; `stale` steps show what another step showed before it was made again.
+    `ahead` counts the runs before it in the queue. `step`, `progress` (0 to 1) and `eta_s` describe
+    a run in progress. `stale` steps show an old take of another step.
     """
 
     event: str
@@ -96,16 +96,16 @@ class Evaluation(TypedDict):
 
 
 class StopAnswer(TypedDict):
-    """`stopping` is False when the run was not in work."""
+    """`stopping` is False if the run was neither in the queue nor in progress."""
 
     run_id: str
     stopping: bool
 
 
 class Memories(TypedDict):
-    """The memories; of the one asked for also what it is, its objects, and a page of its crops.
+    """All memories; for the requested one also its facts, its objects and a page of its crops.
 
-    `total` is how many crops fit, on all pages.
+    `total` counts the matching crops of all pages.
     """
 
     memories: list[dict[str, Any]]
@@ -116,7 +116,7 @@ class Memories(TypedDict):
 
 
 def mount(context: AppContext) -> None:
-    """Add the endpoints to the Blocks in whose context this is called."""
+    """Add the endpoints to the enclosing Blocks."""
     _mount_reading(context)
     _mount_memories(context)
     _mount_running(context)
@@ -125,17 +125,17 @@ def mount(context: AppContext) -> None:
 
 def _mount_reading(context: AppContext) -> None:
     def version() -> Version:
-        """Version of procvid, the profile that runs with the reason, models and libraries."""
+        """Return the version, the profile with the reason for it, the models and the libraries."""
         return cast(Version, versions(context))
 
     def plan(recipe: str, request: gr.Request | None = None) -> PlanAnswer:
-        """Which objects each step shows, their states before and after, and the enhanced prompt.
+        """Plan a recipe: the objects of each step, their states before and after, and the prompt.
 
         Parameters:
             recipe: plain text, Markdown, JSON or JSON-LD
         """
-        context.allowance.spend(guest_of(request), "plans")
-        draft = draft_of(context, recipe)
+        context.allowance.spend(visitor_of(request), "plans")
+        draft = make_draft(context, recipe)
         return PlanAnswer(
             plan=dataclasses.asdict(draft.plan),
             warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
@@ -147,17 +147,17 @@ def _mount_reading(context: AppContext) -> None:
         seed: int = 0,
         request: gr.Request | None = None,
     ) -> RetrieveAnswer:
-        """The references that the memory offers for each step before the first clip is made.
+        """Find the references of each step, as the memory offers them before the first clip.
 
         Parameters:
             recipe: plain text, Markdown, JSON or JSON-LD
             memory: "default" or "none"
-            seed: chooses among equals, 0 to 2**63 - 1
+            seed: breaks ties, 0 to 2**63 - 1
         """
-        context.allowance.spend(guest_of(request), "searches")
-        wishes = read_wishes(seed, memory, None)
-        draft = draft_of(context, recipe)
-        found = preview_references(context, draft.plan, wishes)
+        context.allowance.spend(visitor_of(request), "searches")
+        options = read_options(seed, memory, None)
+        draft = make_draft(context, recipe)
+        found = preview_references(context, draft.plan, options)
         return RetrieveAnswer(
             steps=[conditioning_json(c) for c in found],
             warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
@@ -177,13 +177,13 @@ def _mount_memories(context: AppContext) -> None:
         limit: int = 20,
         page: int = 1,
     ) -> Memories:
-        """Which memories there are; and of one its objects, states and crops, with their sources.
+        """List the memories; for one of them its objects, states and crops, with their sources.
 
         Parameters:
-            memory: "default" or the id of your own; leave it out for the list alone
+            memory: "default" or the id of your own; omit it to get the list only
             object_name: only crops of this object, such as "carrot"
             state: only crops in this state, such as "sliced"
-            query: words to search by; each crop then has a score and its parts, best first
+            query: words to search for; crops then come best first, with a score and its parts
             limit: crops on a page, 1 to 100
             page: from 1
         """
@@ -203,25 +203,25 @@ def _mount_running(context: AppContext) -> None:
         run_id: str = "",
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Make the video; streams one event after another, the last one is the whole run.
+        """Make a video; streams events, the last one is the whole run.
 
-        Whoever stops listening stops nothing: /run tells how it goes, /stop ends it.
+        A client that disconnects does not stop the run: /run returns its state, /stop ends it.
 
         Parameters:
-            recipe: plain text, Markdown, JSON or JSON-LD; "" to go on with a run
+            recipe: plain text, Markdown, JSON or JSON-LD; "" to resume a run
             seed: the same seed gives the same video, 0 to 2**63 - 1
             memory: "default" or "none"
-            steps: denoising steps of a clip; leave it out for the profile's own number
-            fast: half the model calls or fewer, a little further from the exact one
-            run_id: a run to go on with, as it was begun; the other parameters then do not count
+            steps: denoising steps of a clip; omit it for the default of the profile
+            fast: at most half the model calls, for slightly different clips
+            run_id: a run to resume; the other parameters are then ignored
         """
-        guest = guest_of(request)
+        visitor = visitor_of(request)
         if run_id:
-            feed = go_on(context, run_id, guest)
+            feed = resume_run(context, run_id, visitor)
         else:
-            wishes = read_wishes(seed, memory, steps, fast)
-            feed = begin(context, draft_of(context, recipe), wishes, guest)
-        yield from _told(feed)
+            options = read_options(seed, memory, steps, fast)
+            feed = start_run(context, make_draft(context, recipe), options, visitor)
+        yield from _stream(feed)
 
     def regenerate_step(
         run_id: str,
@@ -234,24 +234,24 @@ def _mount_running(context: AppContext) -> None:
         chosen: dict[str, str] | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Make one step again; streams like /generate. `stale` then lists the steps it made stale.
+        """Redo one step; streams like /generate. `stale` lists the steps that it made stale.
 
         Parameters:
             run_id: as in the events of /generate
             step: its number, from 1
-            seed: the step's own seed; with nothing else given a new one is taken
-            prompt: given to the model word for word
-            references: up to four pictures, shown to the model before all that the memory has
-            shows: the object that each of them shows; leave it out to have them recognised
-            banned: ids of crops that are not to guide the step
-            chosen: ids of crops by the name of the object that they are to stand for
+            seed: the step's own seed; random if no other parameter is given
+            prompt: replaces the step's prompt
+            references: up to four images, placed before those of the memory
+            shows: the object that each of them shows; omit it to detect them automatically
+            banned: ids of crops that must not guide the step
+            chosen: crop ids by the name of the object that they stand for
         """
         pictures = read_pictures(references, context.profile.max_references)
         changes = read_changes(seed, prompt, pictures, shows, banned, chosen)
-        yield from _told(redo(context, run_id, step, changes, guest_of(request)))
+        yield from _stream(redo(context, run_id, step, changes, visitor_of(request)))
 
     def run(run_id: str) -> RunState:
-        """Where a run stands, with its files.
+        """Return the state of a run and its files.
 
         Parameters:
             run_id: as in the events of /generate
@@ -259,7 +259,7 @@ def _mount_running(context: AppContext) -> None:
         return cast(RunState, run_json(context.view_of(run_id), "run"))
 
     def stop(run_id: str) -> StopAnswer:
-        """Stop a run after the denoising step in work; its finished clips stay.
+        """Stop a run after the current denoising step; finished clips are kept.
 
         Parameters:
             run_id: as in the events of /generate
@@ -269,15 +269,15 @@ def _mount_running(context: AppContext) -> None:
 
     for streamed, name in ((generate, "generate"), (regenerate_step, "regenerate_step")):
         stream = guarded(streamed)
-        # Gradio reads the answer's schema here, and would show an iterator as "any".
+        # Gradio reads the schema of the result here; an iterator would become "any".
         stream.__annotations__["return"] = RunState
         gr.api(stream, api_name=name, concurrency_id="listen", concurrency_limit=LISTENERS)
     gr.api(guarded(run), api_name="run", concurrency_limit=4)
     gr.api(guarded(stop), api_name="stop", concurrency_limit=4)
 
 
-def _told(feed: Feed) -> Iterator[dict[str, Any]]:
-    """What the worker tells of a run, for programs."""
+def _stream(feed: Feed) -> Iterator[dict[str, Any]]:
+    """Yield the events of a run as JSON."""
     for view, event in feed.follow():
         if event is not None:
             yield event_json(view, event)
@@ -294,18 +294,18 @@ def _mount_evaluating(context: AppContext) -> None:
         metrics: list[str] | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Measure runs or uploaded clips; streams one event after another, the last has all scores.
+        """Measure runs or uploaded clips; streams events, the last one has all scores.
 
         Parameters:
             run_ids: runs of this server, at most four
             clips: or uploaded clips of one recipe, in order
-            texts: the recipe of the clips, or one text a line and clip
-            metrics: ids; leave it out for all
+            texts: the recipe of the clips, or one line per clip
+            metrics: metric ids; omit it for all
         """
         given = run_ids or []
         if not isinstance(given, list) or not isinstance(clips or [], list):
-            raise InputError("Runs and clips are lists.", "Send [] for none.")
-        context.allowance.spend(guest_of(request), "evaluations")
+            raise InputError("Runs and clips must be lists.", "Send [] for none.")
+        context.allowance.spend(visitor_of(request), "evaluations")
         runs = inputs_of(context, given, clips or [], texts)
         for view, event in stream_evaluation(context, runs, read_metrics(metrics)):
             yield answer_json(view, event)

@@ -1,4 +1,4 @@
-"""The page put together, and how it is served."""
+"""Build the page from its tabs, and serve it."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from procvid.ui import api, markup, style
 from procvid.ui.pages import about
 from procvid.ui.pages.create import layout as create
 from procvid.ui.pages.evaluate import layout as evaluate
-from procvid.ui.pages.hub import layout as artifacts
+from procvid.ui.pages.hub import layout as hub
 from procvid.ui.pages.memory import layout as memory
 from procvid.ui.server import memories
 from procvid.ui.server.context import QUEUE, AppContext
 from procvid.ui.server.guard import log
 
-WHERE: Mapping[Host, str] = {
-    "machine": "its owner's machine",
-    "space": "a Hugging Face Space with hardware of its own",
-    "zerogpu": "a Hugging Face Space on ZeroGPU",
+HOSTS: Mapping[Host, str] = {
+    "machine": "runs locally",
+    "space": "runs on a Hugging Face Space",
+    "zerogpu": "runs on a Hugging Face Space with ZeroGPU",
 }
 
 MAX_EVENTS = 100
-"""Events that may wait at once; runs have a queue of their own, which is shorter."""
+"""Most events that may wait at once; runs have a shorter queue of their own."""
 
 
 def build_app(context: AppContext) -> Any:
-    """The whole page with its endpoints; loads no model."""
+    """Return the whole page with its endpoints. No model is loaded."""
     with gr.Blocks(title="procvid", analytics_enabled=False, delete_cache=(900, 3600)) as app:
-        # First, for a private event of the same name would take the endpoint's name away.
+        # First, because a private event of the same name would take the endpoint's name.
         api.mount(context)
         gr.HTML(
-            '<header class="pv-head"><h1>procvid</h1><p>A recipe becomes a video, step by step, '
-            "and the pan stays the same pan.</p></header>"
+            '<header class="pv-head"><h1>procvid</h1><p>Turn a recipe into a video, step by step, '
+            "in which the pan stays the same pan.</p></header>"
         )
         gr.HTML(markup.note(banner(context), "warn" if context.profile.demo else ""))
-        # One for both tabs: what is changed in the one is used in the other.
+        # Shared by two tabs: the Memory tab edits it, the Create tab uses it.
         own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
-        # The two runs that the Evaluate tab is to set side by side.
+        # The two runs that the Evaluate tab compares.
         compared = gr.BrowserState(["", ""], storage_key="procvid-compared", secret="procvid")
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
@@ -55,8 +55,8 @@ def build_app(context: AppContext) -> Any:
                 memory.build(context, app, own_memory)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluate.build(context, app, compared)
-            with gr.Tab("Artifacts", id="artifacts"):
-                artifacts.build(context)
+            with gr.Tab("Hub", id="hub"):
+                hub.build(context)
             with gr.Tab("About", id="about"):
                 about.build(facts(context))
         gr.HTML(f'<p class="pv-small">{escape(footer(context))}</p>')
@@ -65,36 +65,36 @@ def build_app(context: AppContext) -> Any:
 
 
 def banner(context: AppContext) -> str:
-    """Which profile runs, why, and what its pictures are."""
+    """Return what kind of clips to expect, and why."""
     if context.profile.demo:
         return f"{context.profile_reason}."
     return f"Profile {context.profile.name}: {context.profile_reason}."
 
 
 def footer(context: AppContext) -> str:
-    """What runs, at the foot of every tab."""
-    where = WHERE[read_environment().host]
-    return f"procvid {procvid.__version__} · profile {context.profile.name} · {where}"
+    """Return version, profile and host, for the foot of every tab."""
+    host = HOSTS[read_environment().host]
+    return f"procvid {procvid.__version__} · profile {context.profile.name} · {host}"
 
 
 def facts(context: AppContext) -> dict[str, str]:
-    """What runs here, for the About tab."""
+    """Return what runs here, for the About tab."""
     sampling = context.profile.sampling
     return {
         "procvid": procvid.__version__,
         "Gradio": gr.__version__,
         "Profile": context.profile.name,
-        "Why": context.profile_reason,
-        "Kept": context.keeping.summary,
-        "Runs on": WHERE[read_environment().host],
+        "Reason": context.profile_reason,
+        "Storage": context.retention.summary,
+        "Host": HOSTS[read_environment().host],
         "Clips": f"{sampling.width} x {sampling.height} px, {sampling.num_frames} frames at "
-        f"{sampling.fps} a second, {sampling.num_inference_steps} denoising steps",
+        f"{sampling.fps} fps, {sampling.num_inference_steps} denoising steps",
         "Planner": f"{context.planner.info.id} {context.planner.info.revision}",
     }
 
 
 def launch_settings(context: AppContext) -> dict[str, Any]:
-    """Arguments of `Blocks.launch`; address and port come from GRADIO_SERVER_NAME and _PORT."""
+    """Return arguments of `Blocks.launch`; GRADIO_SERVER_NAME and _PORT set address and port."""
     return {
         "theme": style.theme(),
         "css": style.CSS,
@@ -114,16 +114,16 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
 
 
 def serve(context: AppContext) -> None:
-    """Answer HTTP first, then load the models beside it, until the process is stopped.
+    """Serve the page until the process is stopped; load the models in the background.
 
-    Where a GPU is lent they are loaded first, in this thread: what a launch finds is what is lent.
+    On ZeroGPU they are loaded before the launch: only what is loaded then can use the lent GPU.
     """
     app = build_app(context)
     if is_lent():
         context.parts("default")
     _, address, _ = app.launch(**launch_settings(context), prevent_thread_lock=True, quiet=True)
     print(
-        f"procvid is at {address} (Ctrl+C stops it); its runs are in {context.runs_folder}",
+        f"procvid is running at {address} (Ctrl+C stops it). Runs are stored in {context.runs_folder}.",
         flush=True,
     )
     threading.Thread(target=warm_up, args=(context,), name="warm-up", daemon=True).start()
@@ -131,11 +131,11 @@ def serve(context: AppContext) -> None:
 
 
 def warm_up(context: AppContext) -> None:
-    """Go on with what was left in the queue, and build the models before the first visitor asks."""
-    left = context.worker.adopt()
-    if left:
-        log.warning("%d runs that were left in the queue go on", len(left))
+    """Resume the runs that the queue still holds, and load the models before the first request."""
+    resumed = context.worker.adopt()
+    if resumed:
+        log.warning("resuming %d runs from the queue", len(resumed))
     try:
         context.parts("default")
     except ProcvidError as error:
-        log.error("the models cannot be loaded: %s", error)
+        log.error("cannot load the models: %s", error)

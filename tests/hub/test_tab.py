@@ -28,7 +28,7 @@ from procvid.ui.server.visitors import is_at_this_machine, require_publisher, vi
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
 from tests.ui.events import Events, events_of
-from tests.ui.running import finished
+from tests.ui.running import create_page, finished
 
 OPTIONS = BundleOptions(ReleaseTarget(HubId("cook/lora", "main", "model")))
 EGG = "Egg\n1. Fry the egg in the frying pan."
@@ -118,15 +118,18 @@ def test_a_pulled_store_is_a_memory_to_choose(
     list(on["pull_it"]("cook/crops", asked()))
     name = f"cook/crops@{hub.repos['dataset', 'cook/crops'].head}"
     assert name in [value for _, value in on["list_memories"](asked()).choices]
-    draft, *_ = on["plan_recipe"](EGG)
+    page, create_events, _ = create_page(context)
+    draft = create_events["plan_recipe"](EGG)[page.state.draft]
     rows = rows_of(draft.plan)
-    _, _, shown, *_ = on["find_references"](draft, rows, {}, name, 0, request=asked())
-    assert "What the store from the Hub offers" in shown and "<img" in shown
-    run_id, *_ = on["make"](draft, {}, name, 0, 1, False, "", [], asked())
+    found = create_events["find_references"](draft, rows, {}, name, 0, request=asked())
+    shown = found[page.references.shown]
+    assert "of the store from the Hub" in shown and "<img" in shown
+    made = create_events["make"](draft, {}, name, 0, 1, False, "", [], asked())
+    run_id = made[page.state.run_id]
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):
         time.sleep(0.1)
     assert state["state"] == "done", state
-    assert context.job_of(run_id).wishes.memory == name
+    assert context.job_of(run_id).options.memory == name
     # Who did not pull it may neither see nor use it, and an endpoint takes no such name.
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
@@ -287,14 +290,14 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     name = f"cook/lora@{on_hub(hub, lora_bundle)}"
     stranger = asked("8.8.8.8", host="a.hf.space")
     with pytest.raises(gr.Error, match="no LoRA"):
-        make(on, name, asked())
+        make(context, name, asked())
     list(on["pull_it"]("cook/lora", asked()))
     assert name in [value for _, value in on["list_loras"](asked()).choices]
     assert name not in [value for _, value in on["list_loras"](stranger).choices]
     with pytest.raises(gr.Error, match="no LoRA"):
-        make(on, name, stranger)
+        make(context, name, stranger)
 
-    bare, with_lora = make(on, "", asked()), make(on, name, asked())
+    bare, with_lora = make(context, "", asked()), make(context, name, asked())
     views = [finished(context, run_id) for run_id in (bare, with_lora)]
     assert [view.state for view in views] == ["done", "done"]
     assert views[0].clips[0].read_bytes() != views[1].clips[0].read_bytes()
@@ -303,9 +306,9 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     record = json.loads((folder / "steps" / "01" / "conditioning.json").read_text())
     assert record["lora"] == [name]
     assert "lora" in record["models"]["generator"].lower()
-    assert context.job_of(with_lora).wishes.lora == name
+    assert context.job_of(with_lora).options.lora == name
     # The weights without it are loaded anew, and are what they were.
-    assert finished(context, make(on, "", asked())).clips[0].read_bytes() == (
+    assert finished(context, make(context, "", asked())).clips[0].read_bytes() == (
         views[0].clips[0].read_bytes()
     )
 
@@ -321,11 +324,12 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     other = f"cook/lora@{on_hub(hub, tmp_path / 'again')}"
     list(on["pull_it"](other, asked()))
     with pytest.raises(gr.Error, match=r"'cook/lora@.* does not fit this model: ") as caught:
-        make(on, other, asked())
+        make(context, other, asked())
     assert str(tmp_path) not in str(caught.value)
 
 
-def make(on: Events, lora: str, request: gr.Request) -> str:
-    draft = on["plan_recipe"]("Egg\n\n1. Fry the egg in the frying pan.", "", request)[0]
+def make(context: AppContext, lora: str, request: gr.Request) -> str:
+    page, on, _ = create_page(context)
+    draft = on["plan_recipe"](EGG, "", request)[page.state.draft]
     answer = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
-    return str(answer[0])
+    return str(answer[page.state.run_id])

@@ -24,9 +24,9 @@ from procvid.plan.rules import plan_recipe
 from procvid.plan.table import apply_rows, rows_of
 from procvid.run.folder import PLAN, RunFolder
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
-from procvid.ui.server.guests import HOME
-from procvid.ui.server.jobs import begin, draft_of
-from procvid.ui.server.queue import Draft, Wishes
+from procvid.ui.server.jobs import make_draft, start_run
+from procvid.ui.server.queue import Draft, RunOptions
+from procvid.ui.server.visitors import LOCAL
 
 RECIPE = Recipe("Dinner", ("Slice the red onion.", "Fry it in a large pan.", "Serve."))
 GOOD = plan_recipe(RECIPE)
@@ -117,12 +117,12 @@ def page_table(data: Any, folder: Path) -> None:
 
 def endpoint(data: Any, folder: Path) -> None:
     context: Any = SimpleNamespace()
-    begin(context, Draft(RECIPE, unchecked(data)), Wishes(), HOME)
+    start_run(context, Draft(RECIPE, unchecked(data)), RunOptions(), LOCAL)
 
 
 def planner_answer(data: Any, folder: Path) -> None:
     context: Any = SimpleNamespace(planner=RulesPlanner(lambda recipe: unchecked(data)))
-    draft_of(context, "Dinner\n\nSlice the red onion.\nFry it in a large pan.\nServe.")
+    make_draft(context, "Dinner\n\nSlice the red onion.\nFry it in a large pan.\nServe.")
 
 
 @pytest.mark.parametrize("door", [run_folder, page_table, endpoint, planner_answer])

@@ -19,8 +19,8 @@ RECIPE = """Carrot omelette
 
 1. Slice the carrot on the cutting board with the knife.
 2. Fry the carrot in the frying pan.
-3. Serve the carrot on the plate.
 """
+"""Two steps, because each clip that the tests make takes seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def recipe() -> str:
 
 @pytest.fixture(scope="session")
 def context(tmp_path_factory: pytest.TempPathFactory) -> AppContext:
-    """The app as it is, but with fewer denoising steps where a test asks for none."""
+    """The app, with fewer denoising steps where a test asks for no number."""
     context = open_context(EXAMPLES, profile="tiny", runs_folder=tmp_path_factory.mktemp("runs"))
     sampling = replace(context.profile.sampling, num_inference_steps=3)
     context.profile = replace(context.profile, sampling=sampling)
@@ -54,7 +54,7 @@ def address(app: Any, context: AppContext) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_client(address: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Client]:
-    """Makes one more visitor, with a folder of its own for what it downloads."""
+    """Return a function that makes one more client with its own download folder."""
 
     def make() -> Client:
         downloads = str(tmp_path_factory.mktemp("downloads"))

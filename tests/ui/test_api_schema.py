@@ -1,4 +1,4 @@
-"""The endpoints as programs know them; after a change: `python tests/ui/test_api_schema.py`."""
+"""The schema of the endpoints; after a change run `python tests/ui/test_api_schema.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def schema(app: Any) -> dict[str, Any]:
     return dict(app.get_api_info())
 
 
-def test_the_endpoints_are_those_that_programs_know(app: Any) -> None:
+def test_the_schema_is_the_golden_copy(app: Any) -> None:
     assert schema(app) == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""Which runs go, and that nothing else does."""
+"""Which runs are deleted, and that nothing else is."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.settings import read_environment
 from procvid.storage.lock import locked
-from procvid.ui.server.clearing import DAY_S, Keeping, clear
+from procvid.ui.server.clearing import DAY_S, Retention, clear
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.queue import Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket, Tickets
 from procvid.ui.server.stream import RunView
-from procvid.ui.server.worker import Turns, Worker
+from procvid.ui.server.worker import FairLock, Worker
 
 NOW_S = 1_800_000_000.0
-WEEK = Keeping(days=7)
+WEEK = Retention(days=7)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
         yield from ()
 
     yield Worker(
-        Tickets(tmp_path / "queue"), make, lambda job: RunView(job.run_id, tmp_path), Turns()
+        Tickets(tmp_path / "queue"), make, lambda job: RunView(job.run_id, tmp_path), FairLock()
     )
     going.set()
 
@@ -61,7 +61,7 @@ def age(path: Path, days_old: float) -> None:
         os.utime(each, (then, then), follow_symlinks=False)
 
 
-def test_old_runs_go_with_all_that_belongs_to_them(tmp_path: Path, worker: Worker) -> None:
+def test_old_runs_are_deleted_with_all_their_files(tmp_path: Path, worker: Worker) -> None:
     old, new = run(tmp_path, 8), run(tmp_path, 6)
     for belongs in (f"packed/{old.name}.zip", f"queue/{old.name}-1.png"):
         (tmp_path / belongs).parent.mkdir(exist_ok=True)
@@ -81,14 +81,14 @@ def test_a_run_is_as_old_as_what_was_last_written(tmp_path: Path, worker: Worker
 
 def test_beyond_the_budget_the_oldest_go_first(tmp_path: Path, worker: Worker) -> None:
     runs = [run(tmp_path, days, 1_000_000) for days in (3, 1, 2, 0)]
-    keeping = Keeping(gb=0.0025)
-    assert clear(tmp_path, keeping, worker, NOW_S) == [runs[0].name, runs[2].name]
-    assert clear(tmp_path, keeping, worker, NOW_S) == []
+    retention = Retention(gb=0.0025)
+    assert clear(tmp_path, retention, worker, NOW_S) == [runs[0].name, runs[2].name]
+    assert clear(tmp_path, retention, worker, NOW_S) == []
 
 
-def test_without_a_limit_nothing_goes(tmp_path: Path, worker: Worker) -> None:
+def test_without_a_limit_nothing_is_deleted(tmp_path: Path, worker: Worker) -> None:
     old = run(tmp_path, 9999)
-    assert clear(tmp_path, Keeping(), worker, NOW_S) == []
+    assert clear(tmp_path, Retention(), worker, NOW_S) == []
     assert old.exists()
 
 
@@ -105,7 +105,7 @@ def test_a_link_is_left_and_never_followed(tmp_path: Path, worker: Worker) -> No
     assert link.is_symlink() and (theirs / "steps" / "01" / "clip.mp4").exists()
 
 
-def test_a_damaged_run_goes_and_what_is_no_run_stays(tmp_path: Path, worker: Worker) -> None:
+def test_a_damaged_run_is_deleted_and_other_folders_stay(tmp_path: Path, worker: Worker) -> None:
     damaged, empty = tmp_path / new_run_id(), tmp_path / new_run_id()
     (damaged / "run.json").mkdir(parents=True)
     (damaged / "locked.json").write_text("[1")
@@ -118,19 +118,19 @@ def test_a_damaged_run_goes_and_what_is_no_run_stays(tmp_path: Path, worker: Wor
     assert all(each.exists() for each in [*other, tmp_path / ("f" * 16)])
 
 
-def test_what_a_removal_that_was_killed_left_goes_too(tmp_path: Path, worker: Worker) -> None:
+def test_the_remains_of_a_killed_deletion_are_removed(tmp_path: Path, worker: Worker) -> None:
     left = run(tmp_path, 1, name=f".{new_run_id()}.4000000-1.tmp")
     fresh = run(tmp_path, 0, name=f".{new_run_id()}.4000000-2.tmp")
     clear(tmp_path, WEEK, worker, NOW_S)
     assert not left.exists() and fresh.exists()
 
 
-def test_what_is_held_wanted_or_kept_stays(tmp_path: Path, worker: Worker, draft: Draft) -> None:
+def test_runs_in_use_or_locked_stay(tmp_path: Path, worker: Worker, draft: Draft) -> None:
     held, in_work, waiting, elsewhere, kept, failed = (run(tmp_path, 99) for _ in range(6))
     for mine in (in_work, waiting):
-        worker.submit(Job(mine.name, draft, Wishes()))
-    worker.tickets.write(Ticket(Job(elsewhere.name, draft, Wishes()), "", 1))
-    worker.tickets.write(Ticket(Job(failed.name, draft, Wishes()), "", 1, failed="It broke."))
+        worker.submit(Job(mine.name, draft, RunOptions()))
+    worker.tickets.write(Ticket(Job(elsewhere.name, draft, RunOptions()), "", 1))
+    worker.tickets.write(Ticket(Job(failed.name, draft, RunOptions()), "", 1, failed="It broke."))
     (kept / "locked.json").write_text('{"steps": [1]}')
     age(kept, 99)
     with locked(held):
@@ -147,7 +147,7 @@ def test_a_server_clears_up_when_it_starts(tmp_path: Path, context: AppContext) 
         context.planner,
         tmp_path,
         tmp_path,
-        keeping=WEEK,
+        retention=WEEK,
     )
     old = run(tmp_path, 0)
     for each in [*old.rglob("*"), old]:
@@ -159,16 +159,18 @@ def test_a_server_clears_up_when_it_starts(tmp_path: Path, context: AppContext) 
 def test_the_worker_clears_up_after_each_job_and_outlives_it(tmp_path: Path, draft: Draft) -> None:
     calls: list[int] = []
 
-    def tidy() -> None:
+    def clear_old() -> None:
         calls.append(1)
         raise OSError("the disk is gone")
 
     def look(job: Job) -> RunView:
         return RunView(job.run_id, tmp_path, state="stopped")
 
-    worker = Worker(Tickets(tmp_path / "queue"), lambda job: iter_none(), look, Turns(), tidy)
+    worker = Worker(
+        Tickets(tmp_path / "queue"), lambda job: iter_none(), look, FairLock(), clear_old
+    )
     for number in (1, 2, 3):
-        for _ in worker.submit(Job(new_run_id(), draft, Wishes())).follow():
+        for _ in worker.submit(Job(new_run_id(), draft, RunOptions())).follow():
             pass
         assert len(calls) >= number
 
@@ -184,14 +186,14 @@ def wait_gone(path: Path) -> None:
         time.sleep(0.02)
 
 
-def test_the_environment_says_how_long_and_the_page_tells_it() -> None:
-    assert Keeping.of(read_environment({})) == Keeping()
-    assert "until somebody" in Keeping().summary
-    on_space = Keeping.of(read_environment({"SYSTEM": "spaces"}))
-    assert on_space == Keeping(7, 20)
-    assert on_space.summary.startswith("Videos are kept for 7 days, and as long as all videos")
+def test_the_environment_sets_the_limits_and_the_page_names_them() -> None:
+    assert Retention.of(read_environment({})) == Retention()
+    assert "until you delete" in Retention().summary
+    on_space = Retention.of(read_environment({"SYSTEM": "spaces"}))
+    assert on_space == Retention(7, 20)
+    assert on_space.summary.startswith("Videos are deleted after 7 days, or when all videos exceed")
     chosen = {"SYSTEM": "spaces", "PROCVID_KEEP_DAYS": "0.5", "PROCVID_KEEP_GB": "0"}
-    assert Keeping.of(read_environment(chosen)) == Keeping(0.5, 0)
+    assert Retention.of(read_environment(chosen)) == Retention(0.5, 0)
     for wrong in ("-1", "soon", "1e9", "nan", "7 days"):
         with pytest.raises(InputError, match="PROCVID_KEEP_DAYS"):
             read_environment({"PROCVID_KEEP_DAYS": wrong})

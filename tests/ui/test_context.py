@@ -12,9 +12,9 @@ from procvid.machine import gpu_facts
 from procvid.plan.parse import parse_recipe
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.guests import Guest
-from procvid.ui.server.jobs import begin
-from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.jobs import start_run
+from procvid.ui.server.queue import Draft, Job, RunOptions
+from procvid.ui.server.visitors import LOCAL
 
 
 def test_a_run_id_is_random_and_names_a_folder_of_the_runs(context: AppContext) -> None:
@@ -24,7 +24,7 @@ def test_a_run_id_is_random_and_names_a_folder_of_the_runs(context: AppContext) 
 
 
 @pytest.mark.parametrize("run_id", ["", ".", "../x", "a/b", "0" * 17, "g" * 16, "0" * 16 + "\n"])
-def test_what_is_no_run_id_names_no_folder(context: AppContext, run_id: str) -> None:
+def test_a_malformed_run_id_names_no_folder(context: AppContext, run_id: str) -> None:
     with pytest.raises(RunError):
         context.folder_of(run_id)
 
@@ -69,28 +69,28 @@ def test_the_profile_of_the_environment_runs_or_says_what_it_lacks(
             open_context(tmp_path, runs_folder=tmp_path / "runs")
 
 
-def test_a_run_is_made_for_whoever_asked(context: AppContext, recipe: str) -> None:
-    parsed = parse_recipe(recipe)
+def test_a_run_is_made_in_the_context_of_its_visitor(context: AppContext) -> None:
+    parsed = parse_recipe("Egg\n\n1. Fry the egg in the frying pan.")
     draft, seen = Draft(parsed, context.planner.plan(parsed)), []
-    make = context.worker._make
+    run_job = context.worker._run_job
 
     def spied(job: Job) -> Any:
-        for event in make(job):
+        for event in run_job(job):
             seen.append((LocalContext.request.get(), LocalContext.event_id.get()))
             yield event
 
-    context.worker._make = spied
+    context.worker._run_job = spied
     try:
         asker: Any = object()
 
         def ask() -> Feed:
             LocalContext.request.set(asker)
             LocalContext.event_id.set("of the click")
-            return begin(context, draft, Wishes(steps=1), Guest())
+            return start_run(context, draft, RunOptions(steps=1), LOCAL)
 
         for _ in copy_context().run(ask).follow():
             pass
     finally:
-        context.worker._make = make
+        context.worker._run_job = run_job
     assert seen and set(seen) == {(asker, None)}
     assert LocalContext.request.get(None) is None

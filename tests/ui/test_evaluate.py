@@ -63,7 +63,7 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
         ({"run_ids": [["x"]]}, "not text"),
         ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded here"),
         ({"clips": ["/etc/passwd"]}, "not uploaded here"),
-        ({"clips": [3]}, "no uploaded file"),
+        ({"clips": [3]}, "not an uploaded file"),
         ({"metrics": ["psnr"], "run_ids": ["0" * 16]}, "no run"),
     ],
 )

@@ -12,7 +12,7 @@ from procvid.errors import ProcvidError, RecipeError, UnavailableError
 from procvid.ui.server.guard import guarded, one_line
 
 
-def test_an_error_of_ours_keeps_its_sentence_and_gets_a_title() -> None:
+def test_an_error_of_procvid_keeps_its_sentence_and_gets_a_title() -> None:
     @guarded
     def fail() -> None:
         raise RecipeError("The recipe is empty.", "Write one.")
@@ -20,7 +20,7 @@ def test_an_error_of_ours_keeps_its_sentence_and_gets_a_title() -> None:
     with pytest.raises(gr.Error) as error:
         fail()
     assert error.value.message == "The recipe is empty. Write one."
-    assert error.value.title == "This recipe cannot be read"
+    assert error.value.title == "Cannot read this recipe"
     assert not error.value.print_exception
 
 
@@ -39,31 +39,31 @@ def test_an_unexpected_error_is_logged_by_the_id_that_the_caller_sees(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_generator_fails_after_what_it_has_told() -> None:
+def test_a_generator_fails_after_its_values() -> None:
     @guarded
-    def tell() -> Iterator[int]:
+    def count() -> Iterator[int]:
         yield 1
         raise UnavailableError("No GPU.")
 
-    told = tell()
-    assert next(told) == 1
+    values = count()
+    assert next(values) == 1
     with pytest.raises(gr.Error, match="No GPU"):
-        next(told)
+        next(values)
 
 
 def test_closing_a_generator_runs_its_end() -> None:
     ended = []
 
     @guarded
-    def tell() -> Iterator[int]:
+    def count() -> Iterator[int]:
         try:
             yield 1
         finally:
             ended.append(True)
 
-    told = tell()
-    next(told)
-    told.close()  # type: ignore[attr-defined]
+    values = count()
+    next(values)
+    values.close()  # type: ignore[attr-defined]
     assert ended == [True]
 
 
@@ -76,7 +76,7 @@ def test_gradio_still_sees_the_signature() -> None:
 
 
 @pytest.mark.parametrize("kind", [ProcvidError, *ProcvidError.__subclasses__()])
-def test_every_error_of_ours_has_a_title(kind: type[ProcvidError]) -> None:
+def test_every_error_of_procvid_has_a_title(kind: type[ProcvidError]) -> None:
     @guarded
     def fail() -> None:
         raise kind("Wrong.")
@@ -92,7 +92,7 @@ def test_one_line_is_printable_and_short() -> None:
 
 
 @pytest.mark.parametrize("given", ["half \ud800", ["a", ("b", "\udfff")], {"\ud83d": 1}])
-def test_half_a_character_is_told_and_not_repeated(given: Any) -> None:
+def test_half_a_character_is_refused_and_not_repeated(given: Any) -> None:
     with pytest.raises(gr.Error, match="half of a character") as refused:
         guarded(lambda text: text)(given)
     refused.value.message.encode()

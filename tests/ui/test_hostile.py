@@ -1,4 +1,4 @@
-"""Whatever anybody sends to an endpoint past the client: a sentence or nothing, and the server lives."""
+"""Send random values to every endpoint: the answer is a sentence or nothing, and the server lives."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INSIDE = re.compile(r"Traceback|site-packages|\.py\b|sk-[a-z]|Error\(|object at 
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_nothing_of_the_inside_comes_out(address: str, context: AppContext, endpoint: str) -> None:
+def test_no_internals_are_revealed(address: str, context: AppContext, endpoint: str) -> None:
     with httpx.Client(base_url=f"{address}gradio_api/call/", timeout=60) as http:
 
         @settings(
@@ -54,20 +54,20 @@ def test_nothing_of_the_inside_comes_out(address: str, context: AppContext, endp
                 answer = http.get(f"{endpoint}/{began.json()['event_id']}").text
             assert not INSIDE.search(answer), answer[:400]
             assert str(context.runs_folder.parent) not in answer
-            for told in errors_in(answer):
-                assert "\n" not in told and len(told) <= 400 and told[-1] in ".…", told
+            for message in errors_in(answer):
+                assert "\n" not in message and len(message) <= 400 and message[-1] in ".…", message
 
         send()
         assert http.post("version", json={"data": []}).status_code == 200
 
 
 def errors_in(answer: str) -> list[str]:
-    """The messages of a stream of server-sent events; Gradio's own refusals have none."""
+    """Return the error messages of a stream of server-sent events; Gradio's own have none."""
     lines = answer.splitlines()
-    told = []
+    messages = []
     for line, following in itertools.pairwise(lines):
         if line == "event: error":
             body = json.loads(following.removeprefix("data: "))
             message = body.get("error") if isinstance(body, dict) else body
-            told += [message] if message else []
-    return told
+            messages += [message] if message else []
+    return messages

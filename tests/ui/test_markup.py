@@ -38,6 +38,7 @@ def test_text_of_people_and_models_is_never_markup() -> None:
         before,
         run_markup.storyboard(view),
         run_markup.status(view),
+        run_markup.warnings(view),
         run_markup.player(view),
     ]
     assert all("<img src=x" not in html and "onerror=alert(1)>" not in html for html in shown)
@@ -85,7 +86,7 @@ def test_progress_can_be_read_without_seeing_it() -> None:
     assert 'role="progressbar"' in html
     assert 'aria-valuenow="25"' in html
     assert "about 1 min 1 s left" in html
-    assert "3 of 12 passes" in html
+    assert "denoising step 3 of 12" in html
 
 
 def test_a_plan_shows_its_title_and_the_states_step_by_step() -> None:
@@ -99,8 +100,8 @@ def test_marks_of_a_step_are_words() -> None:
     view.show_plan(PLAN)
     view.steps[1].clip, view.steps[1].stale, view.steps[1].locked = Path("/x.mp4"), 3, True
     html = run_markup.storyboard(view)
-    assert "stale: shows step 3 as it was before" in html and "locked" in html
-    assert "step 1 still shows" in run_markup.status(view)
+    assert "stale: shows an old take of step 3" in html and "locked" in html
+    assert "Step 1 still shows" in run_markup.status(view)
 
 
 def test_our_part_of_the_first_page_is_small(app: Any) -> None:

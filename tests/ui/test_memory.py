@@ -15,14 +15,15 @@ from procvid.settings import TINY
 from procvid.ui.pages.memory.layout import ON_A_PAGE
 from procvid.ui.pages.memory.markup import chosen_crop
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guests import HOME
-from procvid.ui.server.jobs import begin
+from procvid.ui.server.jobs import start_run
 from procvid.ui.server.memories import ANY, browse, folder_of, kinds, shown_store
 from procvid.ui.server.own_memory import alias_of
-from procvid.ui.server.queue import Wishes
+from procvid.ui.server.queue import RunOptions
+from procvid.ui.server.visitors import LOCAL
 from procvid.wiring.stores import load_default_memory
 from tests.default_store import CROPS, NAMES
 from tests.ui.events import Events, events_of
+from tests.ui.running import create_page
 
 PAGES = -(-CROPS // ON_A_PAGE)
 OWN, GALLERY, SHOWN, PAGE, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(10)
@@ -98,16 +99,21 @@ def test_an_own_memory_guides_a_run(on: Events, recipe: str, context: AppContext
     own = on["ban"]("", shown[0][0])[OWN]
     for crop_id, _ in shown[1:]:
         on["ban"](own, crop_id)
-    draft, _, _, _, rows, *_ = on["plan_recipe"](recipe)
-    feed = begin(context, draft, Wishes(steps=1, memory=own), HOME)
+    page, create, _ = create_page(context)
+    planned = create["plan_recipe"](recipe)
+    draft, rows = planned[page.state.draft], planned[page.plan.table]
+    feed = start_run(context, draft, RunOptions(steps=1, memory=own), LOCAL)
     *_, (view, _) = feed.follow()
     assert view.state == "done"
     # Who is sent the run's address can read its files, and must not find the key to the memory.
     assert own not in (view.folder / "run.json").read_text()
-    assert context.job_of(view.run_id).wishes.memory == alias_of(own)
-    shown = on["find_references"](draft, rows, {}, "mine", 0, own)[2]
-    assert "cutting board" in shown and "banned" in shown
-    assert "banned" not in on["find_references"](draft, rows, {}, "mine", 0, "")[2]
+    assert context.job_of(view.run_id).options.memory == alias_of(own)
+    mine, default = (
+        create["find_references"](draft, rows, {}, "mine", 0, memory)[page.references.shown]
+        for memory in (own, "")
+    )
+    assert "cutting board" in mine and "banned" in mine
+    assert "banned" not in default
 
 
 @pytest.mark.parametrize("own", ["../../etc", "x", "g" * 16, None])

@@ -1,4 +1,4 @@
-"""A visitor's own key: it plans, costs them, and is found nowhere afterwards."""
+"""A visitor's own OpenAI key makes the plan and is not stored."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from starlette.responses import JSONResponse
 
 from procvid.ui.server.context import AppContext
 from tests.models.conftest import Server, _running, server  # noqa: F401
+from tests.ui.running import create_page
 
 MINE = "sk-proj-MINE0123456789abcdef"
 
 
 @pytest.fixture
-def plan(app: Any) -> Callable[..., Any]:
-    return next(f.fn for f in app.fns.values() if f.name == "plan_recipe")
+def plan(context: AppContext) -> Callable[..., Any]:
+    """Plan a recipe as the page does, and return the draft."""
+    page, on, _ = create_page(context)
+    return lambda *values: on["plan_recipe"](*values)[page.state.draft]
 
 
 def test_a_visitor_s_key_makes_the_plan(
@@ -29,11 +32,11 @@ def test_a_visitor_s_key_makes_the_plan(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        draft = plan(recipe, f" {MINE} ")[0]
+        draft = plan(recipe, f" {MINE} ")
     assert draft.plan.planner.startswith("openai")
     assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {MINE}"}
     assert MINE not in caplog.text and MINE not in repr(draft) and MINE not in repr(context)
-    assert plan(recipe)[0].plan.planner.startswith("rules")
+    assert plan(recipe).plan.planner.startswith("rules")
 
 
 def test_a_refused_key_is_a_sentence_without_it(
@@ -55,6 +58,6 @@ def test_what_is_no_key_is_sent_to_nobody(
     recipe: str,
     key: str,
 ) -> None:
-    with pytest.raises(gr.Error, match="no OpenAI key"):
+    with pytest.raises(gr.Error, match="not an OpenAI key"):
         plan(recipe, key)
     assert server.asked == []

@@ -1,4 +1,4 @@
-"""The queue: places, limits, what a dead server leaves, and who may ask for how much."""
+"""The queue: positions, limits, restarts, and the allowance of each visitor."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from procvid.events import Event, Progress, Warned
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.types import StepChanges
-from procvid.ui.pages.create.redo import fitted
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.guests import LIMITS, Allowance, Guest, guest_of
-from procvid.ui.server.jobs import begin
-from procvid.ui.server.queue import Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.server.jobs import start_run
+from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket, Tickets
+from procvid.ui.server.redo import fitted
 from procvid.ui.server.stream import Queued, RunView
-from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, Turns, Worker
+from procvid.ui.server.visitors import LIMITS, LOCAL, Allowance, Visitor, visitor_of
+from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, FairLock, Worker
 
-STRANGER = Guest("a" * 16, is_at_home=False)
+STRANGER = Visitor("a" * 16, is_local=False)
 
 
 @pytest.fixture
@@ -37,28 +37,28 @@ def draft(recipe: str) -> Draft:
 
 
 class Panic(BaseException):
-    """What a panic in Rust becomes in Python."""
+    """A panic of a Rust library as Python sees it."""
 
 
 class Bench:
-    """A worker whose clips take as long as the test wants."""
+    """A worker whose clips take until the test sets `go`."""
 
     def __init__(self, folder: Path) -> None:
         self.go, self.closed = Flag(), []
         self.tickets = Tickets(folder)
-        self.worker = Worker(self.tickets, self.make, self.look, Turns())
+        self.worker = Worker(self.tickets, self.make, self.look, FairLock())
 
     def make(self, job: Job) -> Generator[Event, None, None]:
         try:
             yield Warned("begun")
-            if job.wishes.seed == 13:
+            if job.options.seed == 13:
                 raise RunError("Thirteen.")
-            if job.wishes.seed == 14:
+            if job.options.seed == 14:
                 raise Panic("of a library")
             self.go.wait(20)
             for done in range(1, 1000):
                 yield Progress(1, done, 1000, None)
-                if job.wishes.seed == 0:
+                if job.options.seed == 0:
                     return
         finally:
             self.closed.append(job.run_id)
@@ -77,11 +77,11 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def job(draft: Draft, seed: int = 0) -> Job:
-    return Job(new_run_id(), draft, Wishes(seed=seed))
+    return Job(new_run_id(), draft, RunOptions(seed=seed))
 
 
 def test_a_ticket_is_what_it_was_when_it_is_read_again(tmp_path: Path, draft: Draft) -> None:
-    ticket = Ticket(Job("0" * 16, draft, Wishes(3, "none", 4, True), 2), "me", 7, 1, "")
+    ticket = Ticket(Job("0" * 16, draft, RunOptions(3, "none", 4, True), 2), "me", 7, 1, "")
     tickets = Tickets(tmp_path)
     tickets.add(ticket)
     assert tickets.read("0" * 16) == ticket
@@ -98,7 +98,7 @@ def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
     red = np.full((8, 8, 3), (200, 0, 0), np.uint8)
     changes = StepChanges(5, "x", (red,), ("pan",), 0, ("c",), {"pan": "d"})
     run_id, tickets = "0" * 16, Tickets(tmp_path)
-    tickets.add(Ticket(Job(run_id, draft, Wishes(), 2, {2: changes}), "me", 7))
+    tickets.add(Ticket(Job(run_id, draft, RunOptions(), 2, {2: changes}), "me", 7))
     read = tickets.read(run_id)
     assert read is not None
     (step, back), *_ = read.job.changes.items()
@@ -115,7 +115,7 @@ def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_wait_in_line_and_know_their_place(bench: Bench, draft: Draft) -> None:
+def test_runs_wait_in_order_and_report_their_position(bench: Bench, draft: Draft) -> None:
     feeds = [bench.worker.submit(job(draft)) for _ in range(3)]
     assert bench.tickets.file(feeds[2].snapshot().run_id).exists()
     bench.go.set()
@@ -126,20 +126,22 @@ def test_runs_wait_in_line_and_know_their_place(bench: Bench, draft: Draft) -> N
     assert not list(bench.tickets.folder.glob("*.json"))
 
 
-def test_a_full_queue_is_a_sentence(bench: Bench, draft: Draft) -> None:
+def test_a_full_queue_refuses_with_a_sentence(bench: Bench, draft: Draft) -> None:
     first = bench.worker.submit(job(draft))
     next(first.follow())
     for _ in range(MAX_EACH):
         bench.worker.submit(job(draft), "somebody", MAX_EACH)
-    with pytest.raises(BusyError, match=f"{MAX_EACH} runs of yours"):
+    with pytest.raises(BusyError, match=f"{MAX_EACH} of your runs"):
         for _ in range(2):
             bench.worker.submit(job(draft), "somebody", MAX_EACH)
-    with pytest.raises(BusyError, match=f"The queue is full: {MAX_WAITING} runs wait"):
+    with pytest.raises(BusyError, match=f"The queue is full: {MAX_WAITING} runs are waiting"):
         for _ in range(MAX_WAITING + 1):
             bench.worker.submit(job(draft))
 
 
-def test_a_waiting_run_leaves_the_line_and_one_in_work_stops(bench: Bench, draft: Draft) -> None:
+def test_a_waiting_run_leaves_the_queue_and_one_in_progress_stops(
+    bench: Bench, draft: Draft
+) -> None:
     endless, waiting = job(draft, seed=1), job(draft)
     feed, other = bench.worker.submit(endless), bench.worker.submit(waiting)
     assert bench.worker.stop(waiting.run_id)
@@ -174,7 +176,7 @@ def test_a_panic_ends_its_own_run_alone(bench: Bench, draft: Draft) -> None:
     assert bench.closed == [bad.run_id, good.run_id]
 
 
-def test_a_run_whose_end_cannot_be_told_ends_alone(bench: Bench, draft: Draft) -> None:
+def test_a_run_whose_end_cannot_be_recorded_ends_alone(bench: Bench, draft: Draft) -> None:
     bench.go.set()
     bad, good = job(draft), job(draft)
     feed = bench.worker.submit(bad)
@@ -185,7 +187,7 @@ def test_a_run_whose_end_cannot_be_told_ends_alone(bench: Bench, draft: Draft) -
             raise KeyError("damaged")
         return look(asked)
 
-    bench.worker._look = broken
+    bench.worker._read_view = broken
     with pytest.raises(KeyError):
         list(feed.follow())
     assert [view.state for view, _ in bench.worker.submit(good).follow()][-1] == "stopped"
@@ -194,11 +196,11 @@ def test_a_run_whose_end_cannot_be_told_ends_alone(bench: Bench, draft: Draft) -
 def test_one_run_is_in_the_queue_once(bench: Bench, draft: Draft) -> None:
     twice = job(draft)
     bench.worker.submit(twice)
-    with pytest.raises(RunError, match="in work already"):
+    with pytest.raises(RunError, match="is in progress"):
         bench.worker.submit(twice)
 
 
-def test_what_a_dead_server_left_goes_on_in_its_order(bench: Bench, draft: Draft) -> None:
+def test_the_jobs_of_a_dead_server_continue_in_order(bench: Bench, draft: Draft) -> None:
     first, second, deadly = job(draft), job(draft), job(draft)
     bench.tickets.write(Ticket(second, "b", order=2))
     bench.tickets.write(Ticket(first, "a", order=1, tries=1))
@@ -210,22 +212,22 @@ def test_what_a_dead_server_left_goes_on_in_its_order(bench: Bench, draft: Draft
         list(feed.follow())
     assert bench.closed == [first.run_id, second.run_id]
     kept = bench.tickets.read(deadly.run_id)
-    assert kept is not None and "died over it 3 times" in kept.failed
+    assert kept is not None and "died 3 times during this run" in kept.failed
 
 
 def test_a_restarted_server_finishes_the_very_run(
     context: AppContext, draft: Draft, tmp_path: Path
 ) -> None:
-    wishes = Wishes(steps=2)
-    whole = begin(context, draft, wishes, Guest())
+    options = RunOptions(steps=2)
+    whole = start_run(context, draft, options, LOCAL)
     *_, (view, _) = whole.follow()
-    cut = begin(context, draft, wishes, Guest())
+    cut = start_run(context, draft, options, LOCAL)
     run_id = cut.snapshot().run_id
     for seen, _ in cut.follow():
         if len(seen.clips) == 1:
             context.worker.stop(run_id)
-    # As a kill leaves it: the ticket is there, and some of the clips.
-    context.worker.tickets.write(Ticket(Job(run_id, draft, wishes), "", 1, tries=1))
+    # As after a kill: the ticket is there, and some of the clips.
+    context.worker.tickets.write(Ticket(Job(run_id, draft, options), "", 1, tries=1))
     after = AppContext(
         context.profile,
         context.profile_reason,
@@ -243,24 +245,24 @@ def test_a_restarted_server_finishes_the_very_run(
     assert [c.read_bytes() for c in again.clips] == [c.read_bytes() for c in view.clips]
 
 
-def test_the_device_goes_to_whoever_came_first() -> None:
-    turns, told = Turns(), []
+def test_the_device_goes_to_the_first_who_asked() -> None:
+    lock, order = FairLock(), []
 
     def take(number: int) -> None:
-        with turns.mine():
-            told.append(number)
+        with lock.hold():
+            order.append(number)
 
-    with turns.mine():
+    with lock.hold():
         threads = []
         for number in range(5):
             thread = threading.Thread(target=take, args=(number,))
             thread.start()
             threads.append(thread)
-            while len(turns._line) < number + 2:
+            while len(lock._line) < number + 2:
                 pass
     for thread in threads:
         thread.join()
-    assert told == [0, 1, 2, 3, 4]
+    assert order == [0, 1, 2, 3, 4]
 
 
 def request(seen_host: str, **headers: str) -> Any:
@@ -269,21 +271,21 @@ def request(seen_host: str, **headers: str) -> Any:
 
 
 def test_a_visitor_is_the_address_that_the_nearest_proxy_saw() -> None:
-    assert guest_of(request("127.0.0.1", host="localhost:7860")).is_at_home
-    one = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="8.8.8.8, 10.0.0.7"))
-    forged = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="1.1.1.1, 8.8.8.8"))
-    other = guest_of(request("10.0.0.1", host="x.org", x_forwarded_for="9.9.9.9"))
+    assert visitor_of(request("127.0.0.1", host="localhost:7860")).is_local
+    one = visitor_of(request("10.0.0.1", host="x.org", x_forwarded_for="8.8.8.8, 10.0.0.7"))
+    forged = visitor_of(request("10.0.0.1", host="x.org", x_forwarded_for="1.1.1.1, 8.8.8.8"))
+    other = visitor_of(request("10.0.0.1", host="x.org", x_forwarded_for="9.9.9.9"))
     assert one == forged != other
-    assert not one.is_at_home and "8.8.8.8" not in one.key
+    assert not one.is_local and "8.8.8.8" not in one.key
 
 
-def test_a_stranger_may_ask_for_so_much_and_again_later() -> None:
+def test_a_stranger_is_limited_for_a_while() -> None:
     now = [0.0]
     allowance = Allowance(clock_s=lambda: now[0])
     most, within_s = LIMITS["runs"]
     for _ in range(most):
         allowance.spend(STRANGER, "runs")
-        allowance.spend(Guest(), "runs")
+        allowance.spend(LOCAL, "runs")
     with pytest.raises(BusyError, match=r"asked for 20 runs .*Try again in about 60 min"):
         allowance.spend(STRANGER, "runs")
     allowance.spend(replace(STRANGER, key="b" * 16), "runs")

@@ -1,4 +1,4 @@
-"""Old runs go, so that the disk does not fill: those that nobody holds, asked for or wants kept."""
+"""Delete old runs so that the disk does not fill."""
 
 from __future__ import annotations
 
@@ -24,92 +24,97 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400.0
 LEFT_OVER_S = 3_600.0
-"""What a removal that was cut off left behind goes after so long."""
+"""Age at which the remains of an interrupted deletion are removed."""
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """What stays: runs younger than `days`, and of those the newest that fit into `gb` * 10^9 bytes.
+class Retention:
+    """How long runs are kept.
 
-    0 is no limit.
+    Attributes:
+        days: Runs older than this are deleted; 0 for no limit.
+        gb: The oldest runs are deleted until the rest fit into this many 10^9 bytes; 0 for no limit.
     """
 
     days: float = 0.0
     gb: float = 0.0
 
     @classmethod
-    def of(cls, environment: Environment) -> Keeping:
-        """As the environment says."""
+    def of(cls, environment: Environment) -> Retention:
+        """Return the limits that the environment sets."""
         return cls(environment.keep_days, environment.keep_gb)
 
     @property
     def summary(self) -> str:
-        """For the page."""
-        told = []
+        """One sentence for the page."""
+        limits = []
         if self.days:
-            told.append(f"for {self.days:g} day{'' if self.days == 1 else 's'}")
+            limits.append(f"after {self.days:g} day{'' if self.days == 1 else 's'}")
         if self.gb:
-            told.append(f"as long as all videos here fit into {self.gb:g} GB")
-        if not told:
-            return "Videos are kept until somebody removes them."
-        return f"Videos are kept {', and '.join(told)}; one with a locked step is always kept."
+            limits.append(f"when all videos exceed {self.gb:g} GB, oldest first")
+        if not limits:
+            return "Videos are kept until you delete their folder."
+        return f"Videos are deleted {', or '.join(limits)}. Lock a step to keep its video."
 
 
 @dataclass(frozen=True)
-class _Run:
+class _RunOnDisk:
     path: Path
     used_at_s: float
     num_bytes: int
 
 
 def clear(
-    runs_folder: Path, keeping: Keeping, worker: Worker, now_s: float | None = None
+    runs_folder: Path, retention: Retention, worker: Worker, now_s: float | None = None
 ) -> list[str]:
-    """Remove the runs that are too old or too many; the ids of those that went.
+    """Delete runs that are too old or exceed the size limit.
 
-    Runs alone go, each by the name of its folder: never a link, nor what it points to. One that is in
-    the queue or in work, that another process holds, or of which a person has locked a step stays; what
-    stays counts in the budget all the same.
+    Only real folders named like a run id are deleted; links are neither removed nor followed. Runs in
+    the queue, in progress, held by another process or with a locked step are kept, but they count
+    towards the size limit.
 
     Args:
-        runs_folder: Of the app.
-        keeping: What stays.
-        worker: Knows who is in the queue.
-        now_s: Seconds since 1970; by default now.
+        runs_folder: Folder of all runs.
+        retention: The limits.
+        worker: Knows which runs are in the queue or in progress.
+        now_s: Seconds since 1970; default now.
+
+    Returns:
+        The ids of the deleted runs.
     """
-    if not (keeping.days or keeping.gb):
+    if not (retention.days or retention.gb):
         return []
     now_s = time.time() if now_s is None else now_s
-    _sweep(runs_folder, now_s)
-    budget = keeping.gb * 1e9 if keeping.gb else float("inf")
-    oldest_s = now_s - keeping.days * DAY_S if keeping.days else -float("inf")
+    _remove_leftovers(runs_folder, now_s)
+    budget = retention.gb * 1e9 if retention.gb else float("inf")
+    oldest_s = now_s - retention.days * DAY_S if retention.days else -float("inf")
     runs = sorted(_runs(runs_folder), key=lambda run: run.used_at_s)
-    taken = sum(run.num_bytes for run in runs)
-    gone = []
+    total = sum(run.num_bytes for run in runs)
+    deleted = []
     for run in runs:
         too_old = run.used_at_s < oldest_s
-        if not (too_old or taken > budget):
+        if not (too_old or total > budget):
             continue
-        if not _has_locked_steps(run.path) and _remove(run.path, worker):
-            gone.append(run.path.name)
-            taken -= run.num_bytes
-    return gone
+        if not _has_locked_steps(run.path) and _delete(run.path, worker):
+            deleted.append(run.path.name)
+            total -= run.num_bytes
+    return deleted
 
 
-def _runs(folder: Path) -> Iterator[_Run]:
+def _runs(folder: Path) -> Iterator[_RunOnDisk]:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                 path = Path(entry.path)
-                used_at_s, num_bytes = _used(path)
+                used_at_s, num_bytes = _last_use_and_size(path)
                 packed = folder / PACKED / f"{entry.name}.zip"
                 with suppress(OSError):
                     num_bytes += packed.lstat().st_size
-                yield _Run(path, used_at_s, num_bytes)
+                yield _RunOnDisk(path, used_at_s, num_bytes)
 
 
-def _used(folder: Path) -> tuple[float, int]:
-    """When something was written there last, and the bytes of all files; links are not followed."""
+def _last_use_and_size(folder: Path) -> tuple[float, int]:
+    """Return the newest modification time and the bytes of all files; links are not followed."""
     newest_s, num_bytes = 0.0, 0
     for parent, _, names in os.walk(folder):
         for entry in (Path(parent), *(Path(parent) / name for name in names)):
@@ -127,19 +132,19 @@ def _has_locked_steps(run: Path) -> bool:
         return False
 
 
-def _remove(run: Path, worker: Worker) -> bool:
-    """Whether the run is gone: out of sight at once, then from the disk with all that belongs to it."""
+def _delete(run: Path, worker: Worker) -> bool:
+    """Rename the run out of sight, then delete it and its files; return False if it is in use."""
     away = temporary_name(run)
 
-    def put_away() -> None:
+    def rename() -> None:
         with locked(run):
             run.rename(away)
 
     try:
-        if not worker.unless_wanted(run.name, put_away):
+        if not worker.if_idle(run.name, rename):
             return False
     except (InputError, OSError):
-        # Held by another process, or not ours to write.
+        # Held by another process, or this process may not write it.
         return False
     worker.tickets.remove(run.name)
     remove(run.parent / PACKED / f"{run.name}.zip")
@@ -147,7 +152,7 @@ def _remove(run: Path, worker: Worker) -> bool:
     return True
 
 
-def _sweep(folder: Path, now_s: float) -> None:
+def _remove_leftovers(folder: Path, now_s: float) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             old = entry.stat(follow_symlinks=False).st_mtime < now_s - LEFT_OVER_S

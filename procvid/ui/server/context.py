@@ -1,4 +1,4 @@
-"""What all tabs and endpoints share: the parts (loaded when first needed) and the runs on disk."""
+"""What all tabs and endpoints share: models that are loaded on first use, and the runs on disk."""
 
 from __future__ import annotations
 
@@ -18,44 +18,45 @@ from procvid.machine import check_gpu, is_lent
 from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Planner
 from procvid.run.folder import PLAN
+from procvid.run.story import make_video, regenerate_step
 from procvid.settings import Profile, read_environment
-from procvid.ui.server.clearing import Keeping, clear
+from procvid.types import StepChanges
+from procvid.ui.server.clearing import Retention, clear
 from procvid.ui.server.guard import log
-from procvid.ui.server.guests import Allowance
-from procvid.ui.server.making import events_of
 from procvid.ui.server.own_memory import find_folder
 from procvid.ui.server.pulled_stores import folder_of_pulled
 from procvid.ui.server.queue import RUN_ID, Job, Tickets
 from procvid.ui.server.runs import new_view, read_job, read_view
 from procvid.ui.server.stream import RunView
-from procvid.ui.server.worker import Turns, Worker
+from procvid.ui.server.visitors import Allowance
+from procvid.ui.server.worker import FairLock, Worker
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.run import Parts
 
 MEMORIES = ("default", "none")
-"""The memories that a caller may name; a path of the server is never one of them."""
+"""Memories that every caller may name; a path of the server is never one of them."""
 QUEUE = "queue"
 
 
 def new_run_id() -> str:
-    """A random id that nobody can guess: it is also the key to the run's files."""
+    """Return a random id. Nobody can guess it, so it also protects the run's files."""
     return secrets.token_hex(8)
 
 
 @dataclass
 class AppContext:
-    """One per running app; safe to use from many threads.
+    """The state of a running app. Thread-safe.
 
     Attributes:
-        profile: The set of models that runs.
-        profile_reason: Why this one.
-        planner: Makes the plans; needs no weights.
-        runs_folder: Absolute; each run has a folder of its own id in it.
-        examples_folder: Recipes to try, or a folder that does not exist.
-        turns: The device, for one piece of work at a time.
-        keeping: How long the runs stay.
-        allowance: What each visitor has asked for lately.
+        profile: The models that are used.
+        profile_reason: Why this profile was chosen.
+        planner: Plans recipes; needs no weights.
+        runs_folder: Absolute path; each run has a folder named by its id.
+        examples_folder: Recipes to try; may not exist.
+        device: Held by whoever uses the generator or the metrics.
+        retention: How long runs are kept.
+        allowance: Counts what each visitor asked for lately.
         worker: Makes the clips of all runs.
     """
 
@@ -65,28 +66,30 @@ class AppContext:
     runs_folder: Path
     examples_folder: Path
     _parts: Parts | None = field(default=None, repr=False)
-    _with_lora: tuple[str, ClipGenerator] | None = field(default=None, repr=False)
+    _lora_generator: tuple[str, ClipGenerator] | None = field(default=None, repr=False)
     _loaded: ClipGenerator | None = field(default=None, repr=False)
     _evaluation: EvaluationParts | None = field(default=None, repr=False)
     _looks: EvidenceCache = field(default_factory=EvidenceCache, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    turns: Turns = field(default_factory=Turns, repr=False)
-    keeping: Keeping = field(default_factory=Keeping)
+    device: FairLock = field(default_factory=FairLock, repr=False)
+    retention: Retention = field(default_factory=Retention)
     allowance: Allowance = field(default_factory=Allowance, repr=False)
 
     def __post_init__(self) -> None:
         tickets = Tickets(self.runs_folder / QUEUE)
-        self.worker = Worker(tickets, self._make, self._look, self.turns, self._tidy)
+        self.worker = Worker(tickets, self._run_job, self._read_view, self.device, self._clear)
 
     def parts(self, memory: str, lora: str = "") -> Parts:
-        """The parts with one of the `MEMORIES`, a person's own by its id or reading name, or a pulled store.
+        """Return the models with a memory; the first call loads them.
 
-        The first call builds the models, for all. With a pulled LoRA the generator is one of its own.
+        Args:
+            memory: One of `MEMORIES`, a visitor's own by its id or alias, or a pulled store.
+            lora: A pulled LoRA, or "". It needs a generator of its own.
 
         Raises:
             InputError: There is no such memory or LoRA, or it belongs to another model.
-            StoreError: It is damaged, or of another embedder.
-            UnavailableError: Something they need cannot be had here.
+            StoreError: The memory is damaged, or made by another embedder.
+            UnavailableError: A model is not available on this machine.
         """
         own = None
         if memory not in MEMORIES:
@@ -109,63 +112,63 @@ class AppContext:
         return parts if memory == "default" else replace(parts, stores=None)
 
     def _generator_with(self, lora: str) -> ClipGenerator:
-        """The last one is kept: people make several videos with a LoRA before they choose another."""
+        """Return a generator with a LoRA; the last one is cached."""
         folder = folder_of_pulled(lora, "lora")
         if folder is None:
             raise InputError(
-                f"There is no LoRA {lora[:80]!r} here.", "Pull it in the Artifacts tab first."
+                f"There is no LoRA {lora[:80]!r} here.", "Pull it in the Hub tab first."
             )
         if is_lent() and self.profile.needs_gpu:
             raise UnavailableError(
-                "On ZeroGPU only what was loaded at the start reaches the GPU, so no LoRA can be taken.",
-                "Leave it out, or use a Space with a GPU of its own.",
+                "ZeroGPU cannot add a LoRA after the start.",
+                "Choose no LoRA, or use a Space with a GPU of its own.",
             )
-        if self._with_lora is None or self._with_lora[0] != lora:
+        if self._lora_generator is None or self._lora_generator[0] != lora:
             try:
-                made = wiring.build_generator(self.profile, (f"{folder}=1",), previews=True)
+                generator = wiring.build_generator(self.profile, (f"{folder}=1",), previews=True)
             except InputError as error:
-                # Where it lies on the server is nobody's business.
-                told = error.message.replace(str(folder), lora)
-                raise InputError(told, error.hint) from error
-            self._with_lora = lora, made
-        return self._with_lora[1]
+                # Do not reveal the server's folders.
+                message = error.message.replace(str(folder), lora)
+                raise InputError(message, error.hint) from error
+            self._lora_generator = lora, generator
+        return self._lora_generator[1]
 
     def evaluation(self) -> tuple[EvaluationParts, EvidenceCache]:
-        """The backbones of the metrics, built by the first call, and what is kept of clips seen."""
+        """Return the models of the metrics, loaded by the first call, and the cached features."""
         with self._loading:
             if self._evaluation is None:
                 self._evaluation = wiring_evaluation.build_evaluation(self.profile, standard=True)
         return self._evaluation, self._looks
 
     def folder_of(self, run_id: str) -> Path:
-        """Where a run lives; its id is checked, so it cannot point elsewhere.
+        """Return the folder of a run, which may not exist.
 
         Raises:
-            RunError: This is no run id.
+            RunError: The id has another form than run ids have, so it could name another folder.
         """
         if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
             raise RunError(
-                f"{str(run_id)[:40]!r} is not a run id.",
-                "Give the run_id that /generate answered, 16 characters of 0-9 and a-f.",
+                f"There is no run {str(run_id)[:40]!r}.",
+                "A run id has 16 characters of 0-9 and a-f, as in the events of /generate.",
             )
         return self.runs_folder / run_id
 
     def existing_folder_of(self, run_id: str) -> Path:
-        """Like `folder_of`, for a run that is on disk.
+        """Return the folder of a run that is on disk.
 
         Raises:
-            RunError: This is no run id, or there is no such run.
+            RunError: There is no such run.
         """
         folder = self.folder_of(run_id)
         if not folder.is_dir():
-            raise RunError(f"There is no run {run_id}.", "It may have been cleared away.")
+            raise RunError(f"There is no run {run_id}.", "It may have been deleted.")
         return folder
 
     def view_of(self, run_id: str) -> RunView:
-        """A run as it is now: waiting, in work, or as it lies on disk.
+        """Return a run as it is now: in the queue, in progress, or on disk.
 
         Raises:
-            RunError: This is no run id, there is no such run, or its files are damaged.
+            RunError: There is no such run, or its files are damaged.
         """
         self.folder_of(run_id)
         feed = self.worker.feed(run_id)
@@ -174,14 +177,14 @@ class AppContext:
         ticket = self.worker.tickets.read(run_id)
         if ticket is None:
             return read_view(run_id, self.existing_folder_of(run_id))
-        view = self._look(ticket.job)
+        view = self._read_view(ticket.job)
         view.trouble = ticket.failed
         if view.state in ("stopped", "waiting"):
             view.state = "failed" if ticket.failed else "stopped"
         return view
 
     def job_of(self, run_id: str) -> Job:
-        """A run's job, to go on with it.
+        """Return the job of a run, to resume it.
 
         Raises:
             RunError: There is no such run, its files are damaged, or it was never planned.
@@ -192,26 +195,31 @@ class AppContext:
             return replace(ticket.job, again=0)
         return read_job(run_id, self.existing_folder_of(run_id))
 
-    def _look(self, job: Job) -> RunView:
+    def _read_view(self, job: Job) -> RunView:
         folder = self.folder_of(job.run_id)
         if (folder / PLAN).exists():
             return read_view(job.run_id, folder)
         return new_view(job, folder, self.profile)
 
-    def _tidy(self) -> None:
-        gone = clear(self.runs_folder, self.keeping, self.worker)
-        if gone:
-            log.info("%d old runs were cleared away", len(gone))
+    def _clear(self) -> None:
+        deleted = clear(self.runs_folder, self.retention, self.worker)
+        if deleted:
+            log.info("deleted %d old runs", len(deleted))
 
-    def _make(self, job: Job) -> Generator[Event, None, None]:
-        # A lent GPU is lent to whoever asked (`Worker`), who need not look on any more.
+    def _run_job(self, job: Job) -> Generator[Event, None, None]:
+        # ZeroGPU lends the GPU to the visitor who asked; their page may be closed by now.
         LocalContext.event_id.set(None)
-        parts = self.parts(job.wishes.memory, job.wishes.lora)
+        parts = self.parts(job.options.memory, job.options.lora)
         if self._loaded is not None and self._loaded is not parts.generator:
-            # With another LoRA, or none: two sets of weights are one too many for a GPU.
+            # Another LoRA, or none: a GPU holds one set of weights at a time.
             self._loaded.release()
         self._loaded = parts.generator
-        return events_of(job, parts, self.folder_of(job.run_id))
+        folder = self.folder_of(job.run_id)
+        if job.again:
+            changes = job.changes.get(job.again, StepChanges())
+            return regenerate_step(folder, job.again, parts, changes)
+        request = job.request(parts.profile)
+        return make_video(request, parts, folder, plan=job.draft.plan, changes=job.changes)
 
 
 def open_context(
@@ -221,18 +229,18 @@ def open_context(
     planner: str = "auto",
     runs_folder: Path | None = None,
 ) -> AppContext:
-    """The context of a new app; loads no model. Runs go where the environment says.
+    """Return the context of a new app. No model is loaded.
 
     Args:
         examples_folder: Recipes to try.
-        profile: "auto" or a profile's name; by default what the environment says.
+        profile: "auto" or a profile's name; default from the environment.
         planner: "auto", "rules" or "openai".
-        runs_folder: By default that of the environment.
+        runs_folder: Default from the environment.
 
     Raises:
         InputError: A name is unknown.
-        UnavailableError: The planner or the profile needs something that is not here.
-        OutputError: The runs folder cannot be made.
+        UnavailableError: The planner or the profile needs something that this machine lacks.
+        OutputError: The runs folder cannot be created.
     """
     environment = read_environment()
     chosen, reason = wiring.select_profile(profile or environment.profile)
@@ -242,8 +250,8 @@ def open_context(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"The runs folder {str(folder)!r} cannot be made ({error.strerror}).",
-            "Set PROCVID_RUNS to a folder that can be written.",
+            f"Cannot create the runs folder {str(folder)!r} ({error.strerror}).",
+            "Set PROCVID_RUNS to a writable folder.",
         ) from error
     return AppContext(
         chosen,
@@ -251,5 +259,5 @@ def open_context(
         wiring.build_planner(planner, chosen),
         folder,
         examples_folder,
-        keeping=Keeping.of(environment),
+        retention=Retention.of(environment),
     )

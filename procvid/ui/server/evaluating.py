@@ -164,7 +164,7 @@ def stream_evaluation(
     judgements = Judgements.of(parts, answers)
     view = EvaluationView(tuple(metrics))
     events = evaluate_into(folder, runs, parts, metrics, judgements, looks)
-    with context.turns.mine(), closing(events):
+    with context.device.hold(), closing(events):
         for event in events:
             view.apply(event)
             if isinstance(event, EvaluationFinished):

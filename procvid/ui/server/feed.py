@@ -1,4 +1,4 @@
-"""What a run in the queue or in work has told so far; any number of pages and programs may follow it."""
+"""The events of one run, for any number of pages and programs that follow it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from procvid.ui.server.stream import Queued, RunView
 
 
 class Feed:
-    """The worker tells, others follow; nobody who leaves disturbs the work.
+    """The worker publishes events and followers read them; a follower that leaves stops nothing.
 
     Args:
         view: The run as it is on disk now, or a new one.
@@ -22,42 +22,47 @@ class Feed:
         self._events: list[Event | Queued] = []
         self._error: Exception | None = None
         self._ended = False
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
 
-    def tell(self, event: Event | Queued) -> None:
-        """Let all followers know."""
-        with self._news:
+    def publish(self, event: Event | Queued) -> None:
+        """Send an event to all followers."""
+        with self._changed:
             self._view.apply(event)
             self._events.append(event)
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def end(self, view: RunView, error: Exception | None = None) -> None:
-        """The work is over; `view` is the run as it lies on disk now."""
-        with self._news:
+        """Close the feed.
+
+        Args:
+            view: The run as it is on disk now.
+            error: Why the run failed; None if it did not.
+        """
+        with self._changed:
             self._view, self._error, self._ended = view, error, True
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def snapshot(self) -> RunView:
-        """The run as of now; nobody changes what is returned."""
-        with self._news:
+        """Return a copy of the run as of now."""
+        with self._changed:
             return self._copy()
 
     def follow(self) -> Iterator[tuple[RunView, Event | Queued | None]]:
-        """All events from the first one, each with the run after it; None with the last view.
+        """Yield all events from the first one, each with the run after it, then None with the last view.
 
         Raises:
-            Exception: What broke the work off, after the last view.
+            Exception: The error that ended the run, after the last view.
         """
-        told = 0
+        num_read = 0
         while True:
-            with self._news:
-                while not self._ended and len(self._events) == told:
-                    self._news.wait()
-                fresh, view = self._events[told:], self._copy()
+            with self._changed:
+                while not self._ended and len(self._events) == num_read:
+                    self._changed.wait()
+                unread, view = self._events[num_read:], self._copy()
                 ended, error = self._ended, self._error
-            for event in fresh:
+            for event in unread:
                 yield view, event
-            told += len(fresh)
+            num_read += len(unread)
             if ended:
                 yield view, None
                 if error is not None:

@@ -1,7 +1,7 @@
-"""The border between procvid and whoever calls it over the page or the API.
+"""Turn every exception of a handler into one message that a caller may see.
 
-Every event handler and endpoint is wrapped by `guarded`: a procvid error becomes its one sentence,
-anything unexpected becomes a sentence with an id under which the log keeps the traceback.
+`guarded` wraps each event handler and endpoint. A procvid error keeps its sentence; any other error
+becomes a sentence with an id, and the log has the traceback under that id.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 FOLDERS = re.compile(r"(?<![\w:/.<])/(?:[^\s/'\"]+/)+(?=[^\s/'\"])")
 TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
-    (RecipeError, "This recipe cannot be read"),
-    (StoreError, "The memory"),
-    (RunError, "The run"),
-    (OutputError, "The result cannot be written"),
+    (RecipeError, "Cannot read this recipe"),
+    (StoreError, "Memory"),
+    (RunError, "Run"),
+    (OutputError, "Cannot write the result"),
     (InputError, "Please check the input"),
-    (BusyError, "Too much to do at the moment"),
-    (ServiceError, "The service did not help"),
+    (BusyError, "Too busy"),
+    (ServiceError, "Service error"),
     (UnavailableError, "Not available on this machine"),
 )
-"""The first class that fits gives the title of the message box; so a class stands before its bases."""
+"""Title of the message box, by the first class that fits; subclasses stand before their bases."""
 
 
 def as_gradio_error(error: Exception) -> gr.Error:
-    """Any exception as the one message that a caller may see; the unexpected is logged by an id."""
+    """Return the message for an exception; log unexpected ones under an id."""
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, ProcvidError):
@@ -65,12 +65,12 @@ def as_gradio_error(error: Exception) -> gr.Error:
 
 
 def without_folders(text: str) -> str:
-    """The text with the last part alone of each absolute path: where a server keeps things is its own."""
+    """Shorten each absolute path to its last part, so that messages do not reveal server folders."""
     return FOLDERS.sub("", text)
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Printable text on one line of at most `limit` characters, for a message box."""
+    """Return the text on one line of at most `limit` printable characters, for a message box."""
     shown = printable(text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
@@ -83,8 +83,8 @@ def _translated() -> Iterator[None]:
         raise as_gradio_error(error) from None
 
 
-def _refuse_halves(values: Any) -> None:
-    """Raise for a text with half of a character (a lone surrogate): no answer could repeat it."""
+def _refuse_surrogates(values: Any) -> None:
+    """Raise InputError for a text with a lone surrogate, which no answer could repeat."""
     waiting = [values]
     while waiting:
         value = waiting.pop()
@@ -92,7 +92,9 @@ def _refuse_halves(values: Any) -> None:
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise InputError("A text holds half of a character.", "Copy it again.") from None
+                raise InputError(
+                    "The text contains half of a character.", "Copy it again."
+                ) from None
         elif isinstance(value, Mapping):
             waiting += [*value, *value.values()]
         elif isinstance(value, list | tuple):
@@ -100,13 +102,13 @@ def _refuse_halves(values: Any) -> None:
 
 
 def guarded(handler: Handler) -> Handler:
-    """Wrap a function or a generator function; its signature and annotations stay as they are."""
+    """Wrap a function or generator function; keep its signature and annotations."""
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
         def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
             with _translated():
-                _refuse_halves([args, kwargs])
+                _refuse_surrogates([args, kwargs])
                 yield from handler(*args, **kwargs)
 
         return cast(Handler, stream)
@@ -114,7 +116,7 @@ def guarded(handler: Handler) -> Handler:
     @functools.wraps(handler)
     def call(*args: Any, **kwargs: Any) -> Any:
         with _translated():
-            _refuse_halves([args, kwargs])
+            _refuse_surrogates([args, kwargs])
             return handler(*args, **kwargs)
 
     return cast(Handler, call)

@@ -1,10 +1,9 @@
-"""What the page and the API ask of procvid: both call these functions and show the answer."""
+"""Plan, preview, start and resume runs, for the page and the API alike."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import procvid
@@ -17,20 +16,17 @@ from procvid.settings import MAX_SEED
 from procvid.types import Conditioning, Plan, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.guests import Guest
-from procvid.ui.server.making import request_of
 from procvid.ui.server.own_memory import alias_of
-from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.queue import Draft, Job, RunOptions
+from procvid.ui.server.visitors import Visitor
 from procvid.wiring.run import build_planner
 
 MAX_KEY = 300
 MAX_NAME = 200
 """Longest name of a memory, in characters."""
-MAX_FILE_BYTES = 2_000_000
-"""Largest recipe file that the page opens; the parser has a limit of its own."""
 
 
-def read_wishes(
+def read_options(
     seed: object,
     memory: object,
     steps: object,
@@ -38,20 +34,20 @@ def read_wishes(
     stores: Collection[str] = (),
     lora: object = "",
     loras: Collection[str] = (),
-) -> Wishes:
-    """Check what came over the wire, where nothing enforces the types.
+) -> RunOptions:
+    """Check the options of a run; over the wire nothing enforces the types.
 
     Args:
         seed: A whole number.
-        memory: A name.
-        steps: A whole number, or None for the profile's own.
-        fast: Whether a clip may be a little further from the exact one.
-        stores: The pulled stores that this caller may name.
+        memory: The name of a memory.
+        steps: A whole number, or None for the profile's default.
+        fast: True for fewer model calls and slightly different clips.
+        stores: The pulled stores that this caller may use.
         lora: A pulled LoRA, or "" for none.
-        loras: Those that this caller may name.
+        loras: The pulled LoRAs that this caller may use.
 
     Raises:
-        InputError: A value is of the wrong kind, or a store or LoRA is not theirs to use.
+        InputError: A value is of the wrong type, or the caller may not use the store or LoRA.
     """
     if not isinstance(memory, str):
         raise InputError(f"The memory {memory!r} is not a name.", "Write 'default' or 'none'.")
@@ -59,11 +55,11 @@ def read_wishes(
         raise InputError(f"There is no memory {memory[:40]!r}.", "Choose default or none.")
     if lora and lora not in loras:
         raise InputError(
-            f"There is no LoRA {str(lora)[:40]!r} here.", "Pull it in the Artifacts tab first."
+            f"There is no LoRA {str(lora)[:40]!r} here.", "Pull it in the Hub tab first."
         )
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
-    return Wishes(
+    return RunOptions(
         seed=read_seed(seed),
         memory=memory,
         steps=None if steps is None else whole_number("steps", steps),
@@ -73,7 +69,7 @@ def read_wishes(
 
 
 def read_seed(value: object) -> int:
-    """A seed, 0 to 2**63 - 1. Raises InputError."""
+    """Return a seed, 0 to 2**63 - 1. Raises InputError."""
     seed = whole_number("seed", value)
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"The seed {str(seed)[:24]} is out of range.", f"Choose 0 to {MAX_SEED}.")
@@ -81,7 +77,7 @@ def read_seed(value: object) -> int:
 
 
 def whole_number(name: str, value: object) -> int:
-    """A whole number, as int or float. Raises InputError."""
+    """Return a whole number given as int or float. Raises InputError."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -89,12 +85,17 @@ def whole_number(name: str, value: object) -> int:
     return value
 
 
-def draft_of(context: AppContext, text: object, key: str = "") -> Draft:
-    """Read a recipe and plan it, with a visitor's own OpenAI key where they gave one.
+def make_draft(context: AppContext, text: object, key: str = "") -> Draft:
+    """Read a recipe and plan it.
+
+    Args:
+        context: The app.
+        text: The recipe.
+        key: The visitor's own OpenAI key, which then makes the plan, or "".
 
     Raises:
-        RecipeError: The text is no recipe.
-        ServiceError: The service cannot be asked with this key.
+        RecipeError: The text is not a recipe.
+        ServiceError: The service refuses the key or does not answer.
     """
     if not isinstance(text, str):
         raise RecipeError(f"The recipe is a {type(text).__name__}, not text.", "Send its text.")
@@ -104,30 +105,30 @@ def draft_of(context: AppContext, text: object, key: str = "") -> Draft:
 
 
 def own_key(key: str) -> str:
-    """A visitor's key without the spaces around it. Raises InputError."""
+    """Return a visitor's key without surrounding spaces. Raises InputError."""
     given = key.strip()
     if len(given) > MAX_KEY or not (given.isascii() and given.isprintable()) or " " in given:
         raise InputError(
-            "This is no OpenAI key.", "Paste it as the service gave it, or leave it out."
+            "This is not an OpenAI key.", "Paste it as the service shows it, or leave it empty."
         )
     return given
 
 
 def undrawable(context: AppContext, plan: Plan) -> tuple[str, ...]:
-    """Objects of the plan that the generator was never taught."""
+    """Return the objects of the plan that the generator was not trained on."""
     names = dict.fromkeys(o.name for step in plan.steps for o in step.objects)
     return tuple(context.parts("default").generator.undrawable(tuple(names)))
 
 
-def preview_references(context: AppContext, plan: Plan, wishes: Wishes) -> list[Conditioning]:
-    """Per step the references that the memory offers before the first clip is made."""
-    parts = context.parts(wishes.memory)
-    memory = start_memory(parts, wishes.seed, plan)
+def preview_references(context: AppContext, plan: Plan, options: RunOptions) -> list[Conditioning]:
+    """Return the references of each step as the memory offers them before the first clip."""
+    parts = context.parts(options.memory)
+    memory = start_memory(parts, options.seed, plan)
     return [conditioning_of(parts, step, memory, StepChanges()) for step in plan.steps]
 
 
 def versions(context: AppContext) -> dict[str, Any]:
-    """Version of procvid, the profile that runs with the reason, models and libraries."""
+    """Return the version, the profile with the reason for it, the models and the libraries."""
     parts = context.parts("default")
     return {
         "procvid": procvid.__version__,
@@ -138,30 +139,30 @@ def versions(context: AppContext) -> dict[str, Any]:
     }
 
 
-def begin(
+def start_run(
     context: AppContext,
     draft: Draft,
-    wishes: Wishes,
-    guest: Guest,
+    options: RunOptions,
+    visitor: Visitor,
     changes: Mapping[int, StepChanges] | None = None,
 ) -> Feed:
-    """Put a new run into the queue; its id is in the feed's view.
+    """Queue a new run; the feed's view has its id.
 
     Raises:
-        ProcvidError: The queue is full, or the run cannot be made in this way.
+        ProcvidError: The queue is full, or an option does not fit the profile.
     """
     check_plan(draft.plan)
-    wishes = replace(wishes, memory=alias_of(wishes.memory))
-    job = Job(new_run_id(), draft, wishes, changes=changes or {})
-    # What is wrong can be told now and not when its turn comes.
-    parts = context.parts(wishes.memory, wishes.lora)
-    parts.generator.check(request_of(job, parts.profile).sampling)
-    context.allowance.spend(guest, "runs")
-    return context.worker.submit(job, guest.key, guest.max_waiting)
+    options = replace(options, memory=alias_of(options.memory))
+    job = Job(new_run_id(), draft, options, changes=changes or {})
+    # Report errors now, not when the run leaves the queue.
+    parts = context.parts(options.memory, options.lora)
+    parts.generator.check(job.request(parts.profile).sampling)
+    context.allowance.spend(visitor, "runs")
+    return context.worker.submit(job, visitor.key, visitor.max_waiting)
 
 
-def go_on(context: AppContext, run_id: str, guest: Guest) -> Feed:
-    """Make what is missing of a run or has become stale; follow it when it is in work already.
+def resume_run(context: AppContext, run_id: str, visitor: Visitor) -> Feed:
+    """Queue the missing and stale steps of a run; follow it if it is in progress.
 
     Raises:
         RunError: There is no such run.
@@ -172,26 +173,6 @@ def go_on(context: AppContext, run_id: str, guest: Guest) -> Feed:
     if feed is not None:
         return feed
     job = context.job_of(run_id)
-    context.parts(job.wishes.memory, job.wishes.lora)
-    context.allowance.spend(guest, "runs")
-    return context.worker.submit(job, guest.key, guest.max_waiting)
-
-
-def read_text(file: str) -> str:
-    """The text of an uploaded recipe, for the person to see and mend before it is planned.
-
-    Raises:
-        RecipeError: It is too large or no text.
-    """
-    path = Path(file)
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise RecipeError(
-            f"The file {path.name[:60]!r} has {size} bytes.", f"At most {MAX_FILE_BYTES} are read."
-        )
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RecipeError(
-            f"The file {path.name[:60]!r} is not UTF-8 text.", "Save it as plain text."
-        ) from error
+    context.parts(job.options.memory, job.options.lora)
+    context.allowance.spend(visitor, "runs")
+    return context.worker.submit(job, visitor.key, visitor.max_waiting)

@@ -1,4 +1,4 @@
-"""All of a run in one zip file, with a manifest."""
+"""Pack a run into one zip file with a manifest."""
 
 from __future__ import annotations
 
@@ -15,26 +15,29 @@ from procvid.storage.lock import LOCK
 
 MANIFEST = "manifest.json"
 PACKED = "packed"
-"""The folder of the zips, beside the runs."""
+"""Folder of the zip files, beside the runs."""
 LEFT_OUT = (LOCK, CROPS, MEMORY)
-"""What only procvid itself has a use for."""
+"""Files that only procvid itself uses."""
 
 
 def pack(run_id: str, run: Path, target: Path) -> Path:
     """Write the zip of a run: video, captions, clips, references, provenance, and a manifest.
 
     Args:
-        run_id: Named in the manifest.
-        run: The run folder; it has a video.
-        target: Of the zip; written whole or not at all.
+        run_id: Id for the manifest.
+        run: The run folder; it must have a video.
+        target: The zip file; written whole or not at all.
+
+    Returns:
+        The zip file.
 
     Raises:
-        RunError: There is no video yet.
-        OutputError: It cannot be written.
+        RunError: The run has no video yet.
+        OutputError: The zip cannot be written.
     """
     if not (run / VIDEO).is_file():
         raise RunError(f"Run {run_id} has no video yet.", "Finish it first.")
-    files = [file for file in sorted(run.rglob("*")) if _belongs(file.relative_to(run))]
+    files = [file for file in sorted(run.rglob("*")) if _is_included(file.relative_to(run))]
     files = [file for file in files if file.is_file()]
     manifest = {
         "run_id": run_id,
@@ -49,7 +52,7 @@ def pack(run_id: str, run: Path, target: Path) -> Path:
     }
     with output_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-    # Clips and pictures are compressed already.
+    # Stored without compression: clips and pictures are compressed already.
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as packed:
         packed.writestr(MANIFEST, json.dumps(manifest, indent=2) + "\n")
         for file in files:
@@ -57,5 +60,5 @@ def pack(run_id: str, run: Path, target: Path) -> Path:
     return target
 
 
-def _belongs(name: Path) -> bool:
+def _is_included(name: Path) -> bool:
     return not any(part in LEFT_OUT or is_temporary(part) for part in name.parts)

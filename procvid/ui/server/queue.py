@@ -1,7 +1,7 @@
-"""What people ask the worker for, and the file that keeps it until it is done.
+"""Jobs for the worker, and the tickets that keep them on disk until they are done.
 
-A ticket is on disk before anybody is told that the run is in the queue, and goes when the work ends;
-so those that lie there when a server starts are the work that another one left.
+A ticket is written before the caller learns that the run is queued, and removed when the work ends.
+A server that starts therefore finds the jobs that a previous one left.
 """
 
 from __future__ import annotations
@@ -16,25 +16,32 @@ from typing import Any
 from procvid.errors import ProcvidError
 from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.run.changes import read_stored, stored_json, write_pictures
+from procvid.settings import Profile, choose_sampling
 from procvid.storage.atomic import output_errors
 from procvid.storage.files import read_json, write_json
-from procvid.types import Plan, Recipe, StepChanges
+from procvid.types import GenerateRequest, Plan, Recipe, StepChanges
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A recipe and its plan as the person has it before them, edited or not."""
+    """A recipe and its plan, which the visitor may have edited."""
 
     recipe: Recipe
     plan: Plan
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """How to make the video: the seed, the memory's name, denoising steps or the profile's own, speed, and
-    a pulled LoRA by OWNER/NAME@COMMIT or "".
+class RunOptions:
+    """How to make a video.
+
+    Attributes:
+        seed: Seed of the run.
+        memory: Name of the memory.
+        steps: Denoising steps of a clip; None for the profile's default.
+        fast: True for fewer model calls and slightly different clips.
+        lora: A pulled LoRA as OWNER/NAME@COMMIT, or "".
     """
 
     seed: int = 0
@@ -46,21 +53,39 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Job:
-    """All that the worker needs: a whole run, or, with `again`, one step of it once more.
+    """A run to make, or one step of a run to redo.
 
     Attributes:
-        run_id: Also the name of the run's folder.
+        run_id: Id of the run, and name of its folder.
         draft: Recipe and plan.
-        wishes: How.
-        again: The number of the step to make again; 0 makes all that is missing or stale.
-        changes: By step: for the step to make again, or for steps that were not made yet.
+        options: How to make the video.
+        again: Number of the step to redo; 0 makes every missing or stale step.
+        changes: By step: changes of the step to redo, or of steps that were not made yet.
     """
 
     run_id: str
     draft: Draft
-    wishes: Wishes
+    options: RunOptions
     again: int = 0
     changes: Mapping[int, StepChanges] = field(default_factory=dict)
+
+    def request(self, profile: Profile) -> GenerateRequest:
+        """Return the request for the whole run.
+
+        Raises:
+            InputError: The profile cannot make such clips.
+        """
+        options = self.options
+        return GenerateRequest(
+            recipe=self.draft.recipe,
+            sampling=choose_sampling(
+                profile, num_inference_steps=options.steps, seed=options.seed, fast=options.fast
+            ),
+            profile=profile.name,
+            memory=options.memory,
+            lora=(options.lora,) if options.lora else (),
+            seed=options.seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -69,10 +94,10 @@ class Ticket:
 
     Attributes:
         job: What to do.
-        visitor: Who asked, as `procvid.ui.server.visitors.key_of` names them.
-        order: Smaller ones go first.
-        tries: How often the work was begun.
-        failed: Why it broke off, or "". Such a ticket waits for the person and not for its turn.
+        visitor: Key of the visitor who asked; see `procvid.ui.server.visitors.Visitor`.
+        order: The smallest goes first.
+        tries: How often the work was started.
+        failed: Why the work failed, or "". Such a ticket waits until the visitor resumes the run.
     """
 
     job: Job
@@ -82,13 +107,13 @@ class Ticket:
     failed: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The ticket's file."""
+        """Return the content of the ticket's file."""
         job = self.job
         return {
             "run_id": job.run_id,
             "recipe": dataclasses.asdict(job.draft.recipe),
             "plan": plan_to_json(job.draft.plan),
-            "wishes": dataclasses.asdict(job.wishes),
+            "wishes": dataclasses.asdict(job.options),
             "again": job.again,
             "changes": {str(n): stored_json(c, _prefix(job, n)) for n, c in job.changes.items()},
             "visitor": self.visitor,
@@ -99,15 +124,15 @@ class Ticket:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], folder: Path) -> Ticket:
-        """Raises KeyError, TypeError, ValueError or InputError when it is no ticket."""
+        """Read a ticket. Raises KeyError, TypeError, ValueError or InputError if it is damaged."""
         read = {int(n): read_stored(folder, c) for n, c in value["changes"].items()}
         changes = {number: changed for number, (changed, _) in read.items()}
         lost = [f"Step {number}: {it[0]}" for number, (_, it) in read.items() if it]
         recipe = Recipe(**_tuples(value["recipe"]))
         draft = Draft(recipe, plan_from_json(value["plan"]))
-        wishes = Wishes(**value["wishes"])
+        options = RunOptions(**value["wishes"])
         return cls(
-            Job(str(value["run_id"]), draft, wishes, int(value["again"]), changes),
+            Job(str(value["run_id"]), draft, options, int(value["again"]), changes),
             str(value["visitor"]),
             int(value["order"]),
             int(value["tries"]),
@@ -121,22 +146,22 @@ def _prefix(job: Job, number: int) -> str:
 
 
 def _tuples(value: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has lists where our values have tuples."""
+    """Return the value with tuples for JSON's lists."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
 
 
 class Tickets:
-    """The tickets of a folder, one file each, named after the run."""
+    """The tickets in a folder, one file each, named by the run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def file(self, run_id: str) -> Path:
-        """Where the ticket of a run lies."""
+        """Return the file of a run's ticket."""
         return self.folder / f"{run_id}.json"
 
     def add(self, ticket: Ticket) -> None:
-        """Put a new ticket on the disk, with its pictures. Raises OutputError."""
+        """Write a new ticket with its pictures. Raises OutputError."""
         job = ticket.job
         with output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -149,20 +174,20 @@ class Tickets:
             raise
 
     def write(self, ticket: Ticket) -> None:
-        """Put it on the disk. Raises OutputError."""
+        """Write the file of a ticket. Raises OutputError."""
         with output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.file(ticket.job.run_id), ticket.to_json())
 
     def read(self, run_id: str) -> Ticket | None:
-        """The ticket of a run, None when there is none that can be read."""
+        """Return the ticket of a run; None if it is missing or damaged."""
         try:
             return Ticket.from_json(read_json(self.file(run_id)), self.folder)
         except (OSError, KeyError, TypeError, ValueError, AttributeError, ProcvidError):
             return None
 
     def remove(self, run_id: str) -> None:
-        """Throw it away, with its pictures."""
+        """Delete a ticket and its pictures."""
         self.file(run_id).unlink(missing_ok=True)
         self._remove_pictures(run_id)
 
@@ -171,7 +196,7 @@ class Tickets:
             picture.unlink(missing_ok=True)
 
     def left(self) -> list[Ticket]:
-        """All that wait for their turn, the first one first."""
+        """Return the tickets that wait, in order; failed ones are left out."""
         names = (file.stem for file in self.folder.glob("*.json"))
         read = (self.read(name) for name in names if RUN_ID.fullmatch(name))
         return sorted((t for t in read if t is not None and not t.failed), key=lambda t: t.order)

@@ -1,4 +1,4 @@
-"""A run as it lies on disk: whoever began it, and however it ended."""
+"""Read a run from disk, whoever started it and however it ended."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from procvid.run.records import StepRecord, stale_steps
 from procvid.settings import Profile
 from procvid.storage.files import read_json
 from procvid.types import EXACT, Conditioning, Retrieval, Slot
-from procvid.ui.server.queue import Draft, Job, Wishes
+from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
 
-LISTED = {"unfinished": "not finished", "finished": "done", "stale": "some steps are stale"}
-"""The states of `run.json` in a list."""
+STATE_WORDS = {"unfinished": "not finished", "finished": "done", "stale": "some steps are stale"}
+"""Words for the states of `run.json`."""
 
 
 def new_view(job: Job, folder: Path, profile: Profile) -> RunView:
-    """A run of which nothing is on disk yet."""
+    """Return a view of a run that has no files yet."""
     sampling = profile.sampling
     view = RunView(job.run_id, folder, sampling.width, sampling.height)
     view.show_plan(job.draft.plan)
@@ -30,7 +30,7 @@ def new_view(job: Job, folder: Path, profile: Profile) -> RunView:
 
 
 def read_view(run_id: str, path: Path) -> RunView:
-    """Plan, clips, references, stale and locked steps of a run that nobody works on.
+    """Return plan, clips, references, stale and locked steps of a run that is not in progress.
 
     Raises:
         RunError: There is no such run, or its files are damaged.
@@ -50,7 +50,7 @@ def read_view(run_id: str, path: Path) -> RunView:
             step.clip = folder.step_folder(number) / CLIP
             step.seed = record.sampling.seed
             step.conditioning = _conditioning(record, folder.step_folder(number))
-    # Also a locked step says that it is stale: it is kept, and yet shows something old.
+    # A locked step can be stale too: it is kept, and shows an old take.
     for number, source in stale_steps(records, run.run_id).items():
         view.steps[number].stale = source
     for number in folder.locked_steps() & view.steps.keys():
@@ -65,19 +65,19 @@ def read_view(run_id: str, path: Path) -> RunView:
 
 
 def read_label(run_id: str, path: Path) -> str:
-    """A run in a list, from what its `run.json` says: quick, for nothing is verified.
+    """Return a line for a list of runs: title, finished clips, state. Reads `run.json` only.
 
     Raises:
         RunError: There is no such run, its file is damaged, or it was never planned.
     """
     try:
-        told = read_json(path / RUN)
-        title, steps = told["request"]["recipe"]["title"], told["steps"]
+        record = read_json(path / RUN)
+        title, steps = record["request"]["recipe"]["title"], record["steps"]
         done = sum(step["state"] in ("done", "stale") for step in steps)
-        state = LISTED[told["state"]]
+        state = STATE_WORDS[record["state"]]
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"There is no run {run_id}.", "It may have been cleared away.") from error
-    total = len(told["request"]["recipe"]["steps"])
+        raise RunError(f"There is no run {run_id}.", "It may have been deleted.") from error
+    total = len(record["request"]["recipe"]["steps"])
     return f"{title}: {done} of {total} clips, {state}"
 
 
@@ -107,13 +107,14 @@ def _conditioning(record: StepRecord, folder: Path) -> Conditioning:
             )
         )
     missing = tuple(
-        Retrieval(told["object"], told["state"], None, told["reason"]) for told in record.missing
+        Retrieval(entry["object"], entry["state"], None, entry["reason"])
+        for entry in record.missing
     )
     return Conditioning(record.step, record.prompt, tuple(slots), missing, record.warnings)
 
 
 def read_job(run_id: str, path: Path) -> Job:
-    """A run's job, to go on with it.
+    """Return the job of a run, to resume it.
 
     Raises:
         RunError: There is no such run, its files are damaged, or it was never planned.
@@ -121,21 +122,21 @@ def read_job(run_id: str, path: Path) -> Job:
     run = read_run(path)
     plan = RunFolder(path, run).read_plan()
     if plan is None:
-        raise RunError(f"Run {run_id} has no plan yet.", "Begin anew with the recipe.")
+        raise RunError(f"Run {run_id} has no plan yet.", "Start again with the recipe.")
     request = run.request
     sampling = request.sampling
-    wishes = Wishes(
+    options = RunOptions(
         request.seed,
         request.memory,
         sampling.num_inference_steps,
         sampling.shortcuts != EXACT,
         "".join(request.lora[:1]),
     )
-    return Job(run_id, Draft(request.recipe, plan), wishes)
+    return Job(run_id, Draft(request.recipe, plan), options)
 
 
 def _warnings(log: Path) -> list[str]:
-    """What the run has warned of, each once and as of the last try; a line cut off is passed over."""
+    """Return the warnings of the last attempt, each once; skip damaged lines."""
     view = RunView("", log.parent)
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
         try:

@@ -1,4 +1,4 @@
-"""One stream of events, two translations: what the page shows, and what the API answers."""
+"""Translate the events of a run into what the page shows and what the API returns."""
 
 from __future__ import annotations
 
@@ -25,16 +25,23 @@ from procvid.types import Conditioning, Image, Plan
 
 @dataclass(frozen=True)
 class Queued:
-    """A run waits for its turn; so many are before it, the one in work among them."""
+    """A run waits in the queue; `ahead` counts the runs before it and the one in progress."""
 
     ahead: int
 
 
 @dataclass
 class StepView:
-    """One step as far as it is known.
+    """One step of a run as the page shows it.
 
-    `stale` is the earlier step whose old clip it still shows, 0 for none; `seed` is its own.
+    Attributes:
+        number: From 1.
+        text: The step's text.
+        conditioning: Its prompt and references; None before they are chosen.
+        clip: The clip's file; None before it is made.
+        stale: The earlier step whose old take it still shows; 0 for none.
+        locked: True if it must not be redone.
+        seed: The step's own seed.
     """
 
     number: int
@@ -48,11 +55,29 @@ class StepView:
 
 @dataclass
 class RunView:
-    """A run as far as its events have told; width and height of its clips are in pixels.
+    """A run as the page shows it, built from its events.
 
-    `state` is waiting, running, stopped, failed, stale or done: a stale run has its video, and steps
-    that still show what another step showed before it was made again. `ahead` counts the runs before
-    it in the queue; `trouble` is why it failed; `preview` shows the clip in work.
+    Attributes:
+        run_id: Id of the run.
+        folder: Folder of the run.
+        width: Of its clips, in pixels.
+        height: Of its clips, in pixels.
+        state: waiting, running, stopped, failed, stale or done. A stale run has a video in which some
+            steps still show an old take of another step.
+        plan: The plan; None before it is made.
+        steps: By number.
+        warnings: Each once, with its step.
+        warned_steps: The step of each warning; 0 for the whole run.
+        current: The step in progress; 0 for none.
+        denoised: Finished denoising steps of that step's clip.
+        denoising_steps: All denoising steps of that clip.
+        eta_s: Seconds until the run is done; None if unknown.
+        video: The whole video; None before it is made.
+        captions: Its captions.
+        duration_s: Length of the video.
+        ahead: Runs before it in the queue.
+        trouble: Why it failed, or "".
+        preview: Low-resolution view of the clip in progress.
     """
 
     run_id: str
@@ -76,7 +101,7 @@ class RunView:
     preview: Image | None = None
 
     def apply(self, event: Event | Queued) -> None:
-        """Take in one event."""
+        """Update the view with one event."""
         match event:
             case Queued(ahead=ahead):
                 self.ahead = ahead
@@ -97,11 +122,11 @@ class RunView:
                 self.steps[step].clip = self.folder / file
                 self.denoised, self.preview = 0, None
             case Warned(message=message, step=step, kind=kind):
-                told = f"Step {step}: {message}" if step else message
-                # The page marks the stale steps themselves.
-                if told not in self.warnings and kind != "stale":
-                    self.warnings.append(told)
-                    self.warned_steps[told] = step
+                text = f"Step {step}: {message}" if step else message
+                # Stale steps carry a mark of their own.
+                if text not in self.warnings and kind != "stale":
+                    self.warnings.append(text)
+                    self.warned_steps[text] = step
             case RunFinished():
                 self.state = "done"
                 self.video = self.folder / event.video
@@ -109,33 +134,33 @@ class RunView:
                 self.duration_s = event.duration_s
 
     def forget_warnings(self, step: int) -> None:
-        """A step that is made again, or with 0 the whole run, is warned of anew."""
-        self.warnings = [it for it in self.warnings if self.warned_steps.get(it, 0) != step]
+        """Drop the warnings of a step, or with 0 those of the whole run."""
+        self.warnings = [text for text in self.warnings if self.warned_steps.get(text, 0) != step]
 
     def show_plan(self, plan: Plan) -> None:
-        """Lay out one step each; clips that are known stay."""
+        """Take the steps from a plan; keep the clips of steps that exist already."""
         self.plan = plan
         known = self.steps
         self.steps = {s.number: known.get(s.number, StepView(s.number, s.text)) for s in plan.steps}
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come."""
+        """True if no more events will come."""
         return self.state in ("stopped", "failed", "stale", "done")
 
     @property
     def stale(self) -> list[int]:
-        """The steps that have to be made again."""
+        """Numbers of the steps that show an old take."""
         return [step.number for step in self.steps.values() if step.stale]
 
     @property
     def clips(self) -> list[Path]:
-        """The clips on disk, in the order of the steps."""
+        """Clips on disk, in the order of the steps."""
         return [step.clip for step in self.steps.values() if step.clip is not None]
 
     @property
     def fraction(self) -> float:
-        """How much is done, 0 to 1."""
+        """Finished share of the run, 0 to 1."""
         if self.state in ("done", "stale"):
             return 1.0
         within_step = self.denoised / max(1, self.denoising_steps)
@@ -143,49 +168,52 @@ class RunView:
 
     @property
     def sentence(self) -> str:
-        """Where the run stands, in words."""
+        """State of the run as one sentence."""
         done = f"{len(self.clips)} of {len(self.steps)} clips done"
         match self.state:
             case "waiting" if self.ahead:
                 others = "1 other run is" if self.ahead == 1 else f"{self.ahead} other runs are"
-                return f"Waiting for its turn: {others} before it. You may close this page."
+                return f"Waiting: {others} ahead. You can close this page."
             case "waiting":
-                return "Waiting for its turn…"
+                return "Waiting to start…"
             case "done":
-                return f"The video is ready: {done}, {self.duration_s:.1f}\u00a0s."
+                return f"Done: {done}. The video is {self.duration_s:.1f}\u00a0s long."
             case "stopped":
-                return f"Stopped: {done}. They stay playable; “Go on” makes the rest."
+                return f"Stopped: {done}. Press “Resume” to make the rest."
             case "stale":
                 steps = ", ".join(map(str, self.stale))
                 which = (
-                    f"step {steps} still shows"
+                    f"Step {steps} still shows an old take. Redo it?"
                     if len(self.stale) == 1
-                    else f"steps {steps} still show"
+                    else f"Steps {steps} still show an old take. Redo them?"
                 )
-                return f"The video is there, but {which} things as they were before."
+                return f"The video is ready. {which}"
             case "failed":
-                return f"This run broke off: {done}. “Go on” makes the rest."
+                return f"Failed: {done}. Press “Resume” to make the rest."
         if not self.steps:
-            return "Getting ready…"
+            return "Preparing…"
         if not self.current:
-            return f"Getting ready: {len(self.steps)} clips to make."
+            return f"Preparing {len(self.steps)} clips."
         if not self.denoised:
-            return f"Drawing step {self.current}; {done}."
+            return f"Generating step {self.current}. {done}."
         if self.denoised == self.denoising_steps:
-            return f"Finishing step {self.current}; {done}."
-        within = f"{self.denoised} of {self.denoising_steps} passes"
-        return f"Drawing step {self.current}, {within}; {done}."
+            return f"Finishing step {self.current}. {done}."
+        within = f"denoising step {self.denoised} of {self.denoising_steps}"
+        return f"Generating step {self.current}, {within}. {done}."
 
 
 def conditioning_json(conditioning: Conditioning) -> dict[str, Any]:
-    """The references of one step for the API, their pictures as data URLs left out."""
+    """Return the references of one step for the API, without their pictures."""
     body = to_json(Conditioned(conditioning.step, conditioning))
     del body["event"]
     return body
 
 
 def event_json(view: RunView, event: Event | Queued) -> dict[str, Any]:
-    """One event for the API, after the view took it in: files as FileData, no server folders."""
+    """Return one event for the API: files as FileData, no server folders.
+
+    Call `view.apply(event)` first.
+    """
     if isinstance(event, Queued):
         return {"event": "queued", "run_id": view.run_id, "ahead": event.ahead}
     body = to_json(event)
@@ -198,7 +226,7 @@ def event_json(view: RunView, event: Event | Queued) -> dict[str, Any]:
 
 
 def run_json(view: RunView, event: str = "run_finished") -> dict[str, Any]:
-    """A whole run for the API; the last event of a stream and the answer of `/run`."""
+    """Return a whole run for the API: the last event of a stream, and the answer of `/run`."""
     return {
         "event": event,
         "run_id": view.run_id,

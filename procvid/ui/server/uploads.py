@@ -1,4 +1,4 @@
-"""Files that people sent to this server, and no other files of it."""
+"""Check that a file was uploaded to this server before it is opened."""
 
 from __future__ import annotations
 
@@ -7,26 +7,35 @@ from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
-from procvid.errors import InputError
+from procvid.errors import InputError, RecipeError
 from procvid.media.image import load_image
 from procvid.types import Image
 
+MAX_FILE_BYTES = 2_000_000
+"""Largest recipe file that the page opens; the parser has a limit of its own."""
+
 
 def uploaded(file: object, what: str = "clip") -> Path:
-    """An uploaded file.
+    """Return the path of an uploaded file.
+
+    Args:
+        file: What came over the wire: a path, FileData, or anything else.
+        what: The word for it in errors.
 
     Raises:
-        InputError: It is none, whatever else it may be.
+        InputError: It is not an uploaded file.
     """
-    told = file.get("path") if isinstance(file, Mapping) else getattr(file, "path", file)
-    if not isinstance(told, str | Path):
-        raise InputError(f"A {what} is no uploaded file.", "Send it with handle_file.")
+    name = file.get("path") if isinstance(file, Mapping) else getattr(file, "path", file)
+    if not isinstance(name, str | Path):
+        raise InputError(f"A {what} is not an uploaded file.", "Send it with handle_file.")
     try:
-        path = Path(told).resolve()
+        path = Path(name).resolve()
         is_here = path.is_relative_to(Path(get_upload_folder()).resolve()) and path.is_file()
     except (OSError, ValueError):
-        # A null byte, or a name longer than any file has.
-        raise InputError(f"A {what} is no uploaded file.", "Send it with handle_file.") from None
+        # A null byte, or a name that is too long for a file.
+        raise InputError(
+            f"A {what} is not an uploaded file.", "Send it with handle_file."
+        ) from None
     if not is_here:
         raise InputError(
             f"The {what} {path.name[:60]!r} was not uploaded here.", "Upload it first."
@@ -35,18 +44,38 @@ def uploaded(file: object, what: str = "clip") -> Path:
 
 
 def read_pictures(files: object, limit: int) -> list[Image]:
-    """The reference images of a step, from uploaded files; none for None.
+    """Return the reference images of a step from uploaded files; an empty list for None.
 
     Raises:
-        InputError: They are no list, too many, not uploaded here or no pictures.
+        InputError: They are not a list, too many, not uploaded here, or not images.
     """
     if files is None:
         return []
     if not isinstance(files, Sequence) or isinstance(files, str):
-        raise InputError("The references are no list of pictures.", "Send [] for none.")
+        raise InputError("The references are not a list of pictures.", "Send [] for none.")
     if len(files) > limit:
         raise InputError(
-            f"There are {len(files)} reference images, a step takes {limit}.",
-            "Leave some out.",
+            f"There are {len(files)} reference images, but a step takes at most {limit}.",
+            "Remove some.",
         )
     return [load_image(uploaded(file, "reference")) for file in files]
+
+
+def read_recipe_file(file: str) -> str:
+    """Return the text of an uploaded recipe.
+
+    Raises:
+        RecipeError: It is too large or not text.
+    """
+    path = Path(file)
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise RecipeError(
+            f"The file {path.name[:60]!r} has {size} bytes.", f"The limit is {MAX_FILE_BYTES}."
+        )
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            f"The file {path.name[:60]!r} is not UTF-8 text.", "Save it as plain text."
+        ) from error

@@ -8,7 +8,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from procvid.phantom.folder import load_pipeline
+from procvid.phantom.model_folder import load_pipeline
 from procvid.train.lora.draws import Draw
 from procvid.train.lora.folder import Example
 from procvid.train.lora.gradients import MAX_NORM, LoraModel

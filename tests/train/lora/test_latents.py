@@ -11,7 +11,7 @@ from PIL import Image
 
 from procvid.errors import InputError
 from procvid.media.video import write_clip
-from procvid.phantom.folder import load_pipeline
+from procvid.phantom.model_folder import load_pipeline
 from procvid.train.lora.folder import Example, read_training_folder
 from procvid.train.lora.latents import LatentCache, read_frames
 from procvid.train.lora.settings import LoraSettings

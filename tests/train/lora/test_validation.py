@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from procvid.errors import UnavailableError
-from procvid.phantom.folder import load_pipeline
+from procvid.phantom.model_folder import load_pipeline
 from procvid.settings import TINY
 from procvid.train.lora.folder import read_training_folder
 from procvid.train.lora.latents import LatentCache

@@ -1,1 +1,1 @@
-"""The Create page."""
+"""The Create page: one module for each of its five steps."""

@@ -1,4 +1,4 @@
-"""The same recipe with and without the memory, same seeds: made here, set side by side in Evaluate."""
+"""Make a run again with or without memory, and open both in the Evaluate tab."""
 
 from __future__ import annotations
 
@@ -7,50 +7,53 @@ from typing import Any
 
 import gradio as gr
 
-from procvid.ui.pages.create.planning import QUIET, SOON, VIDEO, Shared
-from procvid.ui.pages.create.watching import MAX_RUNS, ReviewStep, VideoStep, watch, watched_by
+from procvid.run.generate import step_seed
+from procvid.types import StepChanges
+from procvid.ui.pages.create.review_step import ReviewStep
+from procvid.ui.pages.create.shared import QUIET, SOON, PageState, Update
+from procvid.ui.pages.create.video_step import ADDRESS, VideoStep, new_run_outputs, show_new_run
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.guests import guest_of
-from procvid.ui.server.jobs import begin
+from procvid.ui.server.jobs import start_run
+from procvid.ui.server.visitors import visitor_of
 
 
 def wire(
     context: AppContext,
-    shared: Shared,
-    w: VideoStep,
-    r: ReviewStep,
+    state: PageState,
+    video: VideoStep,
+    review: ReviewStep,
     compared: gr.BrowserState,
     tabs: gr.Tabs,
 ) -> None:
-    """Give the buttons their events; both are private."""
+    """Connect the two buttons of the Review step."""
 
     def make_other(
         run_id: str, runs: list[str] | None, request: gr.Request | None = None
-    ) -> tuple[Any, ...]:
+    ) -> Update:
         job = context.job_of(run_id)
-        memory = "default" if job.wishes.memory == "none" else "none"
-        wishes = replace(job.wishes, memory=memory)
-        feed = begin(context, job.draft, wishes, guest_of(request))
-        view = feed.snapshot()
-        return (
-            view.run_id,
-            view.run_id,
-            [view.run_id, *(runs or [])][:MAX_RUNS],
-            [run_id, view.run_id] if memory == "none" else [view.run_id, run_id],
-            gr.Button(visible=True),
-            gr.Walkthrough(selected=VIDEO),
-            *watch(view, None),
-        )
+        memory = "default" if job.options.memory == "none" else "none"
+        options = replace(job.options, memory=memory)
+        # A redone step has a seed of its own, which the other run must use too.
+        seeds = {
+            step.number: StepChanges(seed=step.seed)
+            for step in context.view_of(run_id).steps.values()
+            if step.clip and step.seed != step_seed(options.seed, step.number)
+        }
+        view = start_run(context, job.draft, options, visitor_of(request), seeds).snapshot()
+        return {
+            compared: [run_id, view.run_id] if memory == "none" else [view.run_id, run_id],
+            review.side_by_side: gr.Button(visible=True),
+            **show_new_run(state, video, view, runs),
+        }
 
     def open_evaluate() -> Any:
         return gr.Tabs(selected="evaluate")
 
-    outputs = [shared.run_id, shared.last_run, shared.runs, compared, r.side_by_side, shared.walk]
-    r.compare.click(
+    review.compare.click(
         guarded(make_other),
-        [shared.run_id, shared.runs],
-        [*outputs, *watched_by(shared, w)],
+        [state.run_id, state.runs],
+        [compared, review.side_by_side, *new_run_outputs(state, video)],
         **SOON,
-    )
-    r.side_by_side.click(guarded(open_evaluate), None, tabs, **QUIET)
+    ).success(None, state.last_run, None, js=ADDRESS, api_visibility="private")
+    review.side_by_side.click(guarded(open_evaluate), None, tabs, **QUIET)

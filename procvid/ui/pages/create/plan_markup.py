@@ -1,4 +1,4 @@
-"""A plan as HTML: its steps with their objects, and how each object changes. All text is escaped."""
+"""Render a plan as HTML: its steps, their objects, and the states. All text is escaped here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIKELIHOOD_WORDS = {
 
 
 def plan_list(plan: Plan) -> str:
-    """The plan to read: its title, each step with its objects, and the table of states."""
+    """Return the title, each step with its objects, and the table of states."""
     steps = "".join(_plan_step(step) for step in plan.steps)
     return (
         f'<h2 class="pv-title">{escape(plan.title)}</h2>'
@@ -28,7 +28,7 @@ def _plan_step(step: StepPlan) -> str:
     return (
         f'<li class="pv-step"><span class="pv-num">{step.number}</span><div>'
         f'<p class="pv-text">{escape(step.text)}</p><ul class="pv-chips">{chips}</ul>'
-        f"<details><summary>Words for the model</summary><p>{escape(step.prompt)}</p></details>"
+        f"<details><summary>Prompt</summary><p>{escape(step.prompt)}</p></details>"
         "</div></li>"
     )
 
@@ -51,7 +51,7 @@ def _turn(item: PlannedObject) -> str:
 
 
 def state_table(plan: Plan) -> str:
-    """Object by step: the state in which each step shows it; "" for a plan without objects."""
+    """Return a table of each object's state in each step; "" for a plan without objects."""
     names = dict.fromkeys(item.name for step in plan.steps for item in step.objects)
     if not names:
         return ""
@@ -64,7 +64,7 @@ def state_table(plan: Plan) -> str:
         for name in names
     )
     return (
-        '<details class="pv-states"><summary>How each object changes, step by step</summary>'
+        '<details class="pv-states"><summary>States of all objects</summary>'
         '<div class="pv-scroll" tabindex="0" role="region" aria-label="States of the objects">'
         f'<table><thead><tr><th scope="col">Step</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></details>"

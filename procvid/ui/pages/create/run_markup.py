@@ -1,4 +1,4 @@
-"""A run as HTML: progress, a card a step, the players. All text is escaped here."""
+"""Render a run as HTML: progress, a card per step, players. All text is escaped here."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from procvid.ui.server.stream import RunView, StepView
 
 
 def storyboard(view: RunView) -> str:
-    """A card per step: its clip when it is done, its references, its warnings."""
+    """Return a card per step with its clip, references and marks."""
     if not view.steps:
-        return empty("The clips appear here, one by one, as they are made.")
+        return empty("The clips appear here, one by one.")
     cards = "".join(_card(view, step) for step in view.steps.values())
     shape = f"--pv-shape: {view.width} / {view.height}"
     return f'<div class="pv-board" style="{shape}">{cards}</div>'
 
 
 def player(view: RunView) -> str:
-    """The whole video with its captions, "" until it is there."""
+    """Return a player of the whole video with captions; "" before the video is made."""
     if view.video is None or view.captions is None:
         return ""
-    return _video(view.video, view.captions, "The whole video")
+    return _video(view.video, view.captions, "Whole video")
 
 
 def _video(video: Path, captions: Path, label: str) -> str:
@@ -36,15 +36,17 @@ def _video(video: Path, captions: Path, label: str) -> str:
 
 
 def finished_example(name: str, facts: Finished, video: Path, captions: Path) -> str:
-    """What an example gave when it was made, to be seen before anything is made anew."""
+    """Return a player of an example's stored video, with how it was made."""
     clips = "1 clip" if facts.num_clips == 1 else f"{facts.num_clips} clips"
-    told = (
-        f"{name}, as it was made before: {clips}, {facts.duration_s:.1f} s, profile "
-        f"{facts.profile}, seed {facts.seed}, {facts.denoising_steps} denoising steps a clip. "
-        "“Make the plan” begins your own."
+    caption = (
+        f"{name}, made earlier: {clips}, {facts.duration_s:.1f} s, profile {facts.profile}, "
+        f"seed {facts.seed}, {facts.denoising_steps} denoising steps per clip. "
+        "Press “Make the plan” to make your own."
     )
-    shown = _video(video, captions, f"{name}, made before")
-    return f'<figure class="pv-finished">{shown}<figcaption>{escape(told)}</figcaption></figure>'
+    player = _video(video, captions, f"{name}, made earlier")
+    return (
+        f'<figure class="pv-finished">{player}<figcaption>{escape(caption)}</figcaption></figure>'
+    )
 
 
 def _card(view: RunView, step: StepView) -> str:
@@ -68,47 +70,57 @@ def _card(view: RunView, step: StepView) -> str:
 
 
 def _marks(step: StepView) -> str:
-    told = []
+    marks = []
     if step.stale:
-        told.append(("loud", f"⚠ stale: shows step {step.stale} as it was before"))
+        marks.append(("loud", f"⚠ stale: shows an old take of step {step.stale}"))
     if step.locked:
-        told.append(("loud", "🔒 locked"))
+        marks.append(("loud", "🔒 locked"))
     if step.seed and step.clip is not None:
-        told.append(("", f"seed {step.seed}"))
-    return "".join(f'<p class="pv-mark {kind}">{escape(text)}</p>' for kind, text in told)
+        marks.append(("", f"seed {step.seed}"))
+    return "".join(f'<p class="pv-mark {kind}">{escape(text)}</p>' for kind, text in marks)
 
 
 def _waiting(view: RunView, step: StepView) -> str:
     if view.ended:
         return "not made"
-    return "drawing…" if step.number == view.current else "waiting"
+    return "generating…" if step.number == view.current else "waiting"
 
 
 def status(view: RunView) -> str:
-    """The progress bar with its sentence, the time left, and the warnings of the run."""
+    """Return the progress bar with the state, the time left, a preview, and why the run failed."""
     percent = round(100 * view.fraction)
     left = "" if view.ended or view.eta_s is None else f"about {duration_words(view.eta_s)} left"
     bar = (
         f'<div class="pv-bar" role="progressbar" aria-label="Video" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{percent}"><div style="width:{percent}%"></div></div>'
     )
-    warned = notes("Please note:", view.warnings, "warn")
-    broken = notes("The last try broke off:", [view.trouble] if view.trouble else [], "bad")
+    broken = notes("The last attempt failed:", [view.trouble] if view.trouble else [], "bad")
     preview = ""
     if view.preview is not None and not view.ended:
-        told = f"Step {view.current} as it looks so far"
+        caption = f"Preview of step {view.current}"
         preview = (
             f'<figure class="pv-preview"><img alt="" src="{picture_url(view.preview)}">'
-            f"<figcaption>{told}</figcaption></figure>"
+            f"<figcaption>{caption}</figcaption></figure>"
         )
     return (
         f'<div class="pv-status"><p role="status"><b>{escape(view.sentence)}</b>'
-        f"<span>{escape(left)}</span></p>{bar}{preview}{broken}{warned}</div>"
+        f"<span>{escape(left)}</span></p>{bar}{preview}{broken}</div>"
+    )
+
+
+def warnings(view: RunView) -> str:
+    """Return the warnings of the run: one as it is, several folded under their number."""
+    if len(view.warnings) < 2:
+        return notes("Note:", view.warnings, "warn")
+    items = "".join(f"<li>{escape(text)}</li>" for text in view.warnings)
+    return (
+        f'<details class="pv-note warn"><summary>{len(view.warnings)} notes</summary>'
+        f"<ul>{items}</ul></details>"
     )
 
 
 def duration_words(seconds: float) -> str:
-    """95 -> "1 min 35 s"."""
+    """Return a duration in words: 95 -> "1 min 35 s"."""
     whole = max(1, round(seconds))
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,4 +1,4 @@
-"""One step of a run again, and steps that are to stay as they are."""
+"""Redo a step of a run, and lock steps that must not be redone."""
 
 from __future__ import annotations
 
@@ -14,53 +14,49 @@ from procvid.storage.text import printable
 from procvid.types import Image, StepChanges
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.guests import Guest
 from procvid.ui.server.jobs import read_seed, whole_number
 from procvid.ui.server.stream import RunView
+from procvid.ui.server.visitors import Visitor
 
-MAX_PROMPT = 2_000
-"""Longest prompt of a person's own, in characters."""
+MAX_PROMPT_CHARS = 2_000
 MAX_SIDE_PX = 1280
-"""Longest side of a reference picture that is kept: no clip is larger."""
-MAX_NAMED = 64
+"""Longest side of a stored reference image; no clip is larger."""
+MAX_NAMES = 64
+MAX_NAME_CHARS = 80
 
 
 def redo(
-    context: AppContext,
-    run_id: str,
-    step: object,
-    changes: StepChanges,
-    guest: Guest,
+    context: AppContext, run_id: str, step: object, changes: StepChanges, visitor: Visitor
 ) -> Feed:
-    """Make one step of a run again; other steps that show an object cut from it become stale.
+    """Redo one step of a run; later steps that show an object cut from it become stale.
 
     Raises:
-        RunError: There is no such run or step, it is locked, or the run is in work.
+        RunError: There is no such run or step, the step is locked, or the run is in progress.
         BusyError: The queue is full.
     """
     number = whole_number("step", step)
     view = context.view_of(run_id)
     if not view.ended:
-        raise RunError(f"Run {run_id} is in work already.", "Wait for it or stop it first.")
-    shown = view.steps.get(number)
-    if shown is None or shown.clip is None:
+        raise RunError(f"Run {run_id} is in progress.", "Wait until it ends, or stop it first.")
+    chosen = view.steps.get(number)
+    if chosen is None or chosen.clip is None:
         made = ", ".join(str(s.number) for s in view.steps.values() if s.clip) or "none"
-        raise RunError(f"Step {number} has no clip to make again; these have one: {made}.")
-    if shown.locked:
-        raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
+        raise RunError(f"Step {number} has no clip to redo. Steps with a clip: {made}.")
+    if chosen.locked:
+        raise RunError(f"Step {number} is locked.", "Unlock it first.")
     job = context.job_of(run_id)
-    context.parts(job.wishes.memory, job.wishes.lora)
-    context.allowance.spend(guest, "runs")
+    context.parts(job.options.memory, job.options.lora)
+    context.allowance.spend(visitor, "runs")
     again = replace(job, again=number, changes={number: fitted(changes)})
-    return context.worker.submit(again, guest.key, guest.max_waiting)
+    return context.worker.submit(again, visitor.key, visitor.max_waiting)
 
 
 def fitted(changes: StepChanges) -> StepChanges:
-    """Return the changes with uploads of at most MAX_SIDE_PX a side."""
-    return replace(changes, uploads=tuple(_smaller(image) for image in changes.uploads))
+    """Return the changes with uploads of at most `MAX_SIDE_PX` a side."""
+    return replace(changes, uploads=tuple(_fitted(image) for image in changes.uploads))
 
 
-def _smaller(image: Image) -> Image:
+def _fitted(image: Image) -> Image:
     height, width = image.shape[:2]
     scale = MAX_SIDE_PX / max(height, width)
     if scale >= 1:
@@ -76,10 +72,10 @@ def read_changes(
     banned: object = None,
     chosen: object = None,
 ) -> StepChanges:
-    """Check what came over the wire, where nothing enforces the types.
+    """Check the changes of a step; over the wire nothing enforces the types.
 
     Raises:
-        InputError: A value is of the wrong kind, empty or too long.
+        InputError: A value is of the wrong type, empty or too long.
     """
     return StepChanges(
         seed=None if seed is None else read_seed(seed),
@@ -93,9 +89,11 @@ def read_changes(
 
 def _prompt(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InputError("The prompt is empty.", "Say what the clip shall show, or leave it out.")
-    if len(value) > MAX_PROMPT:
-        raise InputError(f"The prompt has {len(value)} characters.", f"Write at most {MAX_PROMPT}.")
+        raise InputError("The prompt is empty.", "Write one, or leave it out.")
+    if len(value) > MAX_PROMPT_CHARS:
+        raise InputError(
+            f"The prompt has {len(value)} characters.", f"Write at most {MAX_PROMPT_CHARS}."
+        )
     return printable(value)
 
 
@@ -103,8 +101,10 @@ def _names(what: str, value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     good = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
-    if not good or len(value) > MAX_NAMED or any(len(v) > 80 for v in value):
-        raise InputError(f"The list {what!r} is no short list of names.", "Send [] for none.")
+    if not good or len(value) > MAX_NAMES or any(len(v) > MAX_NAME_CHARS for v in value):
+        raise InputError(
+            f"{what!r} is not a list of at most {MAX_NAMES} names.", "Send [] for none."
+        )
     return tuple(value)
 
 
@@ -112,23 +112,23 @@ def _pairs(value: Any) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise InputError("The chosen crops are no object.", 'Send {"frying pan": "CROP ID"}.')
+        raise InputError("The chosen crops are not an object.", 'Send {"frying pan": "CROP ID"}.')
     return dict(
         zip(_names("chosen", list(value)), _names("chosen", list(value.values())), strict=True)
     )
 
 
 def lock(context: AppContext, run_id: str, step: object, *, keep: bool) -> RunView:
-    """Keep a step as it is, whatever becomes of the steps before it, or no longer.
+    """Lock a step so that it is never redone, or unlock it.
 
     Raises:
-        RunError: There is no such run or step, or the run is in work.
-        OutputError: It cannot be written.
+        RunError: There is no such run or step, or the run is in progress.
+        OutputError: The run folder cannot be written.
     """
     number = whole_number("step", step)
     view = context.view_of(run_id)
     if number not in view.steps or view.steps[number].clip is None:
-        raise RunError(f"Step {number} has no clip that could be kept.", "Make it first.")
+        raise RunError(f"Step {number} has no clip to lock.", "Make it first.")
     path = context.existing_folder_of(run_id)
     with locked(path):
         folder = RunFolder(path, read_run(path))

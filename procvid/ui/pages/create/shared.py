@@ -1,0 +1,66 @@
+"""What the steps of the Create page share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from procvid.ui.server.queue import Draft
+
+RECIPE, PLAN, REFERENCES, VIDEO, REVIEW = 1, 2, 3, 4, 5
+
+NO_PLAN = "Paste a recipe in step 1 and press “Make the plan”."
+OWN = "mine"
+"""Value of the Memory field for the visitor's own image library."""
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
+"""For events that cannot fail: Gradio does not show the errors of events outside its queue."""
+SOON: dict[str, Any] = {**QUIET, "concurrency_limit": 8}
+"""For events that put a run into the worker's queue, which takes no time."""
+
+Update = dict[Any, Any]
+"""What an event changes: new values by component; the other outputs stay as they are."""
+
+
+@dataclass(frozen=True)
+class PageState:
+    """The state of the Create page.
+
+    Attributes:
+        page: The whole page.
+        walk: The five steps.
+        draft: Recipe and plan, or None.
+        changes: What was changed of the references before the first clip, by step.
+        run_id: The run that the page shows, or "".
+        seen: What the page shows of that run; see `video_step.watch`.
+        runs: Ids of the visitor's runs, latest first; stored in the browser.
+        last_run: The latest of them; stored in the browser, and used by the Evaluate tab.
+        own_memory: Id of the visitor's own memory, or ""; stored in the browser.
+        timer: Polls the run while it is in progress.
+    """
+
+    page: gr.Blocks
+    walk: gr.Walkthrough
+    draft: gr.State
+    changes: gr.State
+    run_id: gr.State
+    seen: gr.State
+    runs: gr.BrowserState
+    last_run: gr.BrowserState
+    own_memory: gr.BrowserState
+    timer: gr.Timer
+
+
+def chosen_memory(chosen: str, own: str) -> str:
+    """Return the memory to use: a visitor without one of their own gets the default."""
+    return (own or "default") if chosen == OWN else chosen
+
+
+def require_draft(draft: Draft | None) -> Draft:
+    """Return the draft, or raise gr.Error if there is none yet."""
+    if draft is None:
+        raise gr.Error(NO_PLAN, title="No plan yet", print_exception=False)
+    return draft

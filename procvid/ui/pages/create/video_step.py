@@ -1,0 +1,193 @@
+"""Step 4 of the Create page: start a run and follow its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from procvid.errors import ProcvidError
+from procvid.types import StepChanges
+from procvid.ui import markup
+from procvid.ui.pages.create import run_markup
+from procvid.ui.pages.create.recipe_step import RecipeStep
+from procvid.ui.pages.create.shared import (
+    AT_ONCE,
+    SOON,
+    VIDEO,
+    PageState,
+    Update,
+    chosen_memory,
+    require_draft,
+)
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.guard import guarded
+from procvid.ui.server.jobs import read_options, resume_run, start_run
+from procvid.ui.server.pulled_stores import loras_of, stores_of
+from procvid.ui.server.queue import Draft
+from procvid.ui.server.redo import fitted
+from procvid.ui.server.stream import RunView
+from procvid.ui.server.visitors import visitor_of
+
+NO_CLIPS = "Press “Make the video” in step 3. The clips appear here, one by one."
+MAX_RUNS = 30
+"""Most runs that a browser remembers."""
+
+ADDRESS = "(id) => { if (id) history.replaceState(null, '', '?run=' + id); }"
+"""Puts the run into the page's address, so that the address opens the run again."""
+
+
+@dataclass(frozen=True)
+class VideoStep:
+    """The components of step 4."""
+
+    status: gr.HTML
+    stop: gr.Button
+    resume: gr.Button
+    review: gr.Button
+    board: gr.HTML
+    notes: gr.HTML
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The components that `watch` fills, without the state of the page."""
+        return [self.status, self.board, self.notes, self.stop, self.resume, self.review]
+
+
+def build() -> VideoStep:
+    """Lay out the step."""
+    status = gr.HTML(markup.empty(NO_CLIPS))
+    with gr.Row():
+        stop = gr.Button("Stop", variant="stop", visible=False)
+        resume = gr.Button("Resume", variant="primary", visible=False)
+        review = gr.Button("Review the clips", variant="primary", visible=False)
+    return VideoStep(status, stop, resume, review, board=gr.HTML(), notes=gr.HTML())
+
+
+def wire(
+    context: AppContext,
+    state: PageState,
+    recipe: RecipeStep,
+    make_button: gr.Button,
+    step: VideoStep,
+) -> None:
+    """Connect the events of the step, and the button that starts the run."""
+
+    def make(
+        draft: Draft | None,
+        changed: Mapping[int, StepChanges],
+        memory: str,
+        seed: float | None,
+        steps: float,
+        fast: bool,
+        own: str = "",
+        runs: list[str] | None = None,
+        request: gr.Request | None = None,
+        lora: str = "",
+    ) -> Update:
+        options = read_options(
+            seed or 0,
+            chosen_memory(memory, own),
+            int(steps) or None,
+            fast,
+            stores_of(request),
+            lora,
+            loras_of(request) if lora else (),
+        )
+        changes = {number: fitted(of_step) for number, of_step in changed.items()}
+        feed = start_run(context, require_draft(draft), options, visitor_of(request), changes)
+        return show_new_run(state, step, feed.snapshot(), runs)
+
+    def poll(run_id: str, seen: Any) -> Update:
+        try:
+            return watch(state, step, context.view_of(run_id), seen)
+        except ProcvidError as error:
+            return {
+                step.status: markup.note(str(error), "bad"),
+                state.timer: gr.Timer(active=False),
+            }
+
+    def resume(run_id: str, request: gr.Request | None = None) -> Update:
+        feed = resume_run(context, run_id, visitor_of(request))
+        return watch(state, step, feed.snapshot(), None)
+
+    def stop(run_id: str) -> Any:
+        context.worker.stop(run_id)
+        return gr.Button("Stopping…", interactive=False)
+
+    watched = watch_outputs(state, step)
+    make_button.click(
+        guarded(make),
+        [
+            state.draft, state.changes, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
+            state.own_memory, state.runs, recipe.lora,
+        ],
+        new_run_outputs(state, step),
+        **SOON,
+    ).success(None, state.last_run, None, js=ADDRESS, api_visibility="private")  # fmt: skip
+    state.timer.tick(guarded(poll), [state.run_id, state.seen], watched, **AT_ONCE)
+    step.resume.click(guarded(resume), state.run_id, watched, **SOON)
+    step.stop.click(guarded(stop), state.run_id, step.stop, **AT_ONCE)
+
+
+def watch_outputs(state: PageState, step: VideoStep) -> list[Any]:
+    """Return the outputs of an event that returns `watch`."""
+    return [*step.outputs, state.timer, state.seen]
+
+
+def watch(state: PageState, step: VideoStep, view: RunView, seen: Any) -> Update:
+    """Show a run in the Video step.
+
+    Args:
+        state: The state of the page.
+        step: The components to fill.
+        view: The run.
+        seen: The value of `state.seen`. The board is drawn again only if something changed since,
+            because its players start over.
+    """
+    shows = (
+        view.state,
+        view.current,
+        tuple((s.number, str(s.clip), s.stale, s.locked) for s in view.steps.values()),
+        tuple(view.warnings),
+    )
+    changed: Update = {
+        step.status: run_markup.status(view),
+        state.timer: gr.Timer(active=not view.ended),
+    }
+    if shows == seen:
+        return changed
+    if isinstance(seen, tuple) and seen[:-1] == shows[:-1]:
+        return {**changed, state.seen: shows, step.notes: run_markup.warnings(view)}
+    return {
+        **changed,
+        state.seen: shows,
+        step.board: run_markup.storyboard(view),
+        step.notes: run_markup.warnings(view),
+        step.stop: gr.Button("Stop", interactive=True, visible=not view.ended),
+        step.resume: gr.Button(
+            "Redo stale steps" if view.state == "stale" else "Resume",
+            visible=view.state in ("stopped", "failed", "stale"),
+        ),
+        step.review: gr.Button(visible=view.ended and bool(view.clips)),
+    }
+
+
+def new_run_outputs(state: PageState, step: VideoStep) -> list[Any]:
+    """Return the outputs of an event that returns `show_new_run`."""
+    return [state.run_id, state.last_run, state.runs, state.walk, *watch_outputs(state, step)]
+
+
+def show_new_run(
+    state: PageState, step: VideoStep, view: RunView, runs: list[str] | None
+) -> Update:
+    """Open the Video step with a new run, and add it to the visitor's runs."""
+    return {
+        state.run_id: view.run_id,
+        state.last_run: view.run_id,
+        state.runs: [view.run_id, *(runs or [])][:MAX_RUNS],
+        state.walk: gr.Walkthrough(selected=VIDEO),
+        **watch(state, step, view, None),
+    }
