@@ -53,7 +53,7 @@ def read_run(path: Path) -> RunRecord:
         return RunRecord.from_json(read_json(path / RUN))
     except FileNotFoundError as error:
         raise RunError(
-            f"The folder {str(path)!r} contains no run.",
+            f"There is no run in {str(path)!r}.",
             "Make one with `procvid generate RECIPE --out DIR`.",
         ) from error
     except (OSError, KeyError, TypeError, ValueError) as error:
