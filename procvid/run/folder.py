@@ -71,7 +71,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
         RunError: The folder holds something else, another request, or another process works in it.
         OutputError: It cannot be made or written.
 
-    A folder that was made here and in which no plan came to be is gone again after an error.
+    A folder that was created here is removed after an error, unless it contains a plan.
     """
     made = not path.exists()
     if path.exists() and not path.is_dir():
@@ -156,7 +156,7 @@ class RunFolder:
             )
         if dict(there.versions) != dict(self.record.versions):
             self.notes = (CHANGED_LIBRARIES,)
-            # A run keeps the versions that it began with: they made the clips that are there.
+            # A run keeps the versions that made its first clips.
             self.record = there
 
     def write_state(
