@@ -1,8 +1,8 @@
 """Schemas of a language model's answers, and the checks on the objects it names.
 
-The shapes hold no limits: not every server takes them in a schema. What comes back is untrusted text
-and passes here: markup and controls go, names become the lexicon's, foods that the recipe does not
-contain are left out, and every length and count is bounded.
+The schemas contain no limits, because not every server accepts them. Their class docstrings are part
+of the request. Answers are untrusted text: this module removes markup and control characters, maps
+names to the lexicon, skips foods that the recipe does not contain, and bounds every length and count.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ NOT_IN_A_NAME = re.compile(r"[^a-z0-9' -]+")
 
 
 class Answer(BaseModel):
-    """Base of all answers: no extra field, no missing field."""
+    """The base of all answers: nothing more than asked for, nothing left out."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class ObjectAnswer(Answer):
-    """An object of the recipe; the evidence comes first."""
+    """One object of the recipe, evidence first."""
 
     evidence: str
     step: int
@@ -55,7 +55,7 @@ class StateAnswer(Answer):
 
 
 class StepAnswer(Answer):
-    """A step: the action, its objects and what the camera sees."""
+    """One step: what is done, to what, and what the camera sees."""
 
     number: int
     action: str

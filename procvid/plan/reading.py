@@ -1,8 +1,8 @@
 """Read one step: its verbs, and the foods, vessels and tools that belong to each verb.
 
-A verb counts where English puts an imperative: at the start of a sentence or clause, after "and",
-"then" or a comma, past adverbs ("Now gently fold ..."). Everything up to the next verb belongs to
-it; what stands before the first verb ("In a large bowl, whisk ...") belongs to the first.
+A verb counts at the start of a sentence or clause, after "and", "then" or a comma, and after adverbs
+("Now gently fold ..."). Everything up to the next verb belongs to it. Words before the first verb
+("In a large bowl, whisk ...") belong to the first verb.
 """
 
 from __future__ import annotations

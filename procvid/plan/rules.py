@@ -1,10 +1,10 @@
 """Plan a recipe by rules: lexicon, grammar of imperatives and the state of the kitchen.
 
-A step may hold several actions; all of them change the kitchen, one names the step. It is the one
-with the most to see (the lexicon's weight: slicing or frying before adding, adding before
-heating, heating before waiting), at equal weight the first, except that a later action that
-changes the same food wins ("dice the onion and fry it" shows frying), and so does one that names
-its vessel where the first does not ("add the parsley and serve on a plate" shows serving).
+A step may contain several actions. All of them change the kitchen, and one names the step: the
+action with the most to see (the lexicon's weight: slicing or frying before adding, adding before
+heating, heating before waiting). At equal weight the first one wins, unless a later action changes
+the same food ("dice the onion and fry it" shows frying) or is the only one to name its vessel ("add
+the parsley and serve on a plate" shows serving).
 """
 
 from __future__ import annotations

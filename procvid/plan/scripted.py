@@ -1,8 +1,8 @@
 """Turn a language model's answers into a plan: continuity of states, ranks, prompts.
 
-The model chooses; what follows from the kitchen is kept by rule. A food begins a step in the state
-that an earlier step left it in, a vessel is in use once it was used, and the order of the answer gives
-the importance that the slots are chosen by. The recipe's own words are never replaced.
+The model chooses the objects; rules keep them consistent. A food begins a step in the state that an
+earlier step left it in, a vessel stays in use once it was used, and the order of the answer gives the
+importance. The recipe's own words are never replaced.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Continuity:
     Attributes:
         states: The state of each food, by name.
         since: Step since which a food has its state, or since which a thing is in use.
-        notes: What was mended, for the user.
+        notes: What was corrected, for the user.
     """
 
     states: dict[str, str] = field(default_factory=dict)

@@ -52,7 +52,7 @@ def read_run(path: Path) -> RunRecord:
         return RunRecord.from_json(read_json(path / RUN))
     except FileNotFoundError as error:
         raise RunError(
-            f"The folder {str(path)!r} contains no run.",
+            f"There is no run in {str(path)!r}.",
             "Make one with `procvid generate RECIPE --out DIR`.",
         ) from error
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -70,7 +70,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
         RunError: The folder holds something else, another request, or another process works in it.
         OutputError: It cannot be made or written.
 
-    A folder that was made here and in which no plan came to be is gone again after an error.
+    A folder that was created here is removed after an error, unless it contains a plan.
     """
     made = not path.exists()
     if path.exists() and not path.is_dir():
@@ -155,7 +155,7 @@ class RunFolder:
             )
         if dict(there.versions) != dict(self.record.versions):
             self.notes = (CHANGED_LIBRARIES,)
-            # A run keeps the versions that it began with: they made the clips that are there.
+            # A run keeps the versions that made its first clips.
             self.record = there
 
     def write_state(

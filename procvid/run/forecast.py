@@ -106,7 +106,7 @@ def forecast(
         steps=tuple(steps),
         seconds=None if pattern is None else sum(step.seconds or 0.0 for step in steps),
         peak_mib=None if pattern is None else pattern.peak_mib,
-        # The video holds the clips' own bytes once more.
+        # The video contains the bytes of the clips again.
         disk_bytes=2 * clip_bytes * len(steps),
         disk_is_bound=pattern is None,
         service=service,

@@ -26,7 +26,7 @@ class Pace:
     """Time per clip, for the estimate of the remaining time.
 
     Args:
-        num_clips: How many clips are to be made.
+        num_clips: Number of clips to generate.
     """
 
     def __init__(self, num_clips: int) -> None:

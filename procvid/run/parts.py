@@ -20,16 +20,16 @@ class Parts:
     """Models of a run, built by `procvid.wiring.run.build`.
 
     Attributes:
-        profile: Which set of models it is.
-        profile_reason: A sentence that says why this one.
+        profile: The set of models.
+        profile_reason: A sentence with the reason for this profile.
         planner: Makes the plan.
         generator: Makes the clips.
         embedder: CLIP, for the memory.
         detector: Finds the objects in the clips, for the memory.
         scene_reader: Names the objects of other people's clips, when a store is built.
-        stores: Crop stores to search; None for no memory at all, not even of the run's own clips.
+        stores: Crop stores to search; None turns the memory off, also for the run's own clips.
         rules: Thresholds and weights of the memory, as calibrated for the embedder.
-        versions: Of the libraries that make the pixels.
+        versions: Versions of the libraries that affect the pixels.
     """
 
     profile: Profile

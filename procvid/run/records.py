@@ -43,15 +43,15 @@ class RunRecord:
     def identity(self) -> dict[str, Any]:
         """Return all that two runs must share to use one folder."""
         request = dataclasses.asdict(self.request)
-        # What --precise changes is in the model's revision.
+        # The model's revision contains what --precise changes.
         del request["memory"], request["precise"]
-        # By weight: a LoRA's name and bytes are in the model's revision, and where it came from, a
-        # folder or the Hub, matters to no one.
+        # Only the weights: the model's revision contains a LoRA's name and bytes, and its folder or
+        # Hub id does not matter.
         request["lora"] = lora_weights(self.request.lora) or None
         recipe = request.pop("recipe")
         sampling = request.pop("sampling")
         del sampling["seed"], recipe["notes"]
-        # In words, and only where there are some: an exact run is what it was before there were any.
+        # Only if there are some, so that exact runs keep the id they had before shortcuts existed.
         del sampling["shortcuts"]
         if self.request.sampling.shortcuts.summary:
             sampling["shortcuts"] = self.request.sampling.shortcuts.summary
@@ -199,10 +199,10 @@ class StepRecord:
     def for_metadata(self) -> str:
         """Return the provenance for the metadata of the clip, as one line of JSON."""
         value = self.to_json()
-        # The memory is no part of what a clip is: without 8 bits, every way gives the same bytes.
+        # Not the placement: without 8 bits, every placement gives the same bytes.
         for key in ("clip_sha256", "crops", "memory", "missing", "warnings"):
             del value[key]
-        # Nor is the folder that a LoRA was found in: `models` has its name and its hash.
+        # Not the folder of a LoRA: `models` has its name and its hash.
         value["lora"] = lora_weights(self.lora)
         return _canonical(value)
 
@@ -210,7 +210,7 @@ class StepRecord:
     def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
         """Read a step record. Raises KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
-        # Added after the first release; a run of that time is still whole.
+        # Added after the first release; older runs lack it.
         fields = {key: value[key] for key in known - {"memory"}}
         fields["memory"] = value.get("memory", "")
         fields["lora"] = tuple(fields["lora"] or ())

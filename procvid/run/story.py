@@ -278,7 +278,7 @@ def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> flo
         "run": run.record.run_id,
         "seed": str(run.record.request.seed),
         "planner": plan.planner,
-        "request": json.dumps(_wished(run.record.request)),
+        "request": json.dumps(_request_settings(run.record.request)),
         **run.record.models,
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
@@ -287,7 +287,7 @@ def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> flo
     return duration_s
 
 
-def _wished(request: GenerateRequest) -> dict[str, Any]:
+def _request_settings(request: GenerateRequest) -> dict[str, Any]:
     """Return the settings that make such a video again, without private paths."""
     return {
         "title": request.recipe.title,

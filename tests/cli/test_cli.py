@@ -313,7 +313,7 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--step", "3"], "Step 3 cannot be made again"),
+        (["--step", "3"], "Step 3 cannot be redone"),
         (["--step", "1", "--seed", "-4"], "seed -4"),
         (["--step", "1", "--prompt", "  "], "prompt is empty"),
         (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),

@@ -147,7 +147,7 @@ def test_a_damaged_run_is_told(tmp_path, content):
     assert (tmp_path / RUN).read_text() == content
 
 
-def test_no_run_is_told(tmp_path):
+def test_a_missing_run_is_an_error(tmp_path):
     with pytest.raises(RunError, match="There is no run"):
         read_run(tmp_path / "nowhere")
 
