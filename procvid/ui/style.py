@@ -243,7 +243,7 @@ CSS = """
   border-color: var(--border-color-primary) !important; padding: 4px 10px;
   word-break: normal; overflow-wrap: normal; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
-.pv-next { position: sticky; bottom: 12px; z-index: 20; }
+.pv-next { position: sticky; bottom: 12px; z-index: 60; }
 .pv-last { align-items: center; }
 .pv-upload { width: auto !important; align-self: flex-start; }
 .stepper.compact .step-number { font-size: 0; }  /* the bar is too low for them */
