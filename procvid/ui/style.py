@@ -244,7 +244,7 @@ CSS = """
   border-color: var(--border-color-primary) !important; padding: 4px 10px;
   word-break: normal; overflow-wrap: normal; }
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* required for sticky */
-.pv-next { position: sticky; bottom: 12px; z-index: 50; }  /* above Gradio's field labels */
+.pv-next { position: sticky; bottom: 12px; z-index: 60; }  /* above Gradio's field labels */
 .gradio-container [role=tab]:focus-visible { outline-offset: -3px; }
 .pv-last { align-items: center; }
 .pv-upload { width: auto !important; align-self: flex-start; }
