@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -14,12 +14,12 @@ Events = dict[str, Callable[..., Any]]
 def events_of(app: gr.Blocks) -> Events:
     """Return the handlers by name; a dict by component becomes a tuple in the order of the outputs.
 
-    A component without a new value gets `None`. An event with one output returns its value.
+    A component without a new value gets None. An event with one output returns its value.
     """
-    return {f.name: _ordered(f.fn, f.outputs) for f in app.fns.values() if f.fn is not None}
+    return {str(f.name): _ordered(f.fn, f.outputs) for f in app.fns.values() if f.fn is not None}
 
 
-def _ordered(handler: Callable[..., Any], outputs: list[Any]) -> Callable[..., Any]:
+def _ordered(handler: Callable[..., Any], outputs: Sequence[Any]) -> Callable[..., Any]:
     def arranged(result: Any) -> Any:
         if not isinstance(result, dict) or not set(result) & set(outputs):
             return result

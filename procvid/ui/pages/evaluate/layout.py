@@ -12,6 +12,7 @@ from procvid.errors import RunError
 from procvid.evaluate.metrics import DEFAULT, METRICS, title_of
 from procvid.evaluate.scores import REPORT, SCORES, TABLE
 from procvid.run.folder import VIDEO, read_run
+from procvid.ui.events import ON_GPU, QUIET, Updates
 from procvid.ui.markup import empty
 from procvid.ui.pages.evaluate import markup
 from procvid.ui.server.context import AppContext
@@ -25,11 +26,6 @@ from procvid.ui.server.guard import guarded
 
 NOTHING = "Choose a run or upload clips, then press Evaluate."
 DOWNLOADS = {REPORT: "Report (HTML)", TABLE: "Table (CSV)", SCORES: "Scores (JSON)"}
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-IN_LINE: dict[str, Any] = {"concurrency_id": "gpu", "concurrency_limit": 1}
-
-Updates = dict[Any, Any]
-"""New values of components, as Gradio takes them."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +107,7 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState) -> No
         return {first: _known(context, one), second: _known(context, other)}
 
     running = start.click(
-        guarded(score), [first, second, clips, texts, chosen], w.all, **QUIET, **IN_LINE
+        guarded(score), [first, second, clips, texts, chosen], w.all, **QUIET, **ON_GPU
     )
     stop.click(None, None, None, cancels=[running], api_visibility="private")
     w.together.click(None, None, None, js=markup.IN_STEP, api_visibility="private")

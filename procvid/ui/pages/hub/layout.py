@@ -12,6 +12,7 @@ from procvid.hub.cache import bundle_folder
 from procvid.hub.publish import PublishedRelease
 from procvid.hub.pull import Pulled
 from procvid.settings import read_environment
+from procvid.ui.events import QUIET, Updates
 from procvid.ui.markup import empty, note, notes
 from procvid.ui.pages.hub import markup
 from procvid.ui.pages.hub.releases import (
@@ -29,12 +30,8 @@ from procvid.ui.server.guard import guarded
 from procvid.ui.server.visitors import Visitor, visitor_of
 
 NOTHING = "Enter OWNER/NAME and press Preview to see contents and size before downloading."
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-IN_LINE: dict[str, Any] = {"concurrency_id": "hub", "concurrency_limit": 1}
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "hub", "concurrency_limit": 1}
 KINDS = [("LoRA", "lora"), ("Memory (crop store)", "memory"), ("Run", "run")]
-
-Updates = dict[Any, Any]
-"""New values of components, as Gradio takes them."""
 
 
 def build(context: AppContext) -> None:
@@ -105,7 +102,7 @@ def build(context: AppContext) -> None:
 
     preview.click(guarded(look_up), wanted, status, **QUIET)
     wanted.submit(guarded(look_up), wanted, status, **QUIET)
-    download.click(guarded(pull_it), wanted, [status, downloaded], **QUIET, **IN_LINE)
+    download.click(guarded(pull_it), wanted, [status, downloaded], **QUIET, **ONE_AT_A_TIME)
     downloaded.change(guarded(show), downloaded, [details, card_box, card], **QUIET)
     downloaded.focus(guarded(list_here), None, downloaded, **QUIET)
     _publishing(context)
@@ -194,14 +191,14 @@ def _publishing(context: AppContext) -> None:
 
     results = [status, planned, send]
     preview.click(
-        guarded(plan_on_space if on_space else plan_here), fields, results, **QUIET, **IN_LINE
+        guarded(plan_on_space if on_space else plan_here), fields, results, **QUIET, **ONE_AT_A_TIME
     )
     send.click(
         guarded(send_on_space if on_space else send_here),
         [*fields, planned],
         results,
         **QUIET,
-        **IN_LINE,
+        **ONE_AT_A_TIME,
     )
 
 

@@ -19,6 +19,7 @@ from procvid.memory.words import canonical, named, usual_state
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image
+from procvid.ui.events import ON_GPU, QUIET, Updates
 from procvid.ui.pages.memory import markup
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.guard import guarded
@@ -28,11 +29,6 @@ from procvid.wiring.stores import find_calibration
 ON_A_PAGE = 24
 MAX_TEXT = 400
 SAME = "Merge marked"
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-IN_LINE: dict[str, Any] = {"concurrency_id": "gpu", "concurrency_limit": 1}
-
-Updates = dict[Any, Any]
-"""New values of components, as Gradio takes them."""
 
 GalleryRows = list[tuple[str, float | None]]
 """Ids of the crops in the gallery, each with its similarity if it was searched for."""
@@ -237,9 +233,9 @@ def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> Non
         chosen.input(guarded(narrow), [w.own, w.name, w.state], looked, **QUIET)
     w.page.input(guarded(turn), [w.own, w.name, w.state, w.page], looked, **QUIET)
     for event in (w.search.click, w.text.submit):
-        event(guarded(search), [w.own, w.text, w.name, w.state], looked, **QUIET, **IN_LINE)
+        event(guarded(search), [w.own, w.text, w.name, w.state], looked, **QUIET, **ON_GPU)
     w.picture.upload(
-        guarded(search_picture), [w.own, w.picture, w.name, w.state], looked, **QUIET, **IN_LINE
+        guarded(search_picture), [w.own, w.picture, w.name, w.state], looked, **QUIET, **ON_GPU
     )
     w.gallery.select(
         guarded(choose),
@@ -332,7 +328,7 @@ def _wire_editing(context: AppContext, w: MemoryWidgets) -> None:
         (w.same, same, [w.own, w.marked], [w.marked, w.same]),
         (w.add, add, [w.own, w.photo, w.photo_name, w.photo_state, w.photo_whole], []),
     ):
-        button.click(guarded(what), inputs, [*after, *more], **QUIET, **IN_LINE)
+        button.click(guarded(what), inputs, [*after, *more], **QUIET, **ON_GPU)
     w.mark.click(guarded(mark), [w.marked, w.chosen], [w.marked, w.same], **QUIET)
 
 
