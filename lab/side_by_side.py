@@ -1,18 +1,24 @@
-"""The same recipe without and with the memory: `python -m lab.side_by_side NONE MEMORY --out FILE`.
+"""Draw the same recipe without and with memory: `python -m lab.side_by_side NONE MEMORY --out FILE`.
 
-Both folders are runs of `procvid generate` on one recipe and seed, the first with `--memory none`.
+Both folders are runs of `procvid generate` with the same recipe and seed; the first has
+`--memory none`.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from procvid.errors import InputError, ProcvidError
+from lab.command import new_parser
+from procvid.cli import run
+from procvid.cli.arguments import Parser
+from procvid.errors import InputError
 from procvid.media.image import save_png
 from procvid.media.video import read_clip
 from procvid.run.folder import CLIP, STEPS, read_run
@@ -20,54 +26,63 @@ from procvid.run.folder import CLIP, STEPS, read_run
 LABELS = ("without memory", "with memory")
 SIDE, GAP, HEAD = 128, 6, 26
 MOMENT = 0.7
-"""Where in a clip its frame is taken, 0 to 1: the step is under way and its objects are in sight."""
+"""Place of the frame in its clip, 0 to 1: the step is under way and its objects are visible."""
 
 
 def side_by_side(folders: tuple[Path, Path]) -> Pillow.Image:
-    """One frame of every clip, a row for each run, RGB.
+    """Return one frame of every clip, with a row per run.
 
     Raises:
-        InputError: The runs are of other recipes or seeds, the first has a memory or the second
-            none, or one of them has clips missing.
+        InputError: The runs differ in recipe or seed, the first uses a memory, the second uses
+            none, or clips are missing.
         RunError: A folder holds no run.
     """
     none, memory = (read_run(folder).request for folder in folders)
     if (none.recipe, none.seed) != (memory.recipe, memory.seed):
-        raise InputError("The two runs differ in recipe or seed.", "Make both of the same.")
+        raise InputError("The runs differ in recipe or seed.", "Generate both with the same.")
     if none.memory != "none" or memory.memory == "none":
-        raise InputError("The first run must be one with --memory none, the second with a memory.")
+        raise InputError(
+            "The first run must have --memory none, the second a memory.", "Check their order."
+        )
     rows = [
         [read_clip(f).frames for f in sorted(folder.glob(f"{STEPS}/*/{CLIP}"))]
         for folder in folders
     ]
     if not len(rows[0]) == len(rows[1]) == len(none.recipe.steps):
-        raise InputError("A run is not finished.", "Run `procvid generate` again with its --out.")
+        raise InputError("A run is unfinished.", "Run `procvid generate` again with its --out.")
     width = len(rows[0]) * (SIDE + GAP) - GAP
     page = Pillow.new("RGB", (width, 2 * (SIDE + HEAD)), "white")
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(16)
     for row, (label, clips) in enumerate(zip(LABELS, rows, strict=True)):
         top = row * (SIDE + HEAD)
-        draw.text((2, top + 4), label, fill="#1c1917", font=font)
+        pen.text((2, top + 4), label, fill="#1c1917", font=font)
         for column, frames in enumerate(clips):
             frame = Pillow.fromarray(frames[round(MOMENT * (len(frames) - 1))])
-            shown = frame.resize((SIDE, SIDE), Pillow.Resampling.LANCZOS)
-            page.paste(shown, (column * (SIDE + GAP), top + HEAD))
+            small = frame.resize((SIDE, SIDE), Pillow.Resampling.LANCZOS)
+            page.paste(small, (column * (SIDE + GAP), top + HEAD))
     return page
 
 
-def main() -> None:
+def parser() -> Parser:
+    """Return the parser of `python -m lab.side_by_side`."""
+    made = new_parser("side_by_side", "Draw one frame per clip, without and with memory.")
+    made.add_argument("none", type=Path, help="a run with --memory none")
+    made.add_argument("memory", type=Path, help="the same recipe and seed with a memory")
+    made.add_argument("--out", type=Path, required=True, help="a PNG file")
+    made.set_defaults(run=draw)
+    return made
+
+
+def draw(arguments: argparse.Namespace) -> None:
     """Write the picture."""
-    parser = argparse.ArgumentParser(description="One frame a clip, without and with memory.")
-    parser.add_argument("none", type=Path, help="a run with --memory none")
-    parser.add_argument("memory", type=Path, help="the same recipe and seed with a memory")
-    parser.add_argument("--out", type=Path, required=True, help="a PNG file")
-    args = parser.parse_args()
-    try:
-        page = side_by_side((args.none, args.memory))
-        save_png(args.out, np.asarray(page))
-    except ProcvidError as error:
-        parser.exit(error.exit_code, f"{error}\n")
+    page = side_by_side((arguments.none, arguments.memory))
+    save_png(arguments.out, np.asarray(page))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(parser(), argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""`python -m procvid` is the command `procvid`."""
+"""Run the command `procvid` as `python -m procvid`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Everything procvid raises on purpose.
+"""All errors that procvid raises on purpose.
 
 ProcvidError               what is wrong (with the value) and what to do
 |-- InputError             the user's recipe, option or file is wrong        -> exit code 2
@@ -6,9 +6,9 @@ ProcvidError               what is wrong (with the value) and what to do
 |   |-- StoreError         a crop store is missing, damaged or of another embedder
 |   |-- RunError           a run folder cannot be used as asked
 |   `-- OutputError        the output folder cannot be written
-`-- UnavailableError       a model, a service or a device cannot be had here -> exit code 1
-    |-- BusyError          the queue is full, or somebody asks for too much
-    `-- ServiceError       a model behind an API refused, failed or answered what cannot be used
+`-- UnavailableError       a model, a service or a device is not available   -> exit code 1
+    |-- BusyError          the queue is full, or one visitor asks too often
+    `-- ServiceError       a model behind an API refused, failed or gave an unusable answer
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class InputError(ProcvidError):
 
 
 class RecipeError(InputError):
-    """The recipe is empty, too long, not a recipe, or in no language we read."""
+    """The recipe is empty, too long, not a recipe, or not in English."""
 
 
 class StoreError(InputError):
@@ -48,24 +48,24 @@ class StoreError(InputError):
 
 
 class RunError(InputError):
-    """A run folder belongs to another request, or lacks what was asked for."""
+    """A run folder belongs to another request, or lacks what is needed."""
 
 
 class UnavailableError(ProcvidError):
-    """Something needed cannot be had on this machine; says what and how to get it."""
+    """A model, a service or a device is not available here; the hint says how to get it."""
 
 
 class BusyError(UnavailableError):
-    """There is too much to do now; trying again later can help."""
+    """The server is busy; try again later."""
 
 
 class ServiceError(UnavailableError):
-    """A model behind an API cannot be had, or gave no answer that can be used.
+    """A model behind an API is not available, or its answer cannot be used.
 
     Args:
         message: What is wrong, in our own words: a service's text may repeat the key.
         hint: What to do about it.
-        lasting: Whether it stays so until a person does something: a wrong key, no quota left.
+        lasting: True if a person has to act first: a wrong key, no quota left.
     """
 
     def __init__(self, message: str, hint: str = "", *, lasting: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What long work tells while it goes on: the page, the command line and the API translate these.
+"""Events of long work, which the page, the command line and the API translate.
 
 Each event is a frozen dataclass; `to_json` gives one flat JSON object with its `event` name.
 """
@@ -6,10 +6,16 @@ Each event is a frozen dataclass; `to_json` gives one flat JSON object with its 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from procvid.types import Conditioning, Image, Plan
+
+WarningKind = Literal["note", "stale"]
+
+_OLD_STALE = "stale now, because"
+"""How the message of a stale warning began before warnings had a kind."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class ClipReady:
-    """A clip is on disk; `reused` when it was there from before.
+    """A clip is on disk; `reused` if an earlier attempt made it.
 
     `file` is named from the run folder; `seconds` is the wall time that the clip took, 0 when reused.
     """
@@ -68,15 +74,19 @@ class ClipReady:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something the user should know; the run goes on. `step` 0 is the whole run."""
+    """Something the user should know; the run goes on.
+
+    `step` 0 is the whole run. `kind` "stale" lists steps that still show an old clip's objects.
+    """
 
     message: str
     step: int = 0
+    kind: WarningKind = "note"
 
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The video is on disk; the last event, and it carries the whole result.
+    """The video is on disk; the last event, with the whole result.
 
     The files are named from `folder`; `duration_s` is the length of the video.
     """
@@ -95,13 +105,13 @@ Event = RunStarted | Planned | Conditioned | Progress | ClipReady | Warned | Run
 
 
 def event_name(event: Event) -> str:
-    """The event's name on the wire, e.g. `clip_ready`."""
+    """Return the event's name in JSON, e.g. `clip_ready`."""
     name = type(event).__name__
     return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event as a JSON-ready dict; images are left out (they lie in the run folder)."""
+    """Return the event as a JSON-ready dict, without images (they lie in the run folder)."""
     if isinstance(event, Conditioned):
         slots = [
             {
@@ -132,3 +142,16 @@ def to_json(event: Event) -> dict[str, Any]:
         body = dataclasses.asdict(event)
         body.pop("preview", None)
     return {"event": event_name(event), **body}
+
+
+def warning_from_json(value: Mapping[str, Any]) -> Warned:
+    """Read a warning of `events.jsonl` back.
+
+    Raises:
+        KeyError: It is not a warning.
+        TypeError: The step is not a number.
+        ValueError: The step is not a number.
+    """
+    message = str(value["message"])
+    stale = value["kind"] == "stale" if "kind" in value else message.startswith(_OLD_STALE)
+    return Warned(message, int(value.get("step", 0)), "stale" if stale else "note")

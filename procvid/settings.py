@@ -1,14 +1,14 @@
-"""Profiles, limits and the environment: every number and variable that a person may want to know.
+"""Profiles, limits and environment variables of procvid.
 
-A profile is a set of models with the sizes they can make. Nothing here loads a model or looks for
-a GPU; `procvid.wiring.run` does both and hands the facts to `choose_profile`.
+A profile is a set of models with the clips that they can make. This module loads no model and looks
+for no GPU: `procvid.machine` finds the hardware and chooses the profile.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -18,61 +18,78 @@ from procvid.errors import InputError
 from procvid.types import EXACT, Sampling, Shortcuts, StepCache
 
 MAX_STEPS = 200
-"""Most denoising steps a clip may have."""
+"""Most denoising steps of a clip."""
 
 MAX_REFERENCES = 4
-"""Most reference images that Phantom-Wan was trained with."""
+"""Most reference images of Phantom-Wan, as trained.
+
+Code that has a profile reads `Profile.max_references`. This constant is for code that has none: the
+pipeline itself, and training settings that are parsed before the base model is known.
+"""
 
 MAX_SEED = 2**63 - 1
 
-TOY_CLIPS = "the tiny profile draws 96x96 toy-kitchen clips, not cooking footage"
-NO_GPU = f"no GPU here: {TOY_CLIPS}"
-NO_WEIGHTS = "but no Phantom weights (`procvid convert phantom-1.3b` gets them)"
-NO_WEIGHTS_IN_SPACE = "but PROCVID_MODELS names no folder with converted Phantom weights"
-
-MEMORY_OF_14B_GIB = 75.0
-"""A card sold with 80 GB shows this much or more; `auto` takes the 14B model on no smaller one."""
-
-LENT_STEPS = 20
-"""Denoising steps where a GPU is lent: all 50, exactly made, take longer than it is lent for."""
+GeneratorKind = Literal["phantom-wan"]
+"""The adapters that make clips; `procvid.wiring.run.build_generator` has one case for each."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A set of models and what they can make.
+    """A set of models and the clips that they can make.
+
+    Code asks these fields what a profile can do and never compares its name.
 
     Attributes:
-        name: As given to `--profile`.
-        purpose: What it is for, in a few words for the user.
-        sampling: The defaults; the seed in it has no meaning.
-        sizes: The (width, height) pairs in pixels that work; empty for any multiple of
-            `size_multiple`.
-        frame_counts: The frame counts that work; empty for any 4n+1 up to `max_frames`.
-        size_multiple: Width and height must be divisible by it, in pixels.
+        name: Value of `--profile`.
+        purpose: What it makes and on what hardware, in a few words for the user.
+        sampling: Default sampling; its seed is not used.
+        generator: Adapter that makes the clips.
+        sizes: (width, height) pairs in pixels that work; empty for any multiple of `size_multiple`.
+        frame_counts: Frame counts that work; empty for any 4n+1 up to `max_frames`.
+        size_multiple: Width and height are multiples of it, in pixels.
+        max_size: The largest clip covers this many pixels, as (width, height).
         max_frames: Longest clip, in frames.
-        display_scale: Clips are written this many times larger than they are generated.
-        models: Folder below `assets`, or Hub ids with their pinned revision, by what they are.
-        needs_gpu: Whether it is out of reach of a CPU.
-        shortcuts: Of `--fast`.
-        fast_steps: Denoising steps with `--fast`; None for as many as without.
+        max_references: Most reference images of a step.
+        display_scale: Clips are enlarged this many times when they are written.
+        models: Folder below `assets`, or Hub id with its pinned revision, by part.
+        needs_gpu: True if it does not run on a CPU.
+        bundled: True if its models ship with the package. The generator of another profile is made
+            by `procvid convert`; its other models come from the Hub.
+        demo: True if its clips only show how procvid works.
+        fixed_vocabulary: True if its models know only the words of the rules planner, listed in the
+            generator's `vocabulary.json`. "auto" then asks no language model.
+        half_precision: True if it computes in half precision, so that `--precise` applies.
+        auto_vram_gib: "auto" chooses it on a GPU with this much memory or more.
+        fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
+        shortcuts: Shortcuts of `--fast`.
+        fast_steps: Denoising steps of `--fast`; None for the default number.
     """
 
     name: str
     purpose: str
     sampling: Sampling
+    generator: GeneratorKind = "phantom-wan"
     sizes: tuple[tuple[int, int], ...] = ()
     frame_counts: tuple[int, ...] = ()
     size_multiple: int = 16
+    max_size: tuple[int, int] = (1280, 720)
     max_frames: int = 121
+    max_references: int = MAX_REFERENCES
     display_scale: int = 1
     models: Mapping[str, str] = field(default_factory=dict)
     needs_gpu: bool = True
+    bundled: bool = False
+    demo: bool = False
+    fixed_vocabulary: bool = False
+    half_precision: bool = True
+    auto_vram_gib: float = 0.0
+    fits_lent_gpu: bool = True
     shortcuts: Shortcuts = EXACT
     fast_steps: int | None = None
 
     @property
     def fast_sampling(self) -> Sampling:
-        """The defaults of `--fast`."""
+        """Default sampling of `--fast`."""
         steps = self.fast_steps or self.sampling.num_inference_steps
         return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
 
@@ -85,7 +102,7 @@ WAN_HUB = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@0fad780a534b6463e45facd96134c9f345ac
 
 TINY = Profile(
     name="tiny",
-    purpose="toy-kitchen clips of 96x96 px on any CPU, nothing to download",
+    purpose="cartoons of 96x96 px on any CPU, nothing to download",
     sampling=Sampling(
         width=96,
         height=96,
@@ -109,7 +126,11 @@ TINY = Profile(
         "memory": "default_memory",
     },
     needs_gpu=False,
-    # The fastest of the measured front that keeps identity and text (docs/fast.md).
+    bundled=True,
+    demo=True,
+    fixed_vocabulary=True,
+    half_precision=False,
+    # The fastest point of the measured front that keeps identity and text (docs/fast.md).
     shortcuts=Shortcuts(batched=True),
     fast_steps=4,
 )
@@ -128,8 +149,8 @@ PHANTOM_1_3B = Profile(
         seed=0,
     ),
     models={"generator": PHANTOM_HUB, "base": WAN_HUB, "frame encoder": DINO_HUB},
-    # Chosen on the tiny model at these steps and scales, not measured on these weights
-    # (docs/fast.md). A batch of branches gains nothing where one call fills the GPU.
+    # Chosen with the tiny model at these steps and scales, not measured on these weights
+    # (docs/fast.md). Batching the branches gains nothing where one call fills the GPU.
     shortcuts=Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=5)),
 )
 
@@ -138,24 +159,27 @@ PHANTOM_14B = replace(
     name="phantom-14b",
     purpose="cooking footage of up to 1280x720 px on a GPU with 80 GB",
     sampling=replace(PHANTOM_1_3B.sampling, num_frames=121, fps=24),
+    # A card sold with 80 GB reports at least this much.
+    auto_vram_gib=75.0,
+    fits_lent_gpu=False,
 )
 
 PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
+"""All profiles; "auto" takes the first that runs here, the bundled one last."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-5.4-mini"
-"""Asked unless `PROCVID_OPENAI_MODEL` names another; it must read images and keep to a schema."""
+"""Default of `PROCVID_OPENAI_MODEL`; the model must read images and follow a JSON schema."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that one run may ask of a model behind an API; a run is a plan, a store's
-    build or an evaluation.
+    """Limits of one run on a model behind an API; a run is a plan, a store's build or an evaluation.
 
     Attributes:
-        max_calls: Requests, the repairing ones included.
-        max_tokens: In and out together.
-        max_images: Pictures sent.
+        max_calls: Requests, repairs included.
+        max_tokens: Input and output tokens together.
+        max_images: Images sent.
     """
 
     max_calls: int = 60
@@ -164,10 +188,10 @@ class Budget:
 
 
 SPACE_KEEPS_DAYS, SPACE_KEEPS_GB = 7.0, 20.0
-"""On a Space, whose disk is small and everybody's, runs are cleared; elsewhere they stay."""
+"""A Space has a small, shared disk, so old runs are deleted there; elsewhere they stay."""
 
 
-CONVERTIBLE = (PHANTOM_1_3B.name, PHANTOM_14B.name)
+CONVERTIBLE = tuple(p.name for p in PROFILES.values() if not p.bundled)
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
 JUDGE_CHOICES = ("auto", "rules", "openai")
@@ -178,76 +202,8 @@ COLLECTION_FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
 
 
 Host = Literal["machine", "space", "zerogpu"]
-"""Where procvid runs: a machine of one's own, a Hugging Face Space with hardware of its own, or one
-that is lent a GPU for a call at a time."""
-
-
-def choose_profile(
-    wanted: str,
-    *,
-    gpu: str | None,
-    weights: Collection[str] = (),
-    gpu_memory_gib: float = 0.0,
-    host: Host = "machine",
-) -> tuple[Profile, str]:
-    """The profile to run and a sentence that says why.
-
-    Args:
-        wanted: A profile's name, or "auto" for the best that runs here.
-        gpu: Name of the CUDA device, or None without one.
-        weights: The profiles whose converted weights are on this machine.
-        gpu_memory_gib: Of the device.
-        host: Where this is. On a GPU that is lent the profile is fast by default, with fewer
-            denoising steps, and `auto` never takes the 14B model.
-
-    Raises:
-        InputError: No profile has that name.
-    """
-    if wanted != "auto" and wanted not in PROFILES:
-        raise InputError(
-            f"There is no profile {wanted!r}.", f"Choose one of {', '.join(PROFILE_CHOICES)}."
-        )
-    if wanted == "auto":
-        profile = _best_profile(gpu, weights, gpu_memory_gib, host)
-        why = _hardware_words(gpu, gpu_memory_gib, host)
-        if profile is TINY and gpu is not None:
-            why += ", " + (NO_WEIGHTS if host == "machine" else NO_WEIGHTS_IN_SPACE)
-    else:
-        profile, why = PROFILES[wanted], "asked for"
-    if profile is TINY:
-        by_cpu = ", on the CPU, which costs nobody GPU time" if host == "zerogpu" else ""
-        it = TOY_CLIPS if wanted == "auto" else TOY_CLIPS.replace("the tiny profile", "it")
-        return TINY, f"{why}: {it}{by_cpu}"
-    return _lent(profile) if host == "zerogpu" else profile, f"{why}: {profile.purpose}"
-
-
-def _best_profile(
-    gpu: str | None, weights: Collection[str], gpu_memory_gib: float, host: Host
-) -> Profile:
-    if gpu is not None and PHANTOM_1_3B.name in weights:
-        return PHANTOM_1_3B
-    large = host != "zerogpu" and gpu_memory_gib >= MEMORY_OF_14B_GIB
-    if gpu is not None and large and PHANTOM_14B.name in weights:
-        return PHANTOM_14B
-    return TINY
-
-
-def _hardware_words(gpu: str | None, gpu_memory_gib: float, host: Host) -> str:
-    size = f", {gpu_memory_gib:.0f} GiB" if gpu_memory_gib else ""
-    match host:
-        case "zerogpu":
-            return f"this Space is lent a GPU for one clip at a time (ZeroGPU, {gpu}{size})"
-        case "space" if gpu is None:
-            return "this Space has no GPU"
-        case "space":
-            return f"this Space has a GPU of its own ({gpu}{size})"
-        case _:
-            return "no GPU here" if gpu is None else f"there is a GPU ({gpu}{size})"
-
-
-def _lent(profile: Profile) -> Profile:
-    sampling = replace(profile.fast_sampling, num_inference_steps=LENT_STEPS)
-    return replace(profile, sampling=sampling)
+"""Where procvid runs: the user's machine, a Hugging Face Space with its own hardware, or a Space that
+borrows a GPU for each clip."""
 
 
 def choose_sampling(
@@ -259,9 +215,9 @@ def choose_sampling(
     seed: int = 0,
     fast: bool = False,
 ) -> Sampling:
-    """The profile's sampling with the user's wishes, checked.
+    """Return the profile's sampling with the user's choices, checked.
 
-    `fast` takes the profile's shortcuts, and its fewer denoising steps where no number is wished.
+    `fast` takes the profile's shortcuts, and its fewer denoising steps unless a number is given.
 
     Raises:
         InputError: The profile cannot make such a clip.
@@ -292,7 +248,7 @@ def check_sampling(profile: Profile, sampling: Sampling) -> None:
     _check_frames(profile, sampling.num_frames)
     if not 1 <= sampling.num_inference_steps <= MAX_STEPS:
         raise InputError(
-            f"{sampling.num_inference_steps} denoising steps cannot be made.",
+            f"The number of denoising steps {sampling.num_inference_steps} is out of range.",
             f"Choose 1 to {MAX_STEPS}.",
         )
     if not 0 <= sampling.seed <= MAX_SEED:
@@ -311,18 +267,18 @@ def _check_size(profile: Profile, width: int, height: int) -> None:
             f"The {profile.name} profile cannot make clips of {width}x{height} px.",
             _sizes_that_work(profile),
         )
-    largest = 1280 * 720
-    if width * height > largest:
+    most_wide, most_high = profile.max_size
+    if width * height > most_wide * most_high:
         raise InputError(
             f"The size {width}x{height} is larger than {profile.name} was trained for.",
-            "Choose 1280x720 px or smaller.",
+            f"Choose {most_wide}x{most_high} px or smaller.",
         )
 
 
 def _sizes_that_work(profile: Profile) -> str:
     if profile.sizes:
         sizes = " or ".join(f"{w}x{h}" for w, h in profile.sizes)
-        return f"Leave --size out: {profile.name} was trained on {sizes} px only."
+        return f"Omit --size: {profile.name} was trained on {sizes} px only."
     default = profile.sampling
     return (
         f"Choose a multiple of {profile.size_multiple} px each way, "
@@ -333,7 +289,7 @@ def _sizes_that_work(profile: Profile) -> str:
 def _check_frames(profile: Profile, num_frames: int) -> None:
     if profile.frame_counts:
         counts = " or ".join(str(n) for n in profile.frame_counts)
-        remedy = f"Leave --frames out: {profile.name} was trained on {counts} frames only."
+        remedy = f"Omit --frames: {profile.name} was trained on {counts} frames only."
     else:
         remedy = f"Choose a number 4n+1 up to {profile.max_frames}, such as 81."
     if num_frames < 1 or num_frames % 4 != 1:
@@ -347,41 +303,41 @@ def _check_frames(profile: Profile, num_frames: int) -> None:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """ "832x480" -> (832, 480), width first, in pixels.
+    """Parse "832x480" into (832, 480), width first, in pixels.
 
     Raises:
-        InputError: Not two whole numbers joined by an x.
+        InputError: The text is not two whole numbers joined by an x.
     """
     width, _, height = text.strip().lower().partition("x")
     if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
         raise InputError(f"The size {text!r} is not WIDTHxHEIGHT.", "Write it like 96x96, in px.")
     if len(width) > 5 or len(height) > 5:
-        raise InputError(f"The size {text!r} is out of range.", "Choose 1280x720 px or smaller.")
+        raise InputError(f"The size {text!r} is out of range.", "Write at most 5 digits each.")
     return int(width), int(height)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What procvid takes from environment variables; nothing else in the package reads them.
+    """Environment variables of procvid; no other module reads them.
 
     Attributes:
-        openai_api_key: `OPENAI_API_KEY`, or None. Never shown, never stored.
-        runs_folder: `PROCVID_RUNS`, where the app keeps its runs; default `runs` here.
-        assets_folder: `PROCVID_ASSETS`, another folder with tiny models of one's own training;
-            default the one in the package.
-        openai_url: `OPENAI_BASE_URL`, any server that speaks the protocol, such as vLLM or Ollama.
+        openai_api_key: `OPENAI_API_KEY`, or None. Never shown or stored.
+        runs_folder: `PROCVID_RUNS`, where the app keeps its runs; default `./runs`.
+        assets_folder: `PROCVID_ASSETS`, a folder with other tiny models; default the one in the
+            package.
+        openai_url: `OPENAI_BASE_URL`, any compatible server, such as vLLM or Ollama.
         openai_model: `PROCVID_OPENAI_MODEL`.
         openai_budget: `PROCVID_OPENAI_MAX_CALLS`, `..._MAX_TOKENS` and `..._MAX_IMAGES`.
-        cache_folder: `PROCVID_CACHE`, where answers and measured times are kept; default
-            `procvid` in the user's cache folder.
-        models_folder: `PROCVID_MODELS`, where `procvid convert` puts models and `generate` finds
+        cache_folder: `PROCVID_CACHE`, for answers and measured times; default `procvid` in the user's
+            cache folder.
+        models_folder: `PROCVID_MODELS`, where `procvid convert` writes models and `generate` reads
             them; default `~/.cache/procvid/models`.
-        space_owner: Of the Hugging Face Space that the app runs on, from `SPACE_ID`; "" elsewhere.
-        profile: `PROCVID_PROFILE`, which the app runs; default "auto".
+        space_owner: Owner of the Hugging Face Space that runs the app, from `SPACE_ID`; else "".
+        profile: `PROCVID_PROFILE`, the profile of the app; default "auto".
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
-        keep_days: `PROCVID_KEEP_DAYS`, after which the app clears a run away; 0 never.
-        keep_gb: `PROCVID_KEEP_GB`, the most that the app's runs may take, in 10^9 bytes, before the
-            oldest go; 0 for any.
+        keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
+        keep_gb: `PROCVID_KEEP_GB`: the app deletes the oldest runs above this size, in 10^9 bytes; 0
+            for no limit.
     """
 
     openai_api_key: str | None = field(repr=False)
@@ -400,15 +356,15 @@ class Environment:
 
     @property
     def has_openai(self) -> bool:
-        """Whether there is a model to ask: a key, or a server of one's own that may need none."""
+        """True if there is a model to ask: a key, or another server, which may need none."""
         return self.openai_api_key is not None or self.openai_url != OPENAI_URL
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
-    """Read the environment variables, of this process unless others are given.
+    """Read the environment variables; by default those of this process.
 
     Raises:
-        InputError: One of them is no number or no address.
+        InputError: One of them is not a number or not an address.
     """
     variables = os.environ if variables is None else variables
     assets = variables.get("PROCVID_ASSETS") or Path(__file__).parent / "assets"
@@ -445,19 +401,19 @@ def _space_owner(variables: Mapping[str, str]) -> str:
 
 
 def _is_space(variables: Mapping[str, str]) -> bool:
-    # As Gradio tells a Space: anywhere else it signs every visitor in as the server's own user.
+    # Gradio's own test: anywhere else it signs every visitor in as the server's user.
     return variables.get("SYSTEM") == "spaces"
 
 
 def _host(variables: Mapping[str, str]) -> Host:
-    # The very values that the spaces package takes for yes.
+    # The values that the spaces package reads as true.
     if variables.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
         return "zerogpu"
     return "space" if _is_space(variables) else "machine"
 
 
 def _url(name: str, text: str) -> str:
-    """An http address without the slash at its end, or OpenAI's own."""
+    """Return an http address without its final slash; OpenAI's for an empty text."""
     url = text.strip().rstrip("/")
     if not url:
         return OPENAI_URL
@@ -481,12 +437,13 @@ def _limit(name: str, variables: Mapping[str, str], default: object) -> int:
 
 
 def _amount(name: str, variables: Mapping[str, str], default_on_space: float) -> float:
-    """A number from 0; where none is given the default of a Space, and 0 elsewhere."""
+    """Return a number from 0; without one, the default of a Space, or 0 elsewhere."""
     text = variables.get(name, "").strip()
     if not text:
         return 0.0 if _host(variables) == "machine" else default_on_space
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
         raise InputError(
-            f"{name} is {text[:40]!r}, not a number from 0.", f"Write e.g. {default_on_space:g}."
+            f"{name} is {text[:40]!r}, not a number of at least 0.",
+            f"Write e.g. {default_on_space:g}.",
         )
     return float(text)

@@ -1,8 +1,7 @@
-"""Long work can be stopped at more places than where a generator yields.
+"""Stop long work at more places than a generator yields.
 
-Who runs the work says how one sees that it is no longer wanted; the work asks at every place where
-it can break off, and leaves with `Stopped` there. Like a `GeneratorExit` that is no error, so it is
-none of `Exception`.
+The caller supplies the cancel check. The work calls `stop_if_asked` wherever it can stop, which
+raises `Stopped`. This is no error, so it does not derive from `Exception`, like `GeneratorExit`.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ _is_asked: ContextVar[Callable[[], bool] | None] = ContextVar("stop_is_asked", d
 
 
 class Stopped(BaseException):  # as GeneratorExit
-    """The work was broken off because nobody wants it any more."""
+    """The work was stopped on request."""
 
 
 @contextmanager
 def stoppable(is_asked: Callable[[], bool]) -> Iterator[None]:
-    """Let the work of the block, in this thread, break off as soon as `is_asked()` is true."""
+    """Let the block's work in this thread stop once `is_asked()` is true."""
     token = _is_asked.set(is_asked)
     try:
         yield
@@ -29,10 +28,10 @@ def stoppable(is_asked: Callable[[], bool]) -> Iterator[None]:
 
 
 def stop_if_asked() -> None:
-    """Break off here if that is wanted.
+    """Stop here on request.
 
     Raises:
-        Stopped: It is.
+        Stopped: The cancel check is true.
     """
     is_asked = _is_asked.get()
     if is_asked is not None and is_asked():

@@ -1,4 +1,4 @@
-"""The values that travel between the stages: recipe -> plan -> slots -> conditioning -> clip -> run.
+"""Values of the stages: recipe -> plan -> slots -> conditioning -> clip -> run.
 
 Every value is frozen. Images are uint8 (H, W, 3) RGB, frames uint8 (T, H, W, 3) RGB, boxes are
 `(x0, y0, x1, y1)` in pixels with x1, y1 exclusive, times are seconds, scores are 0 to 1 and higher
@@ -7,6 +7,7 @@ is better unless a field says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,7 +28,7 @@ Role = Literal["vessel", "surface", "tool", "food"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A title and its steps, in order. `notes` tell what the parser dropped or guessed."""
+    """A title and its steps, in order; `notes` say what the parser skipped or guessed."""
 
     title: str
     steps: tuple[str, ...]
@@ -68,7 +69,7 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a whole recipe. `planner` says who made it ("rules 1", "openai gpt-...")."""
+    """The plan of a whole recipe; `planner` names its maker ("rules 1", "openai gpt-...")."""
 
     title: str
     steps: tuple[StepPlan, ...]
@@ -89,7 +90,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class StateChange:
-    """An object was last seen in one state and is now seen in another, in the clip of this step."""
+    """A state of an object that differs between its last clip and the clip of this step."""
 
     name: str
     state_before: str
@@ -107,7 +108,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TimedText:
-    """Words and when they hold in a video: a cue of its subtitles, or a step that it shows."""
+    """Text with its time in a video: a subtitle cue, or a step."""
 
     start_s: float
     end_s: float
@@ -116,7 +117,7 @@ class TimedText:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """Where a detector sees an object. `mask` is bool (H, W) over the whole image, or None."""
+    """An object found in an image. `mask` is bool (H, W) over the whole image, or None."""
 
     box_xyxy: BoxXYXY
     label: str
@@ -126,7 +127,7 @@ class Detection:
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """An object cut out of a clip, on white where a mask was at hand, with its provenance.
+    """An object cut out of a clip, on white if it has a mask, with its provenance.
 
     `image` is None in a store that was published without pixels. `source_id` names the video or
     `run/step`; `detector_score` and `quality` are 0 to 1. `shows` names the other objects that lie
@@ -153,7 +154,7 @@ class Crop:
 
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """A crop found in a memory, with its score, the parts of the score and a sentence why."""
+    """A crop found in a memory, with its score, the parts of the score and the reason."""
 
     crop: Crop
     score: float
@@ -164,7 +165,7 @@ class Hit:
 
 @dataclass(frozen=True, eq=False)
 class Retrieval:
-    """The answer of the memory for one planned object: a hit, or an abstention with its reason."""
+    """The memory's answer for one planned object: a hit, or an abstention with its reason."""
 
     object_name: str
     wanted_state: str
@@ -174,10 +175,10 @@ class Retrieval:
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """One of the at most four references: its number as shown, the object and its words in the prompt.
+    """One of at most four references: its number, its object and its words in the prompt.
 
-    `licence` and `url` are those of the picture, "" where nobody told. `chosen` is one that a person
-    took out of the memory themselves: nothing was looked for, so its score says nothing.
+    `licence` and `url` are those of the image, "" if unknown. `chosen` marks a crop that a person
+    chose; its score means nothing.
     """
 
     number: int
@@ -197,7 +198,7 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """All that the generator gets for one step, and what was looked for in vain."""
+    """All that the generator gets for one step, and the objects without a reference."""
 
     step: int
     prompt: str
@@ -212,7 +213,7 @@ CacheKind = Literal["first_block", "mag", "sea", "taylor"]
 
 @dataclass(frozen=True)
 class StepCache:
-    """A step cache and how bold it is.
+    """A step cache and its strength.
 
     Attributes:
         kind: Which of diffusers' caches.
@@ -228,7 +229,7 @@ class StepCache:
 
 @dataclass(frozen=True)
 class Shortcuts:
-    """How a clip is sampled faster than exactly. The default takes no shortcut.
+    """Ways to sample a clip faster than exactly; the default uses none.
 
     Attributes:
         batched: One model call for all branches of the guidance; exact but for rounding.
@@ -246,7 +247,7 @@ class Shortcuts:
 
     @property
     def summary(self) -> str:
-        """The shortcuts in a few words; "" for none. Part of a run's identity."""
+        """Return the shortcuts in a few words; "" for none. Part of a run's identity."""
         words = ["batched branches"] if self.batched else []
         if self.guided_share < 1:
             words.append(f"guided for {self.guided_share:g} of the steps")
@@ -281,7 +282,7 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A generated clip; `memory` says how it was fitted into the memory, "" where nobody cared."""
+    """A generated clip; `memory` describes where the model stood in GPU memory, or is ""."""
 
     frames: Frames
     fps: int
@@ -292,8 +293,8 @@ class Clip:
 class Denoised:
     """Progress of one clip: `step` of `total` denoising steps are done; `note` is for the user.
 
-    `preview` is what the first frame would be if the rest of the noise were taken away at once, uint8
-    (H, W, 3) RGB; None where nobody asked for previews.
+    `preview` is what the first frame would be if the rest of the noise were removed at once, uint8
+    (H, W, 3) RGB; None without previews.
     """
 
     step: int
@@ -304,7 +305,7 @@ class Denoised:
 
 @dataclass(frozen=True)
 class ServiceUse:
-    """What a piece of work asks of a model behind an API, in requests and in tokens, in and out."""
+    """Requests to a model behind an API, and tokens in and out."""
 
     calls: int = 0
     tokens: int = 0
@@ -319,9 +320,38 @@ class ModelInfo:
     details: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class StepChanges:
+    """What a person changed of one step; the defaults leave the step as planned.
+
+    Attributes:
+        seed: The step's own seed, instead of the one derived from the run's seed.
+        prompt: Given to the generator word for word, instead of the enhanced prompt.
+        uploads: Reference images, uint8 (H, W, 3) RGB, placed before those of the memory.
+        shows: Name of the object that each upload shows; "" or a missing name leaves that to CLIP.
+        attempt: How often the step was redone with a derived seed.
+        banned: Ids of crops that must not guide the step.
+        chosen: Crop ids by the name of the object that they stand for.
+    """
+
+    seed: int | None = None
+    prompt: str | None = None
+    uploads: tuple[Image, ...] = ()
+    shows: tuple[str, ...] = ()
+    attempt: int = 0
+    banned: tuple[str, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Return True if nothing changes the clip, so that a redo needs a new seed."""
+        images = self.uploads or self.banned or self.chosen
+        return self.seed is None and self.prompt is None and not images
+
+
 @dataclass(frozen=True)
 class GenerateRequest:
-    """What a person asks for; the same request with the same folder resumes."""
+    """A request for a video; the same request with the same folder resumes."""
 
     recipe: Recipe
     sampling: Sampling

@@ -1,4 +1,4 @@
-"""The Space: the package beside this file, shown."""
+"""Serve the app on a Hugging Face Space."""
 
 from pathlib import Path
 

@@ -133,3 +133,22 @@ def wait_for_answer(url: str, app: subprocess.Popen[bytes], log: Path) -> None:
 def project() -> Path:
     """The root of the source tree."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def quick_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Assets whose generator costs a tenth and draws noise; see `tests/quick_models.py`."""
+    from tests.quick_models import make_quick_assets
+
+    return make_quick_assets(tmp_path_factory.mktemp("quick_assets"))
+
+
+@pytest.fixture(scope="module")
+def quick_models(quick_assets: Path) -> Iterator[Path]:
+    """Let all runs of a module use the quick assets, those of subprocesses too.
+
+    Name it in a module's `pytestmark` and before any fixture that builds models.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROCVID_ASSETS", str(quick_assets))
+        yield quick_assets

@@ -259,6 +259,65 @@ def test_assets_are_small_and_safe() -> None:
     assert relative(path for path in assets if path.suffix in pickles) == []
 
 
+# Words (english.md in plain terms: the part that a machine can check)
+
+
+def product_files() -> list[Path]:
+    return [p for p in python_files() if p.relative_to(ROOT).parts[0] in ("procvid", "lab")]
+
+
+def test_nothing_is_named_told() -> None:
+    found = []
+    for path in python_files():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            named = [getattr(node, key, None) for key in ("id", "attr", "arg", "name")]
+            if any(isinstance(name, str) and "told" in name.lower().split("_") for name in named):
+                found.append(f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}")
+    assert found == []
+
+
+def test_public_class_names_are_unique() -> None:
+    places: dict[str, list[str]] = {}
+    for path in product_files():
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_no_docstring_begins_in_the_old_voice() -> None:
+    found = []
+    for path in python_files():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                text = (ast.get_docstring(node) or "").lstrip()
+                if re.match(r"(Of|Whether|Likewise)\b", text):
+                    found.append(f"{path.relative_to(ROOT)}: {text[:60]}")
+    assert found == []
+
+
+def test_the_readme_is_short() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.split()) <= 1200
+    assert [line for line in text.splitlines() if len(line) > 100] == []
+
+
+def test_a_changelog_entry_is_one_line() -> None:
+    lines = (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines()
+    assert [line for line in lines if line.startswith(" ") or len(line) > 100] == []
+
+
+def test_the_package_has_few_rooms() -> None:
+    package = ROOT / "procvid"
+    rooms = {
+        path.relative_to(package).parts[0] for path in tracked_files() if package in path.parents
+    }
+    assert len({room for room in rooms if "__" not in room}) <= 24
+    contracts = pyproject()["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["id"] == "layers")
+    assert len(layers) <= 12
+
+
 # Versions and the Space
 
 

@@ -10,16 +10,12 @@ import pytest
 
 from procvid.errors import InputError
 from procvid.settings import (
-    LENT_STEPS,
     MAX_SEED,
     MAX_STEPS,
-    NO_GPU,
     PHANTOM_1_3B,
-    PHANTOM_14B,
     PROFILES,
     TINY,
     check_sampling,
-    choose_profile,
     choose_sampling,
     parse_size,
     read_environment,
@@ -29,53 +25,6 @@ from procvid.settings import (
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
 def test_every_profile_accepts_its_own_defaults(profile):
     check_sampling(profile, profile.sampling)
-
-
-def test_auto_is_tiny_and_says_why():
-    assert choose_profile("auto", gpu=None) == (TINY, NO_GPU)
-    profile, reason = choose_profile("auto", gpu="NVIDIA H100")
-    assert profile is TINY
-    assert "NVIDIA H100" in reason and "procvid convert" in reason
-    here = ("phantom-1.3b",)
-    assert choose_profile("auto", gpu="NVIDIA H100", weights=here)[0] is PHANTOM_1_3B
-    assert choose_profile("auto", gpu=None, weights=here)[0] is TINY
-
-
-SMALL, LARGE = (PHANTOM_1_3B.name,), (PHANTOM_14B.name,)
-
-
-@pytest.mark.parametrize(
-    ("host", "gpu", "gib", "weights", "name", "told"),
-    [
-        ("machine", None, 0, SMALL, "tiny", "no GPU here: the tiny profile"),
-        ("machine", "H100", 79, (), "tiny", "there is a GPU (H100, 79 GiB), but no Phantom"),
-        ("machine", "H100", 79, SMALL + LARGE, "phantom-1.3b", "(H100, 79 GiB): cooking"),
-        ("machine", "H100", 79, LARGE, "phantom-14b", "1280x720"),
-        ("machine", "L4", 22, LARGE, "tiny", "but no Phantom weights"),
-        ("space", None, 0, (), "tiny", "this Space has no GPU: the tiny profile draws 96x96"),
-        ("space", "L4", 22, (), "tiny", "GPU of its own (L4, 22 GiB), but PROCVID_MODELS names"),
-        ("space", "L4", 22, SMALL, "phantom-1.3b", "GPU of its own (L4, 22 GiB): cooking"),
-        ("space", "H100", 79, LARGE, "phantom-14b", "GPU of its own"),
-        ("zerogpu", "H200", 70, (), "tiny", "(ZeroGPU, H200, 70 GiB), but PROCVID_MODELS"),
-        ("zerogpu", "H200", 70, SMALL, "phantom-1.3b", "lent a GPU for one clip at a time"),
-        ("zerogpu", "H200", 140, LARGE, "tiny", "on the CPU, which costs nobody GPU time"),
-    ],
-)
-def test_each_kind_of_hardware_has_its_profile_and_says_it(host, gpu, gib, weights, name, told):
-    profile, reason = choose_profile(
-        "auto", gpu=gpu, weights=weights, gpu_memory_gib=gib, host=host
-    )
-    assert profile.name == name
-    assert told in reason
-    assert ("toy-kitchen" in reason) == (name == "tiny")
-
-
-def test_on_a_lent_gpu_a_clip_is_fast_by_default():
-    profile, _ = choose_profile("phantom-1.3b", gpu=None, host="zerogpu")
-    assert profile.sampling.shortcuts == PHANTOM_1_3B.shortcuts
-    assert profile.sampling.num_inference_steps == LENT_STEPS
-    check_sampling(profile, profile.sampling)
-    assert choose_profile("tiny", gpu=None, host="zerogpu")[0] is TINY
 
 
 @pytest.mark.parametrize(
@@ -91,12 +40,6 @@ def test_the_environment_says_where_it_is_and_which_profile_is_wanted(variables,
     assert read_environment(variables).host == host
     assert read_environment(variables).profile == "auto"
     assert read_environment({**variables, "PROCVID_PROFILE": " tiny "}).profile == "tiny"
-
-
-def test_a_named_profile_is_taken_and_an_unknown_one_refused():
-    assert choose_profile("phantom-14b", gpu=None)[0] is PHANTOM_14B
-    with pytest.raises(InputError, match=r"no profile 'phantom'.*phantom-1\.3b"):
-        choose_profile("phantom", gpu=None)
 
 
 @pytest.mark.parametrize("num_frames", [0, -3, 1, 5, 9, 16, 18, 21, 81])

@@ -1,1 +1,1 @@
-"""What curation is worth, measured on toy-kitchen video with noisy subtitles, whose truth is known."""
+"""Measure curation on toy-kitchen video with noisy subtitles and known ground truth."""

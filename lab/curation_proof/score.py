@@ -1,4 +1,4 @@
-"""How many (clip, action) pairs are right, against the truth of toy videos."""
+"""Score (clip, action) pairs against the ground truth of toy videos."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lab.curation_proof.toy import ToyVideo
 from procvid.data.matching import MatchRules, Span, iou, match
 
 INSIDE = 0.8
-"""Share of a clip that must lie in a step's span for the clip to show the step."""
+"""Share of a clip that must lie in the span of a step for the clip to show that step."""
 
 Pair = tuple[str, Span, Span]
-"""Video id, clip, action."""
+"""Video id, span of the clip, span of the action."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class PairScores:
     """Counts of pairs and of steps.
 
     Attributes:
-        pairs: Made.
-        right: Pairs whose clip shows the step that its action tells.
-        steps: In the videos.
-        found: Of these, those with a right pair.
+        pairs: Pairs found.
+        right: Pairs whose clip shows the step that the action describes.
+        steps: Steps in the videos.
+        found: Steps with a right pair.
     """
 
     pairs: int
@@ -36,7 +36,7 @@ class PairScores:
     found: int
 
     def to_json(self) -> dict[str, float]:
-        """Counts and shares."""
+        """Return counts and shares."""
         return {
             "pairs": self.pairs,
             "right": self.right,
@@ -46,28 +46,28 @@ class PairScores:
 
 
 def score(pairs: Iterable[Pair], truth: dict[str, ToyVideo]) -> PairScores:
-    """Compare pairs with what is seen and said."""
+    """Compare pairs with the shown and spoken steps."""
     count = right = 0
     found: set[tuple[str, int]] = set()
     for video_id, clip, action in pairs:
         count += 1
-        seen, told = seen_in(truth[video_id], clip), told_in(truth[video_id], action)
-        if seen and seen == told:
+        shown, spoken = shown_step(truth[video_id], clip), spoken_step(truth[video_id], action)
+        if shown and shown == spoken:
             right += 1
-            found.add((video_id, seen))
+            found.add((video_id, shown))
     return PairScores(count, right, sum(len(v.steps) for v in truth.values()), len(found))
 
 
-def seen_in(video: ToyVideo, clip: Span) -> int:
-    """The step (from 1) that a clip shows, or 0."""
+def shown_step(video: ToyVideo, clip: Span) -> int:
+    """Return the step (from 1) that a clip shows, or 0."""
     for number, step in enumerate(video.steps, start=1):
         if _shared(clip, step) >= INSIDE * (clip[1] - clip[0]):
             return number
     return 0
 
 
-def told_in(video: ToyVideo, action: Span) -> int:
-    """The step that is told when an action is said, or 0."""
+def spoken_step(video: ToyVideo, action: Span) -> int:
+    """Return the step (from 1) that is spoken during an action, or 0."""
     said = max(video.said, key=lambda s: _shared(action, (s.start_s, s.end_s)))
     return said.step
 
@@ -80,7 +80,7 @@ OTHER_RULES = {
 
 
 def score_folder(out: Path, truth: dict[str, ToyVideo]) -> dict[str, Any]:
-    """Precision and recall of a curation at each point, and what other rules would have given."""
+    """Return precision and recall of a curation after each stage and for other matching rules."""
     clips = _spans(out / "quality.jsonl")
     actions = _spans(out / "actions.jsonl")
     overlapping = (
@@ -89,7 +89,7 @@ def score_folder(out: Path, truth: dict[str, ToyVideo]) -> dict[str, Any]:
         for clip, action in product(clips.get(video_id, ()), actions.get(video_id, ()))
         if iou(clip, action) > 0
     )
-    told = {
+    pairs_at = {
         "before matching: whatever overlaps": score(overlapping, truth).to_json(),
         "after matching": score(_read_pairs(out / "matches.jsonl"), truth).to_json(),
         "after repeats": score(_read_pairs(out / "pairs.jsonl"), truth).to_json(),
@@ -100,15 +100,15 @@ def score_folder(out: Path, truth: dict[str, ToyVideo]) -> dict[str, Any]:
             for video_id in sorted(clips.keys() & actions.keys())
             for n, m in match(clips[video_id], actions[video_id], rules)
         )
-        told[name] = score(pairs, truth).to_json()
-    spoken = {
-        (video_id, told_in(truth[video_id], action))
+        pairs_at[name] = score(pairs, truth).to_json()
+    spoken_steps = {
+        (video_id, spoken_step(truth[video_id], action))
         for video_id, spans in actions.items()
         for action in spans
     }
     steps = {(v.video_id, n) for v in truth.values() for n in range(1, len(v.steps) + 1)}
-    whole = {
-        (video_id, seen_in(truth[video_id], clip))
+    shown_steps = {
+        (video_id, shown_step(truth[video_id], clip))
         for video_id, spans in clips.items()
         for clip in spans
     }
@@ -117,12 +117,14 @@ def score_folder(out: Path, truth: dict[str, ToyVideo]) -> dict[str, Any]:
         "steps": len(steps),
         "actions": sum(map(len, actions.values())),
         "actions_of_steps": sum(
-            told_in(truth[video_id], action) > 0 for video_id, a in actions.items() for action in a
+            spoken_step(truth[video_id], action) > 0
+            for video_id, a in actions.items()
+            for action in a
         ),
-        "steps_with_an_action": len(spoken & steps),
+        "steps_with_an_action": len(spoken_steps & steps),
         "clips": sum(map(len, clips.values())),
-        "steps_with_a_clip": len(whole & steps),
-        "pairs": told,
+        "steps_with_a_clip": len(shown_steps & steps),
+        "pairs": pairs_at,
     }
 
 

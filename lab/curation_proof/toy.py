@@ -1,7 +1,7 @@
-"""Toy-kitchen videos as cooking videos come: talk between the steps, and subtitles full of faults.
+"""Write toy-kitchen videos that resemble cooking videos: talk between steps and faulty subtitles.
 
-What is said is off in time, rolls, overlaps, is not English grammar, and tells things that are not
-shown. The truth is written beside the videos and never shown to curation.
+Subtitles are shifted in time, roll, overlap, lack grammar and mention things that are not shown.
+The ground truth is written beside the videos; curation never reads it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from procvid.types import Frames
 
 FIRST_SEED = HELD_OUT + 60_000
 FPS = 1
-"""A picture a second: what costs is the number of frames, what matching sees is the seconds."""
+"""One frame per second: cost grows with frames, while matching depends on seconds."""
 
 SCALE = 4
 TRUTH = "truth.json"
@@ -48,12 +48,12 @@ NOT_SHOWN = (
     "sometimes I like to boil the potatoes in a pot",
     "if you want you can dice an onion on the board",
 )
-"""Steps that are told and never seen."""
+"""Steps that are spoken but never shown."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """What is said in a span: the number of the step that it tells (from 1), or 0."""
+    """Speech in a span; `step` is the step it describes (from 1), or 0."""
 
     start_s: float
     end_s: float
@@ -63,7 +63,7 @@ class Said:
 
 @dataclass(frozen=True)
 class ToyVideo:
-    """A video's truth: when each step is seen, and what is said when."""
+    """Ground truth of a video: spans of the steps, and the speech."""
 
     video_id: str
     steps: tuple[tuple[float, float], ...]
@@ -72,17 +72,17 @@ class ToyVideo:
 
 
 def write_toy_videos(folder: Path, count: int) -> Iterator[int]:
-    """Write what is missing of the videos with their subtitles, then the truth; the number so far.
+    """Write missing videos with subtitles, then the ground truth; yield the number of videos done.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     truth = []
     for number in range(count):
         recipe = random_recipe(FIRST_SEED + number)
         parts = _parts(recipe)
-        video = _told(recipe, parts)
+        video = _truth_of(recipe, parts)
         file = folder / "videos" / f"{video.video_id}.mp4"
         if not file.exists():
             rng = np.random.default_rng([recipe.seed, 3])
@@ -95,7 +95,7 @@ def write_toy_videos(folder: Path, count: int) -> Iterator[int]:
 
 
 def read_truth(folder: Path) -> dict[str, ToyVideo]:
-    """The truth by video id."""
+    """Return the ground truth by video id."""
     rows = json.loads((folder / TRUTH).read_text("utf-8"))
     return {
         row["video_id"]: ToyVideo(
@@ -110,7 +110,7 @@ def read_truth(folder: Path) -> dict[str, ToyVideo]:
 
 @dataclass(frozen=True)
 class _Part:
-    """A stretch of the video: a step (from 1), or 0 for talk."""
+    """A part of the video: a step (from 1), or 0 for talk."""
 
     step: int
     num_frames: int
@@ -130,8 +130,8 @@ def _parts(recipe: ToyRecipe) -> list[_Part]:
     return [*parts, _Part(0, frames(TALK_S))]
 
 
-def _told(recipe: ToyRecipe, parts: list[_Part]) -> ToyVideo:
-    """When things are seen, and what is said: before, while or after they are."""
+def _truth_of(recipe: ToyRecipe, parts: list[_Part]) -> ToyVideo:
+    """Return when steps are shown, and the speech before, during or after them."""
     rng = np.random.default_rng([recipe.seed, 2])
     steps: list[tuple[float, float]] = []
     said: list[Said] = []
@@ -163,18 +163,18 @@ def _told(recipe: ToyRecipe, parts: list[_Part]) -> ToyVideo:
 
 def _frames(recipe: ToyRecipe, parts: list[_Part]) -> Frames:
     rng = np.random.default_rng([recipe.seed, 4])
-    made = []
+    clips = []
     for part in parts:
         if part.step:
             scene = recipe.steps[part.step - 1].scene
-            made.append(_filmed(rng, render(scene, recipe.kitchen, part.num_frames).frames))
+            clips.append(_filmed(rng, render(scene, recipe.kitchen, part.num_frames).frames))
         else:
-            made.append(_talk(rng, part.num_frames))
-    return np.concatenate(made)
+            clips.append(_talk(rng, part.num_frames))
+    return np.concatenate(clips)
 
 
 def _filmed(rng: np.random.Generator, frames: Frames) -> Frames:
-    """A step from a place of its own, as cameras are moved between takes: nearer, turned, in its light."""
+    """Return a step with its own zoom, mirroring and light, as cameras move between takes."""
     margin = int(rng.integers(0, 11))
     left, top = (int(n) for n in rng.integers(0, margin + 1, 2))
     side = SIZE - margin
@@ -186,7 +186,7 @@ def _filmed(rng: np.random.Generator, frames: Frames) -> Frames:
 
 
 def _talk(rng: np.random.Generator, num_frames: int) -> Frames:
-    """Somebody before a wall: a patterned ground and a round head that sways."""
+    """Return frames of a speaker: a patterned wall and a round head that sways."""
     ground, head = rng.integers(30, 226, 3), rng.integers(120, 256, 3)
     y, x = np.mgrid[0:SIZE, 0:SIZE]
     wall = ground + 60 * ((x // 8 + y // 8) % 2)[..., None]
@@ -199,7 +199,7 @@ def _talk(rng: np.random.Generator, num_frames: int) -> Frames:
 
 
 def _subtitles(rng: np.random.Generator, video: ToyVideo, suffix: str) -> str:
-    """What is said as a file of cues, with the faults of such files."""
+    """Return the speech as a subtitle file with typical faults."""
     cues: list[tuple[float, float, str]] = []
     rolls = suffix == ".vtt" and rng.random() < 0.5
     for said in video.said:

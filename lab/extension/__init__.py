@@ -1,1 +1,1 @@
-"""Can a LoRA teach what the base model never saw?"""
+"""Measure whether a LoRA teaches foods and a counter that the base model never saw."""

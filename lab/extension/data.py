@@ -1,7 +1,7 @@
-"""Training data of the wider toy kitchen, in the form that `procvid train lora` reads.
+"""Write training data of the extended toy kitchen for `procvid train lora`.
 
-A third of the recipes have both new foods, a third one of them, and a third are of the kitchen that
-the base knows, so that it is not forgotten: half of the clips show a new food.
+A third of the recipes have both new foods, a third have one, and a third belong to the base kitchen
+to prevent forgetting. Half of the clips show a new food.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from procvid.toykitchen.render import FPS, NUM_FRAMES, SIZE, Rendered
 from procvid.toykitchen.scene import TOOL_OF, Scene
 
 SCALE = 4
-COUNTER_TOLD = 0.3
+COUNTER_SHARE = 0.3
+"""Share of texts that name the new counter."""
 
 
 def write_data(folder: Path, recipes: int) -> int:
-    """Write clips, crops and `metadata.jsonl`; returns the number of clips.
+    """Write clips, crops and `metadata.jsonl`; return the number of clips.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -58,7 +59,7 @@ def _row(
     write_clip(folder / f"clips/{name}.mp4", clip.frames, FPS, scale=SCALE, ai_generated=False)
     text = prompt_of(rng, scene, recipe.kitchen)
     counter = recipe.kitchen.counter
-    if counter.colour in EXTRA_COUNTERS and rng.random() < COUNTER_TOLD:
+    if counter.colour in EXTRA_COUNTERS and rng.random() < COUNTER_SHARE:
         text = with_looks(text, [("counter", counter.words())])
     states = {o.name: o.state for o in scene.others} | {scene.food_name: scene.state_after}
     crops = []
@@ -85,7 +86,7 @@ def _row(
 
 
 def _where(clip: Rendered, food: str) -> list[float] | None:
-    """The box that the food stays in, in shares of the picture."""
+    """Return the box that contains the food in all frames, as shares of the frame."""
     boxes = np.array([boxes[food] for boxes in clip.boxes if food in boxes])
     if not len(boxes):
         return None

@@ -1,1 +1,1 @@
-"""What each sampling shortcut saves and costs."""
+"""Measure what each sampling shortcut saves and costs."""

@@ -1,7 +1,7 @@
-"""What a way of sampling costs and what it keeps: seconds, latent error, identity, text and joints.
+"""Measure variants of sampling: seconds, latent error, identity, text and joints.
 
 Quality is measured on clips of held-out toy recipes, each against the exact clip of the same seed.
-Time is taken in turns in one process, because machines and their load drift.
+Timed runs alternate in one process, because machine load drifts.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ TEXT = ("action", "food")
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way of sampling.
+class Variant:
+    """A variant of sampling.
 
     Attributes:
-        name: As told in the table.
+        name: Name in the table.
         steps: Denoising steps.
-        shortcuts: Taken.
-        scales: Of guidance, text and image.
+        shortcuts: Sampling shortcuts.
+        scales: Guidance scales of text and image.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class ToyClip:
-    """A held-out clip to be made: its recipe, the truth, and all that the pipeline is given."""
+    """A held-out clip to generate: its recipe, ground truth and all pipeline inputs."""
 
     recipe: int
     truth: Mapping[str, str]
@@ -63,16 +63,16 @@ class ToyClip:
 
 @dataclass(frozen=True)
 class Quality:
-    """Of the clips of one way.
+    """Quality of the clips of one variant.
 
     Attributes:
-        clips: How many.
-        calls: Predictions of a branch a clip that went through the blocks of the transformer.
-        latent_error: Mean norm of the difference to the exact latents over the norm of these.
-        identity: Share of right vessel colours and shapes, 0 to 1.
-        text: Share of right actions and foods, 0 to 1.
-        joint: Mean distance of the frame embeddings where one clip of a recipe ends and the next
-            begins, 0 to 2, as metric `dino_l2` has it.
+        clips: Number of clips.
+        calls: Branch predictions per clip that passed through the transformer's blocks.
+        latent_error: Mean of |latents - exact| / |exact|.
+        identity: Share of right vessel colours and shapes, 0 to 1, higher is better.
+        text: Share of right actions and foods, 0 to 1, higher is better.
+        joint: Mean distance of frame embeddings between the end of a clip and the start of the
+            next, 0 to 2, lower is better, as in metric `dino_l2`.
     """
 
     clips: int
@@ -84,15 +84,15 @@ class Quality:
 
 
 def toy_clips(pipeline: PhantomWanPipeline, recipes: int, references: int = 3) -> list[ToyClip]:
-    """All clips of held-out recipes, prompts and references encoded once."""
+    """Return all clips of held-out recipes, with prompts and references encoded."""
     clips = []
     for seed in range(HELD_OUT, HELD_OUT + recipes):
         recipe = random_recipe(seed)
         for number, step in enumerate(recipe.steps, start=1):
             rng = np.random.default_rng([seed, number, 5])
             scene = step.scene
-            things = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
-            prompt = enhance(step.text, scene.action, things)
+            objects = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
+            prompt = enhance(step.text, scene.action, objects)
             crops = reference_crops(rng, recipe.kitchen, scene, references)
             images = [Pillow.fromarray(crop) for crop in crops]
             text, null = pipeline.encode_prompt(prompt)
@@ -106,46 +106,47 @@ def toy_clips(pipeline: PhantomWanPipeline, recipes: int, references: int = 3) -
     return clips
 
 
-def latents_of(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> torch.Tensor:
-    """The final latents of a clip, from what is encoded already."""
-    return _denoise(pipeline, clip, way, **clip.encoded)
+def latents_of(pipeline: PhantomWanPipeline, clip: ToyClip, variant: Variant) -> torch.Tensor:
+    """Return the final latents of a clip from its encoded inputs."""
+    return _denoise(pipeline, clip, variant, **clip.encoded)
 
 
-def make_whole(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way) -> dict[str, float]:
-    """A clip from prompt and pictures to frames, as the generator makes it.
+def make_whole(pipeline: PhantomWanPipeline, clip: ToyClip, variant: Variant) -> dict[str, float]:
+    """Generate a clip from prompt and images to frames, as the generator does.
 
     Returns:
-        CPU seconds of the whole "clip" and of its "denoising", the encoding of prompt and pictures
-        left out of that.
+        CPU seconds of the whole "clip", and of its "denoising" without encoding and decoding.
     """
-    begin_s = time.process_time()
+    start_s = time.process_time()
     text, null = pipeline.encode_prompt(clip.prompt)
     references = pipeline.prepare_reference_latents(clip.images, SIZE, SIZE)
     encoded_s = time.process_time()
     latents = _denoise(
         pipeline,
         clip,
-        way,
+        variant,
         prompt_embeds=text,
         negative_prompt_embeds=null,
         reference_latents=references,
     )
     denoised_s = time.process_time()
     pipeline.decode_latents(latents, "np")
-    return {"clip": time.process_time() - begin_s, "denoising": denoised_s - encoded_s}
+    return {"clip": time.process_time() - start_s, "denoising": denoised_s - encoded_s}
 
 
-def _denoise(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, **given: Any) -> torch.Tensor:
-    before, pipeline.shortcuts = pipeline.shortcuts, way.shortcuts
+def _denoise(
+    pipeline: PhantomWanPipeline, clip: ToyClip, variant: Variant, **given: Any
+) -> torch.Tensor:
+    before, pipeline.shortcuts = pipeline.shortcuts, variant.shortcuts
     try:
         *_, last = pipeline.denoise(
             **given,
             height=SIZE,
             width=SIZE,
             num_frames=NUM_FRAMES,
-            num_inference_steps=way.steps,
-            guidance_scale_text=way.scales[0],
-            guidance_scale_image=way.scales[1],
+            num_inference_steps=variant.steps,
+            guidance_scale_text=variant.scales[0],
+            guidance_scale_image=variant.scales[1],
             generator=torch.Generator("cpu").manual_seed(clip.seed),
         )
     finally:
@@ -155,7 +156,7 @@ def _denoise(pipeline: PhantomWanPipeline, clip: ToyClip, way: Way, **given: Any
 
 @contextmanager
 def counted_calls(pipeline: PhantomWanPipeline) -> Iterator[list[int]]:
-    """Count the rows of the batches that reach a block in the middle, which every cache skips."""
+    """Count the batch rows that reach a middle block, which every cache skips."""
     counts = [0]
     attention = pipeline.transformer.blocks[len(pipeline.transformer.blocks) // 2].attn1
 
@@ -170,11 +171,11 @@ def counted_calls(pipeline: PhantomWanPipeline) -> Iterator[list[int]]:
 
 
 def make_all(
-    pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Way
+    pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], variant: Variant
 ) -> tuple[list[torch.Tensor], float]:
-    """The latents of clips made in one way, and its `Quality.calls`."""
+    """Return the latents of clips made with a variant, and its `Quality.calls`."""
     with counted_calls(pipeline) as counts:
-        latents = [latents_of(pipeline, clip, way) for clip in clips]
+        latents = [latents_of(pipeline, clip, variant) for clip in clips]
     return latents, counts[0] / len(clips)
 
 
@@ -186,7 +187,7 @@ def quality_of(
     exact: Sequence[torch.Tensor],
     calls: float,
 ) -> Quality:
-    """Judge the clips that were made against the truth and the exact latents."""
+    """Compare clips with the ground truth and the exact latents."""
     oracle, encoder = judges
     frames = [_frames(pipeline, made) for made in latents]
     answers = [oracle.name([made])[0] for made in frames]
@@ -226,12 +227,12 @@ def _frames(pipeline: PhantomWanPipeline, latents: torch.Tensor) -> Frames:
 def measure_times(
     runs: Mapping[str, Callable[[int], Mapping[str, float]]], rounds: int
 ) -> dict[str, dict[str, float]]:
-    """CPU seconds of each run, medians over the rounds, all in turns after a warm-up of each.
+    """Return CPU seconds of each run: medians over alternating rounds, after a warm-up.
 
-    CPU seconds of one thread are what a clip takes on an idle core, whatever else runs beside it.
+    CPU seconds of one thread do not depend on other load of the machine.
 
     Args:
-        runs: By name; each is given the number of the round and answers the seconds of its parts.
+        runs: Functions by name: each maps the round number to the seconds of its parts.
         rounds: 1 or more.
 
     Returns:
@@ -245,7 +246,7 @@ def measure_times(
             run(0)
         names = list(runs)
         for number in range(rounds):
-            # Who goes first may matter, so that changes.
+            # The order may matter, so each round starts with another run.
             start = number * 7 % len(names)
             for name in [*names[start:], *names[:start]]:
                 times[name].append(runs[name](number))
@@ -257,10 +258,12 @@ def measure_times(
     }
 
 
-def mag_ratios(pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Way) -> list[float]:
-    """How the change that the blocks make compares with that of the step before, by step.
+def mag_ratios(
+    pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], variant: Variant
+) -> list[float]:
+    """Return, by step, the change made by the blocks relative to that of the previous step.
 
-    MagCache decides by this table. Mean over tokens, branches and clips; the first is 1.
+    MagCache uses this table. Means over tokens, branches and clips; the first value is 1.
     """
     blocks = pipeline.transformer.blocks
     first: list[torch.Tensor] = []
@@ -272,12 +275,12 @@ def mag_ratios(pipeline: PhantomWanPipeline, clips: Sequence[ToyClip], way: Way)
         ),
     ]
     tables = []
-    plain = replace(way, shortcuts=EXACT)
+    plain = replace(variant, shortcuts=EXACT)
     try:
         for clip in clips:
             changes.clear()
             latents_of(pipeline, clip, plain)
-            branches = len(changes) // way.steps
+            branches = len(changes) // variant.steps
             ratios = [
                 (now / (before + 1e-8)).mean().item()
                 for before, now in zip(changes, changes[branches:], strict=False)

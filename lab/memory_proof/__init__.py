@@ -1,1 +1,1 @@
-"""What the memory is worth, measured on toy-kitchen video, whose truth is known."""
+"""Measure the memory on toy-kitchen video with known ground truth."""

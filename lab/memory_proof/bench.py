@@ -1,4 +1,4 @@
-"""The index on drawn vectors: build time, memory, latency and recall against exact search."""
+"""Measure the index on random vectors: build time, RAM, latency, and recall against exact search."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NEIGHBOURS = 10
 
 @dataclass(frozen=True)
 class IndexMeasures:
-    """Of one number of vectors; times in ms are of single queries, one after another.
+    """Figures for one number of vectors; times are of single queries in sequence, ms.
 
-    `resident_mib` is by how much the process grew while the index was built (its vectors apart).
+    `resident_mib` is the growth of the process while the index was built, without its vectors.
     """
 
     vectors: int
@@ -42,7 +42,7 @@ class IndexMeasures:
 
 
 def drawn_vectors(count: int, dim: int, num_queries: int, seed: int = 0) -> tuple[Vectors, Vectors]:
-    """Unit vectors in clusters, as things and their states are, and queries near some of them."""
+    """Return unit vectors in clusters, as objects in their states form, and queries near some."""
     rng = np.random.default_rng(seed)
     centres = _unit(rng.standard_normal((max(1, count // PER_CLUSTER), dim), np.float32))
     member = rng.integers(0, len(centres), count)
@@ -62,12 +62,15 @@ def measure_index(count: int, dim: int, num_queries: int) -> Iterator[IndexMeasu
     """Measure 100,000 vectors (exact) and then `count`.
 
     Raises:
-        InputError: so many vectors do not fit, or there is nothing to measure.
+        InputError: The vectors do not fit, or a number is out of range.
     """
     if not (1 <= dim <= 4096 and 1 <= num_queries <= 10_000 and count >= 1000):
-        raise InputError("There is nothing to measure.", "Give 1,000 vectors or more.")
+        raise InputError(
+            f"{count:,} vectors of {dim} with {num_queries:,} queries cannot be measured.",
+            "Choose 1,000 vectors or more, 1 to 4,096 dimensions and 1 to 10,000 queries.",
+        )
     if count * dim * 4 > MAX_BYTES:
-        raise InputError(f"{count:,} vectors of {dim} need more than 8 GiB.", "Give fewer.")
+        raise InputError(f"{count:,} vectors of {dim} need more than 8 GiB.", "Choose fewer.")
     for number in dict.fromkeys((min(100_000, count), count)):
         yield _measure(number, dim, num_queries)
 
@@ -83,7 +86,7 @@ def _measure(count: int, dim: int, num_queries: int) -> IndexMeasures:
     exact_times, index_times, found = [], [], 0
     k = min(NEIGHBOURS, count)
     for query in queries:
-        # Side by side in one loop, so that both meet the same machine.
+        # Both searches alternate, so that machine load affects them equally.
         started_s = time.perf_counter()
         true, _ = exact.search(query, k)
         exact_times.append(time.perf_counter() - started_s)
@@ -112,7 +115,7 @@ def _warm(index: CropIndex, queries: Vectors) -> None:
 
 
 def _resident_mib() -> float:
-    """Memory of this process in MiB; 0 where the system does not tell."""
+    """Return the RAM of this process in MiB; 0 on systems other than Linux."""
     if not sys.platform.startswith("linux"):
         return 0.0
     with open("/proc/self/statm", encoding="ascii") as file:

@@ -1,11 +1,11 @@
-"""How good a store is that was built from toy-kitchen video: precision and recall against the truth."""
+"""Score a store built from toy-kitchen video: precision and recall against the ground truth."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-from lab.memory_proof.videos import Shown, Truth
+from lab.memory_proof.videos import Truth, VisibleObject
 from procvid.memory.store import CropStore
 from procvid.memory.words import canonical
 from procvid.toykitchen.render import NUM_FRAMES
@@ -14,14 +14,14 @@ from procvid.types import Crop
 
 @dataclass(frozen=True)
 class BuildingScores:
-    """What was right in a store, and what of the videos is in it.
+    """Correctness and completeness of a store.
 
     Attributes:
-        crops: In the store.
-        right: Crops whose box shows the object they name, in the state they say.
-        things: Different (object, state, identity) that the videos show and that stay as they are.
-        found: Of these, those with a right crop.
-        wrong: What the wrong crops were called, the most frequent first.
+        crops: Crops in the store.
+        right: Crops whose box shows the object they name, in the state they name.
+        things: Distinct (object, state, identity) in the videos that do not change in their clip.
+        found: Things with a right crop.
+        wrong: Labels of wrong crops with their counts, most frequent first.
     """
 
     crops: int
@@ -32,22 +32,22 @@ class BuildingScores:
 
     @property
     def precision(self) -> float:
-        """0 to 1, higher is better."""
+        """Share of crops or things, 0 to 1, higher is better."""
         return self.right / self.crops if self.crops else 0.0
 
     @property
     def recall(self) -> float:
-        """0 to 1, higher is better."""
+        """Share of crops or things, 0 to 1, higher is better."""
         return self.found / self.things if self.things else 0.0
 
 
-def is_right(crop: Crop, shown: Shown | None) -> bool:
-    """Whether a crop shows what it says; states are asked of food alone, as in retrieval."""
+def is_right(crop: Crop, shown: VisibleObject | None) -> bool:
+    """Return True if a crop shows its label; states count for food only, as in retrieval."""
     return shown is not None and (shown.role != "food" or shown.state == canonical(crop.state))
 
 
 def score_building(store: CropStore, truth: Truth) -> BuildingScores:
-    """Compare a store that was built from the videos of `truth.recipes` with what they show."""
+    """Compare a store built from the videos of `truth.recipes` with their ground truth."""
     found: set[tuple[str, str, str]] = set()
     right, wrong = 0, Counter[str]()
     for crop in store.crops.facts:

@@ -1,8 +1,8 @@
-"""How good retrieval is on recipes that the store has never seen, step by step, with write-back."""
+"""Score retrieval step by step on recipes that the store has never seen, with write-back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from procvid.toykitchen.scene import TOOL_OF
 from procvid.types import Crop, Hit, Plan, PlannedObject, Role, StepPlan
 
 Thing = tuple[str, str]
-"""A name and, of food, a state."""
+"""A name and, for food, a state."""
 
 
 @dataclass
@@ -31,17 +31,17 @@ class RetrievalScores:
     """Counts over all queries.
 
     Attributes:
-        queries: Asked.
-        hits: Answered with a crop.
-        right: Hits whose picture shows the object in the wanted state.
-        over: Hits that show, or are said to show, a state that is over.
-        abstained: Answered with none.
-        rightly: Abstentions where nothing fitting was there.
-        absent: Queries for which nothing fitting was there.
+        queries: Number of queries.
+        hits: Queries answered with a crop.
+        right: Hits that show the object in the wanted state.
+        over: Hits that show, or are labelled with, a past state.
+        abstained: Queries without an answer.
+        rightly: Abstentions where the store had no fitting crop.
+        absent: Queries for which the store had no fitting crop.
         from_run: Hits from the run's own crops.
-        written: Crops taken back into the run's memory.
-        refused: Crops that were not.
-        wrong: Words for the wrong hits.
+        written: Crops written back to the run's memory.
+        refused: Crops refused by write-back.
+        wrong: Descriptions of wrong hits.
     """
 
     queries: int = 0
@@ -57,7 +57,7 @@ class RetrievalScores:
     wrong: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, float | int | None]:
-        """Counts and shares; None for a share of nothing."""
+        """Return counts and shares; a share of zero queries is None."""
         return {
             "queries": self.queries,
             "right_of_hits": round(self.right / max(1, self.hits), 4),
@@ -78,7 +78,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def true_plan(recipe: ToyRecipe) -> Plan:
-    """The plan of a recipe as its renderer knows it, so that only the memory is measured."""
+    """Return the ground-truth plan of a recipe, so that only the memory is measured."""
     steps = []
     for number, step in enumerate(recipe.steps, start=1):
         scene = step.scene
@@ -104,7 +104,7 @@ def _planned(name: str, role: Role, before: str, after: str, importance: float) 
 
 
 def thin_out(store: CropStore, share: float, seed: int) -> CropStore:
-    """The store without a share of its (food, state) pairs and without one vessel: gaps to see."""
+    """Return the store without a share of its (food, state) pairs and without one vessel."""
     rng = np.random.default_rng(seed)
     foods = sorted({(c.name, c.state) for c in store.crops.facts if c.role == "food"})
     vessels = sorted({c.name for c in store.crops.facts if c.role == "vessel"})
@@ -123,7 +123,7 @@ def thin_out(store: CropStore, share: float, seed: int) -> CropStore:
 def mislabel(
     store: CropStore, kinds: CropStore, share: float, embedder: Embedder, seed: int
 ) -> CropStore:
-    """The store with a share of its crops called by the name and state of a crop of `kinds`."""
+    """Return the store with a share of its crops relabelled as random crops of `kinds`."""
     rng = np.random.default_rng(seed)
     facts = list(store.crops.facts)
     for row in rng.choice(len(facts), int(share * len(facts)), replace=False):
@@ -143,23 +143,20 @@ def score_retrieval(
     embedder: Embedder,
     detector: Detector,
     rules: RetrievalRules,
-    *,
-    after_step: Callable[[], None] = lambda: None,
 ) -> RetrievalScores:
-    """Ask for all objects of all steps as a run does, clip after clip; the clips are the truth's own.
+    """Query all objects of all steps as a run does; rendered clips stand in for generated ones.
 
     Args:
-        store: Shared.
-        truth: Of the store's videos.
-        recipes: That ask; the store has not seen them.
-        embedder: Of the store.
-        detector: Cuts the crops that are written back.
-        rules: Thresholds; `write_back` False leaves the run's own crops out.
-        after_step: Called now and then, for a progress bar.
+        store: The shared store.
+        truth: Ground truth of the store's videos.
+        recipes: Recipes that query; the store has not seen them.
+        embedder: Embedder of the store.
+        detector: Finds the crops to write back.
+        rules: Thresholds; with `write_back` False the run's own crops are not used.
     """
     scores = RetrievalScores()
     shown = [truth.of_crop(crop) for crop in store.crops.facts]
-    there = {
+    present = {
         (s.name, s.state)
         for s, png in zip(shown, store.crops.pictures, strict=True)
         if s is not None and png is not None
@@ -168,15 +165,14 @@ def score_retrieval(
         plan = true_plan(recipe)
         memory = Memory([store], embedder, seed, rules, StateTable(plan))
         own = Truth({})
-        seen = set(there)
+        known = set(present)
         for step in plan.steps:
             for answer, item in zip(
                 memory.retrieve_all(step.objects, step.number), step.objects, strict=True
             ):
-                _count(scores, answer.hit, item, recipe, step.number, truth, own, memory, seen)
+                _count(scores, answer.hit, item, recipe, step.number, truth, own, memory, known)
             if rules.write_back:
-                _remember(scores, memory, recipe, step, detector, seen)
-            after_step()
+                _write_back(scores, memory, recipe, step, detector, known)
     return scores
 
 
@@ -189,13 +185,13 @@ def _count(
     truth: Truth,
     own: Truth,
     memory: Memory,
-    seen: set[Thing],
+    known: set[Thing],
 ) -> None:
     wanted = wanted_state(item) if item.role == "food" else ""
     scores.queries += 1
     absent = not any(
         name == item.name and (item.role != "food" or state_fit("food", wanted, state) > 0)
-        for name, state in seen
+        for name, state in known
     )
     scores.absent += absent
     if hit is None:
@@ -219,10 +215,10 @@ def _count(
     )
     scores.right += right
     past = memory.states.over(item.name, number) - {wanted} if memory.states else frozenset()
-    said = canonical(hit.crop.state) if item.role == "food" else ""
-    scores.over += said in past or (sight is not None and sight.state in past)
+    label = canonical(hit.crop.state) if item.role == "food" else ""
+    scores.over += label in past or (sight is not None and sight.state in past)
     if not right:
-        is_now = "nothing of it" if sight is None else sight.state or sight.name
+        is_now = "something else" if sight is None else sight.state or sight.name
         scores.wrong.append(f"{item.name} ({wanted}): {hit.store} crop shows {is_now}")
 
 
@@ -231,13 +227,13 @@ def _scaled(crop: Crop) -> tuple[float, float, float, float]:
     return SCALE * x0, SCALE * y0, SCALE * x1, SCALE * y1
 
 
-def _remember(
+def _write_back(
     scores: RetrievalScores,
     memory: Memory,
     recipe: ToyRecipe,
     step: StepPlan,
     detector: Detector,
-    seen: set[Thing],
+    known: set[Thing],
 ) -> None:
     frames = recipe.render(step.number).frames
     crops: Sequence[Crop] = crops_of_clip(
@@ -254,4 +250,4 @@ def _remember(
     scores.refused += len(refused)
     gone = {refusal.crop_id for refusal in refused}
     foods = {item.name for item in step.objects if item.role == "food"}
-    seen |= {(c.name, c.state if c.name in foods else "") for c in crops if c.id not in gone}
+    known |= {(c.name, c.state if c.name in foods else "") for c in crops if c.id not in gone}

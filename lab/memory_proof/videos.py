@@ -1,6 +1,6 @@
-"""Toy-kitchen video as other people's video comes: one file a recipe, a list of clips, and the truth.
+"""Write toy-kitchen videos with a list of clips, and provide their ground truth.
 
-The list says what an annotator would; the truth is kept here and never shown to the memory.
+There is one video per recipe. The list holds annotator captions; the memory never sees the truth.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LIST = "clips.jsonl"
 
 
 @dataclass(frozen=True)
-class Shown:
+class VisibleObject:
     """An object in a frame: its box in pixels of the written video, its state and identity.
 
-    The identity is what stays the same in a recipe: a vessel's colour, shape and pattern, the
-    counter's colour; of food and tools there is one each.
+    The identity stays the same through a recipe: the look of a vessel, tool, counter or side
+    object. The identity of a food is its name.
     """
 
     name: str
@@ -44,25 +44,25 @@ class Shown:
 
     @property
     def thing(self) -> tuple[str, str, str]:
-        """Object, state and identity."""
+        """Name, state and identity."""
         return self.name, self.state, self.identity
 
 
 class Truth:
-    """What recipes show at any time; `recipes` by their source id."""
+    """What recipes show at any time; `recipes` are by source id."""
 
     def __init__(self, recipes: dict[str, ToyRecipe]) -> None:
         self.recipes = recipes
 
-    def at(self, source_id: str, time_s: float) -> list[Shown]:
-        """The objects in the frame at a time of a recipe's video."""
+    def at(self, source_id: str, time_s: float) -> list[VisibleObject]:
+        """Return the objects in a recipe's video at a time."""
         recipe = self.recipes[source_id]
         number = min(int((time_s + 1e-3) / CLIP_S), len(recipe.steps) - 1)
         frame = min(round((time_s - number * CLIP_S) * FPS), NUM_FRAMES - 1)
         return self.shown(recipe, number + 1, frame)
 
-    def shown(self, recipe: ToyRecipe, number: int, frame: int) -> list[Shown]:
-        """The objects in a frame of a step (from 1)."""
+    def shown(self, recipe: ToyRecipe, number: int, frame: int) -> list[VisibleObject]:
+        """Return the objects in a frame of a step (from 1)."""
         scene = recipe.steps[number - 1].scene
         boxes = render(scene, recipe.kitchen, only=frame).boxes[0]
         found = []
@@ -83,11 +83,11 @@ class Truth:
             elif scene.state_after != scene.state_before:
                 state = "changing"
             x0, y0, x1, y1 = (SCALE * edge for edge in box)
-            found.append(Shown(name, role, state, identity, (x0, y0, x1, y1)))  # type: ignore[arg-type]
+            found.append(VisibleObject(name, role, state, identity, (x0, y0, x1, y1)))  # type: ignore[arg-type]
         return found
 
-    def of_crop(self, crop: Crop) -> Shown | None:
-        """What a crop truly shows of what it says: the object of its name in its box, or None."""
+    def of_crop(self, crop: Crop) -> VisibleObject | None:
+        """Return the object with the crop's name in the crop's box, or None."""
         for shown in self.at(crop.source_id, crop.time_s):
             if shown.name == canonical(crop.name) and iou(shown.box_xyxy, crop.box_xyxy) >= MIN_IOU:
                 return shown
@@ -95,22 +95,22 @@ class Truth:
 
 
 def iou(one: BoxXYXY, two: BoxXYXY) -> float:
-    """Intersection over union of two boxes, 0 to 1."""
+    """Return the intersection over union of two boxes, 0 to 1."""
     area = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, two)]
     both = share_inside(one, two) * area[0]
     return both / (area[0] + area[1] - both) if area[0] + area[1] > both else 0.0
 
 
 def toy_recipes(count: int, first_seed: int = FIRST_SEED) -> dict[str, ToyRecipe]:
-    """Recipes that no model was trained on, by their source ids."""
+    """Return recipes that no model was trained on, by source id."""
     return {f"toy-{seed}": random_recipe(seed) for seed in range(first_seed, first_seed + count)}
 
 
 def write_videos(folder: Path, recipes: dict[str, ToyRecipe]) -> Iterator[int]:
-    """Write what is missing of the videos, then the clip list; the number written so far.
+    """Write missing videos, then the clip list; yield the number of videos done.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lines = []

@@ -1,7 +1,7 @@
-"""Faults planted in toy recipes, each in doses from 0 (none) to 1 (all of it).
+"""Plant faults in toy recipes, in doses from 0 (none) to 1 (full).
 
-A fault changes what is drawn, never the texts, the plan or the references: those tell what should
-have been drawn. Which clips are hit first is drawn from the recipe's seed.
+A fault changes the frames, never the texts, the plan or the references, which describe the correct
+clip. The recipe's seed determines which clips are hit first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from procvid.media.image import crop_on_white, resize
 from procvid.media.keying import foreground_mask
 from procvid.toykitchen.brush import blend
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import RGB, VESSELS, Kitchen, random_kitchen
+from procvid.toykitchen.identity import RGB, VESSELS, ToyKitchen, random_kitchen
 from procvid.toykitchen.recipes import ToyRecipe
 from procvid.toykitchen.render import FPS, Rendered, render
 from procvid.toykitchen.scene import PRODUCES, Scene
@@ -27,7 +27,7 @@ WHITE = 250
 
 @dataclass(frozen=True, eq=False)
 class Toy:
-    """A toy recipe with its plan and its true clips; `index` of `count` recipes in the proof."""
+    """A toy recipe with its plan and true clips; recipe `index` of `count` in the proof."""
 
     recipe: ToyRecipe
     plan: Plan
@@ -37,16 +37,16 @@ class Toy:
 
     @property
     def scenes(self) -> list[Scene]:
-        """The scene of each step."""
+        """Scene of each step."""
         return [step.scene for step in self.recipe.steps]
 
     def order(self, salt: int, among: list[int]) -> list[int]:
-        """The steps (from 0) in the order in which a fault hits them."""
+        """Return the steps (from 0) in the order in which a fault hits them."""
         rng = np.random.default_rng([self.recipe.seed, salt])
         return [among[i] for i in rng.permutation(len(among))]
 
     def references(self) -> list[tuple[Reference, ...]]:
-        """Per step the crop of its vessel from the first clip that showed it, as a memory gives it."""
+        """Return for each step the crop of its vessel from the first clip that showed it."""
         first: dict[str, Reference] = {}
         found: list[tuple[Reference, ...]] = []
         for number, (scene, clip) in enumerate(zip(self.scenes, self.clips, strict=True), start=1):
@@ -60,11 +60,11 @@ class Toy:
 
 
 Fault = Callable[[Toy, float], list[Frames]]
-"""The frames of each step, with the fault in a dose."""
+"""Maps a recipe and a dose to the frames of each step with the fault."""
 
 
 def run_of(toy: Toy, frames: list[Frames], name: str) -> RunInput:
-    """The faulty clips with the true texts, plan and references."""
+    """Return faulty clips with the true texts, plan and references."""
     clips = tuple(
         ClipInput(number, frames=each, fps=FPS, references=references)
         for number, (each, references) in enumerate(
@@ -76,12 +76,12 @@ def run_of(toy: Toy, frames: list[Frames], name: str) -> RunInput:
 
 
 def truth(toy: Toy) -> list[Frames]:
-    """What should have been drawn."""
+    """Return the true clips."""
     return [clip.frames for clip in toy.clips]
 
 
 def drawn_again(toy: Toy, dose: float) -> list[Frames]:
-    """No fault: every clip drawn again with its small random shifts; how far a metric moves is noise."""
+    """Draw every clip again with other small shifts: no fault, so a change of a metric is noise."""
     if dose == 0:
         return truth(toy)
     return [
@@ -91,8 +91,8 @@ def drawn_again(toy: Toy, dose: float) -> list[Frames]:
 
 
 def identities_swapped(toy: Toy, dose: float) -> list[Frames]:
-    """A share of the joints, counted from the last, changes the kitchen: every clip behind such a
-    joint plays in one of its own."""
+    """Change the kitchen at a share of the joints, counted from the last: later clips each get a new
+    one."""
     frames = truth(toy)
     joints = len(frames) - 1
     for step in range(len(frames) - round(dose * joints), len(frames)):
@@ -102,7 +102,7 @@ def identities_swapped(toy: Toy, dose: float) -> list[Frames]:
 
 
 def recoloured_midway(toy: Toy, dose: float) -> list[Frames]:
-    """From the middle of every clip on, vessel and counter are moved towards another colour."""
+    """Shift the colours of vessel and counter from the middle of every clip on."""
     if dose == 0:
         return truth(toy)
     other = random_kitchen(np.random.default_rng([toy.recipe.seed, 12]))
@@ -116,8 +116,7 @@ def recoloured_midway(toy: Toy, dose: float) -> list[Frames]:
 
 
 def frozen(toy: Toy, dose: float, place: float = 1.0) -> list[Frames]:
-    """A share of the clips stands still: at its last frame, which shows most, or at another one
-    (0 is the first)."""
+    """Freeze a share of the clips at their last frame, or at another place (0 is the first)."""
     frames = truth(toy)
     for step in _hit(toy, 3, list(range(len(frames))), dose):
         still = frames[step][round(place * (len(frames[step]) - 1))]
@@ -126,7 +125,7 @@ def frozen(toy: Toy, dose: float, place: float = 1.0) -> list[Frames]:
 
 
 def steps_shuffled(toy: Toy, dose: float) -> list[Frames]:
-    """A share of the clips before the last changes places, in a ring."""
+    """Rotate the order of a share of the clips before the last."""
     frames = truth(toy)
     places = _hit(toy, 4, list(range(len(frames) - 1)), dose)
     if len(places) < 2:
@@ -138,7 +137,7 @@ def steps_shuffled(toy: Toy, dose: float) -> list[Frames]:
 
 
 def wrong_dish(toy: Toy, dose: float) -> list[Frames]:
-    """In a share of the recipes the last clip shows another food, and whole."""
+    """Show another, whole food in the last clip of a share of the recipes."""
     frames = truth(toy)
     if toy.index < round(dose * toy.count):
         used = {scene.food_name for scene in toy.scenes}
@@ -150,7 +149,7 @@ def wrong_dish(toy: Toy, dose: float) -> list[Frames]:
 
 
 def state_backwards(toy: Toy, dose: float) -> list[Frames]:
-    """In a share of the clips that show cut or cooked food, it is whole again."""
+    """Show whole food in a share of the clips with cut or cooked food."""
     frames = truth(toy)
     cut = [
         i
@@ -164,8 +163,8 @@ def state_backwards(toy: Toy, dose: float) -> list[Frames]:
 
 
 def reference_pasted(toy: Toy, dose: float, size: float = 1.0, jitter: int = 0) -> list[Frames]:
-    """In a share of the clips with a reference, its very pixels lie over the object all the time; in
-    another size, and up to `jitter` pixels beside its place, where that is asked for."""
+    """Paste the reference over its object in a share of the clips that have one; `size` scales it
+    and `jitter` shifts it by up to so many pixels."""
     frames, references = truth(toy), toy.references()
     with_one = [step for step, each in enumerate(references) if each]
     for step in _hit(toy, 7, with_one, dose):
@@ -187,7 +186,7 @@ def _hit(toy: Toy, salt: int, among: list[int], dose: float) -> list[int]:
     return toy.order(salt, among)[: round(dose * len(among))]
 
 
-def _towards(kitchen: Kitchen, other: Kitchen, share: float) -> Kitchen:
+def _towards(kitchen: ToyKitchen, other: ToyKitchen, share: float) -> ToyKitchen:
     vessels = {
         name: replace(look, rgb=_moved(look.rgb, other.vessels[name].rgb, share))
         for name, look in kitchen.vessels.items()
@@ -201,21 +200,21 @@ def _towards(kitchen: Kitchen, other: Kitchen, share: float) -> Kitchen:
 
 
 def _moved(rgb: RGB, other: RGB, share: float) -> RGB:
-    """Towards the other colour, or towards its negative where the two are nearly alike."""
+    """Move towards the other colour, or towards the negative if the two are similar."""
     if sum(abs(a - b) for a, b in zip(rgb, other, strict=True)) < 120:
         other = (255 - rgb[0], 255 - rgb[1], 255 - rgb[2])
     return blend(rgb, other, share)
 
 
 def grown(box: BoxXYXY, size: float, by: np.ndarray) -> BoxXYXY:
-    """A box about its middle in another size, moved by (x, y)."""
+    """Return a box scaled about its centre and moved by (x, y)."""
     x, y = (box[0] + box[2]) / 2 + by[0], (box[1] + box[3]) / 2 + by[1]
     across, up = size * (box[2] - box[0]) / 2, size * (box[3] - box[1]) / 2
     return (x - across, y - up, x + across, y + up)
 
 
 def pasted(frame: Image, reference: Image, box: BoxXYXY) -> Image:
-    """The frame with the reference, but for its white, over a box; what is outside is cut off."""
+    """Return the frame with the non-white pixels of the reference pasted over a box, clipped."""
     height, width = frame.shape[:2]
     x0, y0 = int(np.floor(box[0])), int(np.floor(box[1]))
     x1, y1 = int(np.ceil(box[2])), int(np.ceil(box[3]))
@@ -223,6 +222,6 @@ def pasted(frame: Image, reference: Image, box: BoxXYXY) -> Image:
     small = small[max(0, -y0) : height - y0, max(0, -x0) : width - x0]
     top, left = max(0, y0), max(0, x0)
     out = frame.copy()
-    shown = (small < WHITE).any(axis=2)
-    out[top : top + small.shape[0], left : left + small.shape[1]][shown] = small[shown]
+    visible = (small < WHITE).any(axis=2)
+    out[top : top + small.shape[0], left : left + small.shape[1]][visible] = small[visible]
     return out

@@ -1,8 +1,7 @@
-"""The same recipes as the tiny model makes them, and tricks played on those clips.
+"""Generate the recipes with the tiny model and play tricks on the clips.
 
-A generated video is far from perfect, so a trick has something to win. What is planted are stills and
-what is made of them, frames out of order, and references pasted over the objects; texts, plan and
-references stay.
+Generated video is imperfect, so a trick could raise a metric. Tricks are stills and moving stills,
+shuffled frames, and references pasted over objects; texts, plan and references stay.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from procvid.evaluate.fidelity import GATE
 from procvid.evaluate.inputs import ClipInput, Reference, RunInput, run_input
 from procvid.evaluate.sampling import frames_of
 from procvid.protocols import Detector
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.run.story import make_video
 from procvid.settings import choose_sampling
 from procvid.toykitchen.recipes import random_recipe
@@ -29,16 +28,16 @@ from procvid.toykitchen.render import FPS
 from procvid.types import BoxXYXY, Frames, GenerateRequest, Recipe
 
 ZOOM = 0.02
-"""By how much a still is enlarged from frame to frame."""
+"""Enlargement of a still per frame."""
 
 SIZES = (0.8, 1.2)
 JITTER = 2
-"""Pasted references are so much smaller or larger than the object, and so many pixels beside it."""
+"""Scales of pasted references, and their maximum shift in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """A generated run: its frames, and by clip and frame the boxes of its references' objects."""
+class GeneratedRun:
+    """A generated run: frames, and boxes of its references' objects per clip and frame."""
 
     run: RunInput
     frames: tuple[Frames, ...]
@@ -46,13 +45,13 @@ class Made:
     seed: int
 
     def hit(self, dose: float) -> list[int]:
-        """The clips (from 0) that a dose hits, of those with a reference that was found."""
+        """Return the clips (from 0) that a dose hits, among those with a detected reference."""
         rng = np.random.default_rng([self.seed, 21])
         among = [i for i, each in enumerate(self.boxes) if any(each)]
         return [among[i] for i in rng.permutation(len(among))][: round(dose * len(among))]
 
     def with_frames(self, frames: Sequence[Frames]) -> RunInput:
-        """The run with other pictures."""
+        """Return the run with other frames."""
         clips = tuple(
             ClipInput(clip.number, frames=each, fps=FPS, references=clip.references)
             for clip, each in zip(self.run.clips, frames, strict=True)
@@ -60,11 +59,11 @@ class Made:
         return replace(self.run, clips=clips)
 
 
-def make_runs(parts: Parts, detector: Detector, seeds: Sequence[int]) -> Iterator[Made]:
-    """Generate the toy recipe of each seed, and look where the objects are.
+def make_runs(parts: Parts, detector: Detector, seeds: Sequence[int]) -> Iterator[GeneratedRun]:
+    """Generate the toy recipe of each seed and detect its objects.
 
     Raises:
-        ProcvidError: As `make_video`.
+        ProcvidError: See `make_video`.
     """
     with TemporaryDirectory(prefix="procvid-proof-") as temporary:
         for index, seed in enumerate(seeds):
@@ -86,9 +85,9 @@ def make_runs(parts: Parts, detector: Detector, seeds: Sequence[int]) -> Iterato
                 _boxes(detector, each, clip.references)
                 for each, clip in zip(frames, run.clips, strict=True)
             )
-            made = Made(run, frames, boxes, seed)
-            # The files are gone after this.
-            yield replace(made, run=made.with_frames(frames))
+            generated = GeneratedRun(run, frames, boxes, seed)
+            # The temporary files are deleted after this.
+            yield replace(generated, run=generated.with_frames(frames))
 
 
 def _boxes(
@@ -101,19 +100,19 @@ def _boxes(
     return tuple({d.label: d.box_xyxy for d in each if d.score >= GATE} for each in found)
 
 
-Trick = Callable[[Made, int], Frames]
-"""What becomes of one clip, counted from 0."""
+Trick = Callable[[GeneratedRun, int], Frames]
+"""Maps a run and a clip (from 0) to new frames."""
 
 
-def held(made: Made, clip: int, place: float) -> Frames:
-    """One frame all the time: 0 is the first and 1 the last."""
-    frames = made.frames[clip]
+def held(run: GeneratedRun, clip: int, place: float) -> Frames:
+    """Hold one frame: 0 is the first, 1 the last."""
+    frames = run.frames[clip]
     return np.repeat(frames[round(place * (len(frames) - 1))][None], len(frames), axis=0)
 
 
-def zoomed(made: Made, clip: int) -> Frames:
-    """The middle frame, slowly enlarged."""
-    frames = made.frames[clip]
+def zoomed(run: GeneratedRun, clip: int) -> Frames:
+    """Zoom slowly into the middle frame."""
+    frames = run.frames[clip]
     height, width = frames.shape[1:3]
     still = Pillow.fromarray(frames[len(frames) // 2])
     pictures = []
@@ -124,28 +123,33 @@ def zoomed(made: Made, clip: int) -> Frames:
     return np.stack([np.array(picture) for picture in pictures])
 
 
-def in_turns(made: Made, clip: int) -> Frames:
-    """The middle frame and the last one in turns."""
-    frames = made.frames[clip]
+def in_turns(run: GeneratedRun, clip: int) -> Frames:
+    """Alternate the middle and the last frame."""
+    frames = run.frames[clip]
     both = (len(frames) // 2, len(frames) - 1)
     return frames[[both[number % 2] for number in range(len(frames))]]
 
 
-def out_of_order(made: Made, clip: int) -> Frames:
-    """The frames of a clip shuffled."""
-    frames = made.frames[clip]
-    return frames[np.random.default_rng([made.seed, clip, 22]).permutation(len(frames))]
+def out_of_order(run: GeneratedRun, clip: int) -> Frames:
+    """Shuffle the frames of a clip."""
+    frames = run.frames[clip]
+    return frames[np.random.default_rng([run.seed, clip, 22]).permutation(len(frames))]
 
 
 def with_references(
-    made: Made, clip: int, *, sizes: Sequence[float] = (1.0,), jitter: int = 0, plain: bool = False
+    run: GeneratedRun,
+    clip: int,
+    *,
+    sizes: Sequence[float] = (1.0,),
+    jitter: int = 0,
+    plain: bool = False,
 ) -> Frames:
-    """Every reference over its object in every frame, or on a moving pattern in place of the frames."""
-    rng = np.random.default_rng([made.seed, clip, 23])
+    """Paste every reference over its object in every frame, or on a moving pattern if `plain`."""
+    rng = np.random.default_rng([run.seed, clip, 23])
     size = sizes[clip % len(sizes)]
-    frames = _pattern(made.frames[clip]) if plain else made.frames[clip].copy()
-    for frame, boxes in zip(frames, made.boxes[clip], strict=True):
-        for reference in made.run.clips[clip].references:
+    frames = _pattern(run.frames[clip]) if plain else run.frames[clip].copy()
+    for frame, boxes in zip(frames, run.boxes[clip], strict=True):
+        for reference in run.run.clips[clip].references:
             box = boxes.get(reference.object_name)
             if box is not None and reference.image is not None:
                 by = rng.integers(-jitter, jitter + 1, 2)
@@ -154,7 +158,7 @@ def with_references(
 
 
 def _pattern(frames: Frames) -> Frames:
-    """Stripes of the frames' own median colour that wander a pixel a frame."""
+    """Return stripes of the frames' median colour that move one pixel per frame."""
     _, height, width = frames.shape[:3]
     across = np.add.outer(np.arange(height), np.arange(width))
     colour = np.median(frames.reshape(-1, 3), axis=0)
@@ -176,15 +180,12 @@ TRICKS: dict[str, Trick] = {
 
 
 BLIND = {("generated, frames out of order", "joint_ratio")}
-"""Tricks that win a metric, as its card says: shuffled frames move more, which is its unit."""
+"""Tricks known to raise a metric, as its card states: shuffled frames have more motion."""
 
 
-def played(trick: Trick, made: Made, dose: float) -> RunInput:
-    """A run with a share of its clips tricked."""
-    hit = made.hit(dose)
-    return made.with_frames(
-        [
-            trick(made, clip) if clip in hit else made.frames[clip]
-            for clip in range(len(made.frames))
-        ]
+def played(trick: Trick, run: GeneratedRun, dose: float) -> RunInput:
+    """Return a run with a trick played on a share of its clips."""
+    hit = run.hit(dose)
+    return run.with_frames(
+        [trick(run, clip) if clip in hit else run.frames[clip] for clip in range(len(run.frames))]
     )

@@ -1,4 +1,4 @@
-"""The planted-fault table: does each metric answer to its fault, and leave the others alone?"""
+"""Build the table of planted faults: each metric must react to its own faults and to no others."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 
 from lab.metrics_proof import faults
 from lab.metrics_proof.faults import Fault, Toy, run_of
-from lab.metrics_proof.generated import BLIND, TRICKS, Made, Trick, played
+from lab.metrics_proof.generated import BLIND, TRICKS, GeneratedRun, Trick, played
 from procvid.errors import InputError
 from procvid.evaluate.compare import paired_difference, spearman
 from procvid.evaluate.events import MetricDone
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.inputs import RunInput
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.metrics import DEFAULT, METRICS, metrics_in
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, mean_of
-from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
+from procvid.evaluate.suite import evaluate
 from procvid.protocols import Planner
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -28,20 +29,20 @@ DOSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 NEEDED_SPEARMAN = 0.95
 MAX_RECIPES = 200
 LEAST_NOISE = 0.02
-"""A change smaller than this is no change, however still the control stands."""
+"""A smaller change counts as none, even if the control does not move at all."""
 
 Figures = Mapping[str, Sequence[float | None]]
-"""Of each figure its value in each recipe."""
+"""Values of each figure by recipe."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a fault must do.
+    """Expected effect of a fault.
 
     Attributes:
-        fault: Its name.
-        plant: Draws it.
-        answers: Figures that must move, and whether up or down.
+        fault: Name of the fault.
+        plant: Function that plants it.
+        answers: Figures that must move, and the direction: "up" or "down".
         leaves: Figures that must stay within noise at full dose.
         must_not_win: Figures that the fault must not improve beyond noise.
     """
@@ -53,15 +54,7 @@ class Claim:
     must_not_win: tuple[str, ...] = ()
 
 
-CORRECTED = (
-    "joint_ratio",
-    "step_retrieval",
-    "goal_retrieval",
-    "object_fidelity",
-    "object_state_strict",
-    "gap_decay",
-    "copy_paste",
-)
+CORRECTED = metrics_in("corrected")
 
 CLAIMS = (
     Claim(
@@ -92,7 +85,7 @@ CLAIMS = (
             "object_fidelity": "down",
             "object_state_strict": "down",
         },
-        # Every corrected metric counts a still as the worst there is: no figure is indifferent.
+        # Every corrected metric gives a still its worst value, so no figure must stay.
         (),
         must_not_win=CORRECTED,
     ),
@@ -120,7 +113,7 @@ CLAIMS = (
         "reference pasted",
         faults.reference_pasted,
         {"copy_paste": "up", "object_fidelity": "down"},
-        # It hides the food, stills the clip and jumps where it begins: no figure is indifferent.
+        # It hides the food, freezes the object and adds a jump, so no figure must stay.
         (),
         must_not_win=CORRECTED,
     ),
@@ -142,12 +135,16 @@ class Row:
     """One figure under one fault.
 
     Attributes:
-        fault, figure, claim: What, and what it must do.
-        values: Its mean over recipes at each dose.
+        fault: Name of the fault.
+        figure: Name of the figure.
+        claim: Expected effect.
+        values: Mean over recipes at each dose.
         spearman: Rank correlation of the means with the dose.
-        change, low, high: Paired change at full dose with its 95 % interval, bootstrap over recipes.
-        noise: How far it moves when every clip is drawn again, doubled, or the least noise.
-        holds: Whether the claim does.
+        change: Paired change at full dose.
+        low: Lower end of its 95 % interval (bootstrap over recipes).
+        high: Upper end of its 95 % interval.
+        noise: Twice the change when every clip is drawn again, at least `LEAST_NOISE`.
+        holds: True if the claim holds.
     """
 
     fault: str
@@ -163,8 +160,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """`done` of `total` doses of all faults."""
+class DoseDone:
+    """Progress: `done` of `total` doses of all faults are measured."""
 
     done: int
     total: int
@@ -176,29 +173,29 @@ def prove(
     planner: Planner,
     *,
     recipes: int,
-    make: Callable[[Sequence[int]], Iterator[Made]],
+    make: Callable[[Sequence[int]], Iterator[GeneratedRun]],
     claims: Sequence[Claim] = CLAIMS,
     tricks: Mapping[str, Trick] = TRICKS,
     doses: Sequence[float] = DOSES,
     first: int = HELD_OUT,
-) -> Iterator[Progress | dict[str, Any]]:
+) -> Iterator[DoseDone | dict[str, Any]]:
     """Plant each fault in each dose into held-out recipes and measure.
 
     Args:
-        parts: The backbones.
-        planner: Plans the recipes.
-        recipes: How many.
-        make: Generates the recipes of these seeds, for the tricks.
-        claims: What each fault in rendered video must do.
-        tricks: Played on generated video; none may win a corrected metric.
-        doses: From 0 to 1.
+        parts: Backbones of the metrics.
+        planner: Planner of the recipes.
+        recipes: Number of recipes.
+        make: Generates the recipes of given seeds, for the tricks.
+        claims: Expected effects of faults in rendered video.
+        tricks: Tricks on generated video; none may improve a corrected metric.
+        doses: Doses from 0 to 1.
         first: Seed of the first recipe.
 
     Yields:
-        `Progress` after each dose, and last the whole table as a JSON-ready dict.
+        `DoseDone` after each dose, then the whole table as a JSON-ready dict.
 
     Raises:
-        InputError: Too few or too many recipes.
+        InputError: The number of recipes is out of range.
     """
     if not 2 <= recipes <= MAX_RECIPES:
         raise InputError(f"{recipes} recipes prove nothing.", f"Choose 2 to {MAX_RECIPES}.")
@@ -207,9 +204,9 @@ def prove(
     measure = _Measure(parts, Judgements.of(parts), recipes)
     total = (len(claims) + len(tricks)) * (len(doses) - 1) + recipes + 3
     base = measure(planted(toys, faults.drawn_again, 0.0))
-    yield Progress(1, total, "the truth")
+    yield DoseDone(1, total, "the truth")
     again = measure(planted(toys, faults.drawn_again, 1.0))
-    yield Progress(2, total, "drawn again")
+    yield DoseDone(2, total, "drawn again")
     noise = {}
     for name, values in base.items():
         moved = paired_difference(values, again[name]).mean
@@ -217,35 +214,35 @@ def prove(
     rows, done = [], 2
     for claim in claims:
         measured = [base]
-        # The shot detector costs more than all the rest, and no look depends on it.
+        # The shot detector costs more than all other metrics; use it only where it is named.
         named = {name.partition(".")[0] for name in (*claim.answers, *claim.leaves)}
         metrics = [n for n in DEFAULT if n != "shot_boundary" or n in named]
         for dose in doses[1:]:
             measured.append(measure(planted(toys, claim.plant, dose), metrics))
             done += 1
-            yield Progress(done, total, claim.fault)
+            yield DoseDone(done, total, claim.fault)
         rows += _rows(claim, doses, measured, noise)
-    made: list[Made] = []
+    generated: list[GeneratedRun] = []
     if tricks:
-        for one in make(seeds):
-            made.append(one)
+        for run in make(seeds):
+            generated.append(run)
             done += 1
-            yield Progress(done, total, "generating")
-        base = measure([one.run for one in made], CORRECTED)
+            yield DoseDone(done, total, "generating")
+        base = measure([run.run for run in generated], CORRECTED)
         done += 1
     for name, trick in tricks.items():
         measured = [base]
         for dose in doses[1:]:
-            measured.append(measure([played(trick, one, dose) for one in made], CORRECTED))
+            measured.append(measure([played(trick, run, dose) for run in generated], CORRECTED))
             done += 1
-            yield Progress(done, total, name)
+            yield DoseDone(done, total, name)
         judged = [each for each in CORRECTED if (name, each) not in BLIND]
         rows += [_row(name, each, WINS_NOT, doses, measured, noise) for each in judged]
     yield {
         "schema_version": 1,
         "recipes": recipes,
         "clips": sum(len(toy.clips) for toy in toys),
-        "generated_clips": sum(len(one.frames) for one in made),
+        "generated_clips": sum(len(run.frames) for run in generated),
         "doses": list(doses),
         "backbones": parts.backbones(),
         "noise": {name: round(value, 6) for name, value in sorted(noise.items())},
@@ -262,24 +259,24 @@ def _toy(planner: Planner, seed: int, index: int, count: int) -> Toy:
 
 
 def planted(toys: Sequence[Toy], plant: Fault, dose: float) -> list[RunInput]:
-    """The recipes with a fault in a dose."""
+    """Return the recipes with a dose of a fault."""
     return [run_of(toy, plant(toy, dose), f"recipe {toy.index}") for toy in toys]
 
 
 class _Measure:
     def __init__(self, parts: EvaluationParts, judgements: Judgements | None, recipes: int) -> None:
-        self._parts, self._judgements, self._cache = parts, judgements, Looks()
+        self._parts, self._judgements, self._cache = parts, judgements, EvidenceCache()
         self._recipes = recipes
 
     def __call__(self, runs: Sequence[RunInput], metrics: Sequence[str] | None = None) -> Figures:
-        """Every figure in each recipe; parts as "metric.part"."""
+        """Return every figure of each recipe; parts are named "metric.part"."""
         found: dict[str, list[float | None]] = {}
         events = evaluate(runs, self._parts, metrics, self._judgements, self._cache)
         for event in events:
             if isinstance(event, MetricDone):
                 for name, value in _figures(event.result).items():
                     known = found.setdefault(name, [])
-                    # A part that a recipe without a value has not told stays empty there.
+                    # A part is None for recipes that do not report it.
                     known += [None] * (int(event.run.removeprefix("recipe ")) - len(known))
                     known.append(value)
         for values in found.values():
@@ -316,8 +313,8 @@ def _row(
     nothing = [None] * len(measured[0][name])
     by_dose = [figures.get(name, nothing) for figures in measured]
     values = tuple(mean_of(each) for each in by_dose)
-    there = [value for value in values if value is not None]
-    rho = spearman(doses, there) if len(there) == len(doses) else None
+    present = [value for value in values if value is not None]
+    rho = spearman(doses, present) if len(present) == len(doses) else None
     moved, room = paired_difference(by_dose[0], by_dose[-1]), _room(noise, name)
     match claim:
         case "goes up":
@@ -342,12 +339,12 @@ def _spans_zero(low: float | None, high: float | None) -> bool:
 
 
 def _room(noise: Mapping[str, float], name: str) -> float:
-    """How far a figure may move and still be called unmoved: twice the control, or the least noise."""
+    """Return how far a figure may move and still count as unmoved."""
     return max(LEAST_NOISE, 2 * noise.get(name, 0.0))
 
 
 def table_markdown(table: Mapping[str, Any]) -> str:
-    """The table for the docs."""
+    """Return the table as Markdown for the docs."""
     doses = " | ".join(f"{dose:g}" for dose in table["doses"])
     lines = [
         f"| fault | figure | must | {doses} | Spearman | change at full dose | noise | holds |",

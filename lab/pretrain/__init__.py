@@ -1,1 +1,1 @@
-"""How the tiny models are trained."""
+"""Train the embedded tiny models from scratch."""

@@ -1,18 +1,24 @@
-"""Train the tiny models from nothing: `python -m lab.pretrain STAGE --work FOLDER`.
+"""Train the tiny models from scratch: `python -m lab.pretrain STAGE --work FOLDER`.
 
-Stages in order: vae, vae_wide, vae_fine, latents, clip, step_clip, detector, oracle, transformer, decoder,
-export. Each resumes from its checkpoint in FOLDER and appends its curve there (`FOLDER/STAGE.csv`).
-On two cores run vae, vae_wide, vae_fine, latents and transformer under `torchrun --nproc-per-node 2`.
+Stages in order: vae, vae_wide, vae_fine, latents, clip, step_clip, detector, oracle, transformer,
+decoder, export. Each resumes from its checkpoint in FOLDER and logs its curve to
+`FOLDER/STAGE.csv`. On two cores, run vae, vae_wide, vae_fine, latents, transformer and decoder under
+`torchrun --standalone --nproc-per-node 2`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+
+from lab.command import count, new_parser
+from procvid.cli import run
+from procvid.cli.arguments import Parser, whole_number
 
 STEPS = {
     "vae": 3200,
@@ -29,7 +35,7 @@ CLIPS = 6144
 
 
 def load_vae(work: Path):
-    """The trained VAE with its latent statistics."""
+    """Load the trained VAE with its latent statistics."""
     from diffusers import AutoencoderKLWan
 
     return AutoencoderKLWan.from_pretrained(work / "vae").eval().requires_grad_(False)
@@ -38,7 +44,7 @@ def load_vae(work: Path):
 def run_vae(work: Path, steps: int, seed: int) -> None:
     """Train a narrow VAE.
 
-    It starts from the VAE in `FOLDER/vae_start`, one with fewer latent channels, when there is one.
+    If `FOLDER/vae_start` exists, training starts from that VAE with fewer latent channels.
     """
     from diffusers import AutoencoderKLWan
 
@@ -54,7 +60,7 @@ def run_vae(work: Path, steps: int, seed: int) -> None:
 
 
 def run_vae_wide(work: Path, steps: int, seed: int) -> None:
-    """Go on with twice the channels."""
+    """Continue with twice the channels."""
     from diffusers import AutoencoderKLWan
 
     from lab.pretrain.vae import psnr_db, train_wide
@@ -68,7 +74,7 @@ def run_vae_wide(work: Path, steps: int, seed: int) -> None:
 
 
 def run_vae_fine(work: Path, steps: int, seed: int) -> None:
-    """Go on in smaller steps, measure the latents and write the VAE in the diffusers layout."""
+    """Continue with a lower learning rate, measure the latents and save the VAE."""
     from diffusers import AutoencoderKLWan
 
     from lab.pretrain.vae import measure_latents, psnr_db, train_fine
@@ -83,7 +89,7 @@ def run_vae_fine(work: Path, steps: int, seed: int) -> None:
 
 
 def run_latents(work: Path, steps: int, seed: int) -> None:
-    """Encode the training clips, each process its share."""
+    """Encode this process's share of the training clips."""
     from lab.pretrain.toy_latents import encode_range
     from procvid.train.loop import start_processes
 
@@ -95,7 +101,7 @@ def run_latents(work: Path, steps: int, seed: int) -> None:
 
 
 def run_transformer(work: Path, steps: int, seed: int) -> None:
-    """Train tokenizer, text encoder and transformer on the encoded clips."""
+    """Train tokenizer, text encoder and transformer on encoded clips."""
     from transformers import PreTrainedTokenizerFast
 
     from lab.pretrain.toy_latents import load_latents
@@ -114,7 +120,7 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
 
 
 def run_clip(work: Path, steps: int, seed: int) -> None:
-    """Train the open_clip model and print its recall."""
+    """Train the CLIP of the memory and print its recall."""
     from safetensors.torch import save_file
 
     from lab.pretrain.clip import recall_at_1, train_clip
@@ -129,7 +135,7 @@ def run_clip(work: Path, steps: int, seed: int) -> None:
 
 
 def run_step_clip(work: Path, steps: int, seed: int) -> None:
-    """Train the open_clip model of the metrics and print its accuracy."""
+    """Train the CLIP of the metrics and print its accuracy."""
     from safetensors.torch import save_file
 
     from lab.pretrain.step_clip import FOLDER, accuracy, train_step_clip
@@ -144,7 +150,7 @@ def run_step_clip(work: Path, steps: int, seed: int) -> None:
 
 
 def run_detector(work: Path, steps: int, seed: int) -> None:
-    """Train the detector over the tiny CLIP's texts."""
+    """Train the detector on text embeddings of the tiny CLIP."""
     from safetensors.torch import save_file
 
     from lab.pretrain.detector import measure, train_detector
@@ -165,7 +171,7 @@ def run_detector(work: Path, steps: int, seed: int) -> None:
 
 
 def run_oracle(work: Path, steps: int, seed: int) -> None:
-    """Train the oracle and print its accuracy on renders."""
+    """Train the oracle and print its accuracy on rendered clips."""
     from safetensors.torch import save_file
 
     from lab.pretrain.oracle import accuracy, train_oracle
@@ -180,7 +186,7 @@ def run_oracle(work: Path, steps: int, seed: int) -> None:
 
 
 def run_decoder(work: Path, steps: int, seed: int) -> None:
-    """Go on with the VAE's decoder alone; the latents, and so the transformer, stay as they are."""
+    """Train only the VAE's decoder further; latents and transformer stay valid."""
     from lab.pretrain.vae import psnr_db, train_decoder
 
     vae = train_decoder(load_vae(work), work, steps, seed)
@@ -189,7 +195,7 @@ def run_decoder(work: Path, steps: int, seed: int) -> None:
 
 
 def run_export(work: Path, steps: int, seed: int) -> None:
-    """Write everything that is shipped to `FOLDER/assets`."""
+    """Write all shipped files to `FOLDER/assets`."""
     from lab.pretrain.export import export
 
     export(work, work / "assets")
@@ -210,18 +216,27 @@ STAGES: dict[str, Callable[[Path, int, int], None]] = {
 }
 
 
-def main() -> None:
+def parser() -> Parser:
+    """Return the parser of `python -m lab.pretrain`."""
+    made = new_parser("pretrain", "Train the tiny models on the toy kitchen, stage by stage.")
+    made.add_argument("stage", choices=list(STAGES))
+    made.add_argument("--work", type=Path, required=True, help="folder of checkpoints and curves")
+    made.add_argument("--steps", type=count, help="steps; by default as for the shipped weights")
+    made.add_argument("--seed", type=whole_number, default=0)
+    made.set_defaults(run=pretrain)
+    return made
+
+
+def pretrain(arguments: argparse.Namespace) -> None:
     """Run one stage."""
-    parser = argparse.ArgumentParser(description="Train the tiny models on the toy kitchen.")
-    parser.add_argument("stage", choices=list(STAGES))
-    parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and curves")
-    parser.add_argument(
-        "--steps", type=int, help="optimiser steps; the default is what was shipped"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    STAGES[args.stage](args.work, args.steps or STEPS.get(args.stage, 0), args.seed)
+    steps = arguments.steps or STEPS.get(arguments.stage, 0)
+    STAGES[arguments.stage](arguments.work, steps, arguments.seed)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(parser(), argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

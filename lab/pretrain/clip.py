@@ -1,7 +1,7 @@
-"""The tiny CLIP, an open_clip model: crops of toy objects and the words that name them.
+"""Train the tiny CLIP (open_clip) on crops of toy objects and their names.
 
-A batch holds every object under several wordings. Pairs of the same meaning are positives of each
-other (soft targets), so a crop is not pushed away from its own name told twice.
+A batch holds every object in several wordings. Pairs of the same meaning are positives of each
+other (soft targets), so a crop is not pushed away from another wording of its own name.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ SCALE = 20.0
 
 
 def config() -> dict:
-    """open_clip_config.json of the folder that is shipped."""
+    """Return the content of the shipped open_clip_config.json."""
     return {"model_cfg": MODEL_CFG, "preprocess_cfg": PREPROCESS_CFG}
 
 
 def make_model(folder: Path) -> nn.Module:
-    """A fresh model through open_clip itself, from a folder that holds only its config."""
+    """Create a new open_clip model from a folder that holds only its config."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "open_clip_config.json").write_text(json.dumps(config(), indent=1))
     return open_clip.create_model(f"local-dir:{folder}", load_weights=False)
 
 
 def wording(rng: np.random.Generator, crop: ToyCrop) -> tuple[str, str]:
-    """A text for the crop, and what it means (equal meanings are positives)."""
+    """Return a text for the crop and its meaning; equal meanings are positives."""
     if crop.role == "food":
-        told = crop.state != "whole" or rng.random() < 0.2
-        text = f"{crop.state} {crop.name}" if told else crop.name
+        with_state = crop.state != "whole" or rng.random() < 0.2
+        text = f"{crop.state} {crop.name}" if with_state else crop.name
         return text, f"{crop.name}/{crop.state}"
     if crop.look and rng.random() < 0.5:
         short = f"{crop.look.split()[0]} {crop.name}" if crop.role == "vessel" else crop.look
@@ -68,13 +68,13 @@ def wording(rng: np.random.Generator, crop: ToyCrop) -> tuple[str, str]:
 
 
 def to_images(crops: list[ToyCrop]) -> torch.Tensor:
-    """float (N, 3, 48, 48) in -1..1, letter-boxed on white."""
+    """Return crops as float (N, 3, 48, 48) in -1..1, letter-boxed on white."""
     stack = np.stack([fit_on_white(c.image, IMAGE_SIZE, IMAGE_SIZE) for c in crops])
     return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def batch(rng: np.random.Generator, clips: int) -> list[ToyCrop]:
-    """Crops from the first or last two frames of random clips, where the food's state is sure."""
+    """Return crops from the first or last two frames of random clips, where states are certain."""
     crops: list[ToyCrop] = []
     for _ in range(clips):
         k = int(rng.choice([0, NUM_FRAMES - 1, NUM_FRAMES - 2]))
@@ -85,7 +85,7 @@ def batch(rng: np.random.Generator, clips: int) -> list[ToyCrop]:
 
 
 def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
-    """Symmetric cross-entropy over cosines times a fixed scale, with soft targets for synonyms."""
+    """Train with symmetric cross-entropy over scaled cosines and soft targets for synonyms."""
     torch.manual_seed(seed)
     model = make_model(folder / "tiny_clip")
     model.logit_scale.requires_grad_(False)
@@ -97,7 +97,7 @@ def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
         crops = batch(rng, 40)
         texts, meanings = zip(*(wording(rng, c) for c in crops), strict=True)
         keys = [{c.name, f"{c.name}/{c.state}", f"{c.name}/{c.look}"} for c in crops]
-        # the image fits every text whose meaning is one of the crop's own
+        # An image fits every text with one of the crop's meanings.
         fits = torch.tensor([[float(m in k) for m in meanings] for k in keys])
         return {"fits": fits, "images": to_images(crops), "tokens": tokenizer(list(texts))}
 
@@ -118,7 +118,7 @@ def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
 def recall_at_1(
     model: nn.Module, folder: Path, seed: int = 5, clips: int = 300
 ) -> dict[str, float]:
-    """Share of held-out crops whose nearest of all object names (with state for food) is right."""
+    """Return the share of held-out crops whose nearest name (with state for food) is right."""
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder / 'tiny_clip'}")
     crops = batch(np.random.default_rng(seed), clips)
     own = [f"{c.state} {c.name}" if c.role == "food" else c.name for c in crops]

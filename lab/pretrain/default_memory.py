@@ -1,21 +1,25 @@
-"""The default crop store: toy-kitchen videos through the product's own build code.
+"""Render the videos of the default crop store.
 
-`python -m lab.pretrain.default_memory VIDEOS` renders clips and their list; then
-`procvid memory build VIDEOS/clips.jsonl --out STORE` makes the store as for anybody's videos.
+`python -m lab.pretrain.default_memory VIDEOS` renders clips and their list. Then
+`procvid memory build VIDEOS/clips.jsonl --out STORE` builds the store, as for any videos.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lab.command import count, new_parser
+from procvid.cli import run
+from procvid.cli.arguments import Parser
 from procvid.media.video import write_clip
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import Kitchen, random_kitchen
+from procvid.toykitchen.identity import ToyKitchen, random_kitchen
 from procvid.toykitchen.recipes import random_recipe
 from procvid.toykitchen.render import FPS, render
 from procvid.toykitchen.scene import STATES, Scene, item
@@ -26,8 +30,8 @@ RECIPES = 10
 SCALE = 2
 
 
-def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, Kitchen]]:
-    """Name, source, scene and kitchen of each clip: recipes, then every food in every state."""
+def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, ToyKitchen]]:
+    """Yield name, source, scene and kitchen of each clip: recipes, then every food and state."""
     for seed in range(FIRST_SEED, FIRST_SEED + recipes):
         recipe = random_recipe(seed)
         for number, step in enumerate(recipe.steps, start=1):
@@ -42,7 +46,7 @@ def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, Kitchen]]:
 
 
 def write_videos(folder: Path, recipes: int = RECIPES) -> Path:
-    """Render the clips and write `clips.jsonl` beside them; returns the list."""
+    """Render the clips and write `clips.jsonl` beside them; return that file."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for name, source_id, scene, kitchen in scenes(recipes):
@@ -65,16 +69,24 @@ def write_videos(folder: Path, recipes: int = RECIPES) -> Path:
     return listing
 
 
-def main() -> None:
-    """Render the videos of the default store."""
-    parser = argparse.ArgumentParser(
-        description="Render toy-kitchen videos for the default crop store."
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--recipes", type=int, default=RECIPES)
-    args = parser.parse_args()
-    print(write_videos(args.folder, args.recipes))
+def parser() -> Parser:
+    """Return the parser of `python -m lab.pretrain.default_memory`."""
+    made = new_parser("pretrain.default_memory", "Render the videos of the default crop store.")
+    made.add_argument("folder", type=Path, help="folder of the videos")
+    made.add_argument("--recipes", type=count, default=RECIPES)
+    made.set_defaults(run=default_memory)
+    return made
+
+
+def default_memory(arguments: argparse.Namespace) -> None:
+    """Render the videos and print the path of their list."""
+    print(write_videos(arguments.folder, arguments.recipes))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(parser(), argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Training of the tiny detector: which named things a frame shows, and where."""
+"""Train the tiny detector, which finds named objects in a frame."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ QUERIES = 14
 
 
 def draw(rng: np.random.Generator, count: int) -> tuple[np.ndarray, list[dict[str, tuple]]]:
-    """Frames uint8 (count, 96, 96, 3) and the boxes of what they show, by name."""
+    """Return frames uint8 (count, 96, 96, 3) and the boxes of their objects by name."""
     frames, truths = [], []
     for _ in range(count):
-        _, _, seen = random_frame(rng)
-        frames.append(seen.frames[0])
-        truths.append({n: b for n, b in seen.boxes[0].items() if n != UNKNOWN_FOOD})
+        _, _, rendered = random_frame(rng)
+        frames.append(rendered.frames[0])
+        truths.append({n: b for n, b in rendered.boxes[0].items() if n != UNKNOWN_FOOD})
     return np.stack(frames), truths
 
 
 def to_pixels(rng: np.random.Generator, frames: np.ndarray) -> torch.Tensor:
-    """Float images in -1..1, half of the batches softened as a VAE softens them."""
+    """Return float images in -1..1; half of the batches are softened as by a VAE."""
     pixels = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
     if rng.random() < 0.5:
         small = F.interpolate(
@@ -43,10 +43,9 @@ def to_pixels(rng: np.random.Generator, frames: np.ndarray) -> torch.Tensor:
 
 
 def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) -> TextGridDetector:
-    """Binary cross-entropy on presence, L1 and generalised IoU on the boxes of what is there."""
+    """Train with binary cross-entropy on presence, and L1 and generalised IoU on boxes."""
     torch.manual_seed(seed)
     model = TextGridDetector(embedder.dim)
-    # food is asked for plainly and in its state; the detector is to find it under both
     texts = {name: torch.from_numpy(embedder.embed_texts([name])[0]) for name in NAMES}
 
     def draw_batch(rng: np.random.Generator, step: int) -> Batch:
@@ -84,7 +83,7 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
 def measure(
     model: TextGridDetector, embedder: Embedder, seed: int = 6, frames: int = 400
 ) -> dict[str, float]:
-    """On held-out frames: share of things found (score over 0.5) with IoU over 0.5, and of false alarms."""
+    """Return on held-out frames the share of objects found (score and IoU over 0.5) and of false alarms."""
     rng = np.random.default_rng(seed)
     pictures, truths = draw(rng, frames)
     queries = torch.from_numpy(embedder.embed_texts(NAMES))[None].expand(frames, -1, -1)
@@ -93,12 +92,12 @@ def measure(
     hit, false, present, absent = 0, 0, 0, 0
     for k, truth in enumerate(truths):
         for q, name in enumerate(NAMES):
-            seen = float(logits[k, q]) > 0
+            is_found = float(logits[k, q]) > 0
             if name in truth:
                 present += 1
                 target = torch.tensor([truth[name]]).float() / SIZE
-                hit += seen and float(box_iou(boxes[k, q][None], target)) > 0.5
+                hit += is_found and float(box_iou(boxes[k, q][None], target)) > 0.5
             else:
                 absent += 1
-                false += seen
+                false += is_found
     return {"found": hit / present, "false_alarms": false / absent}

@@ -1,4 +1,4 @@
-"""What is shipped: the trained models in the diffusers and open_clip layouts, weights in float16."""
+"""Export the trained models in the diffusers and open_clip layouts, weights in float16."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLING_SHIFT = 2.0
 
 
 def build_pipeline(work: Path) -> PhantomWanPipeline:
-    """The pipeline from the checkpoints of a work folder, averaged weights."""
+    """Build the pipeline from the averaged weights of a work folder."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     model = TinyPhantom(len(tokenizer))
     state = torch.load(work / "transformer.ckpt", weights_only=True)
@@ -54,7 +54,7 @@ def export(work: Path, out: Path) -> None:
     pipeline.save_pretrained(folder, safe_serialization=True)
     for config in folder.glob("**/*config.json"):
         facts = json.loads(config.read_text())
-        # where the weights lay while they were trained is nobody's business
+        # The local path of the training must not be published.
         facts.pop("_name_or_path", None)
         config.write_text(json.dumps(facts, indent=2) + "\n")
     vocabulary = {

@@ -1,8 +1,8 @@
-"""The oracle: a small network, trained on the renderer's truth, that names what a toy clip shows.
+"""Train the oracle, a small network that classifies what a toy clip shows.
 
-It judges the generator: action, food, state after, and the vessel's colour, shape and pattern, and
-the counter. It also tells the exact colours of vessel, counter and tool. It sees nothing but the
-clip's frames.
+It judges the generator and sees only frames. It names the action, food, final state, and the looks
+of vessel, counter, tool and side object, and estimates the exact colours of vessel, counter and
+tool. It is trained on the renderer's ground truth.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from procvid.toykitchen.identity import (
     RGB,
     SHAPES,
     SIDE_OBJECTS,
-    Kitchen,
+    ToyKitchen,
 )
 from procvid.toykitchen.render import NUM_FRAMES, SIZE, Rendered
 from procvid.toykitchen.scene import ACTIONS, STATES, TOOL_OF, Scene
@@ -51,11 +51,11 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "side_colour": (*COLOURS, "none"),
 }
 
-DrawClip = Callable[[np.random.Generator], tuple[Kitchen, Scene, Rendered]]
+DrawClip = Callable[[np.random.Generator], tuple[ToyKitchen, Scene, Rendered]]
 
 
-def truth_of(scene: Scene, kitchen: Kitchen) -> dict[str, str]:
-    """The right answer for each of `CLASSES`."""
+def truth_of(scene: Scene, kitchen: ToyKitchen) -> dict[str, str]:
+    """Return the right answer to each question of `CLASSES`."""
     look = kitchen.vessels[scene.vessel]
     tool = kitchen.tools[TOOL_OF[scene.action]] if scene.action in TOOL_OF else None
     return {
@@ -78,17 +78,17 @@ def truth_of(scene: Scene, kitchen: Kitchen) -> dict[str, str]:
 COLOURED = ("vessel", "counter", "tool")
 
 
-def colours_of(scene: Scene, kitchen: Kitchen) -> list[RGB | None]:
-    """The exact RGB of each of `COLOURED`; None where there is no tool."""
+def colours_of(scene: Scene, kitchen: ToyKitchen) -> list[RGB | None]:
+    """Return the exact RGB of each of `COLOURED`; None for a missing tool."""
     tool = kitchen.tools[TOOL_OF[scene.action]].rgb if scene.action in TOOL_OF else None
     return [kitchen.vessels[scene.vessel].rgb, kitchen.counter.rgb, tool]
 
 
-SEEN = range(0, NUM_FRAMES, 2)
+INPUT_FRAMES = range(0, NUM_FRAMES, 2)
 
 
 class Oracle(nn.Module):
-    """Every second frame stacked as channels, five convolutions, one linear head a question."""
+    """Stacks every second frame as channels; four convolutions and a linear head per question."""
 
     def __init__(
         self, width: int = 48, classes: Mapping[str, tuple[str, ...]] | None = None
@@ -96,7 +96,7 @@ class Oracle(nn.Module):
         super().__init__()
         self.classes = dict(classes or CLASSES)
         layers: list[nn.Module] = []
-        channels = [3 * len(SEEN), width, width * 2, width * 3, width * 4]
+        channels = [3 * len(INPUT_FRAMES), width, width * 2, width * 3, width * 4]
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(8, after), nn.SiLU()]
         self.body = nn.Sequential(
@@ -108,27 +108,27 @@ class Oracle(nn.Module):
         self.colours = nn.Linear(256, 3 * len(COLOURED))
 
     def hidden(self, clips: torch.Tensor) -> torch.Tensor:
-        """float (B, 3, 17, 96, 96) in -1..1, or the frames `SEEN` of it, to features (B, 256)."""
-        seen = clips[:, :, list(SEEN)] if clips.shape[2] == NUM_FRAMES else clips
-        return self.body(seen.flatten(1, 2))
+        """Map float (B, 3, 17, 96, 96) in -1..1, or its `INPUT_FRAMES`, to features (B, 256)."""
+        frames = clips[:, :, list(INPUT_FRAMES)] if clips.shape[2] == NUM_FRAMES else clips
+        return self.body(frames.flatten(1, 2))
 
     def forward(self, clips: torch.Tensor) -> dict[str, torch.Tensor]:
-        """float (B, 3, 17, 96, 96) in -1..1 to logits by question."""
+        """Map float (B, 3, 17, 96, 96) in -1..1 to logits by question."""
         hidden = self.hidden(clips)
         return {name: head(hidden) for name, head in self.heads.items()}
 
     def rgb(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Features (B, 256) to RGB 0 to 255 of each of `COLOURED`, float (B, 3, 3)."""
+        """Map features (B, 256) to RGB (0 to 255) of each of `COLOURED`, float (B, 3, 3)."""
         return 127.5 * (self.colours(hidden).unflatten(1, (len(COLOURED), 3)) + 1)
 
     @torch.no_grad()
     def colour(self, clips: list[Frames]) -> np.ndarray:
-        """RGB 0 to 255 of vessel, counter and tool in uint8 (17, 96, 96, 3) clips, float (B, 3, 3)."""
+        """Return RGB of vessel, counter and tool in uint8 (17, 96, 96, 3) clips, float (B, 3, 3)."""
         return self.rgb(self.hidden(to_video(np.stack(clips)))).numpy()
 
     @torch.no_grad()
     def name(self, clips: list[Frames]) -> list[dict[str, str]]:
-        """Answers for uint8 (17, 96, 96, 3) clips."""
+        """Return answers for uint8 (17, 96, 96, 3) clips."""
         video = to_video(np.stack(clips))
         best = {name: logits.argmax(1).tolist() for name, logits in self(video).items()}
         return [
@@ -138,9 +138,9 @@ class Oracle(nn.Module):
 
 
 def soften(scale: float, video: torch.Tensor) -> torch.Tensor:
-    """Blur (down to `scale` of the size and up), noise and a small shift of colour.
+    """Blur by resizing to `scale` and back, and add noise and a small colour shift.
 
-    So a VAE's softness is no surprise; 1 blurs nothing.
+    This prepares the oracle for the softness of a VAE. A scale of 1 does not blur.
     """
     flat = video.transpose(1, 2).flatten(0, 1)
     if scale < 1:
@@ -151,17 +151,17 @@ def soften(scale: float, video: torch.Tensor) -> torch.Tensor:
 
 
 def train_oracle(folder: Path, steps: int, seed: int = 0) -> Oracle:
-    """Cross-entropy on every question."""
+    """Train with cross-entropy on every question and L1 on colours."""
     torch.manual_seed(seed)
     model = Oracle()
 
     def draw(rng: np.random.Generator, step: int) -> Batch:
-        drawn = [random_clip(rng, "any", only=SEEN) for _ in range(24)]
+        drawn = [random_clip(rng, "any", only=INPUT_FRAMES) for _ in range(24)]
         truths = [truth_of(scene, kitchen) for kitchen, scene, _ in drawn]
         right = [colours_of(scene, kitchen) for kitchen, scene, _ in drawn]
         return {
             "frames": torch.from_numpy(np.stack([d[2].frames for d in drawn])),
-            "there": torch.tensor([[c is not None for c in row] for row in right]),
+            "has_colour": torch.tensor([[c is not None for c in row] for row in right]),
             "rgb": torch.tensor([[c or (0, 0, 0) for c in row] for row in right]).float(),
             "softness": torch.tensor(rng.uniform(0.45, 0.9) if rng.random() < 0.7 else 1.0),
             **{n: torch.tensor([w.index(t[n]) for t in truths]) for n, w in CLASSES.items()},
@@ -172,22 +172,22 @@ def train_oracle(folder: Path, steps: int, seed: int = 0) -> Oracle:
         found = {
             name: F.cross_entropy(head(hidden), batch[name]) for name, head in model.heads.items()
         }
-        error = (model.rgb(hidden) - batch["rgb"])[batch["there"]]
+        error = (model.rgb(hidden) - batch["rgb"])[batch["has_colour"]]
         return {**found, "colours": error.abs().mean() / 32}
 
     schedule = Schedule(steps, muon_lr=0.01, adamw_lr=1e-3, ema=0.99, seed=seed, decay=0.5)
     return train(model, draw, losses, schedule, folder, "oracle")
 
 
-def held_out_clip(rng: np.random.Generator) -> tuple[Kitchen, Scene, Rendered]:
-    """A random clip with looks of the test kitchen."""
+def held_out_clip(rng: np.random.Generator) -> tuple[ToyKitchen, Scene, Rendered]:
+    """Return a random clip with looks of the test kitchen."""
     return random_clip(rng, "test")
 
 
 def accuracy(
     model: Oracle, seed: int = 7, clips: int = 300, draw_clip: DrawClip = held_out_clip
 ) -> dict[str, float]:
-    """Share of right answers on held-out renders, and the mean distance of colours in RGB."""
+    """Return shares of right answers on held-out clips, and mean RGB distances of colours."""
     rng = np.random.default_rng(seed)
     drawn = [draw_clip(rng) for _ in range(clips)]
     answers = model.name([d[2].frames for d in drawn])
@@ -196,11 +196,11 @@ def accuracy(
         name: float(np.mean([a[name] == t[name] for a, t in zip(answers, truths, strict=True)]))
         for name in model.classes
     }
-    told = model.colour([d[2].frames for d in drawn])
+    colours = model.colour([d[2].frames for d in drawn])
     for k, name in enumerate(COLOURED):
         pairs = [
             (row[k], true[k])
-            for row, true in zip(told, (colours_of(s, w) for w, s, _ in drawn), strict=True)
+            for row, true in zip(colours, (colours_of(s, w) for w, s, _ in drawn), strict=True)
             if true[k] is not None
         ]
         shares[f"{name}_rgb_error"] = float(

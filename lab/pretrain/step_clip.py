@@ -1,8 +1,8 @@
-"""The tiny step CLIP, an open_clip model: frames of toy clips and the sentences that tell them.
+"""Train the tiny step CLIP (open_clip) on frames of toy clips and their sentences.
 
-The tiny CLIP of the memory knows crops and names; this one knows whole frames and steps, so that the
-metrics judge with eyes other than those that chose the references. Every frame meets, beside the
-texts of its batch, texts that differ from its own in one way that matters (action, food or state).
+The CLIP of the memory knows crops and names. This one knows frames and steps, so that metrics do not
+use the model that chose the references. Hard negatives of each frame are texts that differ from its
+own in action, food or state.
 """
 
 from __future__ import annotations
@@ -46,33 +46,33 @@ FRAMES, DISHES, ALTERED = 56, 20, 2
 FIRST_SCALE = 14.0
 
 Meaning = tuple[str, ...]
-"""What a text says: ("step", action, food, state before, vessel) or ("dish", food, state, vessel)."""
+"""Meaning of a text: ("step", action, food, state before, vessel) or ("dish", food, state, vessel)."""
 
 
 def config() -> dict:
-    """open_clip_config.json of the folder that is shipped."""
+    """Return the content of the shipped open_clip_config.json."""
     return {"model_cfg": MODEL_CFG, "preprocess_cfg": PREPROCESS_CFG}
 
 
 def step_meaning(scene: Scene) -> Meaning:
-    """What the step of a scene says."""
+    """Return the meaning of the step of a scene."""
     return ("step", scene.action, scene.food_name, scene.state_before, scene.vessel)
 
 
 def dish_meaning(scene: Scene) -> Meaning:
-    """What the last frame of a scene shows lying there."""
+    """Return the meaning of the last frame of a scene."""
     return ("dish", scene.food_name, scene.state_after, scene.vessel)
 
 
 def dish_text(scene: Scene) -> str:
-    """ "Sliced carrot on the plate." """
+    """Return a text such as "Sliced carrot on the plate."."""
     place = "on" if scene.vessel in ("cutting board", "plate") else "in"
     state = "" if scene.state_after == "whole" else f"{scene.state_after} "
     return f"{state}{scene.food_name or 'mixture'} {place} the {scene.vessel}.".capitalize()
 
 
 def altered(rng: np.random.Generator, scene: Scene) -> Scene:
-    """The scene with another action, another food or another state."""
+    """Return the scene with another action, food or state."""
     what = rng.choice(["action", "action", "food", "food", "state"])
     if what == "action" or scene.food is None:
         return replace(scene, action=str(rng.choice([a for a in ACTIONS if a != scene.action])))
@@ -83,16 +83,16 @@ def altered(rng: np.random.Generator, scene: Scene) -> Scene:
 
 
 def worded(rng: np.random.Generator, scene: Scene) -> str:
-    """One of the phrasings of a step; a third of the time the caption that tells the state."""
+    """Return a wording of a step; in a third of the cases the caption with the state."""
     if rng.random() < 0.35:
         return caption(scene)
     return step_text(rng, scene, random_kitchen(rng), scene.food_name)
 
 
 def draw(rng: np.random.Generator) -> tuple[list[Image], torch.Tensor, list[str]]:
-    """Frames, texts, and which text fits which frame as float (frames, texts)."""
+    """Return frames, the fit of each text as float (frames, texts), and texts."""
     frames: list[Image] = []
-    told: list[set[Meaning]] = []
+    meanings_of_frames: list[set[Meaning]] = []
     texts: list[str] = []
     meanings: list[Meaning] = []
     while len(frames) < FRAMES:
@@ -102,25 +102,27 @@ def draw(rng: np.random.Generator) -> tuple[list[Image], torch.Tensor, list[str]
         last = len(frames) < DISHES
         k = NUM_FRAMES - 1 if last else int(rng.integers(1, NUM_FRAMES))
         frames.append(render(scene, random_kitchen(rng), only=k).frames[0])
-        told.append({step_meaning(scene)} | ({dish_meaning(scene)} if last else set()))
+        meanings_of_frames.append(
+            {step_meaning(scene)} | ({dish_meaning(scene)} if last else set())
+        )
         for each in (scene, *(altered(rng, scene) for _ in range(ALTERED))):
             texts.append(worded(rng, each))
             meanings.append(step_meaning(each))
         if last:
             texts.append(dish_text(scene))
             meanings.append(dish_meaning(scene))
-    fits = torch.tensor([[float(m in own) for m in meanings] for own in told])
+    fits = torch.tensor([[float(m in own) for m in meanings] for own in meanings_of_frames])
     return frames, fits, texts
 
 
 def to_pixels(frames: list[Image]) -> torch.Tensor:
-    """float (N, 3, 32, 32) in -1..1."""
+    """Return frames as float (N, 3, 32, 32) in -1..1."""
     stack = np.stack([resize(frame, IMAGE_SIZE, IMAGE_SIZE) for frame in frames])
     return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def train_step_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
-    """Symmetric cross-entropy with a learned scale; texts without a frame are negatives only."""
+    """Train with symmetric cross-entropy and a learned scale; texts without a frame are negatives."""
     torch.manual_seed(seed)
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     (folder / FOLDER / "open_clip_config.json").write_text(json.dumps(config(), indent=1))
@@ -152,7 +154,7 @@ def train_step_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, folder: Path, recipes: int = 20) -> dict[str, float]:
-    """Top-1 on held-out recipes: the step among itself and 5 altered ones, and among its recipe's."""
+    """Return top-1 accuracy on held-out recipes: among 5 altered steps, and among the recipe's steps."""
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder / FOLDER}")
     six, own = [], []
     for seed in range(HELD_OUT, HELD_OUT + recipes):

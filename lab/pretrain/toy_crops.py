@@ -1,4 +1,4 @@
-"""Crops of toy-kitchen objects as the product cuts them: box of a detector, keyed onto white."""
+"""Cut crops of toy-kitchen objects as the product does: detector box, vessels keyed onto white."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from procvid.media.image import crop_on_white
 from procvid.media.keying import foreground_mask
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
-from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS, Kitchen
+from procvid.toykitchen.drawing import Box
+from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS, ToyKitchen
 from procvid.toykitchen.render import SIZE
 from procvid.toykitchen.scene import Scene
-from procvid.toykitchen.stage import Box
 from procvid.types import Image, Role
 
 BOX_NOISE_PX = 1.2
@@ -20,7 +20,7 @@ BOX_NOISE_PX = 1.2
 
 @dataclass(frozen=True, eq=False)
 class ToyCrop:
-    """A crop with its truth: what it shows, in which state, and its identity in words."""
+    """A crop with its ground truth: object, state, and look in words."""
 
     name: str
     role: Role
@@ -30,7 +30,7 @@ class ToyCrop:
 
 
 def role_of(name: str) -> Role:
-    """The role of a toy object."""
+    """Return the role of a toy object."""
     if name in VESSELS:
         return "vessel"
     if name in TOOLS:
@@ -39,18 +39,18 @@ def role_of(name: str) -> Role:
 
 
 def cut(frame: Image, box: Box, role: Role) -> Image:
-    """Vessels are keyed onto white; the rest keeps what surrounds it."""
+    """Cut a crop; vessels are keyed onto white, other objects keep their background."""
     return crop_on_white(frame, box, foreground_mask(frame) if role == "vessel" else None)
 
 
 def noisy(rng: np.random.Generator, box: Box) -> Box:
-    """The box as a detector would give it, about a pixel off on each side."""
+    """Return the box as a detector finds it: about a pixel off on each side."""
     x0, y0, x1, y1 = (float(v) for v in np.array(box) + rng.normal(0, BOX_NOISE_PX, 4))
     return max(0.0, x0), max(0.0, y0), min(SIZE, max(x1, x0 + 4)), min(SIZE, max(y1, y0 + 4))
 
 
-def look_of(name: str, kitchen: Kitchen) -> str:
-    """The identity of a toy object in words; "" for food."""
+def look_of(name: str, kitchen: ToyKitchen) -> str:
+    """Return the look of a toy object in words; "" for food."""
     if name in VESSELS:
         return kitchen.vessels[name].words(name)
     if name in TOOLS:
@@ -67,10 +67,10 @@ def crops_of(
     frame: Image,
     boxes: dict[str, Box],
     scene: Scene,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     done: bool,
 ) -> list[ToyCrop]:
-    """All objects of a frame as crops; `done` says whether the action has changed the food yet."""
+    """Return all objects of a frame as crops; `done` is True after the action changed the food."""
     states = {o.name: o.state for o in scene.others}
     if scene.food is not None:
         states[scene.food.name] = scene.state_after if done else scene.state_before

@@ -1,9 +1,9 @@
-"""Latents of toy clips and their references, encoded once with the trained VAE.
+"""Encode toy clips and their references once with the trained VAE.
 
 References come from *another* clip of the same kitchen (Phantom's cross-pair training): the vessel
-keyed onto white, the food in the state it is in before the step, a patch of the counter with what
-stands on it, and one more: the tool, or another food, or a tool that the step has no use for.
-Half of them have been through the VAE, as crops of the model's own clips are.
+keyed onto white, the food in its state before the step, a patch of the counter with the side object,
+and one more: the tool, another food, or an unused tool. Half of them are first encoded and decoded
+by the VAE, like crops of the model's own clips.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.vae import to_video
 from procvid.phantom.references import letter_box
 from procvid.toykitchen.dataset import random_scene
-from procvid.toykitchen.identity import TOOLS, Kitchen, random_kitchen
+from procvid.toykitchen.identity import TOOLS, ToyKitchen, random_kitchen
 from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, render
-from procvid.toykitchen.scene import TOOL_OF, Item, Scene
+from procvid.toykitchen.scene import TOOL_OF, FoodItem, Scene
 from procvid.train.loop import ahead, device
 from procvid.types import Image
 
@@ -32,16 +32,16 @@ TOOL_ACTION = {"knife": "slice", "spoon": "stir", "whisk": "mix", "spatula": "fl
 FOOD_VESSELS = ("frying pan", "pot", "bowl", "baking tray", "plate")
 
 
-def sample_of(seed: int, index: int) -> tuple[np.random.Generator, Kitchen, Scene]:
-    """The kitchen and scene of a training clip, and the generator to go on with."""
+def sample_of(seed: int, index: int) -> tuple[np.random.Generator, ToyKitchen, Scene]:
+    """Return the random generator, kitchen and scene of a training clip."""
     rng = np.random.default_rng([seed, index, 11])
     return rng, random_kitchen(rng), random_scene(rng)
 
 
 def source_frames(
-    rng: np.random.Generator, kitchen: Kitchen, scene: Scene
+    rng: np.random.Generator, kitchen: ToyKitchen, scene: Scene
 ) -> list[tuple[Image, tuple, str]]:
-    """One frame, box and name for each kind of reference (see `KINDS`), from other clips of the kitchen."""
+    """Return a frame, box and name per kind of reference (`KINDS`), from other clips of the kitchen."""
 
     def frame(other: Scene, k: int, name: str) -> tuple[Image, tuple, str]:
         clip = render(other, kitchen, only=k)
@@ -50,15 +50,15 @@ def source_frames(
     def seed() -> int:
         return int(rng.integers(2**31))
 
-    def food(item: Item | None) -> tuple[Image, tuple, str]:
+    def food(item: FoodItem | None) -> tuple[Image, tuple, str]:
         elsewhere = str(rng.choice(FOOD_VESSELS))
-        shown = Scene("add", item, elsewhere, seed())
-        return frame(shown, NUM_FRAMES - 1, item.name if item else "counter")
+        scene = Scene("add", item, elsewhere, seed())
+        return frame(scene, NUM_FRAMES - 1, item.name if item else "counter")
 
     def tool(name: str) -> tuple[Image, tuple, str]:
         elsewhere = str(rng.choice(FOOD_VESSELS))
-        shown = Scene(TOOL_ACTION[name], Item("onion"), elsewhere, seed())
-        return frame(shown, int(rng.integers(5, NUM_FRAMES - 5)), name)
+        scene = Scene(TOOL_ACTION[name], FoodItem("onion"), elsewhere, seed())
+        return frame(scene, int(rng.integers(5, NUM_FRAMES - 5)), name)
 
     if scene.action in TOOL_OF:
         extra = tool(TOOL_OF[scene.action])
@@ -76,7 +76,7 @@ def source_frames(
 
 @dataclass(frozen=True)
 class ToyLatents:
-    """float16: `video` (N, C, 5, 12, 12), `still` (N, C, 1, 12, 12), `references` (N, 4, C, 12, 12)."""
+    """float16 `video` (N, C, 5, 12, 12), `still` (N, C, 1, 12, 12), `references` (N, 4, C, 12, 12)."""
 
     video: torch.Tensor
     still: torch.Tensor
@@ -84,15 +84,15 @@ class ToyLatents:
     seed: int
     first: int
 
-    def scene(self, index: int) -> tuple[Kitchen, Scene]:
-        """Kitchen and scene of a row."""
+    def scene(self, index: int) -> tuple[ToyKitchen, Scene]:
+        """Return kitchen and scene of a row."""
         _, kitchen, scene = sample_of(self.seed, self.first + index)
         return kitchen, scene
 
 
 @torch.no_grad()
 def _encode(vae: AutoencoderKLWan, frames: torch.Tensor) -> torch.Tensor:
-    """uint8 (B, T, H, W, 3) to normalised latents on the processor."""
+    """Encode uint8 (B, T, H, W, 3) to normalised latents on the CPU."""
     z = vae.encode(to_video(frames.to(vae.device))).latent_dist.mode()
     mean = torch.tensor(vae.config.latents_mean, device=z.device).view(1, -1, 1, 1, 1)
     std = torch.tensor(vae.config.latents_std, device=z.device).view(1, -1, 1, 1, 1)
@@ -101,14 +101,14 @@ def _encode(vae: AutoencoderKLWan, frames: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def _through(vae: AutoencoderKLWan, frames: torch.Tensor) -> np.ndarray:
-    """Pictures uint8 (B, H, W, 3) through the VAE and back."""
+    """Encode and decode images uint8 (B, H, W, 3)."""
     z = vae.encode(to_video(frames[:, None].to(vae.device))).latent_dist.mode()
-    seen = vae.decode(z).sample[:, :, 0].permute(0, 2, 3, 1)
-    return ((seen + 1) * 127.5).clamp(0, 255).byte().cpu().numpy()
+    decoded = vae.decode(z).sample[:, :, 0].permute(0, 2, 3, 1)
+    return ((decoded + 1) * 127.5).clamp(0, 255).byte().cpu().numpy()
 
 
 def _draw(seed: int, index: int) -> dict:
-    """Clip, one frame of it, and per reference its frame, box, name and whether it is softened."""
+    """Return a clip, one of its frames, and frame, box, name and softening of each reference."""
     rng, kitchen, scene = sample_of(seed, index)
     clip = render(scene, kitchen).frames
     still = clip[int(rng.integers(NUM_FRAMES))]
@@ -140,7 +140,7 @@ class _Rows(Dataset):
 def encode_range(
     vae: AutoencoderKLWan, first: int, count: int, file: Path, seed: int = 0, batch: int = 8
 ) -> None:
-    """Encode clips `first` to `first + count` and write them to a safetensors file; normalised latents."""
+    """Encode clips `first` to `first + count` and write normalised latents to a safetensors file."""
     on = device()
     vae.to(on)
     videos, stills, references = [], [], []
@@ -167,7 +167,7 @@ def encode_range(
 
 
 def load_latents(files: list[Path], count: int, seed: int = 0) -> ToyLatents:
-    """Join files of consecutive ranges, in order."""
+    """Load files of consecutive ranges and join them in order."""
     parts = [load_file(f) for f in files]
     joined = {k: torch.cat([p[k] for p in parts])[:count] for k in parts[0]}
     return ToyLatents(joined["video"], joined["still"], joined["references"], seed, 0)

@@ -1,6 +1,6 @@
-"""The words that the tiny models are trained on: a scene as the planner would tell it, or as a cook.
+"""Write the training texts of the tiny models: scenes as enhanced prompts or as recipe steps.
 
-The enhanced prompt comes from `procvid.plan.prompt`, the very function that the product uses.
+Enhanced prompts come from `procvid.plan.prompt`, as in the product.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from lab.pretrain.toy_crops import look_of
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.plan.prompt import enhance, scene_sentence, with_looks
 from procvid.toykitchen.dataset import random_scene
-from procvid.toykitchen.identity import Kitchen, random_kitchen
+from procvid.toykitchen.identity import ToyKitchen, random_kitchen
 from procvid.toykitchen.scene import STATES, TOOL_OF, Scene
 from procvid.toykitchen.words import OTHER_FOODS, food_name, step_text
 from procvid.types import PlannedObject
 
 VOCABULARY = 1024
 MAX_TOKENS = 96
-LOOKS_TOLD = 0.15
-EXTRAS_TOLD = 0.15
+LOOKS_SHARE = 0.15
+EXTRAS_SHARE = 0.15
 OTHER_STATES = (*STATES, "grated", "chopped", "melted", "raw", "cooked")
 
 
 def objects_of(rng: np.random.Generator, scene: Scene, food: str | None) -> list[PlannedObject]:
-    """The scene's objects as the rules planner names them, sometimes with foods that are not drawn."""
+    """Return a scene's objects as the rules planner names them, sometimes with undrawn foods."""
     found = [
         PlannedObject(
             scene.vessel, "vessel", scene.vessel, "in use", "in use", "highly_likely", 0.9
@@ -44,7 +44,7 @@ def objects_of(rng: np.random.Generator, scene: Scene, food: str | None) -> list
                     other.name, "food", other.name, other.state, other.state, "likely", 0.6
                 )
             )
-        if rng.random() < EXTRAS_TOLD:
+        if rng.random() < EXTRAS_SHARE:
             for name in rng.choice(OTHER_FOODS, int(rng.integers(1, 4)), replace=False):
                 state = str(rng.choice(OTHER_STATES))
                 found.append(
@@ -56,8 +56,8 @@ def objects_of(rng: np.random.Generator, scene: Scene, food: str | None) -> list
     return found
 
 
-def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: Kitchen) -> str:
-    """One wording of a scene: enhanced (55 %), the scene sentence alone (25 %) or the plain step."""
+def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: ToyKitchen) -> str:
+    """Return a text of a scene: enhanced (55 %), the scene sentence (25 %) or the plain step."""
     food = food_name(rng, scene)
     raw = step_text(rng, scene, kitchen, food)
     form = rng.random()
@@ -69,7 +69,7 @@ def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: Kitchen) -> str:
         if form < 0.55
         else scene_sentence(scene.action, objects)
     )
-    if rng.random() < LOOKS_TOLD:
+    if rng.random() < LOOKS_SHARE:
         named = [scene.vessel, "counter"]
         if scene.action in TOOL_OF:
             named.append(TOOL_OF[scene.action])
@@ -81,7 +81,7 @@ def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: Kitchen) -> str:
 def train_tokenizer(
     folder: Path, seed: int = 0, sentences: int = 20_000
 ) -> PreTrainedTokenizerFast:
-    """Byte-level BPE over the toy prompts and the default negative prompt, saved for `from_pretrained`."""
+    """Train byte-level BPE on toy prompts and the default negative prompt; save it to `folder`."""
     rng = np.random.default_rng([seed, 3])
     texts = [prompt_of(rng, random_scene(rng), random_kitchen(rng)) for _ in range(sentences)]
     tokenizer = Tokenizer(models.BPE())

@@ -1,8 +1,8 @@
-"""The tiny Phantom: WanTransformer3DModel and UMT5 encoder trained together by flow matching.
+"""Train the tiny Phantom: WanTransformer3DModel and UMT5 encoder together, by flow matching.
 
-As in Phantom's training: clean reference latents stand at the temporal end, share the video's
-timestep, and the loss is taken on the video frames alone. Text and references are dropped
-independently, which makes the three branches of the guidance.
+As in Phantom's training, clean reference latents are appended in time, share the video's timestep,
+and the loss covers the video frames only. Text and references are dropped independently, which
+gives the three branches of the guidance.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ TEXT = {
     "dropout_rate": 0.0,
 }
 
-# Which kinds of reference come together (indices into toy_latents.KINDS), and how often.
+# Combinations of reference kinds (indices into toy_latents.KINDS) and their shares.
 PATTERNS: dict[tuple[int, ...], float] = {
     (): 0.11,
     (0,): 0.12,
@@ -64,14 +64,14 @@ DROP_REFERENCES = 0.12
 TRAINING_SHIFT = 1.5
 FOOD_WEIGHT = 1.0
 STILLS_SHARE = 0.22
-"""The first steps see single frames: what things look like is cheaper learnt without motion."""
+"""Share of the steps, at the start, that use single frames: looks are cheaper to learn there."""
 
 
 def _weights(extra: float) -> torch.Tensor:
-    """Weights over the 12x12 latent cells with mean 1: where the food lies counts `extra` more.
+    """Return weights of the 12x12 latent cells with mean 1; the place of the food counts more.
 
-    It is a tenth of the pixels and what the text is about; the vessel stands at a fixed place, so
-    the mask is fixed too.
+    The food fills a tenth of the frame but is the subject of the text. Vessels have a fixed place,
+    so the mask is fixed.
     """
     inside = torch.zeros(12, 12)
     inside[2:11, 2:11] = 1
@@ -80,7 +80,7 @@ def _weights(extra: float) -> torch.Tensor:
 
 
 class TinyPhantom(nn.Module):
-    """Text encoder and transformer as one module to train."""
+    """Text encoder and transformer as one trainable module."""
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
@@ -88,13 +88,13 @@ class TinyPhantom(nn.Module):
         self.transformer = WanTransformer3DModel(**TRANSFORMER)
 
     def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(B, L, 96) embeddings with padding zeroed, as the pipeline pads them."""
+        """Return embeddings (B, L, 96) with zeros for padding, as in the pipeline."""
         states = self.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         return states * mask[..., None]
 
 
 def _plain_attention(query, key, value, attn_mask=None, scale=None, **_):
-    """What torch's `scaled_dot_product_attention` computes, written out."""
+    """Compute `scaled_dot_product_attention` with plain matrix products."""
     scores = query @ key.transpose(-1, -2) * (scale or query.shape[-1] ** -0.5)
     if attn_mask is not None:
         scores = scores + attn_mask
@@ -102,10 +102,10 @@ def _plain_attention(query, key, value, attn_mask=None, scale=None, **_):
 
 
 def attention_of(on: torch.device) -> AbstractContextManager:
-    """The attention to train with: on a processor, plain products.
+    """Return a context that uses plain matrix products for attention on a CPU.
 
-    torch's own kernel for processors is slow backwards in bfloat16; a step takes two thirds of its
-    time in float32 with both, .8 of it with bfloat16 alone.
+    torch's CPU kernel has a slow backward pass in bfloat16. With plain products and bfloat16 a step
+    takes two thirds of its float32 time; with bfloat16 alone, .8.
     """
     if on.type != "cpu":
         return nullcontext()
@@ -113,7 +113,7 @@ def attention_of(on: torch.device) -> AbstractContextManager:
 
 
 def draw_sigmas(rng: np.random.Generator, count: int) -> torch.Tensor:
-    """Noise levels 0 to 1: logit-normal 85 %, uniform 15 %, shifted towards noise."""
+    """Return noise levels 0 to 1: logit-normal 85 %, uniform 15 %, shifted towards noise."""
     normal = 1 / (1 + np.exp(-rng.normal(0, 1, count)))
     u = np.where(rng.random(count) < 0.85, normal, rng.random(count))
     shifted = TRAINING_SHIFT * u / (1 + (TRAINING_SHIFT - 1) * u)
@@ -128,7 +128,7 @@ def train_transformer(
     seed: int = 0,
     batch: int = 16,
 ) -> TinyPhantom:
-    """Train from nothing on encoded clips; `batch` is per process."""
+    """Train from scratch on encoded clips; `batch` is per process."""
     torch.manual_seed(seed)
     model = TinyPhantom(len(tokenizer))
     if device().type == "cpu" and (shutil.which("g++") or shutil.which("clang++")):
@@ -171,7 +171,7 @@ def train_transformer(
         clean, sigma = drawn["clean"], drawn["sigma"]
         noise = torch.randn_like(clean)
         noisy = torch.cat([(1 - sigma) * clean + sigma * noise, drawn["references"]], 2)
-        # As the paper trains: weights in float32, products in bfloat16.
+        # As in the paper: weights in float32, products in bfloat16.
         with torch.autocast(noisy.device.type, torch.bfloat16), attention_of(noisy.device):
             velocity = model.transformer(
                 hidden_states=noisy,

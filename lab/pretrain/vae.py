@@ -1,6 +1,6 @@
-"""The tiny AutoencoderKLWan: 96x96 px, four times shorter and eight times smaller latents.
+"""Train the tiny AutoencoderKLWan: 96x96 px, latents four times shorter and eight times smaller.
 
-Losses are taken on the decoder's output before diffusers clamps it: a clamp has no gradient.
+Losses use the decoder's output before diffusers clamps it, because a clamp has no gradient.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONFIG = {
 
 
 def to_video(frames: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """uint8 (B, T, H, W, 3) to float (B, 3, T, H, W) in -1..1, where the frames are."""
+    """Map uint8 (B, T, H, W, 3) to float (B, 3, T, H, W) in -1..1 on the same device."""
     return torch.as_tensor(frames).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
 
 
@@ -61,7 +61,7 @@ def decode_unclamped(vae: AutoencoderKLWan, z: torch.Tensor) -> torch.Tensor:
 
 
 def reconstruction_losses(out: torch.Tensor, video: torch.Tensor) -> dict[str, torch.Tensor]:
-    """L1, MSE, half the edges' L1 and a quarter of the temporal differences' L1."""
+    """Return L1, MSE, half of the L1 of edges and a quarter of the L1 of temporal differences."""
     losses = {"l1": (out - video).abs().mean(), "mse": (out - video).square().mean()}
     edges = [(out.diff(dim=d) - video.diff(dim=d)).abs().mean() for d in (3, 4)]
     losses["edge"] = 0.5 * (edges[0] + edges[1])
@@ -73,16 +73,16 @@ def reconstruction_losses(out: torch.Tensor, video: torch.Tensor) -> dict[str, t
 
 
 def colour_loss(out: torch.Tensor, video: torch.Tensor) -> torch.Tensor:
-    """L1 of local means where the food lies: the colour of small pieces tells it, and goes first.
+    """Return the L1 of local means at the place of the food, whose colour is lost first.
 
-    In windows of a frame, everywhere.
+    In windows of a frame, the loss covers everything.
     """
     inside = (out - video)[..., 15:84, 18:88] if out.shape[-1] == SIZE else out - video
     return torch.nn.functional.avg_pool3d(inside, (1, 3, 3), (1, 2, 2)).abs().mean()
 
 
 def batch_of(rng: np.random.Generator, frames: int, size: int) -> torch.Tensor:
-    """Stretches of `frames` frames from random clips, uint8 (size, frames, 96, 96, 3)."""
+    """Return parts of random clips, uint8 (size, frames, 96, 96, 3)."""
     clips = []
     for _ in range(size):
         first = int(rng.integers(NUM_FRAMES - frames + 1))
@@ -92,10 +92,10 @@ def batch_of(rng: np.random.Generator, frames: int, size: int) -> torch.Tensor:
 
 
 def length_of(step: int, steps: int, seed: int) -> int:
-    """Frames of a step's batch: 1, 5, 9, and in the second half all 17.
+    """Return the number of frames of a step's batch: 1, 5, 9, and later also all 17.
 
-    What the decoder gets wrong early in a clip it carries on, so short stretches alone leave the
-    last frames blurred. Both processes must agree on the kind of batch, or the faster one waits.
+    The decoder carries early errors through a clip, so short parts alone leave the last frames
+    blurred. Both processes use the same number, or the faster one would wait.
     """
     done = step / steps
     draw = np.random.default_rng([seed, step]).random()
@@ -107,15 +107,15 @@ def length_of(step: int, steps: int, seed: int) -> int:
 
 
 BATCH = {1: 10, 5: 4, 9: 3, NUM_FRAMES: 2}
-"""Clips of a process's batch by their number of frames."""
+"""Clips per batch of a process, by number of frames."""
 
 
 @torch.no_grad()
 def take_over(vae: AutoencoderKLWan, smaller: AutoencoderKLWan) -> None:
-    """Start from a trained VAE with fewer latent channels; the further ones stay as they are.
+    """Copy the weights of a trained VAE with fewer latent channels; other channels stay unchanged.
 
-    It is convolutional, so the size of the picture does not matter. Mean and log-variance are
-    stacked in the encoder's outputs: each half goes to its half.
+    The VAE is convolutional, so the image size does not matter. The encoder stacks mean and
+    log-variance, so each half is copied separately.
     """
     few, many = smaller.config["z_dim"], vae.config["z_dim"]
     both = torch.cat([torch.arange(few), many + torch.arange(few)])
@@ -141,7 +141,7 @@ def take_over(vae: AutoencoderKLWan, smaller: AutoencoderKLWan) -> None:
 def train_vae(
     folder: Path, steps: int, seed: int = 0, start: AutoencoderKLWan | None = None
 ) -> AutoencoderKLWan:
-    """Train first on single frames and short stretches; from `start`, if given, else from nothing."""
+    """Train on single frames and short parts first; start from `start` if given."""
     torch.manual_seed(seed)
     vae = AutoencoderKLWan(**CONFIG)
     with torch.no_grad():
@@ -166,21 +166,21 @@ def train_vae(
 
 
 CROP = 64
-"""Side in px of the window that most of the wide model's batches see: outside it little moves."""
+"""Side of the window in most batches of the wide model, px; little moves outside of it."""
 WINDOWS = {1: 16, 9: 4, NUM_FRAMES: 2}
-"""Windows of a process's batch by their number of frames; of whole frames there are half as many."""
+"""Windows per batch of a process, by number of frames; whole frames are half as many."""
 
 
 def train_wide(
     narrow: AutoencoderKLWan, base_dim: int, folder: Path, steps: int, seed: int = 0
 ) -> AutoencoderKLWan:
-    """Go on with more channels."""
+    """Continue with more channels."""
     schedule = Schedule(steps, ema=0.995, seed=seed + 2, decay=0.85)
     return _in_windows(widened(narrow, base_dim, seed), folder, "vae_wide", schedule, 3.0)
 
 
 def train_fine(vae: AutoencoderKLWan, folder: Path, steps: int, seed: int = 0) -> AutoencoderKLWan:
-    """Go on in smaller steps, large errors (what moves, and smears) counting more."""
+    """Continue with a lower learning rate and a higher weight of large errors, as in motion."""
     schedule = Schedule(steps, 0.008, 1e-3, ema=0.995, seed=seed + 3, decay=0.9)
     return _in_windows(vae, folder, "vae_fine", schedule, 10.0)
 
@@ -193,15 +193,15 @@ def _in_windows(
     square: float,
     noise: float = 0.0,
 ) -> AutoencoderKLWan:
-    """Train on windows around the vessel and a quarter of the time on whole frames.
+    """Train on windows around the vessel, and on whole frames in a quarter of the steps.
 
     Args:
-        vae: Trained where its parameters ask for gradients.
-        folder: Of the checkpoint and the curve.
-        name: Of the stage.
-        schedule: Steps and rates.
-        square: How much squared errors count.
-        noise: Put on the latents, in standard deviations of theirs, as a transformer errs.
+        vae: The VAE; only parameters that require gradients are trained.
+        folder: Folder of the checkpoint and the curve.
+        name: Name of the stage.
+        schedule: Steps and learning rates.
+        square: Weight of squared errors.
+        noise: Noise added to latents, in their standard deviations, like errors of a transformer.
     """
 
     def draw(rng: np.random.Generator, step: int) -> Batch:
@@ -230,7 +230,7 @@ def _in_windows(
 def measure_latents(
     vae: AutoencoderKLWan, seed: int = 1, clips: int = 96
 ) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each latent channel over fresh clips."""
+    """Return mean and standard deviation of each latent channel over new clips."""
     rng = np.random.default_rng(seed)
     drawn = (to_video(batch_of(rng, NUM_FRAMES, 4).to(vae.device)) for _ in range(clips // 4))
     z = torch.cat([vae.encode(video).latent_dist.mode() for video in drawn])
@@ -239,7 +239,7 @@ def measure_latents(
 
 @torch.no_grad()
 def psnr_db(vae: AutoencoderKLWan, seed: int = 2, clips: int = 64) -> float:
-    """Mean PSNR in dB of held-out clips through the VAE."""
+    """Return the mean PSNR (dB) of held-out clips through the VAE."""
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(clips // 4):
@@ -252,7 +252,7 @@ def psnr_db(vae: AutoencoderKLWan, seed: int = 2, clips: int = 64) -> float:
 def train_decoder(
     vae: AutoencoderKLWan, folder: Path, steps: int, seed: int = 0
 ) -> AutoencoderKLWan:
-    """Go on with what comes after the latents alone; they, and so the transformer, stay."""
+    """Train only the layers after the latents, so that latents and transformer stay valid."""
     for name, param in vae.named_parameters():
         param.requires_grad_(name.startswith(("decoder.", "post_quant_conv.")))
     schedule = Schedule(steps, 0.006, 1e-3, ema=0.995, seed=seed + 1, decay=0.9)

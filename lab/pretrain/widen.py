@@ -1,8 +1,8 @@
-"""A wider AutoencoderKLWan that starts as exactly the function that a narrow one has learnt.
+"""Widen an AutoencoderKLWan without changing its function.
 
-After Net2Net (Chen et al., 2016): every channel is there several times, and what reads it takes its
-share from each copy. Noise that cancels over the copies lets them part as training goes on. Wan's
-shortcuts fold space and time into channels, so which channel is a copy of which follows from them.
+After Net2Net (Chen et al., 2016): every channel is copied several times, and its readers take an
+equal share from each copy. Noise that cancels over the copies lets them diverge in training. Wan's
+shortcuts fold space and time into channels, which determines the copies behind them.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch import nn
 from procvid.errors import InputError
 
 Copies = torch.Tensor
-"""For each channel of the wide model, the one of the narrow model that it is a copy of (int64)."""
+"""For each channel of the wide model, the index of its original in the narrow model (int64)."""
 
 NOISE = 0.3
-"""Of the cancelling noise, in standard deviations of the weights it is added to."""
+"""Cancelling noise, in standard deviations of the weights."""
 
 
 def widened(narrow: AutoencoderKLWan, base_dim: int, seed: int = 0) -> AutoencoderKLWan:
-    """A model with `base_dim` channels where the narrow one has fewer, with the same output.
+    """Return a model with `base_dim` channels and the same output as the narrow one.
 
     Raises:
-        InputError: `base_dim` is no multiple of the narrow one's, or the model is of another kind
-            than the tiny one (residual, upsampling that keeps its channels).
+        InputError: `base_dim` is not a multiple of the narrow one's, or the architecture differs
+            from the tiny VAE's (residual, upsampling that keeps its channels).
     """
     config = dict(narrow.config)
     if base_dim % config["base_dim"] or not config["is_residual"]:
@@ -40,7 +40,7 @@ def widened(narrow: AutoencoderKLWan, base_dim: int, seed: int = 0) -> Autoencod
 class _Widening:
     def __init__(self, times: int, seed: int) -> None:
         self.times = times
-        self.chance = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
 
     @torch.no_grad()
     def copy(self, narrow: AutoencoderKLWan, wide: AutoencoderKLWan) -> None:
@@ -67,7 +67,7 @@ class _Widening:
         for before, after in zip(old.up_blocks, new.up_blocks, strict=True):
             shortcut = before.avg_shortcut
             if shortcut is not None and shortcut.repeats != shortcut.factor:
-                raise InputError("Only upsampling that keeps its channels can be widened.")
+                raise InputError("Upsampling that changes its channels cannot be widened.")
             out = self.fresh(before.resnets[-1].conv2.out_channels)
             self.resnets(before.resnets, after.resnets, out, there)
             if before.upsampler is not None:
@@ -84,7 +84,7 @@ class _Widening:
         copies = len(there) // old.weight.shape[1]
         weight = weight / copies
         if copies > 1:
-            noise = torch.randn(weight.shape, generator=self.chance) * NOISE * weight.std()
+            noise = torch.randn(weight.shape, generator=self.generator) * NOISE * weight.std()
             summed = torch.zeros(len(out), *old.weight.shape[1:]).index_add_(1, there, noise)
             weight = weight + noise - summed[:, there] / copies
         new.weight.copy_(weight)
@@ -103,13 +103,15 @@ class _Widening:
             if isinstance(before.conv_shortcut, nn.Conv3d):
                 self.conv(before.conv_shortcut, after.conv_shortcut, out, there)
             elif not torch.equal(out, there):
-                raise InputError("A residual block adds channels that are no copies of each other.")
+                raise InputError(
+                    "A residual block adds channels that are not copies of each other."
+                )
             there = out
 
     def resample(self, old: nn.Module, new: nn.Module, there: Copies) -> None:
         self.conv(old.resample[1], new.resample[1], there, there)
         if hasattr(old, "time_conv"):
-            # Upsampling in time makes two frames, one half of the channels each.
+            # Upsampling in time makes two frames from half of the channels each.
             halves = old.time_conv.out_channels // old.time_conv.in_channels
             out = torch.cat([k * old.time_conv.in_channels + there for k in range(halves)])
             self.conv(old.time_conv, new.time_conv, out, there)
@@ -122,7 +124,7 @@ class _Widening:
             qkv = torch.cat([k * channels + there for k in range(3)])
             self.conv(before.to_qkv, after.to_qkv, qkv, there)
             self.conv(before.proj, after.proj, there, there)
-            # Products of queries and keys grow with the copies, and are divided by the root alone.
+            # Products of queries and keys grow with the copies; attention divides by the root only.
             after.to_qkv.weight[: len(there)] /= self.times**0.5
             after.to_qkv.bias[: len(there)] /= self.times**0.5
 
@@ -132,7 +134,7 @@ def _same(channels: int) -> Copies:
 
 
 def _through_shortcut(old: AvgDown3D, new: AvgDown3D, there: Copies) -> Copies:
-    """Copies behind an AvgDown3D: each output is the mean of a group of (channel, place) pairs."""
+    """Return the copies behind an AvgDown3D: outputs are means of groups of (channel, place)."""
     first = torch.arange(new.out_channels) * new.group_size
     channel, place = first // new.factor, first % new.factor
     return (there[channel] * old.factor + place) // old.group_size

@@ -1,1 +1,1 @@
-"""How good the tiny models are."""
+"""Measure the quality of the tiny models."""

@@ -1,29 +1,24 @@
-"""How good the tiny models are, in the test kitchen: one command, one report.
+"""Measure the tiny models on held-out toy-kitchen clips.
 
-`python -m lab.quality --out FOLDER` measures the shipped weights and writes `quality.json`,
-`quality.md` and `contact_sheet.png`. Looks, wordings and recipes are held out from training. What
-memory does is measured by `lab.quality.effect`.
+`python -m lab.quality --out FOLDER` writes `quality.json`, `quality.md` and `contact_sheet.png`.
+Looks, wordings and recipes are held out from training. `lab.quality.effect` measures what the
+memory changes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image as Pillow
-from PIL import ImageDraw
-from safetensors.torch import load_file
-
-import procvid
-from lab.pretrain.oracle import CLASSES, Oracle
+from lab.command import ASSETS, count, new_parser
+from lab.pretrain.oracle import CLASSES
 from lab.quality.clips import (
-    Made,
+    GeneratedClip,
     clip_accuracy,
     first_seeds,
     held_out_clips,
@@ -31,39 +26,21 @@ from lab.quality.clips import (
     oracle_accuracy,
 )
 from lab.quality.models import clip_recall, detector_ap50, through_vae, vae_quality
-from procvid.errors import ProcvidError
+from lab.quality.sheet import write_sheet
+from lab.weights import load_oracle, load_pipeline
+from procvid.cli import run
+from procvid.cli.arguments import Parser
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
-from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.settings import TINY
+from procvid.storage.lock import output_folder
 
-ASSETS = Path(procvid.__file__).parent / "assets"
-FULL = 3
-"""References of the clips by which text following is told."""
-
-SHEET_CLIPS = 24
-SHOWN = (0, 0.5, 1.0)
-"""Places in a clip of the frames on the contact sheet."""
+REFERENCES = 3
+"""References of the clips that measure text following."""
 
 
-def load_oracle(folder: Path) -> Oracle:
-    """The shipped oracle."""
-    oracle = Oracle()
-    oracle.load_state_dict(
-        {k: v.float() for k, v in load_file(folder / "oracle.safetensors").items()}
-    )
-    return oracle.eval()
-
-
-def load_pipeline(folder: Path) -> PhantomWanPipeline:
-    """The shipped tiny Phantom in float32."""
-    pipeline = PhantomWanPipeline.from_pretrained(folder).to(torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], list[Made]]:
-    """Every figure, and the clips that were made with all references but the last.
+def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], list[GeneratedClip]]:
+    """Return all figures, and the clips generated with three references.
 
     Args:
         assets: Folder of the weights.
@@ -71,56 +48,57 @@ def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], lis
         fewer: Recipes for each other number of references.
 
     Raises:
-        UnavailableError: torchmetrics is not installed.
+        UnavailableError: Weights or torchmetrics are missing.
     """
-    begin = time.monotonic()
+    start_s = time.monotonic()
     oracle, pipeline = load_oracle(assets / "oracle"), load_pipeline(assets / "tiny_phantom")
     embedder = OpenClipEmbedder(assets / "tiny_clip")
     scorer = OpenClipEmbedder(assets / "tiny_step_clip")
     sampling = TINY.sampling
     vae = vae_quality(pipeline.vae)
-    made = list(held_out_clips(pipeline, first_seeds(recipes), FULL, sampling))
-    by_count = {
-        count: list(held_out_clips(pipeline, first_seeds(fewer), count, sampling))
-        for count in (1, 2, 4)
-    } | {FULL: made}
-    true = [each.true for each in made]
-    through = through_vae(pipeline.vae, true)
+    generated = list(held_out_clips(pipeline, first_seeds(recipes), REFERENCES, sampling))
+    by_references = {
+        number: list(held_out_clips(pipeline, first_seeds(fewer), number, sampling))
+        for number in (1, 2, 4)
+    } | {REFERENCES: generated}
+    true = [clip.true for clip in generated]
     rows = {
-        "generated": [each.frames for each in made],
-        "the renderer, through the VAE": through,
+        "generated": [clip.frames for clip in generated],
+        "the renderer, through the VAE": through_vae(pipeline.vae, true),
         "the renderer": true,
     }
     report = {
-        "clips": len(made),
+        "clips": len(generated),
         "sampling": {
             "steps": sampling.num_inference_steps,
             "guidance_scale_text": sampling.guidance_scale_text,
             "guidance_scale_image": sampling.guidance_scale_image,
-            "references": FULL,
+            "references": REFERENCES,
         },
         "vae": vae,
-        "oracle": {name: oracle_accuracy(oracle, made, clips) for name, clips in rows.items()},
-        "step_clip": {name: clip_accuracy(scorer, made, clips) for name, clips in rows.items()},
+        "oracle": {name: oracle_accuracy(oracle, generated, clips) for name, clips in rows.items()},
+        "step_clip": {
+            name: clip_accuracy(scorer, generated, clips) for name, clips in rows.items()
+        },
         "chance": {question: 1 / len(words) for question, words in CLASSES.items()},
         "identity": {
-            str(count): {"clips": len(clips), **identity_following(oracle, clips)}
-            for count, clips in sorted(by_count.items())
+            str(number): {"clips": len(clips), **identity_following(oracle, clips)}
+            for number, clips in sorted(by_references.items())
         },
         "detector_ap50": detector_ap50(TinyDetector(assets / "tiny_detector", embedder)),
         "clip_recall_at_1": clip_recall(embedder),
     }
-    report["seconds"] = round(time.monotonic() - begin)
-    return report, made
+    report["seconds"] = round(time.monotonic() - start_s)
+    return report, generated
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The report as tables."""
+    """Return the report as tables."""
     questions = list(report["oracle"]["generated"])
-    vae, made = report["vae"], report["clips"]
+    vae, clips = report["vae"], report["clips"]
     lines = [
-        f"VAE: {vae['psnr_db']:.1f} dB, SSIM {vae['ssim']:.3f}. {made} clips, "
-        f"{report['sampling']['references']} references each, named by the oracle:",
+        f"VAE: {vae['psnr_db']:.1f} dB, SSIM {vae['ssim']:.3f}. {clips} clips with "
+        f"{report['sampling']['references']} references each, classified by the oracle:",
         "",
         *_table(
             ["", *(q.replace("_", " ") for q in questions)],
@@ -128,7 +106,7 @@ def markdown(report: Mapping[str, Any]) -> str:
             + [["chance", *_shares(report["chance"], questions)]],
         ),
         "",
-        "Named by the tiny step CLIP, among the captions of every other action, food or state:",
+        "Classified by the tiny step CLIP among captions with every other action, food or state:",
         "",
         *_table(
             ["", "action", "food", "state"],
@@ -138,17 +116,17 @@ def markdown(report: Mapping[str, Any]) -> str:
             ],
         ),
         "",
-        "Identity by the number of references: share with all classes right, and the colours' distance:",
+        "Identity by number of references: share with all classes right, and colour distance:",
         "",
     ]
     columns = list(dict.fromkeys(key for row in report["identity"].values() for key in row))
     lines += _table(
         ["references", *(c.replace("_", " ") for c in columns)],
-        [[count, *_shares(row, columns)] for count, row in report["identity"].items()],
+        [[number, *_shares(row, columns)] for number, row in report["identity"].items()],
     )
     for title, key in (("Detector AP50", "detector_ap50"), ("CLIP recall@1", "clip_recall_at_1")):
-        told = ", ".join(f"{name} {value:.2f}" for name, value in report[key].items())
-        lines += ["", f"{title}: {told}."]
+        values = ", ".join(f"{name} {value:.2f}" for name, value in report[key].items())
+        lines += ["", f"{title}: {values}."]
     return "\n".join(lines) + "\n"
 
 
@@ -157,59 +135,41 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _shares(row: Mapping[str, float], columns: Sequence[str]) -> list[str]:
-    shown = []
+    cells = []
     for column in columns:
         value = row.get(column)
         if value is None:
-            shown.append("")
+            cells.append("")
         else:
-            shown.append(f"{value:.0f}" if value > 1 else f"{value:.2f}")
-    return shown
+            cells.append(f"{value:.0f}" if value > 1 else f"{value:.2f}")
+    return cells
 
 
-def sheet(made: Sequence[Made], file: Path) -> None:
-    """The first clips, three frames each, with their words below; two columns, twice enlarged."""
-    cells = []
-    for each in made[:SHEET_CLIPS]:
-        frames = [each.frames[round(place * (len(each.frames) - 1))] for place in SHOWN]
-        strip = Pillow.fromarray(np.concatenate(frames, 1))
-        strip = strip.resize((strip.width * 2, strip.height * 2), Pillow.Resampling.LANCZOS)
-        cell = Pillow.new("RGB", (strip.width + 12, strip.height + 26), "white")
-        cell.paste(strip, (0, 0))
-        ImageDraw.Draw(cell).text((2, strip.height + 6), each.text, "black")
-        cells.append(cell)
-    rows = (len(cells) + 1) // 2
-    page = Pillow.new("RGB", (2 * cells[0].width, rows * cells[0].height), "white")
-    for k, cell in enumerate(cells):
-        page.paste(cell, ((k // rows) * cell.width, (k % rows) * cell.height))
-    page.save(file)
+def parser() -> Parser:
+    """Return the parser of `python -m lab.quality`."""
+    made = new_parser("quality", "Measure the tiny models on held-out toy-kitchen clips.")
+    made.add_argument("--assets", type=Path, default=ASSETS, help="folder of the weights")
+    made.add_argument("--out", type=Path, required=True, help="folder of the report")
+    made.add_argument("--recipes", type=count, default=20, help="recipes for text following")
+    made.add_argument("--fewer", type=count, default=8, help="recipes per other reference count")
+    made.set_defaults(run=quality)
+    return made
 
 
-def main() -> None:
-    """Measure the shipped weights."""
-    parser = argparse.ArgumentParser(description="Measure the tiny models in the test kitchen.")
-    parser.add_argument("--assets", type=Path, default=ASSETS)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--recipes", type=int, default=20)
-    parser.add_argument("--fewer", type=int, default=8, help="for each number of references")
-    args = parser.parse_args()
-    if args.recipes < 1 or args.fewer < 1:
-        parser.error("--recipes and --fewer must be at least 1")
-    if not (args.assets / "oracle" / "oracle.safetensors").is_file():
-        parser.error(f"{args.assets} holds no weights; `pretrain_tiny export` writes such a folder")
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out {args.out} cannot be made: {error.strerror}")
-    try:
-        report, made = measure(args.assets, args.recipes, args.fewer)
-    except ProcvidError as error:
-        parser.exit(error.exit_code, f"{error}\n")
-    (args.out / "quality.json").write_text(json.dumps(report, indent=1))
-    (args.out / "quality.md").write_text(markdown(report))
+def quality(arguments: argparse.Namespace) -> None:
+    """Measure the weights of a folder and write the report."""
+    with output_folder(arguments.out):
+        report, clips = measure(arguments.assets, arguments.recipes, arguments.fewer)
+        (arguments.out / "quality.json").write_text(json.dumps(report, indent=1))
+        (arguments.out / "quality.md").write_text(markdown(report))
+        write_sheet(clips, arguments.out / "contact_sheet.png")
     print(markdown(report), end="")
-    sheet(made, args.out / "contact_sheet.png")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(parser(), argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,7 +1,7 @@
-"""Clips of held-out toy recipes, made with 0 to 4 true references, and what they follow.
+"""Generate clips of held-out toy recipes with 0 to 4 true references and score what they follow.
 
-The prompt is the planner's enhanced one and never tells the identity; references are cut from other
-clips of the same kitchen, rendered, as the product would cut them.
+Prompts are the planner's enhanced ones and never contain the identity. References are cut from
+other rendered clips of the same kitchen, as the product cuts them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.plan.prompt import enhance
 from procvid.protocols import Embedder
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import Kitchen
+from procvid.toykitchen.identity import ToyKitchen
 from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, SIZE
 from procvid.toykitchen.scene import ACTIONS, STATES, TOOL_OF, Scene
@@ -35,15 +35,15 @@ IDENTITY: dict[str, tuple[str, ...]] = {
     "side object": ("side", "side_colour"),
     "tool": ("tool_colour", "tool_pattern"),
 }
-"""The oracle's questions that together are an object's identity."""
+"""The oracle's questions that make up the identity of an object."""
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """A generated clip beside the rendered one, and how many references it had."""
+class GeneratedClip:
+    """A generated clip with its rendered counterpart and its number of references."""
 
     scene: Scene
-    kitchen: Kitchen
+    kitchen: ToyKitchen
     text: str
     references: int
     frames: Frames
@@ -51,9 +51,9 @@ class Made:
 
 
 def reference_crops(
-    rng: np.random.Generator, kitchen: Kitchen, scene: Scene, count: int
+    rng: np.random.Generator, kitchen: ToyKitchen, scene: Scene, count: int
 ) -> list[Image]:
-    """Up to `count` references in the product's order: vessel, food, counter, and one more."""
+    """Return up to `count` references in the product's order: vessel, food, counter, one more."""
     frames = source_frames(rng, kitchen, scene)
     crops = [cut(image, noisy(rng, box), role_of(name)) for image, box, name in frames]
     if scene.food is None:
@@ -67,17 +67,17 @@ def held_out_clips(
     count: int,
     sampling: Sampling,
     draw: Callable[[int], ToyRecipe] = random_recipe,
-) -> Iterator[Made]:
-    """Every step of the recipes of these seeds; seeds from `HELD_OUT` on are the test kitchen's."""
+) -> Iterator[GeneratedClip]:
+    """Yield a clip for every step of the recipes of these seeds."""
     for seed in seeds:
         recipe = draw(seed)
         for number, step in enumerate(recipe.steps, start=1):
             rng = np.random.default_rng([seed, number, 5])
             scene = step.scene
-            told = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
+            objects = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
             crops = reference_crops(rng, recipe.kitchen, scene, count)
             video = pipeline(
-                prompt=enhance(step.text, scene.action, told),
+                prompt=enhance(step.text, scene.action, objects),
                 images=[Pillow.fromarray(crop) for crop in crops] or None,
                 height=SIZE,
                 width=SIZE,
@@ -90,32 +90,36 @@ def held_out_clips(
             ).frames[0]
             frames = (np.clip(video, 0, 1) * 255).astype(np.uint8)
             true = recipe.render(number).frames
-            yield Made(scene, recipe.kitchen, step.text, count, frames, true)
+            yield GeneratedClip(scene, recipe.kitchen, step.text, count, frames, true)
 
 
 def first_seeds(recipes: int) -> range:
-    """The seeds of the first recipes of the test kitchen."""
+    """Return the seeds of the first recipes of the test kitchen."""
     return range(HELD_OUT, HELD_OUT + recipes)
 
 
-def oracle_accuracy(oracle: Oracle, made: Sequence[Made], clips: Sequence[Frames]) -> dict:
-    """Share of right answers to each of the oracle's questions, 0 to 1.
+def oracle_accuracy(
+    oracle: Oracle, generated: Sequence[GeneratedClip], clips: Sequence[Frames]
+) -> dict:
+    """Return the share of right answers to each of the oracle's questions, 0 to 1.
 
-    Questions about a tool or a side object count only where there is one.
+    Questions about a tool or a side object count only for clips that have one.
     """
     right: dict[str, list[bool]] = defaultdict(list)
-    for each, answer in zip(made, oracle.name(list(clips)), strict=True):
+    for each, answer in zip(generated, oracle.name(list(clips)), strict=True):
         for question, truth in truth_of(each.scene, each.kitchen).items():
             if truth != "none" or question == "state":
                 right[question].append(answer[question] == truth)
     return {question: float(np.mean(hits)) for question, hits in right.items()}
 
 
-def clip_accuracy(scorer: Embedder, made: Sequence[Made], clips: Sequence[Frames]) -> dict:
-    """Share of clips whose caption the tiny step CLIP prefers to those of every other action, food or
-    state, 0 to 1; clips without a food are left out."""
+def clip_accuracy(
+    scorer: Embedder, generated: Sequence[GeneratedClip], clips: Sequence[Frames]
+) -> dict:
+    """Return the share of clips whose caption scores best among those with every other action, food
+    or state, 0 to 1. Clips without a food do not count."""
     right: dict[str, list[bool]] = defaultdict(list)
-    for each, frames in zip(made, clips, strict=True):
+    for each, frames in zip(generated, clips, strict=True):
         scene = each.scene
         if scene.food is None:
             continue
@@ -131,31 +135,31 @@ def clip_accuracy(scorer: Embedder, made: Sequence[Made], clips: Sequence[Frames
     return {question: float(np.mean(hits)) for question, hits in right.items()}
 
 
-def identity_following(oracle: Oracle, made: Sequence[Made]) -> dict[str, float]:
-    """How well the clips keep what their references show.
+def identity_following(oracle: Oracle, generated: Sequence[GeneratedClip]) -> dict[str, float]:
+    """Return how well clips keep the identity of their references.
 
-    Per referenced object: the share with all classes right (`vessel`, `counter`, `side object`,
-    `tool`; colour, shape and pattern together), `all` over all of them, and the mean distance of the
-    exact colour in RGB (`vessel_rgb_error`...). References come in the order vessel, food, counter
-    with what stands on it, tool; so with one only the vessel counts.
+    For each referenced object (`vessel`, `counter`, `side object`, `tool`): the share with all
+    classes right, and the mean RGB distance of its exact colour (`vessel_rgb_error`, ...). `all` is
+    the share over all objects. References come in the order vessel, food, counter with side object,
+    tool; with one reference only the vessel counts.
     """
     right: dict[str, list[bool]] = defaultdict(list)
     errors: dict[str, list[float]] = defaultdict(list)
-    answers = oracle.name([each.frames for each in made])
-    colours = oracle.colour([each.frames for each in made])
-    for each, answer, rgb in zip(made, answers, colours, strict=True):
-        shown = ["vessel"] if each.references >= 1 else []
+    answers = oracle.name([each.frames for each in generated])
+    colours = oracle.colour([each.frames for each in generated])
+    for each, answer, rgb in zip(generated, answers, colours, strict=True):
+        objects = ["vessel"] if each.references >= 1 else []
         if each.references >= 3:
-            shown += ["counter"] + (["side object"] if each.kitchen.side else [])
+            objects += ["counter"] + (["side object"] if each.kitchen.side else [])
         if each.references >= 4 and each.scene.action in TOOL_OF:
-            shown.append("tool")
+            objects.append("tool")
         truth = truth_of(each.scene, each.kitchen)
         exact = dict(zip(COLOURED, colours_of(each.scene, each.kitchen), strict=True))
-        for name in shown:
+        for name in objects:
             right[name].append(all(answer[q] == truth[q] for q in IDENTITY[name]))
             if name in COLOURED:
-                told = rgb[COLOURED.index(name)]
-                errors[name].append(float(np.linalg.norm(told - np.array(exact[name]))))
+                colour = rgb[COLOURED.index(name)]
+                errors[name].append(float(np.linalg.norm(colour - np.array(exact[name]))))
     every = [hit for hits in right.values() for hit in hits]
     return {
         "all": float(np.mean(every)),

@@ -1,4 +1,4 @@
-"""Figures of the single models in the test kitchen: VAE, tiny CLIP and detector."""
+"""Measure single models on held-out toy-kitchen clips: VAE, tiny CLIP and detector."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from procvid.types import Frames
 BATCH = 4
 METRICS_EXTRA = "Run `pip install 'procvid[metrics]'`."
 OVERLAP = 0.5
-"""Least intersection over union of a box that counts as right."""
+"""Minimum intersection over union of a right box."""
 
 
 @torch.no_grad()
 def through_vae(vae: AutoencoderKLWan, clips: Sequence[Frames]) -> list[Frames]:
-    """The clips encoded and decoded: what the VAE alone leaves of them."""
-    made: list[Frames] = []
+    """Return the clips encoded and decoded by the VAE."""
+    decoded: list[Frames] = []
     for start in range(0, len(clips), BATCH):
         video = to_video(np.stack(clips[start : start + BATCH]))
         out = vae.decode(vae.encode(video).latent_dist.mode()).sample
         levels = ((out + 1) * 127.5).round().clamp(0, 255).byte()
-        made += list(levels.permute(0, 2, 3, 4, 1).numpy())
-    return made
+        decoded += list(levels.permute(0, 2, 3, 4, 1).numpy())
+    return decoded
 
 
 def vae_quality(vae: AutoencoderKLWan, clips: int = 64) -> dict[str, float]:
-    """Mean PSNR in dB and SSIM (-1 to 1) of held-out clips through the VAE, in 8-bit pixels.
+    """Return mean PSNR (dB) and SSIM (-1 to 1) of held-out clips through the VAE, 8-bit pixels.
 
     Raises:
         UnavailableError: torchmetrics is not installed.
@@ -61,17 +61,17 @@ def vae_quality(vae: AutoencoderKLWan, clips: int = 64) -> dict[str, float]:
 
 
 def words_of(crop: ToyCrop) -> str:
-    """Object, state and identity in one phrase: "sliced carrot", "red square frying pan with dots"."""
+    """Return object, state and identity, such as "sliced carrot" or "red square frying pan"."""
     if crop.role == "food":
         return crop.name if crop.state == "whole" else f"{crop.state} {crop.name}"
     return crop.look or crop.name
 
 
 def clip_recall(embedder: Embedder, clips: int = 250) -> dict[str, float]:
-    """Recall@1, 0 to 1, by role and over all: the first crop that a phrase finds among held-out crops.
+    """Return recall@1 (0 to 1) by role and over all, for phrases that query held-out crops.
 
-    The gallery holds every crop of the clips; a phrase is right when the crop that it finds is of the
-    same object, state and identity.
+    The gallery holds every crop of the clips. A phrase is right if the best crop has the same
+    object, state and identity.
     """
     rng = np.random.default_rng([HELD_OUT, 2])
     crops: list[ToyCrop] = []
@@ -92,12 +92,12 @@ def clip_recall(embedder: Embedder, clips: int = 250) -> dict[str, float]:
 
 
 def average_precision(scores: Sequence[float], hits: Sequence[bool], present: int) -> float:
-    """Area under the precision-recall curve, precision made monotone (PASCAL VOC 2010 on).
+    """Return the area under the monotone precision-recall curve (as PASCAL VOC since 2010).
 
     Args:
-        scores: Of every detection.
-        hits: Whether each is right.
-        present: How many things there were to be found; more than 0.
+        scores: Score of every detection.
+        hits: True for each right detection.
+        present: Number of objects to find, more than 0.
     """
     order = np.argsort(-np.asarray(scores), kind="stable")
     right = np.cumsum(np.asarray(hits, float)[order])
@@ -108,16 +108,16 @@ def average_precision(scores: Sequence[float], hits: Sequence[bool], present: in
 
 
 def detector_ap50(detector: Detector, frames: int = 400) -> dict[str, float]:
-    """AP at IoU 0.5 of each kind of thing and the mean over all names, on held-out frames."""
+    """Return AP at IoU 0.5 by kind of object, and the mean over all names, on held-out frames."""
     kinds = {"vessel": VESSELS, "food": FOODS, "tool": TOOLS, "side object": SIDE_OBJECTS}
     names = [name for group in kinds.values() for name in group]
     rng = np.random.default_rng([HELD_OUT, 3])
-    seen = [random_frame(rng, "test")[2] for _ in range(frames)]
-    found = detector.detect([s.frames[0] for s in seen], names)
+    rendered = [random_frame(rng, "test")[2] for _ in range(frames)]
+    found = detector.detect([r.frames[0] for r in rendered], names)
     scores: dict[str, list[float]] = defaultdict(list)
     hits: dict[str, list[bool]] = defaultdict(list)
     present: dict[str, int] = defaultdict(int)
-    for each, detections in zip(seen, found, strict=True):
+    for each, detections in zip(rendered, found, strict=True):
         boxes = {n: b for n, b in each.boxes[0].items() if n != UNKNOWN_FOOD}
         for detection in detections:
             box = boxes.get(detection.label)

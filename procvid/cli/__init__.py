@@ -1,115 +1,89 @@
 """The command `procvid`: exit code 0 done, 1 failed, 2 wrong input or usage, 130 interrupted.
 
-Errors are one sentence on stderr; a traceback comes only with `--debug`. Nothing heavy is imported
-before a command needs it.
+An error is one sentence on stderr; `--debug` adds the traceback. Each command is a file of this
+package, imported when it is used: `procvid --help` loads none of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
-from procvid.cli.parser import UsageError, parse
+from procvid import __version__
+from procvid.cli.arguments import Parser, UsageError, add_commands
 from procvid.errors import ProcvidError
 from procvid.storage.text import printable
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+DESCRIPTION = "Turn a recipe into a video, one generated clip per step."
+COMMANDS = {
+    "generate": "Generate the video of a recipe, or continue an unfinished run.",
+    "regenerate": "Generate one step of a run again.",
+    "plan": "Show the plan of a recipe: objects, states and prompt of each step.",
+    "memory": "Build, search and edit crop stores.",
+    "curate": "Make a dataset of clips from instructional videos.",
+    "hub": "Publish and pull LoRAs, crop stores and runs on the Hugging Face Hub.",
+    "convert": "Convert published Phantom weights for generate.",
+    "train": "Fine-tune the model of a profile.",
+    "evaluate": "Score run folders or loose clips and write a report.",
+    "ablate": "Compare settings on the same recipes and seeds.",
+    "doctor": "Check what this machine can run and what is missing.",
+    "benchmark": "Measure speed and memory on this machine.",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
-        argv: The arguments after the program's name; those of this process by default.
+        argv: Arguments after the program name; those of this process by default.
+    """
+    parser = Parser(prog="procvid", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"procvid {__version__}")
+    add_commands(parser, __name__, COMMANDS)
+    return run(parser, argv)
+
+
+def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
+    """Parse arguments, call their `run(arguments)` and return the exit code.
+
+    Args:
+        parser: A parser whose `set_defaults(run=...)` names the function to call.
+        argv: Arguments after the program name; those of this process by default.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    # Looked up by hand, so that it also counts when the arguments themselves are wrong.
+    # Read by hand, so that it also works when the arguments are wrong.
     debug = "--debug" in given
     try:
-        return _run(given)
+        arguments = parser.parse_args(given)
+        arguments.run(arguments)
+        sys.stdout.flush()
+        return DONE
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while it ends.
+        # The reader of stdout is gone; Python would print an error of its own at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
-        return _tell(debug, "Interrupted: what is finished is kept, the same command goes on.", 130)
+        message = "Interrupted. Finished work is kept; run the same command to continue."
+        return _fail(message, INTERRUPTED, debug)
     except UsageError as error:
-        return _tell(debug, str(error), WRONG_INPUT)
+        return _fail(str(error), WRONG_INPUT, debug)
     except ProcvidError as error:
-        return _tell(debug, str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, debug)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return _tell(debug, "What procvid prints cannot be written: the disk is full.", FAILED)
-        said = " ".join(str(error).split())[:300]
-        told = f"Something went wrong inside procvid: {type(error).__name__}: {said}"
-        return _tell(debug, f"{told} (run it again with --debug for the details).", FAILED)
+            return _fail("Cannot write the output: the disk is full.", FAILED, debug)
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return _fail(f"Internal error: {reason} (run again with --debug).", FAILED, debug)
 
 
-def _run(argv: Sequence[str]) -> int:
-    arguments = parse(argv)
-    match arguments.command:
-        case "generate" | "regenerate" | "plan":
-            from procvid.cli import runs
-
-            command = getattr(runs, arguments.command)
-        case "memory":
-            from procvid.cli.memory_commands import command_of
-
-            command = command_of(arguments.memory_command)
-        case "convert":
-            from procvid.cli import convert
-
-            command = convert.convert
-        case "train":
-            from procvid.cli import training
-
-            command = training.lora
-        case "evaluate":
-            from procvid.cli import evaluation
-
-            command = evaluation.evaluation
-        case "ablate" | "proof":
-            from procvid.cli import ablation
-
-            command = getattr(ablation, arguments.command)
-        case "curate" if arguments.source == "toykitchen":
-            from lab.curation_proof import __main__ as curation_proof
-
-            command = curation_proof.prove
-        case "curate":
-            from procvid.cli import curation
-
-            command = curation.curate
-        case "hub" if arguments.hub_command == "space":
-            from procvid.cli import space
-
-            command = space.space
-        case "hub":
-            from procvid.cli import hub
-
-            command = getattr(hub, arguments.hub_command.replace("list", "list_kept"))
-        case "doctor":
-            from procvid.cli import doctor
-
-            command = doctor.doctor
-        case _ if arguments.evaluation:
-            from procvid.cli import benchmark_evaluation
-
-            command = benchmark_evaluation.benchmark_evaluation
-        case _:
-            from procvid.cli import benchmark
-
-            command = benchmark.benchmark
-    command(arguments)
-    sys.stdout.flush()
-    return DONE
-
-
-def _tell(debug: bool, sentence: str, code: int) -> int:
+def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    print(f"procvid: {printable(sentence)}", file=sys.stderr)
+    print(f"procvid: {printable(message)}", file=sys.stderr)
     return code

@@ -1,72 +1,124 @@
-"""`procvid convert`: published weights become a folder that `procvid generate` reads."""
+"""`procvid convert`: convert published Phantom weights for generate."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import procvid.phantom.published as hub
+from procvid.cli.arguments import add_json
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, OutputError
-from procvid.phantom.checkpoint import open_checkpoint
-from procvid.phantom.convert import match_keys
-from procvid.phantom.folder import write_model
-from procvid.phantom.layout import CONFIGS, Config
-from procvid.phantom.loading import read_config, torch_dtype
-from procvid.settings import PROFILES, read_environment
+from procvid.settings import CONVERTIBLE, PROFILES, read_environment
+
+if TYPE_CHECKING:
+    from procvid.phantom.layout import Config
+    from procvid.phantom.published import PublishedFiles
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "profile",
+        metavar="PROFILE",
+        choices=CONVERTIBLE,
+        help=f"{' or '.join(CONVERTIBLE)}",
+    )
+    parser.add_argument(
+        "--transformer",
+        metavar="FILE|FOLDER",
+        help="local weights: .safetensors, .gguf, .pth or shards (default: download)",
+    )
+    parser.add_argument(
+        "--base", metavar="DIR", help="local Wan2.1 in the diffusers layout (default: download)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder to write (default: where generate looks)"
+    )
+    parser.add_argument(
+        "--sha256", metavar="HEX", help="SHA-256 of the transformer file; required for .pth"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("bfloat16", "float32"),
+        default="bfloat16",
+        help="type of the written weights (default: bfloat16)",
+    )
+    parser.add_argument("--config", metavar="FILE", help="config.json of your own transformer")
+    parser.add_argument(
+        "--check", action="store_true", help="only report how the keys match; write nothing"
+    )
+    add_json(parser, "print one line of JSON per file, or the report")
+    parser.set_defaults(run=convert)
 
 
 def convert(arguments: argparse.Namespace) -> None:
-    """Convert, or with --check only tell how the keys fit."""
+    """Convert the weights, or with --check report how their keys match.
+
+    Raises:
+        OutputError: The output folder exists.
+    """
+    # Imported here because these import torch, which `convert --help` does not need.
+    from procvid.phantom import published
+    from procvid.phantom.layout import CONFIGS
+    from procvid.phantom.loading import read_config
+
     profile = PROFILES[arguments.profile]
-    config: Config = (
-        read_config(Path(arguments.config)) if arguments.config else CONFIGS[profile.name]
-    )
+    config = read_config(Path(arguments.config)) if arguments.config else CONFIGS[profile.name]
     out = Path(arguments.out) if arguments.out else read_environment().models_folder / profile.name
     if not arguments.check and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        # Before gigabytes are downloaded for it.
-        raise OutputError(f"{str(out)!r} is there already.", "Remove it, or choose another --out.")
+        # Checked before gigabytes are downloaded.
+        raise OutputError(f"{str(out)!r} already exists.", "Remove it, or choose another --out.")
     if arguments.transformer:
-        transformer = hub.Published(Path(arguments.transformer).expanduser(), arguments.sha256)
+        file = Path(arguments.transformer).expanduser()
+        transformer = published.PublishedFiles(file, arguments.sha256)
     else:
-        transformer = hub.fetch_transformer(profile.name, profile.models["generator"])
+        transformer = published.fetch_transformer(profile.name, profile.models["generator"])
     if arguments.check:
-        _tell_report(transformer, config, arguments.json)
+        _check(transformer, config, arguments.json)
         return
-    here = arguments.base
-    base = Path(here).expanduser() if here else hub.fetch_base(profile.models["base"])
+    if arguments.base:
+        base = Path(arguments.base).expanduser()
+    else:
+        base = published.fetch_base(profile.models["base"])
     _write(transformer, config, base, out, arguments)
 
 
-def _tell_report(transformer: hub.Published, config: Config, as_json: bool) -> None:
+def _check(transformer: PublishedFiles, config: Config, as_json: bool) -> None:
+    from procvid.phantom.checkpoint import open_checkpoint
+    from procvid.phantom.convert import match_keys
+
     if transformer.source.suffix == ".gguf":
         raise InputError(
-            "The keys of a GGUF are checked when it is loaded.", "Convert it without --check."
+            "The keys of a GGUF file are checked when it is loaded.", "Convert it without --check."
         )
     with open_checkpoint(transformer.source, transformer.sha256) as checkpoint:
         report = match_keys(checkpoint, config)
     if as_json:
-        told = {
+        facts = {
             "fits": report.fits,
             "renamed": dict(report.renamed),
             "missing": report.missing,
             "unexpected": report.unexpected,
             "misshapen": {k: [list(s) for s in v] for k, v in report.misshapen.items()},
         }
-        print(json.dumps(told))
+        print(json.dumps(facts))
     else:
         print("\n".join(report.lines()))
     report.require(str(transformer.source))
 
 
 def _write(
-    transformer: hub.Published,
+    transformer: PublishedFiles,
     config: Config,
     base: Path,
     out: Path,
     arguments: argparse.Namespace,
 ) -> None:
+    from procvid.phantom.loading import torch_dtype
+    from procvid.phantom.model_folder import write_model
+
     bar = Bar()
     try:
         for written in write_model(

@@ -1,9 +1,8 @@
-"""`procvid doctor`: what this machine can run, what is missing, and the command that mends it."""
+"""`procvid doctor`: check what this machine can run and what is missing."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import importlib.metadata
 import json
@@ -18,13 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procvid import __version__
+from procvid.cli.arguments import add_json
 from procvid.errors import ProcvidError
+from procvid.machine import converted_profiles, gpu_facts
 from procvid.settings import CONVERTIBLE, PROFILES, TINY, read_environment
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
+from procvid.wiring.stores import (
+    build_detector,
+    build_embedder,
+    check_downloads,
+    hub_cache,
+    load_default_memory,
+)
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
-NEEDED_DISK_GIB, NEEDED_MEMORY_GIB = 1.0, 3.0
+NEEDED_DISK_GIB, NEEDED_RAM_GIB = 1.0, 3.0
 
 LIBRARIES = {
     "torch": "torch",
@@ -38,18 +46,18 @@ LIBRARIES = {
     "pyarrow": "pyarrow",
     "openai": "openai",
 }
-"""The packages to install by the modules they bring."""
+"""Package to install, by the module it provides."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        subject: What.
-        verdict: "ok", "missing" (something cannot run without it) or "note" (it can).
-        told: What was found.
-        remedy: The command or the change that mends it; empty when nothing is wrong.
+        subject: What was checked.
+        verdict: "ok", "missing" (the tiny profile cannot run) or "note" (it can).
+        detail: What was found.
+        remedy: Command or change that solves it; empty if there is no problem.
     """
 
     subject: str
@@ -58,13 +66,22 @@ class Finding:
     remedy: str = ""
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_json(parser)
+    parser.set_defaults(run=doctor)
+
+
 def doctor(arguments: argparse.Namespace) -> None:
-    """Print every finding and what can be run; never fails because something is missing."""
+    """Print every finding, and whether this machine runs the tiny profile."""
     findings = list(examine())
     runnable = ["tiny"] if all(f.verdict != "missing" for f in findings) else []
     if arguments.json:
-        told = [dataclasses.asdict(finding) for finding in findings]
-        print(json.dumps({"findings": told, "profiles": runnable}, ensure_ascii=False))
+        rows = [
+            {"subject": f.subject, "verdict": f.verdict, "told": f.detail, "remedy": f.remedy}
+            for f in findings
+        ]
+        print(json.dumps({"findings": rows, "profiles": runnable}, ensure_ascii=False))
         return
     for finding in findings:
         print(f"{finding.verdict:8}{finding.subject}: {finding.detail}")
@@ -73,17 +90,17 @@ def doctor(arguments: argparse.Namespace) -> None:
     if runnable:
         print("This machine runs the tiny profile: procvid generate RECIPE --out DIR")
     else:
-        print("This machine cannot make a video yet: mend what is missing above.")
+        print("This machine cannot make a video yet: install what is missing above.")
 
 
 def examine() -> Iterator[Finding]:
-    """Everything that procvid needs, in the order in which it needs it."""
+    """Check everything that procvid needs, in the order in which it is needed."""
     yield _python()
     yield from _libraries()
     yield from _weights()
     yield from _fast()
     yield _disk()
-    yield _memory()
+    yield _ram()
     yield from _gpu()
     yield from _downloads()
     yield from _caches()
@@ -92,22 +109,22 @@ def examine() -> Iterator[Finding]:
 
 def _python() -> Finding:
     version = platform.python_version()
-    told = f"{version}, procvid {__version__}"
+    detail = f"{version}, procvid {__version__}"
     if OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
-        return Finding("python", "ok", told)
+        return Finding("python", "ok", detail)
     wanted = f"{OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} to {NEWEST_PYTHON[0]}.{NEWEST_PYTHON[1]}"
-    return Finding("python", "note", told, f"procvid is tested with Python {wanted}")
+    return Finding("python", "note", detail, f"procvid is tested with Python {wanted}")
 
 
 def _libraries() -> Iterator[Finding]:
     for module, package in LIBRARIES.items():
         try:
-            # Imported, because a broken binary shows only then.
+            # Only an import shows a broken binary.
             importlib.import_module(module)
             yield Finding(module, "ok", _version(module, package))
         except (ImportError, OSError, RuntimeError) as error:
-            said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-            yield Finding(module, "missing", said, f"pip install {package}")
+            reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            yield Finding(module, "missing", reason, f"pip install {package}")
 
 
 def _version(module: str, package: str) -> str:
@@ -133,7 +150,7 @@ def _weights() -> Iterator[Finding]:
             yield Finding(
                 subject,
                 "missing",
-                f"there is no {assets / folder}",
+                f"{assets / folder} does not exist",
                 "pip install --force-reinstall procvid",
             )
             continue
@@ -144,67 +161,67 @@ def _weights() -> Iterator[Finding]:
 
 
 def _loaded(part: str) -> str:
-    """Load a part as a run would; what it is."""
+    """Load a part as a run does and return what it is."""
     match part:
         case "generator":
             info = wiring.build_generator(TINY).info
             return f"{info.id} {info.revision[:19]}"
         case "memory":
-            return f"{len(wiring.load_default_memory(TINY))} crops"
+            return f"{len(load_default_memory(TINY))} crops"
         case "embedder":
-            return wiring.build_embedder(TINY).info.id
+            return build_embedder(TINY).info.id
         case "scorer":
             return wiring_evaluation.build_scorer(TINY).info.id
         case "frame encoder":
             return wiring_evaluation.build_frame_encoder(TINY).info.id
         case _:
-            return wiring.build_detector(TINY, wiring.build_embedder(TINY)).info.id
+            return build_detector(TINY, build_embedder(TINY)).info.id
 
 
 def _fast() -> Iterator[Finding]:
-    """What `--fast` does here, and whether diffusers has the caches that the profiles ask for."""
+    """Report what `--fast` does and whether diffusers has the caches that the profiles use."""
     try:
-        known = wiring.known_step_caches()
+        from procvid.phantom.step_cache import known_caches
+
+        known = known_caches()
     except ImportError:
         return
-    told = (
-        f"tiny: {TINY.fast_steps} steps, {TINY.shortcuts.summary}; caches here: {', '.join(known)}"
-    )
+    detail = f"tiny: {TINY.fast_steps} steps, {TINY.shortcuts.summary}; caches: {', '.join(known)}"
     wanted = {p.shortcuts.cache.kind for p in PROFILES.values() if p.shortcuts.cache is not None}
     missing = sorted(wanted - set(known))
     if missing:
         remedy = "pip install --upgrade diffusers"
-        yield Finding("--fast", "note", f"{told}; missing: {', '.join(missing)}", remedy)
+        yield Finding("--fast", "note", f"{detail}; missing: {', '.join(missing)}", remedy)
     else:
-        yield Finding("--fast", "ok", told)
+        yield Finding("--fast", "ok", detail)
 
 
 def _disk() -> Finding:
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
-    told = f"{free_gib:.1f} GiB free in {Path.cwd()}"
+    detail = f"{free_gib:.1f} GiB free in {Path.cwd()}"
     if free_gib >= NEEDED_DISK_GIB:
-        return Finding("disk", "ok", told)
-    return Finding("disk", "note", told, "free some space, or work in another folder")
+        return Finding("disk", "ok", detail)
+    return Finding("disk", "note", detail, "free some space, or work in another folder")
 
 
-def _memory() -> Finding:
+def _ram() -> Finding:
     total_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    told = f"{total_gib:.1f} GiB of memory, {os.cpu_count()} CPU cores"
-    if total_gib >= NEEDED_MEMORY_GIB:
-        return Finding("memory", "ok", told)
-    return Finding("memory", "note", told, f"a run takes up to {NEEDED_MEMORY_GIB:.0f} GiB")
+    detail = f"{total_gib:.1f} GiB of RAM, {os.cpu_count()} CPU cores"
+    if total_gib >= NEEDED_RAM_GIB:
+        return Finding("memory", "ok", detail)
+    return Finding("memory", "note", detail, f"a run takes up to {NEEDED_RAM_GIB:.0f} GiB")
 
 
 def _gpu() -> Iterator[Finding]:
     try:
-        name, memory_gib = wiring.gpu_facts()
+        name, vram_gib = gpu_facts()
     except ImportError:
         return
     if name is None:
-        yield Finding("gpu", "note", "no CUDA device: the phantom profiles cannot run here")
+        yield Finding("gpu", "note", "no CUDA device; the Phantom profiles need one")
     else:
-        yield Finding("gpu", "ok", f"{name}, {memory_gib:.0f} GiB")
-    converted = wiring.converted_profiles()
+        yield Finding("gpu", "ok", f"{name}, {vram_gib:.0f} GiB")
+    converted = converted_profiles()
     for profile in CONVERTIBLE:
         folder = read_environment().models_folder / profile
         if profile in converted:
@@ -215,63 +232,63 @@ def _gpu() -> Iterator[Finding]:
 
 
 def _downloads() -> Iterator[Finding]:
-    """The published models of the phantom profiles' memory: here, to be fetched, or out of reach."""
+    """Check the published models that the memory of the Phantom profiles needs."""
     missing_bytes = 0
     try:
-        for name, size_bytes, error in wiring.check_downloads():
+        for name, size_bytes, error in check_downloads():
             missing_bytes += size_bytes
             if error is not None:
                 yield Finding(name, "note", error.message, error.hint)
             elif size_bytes:
-                yield Finding(name, "note", f"not here yet; {size_bytes / 1e9:.1f} GB to fetch")
+                yield Finding(name, "note", f"not downloaded yet, {size_bytes / 1e9:.1f} GB")
             else:
                 yield Finding(name, "ok", "in the cache")
     except ImportError:
         return
-    cache = _nearest(wiring.hub_cache())
+    cache = _nearest(hub_cache())
     free = shutil.disk_usage(cache).free
     if missing_bytes > free:
         yield Finding(
             "disk for models",
             "note",
-            f"{free / 1e9:.1f} GB free in {cache}, {missing_bytes / 1e9:.1f} GB to fetch",
+            f"{free / 1e9:.1f} GB free in {cache}, {missing_bytes / 1e9:.1f} GB to download",
             "free some space, or set HF_HOME to another disk",
         )
 
 
 def _caches() -> Iterator[Finding]:
-    """The folders that hold what is fetched and kept, where they cannot be written."""
+    """Report the cache folders that cannot be written."""
     environment = read_environment()
     folders = {
         "converted models": (environment.models_folder, "PROCVID_MODELS"),
         "cache of procvid": (environment.cache_folder, "PROCVID_CACHE"),
     }
     with suppress(ImportError):
-        folders["cache of the Hub"] = wiring.hub_cache(), "HF_HOME"
+        folders["cache of the Hub"] = hub_cache(), "HF_HOME"
     for subject, (folder, variable) in folders.items():
         try:
             tempfile.TemporaryFile(dir=_nearest(folder)).close()
         except OSError as error:
-            told = f"{folder} cannot be written ({error.strerror})"
-            yield Finding(subject, "note", told, f"set {variable} to a folder that can")
+            detail = f"{folder} cannot be written ({error.strerror})"
+            yield Finding(subject, "note", detail, f"set {variable} to a writable folder")
 
 
 def _nearest(folder: Path) -> Path:
-    """A folder, or what is there of the path to it."""
+    """Return a folder, or its nearest parent that exists."""
     folder = folder.absolute()
     return next(each for each in (folder, *folder.parents) if os.path.lexists(each))
 
 
 def _model_service() -> Finding:
-    """The language model that `--planner openai` would ask."""
+    """Check the language model that `--planner openai` asks."""
     subject = "language model"
     try:
-        found = wiring.try_openai()
+        service = wiring.try_openai()
     except ProcvidError as error:
         return Finding(subject, "note", error.message, error.hint)
     except ImportError:
         return Finding(subject, "note", "the openai library is missing", "pip install openai")
-    if found is None:
-        told = "OPENAI_API_KEY is not set; the rules planner needs none"
-        return Finding(subject, "note", told)
-    return Finding(subject, "ok", f"{found} answers; `--planner openai` asks it")
+    if service is None:
+        detail = "OPENAI_API_KEY is not set; the rules planner needs none"
+        return Finding(subject, "note", detail)
+    return Finding(subject, "ok", f"{service} answers; use it with `--planner openai`")

@@ -1,4 +1,4 @@
-"""`procvid generate --dry-run`: what would be made and what it would take; writes and asks nothing."""
+"""`procvid generate --dry-run`: print what a run would make and take, without writing anything."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import dataclasses
 import json
 from typing import Any
 
+from procvid.cli.plan import print_head, print_objects
 from procvid.cli.screen import duration
 from procvid.errors import UnavailableError
 from procvid.events import Conditioned, to_json
-from procvid.hub.access import hub_id_of
+from procvid.hub.names import hub_id_of, size
 from procvid.hub.resolve import known_release
+from procvid.machine import device_name
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast
-from procvid.run.step import Parts
-from procvid.run.throughput import Setting, pattern_of, read_samples
-from procvid.settings import MAX_REFERENCES, Profile, read_environment
+from procvid.run.parts import Parts
+from procvid.run.timings import ClipSetting, pattern_of, read_samples
+from procvid.settings import Profile, read_environment
 from procvid.types import Plan, Recipe, Sampling, ServiceUse
 from procvid.wiring import run as wiring
+from procvid.wiring.stores import missing_downloads
 
 NOT_ASKED = (
-    "a dry run asks no language model: this plan is the rules planner's, the run's will differ"
+    "a dry run asks no language model; this plan comes from the rules planner and will differ from "
+    "the run's"
 )
 
 
@@ -38,16 +42,16 @@ def dry_run(
 
     Raises:
         InputError: The run would be refused.
-        UnavailableError: There is not enough memory for its clips in any way.
+        UnavailableError: The clips do not fit in GPU memory on any rung of the ladder.
     """
     plan, service = _plan(arguments.planner, profile, recipe)
-    downloads = wiring.missing_downloads(profile)
+    downloads = missing_downloads(profile)
     parts, no_slots = _parts(profile, memory, downloads, loras, arguments.precise)
     samples = read_samples(read_environment().cache_folder)
     about_clips = parts.generator.notes(sampling) if parts else ()
     plan = dataclasses.replace(plan, notes=(*plan.notes, *about_clips))
-    setting = Setting.of(profile.name, wiring.device_name(), sampling, arguments.precise)
-    told = forecast(
+    setting = ClipSetting.of(profile.name, device_name(), sampling, arguments.precise)
+    result = forecast(
         plan,
         profile,
         sampling,
@@ -58,7 +62,7 @@ def dry_run(
         no_slots=no_slots,
     )
     if arguments.json:
-        print(json.dumps(_as_json(told, plan, profile, reason), ensure_ascii=False))
+        print(json.dumps(_to_json(result, plan, profile, reason), ensure_ascii=False))
         return
     print(f"Profile {profile.name} ({reason}).")
     print(
@@ -68,23 +72,20 @@ def dry_run(
     )
     if sampling.shortcuts.summary:
         print(f"Fast: {sampling.shortcuts.summary}.")
-    print(f"{plan.title} ({len(plan.steps)} steps, planned by {plan.planner})")
-    for note in plan.notes:
-        print(f"Note: {note}")
-    for step in told.steps:
-        _tell_step(step, told.no_slots)
+    print_head(plan)
+    for step in result.steps:
+        _print_step(step, result.no_slots, profile.max_references)
     print()
-    for line in _totals(told):
-        print(line)
+    _print_totals(result)
 
 
 def _plan(wanted: str, profile: Profile, recipe: Recipe) -> tuple[Plan, ServiceUse]:
     planner = wiring.build_planner(wanted, profile)
     if not isinstance(planner, ServicePlanner):
         return planner.plan(recipe), ServiceUse()
-    kept = planner.recall(recipe)
-    if kept is not None:
-        return kept, ServiceUse()
+    cached = planner.recall(recipe)
+    if cached is not None:
+        return cached, ServiceUse()
     plan = wiring.build_planner("rules").plan(recipe)
     noted = dataclasses.replace(plan, notes=(NOT_ASKED, *plan.notes))
     return noted, planner.forecast(recipe)
@@ -93,72 +94,59 @@ def _plan(wanted: str, profile: Profile, recipe: Recipe) -> tuple[Plan, ServiceU
 def _parts(
     profile: Profile, memory: str, downloads: dict[str, int], loras: tuple[str, ...], precise: bool
 ) -> tuple[Parts | None, str]:
-    """The models as far as they are here; a dry run fetches none, so no LoRA from the Hub either."""
+    """Return the models if this machine has them, else the reason; a dry run downloads nothing."""
     if hub_id_of(memory, "memory") and known_release(memory, "memory") is None:
-        return None, f"not known before {memory} is here (procvid hub pull {memory})"
-    here = [text for text in loras if not wiring.is_lora_on_hub(text)]
+        return None, f"not known until {memory} is downloaded (procvid hub pull {memory})"
+    local = [text for text in loras if not wiring.is_lora_on_hub(text)]
     if downloads:
-        return None, f"not known before {' and '.join(downloads)} are here"
+        return None, f"not known until these are downloaded: {', '.join(downloads)}"
     try:
         parts = wiring.build(
-            profile=profile.name, memory=memory, planner="rules", lora=here, precise=precise
+            profile=profile.name, memory=memory, planner="rules", lora=local, precise=precise
         )
         return parts, ""
     except UnavailableError as error:
         return None, error.message
 
 
-def _tell_step(told: StepForecast, no_slots: str) -> None:
-    step = told.step
-    time = "" if told.seconds is None else f", {duration(told.seconds)}"
+def _print_step(forecast: StepForecast, no_slots: str, max_references: int) -> None:
+    step, conditioning = forecast.step, forecast.conditioning
     print(f"\n{step.number}. {step.text}")
-    for item in step.objects:
-        state = item.state_before
-        if item.state_after != item.state_before:
-            state = f"{item.state_before} -> {item.state_after}"
-        print(f"   - {item.name} ({item.role}, {state}, {item.likelihood.replace('_', ' ')})")
-    print(f"   seed {told.seed}{time}")
-    conditioning = told.conditioning
+    print_objects(step.objects)
+    time = "" if forecast.seconds is None else f", {duration(forecast.seconds)}"
+    print(f"   seed {forecast.seed}{time}")
     print(f"   prompt: {step.prompt if conditioning is None else conditioning.prompt}")
     if conditioning is None:
         print(f"   slots: {no_slots}")
     else:
         slots = {slot.number: slot for slot in conditioning.slots}
-        for number in range(1, MAX_REFERENCES + 1):
+        for number in range(1, max_references + 1):
             slot = slots.get(number)
-            shown = "free"
+            text = "free"
             if slot is not None:
-                shown = f"{slot.words}, from {slot.source_id} (score {slot.score:.2f})"
-            print(f"   slot {number}: {shown}")
-    if told.own:
-        own = ", ".join(f"{name} of step {number}" for name, number in told.own.items())
-        print(f"   the run's own pictures go first, once they are there: {own}")
+                text = f"{slot.words}, from {slot.source_id} (score {slot.score:.2f})"
+            print(f"   slot {number}: {text}")
+    if forecast.own:
+        own = ", ".join(f"{name} from step {number}" for name, number in forecast.own.items())
+        print(f"   replaced by the run's own images once they exist: {own}")
 
 
-def _totals(told: Forecast) -> list[str]:
-    time = "not known" if told.seconds is None else duration(told.seconds)
-    memory = "not known" if told.peak_mib is None else f"{told.peak_mib:.0f} MiB at most"
-    disk = f"{'at most' if told.disk_is_bound else 'about'} {_size(told.disk_bytes)}"
-    use = told.service
-    api = f"about {use.tokens} tokens in {use.calls} calls" if use.calls else "no tokens"
-    lines = [f"Time: {time}; memory: {memory}; {told.basis}."]
-    lines.append(f"Disk: {disk}. Language model: {api}.")
-    if told.downloads:
-        sizes = ", ".join(f"{name} ({_size(size)})" for name, size in told.downloads.items())
-        lines.append(f"To be fetched first: {sizes}.")
-    return lines
+def _print_totals(result: Forecast) -> None:
+    time = "not known" if result.seconds is None else duration(result.seconds)
+    peak = "not known" if result.peak_mib is None else f"at most {result.peak_mib:.0f} MiB"
+    disk = f"{'at most' if result.disk_is_bound else 'about'} {size(round(result.disk_bytes))}"
+    use = result.service
+    tokens = f"about {use.tokens} tokens in {use.calls} calls" if use.calls else "no tokens"
+    print(f"Time: {time}; memory: {peak}; {result.basis}.")
+    print(f"Disk: {disk}. Language model: {tokens}.")
+    if result.downloads:
+        downloads = ", ".join(f"{name} ({size(n)})" for name, n in result.downloads.items())
+        print(f"Downloads first: {downloads}.")
 
 
-def _size(size_bytes: float) -> str:
-    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
-        if size_bytes >= scale:
-            return f"{size_bytes / scale:.1f} {unit}"
-    return f"{max(1, round(size_bytes / 1e3))} kB"
-
-
-def _as_json(told: Forecast, plan: Plan, profile: Profile, reason: str) -> dict[str, Any]:
+def _to_json(result: Forecast, plan: Plan, profile: Profile, reason: str) -> dict[str, Any]:
     steps = []
-    for step in told.steps:
+    for step in result.steps:
         slots = None
         if step.conditioning is not None:
             slots = to_json(Conditioned(step.step.number, step.conditioning))["references"]
@@ -178,13 +166,13 @@ def _as_json(told: Forecast, plan: Plan, profile: Profile, reason: str) -> dict[
         "planner": plan.planner,
         "notes": list(plan.notes),
         "steps": steps,
-        "seconds": told.seconds,
-        "peak_memory_mib": told.peak_mib,
-        "disk_bytes": round(told.disk_bytes),
-        "disk_is_bound": told.disk_is_bound,
-        "api_calls": told.service.calls,
-        "api_tokens": told.service.tokens,
-        "downloads": dict(told.downloads),
-        "basis": told.basis,
-        "no_slots": told.no_slots,
+        "seconds": result.seconds,
+        "peak_memory_mib": result.peak_mib,
+        "disk_bytes": round(result.disk_bytes),
+        "disk_is_bound": result.disk_is_bound,
+        "api_calls": result.service.calls,
+        "api_tokens": result.service.tokens,
+        "downloads": dict(result.downloads),
+        "basis": result.basis,
+        "no_slots": result.no_slots,
     }

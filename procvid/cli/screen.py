@@ -1,10 +1,11 @@
-"""Events for people: lines on stdout, and on a terminal a progress bar below them on stderr."""
+"""Events as lines on stdout and, on a terminal, a progress bar below them on stderr."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from procvid.events import (
@@ -18,33 +19,25 @@ from procvid.events import (
     Warned,
     to_json,
 )
-from procvid.hub.names import size
-from procvid.hub.publish import Uploading
-from procvid.hub.pull import Pulling
 
 WIDTH = 24
-"""Of the bar, in characters."""
+"""Width of the bar, characters."""
 
 
 class Bar:
-    """One line that is written over and over, on a terminal only."""
+    """A progress bar on one line of stderr; shows nothing where stderr is not a terminal."""
 
     def __init__(self) -> None:
         self._on = sys.stderr.isatty()
         self._shown = False
 
-    def show(self, fraction: float, told: str, eta_s: float | None) -> None:
-        """Draw the bar at `fraction` (0 to 1), with the time that is left."""
+    def show(self, fraction: float, text: str, eta_s: float | None) -> None:
+        """Draw the bar at `fraction` (0 to 1) with a text and the time left."""
         if not self._on:
             return
         filled = round(WIDTH * min(1.0, fraction))
-        left = "" if eta_s is None else f", {duration(eta_s)} left"
-        print(
-            f"\r\033[K[{'#' * filled}{'.' * (WIDTH - filled)}] {told}{left}",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
+        bar = f"[{'#' * filled}{'.' * (WIDTH - filled)}] {text}{time_left(eta_s)}"
+        print(f"\r\033[K{bar}", end="", file=sys.stderr, flush=True)
         self._shown = True
 
     def clear(self) -> None:
@@ -54,11 +47,37 @@ class Bar:
             self._shown = False
 
 
+def duration(seconds: float) -> str:
+    """Return a rounded duration: "about 9 s", "about 3 min", "about 1 h 20 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if minutes < 90:
+        return f"about {minutes} min"
+    return f"about {minutes // 60} h {minutes % 60} min"
+
+
+def time_left(eta_s: float | None) -> str:
+    """Return ", about 9 s left", or nothing if the time is not known."""
+    return "" if eta_s is None else f", {duration(eta_s)} left"
+
+
+def show_run(events: Iterator[Event], as_json: bool) -> None:
+    """Show the events of a run as they come, and close their generator when interrupted."""
+    screen = RunScreen(as_json)
+    try:
+        with closing(events):  # type: ignore[type-var]  # all makers of events are generators
+            for event in events:
+                screen.show(event)
+    finally:
+        screen.clear()
+
+
 class RunScreen:
     """Shows the events of a run.
 
     Args:
-        as_json: One event a line as JSON, and nothing else.
+        as_json: Print one event per line as JSON and nothing else.
     """
 
     def __init__(self, as_json: bool) -> None:
@@ -73,8 +92,8 @@ class RunScreen:
             print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
             return
         if isinstance(event, Progress):
-            told = f"step {event.step}{self._of()}: {event.done}/{event.total} denoising steps"
-            self._bar.show(event.done / event.total, told, event.eta_s)
+            text = f"step {event.step}{self._of()}: {event.done}/{event.total} denoising steps"
+            self._bar.show(event.done / event.total, text, event.eta_s)
             self._eta_s = event.eta_s
             return
         line = self._line(event)
@@ -83,7 +102,7 @@ class RunScreen:
             print(line, flush=True)
 
     def clear(self) -> None:
-        """Leave the terminal tidy, whatever happened."""
+        """Remove the bar."""
         self._bar.clear()
 
     def _line(self, event: Event) -> str:
@@ -91,19 +110,18 @@ class RunScreen:
             case RunStarted():
                 self._num_steps = event.num_steps
                 return (
-                    f"{event.folder}: {event.num_steps} steps, {len(event.finished_steps)} of them "
-                    f"there. Profile {event.profile} ({event.profile_reason})."
+                    f"{event.folder}: {event.num_steps} steps, {len(event.finished_steps)} finished. "
+                    f"Profile {event.profile} ({event.profile_reason})."
                 )
             case Planned(plan=plan):
-                return f"Planned by {plan.planner}: {plan.title}"
+                return f"Plan: {plan.title} (planner {plan.planner})"
             case Conditioned(step=step, conditioning=conditioning):
-                shown = ", ".join(f"{s.number} {s.words}" for s in conditioning.slots) or "none"
-                return f"Step {step}{self._of()}: references: {shown}"
+                slots = ", ".join(f"{s.number} {s.words}" for s in conditioning.slots) or "none"
+                return f"Step {step}{self._of()}: references: {slots}"
             case ClipReady(reused=True):
-                return f"Step {event.step}{self._of()}: {event.file} was there already"
+                return f"Step {event.step}{self._of()}: {event.file} already exists"
             case ClipReady():
-                eta_s = None if event.step == self._num_steps else self._eta_s
-                left = "" if eta_s is None else f", {duration(eta_s)} left"
+                left = time_left(None if event.step == self._num_steps else self._eta_s)
                 return f"Step {event.step}{self._of()}: {event.file} in {event.seconds:.1f} s{left}"
             case Warned(message=message, step=step):
                 return f"Note{f' on step {step}' if step else ''}: {message}"
@@ -116,39 +134,3 @@ class RunScreen:
 
     def _of(self) -> str:
         return f" of {self._num_steps}" if self._num_steps else ""
-
-
-def duration(seconds: float) -> str:
-    """ "about 9 s", "about 3 min", "about 1 h 20 min"."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    if minutes < 90:
-        return f"about {minutes} min"
-    return f"about {minutes // 60} h {minutes % 60} min"
-
-
-class PullScreen:
-    """Shows a release on its way to or from the Hub: a bar for bytes, a line for what to know."""
-
-    def __init__(self, as_json: bool = False) -> None:
-        self._as_json = as_json
-        self._bar = Bar()
-
-    def show(self, event: Pulling | Uploading) -> None:
-        """Show one event."""
-        note = getattr(event, "note", "")
-        if self._as_json:
-            kind = "pulling" if isinstance(event, Pulling) else "uploading"
-            print(json.dumps({"event": kind, **asdict(event)}, ensure_ascii=False), flush=True)
-            return
-        if note:
-            self._bar.clear()
-            print(f"Note: {note}", file=sys.stderr, flush=True)
-        if event.total_bytes:
-            share = event.done_bytes / event.total_bytes
-            self._bar.show(share, f"{event.what}, {size(event.total_bytes)} in all", None)
-
-    def clear(self) -> None:
-        """Leave the terminal tidy, whatever happened."""
-        self._bar.clear()

@@ -1,1 +1,1 @@
-"""Metrics on generated runs and on any clips: inputs -> evidence -> metrics -> scores and report."""
+"""Metrics of generated runs and of any clips: inputs -> evidence -> metrics -> scores and report."""

@@ -1,7 +1,7 @@
-"""The ablation: the same recipes and seeds under several settings, scored and compared (Table 1).
+"""Ablation: the same recipes and seeds under several settings, scored and compared (Table 1).
 
-Runs and scores lie in the output folder: cut off anywhere, the same command makes only what is
-missing.
+Runs and scores are stored in the output folder. After an interruption, the same command makes only
+what is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from procvid.errors import InputError
 from procvid.evaluate.compare import Difference, paired_difference, why_not_comparable
 from procvid.evaluate.events import EvaluationFinished
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.inputs import run_input
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
@@ -24,7 +24,7 @@ from procvid.evaluate.result import Result, finite, mean_of
 from procvid.evaluate.scores import check_replaceable, read_scores
 from procvid.evaluate.suite import evaluate
 from procvid.run.folder import VIDEO
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.run.story import make_video
 from procvid.storage.files import sha256_of, write_json
 from procvid.types import GenerateRequest, Recipe, Sampling
@@ -35,10 +35,15 @@ JUDGED = "judgements.json"
 
 
 @dataclass(frozen=True)
-class Setting:
+class AblationSetting:
     """One of the compared settings; the first of an ablation is the base.
 
-    `state_aware` and `write_back` are parts of the memory that can be left out.
+    Attributes:
+        name: Name in tables and folders.
+        memory: The store, or "none".
+        lora: LoRA files.
+        state_aware: False ignores the state of objects when crops are retrieved.
+        write_back: False adds no crops of generated clips to the memory.
     """
 
     name: str
@@ -49,47 +54,53 @@ class Setting:
 
     @property
     def memory_label(self) -> str:
-        """The memory with what was left out of it, for the record of a run."""
+        """The store and the parts of the memory that are left out, as in the record of a run."""
         left_out = "" if self.state_aware else ", any state"
         return self.memory + left_out + ("" if self.write_back else ", no write-back")
 
 
 def settings_of(
     wanted: str | None, lora: Sequence[str] = (), memory: str = "default"
-) -> tuple[Setting, ...]:
-    """The settings by their names; all that can be had by default. `memory` is what the others have.
+) -> tuple[AblationSetting, ...]:
+    """Return the settings by name. Default: base and memory, and the tuned ones if a LoRA is given.
+
+    Args:
+        wanted: Names separated by commas, base first; None for the default.
+        lora: LoRA files of the tuned settings.
+        memory: Store of every setting that uses the memory.
 
     Raises:
-        InputError: A name is unknown, the base is missing, or a fine-tuned one has no LoRA.
+        InputError: A name is unknown, the base is not first, or a tuned setting has no LoRA.
     """
     known = {
-        "base": Setting("base", "none"),
-        "memory": Setting("memory", memory),
-        "memory-any-state": Setting("memory-any-state", memory, state_aware=False),
-        "memory-no-write-back": Setting("memory-no-write-back", memory, write_back=False),
-        "tuned": Setting("tuned", "none", tuple(lora)),
-        "tuned+memory": Setting("tuned+memory", memory, tuple(lora)),
+        "base": AblationSetting("base", "none"),
+        "memory": AblationSetting("memory", memory),
+        "memory-any-state": AblationSetting("memory-any-state", memory, state_aware=False),
+        "memory-no-write-back": AblationSetting("memory-no-write-back", memory, write_back=False),
+        "tuned": AblationSetting("tuned", "none", tuple(lora)),
+        "tuned+memory": AblationSetting("tuned+memory", memory, tuple(lora)),
     }
     default = ("base", "memory", "tuned", "tuned+memory") if lora else ("base", "memory")
     names = default if wanted is None else tuple(name.strip() for name in wanted.split(","))
     for name in names:
         if name not in known:
-            raise InputError(f"There is no setting {name!r}.", f"Choose of {', '.join(known)}.")
+            raise InputError(f"Unknown setting {name!r}.", f"Choose from {', '.join(known)}.")
         if name.startswith("tuned") and not lora:
             raise InputError(f"The setting {name!r} needs a LoRA.", "Give one with --lora.")
     if len(set(names)) < 2 or names[0] != "base":
         raise InputError(
             f"The settings {','.join(names)} cannot be compared.",
-            "Name base first, then at least one other.",
+            "Give base first, then at least one other.",
         )
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
-class Scored:
-    """`done` of `total` runs are made and scored; `eta_s` is None before the first was made anew.
+class RunScored:
+    """One run is made and scored: `done` of `total`.
 
-    `notes` are for the user: steps that are missing, a judge that needed somebody to stand in.
+    `eta_s` is None until the first new run is made; `reused` marks a run that was finished before.
+    `notes` are for the user: missing steps, answers of a stand-in for the judge.
     """
 
     setting: str
@@ -104,44 +115,44 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class AblationFinished:
-    """The last event: the whole of `table.json`."""
+    """The last event; `table` is the content of `table.json`."""
 
     table: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """What is compared on what.
+    """The recipes, settings and seeds of an ablation.
 
     Attributes:
-        recipes: By a name that is safe in a path.
-        settings: The base first.
-        seeds: Each recipe is made with each of them.
-        sampling: Of all runs; the seed in it has no meaning.
-        build: The models of a setting.
+        recipes: Recipes by a name that is safe in a path.
+        settings: The compared settings, the base first.
+        seeds: Seeds with which each recipe is generated.
+        sampling: Sampling of all runs; its seed is replaced.
+        build: Builds the models of a setting.
         evaluation: The backbones of the metrics.
     """
 
     recipes: Mapping[str, Recipe]
-    settings: tuple[Setting, ...]
+    settings: tuple[AblationSetting, ...]
     seeds: tuple[int, ...]
     sampling: Sampling
-    build: Callable[[Setting], Parts]
+    build: Callable[[AblationSetting], Parts]
     evaluation: EvaluationParts
 
-    def run(self, folder: Path) -> Iterator[Scored | AblationFinished]:
-        """Make what is missing of the runs and scores in `folder`, then the table.
+    def run(self, folder: Path) -> Iterator[RunScored | AblationFinished]:
+        """Make the missing runs and scores in `folder`, then the table.
 
         Raises:
             InputError: There are too many runs, or a run folder belongs to another request.
-            UnavailableError: The models of a setting cannot be had here.
+            UnavailableError: A model of a setting is not available.
             OutputError: The folder cannot be written.
         """
         total = len(self.recipes) * len(self.settings) * len(self.seeds)
         if not 1 <= total <= MAX_RUNS:
-            raise InputError(f"{total} runs cannot be made.", f"Choose 1 to {MAX_RUNS} in all.")
+            raise InputError(f"{total} runs are not possible.", f"Choose 1 to {MAX_RUNS} in all.")
         judgements = Judgements.of(self.evaluation, folder / JUDGED)
-        looks, started_s, made, done = Looks(), time.monotonic(), 0, 0
+        cache, started_s, made, done = EvidenceCache(), time.monotonic(), 0, 0
         scores: dict[tuple[str, str, int], dict[str, Any]] = {}
         for setting in self.settings:
             parts: Parts | None = None
@@ -153,7 +164,7 @@ class Ablation:
                     if known is None:
                         parts = parts or self.build(setting)
                         self._make(parts, setting, recipe, seed, place)
-                        known = self._score(place, file, judgements, looks)
+                        known = self._score(place, file, judgements, cache)
                         made += 1
                         if judgements is not None:
                             judgements.save(folder / JUDGED)
@@ -165,10 +176,12 @@ class Ablation:
                     each_s = (time.monotonic() - started_s) / made if made else None
                     eta_s = None if each_s is None else each_s * (total - done)
                     notes = tuple(known["runs"][0]["notes"])
-                    yield Scored(setting.name, name, seed, done, total, eta_s, reused, notes)
+                    yield RunScored(setting.name, name, seed, done, total, eta_s, reused, notes)
         yield AblationFinished(table_of(scores, self.settings, self.evaluation))
 
-    def _make(self, parts: Parts, setting: Setting, recipe: Recipe, seed: int, place: Path) -> None:
+    def _make(
+        self, parts: Parts, setting: AblationSetting, recipe: Recipe, seed: int, place: Path
+    ) -> None:
         request = GenerateRequest(
             recipe=recipe,
             sampling=replace(self.sampling, seed=seed),
@@ -183,11 +196,11 @@ class Ablation:
                 pass
 
     def _score(
-        self, place: Path, file: Path, judgements: Judgements | None, looks: Looks
+        self, place: Path, file: Path, judgements: Judgements | None, cache: EvidenceCache
     ) -> dict[str, Any]:
         scores: dict[str, Any] = {}
         run = run_input(place)
-        for event in evaluate([run], self.evaluation, None, judgements, looks):
+        for event in evaluate([run], self.evaluation, None, judgements, cache):
             if isinstance(event, EvaluationFinished):
                 scores = event.scores
         for clip in scores["runs"][0]["clips"]:
@@ -198,7 +211,7 @@ class Ablation:
 
 
 def _still_good(file: Path, place: Path, backbones: Mapping[str, str]) -> dict[str, Any] | None:
-    """The scores of the very video that lies there, by these very backbones and metrics, or None."""
+    """Return the stored scores if they are of this video and these backbones, else None."""
     if not file.is_file() or not (place / VIDEO).is_file():
         return None
     check_replaceable(file)
@@ -212,12 +225,12 @@ def _still_good(file: Path, place: Path, backbones: Mapping[str, str]) -> dict[s
 
 def table_of(
     scores: Mapping[tuple[str, str, int], Mapping[str, Any]],
-    settings: Sequence[Setting],
+    settings: Sequence[AblationSetting],
     evaluation: EvaluationParts,
 ) -> dict[str, Any]:
-    """Means, deviations and paired differences to the first setting; the whole of `table.json`.
+    """Return the content of `table.json`: means, deviations and paired differences to the base.
 
-    The unit is the recipe: its seeds are averaged first, for they are not independent of each other.
+    The unit is the recipe. Its seeds are averaged first, because they are not independent.
     """
     pairs = list(dict.fromkeys((name, seed) for _, name, seed in scores))
     base = settings[0].name
@@ -266,12 +279,12 @@ def _column(
     bases: Sequence[Mapping[str, Any]],
     alone: bool,
 ) -> dict[str, Any]:
-    """One metric of one setting; `recipes` names the recipe of each run."""
+    """Return one metric of one setting; `recipes` names the recipe of each run."""
     results = [Result.from_json(run["metrics"][name]) for run in runs]
     values = [result.value for result in results]
-    there = [value for value in by_recipe(recipes, values) if value is not None]
-    mean = mean_of(there)
-    deviation = None if mean is None else (sum((v - mean) ** 2 for v in there) / len(there)) ** 0.5
+    known = [value for value in by_recipe(recipes, values) if value is not None]
+    mean = mean_of(known)
+    deviation = None if mean is None else (sum((v - mean) ** 2 for v in known) / len(known)) ** 0.5
     difference: Difference | None = None
     if not alone:
         before = [base["metrics"][name]["value"] for base in bases]
@@ -287,9 +300,9 @@ def _column(
         "direction": results[0].direction,
         "mean": finite(mean),
         "std": finite(deviation),
-        "n": len(there),
+        "n": len(known),
         "null_share": round(sum(value is None for value in values) / len(values), 4),
-        "state": "ok" if there else states[0],
+        "state": "ok" if known else states[0],
         "chance": finite(mean_of([result.chance for result in results])),
         "parts": {
             part: finite(mean_of([result.parts.get(part) for result in results]))
@@ -308,7 +321,7 @@ def _column(
 
 
 def by_recipe(recipes: Sequence[str], values: Sequence[float | None]) -> list[float | None]:
-    """The mean over the seeds of each recipe, or None where no seed has a value."""
+    """Return the mean over the seeds of each recipe; None for a recipe without a value."""
     return [
         mean_of([value for own, value in zip(recipes, values, strict=True) if own == recipe])
         for recipe in dict.fromkeys(recipes)

@@ -1,4 +1,4 @@
-"""The ablation table as Markdown, HTML and model-index entries."""
+"""The table of an ablation as Markdown, HTML and model-index entries."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from procvid.evaluate import plots
+from procvid.evaluate.metrics import title_of
 from procvid.evaluate.report import STYLE
 from procvid.evaluate.report_tables import (
     OTHER_DATA,
     PAPER,
     PAPER_ROWS,
-    TITLES,
     number,
     table_1,
 )
@@ -35,12 +35,12 @@ TABLE_JSON, TABLE_MD, TABLE_HTML, MODEL_INDEX = (
 
 
 def table_markdown(table: Json) -> str:
-    """One line a metric and setting; below it the paper's five columns, the paper's rows among them."""
+    """Return a line for each metric and setting, and below it the paper's Table 1 with our rows."""
     lines = [
         f"{table['n']} recipes, seeds {', '.join(map(str, table['seeds']))} (averaged for each "
-        f"recipe first); backbones of the {table['profile']} profile. Differences are paired, to "
-        "base, with a bootstrap 95 % interval over the recipes (10,000 resamples); n counts recipes, "
-        "nulls are a share of the runs.",
+        f"recipe first); backbones of the {table['profile']} profile. Differences to base are paired, "
+        "with a bootstrap 95 % interval over the recipes (10,000 resamples). n counts recipes; nulls "
+        "are a share of the runs.",
         "",
         "| metric | better | setting | mean ± std | difference to base | n | nulls | chance |",
         "| --- | --- | --- | --- | --- | ---: | ---: | ---: |",
@@ -69,24 +69,21 @@ def table_markdown(table: Json) -> str:
 
 
 def table_html(table: Json) -> str:
-    """A page that stands alone: the table, the differences plotted, the paper's rows."""
+    """Return a page that loads nothing: the table, plots of the differences, the paper's rows."""
     body = ""
     for name in table["rows"][0]["metrics"]:
         for place, row in enumerate(table["rows"]):
             column = row["metrics"][name]
-            head = (
-                f"{escape(TITLES.get(name, name))} <code>{escape(name)}</code>" if not place else ""
-            )
+            head = f"{escape(title_of(name))} <code>{escape(name)}</code>" if not place else ""
             body += (
                 f'<tr><th scope="row">{head}</th><td>{column["direction"] if not place else ""}</td>'
                 f"<td>{escape(row['setting'])}</td><td>{_mean(column)}{_parts(column)}</td>"
                 f"<td>{escape(_difference(row, column))}</td><td>{column['n']}</td>"
                 f"<td>{100 * column['null_share']:.0f} %</td><td>{number(column['chance'])}</td></tr>"
             )
-    figures = [
-        f for f in (plots.difference_plot(row) for row in table["rows"][1:]) if f is not None
-    ]
-    shown = plots.plots_html(figures) if figures else "<p>There is no difference to plot.</p>"
+    found = (plots.difference_plot(row) for row in table["rows"][1:])
+    figures = [figure for figure in found if figure is not None]
+    shown = plots.plots_html(figures) if figures else "<p>There are no differences to plot.</p>"
     heads = "".join(f'<th scope="col">{head}</th>' for head in COLUMNS)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,
@@ -97,16 +94,16 @@ backbones of the {escape(table["profile"])} profile. Differences are paired, wit
 interval over the recipes.</p>
 <div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>
 <h2>Differences</h2><div class="plots">{shown}</div>
-<h2>Beside the paper's Table 1</h2>{table_1(_published(table))}
+<h2>Compared with the paper's Table 1</h2>{table_1(_published(table))}
 </body></html>
 """
 
 
 def model_index(table: Json, name: str) -> list[dict[str, Any]]:
-    """`model-index` entries for a model card: the means of the last setting."""
+    """Return `model-index` entries for a model card: the means of the last setting."""
     row = table["rows"][-1]
     metrics = [
-        {"type": metric, "name": TITLES.get(metric, metric), "value": column["mean"]}
+        {"type": metric, "name": title_of(metric), "value": column["mean"]}
         for metric, column in row["metrics"].items()
         if column["mean"] is not None
     ]
@@ -126,7 +123,7 @@ def model_index(table: Json, name: str) -> list[dict[str, Any]]:
 
 
 def write_table(folder: Path, table: Json, name: str = "procvid") -> None:
-    """Write the table in all its forms. Raises OutputError."""
+    """Write the table in all formats. Raises OutputError."""
     write_text(folder / TABLE_MD, table_markdown(table))
     write_text(folder / TABLE_HTML, table_html(table))
     write_json(folder / MODEL_INDEX, model_index(table, name))
@@ -134,7 +131,7 @@ def write_table(folder: Path, table: Json, name: str = "procvid") -> None:
 
 
 def _published(table: Json) -> dict[str, list[str]]:
-    """Each setting's means of the paper's five metrics."""
+    """Return each setting's means of the paper's five metrics."""
     return {
         row["setting"]: [_mean(row["metrics"][name]) for name in PAPER] for row in table["rows"]
     }
@@ -147,10 +144,10 @@ def _mean(column: Json) -> str:
 
 
 def _parts(column: Json) -> str:
-    told = ", ".join(
+    text = ", ".join(
         f"{part.replace('_', ' ')} {number(value)}" for part, value in column["parts"].items()
     )
-    return f"<small>{escape(told)}</small>" if told and column["mean"] is not None else ""
+    return f"<small>{escape(text)}</small>" if text and column["mean"] is not None else ""
 
 
 def _difference(row: Json, column: Json) -> str:

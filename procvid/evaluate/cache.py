@@ -1,4 +1,4 @@
-"""Kept by content: the same picture goes through a backbone once, and the same clip is read once."""
+"""Caches by content: each image goes through a backbone once, and each clip is read once."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ from numpy.typing import NDArray
 from procvid.types import Image, ModelInfo, Vectors
 
 MAX_VECTORS = 50_000
-"""About 75 MB at 384 dimensions; the oldest go first."""
-
+"""About 75 MB at 384 dimensions. The oldest are dropped first."""
 
 MAX_CLIPS = 500
 
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 Input = TypeVar("Input")
 
 
-class Recent(Generic[Kept]):
-    """The last values by key; the oldest go first."""
+class Recent(Generic[Value]):
+    """The latest values by key; the oldest are dropped first."""
 
     def __init__(self, size: int) -> None:
-        self._values: OrderedDict[str, Kept] = OrderedDict()
+        self._values: OrderedDict[str, Value] = OrderedDict()
         self._size = size
 
-    def get(self, key: str) -> Kept | None:
-        """The value, or None."""
+    def get(self, key: str) -> Value | None:
+        """Return the value, or None."""
         return self._values.get(key)
 
-    def put(self, key: str, value: Kept) -> None:
-        """Keep a value."""
+    def put(self, key: str, value: Value) -> None:
+        """Store a value."""
         self._values[key] = value
         while len(self._values) > self._size:
             self._values.popitem(last=False)
 
 
 class VectorCache:
-    """Vectors by model and picture or text; `hits` and `misses` count them."""
+    """Vectors by model and image or text; `hits` and `misses` count the requests."""
 
     def __init__(self, max_vectors: int = MAX_VECTORS) -> None:
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
@@ -55,8 +54,8 @@ class VectorCache:
         images: Sequence[Image],
         embed: Callable[[Sequence[Image]], Vectors],
     ) -> Vectors:
-        """float32 (N, D): those known from before, the others from one call of `embed`."""
-        return self._kept([_key(info, image) for image in images], images, embed)
+        """Return float32 (N, D): cached vectors, and the others from one call of `embed`."""
+        return self._cached([_key(info, image) for image in images], images, embed)
 
     def text_vectors(
         self,
@@ -64,10 +63,10 @@ class VectorCache:
         texts: Sequence[str],
         embed: Callable[[Sequence[str]], Vectors],
     ) -> Vectors:
-        """The same of texts."""
-        return self._kept([f"{info.id}\0{info.revision}\0{text}" for text in texts], texts, embed)
+        """Return float32 (N, D) of texts, like `vectors`."""
+        return self._cached([f"{info.id}\0{info.revision}\0{text}" for text in texts], texts, embed)
 
-    def _kept(
+    def _cached(
         self,
         keys: Sequence[str],
         inputs: Sequence[Input],

@@ -1,4 +1,4 @@
-"""Two settings on the same recipes: may they be compared, and by how much do they differ?"""
+"""Comparison of two settings on the same recipes: paired differences and comparability."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 RESAMPLES = 10_000
 COMPARED = ("memory", "lora")
-"""The settings that an ablation varies; all others must agree."""
+"""Settings that an ablation varies; all others must agree."""
 
-NO_MATTER = ("generator",)
-"""Answer but not compared: a LoRA makes another model, which is what is compared."""
+IGNORED = ("generator",)
+"""Settings that may differ: a LoRA changes the id of the generator."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Paired difference to the base over recipes.
+    """Paired difference between a setting and the base over recipes.
 
     Attributes:
-        mean: Of other minus base; None without a pair.
+        mean: Mean of other minus base; None without a pair.
         low, high: 95 % interval of the mean, by bootstrap over the recipes.
-        n: Recipes in which both have a value.
-        null_share: Share of the recipes in which one has none, 0 to 1.
+        n: Number of recipes in which both have a value.
+        null_share: Share of the recipes in which a value is missing, 0 to 1.
     """
 
     mean: float | None
@@ -41,18 +41,18 @@ def paired_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Bootstrap over recipes of the paired difference; the same seed gives the same interval.
+    """Return the paired difference with a bootstrap interval; the same seed gives the same interval.
 
     Args:
-        base, other: A value a recipe, in one order.
-        resamples: How many samples are drawn.
-        seed: Of the draw.
+        base, other: One value per recipe, in the same order.
+        resamples: Number of bootstrap samples.
+        seed: Seed of the bootstrap.
 
     Raises:
-        ValueError: The two are not equally long.
+        ValueError: The two have different lengths.
     """
     if len(base) != len(other):
-        raise ValueError(f"{len(base)} and {len(other)} values are no pairs")
+        raise ValueError(f"{len(base)} and {len(other)} values cannot be paired.")
     pairs = [(a, b) for a, b in zip(base, other, strict=True) if a is not None and b is not None]
     null_share = 1 - len(pairs) / len(base) if base else 0.0
     if not pairs:
@@ -66,18 +66,18 @@ def paired_difference(
 
 
 def why_not_comparable(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """What differs besides what is compared, as one sentence; empty when nothing does."""
-    keys = [k for k in dict.fromkeys([*base, *other]) if k not in COMPARED + NO_MATTER]
-    told = [
+    """Return which settings differ although they must agree, as one sentence, or ""."""
+    keys = [k for k in dict.fromkeys([*base, *other]) if k not in COMPARED + IGNORED]
+    differences = [
         f"{key} {base.get(key)} and {other.get(key)}"
         for key in keys
         if base.get(key) != other.get(key)
     ]
-    return f"not comparable: {'; '.join(told)}" if told else ""
+    return f"not comparable: {'; '.join(differences)}" if differences else ""
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Rank correlation, -1 to 1; ties share their mean rank, a constant correlates with nothing."""
+    """Return the rank correlation, -1 to 1. Ties share their mean rank; a constant gives 0."""
     a, b = _ranks(np.asarray(x, float)), _ranks(np.asarray(y, float))
     a, b = a - a.mean(), b - b.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))

@@ -1,8 +1,8 @@
-"""Which clips earn no credit: stills and pasted references win no corrected metric.
+"""Clips that earn no credit: stills and pasted references get the worst value in corrected metrics.
 
-A clip that shows no motion where its step has an action counts in every corrected metric as the
-worst there is, and so does one in which a reference's own pixels lie. Fair to quiet clips: little
-motion is motion (see `procvid.evaluate.motion`), and a step that only waits may be a still.
+A clip earns no credit if nothing moves although its step has an action, or if it contains the pixels
+of a reference. A little motion is enough (see `procvid.evaluate.motion`), and a step that only waits
+may be a still.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from procvid.evaluate.evidence import ClipEvidence
 from procvid.evaluate.motion import LEAST_PICTURES
 
 PIXEL_FLOOR = 0.4
-"""Least `pixel_motion` of a clip that moves, 0 to 255. A frozen clip has 0, or less than 0.2 after
-h264; the stillest toy clip has more than 1."""
+"""Lowest `pixel_motion` of a clip that moves, 0 to 255. A frozen clip has 0, or less than 0.2 after
+h264; the toy clip with the least motion has more than 1."""
 
 RESTING = frozenset({"wait", "chill", "soak", "marinate", "preheat"})
-"""Actions in which nothing need move."""
+"""Actions during which nothing has to move."""
 
 NEEDED = 0.7
-"""Share of a reference's detail that keeping an object's identity may repeat pixel by pixel; what is
-above it up to 1 is copying. Of 33 toy vessels, drawn anew by the renderer in the same place, the most had
-0.73; of 64 pasted ones in four sizes the least had 0.75, which `PASTED` tells from them but for one."""
+"""Share of a reference's detail that an object drawn with the same identity may repeat pixel by pixel;
+a larger share is copying. Of 33 toy vessels that the renderer drew again in the same place, the largest
+share was 0.73; of 64 pasted ones in four sizes, the smallest was 0.75. `PASTED` separates them but for
+one."""
 
 PASTED = 0.2
-"""From this `copy_paste` on a region is the reference's own pixels: it was not drawn."""
+"""Value of `copy_paste` from which a region counts as pasted."""
 
 
 def stands_still(clip: ClipEvidence) -> bool:
-    """Whether nothing moves, but for a camera over a still or two stills in turns."""
+    """Return True for a still, even one that is panned or alternated with another."""
     if clip.pixel_motion is None or clip.pixel_motion < PIXEL_FLOOR:
         return True
     least = min(LEAST_PICTURES, clip.num_frames)
@@ -35,12 +36,12 @@ def stands_still(clip: ClipEvidence) -> bool:
 
 
 def copying(pixel_match: float) -> float:
-    """0 to 1: how far a likeness in detail goes beyond what identity needs."""
+    """Return, as 0 to 1, how far a pixel match exceeds what keeping the identity needs."""
     return min(1.0, max(0.0, (pixel_match - NEEDED) / (1 - NEEDED)))
 
 
 def pasted_in(clip: ClipEvidence) -> tuple[str, ...]:
-    """The objects of a clip whose reference lies in it; not the counter, which is plain."""
+    """Return the objects whose reference is pasted into a clip. The counter is left out: it is plain."""
     return tuple(
         sight.name
         for sight in clip.sightings
@@ -51,8 +52,8 @@ def pasted_in(clip: ClipEvidence) -> tuple[str, ...]:
 
 
 def no_credit(clip: ClipEvidence) -> str:
-    """Why a clip counts as the worst there is, or "" when it is judged by what it shows."""
+    """Return why a clip gets the worst value, or "" if it is judged by its content."""
     if stands_still(clip) and not clip.resting:
-        return "frozen: a still picture shows no step"
+        return "frozen: nothing moves in the clip"
     pasted = pasted_in(clip)
-    return f"pasted: the reference's own pixels ({', '.join(pasted)})" if pasted else ""
+    return f"pasted: the pixels of a reference ({', '.join(pasted)})" if pasted else ""

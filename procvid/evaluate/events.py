@@ -1,4 +1,4 @@
-"""What an evaluation tells while it goes on: the page, the command line and the API translate these."""
+"""Events of an evaluation, which the page, the command line and the API translate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from procvid.evaluate.result import Result
 
 @dataclass(frozen=True)
 class EvaluationStarted:
-    """What will be measured on what."""
+    """The evaluation begins: its runs, its metrics and the number of clips."""
 
     runs: tuple[str, ...]
     metrics: tuple[str, ...]
@@ -20,7 +20,7 @@ class EvaluationStarted:
 
 @dataclass(frozen=True)
 class ClipRead:
-    """`done` of `total` clips of all runs are read; `eta_s` covers those still to come."""
+    """One clip was read: `done` of `total` clips of all runs; `eta_s` is for the remaining ones."""
 
     run: str
     number: int
@@ -31,7 +31,7 @@ class ClipRead:
 
 @dataclass(frozen=True)
 class MetricDone:
-    """One metric of one run, whatever its state."""
+    """One metric of one run is done, with or without a value."""
 
     run: str
     result: Result
@@ -39,7 +39,7 @@ class MetricDone:
 
 @dataclass(frozen=True)
 class EvaluationWarned:
-    """Something was done otherwise than asked; `message` is for the user."""
+    """The evaluation deviated from the request; `message` is for the user."""
 
     run: str
     message: str
@@ -47,7 +47,7 @@ class EvaluationWarned:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationFinished:
-    """The last event; `scores` is the whole of `scores.json`."""
+    """The last event; `scores` is the content of `scores.json`."""
 
     scores: dict[str, Any]
 
@@ -56,7 +56,7 @@ EvaluationEvent = EvaluationStarted | ClipRead | EvaluationWarned | MetricDone |
 
 
 def event_json(event: EvaluationEvent) -> dict[str, Any]:
-    """One event as a flat JSON object with its name."""
+    """Return an event as a flat JSON object with its name."""
     match event:
         case EvaluationStarted():
             return {

@@ -1,7 +1,6 @@
-"""What the metrics look at: numbers and small pictures drawn from each clip once.
+"""Evidence of the metrics: vectors, thumbnails and detections that are computed once for each clip.
 
-Frames are gone after a clip has been read; vectors, thumbnails and sightings stay, so memory does
-not grow with the length of the clips.
+Frames are dropped after a clip is read, so memory use does not grow with the length of clips.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ FRAMES, CLIP, SHOTS, OBJECTS, SCENE, JUDGE = (
     "scene reader",
     "judge",
 )
-"""The kinds of evidence, named after the model that gives them."""
+"""Kinds of evidence, each named after the model that computes it."""
 
 LPIPS, INCEPTION, VIDEO = "LPIPS", "Inception", "video network"
-"""The kinds that only standard figures need."""
+"""Kinds of evidence that only the standard metrics need."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +33,18 @@ class Sighting:
     """A planned object in one clip.
 
     Attributes:
-        name: As planned.
-        role: As planned.
-        state: As planned before the step; a reference shows this state.
-        changes: Whether the step changes its state.
-        likelihood: Of staying the same.
+        name: Name in the plan.
+        role: Role in the plan.
+        state: Planned state before the step, which a reference shows.
+        changes: Whether the step changes the state.
+        likelihood: Likelihood that the object stays the same.
         score: Best detector score over the sampled frames, 0 to 1.
-        vector: float32 (D,), L2-normalised mean over its crops; None below the gate.
-        reference_vector: The same of the crop that conditioned the clip, or None without one.
-        reference: Where that crop came from, or empty.
-        reference_lost: Why the crop that conditioned the clip cannot be looked at, or empty.
+        vector: float32 (D,), L2-normalised mean over the crops; None below the detection threshold.
+        reference_vector: Vector of the crop that conditioned the clip, or None without a crop.
+        reference: Source of that crop, or empty.
+        reference_lost: Why the crop that conditioned the clip cannot be read, or empty.
         pixel_match: Share of the reference's fine detail that the frames repeat pixel by pixel, 0 to
-            1, median over them.
+            1, median over the frames.
     """
 
     name: str
@@ -62,8 +61,8 @@ class Sighting:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An object in the middle frame of a clip, judged against what was known of it.
+class Observation:
+    """An object in the middle frame of a clip, judged against its last known state.
 
     `first` marks a first appearance; `consistent` and `reason` are the judge's answer.
     """
@@ -77,27 +76,27 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class ClipEvidence:
-    """One clip. What was not asked for or could not be had is None or empty.
+    """The evidence of one clip. Evidence that is not needed or not available is None or empty.
 
     Attributes:
-        number: The step that it shows, from 1.
-        text: The step, or empty.
+        number: Number of the step, from 1.
+        text: Text of the step, or empty.
         num_frames, fps, width, height: Of the file.
-        sampled: Index of each sampled frame in the clip; the first and the last are among them.
+        sampled: Index of each sampled frame in the clip, including the first and the last.
         pixel_motion: Mean absolute difference of neighbouring thumbnails, 0 to 255; None for one frame.
-        num_pictures: How many different pictures the sampled frames show, camera moves apart.
-        resting: Whether its step only waits, so that nothing need move.
+        num_pictures: Number of different images among the sampled frames, ignoring camera moves.
+        resting: Whether the step only waits, so that nothing has to move.
         frame_vectors: float32 (S, D) of the sampled frames, L2-normalised, from the frame encoder.
-        clip_vectors: float32 (8, D) of frames uniform over the clip, L2-normalised, from CLIP.
-        last_clip_vector: float32 (D,) of the last frame.
-        shot_thumbnails: uint8 (T', h, w, 3): what the shot detector sees. From a long clip a middle
-            part of whole windows is left out, which no joint can feel.
+        clip_vectors: float32 (8, D) of frames spread over the clip, L2-normalised, from CLIP.
+        last_clip_vector: float32 (D,) of the last frame, from CLIP.
+        shot_thumbnails: uint8 (T', h, w, 3), the input of the shot detector. A long clip lacks whole
+            windows in its middle, which do not affect any joint.
         sightings: The planned objects.
         seen: The objects of the middle frame with the judge's answers.
         vanished: Planned objects that the middle frame does not show.
-        unread: Why the scene reader said nothing of use of this clip, or empty.
-        planned: How many planned objects the middle frame should show.
-        first_image, last_image: For the filmstrip, at most 160 px wide.
+        unread: Why the scene reader gave no usable answer for this clip, or empty.
+        planned: Number of planned objects that the middle frame should show.
+        first_image, last_image: For the film strip, at most 160 px wide.
         joint_images: First and last frame for the comparison at joints, 256x256 px.
         set_features: float32 (n, D) by kind of evidence, for comparison with real clips.
     """
@@ -117,7 +116,7 @@ class ClipEvidence:
     last_clip_vector: NDArray[np.float32] | None = None
     shot_thumbnails: Frames | None = None
     sightings: tuple[Sighting, ...] = ()
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[Observation, ...] = ()
     vanished: tuple[str, ...] = ()
     unread: str = ""
     joint_images: tuple[Image, Image] | None = None
@@ -137,7 +136,7 @@ class Texts:
 
 @dataclass(frozen=True, eq=False)
 class SetEvidence:
-    """Features of real clips and of one run's, float32 (N, D) and (M, D), and what compares them."""
+    """Features of real clips (N, D) and of one run's clips (M, D), float32, and their distance."""
 
     real: Vectors
     made: Vectors
@@ -146,21 +145,21 @@ class SetEvidence:
 
 @dataclass(frozen=True, eq=False)
 class RunEvidence:
-    """All clips of one recipe, in order.
+    """The evidence of all clips of one recipe.
 
     Attributes:
-        name: Of the run, for people.
-        clips: In order; a joint lies between clips of following numbers.
-        candidates: By step number, the step and its hard negatives.
-        steps: All steps of the recipe, as CLIP sees their texts.
-        goal: The finished dish and the other dishes.
-        shot_probabilities: float32, of the `shot_thumbnails` one clip after the other.
-        logit_scale: Of CLIP.
-        joint_distances: LPIPS by the number of the clip behind the joint.
-        sets: By kind of evidence; empty without real clips.
+        name: Name of the run.
+        clips: In order; a joint lies between clips with consecutive numbers.
+        candidates: The step and its hard negatives, by step number.
+        steps: All steps of the recipe.
+        goal: The finished dish, followed by other dishes.
+        shot_probabilities: float32, one for each of the `shot_thumbnails` of all clips in sequence.
+        logit_scale: Logit scale of CLIP.
+        joint_distances: LPIPS by the number of the clip after the joint.
+        sets: Features of these and of real clips, by kind of evidence; empty without real clips.
         backbones: "id revision" by kind of evidence.
-        missing: Why a kind of evidence could not be had, by kind.
-        notes: What the user should know of how it came about.
+        missing: Reason why a kind of evidence is not available, by kind.
+        notes: Notes for the user.
     """
 
     name: str
@@ -177,5 +176,5 @@ class RunEvidence:
     notes: tuple[str, ...] = ()
 
     def joints(self) -> list[tuple[ClipEvidence, ClipEvidence]]:
-        """Neighbouring clips: step i and step i + 1."""
+        """Return the pairs of consecutive clips: step i and step i + 1."""
         return [(a, b) for a, b in pairwise(self.clips) if b.number == a.number + 1]

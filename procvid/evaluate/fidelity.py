@@ -1,4 +1,4 @@
-"""How like its reference an object is, clip by clip; `object_fidelity` and `gap_decay` read it."""
+"""Similarity of objects to their references, clip by clip, for `object_fidelity` and `gap_decay`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from procvid.evaluate.credit import no_credit
 from procvid.evaluate.evidence import RunEvidence, Sighting
 
 GATE = 0.5
-"""Least detector score, 0 to 1, of an object that counts as seen."""
+"""Detection threshold: lowest detector score, 0 to 1, of an object that counts as seen."""
 
-NONE_PLANNED = "no object is planned that stays the same"
-NONE_BEFORE = "no planned object was seen before, so there is nothing to compare with"
+NONE_PLANNED = "the plan has no object that stays the same"
+NONE_BEFORE = "no planned object has a reference or an earlier appearance to compare with"
 NONE_FOUND = "no planned object was found again"
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """A persistent object in one clip.
+    """Similarity of a persistent object to its reference in one clip.
 
     Attributes:
-        number: The step.
-        name: The object.
-        value: Cosine to the reference, -1 to 1, or None with a reason.
-        reason: Why there is none, or what it was compared with.
-        gap: Steps since the object was last seen, or None when it was not.
-        first: Whether there is nothing to compare with, because it appears for the first time.
-        credited: False in a clip that earns no credit; the value is 0 there, found or not.
+        number: Number of the step.
+        name: Name of the object.
+        value: Cosine with the reference, -1 to 1, or None.
+        reason: Why there is no value, or what the object was compared with.
+        gap: Steps since the object was last seen, or None if it was not seen before.
+        first: Whether this is a first appearance without a reference, so nothing can be compared.
+        credited: False in a clip that earns no credit; its value is 0, found or not.
     """
 
     number: int
@@ -39,11 +39,11 @@ class Likeness:
 
 
 def likenesses(run: RunEvidence) -> list[Likeness]:
-    """Every planned persistent object of every clip, in order; not the counter, which is found even
-    in a black picture.
+    """Return the likeness of every planned persistent object of every clip, in order.
 
-    The reference is the crop that conditioned the clip; where there was none, the object's first
-    sight in this video in the same state, which then has nothing to compare with.
+    The reference is the crop that conditioned the clip. Without one, it is the object's first
+    appearance in this video in the same state, which itself has nothing to compare with. The counter is
+    left out, because a detector finds it even in a black image.
     """
     found, last_seen = [], dict[str, int]()
     first_sight: dict[tuple[str, str], tuple[int, Sighting]] = {}
@@ -53,7 +53,7 @@ def likenesses(run: RunEvidence) -> list[Likeness]:
             seen = sight.score >= GATE and sight.vector is not None
             gap = clip.number - last_seen[sight.name] if sight.name in last_seen else None
             if seen:
-                # Also a food that changes in this step was in sight in it.
+                # A food that changes in this step is visible too.
                 last_seen[sight.name] = clip.number
             if sight.likelihood == "unlikely" or sight.changes or sight.role == "surface":
                 continue
@@ -69,7 +69,7 @@ def _compare(
 ) -> Likeness:
     vector, reference, source = sight.vector, sight.reference_vector, sight.reference
     if reference is None and earlier is not None and not sight.reference_lost:
-        reference, source = earlier[1].vector, f"its first sight in step {earlier[0]}"
+        reference, source = earlier[1].vector, f"its first appearance in step {earlier[0]}"
     if reference is None and not sight.reference_lost:
         return Likeness(number, sight.name, None, "first appearance", gap, first=True)
     if denied:
@@ -78,4 +78,4 @@ def _compare(
         return Likeness(number, sight.name, None, sight.reference_lost, gap)
     if sight.score < GATE or vector is None:
         return Likeness(number, sight.name, None, f"not found (score {sight.score:.2f})", gap)
-    return Likeness(number, sight.name, float(vector @ reference), f"against {source}", gap)
+    return Likeness(number, sight.name, float(vector @ reference), f"compared with {source}", gap)

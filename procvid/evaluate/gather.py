@@ -1,6 +1,6 @@
-"""From clips to evidence: each clip is decoded once and looked at by all backbones that take part.
+"""Gathering of evidence: each clip is decoded once, and every backbone that is needed runs on it.
 
-A backbone that fails is struck off with its reason, and the others go on.
+A backbone that fails is marked missing with its reason, and the others go on.
 """
 
 from __future__ import annotations
@@ -45,40 +45,41 @@ from procvid.storage.files import sha256_of
 from procvid.types import Detection, Image, PlannedObject, SceneObject
 
 CLIP_FRAMES = 8
-"""Frames a clip that CLIP sees, uniform over it (paper, section 3.3)."""
+"""Frames per clip for CLIP, spread over the clip (paper, section 3.3)."""
 
 MOTION_FRAMES = 17
-"""Frames a clip that the frame encoder sees at most, uniform over it, ends included."""
+"""Maximum frames per clip for the frame encoder, spread over the clip, ends included."""
 
 OBJECT_FRAMES = 5
-NOT_LOADED = "its backbone was not asked for when the others were loaded"
+NOT_LOADED = "its backbone was not loaded"
 MIN_SIDE_PX = 4
 STRIP_PX = 160
 
-Answer = TypeVar("Answer")
+Output = TypeVar("Output")
 
 
-Look = tuple[ClipEvidence, tuple[SceneObject, ...]]
-"""What is seen of one clip alone: its evidence, and the objects in its middle frame."""
+ClipReading = tuple[ClipEvidence, tuple[SceneObject, ...]]
+"""The evidence of one clip alone, and the objects in its middle frame."""
 
 
-class Looks(VectorCache):
-    """All that is kept by content between runs: vectors of pictures, and looks at whole clips."""
+class EvidenceCache(VectorCache):
+    """Evidence by content, kept between runs: vectors of images, and readings of whole clips."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.clips: Recent[Look] = Recent(MAX_CLIPS)
+        self.clips: Recent[ClipReading] = Recent(MAX_CLIPS)
 
 
 class Gatherer:
-    """Draws the evidence of one recipe from its clips.
+    """Gathers the evidence of one recipe from its clips.
 
     Args:
+        run: The clips with their recipe and plan.
         parts: The backbones.
-        needs: The kinds of evidence that are wanted; others are not computed.
-        judgements: The judge with its memory, or None.
-        cache: Shared between recipes.
-        real: The clips that these are compared with.
+        needs: Kinds of evidence to compute.
+        judgements: The judge with its stored answers, or None.
+        cache: Evidence that is shared between recipes.
+        real: Real clips to compare with.
     """
 
     def __init__(
@@ -87,39 +88,39 @@ class Gatherer:
         parts: EvaluationParts,
         needs: Collection[str],
         judgements: Judgements | None,
-        cache: Looks,
+        cache: EvidenceCache,
         real: RealClips,
     ) -> None:
         self._run, self._parts, self._cache, self._real = run, parts, cache, real
         self._judgements = judgements
         self._needs = set(needs)
-        there = parts.backbones()
-        told = {kind: NOT_LOADED for kind in needs if kind not in there}
-        told |= {**parts.missing, **real.missing}
-        self._missing = {kind: why for kind, why in told.items() if kind in needs}
+        loaded = parts.backbones()
+        reasons = {kind: NOT_LOADED for kind in needs if kind not in loaded}
+        reasons |= {**parts.missing, **real.missing}
+        self._missing = {kind: why for kind, why in reasons.items() if kind in needs}
         self._clips: list[ClipEvidence] = []
         self._scenes: list[tuple[SceneObject, ...]] = []
 
     def add(self, clip: ClipInput) -> ClipEvidence:
-        """Decode a clip and look at it; one that was looked at before is not decoded again.
+        """Decode a clip and compute its evidence; a cached clip is not decoded again.
 
         Raises:
-            InputError: It cannot be read.
+            InputError: The clip cannot be read.
         """
         key = self._key(clip)
-        look = self._cache.clips.get(key)
-        if look is None:
-            look = self._look(clip)
-            # What went wrong on the way must not be taken for an answer later.
-            if key == self._key(clip) and not look[0].unread:
-                self._cache.clips.put(key, look)
-        evidence = replace(look[0], number=clip.number)
+        reading = self._cache.clips.get(key)
+        if reading is None:
+            reading = self._read(clip)
+            # Do not cache a reading during which a backbone failed.
+            if key == self._key(clip) and not reading[0].unread:
+                self._cache.clips.put(key, reading)
+        evidence = replace(reading[0], number=clip.number)
         self._clips.append(evidence)
-        self._scenes.append(look[1])
+        self._scenes.append(reading[1])
         return evidence
 
-    def _look(self, clip: ClipInput) -> Look:
-        # Kept whether asked for or not: a look serves every choice of metrics that needs it.
+    def _read(self, clip: ClipInput) -> ClipReading:
+        # Thumbnails are kept even if not needed now, so that a reading serves other metrics too.
         shots = self._parts.shot_detector
         sampled = sample(clip, shots.thumbnails if shots else None)
         places = self._motion_places(sampled)
@@ -160,9 +161,9 @@ class Gatherer:
         return evidence, scene
 
     def _key(self, clip: ClipInput) -> str:
-        """Everything that a look at this clip depends on."""
+        """Return a hash of everything that the reading of a clip depends on."""
         digest = hashlib.sha256()
-        told = (
+        settings = (
             self._run.text(clip.number),
             clip.scale,
             clip.fps,
@@ -172,7 +173,7 @@ class Gatherer:
             sorted(self._parts.backbones().items()),
             self._real.kinds,
         )
-        digest.update(repr(told).encode())
+        digest.update(repr(settings).encode())
         for reference in clip.references:
             digest.update(f"{reference.object_name}\0{reference.source}".encode())
             digest.update(b"" if reference.image is None else reference.image.tobytes())
@@ -183,7 +184,7 @@ class Gatherer:
         return digest.hexdigest()
 
     def finish(self) -> RunEvidence:
-        """All that concerns several clips or the texts; call it when all clips are added."""
+        """Return the evidence of the run; call it after all clips are added."""
         clips = self._clips
         if self._wants(SCENE) and self._wants(JUDGE):
             judged = self._try(JUDGE, self._judged)
@@ -216,12 +217,12 @@ class Gatherer:
     def _wants(self, kind: str) -> bool:
         return kind in self._needs and kind not in self._missing
 
-    def _try(self, kind: str, look: Callable[[], Answer]) -> Answer | None:
-        """What a backbone answers; None when it is not wanted or gives up, which strikes it off."""
+    def _try(self, kind: str, compute: Callable[[], Output]) -> Output | None:
+        """Return the output of a backbone; None if it is not needed or fails, which marks it missing."""
         if not self._wants(kind):
             return None
         try:
-            return look()
+            return compute()
         except UnavailableError as error:
             strict = kind == JUDGE and self._parts.strict_judge
             if strict and isinstance(error, ServiceError) and error.lasting:
@@ -239,7 +240,7 @@ class Gatherer:
         return self._cache.vectors(encoder.info, images, encoder.embed_frames)
 
     def _clip_vectors(self, sampled: SampledClip) -> NDArray[np.float32]:
-        """float32 (9, D): eight frames uniform over the clip, then the last one."""
+        """Return float32 (9, D): eight frames spread over the clip, then the last one."""
         scorer = self._parts.scorer
         assert scorer is not None
         places = [*sampled.spread(CLIP_FRAMES), len(sampled.images) - 1]
@@ -247,7 +248,7 @@ class Gatherer:
         return self._cache.vectors(scorer.info, images, scorer.embed_images)
 
     def _scene(self, sampled: SampledClip) -> tuple[tuple[SceneObject, ...], str]:
-        """The objects in the middle frame, or none and why; no text that could put words in."""
+        """Return the objects in the middle frame, and why there are none; the reader gets no text."""
         reader = self._parts.scene_reader
         assert reader is not None
         try:
@@ -300,8 +301,8 @@ class Gatherer:
                 reference_vector = self._try(FRAMES, lambda: self._encode([picture])[0])
         match = None
         if picture is not None and sure and item.role != "surface":
-            looked_at = [sure[place] for place in {0, len(sure) // 2, len(sure) - 1}]
-            copied = [copied_detail(i, d.box_xyxy, picture) for i, d in looked_at]
+            compared = [sure[place] for place in {0, len(sure) // 2, len(sure) - 1}]
+            copied = [copied_detail(i, d.box_xyxy, picture) for i, d in compared]
             match = float(np.median(copied))
         return Sighting(
             name=item.name,
@@ -322,7 +323,7 @@ class Gatherer:
         return judge_states(self._clips, self._scenes, self._run.plan, self._judgements)
 
     def _probabilities(self) -> NDArray[np.float32]:
-        """Of the frames near the joints; the others may be NaN."""
+        """Return the probabilities of the frames near the joints; others may be NaN."""
         detector = self._parts.shot_detector
         assert detector is not None
         parts = [c.shot_thumbnails for c in self._clips if c.shot_thumbnails is not None]
@@ -332,7 +333,7 @@ class Gatherer:
         return detector.probabilities(np.concatenate(parts), sorted(wanted))
 
     def _candidates(self) -> dict[int, Texts]:
-        """The step and its hard negatives, of each clip that has a text."""
+        """Return the step and its hard negatives for each clip with a text."""
         assert self._judgements is not None
         found = {}
         for clip in self._clips:

@@ -1,4 +1,4 @@
-"""What is evaluated: a run folder, or loose clips with their texts."""
+"""Inputs of an evaluation: run folders, loose clips with their texts, and real clips."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MAX_SCALE = 8
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A crop that conditioned a clip: the object's name, its picture and where it came from.
+    """A crop that conditioned a clip: the object's name, the image and its source.
 
-    Where the picture cannot be read, `image` is None and `source` says why.
+    If the image cannot be read, `image` is None and `source` is the reason.
     """
 
     object_name: str
@@ -33,15 +33,15 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class ClipInput:
-    """One clip: a file, or its frames where they are at hand.
+    """One clip, as a file or as frames.
 
     Attributes:
-        number: The step that it shows, from 1.
-        file: An mp4, mov, mkv or webm file; None when `frames` are given.
+        number: Number of the step, from 1.
+        file: An mp4, mov, mkv or webm file; None if `frames` are given.
         frames: uint8 (T, H, W, 3) RGB.
-        fps: Of `frames`.
-        scale: The file's frames were enlarged by this whole factor when they were written.
-        references: The crops that conditioned it.
+        fps: Frame rate of `frames`.
+        scale: Whole factor by which the frames were enlarged when the file was written.
+        references: The crops that conditioned the clip.
     """
 
     number: int
@@ -57,12 +57,12 @@ class RunInput:
     """The clips of one recipe.
 
     Attributes:
-        name: For people; different for each input.
+        name: Name in reports; different for each input.
         clips: In order.
-        recipe: Title and steps; None for loose clips without a text.
-        plan: Of the recipe, or None.
-        settings: What the clips were made with; two runs are comparable when these agree.
-        notes: What the user should know.
+        recipe: Title and steps; None for loose clips without texts.
+        plan: Plan of the recipe, or None.
+        settings: Settings of the clips; two runs are comparable if these agree.
+        notes: Notes for the user.
     """
 
     name: str
@@ -73,21 +73,16 @@ class RunInput:
     notes: tuple[str, ...] = ()
 
     def text(self, number: int) -> str:
-        """The text of a step, or empty."""
+        """Return the text of a step, or ""."""
         steps = self.recipe.steps if self.recipe else ()
         return steps[number - 1] if 1 <= number <= len(steps) else ""
 
 
-def is_run_folder(path: Path) -> bool:
-    """Whether this is a folder; loose clips are files."""
-    return path.is_dir()
-
-
 def run_input(folder: Path, name: str = "") -> RunInput:
-    """The finished clips of a run folder.
+    """Return the finished clips of a run folder.
 
     Raises:
-        RunError: There is no run in the folder, or no finished clip.
+        RunError: The folder has no run, or the run has no finished clip.
     """
     record = read_run(folder)
     run = RunFolder(folder, record)
@@ -108,10 +103,11 @@ def run_input(folder: Path, name: str = "") -> RunInput:
         )
     if not clips:
         raise RunError(
-            f"The run in {str(folder)!r} has no finished clip.", "Finish it with the same command."
+            f"The run in {str(folder)!r} has no finished clip.",
+            "Finish it with the command that started it.",
         )
     if missing:
-        notes.insert(0, f"steps {_listed(missing)} are missing")
+        notes.insert(0, f"missing steps: {', '.join(map(str, missing))}")
     request = record.request
     sampling = request.sampling
     settings = {
@@ -131,7 +127,7 @@ def run_input(folder: Path, name: str = "") -> RunInput:
 
 
 def _reference(file: Path, name: str, source: str) -> Reference:
-    """The crop, or why it cannot be looked at: one damaged picture takes no other down with it."""
+    """Return the crop, or the reason why it cannot be read; one damaged file does not stop the rest."""
     try:
         return Reference(name, load_image(file), source)
     except InputError:
@@ -146,24 +142,24 @@ def clips_input(
     texts: Sequence[str] = (),
     plan: Plan | None = None,
 ) -> RunInput:
-    """Loose clips, in order, with a recipe or with a text each.
+    """Return loose clips, in order, with a recipe or with one text each.
 
     Raises:
         InputError: No clips, too many, more texts or steps than clips, or both a recipe and texts.
     """
     if not files:
-        raise InputError("There is no clip to evaluate.", "Give a run folder or video files.")
+        raise InputError("No clip was given to evaluate.", "Give a run folder or video files.")
     if len(files) > MAX_CLIPS:
         raise InputError(f"{len(files)} clips are too many.", f"Give at most {MAX_CLIPS}.")
     if recipe is not None and texts:
-        raise InputError("There are a recipe and texts.", "Give one of them.")
+        raise InputError("Both a recipe and texts were given.", "Give one of them.")
     if texts:
         recipe = Recipe(title=name, steps=tuple(" ".join(text.split()) for text in texts))
     if recipe is not None and len(recipe.steps) > len(files):
         what = "texts" if texts else "steps in the recipe"
         raise InputError(
-            f"There are {len(recipe.steps)} {what} and {len(files)} clips.",
-            "Give one clip a step, in order.",
+            f"There are {len(recipe.steps)} {what} but {len(files)} clips.",
+            "Give one clip per step, in order.",
         )
     for file in files:
         _check_video(file)
@@ -174,23 +170,25 @@ def clips_input(
 
 
 def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:
-    """Real clips to compare with: files, and the videos right inside folders.
+    """Return real clips to compare with: files, and the videos directly inside folders.
 
     Raises:
-        InputError: One is not there, no video, or there are too many or only one.
+        InputError: A path is missing or not a video, or there are too many clips or only one.
     """
     files: list[Path] = []
     for path in (given.expanduser() for given in paths):
         if not path.exists():
-            raise InputError(f"There is no {str(path)!r}.", "Give real clips, or their folder.")
+            raise InputError(
+                f"{str(path)!r} does not exist.", "Give files of real clips, or their folder."
+            )
         if path.is_dir():
             files += sorted(f for f in path.iterdir() if f.suffix.lower() in VIDEO_SUFFIXES)
         else:
             files.append(path)
     if paths and not 2 <= len(files) <= MAX_REAL_CLIPS:
         raise InputError(
-            f"{len(files)} real clips are no set to compare with.",
-            f"Give 2 to {MAX_REAL_CLIPS}; hundreds make a steady figure.",
+            f"{len(files)} real clips cannot be compared with.",
+            f"Give 2 to {MAX_REAL_CLIPS}; hundreds give a stable score.",
         )
     for file in files:
         _check_video(file)
@@ -200,16 +198,11 @@ def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:
 def _check_video(file: Path) -> None:
     if file.suffix.lower() not in VIDEO_SUFFIXES:
         raise InputError(
-            f"The file {file.name!r} is not a video that can be read.",
-            f"Give {', '.join(VIDEO_SUFFIXES)}.",
+            f"The file {file.name!r} is not a video.", f"Give {', '.join(VIDEO_SUFFIXES)}."
         )
 
 
 def _scale(file: Path) -> int:
-    """By how much procvid enlarged the frames when it wrote this file; 1 for any other file."""
-    told = read_metadata(file).get("scale", "1")
-    return int(told) if told.isdigit() and 1 <= int(told) <= MAX_SCALE else 1
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(str(number) for number in numbers)
+    """Return the factor by which procvid enlarged the frames of this file; 1 for any other file."""
+    scale = read_metadata(file).get("scale", "1")
+    return int(scale) if scale.isdigit() and 1 <= int(scale) <= MAX_SCALE else 1

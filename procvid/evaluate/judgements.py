@@ -1,8 +1,8 @@
-"""Answers of the judge, kept: asked again, the same question gets the same answer.
+"""Stored answers of the judge: the same question always gets the same answer.
 
-They lie beside the scores, so that a second evaluation is comparable with the first, whatever a
-language model would say the second time. Where the judge gives nothing of use, another stands in for
-that question; who answered is kept with the answer, and the user is told.
+They are stored with the scores, so that a second evaluation is comparable with the first even if a
+language model would answer differently. If the judge gives no usable answer, a stand-in answers that
+question; its name is stored with the answer and shown to the user.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from procvid.types import ModelInfo, Recipe, StateChange, Verdict
 
 NUM_NEGATIVES, NUM_OTHER_DISHES = 5, 9
 MAX_CHARS = 300
-Read = TypeVar("Read")
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
-class Kept:
-    """An answer with its question and who gave it."""
+class Judgement:
+    """An answer with its question; `by` is the id and revision of the model that gave it."""
 
     question: tuple[str, ...]
     answer: Any
@@ -35,19 +35,19 @@ class Kept:
 
 
 class Judgements:
-    """A judge with a memory; its answers are checked before they count.
+    """A judge with its stored answers; every answer is checked before it is used.
 
     Args:
-        judge: Who is asked what is not known yet.
-        known: Answers from before, by the hash of their question.
-        stand_in: Who is asked where the judge gives nothing of use.
-        strict: Whether what only a person can mend at the judge's service is an error.
+        judge: Answers new questions.
+        known: Earlier answers, by the hash of their question.
+        stand_in: Answers if the judge gives no usable answer.
+        strict: Raise an error of the judge's service that only a person can fix.
     """
 
     def __init__(
         self,
         judge: Judge,
-        known: Mapping[str, Kept] | None = None,
+        known: Mapping[str, Judgement] | None = None,
         stand_in: Judge | None = None,
         strict: bool = False,
     ) -> None:
@@ -59,27 +59,27 @@ class Judgements:
 
     @classmethod
     def of(cls, parts: EvaluationParts, file: Path | None = None) -> Judgements | None:
-        """The judge of an evaluation, with the answers of an earlier one; None without a judge."""
+        """Return the judge of an evaluation with the answers stored in a file; None without a judge."""
         if parts.judge is None:
             return None
-        known = _known(file) if file is not None else {}
+        known = read_answers(file) if file is not None else {}
         return cls(parts.judge, known, parts.stand_in, parts.strict_judge)
 
     def save(self, file: Path, *, stand_ins: bool = True) -> None:
-        """Write all answers, or only the judge's own. Raises OutputError."""
+        """Write all answers, or only those of the judge itself. Raises OutputError."""
         own = _name(self.info)
-        told = {
+        content = {
             "judge": own,
             "answers": {
-                key: {"question": list(kept.question), "answer": kept.answer, "by": kept.by}
-                for key, kept in self._answers.items()
-                if stand_ins or kept.by == own
+                key: {"question": list(each.question), "answer": each.answer, "by": each.by}
+                for key, each in self._answers.items()
+                if stand_ins or each.by == own
             },
         }
-        write_text(file, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        write_text(file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def take_note(self) -> str:
-        """What the user should know of the answers since the last call; "" when nothing."""
+        """Return a note on the answers of the stand-in since the last call, or ""."""
         count, why = len(self._stood_in), next(iter(self._stood_in.values()), "")
         self._stood_in = {}
         if not count or self._stand_in is None:
@@ -88,79 +88,81 @@ class Judgements:
         return f"{_name(self._stand_in.info)} answered {what} for the judge, because {why}"
 
     def hard_negatives(self, step: str) -> tuple[str, ...]:
-        """Five texts very like a step and none of them the step.
+        """Return five texts that are very similar to a step but differ from it.
 
         Raises:
-            UnavailableError: Nobody gave five usable ones.
+            UnavailableError: Neither the judge nor the stand-in gave five usable texts.
         """
         return self._ask(
             ("hard negatives", step),
             lambda judge: list(judge.hard_negatives(step, NUM_NEGATIVES)),
-            lambda said: _texts(said, NUM_NEGATIVES, "texts near a step", not_these=(step,)),
+            lambda answer: _texts(answer, NUM_NEGATIVES, "texts near a step", not_these=(step,)),
         )
 
     def dishes(self, recipe: Recipe) -> tuple[str, ...]:
-        """What the finished dish looks like, then nine other dishes, all in one judge's words.
+        """Return a description of the finished dish and of nine others, all by the same model.
 
         Raises:
-            UnavailableError: Nobody gave ten usable sentences.
+            UnavailableError: Neither the judge nor the stand-in gave ten usable sentences.
         """
         return self._ask(
             ("dishes", recipe.title, *recipe.steps),
             lambda judge: [judge.goal(recipe), *judge.other_goals(recipe, NUM_OTHER_DISHES)],
-            lambda said: _texts(said, 1 + NUM_OTHER_DISHES, "dishes", first_counts=True),
+            lambda answer: _texts(answer, 1 + NUM_OTHER_DISHES, "dishes", first_counts=True),
         )
 
     def explains(self, change: StateChange) -> Verdict:
-        """Whether the step explains the change. Raises UnavailableError."""
+        """Return the verdict whether the step explains the change. Raises UnavailableError."""
 
-        def asked(judge: Judge) -> dict[str, Any]:
+        def ask(judge: Judge) -> dict[str, Any]:
             verdict = judge.explains(change)
             return {"explained": verdict.explained, "reason": verdict.reason}
 
         question = ("explains", change.name, change.state_before, change.state_after, change.step)
-        return self._ask(question, asked, _verdict)
+        return self._ask(question, ask, _verdict)
 
     def _ask(
         self,
         question: tuple[str, ...],
         ask: Callable[[Judge], Any],
-        read: Callable[[Any], Read],
-    ) -> Read:
-        """The kept answer, the judge's or its stand-in's; the first that can be read is kept."""
+        parse: Callable[[Any], Parsed],
+    ) -> Parsed:
+        """Return the stored answer, or that of the judge or its stand-in; store what can be parsed."""
         words = [self.info.id, self.info.revision, *question]
         key = hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
-        kept, own = self._answers.get(key), _name(self.info)
-        if kept is not None:
+        stored, own = self._answers.get(key), _name(self.info)
+        if stored is not None:
             try:
-                answer = read(kept.answer)
+                parsed = parse(stored.answer)
             except UnavailableError:
                 del self._answers[key]
             else:
-                if kept.by != own:
-                    self._stood_in[key] = f"{own} gave nothing of use before (kept with the scores)"
-                return answer
+                if stored.by != own:
+                    self._stood_in[key] = (
+                        f"{own} gave no usable answer before (see judgements.json)"
+                    )
+                return parsed
         why = self._gone
         if not why:
             try:
-                said = ask(self._judge)
-                answer = read(said)
+                answer = ask(self._judge)
+                parsed = parse(answer)
             except (UnavailableError, InputError) as error:
                 if self._stand_in is None or self._must_stop(error):
                     raise
                 why = _because(error)
             else:
-                self._answers[key] = Kept(question, said, own)
-                return answer
+                self._answers[key] = Judgement(question, answer, own)
+                return parsed
         assert self._stand_in is not None
-        said = ask(self._stand_in)
-        answer = read(said)
-        self._answers[key] = Kept(question, said, _name(self._stand_in.info))
+        answer = ask(self._stand_in)
+        parsed = parse(answer)
+        self._answers[key] = Judgement(question, answer, _name(self._stand_in.info))
         self._stood_in[key] = why
-        return answer
+        return parsed
 
     def _must_stop(self, error: UnavailableError | InputError) -> bool:
-        """Whether nobody may stand in; a service that is gone is not asked again."""
+        """Return True if the stand-in may not answer. A failed service is not asked again."""
         if not isinstance(error, ServiceError):
             return False
         if error.lasting and self._strict:
@@ -169,13 +171,13 @@ class Judgements:
         return False
 
 
-def _known(file: Path) -> dict[str, Kept]:
-    """The answers in a file; one that is not there or damaged has none."""
+def read_answers(file: Path) -> dict[str, Judgement]:
+    """Return the answers in a file by the hash of their question; {} if it is missing or damaged."""
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))["answers"]
+        answers = json.loads(file.read_text(encoding="utf-8"))["answers"]
         return {
-            str(key): Kept(tuple(map(str, kept["question"])), kept["answer"], str(kept["by"]))
-            for key, kept in told.items()
+            str(key): Judgement(tuple(map(str, each["question"])), each["answer"], str(each["by"]))
+            for key, each in answers.items()
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
@@ -190,27 +192,27 @@ def _because(error: UnavailableError | InputError) -> str:
     return reason[:1].lower() + reason[1:] if reason.startswith(("The ", "There ")) else reason
 
 
-def _verdict(said: Any) -> Verdict:
-    if not isinstance(said, Mapping) or not isinstance(said.get("explained"), bool):
-        raise UnavailableError("the judge did not answer yes or no", "Ask another judge.")
-    return Verdict(said["explained"], " ".join(str(said.get("reason", "")).split())[:MAX_CHARS])
+def _verdict(answer: Any) -> Verdict:
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("explained"), bool):
+        raise UnavailableError("the judge did not answer yes or no", "Choose another judge.")
+    return Verdict(answer["explained"], " ".join(str(answer.get("reason", "")).split())[:MAX_CHARS])
 
 
 def _texts(
-    said: Any,
+    answer: Any,
     count: int,
     what: str,
     not_these: Sequence[str] = (),
     *,
     first_counts: bool = False,
 ) -> tuple[str, ...]:
-    """Checked texts: of letters, not too long, different from each other and from `not_these`.
+    """Return usable texts: with letters, not too long, and different from each other and `not_these`.
 
-    Where the first has a meaning of its own, it must be among the usable ones.
+    With `first_counts`, the first text has a meaning of its own and must be usable.
     """
     taken = {_folded(text) for text in not_these}
     usable: list[str] = []
-    for place, text in enumerate(said if isinstance(said, (list, tuple)) else ()):
+    for place, text in enumerate(answer if isinstance(answer, (list, tuple)) else ()):
         good = isinstance(text, str) and len(text) <= MAX_CHARS and any(c.isalpha() for c in text)
         if good and _folded(text) not in taken:
             taken.add(_folded(text))
@@ -219,7 +221,7 @@ def _texts(
             break
     if len(usable) < count:
         raise UnavailableError(
-            f"the judge gave {len(usable)} of {count} usable {what}", "Ask another judge."
+            f"the judge gave {len(usable)} of {count} usable {what}", "Choose another judge."
         )
     return tuple(usable[:count])
 

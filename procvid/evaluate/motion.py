@@ -1,4 +1,4 @@
-"""Whether a clip moves of itself: how many pictures it shows, but for what a camera does to one."""
+"""Detection of stills: the number of different images in a clip, ignoring camera moves."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ from procvid.types import Image
 
 SIDE = 48
 BLURS = 6
-"""Passes of a 1-2-1 filter, so that slopes tell how a picture looks half a pixel further on."""
+"""Passes of a 1-2-1 filter, so that gradients predict the image half a pixel further on."""
 
 MAX_SHIFT = 5
-"""Largest shift between neighbouring frames that is undone, in pixels of the 48."""
+"""Largest shift between neighbouring frames that is undone, in pixels of 48."""
 
 ROUNDS = 3
 FLOOR = 0.4
-"""Mean difference, 0 to 255, from which two frames are two pictures. A frozen clip has 0, or less
-than 0.2 after h264; neighbouring frames of the stillest toy clip differ by more than 3."""
+"""Mean difference, 0 to 255, from which two frames are different images. A frozen clip has 0, or less
+than 0.2 after h264; neighbouring frames of the toy clip with the least motion differ by more than 3."""
 
 GRAIN = 0.22
-"""Share of a difference that is left after blurring, up to which it is grain: white noise keeps 0.18,
-the motion of toy clips 0.5 and more."""
+"""A difference is grain if blurring leaves at most this share of it. White noise keeps 0.18, the motion
+of toy clips 0.5 and more."""
 
 LEAST_PICTURES = 3
-"""Two pictures in turns are no motion."""
+"""Two alternating images are not motion."""
 
 Small = NDArray[np.float64]
 
 
 def num_pictures(images: Sequence[Image]) -> int:
-    """How many different pictures frames show, in whatever order.
+    """Return the number of different images among the frames, in any order.
 
-    A frame is no new picture when it is one from before, grain apart, or its neighbour but for a
-    shift, a zoom, a turn or a change of brightness: that is what is done to a still to make it look
-    like a clip.
+    A frame is not a new image if it repeats an earlier one apart from grain, or if it is its neighbour
+    after a shift, zoom, rotation or change of brightness. These edits make a still look like a clip.
 
     Args:
-        images: uint8 (H, W, 3) RGB frames of one size, in order.
+        images: uint8 (H, W, 3) RGB frames of the same size, in order.
     """
     sharp = [_plain(image, blurs=0) for image in images]
     small = [_plain(image) for image in images]
@@ -57,7 +56,7 @@ def num_pictures(images: Sequence[Image]) -> int:
 
 
 def _plain(image: Image, blurs: int = BLURS) -> Small:
-    """float64 (H, W, 3), blurred, less the mean of each channel, so that brightness does not count."""
+    """Return a blurred float64 (H, W, 3) without the mean of each channel, so brightness is ignored."""
     values = resize(image, SIDE, SIDE).astype(np.float64)
     for _ in range(blurs):
         for axis in (0, 1):
@@ -73,10 +72,10 @@ def _difference(a: Small, b: Small) -> float:
 
 
 def _unexplained(before: Small, after: Small) -> float:
-    """Mean difference that is left when the whole picture is moved as a camera would move it.
+    """Return the mean difference that remains after the best camera move of the whole image.
 
-    The best whole shift, and from there on an affine movement, a gain and a tint by least squares, each
-    time linear in the slopes of the picture as moved so far (Lucas and Kanade).
+    Finds the best whole shift, then an affine motion, a gain and a tint by least squares, each round
+    linear in the gradients of the image as moved so far (Lucas and Kanade).
     """
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     u, v = y / SIDE - 0.5, x / SIDE - 0.5
@@ -102,7 +101,7 @@ def _unexplained(before: Small, after: Small) -> float:
 
 
 def _sampled(picture: Small, down: Small, right: Small) -> Small:
-    """The picture at other places, (H, W) each, between the pixels by bilinear weights."""
+    """Return the image sampled at positions (H, W) by bilinear interpolation."""
     down, right = np.clip(down, 0, SIDE - 1.001), np.clip(right, 0, SIDE - 1.001)
     i, j = down.astype(np.intp), right.astype(np.intp)
     a, b = (down - i)[..., None], (right - j)[..., None]
@@ -112,6 +111,6 @@ def _sampled(picture: Small, down: Small, right: Small) -> Small:
 
 
 def _inner(picture: Small) -> Small:
-    """Without the border, where a moved picture has nothing to show."""
+    """Return the image without its border, where a moved image is undefined."""
     edge = MAX_SHIFT + 1
     return picture[edge:-edge, edge:-edge]

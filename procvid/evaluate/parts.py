@@ -1,4 +1,4 @@
-"""The models of an evaluation, as `procvid.wiring.evaluation.build_evaluation` puts them together."""
+"""The models of an evaluation; `procvid.wiring.evaluation.build_evaluation` builds them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from procvid.protocols import (
 
 @dataclass(frozen=True, eq=False)
 class EvaluationParts:
-    """Backbones of the metrics; one that cannot be had here is None and its reason in `missing`.
+    """Backbones of the metrics. An unavailable one is None, with its reason in `missing`.
 
     Attributes:
-        profile: Whose backbones these are.
+        profile: Profile of the backbones.
         frame_encoder, scorer, shot_detector, detector, scene_reader, judge: See the protocols.
-        missing: Why a part is not there, by the kind of evidence that it would give.
-        frame_distance, set_distances: Of the standard figures; the latter by kind of evidence.
-        stand_in: Answers where the judge gives nothing of use; None where it needs nobody.
-        strict_judge: Whether what only a person can mend at the judge (a wrong key, no quota) ends
-            the evaluation; otherwise the stand-in answers there too.
-        restart: Called as an evaluation begins: the budget of a paid model is for one of them.
+        missing: Reason why a backbone is unavailable, by kind of evidence.
+        frame_distance, set_distances: For the standard metrics; the latter by kind of evidence.
+        stand_in: Answers where the judge gives no usable answer; None if the judge needs none.
+        strict_judge: If True, a judge error that only a person can fix (a wrong key, no quota) ends the
+            evaluation; if False, the stand-in answers.
+        restart: Called when an evaluation begins, because a paid model has one budget per evaluation.
     """
 
     profile: str
@@ -48,7 +48,7 @@ class EvaluationParts:
     restart: Callable[[], None] | None = None
 
     def backbones(self) -> dict[str, str]:
-        """ "id revision" of what is there, by kind of evidence."""
+        """Return "id revision" of the available backbones, by kind of evidence."""
         parts = {
             FRAMES: self.frame_encoder,
             CLIP: self.scorer,

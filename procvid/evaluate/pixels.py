@@ -1,4 +1,4 @@
-"""Whether a reference picture's very pixels lie in a frame: at any near place, in any near size."""
+"""Detection of pasted references: the pixels of a reference in a frame, near a box and in any size."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from procvid.media.image import WHITE, resize
 from procvid.types import BoxXYXY, Image
 
 SIDE = 48
-"""An object longer than this many pixels is compared at a whole fraction of its size."""
+"""An object longer than this many pixels is scaled down by a whole factor before the comparison."""
 
 SIZES = tuple(np.geomspace(0.65, 1.45, 13))
-"""A paste may be so much smaller or larger than the detector's box."""
+"""Sizes of a paste that are tried, relative to the detector's box."""
 
 MARGIN = 0.5
-"""Its middle may lie so far beside the box, in parts of the box's longer side."""
+"""Largest offset of a paste from the box, as a share of the box's longer side."""
 
 REFINEMENTS = 3
 BLUR = 5
 CELL = 6
 MIN_DETAIL = 6.0
-"""Least root mean square of a cell's high-passed grey values, 0 to 255: flat cells tell nothing."""
+"""Lowest root mean square of a cell's high-passed grey values, 0 to 255. Flatter cells are ignored."""
 
 MIN_PIXELS = 40
 MIN_CELLS = 4
 QUANTILE = 0.75
-"""A quarter of the cells must be so well explained: other things may lie over the rest."""
+"""Quantile over the cells: a quarter must match, because other things may cover the rest."""
 
 Grey = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """A reference in one size at its best place: correlation -1 to 1, high-passed grey values."""
+    """A reference in one size at its best position: correlation -1 to 1, high-passed grey values."""
 
     likeness: float
     size: tuple[int, int]
@@ -46,23 +46,23 @@ class _Placed:
 
 
 def copied_detail(frame: Image, box: BoxXYXY, reference: Image) -> float:
-    """0 to 1: how much of the reference's fine detail the frame repeats, pixel by pixel.
+    """Return the share of the reference's fine detail that the frame repeats, pixel by pixel.
 
-    The place and size of the best masked correlation of the high-passed grey values are sought
-    first. There, cell by cell, 1 - RMS(frame - reference) / RMS(reference); the upper quartile over
-    the cells that have detail.
+    First finds the position and size with the best masked correlation of the high-passed grey values.
+    There, each cell has 1 - RMS(frame - reference) / RMS(reference); the result is the upper quartile
+    over the cells with detail.
 
     Args:
         frame: uint8 (H, W, 3) RGB.
-        box: Where a detector sees the object.
+        box: The detector's box of the object.
         reference: uint8 (h, w, 3) RGB, a crop on white.
 
     Returns:
-        1 for the very pixels, more than 0.75 for most that are resized, 0.3 to 0.7 for the object drawn
-        anew; 0 where the reference has no detail or does not fit.
+        0 to 1: 1 for the same pixels, more than 0.75 for most resized ones, 0.3 to 0.7 for the object
+        drawn again, 0 if the reference has no detail or does not fit.
     """
     window, shrink = _around(frame, box)
-    # Flat all round, so that an object that reaches over the border has its place.
+    # Flat padding, so that an object that crosses the border can be matched.
     seen = np.pad(high_pass(window), SIDE // 4)
     spectra = np.fft.rfft2(seen), np.fft.rfft2(seen**2)
     height, width = reference.shape[:2]
@@ -88,13 +88,13 @@ def copied_detail(frame: Image, box: BoxXYXY, reference: Image) -> float:
 
 
 def high_pass(image: Image) -> Grey:
-    """Grey values less their mean over 5x5 pixels, float64 (H, W)."""
+    """Return grey values minus their mean over 5x5 pixels, float64 (H, W)."""
     grey = image.astype(np.float64).mean(axis=2)
     return np.asarray(grey - _sums(np.pad(grey, BLUR // 2, mode="edge"), BLUR) / BLUR**2)
 
 
 def _around(frame: Image, box: BoxXYXY) -> tuple[Image, int]:
-    """The box with its margin, and by which whole number it was scaled down."""
+    """Return the box with its margin, and the whole factor by which it was scaled down."""
     height, width = frame.shape[:2]
     side = max(box[2] - box[0], box[3] - box[1])
     shrink, reach = max(1, int(side // SIDE)), MARGIN * side
@@ -109,7 +109,7 @@ def _place(
     reference: Image,
     size: tuple[int, int],
 ) -> _Placed | None:
-    """The reference in a size where it correlates best; None where it does not fit or has no detail."""
+    """Return the reference in one size at its best position; None if it has no detail or does not fit."""
     width, height = size
     shape = (seen.shape[0], seen.shape[1])
     if min(size) < CELL or height > shape[0] or width > shape[1]:
@@ -139,7 +139,7 @@ def _place(
 
 
 def _explained(placed: _Placed) -> float:
-    """The upper quartile over cells; 0 where too few have detail."""
+    """Return the upper quartile over the cells; 0 if too few have detail."""
     inside = placed.inside
     count = _sums(inside.astype(np.float64), CELL)
     detail = _sums(placed.wanted**2 * inside, CELL)
@@ -152,7 +152,7 @@ def _explained(placed: _Placed) -> float:
 
 
 def _sums(values: Grey, side: int) -> Grey:
-    """The sum over each square of `side` pixels that lies inside."""
+    """Return the sum over each square of `side` pixels inside the image."""
     table = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     return np.asarray(
         table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]

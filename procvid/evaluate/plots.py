@@ -1,4 +1,4 @@
-"""Plots of scores with plotly: figures for the page, or HTML for a report."""
+"""Plots of scores with plotly, for the page and for reports."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from procvid.evaluate.metrics import METRICS
+
 Json = Mapping[str, Any]
 
 COLOURS = ("#b45309", "#1d4ed8", "#047857", "#7e22ce", "#be123c", "#0e7490", "#4d7c0f", "#525252")
 HEIGHT = 300
-MIDDLE_GREY, GRID = "#857f7a", "rgba(120, 113, 108, 0.3)"
-"""Can be read on white and on black."""
+MAX_OBJECT_PLOTS = 4
+"""Runs that get a plot of their objects."""
 
-JOINTS = ("dino_l2", "joint_ratio", "shot_boundary")
-STEPS = ("step_consistency", "step_retrieval")
+MIDDLE_GREY, GRID = "#857f7a", "rgba(120, 113, 108, 0.3)"
+"""Readable on white and on black."""
 
 
 def joint_plot(scores: Json, name: str) -> go.Figure | None:
-    """A metric at each joint, one line a run; None when no run has a joint."""
+    """Plot a metric at each joint, one line per run; return None if no run has a value."""
     return _lines(scores, name, "joint ", "joint")
 
 
 def step_plot(scores: Json, name: str) -> go.Figure | None:
-    """A metric at each step, one line a run, with the chance line."""
-    fact = "share" if name == "step_retrieval" else None
-    return _lines(scores, name, "step ", "step", fact)
+    """Plot a metric at each step, one line per run, with the line of chance."""
+    return _lines(scores, name, "step ", "step")
 
 
 def gap_plot(scores: Json) -> go.Figure | None:
-    """Object fidelity against the steps since the object was last seen, one line a run."""
+    """Plot object fidelity against the steps since the object was last seen, one line per run."""
     figure = _figure("Object fidelity by steps out of sight", "steps since last seen", "fidelity")
     shown = False
     for number, run in enumerate(scores["runs"]):
@@ -45,7 +46,7 @@ def gap_plot(scores: Json) -> go.Figure | None:
 
 
 def object_plot(run: Json) -> go.Figure | None:
-    """Object fidelity by step, one line an object; gaps where it was not found."""
+    """Plot object fidelity by step, one line per object, with gaps where it was not found."""
     items = run["metrics"].get("object_fidelity", {}).get("items", [])
     by_object: dict[str, list[tuple[int, float | None]]] = {}
     for item in items:
@@ -61,18 +62,8 @@ def object_plot(run: Json) -> go.Figure | None:
     return figure
 
 
-def dose_plot(
-    title: str, doses: Sequence[float], lines: Mapping[str, Sequence[float]]
-) -> go.Figure:
-    """How a metric answers to a planted fault: value against dose, one line a fault."""
-    figure = _figure(title, "dose", "value")
-    for number, (name, values) in enumerate(lines.items()):
-        figure.add_trace(_trace(name, doses, values, number))
-    return figure
-
-
 def difference_plot(row: Json) -> go.Figure | None:
-    """Paired differences of a setting to the base with their 95 % intervals: better, worse or neither."""
+    """Plot the paired differences between a setting and the base with their 95 % intervals."""
     found = [
         (name, column["difference"])
         for name, column in row["metrics"].items()
@@ -80,27 +71,27 @@ def difference_plot(row: Json) -> go.Figure | None:
     ]
     if not found:
         return None
-    figure = _figure(f"{row['setting']} less base, each on a scale of its own", "", "")
+    figure = _figure(f"{row['setting']} minus base, each metric on its own scale", "", "")
     for name, d in found:
         reach = max(abs(d["low"]), abs(d["high"])) or 1.0
-        told = f"{d['mean']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]"
+        text = f"{d['mean']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]"
         figure.add_trace(
             go.Scatter(
                 x=[d["mean"] / reach],
                 y=[name],
                 mode="markers",
-                marker={"color": _verdict(row["metrics"][name]["direction"], d), "size": 9},
+                marker={"color": _verdict_colour(row["metrics"][name]["direction"], d), "size": 9},
                 error_x={
                     "type": "data",
                     "symmetric": False,
                     "array": [(d["high"] - d["mean"]) / reach],
                     "arrayminus": [(d["mean"] - d["low"]) / reach],
                 },
-                hovertext=told,
+                hovertext=text,
                 hoverinfo="y+text",
             )
         )
-        figure.add_annotation(x=1.1, y=name, text=told, xanchor="left", showarrow=False)
+        figure.add_annotation(x=1.1, y=name, text=text, xanchor="left", showarrow=False)
     figure.add_vline(x=0, line_dash="dash", line_color="#737373")
     figure.update_xaxes(range=[-1.1, 3.0], tickvals=[0], ticktext=["no difference"])
     figure.update_layout(
@@ -109,24 +100,33 @@ def difference_plot(row: Json) -> go.Figure | None:
     return figure
 
 
-def _verdict(direction: str, difference: Json) -> str:
-    """Green for better, red for worse, grey where the interval spans 0."""
+def _verdict_colour(direction: str, difference: Json) -> str:
+    """Return green for better, red for worse, grey if the interval spans 0."""
     if difference["low"] <= 0 <= difference["high"]:
         return "#78716c"
     return "#047857" if (difference["mean"] > 0) == (direction == "higher") else "#be123c"
 
 
 def all_plots(scores: Json) -> list[go.Figure]:
-    """Every plot that these scores allow, in the order of the report."""
-    found: list[go.Figure | None] = [joint_plot(scores, name) for name in JOINTS]
-    found += [step_plot(scores, name) for name in STEPS]
-    found.append(gap_plot(scores))
-    found += [object_plot(run) for run in scores["runs"][:4]]
+    """Return every plot that these scores allow, in the order of `METRICS`."""
+    found: list[go.Figure | None] = []
+    for name, metric in METRICS.items():
+        match metric.plot:
+            case "joints":
+                found.append(joint_plot(scores, name))
+            case "steps":
+                found.append(step_plot(scores, name))
+            case "gaps":
+                found.append(gap_plot(scores))
+            case "objects":
+                found += [object_plot(run) for run in scores["runs"][:MAX_OBJECT_PLOTS]]
+            case None:
+                pass
     return [figure for figure in found if figure is not None]
 
 
 def on_page(figure: go.Figure) -> go.Figure:
-    """The figure for a page that may be light or dark, its title below plotly's own buttons."""
+    """Style a figure for a light or dark page, with its title below plotly's buttons."""
     grid = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID}
     figure.update_layout(
         paper_bgcolor="rgba(0,0,0,0)",
@@ -142,7 +142,7 @@ def on_page(figure: go.Figure) -> go.Figure:
 
 
 def plots_html(figures: Sequence[go.Figure]) -> str:
-    """The figures as HTML that needs nothing from elsewhere: plotly's script comes with the first."""
+    """Return the figures as HTML that loads nothing; the first includes plotly's script."""
     config = {"displaylogo": False, "responsive": True, "displayModeBar": False}
     return "".join(
         figure.to_html(full_html=False, include_plotlyjs=number == 0, config=config)
@@ -150,9 +150,8 @@ def plots_html(figures: Sequence[go.Figure]) -> str:
     )
 
 
-def _lines(
-    scores: Json, name: str, prefix: str, axis: str, fact: str | None = None
-) -> go.Figure | None:
+def _lines(scores: Json, name: str, prefix: str, axis: str) -> go.Figure | None:
+    fact = METRICS[name].plotted_fact
     title = f"{name} ({fact})" if fact else name
     figure = _figure(title, axis, fact or "value")
     shown = False

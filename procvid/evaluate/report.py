@@ -1,4 +1,4 @@
-"""`report.html`: one file that stands alone, with no request to anywhere."""
+"""The report of an evaluation: `report.html`, a single file that loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from procvid.evaluate import report_tables
 from procvid.evaluate.events import EvaluationEvent, EvaluationFinished
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.inputs import ClipInput, RunInput
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
@@ -39,30 +39,30 @@ figcaption { font-size: .75rem; color: var(--soft); } figcaption b { color: #1c1
 
 
 def report_html(scores: Mapping[str, Any]) -> str:
-    """The whole page."""
-    # Plotly takes half a second to import, which the app's start should not pay for.
+    """Return the whole page."""
+    # Plotly takes half a second to import, so it is not imported when the app starts.
     from procvid.evaluate import plots
 
     names = ", ".join(run["name"] for run in scores["runs"])
     backbones = "".join(
-        f"<li>{escape(kind)}: <code>{escape(told)}</code></li>"
-        for kind, told in scores["backbones"].items()
+        f"<li>{escape(kind)}: <code>{escape(name)}</code></li>"
+        for kind, name in scores["backbones"].items()
     )
     missing = "".join(
         f"<li>{escape(kind)}: unavailable, {escape(why)}</li>"
         for kind, why in scores["missing"].items()
     )
     figures = plots.all_plots(scores)
-    shown = plots.plots_html(figures) if figures else "<p>There is nothing to plot.</p>"
+    shown = plots.plots_html(figures) if figures else "<p>No metric has values to plot.</p>"
     runs = "".join(_run(run) for run in scores["runs"])
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,
 initial-scale=1"><title>Scores: {escape(names)}</title><style>{STYLE}</style></head><body>
 <h1>Scores of {escape(names)}</h1>
 <p class="lead">procvid {escape(scores["procvid"])}, backbones of the {escape(scores["profile"])} profile.
-A dash or a reason stands where there is no value; it is never 0.</p>
+A metric without a value shows a dash or the reason, never 0.</p>
 {report_tables.score_table(scores)}
-<h2>Beside the paper's Table 1</h2>{report_tables.table_1(_published(scores))}
+<h2>Compared with the paper's Table 1</h2>{report_tables.table_1(_published(scores))}
 <h2>Plots</h2><div class="plots">{shown}</div>
 {runs}
 <h2>Backbones</h2><ul>{backbones}{missing}</ul>
@@ -71,7 +71,7 @@ A dash or a reason stands where there is no value; it is never 0.</p>
 
 
 def _published(scores: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Each run's values of the paper's five metrics."""
+    """Return each run's values of the paper's five metrics."""
     return {
         run["name"]: [
             report_tables.number((run["metrics"].get(name) or {}).get("value"))
@@ -87,8 +87,8 @@ def _run(run: Mapping[str, Any]) -> str:
     notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in run["notes"])
     return (
         f"<h2>{escape(run['name'] + title)}</h2><p class='lead'>{escape(settings)}</p>{notes}"
-        f"<h3>Film strip of the joints</h3>{report_tables.film_strip(run)}"
-        f"<h3>What the judge objects to</h3>{report_tables.sentences(run)}"
+        f"<h3>Frames at the joints</h3>{report_tables.film_strip(run)}"
+        f"<h3>Objections of the judge</h3>{report_tables.objections(run)}"
         f"<details><summary>Every step, joint and object</summary>"
         f"{report_tables.item_table(run, list(run['metrics']))}</details>"
     )
@@ -100,15 +100,15 @@ def evaluate_into(
     parts: EvaluationParts,
     metrics: Sequence[str],
     judgements: Judgements | None,
-    looks: Looks | None = None,
+    cache: EvidenceCache | None = None,
     real: Sequence[ClipInput] = (),
 ) -> Generator[EvaluationEvent, None, None]:
-    """`evaluate`, with the files on the disk before the last event is told.
+    """Run `evaluate` and write its files before the last event is yielded.
 
     Raises:
         ProcvidError: As `evaluate` and `write_scores`.
     """
-    for event in evaluate(runs, parts, metrics, judgements, looks, real):
+    for event in evaluate(runs, parts, metrics, judgements, cache, real):
         if isinstance(event, EvaluationFinished):
             write_scores(folder, event.scores, judgements)
         yield event

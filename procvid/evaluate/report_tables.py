@@ -1,4 +1,4 @@
-"""Scores as HTML tables and film strips; all text is escaped here."""
+"""Scores as HTML tables and film strips. All text is escaped here."""
 
 from __future__ import annotations
 
@@ -7,47 +7,31 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
+from procvid.evaluate.metric import GROUP_TITLES
+from procvid.evaluate.metrics import METRICS, metrics_in, title_of
+
 Json = Mapping[str, Any]
 
-TITLES = {
-    "dino_l2": "DINO L2 at joints",
-    "shot_boundary": "Shot boundary at joints",
-    "step_consistency": "Step consistency",
-    "goal_consistency": "Goal consistency",
-    "object_state": "Object-state consistency",
-    "joint_ratio": "Joint jump in units of motion",
-    "step_retrieval": "Step retrieval (top-1)",
-    "goal_retrieval": "Goal retrieval (1 / rank)",
-    "object_fidelity": "Object fidelity",
-    "object_state_strict": "Object state, strict",
-    "gap_decay": "Fidelity per step out of sight",
-    "copy_paste": "Pasted references",
-    "clip_score": "CLIPScore",
-    "lpips": "LPIPS at joints",
-    "fid": "FID",
-    "fvd": "FVD",
-}
-USUAL = ("clip_score", "lpips", "fid", "fvd")
-PAPER = ("dino_l2", "shot_boundary", "step_consistency", "goal_consistency", "object_state")
+PAPER = metrics_in("paper")
 PAPER_ROWS = {
-    "paper: Phantom": ("0.172", "0.68", "0.1675", "0.2490", "0.825 ± 0.143"),
-    "paper: fine-tuned + memory": ("0.110", "0.44", "0.1679", "0.2415", "0.846 ± 0.106"),
+    setting: tuple(METRICS[name].published[place] for name in PAPER)
+    for place, setting in enumerate(("paper: Phantom", "paper: fine-tuned + memory"))
 }
-"""Table 1 of the paper: another data set and other videos, for orientation only."""
+"""Table 1 of the paper."""
 
 OTHER_DATA = (
-    "The paper's rows are of another data set, other videos and other backbones: "
-    "for orientation only."
+    "The paper's rows come from another data set, other videos and other backbones: do not compare them "
+    "directly."
 )
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """The value, or a dash where there is none."""
+    """Return the value with so many decimals, or a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def score_table(scores: Json) -> str:
-    """Metrics as rows, runs as columns; the paper's metrics and the corrected ones apart."""
+    """Return a table with a row for each metric, by group, and a column for each run."""
     runs = scores["runs"]
     names = list(scores["summary"])
     several = len(runs) > 1
@@ -55,14 +39,13 @@ def score_table(scores: Json) -> str:
     if several:
         heads += '<th scope="col">mean ± std</th>'
     body = ""
-    for label, chosen in (
-        ("As the paper publishes them", [n for n in names if n in PAPER]),
-        ("Corrected forms", [n for n in names if n not in (*PAPER, *USUAL)]),
-        ("The field's usual figures", [n for n in names if n in USUAL]),
-    ):
+    groups = [(title, metrics_in(group)) for group, title in GROUP_TITLES.items()]
+    groups.append(("Other metrics", tuple(name for name in names if name not in METRICS)))
+    for title, members in groups:
+        chosen = [name for name in names if name in members]
         if not chosen:
             continue
-        body += f'<tr class="part"><th colspan="{len(runs) + 3 + several}">{label}</th></tr>'
+        body += f'<tr class="part"><th colspan="{len(runs) + 3 + several}">{title}</th></tr>'
         body += "".join(_row(name, scores, several) for name in chosen)
     return (
         '<div class="wide"><table><thead><tr><th scope="col">Metric</th><th scope="col">Better</th>'
@@ -77,7 +60,7 @@ def _row(name: str, scores: Json, several: bool) -> str:
         cells += _cell(summary)
     arrow = "lower ↓" if summary["direction"] == "lower" else "higher ↑"
     return (
-        f'<tr><th scope="row">{escape(TITLES.get(name, name))} <code>{escape(name)}</code></th>'
+        f'<tr><th scope="row">{escape(title_of(name))} <code>{escape(name)}</code></th>'
         f"<td>{arrow}</td><td>{number(summary['chance'])}</td>{cells}</tr>"
     )
 
@@ -94,8 +77,8 @@ def _cell(metric: Json) -> str:
 
 
 def table_1(ours: Mapping[str, Sequence[str]]) -> str:
-    """Our rows in the columns of the paper's Table 1, and the paper's own, labelled as what they are."""
-    heads = "".join(f'<th scope="col">{escape(TITLES[name])}</th>' for name in PAPER)
+    """Return our rows in the columns of the paper's Table 1, followed by the paper's labelled rows."""
+    heads = "".join(f'<th scope="col">{escape(title_of(name))}</th>' for name in PAPER)
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th>'
         + "".join(f"<td>{escape(value)}</td>" for value in values)
@@ -110,20 +93,20 @@ def table_1(ours: Mapping[str, Sequence[str]]) -> str:
 
 
 def film_strip(run: Json) -> str:
-    """At each joint the last frame before it and the first after it, with what the metrics say."""
+    """Return the last frame before and the first frame after each joint, with the values there."""
     clips = run["clips"]
     joints = [(a, b) for a, b in pairwise(clips) if b["step"] == a["step"] + 1]
     if not joints:
-        return '<p class="none">There is no joint: the run has one clip.</p>'
-    told = {
+        return '<p class="none">The run has no two consecutive clips, so it has no joint.</p>'
+    by_metric = {
         name: {item["key"]: item["value"] for item in run["metrics"][name]["items"]}
-        for name in ("dino_l2", "joint_ratio", "shot_boundary")
-        if name in run["metrics"]
+        for name, metric in METRICS.items()
+        if metric.plot == "joints" and name in run["metrics"]
     }
     figures = ""
     for before, after in joints:
         key = f"joint {before['step']}-{after['step']}"
-        values = " · ".join(f"{name} {number(by.get(key))}" for name, by in told.items())
+        values = " · ".join(f"{name} {number(by.get(key))}" for name, by in by_metric.items())
         figures += (
             f"<figure><div>{_frame(before, 'last')}{_frame(after, 'first')}</div>"
             f"<figcaption><b>{key}</b> {escape(values)}</figcaption></figure>"
@@ -132,27 +115,26 @@ def film_strip(run: Json) -> str:
 
 
 def _frame(clip: Json, which: str) -> str:
-    told = f"{which} frame of step {clip['step']}: {clip['text']}"
-    return f'<img alt="{escape(told)}" title="{escape(told)}" src="{clip[f"{which}_frame"]}">'
+    text = f"{which} frame of step {clip['step']}: {clip['text']}"
+    return f'<img alt="{escape(text)}" title="{escape(text)}" src="{clip[f"{which}_frame"]}">'
 
 
-def sentences(run: Json) -> str:
-    """What the judge found inconsistent, and the metrics that have no value with their reasons."""
-    told = [
+def objections(run: Json) -> str:
+    """Return a list of what the judge found inconsistent."""
+    rows = dict.fromkeys(
         f"<li><b>{escape(item['key'])}</b>: {escape(item['note'])}</li>"
-        for name in ("object_state_strict", "object_state")
-        if name in run["metrics"]
+        for name, metric in METRICS.items()
+        if metric.has_objections and name in run["metrics"]
         for item in run["metrics"][name]["items"]
         if item["value"] == 0 and item["note"]
-    ]
-    told = list(dict.fromkeys(told))
-    if not told:
-        return "<p>The judge found nothing that the recipe does not explain.</p>"
-    return f"<ul>{''.join(told)}</ul>"
+    )
+    if not rows:
+        return "<p>The judge has no objection: the recipe explains every change.</p>"
+    return f"<ul>{''.join(rows)}</ul>"
 
 
 def item_table(run: Json, names: Sequence[str]) -> str:
-    """Every step, joint and object of some metrics."""
+    """Return a table of every step, joint and object of some metrics."""
     rows = "".join(
         f"<tr><td><code>{escape(name)}</code></td><td>{escape(item['key'])}</td>"
         f"<td>{number(item['value'], 4)}</td><td>{escape(item['note'])}</td></tr>"

@@ -1,4 +1,4 @@
-"""What a metric answers: a value with everything that is needed to judge it.
+"""The result of a metric: its value, its items, and what is needed to interpret them.
 
 A metric that could not be computed has no value: never 0, 1 or a guess.
 """
@@ -17,14 +17,14 @@ RUN_COVERAGE = "run_coverage"
 
 
 @dataclass(frozen=True)
-class Item:
+class MetricItem:
     """One step, joint or object of a metric.
 
     Attributes:
         key: "step 3", "joint 3-4" or "step 3, frying pan".
-        value: As the metric's, or None with a `note` that says why.
+        value: In the metric's unit, or None with the reason in `note`.
         note: One sentence, or empty.
-        facts: More numbers and words of this item.
+        facts: Further numbers and words by name.
     """
 
     key: str
@@ -35,19 +35,19 @@ class Item:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer of one metric.
+    """The result of one metric.
 
     Attributes:
-        metric: Its id.
+        metric: Id of the metric.
         direction: Which way is better.
         value: None unless the state is "ok".
         state: "ok", "not applicable: why" or "unavailable: why".
-        n: How many items have a value.
-        items: Per step, joint or object, those without a value among them.
-        parts: Further figures, such as coverage.
-        chance: What a guess would score, or None.
-        backbone: Id and revision of the model that gave the numbers.
-        std: Over recipes, when several were pooled.
+        n: Number of items with a value.
+        items: One for each step, joint or object, including those without a value.
+        parts: Further scores, such as coverage.
+        chance: Score of a random guess, or None.
+        backbone: Id and revision of the model that computed the values.
+        std: Standard deviation over recipes, if several were pooled.
     """
 
     metric: str
@@ -55,7 +55,7 @@ class Result:
     value: float | None
     state: str = "ok"
     n: int = 0
-    items: tuple[Item, ...] = ()
+    items: tuple[MetricItem, ...] = ()
     parts: Mapping[str, float | None] = field(default_factory=dict)
     chance: float | None = None
     backbone: str = ""
@@ -63,13 +63,13 @@ class Result:
 
     @property
     def null_share(self) -> float:
-        """Share of the items without a value, 0 to 1; `n` may count something else than items."""
+        """Share of items without a value, 0 to 1. It does not use `n`, which may count other things."""
         if not self.items:
             return float(self.value is None)
         return sum(item.value is None for item in self.items) / len(self.items)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready; what is not finite is null."""
+        """Return the result as JSON; a number that is not finite is null."""
         return {
             "metric": self.metric,
             "direction": self.direction,
@@ -94,44 +94,44 @@ class Result:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Result:
-        """Raises KeyError or TypeError when it is not a result."""
+        """Return the result of such JSON. Raise KeyError or TypeError if it is not a result."""
         known = {
             key: value[key]
             for key in (
                 "metric", "direction", "value", "std", "state", "n", "chance", "parts", "backbone",
             )
         }  # fmt: skip
-        return cls(**known, items=tuple(Item(**item) for item in value["items"]))
+        return cls(**known, items=tuple(MetricItem(**item) for item in value["items"]))
 
 
 def finite(value: float | None) -> float | None:
-    """The value rounded to 6 digits behind the point, or None when it is none or no number."""
+    """Return the value rounded to 6 decimals, or None if it is None or not finite."""
     return None if value is None or not math.isfinite(value) else round(float(value), 6)
 
 
 def not_applicable(
-    metric: str, direction: Direction, why: str, items: Sequence[Item] = ()
+    metric: str, direction: Direction, why: str, items: Sequence[MetricItem] = ()
 ) -> Result:
-    """The metric does not apply to this video."""
+    """Return the result of a metric that does not apply to this video."""
     return Result(metric, direction, None, f"not applicable: {why}", items=tuple(items))
 
 
 def unavailable(metric: str, direction: Direction, why: str) -> Result:
-    """Something that the metric needs cannot be had here."""
+    """Return the result of a metric whose backbone is not available here."""
     return Result(metric, direction, None, f"unavailable: {why}")
 
 
 def from_items(
     metric: str,
     direction: Direction,
-    items: Sequence[Item],
+    items: Sequence[MetricItem],
     *,
     backbone: str,
     chance: float | None = None,
     parts: Mapping[str, float | None] | None = None,
     why_none: str = "nothing could be measured",
 ) -> Result:
-    """The mean over the items that have a value; not applicable when none has."""
+    """Return the mean over the items with a value; "not applicable" if none has one."""
     values = [item.value for item in items if item.value is not None]
     if not values:
         result = not_applicable(metric, direction, why_none, items)
@@ -149,14 +149,14 @@ def from_items(
 
 
 def pooled(results: Sequence[tuple[str, Result]]) -> Result:
-    """Mean and standard deviation (n in the denominator) over recipes; the items of all of them.
+    """Return the mean and standard deviation (n in the denominator) over recipes, with all items.
 
-    What has no value stays in sight: its parts count (a coverage of 0 too), a recipe that has not
-    even items becomes one with its state as the reason, and the part `run_coverage`, told when it
-    is not 1, is the share of the recipes with a value.
+    Recipes without a value stay visible. Their parts count (also a coverage of 0). A recipe without
+    items becomes one item with its state as the reason. The part `run_coverage` is the share of recipes
+    with a value; it is given if it is not 1.
 
     Args:
-        results: The name of each recipe with its result; all of one metric.
+        results: Name and result of each recipe, all of one metric.
     """
     first = results[0][1]
     if len(results) == 1:
@@ -178,14 +178,14 @@ def pooled(results: Sequence[tuple[str, Result]]) -> Result:
     )
 
 
-def _named(name: str, result: Result) -> list[Item]:
-    """The items of a recipe under its name; what has no value says at least why."""
+def _named(name: str, result: Result) -> list[MetricItem]:
+    """Return the items of a recipe under its name; without items, one with the reason."""
     if result.value is None and not result.items:
-        return [Item(name, None, result.state)]
+        return [MetricItem(name, None, result.state)]
     return [replace(item, key=f"{name}: {item.key}") for item in result.items]
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
-    """The mean of those that are there, or None."""
-    there = [value for value in values if value is not None]
-    return float(np.mean(there)) if there else None
+    """Return the mean of the values that are not None, or None if all are."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,7 +1,7 @@
-"""One pass over a clip: frames spread evenly over it, and what the shot detector needs of every frame.
+"""One pass over a clip: evenly spread frames, and a thumbnail of every frame for the shot detector.
 
-A clip of any length takes the same memory: when too many frames are held, every second one is let
-go and from then on only every second one is taken.
+Memory use does not depend on the length of the clip: when too many frames are held, every second one
+is dropped, and from then on only every second one is taken.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from procvid.media.video import Limits, probe, stream_frames
 from procvid.types import Frames, Image
 
 LIMITS = Limits(max_duration_s=1200.0, max_wall_s=600.0)
-"""Twenty minutes of video may take ten minutes to decode."""
+"""At most twenty minutes of video, decoded in at most ten minutes."""
 
 MAX_HELD = 64
-"""Frames of a clip that are in memory at once."""
+"""Frames of a clip that are held in memory."""
 
 MAX_SIDE = 1024
-"""Longer side of a held frame, in pixels; no backbone looks at more."""
+"""Longest side of a held frame, in pixels; no backbone uses more."""
 
 EVERY_FRAME = 1000.0
 WINDOW = 50
 KEPT_ENDS = 150
-"""Thumbnails at each end of a long clip that stay; the middle goes in whole windows of the detector."""
+"""Thumbnails that are kept at each end of a long clip; the middle is dropped in whole windows."""
 
 MOTION_SIDE = 32
 
@@ -41,12 +41,12 @@ class SampledClip:
     """A decoded clip.
 
     Attributes:
-        images: uint8 (H, W, 3) RGB frames, the first and the last among them, at most 65.
-        indices: Which frame of the clip each is.
-        num_frames, fps, width, height: Of the file, before any scaling down.
+        images: uint8 (H, W, 3) RGB frames, including the first and the last, at most 65.
+        indices: Index of each image in the clip.
+        num_frames, fps, width, height: Of the clip, before any scaling down.
         pixel_motion: Mean absolute difference of neighbouring images at 32x32 px, 0 to 255; None
             for a clip of one frame.
-        shot_thumbnails: What `thumbnail` made of the frames, or None.
+        shot_thumbnails: Thumbnails of the frames for the shot detector, or None.
     """
 
     images: tuple[Image, ...]
@@ -59,14 +59,14 @@ class SampledClip:
     shot_thumbnails: Frames | None
 
     def spread(self, count: int) -> list[int]:
-        """Places in `images` nearest to `count` frames uniform over the clip, ends included."""
+        """Return the positions in `images` nearest to `count` evenly spread frames, ends included."""
         wanted = np.linspace(0, self.num_frames - 1, count)
         held = np.array(self.indices)
         return [int(np.abs(held - index).argmin()) for index in wanted]
 
     @property
     def middle(self) -> int:
-        """The place in `images` nearest to the middle of the clip."""
+        """Position in `images` nearest to the middle of the clip."""
         return int(np.abs(np.array(self.indices) - (self.num_frames - 1) / 2).argmin())
 
 
@@ -75,10 +75,10 @@ def sample(clip: ClipInput, thumbnail: Callable[[Frames], Frames] | None) -> Sam
 
     Args:
         clip: The clip.
-        thumbnail: The shot detector's, or None when it does not take part.
+        thumbnail: Makes the thumbnails of the shot detector; None if it is not used.
 
     Raises:
-        InputError: The file is no video, damaged, or over a limit.
+        InputError: The file is not a video, is damaged, or exceeds a limit.
     """
     held: list[tuple[int, Image]] = []
     thumbnails: list[Frames] = []
@@ -98,7 +98,7 @@ def sample(clip: ClipInput, thumbnail: Callable[[Frames], Frames] | None) -> Sam
         count += 1
     if last is None:
         name = f"clip of step {clip.number}" if clip.file is None else f"video {clip.file.name}"
-        raise InputError(f"The {name} holds no frame that can be read.", "Give another file.")
+        raise InputError(f"The {name} contains no readable frame.", "Give another file.")
     if held[-1][0] != count - 1:
         held.append((count - 1, _bounded(last)))
     images = tuple(image for _, image in held)
@@ -115,7 +115,7 @@ def sample(clip: ClipInput, thumbnail: Callable[[Frames], Frames] | None) -> Sam
 
 
 def motion_of(images: tuple[Image, ...]) -> float | None:
-    """Mean absolute difference of neighbouring images at 32x32 px, 0 to 255; None for one image."""
+    """Return the mean absolute difference of neighbouring images at 32x32 px; None for one image."""
     if len(images) < 2:
         return None
     small = [resize(image, MOTION_SIDE, MOTION_SIDE).astype(np.int16) for image in images]
@@ -123,11 +123,11 @@ def motion_of(images: tuple[Image, ...]) -> float | None:
 
 
 def frames_of(clip: ClipInput) -> Iterator[Image]:
-    """Every frame of a clip, uint8 (H, W, 3) RGB, in the size that it was made in."""
+    """Yield every frame of a clip, uint8 (H, W, 3) RGB, in the size in which it was generated."""
     if clip.frames is not None:
         yield from clip.frames
         return
-    assert clip.file is not None, "a clip has frames or a file"
+    assert clip.file is not None, "a clip needs frames or a file"
     for _, frame in stream_frames(clip.file, sample_fps=EVERY_FRAME, limits=LIMITS):
         fits = frame.shape[0] % clip.scale == 0 and frame.shape[1] % clip.scale == 0
         yield block_mean(frame, clip.scale, clip.file.name) if fits else frame

@@ -1,4 +1,4 @@
-"""`scores.json` and its table as CSV: everything that a report or a comparison needs."""
+"""`scores.json` and its table as CSV, from which reports and comparisons are made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from procvid.evaluate.result import Result
 from procvid.types import Image
 
 SCHEMA_VERSION = 2
-"""2: stills and pasted references earn no credit; figures of version 1 are not comparable."""
+"""Version 2: stills and pasted references earn no credit. Scores of version 1 are not comparable."""
 
 SCORES, JUDGEMENTS, TABLE, REPORT = "scores.json", "judgements.json", "scores.csv", "report.html"
 
@@ -33,12 +33,12 @@ def scores_of(
     parts: EvaluationParts,
     needs: Collection[str],
 ) -> dict[str, Any]:
-    """The whole of `scores.json`; nothing in it depends on the time of day or the machine."""
+    """Return the content of `scores.json`; it does not depend on the time or the machine."""
     return {
         "schema_version": SCHEMA_VERSION,
         "procvid": __version__,
         "profile": parts.profile,
-        "backbones": {kind: told for kind, told in parts.backbones().items() if kind in needs},
+        "backbones": {kind: name for kind, name in parts.backbones().items() if kind in needs},
         "missing": {kind: why for kind, why in parts.missing.items() if kind in needs},
         "runs": [
             {
@@ -74,7 +74,7 @@ def _clip(clip: ClipEvidence) -> dict[str, Any]:
 
 
 def picture_url(image: Image) -> str:
-    """A JPEG of uint8 (H, W, 3) RGB as a data URL."""
+    """Return uint8 (H, W, 3) RGB as a JPEG data URL."""
     buffer = io.BytesIO()
     Pillow.fromarray(np.ascontiguousarray(image)).save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -84,47 +84,47 @@ def read_scores(file: Path) -> dict[str, Any]:
     """Read `scores.json` back.
 
     Raises:
-        InputError: It is not there, damaged, or of another version.
+        InputError: The file is missing, damaged, or of another version.
     """
     try:
         scores = json.loads(file.read_text(encoding="utf-8"))
         version = scores["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"The file {str(file)!r} holds no scores.", "Make them with `procvid evaluate`."
+            f"The file {str(file)!r} contains no scores.", "Create it with `procvid evaluate`."
         ) from error
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"The file {str(file)!r} has scores of version {version}, not {SCHEMA_VERSION}.",
+            f"The scores in {str(file)!r} have version {version}, not {SCHEMA_VERSION}.",
             "Evaluate again with this version of procvid.",
         )
     return dict(scores)
 
 
 def check_replaceable(file: Path) -> None:
-    """See to it that scores are written over scores of ours alone, of this or an older version.
+    """Check that a file may be overwritten: it is missing, or has scores of this or an older version.
 
     Raises:
-        InputError: Something else, or a newer procvid, wrote the file.
+        InputError: Another program or a newer procvid wrote the file.
     """
     if not file.exists():
         return
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        ours = {"procvid", "runs", "summary"} <= told.keys()
-        known = ours and int(told["schema_version"]) <= SCHEMA_VERSION
+        scores = json.loads(file.read_text(encoding="utf-8"))
+        ours = {"procvid", "runs", "summary"} <= scores.keys()
+        known = ours and int(scores["schema_version"]) <= SCHEMA_VERSION
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         ours = known = False
     if not known:
-        whose = "a newer version of procvid" if ours else "something else"
+        writer = "a newer version of procvid" if ours else "another program"
         raise InputError(
-            f"The file {str(file)!r} was written by {whose} and would be lost.",
-            "Choose another folder for --out, or move the file away.",
+            f"The file {str(file)!r} was written by {writer} and would be overwritten.",
+            "Choose another folder for --out, or move the file.",
         )
 
 
 def scores_csv(scores: Mapping[str, Any]) -> str:
-    """One line a run and metric, then one a step, joint or object: nulls are empty cells."""
+    """Return CSV with a line for each run and metric and for each item; nulls are empty cells."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["run", "metric", "direction", "item", "value", "n", "chance", "state", "note"])

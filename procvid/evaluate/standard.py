@@ -1,4 +1,4 @@
-"""What the standard figures look at: frames at joints, and features of sets of clips."""
+"""Evidence of the standard metrics: frames at joints, and features of sets of clips."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from procvid.media.image import resize
 from procvid.types import Image, Vectors
 
 JOINT_SIDE = 256
-"""Frames at joints are kept and compared at this size, in pixels."""
+"""Size, in pixels, at which frames at joints are stored and compared."""
 
 
 def joint_images(sampled: SampledClip) -> tuple[Image, Image]:
-    """The first and the last frame, small."""
+    """Return the first and the last frame, resized to `JOINT_SIDE`."""
     first, last = sampled.images[0], sampled.images[-1]
     return resize(first, JOINT_SIDE, JOINT_SIDE), resize(last, JOINT_SIDE, JOINT_SIDE)
 
 
 def joint_distances(clips: Sequence[ClipEvidence], parts: EvaluationParts) -> dict[int, float]:
-    """LPIPS of each joint, by the number of the clip behind it. Raises UnavailableError."""
+    """Return LPIPS of each joint by the number of the clip after it. Raises UnavailableError."""
     assert parts.frame_distance is not None
     found = {}
     for before, after in pairwise(clips):
@@ -39,19 +39,19 @@ def joint_distances(clips: Sequence[ClipEvidence], parts: EvaluationParts) -> di
 
 
 def set_features(sampled: SampledClip, parts: EvaluationParts, kind: str) -> Vectors:
-    """The features of one clip. Raises UnavailableError."""
+    """Return the features of one clip. Raises UnavailableError."""
     distance = parts.set_distances[kind]
     frames = [sampled.images[place] for place in sampled.spread(distance.num_frames)]
     return distance.features(np.stack(frames))
 
 
 class RealClips:
-    """The clips that others are compared with; read when the first run needs them.
+    """Real clips that runs are compared with; read when the first run needs them.
 
     Args:
-        clips: At least two, or none.
+        clips: At least two clips, or none.
         parts: The backbones.
-        needs: The kinds of evidence that are wanted.
+        needs: Kinds of evidence that the chosen metrics need.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class RealClips:
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of features that can be compared; none without real clips."""
+        """The kinds of features that can be compared; empty without real clips."""
         return [kind for kind in self._kinds if kind not in self.missing]
 
     @cached_property
     def features(self) -> dict[str, Vectors]:
-        """float32 (N, D) by kind; what cannot be had is told in `missing`.
+        """float32 (N, D) by kind. An unavailable kind is left out, with its reason in `missing`.
 
         Raises:
             InputError: A clip cannot be read.
@@ -84,7 +84,7 @@ class RealClips:
         return {kind: np.concatenate(found[kind]) for kind in self.kinds}
 
     def sets(self, clips: Sequence[ClipEvidence]) -> dict[str, SetEvidence]:
-        """The clips of a run beside the real ones, by kind."""
+        """Return the features of a run's clips together with the real ones, by kind."""
         features = self.features if self.kinds else {}
         return {
             kind: SetEvidence(

@@ -1,16 +1,16 @@
-"""The objects' states through the clips: one global dictionary, and a judgement for each change."""
+"""States of objects across clips: one dictionary for the run, and a judgement for each change."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from procvid.evaluate.evidence import ClipEvidence, Seen
+from procvid.evaluate.evidence import ClipEvidence, Observation
 from procvid.evaluate.judgements import Judgements
 from procvid.types import Plan, PlannedObject, SceneObject, StateChange
 
 STATED = ("food", "vessel", "tool")
-"""Roles that are planned to be seen; the counter is everywhere and seldom told."""
+"""Roles that must be visible. The counter is in every image and is seldom listed."""
 
 
 def judge_states(
@@ -19,13 +19,13 @@ def judge_states(
     plan: Plan | None,
     judgements: Judgements,
 ) -> list[ClipEvidence]:
-    """The clips with `seen`, `vanished` and `planned` filled in.
+    """Return the clips with `seen`, `vanished` and `planned` filled in.
 
     Args:
         clips: In order.
-        scenes: What the scene reader saw in the middle frame of each.
-        plan: Says what should be seen; without it nothing can vanish.
-        judgements: Says whether a change is explained.
+        scenes: The objects that the scene reader found in the middle frame of each clip.
+        plan: Lists the objects that should be visible; without it nothing can vanish.
+        judgements: Decides whether a step explains a change.
 
     Raises:
         UnavailableError: The judge gave no usable answer.
@@ -35,7 +35,7 @@ def judge_states(
     judged: list[ClipEvidence] = []
     for clip, scene in zip(clips, scenes, strict=True):
         if clip.unread:
-            # Nothing is known of it, so nothing in it is right, wrong or missing.
+            # The scene reader gave no answer, so nothing here is right, wrong or missing.
             judged.append(clip)
             continue
         seen = tuple(_judge(item, clip.text, states, judgements) for item in _once(scene))
@@ -49,15 +49,18 @@ def judge_states(
     return judged
 
 
-def _judge(item: SceneObject, text: str, states: dict[str, str], judgements: Judgements) -> Seen:
+def _judge(
+    item: SceneObject, text: str, states: dict[str, str], judgements: Judgements
+) -> Observation:
     before = states.get(item.name)
     if before is None:
-        return Seen(item.name, item.state, True, True, f"The {item.name} is seen first here.")
+        reason = f"The {item.name} appears here for the first time."
+        return Observation(item.name, item.state, True, True, reason)
     if _same(before, item.state):
-        told = f"The {item.name} stays {item.state}." if item.state else f"The {item.name} stays."
-        return Seen(item.name, item.state, False, True, told)
+        reason = f"The {item.name} stays {item.state}." if item.state else f"The {item.name} stays."
+        return Observation(item.name, item.state, False, True, reason)
     verdict = judgements.explains(StateChange(item.name, before, item.state, text))
-    return Seen(item.name, item.state, False, verdict.explained, verdict.reason)
+    return Observation(item.name, item.state, False, verdict.explained, verdict.reason)
 
 
 def _planned(objects: Sequence[PlannedObject]) -> list[str]:

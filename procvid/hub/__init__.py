@@ -1,1 +1,1 @@
-"""Artifacts on the Hugging Face Hub: bundled, checked, published, pulled. Knows files, not models."""
+"""Bundle, check, publish and pull artifacts of the Hugging Face Hub. Loads no models."""

@@ -1,18 +1,23 @@
-"""Releases that were pulled are kept, one folder a commit, and verified before each use."""
+"""Keep pulled releases in one folder per commit, and verify them before each use."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from procvid.errors import InputError, UnavailableError
+from procvid.hub.bundle.check import validate
 from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import ARTIFACTS, Artifact, HubId
-from procvid.hub.pull import Pulled, Pulling, Unpack, expect, look, pull, read_receipt
-from procvid.storage.atomic import remove
+from procvid.hub.pull import Pulled, Pulling, expect, look, pull, read_receipt
+from procvid.hub.store import check_store
+from procvid.settings import read_environment
+from procvid.storage.atomic import output_errors, remove
 from procvid.storage.files import write_json
 
 REFS = "refs.json"
@@ -21,20 +26,7 @@ _COMMIT_FOLDER = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
-class Handling:
-    """How a kind of artifact is put in its place and verified there.
-
-    Attributes:
-        unpack: Fills a new folder from the fetched files.
-        check: Raises InputError unless a folder is as it was unpacked.
-    """
-
-    unpack: Unpack
-    check: Callable[[Path], None]
-
-
-@dataclass(frozen=True)
-class Kept:
+class CachedRelease:
     """A release in the cache."""
 
     artifact: Artifact
@@ -47,29 +39,30 @@ class Cache:
     """The folder of pulled releases: `ARTIFACT/OWNER--NAME/COMMIT`.
 
     Attributes:
-        root: Made when it is first needed.
-        handling: By kind.
+        root: The folder; created when needed.
     """
 
     root: Path
-    handling: Mapping[Artifact, Handling]
 
     def place(self, artifact: Artifact, pinned: HubId) -> Path:
-        """Where a release is kept, or would be."""
+        """Return the folder of a release, which may not exist yet."""
         return self._repo(artifact, pinned) / pinned.revision
 
-    def kept(self) -> list[Kept]:
-        """All releases that are here, in order of their names; their bytes are not looked at."""
+    def releases(self) -> list[CachedRelease]:
+        """Return all releases in the cache, sorted by name; the files are not verified."""
         found = []
         for artifact in ARTIFACTS:
             for folder in sorted((self.root / artifact).glob("*/*")):
                 hub_id = read_receipt(folder) if _COMMIT_FOLDER.fullmatch(folder.name) else None
                 if hub_id is not None:
-                    found.append(Kept(artifact, hub_id, folder))
+                    found.append(CachedRelease(artifact, hub_id, folder))
         return found
 
     def known(self, artifact: Artifact, wanted: HubId) -> HubId | None:
-        """The release of that commit, or that this revision meant last, if it is here; nobody is asked."""
+        """Return the pinned id of a cached release without asking the Hub, or None.
+
+        A tag or branch stands for the commit that it pointed to last.
+        """
         if not wanted.is_pinned:
             commit = _read_refs(self._repo(artifact, wanted) / REFS).get(wanted.revision)
             if commit is None:
@@ -80,47 +73,64 @@ class Cache:
     def obtain(
         self, client: HubClient, artifact: Artifact, wanted: HubId
     ) -> Iterator[Pulling | Pulled]:
-        """A verified release, from here or from the Hub; the last event tells its folder.
+        """Yield progress events, then `Pulled` with a verified release.
 
-        A pinned one that is here asks nobody. Another is looked up, and when the Hub cannot be
-        reached, the commit that its revision meant last is taken, with a note. A damaged copy is
+        A pinned release in the cache needs no network. Any other revision is looked up; if the Hub
+        cannot be reached, the commit that it pointed to last is used, with a note. A damaged copy is
         pulled again once.
 
         Raises:
-            UnavailableError: It cannot be had.
-            InputError: It is no release of this kind, or it lies.
-            OutputError: It cannot be kept here.
+            UnavailableError: The release cannot be downloaded.
+            InputError: It is not a release of this kind, or its manifest is wrong.
+            OutputError: The cache cannot be written.
         """
         notes: list[str] = []
         pinned = self._pinned(client, artifact, wanted, notes)
         place = self.place(artifact, pinned)
-        handling = self.handling[artifact]
         if place.is_dir():
             try:
-                handling.check(place)
+                verify(artifact, place)
                 yield Pulled(place, pinned, tuple(notes))
                 return
             except InputError as error:
-                notes.append(f"The copy of {wanted.label} here was damaged, so it is pulled again.")
+                notes.append(f"The cached copy of {wanted.label} was damaged and is pulled again.")
                 yield Pulling(wanted.label, 0, 0, notes[-1])
                 damage = error.message
             try:
                 offer = look(client, pinned)
             except UnreachableError as error:
                 raise UnavailableError(
-                    f"The copy of {wanted.label} here is damaged ({damage}), and the Hub cannot be "
-                    "reached to pull it again.",
+                    f"The cached copy of {wanted.label} is damaged ({damage}), and the Hub cannot "
+                    "be reached to pull it again.",
                     "Connect to the network and try again.",
                 ) from error
             remove(place)
         else:
             offer = look(client, pinned)
         expect(offer, artifact)
-        for event in pull(client, offer, place, handling.unpack):
+        for event in pull(client, offer, place):
             if isinstance(event, Pulled):
                 yield Pulled(event.folder, event.hub_id, (*notes, *event.notes))
             else:
                 yield event
+
+    def fetch(
+        self,
+        client: HubClient,
+        artifact: Artifact,
+        wanted: HubId,
+        on_progress: Callable[[Pulling], None],
+    ) -> Pulled:
+        """Return a verified release, calling `on_progress` with each event of the download.
+
+        Raises:
+            ProcvidError: See `obtain`.
+        """
+        for event in self.obtain(client, artifact, wanted):
+            if isinstance(event, Pulled):
+                return event
+            on_progress(event)
+        raise AssertionError
 
     def _pinned(
         self, client: HubClient, artifact: Artifact, wanted: HubId, notes: list[str]
@@ -136,7 +146,7 @@ class Cache:
                 raise
             commit = known[wanted.revision]
             notes.append(
-                f"{error.message} The copy of {wanted.label} that is here is taken ({commit[:12]})."
+                f"{error.message} Using the cached copy of {wanted.label} ({commit[:12]})."
             )
             return wanted.at(commit)
         if known.get(wanted.revision) != commit:
@@ -147,12 +157,44 @@ class Cache:
         return self.root / artifact / hub_id.repo.replace("/", "--")
 
 
+def open_cache(root: Path) -> Cache:
+    """Return the cache of pulled releases below a folder."""
+    return Cache(root / "hub")
+
+
+def default_cache() -> Cache:
+    """Return the cache of pulled releases below `PROCVID_CACHE`."""
+    return open_cache(read_environment().cache_folder)
+
+
+@contextmanager
+def bundle_folder() -> Iterator[Path]:
+    """Yield a path in the cache where a bundle can be made; it is removed afterwards.
+
+    Raises:
+        OutputError: The cache cannot be written.
+    """
+    root = default_cache().root
+    with output_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=root) as folder:
+        yield Path(folder) / "bundle"
+
+
+def verify(artifact: Artifact, folder: Path) -> None:
+    """Raise InputError unless a pulled release is complete and undamaged."""
+    if artifact == "memory":
+        check_store(folder)
+    else:
+        validate(folder)
+
+
 def _read_refs(file: Path) -> dict[str, str]:
     try:
-        told = json.loads(file.read_text("utf-8"))
+        refs = json.loads(file.read_text("utf-8"))
         return {
             str(key): value
-            for key, value in told.items()
+            for key, value in refs.items()
             if isinstance(value, str) and _COMMIT_FOLDER.fullmatch(value)
         }
     except (OSError, ValueError, AttributeError):

@@ -1,10 +1,9 @@
-"""Cards from templates. Every number of quality in them comes from `scores.json` or is not there."""
+"""Fill the card templates. Quality numbers come from `scores.json` and from nowhere else."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -13,13 +12,14 @@ from typing import Any
 from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 
 from procvid.hub import snippets
+from procvid.hub.card_scores import CardScores
 from procvid.hub.licences import licence_metadata
-from procvid.hub.names import REPO_TYPES, Artifact, HubId
+from procvid.hub.names import REPO_TYPES, Artifact, ReleaseTarget
 from procvid.hub.release import Release
 from procvid.hub.snippets import snippet
 from procvid.storage.text import printable
 
-NOT_MEASURED = "Nothing was measured: this release holds no `scores.json`."
+NOT_MEASURED = "Not measured: this release holds no `scores.json`."
 NOT_RECORDED = "not recorded"
 LORA_TAGS = [
     "lora",
@@ -35,15 +35,15 @@ PROMPTS = (
     "Close view: frying the carrot (sliced, then fried) in the frying pan. Fry the sliced carrot in the "
     "frying pan.",
 )
-"""Of the widget where a release has no clips: as the rules planner writes them."""
+"""Example prompts, in the form of the rules planner, for the widget of a release without clips."""
 
 GALLERY = "<Gallery />"
-"""Where the Hub's page shows the clips of the widget."""
+"""Tag that the Hub replaces by the clips of the widget."""
 
-WITH_EXAMPLES = "Clips that come with this LoRA, and the words that the model was given:"
-NO_EXAMPLES = "This release holds no clips. Words in the form that procvid gives the model:"
+WITH_EXAMPLES = "Clips made with this LoRA, and their prompts:"
+NO_EXAMPLES = "This release holds no clips. Prompts in the form that procvid uses:"
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
-TRAINED = (
+TRAINING_FIELDS = (
     "data",
     "clips",
     "references",
@@ -55,82 +55,45 @@ TRAINED = (
     "hours",
     "loss",
 )
-"""What a card tells of the training, in this order, when `training.json` has it."""
+"""Fields of `training.json` that a card shows, in this order."""
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|!~$])")
 
 
-@dataclass(frozen=True)
-class MetricRow:
-    """One metric of `scores.json`, over all its runs."""
-
-    metric: str
-    title: str
-    direction: str
-    value: float | None
-    n: int
-    chance: float | None
-    backbone: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What `scores.json` says: `num_runs` runs of a profile, a row a metric."""
-
-    profile: str
-    num_runs: int
-    num_clips: int
-    rows: tuple[MetricRow, ...]
-
-
-@dataclass(frozen=True)
-class Where:
-    """The repository a card is for, and its tag or ""."""
-
-    target: HubId
-    tag: str = ""
-
-    @property
-    def label(self) -> str:
-        """As it is written behind --memory and --lora."""
-        return f"{self.target.repo}@{self.tag}" if self.tag else self.target.repo
-
-
 def plain(text: object, limit: int = 400) -> str:
-    """Text of others for a Markdown page: one line in which no character means anything."""
+    """Escape untrusted text for Markdown, as one line."""
     one_line = printable(text)
     shown = one_line if len(one_line) <= limit else one_line[: limit - 1] + "…"
     return _MARKDOWN.sub(r"\\\1", escape(shown, quote=False))
 
 
 def code(text: object, limit: int = 120) -> str:
-    """Text of others as code within a line or a table cell."""
+    """Format untrusted text as inline code, also within a table cell."""
     shown = printable(text)[:limit]
     return f"`{shown.replace('`', chr(39)).replace('|', '/') or ' '}`"
 
 
 def lora_card(
     release: Release,
-    where: Where,
-    measured: Measured | None,
+    target: ReleaseTarget,
+    scores: CardScores | None,
     training: Mapping[str, Any],
     prompts: Sequence[str] = (),
 ) -> str:
-    """The card of a LoRA.
+    """Return the card of a LoRA.
 
     Args:
-        release: Its facts hold "base_model" (id, revision, profile) and "lora".
-        where: It will be published.
-        measured: From `scores.json`, or None.
-        training: Of `training.json`; {} where nothing was recorded.
-        prompts: Of the clips in `examples/`, in order; "" where a clip does not tell.
+        release: The release; its facts hold "base_model" (id, revision, profile) and "lora".
+        target: Repository and tag it will be published to.
+        scores: Content of `scores.json`, or None.
+        training: Content of `training.json`; {} if there is none.
+        prompts: Prompts of the clips in `examples/`, in order; "" if unknown.
     """
     base, lora = release.facts["base_model"], release.facts["lora"]
     on_hub = "/" in base["id"]
-    clips = {f"examples/{n:02d}.mp4": told or "-" for n, told in enumerate(prompts, start=1)}
+    clips = {f"examples/{n:02d}.mp4": text or "-" for n, text in enumerate(prompts, start=1)}
     widget: list[dict[str, Any]] = [
-        {"text": told, "output": {"url": name}} for name, told in clips.items()
+        {"text": text, "output": {"url": name}} for name, text in clips.items()
     ]
     data = ModelCardData(
         **_licence(release),
@@ -141,7 +104,7 @@ def lora_card(
         instance_prompt=str(training.get("instance_prompt", "")),
         tags=LORA_TAGS,
         widget=widget or [{"text": each} for each in PROMPTS],
-        **_model_index(release.name, measured),
+        **_model_index(release.name, scores),
     )
     template = snippets.HUB_BASE if on_hub else snippets.TINY_BASE
     size = "14B" if str(base.get("profile")).endswith("14b") else "1.3B"
@@ -149,8 +112,8 @@ def lora_card(
         "lora",
         data,
         release,
-        where,
-        measured,
+        target,
+        scores,
         base_model=f"{plain(base['id'])} at {code(base['revision'])}",
         profile=plain(base["profile"]),
         rank=lora["rank"],
@@ -159,16 +122,16 @@ def lora_card(
         modules=f"{lora['modules']:,}",
         parameters=f"{lora['parameters']:,}",
         dtype=plain(lora["dtype"]),
-        diffusers_snippet=snippet(template, repo=where.target.repo, tag=where.tag, size=size),
+        diffusers_snippet=snippet(template, repo=target.hub_id.repo, tag=target.tag, size=size),
         examples=_examples(clips),
         training=_training(training),
         limits="\n".join(f"- {plain(each)}" for each in training.get("limits", ()))
-        or "- What it does outside its training data was not looked at.",
+        or "- Not tested outside its training data.",
     )
 
 
-def memory_card(release: Release, where: Where, measured: Measured | None) -> str:
-    """The card of a crop store; its facts hold "counts", "embedder" and "sources"."""
+def memory_card(release: Release, target: ReleaseTarget, scores: CardScores | None) -> str:
+    """Return the card of a crop store; its facts hold "counts", "embedder" and "sources"."""
     counts, embedder = release.facts["counts"], release.facts["embedder"]
     data = DatasetCardData(
         **_licence(release),
@@ -183,13 +146,10 @@ def memory_card(release: Release, where: Where, measured: Measured | None) -> st
             }
         ],
     )
-    with_pixels = counts["with_pixels"] > 0
-    told = (
-        "The pictures are in the data set. They can also be cut again"
-        if with_pixels
-        else (
-            "This release has no pictures: they are not its owner's to give away. They can be cut"
-        )
+    images = (
+        "The dataset includes the images."
+        if counts["with_pixels"] > 0
+        else "This release has no images, because its owner may not redistribute them."
     )
     sources = [code(each) for each in release.facts["sources"]]
     more = counts["sources"] - len(sources)
@@ -197,8 +157,8 @@ def memory_card(release: Release, where: Where, measured: Measured | None) -> st
         "memory",
         data,
         release,
-        where,
-        measured,
+        target,
+        scores,
         crops=f"{counts['crops']:,}",
         with_pixels=f"{counts['with_pixels']:,}",
         num_names=f"{counts['names']:,}",
@@ -208,16 +168,17 @@ def memory_card(release: Release, where: Where, measured: Measured | None) -> st
         sources="The crops were cut from "
         + ", ".join(sources)
         + (f" and {more} more." if more else "."),
-        rights=plain(release.rights, 2000) or "Its owner said nothing of rights.",
-        rebuild=f"{told} by whoever has the sources: each row names its source, second and box.",
-        datasets_snippet=_for(where, snippets.DATASETS),
-        faiss_snippet=_for(where, snippets.FAISS),
+        rights=plain(release.rights, 2000) or "The owner states no terms of use.",
+        rebuild=f"{images} With copies of the sources you can cut them yourself: each row has its "
+        "source, time and box.",
+        datasets_snippet=_dataset_snippet(target, snippets.DATASETS),
+        faiss_snippet=_dataset_snippet(target, snippets.FAISS),
         rebuild_snippet=snippets.REBUILD,
     )
 
 
-def run_card(release: Release, where: Where, measured: Measured | None) -> str:
-    """The card of a run; its facts hold "counts", "request" and "models"."""
+def run_card(release: Release, target: ReleaseTarget, scores: CardScores | None) -> str:
+    """Return the card of a run; its facts hold "counts", "models", "stores" and "recipe"."""
     facts = release.facts
     data = DatasetCardData(
         **_licence(release),
@@ -228,8 +189,8 @@ def run_card(release: Release, where: Where, measured: Measured | None) -> str:
         "run",
         data,
         release,
-        where,
-        measured,
+        target,
+        scores,
         num_clips=facts["counts"]["clips"],
         profile=plain(facts["profile"]),
         seed=facts["seed"],
@@ -242,20 +203,20 @@ def run_card(release: Release, where: Where, measured: Measured | None) -> str:
             2000,
         ),
         recipe="\n".join(f"{n}. {plain(t, 1000)}" for n, t in enumerate(facts["recipe"], start=1)),
-        run_snippet=_for(where, snippets.RUN),
+        run_snippet=_dataset_snippet(target, snippets.RUN),
     )
 
 
-def _for(where: Where, template: str) -> str:
-    return snippet(template, repo=where.target.repo, tag=where.tag, repo_type="dataset")
+def _dataset_snippet(target: ReleaseTarget, template: str) -> str:
+    return snippet(template, repo=target.hub_id.repo, tag=target.tag, repo_type="dataset")
 
 
 def _filled(
     artifact: Artifact,
     data: ModelCardData | DatasetCardData,
     release: Release,
-    where: Where,
-    measured: Measured | None,
+    target: ReleaseTarget,
+    scores: CardScores | None,
     **values: object,
 ) -> str:
     text = files("procvid.hub").joinpath("templates", f"{artifact}.md").read_text("utf-8")
@@ -263,46 +224,46 @@ def _filled(
     return Template(text).substitute(
         metadata=data.to_yaml(),
         title=plain(release.name),
-        licence=plain(release.licence) or "none was given",
-        repo_at=where.label,
-        scores=_scores(measured),
+        licence=plain(release.licence) or "not stated",
+        repo_at=target.label,
+        scores=_score_table(scores),
         versions=versions,
         verify_snippet=snippet(
             snippets.VERIFY,
-            repo=where.target.repo,
-            tag=where.tag,
+            repo=target.hub_id.repo,
+            tag=target.tag,
             repo_type=REPO_TYPES[artifact],
         ),
         **values,
     )
 
 
-def _scores(measured: Measured | None) -> str:
-    if measured is None:
+def _score_table(scores: CardScores | None) -> str:
+    if scores is None:
         return NOT_MEASURED
     lines = [
-        f"Measured by `procvid evaluate` on {measured.num_runs} runs with {measured.num_clips} clips "
-        f"of the {plain(measured.profile)} profile; all of it is in `scores.json`. A dash is a metric "
-        "that does not apply or was not measured, never a zero.",
+        f"Measured by `procvid evaluate` on {scores.num_runs} runs with {scores.num_clips} clips of "
+        f"the {plain(scores.profile)} profile; `scores.json` has the details. A dash marks a metric "
+        "that does not apply or was not measured.",
         "",
         "| metric | better | value | n | chance | measured with |",
         "| --- | --- | ---: | ---: | ---: | --- |",
     ]
-    for row in measured.rows:
-        told = plain(row.backbone, 120) if row.value is not None else plain(row.state, 160)
+    for row in scores.rows:
+        last = plain(row.backbone, 120) if row.value is not None else plain(row.state, 160)
         lines.append(
             f"| {plain(row.title)} ({code(row.metric)}) | {row.direction} | {_number(row.value)} "
-            f"| {row.n} | {_number(row.chance)} | {told} |"
+            f"| {row.n} | {_number(row.chance)} | {last} |"
         )
     return "\n".join(lines)
 
 
-def _model_index(name: str, measured: Measured | None) -> dict[str, Any]:
+def _model_index(name: str, scores: CardScores | None) -> dict[str, Any]:
     results = [
         EvalResult(
             task_type="image-to-video",
             dataset_type="procvid",
-            dataset_name=f"{measured.num_runs} runs, {measured.profile} profile",
+            dataset_name=f"{scores.num_runs} runs, {scores.profile} profile",
             metric_type=row.metric,
             metric_name=row.title,
             metric_value=row.value,
@@ -313,25 +274,25 @@ def _model_index(name: str, measured: Measured | None) -> dict[str, Any]:
                 "chance": row.chance,
             },
         )
-        for row in (measured.rows if measured else ())
-        if measured is not None and row.value is not None
+        for row in (scores.rows if scores else ())
+        if scores is not None and row.value is not None
     ]
     return {"model_name": name, "eval_results": results} if results else {}
 
 
 def _examples(clips: Mapping[str, str]) -> str:
     if not clips:
-        told = [f"- {plain(each)}" for each in PROMPTS]
-        return "\n".join([NO_EXAMPLES, "", *told])
-    told = [f"- [{code(name)}]({name}): {plain(each, 1000)}" for name, each in clips.items()]
-    return "\n".join([GALLERY, "", WITH_EXAMPLES, "", *told])
+        prompts = [f"- {plain(each)}" for each in PROMPTS]
+        return "\n".join([NO_EXAMPLES, "", *prompts])
+    links = [f"- [{code(name)}]({name}): {plain(each, 1000)}" for name, each in clips.items()]
+    return "\n".join([GALLERY, "", WITH_EXAMPLES, "", *links])
 
 
 def _training(training: Mapping[str, Any]) -> str:
-    told = [(key, training[key]) for key in TRAINED if key in training]
-    if not told:
-        return "How it was trained was not recorded: this release holds no `training.json`."
-    rows = [f"| {key.replace('_', ' ')} | {plain(value)} |" for key, value in told]
+    known = [(key, training[key]) for key in TRAINING_FIELDS if key in training]
+    if not known:
+        return "Not recorded: this release holds no `training.json`."
+    rows = [f"| {key.replace('_', ' ')} | {plain(value)} |" for key, value in known]
     return "\n".join(["| | |", "| --- | --- |", *rows])
 
 

@@ -1,4 +1,4 @@
-"""The Hub's client with its errors told: each becomes one sentence that says what to do."""
+"""Client of the Hub whose errors become one sentence each, with a hint."""
 
 from __future__ import annotations
 
@@ -31,28 +31,29 @@ from procvid.storage.atomic import output_error
 
 AGAIN = "Try again in a few minutes."
 TRIES = 3
-"""How often something is asked for when the Hub is out of breath or the connection breaks."""
+"""Attempts when the Hub is overloaded or the connection breaks."""
 
 WAIT_S = 1.0
 BROKEN = ("ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout")
-"""Errors of the HTTP library once somebody has answered."""
+"""Errors of the HTTP library after the server has answered."""
+
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 MAX_LISTED = 2000
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
 class UnreachableError(UnavailableError):
-    """The Hub cannot be reached, or did not answer in time; a copy that is here may do."""
+    """The Hub cannot be reached or did not answer in time; a local copy may serve."""
 
 
 class NoManifestError(InputError):
-    """The repository is there and is no procvid release."""
+    """The repository exists but is not a procvid release."""
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A file as the Hub lists it: size in bytes, sha256 where it keeps one, and git's own name for it."""
+class ListedFile:
+    """A file as the Hub lists it: size in bytes, sha256 if known, and git object id."""
 
     size: int
     sha256: str | None
@@ -61,11 +62,11 @@ class Listed:
 
 @dataclass(frozen=True)
 class HubClient:
-    """How the Hub is spoken to.
+    """Connection to the Hub.
 
     Attributes:
-        endpoint: Another Hub than huggingface.co; by default that of HF_ENDPOINT.
-        token: Of whoever asks; None takes that of HF_TOKEN or of `hf auth login`, False none.
+        endpoint: Address of the Hub; by default HF_ENDPOINT or huggingface.co.
+        token: Access token; None uses HF_TOKEN or `hf auth login`, False sends none.
     """
 
     endpoint: str | None = None
@@ -73,17 +74,17 @@ class HubClient:
 
     @property
     def api(self) -> HfApi:
-        """The client itself; it draws its bars on a terminal only, and what went wrong is ours to tell."""
+        """The client of huggingface_hub, with progress bars only on a terminal and without its log."""
         logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
         if not sys.stderr.isatty():
             disable_progress_bars()
         return HfApi(endpoint=self.endpoint, token=self.token, library_name="procvid")
 
     def commit_of(self, wanted: HubId) -> str:
-        """The commit that a revision means now.
+        """Return the commit that a revision points to.
 
         Raises:
-            UnavailableError: It cannot be had; an UnreachableError when nobody answered.
+            UnavailableError: The Hub refuses; an UnreachableError if it does not answer.
         """
         with hub_errors(wanted):
             info = self.api.repo_info(
@@ -91,14 +92,14 @@ class HubClient:
             )
         return str(info.sha)
 
-    def files_at(self, wanted: HubId) -> dict[str, Listed]:
-        """All files of a commit.
+    def files_at(self, wanted: HubId) -> dict[str, ListedFile]:
+        """List all files of a commit.
 
         Raises:
-            UnavailableError: They cannot be had.
-            InputError: There are thousands.
+            UnavailableError: The Hub refuses or does not answer.
+            InputError: There are more than 2,000 files.
         """
-        found: dict[str, Listed] = {}
+        found: dict[str, ListedFile] = {}
         with hub_errors(wanted):
             for entry in self.api.list_repo_tree(
                 wanted.repo,
@@ -108,18 +109,18 @@ class HubClient:
             ):
                 if not isinstance(entry, RepoFile):
                     continue
-                found[entry.path] = Listed(
+                found[entry.path] = ListedFile(
                     entry.size, entry.lfs.sha256 if entry.lfs else None, entry.blob_id
                 )
                 if len(found) > MAX_LISTED:
-                    raise InputError(f"{wanted.label} holds more than {MAX_LISTED} files.")
+                    raise InputError(f"{wanted.label} holds more than {MAX_LISTED:,} files.")
         return found
 
     def fetch(self, wanted: HubId, name: str, folder: Path, *, force: bool = False) -> Path:
-        """Fetch one file of a commit into a folder; cut off, it goes on where it was.
+        """Download one file of a commit into a folder, resuming an interrupted download.
 
         Raises:
-            ProcvidError: It cannot be had, or not written.
+            ProcvidError: The file cannot be downloaded or written.
         """
         with hub_errors(wanted, folder):
             return Path(
@@ -134,8 +135,8 @@ class HubClient:
             )
 
 
-def patiently(ask: Callable[[], Answer]) -> Answer:
-    """What `ask` returns; it is asked again where nobody answered or the Hub was out of breath."""
+def retrying(ask: Callable[[], Value]) -> Value:
+    """Return the result of `ask`, calling it again while the Hub does not answer."""
     for tried in range(1, TRIES):
         try:
             return ask()
@@ -146,24 +147,24 @@ def patiently(ask: Callable[[], Answer]) -> Answer:
 
 @contextmanager
 def hub_errors(wanted: HubId, folder: Path | None = None) -> Iterator[None]:
-    """Turn the client's errors into ours; what is a mistake of ours stays as it is.
+    """Turn the client's errors into ours; programming errors pass through.
 
     Raises:
-        ProcvidError: What went wrong, without a word of the service in it.
+        ProcvidError: What went wrong, without text from the service.
     """
     try:
         yield
     except ProcvidError:
         raise
     except Exception as error:
-        told = as_procvid_error(error, wanted, folder)
-        if told is None:
+        ours = as_procvid_error(error, wanted, folder)
+        if ours is None:
             raise
-        raise told from error
+        raise ours from error
 
 
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status behind an error, or None."""
+    """Return the HTTP status behind an error, or None."""
     seen: BaseException | None = error
     while seen is not None:
         status = getattr(getattr(seen, "response", None), "status_code", None)
@@ -174,7 +175,7 @@ def status_of(error: BaseException) -> int | None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again may help."""
+    """Return True if trying again may help."""
     status = status_of(error)
     return status in TRANSIENT if status is not None else isinstance(error, UnreachableError)
 
@@ -182,37 +183,39 @@ def is_transient(error: BaseException) -> bool:
 def as_procvid_error(
     error: Exception, wanted: HubId, folder: Path | None = None
 ) -> ProcvidError | None:
-    """One sentence for an error of the client, or None for what is no such error."""
+    """Return our error for an error of the client, or None for any other error."""
     match error:
         case GatedRepoError():
             return UnavailableError(
-                f"{wanted.repo} is gated: its owners want their terms accepted first.",
+                f"{wanted.repo} is gated: its owners require you to accept their terms.",
                 f"Accept them on the page of {wanted.repo}, then log in with `hf auth login`.",
             )
         case RevisionNotFoundError():
             return InputError(
                 f"{wanted.repo} has no revision {wanted.revision!r}.",
-                "Look up its tags on its page.",
+                "See its page on the Hub for tags and branches.",
             )
         case RepositoryNotFoundError():
             return UnavailableError(
                 f"There is no {_kind(wanted)} {wanted.repo} on the Hub, or it is private and your "
-                "token may not see it.",
-                "Check the name; for a private one log in with `hf auth login`.",
+                "token cannot read it.",
+                "Check the name. If it is private, log in with `hf auth login`.",
             )
         case LocalEntryNotFoundError() | OfflineModeIsEnabled() if status_of(error) is None:
             return _unreachable(wanted)
         case EntryNotFoundError() if status_of(error) == 404:
-            return InputError(f"{wanted.label} lacks a file that it names.")
+            return InputError(f"{wanted.label} lacks a file that its manifest names.")
         case HFValidationError():
             return InputError(f"{wanted.label!r} is not the name of a repository on the Hub.")
     status = status_of(error)
     if status is not None:
         return _of_status(status, error, wanted)
     if isinstance(error, OSError) and "Consistency check failed" in str(error):
-        return UnreachableError(f"A file of {wanted.repo} was cut off on its way.", AGAIN)
+        return UnreachableError(f"A file of {wanted.repo} was cut off in transit.", AGAIN)
     if type(error).__name__ in BROKEN:
-        return UnreachableError(f"The connection to the Hub broke at {wanted.repo}.", AGAIN)
+        return UnreachableError(
+            f"The connection to the Hub broke while accessing {wanted.repo}.", AGAIN
+        )
     if _is_of_the_network(error):
         return _unreachable(wanted)
     if isinstance(error, OSError) and error.errno is not None and folder is not None:
@@ -225,26 +228,28 @@ def as_procvid_error(
 def _of_status(status: int, error: Exception, wanted: HubId) -> ProcvidError:
     if status == 401:
         return UnavailableError(
-            "The Hub does not know you (401): there is no token, or a wrong one.",
+            "The Hub does not accept your token (401), or there is none.",
             "Log in with `hf auth login`, or check HF_TOKEN.",
         )
     if status == 403:
         return UnavailableError(
-            f"Your token may not do that with {wanted.repo} (403).",
-            "Use a token that may read it, or write to it for a release.",
+            f"Your token does not have access to {wanted.repo} (403).",
+            "Use a token that can read the repository; to publish, one that can write to it.",
         )
     if status in (409, 412):
         return UnavailableError(
-            f"{wanted.repo} was changed by somebody else meanwhile ({status}).",
-            "Look at it, then run the command again.",
+            f"{wanted.repo} was changed by someone else in the meantime ({status}).",
+            "Check it, then run the command again.",
         )
     if status == 429:
         wait = re.sub(r"\D", "", _header(error, "Retry-After"))[:6]
         hint = f"Try again in {wait} s." if wait else AGAIN
-        return UnreachableError(f"The Hub asks to wait before {wanted.repo} (429).", hint)
+        return UnreachableError(f"The Hub limits requests to {wanted.repo} (429).", hint)
     if status in TRANSIENT:
         return UnreachableError(f"The Hub answered {status} for {wanted.repo}.", AGAIN)
-    return UnavailableError(f"The Hub refused {wanted.repo} ({status}).", "Check what was asked.")
+    return UnavailableError(
+        f"The Hub refused {wanted.repo} ({status}).", "Check the name and revision."
+    )
 
 
 def _header(error: BaseException, name: str) -> str:
@@ -253,7 +258,7 @@ def _header(error: BaseException, name: str) -> str:
 
 
 def _is_of_the_network(error: Exception) -> bool:
-    """Errors of the HTTP library slip through raw; which library that is depends on the client."""
+    """Return True for raw errors of the HTTP library, which depends on the client's version."""
     kinds = (ConnectionError, TimeoutError)
     return type(error).__module__.partition(".")[0] in ("httpx", "httpx2") or isinstance(
         error, kinds
@@ -263,7 +268,7 @@ def _is_of_the_network(error: Exception) -> bool:
 def _unreachable(wanted: HubId) -> UnreachableError:
     return UnreachableError(
         f"The Hub cannot be reached for {wanted.repo}.",
-        "Connect to the network, unset HF_HUB_OFFLINE, or name a folder that is here.",
+        "Connect to the network, unset HF_HUB_OFFLINE, or give a local folder.",
     )
 
 

@@ -1,4 +1,4 @@
-"""One commit on the head of a repository, and where its answer gets lost, whether it was made."""
+"""Make one commit on the head of a repository, and find out if it was made when the answer is lost."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from procvid.hub.client import (
     as_procvid_error,
     hub_errors,
     is_transient,
-    patiently,
+    retrying,
 )
 from procvid.hub.names import HubId
 
 TRIES = 2
-AGAIN = "Run the same command again: what is uploaded is not uploaded twice."
+AGAIN = "Run the same command again; it does not upload anything twice."
 
 
 @dataclass(frozen=True)
-class Change:
-    """A commit to make.
+class CommitDraft:
+    """A commit that is to be made.
 
     Attributes:
         target: The repository, at "main".
-        head: The commit that it stands on; the Hub refuses it where another came first.
-        uploads: The files that are new or changed.
-        deletes: Names of files to take away.
+        head: Its parent; the Hub refuses the commit if the head has moved.
+        uploads: New or changed files.
+        deletes: Names of files to remove.
         message: Title of the commit.
-        description: Text below it, or "".
+        description: Text below the title, or "".
     """
 
     target: HubId
@@ -45,10 +45,10 @@ class Change:
 
 
 def head_of(client: HubClient, target: HubId) -> tuple[str, bool]:
-    """The commit of main and whether the repository is public; ("", False) where there is none.
+    """Return the commit of main and if the repository is public; ("", False) if it does not exist.
 
     Raises:
-        UnavailableError: The Hub cannot be asked.
+        UnavailableError: The Hub cannot be reached.
     """
     with hub_errors(target):
         try:
@@ -61,67 +61,67 @@ def head_of(client: HubClient, target: HubId) -> tuple[str, bool]:
 
 
 def make_commit(
-    client: HubClient, change: Change, check: Callable[[str], None], stays: str
+    client: HubClient, draft: CommitDraft, check: Callable[[str], None], unchanged_text: str
 ) -> tuple[str, str]:
-    """Make a commit; where its answer is lost, see whether it was made.
+    """Make a commit; if the answer is lost, look up if it was made.
 
     Args:
-        client: The Hub.
-        change: What to commit.
-        check: Raises unless the commit of this id holds what was to be committed.
-        stays: Sentence of an error after which the repository is as it was.
+        client: Client of the Hub.
+        draft: The commit.
+        check: Raises unless the commit with this id holds the files of the draft.
+        unchanged_text: Sentence for errors that leave the repository unchanged.
 
     Returns:
-        The commit, and a note for the user or "".
+        The commit id, and a note for the user or "".
 
     Raises:
-        UnavailableError: It was not made, or whether it was cannot be asked.
+        UnavailableError: The commit was not made, or the result is unknown.
     """
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
-        *change.uploads,
-        *(CommitOperationDelete(name, is_folder=False) for name in change.deletes),
+        *draft.uploads,
+        *(CommitOperationDelete(name, is_folder=False) for name in draft.deletes),
     ]
-    target = change.target
+    target = draft.target
     lost: ProcvidError | None = None
     for _ in range(TRIES):
         try:
             made = client.api.create_commit(
                 target.repo,
                 list(operations),
-                commit_message=change.message,
-                commit_description=change.description,
+                commit_message=draft.message,
+                commit_description=draft.description,
                 repo_type=target.repo_type,
-                parent_commit=change.head,
+                parent_commit=draft.head,
             )
         except Exception as error:
-            told = as_procvid_error(error, target)
-            if told is None:
+            ours = as_procvid_error(error, target)
+            if ours is None:
                 raise
-            if not is_transient(error) and not isinstance(told, UnreachableError):
-                raise unchanged(told, stays) from error
-            lost = told
+            if not is_transient(error) and not isinstance(ours, UnreachableError):
+                raise with_state(ours, unchanged_text) from error
+            lost = ours
         else:
             check(str(made.oid))
             return str(made.oid), ""
         now = _look_again(client, target, lost)
-        if now != change.head:
+        if now != draft.head:
             check(now)
             return now, "The Hub's answer was lost, but the commit was made."
     assert lost is not None
-    raise unchanged(lost, stays)
+    raise with_state(lost, unchanged_text)
 
 
-def unchanged(told: ProcvidError, stays: str) -> UnavailableError:
-    """The error, with a sentence that says what the repository holds now."""
-    return UnavailableError(f"{told.message} {stays}", told.hint or AGAIN)
+def with_state(error: ProcvidError, state: str) -> UnavailableError:
+    """Return the error with a sentence on what the repository holds now."""
+    return UnavailableError(f"{error.message} {state}", error.hint or AGAIN)
 
 
 def _look_again(client: HubClient, target: HubId, lost: ProcvidError) -> str:
     try:
-        return patiently(lambda: client.commit_of(target))
+        return retrying(lambda: client.commit_of(target))
     except ProcvidError as error:
         raise UnavailableError(
-            f"{lost.message} Whether {target.repo} holds the old or the new files could not be "
-            "asked; it holds one of them, whole.",
+            f"{lost.message} {target.repo} holds either all old or all new files; the Hub did not "
+            "answer which.",
             AGAIN,
         ) from error

@@ -1,4 +1,4 @@
-"""Licences as the Hub's metadata name them."""
+"""Licence identifiers of the Hub's metadata."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KNOWN = frozenset(
 
 
 def licence_metadata(licence: str) -> dict[str, str]:
-    """The metadata for a licence as its owner wrote it; {} for none, "other" for one of their own."""
+    """Return the Hub's metadata for a licence; {} for "", "other" for an unknown licence."""
     written = " ".join(licence.split())
     if not written:
         return {}

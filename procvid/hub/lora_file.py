@@ -1,4 +1,4 @@
-"""What a LoRA file says of itself, read from its bytes without running anything."""
+"""Read rank, alpha, targets and size of a LoRA file without loading a model."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _EXPONENTS: Mapping[str, tuple[Any, int]] = {
     "F16": (np.uint16, 0x7C00),
     "BF16": (np.uint16, 0x7F80),
 }
-"""By dtype: an integer of its width, and the bits that are all set where a number is not finite."""
+"""By dtype: an integer of its width, and its exponent bits, all set if a number is not finite."""
 
 
 def lora_facts(file: Path) -> dict[str, Any]:
-    """Rank, alpha, targets and size of a LoRA in diffusers' layout.
+    """Return rank, alpha, targets and size of a LoRA in diffusers' layout.
 
     Returns:
-        "rank" (the largest), "alpha", "targets" (names of the layers within a block), "modules"
-        (how many), "parameters", "dtype".
+        "rank" (the largest), "alpha", "targets" (layer names within a block), "modules" (number of
+        adapted modules), "parameters", "dtype".
 
     Raises:
-        InputError: It is no safetensors file, of another layout, lacks the adapter's metadata or
+        InputError: The file is not safetensors, has another layout, lacks the adapter's metadata or
             one matrix of a pair, or holds numbers that are not finite.
     """
     try:
@@ -42,7 +42,7 @@ def lora_facts(file: Path) -> dict[str, Any]:
         tensors = dict(deserialize(file.read_bytes()))  # type: ignore[no-untyped-call]
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
-            f"The LoRA {file.name} is cut off, damaged or no safetensors file.", HINT
+            f"The LoRA {file.name} is truncated, damaged or not a safetensors file.", HINT
         ) from error
     shapes = {name: tuple(tensor["shape"]) for name, tensor in tensors.items()}
     foreign = [n for n in shapes if not (n.startswith(PREFIX) and n.endswith((DOWN, UP)))]
@@ -55,12 +55,14 @@ def lora_facts(file: Path) -> dict[str, Any]:
     for module in modules:
         down, up = shapes.get(module + DOWN), shapes.get(module + UP)
         if down is None or up is None or len(down) != 2 or len(up) != 2 or down[0] != up[1]:
-            raise InputError(f"The LoRA {file.name} has no whole pair for {module}.", HINT)
+            raise InputError(
+                f"The LoRA {file.name} lacks one matrix of the pair for {module}.", HINT
+            )
     _check_finite(file, tensors)
-    told = _adapter(file, metadata)
+    adapter = _adapter(file, metadata)
     return {
         "rank": max(shapes[module + DOWN][0] for module in modules),
-        "alpha": told["lora_alpha"],
+        "alpha": adapter["lora_alpha"],
         "targets": sorted({_layer(module) for module in modules}),
         "modules": len(modules),
         "parameters": int(sum(np.prod(shape) for shape in shapes.values())),
@@ -78,7 +80,10 @@ def _check_finite(file: Path, tensors: Mapping[str, Mapping[str, Any]]) -> None:
     for name, tensor in tensors.items():
         known = _EXPONENTS.get(str(tensor["dtype"]))
         if known is None:
-            raise InputError(f"The LoRA {file.name} holds {tensor['dtype']} in {name}.", HINT)
+            raise InputError(
+                f"The LoRA {file.name} holds the unsupported dtype {tensor['dtype']} in {name}.",
+                HINT,
+            )
         integer, exponent = known
         if (np.frombuffer(tensor["data"], integer) & exponent == exponent).any():
             raise InputError(f"The LoRA {file.name} holds numbers that are not finite.", HINT)
@@ -86,8 +91,8 @@ def _check_finite(file: Path, tensors: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _adapter(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
-        told = json.loads(metadata[METADATA])
-        named = {key.removeprefix(PREFIX): value for key, value in told.items()}
+        stored = json.loads(metadata[METADATA])
+        named = {key.removeprefix(PREFIX): value for key, value in stored.items()}
         if not (isinstance(named["r"], int) and float(named["lora_alpha"]) > 0):
             raise ValueError
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):

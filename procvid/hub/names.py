@@ -1,10 +1,11 @@
-"""Names of repositories, revisions and files: what is not plainly good is refused."""
+"""Names of repositories, revisions and release files, and the checks on them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, get_args
 
 from huggingface_hub.errors import HFValidationError
@@ -27,8 +28,8 @@ MANIFEST, CARD, RECEIPT, SCORES, LICENCE = (
 LORA, TRAINING = "pytorch_lora_weights.safetensors", "training.json"
 EMBEDDINGS, INDEX, HISTORY = "embeddings.safetensors", "index/index.faiss", "history.jsonl"
 
-BESIDE = (".gitattributes",)
-"""Files that the Hub itself puts into a repository."""
+HUB_FILES = (".gitattributes",)
+"""Files that the Hub itself adds to a repository."""
 
 _ALWAYS = (re.escape(CARD), re.escape(SCORES), re.escape(LICENCE))
 _FILES: Mapping[Artifact, tuple[str, ...]] = {
@@ -51,7 +52,7 @@ _FILES: Mapping[Artifact, tuple[str, ...]] = {
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,98}[A-Za-z0-9])?")
 _TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
-_LOOKS_LIKE_ONE = re.compile(r"(?:datasets/|models/)?[\w.-]+/[\w.-]+(?:@[\w./-]+)?", re.ASCII)
+_HUB_ID = re.compile(r"(?:datasets/|models/)?[\w.-]+/[\w.-]+(?:@[\w./-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class HubId:
     Attributes:
         repo: "owner/name".
         revision: Branch, tag or commit.
-        repo_type: "model", "dataset" or "space"; "" where it was not said.
+        repo_type: "model", "dataset" or "space"; "" when not given.
     """
 
     repo: str
@@ -70,29 +71,37 @@ class HubId:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is a whole commit hash, which never means anything else."""
+        """True if the revision is a full commit hash, which never moves."""
         return _COMMIT.fullmatch(self.revision) is not None
 
     @property
     def label(self) -> str:
-        """As a person writes it."""
+        """The id as users write it."""
         return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
 
     def at(self, revision: str) -> HubId:
-        """The same repository at another revision."""
+        """Return the same repository at another revision."""
         return replace(self, revision=revision)
 
 
-def looks_like_hub_id(text: str) -> bool:
-    """Whether a text that is no path here may name a repository."""
-    return _LOOKS_LIKE_ONE.fullmatch(text) is not None
+@dataclass(frozen=True)
+class ReleaseTarget:
+    """Where a release goes: the repository and its tag, or "" for no tag."""
+
+    hub_id: HubId
+    tag: str = ""
+
+    @property
+    def label(self) -> str:
+        """The id as users write it after --memory and --lora."""
+        return f"{self.hub_id.repo}@{self.tag}" if self.tag else self.hub_id.repo
 
 
 def parse_hub_id(text: str) -> HubId:
-    """ "owner/name", "owner/name@revision", "datasets/owner/name".
+    """Parse "owner/name", "owner/name@revision" or "datasets/owner/name".
 
     Raises:
-        InputError: It is no such name.
+        InputError: The text is not such a name.
     """
     text = str(text or "")
     repo, at, revision = text.strip().partition("@")
@@ -118,25 +127,33 @@ def parse_hub_id(text: str) -> HubId:
     return HubId(repo, revision or "main", repo_type)
 
 
+def hub_id_of(text: str, artifact: Artifact) -> HubId | None:
+    """Return the release that a text names, or None if the text means a local path."""
+    if Path(text).expanduser().exists() or not _HUB_ID.fullmatch(text):
+        return None
+    wanted = parse_hub_id(text)
+    return HubId(wanted.repo, wanted.revision, REPO_TYPES[artifact])
+
+
 def check_tag(tag: str) -> None:
-    """Raise InputError unless this can be the tag of a release."""
+    """Raise InputError unless the text is a valid release tag."""
     if not _TAG.fullmatch(tag) or ".." in tag or tag == "main" or _COMMIT.fullmatch(tag):
-        raise InputError(f"{tag[:60]!r} cannot be a tag.", "Write one such as v1 or 2026-11.")
+        raise InputError(f"{tag[:60]!r} cannot be a tag.", "Write for example v1 or 2026-11.")
 
 
 def is_file_of(artifact: Artifact, name: str) -> bool:
-    """Whether a release of this kind may hold a file of this name, relative with slashes."""
+    """Return True if a release of this kind may hold this file, a relative name with slashes."""
     return any(re.fullmatch(pattern, name) for pattern in (*_ALWAYS, *_FILES[artifact]))
 
 
 def shown(names: list[str] | tuple[str, ...], limit: int = 3) -> str:
-    """Some names of files, printable whatever they hold."""
-    some = ", ".join(ascii(name)[:80] for name in names[:limit])
-    return f"{some} and {len(names) - limit} more" if len(names) > limit else some
+    """Return the first file names as printable text, and how many more there are."""
+    first = ", ".join(ascii(name)[:80] for name in names[:limit])
+    return f"{first} and {len(names) - limit} more" if len(names) > limit else first
 
 
 def size(num_bytes: int) -> str:
-    """ "812 bytes", "6.3 MB", "4.2 GB"."""
+    """Format a size: "812 bytes", "6.3 MB", "4.2 GB"."""
     if num_bytes < 1000:
         return f"{num_bytes} bytes"
     for unit, factor in (("kB", 1e3), ("MB", 1e6)):

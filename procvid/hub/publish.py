@@ -1,8 +1,8 @@
-"""A bundle -> the Hub: one commit with its parent given, then the tag.
+"""Publish a bundle on the Hub: one commit on a known parent, then the tag.
 
-The head of the repository is the old release or the new one and never between: blobs are uploaded
-before the commit and are seen by nobody, and one commit puts all files in place. An answer that got
-lost is looked up: the head tells whether the commit was made.
+The head of the repository is either the old release or the new one: blobs are uploaded before the
+commit and stay invisible, and one commit puts all files in place. If the answer to the commit is
+lost, the head of the repository shows if it was made.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from huggingface_hub import CommitOperationAdd
 from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.hub.client import (
     HubClient,
-    Listed,
+    ListedFile,
     UnreachableError,
     as_procvid_error,
     hub_errors,
     is_transient,
 )
-from procvid.hub.commit import TRIES, Change, head_of, make_commit, unchanged
-from procvid.hub.names import BESIDE, CARD, MANIFEST, REPO_TYPES, HubId, check_tag, shown
+from procvid.hub.commit import TRIES, CommitDraft, head_of, make_commit, with_state
+from procvid.hub.names import CARD, HUB_FILES, MANIFEST, REPO_TYPES, HubId, check_tag, shown
 from procvid.hub.release import MAX_MANIFEST_BYTES, Release, fact_of, release_from_bytes
 
-_STAYS = "Nothing was published: what was there before is there."
+_UNCHANGED = "Nothing was published; the repository is unchanged."
 
 
 @dataclass(frozen=True)
 class PublishPlan:
-    """What publishing would do, found out without changing anything.
+    """What publishing would change.
 
     Attributes:
         target: The repository, at "main".
         folder: The bundle.
-        release: What it says of itself.
-        private: For a repository that is made anew.
-        tag: Of the release, or "".
-        head: The commit that is there; "" where the repository has to be made.
-        uploads: Bytes by name of the files that change or are new.
-        kept: Files that are there as they are.
+        release: Its manifest.
+        private: Visibility of a repository that has to be created.
+        tag: Tag of the release, or "".
+        head: Current commit; "" if the repository does not exist yet.
+        uploads: Sizes in bytes of new or changed files, by name.
+        kept: Unchanged files.
         deletes: Files of the old release that the new one lacks.
-        tag_at: The commit that the tag names already, or "".
+        tag_at: The commit that the tag points to already, or "".
     """
 
     target: HubId
@@ -61,18 +61,18 @@ class PublishPlan:
 
     @property
     def upload_bytes(self) -> int:
-        """Of all files that will be sent."""
+        """Size of all files to upload."""
         return sum(self.uploads.values())
 
     @property
     def is_done(self) -> bool:
-        """Whether this very release is there already, tag and all."""
+        """True if the repository holds exactly this release, including the tag."""
         return not self.uploads and not self.deletes and (not self.tag or self.tag_at == self.head)
 
 
 @dataclass(frozen=True)
 class Uploading:
-    """`done_bytes` of `total_bytes` are up; `what` is in work."""
+    """Progress event: `what` is being done, `done_bytes` of `total_bytes` are uploaded."""
 
     what: str
     done_bytes: int
@@ -80,8 +80,8 @@ class Uploading:
 
 
 @dataclass(frozen=True)
-class Published:
-    """The last event: the release is at `commit`."""
+class PublishedRelease:
+    """Last event: the release is at `commit`."""
 
     target: HubId
     commit: str
@@ -98,42 +98,42 @@ def plan_publish(
     private: bool = False,
     tag: str = "",
 ) -> PublishPlan:
-    """Look at the repository and tell what publishing a bundle there would do.
+    """Compare a bundle with the repository and return what publishing would change.
 
     Raises:
-        InputError: The tag names another commit, the repository holds other things than a release
-            of this kind, or it is public and a private one was asked for.
-        UnavailableError: The Hub cannot be asked.
+        InputError: The tag points to another commit, the repository holds anything but a release of
+            this kind, or it is public although `private` is set.
+        UnavailableError: The Hub cannot be reached.
     """
     if target.revision != "main":
         raise InputError(
             f"A release goes to the main branch, not to {target.revision!r}.",
-            "Leave @REVISION out; --tag names the release.",
+            "Leave @REVISION out and use --tag.",
         )
     if tag:
         check_tag(tag)
     target = HubId(target.repo, "main", REPO_TYPES[release.artifact])
     head, public = head_of(client, target)
-    there = client.files_at(target.at(head)) if head else {}
+    on_hub = client.files_at(target.at(head)) if head else {}
     if head and private and public:
         raise InputError(
-            f"{target.repo} is public, and --private was asked for: nothing was published.",
+            f"{target.repo} is public, but you asked for a private one. Nothing was published.",
             "Make it private on its page first, or leave --private out.",
         )
-    old = _old_release(client, target.at(head), there, release) if head else None
-    beside = sorted(set(there) - set(old.files if old else ()) - {MANIFEST, CARD, *BESIDE})
-    if beside:
+    old = _old_release(client, target.at(head), on_hub, release) if head else None
+    foreign = sorted(set(on_hub) - set(old.files if old else ()) - {MANIFEST, CARD, *HUB_FILES})
+    if foreign:
         raise InputError(
-            f"{target.repo} holds files that are of no release: {shown(beside)}.",
+            f"{target.repo} holds files that do not belong to a release: {shown(foreign)}.",
             "Choose another repository, or remove them there first.",
         )
     names = [MANIFEST, *release.files]
     same = old is not None and old.to_bytes() == release.to_bytes()
-    kept = tuple(n for n in names if same or _is_there(there.get(n), old, release, n))
+    kept = tuple(n for n in names if same or _is_same(on_hub.get(n), old, release, n))
     tag_at = _tag_at(client, target, tag) if head and tag else ""
     if tag_at and (tag_at != head or not same):
         raise InputError(
-            f"{target.repo} has a tag {tag!r} already, of another release.", "Choose another tag."
+            f"The tag {tag!r} of {target.repo} belongs to another release.", "Choose another tag."
         )
     return PublishPlan(
         target=target,
@@ -149,18 +149,23 @@ def plan_publish(
     )
 
 
-def publish(client: HubClient, plan: PublishPlan) -> Iterator[Uploading | Published]:
-    """Carry a plan out.
+def publish(client: HubClient, plan: PublishPlan) -> Iterator[Uploading | PublishedRelease]:
+    """Carry out a plan.
 
     Raises:
-        UnavailableError: It could not be done; says what the repository holds now: the old release
-            or the new one.
+        UnavailableError: Publishing failed; the message states if the repository holds the old
+            release or the new one.
     """
     target, total = plan.target, plan.upload_bytes
     if plan.is_done:
-        yield Published(target, plan.head, plan.tag, "It was there already; nothing was sent.")
+        yield PublishedRelease(
+            target,
+            plan.head,
+            plan.tag,
+            "The repository holds this release already; nothing was sent.",
+        )
         return
-    yield Uploading("looking at the repository", 0, total)
+    yield Uploading("checking the repository", 0, total)
     head = plan.head or _make_repository(client, plan)
     commit, note = head, ""
     if plan.uploads or plan.deletes:
@@ -168,7 +173,7 @@ def publish(client: HubClient, plan: PublishPlan) -> Iterator[Uploading | Publis
         done = 0
         for addition in additions:
             yield Uploading(addition.path_in_repo, done, total)
-            with _old_stays(target):
+            with _unchanged_errors(target):
                 client.api.preupload_lfs_files(
                     target.repo, [addition], repo_type=target.repo_type, free_memory=False
                 )
@@ -176,7 +181,7 @@ def publish(client: HubClient, plan: PublishPlan) -> Iterator[Uploading | Publis
         yield Uploading("the commit", done, total)
         counts = plan.release.facts.get("counts")
         about = f"{plan.release.name}{f' {plan.tag}' if plan.tag else ''}"
-        change = Change(
+        draft = CommitDraft(
             target,
             head,
             additions,
@@ -185,26 +190,25 @@ def publish(client: HubClient, plan: PublishPlan) -> Iterator[Uploading | Publis
             description=f"{counts}" if counts else "",
         )
         commit, note = make_commit(
-            client, change, lambda made: _check_landed(client, plan, made), _STAYS
+            client, draft, lambda made: _check_landed(client, plan, made), _UNCHANGED
         )
     if plan.tag:
         yield Uploading(f"the tag {plan.tag}", total, total)
         _set_tag(client, plan, commit)
-    yield Published(target, commit, plan.tag, note)
+    yield PublishedRelease(target, commit, plan.tag, note)
 
 
 def _old_release(
-    client: HubClient, target: HubId, there: Mapping[str, Listed], new: Release
+    client: HubClient, target: HubId, on_hub: Mapping[str, ListedFile], new: Release
 ) -> Release | None:
-    if MANIFEST not in there:
+    if MANIFEST not in on_hub:
         return None
-    if there[MANIFEST].size > MAX_MANIFEST_BYTES:
-        raise InputError(f"The manifest.json of {target.repo} is no release's.")
+    if on_hub[MANIFEST].size > MAX_MANIFEST_BYTES:
+        raise InputError(f"The manifest.json of {target.repo} does not belong to a release.")
     old = release_from_bytes(_manifest_bytes(client, target))
     if old.artifact != new.artifact:
         raise InputError(
-            f"{target.repo} holds a release of another kind: a {old.artifact}, not a "
-            f"{new.artifact}.",
+            f"{target.repo} holds a {old.artifact}, not a {new.artifact}.",
             "Choose another repository.",
         )
     return old
@@ -215,11 +219,11 @@ def _manifest_bytes(client: HubClient, target: HubId) -> bytes:
         return client.fetch(target, MANIFEST, Path(folder)).read_bytes()
 
 
-def _is_there(listed: Listed | None, old: Release | None, new: Release, name: str) -> bool:
+def _is_same(listed: ListedFile | None, old: Release | None, new: Release, name: str) -> bool:
     if listed is None or old is None or name == MANIFEST:
         return False
     if name == CARD:
-        # Somebody may have mended it on the page; then the new card goes over it.
+        # The owner may have edited it on the Hub, so it is always uploaded.
         return False
     fact = new.files[name]
     stored = listed.sha256 or (old.files[name].sha256 if name in old.files else "")
@@ -234,34 +238,36 @@ def _tag_at(client: HubClient, target: HubId, tag: str) -> str:
 
 def _make_repository(client: HubClient, plan: PublishPlan) -> str:
     target = plan.target
-    with _old_stays(target):
+    with _unchanged_errors(target):
         client.api.create_repo(
             target.repo, repo_type=target.repo_type, private=plan.private, exist_ok=True
         )
     head, public = head_of(client, target)
     if plan.private and public:
-        raise UnavailableError(f"{target.repo} was made by somebody else meanwhile, and public.")
-    there = client.files_at(target)
-    if set(there) - set(BESIDE):
         raise UnavailableError(
-            f"{target.repo} was filled by somebody else meanwhile: nothing was published.",
-            "Look at it, then run the command again.",
+            f"Someone else created {target.repo} in the meantime, and it is public."
+        )
+    on_hub = client.files_at(target)
+    if set(on_hub) - set(HUB_FILES):
+        raise UnavailableError(
+            f"Someone else changed {target.repo} in the meantime. Nothing was published.",
+            "Check it, then run the command again.",
         )
     return head
 
 
 def _check_landed(client: HubClient, plan: PublishPlan, commit: str) -> None:
-    """Raise unless a commit holds this very release."""
+    """Raise UnavailableError unless a commit holds exactly this release."""
     target = plan.target.at(commit)
-    there = client.files_at(target)
-    wrong = [name for name, fact in plan.release.files.items() if there.get(name) is None]
+    on_hub = client.files_at(target)
+    wrong = [name for name, fact in plan.release.files.items() if on_hub.get(name) is None]
     wrong += [
         name
         for name, fact in plan.release.files.items()
-        if name in there
-        and (there[name].size != fact.size or (there[name].sha256 or fact.sha256) != fact.sha256)
+        if name in on_hub
+        and (on_hub[name].size != fact.size or (on_hub[name].sha256 or fact.sha256) != fact.sha256)
     ]
-    manifest = there.get(MANIFEST)
+    manifest = on_hub.get(MANIFEST)
     if not wrong and manifest is not None:
         ours = fact_of(plan.folder / MANIFEST)
         if (
@@ -270,8 +276,8 @@ def _check_landed(client: HubClient, plan: PublishPlan, commit: str) -> None:
         ):
             return
     raise UnavailableError(
-        f"The head of {target.repo} is a commit of somebody else ({commit[:12]}), not this release.",
-        "Look at it, then run the command again.",
+        f"The head of {target.repo} is a commit of someone else ({commit[:12]}).",
+        "Check it, then run the command again.",
     )
 
 
@@ -290,26 +296,26 @@ def _set_tag(client: HubClient, plan: PublishPlan, commit: str) -> None:
             if at == commit:
                 return
             raise UnavailableError(
-                f"The tag {plan.tag} of {target.repo} was given to {at[:12] or 'nothing'} meanwhile."
+                f"Someone else moved the tag {plan.tag} of {target.repo} to {at[:12] or 'nothing'}."
             )
         except Exception as error:
-            told = error if isinstance(error, ProcvidError) else as_procvid_error(error, target)
-            if told is None:
+            ours = error if isinstance(error, ProcvidError) else as_procvid_error(error, target)
+            if ours is None:
                 raise
-            if left and (is_transient(error) or isinstance(told, UnreachableError)):
+            if left and (is_transient(error) or isinstance(ours, UnreachableError)):
                 continue
             raise UnavailableError(
-                f"{told.message} The new release is there, as {commit[:12]}; its tag {plan.tag} is "
-                "missing.",
-                "Run the same command again: it sets the tag alone.",
+                f"{ours.message} The new release is published as {commit[:12]}, but its tag "
+                f"{plan.tag} is missing.",
+                "Run the same command again to set the tag.",
             ) from error
 
 
 @contextmanager
-def _old_stays(target: HubId) -> Iterator[None]:
-    """Like `hub_errors`; the sentence also says that the repository is as it was."""
+def _unchanged_errors(target: HubId) -> Iterator[None]:
+    """Like `hub_errors`; the message adds that the repository is unchanged."""
     try:
         with hub_errors(target):
             yield
     except ProcvidError as error:
-        raise unchanged(error, _STAYS) from error
+        raise with_state(error, _UNCHANGED) from error

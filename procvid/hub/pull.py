@@ -1,7 +1,7 @@
-"""The Hub -> a folder that is whole or absent: looked at, fetched, verified, put in its place.
+"""Pull a release from the Hub into a folder that is either complete and verified, or absent.
 
-Only files that the manifest names are fetched, and only names that such a release may have. Nothing
-is read before its sha256 is right, and nothing that comes from the Hub is ever executed.
+Only files that the manifest names are downloaded, and only names that such a release may have. No
+file is read before its sha256 is verified, and nothing from the Hub is ever executed.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
-from procvid.hub.bundle import check_contents, shard_names
-from procvid.hub.client import HubClient, Listed, NoManifestError, UnreachableError, patiently
-from procvid.hub.names import BESIDE, CARD, MANIFEST, RECEIPT, Artifact, HubId, shown
+from procvid.hub.bundle.check import check_contents, shard_names
+from procvid.hub.client import HubClient, ListedFile, NoManifestError, UnreachableError, retrying
+from procvid.hub.names import CARD, HUB_FILES, MANIFEST, RECEIPT, Artifact, HubId, shown
 from procvid.hub.release import (
     MAX_MANIFEST_BYTES,
     FileFact,
@@ -27,6 +27,7 @@ from procvid.hub.release import (
     only_the_card,
     release_from_bytes,
 )
+from procvid.hub.store import unpack_store
 from procvid.storage.atomic import output_errors, remove, replacing_folder
 from procvid.storage.files import write_json
 from procvid.storage.lock import LOCK, AlreadyHeldError, locked
@@ -34,15 +35,15 @@ from procvid.storage.lock import LOCK, AlreadyHeldError, locked
 SPARE_BYTES = 64 * 2**20
 REPO_TYPES = ("model", "dataset")
 
-Unpack = Callable[[Path, Release, Path], None]
-"""Fills a new folder from the fetched files of a release."""
-
 
 @dataclass(frozen=True)
 class Offer:
-    """A release as the Hub offers it: its manifest is read, its files are not fetched.
+    """A release on the Hub of which only the manifest was downloaded.
 
-    `hub_id` is pinned to the commit; `notes` are for the user.
+    Attributes:
+        hub_id: The release, pinned to its commit.
+        release: Its manifest.
+        notes: Messages for the user.
     """
 
     hub_id: HubId
@@ -52,7 +53,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Pulling:
-    """`done_bytes` of `total_bytes` are here; `what` is in work; `note` is for the user."""
+    """Progress event: `what` is being done, `done_bytes` of `total_bytes` are here.
+
+    `note` is a message for the user.
+    """
 
     what: str
     done_bytes: int
@@ -62,7 +66,7 @@ class Pulling:
 
 @dataclass(frozen=True)
 class Pulled:
-    """The last event: the release is whole in `folder`."""
+    """Last event: the release is complete in `folder`."""
 
     folder: Path
     hub_id: HubId
@@ -70,52 +74,49 @@ class Pulled:
 
 
 def look(client: HubClient, wanted: HubId) -> Offer:
-    """Read the manifest of a release and compare it with what the Hub lists; fetch nothing else.
+    """Read the manifest of a release and compare it with the Hub's list of files.
 
     Raises:
-        UnavailableError: It is missing, private, gated, or nobody answers.
-        InputError: There is no such revision, the manifest is missing or lies.
+        UnavailableError: The release is missing, private or gated, or the Hub does not answer.
+        InputError: The revision or the manifest is missing, or the manifest is wrong.
     """
-    known = wanted if wanted.repo_type else _typed(client, wanted)
-    pinned = known if known.is_pinned else known.at(client.commit_of(known))
-    there = client.files_at(pinned)
-    if MANIFEST not in there:
+    typed = wanted if wanted.repo_type else _find_type(client, wanted)
+    pinned = typed if typed.is_pinned else typed.at(client.commit_of(typed))
+    listed = client.files_at(pinned)
+    if MANIFEST not in listed:
         raise NoManifestError(
-            f"{wanted.label} has no {MANIFEST}: it is no release that procvid can verify.",
-            "Check the name, or fetch it with `hf download`.",
+            f"{wanted.label} has no {MANIFEST}, so procvid cannot verify it.",
+            "Check the name, or download it with `hf download`.",
         )
-    if there[MANIFEST].size > MAX_MANIFEST_BYTES:
-        raise InputError(f"The manifest.json of {wanted.label} is too large to be one.")
+    if listed[MANIFEST].size > MAX_MANIFEST_BYTES:
+        raise InputError(f"The manifest.json of {wanted.label} is too large to be a manifest.")
     with tempfile.TemporaryDirectory(prefix="procvid-") as folder:
-        data = patiently(lambda: client.fetch(pinned, MANIFEST, Path(folder))).read_bytes()
+        data = retrying(lambda: client.fetch(pinned, MANIFEST, Path(folder))).read_bytes()
     try:
         release = release_from_bytes(data)
     except InputError as error:
         raise InputError(f"{wanted.label}: {error.message}", error.hint) from error
-    _compare(wanted, release, there)
-    beside = sorted(set(there) - set(release.files) - {MANIFEST, *BESIDE})
+    _compare(wanted, release, listed)
+    unnamed = sorted(set(listed) - set(release.files) - {MANIFEST, *HUB_FILES})
     notes: tuple[str, ...] = ()
-    if beside:
+    if unnamed:
         notes = (
-            f"{wanted.label} also holds {shown(beside)}: its manifest does not, so not fetched",
+            f"Skipped files of {wanted.label} that its manifest does not name: {shown(unnamed)}",
         )
     return Offer(pinned, release, notes)
 
 
-def pull(
-    client: HubClient, offer: Offer, place: Path, unpack: Unpack
-) -> Iterator[Pulling | Pulled]:
-    """Fetch a release and put it in its place; cut off, the same call goes on.
+def pull(client: HubClient, offer: Offer, place: Path) -> Iterator[Pulling | Pulled]:
+    """Download and verify a release; after an interruption the same call resumes.
 
     Args:
-        client: Of the Hub.
-        offer: What `look` found.
-        place: The folder to make. It appears when everything in it is verified.
-        unpack: Fills it from the fetched files; `moved` takes them as they are.
+        client: Client of the Hub.
+        offer: Result of `look`.
+        place: Folder to create. It appears when everything in it is verified.
 
     Raises:
-        UnavailableError: A file cannot be had, or is damaged again after it was fetched again.
-        InputError: The files do not hold what the manifest says.
+        UnavailableError: A file cannot be downloaded, or is damaged twice.
+        InputError: The files do not hold what the manifest states.
         OutputError: The disk is too small, or the folder cannot be written.
     """
     work = place.with_name(f".{place.name}.pulling")
@@ -136,37 +137,39 @@ def pull(
                 yield event
             total = offer.release.total_bytes
             yield Pulling("verifying", total, total)
-            _put_in_place(offer, fetched, place, unpack)
+            _put_in_place(offer, fetched, place)
     except (InputError, UnavailableError) as error:
-        # What was fetched stays for the next try; of a pull that fetched nothing, nothing does.
+        # Downloaded files stay for the next try; empty folders go.
         with suppress(OSError):
             fetched.rmdir()
             work.rmdir()
-        if isinstance(error, AlreadyHeldError) or "nothing" in error.message:
+        if isinstance(error, AlreadyHeldError) or "Nothing" in error.message:
             raise
-        raise type(error)(f"{error.message} Nothing was put in place.", error.hint) from error
+        raise type(error)(f"{error.message} Nothing was installed.", error.hint) from error
     remove(work)
     yield Pulled(place, offer.hub_id, tuple(notes))
 
 
-def _put_in_place(offer: Offer, fetched: Path, place: Path, unpack: Unpack) -> None:
+def _put_in_place(offer: Offer, fetched: Path, place: Path) -> None:
     release = _as_fetched(offer.release, fetched)
     try:
         check_contents(fetched, release)
         with replacing_folder(place) as new:
-            unpack(fetched, release, new)
+            if release.artifact == "memory":
+                unpack_store(fetched, release, new)
+            else:
+                _move_files(fetched, release, new)
             write_json(new / RECEIPT, _receipt(offer))
     except OutputError:
         raise
     except InputError:
-        # These very bytes were published, so to fetch them again cannot help.
+        # The bytes are as published, so downloading them again cannot help.
         remove(fetched)
         fetched.mkdir()
         raise
 
 
-def moved(fetched: Path, release: Release, new: Path) -> None:
-    """An `Unpack` for releases that are used as they are published."""
+def _move_files(fetched: Path, release: Release, new: Path) -> None:
     for name in release.files:
         (new / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(fetched / name, new / name)
@@ -174,10 +177,10 @@ def moved(fetched: Path, release: Release, new: Path) -> None:
 
 
 def read_receipt(folder: Path) -> HubId | None:
-    """Where a pulled folder came from, or None where it is not one."""
+    """Return the release that a pulled folder came from, or None if it was not pulled."""
     try:
-        told = json.loads((folder / RECEIPT).read_text("utf-8"))
-        return HubId(str(told["repo"]), str(told["commit"]), str(told["repo_type"]))
+        receipt = json.loads((folder / RECEIPT).read_text("utf-8"))
+        return HubId(str(receipt["repo"]), str(receipt["commit"]), str(receipt["repo_type"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -191,8 +194,8 @@ def _receipt(offer: Offer) -> dict[str, str]:
     }
 
 
-def _typed(client: HubClient, wanted: HubId) -> HubId:
-    """The same repository as a model or as a data set, whichever there is."""
+def _find_type(client: HubClient, wanted: HubId) -> HubId:
+    """Return the repository as a model or as a dataset, whichever exists."""
     found: list[HubId] = []
     missing: ProcvidError | None = None
     for repo_type in REPO_TYPES:
@@ -202,44 +205,43 @@ def _typed(client: HubClient, wanted: HubId) -> HubId:
         except UnreachableError:
             raise
         except ProcvidError as error:
-            # Of two refusals the more telling one: "gated" or "no such revision" beats "missing".
+            # Keep the more specific error: "gated" or "no revision" instead of "no repository".
             if missing is None or "no model" in missing.message or isinstance(error, InputError):
                 missing = error
             continue
         found.append(typed)
     if len(found) > 1:
         raise InputError(
-            f"{wanted.repo} is a model and a data set too.",
+            f"{wanted.repo} is both a model and a dataset.",
             f"Write models/{wanted.label} or datasets/{wanted.label}.",
         )
     if found:
         return found[0]
     assert missing is not None
-    told = missing.message.replace(f"no dataset {wanted.repo}", f"no repository {wanted.repo}")
-    raise type(missing)(
-        told.replace(f"no model {wanted.repo}", f"no repository {wanted.repo}"), missing.hint
-    )
+    message = missing.message
+    for kind in REPO_TYPES:
+        message = message.replace(f"no {kind} {wanted.repo}", f"no repository {wanted.repo}")
+    raise type(missing)(message, missing.hint)
 
 
-def _compare(wanted: HubId, release: Release, there: Mapping[str, Listed]) -> None:
+def _compare(wanted: HubId, release: Release, listed: Mapping[str, ListedFile]) -> None:
     for name, fact in release.files.items():
-        listed = there.get(name)
-        if listed is None:
+        file = listed.get(name)
+        if file is None:
             raise InputError(
-                f"The manifest of {wanted.label} lies: it names {name}, which is not there.",
-                "Nothing was fetched; choose another revision.",
+                f"The manifest of {wanted.label} is wrong: it names {name}, which does not exist.",
+                "Choose another revision. Nothing was downloaded.",
             )
-        stored = listed.sha256 or fact.sha256
-        if name != CARD and (listed.size, stored) != (fact.size, fact.sha256):
+        stored = file.sha256 or fact.sha256
+        if name != CARD and (file.size, stored) != (fact.size, fact.sha256):
             differs = (
-                f"{listed.size:,} bytes, said to be {fact.size:,}"
-                if listed.size != fact.size
-                else f"sha256 {stored[:12]}, said to be {fact.sha256[:12]}"
+                f"{file.size:,} bytes instead of {fact.size:,}"
+                if file.size != fact.size
+                else f"sha256 {stored[:12]} instead of {fact.sha256[:12]}"
             )
             raise InputError(
-                f"The manifest of {wanted.label} lies: {name} is not the file that it names "
-                f"({differs}).",
-                "Nothing was fetched; choose another revision.",
+                f"The manifest of {wanted.label} is wrong: it does not match {name} ({differs}).",
+                "Choose another revision. Nothing was downloaded.",
             )
     if release.artifact == "memory":
         shard_names(release)
@@ -247,14 +249,14 @@ def _compare(wanted: HubId, release: Release, there: Mapping[str, Listed]) -> No
 
 def _check_disk(offer: Offer, fetched: Path) -> None:
     here = sum(f.stat().st_size for f in fetched.rglob("*") if f.is_file())
-    # A crop store is put together from its shards beside them.
+    # A crop store is built from its shards while they are still there.
     copies = 2 if offer.release.artifact == "memory" else 1
     needed = copies * offer.release.total_bytes - here + SPARE_BYTES
     free = shutil.disk_usage(fetched).free
     if needed > free:
         raise OutputError(
-            f"{offer.hub_id.repo} needs {needed / 1e9:.1f} GB of disk, and {free / 1e9:.1f} GB are "
-            "free: nothing was fetched.",
+            f"{offer.hub_id.repo} needs {needed / 1e9:.1f} GB of disk, but only {free / 1e9:.1f} GB "
+            "are free. Nothing was downloaded.",
             "Free some space, or choose another folder with --to or PROCVID_CACHE.",
         )
 
@@ -269,32 +271,32 @@ def _fetch_all(client: HubClient, offer: Offer, fetched: Path) -> Iterator[Pulli
 
 
 def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetched: Path) -> str:
-    """Fetch a file that is not here or not right; damaged, once more. Returns what to tell."""
+    """Download a file unless it is here and right, once more if damaged. Return a note or ""."""
     only = {name: fact}
     if not damaged_files(fetched, only):
         return ""
-    patiently(lambda: client.fetch(hub_id, name, fetched))
+    retrying(lambda: client.fetch(hub_id, name, fetched))
     wrong = damaged_files(fetched, only)
     if not wrong:
         return ""
     if name == CARD:
         return "The card was changed after the release was published."
-    # Bytes that went wrong on their way are as many as right ones: only the hash tells.
+    # A flipped byte does not change the size, so the client would keep the file.
     remove(fetched / name)
-    patiently(lambda: client.fetch(hub_id, name, fetched, force=True))
+    retrying(lambda: client.fetch(hub_id, name, fetched, force=True))
     again = damaged_files(fetched, only)
     if again:
         remove(fetched / name)
         raise UnavailableError(
-            f"The file {name} of {hub_id.repo} {again[name]}, also when fetched again: nothing of "
-            "this release was put in place.",
+            f"The file {name} of {hub_id.repo} {again[name]}, also after a second download. "
+            "Nothing was installed.",
             "Try again later, or choose another revision.",
         )
-    return f"{name} was damaged on its way and was fetched again."
+    return f"{name} was damaged in transit and downloaded again."
 
 
 def _as_fetched(release: Release, fetched: Path) -> Release:
-    """The release, with the card as it is there now where its owner has changed it."""
+    """Return the release with the card as downloaded, which the owner may have edited."""
     wrong = damaged_files(fetched, release.files)
     if not wrong:
         return release
@@ -304,7 +306,7 @@ def _as_fetched(release: Release, fetched: Path) -> Release:
 
 
 def expect(offer: Offer, artifact: Artifact) -> None:
-    """Raise InputError unless an offer is of this kind."""
+    """Raise InputError unless an offer has this kind."""
     if offer.release.artifact != artifact:
         raise InputError(
             f"{offer.hub_id.repo} is a {offer.release.artifact}, not a {artifact}.",

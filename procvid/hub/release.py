@@ -1,4 +1,4 @@
-"""`manifest.json` of a release: what it is, and sha256 and size of every file in it."""
+"""Read and write `manifest.json` of a release: its facts, and sha256 and size of every file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ KIND = "procvid release"
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_FILES = 99
-"""With the manifest a release stays at 100 files."""
+"""Largest number of files in a release, without the manifest."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MEND = "Get another revision, or ask its owner to publish it again."
+_HINT = "Choose another revision, or ask the owner to publish it again."
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class FileFact:
 
 @dataclass(frozen=True)
 class Release:
-    """What a release says of itself.
+    """The manifest of a release.
 
     Attributes:
         artifact: "lora", "memory" or "run".
-        name: For people.
-        licence: Of the whole, as its owner wrote it; may be empty.
-        rights: What may be done with it, in words.
-        facts: Of this kind of artifact: base model, rank and targets; embedder and counts.
-        versions: Of the programs that made it.
-        files: All of them but the manifest itself, by relative name.
+        name: Display name.
+        licence: Licence of the whole release, as the owner wrote it; may be empty.
+        rights: Terms of use, in words.
+        facts: Facts of this kind: base model, rank and targets; or embedder and counts.
+        versions: Versions of the programs that made it.
+        files: All files except the manifest, by relative name.
     """
 
     artifact: Artifact
@@ -56,11 +56,11 @@ class Release:
 
     @property
     def total_bytes(self) -> int:
-        """Of all files."""
+        """Size of all files, in bytes."""
         return sum(fact.size for fact in self.files.values())
 
     def to_bytes(self) -> bytes:
-        """The manifest, with the sha256 of itself."""
+        """Return the manifest as JSON, including its own sha256."""
         body = {
             "kind": KIND,
             "schema_version": SCHEMA_VERSION,
@@ -76,25 +76,25 @@ class Release:
 
 
 def release_from_bytes(data: bytes) -> Release:
-    """Read a manifest; nothing in it is believed that can be checked.
+    """Parse a manifest and check everything that can be checked without the files.
 
     Raises:
-        InputError: It is no manifest, of a newer schema, was changed, or names files that no
-            release may hold.
+        InputError: The data is not a manifest, has another schema version, was changed, or names
+            files that a release may not hold.
     """
     body = _parsed(data)
     if not isinstance(body, dict) or body.get("kind") != KIND:
-        raise InputError("The manifest.json is not that of a procvid release.", _MEND)
+        raise InputError("The manifest.json does not belong to a procvid release.", _HINT)
     version = body.get("schema_version")
     if version != SCHEMA_VERSION:
         raise InputError(
-            f"The release has schema version {str(version)[:20]}, this procvid reads "
+            f"The release has schema version {str(version)[:20]}; this procvid reads version "
             f"{SCHEMA_VERSION}.",
             "Update procvid.",
         )
-    told = body.pop("self_sha256", None)
-    if told != _digest(_dump(body)):
-        raise InputError("The manifest.json was changed after it was written.", _MEND)
+    stated = body.pop("self_sha256", None)
+    if stated != _digest(_dump(body)):
+        raise InputError("The manifest.json was changed after it was written.", _HINT)
     try:
         artifact = cast(Artifact, body["artifact"])
         name, licence, rights = texts = (body["name"], body["licence"], body["rights"])
@@ -105,15 +105,15 @@ def release_from_bytes(data: bytes) -> Release:
     except (KeyError, TypeError):
         good = False
     if not good:
-        raise InputError("The manifest.json lacks what it must say.", _MEND)
+        raise InputError("The manifest.json lacks required fields.", _HINT)
     wrong = [name for name in files if not is_file_of(artifact, name)]
     if wrong:
         raise InputError(
-            f"The release names files that no {artifact} has: {shown(wrong)}.",
-            "Do not trust it: nothing of it was fetched.",
+            f"The release names files that do not belong in a {artifact}: {shown(wrong)}.",
+            "Do not use this release. Nothing was downloaded.",
         )
     if len(files) > MAX_FILES:
-        raise InputError(f"The release names {len(files)} files, more than {MAX_FILES}.", _MEND)
+        raise InputError(f"The release names {len(files)} files; the limit is {MAX_FILES}.", _HINT)
     return Release(
         artifact=artifact,
         name=name,
@@ -126,12 +126,12 @@ def release_from_bytes(data: bytes) -> Release:
 
 
 def fact_of(file: Path) -> FileFact:
-    """Size and hash of a file."""
+    """Return size and sha256 of a file."""
     return FileFact(file.stat().st_size, sha256_of(file))
 
 
 def damaged_files(folder: Path, files: Mapping[str, FileFact]) -> dict[str, str]:
-    """The files of a folder that are not as they should be, each with what is wrong."""
+    """Return the files of a folder that differ from `files`, each with what is wrong."""
     wrong = {}
     for name, fact in files.items():
         file = folder / name
@@ -140,24 +140,24 @@ def damaged_files(folder: Path, files: Mapping[str, FileFact]) -> dict[str, str]
         elif not file.is_file():
             wrong[name] = "is missing"
         elif file.stat().st_size != fact.size:
-            wrong[name] = f"has {file.stat().st_size:,} bytes, not {fact.size:,}"
+            wrong[name] = f"has {file.stat().st_size:,} bytes instead of {fact.size:,}"
         elif sha256_of(file) != fact.sha256:
-            wrong[name] = "has other bytes than were published"
+            wrong[name] = "differs from the published file"
     return wrong
 
 
 def only_the_card(wrong: Mapping[str, str]) -> bool:
-    """Whether nothing but the card differs: its owner may mend a word on the Hub's page."""
+    """Return True if at most the card differs: owners may edit it on the Hub."""
     return set(wrong) <= {CARD}
 
 
 def _parsed(data: bytes) -> Any:
     if len(data) > MAX_MANIFEST_BYTES:
-        raise InputError(f"The manifest.json has {len(data):,} bytes, too many.", _MEND)
+        raise InputError(f"The manifest.json is too large ({len(data):,} bytes).", _HINT)
     try:
         return json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise InputError("The manifest.json is not JSON.", _MEND) from None
+        raise InputError("The manifest.json is not JSON.", _HINT) from None
 
 
 def _is_fact(value: Any) -> bool:

@@ -1,66 +1,35 @@
-"""What `--memory` and `--lora` name, made ready on this machine: a path, or a release of the Hub."""
+"""Resolve what `--memory` and `--lora` name, a path or a release on the Hub, to a local folder."""
 
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from procvid.errors import InputError, StoreError, UnavailableError
-from procvid.hub.access import Tell, hub_id_of, obtain, open_cache
-from procvid.hub.cache import Cache
+from procvid.hub.cache import default_cache
 from procvid.hub.client import HubClient, NoManifestError, UnreachableError
-from procvid.hub.names import Artifact
+from procvid.hub.names import Artifact, hub_id_of
 from procvid.hub.pull import Pulling
-from procvid.settings import read_environment
-from procvid.storage.atomic import output_error
 
-LORA_FORMS = "Name a .safetensors file, its folder, or OWNER/NAME on the Hub."
+LORA_FORMS = "Give a .safetensors file, its folder, or OWNER/NAME on the Hub."
 
 MAX_WEIGHT = 4.0
-"""Largest weight of a LoRA that makes sense, either sign; beyond it a point was forgotten."""
-
-NO_MANIFEST = (
-    "{told} is no release of procvid, so there is no manifest to verify it with: its safetensors "
-    "file is taken as it is at this commit."
-)
-
-
-def cache() -> Cache:
-    """The cache of pulled releases that the environment names."""
-    return open_cache(read_environment().cache_folder)
-
-
-@contextmanager
-def bundle_folder() -> Iterator[Path]:
-    """A folder beside the cache in which a bundle can be made; it is gone afterwards.
-
-    Raises:
-        OutputError: It cannot be made.
-    """
-    root = cache().root
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(root, error) from error
-    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=root) as folder:
-        yield Path(folder) / "bundle"
+"""Largest weight of a LoRA, either sign; larger values usually lack a decimal point."""
 
 
 def named_store(text: str) -> Path:
-    """The folder of a crop store: a path, or a release that is pulled or was.
+    """Return the folder of a crop store that is named by a path or by a release.
 
     Raises:
-        StoreError: It is neither.
-        ProcvidError: The release cannot be had.
+        StoreError: The text names neither.
+        ProcvidError: The release cannot be pulled.
     """
     wanted = hub_id_of(text, "memory")
     if wanted is None:
         return Path(text).expanduser()
     try:
-        return obtain(cache(), HubClient(), "memory", wanted, _silent).folder
+        return default_cache().fetch(HubClient(), "memory", wanted, _ignore).folder
     except UnavailableError as error:
         if "@" in text or isinstance(error, UnreachableError):
             raise
@@ -70,10 +39,10 @@ def named_store(text: str) -> Path:
 
 
 def parse_lora(text: str) -> tuple[str, float]:
-    """ "FILE=0.8" -> ("FILE", 0.8); without a weight 1.
+    """Parse "FILE=0.8" into ("FILE", 0.8); the weight is 1 by default.
 
     Raises:
-        InputError: It names nothing, or the weight is no number from -4 to 4.
+        InputError: The name is empty, or the weight is not a number from -4 to 4.
     """
     if not text.strip():
         raise InputError("A LoRA without a name was given.", LORA_FORMS)
@@ -87,69 +56,80 @@ def parse_lora(text: str) -> tuple[str, float]:
     if not abs(weight) <= MAX_WEIGHT or not source.strip():
         raise InputError(
             f"The LoRA {text!r} has no weight that can be used.",
-            f"Write FILE=WEIGHT with a weight from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}, such as 0.8.",
+            f"Write FILE=WEIGHT with a weight from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}, for example "
+            "0.8.",
         )
     return source, weight
 
 
 def named_lora(source: str) -> Path:
-    """A LoRA's file or folder: a path, a release, or a LoRA of others on the Hub.
+    """Return the file or folder of a LoRA: a path, a release, or any other LoRA on the Hub.
 
     Raises:
-        ProcvidError: It cannot be had.
+        ProcvidError: The LoRA cannot be found or pulled.
     """
     wanted = hub_id_of(source, "lora")
     if wanted is None:
-        here = Path(source).expanduser()
-        if not here.exists():
+        local = Path(source).expanduser()
+        if not local.exists():
             raise InputError(f"There is no LoRA {source!r} here.", LORA_FORMS)
-        return here
+        return local
     try:
-        return obtain(cache(), HubClient(), "lora", wanted, _silent).folder
+        return default_cache().fetch(HubClient(), "lora", wanted, _ignore).folder
     except (NoManifestError, UnreachableError):
-        # Only now, because it brings torch.
+        # Imported here because it imports torch.
         from procvid.phantom.published import fetch_lora
 
         return fetch_lora(wanted.label)
 
 
 def known_release(text: str, artifact: Artifact) -> str | None:
-    """A release by the commit that is here, or None where none is; nobody is asked."""
+    """Return a cached release by its commit without asking the Hub, or None."""
     wanted = hub_id_of(text, artifact)
-    known = cache().known(artifact, wanted) if wanted else None
+    known = default_cache().known(artifact, wanted) if wanted else None
     return None if known is None else known.label
 
 
-def pinned(text: str, artifact: Artifact, tell: Tell) -> str:
-    """The same release by its commit, which never means another one; a path stays as it is.
+def pinned(text: str, artifact: Artifact, on_progress: Callable[[Pulling], None]) -> str:
+    """Pull a release and return its id with the commit; a path is returned unchanged.
 
-    `tell` hears of the way here and of what the user should know.
+    Args:
+        text: A path, or a release on the Hub.
+        artifact: Kind of the release.
+        on_progress: Called with each event of the download, and with notes for the user.
 
     Raises:
-        ProcvidError: The release cannot be had.
+        ProcvidError: The release cannot be pulled.
     """
     wanted = hub_id_of(text, artifact)
     if wanted is None:
         return text
+
+    def note(message: str) -> None:
+        on_progress(Pulling("", 0, 0, message))
+
     client = HubClient()
     try:
-        pulled = obtain(cache(), client, artifact, wanted, tell)
+        pulled = default_cache().fetch(client, artifact, wanted, on_progress)
     except NoManifestError:
         if artifact != "lora":
             raise
-        tell(Pulling("", 0, 0, NO_MANIFEST.format(told=wanted.label)))
+        note(
+            f"{wanted.label} has no procvid manifest, so its safetensors file is used unverified, "
+            "at this commit."
+        )
         return wanted.at(client.commit_of(wanted)).label
     except UnreachableError as error:
         if artifact != "lora":
             raise
-        # A LoRA of others may lie in the cache of the Hub's client; if not, this raises.
+        # The Hub client's own cache may hold another LoRA; if not, this raises.
         named_lora(text)
-        tell(Pulling("", 0, 0, f"{error.message} The copy of {text} that is here is taken."))
+        note(f"{error.message} Using the cached copy of {text}.")
         return text
-    for note in pulled.notes:
-        tell(Pulling("", 0, 0, note))
+    for message in pulled.notes:
+        note(message)
     return pulled.hub_id.label
 
 
-def _silent(event: Pulling) -> None:
-    """Whoever pins first has been told."""
+def _ignore(event: Pulling) -> None:
+    """Ignore progress: `pinned` has shown it before."""

@@ -1,4 +1,4 @@
-"""What must not be published: keys and tokens, and files that run code when they are read."""
+"""Refuse to publish keys, tokens, and files that can run code when loaded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SECRETS = {
         ("Authorization: ",),
     ),
 }
-# To look for the bytes that a secret begins with is 17 times as fast as one pattern of them all.
+# Searching for the first bytes of a secret is 17 times as fast as one pattern for all.
 _BEGINNINGS = tuple(
     (beginning.encode(), re.compile(pattern), kind)
     for kind, (pattern, beginnings) in _SECRETS.items()
@@ -36,7 +36,7 @@ _HOMES = re.compile(rb"(?:/home|/Users|/root|[A-Z]:\\\\?Users)[/\\]+[^\s\"'/\\]{
 
 
 def secret_in(data: bytes) -> str:
-    """What kind of secret some bytes hold; "" when none is seen. The secret itself is never told."""
+    """Return the kind of secret in some bytes, or "" if none is found."""
     for beginning, pattern, kind in _BEGINNINGS:
         at = data.find(beginning)
         while at >= 0:
@@ -47,30 +47,30 @@ def secret_in(data: bytes) -> str:
 
 
 def refuse_secrets(file: Path, name: str) -> None:
-    """Raise InputError when a file holds a secret; it is read in overlapping pieces."""
+    """Raise InputError if a file holds a secret; it is read in overlapping pieces."""
     tail = b""
     with file.open("rb") as opened:
         while piece := opened.read(_PIECE):
-            told = secret_in(tail + piece)
-            if told:
+            secret = secret_in(tail + piece)
+            if secret:
                 raise InputError(
-                    f"The file {name} holds what looks like {told}: nothing was published.",
-                    "Take it out, and revoke it if others may have seen it.",
+                    f"The file {name} holds what looks like {secret}. Nothing was published.",
+                    "Remove it, and revoke it if others may have seen it.",
                 )
             tail = piece[-_OVERLAP:]
 
 
 def home_in(file: Path) -> str:
-    """A personal folder of this machine that a file names; "" when there is none."""
+    """Return a home folder that a file mentions, or "" if there is none."""
     found = _HOMES.search(file.read_bytes())
     return found.group().decode("utf-8", "replace") if found else ""
 
 
 def refuse_pickles(names: list[str]) -> None:
-    """Raise InputError when a file is of a format that may run code."""
+    """Raise InputError if a file has a format that can run code when loaded."""
     bad = [name for name in names if name.lower().endswith(PICKLES)]
     if bad:
         raise InputError(
-            f"The file {bad[0]!r} may run code when it is read: nothing was published.",
-            "Publish safetensors.",
+            f"The file {bad[0]!r} can run code when it is loaded. Nothing was published.",
+            "Use safetensors instead.",
         )

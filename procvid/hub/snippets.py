@@ -1,4 +1,4 @@
-"""The code of the cards: it stands alone, and the tests run it as it is printed there."""
+"""Code examples of the cards; the tests run them as printed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ print("damaged:", wrong) if wrong else print("all", len(files), "files are as pu
 
 
 def snippet(template: str, *, repo: str, tag: str, repo_type: str = "model", size: str = "") -> str:
-    """A snippet for one repository; with a tag it names that revision."""
+    """Fill in a snippet for one repository and, if given, the tag as its revision."""
     return template.format(
         repo=repo,
         repo_type=repo_type,

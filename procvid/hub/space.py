@@ -1,4 +1,4 @@
-"""The Space: which files of a checkout it consists of, and where each lies in it."""
+"""List the files of a checkout that form the Space, and write them to a folder."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ KINDS = {
     *(".py", ".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".png"),
     *(".safetensors", ".parquet", ".faiss"),
 }
-"""What the package and the examples consist of; anything else lies there by accident."""
+"""File types of the package and the examples; other files are not part of the Space."""
 LICENCE = "LICENSE"
 FINISHED = "examples/finished"
-"""The Space's folder of finished examples; a checkout has none."""
+"""Folder of finished example videos, which exists only in the Space."""
 
 
 @dataclass(frozen=True)
 class SpaceFile:
-    """A file of the Space: its name there, where it comes from, and its size."""
+    """A file of the Space: its name there, its local source, and its size in bytes."""
 
     name: str
     source: Path
@@ -30,15 +30,15 @@ class SpaceFile:
 
 
 def space_files(checkout: Path) -> tuple[SpaceFile, ...]:
-    """All files of the Space, by name.
+    """Return all files of the Space, sorted by name.
 
     Raises:
-        UnavailableError: This is no checkout of procvid: an installed package has no `space/`.
+        UnavailableError: The folder is not a checkout of procvid.
     """
     if not (checkout / OWN / "README.md").is_file():
         raise UnavailableError(
-            "The Space is made from a checkout of procvid, and this is an installed package.",
-            "Clone the repository and run the same command there.",
+            "The Space is built from a checkout of procvid, but this is an installed package.",
+            "Clone the repository and run the command there.",
         )
     found = {file.name: file for file in (checkout / OWN).iterdir() if file.is_file()}
     for folder in SHARED:
@@ -55,14 +55,16 @@ def space_files(checkout: Path) -> tuple[SpaceFile, ...]:
 
 
 def write_space(files: tuple[SpaceFile, ...], folder: Path) -> None:
-    """Put the Space together in a new folder, whole or not at all.
+    """Write the Space to a new folder, completely or not at all.
 
     Raises:
-        InputError: There is something of that name already.
-        OutputError: It cannot be written.
+        InputError: The folder exists.
+        OutputError: The folder cannot be written.
     """
     if folder.exists():
-        raise InputError(f"There is a {str(folder)!r} already.", "Choose a new folder for --to.")
+        raise InputError(
+            f"The folder {str(folder)!r} exists already.", "Choose a new folder for --to."
+        )
     try:
         with replacing_folder(folder) as made:
             for file in files:

@@ -1,4 +1,4 @@
-"""Files of published models: fetched once from the Hub at a pinned revision, checked, kept."""
+"""Download files of published models from the Hub at a pinned revision, and check them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class HubModel:
     Attributes:
         repo: "owner/name".
         revision: The commit, 40 hex digits.
-        files: What of it is needed.
-        size_bytes: Of all of them, about.
-        sha256: Of files whose bytes are pinned, by name.
+        files: The files that are needed.
+        size_bytes: Their approximate total size.
+        sha256: Hashes of files whose bytes are pinned, by name.
     """
 
     repo: str
@@ -41,32 +41,32 @@ class HubModel:
 
 
 def fetch(model: HubModel, *, only_kept: bool = False) -> Path:
-    """The folder with a model's files, from the cache or, if need be, from the Hub.
+    """Return the folder with a model's files, downloaded if they are not in the cache.
 
     Args:
-        model: Which one.
-        only_kept: Ask nobody: the files are in the cache, whole, or it is an error.
+        model: The model.
+        only_kept: Use the cache alone, without the network.
 
     Raises:
-        UnavailableError: It cannot be had; says why and what to do.
+        UnavailableError: The files are not available; the message gives the reason.
         OutputError: The disk is full or the cache cannot be written.
     """
     folder = _pull(model, only_kept=only_kept, force=False)
     wrong = _wrong_files(folder, model)
     if wrong and not only_kept:
-        # Bytes that went wrong on their way are as many as right ones: only the hash tells.
+        # A damaged download can have the right size, so only the hash shows it.
         folder = _pull(model, only_kept=False, force=True)
         wrong = _wrong_files(folder, model)
     if wrong:
         raise UnavailableError(
             f"The file {wrong[0]} of {model.repo} is missing or not the published one.",
-            f"Remove it from the cache and fetch it again: {_command(model)}",
+            f"Delete it from the cache and download it again: {_command(model)}",
         )
     return folder
 
 
 def is_kept(model: HubModel) -> bool:
-    """Whether all files are in the cache; their bytes are not looked at."""
+    """Return True if all files are in the cache; does not check their bytes."""
     try:
         folder = _pull(model, only_kept=True, force=False)
     except ProcvidError:
@@ -75,25 +75,25 @@ def is_kept(model: HubModel) -> bool:
 
 
 def check_access(model: HubModel) -> bool:
-    """Whether a model is here already; if not, that it could be fetched. Fetches nothing.
+    """Return True if a model is in the cache, False if it can be downloaded. Downloads nothing.
 
     Raises:
-        UnavailableError: It could not; says why and what to do.
+        UnavailableError: It cannot be downloaded; the message gives the reason.
     """
     if is_kept(model):
         return True
     try:
         huggingface_hub.HfApi().auth_check(model.repo)
     except Exception as error:
-        told = _told(error, model)
-        if told is None:
+        known = _known_error(error, model)
+        if known is None:
             raise
-        raise told from None
+        raise known from None
     return False
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: the Hub's cache, which may not be there yet."""
+    """Return the Hub's cache, where downloads are kept; it may not exist yet."""
     return Path(huggingface_hub.constants.HF_HUB_CACHE)
 
 
@@ -109,10 +109,10 @@ def _pull(model: HubModel, *, only_kept: bool, force: bool) -> Path:
             )
         )
     except Exception as error:
-        told = _told(error, model)
-        if told is None:
+        known = _known_error(error, model)
+        if known is None:
             raise
-        raise told from None
+        raise known from None
 
 
 def _wrong_files(folder: Path, model: HubModel) -> list[str]:
@@ -124,55 +124,55 @@ def _wrong_files(folder: Path, model: HubModel) -> list[str]:
     ]
 
 
-def _told(error: Exception, model: HubModel) -> ProcvidError | None:
-    """A library's error as one sentence; None for what is a mistake of ours."""
+def _known_error(error: Exception, model: HubModel) -> ProcvidError | None:
+    """Return a library's error as one of procvid's; None for an unexpected one."""
     page = f"https://huggingface.co/{model.repo}"
     match error:
         case GatedRepoError():
             return UnavailableError(
-                f"The model {model.repo} is gated: its owners want their terms accepted first.",
+                f"The model {model.repo} is gated: you must accept its terms first.",
                 f"Accept them at {page}, then log in with `hf auth login`.",
             )
         case RevisionNotFoundError():
             return UnavailableError(
-                f"The model {model.repo} has no revision {model.revision[:12]} any more.",
+                f"The model {model.repo} no longer has the revision {model.revision[:12]}.",
                 "Update procvid.",
             )
         case RepositoryNotFoundError():
             return UnavailableError(
-                f"There is no model {model.repo} on the Hub, or your token may not see it.",
+                f"There is no model {model.repo} on the Hub, or your token has no access to it.",
                 "Check HF_TOKEN, or log in with `hf auth login`.",
             )
         case HfHubHTTPError():
             status = getattr(getattr(error, "response", None), "status_code", None)
             if status == 401:
                 return UnavailableError(
-                    "The Hub does not know the token in HF_TOKEN (401).",
+                    "The Hub does not accept the token in HF_TOKEN (401).",
                     "Unset it, or log in with `hf auth login`.",
                 )
             return UnavailableError(
                 f"The Hub answered {status} for {model.repo}.", "Try again in a few minutes."
             )
         case LocalEntryNotFoundError() | OfflineModeIsEnabled():
-            return _not_whole(model)
+            return _incomplete(model)
         case OSError() if error.errno is not None and not isinstance(error, ConnectionError):
             return output_error(Path(huggingface_hub.constants.HF_HUB_CACHE), error)
-    if _is_of_the_network(error):
-        return _not_whole(model)
+    if _is_network_error(error):
+        return _incomplete(model)
     return None
 
 
-def _is_of_the_network(error: Exception) -> bool:
-    """Raw errors of the HTTP library slip through, and which library that is depends on the Hub's."""
+def _is_network_error(error: Exception) -> bool:
+    """Return True for raw errors of the HTTP library, which depends on the version of the Hub's client."""
     module = type(error).__module__.partition(".")[0]
-    kept_apart = type(error).__name__ == "IncompleteSnapshotError"
-    return kept_apart or module in ("httpx", "httpx2") or isinstance(error, ConnectionError)
+    is_incomplete = type(error).__name__ == "IncompleteSnapshotError"
+    return is_incomplete or module in ("httpx", "httpx2") or isinstance(error, ConnectionError)
 
 
-def _not_whole(model: HubModel) -> UnavailableError:
+def _incomplete(model: HubModel) -> UnavailableError:
     return UnavailableError(
-        f"The model {model.repo} is not whole in the cache, and the Hub cannot be reached.",
-        f"Go online once and run: {_command(model)}",
+        f"The model {model.repo} is not complete in the cache, and the Hub cannot be reached.",
+        f"Connect this machine and run: {_command(model)}",
     )
 
 

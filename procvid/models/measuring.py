@@ -1,14 +1,40 @@
-"""The benchmark of a published size on the first GPU."""
+"""Time denoising steps of Phantom-Wan: the bundled model, or a published size on the first GPU."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
+from procvid.models.generators.phantom_wan import PhantomWan
+from procvid.models.quiet import quiet_loading
+from procvid.phantom.benchmark import measure_denoising
 from procvid.phantom.benchmark_gpu import measure_modes, measure_rungs, random_pipeline
 from procvid.phantom.layout import CONFIGS
-from procvid.phantom.memory import ClipShape
-from procvid.settings import PROFILES
+from procvid.phantom.vram import ClipShape
+from procvid.settings import PROFILES, Profile
 from procvid.types import Sampling
+
+
+def measure_bundled(profile: Profile, folder: Path, *, repeats: int) -> dict[str, float]:
+    """Time a denoising step on the CPU; see `procvid.phantom.benchmark`.
+
+    With exact guidance of three model calls a step: the two scales differ from each other and from 1.
+    """
+    with quiet_loading():
+        pipeline = PhantomWan(profile, folder).load(torch.float32, precise=False)
+    sampling = profile.sampling
+    return measure_denoising(
+        pipeline,
+        height=sampling.height,
+        width=sampling.width,
+        num_frames=sampling.num_frames,
+        num_references=2,
+        num_inference_steps=sampling.num_inference_steps,
+        guidance_scale_text=3.0,
+        guidance_scale_image=2.0,
+        repeats=repeats,
+    )
 
 
 def measure_phantom(
@@ -19,9 +45,9 @@ def measure_phantom(
     Args:
         profile: "phantom-1.3b" or "phantom-14b".
         sampling: Size, frames and denoising steps of a timed run.
-        num_references: References, 0 to 4.
+        num_references: References, 0 to the profile's most.
         repeats: Timed runs of each mode.
-        with_rungs: Whether memory is measured too; the other models need another 12 GB then.
+        with_rungs: Measure memory too; the other models then need another 12 GB.
     """
     device, dtype = torch.device("cuda", 0), torch.bfloat16
     clip = ClipShape(sampling.width, sampling.height, sampling.num_frames, num_references)
@@ -29,7 +55,7 @@ def measure_phantom(
     fast = PROFILES[profile].fast_sampling
     num_steps = sampling.num_inference_steps
     steps = measure_modes(pipeline, clip, fast, num_steps=num_steps, repeats=repeats)
-    told: dict[str, object] = {
+    result: dict[str, object] = {
         "device": torch.cuda.get_device_name(device),
         "torch": torch.__version__,
         "clip": f"{profile}, {clip.width}x{clip.height}, {clip.num_frames} frames, "
@@ -39,5 +65,5 @@ def measure_phantom(
     if with_rungs:
         del pipeline
         whole = random_pipeline(CONFIGS[profile], dtype, device, all_parts=True)
-        told["rungs"] = measure_rungs(whole, clip, device)
-    return told
+        result["rungs"] = measure_rungs(whole, clip, device)
+    return result

@@ -1,4 +1,4 @@
-"""What may be asked of a paid model in one run, and what has been."""
+"""Count the requests of one run to a paid model against its budget."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from procvid.errors import ServiceError
 from procvid.settings import Budget
 
 MAX_OUTPUT_TOKENS = 16_000
-"""Of one answer, the thinking of a reasoning model included."""
+"""Limit of one answer, including the thinking of a reasoning model."""
 
 
 @dataclass
 class Meter:
-    """What one run has asked so far, against its budget.
+    """Requests, tokens and images of one run so far.
 
     Args:
-        budget: The most that it may ask.
+        budget: Their limits.
     """
 
     budget: Budget
@@ -25,14 +25,14 @@ class Meter:
     images: int = 0
 
     def restart(self) -> None:
-        """Begin another run: nothing is asked yet."""
+        """Reset all counts for another run."""
         self.calls = self.tokens = self.images = 0
 
     def admit(self, about_tokens: int, images: int) -> int:
-        """Count a request that is about to be made; the tokens that its answer may have.
+        """Count a request before it is sent; return the tokens that its answer may have.
 
         Raises:
-            ServiceError: It would go over the budget; nothing was sent.
+            ServiceError: The request would exceed the budget.
         """
         left = self.budget.max_tokens - self.tokens - about_tokens
         for what, name, over in (
@@ -43,7 +43,7 @@ class Meter:
             if over:
                 raise ServiceError(
                     f"The budget of {what} for one run is used up.",
-                    f"Set PROCVID_OPENAI_MAX_{name} higher; what is answered is kept.",
+                    f"Raise PROCVID_OPENAI_MAX_{name}; answers so far are cached.",
                 )
         self.calls += 1
         self.images += images

@@ -1,11 +1,11 @@
-"""One question to a model behind the OpenAI protocol, one checked answer back.
+"""Ask a model behind the OpenAI protocol one question and return one checked answer.
 
-The Responses API is asked; a server that lacks it (vLLM, Ollama and others, through a base URL of
-their own) gets chat completions. Answers are validated here and not by the client library: a bad one
-gets one request to repair it. A good one is kept by the hash of its question and never paid twice.
+The client uses the Responses API, and chat completions on servers without it (vLLM, Ollama and others).
+It validates answers here, not in the client library. A bad answer gets one repair request; a good one is
+cached by the hash of its question, so no question is paid twice.
 
-Nothing that a service says reaches the user: its error texts may repeat the key. So errors are
-raised `from None`, in our own words.
+The service's own error texts never reach the user, since they may repeat the API key. Errors are raised
+`from None` with messages of procvid.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pydantic import BaseModel, ValidationError
 
 from procvid.errors import InputError, ServiceError
 from procvid.media.image import png_bytes
-from procvid.models.answer_cache import Answer, AnswerCache
+from procvid.models.answer_cache import AnswerCache, CachedAnswer
 from procvid.models.meter import Meter
 from procvid.models.openai_errors import service_error
 from procvid.plan.prompts import read_prompt
@@ -34,26 +34,26 @@ from procvid.types import Image
 
 TIMEOUT_S = 60.0
 MAX_RETRIES = 1
-"""Of the client library, after 429, 5xx and lost connections; each try has the time-out anew."""
+"""Retries by the client library after 429, 5xx and lost connections, each with a new time-out."""
 
 MAX_ANSWER_CHARS = 400_000
 CHARS_PER_TOKEN = 4
-"""English text and JSON; only for forecasts and for servers that count no tokens."""
+"""For English text and JSON; used in forecasts and for servers that report no token counts."""
 
 IMAGE_TOKENS = 300
-"""What a small picture costs about, for the forecast alone."""
+"""Approximate cost of a small image, for forecasts."""
 
-USE_RULES = "Use --planner rules, which asks nobody."
+USE_RULES = "Use --planner rules, which asks no service."
 Shape = TypeVar("Shape", bound=BaseModel)
 Check = Callable[[Any], Sequence[str]]
 
 
 class NoUsableAnswerError(ServiceError):
-    """The service answered, twice, and neither answer was of use; another question may fare better."""
+    """The service gave two unusable answers; another question may succeed."""
 
 
 class UnusableError(Exception):
-    """An answer that no schema fits; `problems` tell the model what to mend."""
+    """An answer that fails its schema or check; `problems` is the text for the repair request."""
 
     def __init__(self, problems: str) -> None:
         super().__init__(problems)
@@ -62,12 +62,12 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked.
+    """One question to a model.
 
     Attributes:
         instructions: The prompt.
-        material: The user's text and what belongs to it; sent as one JSON object, so that no text
-            in it can end it.
+        material: The user's text and its context; sent as one JSON object, so that no text can
+            escape from it.
         images: uint8 (H, W, 3) RGB.
     """
 
@@ -77,11 +77,11 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The material as it is sent."""
+        """The material as JSON text."""
         return json.dumps(self.material, ensure_ascii=False)
 
     def about_tokens(self, schema: Mapping[str, Any]) -> int:
-        """What it costs about to ask this, in tokens."""
+        """Return the approximate cost of this question, in tokens."""
         chars = len(self.instructions) + len(self.text) + len(json.dumps(schema))
         return chars // CHARS_PER_TOKEN + IMAGE_TOKENS * len(self.images)
 
@@ -91,11 +91,11 @@ class OpenAIClient:
 
     Args:
         api_key: The key; None for a server that needs none.
-        url: The service's address, ending in /v1 as a rule.
+        url: The service's address; it usually ends in /v1.
         model: The model's name there.
-        cache_folder: Where answers are kept.
-        timeout_s: How long one try may take.
-        hint: What a person can do who does not want to ask a service at all.
+        cache_folder: Where answers are cached.
+        timeout_s: Time-out of one try.
+        hint: How to do without a service, for error messages.
     """
 
     def __init__(
@@ -110,8 +110,8 @@ class OpenAIClient:
     ) -> None:
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
             raise ServiceError(
-                "OPENAI_API_KEY holds characters that no key has.",
-                f"Set the key as the service gave it. {hint}",
+                "OPENAI_API_KEY contains characters that no key has.",
+                f"Set the key exactly as the service shows it. {hint}",
                 lasting=True,
             )
         self.model = model
@@ -140,18 +140,18 @@ class OpenAIClient:
         check: Check | None = None,
         only_kept: bool = False,
     ) -> Shape:
-        """Ask once, and once more for a repair; the answer fits `shape` and passes `check`.
+        """Ask, at most twice, and return an answer that fits `shape` and passes `check`.
 
         Args:
-            question: What is asked.
-            shape: The answer's shape; its JSON schema goes along.
-            meter: Counts what it costs.
-            repair: The request to mend an answer, with `{problems}` in it.
-            check: What is wrong with an answer of the right shape; empty when nothing is.
-            only_kept: Send nothing: the answer was given before, or the question is unanswered.
+            question: The question.
+            shape: The answer's shape; its JSON schema is sent along.
+            meter: Counts the cost.
+            repair: The repair request, with `{problems}` in it.
+            check: Returns the problems of an answer of the right shape; empty for a good one.
+            only_kept: Send nothing; take the cached answer or raise an error.
 
         Raises:
-            ServiceError: No usable answer; says why.
+            ServiceError: There is no usable answer; the message gives the reason.
         """
         key = self.key_of(question, shape)
         kept = self._cache.read(key)
@@ -159,10 +159,10 @@ class OpenAIClient:
             try:
                 return _read(kept.text, shape, check)
             except UnusableError:
-                # Kept by a version that asked less of it.
+                # Cached by a version with a weaker check.
                 pass
         if only_kept:
-            raise ServiceError(f"{self.model} was not asked this before.")
+            raise ServiceError(f"{self.model} has no cached answer to this question.")
         turns: list[tuple[str, str]] = []
         spent = meter.tokens
         for last in (False, True):
@@ -181,18 +181,18 @@ class OpenAIClient:
                     ("user", repair.format(problems=unusable.problems)),
                 ]
             else:
-                self._cache.write(key, Answer(text, meter.tokens - spent))
+                self._cache.write(key, CachedAnswer(text, meter.tokens - spent))
                 return answer
         raise AssertionError("the second try returns or raises")
 
     def ask_about_one(
         self, question: Question, shape: type[Shape], meter: Meter, check: Check
     ) -> Shape:
-        """Ask about one of many things: that there is no usable answer is that thing's own fault.
+        """Ask about one of many items; an unusable answer is an InputError of that item.
 
         Raises:
-            InputError: The model gave no usable answer; about another thing it may.
-            ServiceError: The service cannot be asked at all, or the budget is used up.
+            InputError: The model gave no usable answer; another item may succeed.
+            ServiceError: The service is not available, or the budget is used up.
         """
         try:
             return self.ask(question, shape, meter, repair=read_prompt("repair"), check=check)
@@ -200,14 +200,14 @@ class OpenAIClient:
             raise InputError(error.message) from None
 
     def key_of(self, question: Question, shape: type[BaseModel]) -> str:
-        """sha256 over all that an answer depends on; the key to the service is no part of it."""
-        told = [self.host, self.model, question.instructions, question.text]
-        told.append(json.dumps(shape.model_json_schema(), sort_keys=True))
-        told += [
+        """Return the sha256 over everything that an answer depends on; the API key is not part of it."""
+        parts = [self.host, self.model, question.instructions, question.text]
+        parts.append(json.dumps(shape.model_json_schema(), sort_keys=True))
+        parts += [
             hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
             for image in question.images
         ]
-        return hashlib.sha256("\0".join(told).encode("utf-8", "replace")).hexdigest()
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
 
     def _send(
         self,
@@ -216,7 +216,7 @@ class OpenAIClient:
         turns: Sequence[tuple[str, str]],
         meter: Meter,
     ) -> str:
-        """The text of one answer, whatever it is; the meter knows what it cost."""
+        """Return the text of one answer, unchecked, and count its cost."""
         about = question.about_tokens(shape.model_json_schema())
         about += sum(len(text) for _, text in turns) // CHARS_PER_TOKEN
         limit = meter.admit(about, len(question.images))
@@ -231,9 +231,9 @@ class OpenAIClient:
             if not self._speaks_responses:
                 text, used = self._complete(question, shape, turns, limit)
         except openai.OpenAIError as error:
-            raise self._told(error) from None
+            raise self._error(error) from None
         except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
-            # The client library lets these through on bodies that are not of the protocol.
+            # The client library raises these for bodies that do not follow the protocol.
             text, used = "", None
         meter.tokens += used if used is not None else about + len(text) // CHARS_PER_TOKEN
         return text
@@ -277,23 +277,23 @@ class OpenAIClient:
         usage = completion.usage
         return completion.choices[0].message.content or "", _count(usage and usage.total_tokens)
 
-    def _told(self, error: openai.OpenAIError) -> ServiceError:
+    def _error(self, error: openai.OpenAIError) -> ServiceError:
         return service_error(error, self.host, self.model, self._timeout_s, self._hint)
 
     def try_out(self) -> None:
-        """Whether the service is there, knows the key, has the model and still has quota.
+        """Check that the service is reachable, accepts the key, has the model and has quota left.
 
-        Its list of models is free; the quota shows only in a request, of about ten tokens.
+        The list of models is free; only a request of about ten tokens shows the quota.
 
         Raises:
-            ServiceError: It is not, or has not.
+            ServiceError: One of these checks fails.
         """
         try:
             names = {model.id for model in self._client.models.list()}
         except openai.OpenAIError as error:
-            raise self._told(error) from None
+            raise self._error(error) from None
         except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
-            raise self._told(openai.OpenAIError()) from None
+            raise self._error(openai.OpenAIError()) from None
         if names and self.model not in names:
             raise ServiceError(
                 f"There is no model {self.model!r} at {self.host}.",
@@ -309,11 +309,11 @@ class OpenAIClient:
                 model=self.model, input="Say yes.", max_output_tokens=16, store=False
             )
         except openai.OpenAIError as error:
-            raise self._told(error) from None
+            raise self._error(error) from None
 
 
 def _read(text: str, shape: type[Shape], check: Check | None) -> Shape:
-    """Raises UnusableError, with problems that hold no part of the answer."""
+    """Parse and check an answer. Raise UnusableError, whose problems quote nothing of the answer."""
     if not text.strip():
         raise UnusableError("it is empty or a refusal")
     if len(text) > MAX_ANSWER_CHARS:
@@ -324,7 +324,7 @@ def _read(text: str, shape: type[Shape], check: Check | None) -> Shape:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         if first["type"] == "json_invalid":
             raise UnusableError("it is not JSON, or it was cut off") from None
-        # Field names of the answer may be hostile; ours are words.
+        # Field names from the answer may be hostile; ours are identifiers.
         places = ".".join(str(p) for p in first["loc"] if isinstance(p, int) or p.isidentifier())
         raise UnusableError(f"{places[:80] or 'it'}: {first['msg'][:120].lower()}") from None
     problems = list(check(answer)) if check else []
@@ -334,7 +334,7 @@ def _read(text: str, shape: type[Shape], check: Check | None) -> Shape:
 
 
 def _unfenced(text: str) -> str:
-    """Local models put their JSON into a Markdown fence."""
+    """Remove the Markdown fence that local models put around JSON."""
     stripped = text.strip()
     if stripped.startswith("```") and stripped.endswith("```"):
         return stripped.removeprefix("```").removeprefix("json").removesuffix("```")
@@ -348,7 +348,7 @@ def _schema(shape: type[BaseModel]) -> dict[str, Any]:
 def _conversation(
     question: Question, turns: Sequence[tuple[str, str]], *, in_chat: bool
 ) -> list[Any]:
-    """The question and what was said about its answer since, for chat completions or Responses."""
+    """Return the question and the later turns, for chat completions or the Responses API."""
     content: list[dict[str, Any]] = [
         {"type": "text" if in_chat else "input_text", "text": question.text}
     ]
@@ -359,7 +359,7 @@ def _conversation(
             if in_chat
             else {"type": "input_image", "image_url": url, "detail": "low"}
         )
-    # Small servers take a bare string and no list where there is no picture.
+    # Small servers expect a plain string, not a list, without images.
     plain = in_chat and not question.images
     asked = {"role": "user", "content": question.text if plain else content}
     return [asked, *({"role": role, "content": text} for role, text in turns)]

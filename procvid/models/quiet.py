@@ -1,4 +1,4 @@
-"""Keeps the model libraries' bars and advice off a screen that shows progress of its own."""
+"""Silence model libraries that would disturb a screen with its own progress display."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from transformers.utils import logging as transformers_logging
-
 
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Nothing but errors of transformers while the block runs."""
-    verbosity = transformers_logging.get_verbosity()
-    had_bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    """Show only errors of diffusers and transformers, and no progress bars.
+
+    Their advice concerns parts that suffer from lower precision; fp16 files read as fp32 lose nothing.
+    """
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    before = [(lib, lib.get_verbosity(), lib.is_progress_bar_enabled()) for lib in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
     try:
         yield
     finally:
-        transformers_logging.set_verbosity(verbosity)
-        if had_bar:
-            transformers_logging.enable_progress_bar()
+        for library, verbosity, had_bar in before:
+            library.set_verbosity(verbosity)
+            if had_bar:
+                library.enable_progress_bar()
 
 
 @contextmanager
 def quiet_root() -> Iterator[None]:
-    """Nothing on the root logger, where open_clip reports each step of loading."""
+    """Disable the root logger, where open_clip reports each step of loading."""
     root = logging.getLogger()
     before, root.disabled = root.disabled, True
     try:

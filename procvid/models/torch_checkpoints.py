@@ -1,4 +1,4 @@
-"""Checkpoints that libraries fetch from the web: fetched here, so that no pickled code runs."""
+"""Download the checkpoints that libraries would fetch themselves, so that no pickled code runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from procvid.errors import UnavailableError
 
 
 def fetch_checkpoint(url: str) -> Path:
-    """A checkpoint in torch's own cache, from there or from the web.
+    """Return the file of a checkpoint in torch's cache, downloaded if necessary.
 
-    The hash in its name is checked on arrival, and it is read once by the unpickler that takes
-    tensors only: the library that reads it next may be less careful.
+    The hash in its name is checked, and the unpickler for tensors alone reads it once, since the
+    library that reads it next may be less careful.
 
     Raises:
-        UnavailableError: It is not there and cannot be fetched, or it is damaged.
+        UnavailableError: It cannot be downloaded, or it is damaged.
     """
     name, host = url.rpartition("/")[2], urlsplit(url).netloc
     file = Path(torch.hub.get_dir()) / "checkpoints" / name
@@ -30,7 +30,7 @@ def fetch_checkpoint(url: str) -> Path:
     except OSError as error:
         raise UnavailableError(
             f"The weights {name} are not on this machine, and {host} cannot be reached.",
-            f"Go online once, or put the file into {file.parent}.",
+            f"Connect this machine once, or put the file into {file.parent}.",
         ) from error
     except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise UnavailableError(
@@ -39,13 +39,13 @@ def fetch_checkpoint(url: str) -> Path:
     return file
 
 
-def installed_version(package: str, told: str) -> str:
-    """The version of an optional package.
+def installed_version(package: str, remedy: str) -> str:
+    """Return the version of an optional package.
 
     Raises:
-        UnavailableError: It is not installed; `told` says how to get it.
+        UnavailableError: It is not installed; the hint is `remedy`.
     """
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError as error:
-        raise UnavailableError(f"The package {package} is not installed.", told) from error
+        raise UnavailableError(f"The package {package} is not installed.", remedy) from error

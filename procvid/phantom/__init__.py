@@ -1,5 +1,5 @@
-"""Phantom-Wan, a subject-to-video model, as a diffusers pipeline: tensors and images, no recipes.
+"""Phantom-Wan, a subject-to-video model, as a diffusers pipeline for tensors and images.
 
-Nothing is imported here, so that `import procvid` stays light; start with
-`procvid.phantom.pipeline_phantom_wan.PhantomWanPipeline`.
+Start with `procvid.phantom.pipeline_phantom_wan.PhantomWanPipeline`. Nothing is imported here, so that
+`import procvid` stays light.
 """

@@ -1,4 +1,4 @@
-"""Between pixels and normalised latents, with the Wan autoencoder.
+"""Conversion between pixels and normalised latents with the Wan autoencoder.
 
 Shape suffixes: B batch, C latent channels, F latent frames, R references, h w latent size,
 T H W video frames and pixels.
@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
+from PIL import Image
 
 from procvid.phantom.references import ReferenceImage, reference_pixels
 from procvid.stopping import stop_if_asked
+
+DecodedFrames = np.ndarray | torch.Tensor | list[list[Image.Image]]
 
 
 def encode_references(
@@ -24,15 +28,15 @@ def encode_references(
 ) -> torch.Tensor:
     """Letter-box images on white and encode each as a video of one frame.
 
-    Each alone, because the autoencoder would take several for the frames of one video and join
-    four of them into one latent frame.
+    Each image is encoded alone, because the autoencoder would treat several as frames of one video and
+    join four of them into one latent frame.
 
     Args:
-        vae: Its config holds the latent statistics.
+        vae: The autoencoder; its config has the latent statistics.
         images: One or more PIL images or uint8 RGB arrays.
-        height: Of the video, px.
-        width: Of the video, px.
-        device: Where the autoencoder runs.
+        height: Height of the video, px.
+        width: Width of the video, px.
+        device: Device of the autoencoder.
 
     Returns:
         float32 `[1, C, R, h, w]`: posterior means, normalised to zero mean and unit variance.
@@ -57,11 +61,11 @@ def decode_video(
     """Decode normalised latents.
 
     Args:
-        vae: Its config holds the latent statistics.
-        latents_BCFhw: Normalised latents of video frames alone.
-        device: Where the autoencoder runs.
-        in_tiles: A tile after another, which takes less memory. References are never encoded so:
-            the seams would be shown to the model.
+        vae: The autoencoder; its config has the latent statistics.
+        latents_BCFhw: Normalised latents of the video frames, without references.
+        device: Device of the autoencoder.
+        in_tiles: Decode one tile after another, which needs less VRAM. References are never encoded in
+            tiles, because the model would see the seams.
 
     Returns:
         `[B, 3, T, H, W]` RGB in [-1, 1], in the dtype of the autoencoder.
@@ -69,13 +73,36 @@ def decode_video(
     mean, std = _latent_statistics(vae, device)
     latents_BCFhw = latents_BCFhw.to(device, torch.float32) * std + mean
     before, vae.use_tiling = vae.use_tiling, vae.use_tiling or in_tiles
-    # The decoder is called for one latent frame, or one tile of it, after another.
-    asking = vae.decoder.register_forward_pre_hook(lambda *_: stop_if_asked())
+    # The decoder is called once for each latent frame, or each tile of it.
+    stop_check = vae.decoder.register_forward_pre_hook(lambda *_: stop_if_asked())
     try:
         return vae.decode(latents_BCFhw.to(vae.dtype), return_dict=False)[0]
     finally:
-        asking.remove()
+        stop_check.remove()
         vae.use_tiling = before
+
+
+def to_frames(video_BCTHW: torch.Tensor, output_type: str) -> DecodedFrames:
+    """Convert a decoded video.
+
+    Args:
+        video_BCTHW: `[B, 3, T, H, W]` RGB; values outside [-1, 1] are clamped.
+        output_type: "pt", "np" or "pil".
+
+    Returns:
+        "pt": float32 `[B, T, 3, H, W]` in [0, 1], on the device of the video.
+        "np": float32 `(B, T, H, W, 3)` in [0, 1].
+        "pil": a list of B lists of T RGB images; values are truncated to uint8, not rounded, as by
+        upstream's writer.
+    """
+    unit_BTCHW = (video_BCTHW.float().clamp(-1, 1) + 1).div(2).transpose(1, 2)
+    if output_type == "pt":
+        return unit_BTCHW.contiguous()
+    unit_BTHWC = unit_BTCHW.permute(0, 1, 3, 4, 2)
+    if output_type == "np":
+        return np.ascontiguousarray(unit_BTHWC.cpu().numpy())
+    pixels_BTHWC = (unit_BTHWC * 255).to(torch.uint8).cpu().numpy()
+    return [[Image.fromarray(frame) for frame in clip] for clip in pixels_BTHWC]
 
 
 def _latent_statistics(

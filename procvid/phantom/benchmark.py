@@ -1,7 +1,7 @@
-"""What a denoising step costs, beside a plain loop of three calls that does nothing else.
+"""Cost of a denoising step, compared with a plain loop of three model calls.
 
-The two are timed alternately in one process, because machines and their load drift; no test asserts
-a time.
+The two are timed in turns in one process, because the load of a machine changes. No test asserts a
+time.
 """
 
 from __future__ import annotations
@@ -29,28 +29,29 @@ def measure_denoising(
     guidance_scale_image: float = 5.0,
     repeats: int = 5,
 ) -> dict[str, float]:
-    """Time `pipeline.denoise` and the plain three-call loop, alternating, after a warm-up of each.
+    """Time `pipeline.denoise` and the plain three-call loop in turns, after a warm-up of each.
 
     Both get the same random latents and embeddings; nothing is encoded or decoded.
 
     Args:
-        pipeline: Needs a transformer and a scheduler; the rest may be None.
+        pipeline: A pipeline with transformer and scheduler; other parts may be None.
         height: px.
         width: px.
         num_frames: Frames of the video.
         num_references: References, 1 to 4.
         num_inference_steps: Denoising steps of a run.
-        guidance_scale_text: 1, or equal to the other, saves a call in the pipeline only.
-        guidance_scale_image: Likewise.
+        guidance_scale_text: A scale of 1, or equal to the other scale, saves a call in the pipeline but
+            not in the plain loop.
+        guidance_scale_image: See `guidance_scale_text`.
         repeats: Timed runs of each loop, 1 or more.
 
     Returns:
-        `step_ms` and `plain_step_ms`: medians of the milliseconds of a step; `ratio`: median over
-        the pairs of pipeline time / plain time, lower is better; `max_abs_difference`: between the
-        final latents of the two.
+        `step_ms` and `plain_step_ms`: median milliseconds of a step; `ratio`: median of pipeline time /
+        plain time over the pairs, lower is better; `max_abs_difference`: largest difference between
+        the final latents.
 
     Raises:
-        ValueError: Sizes that the pipeline refuses, or repeats below 1.
+        ValueError: The pipeline does not accept a size, or `repeats` is below 1.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, but is {repeats!r}.")
@@ -77,7 +78,7 @@ def measure_denoising(
 def random_tensors(
     pipeline: PhantomWanPipeline, height: int, width: int, num_frames: int, num_references: int
 ) -> dict[str, torch.Tensor]:
-    """Latents and embeddings as `denoise` takes them, the same ones each time."""
+    """Return random latents and embeddings for `denoise`, always the same."""
     config, spatial = pipeline.transformer.config, pipeline.vae_scale_factor_spatial
     size_hw = (height // spatial, width // spatial)
     num_latent_frames = (num_frames - 1) // pipeline.vae_scale_factor_temporal + 1
@@ -94,14 +95,14 @@ def random_tensors(
 
 
 def run_pipeline(pipeline: PhantomWanPipeline, clip: ClipArguments) -> torch.Tensor:
-    """The final latents of `pipeline.denoise`."""
+    """Return the final latents of `pipeline.denoise`."""
     *_, last = pipeline.denoise(**vars(clip))
     return last.latents
 
 
 @torch.no_grad()
 def run_plain_loop(pipeline: PhantomWanPipeline, clip: ClipArguments) -> torch.Tensor:
-    """Upstream's loop written down: always three calls, no checks, no hooks, no events."""
+    """Return the final latents of upstream's loop: always three calls, no checks, hooks or events."""
     transformer, scheduler = pipeline.transformer, pipeline.scheduler
     dtype, device = transformer.dtype, clip.latents.device
     references = clip.reference_latents.to(dtype)
@@ -130,7 +131,7 @@ def run_plain_loop(pipeline: PhantomWanPipeline, clip: ClipArguments) -> torch.T
 def _timed_pair(
     pipeline: PhantomWanPipeline, clip: ClipArguments, plain_first: bool
 ) -> tuple[float, float]:
-    """Seconds of the pipeline and of the plain loop; who goes first may matter, so that changes."""
+    """Return the seconds of the pipeline and of the plain loop; the order changes between calls."""
     runs = [run_pipeline, run_plain_loop]
     seconds = {
         run: seconds_of(run, pipeline, clip) for run in (runs[::-1] if plain_first else runs)
@@ -143,8 +144,8 @@ def seconds_of(
     pipeline: PhantomWanPipeline,
     clip: ClipArguments,
 ) -> float:
-    """Seconds of one run, the device waited for."""
+    """Return the seconds of one run, including the wait for the device."""
     start_s = time.perf_counter()
-    # Reading one value waits for the device to be done.
+    # Reading one value waits for the device.
     run(pipeline, clip).sum().item()
     return time.perf_counter() - start_s

@@ -1,6 +1,6 @@
-"""What a denoising step costs at full size on a GPU, with random weights: time, memory, TFLOP/s.
+"""Cost of a denoising step at full size on a GPU, with random weights: time, VRAM, TFLOP/s.
 
-Random weights cost what real ones do: neither the arithmetic nor the memory depends on the values.
+Random weights cost the same as real ones: neither the time nor the VRAM depends on the values.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from procvid.phantom.benchmark import random_tensors, run_pipeline, run_plain_lo
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.flops import forward_flops, num_tokens
 from procvid.phantom.ladder import (
-    TOLD,
-    give_memory_back,
+    SUMMARIES,
     place,
+    release_vram,
     rungs,
     take_off,
 )
 from procvid.phantom.layout import Config, empty_transformer, stored_dtype
 from procvid.phantom.loading import phantom_scheduler
-from procvid.phantom.memory import ALLOWANCE, UMT5_XXL, ClipShape, estimate
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.vram import ALLOWANCE, UMT5_XXL, ClipShape, estimate
 from procvid.types import EXACT, Sampling
 
 LIMIT_TFLOPS = 700.0
-"""Dense half-precision arithmetic that an H100 reaches in practice; the limit that steps are held to."""
+"""Dense half-precision arithmetic that an H100 reaches in practice; steps are compared with it."""
 
 MODES = ("exact", "precise", "fast", "plain")
 
@@ -40,9 +40,9 @@ MODES = ("exact", "precise", "fast", "plain")
 def random_transformer(
     config: Config, dtype: torch.dtype, device: torch.device
 ) -> WanTransformer3DModel:
-    """A transformer with seeded random weights, made in its dtype on its device.
+    """Return a transformer with seeded random weights, created in its dtype on its device.
 
-    Layers keep the size of what goes through them, so that no number overflows.
+    The layers preserve the scale of their inputs, so that no number overflows.
     """
     transformer = empty_transformer(config)
     generator = torch.Generator(device).manual_seed(0)
@@ -63,7 +63,7 @@ def random_transformer(
 def random_pipeline(
     config: Config, dtype: torch.dtype, device: torch.device, *, all_parts: bool
 ) -> PhantomWanPipeline:
-    """A pipeline with a random transformer; with all parts, also text encoder and autoencoder."""
+    """Return a pipeline with a random transformer; with all parts, also text encoder and autoencoder."""
     text_encoder = vae = None
     if all_parts:
         with torch.device("meta"):
@@ -85,14 +85,14 @@ def random_pipeline(
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Seconds of a denoising step by mode, and what the exact one reaches.
+    """Seconds of a denoising step by mode, and the arithmetic of the exact mode.
 
     Attributes:
-        seconds: Medians, by mode of `MODES`; of "fast" the mean step of a whole schedule.
-        calls: Model calls of a step.
+        seconds: Medians, by mode of `MODES`; for "fast", the mean step of a whole schedule.
+        calls: Model calls per step.
         tflop: Operations of a step, in 10^12.
-        tflops: Reached in exact mode, in 10^12 a second.
-        max_abs_difference: Between the final latents of exact and plain.
+        tflops: Operations per second in exact mode, in 10^12.
+        max_abs_difference: Largest difference between the final latents of exact and plain.
     """
 
     seconds: Mapping[str, float]
@@ -102,7 +102,7 @@ class StepTimes:
     max_abs_difference: float
 
     def to_json(self) -> dict[str, object]:
-        """All of it, with the ratios to the plain loop and to the limit."""
+        """Return all values as JSON, with the ratios to the plain loop and to the limit."""
         plain = self.seconds["plain"]
         return {
             "step_s": dict(self.seconds),
@@ -119,13 +119,13 @@ class StepTimes:
 def measure_modes(
     pipeline: PhantomWanPipeline, clip: ClipShape, fast: Sampling, *, num_steps: int, repeats: int
 ) -> StepTimes:
-    """Time a step in every mode, alternating, after a warm-up of each.
+    """Time a step in every mode, in turns, after a warm-up of each.
 
-    The fast mode skips steps that others compute, so it is timed over its whole schedule.
+    The fast mode skips steps that other modes compute, so it is timed over its whole schedule.
 
     Args:
-        pipeline: On its device.
-        clip: The clip; guidance is the published one, with three calls a step.
+        pipeline: A pipeline on its device.
+        clip: The clip; guidance is the published one, with three calls per step.
         fast: Steps and shortcuts of the fast mode.
         num_steps: Denoising steps of a run in the other modes.
         repeats: Timed runs of each mode.
@@ -142,7 +142,7 @@ def measure_modes(
     finals = {mode: run(pipeline, arguments) for mode, run in runs.items()}
     times: dict[str, list[float]] = {mode: [] for mode in MODES}
     for number in range(repeats):
-        # Who goes first may matter, so that changes.
+        # The first mode may be slower, so the order changes.
         order = [*MODES[number % len(MODES) :], *MODES[: number % len(MODES)]]
         for mode in order:
             times[mode].append(seconds_of(runs[mode], pipeline, arguments) / lengths[mode])
@@ -192,16 +192,16 @@ def _run(mode: str, fast: Sampling) -> Callable[[PhantomWanPipeline, ClipArgumen
 def measure_rungs(
     pipeline: PhantomWanPipeline, clip: ClipShape, device: torch.device
 ) -> list[dict[str, object]]:
-    """Peak memory of every rung on a CUDA device: encoding, one step, decoding; beside the estimate.
+    """Measure the peak VRAM of every rung for encoding, one step and decoding.
 
     Args:
-        pipeline: With all parts but the tokenizer, on the CPU.
+        pipeline: A pipeline on the CPU with all parts except the tokenizer.
         clip: The clip.
-        device: A CUDA device that nobody else uses.
+        device: A CUDA device that no other process uses.
 
     Returns:
-        A row a rung: its name, `peak_bytes`, `estimated_bytes` (without the allowance) and
-        `seconds` of its denoising step, the way of the weights included.
+        One row per rung: its name, `peak_bytes`, `estimated_bytes` (without the allowance) and
+        `seconds` of its denoising step, including transfers of weights.
     """
     config = dict(pipeline.transformer.config)
     config = {key: value for key, value in config.items() if not key.startswith("_")}
@@ -211,7 +211,7 @@ def measure_rungs(
         for rung in rungs(clip, lambda shape: estimate(shape, config, dtype=dtype))
     }
     rows = []
-    for name in list(TOLD)[:-1]:
+    for name in list(SUMMARIES)[:-1]:
         place(pipeline, name, device)
         torch.cuda.reset_peak_memory_stats(device)
         row: dict[str, object] = {"rung": name, "estimated_bytes": estimates.get(name)}
@@ -220,7 +220,7 @@ def measure_rungs(
             row["peak_bytes"] = torch.cuda.max_memory_allocated(device)
         except torch.OutOfMemoryError:
             row["seconds"] = row["peak_bytes"] = None
-        give_memory_back()
+        release_vram()
         rows.append(row)
     take_off(pipeline)
     return rows

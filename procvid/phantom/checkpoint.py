@@ -1,4 +1,4 @@
-"""Weights on disk, read one tensor at a time: a safetensors file, its shards, or a pinned pickle."""
+"""Weights on disk, read one tensor at a time: a safetensors file, shards, or a pickle with its hash."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ INDEX = ".safetensors.index.json"
 
 @dataclass(frozen=True)
 class TensorFact:
-    """What a file says of a tensor before its bytes are read.
+    """Facts about a tensor from the header of its file.
 
     Attributes:
-        file: The file that holds it.
-        shape: Its shape.
-        num_bytes: Its size in the file.
+        file: File of the tensor.
+        shape: Shape of the tensor.
+        num_bytes: Size of the tensor in the file.
     """
 
     file: Path
@@ -37,7 +37,7 @@ class Checkpoint:
     """Tensors by name, with at most one file open at a time. Use it in a `with` block.
 
     Attributes:
-        facts: What the files say of each tensor, in the order of the files.
+        facts: Facts about each tensor by name, in the order of the files.
     """
 
     def __init__(self, facts: Mapping[str, TensorFact], pickled: Mapping[str, Any] | None) -> None:
@@ -47,10 +47,10 @@ class Checkpoint:
         self._handle: Any = None
 
     def tensor(self, name: str) -> torch.Tensor:
-        """Read one tensor, on the CPU.
+        """Return one tensor, on the CPU.
 
         Raises:
-            KeyError: There is none of that name.
+            KeyError: No tensor has this name.
         """
         fact = self.facts[name]
         if self._pickled is not None:
@@ -63,7 +63,7 @@ class Checkpoint:
         return self._handle.get_tensor(name)
 
     def close(self) -> None:
-        """Close the file that is open, if any."""
+        """Close the open file, if any."""
         if self._handle is not None:
             self._handle.__exit__(None, None, None)
         self._handle, self._file = None, None
@@ -81,46 +81,48 @@ class Checkpoint:
 
 
 def open_checkpoint(source: Path, sha256: str | None = None) -> Checkpoint:
-    """Open weights; only headers are read, except of a pickle, which is mapped.
+    """Open weights. Only headers are read; a pickle is memory-mapped.
 
     Args:
         source: A `.safetensors` file; a folder of shards, with or without their index; or a `.pth`.
-        sha256: The hash that the file must have, in hex. A `.pth` is read only when it is given,
-            and then with `weights_only=True`; a folder has none.
+        sha256: Expected hash of the file, in hex; not for folders. A `.pth` is read only with its hash,
+            and with `weights_only=True`.
 
     Raises:
-        InputError: There is nothing to read, a shard is missing or cut off, the hash is another,
-            or a pickle came without its hash.
+        InputError: The weights do not exist, a shard is missing or truncated, the hash differs, or a
+            pickle has no hash.
     """
     if source.is_dir():
         return Checkpoint(_shard_facts(source), None)
     if not source.is_file():
-        raise InputError(f"There are no weights in {str(source)!r}.", "Name a file or a folder.")
+        raise InputError(
+            f"The weights {str(source)!r} do not exist.", "Give the path of a file or a folder."
+        )
     if source.suffix == ".safetensors":
         check_hash(source, sha256)
         return Checkpoint(_file_facts(source), None)
     if source.suffix in (".pth", ".pt", ".bin"):
         if sha256 is None:
             raise InputError(
-                f"{str(source)!r} is a pickle, which is read only when its hash is known.",
+                f"{str(source)!r} is a pickle, which is read only with its hash.",
                 "Give --sha256 with the hash that its publisher shows.",
             )
         check_hash(source, sha256)
         return _pickle(source)
     raise InputError(
-        f"Weights of the kind {source.suffix or 'without suffix'!r} cannot be read here.",
+        f"Weights with the suffix {source.suffix!r} cannot be read.",
         "Give a .safetensors or .pth file, or the folder of its shards.",
     )
 
 
-def check_hash(file: Path, wanted: str | None) -> None:
-    """Raise InputError unless the file has the sha256 that is wanted; None wants nothing."""
-    if wanted is None:
+def check_hash(file: Path, expected: str | None) -> None:
+    """Raise InputError if the sha256 of a file differs from the expected one; None checks nothing."""
+    if expected is None:
         return
     found = sha256_of(file)
-    if found != wanted.strip().lower():
+    if found != expected.strip().lower():
         raise InputError(
-            f"{str(file)!r} is not the file it should be: its sha256 is {found}, not {wanted}.",
+            f"{str(file)!r} is not the expected file: its sha256 is {found}, not {expected}.",
             "Download it again.",
         )
 
@@ -134,9 +136,9 @@ def _file_facts(file: Path) -> dict[str, TensorFact]:
                 shape = tuple(part.get_shape())
                 facts[name] = TensorFact(file, shape, _num_bytes(shape, part.get_dtype()))
     except (SafetensorError, OSError, ValueError) as error:
-        said = str(error).splitlines()[0][:160]
+        reason = str(error).splitlines()[0][:160]
         raise InputError(
-            f"{str(file)!r} is cut off or damaged ({said}).", "Download it again."
+            f"{str(file)!r} is truncated or damaged ({reason}).", "Download it again."
         ) from error
     return facts
 
@@ -145,7 +147,7 @@ def _shard_facts(folder: Path) -> dict[str, TensorFact]:
     indices = sorted(folder.glob(f"*{INDEX}"))
     if len(indices) > 1:
         raise InputError(
-            f"{str(folder)!r} holds {len(indices)} sets of weights.", "Name one of their files."
+            f"{str(folder)!r} has {len(indices)} sets of weights.", "Give the path of one file."
         )
     wanted = _files_of_index(indices[0]) if indices else {}
     files = sorted({folder / name for name in wanted.values()}) or sorted(
@@ -163,17 +165,16 @@ def _shard_facts(folder: Path) -> dict[str, TensorFact]:
         twice = next((name for name in found if name in facts), None)
         if twice is not None:
             raise InputError(
-                f"{str(folder)!r} holds {twice!r} twice, in {facts[twice].file.name} and in "
+                f"{str(folder)!r} has {twice!r} twice, in {facts[twice].file.name} and in "
                 f"{file.name}.",
-                "Keep the files of one set of weights there, or name the one file that is meant.",
+                "Keep only one set of weights there, or give the path of one file.",
             )
         facts |= found
     lost = [name for name in wanted if name not in facts]
     if lost:
         raise InputError(
-            f"{str(indices[0])!r} names {len(lost)} tensors that no shard holds, "
-            f"such as {lost[0]!r}.",
-            "Download the shards and their index again, from one revision.",
+            f"{str(indices[0])!r} lists {len(lost)} tensors that no shard has, such as {lost[0]!r}.",
+            "Download the shards and their index again, from the same revision.",
         )
     return facts
 
@@ -182,12 +183,14 @@ def _files_of_index(index: Path) -> dict[str, str]:
     try:
         names = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{str(index)!r} is no index of shards.", "Download it again.") from error
+        raise InputError(
+            f"{str(index)!r} is not an index of shards.", "Download it again."
+        ) from error
     strange = [file for file in names.values() if Path(str(file)).name != file]
     if strange:
         raise InputError(
-            f"{str(index)!r} names a file outside its folder: {strange[0]!r}.",
-            "Take it from the publisher.",
+            f"{str(index)!r} lists a file outside its folder: {strange[0]!r}.",
+            "Download it from the publisher.",
         )
     return names
 
@@ -196,13 +199,13 @@ def _pickle(file: Path) -> Checkpoint:
     try:
         read = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:
-        # A damaged pickle raises almost anything.
+        # A damaged pickle can raise any exception.
         raise InputError(
-            f"{str(file)!r} is no plain file of weights ({type(error).__name__}).",
+            f"{str(file)!r} is not a plain file of weights ({type(error).__name__}).",
             "Download it again.",
         ) from error
     if not isinstance(read, dict) or not all(torch.is_tensor(t) for t in read.values()):
-        raise InputError(f"{str(file)!r} holds more than weights.", "Give a plain state dict.")
+        raise InputError(f"{str(file)!r} contains more than weights.", "Give a plain state dict.")
     facts = {
         name: TensorFact(file, tuple(value.shape), value.numel() * value.element_size())
         for name, value in read.items()
@@ -214,7 +217,7 @@ _BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16
 
 
 def _num_bytes(shape: tuple[int, ...], dtype: str) -> int:
-    # All others that weights come in (float8, int8, uint8, bool) have eight bits.
+    # All other dtypes of weights (float8, int8, uint8, bool) have eight bits.
     count = 1
     for size in shape:
         count *= size

@@ -1,4 +1,4 @@
-"""From the published layout to the diffusers folder layout, once, a tensor at a time."""
+"""Conversion from the published layout to the diffusers folder layout, one tensor at a time."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from procvid.phantom.layout import (
 )
 
 MAX_SHARD_BYTES = 4 * 2**30
-"""Most bytes of one written file; also, with one tensor read, what is held in memory at a time."""
+"""Maximum size of a written file. One such file and one tensor are held in memory."""
 
 SHOWN = 5
-"""So many keys of a kind are named in an error; the report names all."""
+"""Number of keys of a kind that an error names; the report names all."""
 
 
 @dataclass(frozen=True)
 class KeyReport:
-    """How the keys of a file fit a model.
+    """Comparison of the keys of a file with those of a model.
 
     Attributes:
         renamed: Keys that fit, with their diffusers names.
-        missing: Diffusers names that no key gives.
-        unexpected: Keys that have no place in the model.
-        misshapen: Keys with the shape that they have and the one that they should have.
+        missing: Diffusers names without a key.
+        unexpected: Keys that are not in the model.
+        misshapen: Keys of another shape, with their shape and the expected one.
     """
 
     renamed: Mapping[str, str]
@@ -46,11 +46,11 @@ class KeyReport:
 
     @property
     def fits(self) -> bool:
-        """Whether the file is that model, no more and no less."""
+        """True if the file has exactly the keys and shapes of the model."""
         return not (self.missing or self.unexpected or self.misshapen)
 
     def lines(self) -> Iterator[str]:
-        """The whole report, a line a key that does not fit."""
+        """Yield the whole report, one line for each key that does not fit."""
         yield f"{len(self.renamed)} keys fit"
         for name in self.missing:
             yield f"missing     {name}"
@@ -63,7 +63,7 @@ class KeyReport:
         """Raise InputError unless the file fits; the message names some keys of each kind."""
         if self.fits:
             return
-        told = []
+        problems = []
         for word, names in (
             ("missing", self.missing),
             ("unexpected", self.unexpected),
@@ -71,24 +71,24 @@ class KeyReport:
         ):
             if names:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-                told.append(f"{len(names)} {word} ({', '.join(names[:SHOWN])}{more})")
+                problems.append(f"{len(names)} {word} ({', '.join(names[:SHOWN])}{more})")
         raise InputError(
             f"The weights in {source!r} are not those of this model: {len(self.renamed)} keys fit, "
-            f"{'; '.join(told)}.",
-            "Choose the profile and the file that belong together.",
+            f"{'; '.join(problems)}.",
+            "Choose a profile and a file of the same model.",
         )
 
 
 def match_keys(checkpoint: Checkpoint, config: Config) -> KeyReport:
-    """Compare names and shapes of a file with those of a model; reads no tensor.
+    """Compare names and shapes of a file with those of a model, without reading tensors.
 
-    The file may have the published layout, with or without a prefix, or the diffusers one.
+    The file may have the published layout, with or without a prefix, or the diffusers layout.
     """
     wanted = parameter_shapes(config)
     renamed: dict[str, str] = {}
     unexpected: list[str] = []
     misshapen: dict[str, tuple[Shape, Shape]] = {}
-    there: set[str] = set()
+    wrong: set[str] = set()
     for key, fact in checkpoint.facts.items():
         plain = without_prefix(key)
         name = plain if plain in wanted else diffusers_name(plain)
@@ -96,17 +96,17 @@ def match_keys(checkpoint: Checkpoint, config: Config) -> KeyReport:
             unexpected.append(key)
         elif fact.shape != wanted[name]:
             misshapen[key] = (fact.shape, wanted[name])
-            there.add(name)
+            wrong.add(name)
         else:
             renamed[key] = name
-    given = {*renamed.values(), *there}
+    given = {*renamed.values(), *wrong}
     missing = tuple(name for name in wanted if name not in given)
     return KeyReport(renamed, missing, tuple(unexpected), misshapen)
 
 
 @dataclass(frozen=True)
-class Written:
-    """Progress: `done` of `total` bytes are on disk, the last of them in `file`."""
+class FileWritten:
+    """Progress: `done` of `total` bytes are written; `file` is the latest file."""
 
     file: Path
     done: int
@@ -119,20 +119,20 @@ def write_transformer(
     folder: Path,
     dtype: torch.dtype = torch.bfloat16,
     max_shard_bytes: int = MAX_SHARD_BYTES,
-) -> Iterator[Written]:
+) -> Iterator[FileWritten]:
     """Write a transformer in the diffusers layout, `config.json` included.
 
-    The modules that diffusers keeps in float32 are kept so, whatever the dtype.
+    The float32 modules of diffusers stay float32 for any dtype.
 
     Args:
-        checkpoint: In the published layout; see `match_keys`.
+        checkpoint: Weights that fit the model; see `match_keys`.
         config: Arguments of `WanTransformer3DModel`.
-        folder: Made when it is missing.
-        dtype: Of the other parameters.
-        max_shard_bytes: Most bytes of a written file.
+        folder: Output folder; created if it does not exist.
+        dtype: Dtype of the other parameters.
+        max_shard_bytes: Maximum size of a written file.
 
     Yields:
-        A `Written` after each file.
+        A `FileWritten` after each file.
 
     Raises:
         InputError: The keys do not fit.
@@ -164,21 +164,21 @@ def rewrite(
     names: Mapping[str, str],
     dtype_of: Callable[[str], torch.dtype],
     max_shard_bytes: int = MAX_SHARD_BYTES,
-) -> Iterator[Written]:
-    """Write tensors under new names and dtypes, in shards with an index when they need several.
+) -> Iterator[FileWritten]:
+    """Write tensors with new names and dtypes, in shards with an index if one file is too small.
 
-    Held in memory: one written shard and one tensor that was read.
+    Holds one output shard and one input tensor in memory.
 
     Args:
-        checkpoint: Where the tensors are read.
-        folder: Where the files go.
-        stem: Their name before `.safetensors`.
+        checkpoint: Source of the tensors.
+        folder: Output folder.
+        stem: Name of the files before `.safetensors`.
         names: New name by old name, in the order of writing.
-        dtype_of: Dtype by new name.
-        max_shard_bytes: Most bytes of a file; a tensor larger than that has one of its own.
+        dtype_of: Returns the dtype for a new name.
+        max_shard_bytes: Maximum size of a file; a larger tensor gets its own file.
 
     Yields:
-        A `Written` after each file.
+        A `FileWritten` after each file.
     """
     sizes = {
         new: torch.Size(checkpoint.facts[old].shape).numel() * dtype_of(new).itemsize
@@ -198,7 +198,7 @@ def rewrite(
             tensors[new] = checkpoint.tensor(old).to(dtype_of(new)).contiguous()
         _save(tensors, folder / file)
         done += sum(sizes[new] for new in shard.values())
-        yield Written(folder / file, done, total)
+        yield FileWritten(folder / file, done, total)
     if len(shards) > 1:
         of_file = {
             new: file for file, shard in zip(files, shards, strict=True) for new in shard.values()
@@ -226,7 +226,8 @@ def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
     try:
         save_file(tensors, file, metadata={"format": "pt"})
     except Exception as error:
-        # safetensors has an error of its own for a full disk.
+        # safetensors raises its own error if the disk is full.
         raise OutputError(
-            f"{str(file)!r} cannot be written ({str(error)[:120]}).", "Free some space, try again."
+            f"{str(file)!r} cannot be written ({str(error)[:120]}).",
+            "Free some disk space and try again.",
         ) from error

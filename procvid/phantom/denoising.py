@@ -1,4 +1,4 @@
-"""The model calls of a denoising step: one for each branch of the guidance, or one for all.
+"""Model calls of a denoising step: one for each branch of the guidance, or one for all.
 
 Shape suffixes: B batch, C latent channels, F latent frames of the video, R references, T = F + R,
 h w latent size, L text tokens, D text width.
@@ -19,19 +19,19 @@ from procvid.phantom.guidance import Branch, Guidance
 from procvid.phantom.precision import float32_residual
 from procvid.stopping import stop_if_asked
 
-# Since diffusers 0.42; before, the context of a call has a name only.
+# Since diffusers 0.42; before, a cache context takes only a name.
 _CONTEXT_TAKES_POSITION = "kwargs" in inspect.signature(CacheMixin.cache_context).parameters
 
 
 @dataclass(frozen=True, eq=False)
 class DenoisingStep:
-    """A denoising step that has just been done.
+    """A finished denoising step.
 
     Attributes:
         number: 1 for the first step, `total` for the last.
-        total: Number of steps of the run.
-        timestep: The noise level that the step started from, 999 (noise) to 0 (clean).
-        latents: float32 `[1, C, F, h, w]`, normalised; the state after the step.
+        total: Number of denoising steps.
+        timestep: Noise level at the start of the step, 999 (noise) to 0 (clean).
+        latents: State after the step, normalised, float32 `[1, C, F, h, w]`.
     """
 
     number: int
@@ -42,11 +42,11 @@ class DenoisingStep:
 
 @dataclass(frozen=True, eq=False)
 class LoopPosition:
-    """Where the loop is; cached accelerations of diffusers decide by it.
+    """Position in the denoising loop, which the step caches of diffusers use.
 
     Attributes:
-        index: Of the step, from 0.
-        total: Number of steps.
+        index: Index of the step, from 0.
+        total: Number of denoising steps.
         sigma: Noise level of the step, 1 (noise) to 0.
     """
 
@@ -57,14 +57,14 @@ class LoopPosition:
 
 @dataclass(frozen=True, eq=False)
 class GuidedModel:
-    """A transformer with its guidance and references: predictions for given noisy latents.
+    """A transformer with guidance and references, which predicts velocities of noisy latents.
 
     Attributes:
-        transformer: Takes `[B, C, T, h, w]`, in its own dtype.
-        guidance: Which calls are made and how they combine.
+        transformer: Takes `[B, C, T, h, w]` in its own dtype.
+        guidance: Decides the branches and combines their predictions.
         reference_latents: `[B, C, R, h, w]`, normalised, in the dtype of the transformer.
         precise: Keep residual stream and output head in float32 around half-precision layers.
-        batched: One call for all branches instead of one each; the same but for rounding.
+        batched: Use one call for all branches instead of one each; results differ only by rounding.
     """
 
     transformer: WanTransformer3DModel
@@ -81,23 +81,23 @@ class GuidedModel:
         text_BLD: Mapping[bool, torch.Tensor],
         position: LoopPosition,
     ) -> dict[str, torch.Tensor]:
-        """Predict the velocities of the video frames by some branches.
+        """Predict the velocities of the video frames for some branches.
 
         Args:
-            branches: Some of those of the guidance.
-            latents_BCFhw: float32, the noisy video.
+            branches: Some branches of the guidance.
+            latents_BCFhw: The noisy video, float32.
             timestep: int64 scalar.
-            text_BLD: Embeddings of the prompt (True) and of the negative prompt (False); only those
-                that the branches need.
-            position: Where the loop is.
+            text_BLD: Embeddings of the prompt (True) and of the negative prompt (False), as far as the
+                branches need them.
+            position: Position in the denoising loop.
 
         Returns:
-            float32 by the name of the branch, the shape of the latents.
+            Velocities by name of the branch, float32 in the shape of the latents.
         """
         precision: AbstractContextManager[None] = nullcontext()
         if self.precise:
             precision = float32_residual(self.transformer, latents_BCFhw.device)
-        # A batch needs a context of its own: its cached states have its size.
+        # A batch needs its own cache context, because cached states have the size of the batch.
         calls = [tuple(branches)] if self.batched else [(branch,) for branch in branches]
         predictions: dict[str, torch.Tensor] = {}
         with precision:
@@ -114,9 +114,9 @@ class GuidedModel:
         text_BLD: Mapping[bool, torch.Tensor],
         position: LoopPosition,
     ) -> dict[str, torch.Tensor]:
-        """One call of the transformer for one or more branches."""
-        # Zeros of the normalised space, in as many frames: neither an absent reference nor a black or
-        # white picture.
+        """Call the transformer once for one or more branches."""
+        # Zeros in the normalised space, for the same number of frames. This differs from an absent
+        # reference and from a black or white image.
         zeros = torch.zeros_like(self.reference_latents)
         latents = latents_BCFhw.to(self.reference_latents.dtype)
         frames_BCThw = _batch(
@@ -130,7 +130,7 @@ class GuidedModel:
         with _cache_context(self.transformer, name, position):
             velocity_BCThw = self.transformer(
                 hidden_states=frames_BCThw,
-                # Integer: bfloat16 would turn 999 into 1000.
+                # An integer, because bfloat16 would turn 999 into 1000.
                 timestep=timestep.expand(frames_BCThw.shape[0]),
                 encoder_hidden_states=texts_BLD,
                 return_dict=False,
@@ -141,14 +141,14 @@ class GuidedModel:
 
 
 def _batch(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Tensors one below the other; one alone is not copied."""
+    """Return tensors as one batch; a single tensor is not copied."""
     return torch.cat(list(tensors)) if len(tensors) > 1 else tensors[0]
 
 
 def _cache_context(
     transformer: WanTransformer3DModel, name: str, position: LoopPosition
 ) -> AbstractContextManager[None]:
-    """The context of one model call, in which the caches of diffusers keep that call's state."""
+    """Return the context of a model call, in which the caches of diffusers keep its state."""
     if not _CONTEXT_TAKES_POSITION:
         return transformer.cache_context(name)
     return transformer.cache_context(

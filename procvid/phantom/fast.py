@@ -1,7 +1,7 @@
 """The guided velocity of a denoising step, exact or with fewer and cheaper model calls.
 
-Every shortcut is a field of `Shortcuts` and works alone or with the others. What each is worth stands
-in `docs/fast.md`, which `python -m lab.fast` measures.
+Every shortcut is a field of `Shortcuts` and works alone or with the others. `docs/fast.md` has their
+effect, measured by `python -m lab.fast`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from procvid.types import Shortcuts
 
 
 def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
-    """Raise ValueError when a shortcut cannot be taken, with the value and what works."""
+    """Raise ValueError if a shortcut is not valid; the message has the value and the valid range."""
     if precise and shortcuts.cache is not None:
-        # The float32 head computes from layers that a cache has skipped.
-        raise ValueError("A step cache and the precise mode exclude each other: leave one out.")
+        # The float32 head needs layers that a cache skips.
+        raise ValueError("A step cache and the precise mode exclude each other: use only one.")
     if not 0 <= shortcuts.guided_share <= 1:
         raise ValueError(f"guided_share must be 0 to 1, but is {shortcuts.guided_share!r}.")
     if shortcuts.guided_every < 1:
@@ -32,7 +32,7 @@ def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
         raise ValueError(f"The strength of a cache must be above 0, but is {cache.strength!r}.")
     if cache.kind == "taylor" and (cache.strength < 2 or cache.strength % 1):
         raise ValueError(
-            f"The taylor cache computes every n-th call, n a whole number from 2, not "
+            f"The taylor cache computes every n-th call; n must be a whole number from 2, but is "
             f"{cache.strength!r}."
         )
     if cache.full_steps < 1:
@@ -41,11 +41,11 @@ def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
 
 @dataclass
 class FastModel:
-    """Guided velocities, by default exact; with shortcuts, from fewer predictions.
+    """A guided model that computes exact velocities, or with shortcuts fewer predictions.
 
     Attributes:
-        model: Makes the predictions.
-        shortcuts: Which branches are left out, and when.
+        model: The model of the predictions.
+        shortcuts: Decides which branches are skipped, and when.
     """
 
     model: GuidedModel
@@ -59,19 +59,19 @@ class FastModel:
         text_BLD: Mapping[bool, torch.Tensor],
         position: LoopPosition,
     ) -> torch.Tensor:
-        """The guided velocity of the video frames, float32 in the shape of the latents.
+        """Return the guided velocity of the video frames, float32 in the shape of the latents.
 
-        Called once a step, in order; the arguments are those of `GuidedModel.predict`.
+        Call it once per step, in order, with the arguments of `GuidedModel.predict`.
         """
         branches = self.model.guidance.branches
         *weaker, strongest = branches
         num_guided = math.ceil(self.shortcuts.guided_share * position.total)
         is_guided = position.index < num_guided
         in_full = position.index % self.shortcuts.guided_every == 0 or self._kept_term is None
-        asked = branches if weaker and is_guided and in_full else (strongest,)
-        predictions = self.model.predict(asked, latents_BCFhw, timestep, text_BLD, position)
+        needed = branches if weaker and is_guided and in_full else (strongest,)
+        predictions = self.model.predict(needed, latents_BCFhw, timestep, text_BLD, position)
         velocity = predictions[strongest.name]
-        if len(asked) > 1:
+        if len(needed) > 1:
             guided = self.model.guidance.combine(predictions)
             if self.shortcuts.guided_every > 1:
                 self._kept_term = guided - velocity

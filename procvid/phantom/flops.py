@@ -1,4 +1,4 @@
-"""What a clip costs in arithmetic, from the config of the transformer alone."""
+"""Number of operations of a clip, computed from the config of the transformer."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import math
 
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.layout import Config
-from procvid.phantom.memory import ClipShape
+from procvid.phantom.vram import ClipShape
 from procvid.types import Sampling
 
 
 def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> dict[str, float]:
-    """Floating-point operations of one forward, two a multiplication with its addition.
+    """Return the floating-point operations of one forward pass; a multiply-add counts as two.
 
     Args:
         config: Arguments of `WanTransformer3DModel`.
-        num_tokens: Of the video and the references together.
+        num_tokens: Tokens of the video and the references.
         text_length: Rows of the text embedding.
 
     Returns:
         Operations of the "linear" layers of the blocks, of "self_attention" and of
-        "cross_attention"; embeddings and head are left out (less than a hundredth).
+        "cross_attention". Embeddings and head are left out (less than 1 %).
     """
     width = config["num_attention_heads"] * config["attention_head_dim"]
     layers, ffn = config["num_layers"], config["ffn_dim"]
@@ -34,7 +34,7 @@ def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> di
 
 
 def num_tokens(config: Config, clip: ClipShape, spatial: int = 8, temporal: int = 4) -> int:
-    """Tokens that the transformer sees for a clip, references included."""
+    """Return the number of tokens of a clip, including references."""
     patch_frames, patch_height, patch_width = config.get("patch_size", (1, 2, 2))
     frames = (clip.num_frames - 1) // temporal + 1 + clip.num_references
     rows = clip.height // (spatial * patch_height)
@@ -42,9 +42,9 @@ def num_tokens(config: Config, clip: ClipShape, spatial: int = 8, temporal: int 
 
 
 def num_forwards(sampling: Sampling, num_references: int) -> int:
-    """Forwards of the transformer that a clip is computed with, the skipped ones left out.
+    """Return the number of forward passes of the transformer for a clip, without skipped ones.
 
-    Of the step caches only "taylor" skips by number; with the others, which look at the values, all
+    Only the "taylor" step cache skips by number. The other caches decide by value, so all their passes
     are counted. Without references the two weaker branches are one.
     """
     scales = sampling.guidance_scale_text, sampling.guidance_scale_image
@@ -63,12 +63,12 @@ def num_forwards(sampling: Sampling, num_references: int) -> int:
 
 
 def clip_tflop(config: Config, sampling: Sampling, num_references: int) -> float:
-    """Operations of the transformer for a clip, in 10^12; encoding and decoding are left out.
+    """Return the transformer's operations for a clip, in 10^12, without encoding and decoding.
 
     Args:
         config: Arguments of `WanTransformer3DModel`.
         sampling: Size, length, denoising steps, guidance and shortcuts.
-        num_references: References, each one latent frame more.
+        num_references: Number of references; each adds one latent frame.
     """
     shape = ClipShape(sampling.width, sampling.height, sampling.num_frames, num_references)
     each = sum(forward_flops(config, num_tokens(config, shape)).values())

@@ -1,4 +1,4 @@
-"""What a clip will be, guessed from the steps done so far: for previews."""
+"""Forecast of the clean latents from the steps so far, for previews."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ import torch
 from procvid.phantom.denoising import DenoisingStep
 
 NUM_TIMESTEPS = 1000
-"""The noise level of a timestep is the timestep by this."""
+"""The noise level of a timestep is the timestep divided by this number."""
 
 
 class Foresight:
-    """Takes the rest of the noise away at once, along the line of the last step but one.
+    """Forecasts the clean latents by extrapolating the last two states to noise level 0.
 
-    In flow matching the latents move along x(s) = (1 - s) clean + s noise, so two of them tell where
-    the line ends at s = 0. Where a step ends is known when the next one has begun, hence the delay.
+    In flow matching the latents move along x(s) = (1 - s) clean + s noise, so two states determine the
+    end of the line at s = 0. The noise level after a step is known only when the next step has begun,
+    so the forecast is one step late.
     """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[float, torch.Tensor]] = []
+        self._states: list[tuple[float, torch.Tensor]] = []
         self._latents: torch.Tensor | None = None
 
     def after(self, step: DenoisingStep) -> torch.Tensor | None:
-        """The clean latents as foreseen after a step, `[1, C, F, h, w]`; None for the first two."""
+        """Return the forecast after a step, `[1, C, F, h, w]`; None for the first two steps."""
         if self._latents is not None:
-            # The state before this step is that after the last one, at the level where this began.
-            self._seen = [*self._seen[-1:], (step.timestep / NUM_TIMESTEPS, self._latents)]
+            # The state before this step is the state after the last one.
+            self._states = [*self._states[-1:], (step.timestep / NUM_TIMESTEPS, self._latents)]
         self._latents = step.latents.clone()
-        if len(self._seen) < 2:
+        if len(self._states) < 2:
             return None
-        (before, old), (now, new) = self._seen
+        (before, old), (now, new) = self._states
         if before <= now:
             return None
         return new - now * (new - old) / (now - before)

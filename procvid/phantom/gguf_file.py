@@ -1,4 +1,4 @@
-"""What a GGUF file says of its tensors, before it is loaded."""
+"""The quantised tensors of a GGUF file, read before the file is loaded."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from procvid.phantom.peak import peak_bytes
 
 @dataclass(frozen=True, order=True)
 class QuantisedTensor:
-    """A tensor that stays quantised in memory.
+    """A tensor that stays quantised after loading.
 
     Attributes:
-        kind: Of quantisation, a number of `gguf.GGMLQuantizationType`.
-        shape: As stored: the last axis is in bytes.
+        kind: Quantisation, a number of `gguf.GGMLQuantizationType`.
+        shape: Stored shape; the last axis is in bytes.
     """
 
     kind: int
@@ -27,28 +27,28 @@ class QuantisedTensor:
 
     @property
     def num_bytes(self) -> int:
-        """Its size, on the disk and in memory."""
+        """Size in bytes, on disk and in memory."""
         return torch.Size(self.shape).numel()
 
 
 def find_gguf(transformer: Path) -> Path | None:
-    """The GGUF in the folder of a transformer, None when its weights are of another kind."""
+    """Return the GGUF file in the folder of a transformer, or None."""
     return next(iter(sorted(transformer.glob("*.gguf"))), None)
 
 
 def require_gguf(file: Path) -> None:
-    """Raise UnavailableError where the package that reads such a file is not installed."""
+    """Raise UnavailableError if the package gguf is not installed."""
     if importlib.util.find_spec("gguf") is None:
         raise UnavailableError(
             f"{str(file)!r} cannot be read: the package gguf is not installed.",
-            "pip install gguf",
+            "Install it with `pip install gguf`.",
         )
 
 
 def quantised_tensors(file: Path) -> dict[str, QuantisedTensor]:
-    """The tensors that a loaded model keeps quantised, by their diffusers name.
+    """Return the tensors that stay quantised after loading, by their diffusers name.
 
-    All others are cast to the dtype of the model, or to float32 where diffusers keeps that.
+    All others are cast to the dtype of the model, or to float32 where diffusers requires it.
 
     Raises:
         InputError: The file is damaged.
@@ -61,8 +61,8 @@ def quantised_tensors(file: Path) -> dict[str, QuantisedTensor]:
     try:
         tensors = GGUFReader(file).tensors
     except (ValueError, IndexError, KeyError, OSError, OverflowError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise InputError(f"{str(file)!r} is damaged ({said}).", "Download it again.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(f"{str(file)!r} is damaged ({reason}).", "Download it again.") from error
     names = {tensor.name: diffusers_name(tensor.name) or tensor.name for tensor in tensors}
     return {
         names[tensor.name]: QuantisedTensor(int(tensor.tensor_type), tuple(tensor.data.shape))
@@ -72,7 +72,7 @@ def quantised_tensors(file: Path) -> dict[str, QuantisedTensor]:
 
 
 def dequantising_bytes(tensor: QuantisedTensor, dtype: torch.dtype) -> int:
-    """Most bytes that a layer needs beside its input and output to compute with such a tensor."""
+    """Return the peak bytes, besides input and output, of a layer that dequantises this tensor."""
     from diffusers.quantizers.gguf.utils import GGUFParameter, dequantize_gguf_tensor
 
     stored = torch.empty(tensor.shape, dtype=torch.uint8, device="meta")

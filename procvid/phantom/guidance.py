@@ -5,9 +5,9 @@ prompt, `v_n` from zero references and the negative prompt, upstream computes
 
     v = v_n + g_image * (v_i - v_n) + g_text * (v_it - v_i)
 
-(Phantom, arXiv 2502.11079, and `subject2video.py` of the released code). Collected by prediction
-the weights are `g_text`, `g_image - g_text` and `1 - g_image`; a prediction whose weight is zero
-cancels and need not be made. This module says which are needed and how they combine.
+(Phantom, arXiv 2502.11079, and `subject2video.py` of the released code). The weights of the three
+predictions are `g_text`, `g_image - g_text` and `1 - g_image`. A prediction with weight zero cancels and
+is not computed. This module decides which predictions are needed and combines them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Branch:
     """One of the model calls of a denoising step.
 
     Attributes:
-        name: Name of the branch, unique; also of its `transformer.cache_context`.
-        sees_references: Whether it gets the reference latents, or zeros in their place.
-        sees_text: Whether it gets the prompt, or the negative prompt.
+        name: Unique name, also of its `transformer.cache_context`.
+        sees_references: True for the reference latents, False for zeros in their place.
+        sees_text: True for the prompt, False for the negative prompt.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Guidance:
     guidance with `scale_text` alone and `scale_image` has no effect.
 
     Attributes:
-        scale_text: How strongly the prompt is followed; 1 is no guidance.
-        scale_image: How strongly the references are followed; 1 is no guidance.
-        num_references: Reference frames that the model sees, 0 or more.
+        scale_text: Weight of the prompt; 1 is no guidance.
+        scale_image: Weight of the references; 1 is no guidance.
+        num_references: Number of reference frames, 0 or more.
     """
 
     scale_text: float
@@ -58,7 +58,7 @@ class Guidance:
 
     @property
     def branches(self) -> tuple[Branch, ...]:
-        """The branches with a weight other than zero, from the least to the most conditioned."""
+        """The branches with a nonzero weight, from the least to the most conditioned."""
         # Without references the text scale guides straight from "unguided", hence the second case.
         scale_image = self.scale_image if self.num_references else self.scale_text
         weights = (
@@ -70,7 +70,7 @@ class Guidance:
 
     @property
     def needs_negative_text(self) -> bool:
-        """Whether any branch is given the embedding of the negative prompt."""
+        """True if any branch uses the embedding of the negative prompt."""
         return not all(branch.sees_text for branch in self.branches)
 
     def combine(self, predictions: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -81,7 +81,7 @@ class Guidance:
         leaving it out of the sum gives the same value with the same expression.
 
         Args:
-            predictions: Velocities float32 `[B, C, T, h, w]` by branch name; all of `branches`.
+            predictions: Velocities, float32 `[B, C, T, h, w]`, by name of every branch in `branches`.
 
         Returns:
             The guided velocity, in the shape and dtype of the predictions.

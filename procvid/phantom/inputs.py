@@ -1,4 +1,4 @@
-"""What a caller of the pipeline may pass; each check raises one ValueError with the remedy."""
+"""Checks of the pipeline's arguments; each raises ValueError with the value and the remedy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 from PIL import Image
 
 from procvid.phantom.clip import ClipArguments
-from procvid.phantom.references import MAX_REFERENCES, ReferenceImage
+from procvid.phantom.references import ReferenceImage
+from procvid.settings import MAX_REFERENCES
 
 OUTPUT_TYPES = ("np", "pt", "pil", "latent")
 
 
 def as_image_list(images: ReferenceImage | Sequence[ReferenceImage] | None) -> list[ReferenceImage]:
-    """One image, several or none as a list; the order is kept, it is the order of the latents."""
+    """Return one image, several or none as a list, in the order of the latents."""
     if images is None:
         return []
     if isinstance(images, (Image.Image, np.ndarray)):
@@ -30,14 +31,14 @@ def check_video_size(
     """Check the size of the video against the autoencoder and the patch size.
 
     Args:
-        height: Pixels.
-        width: Pixels.
-        num_frames: Frames of the video, references not counted.
-        multiple_hw: What height and width must be multiples of.
+        height: px.
+        width: px.
+        num_frames: Frames of the video, without references.
+        multiple_hw: Height and width must be multiples of these.
         frames_per_latent: Temporal scale factor of the autoencoder.
 
     Raises:
-        ValueError: A size is not positive, or does not divide as needed.
+        ValueError: A size is not positive or not a multiple.
     """
     for name, size, multiple in zip(("height", "width"), (height, width), multiple_hw, strict=True):
         if not _is_whole(size) or size <= 0 or size % multiple:
@@ -53,7 +54,7 @@ def check_sampling(num_inference_steps: int, scale_text: float, scale_image: flo
     """Check the number of steps (1 to 1000) and the two guidance scales (finite numbers).
 
     Raises:
-        ValueError: One of them is out of its range.
+        ValueError: A value is out of range.
     """
     if not _is_whole(num_inference_steps) or not 1 <= num_inference_steps <= 1000:
         raise ValueError(
@@ -72,7 +73,7 @@ def check_images(images: ReferenceImage | Sequence[ReferenceImage] | None) -> No
     """Check reference images: at most four PIL images or uint8 arrays, none of them empty.
 
     Raises:
-        ValueError: Too many images, or one that is not an image.
+        ValueError: There are too many images, or one is not an image.
     """
     if isinstance(images, (str, bytes, dict)) or not isinstance(
         images, (Image.Image, np.ndarray, Sequence, type(None))
@@ -92,10 +93,10 @@ def check_images(images: ReferenceImage | Sequence[ReferenceImage] | None) -> No
 
 
 def check_references(clip: ClipArguments) -> None:
-    """Check that references come as images or as latents, and that the images are usable.
+    """Check that references are given as images or as latents, and that the images are valid.
 
     Raises:
-        ValueError: Both are given, or the images are not usable.
+        ValueError: Both are given, or an image is not valid.
     """
     check_images(clip.images)
     if clip.reference_latents is not None and as_image_list(clip.images):
@@ -127,12 +128,12 @@ def check_texts(clip: ClipArguments, num_rows: int, num_columns: int) -> None:
 
     Args:
         clip: The arguments.
-        num_rows: Text tokens that the model attends to, the most an embedding may have.
+        num_rows: Maximum rows of an embedding: the text tokens that the model attends to.
         num_columns: Width of the text embedding.
 
     Raises:
-        ValueError: There is no prompt, text and embedding are both given, a text is no string, or
-            an embedding has another shape.
+        ValueError: There is no prompt, text and embedding are both given, a text is not a string, or an
+            embedding has another shape.
     """
     if clip.prompt is None and clip.prompt_embeds is None:
         raise ValueError("Give a prompt, or prompt_embeds from encode_prompt.")
@@ -149,15 +150,15 @@ def check_texts(clip: ClipArguments, num_rows: int, num_columns: int) -> None:
 
 
 def check_shape(name: str, tensor: torch.Tensor | None, shape: Sequence[int | range]) -> None:
-    """Check the shape of a tensor given by the caller; None passes.
+    """Check the shape of a tensor from the caller; None is valid.
 
     Args:
         name: Name of the argument.
-        tensor: Any tensor, or None.
-        shape: The size wanted for each dimension, or a range of sizes.
+        tensor: The tensor, or None.
+        shape: Expected size of each dimension, or a range of sizes.
 
     Raises:
-        ValueError: It is no tensor, or its shape differs.
+        ValueError: The value is not a tensor, or its shape differs.
     """
     if tensor is None:
         return
@@ -171,10 +172,10 @@ def check_shape(name: str, tensor: torch.Tensor | None, shape: Sequence[int | ra
 
 
 def check_callback_tensors(names: Sequence[str], known: Sequence[str]) -> None:
-    """Check that a callback asks only for tensors that there are.
+    """Check that a callback requests only known tensors.
 
     Raises:
-        ValueError: It asks for another.
+        ValueError: It requests an unknown tensor.
     """
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -188,7 +189,7 @@ def check_output_type(output_type: str) -> None:
     """Check that the output type is one of `OUTPUT_TYPES`.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The output type is unknown.
     """
     if output_type not in OUTPUT_TYPES:
         raise ValueError(

@@ -1,14 +1,14 @@
-"""Ways to fit a clip into the memory that is free, from the fastest to the smallest.
+"""The ladder: ways to fit a clip into the free VRAM, from the fastest to the smallest.
 
     full                everything on the GPU
     model_offload       one model at a time on the GPU
-    group_offload       two blocks of the transformer at a time, the next on its way while one runs
+    group_offload       two blocks of the transformer at a time; the next is copied while one runs
     tiled               the same, and the autoencoder decodes in tiles
-    fp8_group_offload   the same with the transformer stored in 8 bits
-    fewer_frames        the same with a shorter clip
+    fp8_group_offload   the same, with the transformer stored in 8 bits
+    fewer_frames        the same, with a shorter clip
 
-The first three give the same clip; only then quality, and last length, is given up. A GGUF is never
-stored in 8 bits: it is quantised already.
+The first three rungs give the same clip. The next ones reduce quality, the last one the length. A GGUF
+is never stored in 8 bits, because it is already quantised.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import torch
 from diffusers.hooks import HookRegistry, apply_group_offloading
 from diffusers.hooks import group_offloading as diffusers_names
 
-from procvid.phantom.memory import ALLOWANCE, ClipBytes, ClipShape
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.vram import ALLOWANCE, ClipBytes, ClipShape
 
 FULL = "full"
 MODEL_OFFLOAD = "model_offload"
@@ -31,7 +31,7 @@ TILED = "tiled"
 FP8_GROUP_OFFLOAD = "fp8_group_offload"
 FEWER_FRAMES = "fewer_frames"
 
-TOLD = {
+SUMMARIES = {
     FULL: "everything stays on the GPU",
     MODEL_OFFLOAD: "one model at a time on the GPU",
     GROUP_OFFLOAD: "the transformer goes through the GPU block by block",
@@ -43,20 +43,20 @@ TOLD = {
 _IN_8_BITS = (FP8_GROUP_OFFLOAD, FEWER_FRAMES)
 _IN_TILES = (TILED, *_IN_8_BITS)
 _BLOCKS_AT_A_TIME = 2
-"""With a stream the next block arrives while one runs; leaves of the text encoder likewise."""
+"""With a stream, the next block (or leaf of the text encoder) is copied while one runs."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A way to run, and what it takes.
+    """A way to run a clip, and the memory it needs.
 
     Attributes:
         name: One of the names above.
-        num_frames: Of the clip.
-        device_bytes: At its peak on the device, with the allowance.
-        host_bytes: Kept in the memory of the machine for it.
-        step_bytes: At the peak of a denoising step alone, with the allowance.
-        in_8_bits: Whether the transformer is stored so for it.
+        num_frames: Frames of the clip.
+        device_bytes: Peak of VRAM, including the allowance.
+        host_bytes: Memory of the machine (RAM) for offloaded weights.
+        step_bytes: Peak of VRAM in a denoising step, including the allowance.
+        in_8_bits: Whether the transformer is stored in 8 bits.
     """
 
     name: str
@@ -68,25 +68,25 @@ class Rung:
 
     @property
     def summary(self) -> str:
-        """What the user reads of it."""
+        """Description for the user."""
         if self.name != FEWER_FRAMES:
-            return TOLD[self.name]
+            return SUMMARIES[self.name]
         stored = "stored in 8 bits, " if self.in_8_bits else ""
         return f"block by block, decoded in tiles, {stored}with fewer frames ({self.num_frames})"
 
 
 def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[Rung]:
-    """All rungs for a clip, from the top.
+    """Return all rungs for a clip, from the top.
 
-    Each takes less of the device than the one before, in a denoising step if not at the peak of the
-    whole clip, and never more.
+    Each rung needs less VRAM than the one before, either at the peak of the whole clip or, at the same
+    peak, in a denoising step.
 
     Args:
         clip: The clip.
-        bytes_of: Of `procvid.phantom.memory`, for this and for shorter clips.
+        bytes_of: Computes the bytes of this and of shorter clips; see `procvid.phantom.vram`.
     """
     parts = bytes_of(clip)
-    possible = [name for name in TOLD if parts.transformer_fp8 or name != FP8_GROUP_OFFLOAD]
+    possible = [name for name in SUMMARIES if parts.transformer_fp8 or name != FP8_GROUP_OFFLOAD]
     made = [_rung(name, clip, parts) for name in possible[:-1]]
     frames = clip.num_frames
     while frames > 5:
@@ -120,24 +120,24 @@ def _rung(name: str, clip: ClipShape, parts: ClipBytes) -> Rung:
             host = weights
             step = transformer.weights + transformer.activations
         case _:
-            # The autoencoder is small, and its many small calls would wait for each of its layers.
+            # The autoencoder stays on the device: it is small, and offloading its layers is slow.
             blocks = transformer.outside + _BLOCKS_AT_A_TIME * transformer.block
             leaves = _BLOCKS_AT_A_TIME * text.largest_leaf
             step = vae.weights + blocks + transformer.activations
             peak = max(step, vae.weights + max(leaves + text.activations, vae.activations))
-            # Pinned for the stream, beside the loaded weights until each has gone through once.
+            # A pinned copy for the stream, besides the loaded weights until each was used once.
             host = 2 * (weights - vae.weights)
     sizes = int(ALLOWANCE * peak), host, int(ALLOWANCE * step)
     return Rung(name, clip.num_frames, *sizes, in_8_bits)
 
 
 def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> int | None:
-    """Index of the first rung that fits; None when none does.
+    """Return the index of the first rung that fits; None if none fits.
 
     Args:
-        all_rungs: From the top.
-        device_bytes: Free on the device, before anything is loaded.
-        host_bytes: Free in the memory of the machine.
+        all_rungs: All rungs, from the top.
+        device_bytes: Free VRAM, before anything is loaded.
+        host_bytes: Free RAM.
     """
     for index, rung in enumerate(all_rungs):
         if rung.device_bytes <= device_bytes and rung.host_bytes <= host_bytes:
@@ -148,18 +148,18 @@ def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> in
 def describe_choice(
     profile: str, clip: ClipShape, all_rungs: list[Rung], chosen: int, free: int
 ) -> str:
-    """What a clip needs, what there is, and what follows, in one sentence."""
+    """Return one sentence on the VRAM that a clip needs, the free VRAM, and the chosen rung."""
     top, rung = all_rungs[0], all_rungs[chosen]
     what = f"{profile} at {clip.width}x{clip.height}, {clip.num_frames} frames"
     needs = f"{what} needs about {_gb(top.device_bytes)} GB, {_gb(free)} GB are free"
     if chosen == 0:
-        return f"{needs}: {TOLD[FULL]}"
+        return f"{needs}: {SUMMARIES[FULL]}"
     return f"{needs}: {rung.summary}, about {_gb(rung.device_bytes)} GB"
 
 
 def describe_step_down(before: Rung, after: Rung) -> str:
-    """What happens after an out-of-memory, in one sentence."""
-    return f"out of memory ({before.summary}): goes on with the next way, {after.summary}"
+    """Return one sentence on the step down after an out-of-memory error."""
+    return f"out of memory ({before.summary}): continues with {after.summary}"
 
 
 def _gb(num_bytes: int) -> str:
@@ -168,14 +168,14 @@ def _gb(num_bytes: int) -> str:
 
 
 def place(pipeline: PhantomWanPipeline, name: str, device: torch.device) -> None:
-    """Put a pipeline on a device in the way of a rung; it may have been there in another way.
+    """Place a pipeline on a device as a rung describes, whatever its placement was.
 
-    Storing in 8 bits cannot be taken back: from such a rung only such ones follow.
+    Storing in 8 bits cannot be undone, so only 8-bit rungs may follow such a rung.
 
     Args:
-        pipeline: Loaded, LoRAs merged.
-        name: Of the rung.
-        device: Where the arithmetic is done. On the CPU the ways differ in nothing but 8 bits.
+        pipeline: A loaded pipeline with merged LoRAs.
+        name: Name of the rung.
+        device: Device of the computation. On the CPU, the rungs differ only in the 8 bits.
     """
     take_off(pipeline)
     pipeline.tile_decoding = name in _IN_TILES
@@ -193,9 +193,9 @@ def place(pipeline: PhantomWanPipeline, name: str, device: torch.device) -> None
 
 
 def take_off(pipeline: PhantomWanPipeline) -> None:
-    """Undo `place`, as far as it can be undone, and give the device's memory back."""
+    """Undo `place`, except for the 8 bits, and release the VRAM."""
     pipeline.remove_all_hooks()
-    # Or `maybe_free_model_hooks` would put model offloading back after the next clip.
+    # Otherwise `maybe_free_model_hooks` enables model offloading again after the next clip.
     pipeline._offload_device = None
     for model in (pipeline.transformer, pipeline.text_encoder):
         if model is None:
@@ -208,16 +208,16 @@ def take_off(pipeline: PhantomWanPipeline) -> None:
         ):
             registry.remove_hook(hook, recurse=True)
     pipeline.to("cpu", silence_dtype_warnings=True)
-    give_memory_back()
+    release_vram()
 
 
 def is_in_8_bits(pipeline: PhantomWanPipeline) -> bool:
-    """Whether a rung has had its transformer stored in 8 bits, which only loading it anew undoes."""
+    """Return True if the transformer is stored in 8 bits, which only reloading undoes."""
     return any(value.dtype == torch.float8_e4m3fn for value in pipeline.transformer.parameters())
 
 
 def held_bytes(pipeline: PhantomWanPipeline) -> tuple[int, int]:
-    """What its models take now, of the device and of the machine's memory."""
+    """Return the bytes of the models now, in VRAM and in RAM."""
     on_device = on_host = 0
     for model in (pipeline.transformer, pipeline.text_encoder, pipeline.vae):
         for value in () if model is None else (*model.parameters(), *model.buffers()):
@@ -228,8 +228,8 @@ def held_bytes(pipeline: PhantomWanPipeline) -> tuple[int, int]:
     return on_device, on_host
 
 
-def give_memory_back() -> None:
-    """Return what nobody uses any more to the device."""
+def release_vram() -> None:
+    """Release VRAM that is no longer used."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -239,7 +239,6 @@ def _store_in_fp8(pipeline: PhantomWanPipeline) -> None:
     transformer = pipeline.transformer
     quantised = any(value.dtype == torch.uint8 for value in transformer.parameters())
     if quantised or is_in_8_bits(pipeline):
-        # By a GGUF, or already.
         return
     transformer.enable_layerwise_casting(
         storage_dtype=torch.float8_e4m3fn, compute_dtype=transformer.dtype
@@ -258,21 +257,21 @@ def _offload_groups(pipeline: PhantomWanPipeline, device: torch.device) -> None:
         offload_type="block_level", num_blocks_per_group=1, **common
     )
     if pipeline.text_encoder is not None:
-        # Its blocks lie too deep to be found by name; by the leaf its largest is the vocabulary.
+        # diffusers does not find its nested blocks; the largest leaf is the vocabulary.
         apply_group_offloading(pipeline.text_encoder, offload_type="leaf_level", **common)
     if pipeline.vae is not None:
         pipeline.vae.to(device)
 
 
 class Ladder:
-    """The rungs of one pipeline for one kind of clip, and where it stands: at `index`, from the top.
+    """The rungs of one pipeline for one kind of clip; `index` is the current one, from the top.
 
     Args:
-        pipeline: Loaded, on the CPU.
-        device: Where the arithmetic is done.
-        all_rungs: From the top.
+        pipeline: A loaded pipeline on the CPU.
+        device: Device of the computation.
+        all_rungs: All rungs, from the top.
         start: Index of the first rung to try.
-        note: What is to be told of the choice, with the first step.
+        note: Note on the choice, for the first call of `take_note`.
     """
 
     def __init__(
@@ -292,11 +291,11 @@ class Ladder:
 
     @property
     def rung(self) -> Rung:
-        """Where it stands."""
+        """The current rung."""
         return self._rungs[self.index]
 
     def step_down(self) -> bool:
-        """Go one rung down and place the pipeline anew; False at the bottom."""
+        """Go one rung down and place the pipeline again; return False at the bottom."""
         if self.index + 1 >= len(self._rungs):
             return False
         before = self.rung
@@ -306,13 +305,13 @@ class Ladder:
         return True
 
     def make_room(self) -> bool:
-        """Step down for a step that is under way; False when that would change the clip's length."""
+        """Step down during a denoising step; return False if that would change the clip's length."""
         following = self._rungs[self.index + 1 :][:1]
         if not following or following[0].num_frames != self.rung.num_frames:
             return False
         return self.step_down()
 
     def take_note(self) -> str:
-        """What has happened since it was last asked; empty when nothing has."""
-        told, self._notes = "; ".join(self._notes), []
-        return told
+        """Return the notes since the last call, or ""."""
+        note, self._notes = "; ".join(self._notes), []
+        return note

@@ -1,7 +1,8 @@
-"""About what latents look like, without the decoder: a colour is nearly linear in a latent.
+"""Approximate colours of latents without the decoder, for previews.
 
-The three rows of the linear map are fitted by least squares to the model's own autoencoder, which encodes
-one chart of colours for that. It takes a multiplication a step, where decoding takes seconds.
+A colour is nearly linear in a latent. The linear map is fitted by least squares to a colour chart that
+the model's own autoencoder encodes. A preview then takes one multiplication, where decoding takes
+seconds.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from diffusers import DiffusionPipeline
 
-from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.autoencoding import encode_references
 from procvid.types import Image
 
 CHART_PX = 256
 FIELDS = (2, 4, 8, 16)
-"""Colour fields of the chart along each side: a quarter of the chart has so many."""
+"""Colour fields along each side of a quarter of the chart."""
+
 SHOWN_PX = 320
 """Longest side of a preview."""
 
@@ -33,18 +36,20 @@ class LatentColours:
     weights: torch.Tensor
 
     @classmethod
-    def fit(cls, pipeline: PhantomWanPipeline) -> LatentColours:
-        """Fit it to the autoencoder of a pipeline, wherever that is placed; the same every time."""
+    def fit(cls, pipeline: DiffusionPipeline) -> LatentColours:
+        """Fit the map to the autoencoder of a pipeline on any device; the fit is deterministic."""
         chart = colour_chart()
-        latents_BCFhw = pipeline.prepare_reference_latents([chart], CHART_PX, CHART_PX)
+        device = pipeline._execution_device
+        with torch.no_grad():
+            latents_BCFhw = encode_references(pipeline.vae, [chart], CHART_PX, CHART_PX, device)
         height, width = latents_BCFhw.shape[-2:]
         pixels = torch.from_numpy(chart).permute(2, 0, 1)[None].float() / 255
         colours = F.adaptive_avg_pool2d(pixels, (height, width))[0].flatten(1).T
-        told = _with_constant(latents_BCFhw[0, :, 0].float().cpu())
-        return cls(torch.linalg.lstsq(told, colours).solution)
+        inputs = _with_constant(latents_BCFhw[0, :, 0].float().cpu())
+        return cls(torch.linalg.lstsq(inputs, colours).solution)
 
     def picture(self, latents_BCFhw: torch.Tensor) -> Image:
-        """The first frame of latents `[1, C, F, h, w]`, uint8 (H, W, 3) RGB, `SHOWN_PX` long."""
+        """Return the first frame of latents `[1, C, F, h, w]`, uint8 (H, W, 3) RGB, `SHOWN_PX` long."""
         first = latents_BCFhw[0, :, 0].float().cpu()
         height, width = first.shape[-2:]
         colours = (_with_constant(first) @ self.weights).clamp(0, 1)
@@ -56,7 +61,7 @@ class LatentColours:
 
 
 def colour_chart() -> Image:
-    """uint8 (CHART_PX, CHART_PX, 3) RGB: seeded random colours in fields of four sizes."""
+    """Return seeded random colours in fields of four sizes, uint8 (CHART_PX, CHART_PX, 3) RGB."""
     draw = np.random.default_rng(0)
     half = CHART_PX // 2
     quarters = []

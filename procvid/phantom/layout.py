@@ -1,7 +1,7 @@
-"""The published layout of Phantom-Wan: its key names, their places in diffusers, and their shapes.
+"""The published layout of Phantom-Wan: key names, their names in diffusers, and shapes.
 
-Phantom is a full fine-tune of Wan2.1-T2V, so names and shapes are those of the original Wan code.
-Between the two layouts only names differ: nothing is transposed, reshaped or permuted.
+Phantom is a full fine-tune of Wan2.1-T2V, so names and shapes are those of the original Wan code. The
+two layouts differ only in names: nothing is transposed, reshaped or permuted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 Config = Mapping[str, Any]
 
 PREFIXES = ("model.diffusion_model.", "diffusion_model.")
-"""What re-packed single files put before every key: ComfyUI's, and the same without its outer part."""
+"""Prefixes of every key in re-packed single files: ComfyUI's, and the same without its outer part."""
 
 _COMMON: Config = {
     "patch_size": (1, 2, 2),
@@ -61,7 +61,7 @@ _OUTSIDE = {
 _IN_BLOCK = {
     **{f"self_attn.{old}": f"attn1.{new}" for old, new in _ATTENTION.items()},
     **{f"cross_attn.{old}": f"attn2.{new}" for old, new in _ATTENTION.items()},
-    # The affine norm stands before the cross-attention: third by name there, second in diffusers.
+    # The affine norm before the cross-attention: the third by name in Wan, the second in diffusers.
     "norm3": "norm2",
     "ffn.0": "ffn.net.0.proj",
     "ffn.2": "ffn.net.2",
@@ -70,7 +70,7 @@ _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 
 
 def without_prefix(key: str) -> str:
-    """A key without what a re-packed file puts before it."""
+    """Return a key without the prefix of a re-packed file."""
     for prefix in PREFIXES:
         if key.startswith(prefix):
             return key.removeprefix(prefix)
@@ -78,7 +78,7 @@ def without_prefix(key: str) -> str:
 
 
 def diffusers_module(module: str) -> str | None:
-    """The diffusers name of a module of the original code; None when there is none."""
+    """Return the diffusers name of a module of the original code, or None."""
     block = _BLOCK.fullmatch(module)
     if block is None:
         return _OUTSIDE.get(module)
@@ -87,7 +87,7 @@ def diffusers_module(module: str) -> str | None:
 
 
 def diffusers_name(key: str) -> str | None:
-    """The diffusers name of a key in the published layout, prefixed or not; None when unknown."""
+    """Return the diffusers name of a key in the published layout, prefixed or not; None if unknown."""
     key = without_prefix(key)
     if key == "head.modulation":
         return "scale_shift_table"
@@ -102,7 +102,7 @@ def diffusers_name(key: str) -> str | None:
 
 
 def original_names(config: Config) -> dict[str, str]:
-    """All keys of the published layout for a config, with their diffusers names."""
+    """Return all keys of the published layout for a config, with their diffusers names."""
     modules = dict(_OUTSIDE)
     tables = {"head.modulation": "scale_shift_table"}
     for number in range(config["num_layers"]):
@@ -119,28 +119,28 @@ def original_names(config: Config) -> dict[str, str]:
 
 
 def empty_transformer(config: Config) -> WanTransformer3DModel:
-    """A transformer whose parameters have shapes and no memory; its buffers are real."""
+    """Return a transformer whose parameters have shapes but no memory; its buffers are real."""
     with init_empty_weights(include_buffers=False):
         return WanTransformer3DModel(**config)
 
 
 def parameter_shapes(config: Config) -> dict[str, Shape]:
-    """Shape of every parameter by its diffusers name."""
-    # Not `empty_transformer`, which patches torch for all threads: another one may be loading a model.
+    """Return the shape of every parameter by its diffusers name."""
+    # Not `empty_transformer`: it patches torch for all threads, and another may be loading a model.
     with torch.device("meta"):
         transformer = WanTransformer3DModel(**config)
     return {name: tuple(value.shape) for name, value in transformer.named_parameters()}
 
 
 def kept_in_fp32(name: str) -> bool:
-    """Whether a parameter, by its diffusers name, stays float32 in a half-precision model.
+    """Return True if a parameter, by its diffusers name, stays float32 in a half-precision model.
 
-    The list is diffusers' own; `from_pretrained` honours it and `from_single_file` does not.
+    The list is diffusers' own. `from_pretrained` respects it; `from_single_file` does not.
     """
     kept = WanTransformer3DModel._keep_in_fp32_modules
     return any(part in kept for part in name.split("."))
 
 
 def stored_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
-    """The dtype of a parameter in a model whose other parameters are `dtype`."""
+    """Return the dtype of a parameter in a model of dtype `dtype`."""
     return torch.float32 if kept_in_fp32(name) else dtype

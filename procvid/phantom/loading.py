@@ -1,8 +1,8 @@
-"""Weights on disk become a transformer or a whole pipeline, in any of the layouts in use.
+"""Loading of a transformer from any common layout of weights.
 
-`from_single_file` of diffusers reads the published file too, but casts everything to the wished
-dtype, and takes no shards; so the float32 modules would be lost and 14B not be read. Here each
-tensor goes from the file to its place and dtype, and no key is passed over.
+`from_single_file` of diffusers also reads the published file, but it casts the float32 modules too and
+does not read shards, which 14B needs. Here each tensor is loaded with its own dtype, and every key must
+fit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from procvid.phantom.layout import (
 )
 
 FLOW_SHIFT = 5.0
-"""Upstream's, at every size; the published Wan2.1 folder says 3.0."""
+"""Upstream's flow shift at every size; the published Wan2.1 folder has 3.0."""
 
 
 def load_transformer(
@@ -44,16 +44,16 @@ def load_transformer(
         source: A `.safetensors` file in the published or the diffusers layout, with or without
             ComfyUI's prefix; the folder of its shards; a `.pth` with its hash; or a `.gguf`.
         config: Arguments of `WanTransformer3DModel`.
-        dtype: Of the parameters that diffusers does not keep in float32; of a GGUF the dtype of
-            its arithmetic.
-        sha256: The hash that the file must have; a `.pth` needs one.
+        dtype: Dtype of the parameters, except the float32 modules of diffusers; for a GGUF, the dtype
+            of the computation.
+        sha256: Expected hash of the file; a `.pth` needs one.
 
     Returns:
         The model on the CPU, in evaluation mode.
 
     Raises:
         InputError: The file is missing, damaged, or of another model.
-        UnavailableError: A GGUF needs a package that is not installed.
+        UnavailableError: The package gguf, which a GGUF needs, is not installed.
     """
     if source.suffix == ".gguf":
         return _load_gguf(source, config, dtype, sha256)
@@ -67,7 +67,7 @@ def _assemble(
     report = match_keys(checkpoint, config)
     report.require(source)
     transformer = empty_transformer(config)
-    # A copy, because a tensor of the right dtype is still a piece of the mapped file.
+    # A copy, because a tensor that needs no cast still refers to the mapped file.
     weights = {
         name: checkpoint.tensor(key).to(stored_dtype(name, dtype), copy=True)
         for key, name in report.renamed.items()
@@ -81,9 +81,9 @@ def _load_gguf(
 ) -> WanTransformer3DModel:
     require_gguf(source)
     if not source.is_file():
-        raise InputError(f"There is no file {str(source)!r}.", "Check the name.")
+        raise InputError(f"The file {str(source)!r} does not exist.", "Check the path.")
     check_hash(source, sha256)
-    # diffusers takes a config as a folder only.
+    # diffusers accepts a config only as a folder.
     with tempfile.TemporaryDirectory() as folder:
         write_config(config, Path(folder))
         try:
@@ -96,17 +96,17 @@ def _load_gguf(
                 torch_dtype=dtype,
             )
         except (ValueError, IndexError, KeyError, OSError, RuntimeError) as error:
-            # What the reader and the arithmetic of shapes raise on a damaged file.
-            said = (str(error).splitlines() or [type(error).__name__])[0][:160]
+            # These are raised for a damaged file.
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
             raise InputError(
-                f"{str(source)!r} is damaged or of another model ({said}).",
-                "Choose the profile and the file that belong together, or download it again.",
+                f"{str(source)!r} is damaged or of another model ({reason}).",
+                "Choose a profile and a file of the same model, or download the file again.",
             ) from error
     return transformer.requires_grad_(False).eval()
 
 
 def _gguf_report(weights: Mapping[str, torch.Tensor], config: Config) -> KeyReport:
-    """By names alone: quantised tensors have the shape of their bytes, which diffusers checks."""
+    """Compare names only: the shapes of quantised tensors count bytes, and diffusers checks them."""
     wanted = parameter_shapes(config)
     renamed = {key: diffusers_name(key) for key in weights if diffusers_name(key) in wanted}
     unexpected = tuple(key for key in weights if key not in renamed)
@@ -115,22 +115,22 @@ def _gguf_report(weights: Mapping[str, torch.Tensor], config: Config) -> KeyRepo
 
 
 def torch_dtype(name: str) -> torch.dtype:
-    """ "bfloat16" or "float32" as torch has it."""
+    """Return the torch dtype of "bfloat16" or "float32"."""
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[name]
 
 
 def phantom_scheduler() -> UniPCMultistepScheduler:
-    """The scheduler of upstream: UniPC of order 2 on flow prediction, shift 5."""
+    """Return upstream's scheduler: UniPC of order 2 with flow prediction and shift 5."""
     return UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=FLOW_SHIFT
     )
 
 
 def read_config(file: Path) -> Config:
-    """A transformer's `config.json`, as arguments of `WanTransformer3DModel`.
+    """Return the `config.json` of a transformer as arguments of `WanTransformer3DModel`.
 
     Raises:
-        InputError: It is no such file.
+        InputError: The file is not such a config.
     """
     try:
         read = json.loads(file.read_text(encoding="utf-8"))
@@ -138,7 +138,7 @@ def read_config(file: Path) -> Config:
         empty_transformer(config)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{str(file)!r} is no config of a Wan transformer ({str(error)[:120]}).",
+            f"{str(file)!r} is not a config of a Wan transformer ({str(error)[:120]}).",
             "Give the config.json of a transformer in the diffusers layout.",
         ) from error
     return config

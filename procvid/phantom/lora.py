@@ -1,9 +1,8 @@
-"""LoRA files of every layout in use, merged into the weights of a transformer.
+"""LoRA files of every common layout, merged into the weights of a transformer.
 
-Merged, and not run beside the weights, so that offloading, fp8 storage and compilation know nothing
-of them and a step costs what it costs without. diffusers' own loader is not used: it passes over
-files without a prefix, over norms and over full differences without a word, and refuses kohya's
-files without alpha.
+They are merged, so that offloading, fp8 storage and compilation need no changes and a step costs the
+same. The loader of diffusers is not used: it silently ignores files without a prefix, norms and full
+differences, and rejects kohya's files without alpha.
 """
 
 from __future__ import annotations
@@ -54,10 +53,10 @@ class LoraFile:
 
     Attributes:
         file: A safetensors file.
-        sha256: Of the file.
-        weight: How strongly it is applied; 1 as trained.
-        keys: Of the file, by module and role: {module: {role: key}}.
-        scales: alpha / rank where the file's metadata say it, by module.
+        sha256: Hash of the file.
+        weight: Weight of the LoRA; 1 as trained.
+        keys: Keys of the file by module and role: {module: {role: key}}.
+        scales: alpha / rank by module, if the file's metadata give it.
     """
 
     file: Path
@@ -68,33 +67,35 @@ class LoraFile:
 
     @property
     def label(self) -> str:
-        """What it is, in a few words: its name, weight and hash."""
+        """Name, weight and hash; part of the generator's revision."""
         return f"{self.file.name} x {self.weight:g} sha256:{self.sha256[:16]}"
 
 
 def find_lora(folder_or_file: Path) -> Path:
-    """The one LoRA file that is meant by a path.
+    """Return the LoRA file of a path.
 
     Raises:
-        InputError: There is none, several, or it is no safetensors file.
+        InputError: The path has no LoRA file or several, or it is not a safetensors file.
     """
     if folder_or_file.is_dir():
-        # A training folder has it in `lora`, beside its own states.
+        # A training folder has it in `lora`.
         places = (folder_or_file, folder_or_file / "lora")
         usual = [each for place in places if (each := place / WEIGHTS).is_file()]
         files = usual[:1] or sorted(folder_or_file.glob("*.safetensors"))
         if len(files) != 1:
             raise InputError(
-                f"{str(folder_or_file)!r} holds {len(files)} LoRA files (*.safetensors).",
-                "Name the file.",
+                f"{str(folder_or_file)!r} has {len(files)} LoRA files (*.safetensors).",
+                "Give the path of one file.",
             )
         return files[0]
     if not folder_or_file.is_file():
-        raise InputError(f"There is no LoRA {str(folder_or_file)!r}.", "Check the name.")
+        raise InputError(
+            f"The LoRA {str(folder_or_file)!r} does not exist.", "Check the path, or give a Hub id."
+        )
     if folder_or_file.suffix != ".safetensors":
         raise InputError(
-            f"The LoRA {str(folder_or_file)!r} is no .safetensors file.",
-            "Others are not read: they may run code.",
+            f"The LoRA {str(folder_or_file)!r} is not a .safetensors file.",
+            "Convert it first: other formats may run code.",
         )
     return folder_or_file
 
@@ -102,7 +103,7 @@ def find_lora(folder_or_file: Path) -> Path:
 def read_lora(
     file: Path, shapes: Mapping[str, Shape], num_layers: int, weight: float = 1.0
 ) -> LoraFile:
-    """Read the names and shapes of a LoRA and find the place of every key in a model.
+    """Read the names and shapes of a LoRA and match every key with a module of the model.
 
     Layouts: diffusion-pipe (`diffusion_model.`, `lora_A`), ComfyUI (`lora_down` with `.alpha`),
     lightx2v (the same with `.diff` and `.diff_b`), musubi-tuner and kohya (`lora_unet_`), PEFT and
@@ -110,13 +111,13 @@ def read_lora(
 
     Args:
         file: A safetensors file.
-        shapes: Of the model's parameters, by diffusers name.
-        num_layers: Blocks of the model.
-        weight: How strongly it is to be applied.
+        shapes: Shapes of the model's parameters, by diffusers name.
+        num_layers: Number of blocks of the model.
+        weight: Weight of the LoRA.
 
     Raises:
-        InputError: It is damaged, or a key has no place or another shape there. No key is passed
-            over; the message names those that the file has.
+        InputError: The file is damaged, or a key matches no module or has another shape. No key is
+            ignored; the message names the keys.
     """
     modules = {name.rpartition(".")[0] for name in shapes}
     flat = _flat_names(num_layers, modules)
@@ -132,8 +133,8 @@ def read_lora(
             keys.setdefault(place[0], {})[place[1]] = key
     if unmatched or not keys:
         raise InputError(
-            f"{len(unmatched)} of the {len(facts)} keys of the LoRA {str(file)!r} have no place in "
-            f"this model; it has {_some(unmatched or list(facts))}.",
+            f"{len(unmatched)} of the {len(facts)} keys of the LoRA {str(file)!r} match no module of "
+            f"this model: {_some(unmatched or list(facts))}.",
             "Choose a LoRA that was trained on Phantom-Wan or Wan2.1-T2V of this size.",
         )
     for target, roles in keys.items():
@@ -142,14 +143,14 @@ def read_lora(
 
 
 def merge_loras(transformer: WanTransformer3DModel, loras: Sequence[LoraFile]) -> None:
-    """Add LoRAs to the weights, all of them in float32 before the result is rounded once.
+    """Add LoRAs to the weights. All are added in float32, and the sum is rounded once.
 
     Args:
-        transformer: Loaded, not yet offloaded, quantised or compiled.
-        loras: Read for this model.
+        transformer: A loaded model that is not yet offloaded, quantised or compiled.
+        loras: LoRAs that were read for this model.
 
     Raises:
-        InputError: The weights are quantised, or a LoRA holds numbers that are not finite.
+        InputError: The weights are quantised, or a LoRA has numbers that are not finite.
     """
     parameters = dict(transformer.named_parameters())
     touched: dict[str, list[tuple[LoraFile, str]]] = {}
@@ -168,9 +169,9 @@ def merge_loras(transformer: WanTransformer3DModel, loras: Sequence[LoraFile]) -
                 for name, change in _changes(target, tensors, lora.scales.get(target), parameters):
                     if not change.isfinite().all():
                         raise InputError(
-                            f"The LoRA {str(lora.file)!r} holds numbers that are not finite, in "
+                            f"The LoRA {str(lora.file)!r} has numbers that are not finite, in "
                             f"{target}.",
-                            "Take another version of it.",
+                            "Use another version of it.",
                         )
                     sums[name] = sums.get(name, 0) + lora.weight * change
             for name, total in sums.items():
@@ -197,9 +198,9 @@ def _changes(
     metadata_scale: float | None,
     parameters: Mapping[str, torch.Tensor],
 ) -> Iterable[tuple[str, torch.Tensor]]:
-    """What is added to which parameter, at weight 1."""
+    """Yield the name of each changed parameter with the change at weight 1."""
     if target in parameters:
-        # A table of its own, not the weight of a module.
+        # A parameter of its own, not the weight of a module.
         yield target, tensors[_WEIGHT_DIFFERENCE]
         return
     weight, bias = f"{target}.weight", f"{target}.bias"
@@ -219,7 +220,7 @@ def _changes(
 
 
 def _flat_names(num_layers: int, modules: set[str]) -> dict[str, str]:
-    """Modules by their names with underscores for points, in the original and in diffusers' names."""
+    """Return modules by their original and diffusers names, with underscores in place of dots."""
     original = {
         key.rpartition(".")[0]: name.rpartition(".")[0]
         for key, name in _originals(num_layers).items()
@@ -229,7 +230,7 @@ def _flat_names(num_layers: int, modules: set[str]) -> dict[str, str]:
 
 
 def _originals(num_layers: int) -> dict[str, str]:
-    # Names alone: a small config has the same ones.
+    # Only the names matter, and they are the same in a small config.
     config = {
         "num_attention_heads": 1,
         "attention_head_dim": 12,
@@ -244,7 +245,7 @@ def _originals(num_layers: int) -> dict[str, str]:
 def _place(
     key: str, shapes: Mapping[str, Shape], modules: set[str], flat: Mapping[str, str]
 ) -> tuple[str, int] | None:
-    """The module (or the table) that a key changes, and its role there; None when it has none."""
+    """Return the module or parameter that a key changes, and its role; None if it matches nothing."""
     for suffix, role in _SUFFIXES.items():
         if not key.endswith(suffix):
             continue
@@ -287,26 +288,26 @@ def _check_shapes(
         ):
             problem = f"is {list(up)} by {list(down)} where the model has {list(weight)}"
         elif _ALPHA in found and math.prod(found[_ALPHA]) != 1:
-            problem = "has an alpha that is no single number"
+            problem = "has an alpha that is not a single number"
     elif _ALPHA in found:
-        problem = "has an alpha and no matrices"
+        problem = "has an alpha but no matrices"
     for role, wanted in (
         (_WEIGHT_DIFFERENCE, weight),
         (_BIAS_DIFFERENCE, bias),
         (_UP_BIAS, bias),
     ):
         if role in found and found[role] != wanted:
-            there = "nothing" if wanted is None else list(wanted)
-            problem = f"changes {list(found[role])} where the model has {there}"
+            expected = "nothing" if wanted is None else list(wanted)
+            problem = f"changes {list(found[role])} where the model has {expected}"
     if problem:
         raise InputError(
             f"The LoRA {str(file)!r} does not fit this model: {target} {problem}.",
-            "Choose a LoRA of this size of the model (1.3B or 14B).",
+            "Choose a LoRA for this model size (1.3B or 14B).",
         )
 
 
 def _metadata_scales(file: Path, keys: Mapping, facts: Mapping) -> dict[str, float]:
-    """alpha / rank as diffusers and PEFT write it into a file's metadata; {} when they do not."""
+    """Return alpha / rank by module from metadata of diffusers or PEFT; {} without them."""
     from safetensors import safe_open
 
     with safe_open(file, framework="pt") as opened:
@@ -314,19 +315,19 @@ def _metadata_scales(file: Path, keys: Mapping, facts: Mapping) -> dict[str, flo
     if written is None:
         return {}
     try:
-        told = {
+        metadata = {
             key.removeprefix("transformer."): value for key, value in json.loads(written).items()
         }
         scales = {}
         for module, roles in keys.items():
-            if _DOWN not in roles or "lora_alpha" not in told:
+            if _DOWN not in roles or "lora_alpha" not in metadata:
                 continue
-            alpha = told["lora_alpha"]
-            for pattern, other in (told.get("alpha_pattern") or {}).items():
+            alpha = metadata["lora_alpha"]
+            for pattern, other in (metadata.get("alpha_pattern") or {}).items():
                 if module == pattern or module.endswith(f".{pattern}"):
                     alpha = other
             rank = facts[roles[_DOWN]].shape[0]
-            scales[module] = float(alpha) / (rank**0.5 if told.get("use_rslora") else rank)
+            scales[module] = float(alpha) / (rank**0.5 if metadata.get("use_rslora") else rank)
         return scales
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Counts the bytes of the tensors that a call makes, on any device, the meta device included."""
+"""Peak bytes of the tensors that a call creates, on any device, including the meta device."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch.utils._pytree import tree_leaves
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
-    """Most bytes that are alive at a time among the tensors that a call makes.
+    """Return the peak bytes of the tensors that a call creates.
 
-    Works on any device; on the meta device nothing is computed. Attention is counted as a fused
-    kernel has it: its result and a number a row, never the matrix.
+    On the meta device nothing is computed. Attention is counted as a fused kernel: its result and one
+    number per row, without the matrix.
     """
     with _FusedAttention(), _LiveBytes() as live:
         run()
@@ -39,9 +39,9 @@ class _FusedAttention(TorchFunctionMode):
 
 
 class ValuesUnknown(TorchFunctionMode):
-    """Lets code that asks a tensor without numbers for its value go on: it is told infinity.
+    """Answers with infinity when code reads the value of a tensor without data.
 
-    So a step cache, which asks how much has changed, computes every step.
+    A step cache, which reads how much a layer has changed, then computes every step.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
@@ -53,7 +53,7 @@ class ValuesUnknown(TorchFunctionMode):
 
 
 class _LiveBytes(TorchDispatchMode):
-    """Counts storages by the tensors that still look at them."""
+    """Counts the bytes of storages that are still used by a tensor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class _LiveBytes(TorchDispatchMode):
         self._viewers: dict[int, int] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        # Those that are only looked at, such as weights, were there before and are not counted.
+        # Storages of the inputs, such as weights, existed before and are not counted.
         given = {
             tensor.untyped_storage()._cdata
             for tensor in tree_leaves((args, kwargs or {}))

@@ -1,10 +1,9 @@
-"""Phantom-Wan, subject to video: up to four reference images and a prompt become one clip.
+"""Phantom-Wan pipeline: generates one clip from a prompt and up to four reference images.
 
-A subclass of diffusers' `WanPipeline`, which brings text encoding, LoRA loading and offloading.
-The method is that of the released Phantom code (arXiv 2502.11079, `subject2video.py`): every
-reference is encoded as one latent frame and joined to the end of the noisy video, three model
-calls a step are combined by two guidance scales, and what is predicted for the reference frames is
-dropped.
+A subclass of diffusers' `WanPipeline`, which provides text encoding, LoRA loading and offloading. The
+method is that of the released Phantom code (arXiv 2502.11079, `subject2video.py`): every reference is
+encoded as one latent frame and appended to the noisy video, three model calls per step are combined by
+two guidance scales, and the predictions for the reference frames are dropped.
 
 Shape suffixes: B batch (always 1), C latent channels, F latent frames of the video, R references,
 T frames of either kind, h w latent size, H W pixels, L text tokens, D text width.
@@ -28,45 +27,49 @@ from diffusers.pipelines.wan.pipeline_output import WanPipelineOutput
 from transformers import PreTrainedTokenizerBase, UMT5EncoderModel
 
 from procvid.phantom import inputs
-from procvid.phantom.autoencoding import decode_video, encode_references
+from procvid.phantom.autoencoding import (
+    DecodedFrames,
+    decode_video,
+    encode_references,
+    to_frames,
+)
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
 from procvid.phantom.fast import FastModel, check_shortcuts
-from procvid.phantom.frames import Frames, to_frames
 from procvid.phantom.guidance import Guidance
-from procvid.phantom.references import MAX_REFERENCES, ReferenceImage
+from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
 from procvid.phantom.step_cache import forget, step_cache
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
+from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
 from procvid.types import EXACT
 
 
 class PhantomWanPipeline(WanPipeline):
-    """Subject-to-video generation with Phantom-Wan; one prompt and one clip a call.
+    """Subject-to-video pipeline of Phantom-Wan; each call generates one clip from one prompt.
 
-    Only the single transformer of Wan2.1 is supported: `transformer_2`, `boundary_ratio` and
-    `expand_timesteps` belong to Wan2.2, are accepted because published Wan2.1 folders name them,
-    and must stay at their defaults. Any part may be None when it is not needed: a pipeline of
-    tokenizer and text encoder encodes prompts, one of an autoencoder alone encodes references and
-    decodes latents.
+    Only the single transformer of Wan2.1 is supported. `transformer_2`, `boundary_ratio` and
+    `expand_timesteps` belong to Wan2.2; they exist because published Wan2.1 folders name them, and must
+    keep their defaults. Any part may be None if it is not needed: a pipeline of tokenizer and text
+    encoder encodes prompts, a pipeline of an autoencoder encodes references and decodes latents.
 
     Args:
-        tokenizer: Of umT5.
+        tokenizer: umT5 tokenizer.
         text_encoder: umT5 encoder.
-        vae: Wan autoencoder; its config gives the scale factors and the latent statistics. Keep it
-            in float32, as upstream does.
-        scheduler: UniPC with flow prediction and flow sigmas. Its `flow_shift` is used as it is:
-            upstream has 5.0 at every size, the published Wan2.1 folder 3.0.
+        vae: Wan autoencoder; its config has the scale factors and the latent statistics. Keep it in
+            float32, as upstream does.
+        scheduler: UniPC with flow prediction and flow sigmas, with any `flow_shift`. Upstream has 5.0 at
+            every size, the published Wan2.1 folder 3.0.
         transformer: Wan transformer with Phantom's weights.
         transformer_2: Not supported, None.
         boundary_ratio: Not supported, None.
         expand_timesteps: Not supported, False.
-        max_sequence_length: Text tokens that the model attends to, padding included; 512 for the
+        max_sequence_length: Text tokens that the model attends to, including padding; 512 for the
             published weights. Part of the saved config.
 
     Raises:
-        ValueError: A feature of Wan2.2 was asked for.
+        ValueError: A feature of Wan2.2 was requested.
     """
 
     _optional_components: ClassVar = [
@@ -102,22 +105,22 @@ class PhantomWanPipeline(WanPipeline):
             transformer=transformer,
         )
         self.register_to_config(max_sequence_length=max_sequence_length)
-        # Called when a step runs out of memory; whether the same step is to be tried again.
+        # Called when a step runs out of VRAM; returns True to try the same step again.
         self.make_room: Callable[[], bool] | None = None
-        # Decode in tiles, which takes less memory and leaves faint seams.
+        # Decode in tiles, which needs less VRAM and leaves faint seams.
         self.tile_decoding = False
-        # The float32 residual stream of upstream around half-precision layers.
+        # Use upstream's float32 residual stream around half-precision layers.
         self.precise = False
-        # Faster than exactly, by fewer and cheaper model calls.
+        # Use fewer and cheaper model calls.
         self.shortcuts = EXACT
-        # How the change of a step compares with the one before, for the "mag" cache.
+        # For the "mag" cache: the ratio of each step's change to that of the step before.
         self.mag_ratios: Sequence[float] | None = None
 
     def check_inputs(self, clip: ClipArguments) -> None:
-        """Check the arguments of a clip against this pipeline, before any work is done.
+        """Check the arguments of a clip against this pipeline, before any computation.
 
         Raises:
-            ValueError: One of them cannot be used; the message says what to pass instead.
+            ValueError: An argument is not valid; the message has the valid values.
         """
         self._require("transformer", "generate a video")
         check_scheduler(self.scheduler)
@@ -156,25 +159,25 @@ class PhantomWanPipeline(WanPipeline):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Encode the prompt and the negative prompt, padded with zeros to the full text length.
 
-        Embeddings that are passed in are returned, padded where they are shorter.
+        Given embeddings are returned, padded if they are shorter.
 
         Args:
             prompt: The prompt, or None with `prompt_embeds`.
-            negative_prompt: None or "" stands for `DEFAULT_NEGATIVE_PROMPT`.
-            do_classifier_free_guidance: Whether the negative prompt is needed at all.
+            negative_prompt: None or "" selects `DEFAULT_NEGATIVE_PROMPT`.
+            do_classifier_free_guidance: Whether the negative prompt is needed.
             num_videos_per_prompt: Repetitions of each row.
             prompt_embeds: `[B, L, D]` instead of `prompt`.
             negative_prompt_embeds: `[B, L, D]` instead of `negative_prompt`.
-            max_sequence_length: Rows of the result; the pipeline's config value by default.
-            device: Of the result; the execution device by default.
-            dtype: Of the result; the text encoder's by default.
+            max_sequence_length: Rows of the result. Default: the value in the pipeline's config.
+            device: Device of the result. Default: the execution device.
+            dtype: Dtype of the result. Default: that of the text encoder.
 
         Returns:
-            Two tensors `[B, max_sequence_length, D]`; the second is None if it was neither passed
-            nor needed.
+            Two tensors `[B, max_sequence_length, D]`; the second is None if it is neither given nor
+            needed.
 
         Raises:
-            ValueError: There is something to encode and no text encoder.
+            ValueError: A text must be encoded, and the pipeline has no text encoder.
         """
         if prompt_embeds is None or (
             do_classifier_free_guidance and negative_prompt_embeds is None
@@ -208,13 +211,13 @@ class PhantomWanPipeline(WanPipeline):
         latents: torch.Tensor | None = None,
         num_references: int = 0,
     ) -> torch.Tensor:
-        """Draw the initial noise of the video frames, or take the latents that are passed.
+        """Draw the initial noise of the video frames, or return the given latents.
 
-        Upstream draws noise for the reference slots too and never reads it. The same is drawn here
-        and dropped, so that a seed gives upstream's video.
+        Upstream also draws noise for the reference frames and never uses it. The same noise is drawn
+        here and dropped, so that a seed gives upstream's video.
 
-        Args: as in `WanPipeline`, where `num_frames` are frames of the video alone, and
-            num_references: Reference slots to draw for.
+        Args: as in `WanPipeline`, where `num_frames` does not count references, and
+            num_references: Number of references.
 
         Returns:
             `[B, C, F, h, w]`.
@@ -238,19 +241,19 @@ class PhantomWanPipeline(WanPipeline):
     def prepare_reference_latents(
         self, images: ReferenceImage | Sequence[ReferenceImage] | None, height: int, width: int
     ) -> torch.Tensor:
-        """Encode reference images, each letter-boxed on white and encoded alone.
+        """Letter-box reference images on white and encode each alone.
 
         Args:
             images: None, one, or up to four PIL images or uint8 RGB arrays, in the order of the
                 result.
-            height: Of the video, px.
-            width: Of the video, px.
+            height: Height of the video, px.
+            width: Width of the video, px.
 
         Returns:
-            float32 `[1, C, R, h, w]`, posterior means, normalised as the latents of the video are.
+            Posterior means, normalised like the latents of the video, float32 `[1, C, R, h, w]`.
 
         Raises:
-            ValueError: Not images, too many, or no autoencoder.
+            ValueError: An image is not valid, there are too many, or the pipeline has no autoencoder.
         """
         inputs.check_images(images)
         image_list = inputs.as_image_list(images)
@@ -263,19 +266,19 @@ class PhantomWanPipeline(WanPipeline):
     def denoise(self, **arguments) -> Iterator[DenoisingStep]:
         """Generate the latents of a clip, step by step.
 
-        Nothing happens before the first `next()`. Closing the generator at any step frees the
-        models' hooks and caches. Gradients are off inside and untouched outside: `no_grad` as a
-        decorator is left at every `yield`, which a `with` block around the loop would not be.
-        One run at a time: the scheduler's state belongs to the pipeline.
+        Nothing is computed before the first `next()`. Closing the generator at any step frees the
+        models' hooks and caches. Gradients are off inside and unchanged outside: `no_grad` as a
+        decorator is left at every `yield`, unlike a `with` block around the loop. Run one clip at a
+        time, because the state of the scheduler belongs to the pipeline.
 
         Args:
-            arguments: The fields of `ClipArguments`, which are those of `__call__` too.
+            arguments: The fields of `ClipArguments`.
 
         Yields:
-            A `DenoisingStep` after each step; the latents of the last are the result.
+            A `DenoisingStep` after each step; the latents of the last one are the result.
 
         Raises:
-            ValueError: An argument cannot be used.
+            ValueError: An argument is not valid.
         """
         clip = ClipArguments(**arguments)
         check_shortcuts(self.shortcuts, self.precise)
@@ -298,7 +301,7 @@ class PhantomWanPipeline(WanPipeline):
             self.maybe_free_model_hooks()
 
     def _prepare(self, clip: ClipArguments) -> tuple[FastModel, dict[str, torch.Tensor]]:
-        """Encode and draw all that a run needs: the guided model, and the tensors of its state."""
+        """Encode texts and references and draw the noise; return the guided model and its state."""
         device, dtype = self._execution_device, self.transformer.dtype
         references = clip.reference_latents
         if references is None:
@@ -337,12 +340,12 @@ class PhantomWanPipeline(WanPipeline):
     def _steps(
         self, clip: ClipArguments, model: FastModel, state: dict[str, torch.Tensor]
     ) -> Iterator[DenoisingStep]:
-        """Run the scheduler; `state` holds what a callback may replace."""
+        """Run the scheduler; `state` has the tensors that a callback may replace."""
         timesteps = set_upstream_timesteps(
             self.scheduler, clip.num_inference_steps, self._execution_device
         )
         self._interrupt, self._num_timesteps = False, len(timesteps)
-        # Read once: asking for a number each step would make a GPU wait.
+        # Read once, because reading a number in each step makes the GPU wait.
         numbers, sigmas = timesteps.tolist(), self.scheduler.sigmas.tolist()
         for index, timestep in enumerate(timesteps):
             self._current_timestep = timestep
@@ -367,36 +370,37 @@ class PhantomWanPipeline(WanPipeline):
         text: Mapping[bool, torch.Tensor],
         position: LoopPosition,
     ) -> torch.Tensor:
-        """The guided velocity; out of memory, again after room was made.
+        """Return the guided velocity; after an out-of-memory error, make room and try again.
 
-        Nothing is lost by that: the solver's state changes only after the velocity is there.
+        A retry is safe, because the state of the solver changes only after the velocity is computed.
         """
         while True:
             try:
                 return model.velocity(latents, timestep, text, position)
             except torch.OutOfMemoryError as error:
-                # Without its trace, which holds the tensors that there is no room for.
+                # Without its traceback, which keeps tensors alive.
                 failed = error.with_traceback(None)
             if self.make_room is None or not self.make_room():
                 raise failed
-            # A call cut off in the middle leaves half a state behind.
+            # The failed call may have left an incomplete state in the cache.
             forget(self.transformer)
 
     @torch.no_grad()
-    def decode_latents(self, latents: torch.Tensor, output_type: str = "np") -> Frames:
+    def decode_latents(self, latents: torch.Tensor, output_type: str = "np") -> DecodedFrames:
         """Decode the latents of a clip.
 
         Args:
             latents: `[1, C, F, h, w]`, normalised, without reference frames.
             output_type: "np": float32 array `(1, T, H, W, 3)` in [0, 1]; "pt": float32 tensor
                 `[1, T, 3, H, W]` in [0, 1]; "pil": a list of one list of T images; "latent": the
-                latents as they are.
+                unchanged latents.
 
         Returns:
             The frames of the clip, RGB.
 
         Raises:
-            ValueError: Unknown output type, latents of another shape, or no autoencoder.
+            ValueError: The output type is unknown, the latents have another shape, or the pipeline has
+                no autoencoder.
         """
         inputs.check_output_type(output_type)
         if output_type == "latent":
@@ -433,18 +437,18 @@ class PhantomWanPipeline(WanPipeline):
         return_dict: bool = True,
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-    ) -> WanPipelineOutput | tuple[Frames]:
-        """Generate one clip; `denoise` to the end, then `decode_latents`.
+    ) -> WanPipelineOutput | tuple[DecodedFrames]:
+        """Generate one clip: run `denoise` to the end, then `decode_latents`.
 
-        Args: see `ClipArguments` for all of them but
-            output_type: As for `decode_latents`.
-            return_dict: False returns a tuple of the frames alone.
+        Args: those of `ClipArguments`, and
+            output_type: See `decode_latents`.
+            return_dict: False returns a tuple with only the frames.
 
         Returns:
-            An output whose `frames` are the clip, in the form that `output_type` says.
+            An output whose `frames` are the clip in the format of `output_type`.
 
         Raises:
-            ValueError: An argument cannot be used.
+            ValueError: An argument is not valid.
         """
         inputs.check_output_type(output_type)
         if output_type != "latent":
@@ -477,11 +481,11 @@ class PhantomWanPipeline(WanPipeline):
     def _require(self, component: str, purpose: str) -> None:
         if getattr(self, component, None) is None:
             raise ValueError(
-                f"This pipeline was built without a {component}, which it needs to {purpose}."
+                f"This pipeline was built without a {component}, which is needed to {purpose}."
             )
 
     def _no_reference(self, height: int, width: int) -> torch.Tensor:
-        """Latents of no reference at all: zero frames, but a shape to concatenate and to ask."""
+        """Return the latents of no reference: zero frames, in a shape that can be concatenated."""
         part = self.vae if self.transformer is None else self.transformer
         num_channels = part.config.z_dim if part is self.vae else part.config.in_channels
         spatial = self.vae_scale_factor_spatial

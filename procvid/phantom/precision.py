@@ -1,9 +1,9 @@
-"""The mixed precision of upstream: float32 where rounding adds up, half precision in the layers.
+"""Mixed precision as upstream: a float32 residual stream and head around half-precision layers.
 
-Guidance multiplies the rounding of three predictions by 7.5, -2.5 and -4, so it is not small any
-more. Upstream runs half-precision layers under autocast around a float32 residual stream and ends
-in a float32 head; diffusers in bfloat16 rounds the stream after every layer. On a model of twelve
-layers the final latents were 0.69 % off in this way and 1.57 % in diffusers' own.
+Guidance multiplies the rounding errors of three predictions by 7.5, -2.5 and -4. Upstream runs
+half-precision layers under autocast around a float32 residual stream and ends in a float32 head;
+diffusers in bfloat16 rounds the stream after every layer. On a model of twelve layers the error of the
+final latents was 0.69 % with this precision and 1.57 % with that of diffusers.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from diffusers import WanTransformer3DModel
 def float32_residual(transformer: WanTransformer3DModel, device: torch.device) -> Iterator[None]:
     """Run a half-precision transformer with upstream's float32 residual stream and output head.
 
-    Between its blocks it holds four bytes a number, not two. A float32 model is left as it is.
-    The blocks round their inputs to the dtype of their weights, as autocast does.
+    Activations between blocks take four bytes per number, not two. The blocks round their inputs to the
+    dtype of their weights, as autocast does. A float32 model runs unchanged.
 
     Args:
-        transformer: In bfloat16 or float16, the float32 modules of diffusers kept.
-        device: Where it runs, which for an offloaded model is not where its weights are.
+        transformer: In bfloat16 or float16, with the float32 modules of diffusers.
+        device: Device of the computation; the weights of an offloaded model may be elsewhere.
     """
     dtype = transformer.dtype
     if dtype == torch.float32:

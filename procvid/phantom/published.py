@@ -1,4 +1,4 @@
-"""The published files on the Hugging Face Hub, at revisions that do not change."""
+"""Download of the published files from the Hugging Face Hub, at pinned revisions."""
 
 from __future__ import annotations
 
@@ -14,59 +14,58 @@ TRANSFORMER_FILES: Mapping[str, Sequence[str]] = {
     "phantom-1.3b": ("Phantom-Wan-1.3B.pth",),
     "phantom-14b": ("Phantom_Wan_14B-*.safetensors", "Phantom_Wan_14B.safetensors.index.json"),
 }
-"""By profile, in the repository of Phantom."""
+"""Files in Phantom's repository, by profile."""
 
 BASE_FILES = ("text_encoder/*", "tokenizer/*", "vae/*", "model_index.json")
-"""In the repository of Wan2.1, which has a transformer of its own that is not wanted."""
+"""Files in the repository of Wan2.1, without its transformer."""
 
-
-_OFFLINE = "it is not in the cache here, and the Hub cannot be reached"
-_SAID: Mapping[type[Exception], str] = {
-    errors.GatedRepoError: "its owner asks for an agreement first, on its page there",
-    errors.RepositoryNotFoundError: "there is none of that name, or it is private",
+_OFFLINE = "it is not in the local cache, and the Hub cannot be reached"
+_REASONS: Mapping[type[Exception], str] = {
+    errors.GatedRepoError: "accept the agreement on its Hub page first",
+    errors.RepositoryNotFoundError: "it does not exist or is private",
     errors.RevisionNotFoundError: "it has no such revision",
     errors.LocalEntryNotFoundError: _OFFLINE,
     errors.OfflineModeIsEnabled: _OFFLINE,
 }
-"""What the client says in several lines; the first kind that fits."""
+"""Reason by error of the client; the first match is used."""
 
 
 @dataclass(frozen=True)
-class Published:
-    """Downloaded weights: a file or folder, and the hash of a pickle.
+class PublishedFiles:
+    """Downloaded weights.
 
     Attributes:
-        source: For `open_checkpoint`.
-        sha256: Of a `.pth`, from the record of the pinned commit; None for safetensors.
+        source: File or folder for `open_checkpoint`.
+        sha256: Hash of a `.pth` as recorded in the pinned commit; None for safetensors.
     """
 
     source: Path
     sha256: str | None
 
 
-def fetch_transformer(profile: str, pinned: str) -> Published:
-    """Download Phantom's weights, or find them in the cache of the Hub.
+def fetch_transformer(profile: str, pinned: str) -> PublishedFiles:
+    """Download Phantom's weights, or find them in the Hub cache.
 
     Args:
         profile: "phantom-1.3b" or "phantom-14b".
-        pinned: "owner/name@revision", where the revision is a whole commit hash.
+        pinned: "owner/name@revision" with a full commit hash.
 
     Raises:
-        UnavailableError: They cannot be had; says why.
+        UnavailableError: The download failed.
     """
     patterns = TRANSFORMER_FILES[profile]
     folder = _download(pinned, patterns)
     pickles = [name for name in patterns if name.endswith(".pth")]
     if not pickles:
-        return Published(folder, None)
-    return Published(folder / pickles[0], _recorded_sha256(pinned, pickles[0]))
+        return PublishedFiles(folder, None)
+    return PublishedFiles(folder / pickles[0], _recorded_sha256(pinned, pickles[0]))
 
 
 def fetch_base(pinned: str) -> Path:
-    """Download text encoder, tokenizer and autoencoder of Wan2.1, or find them in the cache.
+    """Download text encoder, tokenizer and autoencoder of Wan2.1, or find them in the Hub cache.
 
     Raises:
-        UnavailableError: They cannot be had; says why.
+        UnavailableError: The download failed.
     """
     return _download(pinned, BASE_FILES)
 
@@ -75,13 +74,13 @@ def fetch_lora(repository: str) -> Path:
     """Download the LoRA files of a Hub repository ("owner/name" or "owner/name@revision").
 
     Raises:
-        UnavailableError: They cannot be had; says why.
+        UnavailableError: The download failed.
     """
     try:
         return _download(repository, ("*.safetensors",))
     except UnavailableError as error:
         raise UnavailableError(
-            f"The LoRA {error.message}", "Connect to the network, or give a file that is here."
+            f"The LoRA {error.message}", "Connect to the network, or give a local file."
         ) from error
 
 
@@ -96,7 +95,7 @@ def _download(pinned: str, patterns: Sequence[str]) -> Path:
 
 
 def _recorded_sha256(pinned: str, file: str) -> str:
-    """The sha256 that the pinned commit records for a large file: the commit's hash covers it."""
+    """Return the sha256 of a large file as recorded in the pinned commit, whose hash covers it."""
     repository, _, revision = pinned.partition("@")
     try:
         (fact,) = HfApi().get_paths_info(repository, [file], revision=revision)
@@ -107,11 +106,11 @@ def _recorded_sha256(pinned: str, file: str) -> str:
 
 def _unavailable(repository: str, error: Exception) -> UnavailableError:
     # The client raises its own errors, those of its transport, OSError and ValueError.
-    said = next((told for kind, told in _SAID.items() if isinstance(error, kind)), "")
-    if not said:
+    reason = next((text for kind, text in _REASONS.items() if isinstance(error, kind)), "")
+    if not reason:
         first = (str(error).splitlines() or [""])[0][:160]
-        said = f"{type(error).__name__}: {first}"
+        reason = f"{type(error).__name__}: {first}"
     return UnavailableError(
-        f"{repository} cannot be had from the Hugging Face Hub ({said}).",
-        "Connect to the network, or give files that are here with --transformer and --base.",
+        f"{repository} could not be downloaded from the Hugging Face Hub ({reason}).",
+        "Connect to the network, or give local files with --transformer and --base.",
     )

@@ -1,6 +1,6 @@
-"""Reference images of Phantom-Wan: letter-boxed on white to the size of the video.
+"""Letter-boxing of reference images on white, to the size of the video.
 
-PIL and numpy only. The arithmetic, truncations included, is that of upstream's `generate.py`: no
+Uses only PIL and numpy. The arithmetic and its truncations are those of upstream's `generate.py`: no
 crop, no EXIF transpose, alpha dropped without compositing, small images enlarged.
 """
 
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-MAX_REFERENCES = 4
 WHITE_RGB = (255, 255, 255)
 
 ReferenceImage = Image.Image | np.ndarray
@@ -19,7 +18,7 @@ ReferenceImage = Image.Image | np.ndarray
 
 @dataclass(frozen=True)
 class LetterBox:
-    """Where an image lands on its canvas, in pixels.
+    """Size and position of an image on its canvas, in pixels.
 
     Attributes:
         size_wh: Width and height of the resized image.
@@ -31,20 +30,20 @@ class LetterBox:
 
 
 def fit_letter_box(image_wh: tuple[int, int], canvas_wh: tuple[int, int]) -> LetterBox:
-    """Fit an image into a canvas, keeping its aspect ratio.
+    """Fit an image into a canvas and keep its aspect ratio.
 
     Args:
         image_wh: Width and height of the image, px, positive.
         canvas_wh: Width and height of the canvas, px, positive.
 
     Returns:
-        The box: sizes and offsets truncated, never rounded; an odd pixel goes right and bottom.
+        The box. Sizes and offsets are truncated, not rounded; an odd pixel goes to the right or bottom.
     """
     image_width, image_height = image_wh
     width, height = canvas_wh
     aspect = image_width / image_height
     if aspect > width / height:
-        # At least one pixel: upstream fails where the truncation gives zero (about 500:1).
+        # At least one pixel: upstream fails if truncation gives zero (about 500:1).
         fitted_wh = (width, max(1, int(width / aspect)))
     else:
         fitted_wh = (max(1, int(height * aspect)), height)
@@ -53,7 +52,7 @@ def fit_letter_box(image_wh: tuple[int, int], canvas_wh: tuple[int, int]) -> Let
 
 
 def letter_box(image: ReferenceImage, width: int, height: int) -> Image.Image:
-    """Put an image in the middle of a white canvas, resized (Lanczos) to touch two of its sides.
+    """Centre an image on a white canvas, resized (Lanczos) to touch two of its sides.
 
     Args:
         image: PIL image of any mode, or uint8 array `(h, w)`, `(h, w, 3)` RGB or `(h, w, 4)` RGBA.
@@ -61,11 +60,11 @@ def letter_box(image: ReferenceImage, width: int, height: int) -> Image.Image:
         height: Height of the canvas, px.
 
     Returns:
-        RGB image of exactly `width` x `height`.
+        RGB image of `width` x `height`.
     """
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)
-    # convert() drops alpha: a transparent pixel shows the colour hidden under it, as upstream.
+    # convert() drops alpha as upstream does: a transparent pixel shows its hidden colour.
     image = image.convert("RGB")
     box = fit_letter_box(image.size, (width, height))
     canvas = Image.new("RGB", (width, height), WHITE_RGB)
@@ -77,7 +76,7 @@ def reference_pixels(image: ReferenceImage, width: int, height: int) -> np.ndarr
     """Letter-box an image and scale its values for the video autoencoder.
 
     Args:
-        image: As for `letter_box`.
+        image: Image for `letter_box`.
         width: Width of the video, px.
         height: Height of the video, px.
 

@@ -1,4 +1,4 @@
-"""The noise levels at which upstream samples Phantom-Wan."""
+"""The noise schedule of upstream's Phantom-Wan."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from diffusers import UniPCMultistepScheduler
 
 
 def unshifted_sigmas(num_steps: int) -> np.ndarray:
-    """Upstream's noise levels before the flow shift: float64 `(num_steps,)` from 0.999 down.
+    """Return upstream's noise levels before the flow shift: float64 `(num_steps,)` from 0.999 down.
 
-    The sigma trap: up to diffusers 0.36 `set_timesteps(N)` gave this grid. From 0.37 on (its pull
-    request 12109) the default is `linspace(1, 0.001, N + 1)[:-1]`, whose first level is nearly pure
-    noise; the final latents are then off by 6 to 10 % and half of the integer timesteps differ.
-    So the grid is always passed explicitly. That is also why procvid needs diffusers >= 0.37:
-    below it, UniPC takes no explicit levels.
+    Up to diffusers 0.36 `set_timesteps(N)` gave this grid. Since 0.37 (pull request 12109) the default
+    is `linspace(1, 0.001, N + 1)[:-1]`, whose first level is nearly pure noise; the final latents then
+    differ by 6 to 10 %, and half of the integer timesteps differ. So the grid is always passed
+    explicitly. This needs diffusers >= 0.37, because UniPC takes no explicit levels before.
     """
     return np.linspace(0.999, 0.0, num_steps + 1)[:-1]
 
 
 def check_scheduler(scheduler: object) -> None:
-    """Check that the scheduler solves flow matching the way upstream's does.
+    """Check that the scheduler is UniPC for flow matching, as upstream's.
 
     Raises:
-        ValueError: It is not UniPC with flow prediction and flow sigmas.
+        ValueError: The scheduler is not UniPC with flow prediction and flow sigmas.
     """
     config = getattr(scheduler, "config", {})
     if (
@@ -45,18 +44,17 @@ def set_upstream_timesteps(
 ) -> torch.Tensor:
     """Start a run of the scheduler on upstream's grid.
 
-    The scheduler applies the `flow_shift` of its own config to the levels, so they are passed
-    unshifted and any shift works.
+    The scheduler applies the `flow_shift` of its config, so the levels are passed unshifted.
 
     Args:
         scheduler: UniPC with flow sigmas (see `check_scheduler`).
         num_steps: Number of denoising steps.
-        device: Where the timesteps go.
+        device: Device of the timesteps.
 
     Returns:
         The timesteps, int64 `[num_steps]`, descending: `trunc(1000 * sigma)`.
     """
     scheduler.set_timesteps(sigmas=unshifted_sigmas(num_steps), device=device)
-    # Known from the start, the index need not be searched for on the device at the first step.
+    # Otherwise the scheduler searches for the index on the device at the first step.
     scheduler.set_begin_index(0)
     return scheduler.timesteps

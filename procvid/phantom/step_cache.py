@@ -1,13 +1,13 @@
-"""Step caches of diffusers on the Wan transformer: what a layer gave before, instead of computing it.
+"""Step caches of diffusers on the Wan transformer, which reuse the output of layers between steps.
 
-Each call of a denoising step runs in a `cache_context` of its own name, so branches never share a
-state. PyramidAttentionBroadcast keeps one state for all contexts and FasterCache assumes two branches
-in one batch: neither fits three calls a step, so neither is offered.
+Each model call of a denoising step runs in its own `cache_context`, so branches never share a state.
+PyramidAttentionBroadcast has one state for all contexts, and FasterCache assumes two branches in one
+batch. Neither fits three calls per step, so neither is offered.
 
-    first_block   FirstBlockCache: the other blocks are skipped while the first one's change is small
-    mag           MagCache: blocks are skipped by a table of how the change shrinks, per checkpoint
-    sea           SeaCache: blocks are skipped while the filtered latents change little (diffusers 0.42)
-    taylor        TaylorSeer, lite: between computed steps the output is extrapolated
+    first_block   FirstBlockCache: skips the other blocks while the output of the first changes little
+    mag           MagCache: skips blocks by a table of how the change shrinks, measured per checkpoint
+    sea           SeaCache: skips blocks while the filtered latents change little (diffusers 0.42)
+    taylor        TaylorSeer, lite: extrapolates the output between computed steps
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from procvid.errors import UnavailableError
 from procvid.types import StepCache
 
 MAG_STEPS_IN_A_ROW = 2
-"""Most steps that MagCache skips one after the other."""
+"""Maximum number of consecutive steps that MagCache skips."""
 
 _CONFIGS = {
     "first_block": "FirstBlockCacheConfig",
@@ -34,7 +34,7 @@ _CONFIGS = {
 
 
 def known_caches() -> tuple[str, ...]:
-    """The caches that the installed diffusers has."""
+    """Return the caches of the installed diffusers."""
     return tuple(kind for kind, name in _CONFIGS.items() if hasattr(hooks, name))
 
 
@@ -47,19 +47,19 @@ def step_cache(
     num_video_frames: int,
     mag_ratios: Sequence[float] | None = None,
 ) -> Iterator[None]:
-    """Run a transformer with a step cache; afterwards it is as it was. None caches nothing.
+    """Run a transformer with a step cache, and remove the cache afterwards. None caches nothing.
 
     Args:
-        transformer: Without a cache of its own.
-        cache: Which one, and how bold.
+        transformer: A transformer without a cache.
+        cache: Kind and strength of the cache.
         num_steps: Denoising steps of the run.
-        num_video_frames: Latent frames of the video, the references left out.
-        mag_ratios: For "mag": the ratio of each step's change to the one before, as
-            `measure_mag_ratios` gives it for this checkpoint.
+        num_video_frames: Latent frames of the video, without references.
+        mag_ratios: For "mag": the ratio of each step's change to that of the step before, measured for
+            this checkpoint.
 
     Raises:
         UnavailableError: The installed diffusers lacks the cache.
-        ValueError: A setting cannot be used.
+        ValueError: A setting is not valid.
     """
     if cache is None:
         yield
@@ -72,7 +72,7 @@ def step_cache(
 
 
 def forget(transformer: WanTransformer3DModel) -> None:
-    """Drop all that is cached: the next steps are computed in full."""
+    """Clear the cache, so that the next steps are computed in full."""
     transformer._reset_stateful_cache()
 
 
@@ -100,7 +100,7 @@ def _config(
             def video_frames(
                 _module: Any, _args: Any, kwargs: dict[str, Any]
             ) -> list[torch.Tensor]:
-                # References do not change, so they would make every step look alike.
+                # References never change, so they would hide the changes of the video.
                 return list(kwargs["hidden_states"][:, :, :num_video_frames].unbind(0))
 
             return make(
@@ -114,6 +114,6 @@ def _config(
                 disable_cache_before_step=cache.full_steps,
                 max_order=1,
                 taylor_factors_dtype=torch.float32,
-                # Its default names match nothing on Wan; lite keeps the output layer's result alone.
+                # The default names match no layer of Wan; lite mode caches only the output layer.
                 use_lite_mode=True,
             )

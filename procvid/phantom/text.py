@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-# Wan2.1's own, and Phantom's in both branches without text. Data, not to be translated: the model
-# was tuned with these very words.
+# Wan2.1's negative prompt, which Phantom uses in both branches without text. Do not translate it: the
+# model was trained with these words.
 DEFAULT_NEGATIVE_PROMPT = (
     "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，"
     "低质量，JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，"
@@ -15,8 +15,8 @@ DEFAULT_NEGATIVE_PROMPT = (
 
 
 def zero_padded(embeds_BLD: torch.Tensor, num_rows: int) -> torch.Tensor:
-    """Add rows of zeros to text embeddings `[B, L, D]`, up to `[B, num_rows, D]`.
+    """Pad text embeddings `[B, L, D]` with rows of zeros to `[B, num_rows, D]`.
 
-    The model attends to all rows without a mask and was trained so.
+    The model attends to all rows without a mask, as in training.
     """
     return functional.pad(embeds_BLD, (0, 0, 0, num_rows - embeds_BLD.shape[1]))

@@ -1,1 +1,1 @@
-"""From recipe text to a plan: parse, read each step with the lexicon, write the enhanced prompt."""
+"""Turn recipe text into a plan: parse it, read each step, write the enhanced prompts."""

@@ -1,4 +1,4 @@
-"""A language model's answers, one shape per question, and the objects that are believed of them.
+"""Schemas of a language model's answers, and the checks on the objects it names.
 
 The shapes hold no limits: not every server takes them in a schema. What comes back is untrusted text
 and passes here: markup and controls go, names become the lexicon's, foods that the recipe does not
@@ -24,13 +24,13 @@ NOT_IN_A_NAME = re.compile(r"[^a-z0-9' -]+")
 
 
 class Answer(BaseModel):
-    """The base of all answers: nothing more than asked for, nothing left out."""
+    """Base of all answers: no extra field, no missing field."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class ObjectAnswer(Answer):
-    """One object of the recipe, evidence first."""
+    """An object of the recipe; the evidence comes first."""
 
     evidence: str
     step: int
@@ -55,7 +55,7 @@ class StateAnswer(Answer):
 
 
 class StepAnswer(Answer):
-    """One step: what is done, to what, and what the camera sees."""
+    """A step: the action, its objects and what the camera sees."""
 
     number: int
     action: str
@@ -88,7 +88,7 @@ class SeenObjects(Answer):
 
 @dataclass(frozen=True)
 class Member:
-    """An object of the recipe that is believed; `evidence` is folded text of the recipe, or empty."""
+    """A checked object of the recipe; `evidence` is folded text of the recipe, or empty."""
 
     name: str
     role: Role
@@ -98,7 +98,7 @@ class Member:
 
 
 def clean_name(text: str) -> str | None:
-    """The name as the lexicon has it, else in plain small letters; None when it is no name."""
+    """Return the lexicon's name, else the name in plain lower case; None if it is not a name."""
     name = " ".join(NOT_IN_A_NAME.sub(" ", fold(one_line(text[:1000])[0])).split()).strip("' -")
     if not any(c.isalpha() for c in name):
         return None
@@ -109,50 +109,50 @@ def clean_name(text: str) -> str | None:
 
 
 def clean_words(text: str, limit: int) -> str:
-    """One plain line of at most `limit` characters, cut between words."""
+    """Return one plain line of at most `limit` characters, cut between words."""
     line = one_line(text[: 20 * limit])[0]
     return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0].rstrip(" ,;")
 
 
 def clean_state(text: str) -> str:
-    """A state as the lexicon has it ("chopped" -> "diced"), at most two plain words; may be empty."""
-    told = words(one_line(text[:200])[0])
-    found = lexicon().state_at(told, 0) if told else None
+    """Return the lexicon's state ("chopped" -> "diced"), else at most two plain words."""
+    tokens = words(one_line(text[:200])[0])
+    found = lexicon().state_at(tokens, 0) if tokens else None
     if found is not None and found[0].state:
         return found[0].state
-    return " ".join(word.text for word in told[:2])[:24].strip()
+    return " ".join(word.text for word in tokens[:2])[:24].strip()
 
 
-def role_of(name: str, told: Role) -> Role:
-    """What the lexicon knows of an object counts for more than what was answered."""
+def role_of(name: str, answered: Role) -> Role:
+    """Return the lexicon's role of an object, else the answered one."""
     entry = lexicon().entries.get(name)
-    return entry.role if entry else told
+    return entry.role if entry else answered
 
 
 def known_as(name: str) -> Entry | None:
-    """What the lexicon knows a thing as, by its whole name or by the last words of it.
+    """Return the lexicon's entry for a thing, by its whole name or by its last words.
 
     "my old pan" is a frying pan, "tomato sauce" no tomato; None of what is not known.
     """
-    told = name.split()
-    found = (lexicon().look_up(" ".join(told[first:])) for first in range(len(told)))
+    parts = name.split()
+    found = (lexicon().look_up(" ".join(parts[first:])) for first in range(len(parts)))
     return next((entry for entry in found if entry), None)
 
 
 def believed(answer: ObjectsAnswer, recipe: Recipe) -> tuple[dict[str, Member], list[str]]:
-    """The objects by name in the order told, and notes on what was left out."""
+    """Return the checked objects by name, and notes on the skipped ones."""
     text = _plain("\n".join([recipe.title, *recipe.ingredients, *recipe.steps]))
     cast: dict[str, Member] = {}
     no_names, not_there, too_many = 0, [], 0
-    for told in answer.objects:
-        name = clean_name(told.name)
+    for item in answer.objects:
+        name = clean_name(item.name)
         if name is None:
             no_names += 1
             continue
         if name in cast:
             continue
-        role = role_of(name, told.role)
-        evidence = _plain(told.evidence[:300])
+        role = role_of(name, item.role)
+        evidence = _plain(item.evidence[:300])
         evidence = evidence if evidence and evidence in text else ""
         if role == "food" and not _contains(text, name, evidence):
             not_there.append(name)
@@ -160,27 +160,29 @@ def believed(answer: ObjectsAnswer, recipe: Recipe) -> tuple[dict[str, Member], 
         if len(cast) >= MAX_CAST:
             too_many += 1
             continue
-        look = clean_words(told.description, MAX_LOOK_CHARS).lower().rstrip(".")
-        cast[name] = Member(name, role, look or name, told.likelihood, evidence)
+        look = clean_words(item.description, MAX_LOOK_CHARS).lower().rstrip(".")
+        cast[name] = Member(name, role, look or name, item.likelihood, evidence)
     notes = []
     if no_names:
-        notes.append(f"{no_names} of the planner's objects have no usable name and are left out")
+        notes.append(f"Skipped {no_names} objects of the planner without a usable name.")
     if not_there:
         listed = ", ".join(not_there[:5]) + (", ..." if len(not_there) > 5 else "")
-        notes.append(f"the planner named foods that the recipe does not contain: {listed}")
+        notes.append(f"Skipped foods of the planner that are not in the recipe: {listed}.")
     if too_many:
-        notes.append(f"the planner named {len(cast) + too_many} objects; {MAX_CAST} are kept")
+        notes.append(
+            f"The planner named {len(cast) + too_many} objects; the plan keeps {MAX_CAST}."
+        )
     return cast, notes
 
 
 def shown_in(text: str, member: Member) -> bool:
-    """Whether a step's own words name an object."""
+    """Return True if a step's own words name an object."""
     plain = _plain(text)
     return _contains(plain, member.name, "") or bool(member.evidence and member.evidence in plain)
 
 
 def _contains(text: str, name: str, evidence: str) -> bool:
-    """Whether a folded text names a thing: its evidence, its name, or any other form of it."""
+    """Return True if a folded text names a thing by evidence, name or another form of it."""
     if evidence and any(word in evidence for word in name.split()):
         return True
     if re.search(rf"\b{re.escape(name)}", text):

@@ -1,4 +1,4 @@
-"""Makes foreign text harmless: markup, entities, emoji, control and direction characters go."""
+"""Clean foreign text: remove markup, entities, emoji, control and direction characters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPACES = {"\t": " ", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n", "\u20
 
 
 class _TextOfPage(HTMLParser):
-    """Collects the readable text of a page: blocks become lines, list items get their marks."""
+    """Collector of the readable text of a page, with line breaks and list marks."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -74,13 +74,13 @@ class _TextOfPage(HTMLParser):
             self.parts.append(data)
 
     def text(self) -> str:
-        """What was read; the page's own title leads where no headline does."""
+        """Return the text; the page title comes first if there is no headline."""
         body, title = "".join(self.parts), " ".join("".join(self.title).split())
         return f"# {title}\n\n{body}" if title and not self.has_headline else body
 
 
 def strip_markup(text: str) -> tuple[str, bool]:
-    """The text without HTML, and whether there was any; scripts and styles go altogether."""
+    """Return the text without HTML, scripts and styles, and True if there was any."""
     if not TAG.search(text):
         return html.unescape(text), False
     page = _TextOfPage()
@@ -90,7 +90,7 @@ def strip_markup(text: str) -> tuple[str, bool]:
 
 
 def clean_text(text: str) -> tuple[str, list[str]]:
-    """Readable text with `\\n` line ends, and notes on what was dropped.
+    """Return readable text with `\\n` line ends, and notes on what was removed.
 
     Drops markup, control, direction and zero-width characters, emoji and other pictures; keeps
     letters of every script, signs and fractions.
@@ -99,7 +99,7 @@ def clean_text(text: str) -> tuple[str, list[str]]:
     text, sequences = TERMINAL.subn("", text)
     text, had_markup = strip_markup(text.replace("\x00", ""))
     if had_markup:
-        notes.append("HTML tags were dropped")
+        notes.append("Removed HTML tags.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kept: list[str] = []
     pictures, controls = 0, sequences
@@ -119,21 +119,21 @@ def clean_text(text: str) -> tuple[str, list[str]]:
         else:
             kept.append(char)
     if pictures:
-        notes.append(f"emoji or picture signs were dropped ({pictures})")
+        notes.append(f"Removed emoji or picture signs ({pictures}).")
     if controls:
-        notes.append(f"control characters were dropped ({controls})")
+        notes.append(f"Removed control characters ({controls}).")
     lines = "".join(kept).split("\n")
     return "\n".join(_spaced(line) for line in lines).strip("\n"), notes
 
 
 def _spaced(line: str) -> str:
-    """One space between words; the indent stays, since it tells what belongs to a list item."""
+    """Return the line with single spaces; keep the indent, which marks list items."""
     body = re.sub(r" +([.,;!?])", r"\1", line.lstrip(" "))
     indent = len(line) - len(line.lstrip(" "))
     return " " * min(indent, 8) + re.sub(r" {2,}", " ", body).rstrip()
 
 
 def one_line(text: str) -> tuple[str, list[str]]:
-    """`clean_text` for a single field: all on one line."""
+    """Return `clean_text` of a single field, on one line."""
     cleaned, notes = clean_text(text)
     return " ".join(cleaned.split()), notes

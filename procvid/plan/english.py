@@ -1,4 +1,4 @@
-"""Words of English that matter for reading a step, and the check that a text is English at all."""
+"""List the English words that matter for reading a step, and check that a text is English."""
 
 from __future__ import annotations
 
@@ -75,21 +75,21 @@ MIN_LATIN_SHARE = 0.7
 
 
 def is_adverb(word: str) -> bool:
-    """ "carefully", "then", "finely"; words in -ly that name food ("jelly") are the lexicon's."""
+    """Return True for adverbs ("then", "finely"), but not for foods in -ly ("jelly")."""
     return word in ADVERBS or (word.endswith("ly") and len(word) > 4 and not lexicon().knows(word))
 
 
 def is_number(word: str) -> bool:
-    """Whether a word of `lexicon.words` is a number such as "2", "1/2" or "½"."""
+    """Return True for a number such as "2", "1/2" or "½"."""
     return word[0].isdigit()
 
 
 def check_english(text: str) -> None:
-    """Raise RecipeError for another script or too few words of kitchen English."""
+    """Raise RecipeError for another script or too few English kitchen words."""
     letters = [c for c in text if c.isalpha()]
     if not letters:
         raise RecipeError(
-            "The recipe holds no words, only signs and numbers.",
+            "The recipe contains no words, only signs and numbers.",
             "Write a title and a few steps in English.",
         )
     latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
@@ -100,12 +100,12 @@ def check_english(text: str) -> None:
         raise RecipeError(
             f"The recipe does not seem to be in English ({share:.0%} of its words are known): "
             f"{start!r}.",
-            "Translate it to English; no other language is read yet.",
+            "Translate it to English; no other language is supported yet.",
         )
 
 
 def known_share(tokens: Sequence[Word]) -> float:
-    """The share of words that belong to everyday English of kitchens, 0 to 1."""
+    """Return the share of everyday or kitchen words, 0 to 1."""
     if not tokens:
         return 0.0
     known = sum(is_known(token.text) for token in tokens)
@@ -113,5 +113,5 @@ def known_share(tokens: Sequence[Word]) -> float:
 
 
 def is_known(word: str) -> bool:
-    """Whether a word is everyday English, in the lexicon, or an English adverb in -ly."""
+    """Return True for everyday words, words of the lexicon and adverbs in -ly."""
     return word in COMMON or lexicon().knows(word) or is_adverb(word)

@@ -1,4 +1,4 @@
-"""What a kitchen looks like between two steps: which food is in which state and in which vessel.
+"""Track the state of the kitchen between steps: the state and vessel of each food.
 
 A food has one state at a time, the last one an action produced; how it came there stays in its
 description ("carrot, sliced in step 1"). A vessel is clean until a step uses it.
@@ -42,7 +42,7 @@ PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocch
 
 @dataclass
 class Food:
-    """A food in play; `listed` while its state is only known from the ingredient list."""
+    """A food in use; `listed` while its state comes from the ingredient list only."""
 
     name: str
     group: str
@@ -55,11 +55,11 @@ class Food:
 
     @property
     def minor(self) -> bool:
-        """Oil, salt and the like: there, but never what a step is about."""
+        """Return True for oil, salt and the like, which a step is never about."""
         return self.group in MINOR_GROUPS
 
     def description(self) -> str:
-        """The name with its looks and what earlier steps made of it."""
+        """Return the name with its looks and what earlier steps did to it."""
         by_step: dict[int, list[str]] = {}
         for state, step in self.history:
             by_step.setdefault(step, []).append(state)
@@ -69,7 +69,7 @@ class Food:
 
 @dataclass
 class Vessel:
-    """A vessel or tool in play; `use` is the lexicon's group of a vessel."""
+    """A vessel or tool in use; `use` is the lexicon's group of a vessel."""
 
     name: str
     kind: str
@@ -80,21 +80,21 @@ class Vessel:
     wording: str = ""
 
     def description(self) -> str:
-        """The name with the looks that the text gave."""
+        """Return the name with the looks that the text gives."""
         own = set(self.name.split())
         looks = " ".join(word for word in self.looks.split() if word not in own)
         return f"{looks} {self.name}".strip()
 
 
 def first_state(group: str) -> str:
-    """The state of a food of which nothing was said: "whole", "raw" or "plain"."""
+    """Return the initial state of a food: "whole", "raw" or "plain"."""
     if group in RAW_GROUPS:
         return "raw"
     return "plain" if group in PLAIN_GROUPS else "whole"
 
 
-class Kitchen:
-    """The state of all foods and vessels while the steps of a recipe are walked through."""
+class KitchenState:
+    """State of all foods and vessels while the steps are walked through."""
 
     def __init__(self) -> None:
         self.foods: dict[str, Food] = {}
@@ -107,12 +107,12 @@ class Kitchen:
         self.last_action: str | None = None
 
     def list_ingredients(self, mentions: Sequence[Mention]) -> None:
-        """Remember the ingredient list: its looks and states hold from the first use on."""
+        """Store the ingredient list; its looks and states hold from the first use."""
         for mention in mentions:
             self.listed.setdefault(mention.entry.name, mention)
 
     def name_of(self, mention: Mention) -> str:
-        """The food that a mention means: "the chicken" may be the chicken breast in play."""
+        """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
         if name in known or not mention.definite:
@@ -126,7 +126,7 @@ class Kitchen:
         return longer[0] if len(longer) == 1 else name
 
     def group_members(self, mention: Mention) -> list[str]:
-        """For "the meat" or "the nuts": the foods of that group, if it is not one itself."""
+        """Return the foods in use that a group word such as "the meat" means."""
         groups = NAMES_OF_GROUPS.get(mention.entry.name)
         name = mention.entry.name
         if groups is None or not mention.definite or name in self.foods or name in self.listed:
@@ -138,16 +138,16 @@ class Kitchen:
         return [known_name for known_name, group in known.items() if group in groups]
 
     def of_groups(self, word: str) -> list[str]:
-        """The foods in play that "the vegetables" and the like stand for."""
+        """Return the foods in use that a word such as "the vegetables" means."""
         return [f.name for f in self.foods.values() if f.group in GROUP_WORDS[word]]
 
     def meet_food(
         self, mention: Mention, step: int, *, name: str = "", making: str | None = None
     ) -> Food:
-        """The food of a mention, entered at its first use; a told state is taken over.
+        """Return the food of a mention, added at its first use; adopt a stated state.
 
         `name` overrides the mention's own ("the meat" means the beef); `making` is the state that
-        the step's action makes, which a mention tells as its result ("the onions are sliced").
+        the step's action makes, which a mention may state as its result ("the onions are sliced").
         """
         name = name or self.name_of(mention)
         food = self.foods.get(name)
@@ -167,23 +167,23 @@ class Kitchen:
             self.set_state(food, mention.state)
         return food
 
-    def set_state(self, food: Food, told: StateWord | None) -> None:
-        """Take over a state that the text tells, unless the food is already further along."""
-        if told is None or told.state is None or told.state == food.state:
+    def set_state(self, food: Food, stated: StateWord | None) -> None:
+        """Adopt a state from the text, unless the food is further along already."""
+        if stated is None or stated.state is None or stated.state == food.state:
             return
-        if food.state in COOKED and (told.kind == "cut" or told.state == "cooked"):
+        if food.state in COOKED and (stated.kind == "cut" or stated.state == "cooked"):
             return
-        if told.state == "whole" and food.history:
+        if stated.state == "whole" and food.history:
             return
-        food.state, food.listed = told.state, False
+        food.state, food.listed = stated.state, False
 
     def change_state(self, food: Food, state: str, step: int) -> None:
-        """An action of this step makes the state of a food."""
+        """Set the state that an action of this step gives a food."""
         food.state, food.listed = state, False
         food.history.append((state, step))
 
     def meet_vessel(self, mention: Mention, step: int) -> Vessel:
-        """The vessel of a mention; "another bowl" or a bowl of another size is a second one."""
+        """Return the vessel of a mention; "another bowl" or a bowl of another size is a new one."""
         kind, looks = mention.entry.name, mention.looks
         same_kind = [v for v in self.vessels.values() if v.kind == kind and v.used]
         same_kind = same_kind or self._called(mention.wording)
@@ -210,7 +210,7 @@ class Kitchen:
         return self.vessels.setdefault(name, made)
 
     def _called(self, wording: str) -> list[Vessel]:
-        """For a bare "dish", "pan" or "tray": the vessels in play whose name ends so."""
+        """Return the vessels in use that a bare "dish", "pan" or "tray" can mean."""
         if wording not in ("dish", "pan", "tin", "tray", "sheet", "basket", "pot", "dishes"):
             return []
         return [
@@ -220,7 +220,7 @@ class Kitchen:
         ]
 
     def get_vessel(self, entry: Entry, step: int) -> Vessel:
-        """The vessel of that kind that nobody named: the last used of its kind, or a new one."""
+        """Return an unnamed vessel of that kind: the last used one, or a new one."""
         same_kind = [v for v in self.vessels.values() if v.kind == entry.name]
         for vessel in same_kind:
             if vessel.name == self.last_vessel:
@@ -232,23 +232,23 @@ class Kitchen:
         )
 
     def contents(self, vessel: str | None) -> list[str]:
-        """The foods in a vessel: those of the last step in their order, then the newest first."""
+        """Return the foods in a vessel: those of the last step in order, then the newest first."""
         inside = [f.name for f in self.foods.values() if vessel is not None and f.vessel == vessel]
         recent = [name for name in self.last_foods if name in inside]
         return [*recent, *(name for name in reversed(inside) if name not in recent)]
 
     def holds(self, vessel: str, *groups: str) -> bool:
-        """Whether a vessel holds a food of one of the groups."""
+        """Return True if a vessel holds a food of one of the groups."""
         return any(self.foods[name].group in groups for name in self.contents(vessel))
 
     def put(self, food: Food, vessel: Vessel | None) -> None:
-        """Move a food; it goes to the end of the order, so the newest comes last."""
+        """Move a food, and place it last in the order."""
         food.vessel = vessel.name if vessel else None
         self.foods[food.name] = self.foods.pop(food.name)
 
 
 def food_looks(mention: Mention) -> str:
-    """ "red onion" -> "red", "cherry tomatoes" -> "cherry": what the wording adds to the name."""
+    """Return what the wording adds to the name: "red onion" -> "red"."""
     name = mention.entry.name.split()
     wording = mention.wording.split()
     extra = wording[:-1] if len(wording) > 1 and wording[-1].startswith(name[-1][:4]) else []
@@ -258,11 +258,11 @@ def food_looks(mention: Mention) -> str:
 
 
 def size_of(looks: str) -> str:
-    """The size among words of looks, or nothing."""
+    """Return the size among words of looks, or ""."""
     return next((SIZES[word] for word in looks.split() if word in SIZES), "")
 
 
-def fits(known: str, told: str) -> bool:
-    """Whether two descriptions can be of one thing: sizes do not contradict each other."""
-    first, second = size_of(known), size_of(told)
+def fits(known: str, given: str) -> bool:
+    """Return True if two descriptions can mean one thing: their sizes agree."""
+    first, second = size_of(known), size_of(given)
     return not (first and second and first != second)

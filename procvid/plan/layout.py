@@ -1,4 +1,4 @@
-"""The parts of a recipe in plain text or Markdown: title, ingredients, steps; the rest is noted.
+"""Find title, ingredients and steps in plain text or Markdown.
 
 Steps are marked (numbers, bullets, "Step 2:"), or are lines, or sentences of a paragraph.
 """
@@ -62,8 +62,8 @@ MAX_TITLE_CHARS = 100
 
 
 @dataclass
-class Parts:
-    """A recipe as laid out; `marked` tells whether its steps carried marks of their own."""
+class RecipeSections:
+    """Sections of a recipe, and notes on the rest."""
 
     title: str = ""
     steps: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Line:
-    """A line with what it looks like: its mark (numbered, bullet, heading, blank, plain).
+    """A line and its kind: numbered, bullet, heading, blank or plain.
 
     `number` is that of a numbered line, else 0.
     """
@@ -85,7 +85,7 @@ class Line:
 
 
 def read_lines(text: str) -> list[Line]:
-    """The lines of a text, Markdown dressing removed; a rule under a line makes it a heading."""
+    """Return the lines of a text without Markdown marks; a rule below a line makes it a heading."""
     lines: list[Line] = []
     for raw in text.split("\n"):
         indent = len(raw) - len(raw.lstrip())
@@ -118,10 +118,10 @@ def read_lines(text: str) -> list[Line]:
 
 
 def _table_line(cells: list[str]) -> Line:
-    """A row of a table: with a number first it is a step; heads and rules say nothing."""
-    told = " ".join(cell for cell in cells[1:] if cell)
+    """Return a table row as a line: numbered rows are steps, heads and rules are blank."""
+    rest = " ".join(cell for cell in cells[1:] if cell)
     if cells[0].isdigit() and len(cells[0]) <= 3:
-        return Line("numbered", told, 0, int(cells[0]))
+        return Line("numbered", rest, 0, int(cells[0]))
     if cells[0].lower().rstrip(".") in ("step", "steps", "no", "number", "") and len(cells) > 1:
         return Line("blank", "", 0)
     ruled = all(not cell.strip(" :-") for cell in cells)
@@ -129,7 +129,7 @@ def _table_line(cells: list[str]) -> Line:
 
 
 def undress(text: str) -> str:
-    """Markdown emphasis, code, images, tables and links reduced to their words."""
+    """Return the words of Markdown emphasis, code, images, tables and links."""
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"(\*\*|__|~~|`)(.+?)\1", r"\2", text)
@@ -138,7 +138,7 @@ def undress(text: str) -> str:
 
 
 def section_of(line: Line) -> tuple[str, str] | None:
-    """The section that a line opens, and what else the line says: "Ingredients: 2 eggs"."""
+    """Return the section that a line opens, and the rest of the line: "Ingredients: 2 eggs"."""
     if line.kind not in ("heading", "plain"):
         return None
     head, colon, rest = line.text.partition(":")
@@ -154,7 +154,7 @@ def section_of(line: Line) -> tuple[str, str] | None:
 
 
 def _only_names_section(name: str) -> bool:
-    """ "Notes and tips" names a section and nothing else; "Tips and fries" could be a dish."""
+    """Return True for "Notes and tips", but not for "Tips and fries"."""
     for pattern in SECTIONS.values():
         found = pattern.match(name.strip())
         if found:
@@ -168,7 +168,7 @@ def _stands_alone(name: str) -> bool:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a text; "approx. 5 min. more" stays whole."""
+    """Return the sentences of a text; keep "approx. 5 min. more" whole."""
     out: list[str] = []
     for piece in SENTENCE_END.split(text):
         if out and ABBREVIATION.search(out[-1]) and not starts_with_action(piece):
@@ -179,24 +179,24 @@ def split_sentences(text: str) -> list[str]:
 
 
 def split_actions(text: str) -> list[str]:
-    """One part per sentence, and per action joined by ";" or "then"; asides join what precedes."""
-    parts: list[str] = []
+    """Return one part per sentence or per action joined by ";" or "then"."""
+    actions: list[str] = []
     for sentence in split_sentences(text):
         pieces = re.split(r"\s*;\s+|,?\s+(?:and\s+)?then,?\s+(?=\w)", sentence)
         whole = all(starts_with_action(piece) for piece in pieces)
         for piece in pieces if whole else [sentence]:
-            if parts and not names_action(piece):
-                parts[-1] += " " + piece
+            if actions and not names_action(piece):
+                actions[-1] += " " + piece
             else:
-                parts.append(piece[:1].upper() + piece[1:])
-    return parts
+                actions.append(piece[:1].upper() + piece[1:])
+    return actions
 
 
-def lay_out(text: str) -> Parts:
-    """Find title, ingredients and steps in cleaned text; nothing is judged here."""
-    parts = Parts()
-    lines = _without_front_matter(read_lines(text), parts)
-    lines = _take_title(lines, parts)
+def lay_out(text: str) -> RecipeSections:
+    """Find title, ingredients and steps in cleaned text, without judging them."""
+    sections = RecipeSections()
+    lines = _without_leading_blanks(read_lines(text))
+    lines = _take_title(lines, sections)
     groups: dict[str, list[Line]] = {"": [], "ingredients": [], "steps": [], "other": []}
     section = resumed = ""
     numbers = 0
@@ -204,7 +204,7 @@ def lay_out(text: str) -> Parts:
         opened = section_of(line)
         if opened is not None:
             if opened[0] == "other" and opened[1] and _goes_on(lines[place + 1 :], numbers):
-                _drop(parts, line.text)
+                _drop(sections, line.text)
                 continue
             section, rest = opened
             if rest:
@@ -212,9 +212,9 @@ def lay_out(text: str) -> Parts:
                 items = re.split(r"[,;]\s*", rest) if section == "ingredients" else [rest]
                 groups[section] += [Line(kind, item, 0) for item in items]
         elif line.kind == "plain" and FACT.match(line.text):
-            _drop(parts, line.text)
+            _drop(sections, line.text)
         elif line.kind == "heading" or _is_subheading(line):
-            _drop(parts, line.text)
+            _drop(sections, line.text, "heading")
             groups[section].append(Line("blank", "", 0))
         else:
             if section == "ingredients" and _begins_steps(line):
@@ -224,22 +224,22 @@ def lay_out(text: str) -> Parts:
             if line.number and section != "other":
                 numbers, resumed = line.number, section
             groups[section].append(line)
-    parts.ingredients = [line.text for line in groups["ingredients"] if line.text]
+    sections.ingredients = [line.text for line in groups["ingredients"] if line.text]
     for line in groups["other"]:
-        _drop(parts, line.text)
+        _drop(sections, line.text)
     if any(line.text for line in groups["steps"]):
-        _read_intro(groups[""], parts)
-        parts.steps = read_steps(groups["steps"], parts)
+        _read_intro(groups[""], sections)
+        sections.steps = read_steps(groups["steps"], sections)
     else:
-        parts.steps = read_steps(_take_ingredients(groups[""], parts), parts)
-    first = parts.steps[0] if len(parts.steps) > 1 and not parts.title else ""
+        sections.steps = read_steps(_take_ingredients(groups[""], sections), sections)
+    first = sections.steps[0] if len(sections.steps) > 1 and not sections.title else ""
     if first and len(words(first)) <= 8 and not names_action(first):
-        parts.title, parts.steps = first.rstrip(".!: "), parts.steps[1:]
-    return parts
+        sections.title, sections.steps = first.rstrip(".!: "), sections.steps[1:]
+    return sections
 
 
 def _goes_on(lines: list[Line], numbers: int) -> bool:
-    """Whether the steps go on after an aside such as "Tip: keep the peel.".
+    """Return True if the steps continue after an aside such as "Tip: keep the peel.".
 
     Numbered ones do when the next number comes; others when the very next line is a command.
     """
@@ -252,25 +252,25 @@ def _goes_on(lines: list[Line], numbers: int) -> bool:
 
 
 def _begins_steps(line: Line) -> bool:
-    """Whether a line under the ingredients is rather a step: their heading is missing."""
+    """Return True if a line below the ingredients is a step without a heading."""
     if line.kind == "blank" or AMOUNT.match(line.text):
         return False
     commands = starts_with_action(line.text) and len(words(line.text)) >= 3
     return commands or (line.text.endswith(".") and names_action(line.text))
 
 
-def _without_front_matter(lines: list[Line], parts: Parts) -> list[Line]:
-    """Drop YAML front matter, but take its title."""
+def _without_leading_blanks(lines: list[Line]) -> list[Line]:
+    """Return the lines without leading blank lines."""
     while lines and lines[0].kind == "blank" and len(lines) > 1 and lines[1].kind == "blank":
         lines = lines[1:]
     return lines
 
 
-def _take_title(lines: list[Line], parts: Parts) -> list[Line]:
-    """The title is the first heading or first line, unless that line is itself a step."""
+def _take_title(lines: list[Line], sections: RecipeSections) -> list[Line]:
+    """Take the first heading or line as title, unless it is a step."""
     filled = [i for i, line in enumerate(lines) if line.text or line.kind == "numbered"]
     while filled and lines[filled[0]].kind == "plain" and FACT.match(lines[filled[0]].text):
-        _drop(parts, lines[filled[0]].text)
+        _drop(sections, lines[filled[0]].text)
         lines, filled = lines[filled[0] + 1 :], [i - filled[0] - 1 for i in filled[1:]]
     if not filled:
         return lines
@@ -282,7 +282,7 @@ def _take_title(lines: list[Line], parts: Parts) -> list[Line]:
         after = lines[filled[1]] if len(filled) > 1 else None
         alone = len(filled) > 1 and filled[1] > filled[0] + 1
         if marked or first.kind == "heading" or _is_title(first, after, alone):
-            parts.title = first.text[marked.end() :] if marked else first.text
+            sections.title = first.text[marked.end() :] if marked else first.text
             return lines[filled[0] + 1 :]
     return lines
 
@@ -297,50 +297,50 @@ def _is_title(line: Line, after: Line | None, alone: bool) -> bool:
 
 
 def _is_subheading(line: Line) -> bool:
-    """ "For the sauce:" names a part of the recipe, it is no step."""
+    """Return True for "For the sauce:", which names a part of the recipe."""
     if not line.text.endswith(":") or len(words(line.text)) > 6:
         return False
     return line.text.lower().startswith("for ") or not starts_with_action(line.text)
 
 
-def _drop(parts: Parts, text: str) -> None:
+def _drop(sections: RecipeSections, text: str, what: str = "line") -> None:
     if text:
         short = text if len(text) <= 60 else text[:57] + "..."
-        parts.notes.append(f"dropped, as it is no step: {short!r}")
+        sections.notes.append(f'Skipped {what}: "{short}"')
 
 
-def _read_intro(lines: list[Line], parts: Parts) -> None:
-    """What stands before the sections: list items are ingredients, the rest is an introduction."""
+def _read_intro(lines: list[Line], sections: RecipeSections) -> None:
+    """Read the lines before the sections: list items are ingredients, the rest is introduction."""
     for line in lines:
         if line.kind in ("bullet", "numbered") or (
             line.kind == "plain" and AMOUNT.match(line.text)
         ):
-            parts.ingredients.append(line.text)
+            sections.ingredients.append(line.text)
         else:
-            _drop(parts, line.text)
+            _drop(sections, line.text)
 
 
-def _take_ingredients(lines: list[Line], parts: Parts) -> list[Line]:
-    """Without headings: bullets before the first number, and amounts before the first step."""
+def _take_ingredients(lines: list[Line], sections: RecipeSections) -> list[Line]:
+    """Take bullets before the first number and amounts before the first step."""
     numbers = [i for i, line in enumerate(lines) if line.kind == "numbered" and line.text]
     rest: list[Line] = []
     for index, line in enumerate(lines):
         early = bool(numbers) and index < numbers[0]
         amount = AMOUNT.match(line.text) and not names_action(line.text) and not rest_has_step(rest)
         if (line.kind == "bullet" and early) or (line.kind in ("plain", "bullet") and amount):
-            parts.ingredients.append(line.text)
+            sections.ingredients.append(line.text)
         else:
             rest.append(line)
     return rest
 
 
 def rest_has_step(lines: list[Line]) -> bool:
-    """Whether a step was already seen."""
+    """Return True if one of the lines is a step."""
     return any(line.text and names_action(line.text) for line in lines)
 
 
-def read_steps(lines: list[Line], parts: Parts) -> list[str]:
-    """The steps: marked ones as marked (unmarked lines continue them), else one per sentence."""
+def read_steps(lines: list[Line], sections: RecipeSections) -> list[str]:
+    """Return the marked steps with the lines that continue them, else one step per sentence."""
     mark = next((k for k in ("numbered", "bullet") if any(line.kind == k for line in lines)), None)
     if mark is None:
         return [step for block in _paragraphs(lines) for step in split_actions(block)]
@@ -355,13 +355,13 @@ def read_steps(lines: list[Line], parts: Parts) -> list[str]:
         elif line.text and starts_with_action(line.text):
             steps.append(line.text)
         else:
-            _drop(parts, line.text)
+            _drop(sections, line.text)
         fresh = line.kind == "blank"
     return [step for step in steps if step] if not fresh or steps else []
 
 
 def _paragraphs(lines: list[Line]) -> list[str]:
-    """Lines joined where a sentence was only wrapped: no stop before, small letter after."""
+    """Join lines that only wrap a sentence."""
     blocks: list[str] = []
     open_block = False
     for line in lines:

@@ -1,4 +1,4 @@
-"""The kitchen's words: foods, vessels, tools, verbs with what they do, and words that tell a state.
+"""Load the kitchen lexicon: foods, vessels, tools, verbs with their actions, and states.
 
 The data lie in `procvid/assets/lexicon/*.tsv` and are our own compilation. A phrase is looked up
 as a tuple of lower-case words without accents and hyphens; the longest phrase wins.
@@ -24,7 +24,7 @@ WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,/]\d+)?|[½¼¾⅓⅔
 
 @dataclass(frozen=True)
 class Word:
-    """One word of a text in lower case without accents; `start` and `end` index the text."""
+    """A word of a text in lower case without accents; `start` and `end` index the text."""
 
     text: str
     start: int
@@ -70,7 +70,7 @@ class Verb:
 
 @dataclass(frozen=True)
 class StateWord:
-    """A word that tells a food's state, e.g. "chopped" -> "diced"; kind is cut, cooked or other.
+    """A word for a food's state, e.g. "chopped" -> "diced"; kind is cut, cooked or other.
 
     `state` is None for words that only say how a food was handled ("rinsed", "drained").
     """
@@ -81,23 +81,23 @@ class StateWord:
 
 
 def fold(text: str) -> str:
-    """Lower case, accents removed, typographic apostrophes made plain; may change the length."""
+    """Return lower case without accents and with plain apostrophes; may change the length."""
     plain = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
 def words(text: str) -> list[Word]:
-    """The words of a text in order; hyphens separate words, numbers are words."""
+    """Return the words of a text in order; hyphens separate words, numbers are words."""
     return [Word(fold(m.group()), m.start(), m.end()) for m in WORD.finditer(text)]
 
 
 def phrase(text: str) -> Phrase:
-    """A name as the lexicon looks it up: `"Stir-fry"` -> `("stir", "fry")`."""
+    """Return a name as the lexicon looks it up: `"Stir-fry"` -> `("stir", "fry")`."""
     return tuple(word.text for word in words(text))
 
 
 def plurals(word: str) -> tuple[str, ...]:
-    """Possible English plurals of a noun: "knife" -> "knives", "mango" -> "mangos", "mangoes"."""
+    """Return possible plurals of a noun: "mango" -> "mangos", "mangoes"."""
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return (word[:-1] + "ies",)
     if word.endswith("fe"):
@@ -112,7 +112,7 @@ def plurals(word: str) -> tuple[str, ...]:
 
 
 def verb_forms(verb: str) -> tuple[str, ...]:
-    """A verb's base, third person and gerund ("fry", "fries", "frying"), each possible spelling."""
+    """Return base, third person and gerund of a verb, in each possible spelling."""
     stem = verb[:-1] if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")) else verb
     doubled = stem + stem[-1] if re.fullmatch(r"(.*[^aeiou])?[aeiou][^aeiouwxy]", stem) else stem
     return (verb, *plurals(verb), stem + "ing", doubled + "ing")
@@ -134,37 +134,37 @@ class Lexicon:
     vocabulary: frozenset[str]
 
     def of_role(self, *roles: Role) -> tuple[Entry, ...]:
-        """All entries of the given roles, in the order of the data."""
+        """Return all entries of the given roles, in the order of the data."""
         return tuple(entry for entry in self.entries.values() if entry.role in roles)
 
     def look_up(self, text: str) -> Entry | None:
-        """The entry of a whole name in any form: "Red onions" -> onion; None when unknown."""
+        """Return the entry of a name in any form ("Red onions" -> onion), or None."""
         return self.nouns.get(phrase(text))
 
     def noun_at(self, tokens: Sequence[Word], index: int) -> tuple[Entry, int] | None:
-        """The longest noun that begins at a word, and the number of its words."""
+        """Return the longest noun that begins at a word, and its number of words."""
         return longest(self.nouns, tokens, index)
 
     def verb_at(self, tokens: Sequence[Word], index: int) -> tuple[Verb, int] | None:
-        """The longest verb that begins at a word, in base form, third person or gerund.
+        """Return the longest verb that begins at a word, in base form, third person or gerund.
 
         The particle may stand apart: "cut the carrot into cubes" is found by `rules`, not here.
         """
         return longest(self.verb_phrases, tokens, index)
 
     def state_at(self, tokens: Sequence[Word], index: int) -> tuple[StateWord, int] | None:
-        """The longest state word that begins at a word."""
+        """Return the longest state word that begins at a word."""
         return longest(self.states, tokens, index)
 
     def knows(self, word: str) -> bool:
-        """Whether a single folded word occurs in any name, verb or state word."""
+        """Return True if a single folded word occurs in any name, verb or state word."""
         return word in self.vocabulary
 
 
 def longest(
     table: Mapping[Phrase, Found], tokens: Sequence[Word], index: int
 ) -> tuple[Found, int] | None:
-    """The longest phrase of a table that begins at a word, and the number of its words."""
+    """Return the longest phrase of a table that begins at a word, and its number of words."""
     for length in range(min(LONGEST_PHRASE, len(tokens) - index), 0, -1):
         found = table.get(tuple(token.text for token in tokens[index : index + length]))
         if found is not None:
@@ -173,18 +173,18 @@ def longest(
 
 
 def read_rows(file: str) -> list[list[str]]:
-    """The rows of a data file below its heading, as stripped cells."""
+    """Return the rows of a data file below its heading, as stripped cells."""
     text = (resources.files("procvid") / "assets" / "lexicon" / file).read_text("utf-8")
     return [[cell.strip() for cell in line.split("\t")] for line in text.splitlines()[1:]]
 
 
 def given_forms(entry: Entry) -> Iterator[Phrase]:
-    """The name and the aliases of an entry, as the data give them."""
+    """Return the name and the aliases of an entry, as the data give them."""
     return (phrase(alias) for alias in (entry.name, *entry.aliases))
 
 
 def plural_forms(entry: Entry) -> Iterator[Phrase]:
-    """The plurals made from them; where the data give the same form, the data win."""
+    """Return the plurals of the given forms; the data win over made plurals."""
     for singular in given_forms(entry):
         for plural in plurals(singular[-1]):
             yield (*singular[:-1], plural)
@@ -220,7 +220,7 @@ def _read_actions() -> dict[str, Action]:
 
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
-    """The shipped lexicon; read once, in about 20 ms."""
+    """Return the shipped lexicon; it is read once, in about 20 ms."""
     entries = _read_entries()
     actions = _read_actions()
     verbs = {name: Verb(name, actions[action]) for name, action in read_rows("verbs.tsv")}

@@ -1,7 +1,6 @@
-"""Reads a recipe from text or a file: plain text, Markdown, JSON, JSON-LD, also inside a page.
+"""Read a recipe from text or a file: plain text, Markdown, JSON, JSON-LD or a web page.
 
-Whatever cannot become a recipe is a RecipeError with one sentence; whatever was dropped or
-guessed on the way is told in the recipe's notes.
+A text that is no recipe raises RecipeError. The notes of a recipe list what was skipped or guessed.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from pathlib import Path
 from procvid.errors import RecipeError
 from procvid.plan.clean import TAG, clean_text
 from procvid.plan.english import check_english
-from procvid.plan.layout import Parts, lay_out, split_sentences
+from procvid.plan.layout import RecipeSections, lay_out, split_sentences
 from procvid.plan.lexicon import words
 from procvid.plan.reading import names_action, starts_with_action
 from procvid.plan.structured import recipe_of_json, recipe_of_page
@@ -25,7 +24,7 @@ MAX_STEPS = 40
 MAX_STEP_CHARS = 600
 MAX_TITLE_CHARS = 120
 LOOKS_LIKE_JSON = re.compile(r"^\s*(?:\{|\[\s*(?:[\"{\[\]]|$))")
-SHAPE = "Write a title, an empty line, and one line a step, such as 'Slice the carrot.'"
+SHAPE = "Write a title, an empty line, and one line per step, such as 'Slice the carrot.'"
 PAGE_SCRIPT = re.compile(r"<script[^>]+ld\+json", re.IGNORECASE)
 
 
@@ -39,14 +38,16 @@ def read_recipe(path: Path) -> Recipe:
     try:
         size = path.stat().st_size
         if path.is_dir():
-            raise RecipeError(f"{str(path)!r} is a folder, not a recipe file.", "Name a file.")
+            raise RecipeError(f"{str(path)!r} is a folder, not a recipe file.", "Choose a file.")
         if not path.is_file():
-            raise RecipeError(f"{str(path)!r} is no regular file.", "Name a recipe file.")
+            raise RecipeError(f"{str(path)!r} is not a regular file.", "Choose a recipe file.")
         if size > MAX_PAGE_BYTES:
             raise _too_large(size, MAX_TEXT_BYTES)
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise RecipeError(f"There is no recipe file {str(path)!r}.", "Check the path.") from error
+        raise RecipeError(
+            f"The recipe file {str(path)!r} does not exist.", "Check the path."
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"The recipe file {str(path)!r} cannot be read: {reason}.") from error
@@ -72,7 +73,7 @@ def _decode(data: bytes, path: Path) -> str:
 
 
 def _is_binary(data: bytes) -> bool:
-    """More than a stray control byte in the first 4 kB."""
+    """Return True for more than a stray control byte in the first 4 kB."""
     head = data[:4096]
     odd = sum(byte < 32 and byte not in b"\t\n\v\f\r" for byte in head)
     return odd > max(4, len(head) // 20) or head[:5] in (b"%PDF-", b"PK\x03\x04\x14")
@@ -81,7 +82,7 @@ def _is_binary(data: bytes) -> bool:
 def _binary(path: Path) -> RecipeError:
     return RecipeError(
         f"The file {str(path)!r} is binary, not text.",
-        "Give a .txt, .md, .json or .html recipe; copy the text out of PDF or Word files.",
+        "Use a .txt, .md, .json or .html file; copy the text out of PDF or Word files.",
     )
 
 
@@ -97,7 +98,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
 
     Raises:
         RecipeError: Empty, too long, more than 40 steps, not English, broken or foreign JSON, or
-            a text that tells nobody to do anything.
+            a text without an instruction.
     """
     page = bool(PAGE_SCRIPT.search(text[:MAX_PAGE_BYTES]))
     size = len(text.encode("utf-8", "replace"))
@@ -118,7 +119,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
     return Recipe(title, tuple(steps), tuple(parts.ingredients), tuple(dict.fromkeys(notes)))
 
 
-def _read(text: str, page: bool, size: int) -> Parts:
+def _read(text: str, page: bool, size: int) -> RecipeSections:
     if LOOKS_LIKE_JSON.match(text):
         return recipe_of_json(text)
     if page:
@@ -127,35 +128,33 @@ def _read(text: str, page: bool, size: int) -> Parts:
             return parts
         if size > MAX_TEXT_BYTES:
             raise RecipeError(
-                "The page holds no schema.org recipe, and it is too large to read as text.",
-                "Copy the title, the ingredients and the steps out of it.",
+                "The page contains no schema.org recipe and is too large to read as text.",
+                "Paste only the title, the ingredients and the steps.",
             )
     cleaned, notes = clean_text(text)
     if not cleaned.strip():
         what = "markup" if TAG.search(text) else "signs or emoji"
-        raise RecipeError(f"The recipe holds no words, only {what}.", SHAPE)
+        raise RecipeError(f"The recipe contains no words, only {what}.", SHAPE)
     parts = lay_out(cleaned)
     parts.notes = [*notes, *parts.notes]
     return parts
 
 
 def shorten(step: str, notes: list[str]) -> list[str]:
-    """Steps of at most 600 characters: longer ones are split at sentences or cut, with a note."""
+    """Split a long step at sentences, or cut it, to at most 600 characters; add a note."""
     if len(step) <= MAX_STEP_CHARS:
         return [step]
     chunks: list[str] = []
     for sentence in split_sentences(step):
         if len(sentence) > MAX_STEP_CHARS:
             sentence = sentence[:MAX_STEP_CHARS].rsplit(" ", 1)[0]
-            notes.append(
-                f"a step longer than {MAX_STEP_CHARS} characters was cut: {sentence[:40]!r}..."
-            )
+            notes.append(f'Cut a step after {MAX_STEP_CHARS} characters: "{sentence[:40]}..."')
         if chunks and len(chunks[-1]) + 1 + len(sentence) <= MAX_STEP_CHARS:
             chunks[-1] += " " + sentence
         else:
             chunks.append(sentence)
     if len(chunks) > 1:
-        notes.append(f"a step longer than {MAX_STEP_CHARS} characters was split: {step[:40]!r}...")
+        notes.append(f'Split a step of more than {MAX_STEP_CHARS} characters: "{step[:40]}..."')
     return chunks
 
 
@@ -165,17 +164,17 @@ def _check_steps(title: str, untitled: bool, steps: list[str]) -> None:
     if len(steps) > MAX_STEPS:
         raise RecipeError(
             f"The recipe has {len(steps)} steps; the limit is {MAX_STEPS}.",
-            "Join or leave out some steps, or make two videos.",
+            "Join or remove some steps, or make two videos.",
         )
-    told = [step for step in steps if names_action(step)]
-    if not told or (untitled and len(steps) == 1 and not _is_instruction(steps[0])):
+    commands = [step for step in steps if names_action(step)]
+    if not commands or (untitled and len(steps) == 1 and not _is_instruction(steps[0])):
         raise RecipeError(
-            f"No step says what to do in the kitchen: {steps[0][:60]!r}.",
-            "Begin each step with a verb, such as 'Slice the carrot.'",
+            f"No step contains an instruction: {steps[0][:60]!r}.",
+            "Start each step with a verb, such as 'Slice the carrot.'",
         )
 
 
 def _is_instruction(step: str) -> bool:
-    """A lone line counts as a step when it commands something, not when it could be a title."""
+    """Return True if a lone line commands something; it could also be a title."""
     num_words = len(words(step))
     return (num_words >= 2 and starts_with_action(step)) or (num_words > 2 and names_action(step))

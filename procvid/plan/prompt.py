@@ -1,4 +1,4 @@
-"""The enhanced prompt of a step: one scene sentence in a fixed order of facts, then the step's own words.
+"""Write the enhanced prompt of a step: a scene sentence, then the step's own words.
 
 The order is fixed so that a model of any size finds what matters first: the action, the food with
 its state before and after, where it happens and with which tool. The tiny text encoder is trained
@@ -18,7 +18,7 @@ VOWELS = "aeiou"
 
 
 def gerund(verb: str) -> str:
-    """ "slice" -> "slicing", "stir" -> "stirring", "fry" -> "frying", "whisk" -> "whisking"."""
+    """Return the gerund: "slice" -> "slicing", "stir" -> "stirring", "fry" -> "frying"."""
     if verb.endswith("ie"):
         return verb[:-2] + "ying"
     if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
@@ -30,19 +30,19 @@ def gerund(verb: str) -> str:
 
 
 def place(vessel: str) -> str:
-    """ "frying pan" -> "in the frying pan", "cutting board" -> "on the cutting board"."""
+    """Return "in the frying pan", or "on the cutting board" for things to lie on."""
     return f"{'on' if vessel.split()[-1] in ON_TOP else 'in'} the {vessel}"
 
 
 def change(item: PlannedObject) -> str:
-    """ "carrot (whole, then sliced)", or "carrot (sliced)" when the step leaves the state alone."""
+    """Return "carrot (whole, then sliced)", or "carrot (sliced)" if the state stays."""
     if item.state_before == item.state_after:
         return f"{item.name} ({item.state_after})"
     return f"{item.name} ({item.state_before}, then {item.state_after})"
 
 
 def scene_sentence(action: str, objects: Sequence[PlannedObject]) -> str:
-    """What the clip shows, in one or two sentences; objects of a role in order of importance."""
+    """Return what the clip shows, in one or two sentences, by importance."""
     ranked = sorted(objects, key=lambda o: -o.importance)
     foods = [o for o in ranked if o.role == "food"]
     vessels = [o for o in ranked if o.role == "vessel"]
@@ -63,11 +63,11 @@ def scene_sentence(action: str, objects: Sequence[PlannedObject]) -> str:
 
 
 def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
-    """The scene sentence, then the step's own text: truncation drops the text, never the facts."""
+    """Return the scene sentence and the step's own text; truncation drops the text first."""
     return f"{scene_sentence(action, objects)} {text.strip()}".strip()
 
 
 def with_looks(prompt: str, looks: Sequence[tuple[str, str]]) -> str:
-    """Append what the references look like: `(name, description)` pairs that say more than the name."""
-    told = [f"The {name} is a {look}." for name, look in looks if look and look != name]
-    return " ".join([prompt, *told])
+    """Append the looks of the references: `(name, description)` pairs."""
+    sentences = [f"The {name} is a {look}." for name, look in looks if look and look != name]
+    return " ".join([prompt, *sentences])

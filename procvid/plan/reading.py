@@ -1,4 +1,4 @@
-"""Reading one step: which verbs it holds, and which foods, vessels and tools go with each of them.
+"""Read one step: its verbs, and the foods, vessels and tools that belong to each verb.
 
 A verb counts where English puts an imperative: at the start of a sentence or clause, after "and",
 "then" or a comma, past adverbs ("Now gently fold ..."). Everything up to the next verb belongs to
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from procvid.plan.codec import MAX_NAME_CHARS
 from procvid.plan.english import (
     ADVERBS,
     DETERMINERS,
@@ -50,10 +51,10 @@ ANOTHER = frozenset({"another", "separate", "second", "different"})
 
 @dataclass(frozen=True)
 class Mention:
-    """A thing named in a step: the words that name it, its looks, a told state, and how it is tied.
+    """A thing named in a step: its words, looks, state and preposition.
 
     `preposition` is the last one between the verb and the mention ("" for a direct object);
-    `another` tells "another bowl"; `definite` tells "the mushrooms".
+    `another` marks "another bowl", `definite` marks "the mushrooms".
     """
 
     entry: Entry
@@ -68,7 +69,7 @@ class Mention:
 
 @dataclass(frozen=True)
 class Segment:
-    """A verb with everything that goes with it.
+    """A verb with everything that belongs to it.
 
     `refers` are pronouns and words such as "mixture" that stand for the object, `targets` those
     that tell where it goes ("on top of the vegetables").
@@ -108,18 +109,18 @@ class _Found:
 
 
 def gap(text: str, tokens: Sequence[Word], index: int) -> str:
-    """The signs between a word and the one before it; for the first word all before it."""
+    """Return the signs between a word and the one before it."""
     return text[tokens[index - 1].end if index else 0 : tokens[index].start]
 
 
 def names_action(text: str) -> bool:
-    """Whether a text tells somebody to do something in a kitchen."""
+    """Return True if a text contains a kitchen instruction."""
     tokens = words(text)
     return bool(find_verbs(text, tokens) or _any_verb(tokens))
 
 
 def starts_with_action(text: str) -> bool:
-    """Whether a text begins with an imperative, past adverbs: "Now slice the carrot"."""
+    """Return True if a text begins with an imperative, after adverbs: "Now slice"."""
     tokens = words(text)
     found = find_verbs(text, tokens)
     return bool(found) and all(
@@ -128,7 +129,7 @@ def starts_with_action(text: str) -> bool:
 
 
 def find_verbs(text: str, tokens: Sequence[Word]) -> list[_Found]:
-    """The verbs in imperative positions, in order; purposes and side actions are marked weak."""
+    """Return the imperatives in order; purposes and side actions are marked weak."""
     found: list[_Found] = []
     is_open, subordinate, aim = True, False, ""
     index = 0
@@ -162,7 +163,7 @@ def find_verbs(text: str, tokens: Sequence[Word]) -> list[_Found]:
 
 
 def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb, int] | None:
-    """A verb that begins here, unless the words name a thing ("brown sugar", ", butter,")."""
+    """Return the verb that begins here, unless the words name a thing ("brown sugar")."""
     verb = lexicon().verb_at(tokens, index) if is_open else None
     if verb is None:
         return None
@@ -176,18 +177,12 @@ def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb,
     follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
     acts_on = follower in DETERMINERS | PRONOUNS | {"with"}
     alone = index == 0 and noun[0].role != "food"
-    return (
-        verb
-        if acts_on
-        or alone
-        or (index == 0 and is_adverb(follower))
-        or (index == 0 and lexicon().noun_at(tokens, index + 1) is not None)
-        else None
-    )
+    joined = is_adverb(follower) or lexicon().noun_at(tokens, index + 1) is not None
+    return verb if acts_on or alone or (index == 0 and joined) else None
 
 
 def _whole_verb(text: str, tokens: Sequence[Word], found: _Found) -> _Found:
-    """Particles that stand apart: "cut ... into cubes" is dice, "bring ... to a boil" is boil."""
+    """Resolve separate particles: "cut ... into cubes" is dice, "bring ... to a boil" is boil."""
     clause = []
     for index in range(found.end, len(tokens)):
         if re.search(r"[.!?;:]", gap(text, tokens, index)):
@@ -220,24 +215,22 @@ def _whole_verb(text: str, tokens: Sequence[Word], found: _Found) -> _Found:
 
 
 def _any_verb(tokens: Sequence[Word]) -> _Found | None:
-    """For a text without an imperative: any verb form that names no thing, else a told state."""
+    """Return any verb form that names no thing, else a stated state, as the verb."""
     index = 0
-    told: _Found | None = None
-    by_state = {
-        a.state: v for v in lexicon().verbs.values() for a in [v.action] if v.name == a.name
-    }
+    stated: _Found | None = None
+    by_state = {v.action.state: v for v in lexicon().verbs.values() if v.name == v.action.name}
     while index < len(tokens):
         noun = lexicon().noun_at(tokens, index)
         verb = lexicon().verb_at(tokens, index)
         state = lexicon().state_at(tokens, index)
         if verb is not None and noun is None:
             return _Found(verb[0], index, index + verb[1])
-        if told is None and state is not None and state[0].state in by_state:
+        if stated is None and state is not None and state[0].state in by_state:
             linked = index > 0 and any(t.text in LINKING for t in tokens[max(0, index - 3) : index])
             if linked:
-                told = _Found(by_state[state[0].state], index, index + state[1])
+                stated = _Found(by_state[state[0].state], index, index + state[1])
         index += noun[1] if noun else 1
-    return told
+    return stated
 
 
 def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
@@ -250,7 +243,7 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
     known = bool(found)
     forbidden = tuple(verb.verb.name for verb in found if verb.forbidden)
     if forbidden and all(verb.forbidden or verb.weak for verb in found):
-        # It tells what to leave alone, and nothing to do.
+        # The step only says what not to do.
         found = [_Found(lexicon().verbs["rest"], 0, 0)]
     if not found:
         found = [_Found(lexicon().verbs["stir"], 0, 0)]
@@ -279,14 +272,14 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
 
 
 def _only_joined(tokens: Sequence[Word], start: int, end: int) -> bool:
-    """Whether nothing but "and", adverbs and the like stand between two verbs ("peel and dice")."""
+    """Return True if only "and" and adverbs stand between two verbs ("peel and dice")."""
     return all(t.text in OPENERS or is_adverb(t.text) for t in tokens[start:end])
 
 
 def _mentions(
     text: str, tokens: Sequence[Word], found: Sequence[_Found], extra: dict[tuple[str, ...], Entry]
 ) -> tuple[list[Mention], list[tuple[int, str, str]]]:
-    """All things named, and the words that refer back with their places and prepositions."""
+    """Return all things named, and the words that refer back with place and preposition."""
     verb_words = {i for verb in found for i in range(verb.start, verb.end)}
     mentions: list[Mention] = []
     refers: list[tuple[int, str, str]] = []
@@ -321,7 +314,7 @@ def _mentions(
 
 
 def _particle(tokens: Sequence[Word], index: int, extra: dict[tuple[str, ...], Entry]) -> str:
-    """ "pour in the eggs" has a direct object, "pour in the bowl" a place: which noun follows?"""
+    """Return "" for "pour in the eggs" (an object), "in" for "pour in the bowl" (a place)."""
     for at in range(index + 1, min(index + 5, len(tokens))):
         noun = _noun_at(tokens, at, extra)
         if noun is not None:
@@ -354,7 +347,7 @@ def _noun_at(
 
 
 def _refers(tokens: Sequence[Word], index: int) -> bool:
-    """ "this", "these" and "those" stand for foods only when no noun follows."""
+    """Return True if the word stands for foods; "this", "these" only without a noun."""
     if tokens[index].text not in ("this", "these", "those"):
         return True
     follower = tokens[index + 1].text if index + 1 < len(tokens) else ""
@@ -362,7 +355,7 @@ def _refers(tokens: Sequence[Word], index: int) -> bool:
 
 
 def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -> bool:
-    """ "2 cups of flour", "a jar of pesto", "1 glass milk": an amount, not a thing."""
+    """Return True for an amount: "2 cups of flour", "a jar of pesto", "1 glass milk"."""
     if entry.name not in MEASURES and tokens[index].text != "tin":
         return False
     before = tokens[index - 1].text if index else ""
@@ -380,7 +373,7 @@ def _is_food(tokens: Sequence[Word], index: int) -> bool:
 
 
 def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
-    """ "the size of a walnut", "pea-sized", "without salt", "like cream" name nothing seen."""
+    """Return True for comparisons: "the size of a walnut", "without salt", "like cream"."""
     before = [t.text for t in tokens[max(0, index - 3) : index]]
     after = tokens[index + length].text if index + length < len(tokens) else ""
     sizes = {"size", "consistency", "thickness", "texture", "colour", "color"}
@@ -400,20 +393,20 @@ def _mention(
     preposition: str,
     verb_words: set[int],
 ) -> Mention:
-    """The mention with the adjectives before it and the state told before or after it."""
+    """Return the mention with the adjectives before it and its stated state."""
     first, state, another, definite = index, None, False, False
     while first - 1 not in verb_words and not CLAUSE_MARK.search(gap(text, tokens, first)):
         if first == 0:
             break
         word = tokens[first - 1].text
-        told = lexicon().state_at(tokens, first - 1)
+        stated = lexicon().state_at(tokens, first - 1)
         if word in DETERMINERS or word in ANOTHER:
             another = another or word in ANOTHER
             definite = definite or word in ("the", "same", "your")
         elif word in LOOKS or is_adverb(word):
             pass
-        elif told is not None:
-            state = told[0]
+        elif stated is not None:
+            state = stated[0]
         elif (
             word in PREPOSITIONS | OPENERS
             or is_number(word)
@@ -430,7 +423,7 @@ def _mention(
 
 
 def _looks(text: str, before: Sequence[Word]) -> str:
-    """The words of looks among adjectives, as the text spells them: "large non-stick"."""
+    """Return the words of looks as the text spells them: "large non-stick"."""
     kept = [word for word in before if word.text in LOOKS]
     out = ""
     for number, word in enumerate(kept):
@@ -440,7 +433,7 @@ def _looks(text: str, before: Sequence[Word]) -> str:
 
 
 def _state_after(text: str, tokens: Sequence[Word], index: int) -> StateWord | None:
-    """ "carrots, finely sliced" and "the onion is fried" tell a state after the noun."""
+    """Return the state after the noun: "carrots, finely sliced", "the onion is fried"."""
     if index >= len(tokens):
         return None
     linked = tokens[index].text in LINKING
@@ -449,18 +442,18 @@ def _state_after(text: str, tokens: Sequence[Word], index: int) -> StateWord | N
     at = index + 1 if linked else index
     while at < len(tokens) and is_adverb(tokens[at].text):
         at += 1
-    told = lexicon().state_at(tokens, at)
-    if told is None:
+    stated = lexicon().state_at(tokens, at)
+    if stated is None:
         return None
-    after = at + told[1]
+    after = at + stated[1]
     ends = after >= len(tokens) or bool(CLAUSE_MARK.search(gap(text, tokens, after)))
-    return told[0] if ends or tokens[after].text in PREPOSITIONS | {"and"} else None
+    return stated[0] if ends or tokens[after].text in PREPOSITIONS | {"and"} else None
 
 
 def _with_shared_state(
     text: str, tokens: Sequence[Word], earlier: Sequence[Mention], mention: Mention
 ) -> Mention:
-    """In "chopped onion and garlic" the state holds for both: same group, no article between."""
+    """Share the state in "chopped onion and garlic": same group, no article between."""
     if mention.state is not None or not earlier or mention.entry.role != "food":
         return mention
     last = earlier[-1]
@@ -472,7 +465,7 @@ def _with_shared_state(
 
 
 def _guess_food(text: str, tokens: Sequence[Word], start: int, end: int) -> str:
-    """The object of a verb, if the lexicon knows none of its words: "Add the tempura"."""
+    """Return the unknown object of a verb: "Add the tempura"."""
     name: list[str] = []
     for index in range(start, min(end, len(tokens))):
         word = tokens[index].text
@@ -485,16 +478,22 @@ def _guess_food(text: str, tokens: Sequence[Word], start: int, end: int) -> str:
         if is_known(word):
             break
         name.append(word)
-    return " ".join(name) if 0 < len(name) <= 3 else ""
+    return _own_name(name)
 
 
 def own_foods(ingredients: Sequence[str]) -> Iterator[str]:
-    """Foods of an ingredient list that the lexicon does not know, as the list names them."""
+    """Yield the foods of an ingredient list that the lexicon does not know."""
     for line in ingredients:
         head = re.split(r"[,(;]", line)[0]
         tokens = words(head)
         if any(lexicon().noun_at(tokens, i) for i in range(len(tokens))):
             continue
         name = [t.text for t in tokens if not is_number(t.text) and not is_known(t.text)]
-        if 0 < len(name) <= 3:
-            yield " ".join(name)
+        if _own_name(name):
+            yield _own_name(name)
+
+
+def _own_name(parts: Sequence[str]) -> str:
+    """Return the name of a food that the lexicon does not know, "" for too long ones."""
+    name = " ".join(parts)
+    return name if len(parts) <= 3 and len(name) <= MAX_NAME_CHARS else ""

@@ -1,4 +1,4 @@
-"""The rules planner: lexicon, grammar of imperatives and the state of the kitchen, no model at all.
+"""Plan a recipe by rules: lexicon, grammar of imperatives and the state of the kitchen.
 
 A step may hold several actions; all of them change the kitchen, one names the step. It is the one
 with the most to see (the lexicon's weight: slicing or frying before adding, adding before
@@ -9,11 +9,12 @@ its vessel where the first does not ("add the parsley and serve on a plate" show
 
 from __future__ import annotations
 
-from procvid.plan.kitchen import Kitchen, Vessel
+from procvid.plan.codec import MAX_OBJECTS
+from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Entry, phrase
 from procvid.plan.prompt import enhance
 from procvid.plan.reading import own_foods, read_step
-from procvid.plan.walk import Done, Stage, walk_step
+from procvid.plan.walk import Done, StepWalk, walk_step
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 PLANNER = "rules 1"
@@ -24,12 +25,12 @@ MINOR_IMPORTANCE = 0.25
 
 
 def plan_recipe(recipe: Recipe) -> Plan:
-    """Plan every step of a recipe. Any text gets a plan; what was assumed stands in the notes."""
+    """Plan every step of a recipe. Any text gets a plan; the notes list the assumptions."""
     extra = {
         phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
     }
     extra |= {(*key[:-1], key[-1] + "s"): entry for key, entry in extra.items()}
-    kitchen = Kitchen()
+    kitchen = KitchenState()
     for line in recipe.ingredients:
         for segment in read_step(line, extra).segments:
             kitchen.list_ingredients(segment.foods)
@@ -37,16 +38,16 @@ def plan_recipe(recipe: Recipe) -> Plan:
     steps: list[StepPlan] = []
     notes = list(recipe.notes)
     for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
-        stage = walk_step(kitchen, number, text, reading, readings[number:])
-        steps.append(plan_step(kitchen, stage))
-        notes += stage.notes
+        walk = walk_step(kitchen, number, text, reading, readings[number:])
+        steps.append(plan_step(kitchen, walk))
+        notes += walk.notes
     return Plan(recipe.title, tuple(steps), PLANNER, tuple(dict.fromkeys(notes)))
 
 
-def choose_main(kitchen: Kitchen, stage: Stage) -> Done:
-    """The action that names the step; see the top of this file."""
-    best = stage.done[0]
-    for done in stage.done[1:]:
+def choose_main(kitchen: KitchenState, walk: StepWalk) -> Done:
+    """Return the action that names the step; see the module docstring."""
+    best = walk.done[0]
+    for done in walk.done[1:]:
         more = _weight(kitchen, done) - _weight(kitchen, best)
         same_food = bool(set(done.changed) & set(best.changed))
         better_placed = (
@@ -57,38 +58,45 @@ def choose_main(kitchen: Kitchen, stage: Stage) -> Done:
     return best
 
 
-def _weight(kitchen: Kitchen, done: Done) -> int:
-    """How much there is to see; what happens to butter or salt alone is less."""
+def _weight(kitchen: KitchenState, done: Done) -> int:
+    """Return how much there is to see; actions on butter or salt alone count less."""
     if done.changed and all(kitchen.foods[name].minor for name in done.changed):
         return min(done.action.weight, 2)
     return done.action.weight
 
 
-def plan_step(kitchen: Kitchen, stage: Stage) -> StepPlan:
-    """The plan of a step that was walked through."""
-    main = choose_main(kitchen, stage)
+def plan_step(kitchen: KitchenState, walk: StepWalk) -> StepPlan:
+    """Return the plan of a step that was walked through."""
+    main = choose_main(kitchen, walk)
     if main.action.weight <= 1:
-        stage.notes.append(f"step {stage.number} ({main.action.name}) has little to show")
+        walk.notes.append(f"Step {walk.number} ({main.action.name}) has little to show.")
+    things = [
+        *_vessel_objects(kitchen, walk, main),
+        *_food_objects(kitchen, walk, main),
+        *_tool_objects(kitchen, walk, main),
+    ]
+    if len(things) >= MAX_OBJECTS:
+        walk.notes.append(
+            f"Step {walk.number} names {len(things)} objects; the plan keeps {MAX_OBJECTS - 1}."
+        )
     objects = (
-        *_vessel_objects(kitchen, stage, main),
-        *_food_objects(kitchen, stage, main),
-        *_tool_objects(kitchen, stage, main),
+        *things[: MAX_OBJECTS - 1],
         PlannedObject(
             "counter", "surface", "counter", "clean", "clean", "highly_likely",
             SURFACE_IMPORTANCE, mentioned=False,
         ),
     )  # fmt: skip
-    prompt = enhance(stage.text, main.action.name, objects)
-    return StepPlan(stage.number, stage.text, main.action.name, objects, prompt)
+    prompt = enhance(walk.text, main.action.name, objects)
+    return StepPlan(walk.number, walk.text, main.action.name, objects, prompt)
 
 
-def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedObject]:
+def _vessel_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
     names = [main.vessel.name] if main.vessel else []
-    names += [name for name in stage.mentioned_vessels if name not in names]
+    names += [name for name in walk.mentioned_vessels if name not in names]
     objects = []
     for rank, name in enumerate(dict.fromkeys(names)):
         vessel = kitchen.vessels[name]
-        vessel.since_step = vessel.since_step if vessel.used else stage.number
+        vessel.since_step = vessel.since_step if vessel.used else walk.number
         objects.append(
             PlannedObject(
                 name=name,
@@ -98,7 +106,7 @@ def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedO
                 state_after="in use",
                 likelihood="highly_likely",
                 importance=round(max(VESSEL_IMPORTANCE - 0.3 * rank, 0.3), 2),
-                mentioned=name in stage.mentioned_vessels,
+                mentioned=name in walk.mentioned_vessels,
                 since_step=vessel.since_step,
             )
         )
@@ -106,30 +114,30 @@ def _vessel_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedO
     return objects
 
 
-def _food_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedObject]:
-    names = list(dict.fromkeys([*main.foods, *(n for done in stage.done for n in done.foods)]))
+def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
+    names = list(dict.fromkeys([*main.foods, *(n for done in walk.done for n in done.foods)]))
     names.sort(key=lambda n: kitchen.foods[n].minor)
     if main.changed and kitchen.foods[main.changed[0]].minor is False:
         names.sort(key=lambda n: n != main.changed[0])
     if len(names) > MAX_FOODS:
-        stage.notes.append(
-            f"step {stage.number} names {len(names)} foods; the plan keeps the first {MAX_FOODS}"
+        walk.notes.append(
+            f"Step {walk.number} names {len(names)} foods; the plan keeps the first {MAX_FOODS}."
         )
     objects = []
     for rank, name in enumerate(names[:MAX_FOODS]):
         food = kitchen.foods[name]
-        before = stage.before.get(name, food.state)
+        before = walk.before.get(name, food.state)
         minor = food.minor and rank > 0
         objects.append(
             PlannedObject(
                 name=name,
                 role="food",
-                description=stage.past.get(name, food.description()),
+                description=walk.past.get(name, food.description()),
                 state_before=before,
                 state_after=food.state,
                 likelihood="likely" if before == food.state else "unlikely",
                 importance=MINOR_IMPORTANCE if minor else FOOD_IMPORTANCE[rank],
-                mentioned=name in stage.mentioned,
+                mentioned=name in walk.mentioned,
                 since_step=food.since_step,
             )
         )
@@ -142,24 +150,30 @@ WRAPPINGS = frozenset(
 """Tools that come beside another tool, so that an action's usual tool stays."""
 
 
-def _tool_objects(kitchen: Kitchen, stage: Stage, main: Done) -> list[PlannedObject]:
-    told = list({m.entry.name: m for done in stage.done for m in done.tools}.values())
+def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
+    named = list({m.entry.name: m for done in walk.done for m in done.tools}.values())
     objects: list[PlannedObject] = []
     usual = main.action.tool
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")
-    if usual and not machine and all(m.entry.name in WRAPPINGS - {usual} for m in told):
-        objects.append(_tool_object(kitchen, stage, usual, "", TOOL_IMPORTANCE, told=False))
-    for rank, mention in enumerate(told):
+    if usual and not machine and all(m.entry.name in WRAPPINGS - {usual} for m in named):
+        objects.append(_tool_object(kitchen, walk, usual, "", TOOL_IMPORTANCE, mentioned=False))
+    for rank, mention in enumerate(named):
         importance = max(TOOL_IMPORTANCE - 0.05 * (rank + len(objects)), 0.2)
         name = mention.entry.name
-        objects.append(_tool_object(kitchen, stage, name, mention.looks, importance, told=True))
+        objects.append(_tool_object(kitchen, walk, name, mention.looks, importance, mentioned=True))
     return objects
 
 
 def _tool_object(
-    kitchen: Kitchen, stage: Stage, name: str, looks: str, importance: float, *, told: bool
+    kitchen: KitchenState,
+    walk: StepWalk,
+    name: str,
+    looks: str,
+    importance: float,
+    *,
+    mentioned: bool,
 ) -> PlannedObject:
-    tool = kitchen.tools.setdefault(name, Vessel(name, name, "", looks, stage.number))
+    tool = kitchen.tools.setdefault(name, Vessel(name, name, "", looks, walk.number))
     tool.looks = tool.looks or looks
     used, tool.used = tool.used, True
     return PlannedObject(
@@ -170,6 +184,6 @@ def _tool_object(
         state_after="in use",
         likelihood="likely",
         importance=round(importance, 2),
-        mentioned=told,
+        mentioned=mentioned,
         since_step=tool.since_step,
     )

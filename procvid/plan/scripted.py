@@ -1,4 +1,4 @@
-"""From a language model's answers to a plan: continuity of states, ranks, prompts.
+"""Turn a language model's answers into a plan: continuity of states, ranks, prompts.
 
 The model chooses; what follows from the kitchen is kept by rule. A food begins a step in the state
 that an earlier step left it in, a vessel is in use once it was used, and the order of the answer gives
@@ -33,16 +33,16 @@ from procvid.types import PlannedObject, StepPlan
 MAX_PROMPT_CHARS = 600
 MAX_SHOWN = 14
 COUNTER = Member("counter", "surface", "counter", "highly_likely", "")
-"""Everything stands on one, also where nobody says so."""
+"""Everything stands on it, even if no step names it."""
 
 
 @dataclass
-class Kitchen:
+class Continuity:
     """What the steps planned so far leave behind.
 
     Attributes:
         states: The state of each food, by name.
-        since: The step since which a food has its state, or since which another thing is there.
+        since: Step since which a food has its state, or since which a thing is in use.
         notes: What was mended, for the user.
     """
 
@@ -52,7 +52,7 @@ class Kitchen:
 
 
 def problems_of(answer: StepsAnswer, wanted: Sequence[int]) -> list[str]:
-    """Why an answer cannot become these steps of a plan; empty when it can."""
+    """Return the reasons why an answer cannot become these steps; empty if it can."""
     steps = answer.steps
     numbers = [step.number for step in steps]
     found = []
@@ -69,12 +69,12 @@ def problems_of(answer: StepsAnswer, wanted: Sequence[int]) -> list[str]:
 
 
 def plan_answered_step(
-    told: StepAnswer, text: str, usual: StepPlan, cast: Mapping[str, Member], kitchen: Kitchen
+    answer: StepAnswer, text: str, usual: StepPlan, cast: Mapping[str, Member], kitchen: Continuity
 ) -> StepPlan:
-    """One step of the plan; the kitchen learns what it does.
+    """Return one step of the plan, and update the continuity.
 
     Args:
-        told: The answer.
+        answer: The answer.
         text: The recipe's own words.
         usual: The rules' plan of the same step: its action where the answer's is none we know, its
             objects where the answer names none of the cast.
@@ -82,25 +82,27 @@ def plan_answered_step(
         kitchen: Changed in place.
     """
     number = usual.number
-    action = told.action.strip().lower()[:40]
+    action = answer.action.strip().lower()[:40]
     if action not in lexicon().actions:
         action = usual.action
-    shown = _shown(told, cast, kitchen, number)
+    shown = _shown(answer, cast, kitchen, number)
     if not shown:
-        kitchen.notes.append(f"step {number}: the planner named no object; the rules' are used")
+        kitchen.notes.append(
+            f"Step {number}: the planner named no known object, so the rules planned it."
+        )
         return usual
     objects = _ranked(shown, text, kitchen, number)
-    seen = clean_words(told.prompt, MAX_PROMPT_CHARS)
+    seen = clean_words(answer.prompt, MAX_PROMPT_CHARS)
     return StepPlan(number, text, action, objects, enhance(seen, action, objects))
 
 
 def _shown(
-    told: StepAnswer, cast: Mapping[str, Member], kitchen: Kitchen, number: int
+    answer: StepAnswer, cast: Mapping[str, Member], kitchen: Continuity, number: int
 ) -> dict[str, tuple[Member, str, str]]:
-    """The objects of a step with their states as told, in the order told, each once."""
+    """Return the objects of a step with their answered states, in order, each once."""
     shown: dict[str, tuple[Member, str, str]] = {}
     unknown = 0
-    for item in told.objects:
+    for item in answer.objects:
         name = clean_name(item.name)
         member = cast.get(name or "")
         if member is None:
@@ -110,7 +112,7 @@ def _shown(
             shown[member.name] = (member, before, after)
     if unknown:
         kitchen.notes.append(
-            f"step {number}: {unknown} objects that the planner had not listed are left out"
+            f"Step {number}: skipped {unknown} objects that the planner had not listed."
         )
     if shown and not any(member.role == "surface" for member, _, _ in shown.values()):
         counter = next((m for m in cast.values() if m.role == "surface"), COUNTER)
@@ -119,7 +121,7 @@ def _shown(
 
 
 def _ranked(
-    shown: Mapping[str, tuple[Member, str, str]], text: str, kitchen: Kitchen, number: int
+    shown: Mapping[str, tuple[Member, str, str]], text: str, kitchen: Continuity, number: int
 ) -> tuple[PlannedObject, ...]:
     ranks = {"vessel": 0, "food": 0, "tool": 0, "surface": 0}
     objects = []
@@ -143,13 +145,15 @@ def _ranked(
     return tuple(objects)
 
 
-def _food(member: Member, before: str, after: str, kitchen: Kitchen, number: int) -> PlannedObject:
+def _food(
+    member: Member, before: str, after: str, kitchen: Continuity, number: int
+) -> PlannedObject:
     left = kitchen.states.get(member.name)
     if left is not None and before != left:
         if before:
             kitchen.notes.append(
-                f"step {number}: the {member.name} is {left} since step "
-                f"{kitchen.since[member.name]}, not {before} as the planner said"
+                f"Step {number}: the {member.name} is {left} since step "
+                f"{kitchen.since[member.name]}, not {before} as planned."
             )
         after = left if after in ("", before) else after
         before = left
@@ -171,7 +175,7 @@ def _food(member: Member, before: str, after: str, kitchen: Kitchen, number: int
     )
 
 
-def _thing(member: Member, kitchen: Kitchen, number: int) -> PlannedObject:
+def _thing(member: Member, kitchen: Continuity, number: int) -> PlannedObject:
     used = member.name in kitchen.since
     since = kitchen.since.setdefault(member.name, number)
     surface = member.role == "surface"

@@ -1,8 +1,8 @@
-"""What a verb means here: "cook" in a pot of water is boiling, "put ... on a plate" is serving."""
+"""Resolve what a verb means in context: "cook" in a pot of water is boiling."""
 
 from __future__ import annotations
 
-from procvid.plan.kitchen import Food, Kitchen, Vessel
+from procvid.plan.kitchen import Food, KitchenState, Vessel
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.reading import Segment
 
@@ -16,14 +16,14 @@ DEVICES = {"oven": "bake", "grill": "grill", "broiler": "grill", "microwave": "h
 
 
 def settle_action(
-    kitchen: Kitchen,
+    kitchen: KitchenState,
     verb: Verb,
     segment: Segment,
     main: Food | None,
-    told: Vessel | None,
+    named: Vessel | None,
     here: Vessel | None,
 ) -> Action:
-    """The action of a verb, given its main food, its named vessel and the step's vessel."""
+    """Return the action of a verb, given its main food, its named vessel and the step's vessel."""
     actions = lexicon().actions
     devices = [
         m.entry.name for m in segment.tools if m.preposition in ("in", "into", "on", "to", "under")
@@ -34,7 +34,7 @@ def settle_action(
     ):
         return actions[device]
     if verb.name in ("cook", "cook through", "soften"):
-        return actions[_cooking(kitchen, main, told or here)]
+        return actions[_cooking(kitchen, main, named or here)]
     plural = any(
         m.wording in ("bowls", "plates", "glasses", "cups", "mugs") for m in segment.vessels
     )
@@ -43,19 +43,19 @@ def settle_action(
     if (
         verb.name in PLACING
         and verb.action.name in ("add", "flip")
-        and told
-        and told.use == "serve"
+        and named
+        and named.use == "serve"
     ):
         return actions["serve"]
     if verb.name in GENTLE_MIXING:
-        place = told or here or (None if main else kitchen.vessels.get(kitchen.last_vessel or ""))
-        if place is not None and place.use == "stove" and (told or not segment.foods):
+        place = named or here or (None if main else kitchen.vessels.get(kitchen.last_vessel or ""))
+        if place is not None and place.use == "stove" and (named or not segment.foods):
             return actions["stir"]
     return verb.action
 
 
-def _cooking(kitchen: Kitchen, main: Food | None, place: Vessel | None) -> str:
-    """Frying, boiling, baking or grilling: "cook" says only that there is heat."""
+def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> str:
+    """Return fry, boil, bake, grill or steam for a bare "cook"."""
     if place is None and main is not None:
         place = kitchen.vessels.get(main.vessel or "")
     if place is None and main is None:

@@ -1,4 +1,4 @@
-"""Recipes in JSON, and in schema.org/Recipe JSON-LD, bare or inside the scripts of a page."""
+"""Read recipes from JSON and schema.org JSON-LD, bare or inside a web page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text, one_line
-from procvid.plan.layout import Parts, lay_out
+from procvid.plan.layout import RecipeSections, lay_out
 
 Json = object
 TITLE_KEYS = ("title", "name", "headline", "recipename", "recipetitle")
@@ -25,7 +25,7 @@ HINT = 'Give {"title": "...", "steps": ["...", "..."]}, schema.org/Recipe JSON-L
 
 
 class _Scripts(HTMLParser):
-    """Collects the contents of `<script type="application/ld+json">`."""
+    """Collector of the contents of `<script type="application/ld+json">`."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -47,26 +47,26 @@ class _Scripts(HTMLParser):
 
 
 def load_json(text: str) -> Json:
-    """Parse JSON; RecipeError tells where it is broken, or that it is nested too deep."""
+    """Parse JSON. Raise RecipeError with the place where it is broken."""
     try:
         value: Json = json.loads(text)
     except json.JSONDecodeError as error:
         raise RecipeError(
             f"The recipe looks like JSON but is broken at line {error.lineno}, "
             f"column {error.colno}: {error.msg}.",
-            "Mend the JSON, or give the recipe as plain text.",
+            "Correct the JSON, or paste the recipe as plain text.",
         ) from error
     except RecursionError as error:
-        raise RecipeError("The JSON of the recipe is nested too deep.", HINT) from error
+        raise RecipeError("The JSON of the recipe is nested too deeply.", HINT) from error
     except ValueError as error:
         raise RecipeError(
-            "The JSON of the recipe holds a number that cannot be read.", HINT
+            "The JSON of the recipe contains a number that cannot be read.", HINT
         ) from error
     return value
 
 
-def recipe_of_json(text: str) -> Parts:
-    """The recipe in a JSON text; RecipeError when there is none."""
+def recipe_of_json(text: str) -> RecipeSections:
+    """Return the recipe in a JSON text. Raise RecipeError if there is none."""
     value = load_json(text)
     found = list(_recipes(value, 0))
     if not found:
@@ -76,12 +76,12 @@ def recipe_of_json(text: str) -> Parts:
             if isinstance(value, dict) and value
             else ""
         )
-        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without any steps.", HINT)
-    return _parts(found)
+        raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without steps.", HINT)
+    return _sections(found)
 
 
-def recipe_of_page(text: str) -> Parts | None:
-    """The first schema.org recipe in the scripts of an HTML page, or None."""
+def recipe_of_page(text: str) -> RecipeSections | None:
+    """Return the first schema.org recipe in the scripts of an HTML page, or None."""
     page = _Scripts()
     page.feed(text)
     page.close()
@@ -91,12 +91,12 @@ def recipe_of_page(text: str) -> Parts | None:
         try:
             found += _recipes(load_json(script.strip()), 0)
         except RecipeError:
-            notes.append("a broken JSON-LD script of the page was skipped")
+            notes.append("Skipped a broken JSON-LD script of the page.")
     if not found:
         return None
-    parts = _parts(found)
-    parts.notes = [*notes, *parts.notes]
-    return parts
+    sections = _sections(found)
+    sections.notes = [*notes, *sections.notes]
+    return sections
 
 
 def _lower(value: dict[str, Json]) -> dict[str, Json]:
@@ -104,7 +104,7 @@ def _lower(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def _recipes(value: Json, depth: int) -> Iterator[dict[str, Json]]:
-    """Every recipe in a JSON value: objects with steps, in graphs and lists; lists of steps."""
+    """Yield every recipe in a JSON value: objects with steps, in graphs and lists."""
     if depth > MAX_DEPTH:
         return
     if isinstance(value, list):
@@ -150,45 +150,47 @@ def _is_step(item: dict[str, Json]) -> bool:
     return is_text or _is_part(fields)
 
 
-def _parts(found: list[dict[str, Json]]) -> Parts:
-    """Title, ingredients and steps of the first recipe found."""
+def _sections(found: list[dict[str, Json]]) -> RecipeSections:
+    """Return title, ingredients and steps of the first recipe."""
     fields = found[0]
-    parts = Parts()
+    sections = RecipeSections()
     if len(found) > 1:
-        parts.notes.append(f"the JSON holds {len(found)} recipes; the first was taken")
+        sections.notes.append(f"The JSON holds {len(found)} recipes; this is the first one.")
     title = next((fields[k] for k in TITLE_KEYS if isinstance(fields.get(k), str)), "")
-    parts.title = _line(str(title), parts)
+    sections.title = _line(str(title), sections)
     listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), [])
-    parts.ingredients = [line for line in (_line(t, parts) for t in _ingredients(listed)) if line]
+    sections.ingredients = [
+        line for line in (_line(t, sections) for t in _ingredients(listed)) if line
+    ]
     steps = next(fields[k] for k in STEP_KEYS if fields.get(k))
     if isinstance(steps, str):
         cleaned, notes = clean_text(steps)
-        parts.notes += notes
+        sections.notes += notes
         laid = lay_out("# steps\n" + cleaned)
-        parts.steps = laid.steps
-        return parts
-    for text in _steps(steps, parts, 0):
-        line = _line(text, parts)
+        sections.steps = laid.steps
+        return sections
+    for text in _steps(steps, sections, 0):
+        line = _line(text, sections)
         if line:
-            parts.steps.append(line)
-    return parts
+            sections.steps.append(line)
+    return sections
 
 
-def _line(text: str, parts: Parts) -> str:
+def _line(text: str, sections: RecipeSections) -> str:
     line, notes = one_line(text)
-    parts.notes += notes
+    sections.notes += notes
     return line
 
 
-def _steps(value: Json, parts: Parts, depth: int) -> Iterator[str]:
-    """The texts of steps, out of strings, objects, sections and lists of them."""
+def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
+    """Yield the texts of steps from strings, objects, sections and lists."""
     if depth > MAX_DEPTH:
-        raise RecipeError("The steps of the recipe are nested too deep.", HINT)
+        raise RecipeError("The steps of the recipe are nested too deeply.", HINT)
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _steps(item, parts, depth + 1)
+            yield from _steps(item, sections, depth + 1)
     elif isinstance(value, dict):
         fields = _lower(value)
         inner = next(
@@ -200,15 +202,15 @@ def _steps(value: Json, parts: Parts, depth: int) -> Iterator[str]:
         numbered = bool(fields) and all(key.lstrip("step").isdigit() for key in fields)
         if inner is not None and str(fields.get("@type", "")) != "HowToStep":
             if isinstance(fields.get("name"), str):
-                parts.notes.append(f"dropped, as it is no step: {str(fields['name'])[:60]!r}")
-            yield from _steps(inner, parts, depth + 1)
+                sections.notes.append(f'Skipped heading: "{str(fields["name"])[:60]}"')
+            yield from _steps(inner, sections, depth + 1)
         elif isinstance(text, str):
             yield text
         elif inner is not None:
-            yield from _steps(inner, parts, depth + 1)
+            yield from _steps(inner, sections, depth + 1)
         elif numbered:
             for item in fields.values():
-                yield from _steps(item, parts, depth + 1)
+                yield from _steps(item, sections, depth + 1)
         else:
             raise RecipeError(f"A step of the recipe has no text, only {sorted(fields)[:5]}.", HINT)
     elif value is not None:
@@ -216,7 +218,7 @@ def _steps(value: Json, parts: Parts, depth: int) -> Iterator[str]:
 
 
 def _ingredients(value: Json) -> Iterator[str]:
-    """Ingredient lines out of strings, lists and objects with amount, unit and name."""
+    """Yield ingredient lines from strings, lists and objects with amount, unit and name."""
     if isinstance(value, str):
         yield from value.splitlines()
     elif isinstance(value, list):
@@ -225,9 +227,11 @@ def _ingredients(value: Json) -> Iterator[str]:
                 yield from _ingredients(item)
     elif isinstance(value, dict):
         fields = _lower(value)
-        told = [str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))]
-        if told:
-            yield " ".join(told)
+        amounts = [
+            str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))
+        ]
+        if amounts:
+            yield " ".join(amounts)
         else:
             for item in value.values():
                 if isinstance(item, (list, dict)):

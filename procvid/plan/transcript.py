@@ -1,4 +1,4 @@
-"""Cooking steps in what is said, by the lexicon and the grammar of imperatives (paper, section 3.2).
+"""Find cooking steps in speech, by lexicon and grammar (paper, section 3.2).
 
 Speech says "so now we're gonna slice the carrot" where a recipe says "Slice the carrot". Phrases
 that lead to an imperative are read as the end of a sentence; what follows is a step when it names
@@ -21,7 +21,7 @@ PAUSE_S = 2.0
 """A longer silence ends what was being said."""
 
 MAX_CUES = 200
-"""Nobody speaks longer without one; it bounds the work on a transcript without pauses."""
+"""Most cues without a pause; bounds the work on a transcript without pauses."""
 
 MIN_WORDS, MAX_WORDS = 3, 40
 SAMPLE_CHARS = 4_000
@@ -51,14 +51,14 @@ REMARK = re.compile(
 
 @dataclass(frozen=True)
 class _Run:
-    """Cues without a pause between them: their text, and where each cue begins in it."""
+    """Cues without a pause between them, their text, and where each cue begins in it."""
 
     cues: tuple[TimedText, ...]
     starts: tuple[int, ...]
     text: str
 
     def time_at(self, place: int) -> float:
-        """When the character at `place` is said, cues being spoken evenly."""
+        """Return when the character at `place` is said, for evenly spoken cues."""
         number = max(n for n, start in enumerate(self.starts) if start <= max(0, place))
         cue = self.cues[number]
         share = min(1.0, (place - self.starts[number]) / max(1, len(cue.text)))
@@ -66,7 +66,7 @@ class _Run:
 
 
 def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
-    """The steps in cues that are in order and do not overlap.
+    """Return the steps in cues that are in order and do not overlap.
 
     Raises:
         InputError: what is said is not English.
@@ -82,7 +82,7 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
 
 
 def deed(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The canonical actions and foods of a step, by which two wordings of one step are known."""
+    """Return the canonical actions and foods of a step, to compare two wordings of it."""
     segments = read_step(text, {}).segments
     return (
         frozenset(segment.verb.action.name for segment in segments),
@@ -135,7 +135,7 @@ def _steps(run: _Run) -> Iterator[TimedText]:
 
 
 def _clause_end(text: str, start: int, until: int) -> int:
-    """Where the sentence or its matter ends, at most `until`, without a dangling "and"."""
+    """Return where the sentence ends, at most `until`, without a dangling "and"."""
     stop = re.search(rf"[.!?]|{ASIDE.pattern}|{REMARK.pattern}", text[start:until], re.IGNORECASE)
     end = start + stop.start() if stop else until
     return start + len(re.sub(r"(?:[\s,]+(?:and|then|so|or|to|now))+\s*$", "", text[start:end]))

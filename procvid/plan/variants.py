@@ -1,4 +1,4 @@
-"""Texts near a step or a dish that differ in one way that matters: another verb, food or state.
+"""Write texts that differ from a step or dish in one way: verb, food or state.
 
 Every variant is read again by the planner, and kept only if it really means something else.
 """
@@ -24,7 +24,7 @@ MAX_DISH_FOODS = 2
 
 @dataclass(frozen=True)
 class Choices:
-    """The words that variants may use; a model that knows few words is asked with those."""
+    """Words that variants may use; a model with few words gets those."""
 
     foods: tuple[str, ...] = ()
     actions: tuple[str, ...] = ACTIONS
@@ -35,7 +35,7 @@ EVERYTHING = Choices()
 
 
 def vary_step(text: str, count: int, choices: Choices = EVERYTHING) -> tuple[str, ...]:
-    """At most `count` texts that differ from a step in one way; the same step gets the same ones.
+    """Return at most `count` texts that differ from a step in one way, always the same ones.
 
     Two of five have another verb, two another food, one another state; where the step names no
     food, verbs take the places.
@@ -58,13 +58,13 @@ def vary_step(text: str, count: int, choices: Choices = EVERYTHING) -> tuple[str
 
 
 def dish_of(recipe: Recipe) -> str:
-    """What the finished dish looks like: "Sliced carrot and fried egg on the plate."."""
+    """Return what the finished dish looks like: "Sliced carrot and fried egg on the plate."."""
     foods, vessel = _finished(recipe)
     return _dish([(item.name, item.state_after) for item in foods], vessel)
 
 
 def other_dishes(recipe: Recipe, count: int, choices: Choices = EVERYTHING) -> tuple[str, ...]:
-    """At most `count` dishes worded like `dish_of` that show other foods in the same place."""
+    """Return at most `count` dishes worded like `dish_of`, with other foods."""
     foods, vessel = _finished(recipe)
     own = dish_of(recipe)
     used = {item.name for item in foods}
@@ -86,7 +86,7 @@ def other_dishes(recipe: Recipe, count: int, choices: Choices = EVERYTHING) -> t
 
 
 def state_made(text: str, name: str) -> str:
-    """The state that a step leaves an object in; empty when the step does not change it.
+    """Return the state that a step gives an object; empty if it does not change.
 
     A step that names no food ("Fry it until golden.") may mean any.
     """
@@ -101,7 +101,7 @@ def state_made(text: str, name: str) -> str:
 
 
 def read(text: str) -> StepPlan:
-    """A step planned alone."""
+    """Return the plan of a single step."""
     return plan_recipe(Recipe(title="", steps=(text,))).steps[0]
 
 
@@ -117,7 +117,7 @@ def _main_food(step: StepPlan) -> PlannedObject | None:
 def _distinct(
     step: StepPlan, variants: Iterable[tuple[str, Callable[[StepPlan], bool]]]
 ) -> list[str]:
-    """Variants that the planner reads as meant, and not as the step itself."""
+    """Yield the variants that the planner reads as meant, and not as the step itself."""
     kept = []
     for variant, is_meant in variants:
         again = read(variant)
@@ -179,7 +179,7 @@ def _with_other_state(
 
 
 def _span(text: str, name: str) -> tuple[int, int] | None:
-    """Where a food is named in a text."""
+    """Return where a text names a food, or None."""
     tokens = words(text)
     for index in range(len(tokens)):
         noun = lexicon().noun_at(tokens, index)
@@ -222,12 +222,12 @@ def _dish(foods: list[tuple[str, str]], vessel: str) -> str:
     plain = ("whole", "raw", "plain", "")
     named = [name if state in plain else f"{state} {name}" for name, state in foods]
     where = f" {place(vessel)}" if vessel else ""
-    told = f"{' and '.join(named) or 'the dish'}{where}."
-    return told[:1].upper() + told[1:]
+    text = f"{' and '.join(named) or 'the dish'}{where}."
+    return text[:1].upper() + text[1:]
 
 
 def _shuffled(key: str, names: list[str]) -> list[str]:
-    """An order that depends on the key and the names alone."""
+    """Return an order that depends on the key and the names alone."""
     return sorted(
         dict.fromkeys(names), key=lambda n: hashlib.sha256(f"{key}\0{n}".encode()).hexdigest()
     )

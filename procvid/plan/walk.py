@@ -1,11 +1,11 @@
-"""Walking through the steps: what each action takes, where it happens, what it leaves behind."""
+"""Walk through a step: what each action uses, where it happens, what it leaves behind."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from procvid.plan.kitchen import Kitchen, Vessel
+from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry, Verb, lexicon
 from procvid.plan.reading import GROUP_WORDS, Mention, Reading, Segment
 from procvid.plan.settle import settle_action
@@ -34,8 +34,8 @@ class Done:
 
 
 @dataclass
-class Stage:
-    """One step while it is walked through."""
+class StepWalk:
+    """A step while it is walked through."""
 
     number: int
     text: str
@@ -48,39 +48,37 @@ class Stage:
 
 
 def walk_step(
-    kitchen: Kitchen, number: int, text: str, reading: Reading, later: Sequence[Reading]
-) -> Stage:
+    kitchen: KitchenState, number: int, text: str, reading: Reading, later: Sequence[Reading]
+) -> StepWalk:
     """Carry out every action of a step in the kitchen."""
-    stage = Stage(number, text)
+    walk = StepWalk(number, text)
     if reading.forbidden:
         actions = " or ".join(dict.fromkeys(reading.forbidden))
-        stage.notes.append(f"step {number} says not to {actions}; that is left out")
+        walk.notes.append(f"Step {number} says not to {actions}, so the clip does not show it.")
     for index, segment in enumerate(reading.segments):
         follower = sharing(reading.segments[index:])
-        foods = find_foods(kitchen, stage, segment, follower)
-        vessel, told = mentioned_vessel(kitchen, stage, segment)
+        foods = find_foods(kitchen, walk, segment, follower)
+        vessel, named = mentioned_vessel(kitchen, walk, segment)
         verb = segment.verb
         if not reading.verb_known:
             verb = lexicon().verbs["add" if segment.foods else "stir"]
             if kitchen.last_action and "repeat" in text.lower():
                 verb = lexicon().verbs[kitchen.last_action]
-            stage.notes.append(
-                f"step {number} names no action of the lexicon; taken as {verb.action.name!r}"
-            )
+            walk.notes.append(f"Step {number}: no known action, treated as {verb.action.name}.")
         main = kitchen.foods[foods[0]] if foods else None
-        place = vessel or _here(kitchen, stage)
+        place = vessel or _here(kitchen, walk)
         action = settle_action(kitchen, verb, segment, main, vessel, place)
-        foods = with_implied(kitchen, stage, segment, action, foods, vessel)
+        foods = with_implied(kitchen, walk, segment, action, foods, vessel)
         if vessel is None and action.in_vessel:
-            vessel = usual_vessel(kitchen, stage, action, segment, foods, later)
-        act(kitchen, stage, segment, follower, action, foods, vessel)
-        stage.done[-1].mentioned_vessels = told
-    _remember(kitchen, stage)
-    return stage
+            vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
+        act(kitchen, walk, segment, follower, action, foods, vessel)
+        walk.done[-1].mentioned_vessels = named
+    _remember(kitchen, walk)
+    return walk
 
 
 def sharing(segments: Sequence[Segment]) -> Segment | None:
-    """The later verb whose object an action shares: "peel and dice the potatoes"."""
+    """Return the later verb whose object an action shares: "peel and dice the potatoes"."""
     if not segments[0].shares_next or segments[0].foods:
         return None
     follower = next((s for s in segments[1:] if not s.shares_next or s.foods), None)
@@ -91,9 +89,9 @@ def sharing(segments: Sequence[Segment]) -> Segment | None:
 
 
 def find_foods(
-    kitchen: Kitchen, stage: Stage, segment: Segment, follower: Segment | None
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, follower: Segment | None
 ) -> list[str]:
-    """The foods of an action, the main one first: named, shared with the next verb, referred to."""
+    """Return the foods of an action, the main one first: named, shared or referred to."""
     source = follower or segment
     names: list[str] = []
     direct = False
@@ -103,22 +101,22 @@ def find_foods(
         making = source.verb.action.state
         members = kitchen.group_members(mention) or [kitchen.name_of(mention)]
         for name in members:
-            kitchen.meet_food(mention, stage.number, name=name, making=making)
-            _see(kitchen, stage, name)
-            stage.mentioned.add(name)
+            kitchen.meet_food(mention, walk.number, name=name, making=making)
+            _see(kitchen, walk, name)
+            walk.mentioned.add(name)
         direct = direct or not mention.preposition
         names += members
     if source.guessed and not direct:
-        names.insert(0, _guessed(kitchen, stage, source.guessed))
+        names.insert(0, _guessed(kitchen, walk, source.guessed))
     elif not direct:
-        names = referred_foods(kitchen, stage, source) + names
+        names = referred_foods(kitchen, walk, source) + names
     unique = list(dict.fromkeys(names))
     first = next((n for n in unique if not kitchen.foods[n].minor), None)
     return unique if first is None else [first, *(n for n in unique if n != first)]
 
 
-def referred_foods(kitchen: Kitchen, stage: Stage, segment: Segment) -> list[str]:
-    """What "it", "them", "the vegetables" or "the mixture" stand for."""
+def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
+    """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
     for word in segment.refers:
         if word in ("everything", "ingredients") and segment.vessels:
             loose = [
@@ -128,7 +126,7 @@ def referred_foods(kitchen: Kitchen, stage: Stage, segment: Segment) -> list[str
         elif word in ("mixture", "mix", "ingredients", "ingredient", "contents", "everything"):
             names = kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
         elif word in ("it", "them", "they", "these", "those", "this"):
-            here = [n for done in stage.done for n in done.foods if not kitchen.foods[n].minor]
+            here = [n for done in walk.done for n in done.foods if not kitchen.foods[n].minor]
             names = here or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
             names = names[:1] if word in ("it", "this") and not here else names
             names = _all_of_it(kitchen, segment, names)
@@ -139,18 +137,18 @@ def referred_foods(kitchen: Kitchen, stage: Stage, segment: Segment) -> list[str
         names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
         if names:
             for name in names:
-                _see(kitchen, stage, name)
+                _see(kitchen, walk, name)
             return names
     return []
 
 
-def _holds(kitchen: Kitchen, vessel: str) -> bool:
-    """Whether a vessel keeps its foods together; those on a board or in a sieve lie loose."""
+def _holds(kitchen: KitchenState, vessel: str) -> bool:
+    """Return True if a vessel keeps its foods together; on a board they lie loose."""
     return kitchen.vessels[vessel].use not in PASSING
 
 
-def _all_of_it(kitchen: Kitchen, segment: Segment, names: list[str]) -> list[str]:
-    """What leaves a hot vessel for a plate leaves it whole: "it" is then all that lies there."""
+def _all_of_it(kitchen: KitchenState, segment: Segment, names: list[str]) -> list[str]:
+    """Return all foods of a hot vessel if "it" leaves the vessel for a plate."""
     to_plate = any(mention.entry.group == "serve" for mention in segment.vessels)
     if not names or not (to_plate or segment.verb.action.name == "serve"):
         return names
@@ -161,41 +159,39 @@ def _all_of_it(kitchen: Kitchen, segment: Segment, names: list[str]) -> list[str
 
 
 def with_implied(
-    kitchen: Kitchen,
-    stage: Stage,
+    kitchen: KitchenState,
+    walk: StepWalk,
     segment: Segment,
     action: Action,
     foods: list[str],
     vessel: Vessel | None,
 ) -> list[str]:
-    """The foods of an action and those it acts on unnamed: "season with salt"."""
+    """Return the foods of an action and those it acts on unnamed: "season with salt"."""
     if not foods:
-        return implied_foods(kitchen, stage, action, vessel)
+        return implied_foods(kitchen, walk, action, vessel)
     ties = {mention.preposition for mention in segment.foods}
     aside = bool(ties) and ties <= {"with", "in", "over"} and not segment.refers
     holds_object = any(not mention.preposition for mention in segment.vessels)
     if not aside or segment.guessed or holds_object:
         return foods
-    known = [
-        n for n in implied_foods(kitchen, stage, action, vessel, aloud=False) if n not in foods
-    ]
+    known = [n for n in implied_foods(kitchen, walk, action, vessel, aloud=False) if n not in foods]
     first = foods if action.name in ("add", "spread") else []
     unique = list(dict.fromkeys([*first, *known[:MAX_IMPLIED], *foods]))
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
 
 
 def implied_foods(
-    kitchen: Kitchen,
-    stage: Stage,
+    kitchen: KitchenState,
+    walk: StepWalk,
     action: Action,
     vessel: Vessel | None,
     *,
     aloud: bool = True,
 ) -> list[str]:
-    """The foods of an action that names none: of this step, else in the vessel, else the last."""
+    """Return the foods of an action that names none: of the step, the vessel, or the last ones."""
     if action.name in NOTHING_IMPLIED:
         return []
-    here = list(dict.fromkeys(n for done in stage.done for n in done.foods))
+    here = list(dict.fromkeys(n for done in walk.done for n in done.foods))
     if action.name in CUTTING:
         here.sort(key=lambda n: kitchen.foods[n].since_step)
     inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
@@ -208,16 +204,18 @@ def implied_foods(
         names = kitchen.last_foods or inside
     names = [n for n in names if not kitchen.foods[n].minor] or list(names)
     for name in names:
-        _see(kitchen, stage, name)
+        _see(kitchen, walk, name)
     if names and not here and aloud:
         of = kitchen.last_step
         listed = ", ".join(names[:3])
-        stage.notes.append(f"step {stage.number} names no food; assumed the {listed} of step {of}")
+        walk.notes.append(
+            f"Step {walk.number} names no food, so it uses the {listed} of step {of}."
+        )
     return names
 
 
-def _brought(kitchen: Kitchen, inside: Sequence[str]) -> list[str]:
-    """What "add to the pot" or "ladle into bowls" brings: the last foods and all that lies by."""
+def _brought(kitchen: KitchenState, inside: Sequence[str]) -> list[str]:
+    """Return what "add to the pot" or "ladle into bowls" brings: the last foods and their neighbours."""
     last = [n for n in kitchen.last_foods if n not in inside and not kitchen.foods[n].minor]
     source = kitchen.foods[last[0]].vessel if last else None
     if source is None or not _holds(kitchen, source):
@@ -226,27 +224,27 @@ def _brought(kitchen: Kitchen, inside: Sequence[str]) -> list[str]:
 
 
 def mentioned_vessel(
-    kitchen: Kitchen, stage: Stage, segment: Segment
+    kitchen: KitchenState, walk: StepWalk, segment: Segment
 ) -> tuple[Vessel | None, list[str]]:
-    """The vessel that an action names as its place, and all vessels it names."""
+    """Return the vessel that an action names as its place, and all vessels it names."""
     places: list[Vessel] = []
     names: list[str] = []
     for mention in segment.vessels:
-        vessel = kitchen.meet_vessel(mention, stage.number)
+        vessel = kitchen.meet_vessel(mention, walk.number)
         names.append(vessel.name)
         if mention.preposition not in ("from", "of", "off"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
             places.insert(0 if target else len(places), vessel)
     if not places:
         places = _beside(kitchen, segment)
-    stage.mentioned_vessels += names
+    walk.mentioned_vessels += names
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
     return places[0] if places else None, names
 
 
-def _beside(kitchen: Kitchen, segment: Segment) -> list[Vessel]:
-    """The vessel of the food that an action leads to: "add the egg to the rice"."""
+def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
+    """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
     names = [kitchen.name_of(m) for m in segment.foods if m.preposition in TOWARDS]
     for word in segment.targets:
         if word in GROUP_WORDS:
@@ -264,23 +262,23 @@ def _beside(kitchen: Kitchen, segment: Segment) -> list[Vessel]:
 
 
 def usual_vessel(
-    kitchen: Kitchen,
-    stage: Stage,
+    kitchen: KitchenState,
+    walk: StepWalk,
     action: Action,
     segment: Segment,
     foods: Sequence[str],
     later: Sequence[Reading],
 ) -> Vessel | None:
-    """Where an action happens when the text does not say."""
+    """Return where an action happens if the text does not say."""
     suits = action.needs
-    here = _here(kitchen, stage)
+    here = _here(kitchen, walk)
     if here is not None and _suits(here, suits) and (not action.vessel or here.use != "serve"):
         return here
     if action.name == "serve":
         return (
             here
-            if here and here.use == "cold" and stage.mentioned_vessels
-            else _plate(kitchen, stage)
+            if here and here.use == "cold" and walk.mentioned_vessels
+            else _plate(kitchen, walk)
         )
     if suits != ("cut",) and foods and _acts_in_place(action, segment):
         at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
@@ -295,25 +293,25 @@ def usual_vessel(
             v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
         ]
         entry = lexicon().entries[action.vessel]
-        return ready[-1] if ready else kitchen.get_vessel(entry, stage.number)
+        return ready[-1] if ready else kitchen.get_vessel(entry, walk.number)
     last = kitchen.vessels.get(kitchen.last_vessel or "")
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
     leaves = there and action.name == "add" and not _acts_in_place(action, segment)
     if last is not None and not leaves:
         return last
-    return _vessel_ahead(kitchen, stage, action, later)
+    return _vessel_ahead(kitchen, walk, action, later)
 
 
 def _acts_in_place(action: Action, segment: Segment) -> bool:
-    """Whether the food stays: adding brings it elsewhere, "season the egg" does not."""
+    """Return True if the food stays; "add" moves it, "season the egg" does not."""
     if action.name != "add":
         return True
     with_other = any(mention.preposition == "with" for mention in segment.foods)
     return segment.verb.name == "season" or with_other or not segment.foods
 
 
-def _goes_on(kitchen: Kitchen, action: Action, verb: Verb, at: Vessel, food: str) -> bool:
-    """Whether a food stays where it is: what simmers may simmer on, frying leaves the water."""
+def _goes_on(kitchen: KitchenState, action: Action, verb: Verb, at: Vessel, food: str) -> bool:
+    """Return True if a food stays in its vessel: boiling may go on, frying leaves the water."""
     if action.name == "boil" and verb.name in ("boil", "blanch", "poach", "parboil"):
         return at.kind == "pot" or kitchen.holds(at.name, "liquid")
     if action.name == "fry":
@@ -321,8 +319,8 @@ def _goes_on(kitchen: Kitchen, action: Action, verb: Verb, at: Vessel, food: str
     return True
 
 
-def _ready(kitchen: Kitchen, action: Action, vessel: Vessel) -> bool:
-    """Whether a vessel waits for this action: hot oil, boiling water, a lined tray."""
+def _ready(kitchen: KitchenState, action: Action, vessel: Vessel) -> bool:
+    """Return True if a vessel waits for this action: hot oil, boiling water, a lined tray."""
     if action.name == "fry":
         return kitchen.holds(vessel.name, "fat") or vessel.kind == "wok"
     if action.name == "boil":
@@ -331,31 +329,31 @@ def _ready(kitchen: Kitchen, action: Action, vessel: Vessel) -> bool:
 
 
 def _vessel_ahead(
-    kitchen: Kitchen, stage: Stage, action: Action, later: Sequence[Reading]
+    kitchen: KitchenState, walk: StepWalk, action: Action, later: Sequence[Reading]
 ) -> Vessel:
-    """The vessel that the next steps will use, else a pan or a bowl; for what is in none yet."""
+    """Return the vessel that the next steps use, else a pan or a bowl."""
     for reading in later[:3]:
         for segment in reading.segments:
             for mention in segment.vessels:
                 if mention.entry.group not in PASSING and mention.entry.group != "serve":
-                    return kitchen.meet_vessel(mention, stage.number)
+                    return kitchen.meet_vessel(mention, walk.number)
             usual = segment.verb.action.vessel
             if usual and lexicon().entries[usual].group not in (*PASSING, "serve"):
-                return kitchen.get_vessel(lexicon().entries[usual], stage.number)
+                return kitchen.get_vessel(lexicon().entries[usual], walk.number)
     kind = "frying pan" if action.name in ("stir", "flip", "heat") else "bowl"
-    return kitchen.get_vessel(lexicon().entries[kind], stage.number)
+    return kitchen.get_vessel(lexicon().entries[kind], walk.number)
 
 
-def _plate(kitchen: Kitchen, stage: Stage) -> Vessel:
+def _plate(kitchen: KitchenState, walk: StepWalk) -> Vessel:
     last = kitchen.vessels.get(kitchen.last_vessel or "")
     if last is not None and last.use == "serve":
         return last
-    return kitchen.get_vessel(lexicon().entries["plate"], stage.number)
+    return kitchen.get_vessel(lexicon().entries["plate"], walk.number)
 
 
-def _here(kitchen: Kitchen, stage: Stage) -> Vessel | None:
-    """The vessel that an earlier action of the same step settled on."""
-    places = [done.vessel for done in stage.done if done.vessel is not None]
+def _here(kitchen: KitchenState, walk: StepWalk) -> Vessel | None:
+    """Return the vessel of an earlier action of the same step."""
+    places = [done.vessel for done in walk.done if done.vessel is not None]
     return places[-1] if places else None
 
 
@@ -364,15 +362,15 @@ def _suits(vessel: Vessel, needs: Sequence[str]) -> bool:
 
 
 def act(
-    kitchen: Kitchen,
-    stage: Stage,
+    kitchen: KitchenState,
+    walk: StepWalk,
     segment: Segment,
     follower: Segment | None,
     action: Action,
     foods: list[str],
     vessel: Vessel | None,
 ) -> None:
-    """Do an action: change states, move foods, use the vessel."""
+    """Carry out an action: change states, move foods, use the vessel."""
     source = follower or segment
     tied = {kitchen.name_of(m): m.preposition for m in source.foods}
     if action.name == "drain":
@@ -381,9 +379,9 @@ def act(
     for name in changed:
         food = kitchen.foods[name]
         if food.listed and food.state == action.state:
-            stage.before[name] = "raw" if food.group in ("meat", "fish") else "whole"
+            walk.before[name] = "raw" if food.group in ("meat", "fish") else "whole"
         if action.state is not None and food.state != action.state:
-            kitchen.change_state(food, action.state, stage.number)
+            kitchen.change_state(food, action.state, walk.number)
         food.listed = False
     if action.name in ("drain", "remove"):
         _take_out(kitchen, action, foods, vessel)
@@ -391,13 +389,13 @@ def act(
         for name in reversed(foods):
             if tied.get(name, "") != "from" and (action.name not in CUTTING or name in changed):
                 kitchen.put(kitchen.foods[name], vessel)
-    stage.done.append(Done(action, foods, changed, vessel, [], segment.tools))
+    walk.done.append(Done(action, foods, changed, vessel, [], segment.tools))
 
 
 def _changed(
-    kitchen: Kitchen, action: Action, foods: Sequence[str], tied: dict[str, str]
+    kitchen: KitchenState, action: Action, foods: Sequence[str], tied: dict[str, str]
 ) -> list[str]:
-    """The foods whose state the action makes; oil, salt and sauces over it keep theirs."""
+    """Return the foods whose state the action changes; oil, salt and sauces keep theirs."""
     if action.state is None:
         return []
     direct = [n for n in foods if not tied.get(n)]
@@ -416,7 +414,7 @@ def _changed(
 
 
 def _take_out(
-    kitchen: Kitchen, action: Action, foods: Sequence[str], vessel: Vessel | None
+    kitchen: KitchenState, action: Action, foods: Sequence[str], vessel: Vessel | None
 ) -> None:
     water = kitchen.foods.get("water")
     if action.name == "drain" and water is not None:
@@ -429,29 +427,29 @@ def _take_out(
         kitchen.put(food, elsewhere)
 
 
-def _remember(kitchen: Kitchen, stage: Stage) -> None:
-    """What the next step may refer to: the last foods and the last vessel of this one."""
-    foods = list(dict.fromkeys(n for done in stage.done for n in done.foods))
-    kitchen.last_action = stage.done[0].action.name
+def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
+    """Store what the next step may refer to: the last foods and the last vessel."""
+    foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
+    kitchen.last_action = walk.done[0].action.name
     if foods:
-        kitchen.last_foods, kitchen.last_step = foods, stage.number
-    for done in stage.done:
+        kitchen.last_foods, kitchen.last_step = foods, walk.number
+    for done in walk.done:
         if done.vessel is not None and done.vessel.use not in PASSING:
             kitchen.last_vessel = done.vessel.name
 
 
-def _see(kitchen: Kitchen, stage: Stage, name: str) -> None:
-    """Note a food's state and past as the step finds them, once."""
-    if name not in stage.before:
-        stage.before[name] = kitchen.foods[name].state
-        stage.past[name] = kitchen.foods[name].description()
+def _see(kitchen: KitchenState, walk: StepWalk, name: str) -> None:
+    """Store a food's state and past at the start of the step, once."""
+    if name not in walk.before:
+        walk.before[name] = kitchen.foods[name].state
+        walk.past[name] = kitchen.foods[name].description()
 
 
-def _guessed(kitchen: Kitchen, stage: Stage, name: str) -> str:
-    """A food that only the grammar tells: the unknown object of a verb."""
+def _guessed(kitchen: KitchenState, walk: StepWalk, name: str) -> str:
+    """Add the unknown object of a verb as a food."""
     mention = Mention(Entry(name, "food", "other", ()), 0, "", name, None, "")
-    kitchen.meet_food(mention, stage.number)
-    _see(kitchen, stage, name)
-    stage.mentioned.add(name)
-    stage.notes.append(f"step {stage.number}: {name!r} is not in the lexicon; taken as a food")
+    kitchen.meet_food(mention, walk.number)
+    _see(kitchen, walk, name)
+    walk.mentioned.add(name)
+    walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
     return name

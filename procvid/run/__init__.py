@@ -1,8 +1,9 @@
-"""A run on disk: `run.json`, `plan.json`, `events.jsonl`, a folder per step, the video.
+"""Make a video: the story, its steps and the run folder on disk.
 
-    run.json plan.json events.jsonl video.mp4 captions.vtt memory/
+    run.json plan.json events.jsonl video.mp4 captions.vtt
+    changes/02/{changes.json, 1.png ...}
     steps/01/{clip.mp4, conditioning.json, references/1.png ..., crops/}
 
-A step folder appears whole or not at all, so a killed process loses at most the step in work. No
-file but `events.jsonl` holds a time of day: the same request gives the same bytes.
+A step folder appears whole or not at all, so a killed process loses at most one step. Only
+`events.jsonl` holds the time of day: the same request gives the same bytes.
 """

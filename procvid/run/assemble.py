@@ -1,4 +1,4 @@
-"""Clips become files, each with its provenance, and then one video with chapters and captions."""
+"""Write clips with their provenance, and join them into a video with chapters and captions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from procvid.types import Clip, Conditioning, Crop, Image, Plan, Slot, StepPlan
 
 
 def pixels_sha256(image: Image) -> str:
-    """The sha256 of an image's shape and pixels, whatever file they are in."""
+    """Return the sha256 of an image's shape and pixels."""
     height, width = image.shape[:2]
     return hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest()
 
 
 def reference_record(slot: Slot) -> ReferenceRecord:
-    """The provenance of one reference."""
+    """Return the provenance of one reference."""
     return ReferenceRecord(
         number=slot.number,
         object_name=slot.object_name,
@@ -43,7 +43,7 @@ def reference_record(slot: Slot) -> ReferenceRecord:
 
 
 def missing_objects(conditioning: Conditioning) -> tuple[Mapping[str, str], ...]:
-    """The objects without a reference, and why."""
+    """Return the objects without a reference, and why."""
     return tuple(
         {"object": r.object_name, "state": r.wanted_state, "reason": r.reason}
         for r in conditioning.retrievals
@@ -52,7 +52,7 @@ def missing_objects(conditioning: Conditioning) -> tuple[Mapping[str, str], ...]
 
 
 def crop_hashes(crops: Sequence[Crop]) -> dict[str, str]:
-    """sha256 of the pixels by crop id, of those that have pixels."""
+    """Return the sha256 of the pixels by crop id; crops without pixels are left out."""
     return {crop.id: pixels_sha256(crop.image) for crop in crops if crop.image is not None}
 
 
@@ -90,7 +90,7 @@ def write_step(
 
 
 def chapter_title(step: StepPlan, limit: int = 80) -> str:
-    """ "2. Slice the carrots." cut at a word."""
+    """Return "2. Slice the carrots.", cut at a word."""
     text = " ".join(step.text.split())
     if len(text) > limit:
         text = text[:limit].rsplit(" ", 1)[0] + " ..."
@@ -100,7 +100,7 @@ def chapter_title(step: StepPlan, limit: int = 80) -> str:
 def assemble(
     plan: Plan, clips: Sequence[Path], video: Path, captions: Path, provenance: Mapping[str, str]
 ) -> float:
-    """Join the clips into one video with a chapter a step, and write its captions.
+    """Join the clips into one video with a chapter per step, and write its captions.
 
     Args:
         plan: Its steps belong to the clips, in order.

@@ -1,7 +1,16 @@
-"""What a person changed of a step that is to be made now, as the run folder keeps it."""
+"""Store what a person changed of a step: the one codec of `StepChanges`.
+
+The run folder, the step records and the tickets of the queue all use it. The JSON has one key a
+field, without the fields that were left alone, and the uploads are PNG files beside it, named
+under "pictures".
+
+A new field of `StepChanges` needs three files: `types.py`, `run/step.py`, which obeys it, and
+`ui/pages/create/redo.py`, which checks it. The codec follows the dataclass.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,64 +18,119 @@ from typing import Any
 
 from procvid.errors import ProcvidError
 from procvid.media.image import load_image, save_png
-from procvid.run.condition import Overrides
 from procvid.run.folder import RunFolder
 from procvid.storage.files import read_json, whole_folder, write_json
+from procvid.types import Image, StepChanges
 
-CHANGES, WHAT = "changes", "changes.json"
+CHANGES, FILE = "changes", "changes.json"
+PICTURES = "pictures"
+UNREADABLE = "Made as planned, because the changes to this step cannot be read."
+LOST_PICTURE = "One of your pictures is lost: {}"
 
 
-def keep_changes(run: RunFolder, changes: Mapping[int, Overrides]) -> None:
-    """Put what a person wants of steps that were not made yet on the disk. Raises OutputError."""
-    for number, overrides in changes.items():
+def changes_to_json(changes: StepChanges) -> dict[str, Any]:
+    """Return the fields that were changed, without the uploads; a step's record holds this."""
+    value = {}
+    for key, default in _defaults().items():
+        given = getattr(changes, key)
+        if isinstance(default, tuple | Mapping):
+            given = dict(given) if isinstance(default, Mapping) else list(given)
+            # Uploads that are all left to CLIP have a list of empty names.
+            if not any(given):
+                continue
+        elif given == default:
+            continue
+        value[key] = given
+    return value
+
+
+def changes_from_json(value: Mapping[str, Any]) -> StepChanges:
+    """Read the changes back, without the uploads.
+
+    Raises:
+        TypeError: A field has the wrong type.
+        ValueError: A field has the wrong value.
+    """
+    fields = {}
+    for key, default in _defaults().items():
+        given = value.get(key)
+        if given is not None:
+            fields[key] = given if default is None else type(default)(given)
+    return StepChanges(**fields)
+
+
+def picture_names(changes: StepChanges, prefix: str = "") -> list[str]:
+    """Return the file names of the uploads."""
+    return [f"{prefix}{place}.png" for place in range(1, len(changes.uploads) + 1)]
+
+
+def stored_json(changes: StepChanges, prefix: str = "") -> dict[str, Any]:
+    """Return the JSON of changes whose uploads lie beside it, under `prefix`."""
+    return {**changes_to_json(changes), PICTURES: picture_names(changes, prefix)}
+
+
+def write_pictures(folder: Path, changes: StepChanges, prefix: str = "") -> None:
+    """Write the uploads as PNG files.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    for name, image in zip(picture_names(changes, prefix), changes.uploads, strict=True):
+        save_png(folder / name, image)
+
+
+def read_stored(folder: Path, value: Mapping[str, Any]) -> tuple[StepChanges, list[str]]:
+    """Read changes whose uploads lie in `folder`, and say which uploads are lost.
+
+    Raises:
+        TypeError: A field has the wrong type.
+        ValueError: A field has the wrong value.
+    """
+    # Run folders of version 0.1.0 hold the number of uploads.
+    old = [f"{place}.png" for place in range(1, int(value.get("uploads", 0)) + 1)]
+    uploads, lost = _load([folder / str(name) for name in value.get(PICTURES, old)])
+    return replace(changes_from_json(value), uploads=uploads), lost
+
+
+def keep_changes(run: RunFolder, changes: Mapping[int, StepChanges]) -> None:
+    """Write the changes to steps that were not made yet. Raises OutputError."""
+    for number, changed in changes.items():
         with whole_folder(_folder(run, number)) as folder:
-            for place, image in enumerate(overrides.uploads, start=1):
-                save_png(folder / f"{place}.png", image)
-            told = {**overrides.to_json(), "uploads": len(overrides.uploads)}
-            write_json(folder / WHAT, told)
+            write_pictures(folder, changed)
+            write_json(folder / FILE, stored_json(changed))
 
 
-def kept_overrides(run: RunFolder, number: int) -> tuple[Overrides, list[str]]:
-    """What a person changed for a step that has to be made now, and what of it is lost."""
+def kept_changes(run: RunFolder, number: int) -> tuple[StepChanges, list[str]]:
+    """Return the changes to a step that has to be made now, and what of them is lost."""
     record = run.read_record(number)
-    if record is None:
-        return _kept_changes(_folder(run, number))
-    folder = run.step_folder(number)
-    given = [r for r in record.references if r.origin == "upload"]
-    uploads, lost = _pictures([folder / reference.file for reference in given])
-    return replace(_overrides(record.overrides), uploads=uploads), lost
-
-
-def _kept_changes(folder: Path) -> tuple[Overrides, list[str]]:
+    if record is not None:
+        given = [r.file for r in record.references if r.origin == "upload"]
+        uploads, lost = _load([run.step_folder(number) / file for file in given])
+        return replace(changes_from_json(record.overrides), uploads=uploads), lost
+    folder = _folder(run, number)
     try:
-        told = read_json(folder / WHAT)
-        uploads, lost = _pictures([folder / f"{n + 1}.png" for n in range(int(told["uploads"]))])
-        return replace(_overrides(told), uploads=uploads), lost
+        return read_stored(folder, read_json(folder / FILE))
     except FileNotFoundError:
-        return Overrides(), []
-    except (OSError, KeyError, TypeError, ValueError):
-        return Overrides(), ["made as planned: what was changed for it cannot be read any more"]
+        return StepChanges(), []
+    except (OSError, TypeError, ValueError):
+        return StepChanges(), [UNREADABLE]
 
 
-def _pictures(files: list[Path]) -> tuple[tuple[Any, ...], list[str]]:
-    pictures, lost = [], []
+def _defaults() -> dict[str, Any]:
+    """Return the default of every field that JSON can hold."""
+    empty = StepChanges()
+    names = [field.name for field in dataclasses.fields(StepChanges)]
+    return {name: getattr(empty, name) for name in names if name != "uploads"}
+
+
+def _load(files: list[Path]) -> tuple[tuple[Image, ...], list[str]]:
+    images, lost = [], []
     for file in files:
         try:
-            pictures.append(load_image(file))
+            images.append(load_image(file))
         except ProcvidError as error:
-            lost.append(f"made without the picture that was given for it: {error.message}")
-    return tuple(pictures), lost
-
-
-def _overrides(told: Mapping[str, Any]) -> Overrides:
-    return Overrides(
-        seed=told.get("seed"),
-        prompt=told.get("prompt"),
-        shows=tuple(told.get("shows", ())),
-        attempt=int(told.get("attempt", 0)),
-        banned=tuple(told.get("banned", ())),
-        chosen=dict(told.get("chosen", {})),
-    )
+            lost.append(LOST_PICTURE.format(error.message))
+    return tuple(images), lost
 
 
 def _folder(run: RunFolder, number: int) -> Path:

@@ -1,15 +1,12 @@
-"""From a planned step and what the memory found to all that the generator gets.
+"""Combine a planned step and what the memory found into the conditioning of a clip.
 
-The memory searches and the slot planner chooses; here the two become one `Conditioning`: the
-prompt learns what the references look like, and the user is told what had to be left out.
+The prompt gets the looks of the references, and warnings say what is missing.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from procvid.errors import InputError
 from procvid.protocols import Embedder
@@ -17,51 +14,10 @@ from procvid.settings import MAX_REFERENCES
 from procvid.types import Conditioning, Image, PlannedObject, Retrieval, Slot, StepPlan
 
 PLAIN_NAME: Callable[[PlannedObject], str] = operator.attrgetter("name")
-NO_OBJECT = "reference {} looks like no object of this step, so no word of the prompt names it"
+NO_OBJECT = "Reference {} looks like no object of this step, so the prompt does not name it."
 
 AddLooks = Callable[[str, Sequence[tuple[str, str]]], str]
 """Appends `(name, description)` pairs to a prompt; `procvid.plan.prompt.with_looks`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Overrides:
-    """What a person changed for one step; None and () leave it as planned.
-
-    Attributes:
-        seed: The step's own seed, instead of the one derived from the run's.
-        prompt: Given to the generator word for word, instead of the enhanced prompt.
-        uploads: Reference images, uint8 (H, W, 3) RGB, before all that the memory has.
-        shows: The object that each of them shows; "", or none at all, leaves that to CLIP.
-        attempt: How often the step was made again with a seed of procvid's own choice.
-        banned: Ids of crops that are not to guide the step.
-        chosen: Ids of crops by the name of the object that they are to stand for.
-    """
-
-    seed: int | None = None
-    prompt: str | None = None
-    uploads: tuple[Image, ...] = ()
-    shows: tuple[str, ...] = ()
-    attempt: int = 0
-    banned: tuple[str, ...] = ()
-    chosen: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def any(self) -> bool:
-        """Whether the person changed anything."""
-        told = (self.uploads, self.banned, self.chosen)
-        return self.seed is not None or self.prompt is not None or any(map(bool, told))
-
-    def to_json(self) -> dict[str, Any]:
-        """For the record of the step; the uploads themselves lie among its references."""
-        told = {
-            "seed": self.seed,
-            "prompt": self.prompt,
-            "shows": list(self.shows) if any(self.shows) else None,
-            "attempt": self.attempt or None,
-            "banned": list(self.banned) or None,
-            "chosen": dict(self.chosen) or None,
-        }
-        return {key: value for key, value in told.items() if value is not None}
 
 
 def condition(
@@ -74,7 +30,7 @@ def condition(
     undrawable: Sequence[str] = (),
     prompt: str | None = None,
 ) -> Conditioning:
-    """Put together what the generator gets for one step.
+    """Return what the generator gets for one step.
 
     Args:
         step: As planned.
@@ -95,7 +51,7 @@ def condition(
 
 
 def looks_of(slots: Sequence[Slot], retrievals: Sequence[Retrieval]) -> dict[str, str]:
-    """The description of each reference by the name of its object, in the order of the slots."""
+    """Return the description of each reference by object name, in the order of the slots."""
     found = {r.hit.crop.id: r.hit.crop.description for r in retrievals if r.hit is not None}
     return {s.object_name: found[s.crop_id] for s in slots if found.get(s.crop_id)}
 
@@ -106,17 +62,19 @@ def _warnings(
     slots: Sequence[Slot],
     undrawable: Sequence[str],
 ) -> tuple[str, ...]:
-    """Of the abstentions only those that can be seen: a vessel or tool that was there before."""
-    told = []
+    """Warn of visible gaps only: a vessel or tool that was there before."""
+    warnings = []
     if undrawable:
-        told.append(f"drawn as something else: {', '.join(undrawable)}")
-    told += [NO_OBJECT.format(slot.number) for slot in slots if not slot.words]
+        warnings.append(
+            f"The model was not trained on {', '.join(undrawable)} and draws something else."
+        )
+    warnings += [NO_OBJECT.format(slot.number) for slot in slots if not slot.words]
     objects = {item.name: item for item in step.objects}
     for retrieval in retrievals:
         item = objects.get(retrieval.object_name)
         if retrieval.hit is None and item is not None and _must_stay_the_same(item, step.number):
-            told.append(f"the {item.name} may look different than before: {retrieval.reason}")
-    return tuple(told)
+            warnings.append(f"The {item.name} may look different than before. {retrieval.reason}")
+    return tuple(warnings)
 
 
 def _must_stay_the_same(item: PlannedObject, step: int) -> bool:
@@ -131,8 +89,9 @@ def upload_slots(
     shows: Sequence[str] = (),
     least: float = -1.0,
     words_of: Callable[[PlannedObject], str] = PLAIN_NAME,
+    limit: int = MAX_REFERENCES,
 ) -> tuple[Slot, ...]:
-    """Say which object each uploaded image shows: the named one, else the nearest in CLIP space.
+    """Assign an object to each uploaded image: the named one, else the nearest in CLIP space.
 
     Each object is taken once; an image that looks like none that is left stands for no object.
 
@@ -140,17 +99,18 @@ def upload_slots(
         uploads: uint8 (H, W, 3) RGB.
         objects: The objects of the step.
         embedder: CLIP, for images and words alike.
-        shows: The object that each image shows, "" where nobody said.
+        shows: The object that each image shows, "" if unknown.
         least: Least cosine of an image and an object's words.
         words_of: The words that stand for an object in CLIP space.
+        limit: Most reference images of a step.
 
     Raises:
         InputError: More images than Phantom takes, or the step shows no such object.
     """
-    if len(uploads) > MAX_REFERENCES:
+    if len(uploads) > limit:
         raise InputError(
-            f"There are {len(uploads)} reference images, a step takes {MAX_REFERENCES}.",
-            "Leave some out.",
+            f"There are {len(uploads)} reference images, a step takes {limit}.",
+            f"Choose at most {limit}.",
         )
     if not uploads:
         return ()
@@ -185,8 +145,8 @@ def _objects_shown(
     for name in filter(None, named):
         if name not in free:
             raise InputError(
-                f"The step shows no {name[:60]!r}, or two pictures are to show it.",
-                f"Left are: {', '.join(free) or 'none'}.",
+                f"The step shows no {name[:60]!r}, or two images show it.",
+                f"Choose one of: {', '.join(free) or 'none left'}.",
             )
         del free[name]
     known = {item.name: item for item in objects}

@@ -1,4 +1,4 @@
-"""Examples that are finished already: the video that an example recipe gave, shown without waiting.
+"""Find and write finished examples: the video of an example recipe, shown without waiting.
 
 In a folder beside the recipes each has three files of the recipe's name: the video, its captions, and a
 JSON file that says what made it.
@@ -40,22 +40,22 @@ class Finished:
     duration_s: float
 
     def to_json(self) -> dict[str, Any]:
-        """The facts file."""
+        """Return the content of the facts file."""
         return asdict(self)
 
 
 def example_recipes(folder: Path) -> tuple[Path, ...]:
-    """The recipes of a folder, by name."""
+    """Return the recipes of a folder, sorted by name."""
     return tuple(sorted(f for f in folder.glob("*.*") if f.suffix in RECIPES and f.is_file()))
 
 
 def recipe_sha256(recipe: Path) -> str:
-    """Of the file's bytes."""
+    """Return the sha256 of the file's bytes."""
     return sha256_of(recipe)
 
 
 def finished_of(recipe: Path, profile: str) -> tuple[Finished, Path, Path] | None:
-    """The facts, video and captions of an example; None where there is none of this very recipe and
+    """Return facts, video and captions of an example, or None if they do not fit this recipe and
     profile.
     """
     place = recipe.parent / FOLDER
@@ -71,7 +71,7 @@ def finished_of(recipe: Path, profile: str) -> tuple[Finished, Path, Path] | Non
 def files_of(
     recipe: Path, run: Path, facts: Finished, facts_file: Path
 ) -> Iterator[tuple[str, Path]]:
-    """The three files, each by its name in `FOLDER`; the facts are written to `facts_file`."""
+    """Yield the three files with their names in `FOLDER`; write the facts to `facts_file`."""
     facts_file.write_text(json.dumps(facts.to_json(), indent=2) + "\n", encoding="utf-8")
     yield recipe.stem + VIDEO, run / "video.mp4"
     yield recipe.stem + CAPTIONS, run / "captions.vtt"

@@ -1,4 +1,4 @@
-"""A run folder held by this process: what is finished, what is missing, what is stale."""
+"""Hold the folder of a run: what is finished, what is missing, what is stale."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from procvid.errors import OutputError, ProcvidError, RunError
+from procvid.errors import InputError, OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
+from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.run.records import (
     RunRecord,
     StepRecord,
     differences,
-    plan_from_json,
-    plan_to_json,
     stale_steps,
 )
 from procvid.storage.atomic import output_error, output_errors
@@ -39,12 +38,12 @@ CROPS = "crops"
 LOCKED = "locked.json"
 
 CHANGED_LIBRARIES = (
-    "some libraries changed since this run began, so what is made now may differ in detail"
+    "Some libraries changed since this run began, so new clips may differ in detail."
 )
 
 
 def read_run(path: Path) -> RunRecord:
-    """The record of the run in a folder.
+    """Return the record of the run in a folder.
 
     Raises:
         RunError: There is no run, or its `run.json` is damaged.
@@ -53,19 +52,19 @@ def read_run(path: Path) -> RunRecord:
         return RunRecord.from_json(read_json(path / RUN))
     except FileNotFoundError as error:
         raise RunError(
-            f"There is no run in {str(path)!r}.",
+            f"The folder {str(path)!r} contains no run.",
             "Make one with `procvid generate RECIPE --out DIR`.",
         ) from error
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"The file {str(path / RUN)!r} is damaged or of another version ({error}).",
-            "Choose another folder, or remove this one and start again.",
+            "Choose another folder, or remove this one and start over.",
         ) from error
 
 
 @contextmanager
 def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
-    """Make or open the run folder `path` for this request and keep others out of it.
+    """Create or open a run folder for this request, and lock it.
 
     Raises:
         RunError: The folder holds something else, another request, or another process works in it.
@@ -83,8 +82,8 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
         foreign = [] if (path / RUN).exists() else _foreign_entries(path)
     if foreign:
         raise RunError(
-            f"The folder {str(path)!r} holds other things, such as {foreign[0]!r}.",
-            "Choose an empty or a new folder for --out.",
+            f"The folder {str(path)!r} contains other files, such as {foreign[0]!r}.",
+            "Choose a new or an empty folder for --out.",
         )
     try:
         with locked(path):
@@ -98,7 +97,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
 
 
 def _foreign_entries(path: Path) -> list[str]:
-    """What lies in a folder that is no run, less what a kill at our own start may have left."""
+    """Return the entries that are not ours, in a folder without a run."""
     ours = (LOCK, STEPS)
     return sorted(e.name for e in path.iterdir() if e.name not in ours and not is_temporary(e.name))
 
@@ -116,7 +115,7 @@ def _remove_if_unplanned(path: Path) -> None:
 
 
 class RunFolder:
-    """The files of one run. Make it through `hold`, which locks the folder.
+    """Files of one run. `hold` creates it and locks the folder.
 
     Attributes:
         path: The folder.
@@ -130,7 +129,7 @@ class RunFolder:
         self.notes: tuple[str, ...] = ()
 
     def start(self) -> None:
-        """Sweep up after a kill, and check or write `run.json`.
+        """Clean up after a kill, and check or write `run.json`.
 
         Raises:
             RunError: The folder belongs to another request.
@@ -148,11 +147,11 @@ class RunFolder:
 
     def _check_same(self) -> None:
         there = read_run(self.path)
-        told = differences(there, self.record)
-        if told:
+        changed = differences(there, self.record)
+        if changed:
             raise RunError(
-                f"The folder {str(self.path)!r} belongs to another run: {'; '.join(told)}.",
-                "Ask for the same again to resume it, or choose another folder for --out.",
+                f"The folder {str(self.path)!r} belongs to another run: {'; '.join(changed)}.",
+                "Repeat the same request to resume it, or choose another folder for --out.",
             )
         if dict(there.versions) != dict(self.record.versions):
             self.notes = (CHANGED_LIBRARIES,)
@@ -162,24 +161,24 @@ class RunFolder:
     def write_state(
         self, records: Mapping[int, StepRecord], num_steps: int, duration_s: float | None = None
     ) -> None:
-        """Write `run.json`: the record and how far the run is.
+        """Write `run.json`: the record and the progress.
 
         Args:
             records: The steps that are on disk.
             num_steps: How many there are to be.
-            duration_s: Length of the video, once it is there and shows these very steps.
+            duration_s: Length of the video, once it shows these steps.
         """
         stale = self.stale_steps(records)
         steps = []
         for number in range(1, num_steps + 1):
-            told: dict[str, Any] = {"step": number, "state": "missing"}
+            entry: dict[str, Any] = {"step": number, "state": "missing"}
             if number in records:
-                told["state"] = "stale" if number in stale else "done"
-                told["seed"] = records[number].sampling.seed
-                told["clip_sha256"] = records[number].clip_sha256
+                entry["state"] = "stale" if number in stale else "done"
+                entry["seed"] = records[number].sampling.seed
+                entry["clip_sha256"] = records[number].clip_sha256
                 if records[number].memory:
-                    told["memory"] = records[number].memory
-            steps.append(told)
+                    entry["memory"] = records[number].memory
+            steps.append(entry)
         state: dict[str, Any] = {"state": "unfinished", "steps": steps}
         if duration_s is not None:
             state["state"] = "stale" if stale else "finished"
@@ -188,24 +187,24 @@ class RunFolder:
         write_json(self.path / RUN, {**self.record.to_json(), **state})
 
     def stale_steps(self, records: Mapping[int, StepRecord]) -> dict[int, int]:
-        """Steps to make again, by the earlier step whose clip they still show; locked ones are none."""
+        """Return the steps to redo, with the earlier step whose old clip they show; no locked ones."""
         locked = self.locked_steps()
         stale = stale_steps(records, self.record.run_id)
         return {number: source for number, source in stale.items() if number not in locked}
 
     def locked_steps(self) -> frozenset[int]:
-        """The steps that a person wants kept as they are."""
+        """Return the steps that a person locked."""
         try:
             return frozenset(int(number) for number in read_json(self.path / LOCKED)["steps"])
         except (OSError, KeyError, TypeError, ValueError):
             return frozenset()
 
     def lock_steps(self, numbers: Iterable[int]) -> None:
-        """Keep these steps as they are, and no others. Raises OutputError."""
+        """Lock these steps and no others. Raises OutputError."""
         write_json(self.path / LOCKED, {"steps": sorted(numbers)})
 
     def finished_duration_s(self, records: Mapping[int, StepRecord]) -> float | None:
-        """The length of the video if it is there and shows these very steps; None otherwise.
+        """Return the length of the video if it exists and shows these steps, else None.
 
         Some of them may be stale.
         """
@@ -223,7 +222,7 @@ class RunFolder:
             return None
 
     def read_plan(self) -> Plan | None:
-        """The plan on disk, or None.
+        """Return the plan on disk, or None.
 
         Raises:
             RunError: It is damaged.
@@ -232,26 +231,26 @@ class RunFolder:
             return None
         try:
             return plan_from_json(read_json(self.path / PLAN))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, InputError) as error:
             raise RunError(
                 f"The file {str(self.path / PLAN)!r} is damaged ({error}).",
                 "Remove it and run the same command again.",
             ) from error
 
     def write_plan(self, plan: Plan) -> None:
-        """Put the plan on disk."""
+        """Write the plan to disk."""
         write_json(self.path / PLAN, plan_to_json(plan))
 
     def step_folder(self, number: int) -> Path:
-        """Where a step lies, whether it is finished or not."""
+        """Return the folder of a step, finished or not."""
         return self.path / STEPS / f"{number:02d}"
 
     def relative(self, path: Path) -> str:
-        """A file's name inside the run folder, with forward slashes."""
+        """Return a file's name inside the run folder, with forward slashes."""
         return path.relative_to(self.path).as_posix()
 
     def read_step(self, number: int) -> StepRecord | None:
-        """A finished step, or None when it is missing or its clip is not the one recorded."""
+        """Return a finished step, or None if it is missing or its clip is another one."""
         record = self.read_record(number)
         try:
             whole = record is not None and (
@@ -262,7 +261,7 @@ class RunFolder:
         return record if whole else None
 
     def read_record(self, number: int) -> StepRecord | None:
-        """What is recorded of a step, whether its clip is whole or not; None when that is damaged."""
+        """Return the record of a step, even if its clip is damaged; None if there is no valid record."""
         try:
             return StepRecord.from_json(read_json(self.step_folder(number) / CONDITIONING))
         except (OSError, KeyError, TypeError, ValueError):
@@ -270,7 +269,7 @@ class RunFolder:
 
     @contextmanager
     def new_step(self, number: int) -> Iterator[Path]:
-        """Give a folder to fill; when the block ends it is the step, on the disk and whole.
+        """Yield a folder to fill; it becomes the step, whole, when the block ends.
 
         Raises:
             OutputError: The disk is full or the folder read-only; the old step stays.
@@ -297,7 +296,7 @@ class RunFolder:
             finally:
                 os.close(descriptor)
             if written < len(line):
-                # The kernel writes what still fits and tells the reason only at the next try.
+                # The kernel writes what still fits; the next write would report the reason.
                 raise output_error(path, OSError(28, "No space left on device"))
 
     def _mend_events(self) -> None:

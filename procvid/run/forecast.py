@@ -1,21 +1,29 @@
-"""What a run would do and cost, before it does anything: `generate --dry-run`."""
+"""Forecast what a run does and costs, for `generate --dry-run`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from procvid.run.condition import Overrides
 from procvid.run.generate import step_seed
-from procvid.run.step import Parts, conditioning_of, start_memory
-from procvid.run.throughput import Pattern
+from procvid.run.parts import Parts, start_memory
+from procvid.run.step import conditioning_of
+from procvid.run.timings import Pattern
 from procvid.settings import Profile
-from procvid.types import Conditioning, Plan, PlannedObject, Sampling, ServiceUse, StepPlan
+from procvid.types import (
+    Conditioning,
+    Plan,
+    PlannedObject,
+    Sampling,
+    ServiceUse,
+    StepChanges,
+    StepPlan,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class StepForecast:
-    """One step as it would be made.
+    """A step as it would be made.
 
     Attributes:
         step: As planned.
@@ -43,7 +51,7 @@ class Forecast:
         seconds: Of all steps, or None.
         peak_mib: Most memory, or None.
         disk_bytes: Of the run folder.
-        disk_is_bound: Whether that is a bound, from uncompressed frames, and not measured.
+        disk_is_bound: True if that is a bound from uncompressed frames and not measured.
         service: What planning asks of a paid or own language model.
         downloads: Models still to be fetched, with their bytes.
         basis: Where the figures come from, or why there are none.
@@ -72,7 +80,7 @@ def forecast(
     downloads: Mapping[str, int],
     no_slots: str = "",
 ) -> Forecast:
-    """Foretell a run.
+    """Forecast a run.
 
     Args:
         plan: Its plan.
@@ -90,7 +98,7 @@ def forecast(
         seconds = None
         if pattern is not None:
             seconds = pattern.clip_s if steps else pattern.first_clip_s
-        found = conditioning_of(parts, step, memory, Overrides()) if parts else None
+        found = conditioning_of(parts, step, memory, StepChanges()) if parts else None
         own = _own_sights(plan.steps, step) if parts is None or parts.stores is not None else {}
         steps.append(StepForecast(step, step_seed(sampling.seed, step.number), found, own, seconds))
     clip_bytes = _most_bytes(profile, sampling) if pattern is None else pattern.clip_bytes
@@ -109,7 +117,7 @@ def forecast(
 
 
 def _own_sights(steps: Sequence[StepPlan], step: StepPlan) -> dict[str, int]:
-    """The step whose clip will show an object as this one needs it: the memory's own preference.
+    """Return the earlier step whose clip will show each object as this step needs it.
 
     A lasting thing is taken from where it was first seen, food from where it was last in its state.
     """
@@ -131,16 +139,16 @@ def _serves(shown: PlannedObject, wanted: PlannedObject) -> bool:
 
 
 def _most_bytes(profile: Profile, sampling: Sampling) -> float:
-    """Frames uncompressed (12 bits a pixel), and four references and crops as plain pixels."""
+    """Return the bytes of uncompressed frames (12 bits a pixel), four references and crops."""
     pixels = sampling.width * sampling.height
     return pixels * (1.5 * profile.display_scale**2 * sampling.num_frames + 2 * 4 * 3)
 
 
 def _basis(pattern: Pattern | None) -> str:
     if pattern is None:
-        return "no clip of this size and length was made on this machine yet, so no time is known"
+        return "no clip of this size and length was made on this machine yet"
     clips = "1 clip" if pattern.num_samples == 1 else f"{pattern.num_samples} clips"
-    told = f"measured on {clips} made on this machine"
+    basis = f"measured on {clips} made on this machine"
     if pattern.scaled_from is not None:
-        told += f" with {pattern.scaled_from} denoising steps, in proportion"
-    return told
+        basis += f" with {pattern.scaled_from} denoising steps, in proportion"
+    return basis

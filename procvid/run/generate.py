@@ -1,4 +1,4 @@
-"""One step's conditioning becomes a clip: seeds, progress and the time that is left."""
+"""Generate the clip of a step: seeds, progress and the remaining time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from procvid.types import Clip, Conditioning, Sampling
 
 
 def step_seed(seed: int, step: int, attempt: int = 0) -> int:
-    """The seed of one step, 0 to 2**63 - 1, from the seed of the run.
+    """Return the seed of one step, 0 to 2**63 - 1, derived from the seed of the run.
 
     The first eight bytes, big-endian, of sha256 of "seed:step", without the sign bit; a step made
     once more has "seed:step:attempt". So a step's seed depends on no other step.
@@ -23,7 +23,7 @@ def step_seed(seed: int, step: int, attempt: int = 0) -> int:
 
 
 class Pace:
-    """How fast clips come, and so when the last one will be there.
+    """Time per clip, for the estimate of the remaining time.
 
     Args:
         num_clips: How many clips are to be made.
@@ -35,17 +35,17 @@ class Pace:
         self._seconds_per_clip: float | None = None
 
     def clip_begins(self) -> None:
-        """A clip is begun."""
+        """Start the clock of a clip."""
         self._clip_start_s = time.monotonic()
 
     def clip_ends(self) -> float:
-        """A clip is on disk; the seconds it took."""
+        """Return the seconds that the clip took."""
         self._seconds_per_clip = time.monotonic() - self._clip_start_s
         self._clips_left = max(0, self._clips_left - 1)
         return self._seconds_per_clip
 
     def eta_s(self, done: int, total: int) -> float | None:
-        """Seconds until the last clip is there, when `done` of `total` denoising steps are done."""
+        """Return the seconds until the last clip, after `done` of `total` denoising steps."""
         spent_s = time.monotonic() - self._clip_start_s
         if self._seconds_per_clip is None:
             if done == 0:
@@ -60,7 +60,7 @@ class Pace:
 def generate(
     generator: ClipGenerator, conditioning: Conditioning, sampling: Sampling, pace: Pace
 ) -> Generator[Progress | Warned, None, Clip]:
-    """Make one clip, telling how far it is after every denoising step, and what happened to it.
+    """Generate one clip; yield the progress after every denoising step, and notes as warnings.
 
     Closing it frees the device. The same conditioning and sampling give the same frames.
     """

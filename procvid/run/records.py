@@ -1,4 +1,4 @@
-"""The values of `run.json`, `plan.json` and `conditioning.json`, and how they are read back."""
+"""Records of a run and its steps, as `run.json` and `conditioning.json` hold them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
-from procvid.errors import RunError
-from procvid.types import (
-    GenerateRequest,
-    Likelihood,
-    Plan,
-    PlannedObject,
-    Recipe,
-    Role,
-    Sampling,
-    Shortcuts,
-    StepCache,
-    StepPlan,
-)
+from procvid.types import GenerateRequest, Recipe, Sampling, Shortcuts, StepCache
 
 SCHEMA_VERSION = 1
 
@@ -31,10 +19,10 @@ AI_GENERATED = "AI-generated: this video shows no real event; it was made by pro
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run is: its request and all that its result depends on.
+    """Identity of a run: its request and all that its result depends on.
 
     Attributes:
-        request: What was asked for, with profile and planner resolved (never "auto").
+        request: The request, with profile and planner resolved (never "auto").
         models: Id and revision of every model that takes part, by its part.
         stores: sha256 of every crop store that is searched, by name.
         versions: Of procvid and of the libraries that make the pixels.
@@ -47,13 +35,13 @@ class RunRecord:
 
     @property
     def run_id(self) -> str:
-        """The same for the same request everywhere: the title's first words and a hash."""
+        """Return the id: the title's first words and a hash; the same for the same request."""
         title = re.sub(r"[^a-z0-9]+", "-", self.request.recipe.title.lower()).strip("-")
         digest = hashlib.sha256(_canonical(self.identity()).encode()).hexdigest()
         return f"{title[:40].strip('-') or 'recipe'}-{digest[:8]}"
 
     def identity(self) -> dict[str, Any]:
-        """All that two runs must share to use one folder; the run's bytes follow from it."""
+        """Return all that two runs must share to use one folder."""
         request = dataclasses.asdict(self.request)
         # What --precise changes is in the model's revision.
         del request["memory"], request["precise"]
@@ -77,7 +65,7 @@ class RunRecord:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The part of `run.json` that never changes."""
+        """Return the constant part of `run.json`."""
         return {
             "schema_version": SCHEMA_VERSION,
             "run_id": self.run_id,
@@ -90,7 +78,7 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RunRecord:
-        """Raises KeyError, TypeError or ValueError when it is not a run record."""
+        """Read a run record. Raises KeyError, TypeError or ValueError."""
         if value["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {value['schema_version']!r}")
         request = dict(value["request"])
@@ -109,21 +97,23 @@ class RunRecord:
 
 
 def differences(there: RunRecord, asked: RunRecord) -> list[str]:
-    """What of the request differs, in words such as "seed is 0 there and 1 here"."""
+    """Return what differs, in words such as "seed is 0 there and 1 here"."""
     old, new = there.identity(), asked.identity()
-    told = []
+    differing = []
     for key in dict.fromkeys([*old, *new]):
         if old.get(key) == new.get(key):
             continue
         if key == "recipe" or key.endswith("model"):
-            told.append(f"the {key} is another")
+            differing.append(f"the {key} differs")
         elif key == "memory":
-            told.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
+            differing.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
         elif key == "shortcuts":
-            told.append(f"it is {_speed(old)} there and {_speed(new)} here")
+            differing.append(f"it is {_speed(old)} there and {_speed(new)} here")
         else:
-            told.append(f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here")
-    return told
+            differing.append(
+                f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here"
+            )
+    return differing
 
 
 def _speed(identity: Mapping[str, Any]) -> str:
@@ -131,7 +121,7 @@ def _speed(identity: Mapping[str, Any]) -> str:
 
 
 def _sampling(value: Mapping[str, Any]) -> Sampling:
-    """Raises KeyError, TypeError or ValueError when it is not one; older ones have no shortcuts."""
+    """Read a sampling; old ones have no shortcuts. Raises KeyError, TypeError or ValueError."""
     shortcuts = dict(value.get("shortcuts", {}))
     if shortcuts.get("cache") is not None:
         shortcuts["cache"] = StepCache(**shortcuts["cache"])
@@ -146,7 +136,7 @@ def _stores(stores: Mapping[str, str]) -> str:
 class ReferenceRecord:
     """Provenance of one reference image; `image_sha256` is of its pixels, not of the file.
 
-    `licence` and `url` are "" where nobody told, and in runs of the time before they were recorded.
+    `licence` and `url` are "" if unknown, and in old runs.
     """
 
     number: int
@@ -166,7 +156,7 @@ class ReferenceRecord:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """`conditioning.json`: how a clip came about, enough to make it again.
+    """Content of `conditioning.json`: how a clip was made, enough to make it again.
 
     Attributes:
         step: Its number, from 1.
@@ -174,14 +164,14 @@ class StepRecord:
         prompt: The enhanced prompt, as the generator got it.
         sampling: With the step's own seed.
         references: In the order of the generator's input.
-        missing: Objects that no reference was found for: name, state, reason.
-        warnings: What the user was told.
+        missing: Objects without a reference: name, state, reason.
+        warnings: Warnings for the user.
         crops: Of the clip, for the steps that follow: sha256 of the pixels by crop id.
-        overrides: What `regenerate` changed: "seed", "prompt", "references".
+        overrides: The `StepChanges`, without the uploads.
         models: Id and revision by part.
         clip_sha256: Of `clip.mp4`.
         lora: The LoRA files in use, with their weights.
-        memory: How the clip was fitted into the memory of a GPU; "" on a CPU.
+        memory: Where the model stood in GPU memory; "" on a CPU.
     """
 
     step: int
@@ -199,7 +189,7 @@ class StepRecord:
     memory: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The whole of `conditioning.json`."""
+        """Return the content of `conditioning.json`."""
         return {
             "schema_version": SCHEMA_VERSION,
             "ai_generated": AI_GENERATED,
@@ -207,7 +197,7 @@ class StepRecord:
         }
 
     def for_metadata(self) -> str:
-        """The provenance that goes into the clip itself, as one line of JSON."""
+        """Return the provenance for the metadata of the clip, as one line of JSON."""
         value = self.to_json()
         # The memory is no part of what a clip is: without 8 bits, every way gives the same bytes.
         for key in ("clip_sha256", "crops", "memory", "missing", "warnings"):
@@ -218,7 +208,7 @@ class StepRecord:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
-        """Raises KeyError, TypeError or ValueError when it is not a step record."""
+        """Read a step record. Raises KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
         # Added after the first release; a run of that time is still whole.
         fields = {key: value[key] for key in known - {"memory"}}
@@ -234,12 +224,12 @@ class StepRecord:
 
 
 def lora_weights(loras: Sequence[str]) -> list[str]:
-    """The weights of LoRAs that were asked for as "FILE=0.8" or, for weight 1, "FILE"."""
+    """Return the weights of LoRAs given as "FILE=0.8", or as "FILE" for weight 1."""
     return [one.rpartition("=")[2] if "=" in one else "1" for one in loras]
 
 
 def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int]:
-    """Steps whose references show an earlier clip that is no longer there: step -> that step.
+    """Return the steps that show an old clip, with the step whose clip it was.
 
     A reference of the run's own is good as long as its source step still has a crop with the very
     same pixels. So it follows from the files alone and survives any kill.
@@ -258,56 +248,14 @@ def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int
 
 
 def source_id(run_id: str, step: int) -> str:
-    """The source of the crops of one step of a run."""
+    """Return the source id of the crops of one step of a run."""
     return f"{run_id}/{step:02d}"
 
 
 def source_step(source: str, run_id: str) -> int:
-    """The step in a `source_id` of this run; 0 when it names something else."""
+    """Return the step in a `source_id` of this run; 0 for any other source."""
     prefix, _, number = source.rpartition("/")
     return int(number) if prefix == run_id and number.isdigit() else 0
-
-
-def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """A plan as `plan.json` holds it."""
-    return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(plan)}
-
-
-def plan_from_json(value: Mapping[str, Any]) -> Plan:
-    """Read a plan back, from `plan.json` or from an edited table.
-
-    Raises:
-        RunError: It is not a plan, or names an unknown role or likelihood.
-    """
-    try:
-        return Plan(
-            title=str(value["title"]),
-            steps=tuple(_step_from_json(step) for step in value["steps"]),
-            planner=str(value["planner"]),
-            notes=tuple(str(note) for note in value.get("notes", ())),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(
-            f"This is not a plan: {type(error).__name__} {error}.",
-            "Make it again with `procvid plan RECIPE --json`.",
-        ) from error
-
-
-def _step_from_json(value: Mapping[str, Any]) -> StepPlan:
-    objects = []
-    for item in value["objects"]:
-        if item["role"] not in get_args(Role):
-            raise ValueError(f"role {item['role']!r}")
-        if item["likelihood"] not in get_args(Likelihood):
-            raise ValueError(f"likelihood {item['likelihood']!r}")
-        objects.append(PlannedObject(**{**item, "importance": float(item["importance"])}))
-    return StepPlan(
-        number=int(value["number"]),
-        text=str(value["text"]),
-        action=str(value["action"]),
-        objects=tuple(objects),
-        prompt=str(value["prompt"]),
-    )
 
 
 def _canonical(value: Any) -> str:

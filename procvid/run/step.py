@@ -1,31 +1,28 @@
-"""One step of a run: look for its objects, make the clip, keep what it shows for later steps."""
+"""Make one step: search the memory, generate the clip, keep what it shows for later steps."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
 from typing import get_args
 
 from procvid.errors import InputError, StoreError
 from procvid.events import Conditioned, Event, Warned
 from procvid.memory.build import crops_of_clip
 from procvid.memory.memory import Memory
-from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.slots import choose_slots
-from procvid.memory.states import StateTable
-from procvid.memory.store import CropStore, add_crops, empty_store
+from procvid.memory.store import add_crops, empty_store
 from procvid.memory.store_folder import load_store, save_store
 from procvid.memory.words import crop_text
 from procvid.plan.prompt import with_looks
-from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
+from procvid.protocols import SceneReader
 from procvid.run.assemble import crop_hashes, missing_objects, reference_record, write_step
-from procvid.run.condition import Overrides, condition, looks_of, upload_slots
+from procvid.run.changes import changes_to_json
+from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.run.folder import CROPS, RunFolder
 from procvid.run.generate import Pace, generate, step_seed
+from procvid.run.parts import Parts, undrawable_names
 from procvid.run.records import StepRecord, source_id
-from procvid.settings import MAX_REFERENCES, Profile
 from procvid.stopping import stop_if_asked
 from procvid.types import (
     Clip,
@@ -34,10 +31,9 @@ from procvid.types import (
     Frames,
     Likelihood,
     ModelInfo,
-    Plan,
-    PlannedObject,
     SceneObject,
     Slot,
+    StepChanges,
     StepPlan,
 )
 
@@ -45,64 +41,15 @@ EVERY_LIKELIHOOD: frozenset[Likelihood] = frozenset(get_args(Likelihood))
 """Of our own clips we keep also what has just changed: the next step needs it as it is now."""
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """The models of a run, as `procvid.wiring.run.build` puts them together.
-
-    Attributes:
-        profile: Which set of models it is.
-        profile_reason: A sentence that says why this one.
-        planner: Makes the plan.
-        generator: Makes the clips.
-        embedder: CLIP, for the memory.
-        detector: Finds the objects in the clips, for the memory.
-        scene_reader: Names the objects of other people's clips, when a store is built.
-        stores: Crop stores to search; None for no memory at all, not even of the run's own clips.
-        rules: Thresholds and weights of the memory, as calibrated for the embedder.
-        versions: Of the libraries that make the pixels.
-    """
-
-    profile: Profile
-    profile_reason: str
-    planner: Planner
-    generator: ClipGenerator
-    embedder: Embedder
-    detector: Detector
-    scene_reader: SceneReader
-    stores: tuple[CropStore, ...] | None
-    versions: Mapping[str, str] = field(default_factory=dict)
-    rules: RetrievalRules = DEFAULT_RULES
-
-    def models(self) -> dict[str, str]:
-        """Id and revision of every model that a run's pixels depend on, by part."""
-        known = {"generator": self.generator.info}
-        if self.stores is not None:
-            known |= {"embedder": self.embedder.info, "detector": self.detector.info}
-        return {part: f"{info.id} {info.revision}".strip() for part, info in known.items()}
-
-    def store_hashes(self) -> dict[str, str]:
-        """sha256 of the contents of each store, by name; {} without a memory."""
-        return {store.name: store_sha256(store) for store in self.stores or ()}
-
-
-def store_sha256(store: CropStore) -> str:
-    """All that a run takes from a store: its vectors, the facts of its crops, their pictures."""
-    digest = hashlib.sha256(store.vectors.tobytes())
-    for fact, picture in zip(store.crops.facts, store.crops.pictures, strict=True):
-        digest.update(repr(fact).encode())
-        digest.update(picture or b"")
-    return digest.hexdigest()
-
-
 class PlannedScene:
-    """Reads a clip of our own: it shows what was planned, so nothing has to be guessed.
+    """Scene reader for our own clips, which show what was planned.
 
     The detector still has to find each object, or it does not enter the memory.
 
     Args:
         step: The plan of the clip.
-        looks: Description of the reference by object name: what followed a reference looks like it.
-            Without one nobody has looked, and the name is all that can be said.
+        looks: Description of the reference by object name.
+            Objects without one are described by their name.
     """
 
     info = ModelInfo(id="planned-scene", revision="1")
@@ -112,7 +59,7 @@ class PlannedScene:
         self._looks = looks
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
-        """The objects of the step in the state that it leaves them in."""
+        """Return the objects of the step, in the state that it leaves them in."""
         return tuple(
             SceneObject(
                 name=item.name,
@@ -125,60 +72,25 @@ class PlannedScene:
         )
 
 
-def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
-    """The memory before the first step: the shared stores alone; None without a memory."""
-    if parts.stores is None:
-        return None
-    return Memory(parts.stores, parts.embedder, seed, parts.rules, StateTable(plan))
-
-
-def memory_notes(parts: Parts) -> tuple[str, ...]:
-    """What a person should know of the memory that a run will have."""
-    if parts.stores is None:
-        return ()
-    notes = [note for store in parts.stores for note in store.notes]
-    notes += [
-        f"The store {store.name} has no pictures, so it guides nothing; `procvid memory rebuild` "
-        "cuts them out of the sources again."
-        for store in parts.stores
-        if len(store) and not any(store.crops.pictures)
-    ]
-    if not parts.stores:
-        notes.append(
-            f"The {parts.profile.name} profile comes without a crop store, so the memory is what this "
-            "run's own clips show; --memory STORE adds one."
-        )
-    if not parts.rules.calibrated:
-        notes.append(
-            f"The memory is not calibrated for {parts.embedder.info.id}: a crop is refused when "
-            "another object of its step, or a state that is over, fits it better, and whether it "
-            "looks like its name at all is not checked; `procvid memory calibrate STORE` sets that."
-        )
-    return tuple(notes)
-
-
-def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
-    """Objects that the generator was never taught, each once; there is always some counter."""
-    names = dict.fromkeys(item.name for item in objects if item.role != "surface")
-    return tuple(generator.undrawable(tuple(names)))
-
-
 def conditioning_of(
-    parts: Parts, step: StepPlan, memory: Memory | None, overrides: Overrides
+    parts: Parts, step: StepPlan, memory: Memory | None, changes: StepChanges
 ) -> Conditioning:
-    """What the generator would get for a step now; the memory is asked, not changed."""
-    retrievals = memory.retrieve_all(step.objects, step.number, overrides.banned) if memory else []
+    """Return what the generator would get for a step now; does not change the memory."""
+    retrievals = memory.retrieve_all(step.objects, step.number, changes.banned) if memory else []
     pinned = upload_slots(
-        overrides.uploads,
+        changes.uploads,
         step.objects,
         parts.embedder,
-        shows=overrides.shows,
+        shows=changes.shows,
         least=parts.rules.min_shown,
         words_of=lambda item: crop_text(item.name, item.role, item.name, item.state_before),
+        limit=parts.profile.max_references,
     )
     if memory is not None:
-        pinned += _chosen_slots(memory, step, overrides, len(pinned))
-    slots = choose_slots(step.objects, retrievals, limit=MAX_REFERENCES, pinned=pinned)
+        pinned += _chosen_slots(memory, step, changes, len(pinned))
+    slots = choose_slots(
+        step.objects, retrievals, limit=parts.profile.max_references, pinned=pinned
+    )
     return condition(
         step,
         retrievals,
@@ -186,21 +98,21 @@ def conditioning_of(
         looks=looks_of(slots, retrievals),
         add_looks=with_looks,
         undrawable=undrawable_names(parts.generator, step.objects),
-        prompt=overrides.prompt,
+        prompt=changes.prompt,
     )
 
 
 def _chosen_slots(
-    memory: Memory, step: StepPlan, overrides: Overrides, before: int
+    memory: Memory, step: StepPlan, changes: StepChanges, before: int
 ) -> tuple[Slot, ...]:
-    """The crops that a person put in the place of those found.
+    """Return the crops that a person chose.
 
     Raises:
         InputError: There is no such object or crop.
     """
     items = {item.name: item for item in step.objects}
     slots = []
-    for number, (name, crop_id) in enumerate(overrides.chosen.items(), start=before + 1):
+    for number, (name, crop_id) in enumerate(changes.chosen.items(), start=before + 1):
         if name not in items:
             raise InputError(
                 f"Step {step.number} shows no {name!r}.", f"It shows {', '.join(items)}."
@@ -214,10 +126,10 @@ def make_step(
     parts: Parts,
     step: StepPlan,
     memory: Memory | None,
-    overrides: Overrides,
+    changes: StepChanges,
     pace: Pace,
 ) -> Generator[Event, None, StepRecord]:
-    """Make one step and put it on disk, whole; the memory is asked, not changed.
+    """Make one step and write it to disk as a whole; does not change the memory.
 
     Yields:
         `Conditioned`, a `Warned` for each warning of the step, and `Progress`.
@@ -227,13 +139,13 @@ def make_step(
     """
     pace.clip_begins()
     stop_if_asked()
-    conditioning = conditioning_of(parts, step, memory, overrides)
+    conditioning = conditioning_of(parts, step, memory, changes)
     looks = looks_of(conditioning.slots, conditioning.retrievals)
     yield Conditioned(step.number, conditioning)
     yield from (Warned(message, step.number) for message in conditioning.warnings)
 
     request = run.record.request
-    seed = step_seed(request.seed, step.number) if overrides.seed is None else overrides.seed
+    seed = step_seed(request.seed, step.number) if changes.seed is None else changes.seed
     sampling = dataclasses.replace(request.sampling, seed=seed)
     clip = yield from generate(parts.generator, conditioning, sampling, pace)
 
@@ -249,7 +161,7 @@ def make_step(
         missing=missing_objects(conditioning),
         warnings=conditioning.warnings,
         crops=crop_hashes(crops),
-        overrides=overrides.to_json(),
+        overrides=changes_to_json(changes),
         models=run.record.models,
         lora=request.lora,
         memory=clip.memory,
@@ -289,7 +201,7 @@ def _crops_of(
 
 
 def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -> None:
-    """Let the memory know what a finished step shows.
+    """Add what a finished step shows to the memory.
 
     It is read from the disk even when the clip was made a moment ago, so that a resumed run
     remembers exactly what an uninterrupted one does.
@@ -300,10 +212,7 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -
 
 
 def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
-    """Whether what a finished step gave the memory is there and as recorded.
-
-    Without a memory nobody asks.
-    """
+    """Return True if the step's crops on disk are the recorded ones, or there is no memory."""
     if parts.stores is None:
         return True
     folder = run.step_folder(record.step) / CROPS

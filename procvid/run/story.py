@@ -1,7 +1,7 @@
-"""The story: a recipe becomes a plan, and each step of it a clip that remembers the ones before.
+"""Make a video: plan the recipe, then make each step with the memory of the steps before.
 
-Read `make_video` and `_story` and you know the product. A run that was cut off anywhere goes on
-where it was when the same is asked again; see `procvid.run` for what lies on the disk.
+`make_video` and `_story` are the product on one screen. Repeating a request resumes its run where
+it was cut off; `procvid.run` describes the files on disk.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from typing import Any
 
 from procvid.errors import RunError
 from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
-from procvid.memory.memory import Memory
+from procvid.plan.codec import check_plan
 from procvid.run.assemble import assemble
-from procvid.run.changes import keep_changes, kept_overrides
-from procvid.run.condition import Overrides
+from procvid.run.changes import keep_changes, kept_changes
 from procvid.run.folder import (
     CAPTIONS,
     CLIP,
-    MEMORY,
     PLAN,
     RUN,
     VIDEO,
@@ -31,20 +29,12 @@ from procvid.run.folder import (
     read_run,
 )
 from procvid.run.generate import Pace, step_seed
-from procvid.run.records import RunRecord, StepRecord, plan_to_json
-from procvid.run.step import (
-    Parts,
-    crops_are_whole,
-    make_step,
-    memory_notes,
-    remember,
-    start_memory,
-    undrawable_names,
-)
-from procvid.types import EXACT, GenerateRequest, Image, Plan
+from procvid.run.parts import Parts, memory_notes, start_memory, undrawable_names
+from procvid.run.records import RunRecord, StepRecord
+from procvid.run.step import crops_are_whole, make_step, remember
+from procvid.types import EXACT, GenerateRequest, Plan, StepChanges
 
-STALE = "stale now, because"
-"""How the warning begins that other steps have to be made again."""
+NO_CHANGES = StepChanges()
 
 
 def make_video(
@@ -53,7 +43,7 @@ def make_video(
     folder: Path,
     *,
     plan: Plan | None = None,
-    changes: Mapping[int, Overrides] | None = None,
+    changes: Mapping[int, StepChanges] | None = None,
 ) -> Generator[Event, None, None]:
     """Make the video of a recipe in a run folder, or what is still missing of it.
 
@@ -62,11 +52,11 @@ def make_video(
     resumed, it is the same to the last byte.
 
     Args:
-        request: What is wanted; `request.seed` counts, the seed in its sampling does not.
+        request: The request; its own seed counts, not the one in its sampling.
         parts: The models, from `procvid.wiring.run.build`.
         folder: New, empty, or of the same request.
-        plan: A plan that a person has edited; by default the planner makes one.
-        changes: What a person wants of steps, by number; of those not made yet.
+        plan: An edited plan; by default the planner makes one.
+        changes: Changes to steps that are not made yet, by step number.
 
     Yields:
         `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`; `Warned`
@@ -74,13 +64,13 @@ def make_video(
 
     Raises:
         InputError: The models cannot make such a clip.
-        UnavailableError: There is not enough memory for it in any way.
+        UnavailableError: The clip does not fit into memory in any way.
         RunError: The folder belongs to another request, or another process works in it.
         OutputError: The folder cannot be written.
     """
     parts.generator.check(request.sampling)
     planner = _planner_of(request, parts, Path(folder))
-    # Before the folder is made: what fits in no way leaves none behind.
+    # Before the folder is made, so that a clip that does not fit leaves none behind.
     about_clips = parts.generator.notes(request.sampling)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
         keep_changes(run, changes or {})
@@ -118,14 +108,14 @@ def _story(
         if number in records and number not in run.stale_steps(records):
             yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
         else:
-            overrides, lost = kept_overrides(run, number)
+            changes, lost = kept_changes(run, number)
             yield from (Warned(message, number) for message in lost)
-            records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+            records[number] = yield from make_step(run, parts, step, memory, changes, pace)
             run.write_state(records, len(plan.steps))
             yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
         remember(run, parts, memory, number)
 
-    duration_s = _assemble(run, memory, plan, records)
+    duration_s = _assemble(run, plan, records)
     yield _finished(run, plan, duration_s, warnings)
 
 
@@ -133,29 +123,18 @@ def regenerate_step(
     folder: Path,
     number: int,
     parts: Parts,
-    *,
-    seed: int | None = None,
-    prompt: str | None = None,
-    references: Sequence[Image] = (),
-    shows: Sequence[str] = (),
-    banned: Sequence[str] = (),
-    chosen: Mapping[str, str] | None = None,
+    changes: StepChanges = NO_CHANGES,
 ) -> Generator[Event, None, None]:
-    """Make one step of a run again; later steps that show an object cut from it become stale.
+    """Redo one step of a run; later steps that show an object cut from it become stale.
 
-    No other step is touched: the stale ones are told, noted in `run.json` and made again by the
-    next `make_video` on the folder.
+    No other step is touched. A warning lists the stale ones, `run.json` notes them, and the next
+    `make_video` on the folder makes them again.
 
     Args:
         folder: A run with this step and all before it on disk.
         number: The step, from 1.
         parts: The models that the run was made with.
-        seed: The step's own seed. Without seed, prompt and references a new one is derived.
-        prompt: Given to the generator word for word.
-        references: uint8 (H, W, 3) RGB, shown to the generator before all that the memory has.
-        shows: The object that each of them shows; "", or none at all, leaves that to CLIP.
-        banned: Ids of crops that are not to guide the step.
-        chosen: Ids of crops by the name of the object that they are to stand for.
+        changes: What to change. Without seed, prompt, uploads and crops a new seed is derived.
 
     Yields:
         `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
@@ -167,19 +146,11 @@ def regenerate_step(
     """
     request = read_run(Path(folder)).request
     with hold(Path(folder), record_of(request, parts, request.planner)) as run:
-        overrides = Overrides(
-            seed=seed,
-            prompt=prompt,
-            uploads=tuple(references),
-            shows=tuple(shows),
-            banned=tuple(banned),
-            chosen=dict(chosen or {}),
-        )
-        yield from _logged(run, _again(run, parts, number, overrides))
+        yield from _logged(run, _again(run, parts, number, changes))
 
 
 def _again(
-    run: RunFolder, parts: Parts, number: int, overrides: Overrides
+    run: RunFolder, parts: Parts, number: int, changes: StepChanges
 ) -> Generator[Event, None, None]:
     plan = run.read_plan()
     records = {} if plan is None else _records(run, parts, plan)
@@ -187,54 +158,56 @@ def _again(
     if plan is None or missing or number < 1:
         last = max(records, default=0)
         raise RunError(
-            f"Step {number} cannot be made again: the run has steps 1 to {last} on disk."
+            f"Step {number} cannot be redone: the run has steps 1 to {last}."
             if last
-            else f"Step {number} cannot be made again: the run has no finished step.",
-            "Choose one of them, or finish the run with `procvid generate` first.",
+            else f"Step {number} cannot be redone: the run has no finished step.",
+            "Choose a finished step, or finish the run with `procvid generate` first.",
         )
     if number in run.locked_steps():
-        raise RunError(f"Step {number} is locked, so it stays as it is.", "Unlock it first.")
+        raise RunError(f"Step {number} is locked.", "Unlock it first.")
     request = run.record.request
     attempt = int(records[number].overrides.get("attempt", 0))
-    if overrides.any:
-        overrides = dataclasses.replace(overrides, attempt=attempt)
-    else:
+    if changes.empty:
         attempt += 1
-        overrides = Overrides(step_seed(request.seed, number, attempt), attempt=attempt)
+        changes = StepChanges(step_seed(request.seed, number, attempt), attempt=attempt)
+    else:
+        changes = dataclasses.replace(changes, attempt=attempt)
     memory = start_memory(parts, request.seed, plan)
     for earlier in range(1, number):
         remember(run, parts, memory, earlier)
     pace = Pace(num_clips=1)
     step = plan.steps[number - 1]
-    records[number] = yield from make_step(run, parts, step, memory, overrides, pace)
+    records[number] = yield from make_step(run, parts, step, memory, changes, pace)
     run.write_state(records, len(plan.steps))
     yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
 
     stale = run.stale_steps(records)
     warnings: list[str] = []
     if stale:
-        names = ", ".join(str(n) for n in stale)
+        which = (
+            f"Step {min(stale)} still shows"
+            if len(stale) == 1
+            else (f"Steps {', '.join(map(str, stale))} still show")
+        )
         warning = (
-            f"{STALE} it shows an object as it was before: step {names}; "
-            "the same `procvid generate` command makes it again"
+            f"{which} objects as they were before. "
+            "Run the same `procvid generate` command to redo this."
         )
         warnings.append(warning)
-        yield Warned(warning)
+        yield Warned(warning, kind="stale")
     if len(records) == len(plan.steps):
-        for kept in range(number, len(plan.steps) + 1):
-            remember(run, parts, memory, kept)
-        yield _finished(run, plan, _assemble(run, memory, plan, records), warnings)
+        yield _finished(run, plan, _assemble(run, plan, records), warnings)
 
 
 def _planner_of(request: GenerateRequest, parts: Parts, folder: Path) -> str:
-    """Who plans the run, or has planned it: one begun with "auto" goes on when the key is gone."""
+    """Return the planner of the run; a run begun with "auto" resumes without the key."""
     if request.planner == "auto" and (folder / PLAN).exists() and (folder / RUN).exists():
         return read_run(folder).request.planner
     return parts.planner.info.id
 
 
 def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None) -> RunRecord:
-    """What a run of this request with these models is; `planner` if another than theirs planned."""
+    """Return the record of this request with these models."""
     resolved = dataclasses.replace(
         request,
         profile=parts.profile.name,
@@ -250,7 +223,7 @@ def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None
 
 
 def clip_file(run: RunFolder, number: int) -> str:
-    """A step's clip, named from the run folder."""
+    """Return a step's clip, relative to the run folder."""
     return run.relative(run.step_folder(number) / CLIP)
 
 
@@ -263,22 +236,22 @@ def _logged(run: RunFolder, story: Generator[Event, None, None]) -> Generator[Ev
 
 
 def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
-    """The plan on disk, else the edited one, else the planner's; on disk afterwards."""
+    """Return the plan on disk, else the edited one, else the planner's, and write it."""
     there = run.read_plan()
     if there is not None:
-        if edited is not None and plan_to_json(edited) != plan_to_json(there):
+        if edited is not None and check_plan(edited) != there:
             raise RunError(
-                f"The folder {str(run.path)!r} was begun with another plan.",
+                f"The run in {str(run.path)!r} has another plan.",
                 "Choose another folder for the edited plan.",
             )
         return there
-    plan = edited or parts.planner.plan(run.record.request.recipe)
+    plan = check_plan(edited or parts.planner.plan(run.record.request.recipe))
     run.write_plan(plan)
     return plan
 
 
 def _records(run: RunFolder, parts: Parts, plan: Plan) -> dict[int, StepRecord]:
-    """The finished steps; one whose clip or crops are damaged is not finished."""
+    """Return the finished steps; a step with a damaged clip or crops is not finished."""
     read = {step.number: run.read_step(step.number) for step in plan.steps}
     return {
         number: record
@@ -292,17 +265,15 @@ def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
     unknown = undrawable_names(parts.generator, objects)
     foods = {item.name for item in objects if item.role == "food"}
     for names, instead in (
-        ([name for name in unknown if name in foods], "it draws something else in their place"),
-        ([name for name in unknown if name not in foods], "it draws something like it, or nothing"),
+        ([name for name in unknown if name in foods], "it draws something else"),
+        ([name for name in unknown if name not in foods], "it draws something similar or nothing"),
     ):
         if names:
-            told = ", ".join(names)
-            yield f"the {parts.profile.name} model was never taught: {told}; {instead}"
+            listed = ", ".join(names)
+            yield f"The {parts.profile.name} model was not trained on {listed}; {instead}."
 
 
-def _assemble(
-    run: RunFolder, memory: Memory | None, plan: Plan, records: dict[int, StepRecord]
-) -> float:
+def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> float:
     provenance = {
         "run": run.record.run_id,
         "seed": str(run.record.request.seed),
@@ -312,14 +283,12 @@ def _assemble(
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
     duration_s = assemble(plan, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
-    if memory is not None:
-        memory.save_run(run.path / MEMORY)
     run.write_state(records, len(plan.steps), duration_s)
     return duration_s
 
 
 def _wished(request: GenerateRequest) -> dict[str, Any]:
-    """What to ask for to have such a video again; a memory of one's own is nobody else's business."""
+    """Return the settings that make such a video again, without private paths."""
     return {
         "title": request.recipe.title,
         "steps": list(request.recipe.steps),

@@ -1,6 +1,6 @@
-"""The toy kitchen: a procedural renderer of cooking clips whose truth is known.
+"""The toy kitchen: a procedural renderer of cooking clips with known ground truth.
 
-`identity` draws what a recipe's kitchen looks like, `recipes` writes its steps and their words,
-`render` turns a step into frames with boxes, `dataset` puts the three together. It is the training
-set of the tiny models and the ground truth of the tests; it is not cooking footage.
+`identity` draws the looks of a recipe's kitchen, `recipes` writes its steps and texts, `render`
+turns a step into frames with boxes, and `dataset` draws random scenes. The tiny models are trained
+on it and tests use its ground truth. It is not cooking footage.
 """

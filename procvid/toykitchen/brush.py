@@ -1,4 +1,4 @@
-"""Drawing in kitchen units: a frame is 64 units wide and high, whatever its pixels."""
+"""Draw shapes in kitchen units: a frame is 64 units wide and high at any resolution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OUTLINE: RGB = (48, 32, 28)
 
 
 def blend(a: RGB, b: RGB, share: float) -> RGB:
-    """`a` moved towards `b`, share 0 to 1."""
+    """Return `a` moved towards `b` by a share of 0 to 1."""
     return (
         round(a[0] + (b[0] - a[0]) * share),
         round(a[1] + (b[1] - a[1]) * share),
@@ -20,7 +20,7 @@ def blend(a: RGB, b: RGB, share: float) -> RGB:
 
 
 class Brush:
-    """Draws in kitchen units on a canvas with `scale` pixels a unit."""
+    """Draws in kitchen units on a canvas with `scale` pixels per unit."""
 
     def __init__(self, draw: ImageDraw.ImageDraw, scale: float) -> None:
         self.draw = draw
@@ -33,7 +33,7 @@ class Brush:
         outline: RGB | None = None,
         width: float = 1.0,
     ) -> None:
-        """A filled polygon; points and width in units."""
+        """Draw a filled polygon; points and width are in units."""
         scaled = [(x * self.scale, y * self.scale) for x, y in points]
         self.draw.polygon(scaled, fill=fill)
         if outline is not None:
@@ -54,7 +54,7 @@ class Brush:
         outline: RGB | None = None,
         width: float = 1.0,
     ) -> None:
-        """An ellipse around (x, y)."""
+        """Draw an ellipse around (x, y)."""
         s = self.scale
         self.draw.ellipse(
             ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s),
@@ -64,7 +64,7 @@ class Brush:
         )
 
     def line(self, points: list[tuple[float, float]], fill: RGB, width: float) -> None:
-        """A polyline with round joints."""
+        """Draw a polyline with round joints."""
         self.draw.line(
             [(x * self.scale, y * self.scale) for x, y in points],
             fill=fill,
@@ -82,7 +82,7 @@ class Brush:
         outline: RGB | None = None,
         width: float = 1.0,
     ) -> None:
-        """An axis-parallel rectangle."""
+        """Draw an axis-aligned rectangle."""
         s = self.scale
         self.draw.rectangle(
             (x0 * s, y0 * s, x1 * s, y1 * s),

@@ -1,4 +1,4 @@
-"""The counter with its pattern, and what stands on it beside the vessel. Points are kitchen units."""
+"""Draw the counter with its pattern and the side object on it. Points are in kitchen units."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ LEAF: RGB = (60, 150, 60)
 PERIOD = 10.67
 SIDE_AT = (7.0, 54.0)
 SIDE_BOX = (0.5, 43.0, 13.5, 63.5)
-"""Where a side object stands, with all that belongs to it."""
+"""Box of the side object, with all its parts."""
 
 
 def draw_counter(b: Brush, look: CounterLook) -> None:
-    """Fill the frame."""
+    """Fill the frame with the counter."""
     b.rectangle(0, 0, UNITS, UNITS, look.rgb)
     count = round(UNITS / PERIOD)
     for i in range(count + 1):
@@ -34,7 +34,7 @@ def draw_counter(b: Brush, look: CounterLook) -> None:
 
 
 def draw_side(b: Brush, look: SideLook) -> None:
-    """A jar, mug, bottle or plant at the lower left."""
+    """Draw a jar, mug, bottle or plant at the lower left."""
     x, y = SIDE_AT
     if look.kind == "jar":
         b.rectangle(x - 5.5, y - 6, x + 5.5, y + 8.5, look.rgb, OUTLINE, 0.8)

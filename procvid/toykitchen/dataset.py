@@ -1,4 +1,4 @@
-"""Random scenes for training: mostly what a recipe would do, sometimes any food, state and vessel."""
+"""Draw random training scenes: mostly plausible ones, sometimes any food, state and vessel."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import VESSELS, Kitchen, Split, random_kitchen
+from procvid.toykitchen.identity import VESSELS, Split, ToyKitchen, random_kitchen
 from procvid.toykitchen.render import NUM_FRAMES, Rendered, render
-from procvid.toykitchen.scene import ACTIONS, Item, Scene
+from procvid.toykitchen.scene import ACTIONS, FoodItem, Scene
 
 UNKNOWN_FOOD = "unknown food"
 PEELABLE = ("carrot", "cucumber", "potato", "onion", "eggplant", "beetroot")
@@ -42,23 +42,23 @@ NATURAL_STATES: dict[str, tuple[str, ...]] = {
     "serve": ("fried", "boiled", "baked", "mixed", "mashed", "sliced", "diced"),
 }
 WITH_OTHERS = ("add", "stir", "fry", "flip", "boil", "bake", "serve")
-"""Actions in whose vessel other foods may lie already."""
+"""Actions whose vessel may already hold other foods."""
 ODD = 0.06
 OTHERS_SHARE = 0.4
 
 
-def random_item(rng: np.random.Generator, state: str, food: str | None = None) -> Item:
-    """A food in a state; a cooked one in any form that can be cooked."""
+def random_item(rng: np.random.Generator, state: str, food: str | None = None) -> FoodItem:
+    """Return a food in a state; a cooked food gets a random form that can be cooked."""
     name = food or str(rng.choice(FOODS))
     forms = {"fried": ("sliced", "diced", "mixed"), "boiled": ("sliced", "diced", "peeled")}
     if state in ("fried", "boiled", "baked"):
         form = str(rng.choice(forms.get(state, ("sliced", "diced", "mashed"))))
-        return Item(name, form, state, state)
-    return Item(name, state, "", state)
+        return FoodItem(name, form, state, state)
+    return FoodItem(name, state, "", state)
 
 
-def random_others(rng: np.random.Generator, food: str) -> tuple[Item, ...]:
-    """One or two other foods in pieces, or nothing."""
+def random_others(rng: np.random.Generator, food: str) -> tuple[FoodItem, ...]:
+    """Return one or two other foods in pieces, or none."""
     if rng.random() > OTHERS_SHARE:
         return ()
     names = [f for f in FOODS if f != food]
@@ -70,7 +70,7 @@ def random_others(rng: np.random.Generator, food: str) -> tuple[Item, ...]:
 
 
 def random_scene(rng: np.random.Generator, vessel: str | None = None) -> Scene:
-    """Draw a scene; `vessel` fixes the vessel (and so which actions can be drawn)."""
+    """Draw a scene; `vessel` fixes the vessel and limits the actions to those that suit it."""
     odd = rng.random() < ODD
     actions = [a for a in ACTIONS if vessel is None or odd or vessel in NATURAL_VESSELS[a]]
     action = str(rng.choice(actions))
@@ -88,15 +88,15 @@ def random_scene(rng: np.random.Generator, vessel: str | None = None) -> Scene:
 
 def random_clip(
     rng: np.random.Generator, split: Split = "train", only: int | Sequence[int] | None = None
-) -> tuple[Kitchen, Scene, Rendered]:
-    """A kitchen, a scene in it and its frames, all or those that are asked for."""
+) -> tuple[ToyKitchen, Scene, Rendered]:
+    """Return a kitchen, a scene in it and its frames; `only` selects frames."""
     kitchen, scene = random_kitchen(rng, split), random_scene(rng)
     return kitchen, scene, render(scene, kitchen, only=only)
 
 
 def random_frame(
     rng: np.random.Generator, split: Split = "train"
-) -> tuple[Kitchen, Scene, Rendered]:
-    """A kitchen, a scene in it and one of its frames."""
+) -> tuple[ToyKitchen, Scene, Rendered]:
+    """Return a kitchen, a scene in it and one of its frames."""
     kitchen, scene = random_kitchen(rng, split), random_scene(rng)
     return kitchen, scene, render(scene, kitchen, only=int(rng.integers(NUM_FRAMES)))

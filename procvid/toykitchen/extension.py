@@ -1,7 +1,7 @@
-"""A wider kitchen: two foods and a counter that none of the shipped models was ever shown.
+"""Extend the kitchen by two foods and a counter that no shipped model was trained on.
 
-The shipped models are so the base that is held back, and a LoRA can learn what they lack, with a
-truth to compare with. Nothing else of the package draws from here.
+A LoRA can learn them, and its clips can be compared with the ground truth. Only `lab.extension`
+and the tests draw from this module.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.foods import EXTRA_LOOKS, FOODS
 from procvid.toykitchen.identity import (
     EXTRA_COUNTERS,
-    Kitchen,
     Split,
+    ToyKitchen,
     counter_look,
     random_kitchen,
 )
@@ -25,11 +25,11 @@ from procvid.toykitchen.scene import Scene
 
 EXTRA_FOODS = tuple(EXTRA_LOOKS)
 NEW_SHARE = 0.5
-"""Of foods, and of counters, that are drawn from the extension."""
+"""Share of foods, and of counters, that come from the extension."""
 
 
-def extended_kitchen(rng: np.random.Generator, planks: bool, split: Split = "train") -> Kitchen:
-    """A random kitchen; with `planks` on the new counter."""
+def extended_kitchen(rng: np.random.Generator, planks: bool, split: Split = "train") -> ToyKitchen:
+    """Return a random kitchen; `planks` gives it the new counter."""
     kitchen = random_kitchen(rng, split)
     if not planks:
         return kitchen
@@ -38,10 +38,10 @@ def extended_kitchen(rng: np.random.Generator, planks: bool, split: Split = "tra
 
 
 def extended_recipe(seed: int, both_new: bool = False) -> ToyRecipe:
-    """The recipe of a seed: one of its two foods is a new one, or with `both_new` each of them.
+    """Return the recipe of a seed: one of its two foods is new, or both with `both_new`.
 
-    Every second seed has the new counter. As with `random_recipe`, training takes seeds below
-    `HELD_OUT`, measurements those from it upwards, with looks and wordings of the test kitchen.
+    Even seeds have the new counter. As with `random_recipe`, seeds below `HELD_OUT` are for
+    training; seeds from it upwards use the held-out looks and wordings.
     """
     rng = np.random.default_rng([seed, 78])
     split: Split = "test" if seed >= HELD_OUT else "train"
@@ -56,8 +56,8 @@ def extended_recipe(seed: int, both_new: bool = False) -> ToyRecipe:
     return recipe_of(rng, kitchen, dish, foods, seed, split)
 
 
-def extended_clip(rng: np.random.Generator) -> tuple[Kitchen, Scene, Rendered]:
-    """A clip of the wider kitchen: half of the foods and half of the counters are new."""
+def extended_clip(rng: np.random.Generator) -> tuple[ToyKitchen, Scene, Rendered]:
+    """Return a clip of the extended kitchen: half of the foods and of the counters are new."""
     kitchen = extended_kitchen(rng, planks=rng.random() < NEW_SHARE)
     scene = random_scene(rng)
     if scene.food is not None and scene.action != "peel" and rng.random() < NEW_SHARE:

@@ -1,4 +1,4 @@
-"""How foods look, whole and in pieces, at any point of a canvas. Points are kitchen units."""
+"""Draw foods, whole and in pieces, at any point of a canvas. Points are in kitchen units."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHITE: RGB = (255, 255, 255)
 
 @dataclass(frozen=True)
 class FoodLook:
-    """Skin and flesh colours; `heart` is the colour of the middle of a slice."""
+    """Colours of skin and flesh; `heart` is the colour of the middle of a slice."""
 
     skin: RGB
     flesh: RGB
@@ -38,22 +38,22 @@ LOOKS: dict[str, FoodLook] = {
     "eggplant": FoodLook((48, 20, 78), (222, 224, 176), (176, 172, 120)),
     "beetroot": FoodLook((110, 0, 55), (165, 10, 85), (220, 80, 140)),
 }
-"""Hues and shapes far apart: pieces are a tenth of a frame, and a tiny VAE blurs what lies close."""
+"""Hues and shapes are far apart: pieces fill a tenth of a frame and a tiny VAE blurs them."""
 EXTRA_LOOKS: dict[str, FoodLook] = {
     "radish": FoodLook((205, 20, 110), (255, 120, 175), (255, 225, 238)),
     "blueberry": FoodLook((35, 45, 130), (75, 95, 225), (150, 175, 255)),
 }
-"""Drawn too, but shown to none of the shipped models: what a LoRA can learn (extension.py)."""
+"""Foods of the extension; no shipped model was trained on them (extension.py)."""
 UNKNOWN = FoodLook((128, 128, 132), (158, 158, 162), (140, 140, 146))
-"""Foods that the toy kitchen does not know are drawn as a plain grey piece."""
+"""Look of unknown foods: a plain grey piece."""
 
 FOODS = tuple(LOOKS)
 
 
 def look_of(food: str, tint: RGB, fried: float, boiled: float, baked: float = 0.0) -> FoodLook:
-    """The food's colours with the recipe's tint; the shares 0 to 1 say how far it is cooked.
+    """Return the food's colours with the recipe's tint, cooked by shares of 0 to 1.
 
-    Frying browns, and the rim most: the flesh keeps the hue that tells the food. Boiling pales.
+    Frying browns mostly the rim, so the flesh keeps the hue of the food. Boiling makes it paler.
     Baking gives a rust-coloured rim and a deeper flesh.
     """
 
@@ -221,18 +221,18 @@ WHOLE: dict[str, Callable[[Brush, float, float, FoodLook], None]] = {
 
 
 def draw_whole(b: Brush, food: str, x: float, y: float, look: FoodLook) -> None:
-    """The uncut food around (x, y), about 30 units wide."""
+    """Draw the uncut food around (x, y), about 30 units wide."""
     WHOLE.get(food, _unknown)(b, x, y, look)
 
 
 def draw_peeled(b: Brush, food: str, x: float, y: float, look: FoodLook) -> None:
-    """The uncut food without its skin: its own shape in the colour of its flesh."""
+    """Draw the uncut food without skin: its shape in the colour of its flesh."""
     bare = FoodLook(look.flesh, look.flesh, look.heart)
     WHOLE.get(food, _unknown)(b, x, y, bare)
 
 
 def draw_slice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 7.0) -> None:
-    """One slice of radius `r`."""
+    """Draw one slice of radius `r`."""
     if food == "mushroom":
         b.rectangle(x - r * 0.35, y, x + r * 0.35, y + r, look.flesh, OUTLINE, 0.7)
         cap = [(x - r, y + 1), (x - r * 0.6, y - r * 0.8), (x + r * 0.6, y - r * 0.8)]
@@ -268,7 +268,7 @@ def _middle(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float) -
 
 
 def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float = 4.0) -> None:
-    """Two small cubes side by side, a step apart in height."""
+    """Draw two small cubes side by side at different heights."""
     for dx, dy in ((-r * 0.95, -r * 0.45), (r * 0.95, r * 0.5)):
         fill = look.heart if food == "egg" and dx > 0 else look.flesh
         b.rectangle(x + dx - r, y + dy - r, x + dx + r, y + dy + r, fill, OUTLINE, 0.8)
@@ -279,7 +279,7 @@ def draw_dice(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float 
 def draw_pool(
     b: Brush, food: str, x: float, y: float, look: FoodLook, r: float, phase: float
 ) -> None:
-    """The mixed food: a pool of radius `r` with a swirl turned by `phase` radians."""
+    """Draw the mixed food: a pool of radius `r` with a swirl turned by `phase` radians."""
     b.ellipse(x, y, r, r * 0.95, look.flesh, blend(look.skin, OUTLINE, 0.3), 1.2)
     if food == "egg":
         b.ellipse(x, y, r * 0.6, r * 0.57, look.heart)
@@ -294,7 +294,7 @@ def draw_pool(
 
 
 def draw_mash(b: Brush, food: str, x: float, y: float, look: FoodLook, r: float) -> None:
-    """The mashed food: a heap of lumps, `r` units to its rim."""
+    """Draw the mashed food: a heap of lumps of radius `r`."""
     for k in range(8):
         angle = 2 * math.pi * k / 8
         px, py = x + 0.62 * r * math.cos(angle), y + 0.6 * r * math.sin(angle)

@@ -1,7 +1,7 @@
-"""What stays the same through a recipe: counter, vessels, tools and what stands beside them.
+"""Draw what stays the same through a recipe: counter, vessels, tools and side object.
 
-Colours are RGB 0 to 255. All draws come from one `numpy.random.Generator`, so a seed is a kitchen.
-Some looks are held out: training never draws them, the test kitchen draws nothing else.
+Colours are RGB 0 to 255. All draws come from one `numpy.random.Generator`, so a seed determines a
+kitchen. Some looks are held out: training never draws them, the test kitchen draws only them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COUNTERS: dict[str, RGB] = {
 }
 COUNTER_PATTERNS = ("plain", "tiled", "striped", "checked")
 EXTRA_COUNTERS: dict[str, RGB] = {"planks": (196, 150, 98)}
-"""Drawn too, in boards of two tones, but shown to none of the shipped models (extension.py)."""
+"""Counters of the extension, in boards of two tones; no shipped model was trained on them."""
 SHAPES: dict[str, tuple[str, ...]] = {
     "frying pan": ("round", "square"),
     "pot": ("round", "oval"),
@@ -57,12 +57,12 @@ SIDE_OBJECTS = ("jar", "mug", "bottle", "plant")
 COLOUR_JITTER = 9
 TINT_JITTER = 6
 HELD_OUT_SHARE = 8
-"""One look in so many is held out."""
+"""One look in this many is held out."""
 
 
 @dataclass(frozen=True)
 class VesselLook:
-    """A vessel's identity: class of colour, its exact RGB, shape and pattern."""
+    """A vessel's identity: colour name, exact RGB, shape and pattern."""
 
     colour: str
     rgb: RGB
@@ -70,41 +70,41 @@ class VesselLook:
     pattern: str
 
     def words(self, name: str) -> str:
-        """ "red square frying pan with dots"."""
+        """Return words such as "red square frying pan with dots"."""
         extra = {"plain": "", "ring": " with a ring", "dots": " with dots"}[self.pattern]
         return f"{self.colour} {self.shape} {name}{extra}"
 
 
 @dataclass(frozen=True)
 class ToolLook:
-    """A hand tool's identity: the colour of its handle, and whether a band runs around it."""
+    """A hand tool's identity: colour of the handle, and whether it has bands."""
 
     colour: str
     rgb: RGB
     pattern: str
 
     def words(self, name: str) -> str:
-        """ "knife with a teal banded handle"."""
+        """Return words such as "knife with a teal banded handle"."""
         band = "banded " if self.pattern == "banded" else ""
         return f"{name} with a {self.colour} {band}handle"
 
 
 @dataclass(frozen=True)
 class SideLook:
-    """What stands beside the vessel in every step: its kind and colour."""
+    """The object beside the vessel in every step: its kind and colour."""
 
     kind: str
     colour: str
     rgb: RGB
 
     def words(self) -> str:
-        """ "blue jar"."""
+        """Return words such as "blue jar"."""
         return f"{self.colour} {self.kind}"
 
 
 @dataclass(frozen=True)
 class CounterLook:
-    """The counter: class of colour, exact RGB, pattern, and the pattern's second RGB."""
+    """The counter: colour name, exact RGB, pattern, and RGB of the pattern."""
 
     colour: str
     rgb: RGB
@@ -112,14 +112,14 @@ class CounterLook:
     second: RGB
 
     def words(self) -> str:
-        """ "tiled sage counter"."""
-        told = "" if self.pattern == "plain" else f"{self.pattern} "
-        return f"{told}{self.colour} counter"
+        """Return words such as "tiled sage counter"."""
+        pattern = "" if self.pattern == "plain" else f"{self.pattern} "
+        return f"{pattern}{self.colour} counter"
 
 
 @dataclass(frozen=True)
-class Kitchen:
-    """The identity of one recipe. `side` may be None; `food_tint` shifts the colours of its foods."""
+class ToyKitchen:
+    """The looks of one recipe. `side` may be None; `food_tint` shifts the colours of its foods."""
 
     counter: CounterLook
     vessels: dict[str, VesselLook]
@@ -130,9 +130,9 @@ class Kitchen:
 
 @lru_cache
 def looks(name: str, split: Split) -> tuple[tuple[str, ...], ...]:
-    """All looks of a thing that belong to a split: tuples of words such as (colour, shape, pattern).
+    """Return all looks of a thing in a split: tuples of words such as (colour, shape, pattern).
 
-    One in eight is held out for the test kitchen; which ones depends on the words alone.
+    One in eight is held out for the test kitchen; the choice depends on the words only.
     """
     parts: dict[str, tuple[tuple[str, ...], ...]] = {
         "side": (SIDE_OBJECTS, tuple(COLOURS)),
@@ -158,12 +158,12 @@ def _choose(rng: np.random.Generator, split: Split, name: str) -> tuple[str, ...
     return options[int(rng.integers(len(options)))]
 
 
-def random_kitchen(rng: np.random.Generator, split: Split = "train") -> Kitchen:
-    """Draw a kitchen; its looks are independent of each other.
+def random_kitchen(rng: np.random.Generator, split: Split = "train") -> ToyKitchen:
+    """Draw a kitchen with independent looks.
 
     Args:
-        rng: Where all draws come from.
-        split: "train" draws no held-out look, "test" only held-out ones, "any" all.
+        rng: Source of all draws.
+        split: "train" draws no held-out looks, "test" only held-out looks, "any" all.
     """
     vessels = {}
     for name in VESSELS:
@@ -178,7 +178,7 @@ def random_kitchen(rng: np.random.Generator, split: Split = "train") -> Kitchen:
     kind, colour = _choose(rng, split, "side")
     side = SideLook(kind, colour, _jitter(rng, COLOURS[colour], COLOUR_JITTER))
     tint = rng.integers(-TINT_JITTER, TINT_JITTER + 1, 3)
-    return Kitchen(
+    return ToyKitchen(
         _counter(rng, split),
         vessels,
         tools,
@@ -193,7 +193,7 @@ def _counter(rng: np.random.Generator, split: Split) -> CounterLook:
 
 
 def counter_look(rng: np.random.Generator, colour: str, rgb: RGB, pattern: str) -> CounterLook:
-    """A counter near `rgb`, its pattern a little lighter on dark ones, else a little darker."""
+    """Return a counter near `rgb`; its pattern is lighter on dark counters, else darker."""
     rgb = _jitter(rng, rgb, COLOUR_JITTER)
     lighter = sum(rgb) < 300
     second = [round(c + (255 - c) * 0.14) if lighter else round(c * 0.88) for c in rgb]

@@ -1,4 +1,4 @@
-"""Toy recipes: a title, a kitchen and four to seven steps in which foods change and vessels fill."""
+"""Generate toy recipes: a title, a kitchen and four to seven steps with consistent food states."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from procvid.toykitchen.dataset import PEELABLE
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import Kitchen, Split, random_kitchen
+from procvid.toykitchen.identity import Split, ToyKitchen, random_kitchen
 from procvid.toykitchen.render import Rendered, render
-from procvid.toykitchen.scene import Item, Scene
+from procvid.toykitchen.scene import FoodItem, Scene
 from procvid.toykitchen.words import step_text
 
 HELD_OUT = 2**20
-"""Training draws recipes with seeds below this number, tests and measurements from it upwards."""
+"""First held-out seed: training uses smaller seeds, tests and measurements this and larger."""
 
 Move = tuple[str, int, str]
-"""An action, which of the recipe's foods it is done to (0, 1, 2), and in which vessel."""
+"""An action, the index of the food (0, 1, 2) and the vessel."""
 
 DISHES: dict[str, tuple[Move, ...]] = {
     "pan": (
@@ -84,7 +84,7 @@ DISHES: dict[str, tuple[Move, ...]] = {
 
 @dataclass(frozen=True)
 class ToyStep:
-    """A scene and the words a recipe would use for it."""
+    """A scene and its recipe text."""
 
     scene: Scene
     text: str
@@ -92,15 +92,15 @@ class ToyStep:
 
 @dataclass(frozen=True)
 class ToyRecipe:
-    """A recipe with its truth. `seed` makes it again."""
+    """A recipe with its ground truth. `seed` reproduces it."""
 
     title: str
-    kitchen: Kitchen
+    kitchen: ToyKitchen
     steps: tuple[ToyStep, ...]
     seed: int
 
     def render(self, number: int) -> Rendered:
-        """The clip of step `number` (from 1): frames and boxes."""
+        """Return the clip of step `number` (from 1): frames and boxes."""
         return render(self.steps[number - 1].scene, self.kitchen)
 
 
@@ -112,9 +112,9 @@ def _foods(rng: np.random.Generator, moves: tuple[Move, ...]) -> list[str]:
 
 
 def random_recipe(seed: int) -> ToyRecipe:
-    """The recipe of a seed: same seed, same title, kitchen, words and pixels.
+    """Return the recipe of a seed; a seed determines title, kitchen, words and pixels.
 
-    From `HELD_OUT` upwards looks and wordings are of the test kitchen.
+    Seeds from `HELD_OUT` upwards use the held-out looks and wordings of the test kitchen.
     """
     rng = np.random.default_rng([seed, 77])
     split: Split = "test" if seed >= HELD_OUT else "train"
@@ -126,21 +126,21 @@ def random_recipe(seed: int) -> ToyRecipe:
 
 def recipe_of(
     rng: np.random.Generator,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     dish: str,
     names: Sequence[str],
     seed: int,
     split: Split = "train",
 ) -> ToyRecipe:
-    """A dish of two foods in a kitchen, in words (of the split) and scenes of the generator."""
+    """Return a dish of two foods in a kitchen; `rng` draws scenes and the wordings of the split."""
     moves = DISHES[dish]
-    foods = [Item(name) for name in names]
+    foods = [FoodItem(name) for name in names]
     inside: dict[str, list[int]] = {}
     steps = []
     for action, which, vessel in moves:
         there = inside.get(vessel, [])
         if action == "serve":
-            # what lay with it in its vessel comes along
+            # Foods in the same vessel are served with it.
             there = next((v for k, v in inside.items() if which in v and k != "cutting board"), [])
         cut = action in ("peel", "slice", "dice")
         others = () if cut else tuple(foods[i] for i in there if i != which)

@@ -1,6 +1,6 @@
-"""From one step to a moving clip with its truth: frames, and the box of every object per frame.
+"""Render a scene as frames with the box of every object.
 
-A frame is 96x96 px, drawn four times larger with Pillow and averaged down.
+A frame is 96x96 px. Pillow draws it four times larger, then it is averaged down.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 
 from procvid.toykitchen.brush import UNITS, Brush
 from procvid.toykitchen.counters import SIDE_BOX, draw_counter, draw_side
-from procvid.toykitchen.identity import Kitchen
+from procvid.toykitchen.drawing import Body, Box, FrameDrawing
+from procvid.toykitchen.identity import ToyKitchen
 from procvid.toykitchen.moves import MOVES
 from procvid.toykitchen.scene import Scene
-from procvid.toykitchen.stage import Body, Box, Stage
 from procvid.toykitchen.vessels import draw_vessel, vessel_box
 
 SIZE = 96
@@ -26,14 +26,14 @@ NUM_FRAMES = 17
 FPS = 8
 CENTRE = (35.0, 33.0)
 COUNTER_UNITS: Box = (0.0, 42.0, 13.5, 64.0)
-"""Where the counter is seen, with what stands on it: the two are one look."""
+"""Where the counter and its side object are visible."""
 LEAST_UNITS = 3.0
-"""What shows less of itself at the frame's edge counts as out of sight."""
+"""Objects that show less than this at the frame's edge count as out of sight."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """uint8 (T, 96, 96, 3) RGB frames, and per frame the visible objects' boxes (xyxy px, clipped)."""
+    """uint8 (T, 96, 96, 3) RGB frames and the boxes of visible objects per frame (xyxy px, clipped)."""
 
     frames: NDArray[np.uint8]
     boxes: tuple[dict[str, Box], ...]
@@ -52,7 +52,7 @@ def _union(boxes: list[Box]) -> Box | None:
     return min(x0), min(y0), max(x1), max(y1)
 
 
-def _background(kitchen: Kitchen, scene: Scene, x: float, y: float, scale: float) -> Image.Image:
+def _background(kitchen: ToyKitchen, scene: Scene, x: float, y: float, scale: float) -> Image.Image:
     side = round(UNITS * scale)
     image = Image.new("RGB", (side, side))
     brush = Brush(ImageDraw.Draw(image), scale)
@@ -65,17 +65,17 @@ def _background(kitchen: Kitchen, scene: Scene, x: float, y: float, scale: float
 
 def render(
     scene: Scene,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     num_frames: int = NUM_FRAMES,
     only: int | Sequence[int] | None = None,
 ) -> Rendered:
     """Render a scene in a kitchen; the same arguments give the same pixels.
 
     Args:
-        scene: What happens.
-        kitchen: What vessel, tools, counter and side object look like.
+        scene: Action, foods and vessel.
+        kitchen: Looks of vessel, tools, counter and side object.
         num_frames: Frames of the whole action, at least 2.
-        only: Render this frame, or these, alone (the others are skipped, not blank).
+        only: Index or indices of the frames to return; default all.
     """
     shift = np.random.default_rng(scene.seed).uniform(-1.2, 1.2, 2)
     x, y = CENTRE[0] + float(shift[0]), CENTRE[1] + float(shift[1])
@@ -91,12 +91,12 @@ def render(
     others = tuple(Body.of(o) for o in scene.others)
     frames, truths = [], []
     for k in range(num_frames) if only is None else np.atleast_1d(only).tolist():
-        stage = Stage(background, scale, x, y, kitchen.food_tint)
+        drawing = FrameDrawing(background, scale, x, y, kitchen.food_tint)
         boxes = dict(still)
         move = MOVES[scene.action]
-        tool = move(stage, k / (num_frames - 1), body or NOTHING, others, kitchen.tools)
-        frames.append(np.asarray(stage.canvas.reduce(OVERSAMPLING)))
-        for name, parts in stage.boxes.items():
+        tool = move(drawing, k / (num_frames - 1), body or NOTHING, others, kitchen.tools)
+        frames.append(np.asarray(drawing.canvas.reduce(OVERSAMPLING)))
+        for name, parts in drawing.boxes.items():
             boxes[name] = _union(parts)
         if tool is not None:
             boxes[tool[0]] = _clip_box(tool[1])

@@ -1,4 +1,4 @@
-"""What one clip shows: an action, its food, what lies there already, and the vessel it happens in."""
+"""Describe what one clip shows: an action, its food, other foods and the vessel."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ TOOL_OF = {
 
 
 @dataclass(frozen=True)
-class Item:
-    """A food as it is now: its form, how it was cooked, and the state that was produced last.
+class FoodItem:
+    """A food with its form, how it was cooked, and its latest state.
 
-    The state is the word that a recipe would use; a fried onion keeps its diced form.
+    The state is the word that a recipe uses; a fried onion keeps its diced form.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Item:
     cooked: str = ""
     state: str = "whole"
 
-    def after(self, action: str) -> Item:
-        """The item once an action is done."""
+    def after(self, action: str) -> FoodItem:
+        """Return the food after an action."""
         made = PRODUCES.get(action)
         if made is None:
             return self
@@ -53,40 +53,40 @@ class Item:
         return replace(self, form=made, state=made)
 
 
-def item(name: str, state: str, form: str = "sliced") -> Item:
-    """An item in a state; a cooked one needs a form as well."""
+def item(name: str, state: str, form: str = "sliced") -> FoodItem:
+    """Return a food in a state; a cooked food also has a form."""
     if state in COOKED:
-        return Item(name, form, state, state)
-    return Item(name, state, "", state)
+        return FoodItem(name, form, state, state)
+    return FoodItem(name, state, "", state)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What one clip shows. `food` may be None; `others` lie there already; `seed` moves small things."""
+    """Content of one clip. `food` may be None; `others` are in the vessel; `seed` shifts positions."""
 
     action: str
-    food: Item | None
+    food: FoodItem | None
     vessel: str
     seed: int
-    others: tuple[Item, ...] = ()
+    others: tuple[FoodItem, ...] = ()
 
     @property
     def state_before(self) -> str:
-        """The state of the food before the action; "" without a food."""
+        """State of the food before the action; "" without a food."""
         return self.food.state if self.food else ""
 
     @property
     def state_after(self) -> str:
-        """The state that the action leaves the food in; "" without a food."""
+        """State of the food after the action; "" without a food."""
         return self.food.after(self.action).state if self.food else ""
 
     @property
     def food_name(self) -> str:
-        """The food's name; "" without a food."""
+        """Name of the food; "" without a food."""
         return self.food.name if self.food else ""
 
     def showing(self, name: str = "", state: str = "") -> Scene:
-        """The same scene with another food, or with its food in another state."""
+        """Return the scene with another food, or with its food in another state."""
         if self.food is None:
             return self
         changed = item(name or self.food.name, state, self.food.form) if state else None

@@ -1,4 +1,4 @@
-"""How hand tools look: the working end is the same for all, the handle carries the identity."""
+"""Draw hand tools; only the handle carries the identity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _handle(b: Brush, look: ToolLook, x0: float, y0: float, x1: float, y1: float
 
 
 def draw_knife(b: Brush, look: ToolLook, x: float, y: float) -> Box:
-    """A knife whose edge stands at (x, y), handle up; returns its box."""
+    """Draw a knife with its edge at (x, y), handle up; return its box."""
     b.polygon(
         [(x - 1, y - 15), (x + 4, y - 15), (x + 4, y + 5), (x - 1, y + 9)], STEEL, OUTLINE, 0.8
     )
@@ -35,7 +35,7 @@ def draw_knife(b: Brush, look: ToolLook, x: float, y: float) -> Box:
 
 
 def draw_spoon(b: Brush, look: ToolLook, x: float, y: float) -> Box:
-    """A spoon with its bowl at (x, y), handle to the upper left; returns its box."""
+    """Draw a spoon with its bowl at (x, y), handle to the upper left; return its box."""
     b.line([(x, y), (x - 7, y - 10)], OUTLINE, 4.4)
     b.line([(x, y), (x - 7, y - 10)], WOOD, 3.0)
     _handle(b, look, x - 7, y - 10, x - 17, y - 25)
@@ -44,7 +44,7 @@ def draw_spoon(b: Brush, look: ToolLook, x: float, y: float) -> Box:
 
 
 def draw_whisk(b: Brush, look: ToolLook, x: float, y: float) -> Box:
-    """A whisk with its wires around (x, y), handle up; returns its box."""
+    """Draw a whisk with its wires around (x, y), handle up; return its box."""
     _handle(b, look, x, y - 10, x + 3, y - 28)
     for rx in (6.0, 3.2):
         b.ellipse(x, y, rx, 9, None, STEEL, 1.6)
@@ -53,7 +53,7 @@ def draw_whisk(b: Brush, look: ToolLook, x: float, y: float) -> Box:
 
 
 def draw_spatula(b: Brush, look: ToolLook, x: float, y: float) -> Box:
-    """A spatula with its blade around (x, y), handle to the upper left; returns its box."""
+    """Draw a spatula with its blade around (x, y), handle to the upper left; return its box."""
     _handle(b, look, x - 5, y - 8, x - 16, y - 25)
     blade = [(x - 8, y - 1), (x - 2, y - 8), (x + 8, y + 1), (x + 2, y + 8)]
     b.polygon(blade, STEEL, OUTLINE, 0.9)

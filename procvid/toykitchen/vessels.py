@@ -1,4 +1,4 @@
-"""How vessels look. Points are kitchen units."""
+"""Draw vessels. Points are in kitchen units."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _superellipse(x: float, y: float, rx: float, ry: float, power: float) -> Poi
 
 
 def outline(shape: str, x: float, y: float, inset: float = 0.0) -> Points:
-    """The vessel's contour around (x, y), `inset` units inwards."""
+    """Return the vessel's contour around (x, y), `inset` units inwards."""
     r = RADIUS - inset
     if shape == "hexagonal":
         return [
@@ -85,7 +85,7 @@ def _handles(b: Brush, name: str, look: VesselLook, x: float, y: float) -> None:
 
 
 def draw_vessel(b: Brush, name: str, look: VesselLook, x: float, y: float) -> None:
-    """A vessel around (x, y): handles, body in its colour, pattern on the rim, inside."""
+    """Draw a vessel around (x, y): handles, body, pattern on the rim, inside."""
     rim = RIM[name]
     _handles(b, name, look, x, y)
     b.polygon(outline(look.shape, x, y), look.rgb, OUTLINE, 0.9)
@@ -101,7 +101,7 @@ def draw_vessel(b: Brush, name: str, look: VesselLook, x: float, y: float) -> No
 
 
 def _spread(points: Points, count: int) -> Points:
-    """`count` points at equal distances along a closed contour."""
+    """Return `count` points at equal distances along a closed contour."""
     closed = [*points, points[0]]
     lengths = [math.dist(closed[k], closed[k + 1]) for k in range(len(points))]
     step, out, walked, k = sum(lengths) / count, [], 0.0, 0
@@ -119,7 +119,7 @@ def _spread(points: Points, count: int) -> Points:
 def vessel_box(
     name: str, look: VesselLook, x: float, y: float
 ) -> tuple[float, float, float, float]:
-    """The vessel's box with its handles, xyxy in units, not clipped to the frame."""
+    """Return the vessel's box with handles, xyxy in units, not clipped to the frame."""
     points = outline(look.shape, x, y)
     x0, x1 = min(p[0] for p in points), max(p[0] for p in points)
     y0, y1 = min(p[1] for p in points), max(p[1] for p in points)

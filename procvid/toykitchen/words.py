@@ -1,4 +1,4 @@
-"""How a toy recipe words its steps: several phrasings an action, identity told only now and then."""
+"""Write the texts of toy recipes: several phrasings per action, rarely with looks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
-from procvid.toykitchen.identity import Kitchen, Split
+from procvid.toykitchen.identity import Split, ToyKitchen
 from procvid.toykitchen.scene import ACTIONS, STATES, Scene, item
 
-IDENTITY_TOLD = 0.08
+LOOK_SHARE = 0.08
+"""Share of step texts that name the look of the vessel."""
 
 PLURALS = {
     "carrot": "carrots",
@@ -39,7 +40,7 @@ OTHER_FOODS = (
     "kale", "parsley", "ginger", "beef", "avocado", "cabbage", "leek", "celery", "peas",
     "asparagus", "chili", "oil", "salt", "cream", "pumpkin", "ham", "turkey",
 )  # fmt: skip
-"""Names for foods that the kitchen cannot draw; it shows a plain grey piece for each."""
+"""Names of foods that the kitchen cannot draw; each is shown as a plain grey piece."""
 
 PHRASES: dict[str, tuple[str, ...]] = {
     "peel": (
@@ -154,38 +155,38 @@ HELD_OUT_PHRASES: dict[str, tuple[str, ...]] = {
     "bake": ("Bake the {food} {place} until brown.", "Put the {food} in the oven and bake."),
     "serve": ("Put the {food} {place} and serve.", "Serve up the {food}."),
 }
-"""Wordings that training never sees."""
+"""Wordings that training never uses."""
 
 
 def food_name(rng: np.random.Generator, scene: Scene) -> str | None:
-    """The name of the scene's food; an unknown one gets a name that the kitchen does not know."""
+    """Return the name of the scene's food; an unknown food gets a random undrawable name."""
     if scene.food is None:
         return None
     unknown = scene.food.name == UNKNOWN_FOOD
     return str(rng.choice(OTHER_FOODS)) if unknown else scene.food.name
 
 
-def place_of(vessel: str, told: str) -> str:
-    """ "on the board", "in the skillet"."""
+def place_of(vessel: str, name: str) -> str:
+    """Return a place such as "on the board" or "in the skillet"."""
     on = vessel in ("cutting board", "plate", "baking tray")
-    return f"{'on' if on else 'in'} the {told}"
+    return f"{'on' if on else 'in'} the {name}"
 
 
 def step_text(
     rng: np.random.Generator,
     scene: Scene,
-    kitchen: Kitchen,
+    kitchen: ToyKitchen,
     food: str | None,
     split: Split = "train",
 ) -> str:
-    """One sentence for a scene, as a recipe would put it; "test" uses the held-out wordings."""
+    """Return a recipe sentence for a scene; the "test" split uses the held-out wordings."""
     vessel = str(rng.choice(SYNONYMS[scene.vessel]))
-    if rng.random() < IDENTITY_TOLD:
+    if rng.random() < LOOK_SHARE:
         look = kitchen.vessels[scene.vessel]
         vessel = f"{look.colour} {look.shape + ' ' if rng.random() < 0.5 else ''}{scene.vessel}"
     named = PLURALS.get(food or "", food) if rng.random() < 0.4 else food
-    told = scene.state_before not in ("whole", "") and rng.random() < 0.4
-    cut = f"{scene.state_before} " if told else ""
+    with_state = scene.state_before not in ("whole", "") and rng.random() < 0.4
+    cut = f"{scene.state_before} " if with_state else ""
     phrases = HELD_OUT_PHRASES if split == "test" else PHRASES
     phrase = str(rng.choice(phrases[scene.action]))
     return phrase.format(
@@ -194,7 +195,7 @@ def step_text(
 
 
 def caption(scene: Scene) -> str:
-    """What a careful annotator would write under the clip: the state is always told."""
+    """Return the caption of a clip; it always names the state of the food."""
     food = f"{scene.state_before} {scene.food.name}" if scene.food else "mixture"
     return PHRASES[scene.action][0].format(
         food=food, vessel=scene.vessel, place=place_of(scene.vessel, scene.vessel)
@@ -202,12 +203,12 @@ def caption(scene: Scene) -> str:
 
 
 def captions_of(food: str, vessel: str, vessels: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Every caption that a clip of a food in a vessel could have, each with the state it ends in.
+    """Return every caption that a clip of a food in a vessel can have, with its final state.
 
     Args:
         food: A food that the kitchen can draw.
-        vessel: Where it lies; empty when that is not known.
-        vessels: All that it could lie in, for then.
+        vessel: The vessel; "" when unknown.
+        vessels: Possible vessels when `vessel` is "".
     """
     scenes = [
         Scene(action, item(food, state), where, seed=0)

@@ -1,1 +1,5 @@
-"""Training: the tiny models from nothing (`pretrain_tiny`), each stage resumable and seeded."""
+"""Training code.
+
+`loop.train` is the resumable loop of this package: a new training gives it a `draw` function (batch
+of a step) and a `losses` function. `lora` fine-tunes Phantom-Wan.
+"""

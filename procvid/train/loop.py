@@ -1,17 +1,19 @@
-"""One resumable training loop for all tiny models.
+"""A resumable training loop.
 
-Each step draws its data from `(seed, step, rank)` alone, so a run that was stopped goes on exactly
-as it would have. Two processes of one thread each (torchrun --nproc-per-node 2) average gradients
-over gloo; on two cores that beats one process of two threads. With a GPU the model trains there, and
-the processors draw its batches ahead of it.
+Every step draws its data from `(seed, step, rank)` only, so a resumed training repeats an
+uninterrupted one exactly. `torchrun --nproc-per-node 2` averages gradients over gloo; on two cores,
+two processes of one thread beat one process of two threads. If a GPU is available, the model trains
+on it and CPU workers draw its batches in advance.
+
+A new training calls `train` with three things: a module, `draw` (random generator and step to a
+batch) and `losses_of` (batch to named losses).
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,19 +24,31 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from procvid.storage.atomic import replacing
+from procvid.train.curve import Curve
+from procvid.train.distributed import reduce_gradients
 from procvid.train.optim import muon_and_adamw
 
 Batch = dict[str, torch.Tensor]
-Draw = Callable[[np.random.Generator, int], Batch]
+DrawBatch = Callable[[np.random.Generator, int], Batch]
 Losses = Callable[[Batch], Batch]
+
+MAX_NORM = 1.0
+LOG_EVERY = 20
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: constant rate after a short warm-up, linear to zero at the end.
+    """Steps and learning rates: warm-up, constant, then linear decay to zero.
 
-    `decay` is the share of the steps in which the rate falls; `ema` the decay of the averaged
-    weights that are exported (0 for none).
+    Attributes:
+        steps: Steps of the whole training.
+        muon_lr: Learning rate of Muon.
+        adamw_lr: Learning rate of AdamW.
+        warmup: Steps of the warm-up.
+        decay: Share of the steps in which the rate falls, 0 to 1.
+        ema: Decay of the averaged weights, which are the result; 0 for no averaging.
+        seed: Seed of all random draws.
+        save_every: Steps between saved checkpoints.
     """
 
     steps: int
@@ -47,13 +61,27 @@ class Schedule:
     save_every: int = 200
 
     def factor(self, step: int) -> float:
-        """Multiplier of the learning rates at a step, 0 to 1."""
+        """Return the multiplier of the learning rates at a step (from 0), 0 to 1."""
         left = (self.steps - step) / max(1.0, self.steps * self.decay)
-        return min(1.0, (step + 1) / self.warmup, max(0.0, left))
+        return min(1.0, (step + 1) / max(1, self.warmup), max(0.0, left))
+
+
+@dataclass(frozen=True)
+class StepLogged:
+    """Losses of a logged step (from 0), and seconds since the start or resumption."""
+
+    step: int
+    seconds: float
+    losses: dict[str, float]
+
+    def row(self) -> dict[str, float]:
+        """Return the line of the curve."""
+        losses = {name: round(value, 5) for name, value in self.losses.items()}
+        return {"step": self.step, "seconds": round(self.seconds, 1), **losses}
 
 
 def start_processes() -> tuple[int, int]:
-    """(rank, world size); joins the group that torchrun made, if any."""
+    """Join the process group of torchrun, if any; return (rank, world size)."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("gloo")
@@ -62,7 +90,7 @@ def start_processes() -> tuple[int, int]:
 
 
 def device() -> torch.device:
-    """Where to train: the first GPU, else the processor."""
+    """Return the device to train on: the first GPU, else the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     torch.backends.cuda.matmul.allow_tf32 = True
@@ -70,10 +98,10 @@ def device() -> torch.device:
     return torch.device("cuda", 0)
 
 
-class Drawn(Dataset):
-    """The batches of steps `first` to `steps`, each drawn when it is asked for."""
+class DrawnBatches(Dataset):
+    """The batches of steps `first` to `steps`, drawn on access."""
 
-    def __init__(self, draw: Draw, seed: int, rank: int, first: int, steps: int) -> None:
+    def __init__(self, draw: DrawBatch, seed: int, rank: int, first: int, steps: int) -> None:
         self.draw, self.key, self.first, self.steps = draw, (seed, rank), first, steps
 
     def __len__(self) -> int:
@@ -86,112 +114,130 @@ class Drawn(Dataset):
 
 
 def ahead(dataset: Dataset, on: torch.device) -> DataLoader:
-    """What the data set holds, in order: drawn ahead by all processors for a GPU, else when wanted."""
+    """Return a loader in order: CPU workers load ahead for a GPU, else items load on demand."""
     workers = max(1, (os.cpu_count() or 2) - 1) if on.type == "cuda" else 0
     return DataLoader(
         dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
     )
 
 
-def _average_gradients(params: list[nn.Parameter], world: int) -> None:
-    if world == 1:
-        return
-    grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in params]
-    flat = torch.cat([g.reshape(-1) for g in grads])
-    dist.all_reduce(flat)
-    flat /= world
-    offset = 0
-    for param, grad in zip(params, grads, strict=True):
-        param.grad = flat[offset : offset + grad.numel()].view_as(grad)
-        offset += grad.numel()
+class Loop:
+    """A training that saves its state and resumes from it.
 
+    Args:
+        model: Trained in place. After `run` it holds the averaged weights if `schedule.ema` is set.
+        draw: Maps a random generator and the step to a batch. It must use no other randomness.
+        losses_of: Maps a batch on the model's device to named losses; their sum is minimised. It
+            may use torch's random generators, which are seeded before each step.
+        schedule: Steps and learning rates.
+        folder: Folder of the checkpoint `name.ckpt` and the curve `name.csv`.
+        name: Name of the training.
+    """
 
-def _save(
-    file: Path,
-    model: nn.Module,
-    average: dict[str, torch.Tensor],
-    optimisers: list[torch.optim.Optimizer],
-    step: int,
-) -> None:
-    state = {
-        "model": model.state_dict(),
-        "average": average,
-        "optimisers": [o.state_dict() for o in optimisers],
-        "step": step,
-    }
-    with replacing(file) as temporary:
-        torch.save(state, temporary)
+    def __init__(
+        self,
+        model: nn.Module,
+        draw: DrawBatch,
+        losses_of: Losses,
+        schedule: Schedule,
+        folder: Path,
+        name: str,
+    ) -> None:
+        self._rank, self._world = start_processes()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._checkpoint, self._curve = folder / f"{name}.ckpt", folder / f"{name}.csv"
+        self._device = device()
+        self._model = model.to(self._device)
+        self._draw, self._losses_of, self._schedule = draw, losses_of, schedule
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._optimisers = muon_and_adamw(model, schedule.muon_lr, schedule.adamw_lr)
+        self._rates = [[g["lr"] for g in o.param_groups] for o in self._optimisers]
+        self._average: dict[str, torch.Tensor] = {}
+        if schedule.ema:
+            self._average = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def run(self) -> Iterator[StepLogged]:
+        """Train to the end of the schedule; the first process yields every 20th step.
+
+        Raises:
+            OutputError: The checkpoint or the curve cannot be written.
+        """
+        steps, seed = self._schedule.steps, self._schedule.seed
+        first = self._load() if self._checkpoint.exists() else 0
+        curve = Curve(self._curve, first) if self._rank == 0 else None
+        start_s = time.time()
+        drawn = DrawnBatches(self._draw, seed, self._rank, first, steps)
+        for step, batch in enumerate(ahead(drawn, self._device), first):
+            torch.manual_seed(seed * 1_000_003 + step * 17 + self._rank)
+            losses = self._step(step, batch)
+            if curve is None:
+                continue
+            is_last = step == steps - 1
+            if step % LOG_EVERY == 0 or is_last:
+                values = {name: float(loss.detach()) for name, loss in losses.items()}
+                event = StepLogged(step, time.time() - start_s, values)
+                curve.add(event.row())
+                yield event
+            if (step + 1) % self._schedule.save_every == 0 or is_last:
+                self._save(step + 1)
+        if self._average:
+            self._model.load_state_dict(self._average)
+        self._model.eval().cpu()
+
+    def _step(self, step: int, batch: Batch) -> Batch:
+        losses = self._losses_of(
+            {k: v.to(self._device, non_blocking=True) for k, v in batch.items()}
+        )
+        self._model.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        if self._world > 1:
+            reduce_gradients(self._parameters, self._mean_over_processes)
+        torch.nn.utils.clip_grad_norm_(self._parameters, MAX_NORM)
+        factor = self._schedule.factor(step)
+        for optimiser, base in zip(self._optimisers, self._rates, strict=True):
+            for group, rate in zip(optimiser.param_groups, base, strict=True):
+                group["lr"] = rate * factor
+            optimiser.step()
+        if self._average:
+            keep = min(self._schedule.ema, (step + 1) / (step + 10))
+            for key, value in self._model.state_dict().items():
+                if value.dtype.is_floating_point:
+                    self._average[key].lerp_(value, 1 - keep)
+        return losses
+
+    def _mean_over_processes(self, flat: torch.Tensor) -> torch.Tensor:
+        dist.all_reduce(flat)
+        return flat / self._world
+
+    def _save(self, step: int) -> None:
+        state = {
+            "model": self._model.state_dict(),
+            "average": self._average,
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "step": step,
+        }
+        with replacing(self._checkpoint) as temporary:
+            torch.save(state, temporary)
+
+    def _load(self) -> int:
+        """Restore the checkpoint; return the next step."""
+        state = torch.load(self._checkpoint, weights_only=True, map_location=self._device)
+        self._model.load_state_dict(state["model"])
+        self._average = state["average"]
+        for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        return int(state["step"])
 
 
 def train(
-    model: nn.Module, draw: Draw, losses_of: Losses, schedule: Schedule, folder: Path, name: str
+    model: nn.Module,
+    draw: DrawBatch,
+    losses_of: Losses,
+    schedule: Schedule,
+    folder: Path,
+    name: str,
 ) -> nn.Module:
-    """Train to the end of the schedule, resuming from `folder/name.ckpt` when it is there.
-
-    Args:
-        model: Trained in place; holds the averaged weights afterwards when `schedule.ema` is set.
-        draw: From a random generator and the step to a batch; it must take all its chance from there.
-        losses_of: From a batch on the model's device to named losses; their sum is minimised. Noise
-            may come from torch's generators: they are seeded before each step.
-        schedule: Steps and rates.
-        folder: Where `name.ckpt` and the curve `name.csv` go.
-        name: Name of the stage.
-    """
-    rank, world = start_processes()
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / f"{name}.ckpt"
-    on = device()
-    model.to(on)
-    params = [p for p in model.parameters() if p.requires_grad]
-    optimisers = muon_and_adamw(model, schedule.muon_lr, schedule.adamw_lr)
-    rates = [[g["lr"] for g in o.param_groups] for o in optimisers]
-    average = {k: v.detach().clone() for k, v in model.state_dict().items()} if schedule.ema else {}
-    first = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=on)
-        model.load_state_dict(state["model"])
-        average = state["average"]
-        first = state["step"]
-        for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-    begin = time.time()
-    batches = ahead(Drawn(draw, schedule.seed, rank, first, schedule.steps), on)
-    for step, batch in enumerate(batches, first):
-        torch.manual_seed(schedule.seed * 1_000_003 + step * 17 + rank)
-        losses = losses_of({k: v.to(on, non_blocking=True) for k, v in batch.items()})
-        total = torch.stack(list(losses.values())).sum()
-        model.zero_grad(set_to_none=True)
-        total.backward()
-        _average_gradients(params, world)
-        torch.nn.utils.clip_grad_norm_(params, 1.0)
-        for optimiser, base in zip(optimisers, rates, strict=True):
-            for group, rate in zip(optimiser.param_groups, base, strict=True):
-                group["lr"] = rate * schedule.factor(step)
-            optimiser.step()
-        if average:
-            keep = min(schedule.ema, (step + 1) / (step + 10))
-            for key, value in model.state_dict().items():
-                if value.dtype.is_floating_point:
-                    average[key].lerp_(value, 1 - keep)
-        if rank == 0 and (step % 20 == 0 or step == schedule.steps - 1):
-            _log(folder / f"{name}.csv", step, losses, time.time() - begin)
-        if rank == 0 and ((step + 1) % schedule.save_every == 0 or step == schedule.steps - 1):
-            _save(checkpoint, model, average, optimisers, step + 1)
-    if average:
-        model.load_state_dict(average)
-    return model.eval().cpu()
-
-
-def _log(file: Path, step: int, losses: dict[str, torch.Tensor], seconds: float) -> None:
-    new = not file.exists()
-    row = {
-        "step": step,
-        "seconds": round(seconds, 1),
-        **{k: round(float(v.detach()), 5) for k, v in losses.items()},
-    }
-    with file.open("a", newline="") as out:
-        writer = csv.DictWriter(out, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(" ".join(f"{k}={v}" for k, v in row.items()), flush=True)
+    """Run a `Loop` to its end and print its log; return the model on the CPU, in eval mode."""
+    for event in Loop(model, draw, losses_of, schedule, folder, name).run():
+        print(" ".join(f"{k}={v}" for k, v in event.row().items()), flush=True)
+    return model

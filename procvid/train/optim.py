@@ -1,7 +1,7 @@
-"""Muon for matrices and convolution kernels, AdamW for the rest.
+"""Muon for matrices and convolution kernels, AdamW for the other parameters.
 
-Muon (Jordan et al., 2024) orthogonalises the momentum of each matrix by a Newton-Schulz iteration.
-torch's own Muon takes 2-D parameters only; most of a VAE's weights are convolution kernels.
+Muon (Jordan et al., 2024) orthogonalises the momentum of each matrix by Newton-Schulz iteration.
+torch's own Muon accepts 2-D parameters only, but most weights of a VAE are convolution kernels.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-# Coefficients of the quintic iteration, chosen by its authors for fast growth of small singular values.
+# Coefficients of the quintic iteration from the paper: small singular values grow fast.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Newton-Schulz: a matrix of the same row and column space with singular values near 1.
+    """Return a matrix of the same row and column space with singular values near 1.
 
-    Computed in bfloat16, as its authors do.
+    Computes Newton-Schulz steps in bfloat16, as in the paper.
     """
     x = matrix.bfloat16()
     x = x / (x.norm() + 1e-7)
@@ -32,11 +32,11 @@ def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised; kernels are taken as (out, in * taps) matrices.
+    """Optimizer with orthogonalised momentum; kernels count as (out, in * taps) matrices.
 
     Args:
-        params: Parameters of two or more dimensions.
-        lr: Learning rate; 0.02 is a good start.
+        params: Parameters with two or more dimensions.
+        lr: Learning rate; 0.02 is a good default.
         momentum: Nesterov momentum, 0 to 1.
     """
 
@@ -47,7 +47,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None):
-        """One update."""
+        """Update the parameters."""
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is None:
@@ -64,7 +64,11 @@ class Muon(torch.optim.Optimizer):
 def muon_and_adamw(
     model: nn.Module, muon_lr: float = 0.02, adamw_lr: float = 2e-3
 ) -> list[torch.optim.Optimizer]:
-    """Muon for weights of two or more dimensions, AdamW for embeddings, norms, biases and heads."""
+    """Return Muon for weights of two or more dimensions, AdamW for all other parameters.
+
+    AdamW takes embeddings, norms, biases and small heads. An optimizer without parameters is left
+    out.
+    """
     matrices: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, param in model.named_parameters():

@@ -246,9 +246,9 @@ def _mount_running(context: AppContext) -> None:
             banned: ids of crops that are not to guide the step
             chosen: ids of crops by the name of the object that they are to stand for
         """
-        changes = read_changes(seed, prompt, shows, banned, chosen)
-        pictures = read_pictures(references)
-        yield from _told(redo(context, run_id, step, changes, pictures, guest_of(request)))
+        pictures = read_pictures(references, context.profile.max_references)
+        changes = read_changes(seed, prompt, pictures, shows, banned, chosen)
+        yield from _told(redo(context, run_id, step, changes, guest_of(request)))
 
     def run(run_id: str) -> RunState:
         """Where a run stands, with its files.

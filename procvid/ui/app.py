@@ -11,8 +11,9 @@ import gradio as gr
 
 import procvid
 from procvid.errors import ProcvidError
+from procvid.machine import is_lent
 from procvid.run.examples import FOLDER as FINISHED
-from procvid.settings import TINY, Host, read_environment
+from procvid.settings import Host, read_environment
 from procvid.ui import api, markup, style
 from procvid.ui.pages import about
 from procvid.ui.pages.create import layout as create
@@ -22,11 +23,6 @@ from procvid.ui.pages.memory import layout as memory
 from procvid.ui.server import memories
 from procvid.ui.server.context import QUEUE, AppContext
 from procvid.ui.server.guard import log
-from procvid.wiring.zerogpu import is_lent
-
-TINY_BANNER = (
-    "The clips come from a small model that was trained on a toy kitchen, drawn by a program."
-)
 
 WHERE: Mapping[Host, str] = {
     "machine": "its owner's machine",
@@ -47,7 +43,7 @@ def build_app(context: AppContext) -> Any:
             '<header class="pv-head"><h1>procvid</h1><p>A recipe becomes a video, step by step, '
             "and the pan stays the same pan.</p></header>"
         )
-        gr.HTML(markup.note(banner(context), "warn" if context.profile.name == TINY.name else ""))
+        gr.HTML(markup.note(banner(context), "warn" if context.profile.demo else ""))
         # One for both tabs: what is changed in the one is used in the other.
         own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
         # The two runs that the Evaluate tab is to set side by side.
@@ -70,8 +66,9 @@ def build_app(context: AppContext) -> Any:
 
 def banner(context: AppContext) -> str:
     """Which profile runs, why, and what its pictures are."""
-    told = f"Profile {context.profile.name}: {context.profile_reason}."
-    return f"{told} {TINY_BANNER}" if context.profile.name == TINY.name else told
+    if context.profile.demo:
+        return f"{context.profile_reason}."
+    return f"Profile {context.profile.name}: {context.profile_reason}."
 
 
 def footer(context: AppContext) -> str:

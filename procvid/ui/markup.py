@@ -1,4 +1,4 @@
-"""Notes, reference tiles and pictures as HTML. All text is escaped here."""
+"""Render notes, reference images and pictures as HTML, with all text escaped."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from PIL import Image as PillowImage
 from procvid.types import Conditioning, Image, Plan, Slot
 
 TILE_PX = 192
-"""Longest side of a tile's picture, in pixels; the full crop lies in the run folder."""
+"""Longest side of a tile's picture, in pixels; the run folder has the full crop."""
 
 ORIGIN_WORDS = {"memory": "from the memory", "run": "from this video", "upload": "yours"}
 
 
 def note(text: str, kind: str = "") -> str:
-    """A framed sentence; `kind` is "", "warn" or "bad"."""
+    """Return a framed sentence; `kind` is "", "warn" or "bad"."""
     return f'<div class="pv-note {kind}"><p>{escape(text)}</p></div>'
 
 
 def notes(lead: str, texts: Sequence[str], kind: str = "") -> str:
-    """A framed list under a lead sentence; "" without texts."""
+    """Return a framed list under a lead sentence, or "" without texts."""
     if not texts:
         return ""
     items = "".join(f"<li>{escape(text)}</li>" for text in texts)
@@ -34,12 +34,12 @@ def notes(lead: str, texts: Sequence[str], kind: str = "") -> str:
 
 
 def empty(text: str) -> str:
-    """What stands where nothing is yet, and says what to do."""
+    """Return a placeholder that says what to do."""
     return f'<div class="pv-empty">{escape(text)}</div>'
 
 
 def reference_list(plan: Plan, conditionings: Iterable[Conditioning]) -> str:
-    """The tiles of each step, and what was looked for in vain with the reason."""
+    """Return the reference images of each step, and the objects without one, with the reason."""
     texts = {step.number: step.text for step in plan.steps}
     steps = "".join(_reference_step(texts.get(c.step, ""), c) for c in conditionings)
     return f'<ol class="pv-steps">{steps}</ol>'
@@ -48,7 +48,7 @@ def reference_list(plan: Plan, conditionings: Iterable[Conditioning]) -> str:
 def _reference_step(text: str, conditioning: Conditioning) -> str:
     body = tiles(conditioning.slots)
     if not body:
-        body = '<p class="pv-small">No reference: the words alone guide this clip.</p>'
+        body = '<p class="pv-small">No reference images: the clip follows the prompt alone.</p>'
     return (
         f'<li class="pv-step"><span class="pv-num">{conditioning.step}</span><div>'
         f'<p class="pv-text">{escape(text)}</p>{body}{missing(conditioning)}</div></li>'
@@ -56,7 +56,7 @@ def _reference_step(text: str, conditioning: Conditioning) -> str:
 
 
 def tiles(slots: Sequence[Slot], *, small: bool = False) -> str:
-    """Numbered pictures with the words that name them in the prompt; "" without slots."""
+    """Return numbered pictures with their words in the prompt, or "" without slots."""
     if not slots:
         return ""
     items = "".join(_tile(slot, small=small) for slot in slots)
@@ -64,13 +64,13 @@ def tiles(slots: Sequence[Slot], *, small: bool = False) -> str:
 
 
 def _tile(slot: Slot, *, small: bool) -> str:
-    told = f"Reference {slot.number}: {slot.words}, {slot.state}"
+    title = f"Reference {slot.number}: {slot.words}, {slot.state}"
     picture = (
-        f'<span class="pv-shot"><img alt="{escape(told)}" src="{picture_url(slot.image)}">'
+        f'<span class="pv-shot"><img alt="{escape(title)}" src="{picture_url(slot.image)}">'
         f"<span aria-hidden='true'>{slot.number}</span></span>"
     )
     if small:
-        return f'<li class="pv-tile" title="{escape(told)}">{picture}</li>'
+        return f'<li class="pv-tile" title="{escape(title)}">{picture}</li>'
     return (
         f'<li class="pv-tile"><figure>{picture}<figcaption><b>{escape(slot.words)}</b>'
         f"<i>{escape(_state_and_score(slot))}</i>"
@@ -80,15 +80,15 @@ def _tile(slot: Slot, *, small: bool) -> str:
 
 
 def _state_and_score(slot: Slot) -> str:
-    # A person's own picture was not looked for, so nothing was scored.
-    told = [slot.state] if slot.state else []
+    # An uploaded picture was not searched for, so it has no score.
+    parts = [slot.state] if slot.state else []
     if slot.origin != "upload":
-        told.append("chosen by you" if slot.chosen else f"score {slot.score:.2f}")
-    return " · ".join(told)
+        parts.append("chosen by you" if slot.chosen else f"score {slot.score:.2f}")
+    return " · ".join(parts)
 
 
 def missing(conditioning: Conditioning) -> str:
-    """The objects without a reference, and why; "" when there are none."""
+    """Return the objects without a reference image, and why, or "" if all have one."""
     items = "".join(
         f"<li>{escape(r.object_name)} ({escape(r.wanted_state)}): {escape(r.reason)}</li>"
         for r in conditioning.retrievals
@@ -96,11 +96,11 @@ def missing(conditioning: Conditioning) -> str:
     )
     if not items:
         return ""
-    return f'<div class="pv-small">Without a reference:<ul>{items}</ul></div>'
+    return f'<div class="pv-small">No reference image for:<ul>{items}</ul></div>'
 
 
 def picture_url(image: Image) -> str:
-    """A small PNG of uint8 (H, W, 3) RGB as a data URL."""
+    """Return a small PNG of a uint8 (H, W, 3) RGB image as a data URL."""
     picture = PillowImage.fromarray(np.ascontiguousarray(image))
     picture.thumbnail((TILE_PX, TILE_PX))
     buffer = io.BytesIO()
@@ -109,9 +109,9 @@ def picture_url(image: Image) -> str:
 
 
 def file_url(file: Path) -> str:
-    """Where the app serves a file of a run folder, relative to the page.
+    """Return the address of a file of a run folder, relative to the page.
 
-    A clip that was made again has another address, or the browser would show the old one.
+    It includes the time of the last change, so that browsers load a clip that was made again.
     """
     try:
         version = f"?v={file.stat().st_mtime_ns:x}"

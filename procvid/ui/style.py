@@ -1,4 +1,4 @@
-"""How the page looks: one theme and one style sheet, checked for contrast in light and dark."""
+"""Theme, style sheet and script of the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 def theme() -> gr.themes.Base:
-    """A calm theme on system fonts; text and buttons keep a contrast of 4.5 to 1 or more."""
+    """Return the theme: system fonts, and a contrast of at least 4.5 to 1 for text and buttons."""
     base = gr.themes.Base(
         primary_hue=colors.emerald,
         secondary_hue=colors.emerald,
@@ -66,7 +66,7 @@ def theme() -> gr.themes.Base:
 
 
 NAMES = """() => {
-  const mend = () => {
+  const correct = () => {
     document.querySelectorAll('button.upload-container[aria-label]').forEach(
       b => b.removeAttribute('aria-label'));
     document.querySelectorAll('button.thumbnail-item').forEach(b => {
@@ -95,13 +95,14 @@ NAMES = """() => {
   new MutationObserver(() => {
     if (due) return;
     due = true;
-    setTimeout(() => { due = false; mend(); }, 200);
+    setTimeout(() => { due = false; correct(); }, 200);
   }).observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['class']});
-  mend();
+  correct();
 }"""
-"""Gradio names some buttons otherwise than the words they show; a voice that reads must find those.
+"""Script that corrects Gradio's accessible names.
 
-Its message boxes are a button with another one in it, and lose the title that an error was given.
+Some buttons have a name that differs from their visible text. Message boxes nest a button in a
+button, and replace the title of an error.
 """
 
 CSS = """
@@ -110,7 +111,7 @@ CSS = """
 .gradio-container .pv-chips li, .gradio-container .pv-steps li, .gradio-container .pv-tiles li { margin: 0; }
 .dark { --color-accent: var(--primary-400); }
 .dark .step-button:not(.pending) .step-number { color: #0c0a09; }
-/* Flex items grow with their content unless told otherwise: a wide table would widen the page. */
+/* Without this a wide table would widen the page. */
 .gradio-container .main, .gradio-container .main > .wrap,
 .gradio-container main.contain, .gradio-container .stepper, .gradio-container .stepper > .tabitem {
   min-width: 0; max-width: 100%; box-sizing: border-box; }
@@ -228,9 +229,9 @@ CSS = """
 .pv-edits i { font-style: normal; color: var(--body-text-color-subdued); }
 .pv-gallery .caption-label { font-size: .6875rem; line-height: 1.2; max-width: 100%;
   padding: 1px 5px; text-align: right; white-space: normal; }
-.pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(76px, 1fr)) !important; }
+.pv-gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)) !important; }
 .pv-gallery .grid-wrap { overflow: visible !important; height: auto !important;
-  max-height: none !important; }  /* the page scrolls, not a box in it */
+  max-height: none !important; }  /* the page scrolls, not the gallery */
 .gradio-container .js-plotly-plot .legendtext { fill: var(--body-text-color) !important; }
 .pv-release { margin: 12px 0; }
 .gradio-container .pv-scores tr, .gradio-container .pv-release-card table, .gradio-container .pv-release-card tr {
@@ -242,11 +243,12 @@ CSS = """
 .gradio-container .pv-release-card th, .gradio-container .pv-release-card td {
   border-color: var(--border-color-primary) !important; padding: 4px 10px;
   word-break: normal; overflow-wrap: normal; }
-.gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* lets sticky work */
-.pv-next { position: sticky; bottom: 12px; z-index: 20; }
+.gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* required for sticky */
+.pv-next { position: sticky; bottom: 12px; z-index: 50; }  /* above Gradio's field labels */
+.gradio-container [role=tab]:focus-visible { outline-offset: -3px; }
 .pv-last { align-items: center; }
 .pv-upload { width: auto !important; align-self: flex-start; }
-.stepper.compact .step-number { font-size: 0; }  /* the bar is too low for them */
+.stepper.compact .step-number { font-size: 0; }  /* no room for numbers */
 .gradio-container input[role=combobox] { text-overflow: ellipsis; padding-right: 24px; }
 .gradio-container input[role=combobox]:focus-visible { outline: 2px solid var(--color-accent);
   outline-offset: 3px; border-radius: 4px; }

@@ -1,4 +1,4 @@
-"""The composition root of curation: words of the command line become the models of its stages."""
+"""Build the models of curation from the options of the command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from procvid.data.stages import Tools
 from procvid.errors import InputError
-from procvid.plan.transcript import steps_said
+from procvid.machine import use_one_thread
 from procvid.protocols import Captioner, StepFinder
 from procvid.settings import CAPTIONER_CHOICES, STEP_FINDER_CHOICES, read_environment
 from procvid.wiring.evaluation import build_shot_detector
@@ -22,57 +22,55 @@ NO_CAPTIONER = "No vision model was asked; --captions openai asks one."
 
 
 def build_tools(step_finder: str = "rules", captioner: str = "none") -> Tools:
-    """The models of curation, computing on one thread. A worker calls it without arguments.
+    """Build the models of curation, computing on one thread. A worker passes no arguments.
 
     Args:
         step_finder: "rules" or "openai".
         captioner: "none" or "openai".
 
     Raises:
-        InputError: One of them has no such name.
-        ServiceError: There is no key.
+        InputError: A name is unknown.
+        ServiceError: There is no API key.
         UnavailableError: TransNetV2 is missing.
     """
-    # The cheap parts first: a missing key is told before torch is loaded.
+    # The light parts first: a missing key is reported before torch is loaded.
     finder, eyes = build_step_finder(step_finder), build_captioner(captioner)
-    from procvid.models.device import one_thread
-
-    one_thread()
+    use_one_thread()
     return Tools(finder, build_shot_detector(), eyes, "" if eyes else NO_CAPTIONER)
 
 
 def build_step_finder(wanted: str) -> StepFinder:
-    """What finds the steps in a transcript. Raises as `build_tools`."""
+    """Build the finder of steps in transcripts. Raises as `build_tools`."""
     match wanted:
         case "rules":
             from procvid.models.step_finders.rules import RulesStepFinder
 
-            return RulesStepFinder(steps_said)
+            return RulesStepFinder()
         case "openai":
-            asked = _service("step finder", "Use --steps rules, which asks nobody.")
+            client, meter = _service("step finder", "Use --steps rules, which asks no service.")
             from procvid.models.step_finders.openai_transcripts import OpenAIStepFinder
 
-            return OpenAIStepFinder(*asked)
+            return OpenAIStepFinder(client, meter)
         case _:
             raise _unknown("step finder", wanted, STEP_FINDER_CHOICES)
 
 
 def build_captioner(wanted: str) -> Captioner | None:
-    """What looks at clips; None for "none". Raises as `build_tools`."""
+    """Build the captioner; None for "none". Raises as `build_tools`."""
     match wanted:
         case "none":
             return None
         case "openai":
-            asked = _service("captioner", "Leave --captions out, and there are none.")
+            client, meter = _service("captioner", "Omit --captions to make none.")
             from procvid.models.captioners.openai_vision import OpenAICaptioner
 
-            return OpenAICaptioner(*asked)
+            return OpenAICaptioner(client, meter)
         case _:
             raise _unknown("captioner", wanted, CAPTIONER_CHOICES)
 
 
 def _service(part: str, hint: str) -> tuple[OpenAIClient, Meter]:
-    """The client of a part and the meter of its run; without a key, `hint` says what else to do."""
+    """Build the client of a part and the meter of its run; `hint` is the way without a key."""
     environment = read_environment()
     check_key(environment, part, hint)
     from procvid.models.meter import Meter

@@ -1,4 +1,4 @@
-"""The composition root of the metrics: a profile becomes the backbones that an evaluation needs."""
+"""Build the backbones of the metrics for a profile."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from procvid.evaluate.evidence import (
     VIDEO,
 )
 from procvid.evaluate.parts import EvaluationParts
-from procvid.memory.words import state_fit
-from procvid.plan.variants import EVERYTHING, Choices, dish_of, other_dishes, state_made, vary_step
+from procvid.machine import asset_folder, generator_folder
+from procvid.plan.variants import EVERYTHING, Choices
 from procvid.protocols import (
     FrameDistance,
     FrameEncoder,
@@ -31,16 +31,11 @@ from procvid.protocols import (
     ShotDetector,
     TextImageScorer,
 )
-from procvid.settings import JUDGE_CHOICES, TINY, Environment, Profile, read_environment
+from procvid.settings import JUDGE_CHOICES, Environment, Profile, read_environment
 from procvid.toykitchen.words import captions_of
 from procvid.types import Role
-from procvid.wiring.run import (
-    asset_folder,
-    build_detector,
-    build_embedder,
-    check_key,
-    openai_client,
-)
+from procvid.wiring.run import check_key, openai_client
+from procvid.wiring.stores import build_detector, build_embedder
 
 if TYPE_CHECKING:
     from procvid.models.meter import Meter
@@ -59,26 +54,25 @@ __all__ = [
 
 Part = TypeVar("Part")
 
-USE_RULES = "Use --judge rules, which asks nobody."
+USE_RULES = "Use --judge rules, which asks no service."
 
 
 def build_evaluation(
     profile: Profile, judge: str = "auto", *, standard: bool = False
 ) -> EvaluationParts:
-    """The backbones of the metrics. What cannot be had is told in `missing`; the others are there.
+    """Build the backbones of the metrics; `missing` names the unavailable ones and why.
 
     Most weights are loaded with the first clip.
 
     Args:
         profile: Whose backbones.
-        judge: "auto", "rules" or "openai". "auto" asks a model where there is one to ask and the
-            profile is one of cooking footage; the tiny one's CLIP was taught the rules' words.
-
-        standard: Also those of the standard figures.
+        judge: "auto", "rules" or "openai". "auto" asks a language model if one is configured and
+            the profile's CLIP understands free text.
+        standard: Build the backbones of the standard figures too.
 
     Raises:
         InputError: No judge has that name.
-        ServiceError: "openai" was asked for, and there is no key.
+        ServiceError: "openai" without an API key.
     """
     if judge not in JUDGE_CHOICES:
         raise InputError(
@@ -86,7 +80,7 @@ def build_evaluation(
         )
     environment = read_environment()
     if judge == "openai":
-        check_key(environment, "judge", "Use --judge rules, which needs none.")
+        check_key(environment, "judge", "Use --judge rules, which needs no key.")
     meter = _meter(environment)
     missing: dict[str, str] = {}
 
@@ -124,7 +118,7 @@ def build_evaluation(
 
 
 def _meter(environment: Environment) -> Meter | None:
-    """One budget for all that an evaluation asks of a model; None where there is nobody to ask."""
+    """Return one budget for all requests of an evaluation; None if there is no model to ask."""
     if not environment.has_openai:
         return None
     from procvid.models.meter import Meter
@@ -133,48 +127,44 @@ def _meter(environment: Environment) -> Meter | None:
 
 
 def _asks_a_model(judge: str, profile: Profile, environment: Environment) -> bool:
-    return judge == "openai" or (
-        judge == "auto" and profile.name != TINY.name and environment.has_openai
-    )
+    if judge == "auto":
+        return environment.has_openai and not profile.fixed_vocabulary
+    return judge == "openai"
 
 
 def build_frame_encoder(profile: Profile) -> FrameEncoder:
-    """What tells how a frame looks, for the metrics.
+    """Build the frame encoder of the metrics.
 
     Raises:
         UnavailableError: The profile's files are missing.
     """
-    match profile.name:
-        case "tiny":
-            from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
+    if profile.bundled:
+        from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
 
-            return ClipTowerFrameEncoder(asset_folder(profile, "frame encoder"))
-        case _:
-            from procvid.models.frame_encoders.dino import DinoFrameEncoder
+        return ClipTowerFrameEncoder(asset_folder(profile, "frame encoder"))
+    from procvid.models.frame_encoders.dino import DinoFrameEncoder
 
-            return DinoFrameEncoder(profile.models["frame encoder"])
+    return DinoFrameEncoder(profile.models["frame encoder"])
 
 
 def build_scorer(profile: Profile) -> TextImageScorer:
-    """CLIP for the metrics: frames and sentences, with its logit scale.
+    """Build the CLIP model of the metrics, for frames and sentences, with its logit scale.
 
     Raises:
-        UnavailableError: The profile cannot run here; says what is missing.
+        UnavailableError: The profile cannot run here; the message names what is missing.
     """
-    match profile.name:
-        case "tiny":
-            from procvid.models.embedders.open_clip import OpenClipEmbedder
+    if profile.bundled:
+        from procvid.models.embedders.open_clip import OpenClipEmbedder
 
-            return OpenClipEmbedder(asset_folder(profile, "scorer"))
-        case _:
-            embedder = build_embedder(profile)
-            if not isinstance(embedder, TextImageScorer):
-                raise UnavailableError(f"{embedder.info.id} has no logit scale.")
-            return embedder
+        return OpenClipEmbedder(asset_folder(profile, "scorer"))
+    embedder = build_embedder(profile)
+    if not isinstance(embedder, TextImageScorer):
+        raise UnavailableError(f"{embedder.info.id} has no logit scale.")
+    return embedder
 
 
 def build_shot_detector() -> ShotDetector:
-    """TransNetV2, in every profile.
+    """Build TransNetV2, the shot detector of every profile.
 
     Raises:
         UnavailableError: Its package is not installed or incomplete.
@@ -185,7 +175,7 @@ def build_shot_detector() -> ShotDetector:
 
 
 def build_frame_distance() -> FrameDistance:
-    """LPIPS, in every profile.
+    """Build LPIPS, the frame distance of every profile.
 
     Raises:
         UnavailableError: Its package is not installed.
@@ -196,14 +186,14 @@ def build_frame_distance() -> FrameDistance:
 
 
 def build_inception() -> SetDistance:
-    """What FID compares. Raises UnavailableError."""
+    """Build the network of FID. Raises UnavailableError."""
     from procvid.models.set_distances.inception import InceptionDistance
 
     return InceptionDistance()
 
 
 def build_video_network() -> SetDistance:
-    """What FVD compares. Raises UnavailableError."""
+    """Build the network of FVD. Raises UnavailableError."""
     from procvid.models.set_distances.i3d import I3dDistance
 
     return I3dDistance()
@@ -216,60 +206,58 @@ SET_DISTANCES: Mapping[str, Callable[[], SetDistance]] = {
 
 
 def build_watching_reader(profile: Profile, meter: Meter | None = None) -> SceneReader:
-    """A scene reader that looks at the picture; it is to be given no text.
+    """Build a scene reader that looks at the frames; pass it no text.
 
     Args:
-        profile: The tiny one has models of its own; for the others a vision model is asked.
-        meter: Counts what is asked; by default a new one with the environment's budget.
+        profile: With a fixed vocabulary its own models read the scene, else a vision model does.
+        meter: Counts the requests; by default a new one with the environment's budget.
 
     Raises:
-        UnavailableError: There is none; says what is missing.
+        UnavailableError: There is none; the message names what is missing.
     """
-    match profile.name:
-        case "tiny":
-            from procvid.models.scene_readers.zero_shot import ZeroShotSceneReader
+    if profile.fixed_vocabulary:
+        from procvid.models.scene_readers.zero_shot import ZeroShotSceneReader
 
-            known = _vocabulary(profile)
-            kinds: dict[str, Role] = {"foods": "food", "vessels": "vessel", "tools": "tool"}
-            roles = {name: role for kind, role in kinds.items() for name in known.get(kind, [])}
-            detector = build_detector(profile, build_embedder(profile))
-            # The scorer was taught whole frames with captions; the embedder knows resting crops.
-            captions = partial(captions_of, vessels=known.get("vessels", []))
-            return ZeroShotSceneReader(detector, build_scorer(profile), roles, captions)
-        case _:
-            environment = read_environment()
-            meter = meter or _meter(environment)
-            if meter is None:
-                raise UnavailableError(
-                    "Reading scenes of real footage needs a vision model, and neither OPENAI_API_KEY "
-                    "nor OPENAI_BASE_URL is set.",
-                    "Set one of them; the metrics that need none still run.",
-                )
-            from procvid.models.scene_readers.openai_vision import OpenAISceneReader
+        known = _vocabulary(profile)
+        kinds: dict[str, Role] = {"foods": "food", "vessels": "vessel", "tools": "tool"}
+        roles = {name: role for kind, role in kinds.items() for name in known.get(kind, [])}
+        detector = build_detector(profile, build_embedder(profile))
+        # The scorer was trained on whole frames with captions; the embedder knows resting crops.
+        captions = partial(captions_of, vessels=known.get("vessels", []))
+        return ZeroShotSceneReader(detector, build_scorer(profile), roles, captions)
+    environment = read_environment()
+    meter = meter or _meter(environment)
+    if meter is None:
+        raise UnavailableError(
+            "Reading scenes of real footage needs a vision model, and neither OPENAI_API_KEY "
+            "nor OPENAI_BASE_URL is set.",
+            "Set one of them; the other metrics still run.",
+        )
+    from procvid.models.scene_readers.openai_vision import OpenAISceneReader
 
-            hint = "The metrics that need no scene reader still run."
-            return OpenAISceneReader(openai_client(environment, hint=hint), meter)
+    hint = "The metrics that need no scene reader still run."
+    return OpenAISceneReader(openai_client(environment, hint=hint), meter)
 
 
 def build_judge(profile: Profile, wanted: str = "rules", meter: Meter | None = None) -> Judge:
-    """Who answers what the metrics ask in words.
+    """Build the judge, which answers the questions of the metrics in words.
 
     Args:
-        profile: "rules" takes the words that its CLIP knows.
+        profile: "rules" uses the words that its CLIP knows.
         wanted: "rules" or "openai".
-        meter: Counts what is asked; by default a new one with the environment's budget.
+        meter: Counts the requests; by default a new one with the environment's budget.
 
     Raises:
         InputError: No judge has that name.
-        ServiceError: There is no key.
-        UnavailableError: The profile's words are missing.
+        ServiceError: There is no API key.
+        UnavailableError: The profile's vocabulary is missing.
     """
     match wanted:
         case "rules":
             return _rules_judge(profile)
         case "openai":
             environment = read_environment()
-            check_key(environment, "judge", "Use --judge rules, which needs none.")
+            check_key(environment, "judge", "Use --judge rules, which needs no key.")
             from procvid.models.judges.openai_judge import OpenAIJudge
             from procvid.models.meter import Meter
 
@@ -280,26 +268,18 @@ def build_judge(profile: Profile, wanted: str = "rules", meter: Meter | None = N
 
 
 def _rules_judge(profile: Profile) -> Judge:
-    from procvid.models.judges.rules import JudgeRules, RulesJudge
+    from procvid.models.judges.rules import RulesJudge
 
     choices = EVERYTHING
-    if profile.name == TINY.name:
+    if profile.fixed_vocabulary:
         known = _vocabulary(profile)
         choices = Choices(*(tuple(known.get(kind, ())) for kind in ("foods", "actions", "states")))
-    return RulesJudge(
-        JudgeRules(
-            vary=partial(vary_step, choices=choices),
-            dish=dish_of,
-            other_dishes=partial(other_dishes, choices=choices),
-            state_made=state_made,
-            same_state=lambda a, b: state_fit("food", a, b) > 0,
-        )
-    )
+    return RulesJudge(choices)
 
 
 def _vocabulary(profile: Profile) -> dict[str, list[str]]:
-    """What the tiny models were taught, by kind."""
-    file = asset_folder(profile, "generator") / "vocabulary.json"
+    """Return the words that a profile's models were trained on, by kind."""
+    file = generator_folder(profile) / "vocabulary.json"
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:

@@ -1,26 +1,17 @@
-"""The composition root of ZeroGPU: the only importer of `spaces`, and only where a GPU is lent."""
+"""Set up ZeroGPU; the only importer of `spaces`, and only where a GPU is lent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from procvid.errors import UnavailableError
+from procvid.machine import expected_tflops
 from procvid.protocols import ClipGenerator
-from procvid.settings import Profile, read_environment
+from procvid.settings import Profile
 
-if TYPE_CHECKING:
-    from procvid.models.generators.phantom_wan import PhantomWanGenerator
-
-__all__ = ["begin", "is_lent", "lent"]
-
-
-def is_lent() -> bool:
-    """Whether the GPU is lent for single calls, so that it is not there at any other time."""
-    return read_environment().host == "zerogpu"
+__all__ = ["begin", "lend"]
 
 
 def begin() -> None:
-    """Have `spaces` patch torch. In the main thread, before anything asks torch for its GPU.
+    """Let `spaces` patch torch. Call it in the main thread, before anything asks torch for a GPU.
 
     Raises:
         UnavailableError: The package is not installed.
@@ -29,15 +20,15 @@ def begin() -> None:
         import spaces  # noqa: F401
     except ImportError as error:
         raise UnavailableError(
-            "SPACES_ZERO_GPU is set, and the package spaces is not installed.",
+            "SPACES_ZERO_GPU is set, but the package spaces is not installed.",
             "Add it to the Space's requirements.txt, or unset the variable.",
         ) from error
 
 
-def lent(generator: PhantomWanGenerator, profile: Profile) -> ClipGenerator:
-    """The same generator on a GPU that is lent for one clip at a time, its weights loaded now.
+def lend(generator: ClipGenerator, profile: Profile) -> ClipGenerator:
+    """Return the generator on a GPU that is lent for one clip at a time, its weights loaded.
 
-    One that needs no GPU stays as it is: it takes nobody's GPU time.
+    A generator that needs no GPU is returned unchanged and uses no GPU time.
 
     Raises:
         UnavailableError: The package spaces is not installed, or the weights cannot be loaded.
@@ -45,17 +36,17 @@ def lent(generator: PhantomWanGenerator, profile: Profile) -> ClipGenerator:
     begin()
     import spaces
 
-    from procvid.models.device import expected_tflops
     from procvid.models.generators.lent import LentGpuGenerator
 
     tflops = expected_tflops()
-    # Made for one that needs no GPU too: a Space does not start before a function asks for its GPU.
+    # Built in any case: a Space only starts once a function asks for its GPU.
     on_lent_gpu = LentGpuGenerator(
         generator,
         spaces.GPU,
         lambda sampling, references: generator.tflop(sampling, references) / tflops,
+        profile.max_references,
     )
     if not profile.needs_gpu:
         return generator
-    generator.prepare()
+    on_lent_gpu.prepare()
     return on_lent_gpu

@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit codes, one sentence for everything that is wrong."""
+"""The command line: what it prints, its exit codes, one sentence for each error."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from procvid.cli import main
+from procvid.cli import COMMANDS, doctor, hub, main, memory, train
 from procvid.media.image import save_png
-from procvid.settings import read_environment
+from procvid.settings import TINY, read_environment
+from procvid.wiring.run import default_memory
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.
@@ -29,17 +32,30 @@ def recipe(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A run made by the command; tests must not change it."""
+def generated(tmp_path_factory) -> tuple[Path, str]:
+    """A run made by the command, with what the command printed; tests must not change it."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "recipe.txt").write_text(RECIPE)
     arguments = ["generate", str(folder / "recipe.txt"), "--out", str(folder / "run")]
-    assert main([*arguments, "--steps", "2"]) == 0
-    return folder / "run"
+    with redirect_stdout(StringIO()) as printed:
+        assert main([*arguments, "--steps", "2"]) == 0
+    return folder / "run", printed.getvalue()
+
+
+@pytest.fixture
+def finished(generated) -> Path:
+    """The folder of that run."""
+    return generated[0]
+
+
+@pytest.fixture(scope="module")
+def findings() -> list[doctor.Finding]:
+    """What the doctor finds on this machine."""
+    return list(doctor.examine())
 
 
 def refused(capsys, code: int, *arguments: object) -> str:
-    """Run a command that must fail; what it said on stderr, which is one line and no traceback."""
+    """Run a command that must fail; return what it printed, one line on stderr, no traceback."""
     assert main([str(argument) for argument in arguments]) == code
     said = capsys.readouterr()
     assert said.out == ""
@@ -48,14 +64,15 @@ def refused(capsys, code: int, *arguments: object) -> str:
     return said.err
 
 
-def test_generate_tells_its_way_and_a_second_run_does_nothing(recipe, tmp_path, capsys):
-    arguments = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "2"]
-    assert main(arguments) == 0
-    out = capsys.readouterr().out
-    assert "2 steps" in out and "Profile tiny (" in out and "not cooking footage" in out
+def test_generate_prints_its_progress_and_a_second_run_does_nothing(
+    generated, recipe, tmp_path, capsys
+):
+    folder, out = generated
+    assert "2 steps" in out and "Profile tiny (" in out and "cartoons made by a tiny model" in out
     assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
-    assert f"Done: {tmp_path / 'run' / 'video.mp4'}, 4.2 s, 2 clips." in out
-    assert main(arguments) == 0
+    assert f"Done: {folder / 'video.mp4'}, 4.2 s, 2 clips." in out
+    again = shutil.copytree(folder, tmp_path / "run")
+    assert main(["generate", str(recipe), "--out", str(again), "--steps", "2"]) == 0
     assert "Nothing to do" in capsys.readouterr().out
 
 
@@ -99,14 +116,14 @@ def test_regenerate_makes_one_step_again(finished, tmp_path, capsys):
     assert (folder / "steps/01/clip.mp4").read_bytes() == before
 
 
-def test_memory_info_tells_what_a_store_holds(finished, capsys):
+def test_memory_info_shows_what_a_store_holds(capsys):
     assert main(["memory", "info", "default", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["crops"] > 0 and {"frying pan", "carrot"} <= told["names"].keys()
-    assert sum(told["names"].values()) == sum(told["states"].values()) == told["crops"]
-    assert main(["memory", "info", str(finished / "memory")]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["crops"] > 0 and {"frying pan", "carrot"} <= facts["names"].keys()
+    assert sum(facts["names"].values()) == sum(facts["states"].values()) == facts["crops"]
+    assert main(["memory", "info", str(default_memory(TINY))]) == 0
     out = capsys.readouterr().out
-    assert str(finished / "memory") in out and told["embedder"] in out
+    assert str(default_memory(TINY)) in out and facts["embedder"] in out
 
 
 def test_memory_search_finds_the_nearest_crops_best_first(capsys):
@@ -120,7 +137,7 @@ def test_memory_search_finds_the_nearest_crops_best_first(capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["default", "carrot", "--state", "frozen"], "'frozen'. Its states are"),
         (["default", " "], "empty"),
@@ -129,8 +146,8 @@ def test_memory_search_finds_the_nearest_crops_best_first(capsys):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_search_that_cannot_be_made(option, told, capsys):
-    assert told in refused(capsys, 2, "memory", "search", *option)
+def test_a_search_that_cannot_be_made(option, message, capsys):
+    assert message in refused(capsys, 2, "memory", "search", *option)
 
 
 def test_memory_build_makes_a_store_of_the_clips_of_a_run(finished, tmp_path, capsys):
@@ -149,26 +166,22 @@ def test_memory_build_makes_a_store_of_the_clips_of_a_run(finished, tmp_path, ca
     assert main(["memory", "info", str(tmp_path / "store")]) == 0
 
 
-def test_doctor_tells_what_runs_and_what_is_missing(capsys):
+def test_doctor_prints_what_runs_and_what_is_missing(findings, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: iter(findings))
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "This machine runs the tiny profile" in out
     assert main(["doctor", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    subjects = {finding["subject"]: finding for finding in told["findings"]}
-    assert told["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
-    assert {
-        "python",
-        "faiss",
-        "disk",
-        "memory",
-        "language model",
-        "tiny generator",
-    } <= subjects.keys()
+    answer = json.loads(capsys.readouterr().out)
+    subjects = {finding["subject"]: finding for finding in answer["findings"]}
+    assert answer["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
+    assert {"python", "faiss", "disk", "memory", "language model"} <= subjects.keys()
+    assert {"tiny generator", "--fast"} <= subjects.keys()
 
 
 def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PROCVID_ASSETS", str(tmp_path))
+    monkeypatch.setattr(doctor, "examine", doctor._weights)
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "missing tiny generator" in out and "-> pip install" in out
@@ -176,7 +189,7 @@ def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"   \n\n \t", ""),
@@ -191,11 +204,11 @@ def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     ids=["empty", "blank", "binary", "json", "cut json", "json list", "61 steps", "1 MB", "emoji"],
 )
 @pytest.mark.parametrize("command", ["plan", "generate"])
-def test_what_is_no_recipe_is_one_sentence(command, content, told, tmp_path, capsys):
+def test_what_is_no_recipe_is_one_sentence(command, content, message, tmp_path, capsys):
     file = tmp_path / "recipe.txt"
     file.write_bytes(content)
     out = ["--out", tmp_path / "run"] if command == "generate" else []
-    assert told in refused(capsys, 2, command, file, *out)
+    assert message in refused(capsys, 2, command, file, *out)
     assert not (tmp_path / "run").exists()
 
 
@@ -205,7 +218,7 @@ def test_a_recipe_that_is_not_there(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["--frames", "5"], "5 frames"),
         (["--frames", "8"], "8 frames are not 4n+1"),
@@ -226,15 +239,15 @@ def test_a_recipe_that_is_not_there(tmp_path, capsys):
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_a_wrong_option_is_one_sentence_and_leaves_no_folder(
-    option, told, recipe, tmp_path, capsys
+    option, message, recipe, tmp_path, capsys
 ):
     said = refused(capsys, 2, "generate", recipe, "--out", tmp_path / "run", *option)
-    assert told in said
+    assert message in said
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["--profile", "phantom-14b"], "phantom-14b"),
         (["--planner", "openai"], "OPENAI_API_KEY is not set"),
@@ -242,9 +255,9 @@ def test_a_wrong_option_is_one_sentence_and_leaves_no_folder(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_what_cannot_be_had_is_one_sentence(option, told, recipe, tmp_path, capsys):
+def test_what_is_unavailable_is_one_sentence(option, message, recipe, tmp_path, capsys):
     said = refused(capsys, 1, "generate", recipe, "--out", tmp_path / "run", *option)
-    assert told in said
+    assert message in said
     assert not (tmp_path / "run").exists()
 
 
@@ -266,8 +279,8 @@ def test_wrong_usage_is_one_sentence(arguments, capsys):
     assert "--help" in refused(capsys, 2, *arguments)
 
 
-def test_a_damaged_store_and_one_of_another_embedder(finished, recipe, tmp_path, capsys):
-    store = shutil.copytree(finished / "memory", tmp_path / "store")
+def test_a_damaged_store_and_one_of_another_embedder(recipe, tmp_path, capsys):
+    store = shutil.copytree(default_memory(TINY), tmp_path / "store")
     manifest = (store / "manifest.json").read_text()
     for damage in (manifest[:100], "{}", manifest.replace('"dim": ', '"dim": 1')):
         (store / "manifest.json").write_text(damage)
@@ -283,33 +296,33 @@ def test_a_damaged_store_and_one_of_another_embedder(finished, recipe, tmp_path,
 def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.doc").write_text("years of work")
-    for out, told in (
+    for out, message in (
         ("/proc/procvid", "/proc/procvid"),
         (recipe, "is a file"),
         (recipe / "run", "Cannot write"),
         (tmp_path / "full", "thesis.doc"),
-        (finished, "the recipe is another"),
+        (finished, "the recipe differs"),
     ):
         other = tmp_path / "other.txt"
         other.write_text(RECIPE.replace("Fry", "Boil"))
         said = refused(capsys, 2, "generate", other, "--out", out, "--steps", "2")
-        assert told in said
+        assert message in said
     assert [entry.name for entry in (tmp_path / "full").iterdir()] == ["thesis.doc"]
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["--step", "3"], "Step 3 cannot be made again"),
         (["--step", "1", "--seed", "-4"], "seed -4"),
         (["--step", "1", "--prompt", "  "], "prompt is empty"),
         (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),
-        (["--step", "1", "--reference", *["/nowhere.png"] * 5], "There are 5 reference images"),
+        (["--step", "1", "--reference", *["/nowhere.png"] * 5], "5 reference images are too many"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_step_that_cannot_be_made_again(finished, option, told, capsys):
-    assert told in refused(capsys, 2, "regenerate", finished, *option)
+def test_a_step_that_cannot_be_made_again(finished, option, message, capsys):
+    assert message in refused(capsys, 2, "regenerate", finished, *option)
 
 
 def test_no_run_to_make_again(tmp_path, capsys):
@@ -323,34 +336,41 @@ def test_debug_adds_the_traceback(recipe, tmp_path, capsys):
     assert "Traceback" in said and said.splitlines()[-1].startswith("procvid: The size 9x9")
 
 
-def test_a_key_is_never_told(recipe, tmp_path, monkeypatch, capsys):
+def test_a_key_is_never_printed(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     # Nobody listens there.
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:sk-very-secret@127.0.0.1:9/v1")
     assert main(["plan", str(recipe), "--planner", "openai"]) == 0
     said = capsys.readouterr()
     assert "Note: the rules planner made this plan, because the service at 127.0.0.1:9" in said.out
+    # The other findings know no key.
+    monkeypatch.setattr(doctor, "examine", lambda: iter([doctor._model_service()]))
     assert main(["doctor"]) == 0
-    told = capsys.readouterr()
-    assert "The service at 127.0.0.1:9 cannot be reached" in told.out
-    assert "sk-very-secret" not in said.out + said.err + told.out + told.err
+    found = capsys.readouterr()
+    assert "The service at 127.0.0.1:9 cannot be reached" in found.out
+    assert "sk-very-secret" not in said.out + said.err + found.out + found.err
     assert read_environment().openai_api_key == "sk-very-secret"
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["plan", "RECIPE"], ["generate", "--frames", "5"]]
-)
-def test_light_commands_load_no_torch_and_no_gradio(arguments, recipe, tmp_path):
+def test_light_commands_load_no_torch_and_no_gradio(recipe, tmp_path):
+    """One process runs them all; `--help` of every command is light too."""
+    groups = {"memory": memory.COMMANDS, "hub": hub.COMMANDS, "train": train.COMMANDS}
+    light = [
+        ["plan", str(recipe)],
+        ["generate", str(recipe), "--out", str(tmp_path / "run"), "--frames", "5"],
+        *([command, "--help"] for command in COMMANDS),
+        *([group, command, "--help"] for group, commands in groups.items() for command in commands),
+    ]
     code = (
-        "import sys\n"
+        "import json, sys\n"
         "from procvid.cli import main\n"
-        "try:\n    main(sys.argv[1:])\n"
-        "except SystemExit:\n    pass\n"
-        "heavy = [m for m in ('torch', 'diffusers', 'gradio') if m in sys.modules]\n"
-        "print(heavy, file=sys.stderr)\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    try:\n        main(arguments)\n"
+        "    except SystemExit as stopped:\n        assert not stopped.code, arguments\n"
+        "    heavy = [m for m in ('torch', 'diffusers', 'gradio') if m in sys.modules]\n"
+        "    assert not heavy, (arguments, heavy)\n"
     )
-    given = [str(recipe) if argument == "RECIPE" else argument for argument in arguments]
-    if given[0] == "generate":
-        given += [str(recipe), "--out", str(tmp_path / "run")]
-    done = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == "[]"
+    command = [sys.executable, "-c", code, json.dumps(light)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "5 frames" in done.stderr and done.stdout.count("usage: procvid") == len(light) - 2

@@ -1,14 +1,12 @@
-"""Runs that are killed, interrupted or run into a full disk, as processes of their own."""
+"""Runs that are killed, interrupted, or run into a full disk."""
 
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,22 +31,16 @@ def recipe(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def uninterrupted(recipe) -> dict[str, str]:
+    """Hashes of the files of a run that was made in one go."""
     folder = recipe.parent / "uninterrupted"
-    # A process of its own too, so that threads and libraries are set up alike.
-    done = start(recipe, folder)
-    _, said = done.communicate()
-    assert done.returncode == 0, said
+    assert main(["generate", str(recipe), "--out", str(folder), *STEPS]) == 0
     return hashes(folder)
 
 
-def start(
-    recipe: Path, folder: Path, before: Callable[[], None] | None = None
-) -> subprocess.Popen[str]:
+def start(recipe: Path, folder: Path) -> subprocess.Popen[str]:
     def prepare() -> None:
         # A shell's background job ignores SIGINT, and its children would inherit that.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if before is not None:
-            before()
 
     command = [sys.executable, "-m", "procvid", "generate", str(recipe), "--out", str(folder)]
     return subprocess.Popen(
@@ -65,13 +57,12 @@ def hashes(folder: Path) -> dict[str, str]:
     return {f.relative_to(folder).as_posix(): sha256_of(f) for f in files}
 
 
-def signal_at(process: subprocess.Popen[str], number: int, name: str, step: int) -> None:
-    """Send a signal as soon as an event of a step is seen."""
+def wait_for(process: subprocess.Popen[str], name: str, step: int) -> None:
+    """Return as soon as an event of a step is seen."""
     assert process.stdout is not None
     for line in process.stdout:
         event = json.loads(line)
         if (event["event"], event.get("step")) == (name, step):
-            os.kill(process.pid, number)
             return
     pytest.fail("the run ended before the event came")
 
@@ -81,20 +72,23 @@ def signal_at(process: subprocess.Popen[str], number: int, name: str, step: int)
     [("progress", 2), pytest.param("clip_ready", 1, marks=pytest.mark.slow)],
 )
 def test_a_killed_run_makes_only_what_is_missing_to_the_same_bytes(
-    recipe, uninterrupted, tmp_path, name, step
+    recipe, uninterrupted, tmp_path, name, step, capsys
 ):
     folder = tmp_path / "run"
+    command = ["generate", str(recipe), "--out", str(folder), *STEPS]
     process = start(recipe, folder)
-    signal_at(process, signal.SIGKILL, name, step)
+    wait_for(process, name, step)
+    process.send_signal(signal.SIGSTOP)
+    assert main(command) == 2, "a second process is refused while the first has the folder"
+    assert f"pid {process.pid}" in capsys.readouterr().err
+    process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert (folder / "steps/01/clip.mp4").is_file() and not (folder / "video.mp4").exists()
     made_before = (folder / "steps/01/clip.mp4").stat().st_mtime_ns
 
-    process = start(recipe, folder)
-    out, said = process.communicate()
-    assert process.returncode == 0, said
-    events = [json.loads(line) for line in out.splitlines()]
+    assert main([*command, "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert events[0]["finished_steps"][0] == 1
     assert (folder / "steps/01/clip.mp4").stat().st_mtime_ns == made_before
     assert hashes(folder) == uninterrupted
@@ -103,39 +97,29 @@ def test_a_killed_run_makes_only_what_is_missing_to_the_same_bytes(
 def test_an_interrupted_run_keeps_its_steps_and_ends_with_130(recipe, uninterrupted, tmp_path):
     folder = tmp_path / "run"
     process = start(recipe, folder)
-    signal_at(process, signal.SIGINT, "progress", 2)
+    wait_for(process, "progress", 2)
+    process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130
     assert said.count("\n") == 1 and "Interrupted" in said
     assert sorted(entry.name for entry in (folder / "steps").iterdir()) == ["01"]
     assert main(["generate", str(recipe), "--out", str(folder), *STEPS]) == 0
-    assert hashes(folder).keys() == uninterrupted.keys()
+    assert hashes(folder) == uninterrupted
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(recipe, tmp_path):
-    def small_files_only() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
-
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(recipe, tmp_path, capsys):
     folder = tmp_path / "run"
-    process = start(recipe, folder, small_files_only)
-    _, said = process.communicate()
-    assert process.returncode == 2, said
+    command = ["generate", str(recipe), "--out", str(folder), *STEPS]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        code = main(command)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = capsys.readouterr().err
+    assert code == 2, said
     assert said.count("\n") == 1 and "Cannot write" in said
     left = {file.name for file in folder.rglob("*") if file.is_file()}
     assert left <= {"run.json", "plan.json", "events.jsonl"}
     assert not [name for name in left if ".tmp" in name]
-    assert main(["generate", str(recipe), "--out", str(folder), *STEPS]) == 0
-
-
-def test_a_second_process_is_turned_away(recipe, tmp_path, capsys):
-    folder = tmp_path / "run"
-    process = start(recipe, folder)
-    assert process.stdout is not None and "run_started" in process.stdout.readline()
-    process.send_signal(signal.SIGSTOP)
-    try:
-        assert main(["generate", str(recipe), "--out", str(folder), *STEPS]) == 2
-        assert f"pid {process.pid}" in capsys.readouterr().err
-    finally:
-        process.send_signal(signal.SIGCONT)
-    process.communicate()
-    assert process.returncode == 0
+    assert main(command) == 0

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from procvid.cli import main
-from procvid.phantom.folder import load_pipeline
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import FLOW_SHIFT, read_config
+from procvid.phantom.model_folder import load_pipeline
 from procvid.settings import read_environment
 from tests.phantom.published import write_shards
 
@@ -31,13 +31,18 @@ def weights() -> dict[str, torch.Tensor]:
     return {original: there[name].float() for original, name in names.items()}
 
 
+@pytest.fixture(scope="module")
+def shards(weights, tmp_path_factory) -> Path:
+    """Those weights as the shards of a repository; tests must not change them."""
+    return write_shards(weights, tmp_path_factory.mktemp("hub"))
+
+
 def command(source: Path, out: Path, *more: str) -> list[str]:
     given = {"--transformer": source, "--base": TINY, "--config": CONFIG, "--out": out}
     return ["convert", "phantom-14b", *(str(x) for pair in given.items() for x in pair), *more]
 
 
-def test_a_converted_folder_makes_the_same_clip(weights, tmp_path, capsys):
-    shards = write_shards(weights, tmp_path / "hub")
+def test_a_converted_folder_makes_the_same_clip(shards, tmp_path, capsys):
     assert main(command(shards, tmp_path / "out", "--dtype", "float32", "--json")) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["file"] for line in lines] == [
@@ -59,8 +64,7 @@ def test_a_converted_folder_makes_the_same_clip(weights, tmp_path, capsys):
     assert torch.equal(*made)
 
 
-def test_half_precision_leaves_the_autoencoder_alone(weights, tmp_path):
-    shards = write_shards(weights, tmp_path / "hub")
+def test_half_precision_leaves_the_autoencoder_alone(shards, tmp_path):
     assert main(command(shards, tmp_path / "out")) == 0
     pipeline = load_pipeline(tmp_path / "out")
     dtypes = [pipeline.transformer.dtype, pipeline.text_encoder.dtype, pipeline.vae.dtype]
@@ -77,44 +81,49 @@ def test_a_pth_needs_its_hash(weights, tmp_path, capsys):
     assert main(command(file, tmp_path / "out", "--sha256", pinned)) == 0
 
 
-def test_check_tells_how_the_keys_fit_and_writes_nothing(weights, tmp_path, capsys):
-    shards = write_shards(weights, tmp_path / "hub")
+def test_check_reports_how_the_keys_fit_and_writes_nothing(weights, shards, tmp_path, capsys):
     assert main(command(shards, tmp_path / "out", "--check")) == 0
     assert capsys.readouterr().out == f"{len(weights)} keys fit\n"
     weights = {key: value for key, value in weights.items() if key != "head.head.bias"}
-    assert main(command(write_shards(weights, shards), tmp_path / "out", "--check", "--json")) == 2
-    told = capsys.readouterr()
-    assert json.loads(told.out)["missing"] == ["proj_out.bias"]
-    assert "1 missing (proj_out.bias)" in told.err
+    assert (
+        main(
+            command(write_shards(weights, tmp_path / "hub"), tmp_path / "out", "--check", "--json")
+        )
+        == 2
+    )
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["missing"] == ["proj_out.bias"]
+    assert "1 missing (proj_out.bias)" in printed.err
     assert not (tmp_path / "out").exists()
 
 
-def test_the_other_size_is_refused(weights, tmp_path, capsys):
-    shards = write_shards(weights, tmp_path / "hub")
+def test_the_other_size_is_refused(shards, tmp_path, capsys):
     arguments = command(shards, tmp_path / "out")
     del arguments[arguments.index("--config") : arguments.index("--config") + 2]
     assert main(arguments) == 2
     assert "belongs to another model" in capsys.readouterr().err
 
 
-def test_a_base_that_is_none_is_told(weights, tmp_path, capsys):
+def test_a_base_that_is_none_is_refused(shards, tmp_path, capsys):
     base = shutil.copytree(TINY, tmp_path / "base")
     shutil.rmtree(base / "vae")
-    shards = write_shards(weights, tmp_path / "hub")
     arguments = command(shards, tmp_path / "out")
     arguments[arguments.index(str(TINY))] = str(base)
     assert main(arguments) == 2
     assert "lacks vae" in capsys.readouterr().err
 
 
-def test_nothing_is_overwritten(weights, tmp_path, capsys):
+def test_nothing_is_overwritten(shards, tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine")
-    assert main(command(write_shards(weights, tmp_path / "hub"), tmp_path)) == 2
+    assert main(command(shards, tmp_path)) == 2
     assert "already exists" in capsys.readouterr().err
 
 
 def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 1
-    told = capsys.readouterr().err
-    assert "cannot be had from the Hugging Face Hub" in told and "--transformer" in told
+    printed = capsys.readouterr().err
+    assert (
+        "could not be downloaded from the Hugging Face Hub" in printed
+        and "--transformer" in printed
+    )

@@ -1,4 +1,4 @@
-"""`generate --dry-run` foretells a run and changes nothing."""
+"""`generate --dry-run` forecasts a run and changes nothing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from procvid.cli import main
-from procvid.run.throughput import Sample, Setting, keep_samples
+from procvid.machine import device_name
+from procvid.run.timings import ClipSample, ClipSetting, keep_samples
 from procvid.settings import TINY, choose_sampling, read_environment
-from procvid.wiring import run as wiring
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.
 2. Fry the carrot in the frying pan.
 3. Stir the carrot in the frying pan.
 """
-SETTING = Setting.of("tiny", wiring.device_name(), choose_sampling(TINY))
+SETTING = ClipSetting.of("tiny", device_name(), choose_sampling(TINY))
 
 
 @pytest.fixture
@@ -29,45 +29,45 @@ def recipe(tmp_path, monkeypatch) -> Path:
     return file
 
 
-def foretold(capsys, recipe: Path, *options: str) -> dict:
+def forecast(capsys, recipe: Path, *options: str) -> dict:
     out = recipe.parent / "run"
     assert main(["generate", str(recipe), "--out", str(out), "--dry-run", "--json", *options]) == 0
     assert not out.exists()
     return json.loads(capsys.readouterr().out)
 
 
-def test_nothing_measured_is_said_and_not_guessed(recipe, capsys):
-    told = foretold(capsys, recipe)
-    assert told["seconds"] is None and told["peak_memory_mib"] is None
-    assert "no clip of this size and length was made on this machine yet" in told["basis"]
-    assert told["disk_is_bound"] and told["disk_bytes"] > 0
-    assert told["api_calls"] == told["api_tokens"] == 0 and told["downloads"] == {}
+def test_without_a_measurement_nothing_is_guessed(recipe, capsys):
+    answer = forecast(capsys, recipe)
+    assert answer["seconds"] is None and answer["peak_memory_mib"] is None
+    assert "no clip of this size and length was made on this machine yet" in answer["basis"]
+    assert answer["disk_is_bound"] and answer["disk_bytes"] > 0
+    assert answer["api_calls"] == answer["api_tokens"] == 0 and answer["downloads"] == {}
 
 
 def test_each_step_has_its_prompt_seed_and_slots(recipe, capsys):
-    told = foretold(capsys, recipe, "--seed", "3")
-    assert [step["step"] for step in told["steps"]] == [1, 2, 3]
-    second = told["steps"][1]
+    answer = forecast(capsys, recipe, "--seed", "3")
+    assert [step["step"] for step in answer["steps"]] == [1, 2, 3]
+    second = answer["steps"][1]
     assert "frying the carrot (sliced, then fried)" in second["prompt"].lower()
     assert 0 < len(second["slots"]) <= 4 and second["slots"][0]["origin"] == "memory"
     # What the run's own clips will show goes before the memory: food in its state, things as first seen.
     assert second["own"] == {"carrot": 1, "counter": 1}
-    assert told["steps"][2]["own"]["frying pan"] == 2
-    assert told["steps"][2]["own"]["carrot"] == 2
-    bare = foretold(capsys, recipe, "--memory", "none")
+    assert answer["steps"][2]["own"]["frying pan"] == 2
+    assert answer["steps"][2]["own"]["carrot"] == 2
+    bare = forecast(capsys, recipe, "--memory", "none")
     assert all(step["slots"] == [] and step["own"] == {} for step in bare["steps"])
 
 
 def test_measured_clips_give_the_time_the_memory_and_the_disk(recipe, tmp_path, capsys):
     cache = read_environment().cache_folder
-    keep_samples(cache, [Sample(SETTING, True, 8.0, 50_000, 900.0)])
-    keep_samples(cache, [Sample(SETTING, False, 2.0, 50_000, 950.0)])
-    told = foretold(capsys, recipe)
-    assert [step["seconds"] for step in told["steps"]] == [8.0, 2.0, 2.0]
-    assert (told["seconds"], told["peak_memory_mib"]) == (12.0, 950.0)
-    assert told["disk_bytes"] == 300_000 and not told["disk_is_bound"]
-    assert told["basis"] == "measured on 2 clips made on this machine"
-    half = foretold(capsys, recipe, "--steps", "4")
+    keep_samples(cache, [ClipSample(SETTING, True, 8.0, 50_000, 900.0)])
+    keep_samples(cache, [ClipSample(SETTING, False, 2.0, 50_000, 950.0)])
+    answer = forecast(capsys, recipe)
+    assert [step["seconds"] for step in answer["steps"]] == [8.0, 2.0, 2.0]
+    assert (answer["seconds"], answer["peak_memory_mib"]) == (12.0, 950.0)
+    assert answer["disk_bytes"] == 300_000 and not answer["disk_is_bound"]
+    assert answer["basis"] == "measured on 2 clips made on this machine"
+    half = forecast(capsys, recipe, "--steps", "4")
     assert half["seconds"] == 7.0 + 1.0 + 1.0 and "in proportion" in half["basis"]
     assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]) == 0
     out = capsys.readouterr().out
@@ -75,30 +75,30 @@ def test_measured_clips_give_the_time_the_memory_and_the_disk(recipe, tmp_path, 
     assert "slot 1: " in out and "slot 4: " in out and "seed " in out
 
 
-def test_another_machine_tells_nothing(recipe, capsys):
+def test_clips_of_another_machine_do_not_count(recipe, capsys):
     other = replace(SETTING, device="NVIDIA H100")
-    keep_samples(read_environment().cache_folder, [Sample(other, False, 2.0, 1, 1.0)])
-    assert foretold(capsys, recipe)["seconds"] is None
+    keep_samples(read_environment().cache_folder, [ClipSample(other, False, 2.0, 1, 1.0)])
+    assert forecast(capsys, recipe)["seconds"] is None
 
 
 def test_a_dry_run_asks_no_language_model(recipe, monkeypatch, capsys):
-    # Nobody listens there: a request would be told as a note of its own.
+    # Nobody listens there: a request would add a note of its own.
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    told = foretold(capsys, recipe, "--planner", "openai")
-    assert told["planner"] == "rules 1"
-    assert told["notes"][0].startswith("a dry run asks no language model")
-    assert told["api_calls"] == 2 and 1000 < told["api_tokens"] < 20_000
+    answer = forecast(capsys, recipe, "--planner", "openai")
+    assert answer["planner"] == "rules 1"
+    assert answer["notes"][0].startswith("a dry run asks no language model")
+    assert answer["api_calls"] == 2 and 1000 < answer["api_tokens"] < 20_000
 
 
-def test_a_profile_that_cannot_run_here_is_foretold_as_far_as_it_goes(recipe, monkeypatch, capsys):
-    monkeypatch.setattr(wiring, "gpu_facts", lambda: (None, 0.0))
-    told = foretold(capsys, recipe, "--profile", "phantom-1.3b")
-    assert told["profile"] == "phantom-1.3b" and all(s["slots"] is None for s in told["steps"])
-    assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in told["downloads"]
-    assert "not known before" in told["no_slots"] and told["steps"][2]["own"]["frying pan"] == 2
+def test_a_profile_that_cannot_run_here_has_a_forecast_without_slots(recipe, monkeypatch, capsys):
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
+    answer = forecast(capsys, recipe, "--profile", "phantom-1.3b")
+    assert answer["profile"] == "phantom-1.3b" and all(s["slots"] is None for s in answer["steps"])
+    assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in answer["downloads"]
+    assert "not known until" in answer["no_slots"] and answer["steps"][2]["own"]["frying pan"] == 2
 
 
-def test_what_is_wrong_is_told_before_a_forecast(recipe, tmp_path, capsys):
+def test_wrong_input_is_refused_before_a_forecast(recipe, tmp_path, capsys):
     command = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]
     assert main([*command, "--memory", "/nowhere"]) == 2
     assert main([*command, "--planner", "openai"]) == 1
@@ -106,15 +106,15 @@ def test_what_is_wrong_is_told_before_a_forecast(recipe, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (["--precise"], "computes in float32"),
-        (["--fast", "--precise"], "opposite things"),
+        (["--fast", "--precise"], "exclude each other"),
         (["--lora", "nowhere.safetensors"], "There is no LoRA"),
     ],
 )
-def test_what_the_run_would_refuse_its_dry_run_refuses(recipe, capsys, option, told):
+def test_what_the_run_would_refuse_its_dry_run_refuses(recipe, capsys, option, message):
     out = recipe.parent / "run"
     assert main(["generate", str(recipe), "--out", str(out), "--dry-run", *option]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not out.exists()

@@ -41,7 +41,7 @@ def test_a_run_with_a_lora_is_recorded_resumed_and_no_other_run(tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "told"),
+    ("given", "code", "message"),
     [
         ("", 2, "A LoRA without a name"),
         ("=0.5", 2, "no weight that can be used"),
@@ -52,14 +52,14 @@ def test_a_run_with_a_lora_is_recorded_resumed_and_no_other_run(tmp_path, capsys
         ("owner/style", 1, "not in the cache here, and the Hub cannot be reached). Connect"),
     ],
 )
-def test_a_lora_that_cannot_be_had_is_one_sentence(
-    given, code, told, tmp_path, capsys, monkeypatch
+def test_a_lora_that_is_not_found_is_one_sentence(
+    given, code, message, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipe.txt").write_text("Egg\n1. Fry the egg in the frying pan.\n")
     assert main(["generate", "recipe.txt", "--out", "run", f"--lora={given}"]) == code
     error = capsys.readouterr().err
-    assert told in error and error.count("\n") == 1 and not (tmp_path / "run").exists()
+    assert message in error and error.count("\n") == 1 and not (tmp_path / "run").exists()
 
 
 def test_a_dry_run_asks_the_hub_for_no_lora(tmp_path, capsys, monkeypatch):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,11 @@ from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.types import ModelInfo
-from procvid.wiring import run as wiring
-from procvid.wiring.stores import embedder_of
+from procvid.wiring.stores import default_memory, embedder_of
 from tests.default_store import CROPS
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def done(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
     return capsys.readouterr().out
 
@@ -52,16 +54,24 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the default store, made by the command."""
+    folder = tmp_path_factory.mktemp("merged") / "mine"
+    with redirect_stdout(StringIO()) as printed:
+        assert main(["memory", "merge", "default", "--out", str(folder)]) == 0
+    assert f"mine holds {CROPS} crops." in printed.getvalue()
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A store of one's own: a copy of the default one."""
-    said = told(capsys, "memory", "merge", "default", "--out", tmp_path / "mine")
-    assert f"mine holds {CROPS} crops." in said
-    return tmp_path / "mine"
+def store(merged: Path, tmp_path: Path) -> Path:
+    """A store that a test may change."""
+    return shutil.copytree(merged, tmp_path / "mine")
 
 
 def first(capsys: pytest.CaptureFixture[str], store: Path, *wanted: str) -> dict[str, Any]:
-    found = told(capsys, "memory", "search", store, *wanted, "-k", "1", "--json")
+    found = done(capsys, "memory", "search", store, *wanted, "-k", "1", "--json")
     return dict(json.loads(found))
 
 
@@ -74,76 +84,74 @@ def test_a_person_edits_a_store(
         "sliced",
         "Apache-2.0",
     )
-    told(capsys, "memory", "rename", store, carrot["id"], "--to", "Parsnip")
-    told(capsys, "memory", "retag", store, carrot["id"], "--to", "diced")
-    told(capsys, "memory", "ban", store, carrot["id"])
-    said = told(capsys, "memory", "add", store, photo, "--name", "frying pan")
+    done(capsys, "memory", "rename", store, carrot["id"], "--to", "Parsnip")
+    done(capsys, "memory", "retag", store, carrot["id"], "--to", "diced")
+    done(capsys, "memory", "ban", store, carrot["id"])
+    said = done(capsys, "memory", "add", store, photo, "--name", "frying pan")
     assert "a frying pan (in use)" in said
-    assert "was there already" in told(
-        capsys, "memory", "add", store, photo, "--name", "frying pan"
-    )
+    assert "already has the" in done(capsys, "memory", "add", store, photo, "--name", "frying pan")
     # The whole photo shows more of the counter than of the pan; what was cut from it is the pan.
     crops, cut_out = load_store(store).crops, tmp_path / "pan.png"
     cut_out.write_bytes(crops.pictures[-1] or b"")
     mine = first(capsys, store, "--image", str(cut_out))
     assert (mine["id"], mine["name"]) == (crops.facts[-1].id, "frying pan")
-    history = told(capsys, "memory", "history", store)
+    history = done(capsys, "memory", "history", store)
     assert [line.split()[1] for line in history.splitlines()] == [
         "rename", "retag", "ban", "add",
     ]  # fmt: skip
     changed = next(c for c in load_store(store).crops.facts if c.id == carrot["id"])
     assert (changed.name, changed.state, changed.banned) == ("parsnip", "diced", True)
-    assert "banned       1" in told(capsys, "memory", "info", store)
-    told(capsys, "memory", "map", store, "--out", tmp_path / "map.html")
+    assert "banned       1" in done(capsys, "memory", "info", store)
+    done(capsys, "memory", "map", store, "--out", tmp_path / "map.html")
     page = (tmp_path / "map.html").read_text()
     assert "parsnip diced" in page and '<script src="http' not in page
     for words in (("--licence", "x" * 5000), ("--url", "\x1b[31mred"), ("--state", "x" * 81)):
         arguments = ("memory", "add", store, photo, "--name", "pot", "--whole", *words)
         assert "is not valid" in refused(capsys, *arguments)
     again = ("memory", "rename", store, carrot["id"], "--to", "parsnip")
-    told(capsys, *again)
-    assert told(capsys, "memory", "history", store) == history, "nothing changed"
-    told(capsys, "memory", "ban", store, carrot["id"], "--undo")
-    told(capsys, "memory", "remove", store, carrot["id"])
+    done(capsys, *again)
+    assert done(capsys, "memory", "history", store) == history, "nothing changed"
+    done(capsys, "memory", "ban", store, carrot["id"], "--undo")
+    done(capsys, "memory", "remove", store, carrot["id"])
     assert carrot["id"] not in {crop.id for crop in load_store(store).crops.facts}
 
 
 def test_publishing_without_pictures(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = told(capsys, "memory", "export", store, "--out", tmp_path / "bare")
-    assert "without their pictures" in said
+    said = done(capsys, "memory", "export", store, "--out", tmp_path / "bare")
+    assert "without images" in said
     bare, whole = load_store(tmp_path / "bare"), load_store(store)
     assert not any(bare.crops.pictures) and np.array_equal(bare.vectors, whole.vectors)
     assert bare.crops.facts[0].licence == whole.crops.facts[0].licence == "Apache-2.0"
-    assert "exists already" in refused(capsys, "memory", "export", store, "--out", store)
+    assert "already exists" in refused(capsys, "memory", "export", store, "--out", store)
 
 
 def test_names_roles_and_what_is_left(
     store: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = told(capsys, "memory", "add", store, photo, "--name", "my pan", "--whole")
-    assert ", my pan (in use)" in said and "recipes ask for 'frying pan'" in said
+    said = done(capsys, "memory", "add", store, photo, "--name", "my pan", "--whole")
+    assert ", my pan (in use)" in said and "recipes ask for 'frying pan', and only" in said
     mine = next(crop for crop in load_store(store).crops.facts if crop.name == "my pan")
     assert mine.role == "vessel"
-    said = told(capsys, "memory", "rename", store, mine.id, "--to", "carrot")
-    assert "a carrot is food, so that is their role now" in said
-    said = told(capsys, "memory", "add", store, photo, "--name", "gizmo", "--whole")
+    said = done(capsys, "memory", "rename", store, mine.id, "--to", "carrot")
+    assert "a carrot is food, so the role changed too" in said
+    said = done(capsys, "memory", "add", store, photo, "--name", "gizmo", "--whole")
     assert "counts as a vessel" in said
     others = [crop.id for crop in load_store(store).crops.facts if crop.id != mine.id]
-    assert "Done: 1 crop is left." in told(capsys, "memory", "remove", store, *others)
+    assert "Done: 1 crop is left." in done(capsys, "memory", "remove", store, *others)
 
 
 def test_a_rebuild_without_a_picture_writes_nothing(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told(capsys, "memory", "export", store, "--out", tmp_path / "bare")
+    done(capsys, "memory", "export", store, "--out", tmp_path / "bare")
     clips = tmp_path / "clips.jsonl"
     clips.write_text('{"file": "none.mp4", "text": "x", "source_id": "nobody"}\n')
     out = tmp_path / "again"
     assert main(["memory", "rebuild", str(tmp_path / "bare"), str(clips), "--out", str(out)]) == 1
     said = capsys.readouterr()
-    assert "No picture was cut again" in said.err and "Left out" in said.out
+    assert "No image was restored" in said.err and "Skipped" in said.out
     assert not out.exists()
 
 
@@ -153,7 +161,7 @@ def test_stores_with_different_licences_are_merged_with_a_sentence(
     other = tmp_path / "other"
     some = load_store(store)
     save_store(dataclasses.replace(some, licence="CC0-1.0"), other)
-    said = told(capsys, "memory", "merge", store, other, "--out", tmp_path / "both",
+    said = done(capsys, "memory", "merge", store, other, "--out", tmp_path / "both",
                 "--keep-duplicates")  # fmt: skip
     assert "different licences (Apache-2.0 and CC0-1.0)" in said
     assert load_store(tmp_path / "both").licence == ""
@@ -161,16 +169,16 @@ def test_stores_with_different_licences_are_merged_with_a_sentence(
 
 def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "thresholds.json"
-    said = told(capsys, "memory", "calibrate", "default", "--out", out)
+    said = done(capsys, "memory", "calibrate", "default", "--out", out)
     assert "(held out)" in said
     assert json.loads(out.read_text())["measured"]["min_shown"]["wrong_refused"] > 0.5
-    assert "calibrated on" in told(capsys, "memory", "info", "default")
+    assert "calibrated on" in done(capsys, "memory", "info", "default")
 
 
 def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its vectors are drawn, for the weights are not here; what a person is told is what counts."""
+    """Its vectors are drawn, since the weights are not on this machine; the messages are what counts."""
     vectors = normalised(np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32))
-    fact = load_store(wiring.default_memory(TINY)).crops.facts[0]
+    fact = load_store(default_memory(TINY)).crops.facts[0]
     plain = CropStore(
         "kitchen",
         StoredCrops((fact,), (None,)),
@@ -182,7 +190,7 @@ def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFix
     )
     save_store(plain, tmp_path / "kitchen")
     assert embedder_of(tmp_path / "kitchen").info == plain.embedder
-    assert "not calibrated" in told(capsys, "memory", "info", tmp_path / "kitchen")
+    assert "not calibrated" in done(capsys, "memory", "info", tmp_path / "kitchen")
     for command in (("calibrate", tmp_path / "kitchen"), ("search", tmp_path / "kitchen", "pan")):
         assert main(["memory", *map(str, command)]) == 1
         said = capsys.readouterr().err
@@ -192,35 +200,23 @@ def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFix
     )
 
 
-def test_the_index_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    said = told(capsys, "memory", "bench", "--vectors", "2000", "--queries", "20", "--json")
-    assert json.loads(said)["recall_at_10"] == 1.0
-
-
-@pytest.mark.slow
-def test_the_memory_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told(capsys, "memory", "prove", "--out", tmp_path, "--recipes", "6", "--held-out", "3")
-    numbers = json.loads((tmp_path / "memory.json").read_text())
-    assert numbers["building"]["precision"] > 0.9 and numbers["building"]["recall"] > 0.9
-    assert numbers["retrieval"]["whole store"]["state_over"] == 0
-
-
 def test_what_cannot_be_done(
     store: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for said, arguments in (
-        ("text to search for is empty", ["search", store, " "]),
-        ("a text and a picture", ["search", store, "pan", "--image", photo]),
+        ("search text is empty", ["search", store, " "]),
+        ("A text and an image exclude each other", ["search", store, "pan", "--image", photo]),
         ("cannot be read", ["search", store, "--image", tmp_path / "none.png"]),
         ("read-only", ["ban", "default", "0123456789abcdef"]),
         ("has no crop 'nobody'", ["ban", store, "nobody"]),
         ("is not valid", ["rename", store, "nobody", "--to", "  "]),
         ("No boat found in the photo", ["add", store, photo, "--name", "boat"]),
         ("no crop store", ["rename", tmp_path / "none", "x", "--to", "y"]),
-        ("no .html file", ["map", store, "--out", tmp_path / "map.txt"]),
-        ("cannot be looked at", ["build", photo, "--out", tmp_path / "s", "--fps", "0"]),
-        ("nothing to measure", ["bench", "--vectors", "3"]),
-        ("0 recipes", ["prove", "--out", tmp_path / "p", "--recipes", "0"]),
+        ("not an .html file", ["map", store, "--out", tmp_path / "map.txt"]),
+        (
+            "frames per second is out of range",
+            ["build", photo, "--out", tmp_path / "s", "--fps", "0"],
+        ),
     ):
         assert said in refused(capsys, "memory", *arguments), arguments
-    assert not (tmp_path / "none").exists() and not (tmp_path / "p").exists()
+    assert not (tmp_path / "none").exists()

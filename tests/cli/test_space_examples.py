@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procvid.cli.space import _finished
+from procvid.cli.hub.space import finished_examples
 from procvid.media.video import probe
 from procvid.run.examples import FOLDER, example_recipes, finished_of
 from procvid.ui.pages.create.layout import _opener
@@ -24,13 +24,13 @@ def test_an_example_is_made_once_and_shown_at_once(
     assert example_recipes(recipe.parent) == (recipe,)
     assert _opener(recipe, "tiny")() == (RECIPE, "")
 
-    made = list(_finished((recipe,)))
+    made = list(finished_examples((recipe,)))
     times = [file.source.stat().st_mtime_ns for file in made if file.source.suffix == ".mp4"]
     assert [file.name for file in made] == [
         f"examples/{FOLDER}/egg{end}" for end in (".mp4", ".vtt", ".facts.json")
     ]
     assert sum(file.num_bytes for file in made) < 400_000
-    again = list(_finished((recipe,)))
+    again = list(finished_examples((recipe,)))
     assert [f.source.stat().st_mtime_ns for f in again if f.source.suffix == ".mp4"] == times
 
     for file in made:

@@ -1,4 +1,4 @@
-"""`procvid train lora` on the command line: what it would take, and what it refuses."""
+"""`procvid train lora` on the command line: its dry run, and what it refuses."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def pictures(tmp_path):
     return tmp_path
 
 
-def test_a_dry_run_tells_steps_time_and_memory_and_writes_nothing(pictures, tmp_path, capsys):
+def test_a_dry_run_prints_steps_time_and_memory_and_writes_nothing(pictures, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["train", "lora", str(pictures), "--out", str(out), "--profile", "phantom-1.3b"]
     assert main([*command, "--precision", "bf16", "--dry-run", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["steps"] == 20 and told["trained_parameters"] == 30 * 8 * 2 * 16 * 1536
-    assert told["pictures"] == 3 and told["hours"] < 0.1
+    cost = json.loads(capsys.readouterr().out)
+    assert cost["steps"] == 20 and cost["trained_parameters"] == 30 * 8 * 2 * 16 * 1536
+    assert cost["pictures"] == 3 and cost["hours"] < 0.1
     # 60 pictures of 1,560 tokens each: 2 x 3.9 for the matrices, 3.5 x .6 for attention.
-    assert told["tflop"] == pytest.approx(60 * (2 * 3.93 + 3.5 * 0.6), rel=0.03)
+    assert cost["tflop"] == pytest.approx(60 * (2 * 3.93 + 3.5 * 0.6), rel=0.03)
     assert not out.exists()
     assert main([*command, "--dry-run"]) == 0
     assert "Estimate:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "message"),
     [
         (["--profile", "phantom-1.3b"], 1, "phantom-1.3b"),
         (["--rank", "0"], 2, "rank is 0"),
@@ -45,11 +45,11 @@ def test_a_dry_run_tells_steps_time_and_memory_and_writes_nothing(pictures, tmp_
         (["--shift", "0"], 2, "shift is 0"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(pictures, tmp_path, capsys, options, code, told):
+def test_what_cannot_be_is_one_sentence(pictures, tmp_path, capsys, options, code, message):
     out = tmp_path / "out"
     assert main(["train", "lora", str(pictures), "--out", str(out), *options]) == code
     error = capsys.readouterr().err
-    assert told in error and error.count("\n") == 1 and not out.exists()
+    assert message in error and error.count("\n") == 1 and not out.exists()
 
 
 def test_a_folder_without_a_list(tmp_path, capsys):

@@ -17,7 +17,6 @@ from procvid.data.stages import Rules, Tools
 from procvid.media.captions import write_vtt
 from procvid.media.video import write_clip
 from procvid.models.step_finders.rules import RulesStepFinder
-from procvid.plan.transcript import steps_said
 from procvid.types import Frames, ModelInfo
 
 SCENES = ("slice the carrot on the board", "fry the onion in the pan", "boil the egg in the pot")
@@ -41,7 +40,7 @@ class DifferenceDetector:
 
 def make_tools() -> Tools:
     """Build the models of a worker."""
-    return Tools(RulesStepFinder(steps_said), DifferenceDetector(), None, "nobody was asked")
+    return Tools(RulesStepFinder(), DifferenceDetector(), None, "nobody was asked")
 
 
 def scene_frames(seed: int, count: int = SCENE_S) -> Frames:

@@ -233,8 +233,8 @@ def test_missing_videos_are_counted(curated, tmp_path) -> None:
     [
         (["--min-iou", "2"], "--min-iou 2 is out of range"),
         (["--max-clip", "0.5"], "--max-clip 0.5 is out of range"),
-        (["--workers", "0"], "0 workers"),
-        (["--min-rating", "7"], "no rating 7"),
+        (["--workers", "0"], "--workers 0 is out of range"),
+        (["--min-rating", "7"], "--min-rating 7 is out of range"),
         (["--steps", "openai"], "needs a key"),
         (["--captions", "openai"], "needs a key"),
     ],

@@ -1,4 +1,4 @@
-"""Evidence made by hand: small enough to compute every metric on paper."""
+"""Handmade evidence, small enough to compute every metric on paper."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PICTURE = np.zeros((4, 4, 3), np.uint8)
 
 @pytest.fixture
 def clip() -> Callable[..., ClipEvidence]:
-    """A clip that moves, with any field set."""
+    """Build a clip that moves, with any field set."""
 
     def make(number: int, **fields: Any) -> ClipEvidence:
         known: dict[str, Any] = {
@@ -51,7 +51,7 @@ def clip() -> Callable[..., ClipEvidence]:
 
 @pytest.fixture
 def run() -> Callable[..., RunEvidence]:
-    """A run of such clips."""
+    """Build a run of such clips."""
 
     def make(*clips: ClipEvidence, **fields: Any) -> RunEvidence:
         return RunEvidence("run", clips, **{"backbones": BACKBONES, **fields})
@@ -61,7 +61,7 @@ def run() -> Callable[..., RunEvidence]:
 
 @pytest.fixture
 def sight() -> Callable[..., Sighting]:
-    """A pan that is seen, with any field set."""
+    """Build a detected pan, with any field set."""
 
     def make(**fields: Any) -> Sighting:
         known: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The ablation: what may be compared, the table in all its forms, and going on after a cut."""
+"""Ablation: comparability, the table in all formats, and resuming after an interruption."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.evaluate.ablation import Setting, settings_of, table_of
+from procvid.evaluate.ablation import AblationSetting, settings_of, table_of
 from procvid.evaluate.ablation_report import table_html, table_markdown, write_table
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.report_tables import PAPER
-from procvid.evaluate.result import Item, from_items, unavailable
+from procvid.evaluate.result import MetricItem, from_items, unavailable
 
 NOBODY = EvaluationParts("tiny", None, None, None, None, None, None)
-BASE, MEMORY = Setting("base", "none"), Setting("memory", "default")
+BASE, MEMORY = AblationSetting("base", "none"), AblationSetting("memory", "default")
 RECIPES = ("one", "two", "three")
 
 
@@ -29,7 +29,11 @@ def scores_of_run(value: float | None, memory: str, **settings: Any) -> dict[str
             unavailable(name, "lower", "no weights")
             if value is None
             else from_items(
-                name, "lower", [Item("joint 1-2", value)], backbone="x", parts={"motion": value}
+                name,
+                "lower",
+                [MetricItem("joint 1-2", value)],
+                backbone="x",
+                parts={"motion": value},
             )
         ).to_json()
         for name in PAPER
@@ -48,12 +52,12 @@ def table(values: dict[str, tuple[float | None, ...]], **settings: Any) -> dict[
     return table_of(scores, (BASE, MEMORY), NOBODY)
 
 
-def test_differences_are_paired_and_nulls_are_told():
-    told = table({"base": (1.0, 2.0, None), "memory": (0.5, 1.0, 0.1)})
-    column = told["rows"][1]["metrics"]["dino_l2"]
+def test_differences_are_paired_and_nulls_are_reported():
+    result = table({"base": (1.0, 2.0, None), "memory": (0.5, 1.0, 0.1)})
+    column = result["rows"][1]["metrics"]["dino_l2"]
     assert column["difference"]["mean"] == -0.75 and column["difference"]["n"] == 2
     assert column["difference"]["null_share"] == pytest.approx(1 / 3, abs=1e-4)
-    assert told["rows"][0]["metrics"]["dino_l2"]["null_share"] == pytest.approx(1 / 3, abs=1e-4)
+    assert result["rows"][0]["metrics"]["dino_l2"]["null_share"] == pytest.approx(1 / 3, abs=1e-4)
     assert column["parts"] == {"motion": pytest.approx(1.6 / 3, abs=1e-6)}
 
 
@@ -65,30 +69,30 @@ def test_the_seeds_of_a_recipe_are_averaged_before_recipes_are_drawn():
         for setting, memory, values in (("base", "none", base), ("memory", "default", other))
         for (recipe, seed), value in values.items()
     }
-    told = table_of(scores, (BASE, MEMORY), NOBODY)
-    assert told["n"] == 2 and told["seeds"] == [0, 1]
-    first, second = (row["metrics"]["dino_l2"] for row in told["rows"])
+    result = table_of(scores, (BASE, MEMORY), NOBODY)
+    assert result["n"] == 2 and result["seeds"] == [0, 1]
+    first, second = (row["metrics"]["dino_l2"] for row in result["rows"])
     assert (first["mean"], first["n"], first["null_share"]) == (1.5, 2, 0.25)
     assert (second["mean"], second["n"]) == (4.75, 2)
     # One: 3 less 2. Two: only the seed that has both, 4 less 1.
     assert second["difference"] == {
         "mean": 2.0, "low": 1.0, "high": 3.0, "n": 2, "null_share": 0.0
     }  # fmt: skip
-    assert "2 recipes, seeds 0, 1 (averaged" in table_markdown(told)
+    assert "2 recipes, seeds 0, 1 (averaged" in table_markdown(result)
 
 
-def test_what_differs_in_more_than_the_setting_is_not_compared():
-    told = table({"base": (1.0, 2.0, 3.0), "memory": (0.5, 1.0, 0.1)}, frames=17)
-    row = told["rows"][1]
+def test_runs_that_differ_in_more_than_the_setting_are_not_compared():
+    result = table({"base": (1.0, 2.0, 3.0), "memory": (0.5, 1.0, 0.1)}, frames=17)
+    row = result["rows"][1]
     assert row["comparable"] == "not comparable: frames 9 and 17"
     assert row["metrics"]["dino_l2"]["difference"] is None
-    assert "not comparable: frames 9 and 17" in table_markdown(told)
-    assert "There is no difference to plot" in table_html(told)
+    assert "not comparable: frames 9 and 17" in table_markdown(result)
+    assert "There are no differences to plot" in table_html(result)
 
 
-def test_the_table_in_all_its_forms(tmp_path):
-    told = table({"base": (1.0, 2.0, None), "memory": (0.5, 1.0, 0.1)})
-    write_table(tmp_path, told)
+def test_the_table_in_all_formats(tmp_path):
+    result = table({"base": (1.0, 2.0, None), "memory": (0.5, 1.0, 0.1)})
+    write_table(tmp_path, result)
     markdown = (tmp_path / "table.md").read_text()
     assert "| memory | 0.533 ± 0.368 |" in markdown and "-0.750 [" in markdown
     assert "| paper: Phantom | 0.172 | 0.68 | 0.1675 | 0.2490 |" in markdown
@@ -96,7 +100,7 @@ def test_the_table_in_all_its_forms(tmp_path):
     html = re.sub(r"<script.*?</script>", "", (tmp_path / "table.html").read_text(), flags=re.S)
     assert len(html) < 40_000, "the scripts are gone"
     assert "another data set" in html and "motion 0.533" in html and "src=" not in html
-    assert json.loads((tmp_path / "table.json").read_text()) == json.loads(json.dumps(told))
+    assert json.loads((tmp_path / "table.json").read_text()) == json.loads(json.dumps(result))
     index = json.loads((tmp_path / "model_index.json").read_text())
     assert index[0]["results"][0]["metrics"][0] == {
         "type": "dino_l2",
@@ -105,7 +109,7 @@ def test_the_table_in_all_its_forms(tmp_path):
     }
 
 
-def test_four_settings_where_a_lora_is_at_hand():
+def test_a_lora_gives_four_settings():
     assert [s.name for s in settings_of(None)] == ["base", "memory"]
     four = settings_of(None, ["a.safetensors"])
     assert [(s.memory, bool(s.lora)) for s in four] == [
@@ -119,7 +123,7 @@ def test_four_settings_where_a_lora_is_at_hand():
 
 
 @pytest.mark.slow
-def test_cut_off_it_makes_only_what_is_missing(tmp_path, capsys):
+def test_after_an_interruption_only_missing_runs_are_made(tmp_path, capsys):
     recipe = tmp_path / "soup.txt"
     recipe.write_text("Soup\n1. Slice the carrot on the board.\n2. Boil the carrot in the pot.\n")
     out = tmp_path / "out"
@@ -134,11 +138,11 @@ def test_cut_off_it_makes_only_what_is_missing(tmp_path, capsys):
     assert main(command) == 0
     again = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["reused"] for event in again[:-1]] == [True, False]
-    assert Path(clip).read_bytes() == kept.read_bytes(), "the clip itself was not made again"
+    assert Path(clip).read_bytes() == kept.read_bytes(), "the clip was not generated again"
     assert again[-1]["table"] == first[-1]["table"]
 
 
-def test_more_recipes_than_can_be_made_are_refused_at_once(tmp_path, capsys):
+def test_too_many_recipes_are_refused_at_once(tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["ablate", "toykitchen", "--limit", "99999999", "--out", str(out)]) == 2
-    assert "99999999 recipes cannot be made" in capsys.readouterr().err and not out.exists()
+    assert "--limit 99999999 is out of range" in capsys.readouterr().err and not out.exists()

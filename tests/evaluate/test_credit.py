@@ -1,4 +1,4 @@
-"""What earns no credit: stills and pasted references; and what quiet clips and drawn objects keep."""
+"""Clips without credit: stills and pasted references. Quiet clips and drawn objects keep theirs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from lab.metrics_proof.faults import grown, pasted
 from procvid.evaluate.credit import NEEDED, PASTED, copying
-from procvid.evaluate.evidence import Seen, Texts
+from procvid.evaluate.evidence import Observation, Texts
 from procvid.evaluate.metrics.copy_paste import CopyPaste
 from procvid.evaluate.metrics.gap_decay import FORGOTTEN, GapDecay
 from procvid.evaluate.metrics.goal_retrieval import GoalRetrieval
@@ -56,11 +56,11 @@ STILLS = {
 
 
 @pytest.mark.parametrize("trick", STILLS)
-def test_what_is_made_of_a_still_does_not_move(trick):
+def test_an_edited_still_does_not_move(trick):
     assert num_pictures(STILLS[trick]) < LEAST_PICTURES
 
 
-def test_a_clip_moves_in_any_order_and_a_little_motion_is_motion():
+def test_a_clip_moves_in_any_order_and_a_little_motion_is_enough():
     assert num_pictures(list(CLIP)) == num_pictures(list(CLIP[[5, 0, 8, 2, 4, 1, 7, 3, 6]])) == 9
     quiet = np.repeat(CLIP[:1], 6, axis=0)
     for k in range(6):
@@ -69,7 +69,7 @@ def test_a_clip_moves_in_any_order_and_a_little_motion_is_motion():
 
 
 def carrot_run(clip, run, sight, **fields):
-    """Three clips with a pan that is the reference, all as good as can be, with any field set."""
+    """Return four perfect clips with a pan that equals its reference, with any field set."""
     vector = np.eye(10, dtype=np.float32)[0]
     texts = Texts(tuple("abcdefghij"), np.eye(10, dtype=np.float32))
     pan = sight(vector=vector, reference_vector=vector, reference="r", pixel_match=0.1)
@@ -81,7 +81,7 @@ def carrot_run(clip, run, sight, **fields):
             clip_vectors=np.repeat(vector[None], 8, axis=0),
             last_clip_vector=vector,
             sightings=(pan,) if number != 2 else (),
-            seen=(Seen("pan", "in use", number == 1, True, "because"),),
+            seen=(Observation("pan", "in use", number == 1, True, "because"),),
             planned=1,
             **fields,
         )
@@ -98,7 +98,7 @@ WORST = [CEILING, 0.0, 0.0, 0.0, 0.0, FORGOTTEN, 1.0]
 
 
 @pytest.mark.parametrize("still", [{"pixel_motion": 0.0}, {"num_pictures": 2}])
-def test_a_still_is_the_worst_in_every_corrected_metric_unless_its_step_waits(
+def test_a_still_gets_the_worst_value_in_corrected_metrics_unless_its_step_waits(
     still, clip, run, sight
 ):
     moving = carrot_run(clip, run, sight)
@@ -134,13 +134,13 @@ def test_freezing_or_pasting_one_clip_never_helps_the_others(clip, run, sight):
     assert GapDecay().update(one).compute().value < GapDecay().update(whole).compute().value
 
 
-def test_an_object_that_is_hidden_cannot_raise_the_share(clip, run):
+def test_hiding_an_object_cannot_raise_the_share(clip, run):
     def share(*clips):
         result = ObjectStateStrict().update(run(*clips)).compute()
         return result.value, result.n
 
-    def seen(first: bool) -> tuple[Seen, ...]:
-        return (Seen("carrot", "whole", first, not first, "because"),)
+    def seen(first: bool) -> tuple[Observation, ...]:
+        return (Observation("carrot", "whole", first, not first, "because"),)
 
     shown = [clip(1, seen=seen(True), planned=1), clip(2, seen=seen(False), planned=1)]
     never = [clip(n, vanished=("carrot",), planned=1) for n in (1, 2)]
@@ -158,14 +158,14 @@ def reference_of(clip) -> tuple[str, np.ndarray, tuple[float, float, float, floa
 @pytest.mark.parametrize(
     ("size", "by"), [(1.0, (0, 0)), (0.8, (2, -1)), (1.2, (-2, 2)), (0.9, (1, 2))]
 )
-def test_a_pasted_reference_is_noticed_resized_and_out_of_place(size, by):
+def test_a_pasted_reference_is_detected_resized_and_moved(size, by):
     _, reference, box = reference_of(SOUP.render(1))
     other = random_recipe(HELD_OUT + 5).render(2).frames[3]
     frame = pasted(other, reference, grown(box, size, np.array(by)))
     assert copying(copied_detail(frame, box, reference)) >= PASTED
 
 
-def test_an_object_drawn_anew_is_no_paste():
+def test_an_object_drawn_again_is_not_a_paste():
     name, reference, _ = reference_of(SOUP.render(1))
     for step in SOUP.steps:
         if step.scene.vessel == name:

@@ -1,4 +1,4 @@
-"""What can be given, what is refused, and reading a clip once in little memory."""
+"""Inputs of an evaluation, invalid inputs, and reading a clip once in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pytest
 
 from procvid.errors import InputError, RunError
 from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, run_input
+from procvid.evaluate.metrics import DEFAULT, METRICS, STANDARD, choose_metrics
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
-from procvid.evaluate.suite import DEFAULT, METRICS, STANDARD, choose_metrics, evaluate
+from procvid.evaluate.suite import evaluate
 from procvid.media.image import save_png
 from procvid.media.video import write_clip
 from procvid.run.folder import CLIP, CONDITIONING, hold
@@ -23,7 +24,7 @@ RECIPE = Recipe("Soup", ("Slice the carrot.", "Boil the carrot."))
 
 
 def moving(num_frames: int, side: int = 16) -> np.ndarray:
-    """A bright bar that wanders over a dark picture."""
+    """A bright bar that moves over a dark image."""
     frames = np.full((num_frames, side, side, 3), 20, np.uint8)
     for k in range(num_frames):
         frames[k, :, k % side] = 230
@@ -47,32 +48,32 @@ def test_clips_of_different_size_and_rate_are_taken(files):
 
 
 @pytest.mark.parametrize(
-    ("count", "more", "said"),
+    ("count", "more", "message"),
     [
-        (0, {}, "no clip"),
-        (1, {"texts": ["a", "b"]}, "2 texts and 1 clips"),
-        (1, {"recipe": RECIPE}, "2 steps in the recipe and 1 clips"),
+        (0, {}, "No clip"),
+        (1, {"texts": ["a", "b"]}, "2 texts but 1 clips"),
+        (1, {"recipe": RECIPE}, "2 steps in the recipe but 1 clips"),
         (2, {"recipe": RECIPE, "texts": ["a"]}, "a recipe and texts"),
         (300, {}, "300 clips are too many"),
     ],
 )
-def test_what_does_not_fit_is_refused(files, count, more, said):
-    with pytest.raises(InputError, match=said):
+def test_inputs_that_do_not_fit_are_refused(files, count, more, message):
+    with pytest.raises(InputError, match=message):
         clips_input((files * 150)[:count], **more)
 
 
-def test_a_text_too_few_leaves_the_last_clips_without(files):
+def test_the_last_clips_may_have_no_text(files):
     assert clips_input(files, texts=["Slice the egg."]).text(2) == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", b"\x00\x00\x00\x20ftypisom" + b"x" * 200])
-def test_a_corrupt_file_is_one_sentence(tmp_path, content):
+def test_a_corrupt_file_is_named_in_the_error(tmp_path, content):
     (tmp_path / "bad.mp4").write_bytes(content)
     with pytest.raises(InputError, match=r"bad\.mp4"):
         clips_input([tmp_path / "bad.mp4"])
 
 
-def test_a_file_cut_off_in_the_middle_is_refused_or_read_to_its_end(files):
+def test_a_truncated_file_is_refused_or_read_to_its_end(files):
     whole = files[0].read_bytes()
     files[0].write_bytes(whole[: len(whole) // 2])
     try:
@@ -82,7 +83,7 @@ def test_a_file_cut_off_in_the_middle_is_refused_or_read_to_its_end(files):
         assert "a.mp4" in str(error)
 
 
-def test_no_video_and_no_run(tmp_path):
+def test_a_file_that_is_not_a_video_and_a_folder_without_a_run(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InputError, match="not a video"):
         clips_input([tmp_path / "notes.txt"])
@@ -92,7 +93,7 @@ def test_no_video_and_no_run(tmp_path):
 
 def test_one_damaged_reference_is_named_and_the_others_stay(tmp_path):
     box = (0.0, 0.0, 9.0, 9.0)
-    shown = tuple(
+    references = tuple(
         ReferenceRecord(
             n, name, name, f"references/{n}.png", f"c{n}", f"s{n}", "", box, 0.9, "run", ""
         )
@@ -103,7 +104,7 @@ def test_one_damaged_reference_is_named_and_the_others_stay(tmp_path):
     with hold(tmp_path / "run", RunRecord(request, {}, {}, {})) as run, run.new_step(1) as place:
         write_clip(place / CLIP, moving(6), 6)
         sha256 = sha256_of(place / CLIP)
-        step = StepRecord(1, "Slice.", "", sampling, shown, (), (), {}, {}, {}, sha256)
+        step = StepRecord(1, "Slice.", "", sampling, references, (), (), {}, {}, {}, sha256)
         write_json(place / CONDITIONING, step.to_json())
         (place / "references").mkdir()
         save_png(place / "references/1.png", moving(1)[0])
@@ -112,7 +113,7 @@ def test_one_damaged_reference_is_named_and_the_others_stay(tmp_path):
     pan, bowl = found.clips[0].references
     assert pan.image is not None and pan.source == "s1"
     assert bowl.image is None and bowl.source == "the reference of the bowl (2.png) cannot be read"
-    assert found.notes == ("steps 2 are missing", f"step 1: {bowl.source}")
+    assert found.notes == ("missing steps: 2", f"step 1: {bowl.source}")
 
 
 def test_one_frame_cannot_move():
@@ -126,7 +127,7 @@ def test_a_black_clip_does_not_move():
 
 
 @pytest.mark.parametrize("count", [2, 9, MAX_HELD, MAX_HELD + 1, 1000])
-def test_a_clip_of_any_length_is_held_in_a_few_frames(count):
+def test_a_clip_of_any_length_is_held_in_few_frames(count):
     seen = []
 
     def thumbnail(frames):
@@ -134,13 +135,13 @@ def test_a_clip_of_any_length_is_held_in_a_few_frames(count):
         return frames[:, :2, :2]
 
     sampled = sample(ClipInput(1, frames=moving(count)), thumbnail)
-    assert sum(seen) == sampled.num_frames == count, "each frame is looked at once"
+    assert sum(seen) == sampled.num_frames == count, "each frame is seen once"
     assert len(sampled.images) <= MAX_HELD + 1
     assert sampled.indices[0] == 0 and sampled.indices[-1] == count - 1
     assert sampled.spread(2) == [0, len(sampled.images) - 1]
 
 
-def test_the_middle_of_a_long_clip_goes_in_whole_windows():
+def test_the_middle_of_a_long_clip_is_dropped_in_whole_windows():
     frames = np.zeros((1013, 2, 2, 3), np.uint8)
     frames[:, 0, 0, 0] = np.arange(1013) % 251
     kept = sample(ClipInput(1, frames=frames), lambda f: f).shot_thumbnails
@@ -176,5 +177,5 @@ def test_two_runs_of_one_name_are_refused():
     run = RunInput("run", (ClipInput(1, frames=moving(3)),))
     with pytest.raises(InputError, match="Two runs"):
         list(evaluate([run, run], NOTHING))
-    with pytest.raises(InputError, match="nothing to evaluate"):
+    with pytest.raises(InputError, match="No run"):
         list(evaluate([], NOTHING))

@@ -1,4 +1,4 @@
-"""A judge that is remembered, one that answers nonsense, and who stands in for it."""
+"""Stored answers of the judge, nonsense answers, and the stand-in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from procvid.errors import InputError, ServiceError, UnavailableError
-from procvid.evaluate.judgements import Judgements, _known
+from procvid.evaluate.judgements import Judgements, read_answers
 from procvid.plan.variants import read
 from procvid.protocols import Judge
 from procvid.settings import TINY
@@ -43,7 +43,7 @@ class Babbler:
         return Verdict(self.said, "because")
 
 
-def test_the_rules_vary_a_step_in_one_way_that_matters():
+def test_the_rules_change_one_relevant_detail_of_a_step():
     judge = wiring_evaluation.build_judge(TINY)
     assert isinstance(judge, Judge)
     said = judge.hard_negatives(STEP, 5)
@@ -84,22 +84,22 @@ def test_the_rules_explain_what_the_step_does(before, after, step, explained):
     assert "carrot" in verdict.reason.lower() and after in verdict.reason
 
 
-def test_an_answer_is_kept_across_evaluations(tmp_path):
+def test_an_answer_is_stored_across_evaluations(tmp_path):
     judge = Babbler(["a one", "a two", "a three", "a four", "a five"])
     first = Judgements(judge)
     said = first.hard_negatives(STEP)
     first.save(tmp_path / "judgements.json")
     judge.said = []
-    again = Judgements(judge, _known(tmp_path / "judgements.json"))
+    again = Judgements(judge, read_answers(tmp_path / "judgements.json"))
     assert again.hard_negatives(STEP) == said == first.hard_negatives(STEP)
     assert judge.asked == 1
 
 
-def test_a_damaged_file_of_answers_is_as_none(tmp_path):
+def test_a_damaged_file_of_answers_is_ignored(tmp_path):
     file = tmp_path / "judgements.json"
     for content in ("", "[]", '{"answers": 3}', '{"answers": {"a": 1}}', "\x00", "[" * 9999):
         file.write_text(content)
-        assert _known(file) == {}
+        assert read_answers(file) == {}
 
 
 NONSENSE = [
@@ -115,7 +115,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("said", NONSENSE)
-def test_nonsense_is_no_answer(said):
+def test_nonsense_is_not_an_answer(said):
     judgements = Judgements(Babbler(said if isinstance(said, list) else []))
     with pytest.raises(UnavailableError, match="of 5 usable"):
         judgements.hard_negatives(STEP)
@@ -129,7 +129,7 @@ CHANGE = StateChange("carrot", "whole", "sliced", STEP)
 
 
 @pytest.mark.parametrize("said", NONSENSE)
-def test_a_judge_that_answers_nonsense_loses_nothing(said, tmp_path):
+def test_the_stand_in_answers_for_a_judge_that_answers_nonsense(said, tmp_path):
     rules = wiring_evaluation.build_judge(TINY)
     judgements = Judgements(Babbler(said if isinstance(said, list) else []), stand_in=rules)
     assert judgements.hard_negatives(STEP) == rules.hard_negatives(STEP, 5)
@@ -147,15 +147,15 @@ def test_a_judge_that_answers_nonsense_loses_nothing(said, tmp_path):
     assert json.loads((tmp_path / "own.json").read_text())["answers"] == {}
 
 
-def test_what_a_stand_in_said_is_said_again_and_told_again(tmp_path):
+def test_an_answer_of_the_stand_in_is_reused_and_noted_again(tmp_path):
     rules, judge = wiring_evaluation.build_judge(TINY), Babbler([])
     first = Judgements(judge, stand_in=rules)
     said = first.hard_negatives(STEP)
     first.save(tmp_path / "judgements.json")
     judge.said = ["a one", "a two", "a three", "a four", "a five"]
-    again = Judgements(judge, _known(tmp_path / "judgements.json"), rules)
+    again = Judgements(judge, read_answers(tmp_path / "judgements.json"), rules)
     assert again.hard_negatives(STEP) == said and judge.asked == 1
-    assert "kept with the scores" in again.take_note()
+    assert "gave no usable answer before" in again.take_note()
 
 
 class Failing(Babbler):
@@ -170,7 +170,7 @@ class Failing(Babbler):
         raise self.error()
 
 
-def test_a_service_that_is_gone_is_asked_once():
+def test_a_failed_service_is_asked_once():
     rules = wiring_evaluation.build_judge(TINY)
     judge = Failing(lambda: ServiceError("The service cannot be reached.", "Try later."))
     judgements = Judgements(judge, stand_in=rules)
@@ -182,7 +182,7 @@ def test_a_service_that_is_gone_is_asked_once():
     )
 
 
-def test_one_bad_answer_does_not_end_the_asking():
+def test_after_a_bad_answer_the_judge_is_asked_again():
     judge = Failing(lambda: InputError("It gave no usable answer."))
     judgements = Judgements(judge, stand_in=wiring_evaluation.build_judge(TINY))
     for step in RECIPE.steps:
@@ -190,7 +190,7 @@ def test_one_bad_answer_does_not_end_the_asking():
     assert judge.asked == 3
 
 
-def test_a_wrong_key_ends_it_only_where_the_judge_was_asked_for_by_name():
+def test_a_wrong_key_is_an_error_only_if_the_judge_is_required():
     rules = wiring_evaluation.build_judge(TINY)
     judge = Failing(lambda: ServiceError("That is not a key.", "Set one.", lasting=True))
     assert len(Judgements(judge, stand_in=rules).hard_negatives(STEP)) == 5

@@ -1,4 +1,4 @@
-"""Every metric on three small cases, computed again from its definition: equal to 1e-5."""
+"""Every metric on three small cases, computed independently from its definition: equal to 1e-5."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from procvid.evaluate.evidence import INCEPTION, LPIPS, VIDEO, Seen, SetEvidence, Texts
+from procvid.evaluate.evidence import INCEPTION, LPIPS, VIDEO, Observation, SetEvidence, Texts
 from procvid.evaluate.metrics.clip_score import ClipScore
 from procvid.evaluate.metrics.copy_paste import CopyPaste
 from procvid.evaluate.metrics.dino_l2 import DinoL2
@@ -50,7 +50,7 @@ def test_dino_l2(seed, clip, run):
 
 
 def path(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Unit vectors that go one way, as the frames of a clip in order do."""
+    """Unit vectors along a line, like the frames of a clip in order."""
     begin, end = rows(rng, 2)
     where = np.linspace(0, 1, count)[:, None] + rng.uniform(-0.02, 0.02, (count, 1))
     vectors = begin + where * (end - begin)
@@ -69,7 +69,7 @@ def test_joint_ratio(seed, clip, run):
     assert result.parts["motion"] == pytest.approx(float(motion), **CLOSE)
 
 
-def test_a_frozen_clip_scores_worst_at_its_joints(clip, run):
+def test_a_frozen_clip_has_the_worst_joints(clip, run):
     still = np.repeat(rows(np.random.default_rng(0), 1), 3, axis=0)
     moving = rows(np.random.default_rng(1), 3)
     clips = [
@@ -132,7 +132,7 @@ def test_step_consistency_and_retrieval(seed, clip, run):
     assert retrieval.chance == pytest.approx(1 / 6)
 
 
-def test_without_a_logit_scale_six_cosines_say_nothing(clip, run):
+def test_without_a_logit_scale_six_cosines_are_near_chance(clip, run):
     right = Texts(tuple("abcdef"), np.eye(6, dtype=np.float32))
     clips = clip(1, clip_vectors=np.repeat(np.eye(6, dtype=np.float32)[:1], 8, axis=0))
     evidence = run(clips, candidates={1: right}, logit_scale=100.0)
@@ -140,7 +140,7 @@ def test_without_a_logit_scale_six_cosines_say_nothing(clip, run):
     assert StepRetrieval().update(evidence).compute().parts["share"] > 0.999
 
 
-def test_a_still_picture_shows_no_step(clip, run):
+def test_a_still_shows_no_step(clip, run):
     right = Texts(tuple("abcdef"), np.eye(6, dtype=np.float32))
     vectors = np.repeat(np.eye(6, dtype=np.float32)[:1], 8, axis=0)
     evidence = run(clip(1, clip_vectors=vectors, pixel_motion=0.0), candidates={1: right})
@@ -165,12 +165,12 @@ def test_goal_consistency_and_retrieval(seed, clip, run):
     assert result.parts["top1_chance"] == pytest.approx(0.1)
 
 
-def seen(name: str, *, first: bool = False, good: bool = True) -> Seen:
-    return Seen(name, "whole", first, good, "because")
+def seen(name: str, *, first: bool = False, good: bool = True) -> Observation:
+    return Observation(name, "whole", first, good, "because")
 
 
 CASES = [
-    # what is seen in each clip, what vanished, share, strict share
+    # observations in each clip, vanished objects, share, strict share
     ([[seen("egg", first=True)], [seen("egg", good=False)]], [(), ()], 1 / 2, 0.0),
     ([[seen("egg", first=True)], [seen("egg"), seen("pan", first=True)]], [(), ("pot",)], 1.0, 0.5),
     ([[seen("a", first=True)], [seen("a"), seen("b", first=True)], [seen("a"), seen("b", good=False)]],
@@ -225,7 +225,7 @@ def test_object_fidelity_and_gap_decay(seed, clip, run, sight):
     assert [(i.facts["gap"], i.facts["n"]) for i in decay.items] == [(1, 2), (2, 1)]
 
 
-def test_an_object_that_is_not_found_is_a_miss_and_never_a_zero(clip, run, sight):
+def test_an_object_that_is_not_found_counts_as_missed_and_never_as_zero(clip, run, sight):
     vector = rows(np.random.default_rng(0), 1)[0]
     clips = [
         clip(1, sightings=(sight(vector=vector),)),
@@ -249,7 +249,7 @@ def test_copy_paste(matches, wanted, clip, run, sight):
     assert CopyPaste().update(run(*clips)).compute().value == pytest.approx(wanted, **CLOSE)
 
 
-def test_a_food_that_changed_was_in_sight(clip, run, sight):
+def test_a_food_that_changes_counts_as_seen(clip, run, sight):
     vector = rows(np.random.default_rng(0), 1)[0]
     carrot = {"name": "carrot", "role": "food", "state": "sliced", "vector": vector}
     clips = [
@@ -260,7 +260,7 @@ def test_a_food_that_changed_was_in_sight(clip, run, sight):
     assert ObjectFidelity().update(run(*clips)).compute().items[0].facts == {"gap": 1}
 
 
-def test_a_reference_that_cannot_be_read_is_told(clip, run, sight):
+def test_an_unreadable_reference_is_reported(clip, run, sight):
     vector = rows(np.random.default_rng(0), 1)[0]
     lost = sight(vector=vector, reference_lost="the reference of the pan (1.png) cannot be read")
     clips = [clip(1, sightings=(sight(vector=vector),)), clip(2, sightings=(lost,))]
@@ -270,7 +270,7 @@ def test_a_reference_that_cannot_be_read_is_told(clip, run, sight):
 
 
 @pytest.mark.parametrize("metric", [GoalConsistency, GoalRetrieval])
-def test_why_there_is_no_dish(metric, clip, run):
+def test_the_reason_for_no_dish(metric, clip, run):
     steps = Texts(("a", "b"), rows(np.random.default_rng(0), 2))
     assert "no recipe" in metric().update(run(clip(1))).compute().state
     assert "last clip" in metric().update(run(clip(1), steps=steps)).compute().state
@@ -299,12 +299,12 @@ def test_lpips(clip, run):
 
 
 def gap(real: np.ndarray, made: np.ndarray) -> float:
-    """A stand-in for Frechet's: how far the means are apart."""
+    """Replaces the Fréchet distance: the difference of the means."""
     return float(np.abs(real.mean() - made.mean()))
 
 
 @pytest.mark.parametrize(("metric", "kind"), [(Fid, INCEPTION), (Fvd, VIDEO)])
-def test_sets_are_compared_as_a_whole_and_not_by_means(metric, kind, clip, run):
+def test_sets_are_compared_as_a_whole_and_not_averaged(metric, kind, clip, run):
     real = np.zeros((4, 2), np.float32)
     few, many = np.full((2, 2), 6, np.float32), np.zeros((10, 2), np.float32)
     both = metric()

@@ -1,4 +1,4 @@
-"""The suite with the real tiny backbones, on clips that the renderer draws."""
+"""The evaluation with the real tiny backbones, on rendered clips."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from procvid.errors import UnavailableError
+from procvid.evaluate import metrics as package
 from procvid.evaluate.events import ClipRead, EvaluationFinished, MetricDone
 from procvid.evaluate.evidence import FRAMES
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.inputs import ClipInput, RunInput
+from procvid.evaluate.metrics import DEFAULT, METRICS, title_of
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.report import write_scores
-from procvid.evaluate.report_tables import TITLES
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import read_scores, scores_csv
-from procvid.evaluate.suite import DEFAULT, METRICS, evaluate
+from procvid.evaluate.suite import evaluate
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -39,31 +41,31 @@ def parts() -> EvaluationParts:
 @pytest.fixture(scope="module")
 def toy() -> RunInput:
     """The first three steps of a held-out toy recipe, as rendered."""
-    recipe = random_recipe(HELD_OUT + 1)
-    steps = tuple(step.text for step in recipe.steps[:3])
-    clips = tuple(ClipInput(n, frames=recipe.render(n).frames, fps=6) for n in (1, 2, 3))
-    told = Recipe("Toy <b>dish</b>", steps)
-    return RunInput("toy", clips, told, wiring.build_planner("rules").plan(told))
+    toy = random_recipe(HELD_OUT + 1)
+    steps = tuple(step.text for step in toy.steps[:3])
+    clips = tuple(ClipInput(n, frames=toy.render(n).frames, fps=6) for n in (1, 2, 3))
+    recipe = Recipe("Toy <b>dish</b>", steps)
+    return RunInput("toy", clips, recipe, wiring.build_planner("rules").plan(recipe))
 
 
 @pytest.fixture(scope="module")
-def looks() -> Looks:
-    return Looks()
+def cache() -> EvidenceCache:
+    return EvidenceCache()
 
 
 @pytest.fixture(scope="module")
-def finished(parts, toy, looks) -> EvaluationFinished:
-    *events, last = evaluate([toy], parts, cache=looks)
+def finished(parts, toy, cache) -> EvaluationFinished:
+    *events, last = evaluate([toy], parts, cache=cache)
     assert [e.number for e in events if isinstance(e, ClipRead)] == [1, 2, 3]
     assert [e.result.metric for e in events if isinstance(e, MetricDone)] == list(DEFAULT)
     return last
 
 
-def test_every_backbone_of_the_tiny_profile_is_here(parts):
+def test_every_backbone_of_the_tiny_profile_is_available(parts):
     assert parts.missing == {} and len(parts.backbones()) == 6
 
 
-def test_every_metric_has_a_value_or_says_why(finished):
+def test_every_metric_has_a_value_or_a_reason(finished):
     for metric in finished.scores["runs"][0]["metrics"].values():
         assert (metric["value"] is None) == (metric["state"] != "ok")
         if metric["state"] == "ok":
@@ -77,7 +79,7 @@ def test_the_tiny_step_clip_is_better_than_chance(finished):
     assert metric["parts"]["share"] > 2 * metric["chance"]
 
 
-def test_the_report_stands_alone_and_escapes(finished, tmp_path):
+def test_the_report_loads_nothing_and_escapes(finished, tmp_path):
     write_scores(tmp_path, finished.scores)
     html = (tmp_path / "report.html").read_text()
     body = re.sub(r"<script.*?</script>", "", html, flags=re.S)
@@ -95,16 +97,16 @@ def test_the_table_has_a_line_for_every_item(finished):
     assert {row["metric"] for row in rows} == set(DEFAULT)
 
 
-def test_a_clip_seen_before_is_not_read_again(parts, toy, looks, finished, monkeypatch):
+def test_a_cached_clip_is_not_read_again(parts, toy, cache, finished, monkeypatch):
     def never(*_):
         raise AssertionError("read again")
 
     monkeypatch.setattr("procvid.evaluate.gather.sample", never)
-    *_, last = evaluate([toy], parts, cache=looks)
+    *_, last = evaluate([toy], parts, cache=cache)
     assert last.scores["runs"] == finished.scores["runs"]
 
 
-def test_a_backbone_that_gives_up_takes_its_metrics_with_it_and_no_others(parts, toy, looks):
+def test_a_backbone_that_fails_makes_only_its_metrics_unavailable(parts, toy):
     class Broken:
         info = parts.frame_encoder.info
 
@@ -127,13 +129,27 @@ ODD: dict[str, Callable[[], list[np.ndarray]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def odd(parts) -> dict[str, dict]:
+    """The metrics of every kind of odd clips, by kind."""
+    recipe = Recipe("Odd", ("Slice the carrot on the board.", "Fry the carrot in the pan."))
+    plan = wiring.build_planner("rules").plan(recipe)
+    runs = [
+        RunInput(
+            kind,
+            tuple(ClipInput(n, frames=f, fps=6) for n, f in enumerate(draw(), start=1)),
+            recipe,
+            plan,
+        )
+        for kind, draw in ODD.items()
+    ]
+    *_, last = evaluate(runs, parts)
+    return {run["name"]: run["metrics"] for run in last.scores["runs"]}
+
+
 @pytest.mark.parametrize("kind", ODD)
-def test_odd_clips_are_measured_and_do_not_win(kind, parts):
-    clips = tuple(ClipInput(n, frames=f, fps=6) for n, f in enumerate(ODD[kind](), start=1))
-    told = Recipe("Odd", ("Slice the carrot on the board.", "Fry the carrot in the pan."))
-    run = RunInput("odd", clips, told, wiring.build_planner("rules").plan(told))
-    *_, last = evaluate([run], parts)
-    metrics = last.scores["runs"][0]["metrics"]
+def test_odd_clips_are_measured_and_do_not_win(kind, odd):
+    metrics = odd[kind]
     assert metrics["joint_ratio"]["value"] == 25.0
     assert metrics["step_retrieval"]["value"] == 0.0
     assert metrics["object_fidelity"]["value"] is None
@@ -147,11 +163,22 @@ def test_one_clip_has_no_joint(parts, toy):
         )
 
 
+def test_every_file_of_the_package_is_one_metric_named_after_it():
+    files = {file.stem for file in Path(package.__file__).parent.glob("[!_]*.py")}
+    assert set(METRICS) == files
+    assert DEFAULT[:5] == (
+        "dino_l2", "shot_boundary", "step_consistency", "goal_consistency", "object_state"
+    ), "the columns of the paper's Table 1"  # fmt: skip
+    places = [(metric.group, metric.order) for metric in METRICS.values()]
+    assert len(set(places)) == len(places), "two metrics have the same position"
+    assert title_of("dino_l2") == "DINO L2 at joints" and title_of("unknown") == "unknown"
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_has_its_card(name):
     card = sys.modules[METRICS[name].__module__].__doc__
     assert card.startswith(f"`{name}`: ")
-    for told in ("What:", "Range:", "Direction:", "Backbone:", "Blind spots:", "Source:"):
-        assert f"\n{told}" in card or f" {told}" in card, told
+    for heading in ("What:", "Range:", "Direction:", "Backbone:", "Blind spots:", "Source:"):
+        assert f"\n{heading}" in card, heading
     assert f"Direction: {METRICS[name].direction} is better" in card
-    assert METRICS[name]().update.__doc__ and TITLES[name]
+    assert METRICS[name].title

@@ -16,7 +16,7 @@ TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 
 
 def tiny_lora(folder: Path, seed: int = 0, scale: float = 0.05) -> Path:
-    """Random matrices for all attention layers of the tiny transformer; no training stands behind."""
+    """Save untrained random matrices for all attention layers of the tiny transformer."""
     import torch
     from diffusers import WanPipeline
     from safetensors.torch import load_file
@@ -51,7 +51,7 @@ def tiny_lora(folder: Path, seed: int = 0, scale: float = 0.05) -> Path:
 
 
 def small_store(folder: Path) -> Path:
-    """Every tenth crop of the default store: `SMALL` of them."""
+    """Save every tenth crop of the default store: `SMALL` crops."""
     store = load_store(ASSETS / "default_memory")
     save_store(of_rows(store, range(0, len(store), 10)), folder)
     return folder

@@ -1,4 +1,4 @@
-"""A local Hub that the real client speaks to, and artifacts to publish there."""
+"""A local Hub for the real client, and artifacts to publish there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from procvid.hub.bundle.lora import bundle_lora
+from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.client import HubClient
+from procvid.hub.names import HubId, ReleaseTarget
 from tests.hub.artifacts import small_store, tiny_lora
 from tests.hub.server import OWNER, Hub, running
 
@@ -22,7 +25,7 @@ def _hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def hub(_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
-    """The Hub, as new; this process and its children speak to it, and the client never waits."""
+    """An empty Hub; this process and its children use it, and the client never waits."""
     import huggingface_hub.constants as constants
     import huggingface_hub.file_download as file_download
     import huggingface_hub.utils._http as http
@@ -35,7 +38,7 @@ def hub(_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     monkeypatch.setenv("HF_TOKEN", OWNER)
-    # Read at the client's import, so told to the client that is imported already, too.
+    # The client reads these at its import, which has happened already.
     monkeypatch.setattr(constants, "ENDPOINT", _hub.url)
     template = f"{_hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -57,11 +60,20 @@ def client(hub: Hub) -> HubClient:
 
 @pytest.fixture(scope="session")
 def lora_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA of random weights for the tiny transformer, as diffusers saves it."""
+    """A LoRA of random weights for the tiny transformer, saved by diffusers."""
     return tiny_lora(tmp_path_factory.mktemp("lora") / "omelette-lora")
 
 
 @pytest.fixture(scope="session")
+def lora_bundle(lora_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The LoRA as a bundle for cook/lora; only read."""
+    out = tmp_path_factory.mktemp("bundle") / "lora"
+    options = BundleOptions(ReleaseTarget(HubId("cook/lora", "main", "model")))
+    bundle_lora(lora_folder, out, options, lambda: "0" * 16)
+    return out
+
+
+@pytest.fixture(scope="session")
 def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some crops of the default store, as a store of its own."""
+    """A store with every tenth crop of the default store."""
     return small_store(tmp_path_factory.mktemp("store") / "some-crops")

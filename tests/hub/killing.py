@@ -1,4 +1,4 @@
-"""A command of its own process that is killed at one of its requests."""
+"""Run a command in its own process and kill it at one of its requests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.hub.server import OWNER, Hub
 def killed_at(hub: Hub, request: int, command: list[str]) -> bool:
     """Run `procvid` and kill it with SIGKILL when its n-th request, from 1, has reached the Hub.
 
-    The Hub still does what it was asked; the answer reaches nobody. False when the command asked less
-    often than that, and ended well.
+    The Hub still carries out the request. Return False if the command made fewer requests and
+    succeeded.
     """
     process: list[subprocess.Popen[bytes]] = []
     count = [0]
@@ -26,8 +26,8 @@ def killed_at(hub: Hub, request: int, command: list[str]) -> bool:
 
     for method in ("GET", "HEAD", "POST", "PUT"):
         hub.fail(method, "", "hook", 99, hook=count_down)
-    told = [sys.executable, "-m", "procvid", *command]
-    process.append(subprocess.Popen(told, env={**os.environ, "HF_TOKEN": OWNER}))
+    arguments = [sys.executable, "-m", "procvid", *command]
+    process.append(subprocess.Popen(arguments, env={**os.environ, "HF_TOKEN": OWNER}))
     code = process[0].wait(120)
     hub.faults.clear()
     assert code == (0 if count[0] < request else -signal.SIGKILL)

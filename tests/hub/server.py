@@ -1,7 +1,7 @@
-"""A Hub for tests: what the real `huggingface_hub` client asks of one, and the faults that one has.
+"""A Hub for tests that answers the real `huggingface_hub` client, with faults to inject.
 
-Repositories are lists of commits in memory. A fault is put in front of a request by its method and a
-pattern of its path, for so many times.
+Repositories are lists of commits in RAM. A fault applies to requests with a method and a path pattern,
+for a number of times.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LFS = (".safetensors", ".parquet", ".faiss", ".mp4", ".png")
 
 @dataclass(frozen=True)
 class Blob:
-    """A file's bytes; `size` and `sha256` may be said to be others than they are."""
+    """A file's bytes; its listed `size` and `sha256` may be wrong."""
 
     data: bytes
     lfs: bool
@@ -130,14 +130,14 @@ class Hub:
         return self.repos.setdefault((repo_type, repo_id), new)
 
     async def answer(self, request: Request) -> Response:
-        told = f"{request.method} {request.url.path}"
-        self.asked.append(told)
+        asked = f"{request.method} {request.url.path}"
+        self.asked.append(asked)
         body = await request.body()
         fault = next(
             (
                 f
                 for f in self.faults
-                if f.times > 0 and f.method == request.method and re.search(f.pattern, told)
+                if f.times > 0 and f.method == request.method and re.search(f.pattern, asked)
             ),
             None,
         )
@@ -226,15 +226,15 @@ class Hub:
         refused = self._refused(request)
         if refused:
             return refused
-        told = json.loads(body)
-        organization = told.get("organization") or "cook"
-        repo_id = f"{organization}/{told['name']}"
-        key = (told.get("type") or "model", repo_id)
+        wanted = json.loads(body)
+        organization = wanted.get("organization") or "cook"
+        repo_id = f"{organization}/{wanted['name']}"
+        key = (wanted.get("type") or "model", repo_id)
         if key in self.repos:
             return JSONResponse({"error": "exists", "url": f"{self.url}/{repo_id}"}, 409)
         repo = self.repo(repo_id, key[0])
-        repo.private = bool(told.get("private") or told.get("visibility") == "private")
-        if key[0] == "space" and told.get("sdk") not in ("gradio", "docker", "static"):
+        repo.private = bool(wanted.get("private") or wanted.get("visibility") == "private")
+        if key[0] == "space" and wanted.get("sdk") not in ("gradio", "docker", "static"):
             return JSONResponse({"error": "sdk is required"}, 400)
         prefix = {"dataset": "datasets/", "space": "spaces/"}.get(key[0], "")
         return JSONResponse({"url": f"{self.url}/{prefix}{repo_id}", "name": repo_id, "id": "1"})
@@ -278,11 +278,11 @@ class Hub:
             return refused
         objects = []
         for each in json.loads(body)["objects"]:
-            told = {"oid": each["oid"], "size": each["size"]}
+            entry = {"oid": each["oid"], "size": each["size"]}
             if each["oid"] not in self.blobs:
                 href = f"{self.url}/lfs/{each['oid']}"
-                told["actions"] = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
-            objects.append(told)
+                entry["actions"] = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
+            objects.append(entry)
         return JSONResponse({"transfer": "basic", "objects": objects})
 
     def _lfs(self, request: Request, body: bytes, oid: str, verify: str | None) -> Response:
@@ -361,21 +361,21 @@ class Hub:
             ]
             return JSONResponse(entries)
         siblings = [{"rfilename": name} for name in files]
-        told = {"id": id, "sha": oid, "private": repo.private, "gated": repo.gated, "tags": []}
+        facts = {"id": id, "sha": oid, "private": repo.private, "gated": repo.gated, "tags": []}
         return JSONResponse(
-            {**told, "siblings": siblings, "downloads": 0, "likes": 0, "disabled": False}
+            {**facts, "siblings": siblings, "downloads": 0, "likes": 0, "disabled": False}
         )
 
     def _preupload(self, repo: Repo, body: bytes, rev: str) -> Response:
-        told = []
+        listed = []
         for file in json.loads(body)["files"]:
             mode = "lfs" if file["path"].endswith(LFS) else "regular"
             there = repo.files.get(file["path"])
             oid = None if there is None else there.sha256 if there.lfs else there.git_oid
-            told.append(
+            listed.append(
                 {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid}
             )
-        return JSONResponse({"files": told})
+        return JSONResponse({"files": listed})
 
     def _commit(self, repo: Repo, body: bytes, rev: str) -> Response:
         lines = [json.loads(line) for line in body.splitlines() if line.strip()]
@@ -443,18 +443,18 @@ class Hub:
 
 
 def _entry(name: str, blob: Blob) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": "file", "path": name, "size": blob.size, "oid": blob.git_oid}
+    listed: dict[str, Any] = {"type": "file", "path": name, "size": blob.size, "oid": blob.git_oid}
     if blob.lfs:
-        told["lfs"] = {"oid": blob.sha256, "size": blob.size, "pointerSize": 130}
-    return told
+        listed["lfs"] = {"oid": blob.sha256, "size": blob.size, "pointerSize": 130}
+    return listed
 
 
 def _form(body: bytes) -> dict[str, list[str]]:
     from urllib.parse import parse_qs
 
     try:
-        told = json.loads(body)
-        return {key: value if isinstance(value, list) else [value] for key, value in told.items()}
+        fields = json.loads(body)
+        return {key: value if isinstance(value, list) else [value] for key, value in fields.items()}
     except ValueError:
         return parse_qs(body.decode())
 

@@ -1,4 +1,4 @@
-"""Cards pass the client's validation and render, their code runs, their numbers are those of scores."""
+"""Cards are valid and render, their code runs, and their numbers come from the scores."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ from markdown_it import MarkdownIt
 
 from procvid.cli import main
 from procvid.errors import InputError
+from procvid.evaluate.inputs import run_input
 from procvid.evaluate.scores import SCHEMA_VERSION
-from procvid.hub.artifacts import Wishes, bundle_lora, bundle_memory, bundle_run
-from procvid.hub.cards import NOT_MEASURED, Where
+from procvid.hub.bundle.lora import bundle_lora
+from procvid.hub.bundle.memory import bundle_memory
+from procvid.hub.bundle.options import BundleOptions
+from procvid.hub.bundle.run import bundle_run
+from procvid.hub.cards import NOT_MEASURED
 from procvid.hub.licences import licence_metadata
-from procvid.hub.names import HubId
-from procvid.hub.release import fact_of
+from procvid.hub.names import HubId, ReleaseTarget
 from procvid.media.video import stream_frames, write_clip
 from procvid.memory.store_folder import load_store, save_store
+from procvid.storage.files import sha256_of
 from tests.hub.artifacts import SMALL, tiny_lora
 from tests.hub.server import Hub
 
-LORA = Where(HubId("cook/lora", "main", "model"), "v1")
-CROPS = Where(HubId("cook/crops", "main", "dataset"), "v1")
-RUN = Where(HubId("cook/run", "main", "dataset"))
+LORA = ReleaseTarget(HubId("cook/lora", "main", "model"), "v1")
+CROPS = ReleaseTarget(HubId("cook/crops", "main", "dataset"), "v1")
+RUN = ReleaseTarget(HubId("cook/run", "main", "dataset"))
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +65,13 @@ def scores(folder: Path, generator: str, value: float | None = 0.125, num_runs: 
         "clips": [{}, {}],
         "metrics": {},
     }
-    told = {
+    content = {
         "schema_version": SCHEMA_VERSION,
         "profile": "tiny",
         "runs": [run] * num_runs,
         "summary": summary,
     }
-    (folder / "scores.json").write_text(json.dumps(told))
+    (folder / "scores.json").write_text(json.dumps(content))
     return folder / "scores.json"
 
 
@@ -102,7 +106,7 @@ def run_code(code: str, more: str = "") -> str:
 
 
 def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None:
-    bundle_lora(lora_folder, tmp_path / "bundle", Wishes(LORA), lambda: "8a" * 8)
+    bundle_lora(lora_folder, tmp_path / "bundle", BundleOptions(LORA), lambda: "8a" * 8)
     card = ModelCard(card_of(tmp_path / "bundle"))
     card.validate()
     data = card.data.to_dict()
@@ -121,7 +125,10 @@ def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None
     assert "This release holds no clips" in card.text and "Gallery" not in card.text
     for kind in ("phantom-1.3b", "phantom-14b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@abc"):
         bundle_lora(
-            lora_folder, tmp_path / kind.replace("/", "-"), Wishes(LORA, base=kind), lambda: "0"
+            lora_folder,
+            tmp_path / kind.replace("/", "-"),
+            BundleOptions(LORA, base=kind),
+            lambda: "0",
         )
         data = ModelCard(card_of(tmp_path / kind.replace("/", "-"))).data.to_dict()
         assert data["base_model_relation"] == "adapter" and "/" in data["base_model"]
@@ -135,7 +142,7 @@ def test_the_examples_of_a_lora_are_its_widget(
     clip = run_folder / "steps" / "01" / "clip.mp4"
     shutil.copyfile(clip, folder / "examples" / "egg.mp4")
     write_clip(folder / "examples" / "unknown.mp4", np.zeros((4, 64, 64, 3), np.uint8), 4, {})
-    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), lambda: "0")
+    release = bundle_lora(folder, tmp_path / "bundle", BundleOptions(LORA), lambda: "0")
     assert {"examples/01.mp4", "examples/02.mp4"} <= set(release.files)
     card = ModelCard(card_of(tmp_path / "bundle"))
     card.validate()
@@ -149,37 +156,37 @@ def test_the_examples_of_a_lora_are_its_widget(
     assert '<a href="examples/01.mp4">' in rendered(card.content)
     tiny_lora(folder, seed=5)
     with pytest.raises(InputError, match=r"The example egg\.mp4 was made without this LoRA"):
-        bundle_lora(folder, tmp_path / "other", Wishes(LORA), lambda: "0")
+        bundle_lora(folder, tmp_path / "other", BundleOptions(LORA), lambda: "0")
 
 
 def test_numbers_come_from_scores_and_from_nowhere_else(
     hub: Hub, lora_folder: Path, tmp_path: Path
 ) -> None:
     folder = tiny_lora(tmp_path / "lora")
-    sha256 = fact_of(folder / "pytorch_lora_weights.safetensors").sha256
+    sha256 = sha256_of(folder / "pytorch_lora_weights.safetensors")
     scores(folder, f"procvid/tiny_phantom 1 + lora x 1 sha256:{sha256[:16]}")
-    release = bundle_lora(folder, tmp_path / "bundle", Wishes(LORA), lambda: "0")
+    release = bundle_lora(folder, tmp_path / "bundle", BundleOptions(LORA), lambda: "0")
     assert "scores.json" in release.files
     card = ModelCard(card_of(tmp_path / "bundle"))
     card.validate()
     (result,) = card.data.eval_results
     assert (result.metric_type, result.metric_value) == ("joint_ratio", 0.125)
-    told = {"n": 7, "backbone": "clip-tower 80bb5e36", "better": "lower", "chance": 0.5}
-    assert result.metric_args == told and "2 runs" in result.dataset_name
+    arguments = {"n": 7, "backbone": "clip-tower 80bb5e36", "better": "lower", "chance": 0.5}
+    assert result.metric_args == arguments and "2 runs" in result.dataset_name
     html = rendered(card.content)
     assert "0.125" in html and "unavailable: no detector" in html and "<td" in html
     scores(folder, "procvid/tiny_phantom 1")
-    with pytest.raises(InputError, match="are not of this LoRA: 2 of 2 runs"):
-        bundle_lora(folder, tmp_path / "other", Wishes(LORA), lambda: "0")
+    with pytest.raises(InputError, match="does not measure this LoRA: 2 of 2 runs"):
+        bundle_lora(folder, tmp_path / "other", BundleOptions(LORA), lambda: "0")
     (folder / "scores.json").write_text("{}")
-    with pytest.raises(InputError, match="holds no scores"):
-        bundle_lora(folder, tmp_path / "none", Wishes(LORA), lambda: "0")
+    with pytest.raises(InputError, match="contains no scores"):
+        bundle_lora(folder, tmp_path / "none", BundleOptions(LORA), lambda: "0")
 
 
 def test_the_cards_of_stores_and_runs(
     hub: Hub, run_folder: Path, store_folder: Path, tmp_path: Path
 ) -> None:
-    bundle_memory(store_folder, tmp_path / "crops", Wishes(CROPS))
+    bundle_memory(store_folder, tmp_path / "crops", BundleOptions(CROPS))
     card = DatasetCard(card_of(tmp_path / "crops"))
     card.validate()
     data = card.data.to_dict()
@@ -188,17 +195,17 @@ def test_the_cards_of_stores_and_runs(
     html = rendered(card.content)
     assert f"<td>{SMALL}</td>" in html and "toykitchen/" in html and "box_xyxy" in html
 
-    bundle_memory(store_folder, tmp_path / "bare", Wishes(CROPS, no_pixels=True))
-    assert "This release has no pictures" in card_of(tmp_path / "bare")
+    bundle_memory(store_folder, tmp_path / "bare", BundleOptions(CROPS, no_pixels=True))
+    assert "This release has no images" in card_of(tmp_path / "bare")
 
-    release = bundle_run(run_folder, tmp_path / "run", Wishes(RUN))
+    release = bundle_run(run_folder, tmp_path / "run", BundleOptions(RUN))
     card = DatasetCard(card_of(tmp_path / "run"))
     card.validate()
     assert "<strong>AI-generated.</strong>" in rendered(card.content)
     assert release.facts["counts"]["clips"] == 2 and release.facts["counts"]["references"] > 0
     assert "| their licences | Apache-2.0 (" in card_of(tmp_path / "run")
-    told = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert told["request"]["lora"] == ["omelette-lora=0.5"]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["request"]["lora"] == ["omelette-lora=0.5"]
     for file in (tmp_path / "run").rglob("*"):
         assert not file.is_file() or str(run_folder.parent).encode() not in file.read_bytes()
 
@@ -209,19 +216,19 @@ def test_only_references_without_a_licence_ask_for_one(run_folder: Path, tmp_pat
     record = json.loads((folder / "run.json").read_text())
     record["request"]["memory"] = "elsewhere"
     (folder / "run.json").write_text(json.dumps(record))
-    release = bundle_run(folder, tmp_path / "told", Wishes(RUN))
+    release = bundle_run(folder, tmp_path / "recorded", BundleOptions(RUN))
     assert "Apache-2.0" in release.facts["reference_licences"]
     conditioning = folder / "steps" / "01" / "conditioning.json"
-    told = json.loads(conditioning.read_text())
-    assert {one["licence"] for one in told["references"]} == {"Apache-2.0"}
-    count = len(told["references"])
-    for one in told["references"]:
+    step = json.loads(conditioning.read_text())
+    assert {one["licence"] for one in step["references"]} == {"Apache-2.0"}
+    count = len(step["references"])
+    for one in step["references"]:
         # As before licences were recorded.
         del one["licence"], one["url"]
-    conditioning.write_text(json.dumps(told))
-    with pytest.raises(InputError, match=f"{count} references of the run have no licence"):
-        bundle_run(folder, tmp_path / "bare", Wishes(RUN))
-    release = bundle_run(folder, tmp_path / "said", Wishes(RUN, licence="CC0-1.0"))
+    conditioning.write_text(json.dumps(step))
+    with pytest.raises(InputError, match=f"{count} reference images of the run have no licence"):
+        bundle_run(folder, tmp_path / "bare", BundleOptions(RUN))
+    release = bundle_run(folder, tmp_path / "said", BundleOptions(RUN, licence="CC0-1.0"))
     assert release.facts["reference_licences"]["CC0-1.0"] == count
 
 
@@ -231,7 +238,7 @@ def test_hostile_words_mean_nothing_in_a_card(hub: Hub, store_folder: Path, tmp_
     )
     store = dataclasses.replace(load_store(store_folder), name=words, rights=words, licence=words)
     save_store(store, tmp_path / "store")
-    bundle_memory(tmp_path / "store", tmp_path / "bundle", Wishes(CROPS))
+    bundle_memory(tmp_path / "store", tmp_path / "bundle", BundleOptions(CROPS))
     card = DatasetCard(card_of(tmp_path / "bundle"))
     card.validate()
     html = rendered(card.content)
@@ -240,7 +247,7 @@ def test_hostile_words_mean_nothing_in_a_card(hub: Hub, store_folder: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "metadata"),
     [
         ("Apache-2.0", {"license": "apache-2.0"}),
         ("CC BY 4.0", {"license": "cc-by-4.0"}),
@@ -249,8 +256,8 @@ def test_hostile_words_mean_nothing_in_a_card(hub: Hub, store_folder: Path, tmp_
         ("???", {"license": "other", "license_name": "other"}),
     ],
 )
-def test_licences_as_the_hub_names_them(written: str, told: dict[str, str]) -> None:
-    assert licence_metadata(written) == told
+def test_licences_as_the_hub_names_them(written: str, metadata: dict[str, str]) -> None:
+    assert licence_metadata(written) == metadata
 
 
 def test_the_code_of_the_cards_runs_as_printed(
@@ -309,8 +316,7 @@ def test_a_pulled_run_is_a_run(
     assert main(command) == 0
     assert main(["hub", "pull", "datasets/cook/run", "--to", str(tmp_path / "run")]) == 0
     assert main(["hub", "verify", str(tmp_path / "run")]) == 0
-    out = ["--metrics", "dino_l2", "--out", str(tmp_path / "scores")]
-    assert main(["evaluate", str(tmp_path / "run"), *out]) == 0
+    assert len(run_input(tmp_path / "run").clips) == 2, "`procvid evaluate` can read it"
     (run_folder / "steps" / "01" / "clip.mp4").rename(run_folder / "steps" / "01" / "away")
     try:
         assert main(command) == 2

@@ -1,4 +1,4 @@
-"""Publishing under every fault: the head is the old release or the new one, and the sentence says which."""
+"""Publishing under every fault leaves the old release or the new one, and the error says which."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from procvid.cli import main
 from procvid.errors import InputError, ProcvidError, UnavailableError
-from procvid.hub.artifacts import Wishes, bundle_lora
-from procvid.hub.cards import Where
+from procvid.hub.bundle.lora import bundle_lora
+from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.client import HubClient
-from procvid.hub.names import HubId
-from procvid.hub.publish import Published, PublishPlan, plan_publish, publish
+from procvid.hub.names import HubId, ReleaseTarget
+from procvid.hub.publish import PublishedRelease, PublishPlan, plan_publish, publish
 from procvid.hub.release import release_from_bytes
 from tests.hub.artifacts import tiny_lora
 from tests.hub.killing import killed_at
@@ -25,7 +25,7 @@ COMMIT = r"POST /api/models/cook/lora/commit/"
 
 
 def bundled(folder: Path, out: Path, tag: str = "") -> Path:
-    bundle_lora(folder, out, Wishes(Where(TARGET, tag)), lambda: "0" * 16)
+    bundle_lora(folder, out, BundleOptions(ReleaseTarget(TARGET, tag)), lambda: "0" * 16)
     return out
 
 
@@ -34,9 +34,9 @@ def planned(client: HubClient, bundle: Path, tag: str = "", private: bool = Fals
     return plan_publish(client, bundle, release, TARGET, tag=tag, private=private)
 
 
-def published(client: HubClient, bundle: Path, tag: str = "") -> Published:
+def published(client: HubClient, bundle: Path, tag: str = "") -> PublishedRelease:
     *_, last = publish(client, planned(client, bundle, tag))
-    assert isinstance(last, Published)
+    assert isinstance(last, PublishedRelease)
     return last
 
 
@@ -92,7 +92,7 @@ def test_one_commit_with_its_parent_then_the_tag(
     *events, last = publish(client, plan)
     assert holds(repo) == tree_of(bundles["new"]) and len(repo.commits) == 3
     assert repo.tags == {"v1": repo.commits[1][0], "v2": repo.head}
-    assert isinstance(last, Published) and last.commit == repo.head
+    assert isinstance(last, PublishedRelease) and last.commit == repo.head
     assert [e.done_bytes for e in events] == sorted(e.done_bytes for e in events)
     order = [asked for asked in hub.asked if "/commit/" in asked or "/tag/" in asked]
     assert [line.split("/")[5] for line in order] == ["commit", "tag"]
@@ -105,9 +105,9 @@ def test_one_commit_with_its_parent_then_the_tag(
 @pytest.mark.parametrize(
     ("method", "pattern", "do", "more", "ends", "sentence"),
     [
-        ("POST", COMMIT, "answer", {"status": 403}, "old", "may not do that with cook/lora"),
+        ("POST", COMMIT, "answer", {"status": 403}, "old", "does not have access to cook/lora"),
         ("POST", COMMIT, "answer", {"status": 429, "headers": {"Retry-After": "0"}, "times": 9},
-         "old", r"asks to wait .*429"),
+         "old", r"limits requests .*429"),
         ("POST", COMMIT, "answer", {"status": 500, "times": 9}, "old", "answered 500"),
         ("POST", COMMIT, "answer", {"status": 500}, "new", ""),
         ("POST", COMMIT, "after", {"status": 500}, "new", ""),
@@ -116,12 +116,12 @@ def test_one_commit_with_its_parent_then_the_tag(
         ("POST", COMMIT, "lose", {}, "new", ""),
         ("POST", COMMIT, "drop", {"times": 9}, "old", "cook/lora"),
         ("POST", r"/preupload/", "answer", {"status": 503, "times": 99}, "old", "answered 503"),
-        ("POST", r"/lfs/objects/batch", "answer", {"status": 403}, "old", "may not do that"),
+        ("POST", r"/lfs/objects/batch", "answer", {"status": 403}, "old", "does not have access"),
         ("POST", r"/lfs/objects/batch", "answer", {"status": 429, "headers": {"Retry-After": "0"}},
          "new", ""),
         ("PUT", r"/lfs/", "answer", {"status": 500}, "new", ""),
         ("PUT", r"/lfs/", "answer", {"status": 500, "times": 99}, "old", "answered 500"),
-        ("POST", r"/tag/", "answer", {"status": 403}, "new", "The new release is there.*tag v2 is missing"),
+        ("POST", r"/tag/", "answer", {"status": 403}, "new", "is published.*tag v2 is missing"),
         ("POST", r"/tag/", "after", {"status": 500}, "new", ""),
         ("POST", r"/tag/", "lose", {}, "new", ""),
         ("POST", r"/tag/", "answer", {"status": 500, "times": 9}, "new", "tag v2 is missing"),
@@ -141,10 +141,10 @@ def test_a_fault_leaves_the_old_release_or_the_new_one(
 ) -> None:
     hub.fail(method, pattern, do, **more)
     if sentence:
-        with pytest.raises(UnavailableError, match=sentence) as told:
+        with pytest.raises(UnavailableError, match=sentence) as caught:
             published(client, bundles["new"], "v2")
         if ends == "old":
-            assert "Nothing was published: what was there before is there." in str(told.value)
+            assert "Nothing was published; the repository is unchanged." in str(caught.value)
     else:
         done = published(client, bundles["new"], "v2")
         assert done.commit == repo.head and repo.tags["v2"] == repo.head
@@ -167,10 +167,12 @@ def test_a_stale_parent_is_told_and_nothing_is_lost(
 ) -> None:
     changed = {"notes.txt": Blob(b"of somebody else", False)}
     hub.fail("POST", COMMIT, "hook", hook=lambda: repo.put(**changed))
-    with pytest.raises(UnavailableError, match=r"changed by somebody else meanwhile \(412\)"):
+    with pytest.raises(UnavailableError, match=r"changed by someone else in the meantime \(412\)"):
         published(client, bundles["new"])
     assert repo.files["notes.txt"].data == b"of somebody else" and len(repo.commits) == 3
-    with pytest.raises(InputError, match=r"holds files that are of no release: 'notes.txt'"):
+    with pytest.raises(
+        InputError, match=r"holds files that do not belong to a release: 'notes.txt'"
+    ):
         planned(client, bundles["new"])
 
 
@@ -178,7 +180,7 @@ def test_a_lost_answer_beside_another_commit_is_no_success(
     hub: Hub, client: HubClient, repo: Repo, bundles: dict[str, Path]
 ) -> None:
     hub.fail("POST", COMMIT, "answer", status=500, hook=lambda: repo.put(x=Blob(b"x", False)))
-    with pytest.raises(UnavailableError, match="a commit of somebody else"):
+    with pytest.raises(UnavailableError, match="a commit of someone else"):
         published(client, bundles["new"])
 
 
@@ -188,7 +190,7 @@ def test_a_lost_answer_of_a_hub_that_went_away(
     hub.fail(
         "POST", COMMIT, "after", status=500, hook=lambda: hub.fail("GET", r"/lora", "drop", 99)
     )
-    with pytest.raises(UnavailableError, match="holds one of them, whole"):
+    with pytest.raises(UnavailableError, match="holds either all old or all new files"):
         published(client, bundles["new"])
     hub.faults.clear()
     assert holds(repo) == tree_of(bundles["new"])
@@ -248,22 +250,22 @@ def test_killed_at_any_request_the_next_publish_goes_on(
 def test_what_is_refused_before_anything_is_sent(
     hub: Hub, client: HubClient, repo: Repo, bundles: dict[str, Path]
 ) -> None:
-    with pytest.raises(InputError, match="has a tag 'v1' already, of another release"):
+    with pytest.raises(InputError, match="The tag 'v1' of cook/lora belongs to another release"):
         planned(client, bundles["new"], "v1")
-    with pytest.raises(InputError, match="is public, and --private was asked for"):
+    with pytest.raises(InputError, match="is public, but you asked for a private one"):
         planned(client, bundles["new"], private=True)
     for tag in ("main", "-x", "a b", "..", "f" * 40):
         with pytest.raises(InputError, match="cannot be a tag"):
             planned(client, bundles["new"], tag)
     reader = HubClient(endpoint=hub.url, token=READER)
-    with pytest.raises(UnavailableError, match="may not do that with cook/lora"):
+    with pytest.raises(UnavailableError, match="does not have access to cook/lora"):
         published(reader, bundles["new"])
     wrong = HubClient(endpoint=hub.url, token="hf_" + "w" * 34)
-    with pytest.raises(UnavailableError, match="does not know you"):
+    with pytest.raises(UnavailableError, match="does not accept your token"):
         planned(wrong, bundles["new"])
     hub.repos["model", "cook/lora"] = repo
     repo.put(**{"manifest.json": Blob(b'{"kind": "else"}', False)})
-    with pytest.raises(InputError, match="not that of a procvid release"):
+    with pytest.raises(InputError, match="does not belong to a procvid release"):
         planned(client, bundles["new"])
     assert not any(asked.startswith(("PUT", "POST")) and "preupload" not in asked
                    and "validate" not in asked for asked in hub.asked)  # fmt: skip
@@ -273,7 +275,7 @@ def test_a_new_repository_is_private_when_asked(
     hub: Hub, client: HubClient, bundles: dict[str, Path]
 ) -> None:
     *_, last = publish(client, planned(client, bundles["old"], private=True))
-    assert isinstance(last, Published) and hub.repos["model", "cook/lora"].private
+    assert isinstance(last, PublishedRelease) and hub.repos["model", "cook/lora"].private
     anonymous = HubClient(endpoint=hub.url, token=READER)
     with pytest.raises(ProcvidError, match="or it is private"):
         anonymous.commit_of(TARGET)

@@ -1,4 +1,4 @@
-"""Pulling under every fault and every lie: the copy is whole or absent, and the sentence says which."""
+"""Pulling under every fault and every wrong manifest leaves a complete copy or none."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import pytest
 
 from procvid.cli import main
 from procvid.errors import InputError, OutputError, ProcvidError, UnavailableError
-from procvid.hub.access import open_cache
-from procvid.hub.artifacts import Wishes, bundle_lora
-from procvid.hub.bundle import validate
-from procvid.hub.cards import Where
+from procvid.hub.bundle.check import validate
+from procvid.hub.cache import open_cache
 from procvid.hub.client import HubClient, NoManifestError
 from procvid.hub.names import HubId, parse_hub_id
-from procvid.hub.pull import Pulled, look, moved, pull
+from procvid.hub.pull import Pulled, look, pull
 from procvid.hub.release import FileFact, release_from_bytes
 from tests.hub.killing import killed_at
 from tests.hub.server import OWNER, READER, Blob, Hub, Repo
@@ -27,22 +25,15 @@ WEIGHTS = "pytorch_lora_weights.safetensors"
 GET = rf"/resolve/.*/{WEIGHTS}"
 
 
-@pytest.fixture(scope="module")
-def bundle(lora_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("bundle") / "lora"
-    bundle_lora(lora_folder, out, Wishes(Where(TARGET)), lambda: "0" * 16)
-    return out
-
-
 @pytest.fixture
-def repo(hub: Hub, bundle: Path) -> Repo:
+def repo(hub: Hub, lora_bundle: Path) -> Repo:
     """The release on the Hub, as if it had been published."""
     repo = hub.repo("cook/lora")
     lfs = (".safetensors", ".mp4")
     repo.put(
         **{
-            f.relative_to(bundle).as_posix(): Blob(f.read_bytes(), f.name.endswith(lfs))
-            for f in bundle.rglob("*")
+            f.relative_to(lora_bundle).as_posix(): Blob(f.read_bytes(), f.name.endswith(lfs))
+            for f in lora_bundle.rglob("*")
             if f.is_file()
         }
     )
@@ -51,13 +42,13 @@ def repo(hub: Hub, bundle: Path) -> Repo:
 
 
 def pulled(client: HubClient, place: Path, wanted: HubId = TARGET) -> Pulled:
-    *_, last = pull(client, look(client, wanted), place, moved)
+    *_, last = pull(client, look(client, wanted), place)
     assert isinstance(last, Pulled)
     return last
 
 
-def lie(repo: Repo, **changes: object) -> None:
-    """Publish a manifest that says something else, with a right hash of itself."""
+def publish_wrong(repo: Repo, **changes: object) -> None:
+    """Publish a wrong manifest with a correct hash of itself."""
     release = release_from_bytes(repo.files["manifest.json"].data)
     repo.put(**{"manifest.json": Blob(replace(release, **changes).to_bytes(), False)})
 
@@ -73,11 +64,11 @@ def left_over(folder: Path) -> list[str]:
         ("answer", {"status": 503, "times": 99}, "answered 503"),
         ("answer", {"status": 429, "headers": {"Retry-After": "0"}}, ""),
         ("answer", {"status": 500}, ""),
-        ("answer", {"status": 403}, "may not do that"),
+        ("answer", {"status": 403}, "does not have access"),
         ("cut", {}, ""),
-        ("cut", {"times": 99}, "The connection to the Hub broke at cook/lora"),
+        ("cut", {"times": 99}, "broke while accessing cook/lora"),
         ("flip", {}, ""),
-        ("flip", {"times": 99}, "has other bytes than were published, also when fetched again"),
+        ("flip", {"times": 99}, "differs from the published file, also after a second download"),
         ("drop", {"times": 1}, ""),
         ("drop", {"times": 99}, "cook/lora"),
     ],
@@ -88,13 +79,13 @@ def test_a_fault_on_a_file_leaves_a_whole_copy_or_none(
     hub.fail("GET", GET, do, **more)
     place = tmp_path / "lora"
     if sentence:
-        with pytest.raises(UnavailableError, match=rf"{sentence}.*[Nn]othing .*was put in place"):
+        with pytest.raises(UnavailableError, match=rf"{sentence}.*Nothing was installed"):
             pulled(client, place)
         assert not place.exists()
         hub.faults.clear()
     done = pulled(client, place)
     assert validate(place).files[WEIGHTS].sha256 == repo.files[WEIGHTS].sha256
-    assert any("damaged on its way" in note for note in done.notes) == (
+    assert any("damaged in transit" in note for note in done.notes) == (
         do == "flip" and not sentence
     )
     assert left_over(tmp_path) == ["lora"]
@@ -106,7 +97,7 @@ def test_only_what_the_manifest_names_is_fetched(
     for name in ("model.pt", "handler.py", "../../evil.txt", "a\u202eb"):
         repo.put(**{name: Blob(b"evil", False)})
     done = pulled(client, tmp_path / "lora")
-    assert "its manifest does not, so not fetched" in done.notes[0]
+    assert "that its manifest does not name" in done.notes[0]
     assert not any(
         "model.pt" in asked or "handler" in asked or "evil" in asked for asked in hub.asked
     )
@@ -124,41 +115,43 @@ def test_a_hostile_name_in_the_manifest_is_refused_before_anything_is_fetched(
     hub: Hub, client: HubClient, repo: Repo, tmp_path: Path, name: str
 ) -> None:
     files = release_from_bytes(repo.files["manifest.json"].data).files
-    lie(repo, files={**files, name: FileFact(4, "0" * 64)})
-    with pytest.raises(InputError, match="names files that no lora has"):
+    publish_wrong(repo, files={**files, name: FileFact(4, "0" * 64)})
+    with pytest.raises(InputError, match="names files that do not belong in a lora"):
         pulled(client, tmp_path / "lora")
     assert not any(WEIGHTS in asked for asked in hub.asked) and left_over(tmp_path) == []
 
 
-def test_a_manifest_that_lies_is_told(
+def test_a_wrong_manifest_is_refused(
     hub: Hub, client: HubClient, repo: Repo, tmp_path: Path
 ) -> None:
     good = repo.files["manifest.json"]
     release = release_from_bytes(good.data)
     fact = release.files[WEIGHTS]
-    for lying, told in (
-        (FileFact(fact.size + 1, fact.sha256), rf"{fact.size:,} bytes, said to be"),
-        (FileFact(fact.size, "1" * 64), f"sha256 {fact.sha256[:12]}, said to be 111111111111"),
+    for wrong, difference in (
+        (FileFact(fact.size + 1, fact.sha256), rf"{fact.size:,} bytes instead of"),
+        (FileFact(fact.size, "1" * 64), f"sha256 {fact.sha256[:12]} instead of 111111111111"),
     ):
-        lie(repo, files={**release.files, WEIGHTS: lying})
-        with pytest.raises(InputError, match=rf"lies: {WEIGHTS} is not the file .*\({told}"):
+        publish_wrong(repo, files={**release.files, WEIGHTS: wrong})
+        with pytest.raises(
+            InputError, match=rf"is wrong: it does not match {WEIGHTS} \({difference}"
+        ):
             pulled(client, tmp_path / "lora")
-    # A small file has no hash at the Hub, so only its bytes tell.
+    # The Hub has no sha256 of small files, so only the download shows it.
     repo.put(**{"manifest.json": good})
-    lie(repo, files={**release.files, "training.json": FileFact(release.files["training.json"].size,
+    publish_wrong(repo, files={**release.files, "training.json": FileFact(release.files["training.json"].size,
                                                                  "2" * 64)})  # fmt: skip
-    with pytest.raises(UnavailableError, match=r"training\.json of cook/lora has other bytes"):
+    with pytest.raises(UnavailableError, match=r"training\.json of cook/lora differs"):
         pulled(client, tmp_path / "lora")
-    lie(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
-    with pytest.raises(InputError, match=r'lies: it says ."rank": 64., its files hold'):
+    publish_wrong(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
+    with pytest.raises(InputError, match=r'is wrong: it states ."rank": 64., but the files hold'):
         pulled(client, tmp_path / "lora")
-    lie(repo, files={**release.files, "examples/01.mp4": fact})
-    with pytest.raises(InputError, match=r"it names examples/01\.mp4, which is not there"):
+    publish_wrong(repo, files={**release.files, "examples/01.mp4": fact})
+    with pytest.raises(InputError, match=r"it names examples/01\.mp4, which does not exist"):
         pulled(client, tmp_path / "lora")
-    # Files that are not what they should be never will be, so none of them is kept.
+    # Downloading again cannot help, so nothing is kept.
     assert left_over(tmp_path) == []
-    lie(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
-    with pytest.raises(InputError, match=r"Nothing was put in place"):
+    publish_wrong(repo, files=release.files, facts={**release.facts, "lora": {"rank": 64}})
+    with pytest.raises(InputError, match=r"Nothing was installed"):
         pulled(client, tmp_path / "other")
     assert left_over(tmp_path) == []
 
@@ -168,17 +161,17 @@ def test_a_manifest_that_lies_is_told(
     [
         (b"{", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
-        (b"[]", "not that of a procvid release"),
+        (b"[]", "does not belong to a procvid release"),
         (
             b'{"kind": "procvid release", "schema_version": 2}',
-            "schema version 2, this procvid reads 1",
+            "schema version 2; this procvid reads version 1",
         ),
         (b'{"kind": "procvid release", "schema_version": 1}', "was changed after it was written"),
-        (b" " * 1_000_001, "too large to be one"),
+        (b" " * 1_000_001, "too large to be a manifest"),
         (b"\xff\xfe", "is not JSON"),
     ],
 )
-def test_a_manifest_that_is_none_is_told(
+def test_an_invalid_manifest_is_refused(
     client: HubClient, repo: Repo, tmp_path: Path, data: bytes, sentence: str
 ) -> None:
     repo.put(**{"manifest.json": Blob(data, False)})
@@ -187,7 +180,7 @@ def test_a_manifest_that_is_none_is_told(
     assert left_over(tmp_path) == []
 
 
-def test_a_repository_that_cannot_be_had_is_told(
+def test_a_repository_that_cannot_be_read_is_named(
     hub: Hub, client: HubClient, repo: Repo, tmp_path: Path
 ) -> None:
     reader = HubClient(endpoint=hub.url, token=READER)
@@ -198,7 +191,7 @@ def test_a_repository_that_cannot_be_had_is_told(
     repo.private = True
     for who in (reader, HubClient(endpoint=hub.url, token=False)):
         with pytest.raises(
-            UnavailableError, match="or it is private and your token may not see it"
+            UnavailableError, match="or it is private and your token cannot read it"
         ):
             look(who, TARGET)
     repo.private, repo.gated = False, True
@@ -220,7 +213,7 @@ def test_a_repository_that_cannot_be_had_is_told(
     ["", "lora", "a/b/c", "a//b", "../x", "a/..", "a/b.git", "-a/b", "a/b@", "a/b@..", "a/b@x y", "a b/c",
      "é/b", "http://x/y", "a/b@-v", "datasets/a", "a/" + "b" * 200, "a/b@" + "x" * 200],
 )  # fmt: skip
-def test_an_id_that_is_none_is_told(text: str) -> None:
+def test_an_invalid_id_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"is not (the name of a repository|a revision)"):
         parse_hub_id(text)
 
@@ -232,8 +225,8 @@ def test_a_release_larger_than_the_disk_is_refused_before_it_is_fetched(
     huge = shutil.disk_usage(tmp_path).free + 35 * 10**9
     weights = Blob(b"", True, said_size=huge, said_sha256="3" * 64)
     repo.put(**{WEIGHTS: weights})
-    lie(repo, files={**release.files, WEIGHTS: FileFact(huge, "3" * 64)})
-    with pytest.raises(OutputError, match=r"needs [\d.]+ GB of disk, and [\d.]+ GB are free"):
+    publish_wrong(repo, files={**release.files, WEIGHTS: FileFact(huge, "3" * 64)})
+    with pytest.raises(OutputError, match=r"needs [\d.]+ GB of disk, but only [\d.]+ GB are free"):
         pulled(client, tmp_path / "lora")
     assert not any(WEIGHTS in asked for asked in hub.asked) and left_over(tmp_path) == []
 
@@ -256,20 +249,17 @@ def test_the_cache_is_verified_before_each_use_and_mended_once(
     good = weights.read_bytes()
     weights.write_bytes(good[:-1] + b"x")
     again = obtained()
-    assert weights.read_bytes() == good and "was damaged, so it is pulled again" in again.notes[0]
-    # Without the Hub: the whole copy serves, under its tag too; a damaged one is told.
+    assert weights.read_bytes() == good and "was damaged and is pulled again" in again.notes[0]
+    # Without the Hub a complete copy serves, also by its tag; a damaged one is an error.
     away = replace(client, endpoint="http://127.0.0.1:9")
     *_, last = cache.obtain(away, "lora", TARGET.at("v1"))
-    assert (
-        isinstance(last, Pulled)
-        and "The copy of cook/lora@v1 that is here is taken" in last.notes[0]
-    )
+    assert isinstance(last, Pulled) and "Using the cached copy of cook/lora@v1" in last.notes[0]
     *_, last = cache.obtain(away, "lora", first.hub_id)
     assert isinstance(last, Pulled) and last.notes == ()
     with pytest.raises(UnavailableError, match="The Hub cannot be reached for cook/lora"):
         list(cache.obtain(away, "lora", TARGET.at("v2")))
     weights.unlink()
-    with pytest.raises(UnavailableError, match=r"here is damaged .*and the Hub cannot be reached"):
+    with pytest.raises(UnavailableError, match=r"is damaged .*and the Hub cannot be reached"):
         list(cache.obtain(away, "lora", first.hub_id))
     link = tmp_path / "elsewhere"
     link.write_bytes(good)
@@ -281,7 +271,7 @@ def test_the_cache_is_verified_before_each_use_and_mended_once(
         list(cache.obtain(client, "memory", HubId("cook/lora", "main", "dataset")))
 
 
-def test_a_card_that_was_mended_on_the_page_is_no_damage(
+def test_a_card_that_was_edited_on_the_hub_is_not_damage(
     client: HubClient, repo: Repo, tmp_path: Path
 ) -> None:
     repo.put(**{"README.md": Blob(repo.files["README.md"].data + b"\nA word more.\n", False)})
@@ -291,7 +281,9 @@ def test_a_card_that_was_mended_on_the_page_is_no_damage(
     validate(tmp_path / "lora")
 
 
-def test_files_beside_the_manifest_are_told(client: HubClient, repo: Repo, tmp_path: Path) -> None:
+def test_files_that_no_manifest_names_are_refused(
+    client: HubClient, repo: Repo, tmp_path: Path
+) -> None:
     pulled(client, tmp_path / "lora")
     (tmp_path / "lora" / "model.pkl").write_bytes(b"x")
     with pytest.raises(InputError, match=r"its manifest does not name: 'model\.pkl'"):
@@ -299,10 +291,10 @@ def test_files_beside_the_manifest_are_told(client: HubClient, repo: Repo, tmp_p
 
 
 def test_interrupted_at_every_stage(client: HubClient, repo: Repo, tmp_path: Path) -> None:
-    stages = len(list(pull(client, look(client, TARGET), tmp_path / "lora", moved)))
+    stages = len(list(pull(client, look(client, TARGET), tmp_path / "lora")))
     for stage in range(stages - 1):
         place = tmp_path / f"lora{stage}"
-        events = pull(client, look(client, TARGET), place, moved)
+        events = pull(client, look(client, TARGET), place)
         for _ in range(stage + 1):
             next(events)
         events.close()
@@ -319,7 +311,7 @@ def test_killed_at_any_request_the_next_pull_goes_on(
 ) -> None:
     command = ["hub", "pull", "cook/lora", "--to", str(tmp_path / "lora")]
     if not killed_at(hub, stage, command):
-        # It asks less often than that: nobody killed it, so it is whole.
+        # It made fewer requests, so it was not killed.
         validate(tmp_path / "lora")
         return
     assert not (tmp_path / "lora").exists()
@@ -334,13 +326,15 @@ def test_the_command_line_pulls_lists_and_verifies(
     place = str(tmp_path / "lora")
     assert main(["hub", "pull", "cook/lora", "--to", place]) == 0
     assert main(["hub", "pull", "cook/lora", "--to", place]) == 0
-    assert "it was there already" in capsys.readouterr().out
+    assert "already downloaded" in capsys.readouterr().out
     assert main(["hub", "verify", place, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["artifact"] == "lora" and told["licence"] == "apache-2.0" and told["files"] == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert (
+        answer["artifact"] == "lora" and answer["licence"] == "apache-2.0" and answer["files"] == 3
+    )
     (tmp_path / "lora" / WEIGHTS).write_bytes(b"x")
     assert main(["hub", "verify", place]) == 2
-    assert f"{WEIGHTS} has 1 bytes, not" in capsys.readouterr().err
+    assert f"{WEIGHTS} has 1 bytes instead of" in capsys.readouterr().err
     assert main(["hub", "pull", "cook/lora", "--to", place]) == 2
     assert main(["hub", "pull", "cook/lora"]) == 0
     capsys.readouterr()
@@ -350,7 +344,7 @@ def test_the_command_line_pulls_lists_and_verifies(
     assert main(["hub", "pull", "none"]) == 2
     assert main(["hub", "verify", str(tmp_path)]) == 2
     said = capsys.readouterr().err
-    assert "no repository cook/none" in said and "no release in" in said
+    assert "no repository cook/none" in said and "holds no release" in said
     for line in said.splitlines():
         assert line.startswith("procvid: ") and "Traceback" not in line
 
@@ -359,6 +353,6 @@ def test_every_error_is_ours(client: HubClient, repo: Repo, hub: Hub, tmp_path: 
     for status in (400, 401, 402, 403, 404, 409, 410, 418, 451, 500, 502, 599):
         hub.faults.clear()
         hub.fail("GET", "/api/models/", "answer", 99, status=status)
-        with pytest.raises(ProcvidError) as told:
+        with pytest.raises(ProcvidError) as caught:
             look(client, TARGET)
-        assert len(str(told.value)) < 300 and OWNER not in str(told.value)
+        assert len(str(caught.value)) < 300 and OWNER not in str(caught.value)

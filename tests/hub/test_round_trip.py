@@ -45,7 +45,7 @@ def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
     )
     assert main([*publish, "memory", str(store), "--repo", "cook/crops", "--yes"]) == 0
     said = capsys.readouterr().out
-    assert "To send:" in said and "Done: cook/lora is at" in said and "tag v1" in said
+    assert "To upload:" in said and "Done: cook/lora is at" in said and "tag v1" in said
     assert [len(repo.commits) for repo in hub.repos.values()] == [2, 2]
 
     plain = ["generate", str(tmp_path / "recipe.txt"), "--steps", str(num_clips)]
@@ -81,9 +81,9 @@ def test_a_lora_of_others_without_a_manifest_is_taken_and_told(
     weights = (lora_folder / "pytorch_lora_weights.safetensors").read_bytes()
     repo = hub.repo("guest/style")
     commit = repo.put(**{"style.safetensors": Blob(weights, True), "evil.pt": Blob(b"x", True)})
-    told: list[str] = []
-    name = pinned("guest/style", "lora", lambda event: told.append(event.note))
-    assert name == f"guest/style@{commit}" and "no manifest to verify it with" in told[-1]
+    notes: list[str] = []
+    name = pinned("guest/style", "lora", lambda event: notes.append(event.note))
+    assert name == f"guest/style@{commit}" and "has no procvid manifest" in notes[-1]
     repo.put(**{"style.safetensors": Blob(b"another", True)})
     folder = named_lora(name)
     assert find_lora(folder).read_bytes() == weights

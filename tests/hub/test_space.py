@@ -128,7 +128,7 @@ def test_a_lost_answer_is_looked_up(
     if made:
         assert push(client, plan) == hub.repos["space", "cook/pan"].head
     else:
-        with pytest.raises(UnavailableError, match="The Space is as it was"):
+        with pytest.raises(UnavailableError, match="The Space is unchanged"):
             push(client, plan)
     assert ("procvid/__init__.py" in hub.repos["space", "cook/pan"].files) == made
 
@@ -144,13 +144,13 @@ def test_files_that_lie_there_by_accident_are_not_pushed(tmp_path: Path) -> None
     assert space_files(tmp_path) == clean
 
 
-def test_the_command_tells_asks_and_pushes(
+def test_the_command_lists_asks_and_pushes(
     hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["hub", "space", "--repo", "cook/pan", "--no-finished"]
     assert cli.main([*command, "--dry-run"]) == 0
-    told = capsys.readouterr().out
-    assert "Space cook/pan (a new one)" in told and "procvid/hub/space_push.py" in told
+    shown = capsys.readouterr().out
+    assert "Space cook/pan (new)" in shown and "procvid/hub/space_push.py" in shown
     assert cli.main(command) == 2
     assert "--yes" in capsys.readouterr().err
     assert not hub.repos
@@ -161,4 +161,4 @@ def test_the_command_tells_asks_and_pushes(
     names = {file.name for file in space_files(ROOT)}
     assert set(repo.files) == names | {".gitattributes"}
     assert cli.main(command) == 0
-    assert "To send: 0 files" in capsys.readouterr().out
+    assert "To upload: 0 files" in capsys.readouterr().out

@@ -15,14 +15,14 @@ from safetensors.numpy import load_file, save_file
 
 from procvid.cli import main
 from procvid.errors import InputError, StoreError
-from procvid.hub import artifacts as bundles
-from procvid.hub.access import open_cache, unpack_store
-from procvid.hub.artifacts import Wishes, bundle_memory
-from procvid.hub.bundle import validate
-from procvid.hub.cards import Where
+from procvid.hub.bundle import memory as memory_bundle
+from procvid.hub.bundle.check import validate
+from procvid.hub.bundle.memory import bundle_memory
+from procvid.hub.bundle.options import BundleOptions
+from procvid.hub.cache import open_cache
 from procvid.hub.client import HubClient
-from procvid.hub.names import HubId
-from procvid.hub.publish import Published, plan_publish, publish
+from procvid.hub.names import HubId, ReleaseTarget
+from procvid.hub.publish import PublishedRelease, plan_publish, publish
 from procvid.hub.pull import Pulled, look, pull
 from procvid.hub.release import Release, fact_of
 from procvid.media.image import png_bytes
@@ -33,7 +33,7 @@ from tests.hub.artifacts import ASSETS, SMALL
 from tests.hub.server import OWNER, Blob, Hub
 
 TARGET = HubId("cook/crops", "main", "dataset")
-WISHES = Wishes(Where(TARGET))
+OPTIONS = BundleOptions(ReleaseTarget(TARGET))
 STORE = ASSETS / "default_memory"
 
 
@@ -64,10 +64,10 @@ def saved(store: CropStore, folder: Path) -> Path:
     return folder
 
 
-def published(hub: Hub, bundle: Path, release: Release) -> Published:
+def published(hub: Hub, bundle: Path, release: Release) -> PublishedRelease:
     client = HubClient(endpoint=hub.url, token=OWNER)
     *_, last = publish(client, plan_publish(client, bundle, release, TARGET))
-    assert isinstance(last, Published)
+    assert isinstance(last, PublishedRelease)
     return last
 
 
@@ -78,12 +78,12 @@ def test_a_store_comes_back_as_it_was(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bundles, "SHARD_BYTES", 300_000)
-    release = bundle_memory(store_folder, tmp_path / "bundle", WISHES)
+    monkeypatch.setattr(memory_bundle, "SHARD_BYTES", 300_000)
+    release = bundle_memory(store_folder, tmp_path / "bundle", OPTIONS)
     shards = [name for name in release.files if name.endswith(".parquet")]
     assert len(shards) == 3 and release.licence == "Apache-2.0"
     published(hub, tmp_path / "bundle", release)
-    *_, last = pull(client, look(client, HubId("cook/crops")), tmp_path / "store", unpack_store)
+    *_, last = pull(client, look(client, HubId("cook/crops")), tmp_path / "store")
     assert isinstance(last, Pulled)
     before, after = load_store(store_folder), load_store(tmp_path / "store")
     assert repr(after.crops.facts) == repr(before.crops.facts)
@@ -99,7 +99,7 @@ def test_a_store_comes_back_as_it_was(
     assert names == {"manifest.json", "crops.parquet", "embeddings.safetensors", "index/index.faiss",
                      "README.md", "release.json"}  # fmt: skip
     # A pulled store can be published again: it is a store with its card and its receipt.
-    again = bundle_memory(tmp_path / "store", tmp_path / "again", WISHES)
+    again = bundle_memory(tmp_path / "store", tmp_path / "again", OPTIONS)
     assert again.files == release.files
     # Viewer-friendly: the pictures are an Image feature, and row groups are small.
     schema = pq.read_schema(tmp_path / "bundle" / shards[0])
@@ -137,7 +137,7 @@ def test_a_changed_store_is_published_with_its_history_and_changed_again(
     edit = dataclasses.replace(history[0], after=secret)
     save_store(dataclasses.replace(load_store(folder), history=(edit,)), leak)
     with pytest.raises(InputError, match=r"history\.jsonl holds what looks like"):
-        bundle_memory(leak, tmp_path / "bundle", WISHES)
+        bundle_memory(leak, tmp_path / "bundle", OPTIONS)
 
 
 def test_what_lies_beside_a_pulled_store_is_verified_too(
@@ -151,12 +151,12 @@ def test_what_lies_beside_a_pulled_store_is_verified_too(
     assert main(["hub", "pull", "cook/crops", "--to", str(pulled)]) == 0
     (pulled / "stray.txt").write_text("x")
     assert main(["hub", "verify", str(pulled)]) == 0
-    assert "Note: stray.txt lies there too" in capsys.readouterr().out
+    assert "Note: stray.txt is not in the manifest" in capsys.readouterr().out
     for name in ("LICENSE", "README.md"):
         good = (pulled / name).read_bytes()
         (pulled / name).write_bytes(good[:-1] + b"?")
         assert main(["hub", "verify", str(pulled)]) == 2
-        assert f"is damaged: {name} has other bytes" in capsys.readouterr().err
+        assert f"is damaged: {name} differs" in capsys.readouterr().err
         (pulled / name).write_bytes(good)
     first = load_store(pulled).crops.facts[0].id
     (pulled / "LICENSE").write_text("Nobody.")
@@ -169,7 +169,7 @@ def test_thousands_of_crops_are_few_files_and_one_commit(
     hub: Hub, tmp_path: Path, num_crops: int
 ) -> None:
     folder = saved(store_of(num_crops), tmp_path / "store")
-    release = bundle_memory(folder, tmp_path / "bundle", WISHES)
+    release = bundle_memory(folder, tmp_path / "bundle", OPTIONS)
     published(hub, tmp_path / "bundle", release)
     repo = hub.repos["dataset", "cook/crops"]
     assert len(repo.commits) == 2 and len(repo.messages) == 1  # the repository's own, and ours
@@ -184,28 +184,25 @@ def test_thousands_of_crops_are_few_files_and_one_commit(
 
 
 def test_even_the_largest_store_stays_below_100_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "SHARD_BYTES", 1)
-    shards = bundles._shards(store_of(1000))
-    assert 40 <= len(shards) <= bundles.MAX_SHARDS + 1
+    monkeypatch.setattr(memory_bundle, "SHARD_BYTES", 1)
+    shards = memory_bundle._shards(store_of(1000))
+    assert 40 <= len(shards) <= memory_bundle.MAX_SHARDS + 1
 
 
 def test_without_pixels_only_what_is_ours_leaves(hub: Hub, tmp_path: Path) -> None:
     folder = saved(store_of(50, licence=""), tmp_path / "store")
-    with pytest.raises(InputError, match="50 crops of many have a picture and no licence"):
-        bundle_memory(folder, tmp_path / "bundle", WISHES)
+    with pytest.raises(InputError, match="50 crops of many have an image but no licence"):
+        bundle_memory(folder, tmp_path / "bundle", OPTIONS)
     assert not (tmp_path / "bundle").exists()
-    release = bundle_memory(folder, tmp_path / "bare", dataclasses.replace(WISHES, no_pixels=True))
+    release = bundle_memory(folder, tmp_path / "bare", dataclasses.replace(OPTIONS, no_pixels=True))
     assert release.facts["counts"]["with_pixels"] == 0
     table = pq.read_table(tmp_path / "bare" / "data/crops-00000-of-00001.parquet")
     assert table["image"].null_count == 50
-    told = {"time_s", "box_xyxy", "source_id"} <= set(table.column_names)
-    assert (
-        told
-        and b"PNG" not in (tmp_path / "bare" / "data/crops-00000-of-00001.parquet").read_bytes()
-    )
+    assert {"time_s", "box_xyxy", "source_id"} <= set(table.column_names)
+    assert b"PNG" not in (tmp_path / "bare" / "data/crops-00000-of-00001.parquet").read_bytes()
     for more in ({"without_licence": True}, {"licence": "cc-by-4.0"}):
         out = tmp_path / next(iter(more))
-        wishes = dataclasses.replace(WISHES, **more)
+        wishes = dataclasses.replace(OPTIONS, **more)
         assert bundle_memory(folder, out, wishes).facts["counts"]["with_pixels"] == 50
 
 
@@ -226,9 +223,9 @@ def test_a_secret_is_refused_and_not_repeated(tmp_path: Path, secret: str) -> No
     in_rights = dataclasses.replace(store, rights=secret)
     for number, leaking in enumerate((in_cell, in_picture, in_rights)):
         folder = saved(leaking, tmp_path / f"store{number}")
-        with pytest.raises(InputError, match="holds what looks like") as told:
-            bundle_memory(folder, tmp_path / f"bundle{number}", WISHES)
-        assert secret not in str(told.value)
+        with pytest.raises(InputError, match="holds what looks like") as caught:
+            bundle_memory(folder, tmp_path / f"bundle{number}", OPTIONS)
+        assert secret not in str(caught.value)
 
 
 def test_files_that_do_not_belong_are_refused(tmp_path: Path) -> None:
@@ -236,19 +233,19 @@ def test_files_that_do_not_belong_are_refused(tmp_path: Path) -> None:
     for name, sentence in (
         ("notes.txt", "do not belong to it: 'notes.txt'"),
         (".env", r"do not belong to it: '\.env'"),
-        ("weights.pkl", "may run code"),
-        ("index/extra.pt", "may run code"),
+        ("weights.pkl", "can run code"),
+        ("index/extra.pt", "can run code"),
     ):
         (folder / name).write_text("x")
         with pytest.raises(InputError, match=sentence):
-            bundle_memory(folder, tmp_path / "bundle", WISHES)
+            bundle_memory(folder, tmp_path / "bundle", OPTIONS)
         (folder / name).unlink()
     (tmp_path / "private").write_text("x")
     (folder / "scores.json").symlink_to(tmp_path / "private")
-    with pytest.raises(InputError, match=r"is a link, 'scores\.json'"):
-        bundle_memory(folder, tmp_path / "bundle", WISHES)
+    with pytest.raises(InputError, match=r"contains a link: 'scores\.json'"):
+        bundle_memory(folder, tmp_path / "bundle", OPTIONS)
     with pytest.raises(StoreError, match="There is no crop store"):
-        bundle_memory(tmp_path / "none", tmp_path / "bundle", WISHES)
+        bundle_memory(tmp_path / "none", tmp_path / "bundle", OPTIONS)
     assert not (tmp_path / "bundle").exists()
 
 
@@ -256,8 +253,8 @@ def lying(bundle: Path, release: Release, **changes: object) -> dict[str, Blob]:
     """The files of a bundle with a manifest that is right about bytes and wrong about what they are."""
     files = {name: fact_of(bundle / name) for name in release.files}
     manifest = dataclasses.replace(release, files=files, **changes).to_bytes()
-    told = {name: Blob((bundle / name).read_bytes(), not name.endswith(".md")) for name in files}
-    return {**told, "manifest.json": Blob(manifest, False)}
+    blobs = {name: Blob((bundle / name).read_bytes(), not name.endswith(".md")) for name in files}
+    return {**blobs, "manifest.json": Blob(manifest, False)}
 
 
 @pytest.mark.parametrize(
@@ -267,10 +264,10 @@ def test_a_store_that_is_not_what_its_manifest_says(
     hub: Hub, client: HubClient, tmp_path: Path, kind: str
 ) -> None:
     bundle = tmp_path / "bundle"
-    release = bundle_memory(saved(store_of(20), tmp_path / "store"), bundle, WISHES)
+    release = bundle_memory(saved(store_of(20), tmp_path / "store"), bundle, OPTIONS)
     facts = json.loads(json.dumps(release.facts))
     shard = bundle / "data/crops-00000-of-00001.parquet"
-    error, sentence = InputError, "lies"
+    error, sentence = InputError, "is wrong"
     match kind:
         case "count":
             facts["counts"]["crops"] = 21
@@ -294,11 +291,11 @@ def test_a_store_that_is_not_what_its_manifest_says(
     hub.repo("cook/crops", "dataset").put(**lying(bundle, release, facts=facts))
     place = tmp_path / "pulled"
     if kind == "index":
-        list(pull(client, look(client, TARGET), place, unpack_store))
+        list(pull(client, look(client, TARGET), place))
         assert load_store(place).notes == () and len(load_store(place).index) == 20
         return
     with pytest.raises(error, match=sentence):
-        list(pull(client, look(client, TARGET), place, unpack_store))
+        list(pull(client, look(client, TARGET), place))
     assert not place.exists()
 
 
@@ -309,17 +306,17 @@ def test_the_cached_store_is_verified_before_each_use(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    release = bundle_memory(store_folder, tmp_path / "bundle", WISHES)
+    release = bundle_memory(store_folder, tmp_path / "bundle", OPTIONS)
     published(hub, tmp_path / "bundle", release)
     assert main(["memory", "search", "cook/crops", "frying pan", "-k", "1"]) == 0
     assert "frying pan" in capsys.readouterr().out
-    (kept,) = open_cache(tmp_path / "cache").kept()
+    (kept,) = open_cache(tmp_path / "cache").releases()
     crops = kept.folder / "crops.parquet"
     good = crops.read_bytes()
     crops.write_bytes(good[:1000] + b"?" + good[1001:])
     assert main(["memory", "info", "cook/crops"]) == 0
     said = capsys.readouterr()
-    assert "was damaged, so it is pulled again" in said.err and str(SMALL) in said.out
+    assert "was damaged and is pulled again" in said.err and str(SMALL) in said.out
     assert crops.read_bytes() == good
     shutil.rmtree(kept.folder)
     hub.clear()
@@ -338,7 +335,7 @@ def test_a_dry_run_pulls_no_store(
     capsys.readouterr()
     assert main([*plain, "--memory", "cook/crops"]) == 0
     said = capsys.readouterr().out
-    assert "not known before cook/crops is here (procvid hub pull cook/crops)" in said
+    assert "not known until cook/crops is downloaded (procvid hub pull cook/crops)" in said
     assert hub.asked == []
     assert main(["hub", "pull", "cook/crops"]) == 0
     hub.asked.clear()
@@ -359,14 +356,14 @@ def test_publishing_asks_first(
     plan = json.loads(capsys.readouterr().out)
     assert plan["new"] and plan["bytes"] == sum(plan["uploads"].values()) > 20_000
     assert main(command) == 2
-    assert "there is nobody to ask here" in capsys.readouterr().err
+    assert "stdin is not a terminal" in capsys.readouterr().err
     assert hub.repos == {}
     assert main([*command[:-1], "cook/crops@v1", "--yes"]) == 2
     assert main([*command[:-1], "../x", "--yes"]) == 2
 
 
 def test_a_bundle_is_checked_byte_for_byte(tmp_path: Path) -> None:
-    bundle_memory(saved(store_of(5), tmp_path / "store"), tmp_path / "bundle", WISHES)
+    bundle_memory(saved(store_of(5), tmp_path / "store"), tmp_path / "bundle", OPTIONS)
     assert validate(tmp_path / "bundle").facts["counts"]["crops"] == 5
     for name in ("manifest.json", "embeddings.safetensors", "data/crops-00000-of-00001.parquet"):
         file = tmp_path / "bundle" / name

@@ -1,13 +1,11 @@
-"""The Artifacts tab: look, pull, verify, and publishing only for whom it is."""
+"""The Hub page: preview, download, verify, and publish, each only for those who may."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import pytest
@@ -17,22 +15,23 @@ from starlette.requests import Request
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.hub.artifacts import Wishes, bundle_lora
-from procvid.hub.cards import Where
-from procvid.hub.names import HubId
-from procvid.hub.resolve import cache
+from procvid.hub.bundle.lora import bundle_lora
+from procvid.hub.bundle.options import BundleOptions
+from procvid.hub.cache import default_cache
+from procvid.hub.names import HubId, ReleaseTarget
+from procvid.plan.table import rows_of
 from procvid.settings import read_environment
 from procvid.ui.app import build_app
-from procvid.ui.pages.create.plan_table import rows_of
 from procvid.ui.server import visitors
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.visitors import is_at_this_machine, require_publisher, visitor_of
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
+from tests.ui.events import Events, events_of
 from tests.ui.running import finished
 
+OPTIONS = BundleOptions(ReleaseTarget(HubId("cook/lora", "main", "model")))
 EGG = "Egg\n1. Fry the egg in the frying pan."
-Events = dict[str, Callable[..., Any]]
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +48,21 @@ def app(context: AppContext) -> gr.Blocks:
 
 @pytest.fixture
 def on(hub: Hub, app: gr.Blocks) -> Events:
-    return {f.name: f.fn for f in app.fns.values()}
+    return events_of(app)
 
 
 def asked(address: str = "127.0.0.1", **headers: str) -> gr.Request:
-    told = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    sent = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
     scope = {
         "type": "http",
         "client": (address, 5000),
-        "headers": [(k.encode(), v.encode()) for k, v in told.items()],
+        "headers": [(k.encode(), v.encode()) for k, v in sent.items()],
     }
     return gr.Request(request=Request(scope))
 
 
-def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
-    bundle = tmp_path / "bundle"
-    bundle_lora(
-        lora_folder, bundle, Wishes(Where(HubId("cook/lora", "main", "model"))), lambda: "0" * 16
-    )
+def on_hub(hub: Hub, bundle: Path) -> str:
+    """Put a LoRA on the Hub as if it had been published; return its commit."""
     return hub.repo("cook/lora").put(
         **{
             f.relative_to(bundle).as_posix(): Blob(f.read_bytes(), f.suffix == ".safetensors")
@@ -76,25 +72,25 @@ def on_hub(hub: Hub, lora_folder: Path, tmp_path: Path) -> str:
     )
 
 
-def test_look_pull_and_verify(hub: Hub, on: Events, lora_folder: Path, tmp_path: Path) -> None:
-    commit = on_hub(hub, lora_folder, tmp_path)
-    told = on["look_up"]("cook/lora", asked())
-    assert "Omelette LoRA" in told and "apache-2.0" in told and "rank 4, alpha 8, 56 layers" in told
+def test_look_pull_and_verify(hub: Hub, on: Events, lora_bundle: Path, tmp_path: Path) -> None:
+    commit = on_hub(hub, lora_bundle)
+    html = on["look_up"]("cook/lora", asked())
+    assert "Omelette LoRA" in html and "apache-2.0" in html and "rank 4, alpha 8, 56 layers" in html
     assert not any("safetensors" in line for line in hub.asked)
-    *on_the_way, (told, choice) = on["pull_it"]("cook/lora", asked())
-    assert "whole and verified" in told and len(on_the_way) > 3
+    *on_the_way, (html, choice) = on["pull_it"]("cook/lora", asked())
+    assert "complete and verified" in html and len(on_the_way) > 3
     key = f"lora: cook/lora@{commit[:12]}"
     assert choice.value == key
     integrity, box, card = on["show"](key, asked())
-    assert "All 3 files are as its manifest says" in integrity and box.visible
+    assert "All 3 files match the manifest" in integrity and box.visible
     assert f"procvid generate RECIPE --out DIR --lora cook/lora@{commit}" in integrity
     assert "# Omelette LoRA" in card and "library_name" not in card
     weights = next((tmp_path / "cache").rglob("pytorch_lora_weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     integrity, *_ = on["show"](key, asked())
-    assert "1 of 3 files are not as they should be" in integrity and "has other bytes" in integrity
-    *_, (told, _) = on["pull_it"]("cook/lora", asked())
-    assert "was damaged, so it is pulled again" in told
+    assert "1 of 3 files are damaged" in integrity and "differs" in integrity
+    *_, (html, _) = on["pull_it"]("cook/lora", asked())
+    assert "was damaged and is pulled again" in html
     assert "All 3 files" in on["show"](key, asked())[0]
     assert key in [name for name, _ in on["list_here"](asked()).choices]
 
@@ -106,12 +102,12 @@ def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Pa
     integrity, _, card = on["show"](choice.value, asked())
     assert f"{SMALL} crops" in integrity and "free to use under Apache-2.0" in integrity
     assert "box_xyxy" in card
-    (pulled,) = cache().kept()
+    (pulled,) = default_cache().releases()
     (pulled.folder / "notes.txt").write_text("x")
     card_file = pulled.folder / "README.md"
     card_file.write_bytes(card_file.read_bytes() + b"?")
     integrity, *_ = on["show"](choice.value, asked())
-    assert "<li>notes.txt</li>" in integrity and "1 of 4 files are not" in integrity
+    assert "<li>notes.txt</li>" in integrity and "1 of 4 files are damaged" in integrity
 
 
 def test_a_pulled_store_is_a_memory_to_choose(
@@ -152,20 +148,18 @@ def test_a_pulled_store_is_a_memory_to_choose(
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])
 def test_what_is_wrong_is_one_sentence(on: Events, text: str) -> None:
     for event in ("look_up", "pull_it"):
-        with pytest.raises(gr.Error) as told:
+        with pytest.raises(gr.Error) as caught:
             list(on[event](text, asked()))
-        assert len(told.value.message) < 400 and "Unexpected" not in str(told.value.title)
+        assert len(caught.value.message) < 400 and "Unexpected" not in str(caught.value.title)
 
 
-def test_a_card_shows_words_and_fetches_nothing(
-    hub: Hub, on: Events, lora_folder: Path, tmp_path: Path
-) -> None:
-    on_hub(hub, lora_folder, tmp_path)
+def test_a_card_shows_words_and_fetches_nothing(hub: Hub, on: Events, lora_bundle: Path) -> None:
+    on_hub(hub, lora_bundle)
     repo = hub.repos["model", "cook/lora"]
     hostile = b"# Hi\n<img src=https://x.test/a><script>1</script>![t](https://x.test/b.png)\n"
     repo.put(**{"README.md": Blob(hostile, False)})
-    *_, (told, choice) = on["pull_it"]("cook/lora", asked())
-    assert "The card was changed after the release was published" in told
+    *_, (html, choice) = on["pull_it"]("cook/lora", asked())
+    assert "The card was changed after the release was published" in html
     _, _, card = on["show"](choice.value, asked())
     assert "<img" not in card and "<script" not in card and "![" not in card
 
@@ -174,19 +168,19 @@ def test_publishing_is_planned_shown_and_then_done(
     hub: Hub, on: Events, lora_folder: Path, tmp_path: Path
 ) -> None:
     fields = ("lora", str(lora_folder), "cook/new", "v1", "", True, False)
-    told, seen, button = on["plan_here"](*fields, asked())
-    assert "a new repository, private" in told and button.interactive and hub.repos == {}
-    with pytest.raises(gr.Error, match="has changed since you looked"):
+    html, seen, button = on["plan_here"](*fields, asked())
+    assert "new, private" in html and button.interactive and hub.repos == {}
+    with pytest.raises(gr.Error, match="has changed since your preview"):
         list(on["send_here"](*fields, "something else", asked()))
     changed = ("lora", str(lora_folder), "cook/other", "v1", "", True, False)
-    with pytest.raises(gr.Error, match="has changed since you looked"):
+    with pytest.raises(gr.Error, match="has changed since your preview"):
         list(on["send_here"](*changed, seen, asked()))
     assert hub.repos == {}
-    *_, (told, _, _) = on["send_here"](*fields, seen, asked())
+    *_, (html, _, _) = on["send_here"](*fields, seen, asked())
     repo = hub.repos["model", "cook/new"]
-    assert "tag v1" in told and repo.private and repo.tags == {"v1": repo.head}
-    told, _, button = on["plan_here"](*fields, asked())
-    assert "this very release already" in told and not button.interactive
+    assert "tag v1" in html and repo.private and repo.tags == {"v1": repo.head}
+    html, _, button = on["plan_here"](*fields, asked())
+    assert "holds this release already" in html and not button.interactive
 
 
 def test_nobody_else_may_publish(hub: Hub, on: Events, lora_folder: Path) -> None:
@@ -206,19 +200,19 @@ def test_nobody_else_may_publish(hub: Hub, on: Events, lora_folder: Path) -> Non
 
 
 def test_a_stranger_sees_what_is_public_and_no_more(
-    hub: Hub, on: Events, lora_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, on: Events, lora_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = on_hub(hub, lora_folder, tmp_path)
+    commit = on_hub(hub, lora_bundle)
     hub.repos["model", "cook/lora"].private = True
     list(on["pull_it"]("cook/lora", asked()))
     stranger = asked("10.0.0.7")
     with pytest.raises(gr.Error, match="or it is private"):
         on["look_up"]("cook/lora", stranger)
-    with pytest.raises(gr.Error, match="is not here"):
+    with pytest.raises(gr.Error, match="is not downloaded"):
         on["show"](f"lora: cook/lora@{commit[:12]}", stranger)
     hub.repos["model", "cook/lora"].private = False
     monkeypatch.setattr(visitors, "LIMIT_BYTES", 100_000)
-    with pytest.raises(gr.Error, match="more than this server takes"):
+    with pytest.raises(gr.Error, match="this server accepts at most"):
         list(on["pull_it"]("cook/lora", stranger))
 
 
@@ -242,14 +236,14 @@ def test_on_a_space_only_its_owner_signed_in(
     assert visitor_of(asked(), "guest", READER).client.token is False
     context = open_context(tmp_path / "none", profile="tiny", runs_folder=tmp_path / "runs")
     app = build_app(context)
-    events = {f.name: f.fn for f in app.fns.values()}
+    events = events_of(app)
     assert any(isinstance(block, gr.LoginButton) for block in app.blocks.values())
     profile = gr.OAuthProfile(
         {"name": "Cook", "preferred_username": "cook", "profile": "", "picture": ""}
     )
     token = gr.OAuthToken(token=OWNER, scope="manage-repos", expires_at=2_000_000_000)
     fields = ("lora", str(tmp_path), "cook/new", "", "", True, False)
-    with pytest.raises(gr.Error, match="From a Space only runs are published"):
+    with pytest.raises(gr.Error, match="A Space publishes runs only"):
         events["plan_on_space"](*fields, asked(), profile, token)
     run = ("run", new_run_id(), "cook/new", "", "", True, False)
     with pytest.raises(gr.Error, match="There is no run"):
@@ -287,9 +281,10 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     on: Events,
     context: AppContext,
     lora_folder: Path,
+    lora_bundle: Path,
     tmp_path: Path,
 ) -> None:
-    name = f"cook/lora@{on_hub(hub, lora_folder, tmp_path)}"
+    name = f"cook/lora@{on_hub(hub, lora_bundle)}"
     stranger = asked("8.8.8.8", host="a.hf.space")
     with pytest.raises(gr.Error, match="no LoRA"):
         make(on, name, asked())
@@ -322,7 +317,8 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     first = next(key for key in weights if key.endswith("lora_A.weight"))
     weights[first] = weights[first][:, :-1].clone()
     save_file(weights, file, metadata)
-    other = f"cook/lora@{on_hub(hub, wrong, tmp_path / 'again')}"
+    bundle_lora(wrong, tmp_path / "again", OPTIONS, lambda: "0" * 16)
+    other = f"cook/lora@{on_hub(hub, tmp_path / 'again')}"
     list(on["pull_it"](other, asked()))
     with pytest.raises(gr.Error, match=r"'cook/lora@.* does not fit this model: ") as caught:
         make(on, other, asked())
@@ -331,5 +327,5 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
 
 def make(on: Events, lora: str, request: gr.Request) -> str:
     draft = on["plan_recipe"]("Egg\n\n1. Fry the egg in the frying pan.", "", request)[0]
-    told = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
-    return str(told[0])
+    answer = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
+    return str(answer[0])

@@ -1,10 +1,10 @@
-"""Toy videos and the scores against their truth, by hand."""
+"""Toy videos, and scores against a hand-made ground truth."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from lab.curation_proof.score import score, seen_in, told_in
+from lab.curation_proof.score import score, shown_step, spoken_step
 from lab.curation_proof.toy import FPS, Said, ToyVideo, read_truth, write_toy_videos
 from procvid.data.subtitles import read_subtitles
 from procvid.data.transcript import clean_cues
@@ -23,28 +23,28 @@ VIDEO = ToyVideo(
 )
 
 
-def test_what_is_seen_and_told() -> None:
-    assert [seen_in(VIDEO, clip) for clip in ((0, 4), (4, 14), (12, 22), (14.5, 21))] == [
+def test_shown_and_spoken_steps() -> None:
+    assert [shown_step(VIDEO, clip) for clip in ((0, 4), (4, 14), (12, 22), (14.5, 21))] == [
         0,
         1,
         0,
         2,
     ]
-    assert [told_in(VIDEO, said) for said in ((1, 2), (5, 9), (8, 16), (16, 18), (18.6, 19))] == [
-        *(0, 1, 1, 2, 0)
-    ]
+    assert [
+        spoken_step(VIDEO, said) for said in ((1, 2), (5, 9), (8, 16), (16, 18), (18.6, 19))
+    ] == [*(0, 1, 1, 2, 0)]
 
 
 def test_pairs_are_counted_once_and_steps_are_found_once() -> None:
     right, wrong = ("v", (4.0, 14.0), (5.0, 9.0)), ("v", (14.0, 20.0), (5.0, 9.0))
-    told_never_shown = ("v", (14.0, 20.0), (18.6, 19.0))
-    found = score([right, right, wrong, told_never_shown], {"v": VIDEO})
+    spoken_never_shown = ("v", (14.0, 20.0), (18.6, 19.0))
+    found = score([right, right, wrong, spoken_never_shown], {"v": VIDEO})
     assert (found.pairs, found.right, found.steps, found.found) == (4, 2, 2, 1)
     assert found.to_json() == {"pairs": 4, "right": 2, "precision": 0.5, "recall": 0.5}
     assert score([], {"v": VIDEO}).to_json()["precision"] == 0
 
 
-def test_a_toy_video_is_what_its_truth_says(tmp_path: Path) -> None:
+def test_a_toy_video_matches_its_ground_truth(tmp_path: Path) -> None:
     assert list(write_toy_videos(tmp_path, 1)) == [1]
     (video,) = read_truth(tmp_path).values()
     files = {path.suffix: path for path in (tmp_path / "videos").iterdir()}

@@ -1,4 +1,4 @@
-"""The measurement behind docs/fast.md: its counts, errors, times, table and plot."""
+"""The measurement behind docs/fast.md: counts, errors, times, table and plot."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from lab.fast.__main__ import table
+from lab.command import ASSETS
+from lab.fast.__main__ import main, table
 from lab.fast.measure import (
-    Way,
+    Variant,
     mag_ratios,
     make_all,
     make_whole,
@@ -18,13 +18,13 @@ from lab.fast.measure import (
     quality_of,
     toy_clips,
 )
-from lab.fast.scatter import Mark, draw_scatter
-from lab.quality.__main__ import ASSETS, load_oracle, load_pipeline
+from lab.fast.scatter import Mark, write_scatter
+from lab.weights import load_oracle, load_pipeline
 from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
 from procvid.settings import TINY
 from procvid.types import EXACT, Shortcuts
 
-EXACT_WAY = Way("exact", 4)
+EXACT_WAY = Variant("exact", 4)
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -38,16 +38,16 @@ def clips(pipeline):
     return toy_clips(pipeline, 1)[:2]
 
 
-def test_quality_is_told_against_the_exact_clips(pipeline, clips):
+def test_quality_is_relative_to_the_exact_clips(pipeline, clips):
     judges = load_oracle(ASSETS / "oracle"), ClipTowerFrameEncoder(ASSETS / "tiny_clip")
     exact, calls = make_all(pipeline, clips, EXACT_WAY)
     # Two branches of four steps.
     assert calls == 8
-    told = quality_of(pipeline, judges, clips, exact, exact, calls)
-    assert told.latent_error == 0 and told.clips == 2 and 0 < told.joint < 2
+    quality = quality_of(pipeline, judges, clips, exact, exact, calls)
+    assert quality.latent_error == 0 and quality.clips == 2 and 0 < quality.joint < 2
     # Two clips with two questions each.
-    assert {told.identity, told.text} <= {0.0, 0.25, 0.5, 0.75, 1.0}
-    kept, calls = make_all(pipeline, clips, Way("kept", 4, Shortcuts(guided_every=2)))
+    assert {quality.identity, quality.text} <= {0.0, 0.25, 0.5, 0.75, 1.0}
+    kept, calls = make_all(pipeline, clips, Variant("kept", 4, Shortcuts(guided_every=2)))
     assert calls == 6
     assert quality_of(pipeline, judges, clips, kept, exact, calls).latent_error > 0
     assert pipeline.shortcuts == EXACT
@@ -58,7 +58,7 @@ def test_a_clip_is_timed_from_prompt_to_frames(pipeline, clips):
     assert 0 < seconds["denoising"] < seconds["clip"]
 
 
-def test_ways_take_turns_and_medians_count():
+def test_variants_alternate_and_medians_are_returned():
     seen: list[str] = []
 
     def run(name: str, values: list[float]):
@@ -68,31 +68,37 @@ def test_ways_take_turns_and_medians_count():
 
         return once
 
-    told = measure_times({"a": run("a", [1.0, 9.0, 2.0]), "b": run("b", [4.0, 5.0, 6.0])}, 3)
-    assert told == {"a": {"clip": 2.0}, "b": {"clip": 5.0}}
+    medians = measure_times({"a": run("a", [1.0, 9.0, 2.0]), "b": run("b", [4.0, 5.0, 6.0])}, 3)
+    assert medians == {"a": {"clip": 2.0}, "b": {"clip": 5.0}}
     # A warm-up of each, then three rounds of both, begun by either.
     assert sorted(seen[:2]) == ["a", "b"] and len(seen) == 8
     assert seen[2:4] != seen[4:6]
 
 
-def test_the_table_of_magcache_has_a_ratio_a_step(pipeline, clips):
+def test_the_table_of_magcache_has_a_ratio_per_step(pipeline, clips):
     ratios = mag_ratios(pipeline, clips[:1], EXACT_WAY)
     assert len(ratios) == 4 and ratios[0] == 1.0 and all(0.2 < r < 5 for r in ratios)
 
 
 def test_a_plot_shows_its_marks(tmp_path):
     marks = [Mark(1.0, 0.0, "exact"), Mark(0.4, 0.1, "fast", True), Mark(0.41, 0.1, "near")]
-    draw_scatter(marks, tmp_path / "p.png", title="t", x_label="x", y_label="y")
-    colours = {colour for _, colour in Image.open(tmp_path / "p.png").getcolors(1 << 20)}
-    assert {(0x22, 0x66, 0xAA), (0xCC, 0x33, 0x11)} <= colours
+    write_scatter(marks, tmp_path / "p.html", title="t", x_label="time", y_label="error")
+    page = (tmp_path / "p.html").read_text("utf-8")
+    assert '"text":["exact","near"]' in page and '"x":[1.0,0.41]' in page
+    assert '"text":["fast"]' in page and '"x":[0.4]' in page
 
 
-def test_the_docs_show_what_was_measured_and_what_fast_takes():
-    told = json.loads((DOCS / "fast.json").read_text("utf-8"))
+def test_one_clip_has_no_joint_to_measure(tmp_path, capsys):
+    assert main(["--out", str(tmp_path / "out"), "--fewer", "1"]) == 2
+    assert "Choose 2 or more" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_the_docs_show_the_measured_table_and_the_choice_of_fast():
+    results = json.loads((DOCS / "fast.json").read_text("utf-8"))
     text = (DOCS / "fast.md").read_text("utf-8")
-    for regime in told["regimes"]:
+    for regime in results["regimes"]:
         assert table(regime["rows"]) in text
-    (chosen,) = (row for row in told["regimes"][0]["rows"] if row["chosen"])
+    (chosen,) = (row for row in results["regimes"][0]["rows"] if row["chosen"])
     assert chosen["steps"] == TINY.fast_steps and chosen["shortcuts"] == TINY.shortcuts.summary
     # What --fast promises.
     assert chosen["clip_ratio"] < 0.5 and chosen["clips"] >= 100

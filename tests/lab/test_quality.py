@@ -1,46 +1,66 @@
-"""The commands that measure the tiny models answer bad input with a sentence."""
+"""The commands that measure the tiny models refuse bad input with a sentence."""
 
 from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from lab import side_by_side
-from lab.quality import __main__ as measure
-from lab.quality import effect as measure_effect
+from lab.pretrain.oracle import COLOURED
+from lab.quality import __main__ as quality
+from lab.quality import effect
+from lab.quality.models import average_precision
 
 
-def refused(module, monkeypatch, capsys, *arguments) -> str:
-    monkeypatch.setattr("sys.argv", ["command", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        module.main()
-    assert stopped.value.code not in (0, None)
-    return capsys.readouterr().err
+def refused(main, capsys, *arguments) -> str:
+    """Run a command that must fail; return its message."""
+    assert main([str(argument) for argument in arguments]) not in (0, None)
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
 
 
-def test_the_quality_command(tmp_path, monkeypatch, capsys):
+def test_the_quality_command(tmp_path, capsys):
     (tmp_path / "oracle").mkdir()
     (tmp_path / "file").touch()
     out = ("--out", tmp_path / "out")
-    told = refused(measure, monkeypatch, capsys, *out, "--assets", tmp_path)
-    assert "holds no weights" in told
-    assert "at least 1" in refused(measure, monkeypatch, capsys, *out, "--recipes", 0)
-    assert "cannot be made" in refused(
-        measure, monkeypatch, capsys, "--out", tmp_path / "file" / "below"
-    )
+    assert "holds no weights" in refused(quality.main, capsys, *out, "--assets", tmp_path)
+    assert "at least 1" in refused(quality.main, capsys, *out, "--recipes", 0)
+    below = tmp_path / "file" / "below"
+    assert str(below) in refused(quality.main, capsys, "--out", below)
 
 
 @pytest.mark.parametrize("table", ["{broken", "[]", json.dumps({"recipes": ["garlic-shrimp"]})])
-def test_the_effect_of_what_is_no_toy_ablation(tmp_path, monkeypatch, capsys, table):
-    assert "no finished ablation" in refused(measure_effect, monkeypatch, capsys, tmp_path)
+def test_the_effect_of_other_folders(tmp_path, capsys, table):
+    assert "no finished ablation" in refused(effect.main, capsys, tmp_path)
     (tmp_path / "table.json").write_text(table)
-    told = refused(measure_effect, monkeypatch, capsys, tmp_path)
-    assert "cannot be read" in told or "no recipes of the toy kitchen" in told
+    message = refused(effect.main, capsys, tmp_path)
+    assert "cannot be read" in message or "other than those of the toy kitchen" in message
 
 
-def test_side_by_side_without_runs(tmp_path, monkeypatch, capsys):
-    told = refused(
-        side_by_side, monkeypatch, capsys, tmp_path, tmp_path, "--out", tmp_path / "a.png"
-    )
-    assert "There is no run" in told
+def test_identity_errors_compare_pairs_of_clips():
+    answer = {
+        "counter": "sage", "counter_pattern": "plain", "vessel_colour": "red", "vessel_shape": "a",
+    }  # fmt: skip
+    grey = np.zeros((len(COLOURED), 3))
+    shift = np.array([3.0, 4.0, 0.0])
+    pot = effect.NamedClip("pot", answer, grey)
+    other = effect.NamedClip("pot", {**answer, "vessel_colour": "blue"}, grey + shift)
+    bowl = effect.NamedClip("bowl", answer, grey)
+    errors = effect.identity_errors([pot, other, bowl])
+    assert errors["vessel_rgb_error"] == 5.0 and errors["vessel_changed"] == 1.0
+    assert errors["counter_rgb_error"] == pytest.approx(10 / 3) and errors["counter_changed"] == 0
+    assert effect.identity_errors([pot, bowl])["vessel_changed"] is None
+
+
+def test_average_precision_of_a_short_list():
+    assert average_precision([0.9, 0.8, 0.7], [True, True, False], 2) == 1.0
+    assert average_precision([0.9, 0.8, 0.7], [False, True, True], 2) == pytest.approx(2 / 3)
+    assert average_precision([0.9], [True], 2) == 0.5
+
+
+def test_side_by_side_without_runs(tmp_path, capsys):
+    out = ("--out", tmp_path / "a.png")
+    assert "There is no run" in refused(side_by_side.main, capsys, tmp_path, tmp_path, *out)

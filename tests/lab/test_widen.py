@@ -1,4 +1,4 @@
-"""A wider VAE is the narrow one's very function, and its copies can part."""
+"""A widened VAE computes the same function, and its copies can diverge."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from procvid.errors import InputError
 
 @pytest.fixture(scope="module")
 def narrow() -> AutoencoderKLWan:
-    """An untrained one with nothing left at zero, so that every part of it counts."""
+    """Make an untrained VAE without zeros, so that every weight matters."""
     torch.manual_seed(3)
     vae = AutoencoderKLWan(
         **{**CONFIG, "base_dim": 8, "z_dim": 4, "latents_mean": [0.0] * 4, "latents_std": [1.0] * 4}
@@ -36,7 +36,7 @@ def test_a_wider_model_gives_the_same_latents_and_the_same_video(narrow, base_di
     assert wide.config["base_dim"] == base_dim and one.parameters.std() > 0.1
 
 
-def test_the_copies_of_a_channel_learn_different_things(narrow):
+def test_the_copies_of_a_channel_get_different_gradients(narrow):
     wide = widened(narrow, 16)
     video = torch.rand(1, 3, 5, 32, 32) * 2 - 1
     wide.decode(wide.encode(video).latent_dist.mode()).sample.square().mean().backward()
@@ -45,6 +45,6 @@ def test_the_copies_of_a_channel_learn_different_things(narrow):
     assert not torch.allclose(learnt[:half], learnt[half:], rtol=0.01)
 
 
-def test_what_cannot_be_widened_is_told(narrow):
+def test_another_multiple_is_refused(narrow):
     with pytest.raises(InputError, match="base_dim 8 cannot widen to 12"):
         widened(narrow, 12)

@@ -8,7 +8,7 @@ import pytest
 from procvid.media.keying import foreground_mask
 from procvid.toykitchen.identity import random_kitchen
 from procvid.toykitchen.render import render
-from procvid.toykitchen.scene import Item, Scene
+from procvid.toykitchen.scene import FoodItem, Scene
 
 DARK, RIM = (50, 50, 54), (214, 40, 40)
 
@@ -61,5 +61,5 @@ def test_a_dark_pan_on_a_dark_counter_keeps_its_inside() -> None:
         kitchen = random_kitchen(np.random.default_rng(seed))
         if kitchen.counter.colour not in ("charcoal", "slate"):
             continue
-        clip = render(Scene("add", Item("egg"), "frying pan", seed), kitchen, only=0)
+        clip = render(Scene("add", FoodItem("egg"), "frying pan", seed), kitchen, only=0)
         assert foreground_mask(clip.frames[0])[45:57, 45:60].all()

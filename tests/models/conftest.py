@@ -1,7 +1,7 @@
 """A local server that speaks the OpenAI protocol, and published models at a tiny size.
 
-The server says what a test wants it to say. The models are the real classes with random weights, in
-the files that the Hub has.
+A test chooses the answers of the server. The models are the real classes with random weights, in the
+files of the Hub.
 """
 
 from __future__ import annotations
@@ -59,31 +59,31 @@ class Asked:
 
 
 JUDGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "TextsAnswer": lambda told: {
+    "TextsAnswer": lambda asked: {
         "texts": [
-            {"differs": f"thing {n}", "text": f"{told.get('step') or told['dish']} But {n}."}
-            for n in range(told["count"])
+            {"differs": f"thing {n}", "text": f"{asked.get('step') or asked['dish']} But {n}."}
+            for n in range(asked["count"])
         ]
     },
-    "DishAnswer": lambda told: {
+    "DishAnswer": lambda asked: {
         "shown": "boiled carrot",
-        "sentence": f"A bowl of what {len(told['steps'])} steps made.",
+        "sentence": f"A bowl of what {len(asked['steps'])} steps made.",
     },
-    "VerdictAnswer": lambda told: {
-        "reason": f"The {told['object']} was {told['before']} and is {told['now']}.",
-        "explained": told["now"][:4] in told["step"].lower(),
+    "VerdictAnswer": lambda asked: {
+        "reason": f"The {asked['object']} was {asked['before']} and is {asked['now']}.",
+        "explained": asked["now"][:4] in asked["step"].lower(),
     },
-    "CueStepsAnswer": lambda told: {
+    "CueStepsAnswer": lambda asked: {
         "steps": [
             {"first": int(number), "last": int(number), "step": text.partition("gonna ")[2]}
-            for number, text in told["cues"].items()
+            for number, text in asked["cues"].items()
             if "gonna " in text
         ]
     },
-    "CaptionAnswer": lambda told: {"seen": "a board", "caption": f"A hand. {told['said']}"},
-    "RatingAnswer": lambda told: {
+    "CaptionAnswer": lambda asked: {"seen": "a board", "caption": f"A hand. {asked['said']}"},
+    "RatingAnswer": lambda asked: {
         "explanation": "",
-        "rating": 2 if "onion" in told["caption"] else 6,
+        "rating": 2 if "onion" in asked["caption"] else 6,
     },
 }
 
@@ -209,7 +209,7 @@ def sensible(asked: Asked) -> str:
         }
         return json.dumps({"objects": list(found.values())[::-1]})
     known = {item["name"] for item in material["objects"]}
-    told = [
+    answers = [
         {
             "number": step.number,
             "action": step.action,
@@ -227,7 +227,7 @@ def sensible(asked: Asked) -> str:
         for step in plan.steps
         if step.number in material["plan"]
     ]
-    return json.dumps({"steps": told})
+    return json.dumps({"steps": answers})
 
 
 @pytest.fixture(scope="session")
@@ -363,6 +363,6 @@ def published_clip_folder(tmp_path_factory) -> Path:
         torch.manual_seed(0)
         model = open_clip.CLIP(**config)
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-    told = {"model_cfg": config, "preprocess_cfg": preprocess}
-    (folder / "open_clip_config.json").write_text(json.dumps(told))
+    facts = {"model_cfg": config, "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(facts))
     return folder

@@ -1,7 +1,7 @@
-"""One contract a seam, run over all that stand behind it: the embedded model and the published class.
+"""One contract per seam, run over all its adapters: the bundled model and the published class.
 
-The published classes come at a tiny size with random weights, in the files that the Hub has, and are
-read by the loaders that read the real ones.
+The published classes have a tiny size and random weights, in the files of the Hub, and are read by the
+loaders of the real ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from procvid.errors import UnavailableError
 from procvid.models.detectors.grounding_dino import GroundingDinoDetector
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
-from procvid.plan.make import plan_from_json, plan_to_json
+from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.protocols import Detector, Embedder, Judge, Planner, SceneReader, StepFinder
 from procvid.settings import TINY
 from procvid.types import Recipe, StateChange, TimedText
@@ -134,7 +134,7 @@ def test_a_scene_reader_names_things_once_each_with_state_and_likelihood(scene_r
     assert scene_reader.read(frames, "Slice the carrot in the frying pan.") == objects
 
 
-def test_a_published_clip_that_is_damaged_is_told(published_clip_folder, tmp_path):
+def test_a_damaged_published_clip_is_an_error(published_clip_folder, tmp_path):
     for name in ("open_clip_config.json", "open_clip_model.safetensors"):
         (tmp_path / name).write_bytes((published_clip_folder / name).read_bytes()[:-40])
     with pytest.raises(UnavailableError, match="cannot be loaded"):
@@ -154,7 +154,7 @@ def test_a_judge_varies_steps_and_dishes_and_explains_changes(judge):
     assert not wrong.explained and "carrot" in wrong.reason.lower() and "whole" in wrong.reason
 
 
-def test_a_step_finder_tells_steps_in_order_within_the_times_of_what_is_said(step_finder):
+def test_a_step_finder_returns_steps_in_order_within_the_times_of_the_cues(step_finder):
     assert isinstance(step_finder, StepFinder) and step_finder.info.id
     said = ("hi everyone welcome back", "now we're gonna slice the carrot on the board",
             "it smells amazing", "so we're gonna fry the onion in the pan")  # fmt: skip

@@ -1,4 +1,4 @@
-"""What curation asks of a language model, against a local server and through the real client."""
+"""The models of curation behind a local server, through the real client."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def captioner(client) -> OpenAICaptioner:
     return OpenAICaptioner(client, Meter(Budget()))
 
 
-def steps(*told: tuple[int, int, str]) -> str:
-    return json.dumps({"steps": [{"first": a, "last": b, "step": text} for a, b, text in told]})
+def steps(*rows: tuple[int, int, str]) -> str:
+    return json.dumps({"steps": [{"first": a, "last": b, "step": text} for a, b, text in rows]})
 
 
 def test_steps_have_the_times_of_their_cues(finder, server):

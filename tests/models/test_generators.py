@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from procvid.errors import InputError, UnavailableError
-from procvid.models.generators.phantom_wan import PhantomWanGenerator, weights_sha256
+from procvid.models.generators.phantom_wan import PhantomWan
+from procvid.models.pipeline_host import PipelineHost, weights_sha256
 from procvid.protocols import ClipGenerator
 from procvid.settings import TINY, read_environment
 from procvid.types import Clip, Conditioning, Slot
@@ -25,9 +26,9 @@ PLAIN = Conditioning(1, "Close view: frying the egg (whole, then fried) in the f
 
 
 @pytest.fixture(scope="module")
-def generator() -> PhantomWanGenerator:
+def generator() -> PipelineHost:
     made = wiring.build_generator(TINY)
-    assert isinstance(made, PhantomWanGenerator)
+    assert isinstance(made, PipelineHost)
     return made
 
 
@@ -37,12 +38,12 @@ def folder() -> Path:
 
 def clip_of(generator, conditioning, sampling) -> Clip:
     steps = generator.generate(conditioning, sampling)
-    told = []
+    events = []
     while True:
         try:
-            told.append(next(steps))
+            events.append(next(steps))
         except StopIteration as end:
-            assert [t.step for t in told] == list(range(1, sampling.num_inference_steps + 1))
+            assert [t.step for t in events] == list(range(1, sampling.num_inference_steps + 1))
             return end.value
 
 
@@ -69,9 +70,9 @@ def test_the_same_input_gives_the_same_clip_and_another_seed_another(generator):
 def test_references_and_prompt_change_the_clip(generator):
     plain = clip_of(generator, PLAIN, SAMPLING)
     shown = clip_of(generator, replace(PLAIN, slots=(PAN,)), SAMPLING)
-    told = clip_of(generator, replace(PLAIN, prompt="Close view: slicing the carrot."), SAMPLING)
+    other = clip_of(generator, replace(PLAIN, prompt="Close view: slicing the carrot."), SAMPLING)
     assert not np.array_equal(plain.frames, shown.frames)
-    assert not np.array_equal(plain.frames, told.frames)
+    assert not np.array_equal(plain.frames, other.frames)
 
 
 def test_a_closed_generator_can_be_used_again(generator):
@@ -94,25 +95,25 @@ def test_it_knows_what_it_was_never_taught(generator):
 def test_without_a_vocabulary_it_cannot_say(tmp_path):
     copy = shutil.copytree(folder(), tmp_path / "model")
     (copy / "vocabulary.json").unlink()
-    assert PhantomWanGenerator(TINY, copy).undrawable(["salmon"]) == ()
+    assert PipelineHost(PhantomWan(TINY, copy)).undrawable(["salmon"]) == ()
 
 
-def test_a_missing_model_is_told(tmp_path):
+def test_a_missing_model_is_an_error(tmp_path):
     with pytest.raises(UnavailableError, match=r"tiny model is missing.*Install procvid again"):
-        PhantomWanGenerator(TINY, tmp_path)
+        PhantomWan(TINY, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["transformer", "vocabulary"])
-def test_a_damaged_model_is_told(tmp_path, damage):
+def test_a_damaged_model_is_an_error(tmp_path, damage):
     copy = shutil.copytree(folder(), tmp_path / "model")
     with pytest.raises(UnavailableError, match="damaged"):
         if damage == "vocabulary":
             (copy / "vocabulary.json").write_text("[1")
-            PhantomWanGenerator(TINY, copy)
+            PhantomWan(TINY, copy)
         else:
             weights = next((copy / "transformer").glob("*.safetensors"))
             weights.write_bytes(weights.read_bytes()[:1000])
-            next(PhantomWanGenerator(TINY, copy).generate(PLAIN, SAMPLING))
+            next(PipelineHost(PhantomWan(TINY, copy)).generate(PLAIN, SAMPLING))
 
 
 def test_other_weights_are_another_model(tmp_path):

@@ -1,4 +1,4 @@
-"""The clip generator where memory counts and where LoRAs are merged: the tiny model again."""
+"""The clip generator with a memory ladder and with LoRAs, on the tiny model."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from procvid.cli import main
 from procvid.errors import InputError, UnavailableError
-from procvid.models.generators import phantom_wan
-from procvid.models.generators.phantom_wan import PhantomWanGenerator, Placement
+from procvid.models import pipeline_host
+from procvid.models.generators.phantom_wan import PhantomWan
+from procvid.models.pipeline_host import PipelineHost, Placement
 from procvid.phantom.ladder import Rung, place, rungs
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import read_config
@@ -24,13 +25,13 @@ from tests.phantom.published import write_gguf
 LONGER = replace(TINY, frame_counts=(), max_frames=17)
 
 
-def careful(device_bytes: int, host_bytes: int = 10**12) -> PhantomWanGenerator:
+def careful(device_bytes: int, host_bytes: int = 10**12) -> PipelineHost:
     placement = Placement(free_bytes=lambda: (device_bytes, host_bytes))
-    return PhantomWanGenerator(LONGER, folder(), placement=placement)
+    return PipelineHost(PhantomWan(LONGER, folder()), placement=placement)
 
 
-def told_and_made(generator, sampling):
-    """What is said while a clip is made, and the clip."""
+def notes_and_clip(generator, sampling):
+    """Return the notes of the progress, and the clip."""
     steps = generator.generate(PLAIN, sampling)
     notes = []
     while True:
@@ -42,10 +43,10 @@ def told_and_made(generator, sampling):
 
 @pytest.fixture(scope="module")
 def expected():
-    return clip_of(PhantomWanGenerator(TINY, folder()), PLAIN, SAMPLING)
+    return clip_of(PipelineHost(PhantomWan(TINY, folder())), PLAIN, SAMPLING)
 
 
-def test_with_plenty_of_memory_it_is_the_same_clip_and_said_so(expected):
+def test_with_plenty_of_memory_it_is_the_same_clip_with_a_note(expected):
     generator = careful(10**12)
     (note,) = generator.notes(SAMPLING)
     assert note.startswith("tiny at 96x96, 17 frames needs about") and "stays on the GPU" in note
@@ -53,7 +54,7 @@ def test_with_plenty_of_memory_it_is_the_same_clip_and_said_so(expected):
     assert clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
 
 
-def test_out_of_memory_steps_down_says_so_and_makes_the_same_clip(expected):
+def test_out_of_memory_steps_down_with_a_note_and_makes_the_same_clip(expected):
     generator = careful(10**12)
     calls = []
 
@@ -63,20 +64,20 @@ def test_out_of_memory_steps_down_says_so_and_makes_the_same_clip(expected):
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     handle = generator.pipeline.transformer.register_forward_pre_hook(fail)
-    notes, clip = told_and_made(generator, SAMPLING)
+    notes, clip = notes_and_clip(generator, SAMPLING)
     handle.remove()
     assert len(notes) == 1 and "out of memory" in notes[0]
     assert clip.memory == "model_offload" and np.array_equal(clip.frames, expected.frames)
-    assert generator.notes(SAMPLING)[0].startswith("goes on as before")
+    assert generator.notes(SAMPLING)[0].startswith("continues as before")
 
 
 def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatch):
     """Little is free, so a clip is shortened; then there is plenty, and others are asked for."""
     free = [10]
     placement = Placement(free_bytes=lambda: (free[0], 10**12))
-    generator = PhantomWanGenerator(LONGER, folder(), placement=placement)
+    generator = PipelineHost(PhantomWan(LONGER, folder()), placement=placement)
     monkeypatch.setattr(
-        phantom_wan,
+        pipeline_host,
         "rungs",
         lambda clip, _: [
             Rung("full", clip.num_frames, 100, 0),
@@ -84,20 +85,20 @@ def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatc
         ],
     )
     other = replace(SAMPLING, guidance_scale_text=3.0)
-    notes, clip = told_and_made(generator, other)
+    notes, clip = notes_and_clip(generator, other)
     assert clip.memory == "fewer_frames" and len(clip.frames) == 5
     assert "stored in 8 bits, with fewer frames (5)" in notes[0]
 
     free[0] = 10**12
     (note,) = generator.notes(SAMPLING)
     assert "17 frames" in note and "stays on the GPU" in note
-    notes, clip = told_and_made(generator, SAMPLING)
+    notes, clip = notes_and_clip(generator, SAMPLING)
     # Not what was left in 8 bits: loaded anew.
     assert notes == [] and clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
-    notes, clip = told_and_made(generator, replace(SAMPLING, num_frames=5))
+    notes, clip = notes_and_clip(generator, replace(SAMPLING, num_frames=5))
     assert notes == [] and clip.memory == "full" and len(clip.frames) == 5
     # What did not fit once is not tried again.
-    notes, clip = told_and_made(generator, other)
+    notes, clip = notes_and_clip(generator, other)
     assert clip.memory == "fewer_frames" and "fewer frames (5)" in notes[0]
 
 
@@ -115,7 +116,7 @@ def test_at_the_bottom_it_is_an_error_that_says_what_to_do():
     assert generator._ladder.rung.name != "full"
 
 
-def test_what_cannot_fit_is_told_before_anything_is_loaded():
+def test_a_clip_that_cannot_fit_is_refused_before_anything_is_loaded():
     with pytest.raises(UnavailableError, match=r"needs at least .* GB of GPU memory"):
         careful(1000).notes(SAMPLING)
 
@@ -139,9 +140,9 @@ def test_a_gguf_is_counted_to_the_byte_and_offloaded_like_any_model(gguf_model, 
         counted.append(bytes_of(clip))
         return rungs(clip, bytes_of)
 
-    monkeypatch.setattr(phantom_wan, "rungs", keep)
+    monkeypatch.setattr(pipeline_host, "rungs", keep)
     placement = Placement(free_bytes=lambda: (10**12, 10**12))
-    generator = PhantomWanGenerator(TINY, gguf_model, placement=placement)
+    generator = PipelineHost(PhantomWan(TINY, gguf_model), placement=placement)
     whole = clip_of(generator, PLAIN, SAMPLING)
     transformer = generator.pipeline.transformer
     loaded = sum(value.nbytes for value in (*transformer.parameters(), *transformer.buffers()))
@@ -152,7 +153,7 @@ def test_a_gguf_is_counted_to_the_byte_and_offloaded_like_any_model(gguf_model, 
 
 def test_a_lora_on_a_gguf_is_refused_before_anything_is_loaded(gguf_model, tmp_path):
     with pytest.raises(InputError, match=r"quantised weights, .* is phantom-Q8_0.gguf"):
-        PhantomWanGenerator(TINY, gguf_model, [(lora(tmp_path), 1.0)])
+        PipelineHost(PhantomWan(TINY, gguf_model), [(lora(tmp_path), 1.0)])
 
 
 def lora(tmp_path, width: int = 192):
@@ -167,49 +168,53 @@ def lora(tmp_path, width: int = 192):
 
 
 def test_a_lora_changes_the_clip_and_the_models_identity(expected, tmp_path):
-    plain = PhantomWanGenerator(TINY, folder())
-    with_lora = PhantomWanGenerator(TINY, folder(), [(lora(tmp_path), 0.5)])
+    plain = PipelineHost(PhantomWan(TINY, folder()))
+    with_lora = PipelineHost(PhantomWan(TINY, folder()), [(lora(tmp_path), 0.5)])
     assert with_lora.info.revision.startswith(f"{plain.info.revision} + style.safetensors x 0.5 ")
     assert not np.array_equal(clip_of(with_lora, PLAIN, SAMPLING).frames, expected.frames)
-    without = PhantomWanGenerator(TINY, folder(), [(lora(tmp_path), 0.0)])
+    without = PipelineHost(PhantomWan(TINY, folder()), [(lora(tmp_path), 0.0)])
     assert np.array_equal(clip_of(without, PLAIN, SAMPLING).frames, expected.frames)
 
 
-def test_a_lora_that_does_not_fit_is_told_at_once(tmp_path):
+def test_a_lora_that_does_not_fit_is_refused_at_once(tmp_path):
     with pytest.raises(InputError, match="does not fit this model"):
-        PhantomWanGenerator(TINY, folder(), [(lora(tmp_path, width=1536), 1.0)])
+        PipelineHost(PhantomWan(TINY, folder()), [(lora(tmp_path, width=1536), 1.0)])
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "message"),
     [
         (["--lora", "{}/style.safetensors=0.5x"], 2, "no weight that can be used"),
         (["--lora", "{}/none.safetensors"], 2, "There is no LoRA"),
-        (["--lora", "{}/style.safetensors", "--lora", "{}/recipe.txt"], 2, "no .safetensors file"),
+        (
+            ["--lora", "{}/style.safetensors", "--lora", "{}/recipe.txt"],
+            2,
+            "not a .safetensors file",
+        ),
         (["--precise"], 2, "computes in float32"),
         (["--profile", "phantom-1.3b"], 1, "needs a CUDA GPU"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-@pytest.mark.skipif(torch.cuda.is_available(), reason="told otherwise where there is a GPU")
-def test_generate_tells_what_it_cannot_take(options, code, told, tmp_path, capsys):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the message differs with a GPU")
+def test_generate_refuses_what_it_cannot_use(options, code, message, tmp_path, capsys):
     lora(tmp_path)
     (tmp_path / "recipe.txt").write_text("Egg\n1. Fry the egg in the frying pan.\n")
     arguments = [option.format(tmp_path) for option in options]
     out = tmp_path / "run"
     assert main(["generate", str(tmp_path / "recipe.txt"), "--out", str(out), *arguments]) == code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not out.exists()
 
 
-def test_a_model_that_is_not_whole_is_told(tmp_path):
+def test_an_incomplete_model_is_an_error(tmp_path):
     copy = shutil.copytree(folder(), tmp_path / "model")
-    from procvid.phantom.folder import write_manifest
+    from procvid.phantom.model_folder import write_manifest
 
     write_manifest(copy)
-    before = PhantomWanGenerator(TINY, copy).info.revision
-    assert before != PhantomWanGenerator(TINY, folder()).info.revision
+    before = PipelineHost(PhantomWan(TINY, copy)).info.revision
+    assert before != PipelineHost(PhantomWan(TINY, folder())).info.revision
     weights = next((copy / "vae").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(UnavailableError, match="not whole: vae/"):
-        PhantomWanGenerator(TINY, copy)
+        PipelineHost(PhantomWan(TINY, copy))

@@ -44,9 +44,9 @@ def test_a_box_counts_for_a_name_where_upstream_reads_off_that_very_name(detecto
     upstream = processor.post_process_grounded_object_detection(
         outputs, threshold=text_threshold, text_threshold=text_threshold, target_sizes=[(48, 64)]
     )[0]
-    told = zip(upstream["text_labels"], upstream["scores"], upstream["boxes"], strict=True)
+    theirs = zip(upstream["text_labels"], upstream["scores"], upstream["boxes"], strict=True)
     upstream_of = {}
-    for label, _, box in told:
+    for label, _, box in theirs:
         for name in ("frying pan", "carrot"):
             if name in label:
                 upstream_of.setdefault(name, []).append(np.clip(box.numpy(), 0, [64, 48, 64, 48]))

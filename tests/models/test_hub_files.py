@@ -1,4 +1,4 @@
-"""Fetching published files from a local Hub: whole, damaged, gated, gone, offline, and a full disk."""
+"""Downloads from a local Hub: complete, damaged, gated, deleted, offline, and a full disk."""
 
 from __future__ import annotations
 
@@ -133,40 +133,42 @@ def ask(home: Path, *names: str, **variables: str) -> dict[str, object]:
     return dict(json.loads(said.stdout.splitlines()[-1]))
 
 
-def test_files_are_fetched_once_checked_and_told_about_in_one_sentence(hub, tmp_path):
-    told = ask(
+def test_files_are_fetched_once_and_checked_and_errors_are_one_sentence(hub, tmp_path):
+    answers = ask(
         tmp_path,
         *("kept x/good", "check x/good", "fetch x/good", "kept x/good", "check x/good"),
         *("fetch x/once", "fetch x/wrong", "full x/large"),
         *("fetch x/gated", "check x/gated", "fetch x/gone", "fetch x/old", "fetch x/token"),
         HF_ENDPOINT=hub.url,
     )
-    assert told["fetch x/good"] == ["config.json", "w.safetensors"]
-    assert told["kept x/good"] is True and told["check x/good"] is True
+    assert answers["fetch x/good"] == ["config.json", "w.safetensors"]
+    assert answers["kept x/good"] is True and answers["check x/good"] is True
     assert not any("evil.bin" in path for path in hub.hits)
     # Damaged on the way: of the right length, so that only the hash shows it; fetched once more.
-    assert told["fetch x/once"] == ["config.json", "w.safetensors"]
-    assert "w.safetensors of x/wrong is missing or not the published one" in told["fetch x/wrong"]
+    assert answers["fetch x/once"] == ["config.json", "w.safetensors"]
     assert (
-        "Cannot write" in told["full x/large"]
-        and "larger than the system allows" in told["full x/large"]
+        "w.safetensors of x/wrong is missing or not the published one" in answers["fetch x/wrong"]
+    )
+    assert (
+        "Cannot write" in answers["full x/large"]
+        and "larger than the system allows" in answers["full x/large"]
     )
     for name in ("fetch x/gated", "check x/gated"):
-        assert "x/gated is gated" in told[name] and "hf auth login" in told[name]
-    assert "no model x/gone" in told["fetch x/gone"]
-    assert "no revision 0123456789ab" in told["fetch x/old"]
-    assert "x/token" in told["fetch x/token"] or "HF_TOKEN" in told["fetch x/token"]
+        assert "x/gated is gated" in answers[name] and "hf auth login" in answers[name]
+    assert "no model x/gone" in answers["fetch x/gone"]
+    assert "no longer has the revision 0123456789ab" in answers["fetch x/old"]
+    assert "x/token" in answers["fetch x/token"] or "HF_TOKEN" in answers["fetch x/token"]
 
 
-def test_without_the_hub_a_whole_cache_serves_and_a_half_one_is_told(hub, tmp_path):
+def test_without_the_hub_a_complete_cache_serves_and_an_incomplete_one_is_an_error(hub, tmp_path):
     ask(tmp_path, "fetch x/good", HF_ENDPOINT=hub.url)
     snapshot = next(tmp_path.rglob(f"snapshots/{REVISION}"))
     nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}
-    told = ask(tmp_path, "fetch x/good", "fetch x/none", "check x/none", **nowhere)
-    assert told["fetch x/good"] == ["config.json", "w.safetensors"]
+    answers = ask(tmp_path, "fetch x/good", "fetch x/none", "check x/none", **nowhere)
+    assert answers["fetch x/good"] == ["config.json", "w.safetensors"]
     for name in ("fetch x/none", "check x/none"):
-        assert "not whole in the cache, and the Hub cannot be reached" in told[name]
-        assert f"hf download x/none --revision {REVISION}" in told[name]
+        assert "not complete in the cache, and the Hub cannot be reached" in answers[name]
+        assert f"hf download x/none --revision {REVISION}" in answers[name]
     (snapshot / "w.safetensors").unlink()
-    told = ask(tmp_path, "kept x/good", "fetch x/good", HF_HUB_OFFLINE="1", **nowhere)
-    assert told["kept x/good"] is False and "x/good" in told["fetch x/good"]
+    answers = ask(tmp_path, "kept x/good", "fetch x/good", HF_HUB_OFFLINE="1", **nowhere)
+    assert answers["kept x/good"] is False and "x/good" in answers["fetch x/good"]

@@ -1,4 +1,4 @@
-"""A GPU that is lent for one clip at a time: what travels, what is asked for, what a cancel does."""
+"""A GPU that is lent for one clip at a time: pickling, requested time, cancelling."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from procvid.errors import InputError, RunError, UnavailableError
-from procvid.models.generators.lent import BESIDE_S, LONGEST_S, MARGIN, LentGpuGenerator
-from procvid.models.generators.phantom_wan import PhantomWanGenerator
+from procvid.models.generators.lent import LONGEST_S, MARGIN, OVERHEAD_S, LentGpuGenerator
+from procvid.models.pipeline_host import PipelineHost
 from procvid.protocols import ClipGenerator
 from procvid.settings import TINY
 from procvid.types import Clip, Conditioning, Denoised, Slot
@@ -32,33 +32,33 @@ SAMPLING = replace(TINY.sampling, num_inference_steps=2, seed=1)
 
 
 def clip_of(generator: ClipGenerator) -> tuple[list[Denoised], Clip]:
-    steps, told = generator.generate(SHOWN, SAMPLING), []
+    steps, events = generator.generate(SHOWN, SAMPLING), []
     while True:
         try:
-            told.append(next(steps))
+            events.append(next(steps))
         except StopIteration as end:
-            return told, end.value
+            return events, end.value
 
 
 def in_a_child(duration: Any) -> Any:
     """Lends nothing, but has each call run in a forked process, arguments and results pickled."""
 
     def lend(function: Any) -> Any:
-        def run(sent: bytes, told: Connection) -> None:
+        def run(sent: bytes, pipe: Connection) -> None:
             for each in function(*pickle.loads(sent)):
-                told.send(each)
-            told.send(None)
+                pipe.send(each)
+            pipe.send(None)
 
         def call(*arguments: Any) -> Any:
-            assert duration(*arguments) > BESIDE_S
+            assert duration(*arguments) > OVERHEAD_S
             mine, theirs = Pipe()
             child = get_context("fork").Process(
                 target=run, args=(pickle.dumps(arguments), theirs), daemon=True
             )
             child.start()
             try:
-                while (told := mine.recv()) is not None:
-                    yield told
+                while (item := mine.recv()) is not None:
+                    yield item
             finally:
                 child.kill()
                 child.join()
@@ -69,13 +69,13 @@ def in_a_child(duration: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def plain() -> PhantomWanGenerator:
+def plain() -> PipelineHost:
     made = wiring.build_generator(TINY, previews=True)
-    assert isinstance(made, PhantomWanGenerator)
+    assert isinstance(made, PipelineHost)
     return made
 
 
-def test_a_clip_that_travelled_is_the_same_to_the_last_bit(plain: PhantomWanGenerator) -> None:
+def test_a_clip_that_travelled_is_the_same_to_the_last_bit(plain: PipelineHost) -> None:
     lent = LentGpuGenerator(plain, in_a_child, lambda sampling, n: 1.0)
     assert isinstance(lent, ClipGenerator)
     assert lent.info == plain.info
@@ -85,7 +85,7 @@ def test_a_clip_that_travelled_is_the_same_to_the_last_bit(plain: PhantomWanGene
     assert (here[1].fps, here[1].memory) == (there[1].fps, there[1].memory)
 
 
-def test_our_errors_arrive_whole_and_closing_closes(plain: PhantomWanGenerator) -> None:
+def test_our_errors_arrive_whole_and_closing_closes(plain: PipelineHost) -> None:
     class Inner:
         info, default_sampling, check = plain.info, plain.default_sampling, plain.check
 
@@ -103,18 +103,18 @@ def test_our_errors_arrive_whole_and_closing_closes(plain: PhantomWanGenerator) 
     assert not active_children()
 
 
-def test_a_gpu_that_was_taken_back_is_told(plain: PhantomWanGenerator) -> None:
+def test_a_gpu_that_was_taken_back_is_an_error(plain: PipelineHost) -> None:
     def cut(duration: Any) -> Any:
-        return lambda function: lambda *arguments: (told for told in [Denoised(1, 2)])
+        return lambda function: lambda *arguments: (item for item in [Denoised(1, 2)])
 
     with pytest.raises(UnavailableError, match="taken back"):
         clip_of(LentGpuGenerator(plain, cut, lambda sampling, n: 1.0))
 
 
-def test_what_takes_longer_than_a_gpu_is_lent_for_is_refused(plain: PhantomWanGenerator) -> None:
+def test_what_takes_longer_than_a_gpu_is_lent_for_is_refused(plain: PipelineHost) -> None:
     lent = LentGpuGenerator(plain, in_a_child, lambda s, n: 2.0 * s.num_inference_steps)
-    assert lent.duration_s(SAMPLING) == BESIDE_S + 2 * 2 * MARGIN
-    assert f"{BESIDE_S + 5} s" in lent.notes(SAMPLING)[-1]
+    assert lent.duration_s(SAMPLING) == OVERHEAD_S + 2 * 2 * MARGIN
+    assert f"{OVERHEAD_S + 5} s" in lent.notes(SAMPLING)[-1]
     with pytest.raises(InputError, match=f"{LONGEST_S} s at most"):
         lent.check(replace(SAMPLING, num_inference_steps=150))
 
@@ -134,7 +134,9 @@ def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     said = json.loads(ran.stdout.splitlines()[-1])
-    assert said["profile"].startswith("this Space is lent a GPU for one clip at a time (ZeroGPU, ")
+    assert said["profile"].startswith(
+        "Demo mode: this Space borrows a GPU for each clip (ZeroGPU, "
+    )
     assert not said["tiny is lent"]
     assert said["placed"][0] == "cuda:0" and "everything stays on the GPU" in said["placed"][1]
     assert said["packed bytes"] > 1e6
@@ -144,14 +146,14 @@ def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
     # The step that it was in, and one that it had begun before it heard of it.
     assert 3 <= said["steps when stopped"] <= 5
     assert said["error"][0] == "UnavailableError" and "Install procvid again" in said["error"][2]
-    asked = [told["durationSeconds"] for where, told in said["asked"] if where == "/schedule"]
-    assert asked[:2] == [str(BESIDE_S + 5), str(BESIDE_S + 75)]
-    released = [told["fail"] for where, told in said["asked"] if where == "/release"]
+    asked = [query["durationSeconds"] for where, query in said["asked"] if where == "/schedule"]
+    assert asked[:2] == [str(OVERHEAD_S + 5), str(OVERHEAD_S + 75)]
+    released = [query["fail"] for where, query in said["asked"] if where == "/release"]
     assert released == ["false"] * len(asked)
 
 
-def test_without_a_lent_gpu_nothing_is_wrapped(plain: PhantomWanGenerator) -> None:
-    assert isinstance(plain, PhantomWanGenerator)
+def test_without_a_lent_gpu_nothing_is_wrapped(plain: PipelineHost) -> None:
+    assert isinstance(plain, PipelineHost)
     import spaces
 
     def call() -> None:

@@ -22,7 +22,7 @@ def toy(seed: int):
     return random_clip(np.random.default_rng([HELD_OUT, seed]))[2].frames
 
 
-def test_the_frame_encoder_tells_pictures_apart():
+def test_the_frame_encoder_separates_images():
     encoder = wiring_evaluation.build_frame_encoder(TINY)
     assert isinstance(encoder, FrameEncoder) and encoder.info.revision
     a, b = toy(0), toy(1)
@@ -48,7 +48,7 @@ def test_the_watching_reader_does_not_read_the_text():
     assert reader.read(frames, "Boil the egg.") == reader.read(frames, "")
 
 
-def test_dino_without_the_hub_says_so():
+def test_dino_without_the_hub_is_unavailable():
     assert wiring_evaluation.build_frame_encoder(PHANTOM_1_3B).info.id == "facebook/dino-vits16"
     with pytest.raises(UnavailableError, match="facebook/dino-vits16"):
         DinoFrameEncoder(DINO_HUB).embed_frames([toy(0)[0]])

@@ -79,7 +79,7 @@ def test_an_answer_is_kept_and_not_asked_twice(client, server, tmp_path):
     kept[0].write_text('{"text": "{\\"na')
     server.say(GOOD)
     assert ask(again).name == "red" and len(server.asked) == 2
-    with pytest.raises(ServiceError, match="not asked this before"):
+    with pytest.raises(ServiceError, match="has no cached answer"):
         ask(again, question=Question("Something else.", {}), only_kept=True)
 
 
@@ -120,7 +120,7 @@ def test_a_fenced_answer_of_a_local_model_is_read(client, server):
     assert ask(client).name == "red"
 
 
-def test_a_check_of_ones_own_is_told_to_the_model(client, server):
+def test_a_failed_check_is_sent_to_the_model(client, server):
     server.say('{"name": "blue"}', GOOD)
 
     def check(answer):
@@ -178,23 +178,23 @@ def failing(status, code, key="sk-proj-VERYSECRET0123456789"):
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told", "lasting"),
+    ("status", "code", "message", "lasting"),
     [
-        (401, "invalid_api_key", "is not a key that", True),
+        (401, "invalid_api_key", "does not accept the key", True),
         (403, "model_not_allowed", "may not use test-model", True),
         (404, "model_not_found", "no model 'test-model'", True),
         (429, "insufficient_quota", "has no quota left", True),
         (429, "rate_limit_exceeded", "no more requests", False),
-        (400, "invalid_request_error", r"did not take the request \(400\)", False),
-        (500, "server_error", r"did not take the request \(500\)", False),
-        (503, "overloaded", r"did not take the request \(503\)", False),
+        (400, "invalid_request_error", r"rejected the request \(400\)", False),
+        (500, "server_error", r"rejected the request \(500\)", False),
+        (503, "overloaded", r"rejected the request \(503\)", False),
     ],
 )
-def test_what_a_service_refuses_is_told_in_our_own_words(
-    client, server, status, code, told, lasting
+def test_a_refusal_of_the_service_is_an_error_of_ours(
+    client, server, status, code, message, lasting
 ):
     server.replies = [failing(status, code)] * 4
-    with pytest.raises(ServiceError, match=told) as error:
+    with pytest.raises(ServiceError, match=message) as error:
         ask(client)
     assert error.value.lasting == lasting and "--planner rules" in error.value.hint
     assert "VERYSECRET" not in str(error.value) and "sk-" not in str(error.value)
@@ -219,7 +219,7 @@ def test_a_service_that_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["sk-\nX-Evil: 1", "sk-schlüssel", "sk-\x00"])
-def test_a_key_that_cannot_be_one_is_told_without_it(key, tmp_path):
+def test_an_impossible_key_is_an_error_without_the_key(key, tmp_path):
     with pytest.raises(ServiceError, match="characters that no key has") as error:
         OpenAIClient(key, "http://127.0.0.1:9/v1", "m", tmp_path)
     assert key not in str(error.value)
@@ -240,19 +240,19 @@ def test_the_key_is_in_the_header_alone(client, server, caplog, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("budget", "told"),
+    ("budget", "message"),
     [
         (Budget(max_calls=1), "1 calls"),
         (Budget(max_tokens=660), "660 tokens"),
         (Budget(max_images=0), "0 images"),
     ],
 )
-def test_the_budget_of_a_run_holds(client, server, budget, told):
+def test_the_budget_of_a_run_holds(client, server, budget, message):
     server.say("no", "no")
     picture = np.zeros((2, 2, 3), np.uint8)
     question = Question("x", {}, (picture,) if budget.max_images == 0 else ())
     meter = Meter(budget)
-    with pytest.raises(ServiceError, match=f"budget of {told}") as error:
+    with pytest.raises(ServiceError, match=f"budget of {message}") as error:
         ask(client, meter, question)
     assert len(server.asked) == (0 if budget.max_images == 0 else 1)
     assert "PROCVID_OPENAI_MAX_" in error.value.hint
@@ -261,7 +261,7 @@ def test_the_budget_of_a_run_holds(client, server, budget, told):
 def test_trying_a_service_out_costs_nothing(client, server, tmp_path):
     client.try_out()
     assert server.asked == []
-    with pytest.raises(ServiceError, match="is not a key"):
+    with pytest.raises(ServiceError, match="does not accept the key"):
         OpenAIClient("wrong", server.url, "test-model", tmp_path).try_out()
     server.models = ("another",)
     with pytest.raises(ServiceError, match="no model 'test-model'"):

@@ -31,8 +31,8 @@ def judge(client) -> OpenAIJudge:
     return OpenAIJudge(client, Meter(Budget()))
 
 
-def texts(*told: str) -> str:
-    return json.dumps({"texts": [{"differs": "x", "text": text} for text in told]})
+def texts(*rows: str) -> str:
+    return json.dumps({"texts": [{"differs": "x", "text": text} for text in rows]})
 
 
 def test_questions_are_material_and_answers_cost_once(judge, server):
@@ -100,7 +100,7 @@ def test_a_budget_is_for_one_evaluation(client, server):
 
 
 def test_auto_asks_a_model_only_for_the_phantom_profiles(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     tiny = wiring_evaluation.build_evaluation(TINY)
     assert tiny.judge.info.id == "rules" and tiny.stand_in is None
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
@@ -137,12 +137,12 @@ STATES = ["object_state", "object_state_strict"]
 
 
 def seen(state: str) -> str:
-    told = {"evidence": "there", "role": "food", "description": "orange", "likelihood": "unlikely"}
-    return json.dumps({"objects": [{**told, "name": "carrot", "state": state}]})
+    item = {"evidence": "there", "role": "food", "description": "orange", "likelihood": "unlikely"}
+    return json.dumps({"objects": [{**item, "name": "carrot", "state": state}]})
 
 
 def test_the_vision_model_sees_the_middle_frame_and_no_text(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
     server.say(seen("whole"), seen("sliced"))
     *_, last = evaluate([toy_run()], parts, STATES)
@@ -157,7 +157,7 @@ def test_the_vision_model_sees_the_middle_frame_and_no_text(server, monkeypatch)
 
 
 def test_a_frame_that_is_not_read_is_null_and_the_others_count(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
     server.say("no", "no", seen("sliced"))
     *_, last = evaluate([toy_run()], parts, STATES)
@@ -168,7 +168,7 @@ def test_a_frame_that_is_not_read_is_null_and_the_others_count(server, monkeypat
 
 
 def test_a_service_that_is_gone_makes_the_states_unavailable_and_no_more(server, monkeypatch):
-    monkeypatch.setattr("procvid.wiring.run.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
     parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B)
     server.replies = [lambda _: JSONResponse({"error": {"message": "x"}}, 403)]
     *_, last = evaluate([toy_run()], parts, [*STATES, "shot_boundary"])
@@ -191,8 +191,8 @@ def clips(tmp_path_factory) -> list[Path]:
 
 def command(clips: list[Path], out: Path) -> list[str]:
     few = "step_retrieval,goal_retrieval,object_state"
-    told = ["evaluate", *map(str, clips), "--text", *toy_run().recipe.steps, "--metrics", few]
-    return [*told, "--out", str(out), "--judge", "openai"]
+    command = ["evaluate", *map(str, clips), "--text", *toy_run().recipe.steps, "--metrics", few]
+    return [*command, "--out", str(out), "--judge", "openai"]
 
 
 def test_a_judge_that_answers_nonsense_loses_no_metric(server, clips, tmp_path, capsys):
@@ -205,7 +205,7 @@ def test_a_judge_that_answers_nonsense_loses_no_metric(server, clips, tmp_path, 
     assert all(metric["state"] == "ok" for metric in metrics.values())
     assert "rules 1 answered" in scores["runs"][0]["notes"][0]
     assert "rules 1 answered" in (tmp_path / "report.html").read_text()
-    # Again with a judge in its right mind: comparable, so the same candidates, and told again.
+    # Again with a judge in its right mind: comparable, so the same candidates.
     server.replies = []
     assert main(command(clips, tmp_path)) == 0
     assert "kept with the scores" in capsys.readouterr().out
@@ -233,4 +233,4 @@ def test_a_wrong_key_is_one_sentence_and_leaves_nothing(server, clips, tmp_path,
     out = tmp_path / "scores"
     assert main(command(clips, out)) == 1
     said = capsys.readouterr().err
-    assert "not a key" in said and "--judge rules" in said and not out.exists()
+    assert "does not accept the key" in said and "--judge rules" in said and not out.exists()

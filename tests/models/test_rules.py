@@ -10,6 +10,7 @@ from procvid.protocols import Planner, SceneReader
 from procvid.settings import PHANTOM_1_3B
 from procvid.types import Recipe
 from procvid.wiring import run as wiring
+from procvid.wiring.stores import build_detector, build_embedder
 
 FRAMES = np.zeros((1, 8, 8, 3), np.uint8)
 
@@ -38,21 +39,21 @@ def test_food_that_the_step_leaves_alone_is_likely_to_stay():
     assert egg.likelihood == "likely"
 
 
-def test_a_planner_that_needs_a_key_says_so(monkeypatch):
+def test_a_planner_that_needs_a_key_asks_for_it(monkeypatch):
     with pytest.raises(UnavailableError, match="OPENAI_API_KEY is not set"):
         wiring.build_planner("openai")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
     assert wiring.build_planner("openai").info.id == "openai"
 
 
-def test_an_unknown_planner_is_told():
+def test_an_unknown_planner_is_refused():
     with pytest.raises(InputError, match="no planner 'gpt'"):
         wiring.build_planner("gpt")
 
 
 @pytest.mark.parametrize("gpu", [None, "NVIDIA H100"])
 def test_a_generator_that_cannot_run_here_says_what_is_missing(monkeypatch, gpu):
-    monkeypatch.setattr(wiring, "gpu_facts", lambda: (gpu, 0.0))
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (gpu, 0.0))
     with pytest.raises(UnavailableError, match=r"phantom-1\.3b") as error:
         wiring.build_generator(PHANTOM_1_3B)
     assert ("CUDA GPU" if gpu is None else "model is missing") in error.value.message
@@ -61,13 +62,13 @@ def test_a_generator_that_cannot_run_here_says_what_is_missing(monkeypatch, gpu)
 
 
 def test_the_memory_of_a_phantom_profile_uses_pinned_published_models(monkeypatch):
-    monkeypatch.setattr(wiring, "gpu_facts", lambda: (None, 0.0))
-    tiny = wiring.build_embedder()
-    for build in (wiring.build_embedder, lambda profile: wiring.build_detector(profile, tiny)):
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
+    tiny = build_embedder()
+    for build in (build_embedder, lambda profile: build_detector(profile, tiny)):
         with pytest.raises(UnavailableError, match="needs a CUDA GPU"):
             build(PHANTOM_1_3B)
-    monkeypatch.setattr(wiring, "gpu_facts", lambda: ("NVIDIA H100", 80.0))
-    embedder = wiring.build_embedder(PHANTOM_1_3B)
-    detector = wiring.build_detector(PHANTOM_1_3B, embedder)
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: ("NVIDIA H100", 80.0))
+    embedder = build_embedder(PHANTOM_1_3B)
+    detector = build_detector(PHANTOM_1_3B, embedder)
     for info in (embedder.info, detector.info):
         assert "/" in info.id and len(info.revision) == 40

@@ -139,7 +139,7 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_the_distance_of_two_sets_is_frechets(monkeypatch):
     monkeypatch.setattr("procvid.models.set_distances.inception.DIM", 6)
-    monkeypatch.setattr("procvid.models.set_distances.inception._Given.num_features", 6)
+    monkeypatch.setattr("procvid.models.set_distances.inception._PassThrough.num_features", 6)
     rng = np.random.default_rng(1)
     a = rng.normal(size=(40, 6)).astype(np.float32)
     b = (rng.normal(size=(30, 6)) * 1.5 + 0.3).astype(np.float32)
@@ -185,7 +185,7 @@ def test_a_backbone_that_was_not_asked_for_is_unavailable(toy):
     assert metrics["fid"]["state"].startswith("unavailable") and metrics["clip_score"]["value"]
 
 
-def test_what_cannot_be_had_says_why(checkpoints, toy):
+def test_unavailable_figures_give_the_reason(checkpoints, toy):
     parts = wiring_evaluation.build_evaluation(TINY, standard=True)
     *_, last = evaluate([toy], parts, ["fid", "fvd"])
     states = {n: m["state"] for n, m in last.scores["runs"][0]["metrics"].items()}
@@ -235,8 +235,8 @@ def test_the_command_takes_real_clips(tmp_path, capsys, toy):
     files = [str(tmp_path / "1.mp4"), str(tmp_path / "2.mp4")]
     command = ["evaluate", *files, "--out", str(tmp_path / "out"), "--metrics", "fvd,clip_score"]
     assert main([*command, "--real", files[0]]) == 2
-    assert "1 real clips are no set" in capsys.readouterr().err
+    assert "1 real clips cannot be compared with" in capsys.readouterr().err
     assert main([*command, "--real", str(tmp_path / "nowhere")]) == 2
-    assert "There is no" in capsys.readouterr().err
+    assert "does not exist" in capsys.readouterr().err
     assert main([*command, "--real", str(tmp_path)]) == 0
     assert "clip_score" in capsys.readouterr().out

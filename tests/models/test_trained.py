@@ -12,8 +12,8 @@ import pytest
 import procvid
 from lab.pretrain.oracle import truth_of
 from lab.pretrain.toy_crops import crops_of
-from lab.quality.__main__ import load_oracle, load_pipeline
 from lab.quality.clips import first_seeds, held_out_clips
+from lab.weights import load_oracle, load_pipeline
 from procvid.memory.memory import Memory
 from procvid.memory.store_folder import load_store
 from procvid.models.detectors.tiny import TinyDetector
@@ -60,7 +60,7 @@ def test_clip_vectors_are_normalised_and_the_same_twice(embedder):
     assert embedder.embed_images([]).shape == embedder.embed_texts([]).shape == (0, embedder.dim)
 
 
-def test_clip_tells_objects_and_states_apart(embedder):
+def test_clip_separates_objects_and_states(embedder):
     crops = []
     for k in range(60):
         kitchen, scene, clip = held_out(k)

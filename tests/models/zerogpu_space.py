@@ -1,7 +1,7 @@
 """A ZeroGPU Space without its card: the real `spaces` package, and the service that it asks for a GPU.
 
-Prints what happened as one JSON object. Torch is patched, the worker forked and everything pickled as
-on ZeroGPU; only what moves weights to the card is left out, for there is none.
+Prints the result as one JSON object. Torch is patched, the worker forked and everything pickled as on
+ZeroGPU; only the moving of weights to the card is left out.
 """
 
 from __future__ import annotations
@@ -30,15 +30,20 @@ class Lender(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         url = urlsplit(self.path)
         ASKED.append((url.path, {k: v[0] for k, v in parse_qs(url.query).items()}))
-        told = {"idle": len(ASKED) > 3, "nvidiaIndex": 0, "nvidiaUUID": "GPU-0", "allowToken": "t"}
-        body = json.dumps(told).encode() if url.path == "/schedule" else b"{}"
+        answer = {
+            "idle": len(ASKED) > 3,
+            "nvidiaIndex": 0,
+            "nvidiaUUID": "GPU-0",
+            "allowToken": "t",
+        }
+        body = json.dumps(answer).encode() if url.path == "/schedule" else b"{}"
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *told: object) -> None:
+    def log_message(self, *details: object) -> None:
         """Nothing."""
 
 
@@ -56,8 +61,10 @@ def main(work: Path) -> dict[str, object]:
     said: dict[str, object] = {"profile": wiring.select_profile("auto")[1]}
 
     from procvid.errors import ProcvidError
+    from procvid.machine import asset_folder
     from procvid.models.generators.lent import LentGpuGenerator
-    from procvid.models.generators.phantom_wan import PhantomWanGenerator, on_gpu
+    from procvid.models.generators.phantom_wan import PhantomWan
+    from procvid.models.pipeline_host import PipelineHost, on_gpu
     from procvid.settings import TINY
     from procvid.types import Conditioning, Slot
 
@@ -69,8 +76,8 @@ def main(work: Path) -> dict[str, object]:
 
     card.init = card.move = lambda *args, **kwargs: None
 
-    folder = wiring.asset_folder(TINY, "generator")
-    placed = PhantomWanGenerator(TINY, folder, placement=on_gpu())
+    folder = asset_folder(TINY, "generator")
+    placed = PipelineHost(PhantomWan(TINY, folder), placement=on_gpu())
     placed.prepare()
     said["placed"] = [str(placed.pipeline.transformer.device), *placed.notes(TINY.sampling)]
     said["packed bytes"] = card.pack()
@@ -79,7 +86,7 @@ def main(work: Path) -> dict[str, object]:
         """Also notes each step in a file, whichever process makes it."""
 
         def __init__(self, folder: Path, previews: bool = False) -> None:
-            self.inner = PhantomWanGenerator(TINY, folder, previews=previews)
+            self.inner = PipelineHost(PhantomWan(TINY, folder), previews=previews)
             self.info, self.default_sampling = self.inner.info, self.inner.default_sampling
             self.check, self.notes = self.inner.check, self.inner.notes
 

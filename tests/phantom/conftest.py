@@ -1,4 +1,4 @@
-"""The real classes at tiny sizes with seeded random weights, built here; nothing is downloaded."""
+"""The real classes at tiny sizes with seeded random weights; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT_LENGTH = 64
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """Tiny models are slower on several threads, and sums then keep their order."""
+    """Use one thread: tiny models are faster, and sums keep their order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -104,7 +104,7 @@ def parts() -> dict[str, object]:
 
 @pytest.fixture
 def make_pipeline(parts) -> Callable[..., PhantomWanPipeline]:
-    """Builds a pipeline of the tiny parts, with any of them replaced."""
+    """Build a pipeline of the tiny parts, with any of them replaced."""
 
     def make(flow_shift: float = 5.0, **replaced) -> PhantomWanPipeline:
         settings = {"scheduler": build_scheduler(flow_shift), "max_sequence_length": TEXT_LENGTH}

@@ -1,4 +1,4 @@
-"""Files in the published layouts, with random weights: what the Hub has, at tiny dimensions."""
+"""Files in the published layouts, with random weights and tiny dimensions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_shards(weights: Mapping[str, torch.Tensor], folder: Path, count: int =
 
 
 def write_gguf(weights, file: Path) -> Path:
-    """Original names; matrices in Q8_0, the small and the 5-D tensors as they are."""
+    """Write a GGUF with original names: matrices in Q8_0, small and 5-D tensors unquantised."""
     gguf = pytest.importorskip("gguf")
     writer = gguf.GGUFWriter(file, "wan")
     for key, value in weights.items():

@@ -9,20 +9,27 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from procvid.models.generators.phantom_wan import PhantomWanGenerator, Placement
+from procvid.machine import asset_folder
+from procvid.models.generators.phantom_wan import PhantomWan
+from procvid.models.pipeline_host import PipelineHost, Placement
 from procvid.phantom.latent_colours import LatentColours, colour_chart
 from procvid.settings import TINY
-from procvid.wiring import run as wiring
 from tests.models.test_generators import PLAIN, clip_of
 
 PLENTY = Placement(free_bytes=lambda: (10**12, 10**12))
-"""On the CPU, and yet with a ladder, as on a GPU."""
+"""On the CPU, but with a ladder as on a GPU."""
 SAMPLING = replace(TINY.sampling, num_inference_steps=6, seed=1)
 
 
-def generator(previews: bool) -> PhantomWanGenerator:
-    folder = wiring.asset_folder(TINY, "generator")
-    return PhantomWanGenerator(TINY, folder, placement=PLENTY, previews=previews)
+def generator(previews: bool) -> PipelineHost:
+    folder = asset_folder(TINY, "generator")
+    return PipelineHost(PhantomWan(TINY, folder), placement=PLENTY, previews=previews)
+
+
+@pytest.fixture(scope="module")
+def plain() -> PipelineHost:
+    """A generator without previews, loaded once."""
+    return generator(previews=False)
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:
@@ -34,27 +41,27 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(small[0], small[1])[0, 1])
 
 
-def test_a_preview_a_step_shows_what_comes_and_changes_nothing():
+def test_previews_show_the_coming_clip_and_change_nothing(plain):
     previewing = generator(previews=True)
-    steps, told = previewing.generate(PLAIN, SAMPLING), []
+    steps, steps_seen = previewing.generate(PLAIN, SAMPLING), []
     while True:
         try:
-            told.append(next(steps))
+            steps_seen.append(next(steps))
         except StopIteration as end:
             clip = end.value
             break
-    assert [t.preview is not None for t in told] == [False, False, True, True, True, False]
-    shown = [t.preview for t in told if t.preview is not None]
+    assert [t.preview is not None for t in steps_seen] == [False, False, True, True, True, False]
+    shown = [t.preview for t in steps_seen if t.preview is not None]
     assert {p.shape for p in shown} == {(320, 320, 3)} and shown[0].dtype == np.uint8
-    # Of four clips of the tiny model the finished latents gave .83 or more; these are guesses yet.
+    # The final latents of four clips of the tiny model gave at least .83; these are forecasts.
     assert likeness(shown[-1], clip.frames[0]) > 0.6
-    other = clip_of(generator(previews=False), replace(PLAIN, prompt="A white plate."), SAMPLING)
+    other = clip_of(plain, replace(PLAIN, prompt="A white plate."), SAMPLING)
     assert likeness(shown[-1], clip.frames[0]) > likeness(shown[-1], other.frames[0])
-    assert np.array_equal(clip_of(generator(previews=False), PLAIN, SAMPLING).frames, clip.frames)
+    assert np.array_equal(clip_of(plain, PLAIN, SAMPLING).frames, clip.frames)
 
 
-def test_the_fit_is_the_same_every_time_and_knows_its_own_chart():
-    pipeline = generator(previews=False).pipeline
+def test_the_fit_is_deterministic_and_reproduces_its_chart(plain):
+    pipeline = plain.pipeline
     first, again = LatentColours.fit(pipeline), LatentColours.fit(pipeline)
     assert torch.equal(first.weights, again.weights)
     chart = colour_chart()

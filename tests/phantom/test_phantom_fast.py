@@ -1,4 +1,4 @@
-"""Shortcuts: exact where they claim to be, near the exact clip elsewhere, and gone afterwards."""
+"""Shortcuts: exact if they claim to be, otherwise close to the exact clip, and removed afterwards."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_steps_without_guidance_make_one_call(pipeline, calls):
     assert torch.equal(make(pipeline, Shortcuts(guided_share=0.0)), unguided)
 
 
-def test_a_kept_guidance_term_saves_calls_and_stays_nearer_than_none(pipeline, calls):
+def test_a_reused_guidance_term_saves_calls_and_is_closer_than_none(pipeline, calls):
     exact = make(pipeline, EXACT, steps=8)
     calls.clear()
     kept = make(pipeline, Shortcuts(guided_every=2), steps=8)
@@ -89,7 +89,7 @@ def test_a_kept_guidance_term_saves_calls_and_stays_nearer_than_none(pipeline, c
 
 @pytest.fixture
 def blocks_run(parts):
-    """Rows that reach the last block, whatever a cache in front of it does."""
+    """Rows that reach the last block in spite of a cache."""
     rows: list[int] = []
     attention = parts["transformer"].blocks[-1].attn1
     handle = attention.register_forward_pre_hook(lambda _m, inputs: rows.append(len(inputs[0])))
@@ -99,7 +99,7 @@ def blocks_run(parts):
 
 @pytest.mark.parametrize("kind", CACHES)
 @pytest.mark.parametrize("batched", [False, True])
-def test_a_cached_run_skips_blocks_stays_near_and_leaves_nothing(
+def test_a_cached_run_skips_blocks_stays_close_and_leaves_nothing(
     pipeline, blocks_run, kind, batched
 ):
     pipeline.mag_ratios = MAG_RATIOS
@@ -114,14 +114,14 @@ def test_a_cached_run_skips_blocks_stays_near_and_leaves_nothing(
 
 
 def test_branches_have_a_cache_each(pipeline):
-    """Extrapolating is linear, so three caches must give what one cache of the batch gives."""
+    """Extrapolation is linear, so three caches must give the result of one cache of the batch."""
     cache = StepCache("taylor", 3, 3)
     apart = make(pipeline, Shortcuts(cache=cache), steps=12)
     together = make(pipeline, Shortcuts(batched=True, cache=cache), steps=12)
     assert error(together, apart) < 1e-3
 
 
-def test_a_run_that_is_left_in_the_middle_takes_its_cache_away(pipeline):
+def test_an_abandoned_run_removes_its_cache(pipeline):
     exact = make(pipeline, EXACT)
     pipeline.shortcuts = Shortcuts(cache=CACHES["taylor"])
     steps = pipeline.denoise(**vars(arguments(pipeline, 12, 2, (3.0, 2.0))))
@@ -132,7 +132,7 @@ def test_a_run_that_is_left_in_the_middle_takes_its_cache_away(pipeline):
     assert torch.equal(make(pipeline, EXACT), exact)
 
 
-def test_out_of_memory_in_a_cached_run_costs_computed_steps_and_no_more(pipeline, parts):
+def test_out_of_memory_in_a_cached_run_only_costs_computed_steps(pipeline, parts):
     exact = make(pipeline, EXACT, steps=12)
     failures = iter([False] * 20 + [True] + [False] * 1000)
 
@@ -150,7 +150,7 @@ def test_out_of_memory_in_a_cached_run_costs_computed_steps_and_no_more(pipeline
 
 
 @pytest.mark.parametrize(
-    ("shortcuts", "told"),
+    ("shortcuts", "message"),
     [
         (Shortcuts(guided_share=1.5), "guided_share"),
         (Shortcuts(guided_every=0), "guided_every"),
@@ -162,8 +162,8 @@ def test_out_of_memory_in_a_cached_run_costs_computed_steps_and_no_more(pipeline
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_shortcut_that_cannot_be_taken_is_an_error(pipeline, calls, shortcuts, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_invalid_shortcut_is_an_error(pipeline, calls, shortcuts, message):
+    with pytest.raises(ValueError, match=message):
         make(pipeline, shortcuts)
     assert not calls
 

@@ -1,4 +1,4 @@
-"""The forwards that a clip is computed with, against those that were made."""
+"""The counted forward passes of a clip, compared with those that were computed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from procvid.wiring import run as wiring
 from tests.models.test_generators import PAN, PLAIN
 
 
+@pytest.fixture(scope="module")
+def generator():
+    """The tiny generator, loaded once."""
+    return wiring.build_generator(TINY)
+
+
 @pytest.mark.parametrize("slots", [(), (PAN,)], ids=["bare", "shown"])
 @pytest.mark.parametrize(
     "shortcuts",
@@ -25,8 +31,7 @@ from tests.models.test_generators import PAN, PLAIN
     ],
     ids=lambda shortcuts: shortcuts.summary or "exact",
 )
-def test_as_many_forwards_are_counted_as_are_computed(shortcuts, slots):
-    generator = wiring.build_generator(TINY)
+def test_the_counted_forwards_are_those_computed(shortcuts, slots, generator):
     made = []
     block = generator.pipeline.transformer.blocks[-1].attn1.to_q
     handle = block.register_forward_hook(lambda *_: made.append(1))
@@ -40,7 +45,7 @@ def test_as_many_forwards_are_counted_as_are_computed(shortcuts, slots):
     assert len(made) == num_forwards(sampling, len(slots))
 
 
-def test_a_published_clip_takes_the_petaflops_of_its_documentation():
+def test_a_published_clip_needs_the_documented_petaflops():
     whole = clip_tflop(CONFIGS["phantom-1.3b"], PHANTOM_1_3B.sampling, 4)
     assert whole == pytest.approx(57_300, rel=0.01)
     assert clip_tflop(CONFIGS["phantom-1.3b"], PHANTOM_1_3B.fast_sampling, 4) < 0.4 * whole

@@ -21,7 +21,7 @@ def size(request) -> str:
     return request.param
 
 
-def test_a_published_file_has_so_many_keys_and_weights(size):
+def test_a_published_file_has_all_keys_and_weights(size):
     names, shapes = original_names(CONFIGS[size]), parameter_shapes(CONFIGS[size])
     num_weights = 0
     for shape in shapes.values():
@@ -63,7 +63,7 @@ def test_shapes_of_the_published_1_3b():
     "key",
     ["blocks.0.self_attn.q", "blocks.0.norm1.weight", "blocks.0.cross_attn.k_img.weight", "x", ""],
 )
-def test_what_is_no_key_of_phantom_has_no_name(key):
+def test_an_unknown_key_has_no_name(key):
     assert diffusers_name(key) is None
 
 

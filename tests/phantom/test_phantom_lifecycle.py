@@ -1,4 +1,4 @@
-"""Stopping half-way, wrong inputs, missing parts, saving and loading, the benchmark."""
+"""Stopping half-way, invalid inputs, missing parts, saving and loading, the benchmark."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_stages_used_alone_need_no_gradients(pipeline, clip):
     assert not pipeline.decode_latents(torch.randn(1, 8, 1, 4, 6), "pt").requires_grad
 
 
-def test_closing_half_way_leaves_a_pipeline_as_good_as_new(pipeline, clip):
+def test_closing_half_way_leaves_the_pipeline_unchanged(pipeline, clip):
     expected = final_latents(pipeline, clip)
     for _ in range(3):
         steps = pipeline.denoise(**clip)

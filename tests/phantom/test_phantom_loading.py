@@ -1,4 +1,4 @@
-"""Every layout that Phantom is published or re-packed in, made here with random weights."""
+"""Every layout in which Phantom is published or re-packed, with random weights."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sha256(file: Path) -> str:
 
 
 def write(layout: str, weights, folder: Path) -> tuple[Path, str | None]:
-    """A file or folder in a layout, and the hash it needs."""
+    """Write a file or folder in a layout; return it with the hash it needs."""
     match layout:
         case "pth":
             torch.save(weights, folder / "Phantom-Wan-1.3B.pth")
@@ -129,7 +129,7 @@ def test_float32_conversion_loses_no_bit(shards, expected, tmp_path):
 
 
 def test_it_holds_one_file_and_one_output_shard_at_a_time(shards, weights, tmp_path, monkeypatch):
-    """Counted on the tensors themselves: what has been read or cast and is still alive."""
+    """Count the bytes of tensors that were read or cast and are still alive."""
     alive, peak, opened = {}, [0], []
     read, move = Checkpoint.tensor, torch.Tensor.to
 
@@ -183,9 +183,9 @@ def test_a_report_names_every_key_that_does_not_fit(weights, tmp_path):
 
 def test_a_pickle_is_read_only_with_its_hash(weights, tmp_path):
     source, _ = write("pth", weights, tmp_path)
-    with pytest.raises(InputError, match="read only when its hash is known"):
+    with pytest.raises(InputError, match="read only with its hash"):
         load_transformer(source, TINY_CONFIG)
-    with pytest.raises(InputError, match=r"not the file it should be: its sha256 is"):
+    with pytest.raises(InputError, match=r"not the expected file: its sha256 is"):
         load_transformer(source, TINY_CONFIG, sha256="0" * 64)
 
 
@@ -195,16 +195,16 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path):
             return (Path.touch, (tmp_path / "ran",))
 
     torch.save({"patch_embedding.weight": Hostile()}, tmp_path / "bad.pth")
-    with pytest.raises(InputError, match="no plain file of weights"):
+    with pytest.raises(InputError, match="not a plain file of weights"):
         load_transformer(tmp_path / "bad.pth", TINY_CONFIG, sha256=sha256(tmp_path / "bad.pth"))
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_truncated_shard_is_told_before_anything_is_written(shards, tmp_path):
+def test_a_truncated_shard_is_refused_before_anything_is_written(shards, tmp_path):
     content = (shards / SHARD).read_bytes()
     for cut in (len(content) - 1, 100, 4, 0):
         (shards / SHARD).write_bytes(content[:cut])
-        with pytest.raises(InputError, match=rf"{SHARD}' is cut off or damaged"):
+        with pytest.raises(InputError, match=rf"{SHARD}' is truncated or damaged"):
             convert(shards, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -215,25 +215,25 @@ def test_a_missing_shard_is_named(shards):
         load_transformer(shards, TINY_CONFIG)
 
 
-def test_a_key_in_two_shards_is_told(shards):
-    """As where the files of two downloads lie in one folder."""
+def test_a_key_in_two_shards_is_refused(shards):
+    """As if the files of two downloads were in one folder."""
     (shards / "Phantom_Wan_14B.safetensors.index.json").unlink()
     key = "blocks.0.self_attn.q.weight"
     save_file({key: torch.zeros(24, 24)}, shards / "older.safetensors")
-    with pytest.raises(InputError, match=rf"holds '{key}' twice, in .*\.safetensors and in older"):
+    with pytest.raises(InputError, match=rf"has '{key}' twice, in .*\.safetensors and in older"):
         load_transformer(shards, TINY_CONFIG)
 
 
-def test_a_shard_of_another_revision_is_told(shards):
+def test_a_shard_of_another_revision_is_refused(shards):
     save_file({"x": torch.zeros(1)}, shards / SHARD)
-    with pytest.raises(InputError, match=r"names \d+ tensors that no shard holds"):
+    with pytest.raises(InputError, match=r"lists \d+ tensors that no shard has"):
         load_transformer(shards, TINY_CONFIG)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"weight_map": 3}', "{}"])
-def test_a_damaged_index_is_told(shards, text):
+def test_a_damaged_index_is_refused(shards, text):
     (shards / "Phantom_Wan_14B.safetensors.index.json").write_text(text)
-    with pytest.raises(InputError, match="no index of shards"):
+    with pytest.raises(InputError, match="not an index of shards"):
         load_transformer(shards, TINY_CONFIG)
 
 
@@ -245,7 +245,7 @@ def test_an_index_cannot_lead_out_of_its_folder(shards):
 
 
 @pytest.mark.parametrize("name", ["nothing.safetensors", "model.ckpt", "nothing.gguf"])
-def test_a_missing_or_unknown_file_is_told(tmp_path, name):
+def test_a_missing_or_unknown_file_is_refused(tmp_path, name):
     if name.endswith("ckpt"):
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(InputError):
@@ -253,9 +253,9 @@ def test_a_missing_or_unknown_file_is_told(tmp_path, name):
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"num_layers": "x"}', '{"nonsense": 1}'])
-def test_a_config_that_is_none_is_told(tmp_path, text):
+def test_an_invalid_config_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(InputError, match="no config of a Wan transformer"):
+    with pytest.raises(InputError, match="not a config of a Wan transformer"):
         read_config(tmp_path / "config.json")
 
 
@@ -285,7 +285,7 @@ def test_a_gguf_keeps_the_float32_modules(weights, tmp_path):
             assert value.dtype == torch.float32, name
 
 
-def test_a_gguf_that_lacks_or_adds_tensors_is_told(weights, tmp_path):
+def test_a_gguf_with_missing_or_extra_tensors_is_refused(weights, tmp_path):
     fewer = {key: value for key, value in weights.items() if key != "head.head.bias"}
     with pytest.raises(InputError, match=r"1 missing \(proj_out.bias"):
         load_transformer(write_gguf(fewer, tmp_path / "a.gguf"), TINY_CONFIG)
@@ -294,7 +294,7 @@ def test_a_gguf_that_lacks_or_adds_tensors_is_told(weights, tmp_path):
         load_transformer(write_gguf(more, tmp_path / "b.gguf"), TINY_CONFIG)
 
 
-def test_a_damaged_gguf_is_told(weights, tmp_path):
+def test_a_damaged_gguf_is_refused(weights, tmp_path):
     file = write_gguf(weights, tmp_path / "a.gguf")
     file.write_bytes(file.read_bytes()[:-5000])
     with pytest.raises(InputError, match="damaged or of another model"):

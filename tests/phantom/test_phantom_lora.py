@@ -1,8 +1,9 @@
-"""LoRA files of every layout, against the definition and against diffusers where it reads them."""
+"""LoRA files of every layout, compared with the definition and with diffusers if it reads them."""
 
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 import torch
@@ -29,6 +30,7 @@ def transformer() -> WanTransformer3DModel:
     return WanTransformer3DModel(**TINY_CONFIG).requires_grad_(False).eval()
 
 
+@cache
 def lora_modules() -> dict[str, str]:
     """The Linears of all blocks: what diffusion-pipe and musubi train."""
     return {
@@ -38,6 +40,7 @@ def lora_modules() -> dict[str, str]:
     }
 
 
+@cache
 def matrices(seed: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Down [rank, in] and up [out, rank] by original module."""
     generator = torch.Generator().manual_seed(seed)
@@ -51,7 +54,7 @@ def matrices(seed: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
 
 
 def lora_file(layout: str, tmp_path, seed: int = 1):
-    """A file in a layout, and the scale that it means."""
+    """Write a file in a layout; return it with its scale."""
     tensors, metadata, scale = {}, {}, 1.0
     for module, (down, up) in matrices(seed).items():
         match layout:
@@ -76,8 +79,8 @@ def lora_file(layout: str, tmp_path, seed: int = 1):
     if layout in ("comfy", "musubi"):
         scale = ALPHA / RANK
     if layout == "diffusers":
-        told = {"transformer.r": RANK, "transformer.lora_alpha": ALPHA}
-        metadata, scale = {"lora_adapter_metadata": json.dumps(told)}, ALPHA / RANK
+        adapter = {"transformer.r": RANK, "transformer.lora_alpha": ALPHA}
+        metadata, scale = {"lora_adapter_metadata": json.dumps(adapter)}, ALPHA / RANK
     file = tmp_path / f"{layout} {seed}.safetensors"
     save_file(tensors, file, metadata=metadata)
     return file, scale
@@ -88,7 +91,7 @@ def read(file, weight: float = 1.0):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_adds_what_it_means(layout, transformer, tmp_path):
+def test_every_layout_adds_the_defined_change(layout, transformer, tmp_path):
     before = {name: value.clone() for name, value in transformer.state_dict().items()}
     file, scale = lora_file(layout, tmp_path)
     merge_loras(transformer, [read(file, weight=0.5)])
@@ -161,21 +164,21 @@ def refuse(tmp_path, tensors) -> str:
     return str(caught.value)
 
 
-def test_keys_without_a_place_are_an_error_that_names_them(tmp_path):
-    told = refuse(tmp_path, {"lora_te1_encoder.lora_up.weight": torch.zeros(2, 2)})
-    assert "1 of the 1 keys" in told and "lora_te1_encoder.lora_up.weight" in told
-    # One key of many is one too many: another base has the same names and some of its own.
+def test_unmatched_keys_are_an_error_that_names_them(tmp_path):
+    message = refuse(tmp_path, {"lora_te1_encoder.lora_up.weight": torch.zeros(2, 2)})
+    assert "1 of the 1 keys" in message and "lora_te1_encoder.lora_up.weight" in message
+    # One unmatched key is enough: a LoRA of another base shares most names.
     file, _ = lora_file("diffusion-pipe", tmp_path)
     from safetensors.torch import load_file
 
     extra = {"diffusion_model.blocks.0.cross_attn.k_img.lora_A.weight": torch.zeros(4, 24)}
-    told = refuse(tmp_path, {**load_file(file), **extra})
-    assert "1 of the" in told and "k_img" in told
+    message = refuse(tmp_path, {**load_file(file), **extra})
+    assert "1 of the" in message and "k_img" in message
     assert "dora_scale" in refuse(tmp_path, {"diffusion_model.x.dora_scale": torch.zeros(1)})
     assert "0 of the 0 keys" in refuse(tmp_path, {})
 
 
-def test_a_lora_of_another_size_is_told(tmp_path):
+def test_a_lora_of_another_size_is_refused(tmp_path):
     name = "diffusion_model.blocks.0.self_attn.q"
     pair = {
         f"{name}.lora_A.weight": torch.zeros(4, 48),
@@ -184,26 +187,26 @@ def test_a_lora_of_another_size_is_told(tmp_path):
     assert "[48, 4] by [4, 48] where the model has [24, 24]" in refuse(tmp_path, pair)
     pair[f"{name}.lora_A.weight"] = torch.zeros(3, 24)
     assert "does not fit" in refuse(tmp_path, pair)
-    assert "no place" in refuse(tmp_path, {"blocks.30.ffn.0.diff_b": torch.zeros(64)})
+    assert "match no module" in refuse(tmp_path, {"blocks.30.ffn.0.diff_b": torch.zeros(64)})
 
 
-def test_half_a_pair_is_told(tmp_path):
+def test_half_a_pair_is_refused(tmp_path):
     name = "diffusion_model.blocks.0.ffn.2"
     half = {f"{name}.lora_A.weight": torch.zeros(4, 64)}
     assert "only one of its two matrices" in refuse(tmp_path, half)
     assert "no matrices" in refuse(tmp_path, {f"{name}.alpha": torch.tensor(1.0)})
 
 
-def test_numbers_that_are_not_finite_are_told(transformer, tmp_path):
+def test_numbers_that_are_not_finite_are_refused(transformer, tmp_path):
     save_file({"blocks.0.ffn.2.diff_b": torch.full((24,), torch.nan)}, tmp_path / "a.safetensors")
     with pytest.raises(InputError, match="not finite"):
         merge_loras(transformer, [read(tmp_path / "a.safetensors")])
 
 
-def test_a_damaged_file_is_told(tmp_path):
+def test_a_damaged_file_is_refused(tmp_path):
     file, _ = lora_file("comfy", tmp_path)
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(InputError, match="cut off or damaged"):
+    with pytest.raises(InputError, match="truncated or damaged"):
         read(file)
 
 
@@ -215,7 +218,7 @@ def test_a_damaged_file_is_told(tmp_path):
         ("a=b=-1", ("a=b", -1.0)),
     ],
 )
-def test_a_weight_is_written_behind_the_name(text, expected):
+def test_a_weight_follows_the_name(text, expected):
     assert parse_lora(text) == expected
 
 
@@ -229,7 +232,7 @@ def test_a_file_may_have_an_equals_sign_in_its_name(tmp_path):
 @pytest.mark.parametrize(
     ("down", "up"), [((0, 160), (160, 0)), ((4, 160), ()), ((), (160, 4))], ids=str
 )
-def test_matrices_that_are_none_are_told(down, up, tmp_path):
+def test_invalid_matrices_are_refused(down, up, tmp_path):
     name = "diffusion_model.blocks.0.self_attn.q"
     save_file(
         {f"{name}.lora_A.weight": torch.zeros(down), f"{name}.lora_B.weight": torch.zeros(up)},
@@ -240,22 +243,22 @@ def test_matrices_that_are_none_are_told(down, up, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["a=", "a=x", "a=nan", "a=40", "=0.5", "a=inf"])
-def test_a_weight_that_is_none_is_told(text):
+def test_an_invalid_weight_is_refused(text):
     with pytest.raises(InputError, match="no weight"):
         parse_lora(text)
 
 
-def test_a_path_means_one_file(tmp_path):
-    with pytest.raises(InputError, match="holds 0 LoRA files"):
+def test_a_path_gives_one_file(tmp_path):
+    with pytest.raises(InputError, match="has 0 LoRA files"):
         find_lora(tmp_path)
     for name in ("a.safetensors", "b.safetensors"):
         (tmp_path / name).touch()
-    with pytest.raises(InputError, match="holds 2 LoRA files"):
+    with pytest.raises(InputError, match="has 2 LoRA files"):
         find_lora(tmp_path)
     (tmp_path / "pytorch_lora_weights.safetensors").touch()
     assert find_lora(tmp_path).name == "pytorch_lora_weights.safetensors"
     (tmp_path / "a.pt").touch()
-    with pytest.raises(InputError, match=r"no .safetensors file"):
+    with pytest.raises(InputError, match=r"not a .safetensors file"):
         find_lora(tmp_path / "a.pt")
-    with pytest.raises(InputError, match="There is no LoRA"):
+    with pytest.raises(InputError, match="does not exist"):
         find_lora(tmp_path / "c.safetensors")

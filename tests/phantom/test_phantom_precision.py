@@ -1,4 +1,4 @@
-"""Half precision with a float32 residual stream loses less than without; and full-size arithmetic."""
+"""Half precision with a float32 residual stream loses less than without; operations at full size."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from procvid.phantom.benchmark_gpu import (
     random_transformer,
 )
 from procvid.phantom.layout import CONFIGS, kept_in_fp32
-from procvid.phantom.memory import ClipShape
 from procvid.phantom.precision import float32_residual
+from procvid.phantom.vram import ClipShape
 from procvid.settings import PHANTOM_1_3B, TINY
 from procvid.types import EXACT
 
@@ -71,7 +71,7 @@ def test_in_float32_precise_changes_nothing():
     assert torch.equal(final_latents(torch.float32, precise=True), exact)
 
 
-def test_the_model_is_left_as_it_was():
+def test_the_model_is_unchanged_afterwards():
     transformer = random_transformer(CONFIG, torch.bfloat16, CPU)
     frames, text = torch.randn(1, 16, 3, 6, 8).bfloat16(), torch.randn(1, 9, 32).bfloat16()
     call = (frames, torch.tensor([500]), text)
@@ -104,11 +104,13 @@ def test_operations_of_a_forward_at_full_size(profile, linear, self_attention, c
 def test_every_mode_is_measured_and_exact_is_the_plain_loop():
     pipeline = random_pipeline(CONFIG, torch.bfloat16, CPU, all_parts=False)
     fast = replace(TINY.sampling, num_inference_steps=8, shortcuts=PHANTOM_1_3B.shortcuts)
-    told = measure_modes(pipeline, SHAPE, fast, num_steps=1, repeats=2).to_json()
-    assert set(told["step_s"]) == set(MODES) and all(s > 0 for s in told["step_s"].values())
-    assert told["ratio_to_plain"]["plain"] == 1 and told["calls_a_step"] == 3
-    assert told["max_abs_difference"] == 0
-    assert told["tflop_a_step"] == pytest.approx(told["tflops"] * told["step_s"]["exact"])
+    measured = measure_modes(pipeline, SHAPE, fast, num_steps=1, repeats=2).to_json()
+    assert set(measured["step_s"]) == set(MODES) and all(s > 0 for s in measured["step_s"].values())
+    assert measured["ratio_to_plain"]["plain"] == 1 and measured["calls_a_step"] == 3
+    assert measured["max_abs_difference"] == 0
+    assert measured["tflop_a_step"] == pytest.approx(
+        measured["tflops"] * measured["step_s"]["exact"]
+    )
     assert not pipeline.precise and pipeline.shortcuts == EXACT
 
 
@@ -125,7 +127,7 @@ def test_random_weights_stay_in_range():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_rungs_take_what_was_computed():
+def test_rungs_need_the_estimated_vram():
     device = torch.device("cuda", 0)
     clip = ClipShape(width=416, height=240, num_frames=17, num_references=2)
     config = CONFIGS["phantom-1.3b"]

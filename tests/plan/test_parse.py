@@ -156,7 +156,7 @@ def test_long_steps_are_split_or_cut_with_a_note() -> None:
     long = "Slice the carrot very finely. " * 30
     recipe = parse_recipe(f"T\n1. {long}\n2. Fry the {'very ' * 200} carrot.")
     assert all(len(step) <= 600 for step in recipe.steps)
-    assert "split" in " ".join(recipe.notes) and "cut" in " ".join(recipe.notes)
+    assert "Split" in " ".join(recipe.notes) and "Cut" in " ".join(recipe.notes)
 
 
 def test_reads_files_with_marks_and_takes_their_name(tmp_path: Path) -> None:
@@ -213,5 +213,5 @@ def test_a_page_is_named_by_its_headline_or_its_title(page, title) -> None:
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device files here")
 def test_a_device_is_no_recipe_file() -> None:
-    with pytest.raises(RecipeError, match="no regular file"):
+    with pytest.raises(RecipeError, match="not a regular file"):
         read_recipe(Path("/dev/zero"))

@@ -173,17 +173,17 @@ def test_what_is_not_named_is_resolved(steps: tuple[str, ...], foods: list[str])
     assert names(only(*steps), "food") == foods
 
 
-def test_assumptions_are_told() -> None:
+def test_assumptions_are_noted() -> None:
     notes = " ".join(plan_of("Slice the onion.", "Fry.", "Zorgle the egg.").notes)
-    assert "step 2 names no food; assumed the onion of step 1" in notes
-    assert "step 3 names no action of the lexicon" in notes
+    assert "Step 2 names no food, so it uses the onion of step 1." in notes
+    assert "Step 3: no known action, treated as add." in notes
 
 
 def test_unknown_foods_are_taken_from_the_text() -> None:
     plan = plan_of("Fry the zorbles.", "Add the quux.", ingredients=("2 cups quux",))
     assert names(plan.steps[0], "food") == ["zorbles"]
     assert names(plan.steps[1], "food") == ["quux"]
-    assert "'zorbles' is not in the lexicon" in " ".join(plan.notes)
+    assert 'unknown word "zorbles", treated as a food.' in " ".join(plan.notes)
 
 
 @pytest.mark.parametrize(
@@ -289,13 +289,13 @@ def test_what_a_step_forbids_is_not_done_and_said() -> None:
             "Never peel it.",
             "Fry the carrot.",
         ),
-        notes=("emoji or picture signs were dropped (2)",),
+        notes=("Removed emoji or picture signs (2).",),
     )
     plan = plan_recipe(recipe)
     assert [step.action for step in plan.steps][1::2] == ["boil", "fry"]
     foods = {o.name: o for step in plan.steps for o in step.objects if o.role == "food"}
     assert foods["carrot"].state_before == "whole"
     assert "onion" not in foods or foods["onion"].state_after == "whole"
-    assert "step 1 says not to slice; that is left out" in plan.notes
-    assert "step 2 says not to fry or stir; that is left out" in plan.notes
+    assert "Step 1 says not to slice, so the clip does not show it." in plan.notes
+    assert "Step 2 says not to fry or stir, so the clip does not show it." in plan.notes
     assert recipe.notes[0] in plan.notes

@@ -7,7 +7,7 @@ import pytest
 
 from procvid.errors import InputError
 from procvid.plan.prompt import with_looks
-from procvid.run.condition import Overrides, condition, looks_of, upload_slots
+from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.types import Crop, Hit, ModelInfo, PlannedObject, Retrieval, Slot, StepPlan
 
 GREY = np.full((8, 8, 3), 128, np.uint8)
@@ -64,7 +64,7 @@ def test_a_persons_own_prompt_is_used_word_for_word():
 def test_a_lasting_thing_that_was_there_before_and_is_not_found_is_told():
     missing = Retrieval("frying pan", "in use", None, "No crop of a frying pan: none.")
     assert conditioned([missing]).warnings == (
-        "the frying pan may look different than before: No crop of a frying pan: none.",
+        "The frying pan may look different than before. No crop of a frying pan: none.",
     )
 
 
@@ -73,7 +73,9 @@ def test_food_that_is_not_found_is_no_reason_to_worry():
 
 
 def test_what_cannot_be_drawn_is_told():
-    assert conditioned(undrawable=["egg"]).warnings == ("drawn as something else: egg",)
+    assert conditioned(undrawable=["egg"]).warnings == (
+        "The model was not trained on egg and draws something else.",
+    )
 
 
 class ByColour:
@@ -113,13 +115,6 @@ def test_a_step_without_objects_takes_pictures_too():
 def test_five_pictures_are_too_many():
     with pytest.raises(InputError, match="5 reference images"):
         upload_slots([RED] * 5, STEP.objects, ByColour())
-
-
-def test_only_real_changes_count_as_overrides():
-    assert not Overrides().any
-    assert not Overrides(attempt=2).any
-    assert Overrides(seed=0).any and Overrides(prompt="x").any and Overrides(uploads=(RED,)).any
-    assert Overrides(seed=0, attempt=1).to_json() == {"seed": 0, "attempt": 1}
 
 
 def test_a_picture_like_none_of_the_objects_stands_for_none():

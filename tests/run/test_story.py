@@ -29,11 +29,11 @@ from procvid.memory.retrieval_rules import DEFAULT_RULES
 from procvid.memory.store import without_pixels
 from procvid.memory.store_folder import load_store
 from procvid.run.generate import step_seed
-from procvid.run.step import memory_notes
+from procvid.run.parts import memory_notes
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import TINY, choose_sampling
 from procvid.storage.files import sha256_of
-from procvid.types import GenerateRequest, Recipe
+from procvid.types import GenerateRequest, Recipe, StepChanges
 from procvid.wiring import run as wiring
 
 RECIPE = Recipe(
@@ -102,7 +102,7 @@ def test_the_events_tell_the_story_in_order(finished):
 def test_the_run_says_which_profile_made_it_and_why(finished):
     started = of(RunStarted, finished[1])[0]
     assert started.profile == "tiny" and started.finished_steps == ()
-    assert "not cooking footage" in started.profile_reason
+    assert "cartoons made by a tiny model" in started.profile_reason
 
 
 def test_the_video_has_a_chapter_and_a_caption_for_each_clip(finished):
@@ -278,7 +278,7 @@ def test_what_the_model_was_never_taught_is_said_once_and_at_each_step(parts, tm
     events = list(make_video(replace(REQUEST, recipe=recipe), parts, tmp_path / "run"))
     told = [event for event in of(Warned, events) if "salmon" in event.message]
     assert [event.step for event in told] == [0, 1]
-    assert "never taught: salmon; it draws something else in their place" in told[0].message
+    assert "not trained on salmon; it draws something else" in told[0].message
     assert of(RunFinished, events)[0].warnings[-1] == told[0].message
 
 
@@ -303,8 +303,8 @@ def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_pa
     ]
     assert users, "the recipe is chosen so that a later step shows something of step 2"
     events = list(regenerate_step(folder, 2, parts))
-    warned = [event.message for event in of(Warned, events) if "stale" in event.message]
-    assert [f"step {', '.join(map(str, users))};" in message for message in warned] == [True]
+    warned = [event.message for event in of(Warned, events) if event.kind == "stale"]
+    assert [f"{', '.join(map(str, users))} still show" in message for message in warned] == [True]
     state = json.loads((folder / "run.json").read_text())
     assert state["state"] == "stale"
     assert [s["step"] for s in state["steps"] if s["state"] == "stale"] == users
@@ -319,7 +319,7 @@ def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_pa
 def test_the_last_step_made_again_makes_nothing_stale(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     events = list(regenerate_step(folder, 4, parts))
-    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
     assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
 
 
@@ -335,7 +335,7 @@ def test_a_step_made_again_twice_is_another_clip_each_time(finished, parts, tmp_
 def test_a_seed_of_ones_own_does_not_bring_an_earlier_clip_back(finished, parts, tmp_path):
     folder, seeds = copy_of(finished, tmp_path), []
     for seed in (None, 7, None):
-        list(regenerate_step(folder, 2, parts, seed=seed))
+        list(regenerate_step(folder, 2, parts, StepChanges(seed=seed)))
         seeds.append(conditioning(folder, 2)["sampling"]["seed"])
     assert len(set(seeds)) == 3
 
@@ -344,16 +344,17 @@ def test_the_same_seed_gives_the_same_step_again(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     clip = sha256_of(folder / "steps/02/clip.mp4")
     list(regenerate_step(folder, 2, parts))
-    events = list(regenerate_step(folder, 2, parts, seed=step_seed(5, 2)))
+    events = list(regenerate_step(folder, 2, parts, StepChanges(seed=step_seed(5, 2))))
     assert sha256_of(folder / "steps/02/clip.mp4") != clip, "its provenance tells of the override"
-    assert not [event for event in of(Warned, events) if "stale" in event.message]
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
     assert conditioning(folder, 2)["overrides"] == {"seed": step_seed(5, 2), "attempt": 1}
 
 
 def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     picture = np.full((40, 50, 3), (200, 30, 30), np.uint8)
-    list(regenerate_step(folder, 3, parts, prompt="Close view: a red plate.", references=[picture]))
+    changes = StepChanges(prompt="Close view: a red plate.", uploads=(picture,))
+    list(regenerate_step(folder, 3, parts, changes))
     own = conditioning(folder, 3)
     assert own["prompt"] == "Close view: a red plate."
     upload = own["references"][0]
@@ -373,7 +374,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
     (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
     events = list(make_video(REQUEST, parts, folder))
     told = [event.message for event in of(Warned, events) if event.step == 3]
-    assert "made without the picture" in told[0]
+    assert "One of your pictures is lost" in told[0]
     assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 
@@ -381,7 +382,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
 def test_a_step_that_is_not_there_cannot_be_made_again(finished, parts, tmp_path, step):
     folder = copy_of(finished, tmp_path)
     before = hashes(folder)
-    with pytest.raises(RunError, match=f"Step {step} cannot be made again"):
+    with pytest.raises(RunError, match=f"Step {step} cannot be redone"):
         list(regenerate_step(folder, step, parts))
     assert hashes(folder) == before
 
@@ -390,7 +391,7 @@ def test_a_step_of_an_unfinished_run_can_be_made_again(parts, tmp_path):
     folder = tmp_path / "run"
     run_until(parts, folder, 2)
     assert not of(RunFinished, list(regenerate_step(folder, 2, parts)))
-    with pytest.raises(RunError, match="has steps 1 to 2 on disk"):
+    with pytest.raises(RunError, match="has steps 1 to 2"):
         list(regenerate_step(folder, 3, parts))
     assert of(RunFinished, list(make_video(REQUEST, parts, folder)))
 
@@ -399,5 +400,6 @@ def test_too_many_pictures_are_refused(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     before = hashes(folder)
     with pytest.raises(InputError, match="5 reference images, a step takes 4"):
-        list(regenerate_step(folder, 1, parts, references=[np.zeros((8, 8, 3), np.uint8)] * 5))
+        five = (np.zeros((8, 8, 3), np.uint8),) * 5
+        list(regenerate_step(folder, 1, parts, StepChanges(uploads=five)))
     assert hashes(folder) == before

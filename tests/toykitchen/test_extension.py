@@ -1,4 +1,4 @@
-"""The wider kitchen: drawn, told and keyed like the other one, and shown to no shipped model."""
+"""The extended kitchen: drawn, described and keyed like the base one, unknown to shipped models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from procvid.machine import asset_folder
 from procvid.media.keying import foreground_mask
 from procvid.settings import TINY
 from procvid.toykitchen.extension import EXTRA_FOODS, extended_kitchen, extended_recipe
@@ -16,20 +17,19 @@ from procvid.toykitchen.identity import COUNTERS, EXTRA_COUNTERS
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.toykitchen.scene import STATES, Scene, item
-from procvid.wiring.run import asset_folder
 
 
-def test_the_kitchen_of_the_shipped_models_is_as_it_was():
-    """A held-out recipe as it was when they were trained: its words and its pixels' means."""
+def test_the_kitchen_of_the_shipped_models_is_unchanged():
+    """A held-out recipe has the words and mean pixels that it had when they were trained."""
     recipe = random_recipe(HELD_OUT + 5)
-    told = json.dumps([step.text for step in recipe.steps])
-    assert hashlib.sha256(told.encode()).hexdigest()[:16] == "b79f529551b477c8"
+    words = json.dumps([step.text for step in recipe.steps])
+    assert hashlib.sha256(words.encode()).hexdigest()[:16] == "b79f529551b477c8"
     means = [recipe.render(k + 1).frames.mean() for k in range(len(recipe.steps))]
-    there = [163.01, 165.82, 149.01, 159.98, 147.48, 146.81, 160.49]
-    assert means == pytest.approx(there, abs=0.3)
+    expected = [163.01, 165.82, 149.01, 159.98, 147.48, 146.81, 160.49]
+    assert means == pytest.approx(expected, abs=0.3)
 
 
-def test_no_shipped_model_was_shown_it():
+def test_no_shipped_model_was_trained_on_it():
     taught = json.loads((asset_folder(TINY, "generator") / "vocabulary.json").read_text())
     assert not set(EXTRA_FOODS) & {*taught["foods"], *FOODS}
     assert not set(EXTRA_COUNTERS) & set(COUNTERS)
@@ -47,7 +47,7 @@ def test_a_recipe_has_one_new_food_and_every_second_the_new_counter():
         assert (recipe.kitchen.counter.colour in EXTRA_COUNTERS) == (seed % 2 == 0)
 
 
-def test_new_foods_look_like_no_other_and_boards_are_keyed_away():
+def test_new_foods_look_different_and_boards_are_keyed_out():
     kitchen = extended_kitchen(np.random.default_rng(1), planks=True)
     for state in STATES:
         looks = [

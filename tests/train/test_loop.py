@@ -1,4 +1,4 @@
-"""The training loop: stopped and resumed is uninterrupted, and Muon orthogonalises."""
+"""The training loop: exact resume, schedule, averaged weights and curve."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from lab.pretrain.transformer import attention_of
-from procvid.train.loop import Schedule, train
-from procvid.train.optim import muon_and_adamw, orthogonalise
+from procvid.train.curve import read_curve
+from procvid.train.loop import DrawnBatches, Loop, Schedule, train
 
 SCHEDULE = Schedule(steps=12, ema=0.9, save_every=5, seed=4)
 
@@ -31,7 +31,7 @@ def model_and_losses():
     return model, losses
 
 
-def test_stopped_and_resumed_is_uninterrupted(tmp_path):
+def test_stopped_and_resumed_equals_uninterrupted(tmp_path):
     model, losses = model_and_losses()
     whole = train(model, draw, losses, SCHEDULE, tmp_path / "a", "m").state_dict()
 
@@ -52,7 +52,7 @@ def test_stopped_and_resumed_is_uninterrupted(tmp_path):
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
-def test_it_learns_and_keeps_its_curve(tmp_path):
+def test_it_learns_and_writes_its_curve(tmp_path):
     model, losses = model_and_losses()
     held_out = draw(np.random.default_rng(9), 0)
     before = float(losses(held_out)["mse"].detach())
@@ -62,23 +62,61 @@ def test_it_learns_and_keeps_its_curve(tmp_path):
     assert (tmp_path / "m.csv").read_text().startswith("step,seconds,mse")
 
 
-def test_newton_schulz_gives_singular_values_near_one():
-    torch.manual_seed(0)
-    for shape in ((16, 48), (48, 16), (24, 24)):
-        values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
-        assert float(values.min()) > 0.3 and float(values.max()) < 1.4
+def test_a_resumed_curve_has_every_line_once(tmp_path):
+    schedule = replace(SCHEDULE, steps=45, save_every=10)
+    model, losses = model_and_losses()
+    train(model, draw, losses, schedule, tmp_path / "a", "m")
+
+    def until_43(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
+        if step == 43:
+            raise KeyboardInterrupt
+        return draw(rng, step)
+
+    cut, cut_losses = model_and_losses()
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, until_43, cut_losses, schedule, tmp_path / "b", "m")
+    again, again_losses = model_and_losses()
+    train(again, draw, again_losses, schedule, tmp_path / "b", "m")
+    whole, resumed = (read_curve(tmp_path / name / "m.csv") for name in "ab")
+    assert [row["step"] for row in resumed] == [0, 20, 40, 44]
+    assert [row["mse"] for row in resumed] == [row["mse"] for row in whole]
 
 
-def test_tables_and_biases_are_not_for_muon():
-    model = nn.ModuleDict({"embedding": nn.Embedding(10, 8), "linear": nn.Linear(8, 8)})
-    muon, adamw = muon_and_adamw(model)
-    of_muon = {id(p) for g in muon.param_groups for p in g["params"]}
-    assert of_muon == {id(model["linear"].weight)}
-    assert len(adamw.param_groups[0]["params"]) == 2
+def test_the_loop_yields_what_it_logs(tmp_path):
+    model, losses = model_and_losses()
+    events = list(Loop(model, draw, losses, SCHEDULE, tmp_path, "m").run())
+    assert [event.step for event in events] == [0, 11] and set(events[0].losses) == {"mse"}
+    done = Loop(*model_and_losses()[:1], draw, losses, SCHEDULE, tmp_path, "m")
+    assert list(done.run()) == [], "a finished training has nothing left to do"
+
+
+def test_the_result_is_the_averaged_weights(tmp_path):
+    model, losses = model_and_losses()
+    trained = train(model, draw, losses, SCHEDULE, tmp_path, "m").state_dict()
+    saved = torch.load(tmp_path / "m.ckpt", weights_only=True)
+    assert all(torch.equal(trained[key], saved["average"][key]) for key in trained)
+    assert any(not torch.equal(trained[key], saved["model"][key]) for key in trained)
+
+
+def test_the_rate_warms_up_stays_and_falls_to_zero():
+    schedule = Schedule(steps=100, warmup=10, decay=0.5)
+    factors = [schedule.factor(step) for step in range(101)]
+    assert factors[0] == 0.1 and factors[9] == factors[49] == 1.0
+    assert factors[75] == pytest.approx(0.5) and factors[100] == 0.0
+    assert factors[50:] == sorted(factors[50:], reverse=True)
+    assert Schedule(steps=10, warmup=0).factor(0) == 1.0
+
+
+def test_batches_depend_on_seed_step_and_rank_only():
+    first = DrawnBatches(draw, 4, 0, 0, 10)
+    later, other = DrawnBatches(draw, 4, 0, 6, 10), DrawnBatches(draw, 4, 1, 0, 10)
+    assert len(first) == 10 and len(later) == 4
+    assert torch.equal(first[7]["x"], later[1]["x"])
+    assert not torch.equal(first[7]["x"], other[7]["x"])
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_attention_to_train_with_is_torchs_own(masked: bool) -> None:
+def test_the_training_attention_equals_torchs(masked: bool) -> None:
     query, key, value = torch.randn(3, 2, 4, 9, 8).unbind()
     mask = torch.randn(2, 1, 9, 9) if masked else None
     attend = torch.nn.functional.scaled_dot_product_attention

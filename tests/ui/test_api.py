@@ -24,7 +24,7 @@ FEW = {"steps": 2}
 def test_version_says_what_runs_and_why(client: Client) -> None:
     told = client.predict(api_name="/version")
     assert told["profile"] == "tiny"
-    assert "toy-kitchen" in told["profile_reason"]
+    assert "cartoons made by a tiny model" in told["profile_reason"]
     assert {"generator", "embedder", "detector", "planner"} <= set(told["models"])
     assert told["libraries"]["torch"]
 

@@ -18,12 +18,11 @@ from gradio.utils import get_upload_folder
 from procvid.errors import OutputError
 from procvid.media.image import save_png
 from procvid.plan.parse import parse_recipe
-from procvid.run.condition import Overrides
+from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.server.context import AppContext, new_run_id
-from procvid.ui.server.guests import HOME
-from procvid.ui.server.jobs import begin, read_text
-from procvid.ui.server.queue import Wishes
+from procvid.ui.server.jobs import read_text
+from procvid.ui.server.queue import Job, Wishes
 from procvid.ui.server.stream import RunView
 from tests.ui.running import finished
 
@@ -143,7 +142,7 @@ def test_without_a_plan_the_page_says_what_to_do(
 def made(on: dict[str, Callable[..., Any]], planned: tuple[Any, ...], context: AppContext) -> str:
     """A run that was begun by the page, with one reference changed, and is done."""
     crop = on["offer"](None, planned[0], {}, "1 cutting board", "default", 0)[1][-1]
-    changed = {1: Overrides(chosen={"cutting board": crop})}
+    changed = {1: StepChanges(chosen={"cutting board": crop})}
     run_id, last, listed, walk, status, *_ = on["make"](planned[0], changed, "default", 0, 2, False)
     assert (walk.selected, last, listed) == (4, run_id, [run_id])
     assert "Waiting" in status
@@ -297,7 +296,7 @@ def test_a_run_that_breaks_off_says_why_and_offers_to_go_on(
 ) -> None:
     run_id = new_run_id()
     context.folder_of(run_id).write_text("a file in the way")
-    feed = begin(context, planned[0], Wishes(steps=2), HOME, run_id=run_id)
+    feed = context.worker.submit(Job(run_id, planned[0], Wishes(steps=2)))
     with pytest.raises(OutputError):
         list(feed.follow())
     status, _, stop, resume, *_ = on["poll"](run_id, None)

@@ -1,9 +1,8 @@
-"""The Evaluate tab and the endpoint /evaluate, on clips that the renderer draws."""
+"""The Evaluate page and the endpoint /evaluate, on clips of the toy kitchen."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from gradio_client.exceptions import AppError
 from procvid.media.video import write_clip
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.ui.server.context import AppContext
+from tests.ui.events import Events, events_of
 
 FEW = ["dino_l2", "step_retrieval"]
 
@@ -34,8 +34,8 @@ def texts() -> str:
 
 
 @pytest.fixture(scope="module")
-def on(app: Any) -> dict[str, Callable[..., Any]]:
-    return {f.name: f.fn for f in app.fns.values()}
+def on(app: Any) -> Events:
+    return events_of(app)
 
 
 def test_uploaded_clips_are_measured_and_the_files_come_back(
@@ -60,7 +60,7 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
         ({"run_ids": ["../../etc"]}, "not a run id"),
         ({"run_ids": ["0" * 16]}, "no run"),
         ({"run_ids": "x"}, "are lists"),
-        ({"run_ids": [["x"]]}, "no text"),
+        ({"run_ids": [["x"]]}, "not text"),
         ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded here"),
         ({"clips": ["/etc/passwd"]}, "not uploaded here"),
         ({"clips": [3]}, "no uploaded file"),
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_one_sentence(client: Client, given: dict[str, Any], sa
 
 
 def test_each_row_goes_from_waiting_to_its_value(
-    on: dict[str, Callable[..., Any]], clips: list[Path], texts: str, context: AppContext
+    on: Events, clips: list[Path], texts: str, context: AppContext
 ) -> None:
     folder = Path(get_upload_folder()) / "procvid-test"
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,12 +84,12 @@ def test_each_row_goes_from_waiting_to_its_value(
     shown = list(on["score"]("", "", files, texts, FEW))
     assert "waiting" in shown[0][0] and "running…" in shown[2][0]
     rows, report, *_ = shown[-1]
-    assert "waiting" not in rows and "running" not in rows and "2 metrics on 1 runs" in rows
+    assert "waiting" not in rows and "running" not in rows and "Done: 2 metrics, 1 run." in rows
     assert Path(report.value["path"] if isinstance(report.value, dict) else report.value).is_file()
     assert (context.runs_folder / "evaluations").is_dir()
 
 
-def test_the_tab_says_what_is_missing(on: dict[str, Callable[..., Any]]) -> None:
+def test_the_tab_says_what_is_missing(on: Events) -> None:
     with pytest.raises(gr.Error, match="no clip"):
         list(on["score"]("", "", None, "", FEW))
     with pytest.raises(gr.Error, match="not a run id"):

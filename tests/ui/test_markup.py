@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from procvid.types import Conditioning, Plan, PlannedObject, Retrieval, Slot, StepPlan
-from procvid.ui import markup
+from procvid.ui import markup, style
 from procvid.ui.pages.create import plan_markup, run_markup
 from procvid.ui.server.stream import RunView
 
@@ -56,13 +58,13 @@ def test_tiles_are_numbered_and_name_their_words_source_and_score() -> None:
     )
     html = markup.tiles([slot])
     assert 'alt="Reference 2: blue pan, clean"' in html
-    for told in (">2<", "blue pan", "score 0.75", "from this video", "kitchen-3/02"):
-        assert told in html
+    for part in (">2<", "blue pan", "score 0.75", "from this video", "kitchen-3/02"):
+        assert part in html
 
 
 def test_a_step_without_references_says_so() -> None:
     html = markup.reference_list(PLAN, [Conditioning(1, "", (), ())])
-    assert "the words alone" in html
+    assert "the prompt alone" in html
 
 
 def test_file_urls_are_relative_to_the_page_and_quoted() -> None:
@@ -99,3 +101,10 @@ def test_marks_of_a_step_are_words() -> None:
     html = run_markup.storyboard(view)
     assert "stale: shows step 3 as it was before" in html and "locked" in html
     assert "step 1 still shows" in run_markup.status(view)
+
+
+def test_our_part_of_the_first_page_is_small(app: Any) -> None:
+    values = [component["props"].get("value") for component in app.config["components"]]
+    ours = "".join([style.CSS, style.NAMES, *(json.dumps(each, default=str) for each in values)])
+    assert len(ours.encode()) < 50_000, "style sheet, script and contents of all tabs, in bytes"
+    assert "data:image" not in ours, "pictures are files, loaded when they are seen"

@@ -23,46 +23,47 @@ def test_a_program_looks_through_a_memory(client: Client) -> None:
     assert listed["memories"] == [{"name": "default", "crops": CROPS, "why_not": ""}]
     assert (listed["memory"], listed["crops"]) == (None, [])
 
-    told = client.predict("default", query="sliced carrot", limit=3, api_name="/memories")
-    best = told["crops"][0]
+    answer = client.predict("default", query="sliced carrot", limit=3, api_name="/memories")
+    best = answer["crops"][0]
     assert (best["name"], best["state"], best["licence"]) == ("carrot", "sliced", "Apache-2.0")
     assert best["source_id"].startswith("toykitchen/") and "url" in best
     assert best["score"] == best["parts"]["clip"] > 0.9 and {"shown", "told"} < set(best["parts"])
-    scores = [crop["score"] for crop in told["crops"]]
+    scores = [crop["score"] for crop in answer["crops"]]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
 
 
 def test_objects_and_states_and_pages(client: Client) -> None:
-    told = client.predict("default", limit=100, api_name="/memories")
+    answer = client.predict("default", limit=100, api_name="/memories")
     assert (
-        told["memory"]["calibrated"] and told["memory"]["with_pictures"] == told["total"] == CROPS
+        answer["memory"]["calibrated"]
+        and answer["memory"]["with_pictures"] == answer["total"] == CROPS
     )
-    assert sum(sum(each["states"].values()) for each in told["objects"]) == CROPS
+    assert sum(sum(each["states"].values()) for each in answer["objects"]) == CROPS
     pages = [
         client.predict("default", "carrot", limit=5, page=page, api_name="/memories")
         for page in (1, 2, 3, 4)
     ]
     ids = [crop["id"] for page in pages for crop in page["crops"]]
-    carrot = next(each for each in told["objects"] if each["name"] == "carrot")
+    carrot = next(each for each in answer["objects"] if each["name"] == "carrot")
     assert len(set(ids)) == len(ids) == pages[0]["total"] == sum(carrot["states"].values())
     assert pages[0]["crops"][0]["score"] is None and not pages[0]["crops"][0]["parts"]
     only = client.predict("default", "carrot", "diced", "carrot", api_name="/memories")
     assert {(crop["name"], crop["state"]) for crop in only["crops"]} == {("carrot", "diced")}
 
 
-def test_one_s_own_memory_is_seen_by_its_id_alone(client: Client, context: AppContext) -> None:
+def test_an_own_memory_is_seen_by_its_id_alone(client: Client, context: AppContext) -> None:
     def ban(store: Any, _: Any) -> Any:
         return edit.ban(store, [store.crops.facts[0].id])
 
     store = change(context, OWN, ban)
-    told = client.predict(OWN, limit=1, api_name="/memories")
-    assert (told["memory"]["name"], told["memory"]["banned"], told["memory"]["edits"]) == (
+    answer = client.predict(OWN, limit=1, api_name="/memories")
+    assert (answer["memory"]["name"], answer["memory"]["banned"], answer["memory"]["edits"]) == (
         "own",
         1,
         1,
     )
-    assert told["crops"][0]["id"] == store.crops.facts[0].id and told["crops"][0]["banned"]
-    answers = str([told, client.predict(api_name="/memories")])
+    assert answer["crops"][0]["id"] == store.crops.facts[0].id and answer["crops"][0]["banned"]
+    answers = str([answer, client.predict(api_name="/memories")])
     assert OWN not in answers and str(context.runs_folder) not in answers
     assert str(Path(__file__).parents[2]) not in answers
 

@@ -16,14 +16,14 @@ import pytest
 
 from procvid.errors import BusyError, RunError
 from procvid.events import Event, Progress, Warned
-from procvid.media.image import load_image
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
-from procvid.ui.pages.create.redo import keep_pictures
+from procvid.types import StepChanges
+from procvid.ui.pages.create.redo import fitted
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.guests import LIMITS, Allowance, Guest, guest_of
 from procvid.ui.server.jobs import begin
-from procvid.ui.server.queue import Changes, Draft, Job, Ticket, Tickets, Wishes
+from procvid.ui.server.queue import Draft, Job, Ticket, Tickets, Wishes
 from procvid.ui.server.stream import Queued, RunView
 from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, Turns, Worker
 
@@ -81,16 +81,38 @@ def job(draft: Draft, seed: int = 0) -> Job:
 
 
 def test_a_ticket_is_what_it_was_when_it_is_read_again(tmp_path: Path, draft: Draft) -> None:
-    changes = {2: Changes(5, "x", ("a.png",), ("pan",), ("c",), {"pan": "d"})}
-    ticket = Ticket(Job("0" * 16, draft, Wishes(3, "none", 4, True), 2, changes), "me", 7, 1, "")
+    ticket = Ticket(Job("0" * 16, draft, Wishes(3, "none", 4, True), 2), "me", 7, 1, "")
     tickets = Tickets(tmp_path)
-    tickets.write(ticket)
+    tickets.add(ticket)
     assert tickets.read("0" * 16) == ticket
     assert tickets.left() == [ticket]
     tickets.file("1" * 16).write_text('{"run_id": 5}')
     assert tickets.read("1" * 16) is None and tickets.left() == [ticket]
     tickets.write(replace(ticket, failed="It broke."))
     assert tickets.left() == []
+
+
+def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
+    tmp_path: Path, draft: Draft
+) -> None:
+    red = np.full((8, 8, 3), (200, 0, 0), np.uint8)
+    changes = StepChanges(5, "x", (red,), ("pan",), 0, ("c",), {"pan": "d"})
+    run_id, tickets = "0" * 16, Tickets(tmp_path)
+    tickets.add(Ticket(Job(run_id, draft, Wishes(), 2, {2: changes}), "me", 7))
+    read = tickets.read(run_id)
+    assert read is not None
+    (step, back), *_ = read.job.changes.items()
+    assert (step, back.seed, back.prompt) == (2, 5, "x")
+    assert (back.shows, back.banned, back.chosen) == (("pan",), ("c",), {"pan": "d"})
+    assert np.array_equal(back.uploads[0], red)
+
+    # Without its picture the step would show something else, so the person has to decide.
+    next(tmp_path.glob("*.png")).unlink()
+    damaged = tickets.read(run_id)
+    assert damaged is not None and "One of your pictures is lost" in damaged.failed
+    assert tickets.left() == []
+    tickets.remove(run_id)
+    assert not list(tmp_path.iterdir())
 
 
 def test_runs_wait_in_line_and_know_their_place(bench: Bench, draft: Draft) -> None:
@@ -270,9 +292,6 @@ def test_a_stranger_may_ask_for_so_much_and_again_later() -> None:
     allowance.spend(STRANGER, "runs")
 
 
-def test_a_large_picture_is_kept_small(context: AppContext) -> None:
-    run_id = new_run_id()
-    names = keep_pictures(context, run_id, 1, [np.zeros((30, 4000, 3), np.uint8)])
-    assert load_image(context.worker.tickets.folder / names[0]).shape == (10, 1280, 3)
-    context.worker.tickets.remove(run_id)
-    assert not list(context.worker.tickets.folder.glob(f"{run_id}*"))
+def test_a_large_picture_is_kept_small() -> None:
+    large = StepChanges(uploads=(np.zeros((30, 4000, 3), np.uint8),))
+    assert fitted(large).uploads[0].shape == (10, 1280, 3)

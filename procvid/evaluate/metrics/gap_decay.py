@@ -1,14 +1,15 @@
-"""`gap_decay`: is an object forgotten while it is out of sight?
+"""`gap_decay`: does an object change while it is out of sight?
 
-What: object fidelity against the number of steps since the object was last seen (1: in the step
-before). Value: the slope of the least-squares line through all points, in cosine per step of gap.
-The curve is in the facts of the items, a mean for each gap. A point in a frozen clip, or in one with
-a pasted reference, shows nothing of memory: it is left out of the line and counts as a slope of -1,
-all forgotten within a step, in the mean with the others. Part `coverage`: the share of the others.
-Range: about -1 to 1; 0 means that nothing is forgotten. Direction: higher is better.
+What: object fidelity against the number of steps since the object was last seen (1: the step before).
+The value is the slope of the least-squares line through all points, in cosine per step. Each item is
+the mean at one gap. A point in a frozen clip, or in one with a pasted reference, is no evidence of
+memory: it is left out of the line and enters the mean as a slope of -1. Part `coverage` is the share of
+the other points.
+Range: about -1 to 1; 0 means no loss.
+Direction: higher is better.
 Backbone: as `object_fidelity`.
-Blind spots: needs objects that come back after different gaps; objects that are bad from the first
-have no slope; few points make a wild slope (look at n).
+Blind spots: needs objects that return after different gaps. Objects that are wrong from the start have
+no slope. Few points give an unstable slope (see n).
 Source: procvid; consistency against gap as in EntityBench.
 """
 
@@ -19,22 +20,25 @@ import numpy as np
 from procvid.evaluate.evidence import FRAMES, OBJECTS, RunEvidence
 from procvid.evaluate.fidelity import likenesses
 from procvid.evaluate.metric import Metric
-from procvid.evaluate.result import Item, Result, not_applicable
+from procvid.evaluate.result import MetricItem, Result, not_applicable
 
 FORGOTTEN = -1.0
-"""The slope of what is forgotten within one step."""
+"""Slope of an object that is lost within one step."""
 
 
 class GapDecay(Metric):
-    """See the module."""
+    """See the card above."""
 
     id = "gap_decay"
-    title = "Fidelity lost per step out of sight"
+    title = "Fidelity per step out of sight"
+    group = "corrected"
+    order = 6
     direction = "higher"
     needs = (OBJECTS, FRAMES)
+    plot = "gaps"
 
     def measure(self, run: RunEvidence) -> Result:
-        """The slope; an item is the mean fidelity at one gap."""
+        """Return the slope; each item is the mean fidelity at one gap."""
         by_gap: dict[int, list[float]] = {}
         gaps_there, denied = set[int](), 0
         for each in likenesses(run):
@@ -46,11 +50,11 @@ class GapDecay(Metric):
             else:
                 denied += 1
         items = [
-            Item(f"gap {gap}", float(np.mean(values)), facts={"gap": gap, "n": len(values)})
+            MetricItem(f"gap {gap}", float(np.mean(values)), facts={"gap": gap, "n": len(values)})
             for gap, values in sorted(by_gap.items())
         ]
         if len(gaps_there) < 2:
-            why = "no object comes back after two different gaps"
+            why = "no object returns after two different gaps"
             return not_applicable(self.id, self.direction, why, items)
         points = [(gap, value) for gap, values in by_gap.items() for value in values]
         total = len(points) + denied

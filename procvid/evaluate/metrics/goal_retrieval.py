@@ -1,13 +1,14 @@
-"""`goal_retrieval`: is it the right dish at the end, and not another one?
+"""`goal_retrieval`: does the video end with the right dish rather than another one?
 
-What: the rank of the dish's sentence among 9 sentences of other dishes, by cosine with the last
-frame of the last clip. Value: the reciprocal rank. Parts: `top1`, `rank`, `share` (of probability,
-with CLIP's learned logit scale). A last clip that does not move where its step has an action, or in
-which a reference is pasted, makes no dish: it ranks behind all and counts as 0.
-Range: 0 to 1. Direction: higher is better. Chance: 0.1 for top-1 and share; a guess has a
-reciprocal rank of 0.29 on average.
+What: rank of the dish's sentence among 9 sentences of other dishes, by cosine with the last frame of
+the last clip. The value is the reciprocal rank. Parts: `top1`, `rank`, and `share`, the probability
+with CLIP's learned logit scale. A last clip that does not move although its step has an action, or
+that contains a pasted reference, ranks behind all others and counts as 0.
+Range: 0 to 1.
+Direction: higher is better. Chance: 0.1 for top-1 and share; a guess has a mean reciprocal rank of
+0.29.
 Backbone: CLIP of the profile.
-Blind spots: one frame; a dish that looks like another is a hard case and not a fault.
+Blind spots: only one frame is compared. A dish that looks like another is a hard case, not a fault.
 Source: procvid; the corrected form of the paper's goal consistency.
 """
 
@@ -18,31 +19,33 @@ import numpy as np
 from procvid.evaluate.credit import no_credit
 from procvid.evaluate.evidence import CLIP, JUDGE, OBJECTS, RunEvidence
 from procvid.evaluate.metric import Metric, why_no_dish
-from procvid.evaluate.result import Item, Result, from_items, not_applicable
+from procvid.evaluate.result import MetricItem, Result, from_items, not_applicable
 from procvid.evaluate.vectors import rank_of_first, softmax
 
 
 class GoalRetrieval(Metric):
-    """See the module."""
+    """See the card above."""
 
     id = "goal_retrieval"
-    title = "Goal retrieval"
+    title = "Goal retrieval (1 / rank)"
+    group = "corrected"
+    order = 3
     direction = "higher"
     needs = (CLIP, JUDGE)
-    heeds = (OBJECTS,)
+    optional_needs = (OBJECTS,)
 
     def measure(self, run: RunEvidence) -> Result:
-        """One rank a recipe."""
+        """Return the reciprocal rank of the recipe's dish."""
         if run.goal is None or not run.clips or run.clips[-1].last_clip_vector is None:
             return not_applicable(self.id, self.direction, why_no_dish(run))
         cosines = run.goal.vectors @ run.clips[-1].last_clip_vector
         denied, count = no_credit(run.clips[-1]), len(run.goal.texts)
         rank = count + 1 if denied else rank_of_first(cosines)
-        told = denied or f"seen as: {run.goal.texts[int(np.argmax(cosines))]}"
+        note = denied or f"closest text: {run.goal.texts[int(np.argmax(cosines))]}"
         return from_items(
             self.id,
             self.direction,
-            [Item("last frame", 0.0 if denied else 1 / rank, told, {"rank": rank})],
+            [MetricItem("last frame", 0.0 if denied else 1 / rank, note, {"rank": rank})],
             backbone=run.backbones[CLIP],
             chance=float(np.mean([1 / k for k in range(1, count + 1)])),
             parts={

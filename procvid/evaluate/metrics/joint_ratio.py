@@ -1,16 +1,15 @@
-"""`joint_ratio`: the jump at a joint, measured in the clips' own movement.
+"""`joint_ratio`: the jump at a joint, relative to the motion inside the clips.
 
-What: `dino_l2` of a joint divided by the median distance of neighbouring sampled frames inside the
-two clips that it joins. Mean over joints. Part `motion` is the mean of those distances.
-A clip whose motion lies under MOTION_FLOOR, or that does not move (see `procvid.evaluate.credit`), is
-flagged `frozen`, and its joints score CEILING, the worst there is: nothing that stands still is
-consistent. So do the joints of a clip in which a reference is pasted. A still of a step that only
-waits has no motion to measure by: its joints have no value.
-Range: 0 to 25 (CEILING); 1 means that the joint is no larger than a step from frame to frame.
+What: `dino_l2` of a joint divided by the median distance between neighbouring sampled frames of the
+two clips; mean over joints. Part `motion` is the mean of those distances. A clip is `frozen` if its
+motion is below MOTION_FLOOR or it does not move (see `procvid.evaluate.credit`). The joints of a
+frozen clip, and of a clip with a pasted reference, score CEILING, the worst value. A still clip of a
+step that only waits has no motion to compare with, so its joints have no value.
+Range: 0 to 25 (CEILING); 1 means that the joint is no larger than the change from frame to frame.
 Direction: lower is better.
 Backbone: the frame encoder, as `dino_l2`.
-Blind spots: noise on top of motion, and frames shuffled within a clip, make joints look small (watch
-`motion`: both raise it); a change of scene that the recipe asks for counts in full.
+Blind spots: noise on top of motion and frames shuffled within a clip make joints look small; both
+raise `motion`. A scene change that the recipe asks for counts in full.
 Source: procvid; the corrected form of the paper's DINO L2 distance.
 """
 
@@ -21,26 +20,29 @@ import numpy as np
 from procvid.evaluate.credit import pasted_in, stands_still
 from procvid.evaluate.evidence import FRAMES, OBJECTS, ClipEvidence, RunEvidence
 from procvid.evaluate.metric import NO_JOINTS, Metric
-from procvid.evaluate.result import Item, Result, from_items, mean_of
+from procvid.evaluate.result import MetricItem, Result, from_items, mean_of
 
 MOTION_FLOOR = 0.01
-"""Least mean distance of neighbouring sampled frames of a clip that moves."""
+"""Lowest mean distance of neighbouring sampled frames in a clip that moves."""
 
 CEILING = 25.0
-NO_MEASURE = "at every joint a clip is still, as its step only waits"
+NO_MOTION = "at every joint a clip is still because its step only waits"
 
 
 class JointRatio(Metric):
-    """See the module."""
+    """See the card above."""
 
     id = "joint_ratio"
     title = "Joint jump in units of motion"
+    group = "corrected"
+    order = 1
     direction = "lower"
     needs = (FRAMES,)
-    heeds = (OBJECTS,)
+    optional_needs = (OBJECTS,)
+    plot = "joints"
 
     def measure(self, run: RunEvidence) -> Result:
-        """Mean over the joints; joints of a clip without credit count as the worst."""
+        """Return the mean over the joints; joints of a clip without credit get the worst value."""
         inside = {clip.number: inner_distances(clip) for clip in run.clips}
         motions = {n: float(d.mean()) if len(d) else None for n, d in inside.items()}
         frozen = {clip.number for clip in run.clips if is_frozen(clip, motions[clip.number])}
@@ -53,17 +55,17 @@ class JointRatio(Metric):
             still = [clip for clip in (before, after) if clip.number in frozen]
             pasted = [clip for clip in (before, after) if pasted_in(clip)]
             if pasted or any(not clip.resting for clip in still):
-                told = [f"clip {clip.number} frozen" for clip in still]
-                told += [f"clip {clip.number} pasted" for clip in pasted]
+                notes = [f"clip {clip.number} frozen" for clip in still]
+                notes += [f"clip {clip.number} pasted" for clip in pasted]
                 facts["frozen"] = [clip.number for clip in still]
-                items.append(Item(key, CEILING, ", ".join(told), facts))
+                items.append(MetricItem(key, CEILING, ", ".join(notes), facts))
             elif still:
-                told = [f"clip {clip.number} is still, as its step waits" for clip in still]
-                items.append(Item(key, None, ", ".join(told), facts))
+                notes = [f"clip {clip.number} is still because its step waits" for clip in still]
+                items.append(MetricItem(key, None, ", ".join(notes), facts))
             else:
                 both = np.concatenate([inside[before.number], inside[after.number]])
                 ratio = jump / max(float(np.median(both)), 1e-6)
-                items.append(Item(key, min(CEILING, ratio), facts=facts))
+                items.append(MetricItem(key, min(CEILING, ratio), facts=facts))
         parts = {
             "motion": mean_of(list(motions.values())),
             "frozen_share": len(frozen) / len(run.clips) if run.clips else None,
@@ -74,16 +76,16 @@ class JointRatio(Metric):
             items,
             backbone=run.backbones[FRAMES],
             parts=parts,
-            why_none=NO_JOINTS if not items else NO_MEASURE,
+            why_none=NO_JOINTS if not items else NO_MOTION,
         )
 
 
 def inner_distances(clip: ClipEvidence) -> np.ndarray:
-    """Distances of neighbouring sampled frames, float (S-1,)."""
+    """Return the distances of neighbouring sampled frames, float (S-1,)."""
     assert clip.frame_vectors is not None
     return np.asarray(np.linalg.norm(np.diff(clip.frame_vectors, axis=0), axis=1))
 
 
 def is_frozen(clip: ClipEvidence, motion: float | None) -> bool:
-    """Whether nothing moves; a clip of one frame cannot move."""
+    """Return True if nothing moves; a clip of one frame cannot move."""
     return motion is None or motion < MOTION_FLOOR or stands_still(clip)

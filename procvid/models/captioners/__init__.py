@@ -1,1 +1,1 @@
-"""Adapters that describe clips by looking at them."""
+"""Adapters that describe clips."""

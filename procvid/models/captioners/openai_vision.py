@@ -1,4 +1,4 @@
-"""Describes clips, and rates descriptions, with a vision model behind the OpenAI protocol (CookGen, C)."""
+"""Describe clips and rate captions with a vision model behind the OpenAI protocol (CookGen, C)."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class RatingAnswer(Answer):
 
 
 class OpenAICaptioner:
-    """A captioner that sees ten frames of a clip, the first and the last among them.
+    """A captioner that sees ten frames of a clip, including the first and the last.
 
     Args:
         client: Asks the model.
-        meter: Counts what one run asks.
+        meter: Counts the requests of one run.
     """
 
     def __init__(self, client: OpenAIClient, meter: Meter) -> None:
@@ -51,19 +51,19 @@ class OpenAICaptioner:
         self.info = ModelInfo(id="openai", revision=client.model, details={"host": client.host})
 
     def caption(self, frames: Frames, action: str) -> str:
-        """What the frames show.
+        """Describe what the frames show.
 
         Raises:
             InputError: The model gave no usable answer about this clip; another may succeed.
-            ServiceError: The service cannot be asked at all, or the budget is used up.
+            ServiceError: The service is not available, or the budget is used up.
         """
-        told = self._ask(
+        answer = self._ask(
             "caption", {"said": action[:MAX_ACTION_CHARS]}, frames, CaptionAnswer, _unfit
         )
-        return clean_words(told.caption, MAX_CHARS)
+        return clean_words(answer.caption, MAX_CHARS)
 
     def rate(self, frames: Frames, caption: str) -> int:
-        """0 to 6. Raises as `caption`."""
+        """Rate a caption from 0 to 6. Raises as `caption`."""
 
         def problems(answer: RatingAnswer) -> list[str]:
             return [] if 0 <= answer.rating <= BEST else [f"rating must be from 0 to {BEST}"]

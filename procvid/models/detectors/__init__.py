@@ -1,1 +1,1 @@
-"""Open-vocabulary detectors."""
+"""Adapters that find named objects in images."""

@@ -1,8 +1,8 @@
-"""Grounding DINO through transformers: finds anything that a noun names (Liu et al., 2303.05499).
+"""Grounding DINO through transformers, an open-vocabulary detector (Liu et al., 2303.05499).
 
-It was trained on captions in lower case whose phrases end in full stops ("frying pan. carrot."), so
-that is what it gets. A box counts for a name when every token of the name fires there: then the
-phrase that upstream reads off the same box is exactly that name.
+It was trained on lower-case captions whose phrases end in full stops ("frying pan. carrot."), so prompts
+have that form. A box counts for a name if every token of the name fires there: then upstream reads
+exactly that name off the same box.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
 from procvid.errors import UnavailableError
-from procvid.models.device import best_device
+from procvid.machine import best_device
 from procvid.models.hub_files import HubModel, fetch
 from procvid.models.quiet import quiet_loading
 from procvid.storage.files import sha256_of
@@ -35,26 +35,26 @@ SWIN_T = HubModel(
     690_300_000,
     {WEIGHTS: "1a2412ef99bd74bcd3c2a246fa1e48581f8889a1300c9051974741314fc042f3"},
 )
-"""The Swin-T checkpoint: 690 MB, the one that the paper's repository calls swint_ogc."""
+"""The Swin-T checkpoint, 690 MB; swint_ogc in the paper's repository."""
 
 BOX_THRESHOLD, TEXT_THRESHOLD = 0.35, 0.25
-"""Upstream's own."""
+"""Upstream's defaults."""
 
 BATCH = 4
 NOT_IN_A_PHRASE = re.compile(r"[^a-z0-9' -]+")
 
 
 class GroundingDinoDetector:
-    """Finds named things in pictures. Loads at first use.
+    """Finds named objects in images. Loads at first use.
 
     Args:
         source: A folder in the transformers layout, or a model on the Hub.
-        box_threshold: A box counts from this score of its best token on, 0 to 1.
-        text_threshold: A token belongs to a box's phrase from this score on, 0 to 1.
-        device: Where it runs; by default the GPU where there is one.
+        box_threshold: Least score of a box's best token, 0 to 1.
+        text_threshold: Least score of a token of a box's phrase, 0 to 1.
+        device: Where it runs; by default a GPU if there is one.
 
     Raises:
-        UnavailableError: The folder holds no such model.
+        UnavailableError: The folder has no such model.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class GroundingDinoDetector:
         if not (source / WEIGHTS).is_file():
             raise UnavailableError(
                 f"There is no Grounding DINO in {source}: its {WEIGHTS} is missing.",
-                "Save one there with `save_pretrained`, or let it come from the Hub.",
+                "Save one there with `save_pretrained`, or use the one from the Hub.",
             )
         self.info = ModelInfo(id=source.name, revision=sha256_of(source / WEIGHTS)[:16])
 
@@ -87,15 +87,15 @@ class GroundingDinoDetector:
                     folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
                 )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise UnavailableError(
-                f"The Grounding DINO in {folder} cannot be loaded: {said}",
-                "Fetch it again; a file of it is damaged.",
+                f"The Grounding DINO in {folder} cannot be loaded: {reason}",
+                "Download it again; one of its files is damaged.",
             ) from error
         return processor, model.eval().requires_grad_(False).to(self._device or best_device())
 
     def detect(self, images: Sequence[Image], names: Sequence[str]) -> list[list[Detection]]:
-        """Per image the best box of each name that is there, best first; boxes in its own pixels."""
+        """Return per image the best box of each name found, best first, in the image's pixels."""
         found: list[list[Detection]] = [[] for _ in images]
         phrases = {name: phrase for name in names if (phrase := phrase_of(name))}
         if not images or not phrases:
@@ -108,7 +108,7 @@ class GroundingDinoDetector:
         return [sorted(detections, key=lambda d: -d.score) for detections in found]
 
     def _prompts(self, phrases: dict[str, str]) -> Iterator[dict[str, str]]:
-        """As many names at once as the text encoder reads."""
+        """Yield groups of as many names as the text encoder can read."""
         processor, model = self._loaded
         room = int(model.config.max_text_len) - 2
         taken: dict[str, str] = {}
@@ -170,17 +170,17 @@ class GroundingDinoDetector:
 
 
 def phrase_of(name: str) -> str:
-    """A name as the model was taught it: lower case, without the full stop that ends a phrase."""
+    """Return a name in the form of the training captions: lower case, without a full stop."""
     return " ".join(NOT_IN_A_PHRASE.sub(" ", name.lower()).split())
 
 
 def prompt_of(phrases: Sequence[str]) -> str:
-    """("frying pan", "carrot") -> "frying pan. carrot."."""
+    """Join ("frying pan", "carrot") into "frying pan. carrot."."""
     return ". ".join(phrases) + "."
 
 
 def spans_of(ids: Sequence[int], stop: int) -> list[tuple[int, int]]:
-    """Where each phrase stands among the tokens: (first, end), between the full stops."""
+    """Return (first, end) of each phrase among the tokens, between the full stops."""
     spans, first = [], 1
     for place, token in enumerate(ids):
         if token == stop:
@@ -190,7 +190,7 @@ def spans_of(ids: Sequence[int], stop: int) -> list[tuple[int, int]]:
 
 
 def _same_size(images: Sequence[Image]) -> Iterator[list[int]]:
-    """Rows in batches of one size, so that nothing is padded."""
+    """Yield rows in batches of equal image size, so that nothing is padded."""
     by_size: dict[tuple[int, ...], list[int]] = {}
     for row, image in enumerate(images):
         by_size.setdefault(image.shape, []).append(row)

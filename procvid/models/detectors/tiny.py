@@ -1,4 +1,4 @@
-"""The tiny open-vocabulary detector: a small convolutional grid asked with CLIP text vectors."""
+"""The tiny open-vocabulary detector: a small convolutional grid, queried with CLIP text vectors."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from procvid.types import Detection, Image, ModelInfo
 SIZE = 96
 WEIGHTS = "detector.safetensors"
 KEYED = frozenset({"frying pan", "pot", "bowl", "cutting board", "plate", "baking tray"})
-"""Things that stand alone on the counter, so that keying gives their mask."""
+"""Objects that stand alone on the counter, so that colour keying gives their mask."""
 
 
 class TextGridDetector(nn.Module):
-    """Which cells of a 12x12 grid fit a text, and the box that those cells tell.
+    """Scores how well a text fits the cells of a 12x12 grid, and predicts its box.
 
     Args:
         dim: Width of the text vectors.
@@ -52,7 +52,7 @@ class TextGridDetector(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Images (B, 3, 96, 96) in -1..1, texts (B, Q, dim) -> logits (B, Q), xyxy (B, Q, 4) in 0..1."""
         cells = self.grid(images).flatten(2).transpose(1, 2) + self.position
-        # unit vectors have small entries; the layer learns faster from ones of size 1
+        # unit vectors have small entries; the layer learns faster from entries of size 1
         joint = cells[:, None] * self.ask(texts * texts.shape[-1] ** 0.5)[:, :, None]
         logits = self.fit(joint).squeeze(-1)
         seen = (logits.softmax(-1)[..., None] * joint).sum(2)
@@ -62,11 +62,11 @@ class TextGridDetector(nn.Module):
 
 
 class TinyDetector:
-    """Finds named things in pictures of the toy kitchen.
+    """Finds named objects in images of the toy kitchen.
 
     Args:
-        folder: Holds `config.json` and `detector.safetensors`.
-        embedder: The CLIP space whose text vectors it was trained with.
+        folder: With `config.json` and `detector.safetensors`.
+        embedder: The CLIP model whose text vectors it was trained with.
     """
 
     def __init__(self, folder: Path, embedder: Embedder) -> None:
@@ -88,7 +88,7 @@ class TinyDetector:
         return model.eval().requires_grad_(False)
 
     def detect(self, images: Sequence[Image], names: Sequence[str]) -> list[list[Detection]]:
-        """Per image one detection a name, best first, with scores 0 to 1; vessels come with a mask."""
+        """Return per image one detection per name, best first, scores 0 to 1; vessels have a mask."""
         if not images or not names:
             return [[] for _ in images]
         small = np.stack([resize(image, SIZE, SIZE) for image in images])

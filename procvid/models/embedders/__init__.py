@@ -1,1 +1,1 @@
-"""CLIP spaces."""
+"""Adapters that embed images and text in a CLIP space."""

@@ -1,4 +1,4 @@
-"""A CLIP space through open_clip: the tiny one of the package, or a published one from the Hub."""
+"""CLIP through open_clip: the tiny model of the package, or a published one from the Hub."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 
 from procvid.errors import UnavailableError
+from procvid.machine import best_device
 from procvid.media.image import fit_on_white
-from procvid.models.device import best_device
 from procvid.models.hub_files import HubModel, fetch
 from procvid.models.quiet import quiet_root
 from procvid.storage.files import sha256_of
@@ -24,7 +24,7 @@ CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 VIT_B_32 = HubModel(
     "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
     "1a25a446712ba5ee05982a381eed697ef9b435cf",
-    # Its tokenizer is the one inside open_clip; the .bin beside the weights is never fetched.
+    # Its tokenizer is inside open_clip; the .bin beside the weights is never downloaded.
     (CONFIG, WEIGHTS),
     605_200_000,
     {WEIGHTS: "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6"},
@@ -39,12 +39,12 @@ class OpenClipEmbedder:
 
     Args:
         source: A folder with `open_clip_config.json` and `open_clip_model.safetensors`, or a model
-            on the Hub that has them.
-        device: Where it runs; a folder's model, which is small, by default on the CPU, and one
-            from the Hub on the GPU where there is one.
+            on the Hub with these files.
+        device: Where it runs. By default the CPU for the small model of a folder, and a GPU, if
+            there is one, for a model from the Hub.
 
     Raises:
-        UnavailableError: The folder lacks one of them.
+        UnavailableError: The folder lacks one of the files.
     """
 
     def __init__(self, source: Path | HubModel, device: str | None = None) -> None:
@@ -88,10 +88,10 @@ class OpenClipEmbedder:
         try:
             yield
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise UnavailableError(
-                f"The CLIP model in {self._folder} cannot be loaded: {said}",
-                "Fetch it again, or install procvid again; a file of it is damaged.",
+                f"The CLIP model in {self._folder} cannot be loaded: {reason}",
+                "Download it again, or install procvid again; one of its files is damaged.",
             ) from error
 
     @property
@@ -103,11 +103,11 @@ class OpenClipEmbedder:
 
     @property
     def logit_scale(self) -> float:
-        """The learned factor of the cosines."""
+        """Learned factor of the cosines."""
         return float(self._model.logit_scale.exp())
 
     def embed_images(self, images: Sequence[Image]) -> Vectors:
-        """uint8 (H, W, 3) RGB images, letter-boxed on white, to float32 (N, dim)."""
+        """Embed uint8 (H, W, 3) RGB images, letter-boxed on white, as float32 (N, dim)."""
         if not images:
             return np.zeros((0, self.dim), np.float32)
         visual = self._model.visual
@@ -128,7 +128,7 @@ class OpenClipEmbedder:
         return np.concatenate(rows).astype(np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """Texts to float32 (N, dim); what is too long is cut."""
+        """Embed texts as float32 (N, dim); long texts are truncated."""
         if not texts:
             return np.zeros((0, self.dim), np.float32)
         rows = []

@@ -1,1 +1,1 @@
-"""Adapters that tell how different two frames look to people."""
+"""Adapters that measure the perceptual distance of two frames."""

@@ -1,4 +1,4 @@
-"""LPIPS through torchmetrics: distance in the layers of AlexNet, weighted as people judge.
+"""LPIPS through torchmetrics: distance in the layers of AlexNet, weighted by human judgements.
 
 Source: Zhang et al., 2018.
 """
@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights
 
+from procvid.machine import best_device
 from procvid.media.image import resize
-from procvid.models.device import best_device
 from procvid.models.torch_checkpoints import fetch_checkpoint, installed_version
 from procvid.types import Image, ModelInfo
 
@@ -47,10 +47,10 @@ class LpipsDistance:
         return metric.eval().requires_grad_(False).to(best_device())
 
     def distance(self, a: Image, b: Image) -> float:
-        """0 for the same picture, seldom above 1, of two uint8 (H, W, 3) RGB frames.
+        """Return the distance of two uint8 (H, W, 3) RGB frames: 0 if equal, seldom above 1.
 
         Raises:
-            UnavailableError: The backbone's weights cannot be had.
+            UnavailableError: The backbone's weights are not available.
         """
         with torch.no_grad():
             return float(self._metric(*(self._pixels(image) for image in (a, b))))

@@ -1,1 +1,1 @@
-"""Adapters that tell how a frame looks, without words."""
+"""Adapters that embed the appearance of a frame, without text."""

@@ -1,11 +1,10 @@
 """The image tower of an open_clip model as a frame encoder: the mean of its patch tokens.
 
-The pooled token answers to words; the patches keep colour and shape, which is what DINO is asked for.
+The pooled token follows words; the patches keep colour and shape, which is what DINO measures.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 
 from procvid.errors import UnavailableError
 from procvid.media.image import fit_on_white
+from procvid.models.quiet import quiet_root
 from procvid.storage.files import sha256_of
 from procvid.types import Image, ModelInfo, Vectors
 
@@ -27,10 +27,10 @@ class ClipTowerFrameEncoder:
     """Frames as float32 (N, width), L2-normalised. Loads at first use, on the CPU.
 
     Args:
-        folder: Holds `open_clip_config.json` and `open_clip_model.safetensors`.
+        folder: With `open_clip_config.json` and `open_clip_model.safetensors`.
 
     Raises:
-        UnavailableError: the folder lacks the weights.
+        UnavailableError: The folder lacks the weights.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,17 +49,13 @@ class ClipTowerFrameEncoder:
     def _tower(self) -> torch.nn.Module:
         import open_clip
 
-        # open_clip reports each step of loading on the root logger.
-        logging.getLogger().disabled, before = True, logging.getLogger().disabled
-        try:
+        with quiet_root():
             tower = open_clip.create_model(f"local-dir:{self._folder}").visual
-        finally:
-            logging.getLogger().disabled = before
         tower.output_tokens = True
         return tower.float().eval().requires_grad_(False)
 
     def embed_frames(self, images: Sequence[Image]) -> Vectors:
-        """uint8 (H, W, 3) RGB images, letter-boxed on white, to float32 (N, width)."""
+        """Embed uint8 (H, W, 3) RGB images, letter-boxed on white, as float32 (N, width)."""
         tower = self._tower
         size = int(tower.image_size[0])
         mean = torch.tensor(tower.image_mean or (0.5,) * 3).view(1, 3, 1, 1)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image as Pillow
 
 from procvid.errors import UnavailableError
-from procvid.models.device import best_device
+from procvid.machine import best_device
 from procvid.types import Image, ModelInfo, Vectors
 
 MEAN = (0.485, 0.456, 0.406)
@@ -21,7 +21,7 @@ BATCH = 32
 
 
 class DinoFrameEncoder:
-    """Frames as float32 (N, 384), L2-normalised. Loads from the Hub or its cache at first use.
+    """Frames as float32 (N, 384), L2-normalised. Loads at first use.
 
     Args:
         repo: A Hub id with its pinned revision, "facebook/dino-vits16@<commit>".
@@ -46,12 +46,12 @@ class DinoFrameEncoder:
             raise UnavailableError(
                 f"The frame encoder {self.info.id} cannot be loaded: "
                 f"{str(error).splitlines()[0][:160]}",
-                "Let this machine reach the Hugging Face Hub once, or use the tiny profile.",
+                "Connect this machine to the Hugging Face Hub once, or use the tiny profile.",
             ) from error
         return model.float().eval().requires_grad_(False).to(best_device())
 
     def embed_frames(self, images: Sequence[Image]) -> Vectors:
-        """Shorter side to 256 px (bicubic), middle 224x224, normalised as in training."""
+        """Embed the middle 224x224 px of images resized to a shorter side of 256 px (bicubic)."""
         model = self._model
         device = next(model.parameters()).device
         mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)

@@ -1,8 +1,8 @@
 """A clip generator whose GPU is lent for one clip at a time, as on ZeroGPU.
 
-There the decorated function runs in a process forked for it: the weights are what this process had
-loaded before, arguments and results are pickled, and what the function changes is lost. So one call is
-one clip, and all that it tells, its end and our own errors included, are values that it yields.
+The decorated function runs in a process forked for the call. That process has the weights that this
+one had loaded before; arguments and results are pickled, and its changes are lost. So one call makes
+one clip and yields everything as values: progress, the clip, and our own errors.
 """
 
 from __future__ import annotations
@@ -18,29 +18,31 @@ from procvid.protocols import ClipGenerator
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Clip, Conditioning, Denoised, Sampling
 
-Answer = Denoised | Clip | ProcvidError
-Lend = Callable[..., Callable[[Callable[..., Iterator[Answer]]], Callable[..., Iterator[Answer]]]]
-"""The form of `spaces.GPU`: called with `duration=`, it gives a decorator."""
+Item = Denoised | Clip | ProcvidError
+Lend = Callable[..., Callable[[Callable[..., Iterator[Item]]], Callable[..., Iterator[Item]]]]
+"""The form of `spaces.GPU`: called with `duration=`, it returns a decorator."""
 
 LONGEST_S = 300
-"""The longest that ZeroGPU lends a GPU for one call, about, as its documentation said in 2026."""
-BESIDE_S = 25
-"""Asked for beside the denoising: weights on their way to the GPU, encoding and decoding. An
-allowance, measured nowhere yet."""
+"""About the longest loan of ZeroGPU for one call, by its documentation of 2026."""
+OVERHEAD_S = 25
+"""Requested beside the denoising: moving weights to the GPU, encoding, decoding. An estimate, not
+measured yet."""
 MARGIN = 1.25
-"""Asked for over the expected time of the denoising: a call that takes longer may be cut off."""
+"""Factor on the expected time of the denoising: a call that takes longer may be cut off."""
 
 
 class LentGpuGenerator:
-    """Makes clips as `inner` does, each in a call of its own that a GPU is lent for.
+    """Makes clips as `inner` does, each in its own call with a lent GPU.
 
-    Closed between two denoising steps, the other process ends with the step that it is in, and one more
-    at most that it had begun meanwhile; then the GPU goes back.
+    If it is closed between two denoising steps, the other process ends with its current step, or with
+    the next one if that has begun. Then the GPU is returned.
 
     Args:
-        inner: Makes the clips, wherever it is called; its weights are loaded already.
+        inner: Makes the clips in any process; its weights are loaded already.
         lend: `spaces.GPU`.
-        expected_s: About how long the denoising of such a clip with so many references takes there.
+        expected_s: About how many seconds the denoising of a clip takes, by its sampling and number
+            of references.
+        max_references: Most references of a clip.
     """
 
     def __init__(
@@ -48,17 +50,19 @@ class LentGpuGenerator:
         inner: ClipGenerator,
         lend: Lend,
         expected_s: Callable[[Sampling, int], float],
+        max_references: int = MAX_REFERENCES,
     ) -> None:
         self._inner = inner
         self._expected_s = expected_s
+        self._max_references = max_references
         self.info = inner.info
         self.default_sampling = inner.default_sampling
 
-        def one_clip(conditioning: Conditioning, sampling: Sampling) -> Iterator[Answer]:
+        def one_clip(conditioning: Conditioning, sampling: Sampling) -> Iterator[Item]:
             try:
                 yield (yield from inner.generate(conditioning, sampling))
             except ProcvidError as error:
-                # What is raised there arrives as the name of its class alone.
+                # A raised error would arrive as the name of its class alone.
                 yield error
 
         def duration_s(conditioning: Conditioning, sampling: Sampling) -> int:
@@ -66,32 +70,41 @@ class LentGpuGenerator:
 
         self._one_clip = lend(duration=duration_s)(one_clip)
 
-    def duration_s(self, sampling: Sampling, num_references: int = MAX_REFERENCES) -> int:
-        """Seconds that a GPU is asked for, for such a clip."""
-        return math.ceil(BESIDE_S + MARGIN * self._expected_s(sampling, num_references))
+    def duration_s(self, sampling: Sampling, num_references: int | None = None) -> int:
+        """Return the seconds of GPU time to request for a clip; by default with all references."""
+        references = self._max_references if num_references is None else num_references
+        return math.ceil(OVERHEAD_S + MARGIN * self._expected_s(sampling, references))
 
     def check(self, sampling: Sampling) -> None:
-        """Raise InputError when this model cannot make such a clip, or not in the time of a call."""
+        """Raise InputError if this model cannot make such a clip, or not within one loan."""
         self._inner.check(sampling)
-        asked_s = self.duration_s(sampling)
-        if asked_s > LONGEST_S:
+        requested_s = self.duration_s(sampling)
+        if requested_s > LONGEST_S:
             raise InputError(
-                f"Such a clip would take about {asked_s} s, and ZeroGPU lends its GPU for "
+                f"Such a clip would take about {requested_s} s, and ZeroGPU lends its GPU for "
                 f"{LONGEST_S} s at most.",
-                "Choose fewer denoising steps, or a Space with a GPU of its own.",
+                "Choose fewer denoising steps, or a Space with its own GPU.",
             )
 
+    def prepare(self) -> None:
+        """Load the weights now; they must be loaded before the first loan."""
+        self._inner.prepare()
+
     def release(self) -> None:
-        """Nothing: what was loaded at the start is all that ever reaches the lent GPU."""
+        """Do nothing: only weights that were loaded at the start ever reach the lent GPU."""
+
+    def tflop(self, sampling: Sampling, num_references: int) -> float:
+        """Return the operations of a clip, in 10^12."""
+        return self._inner.tflop(sampling, num_references)
 
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
-        """Those of the given object names that this model was never taught."""
+        """Return the object names that this model was not trained on."""
         return self._inner.undrawable(conditioning_words)
 
     def notes(self, sampling: Sampling) -> tuple[str, ...]:
-        """What the inner one says, and for how long a GPU will be asked for."""
-        lent = f"each clip asks ZeroGPU for {self.duration_s(sampling)} s of its GPU at most"
-        return (*self._inner.notes(sampling), lent)
+        """Return the inner generator's notes and the length of a loan."""
+        loan = f"each clip requests at most {self.duration_s(sampling)} s of GPU time from ZeroGPU"
+        return (*self._inner.notes(sampling), loan)
 
     def generate(
         self, conditioning: Conditioning, sampling: Sampling
@@ -99,24 +112,25 @@ class LentGpuGenerator:
         """Yield after every denoising step; return the clip.
 
         Raises:
-            ProcvidError: As the inner one does.
-            UnavailableError: The GPU was taken back before the clip was there.
+            ProcvidError: As the inner generator does.
+            UnavailableError: The GPU was taken back before the clip was finished.
         """
         self.check(sampling)
         clip: Clip | None = None
-        # The crops that were looked at and not taken need not travel.
+        # The retrieval results are not needed there, so they are not pickled.
         calls: Any = self._one_clip(replace(conditioning, retrievals=()), sampling)
         with closing(calls):
-            for told in calls:
-                if isinstance(told, ProcvidError):
-                    raise told
-                if isinstance(told, Clip):
-                    # To the end of the call: only then is its process ready for the next one.
-                    clip = told
+            for item in calls:
+                if isinstance(item, ProcvidError):
+                    raise item
+                if isinstance(item, Clip):
+                    # Read on to the end of the call: only then its process takes the next one.
+                    clip = item
                 else:
-                    yield told
+                    yield item
         if clip is None:
             raise UnavailableError(
-                "The GPU was taken back before the clip was there.", "Go on: the rest is made then."
+                "The GPU was taken back before the clip was finished.",
+                "Resume the run to make the remaining clips.",
             )
         return clip

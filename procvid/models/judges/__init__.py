@@ -1,1 +1,1 @@
-"""Adapters that answer the questions of the metrics in words."""
+"""Adapters that answer the metrics' questions in words."""

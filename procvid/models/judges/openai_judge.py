@@ -1,8 +1,8 @@
-"""The judge that asks a language model, behind the OpenAI protocol (paper, section 3.3).
+"""The judge that asks a language model behind the OpenAI protocol (paper, section 3.3).
 
-Its answers are untrusted text: they pass a schema, lose markup and controls, and are bounded. What
-is of no use after one request to repair it is an error here; `procvid.evaluate.judgements` has the
-rules answer then, and says so.
+Its answers are untrusted text: they must fit a schema, and markup, control characters and extra length
+are removed. An answer that stays unusable after one repair request is an error here; then
+`procvid.evaluate.judgements` uses the rules and records it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from procvid.plan.prompts import PromptName, read_prompt
 from procvid.types import ModelInfo, Recipe, StateChange, Verdict
 
 MAX_CHARS = 300
-"""Of a text, a sentence or a reason; CLIP reads about as much."""
+"""Limit of a text, a sentence or a reason; CLIP reads about this much."""
 
 MAX_STEPS = 100
 MAX_STEP_CHARS = 2000
@@ -57,8 +57,8 @@ class OpenAIJudge:
     """Judges with a model behind the OpenAI protocol.
 
     Args:
-        client: Asks it.
-        meter: Counts what one evaluation asks.
+        client: Asks the model.
+        meter: Counts the requests of one evaluation.
     """
 
     def __init__(self, client: OpenAIClient, meter: Meter) -> None:
@@ -66,34 +66,34 @@ class OpenAIJudge:
         self.info = ModelInfo(id="openai", revision=client.model, details={"host": client.host})
 
     def hard_negatives(self, step: str, count: int) -> tuple[str, ...]:
-        """Texts near a step that a clip of it does not show.
+        """Return texts similar to a step that a clip of it does not show.
 
         Raises:
-            InputError: The model gave no usable answer to this question; to another it may.
-            ServiceError: The service cannot be asked at all, or the budget is used up.
+            InputError: The model gave no usable answer to this question; another may succeed.
+            ServiceError: The service is not available, or the budget is used up.
         """
         material = {"step": step[:MAX_STEP_CHARS], "count": count}
         return self._texts("negatives", material, count, not_these=(step,))
 
     def goal(self, recipe: Recipe) -> str:
-        """What the finished dish looks like. Raises as `hard_negatives`."""
-        told = self._ask(
+        """Describe the finished dish. Raises as `hard_negatives`."""
+        answer = self._ask(
             "dish",
-            _of(recipe),
+            _material_of(recipe),
             DishAnswer,
-            lambda answer: [] if _said(answer.sentence) else ["sentence holds no words"],
+            lambda answer: [] if _has_words(answer.sentence) else ["sentence holds no words"],
         )
-        return clean_words(told.sentence, MAX_CHARS)
+        return clean_words(answer.sentence, MAX_CHARS)
 
     def other_goals(self, recipe: Recipe, count: int) -> tuple[str, ...]:
-        """Other dishes in the words of `goal`, which is asked for first. Raises as `hard_negatives`."""
+        """Return other dishes, worded like `goal`, which is asked first. Raises as `hard_negatives`."""
         dish = self.goal(recipe)
-        material = {**_of(recipe), "dish": dish, "count": count}
+        material = {**_material_of(recipe), "dish": dish, "count": count}
         return self._texts("other_dishes", material, count, not_these=(dish,))
 
     def explains(self, change: StateChange) -> Verdict:
-        """Whether the step explains the change. Raises as `hard_negatives`."""
-        told = self._ask(
+        """Decide whether the step explains the change. Raises as `hard_negatives`."""
+        answer = self._ask(
             "change",
             {
                 "object": change.name,
@@ -102,9 +102,9 @@ class OpenAIJudge:
                 "step": change.step[:MAX_STEP_CHARS],
             },
             VerdictAnswer,
-            lambda answer: [] if _said(answer.reason) else ["reason holds no words"],
+            lambda answer: [] if _has_words(answer.reason) else ["reason holds no words"],
         )
-        return Verdict(told.explained, clean_words(told.reason, MAX_CHARS))
+        return Verdict(answer.explained, clean_words(answer.reason, MAX_CHARS))
 
     def _texts(
         self,
@@ -119,8 +119,8 @@ class OpenAIJudge:
                 [] if usable >= count else [f"{usable} of {count} texts are different and usable"]
             )
 
-        told = self._ask(prompt, material, TextsAnswer, problems)
-        return tuple(_distinct(told, not_these)[:count])
+        answer = self._ask(prompt, material, TextsAnswer, problems)
+        return tuple(_distinct(answer, not_these)[:count])
 
     def _ask(
         self, prompt: PromptName, material: dict[str, object], shape: type[Shape], check: Check
@@ -129,20 +129,20 @@ class OpenAIJudge:
         return self._client.ask_about_one(question, shape, self._meter, check)
 
 
-def _of(recipe: Recipe) -> dict[str, object]:
+def _material_of(recipe: Recipe) -> dict[str, object]:
     steps = [step[:MAX_STEP_CHARS] for step in recipe.steps[:MAX_STEPS]]
     return {"title": recipe.title[:MAX_CHARS], "steps": steps}
 
 
-def _said(text: str) -> bool:
+def _has_words(text: str) -> bool:
     return any(c.isalpha() for c in clean_words(text, MAX_CHARS))
 
 
 def _distinct(answer: TextsAnswer, not_these: Sequence[str]) -> list[str]:
     taken = {_folded(text) for text in not_these}
     found = []
-    for told in answer.texts:
-        text = clean_words(told.text, MAX_CHARS)
+    for candidate in answer.texts:
+        text = clean_words(candidate.text, MAX_CHARS)
         if any(c.isalpha() for c in text) and _folded(text) not in taken:
             taken.add(_folded(text))
             found.append(text)

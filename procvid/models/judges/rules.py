@@ -2,58 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from procvid.memory.words import state_fit
+from procvid.plan.variants import EVERYTHING, Choices, dish_of, other_dishes, state_made, vary_step
 from procvid.types import ModelInfo, Recipe, StateChange, Verdict
 
 
-@dataclass(frozen=True)
-class JudgeRules:
-    """What `RulesJudge` is made of; wiring hands over functions of `procvid.plan.variants`.
-
-    Attributes:
-        vary: A step's text and a count to texts that differ from it in one way.
-        dish: A recipe to the look of its finished dish.
-        other_dishes: A recipe and a count to dishes that it does not make.
-        state_made: A step's text and an object's name to the state that the step leaves it in, empty
-            when the step does not change it.
-        same_state: Whether two state words look alike.
-    """
-
-    vary: Callable[[str, int], tuple[str, ...]]
-    dish: Callable[[Recipe], str]
-    other_dishes: Callable[[Recipe, int], tuple[str, ...]]
-    state_made: Callable[[str, str], str]
-    same_state: Callable[[str, str], bool]
-
-
 class RulesJudge:
-    """Answers by rules: the same question gets the same answer everywhere."""
+    """Answers by rules: the same question gets the same answer everywhere.
+
+    Args:
+        choices: Foods, actions and states to choose other texts from.
+    """
 
     info = ModelInfo(id="rules", revision="1")
 
-    def __init__(self, rules: JudgeRules) -> None:
-        self._rules = rules
+    def __init__(self, choices: Choices = EVERYTHING) -> None:
+        self._choices = choices
 
     def hard_negatives(self, step: str, count: int) -> tuple[str, ...]:
-        """Another verb with the same objects, another food with the same verb, another state."""
-        return self._rules.vary(step, count)
+        """Return the step with another verb, another food or another state."""
+        return vary_step(step, count, self._choices)
 
     def goal(self, recipe: Recipe) -> str:
-        """What lies where after the last step."""
-        return self._rules.dish(recipe)
+        """Describe which food lies where after the last step."""
+        return dish_of(recipe)
 
     def other_goals(self, recipe: Recipe, count: int) -> tuple[str, ...]:
-        """Other foods in other states in the same place."""
-        return self._rules.other_dishes(recipe, count)
+        """Return other foods in other states in the same place."""
+        return other_dishes(recipe, count, self._choices)
 
     def explains(self, change: StateChange) -> Verdict:
-        """A change is explained when the step makes that state of the object."""
-        if self._rules.same_state(change.state_before, change.state_after):
+        """Decide whether the step puts the object into its new state."""
+        if _look_alike(change.state_before, change.state_after):
             return Verdict(True, f"The {change.name} stays {change.state_after}.")
-        made = self._rules.state_made(change.step, change.name)
-        told = f"the {change.name} was {change.state_before} and is now {change.state_after}"
-        if made and self._rules.same_state(made, change.state_after):
-            return Verdict(True, f"{told.capitalize()}, as the step says.")
-        return Verdict(False, f"{told.capitalize()}, which “{change.step}” does not explain.")
+        made = state_made(change.step, change.name)
+        fact = f"The {change.name} was {change.state_before} and is now {change.state_after}"
+        if made and _look_alike(made, change.state_after):
+            return Verdict(True, f"{fact}, as the step says.")
+        return Verdict(False, f"{fact}, which “{change.step}” does not explain.")
+
+
+def _look_alike(a: str, b: str) -> bool:
+    return state_fit("food", a, b) > 0

@@ -1,95 +1,95 @@
 """The planner that asks a language model, in two stages (paper, sections 3.6 and 7).
 
-First the objects of the whole recipe: evidence in the text, name, look, likelihood. Then, some steps at
-a time, what each step shows: the states before and after, and the prompt. What follows from the
-kitchen is kept by rule (`procvid.plan.scripted`), and where no usable answer comes, the rules planner
-plans and the plan's notes say why.
+The first request lists the objects of the whole recipe: evidence in the text, name, look, likelihood.
+The next ones plan a few steps each: states before and after, and the prompt. Rules keep the kitchen
+consistent (`procvid.plan.scripted`). Without a usable answer the rules planner makes the plan, and the
+plan's notes give the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 
-from procvid.errors import ServiceError
+from procvid.errors import InputError, ServiceError
 from procvid.models.meter import Meter
 from procvid.models.openai_client import CHARS_PER_TOKEN, OpenAIClient, Question
 from procvid.plan.cast import Member, ObjectsAnswer, StepsAnswer, believed
+from procvid.plan.codec import check_plan
 from procvid.plan.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
-from procvid.plan.scripted import Kitchen, plan_answered_step, problems_of
+from procvid.plan.rules import plan_recipe
+from procvid.plan.scripted import Continuity, plan_answered_step, problems_of
 from procvid.settings import Budget
 from procvid.types import ModelInfo, Plan, Recipe, ServiceUse
 
 STEPS_AT_ONCE = 10
 OBJECT_TOKENS, STEP_TOKENS = 70, 230
-"""What one object and one step of an answer cost about, for the forecast: 280 and 900 characters."""
+"""Approximate cost of one object and one step of an answer, for the forecast: 280 and 900 characters."""
 
 
 class OpenAIPlanner:
     """Plans with a model behind the OpenAI protocol.
 
     Args:
-        client: Asks it.
-        rules: The rules planner: it knows the usual action of a step, and stands in.
-        budget: The most that one plan may ask.
-        strict: Whether what only a person can mend (a wrong key, no quota) is an error; otherwise
-            the rules planner stands in there too.
+        client: Asks the model.
+        budget: Limits of one plan.
+        strict: Raise errors that only the user can fix (a wrong key, no quota); otherwise the rules
+            planner makes the plan then too.
     """
 
     def __init__(
         self,
         client: OpenAIClient,
-        rules: Callable[[Recipe], Plan],
         budget: Budget,
         *,
         strict: bool = True,
     ) -> None:
-        self._client, self._rules, self._budget, self._strict = client, rules, budget, strict
+        self._client, self._budget, self._strict = client, budget, strict
         self.info = ModelInfo(id="openai", revision=client.model, details={"host": client.host})
 
     def plan(self, recipe: Recipe) -> Plan:
         """Plan all steps of a recipe.
 
         Raises:
-            ServiceError: Asked for by name, and the key, the quota or the model is not there.
+            ServiceError: The planner is strict, and the key, the quota or the model is missing.
         """
         try:
             return self._asked(recipe, only_kept=False)
         except ServiceError as error:
             if error.lasting and self._strict:
                 raise
-            return stand_in(self._rules(recipe), error)
+            return stand_in(plan_recipe(recipe), error)
 
     def recall(self, recipe: Recipe) -> Plan | None:
-        """The plan as far as it costs nothing: all answers were given before; else None."""
+        """Return the plan if all answers are cached and it costs nothing; else None."""
         try:
             return self._asked(recipe, only_kept=True)
         except ServiceError:
             return None
 
     def forecast(self, recipe: Recipe) -> ServiceUse:
-        """What `plan` would ask, without repairs; the answers' length is a guess."""
+        """Return what `plan` would request, without repairs; the length of the answers is estimated."""
         if self.recall(recipe) is not None:
             return ServiceUse()
-        usual = self._rules(recipe)
+        usual = plan_recipe(recipe)
         names = {item.name for step in usual.steps for item in step.objects}
         first = self._objects_question(recipe)
         tokens = first.about_tokens(ObjectsAnswer.model_json_schema()) + OBJECT_TOKENS * len(names)
         groups = _groups(len(recipe.steps))
         for group in groups:
-            question = self._steps_question(recipe, {}, Kitchen(), group)
+            question = self._steps_question(recipe, {}, Continuity(), group)
             tokens += question.about_tokens(StepsAnswer.model_json_schema())
-            # The list of objects goes along each time.
+            # The list of objects is sent with each request.
             tokens += len(names) * 120 // CHARS_PER_TOKEN + STEP_TOKENS * len(group)
         return ServiceUse(1 + len(groups), tokens)
 
     def _asked(self, recipe: Recipe, *, only_kept: bool) -> Plan:
         meter = Meter(self._budget)
-        usual = self._rules(recipe)
+        usual = plan_recipe(recipe)
         repair = read_prompt("repair")
-        told = self._client.ask(
+        listed = self._client.ask(
             self._objects_question(recipe),
             ObjectsAnswer,
             meter,
@@ -97,14 +97,14 @@ class OpenAIPlanner:
             check=lambda answer: [] if answer.objects else ["it lists no objects"],
             only_kept=only_kept,
         )
-        cast, notes = believed(told, recipe)
+        cast, notes = believed(listed, recipe)
         if not cast:
             raise ServiceError(f"{self._client.model} listed nothing that the recipe contains.")
-        kitchen = Kitchen(notes=[*recipe.notes, *notes])
+        continuity = Continuity(notes=[*recipe.notes, *notes])
         steps = []
         for group in _groups(len(recipe.steps)):
             answer = self._client.ask(
-                self._steps_question(recipe, cast, kitchen, group),
+                self._steps_question(recipe, cast, continuity, group),
                 StepsAnswer,
                 meter,
                 repair=repair,
@@ -114,9 +114,15 @@ class OpenAIPlanner:
             by_number = {step.number: step for step in answer.steps}
             for number in group:
                 text, rules_step = recipe.steps[number - 1], usual.steps[number - 1]
-                steps.append(plan_answered_step(by_number[number], text, rules_step, cast, kitchen))
-        unique = tuple(dict.fromkeys(kitchen.notes))
-        return Plan(recipe.title, tuple(steps), f"openai {self._client.model}", unique)
+                steps.append(
+                    plan_answered_step(by_number[number], text, rules_step, cast, continuity)
+                )
+        unique = tuple(dict.fromkeys(continuity.notes))
+        plan = Plan(recipe.title, tuple(steps), f"openai {self._client.model}", unique)
+        try:
+            return check_plan(plan)
+        except InputError as error:
+            raise ServiceError(f"The plan of {self._client.model} is wrong: {error}") from error
 
     def _objects_question(self, recipe: Recipe) -> Question:
         known = ", ".join(entry.name for entry in lexicon().of_role("vessel", "tool", "surface"))
@@ -131,7 +137,11 @@ class OpenAIPlanner:
         )
 
     def _steps_question(
-        self, recipe: Recipe, cast: Mapping[str, Member], kitchen: Kitchen, group: tuple[int, ...]
+        self,
+        recipe: Recipe,
+        cast: Mapping[str, Member],
+        continuity: Continuity,
+        group: tuple[int, ...],
     ) -> Question:
         actions = ", ".join(lexicon().actions)
         objects = [
@@ -144,14 +154,14 @@ class OpenAIPlanner:
                 "title": recipe.title,
                 "steps": _numbered(recipe),
                 "objects": objects,
-                "before": dict(kitchen.states),
+                "before": dict(continuity.states),
                 "plan": list(group),
             },
         )
 
 
 def stand_in(plan: Plan, error: ServiceError) -> Plan:
-    """The rules planner's plan, with the reason why it is not the model's as its first note."""
+    """Return the rules planner's plan with the error as its first note."""
     reason = error.message.rstrip(".")
     if reason.startswith(("The ", "There ")):
         reason = reason[0].lower() + reason[1:]

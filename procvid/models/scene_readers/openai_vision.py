@@ -1,4 +1,4 @@
-"""Names the objects of a clip by looking at it, with a model behind the OpenAI protocol (paper, 3.6)."""
+"""Name the objects of a clip with a vision model behind the OpenAI protocol (paper, 3.6)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OpenAISceneReader:
 
     Args:
         client: Asks the model.
-        meter: Counts what one run asks: a store's build, or an evaluation.
+        meter: Counts the requests of one run: a store's build, or an evaluation.
     """
 
     def __init__(self, client: OpenAIClient, meter: Meter) -> None:
@@ -38,11 +38,11 @@ class OpenAISceneReader:
         self.info = ModelInfo(id="openai", revision=client.model, details={"host": client.host})
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
-        """The objects that can be seen, in the state that the clip ends with.
+        """Return the visible objects, in the state at the end of the clip.
 
         Raises:
             InputError: The model gave no usable answer about this clip; another may succeed.
-            ServiceError: The service cannot be asked at all, or the budget is used up.
+            ServiceError: The service is not available, or the budget is used up.
         """
         question = Question(
             read_prompt("scene"), {"text": text[:MAX_TEXT_CHARS]}, images=_picked(frames)
@@ -74,6 +74,6 @@ class OpenAISceneReader:
 
 
 def _picked(frames: Frames) -> tuple[Image, ...]:
-    """A few frames over the whole clip, small enough to be cheap."""
+    """Return a few small frames, spread over the clip."""
     rows = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), NUM_FRAMES)).round())
     return tuple(fit_within(frames[int(row)], MAX_SIDE_PX) for row in rows)

@@ -1,10 +1,9 @@
-"""Names the objects of a clip from the words that go with it; the picture is not looked at."""
+"""Name the objects of a clip from its caption; the frames are not read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from procvid.types import Frames, Likelihood, ModelInfo, Role, SceneObject, StepPlan
+from procvid.plan.rules import plan_recipe
+from procvid.types import Frames, Likelihood, ModelInfo, Recipe, Role, SceneObject
 
 LIKELIHOOD: dict[Role, Likelihood] = {
     "vessel": "highly_likely",
@@ -12,23 +11,16 @@ LIKELIHOOD: dict[Role, Likelihood] = {
     "tool": "likely",
     "food": "likely",
 }
-"""How probable it is that a thing stays the same; food that the step changes is unlikely to."""
+"""How likely an object stays the same; for food that the step changes it is "unlikely"."""
 
 
 class RulesSceneReader:
-    """A scene reader for clips with a caption, by the rules planner's knowledge of kitchens.
-
-    Args:
-        plan_text: Plans one step from its text.
-    """
+    """Reads captions with the rules planner's knowledge of kitchens."""
 
     info = ModelInfo(id="rules", revision="1")
 
-    def __init__(self, plan_text: Callable[[str], StepPlan]) -> None:
-        self._plan_text = plan_text
-
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
-        """The objects that the text names or implies, in the state that the step leaves them in."""
+        """Return the objects that the text names or implies, in the state after the step."""
         return tuple(
             SceneObject(
                 name=item.name,
@@ -39,5 +31,5 @@ class RulesSceneReader:
                 if item.state_before == item.state_after or item.role != "food"
                 else "unlikely",
             )
-            for item in self._plan_text(text).objects
+            for item in plan_recipe(Recipe(title="", steps=(text,))).steps[0].objects
         )

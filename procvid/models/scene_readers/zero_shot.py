@@ -1,6 +1,6 @@
-"""Names the objects of a frame by looking: an open-vocabulary detector, then CLIP for the state.
+"""Name the objects of a frame with an open-vocabulary detector, and food states with CLIP.
 
-It knows the words it was given and no others; what it says depends on the picture alone.
+It knows a closed list of words; its answer depends on the frame alone.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from procvid.protocols import Detector, Embedder
 from procvid.types import Frames, Image, ModelInfo, Role, SceneObject
 
 GATE = 0.5
-"""Least detector score of an object that counts as seen."""
+"""Least detector score of a visible object."""
 
 Captions = Callable[[str, str], Sequence[tuple[str, str]]]
-"""A food and the vessel it lies in to all that could be said of the frame, each with the food's state
-when that is done."""
+"""Maps a food and its vessel to all possible captions of the frame, each with the food's state after
+the step."""
 
 
 class ZeroShotSceneReader:
@@ -25,9 +25,9 @@ class ZeroShotSceneReader:
 
     Args:
         detector: Finds the named objects.
-        embedder: Tells which caption a frame fits, and so the states of foods.
+        embedder: Scores captions against the frame, which gives the states of foods.
         roles: Object names with their roles.
-        captions: What to choose from.
+        captions: The captions to choose from.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ZeroShotSceneReader:
         )
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
-        """The objects in the middle frame, best detection first; the text is not read."""
+        """Return the objects in the middle frame, best detection first; ignores the text."""
         frame = frames[len(frames) // 2]
         seen = [
             detection.label
@@ -59,7 +59,7 @@ class ZeroShotSceneReader:
         )
 
     def _state(self, frame: Image, name: str, vessel: str, role: Role) -> str:
-        """The state in the caption that the whole frame fits best: a crop hides what is done to it."""
+        """Return the state of the caption that fits the whole frame best: a crop hides the action."""
         if role != "food":
             return ""
         texts, states = zip(*self._captions(name, vessel), strict=True)

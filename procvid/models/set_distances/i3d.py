@@ -1,4 +1,4 @@
-"""FVD through cd-fvd, where it is installed: Fréchet distance of I3D features (Unterthiner et al., 2018)."""
+"""FVD through cd-fvd, if installed: Fréchet distance of I3D features (Unterthiner et al., 2018)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from procvid.errors import UnavailableError
-from procvid.models.device import best_device
+from procvid.machine import best_device
 from procvid.models.torch_checkpoints import installed_version
 from procvid.types import Frames, ModelInfo, Vectors
 
 
 class I3dDistance:
-    """One vector a clip, and the distance of two sets of them. Loads at first use.
+    """Computes one vector per clip, and the distance of two sets. Loads at first use.
 
     Raises:
         UnavailableError: cd-fvd is not installed.
     """
 
     num_frames = 16
-    """Frames a clip, uniform over it."""
+    """Frames per clip, evenly spaced."""
 
     def __init__(self) -> None:
         version = installed_version("cd-fvd", "pip install cd-fvd")
@@ -37,21 +37,21 @@ class I3dDistance:
     @cached_property
     def _evaluator(self) -> Any:
         try:
-            # It tells its loading on the screen, where JSON may be.
+            # It prints its loading progress, which would break JSON output.
             with contextlib.redirect_stdout(io.StringIO()):
                 return self._library.cdfvd("i3d", n_fake="full", device=best_device())
         except Exception as error:
-            # Raw errors of its HTTP library, of torch, of the disk: its weights are not there.
+            # Raw errors of its HTTP library, of torch or of the disk: the weights are not available.
             raise UnavailableError(
-                f"The I3D weights of cd-fvd cannot be had ({type(error).__name__}).",
-                "Let this machine reach github.com once; cd-fvd keeps them.",
+                f"The I3D weights of cd-fvd are not available ({type(error).__name__}).",
+                "Connect this machine to github.com once; cd-fvd keeps the weights.",
             ) from error
 
     def features(self, frames: Frames) -> Vectors:
-        """uint8 (16, H, W, 3) RGB of one clip to float32 (1, 400).
+        """Return float32 (1, 400) for uint8 (16, H, W, 3) RGB frames of one clip.
 
         Raises:
-            UnavailableError: The weights cannot be had.
+            UnavailableError: The weights are not available.
         """
         evaluator = self._evaluator
         stats = self._library.FeatureStats(capture_all=True)
@@ -59,7 +59,7 @@ class I3dDistance:
         return np.asarray(stats.get_all(), np.float32)
 
     def distance(self, real: Vectors, made: Vectors) -> float:
-        """The Fréchet distance of float32 (N, 400) and (M, 400), each of at least two rows."""
+        """Return the Fréchet distance of float32 (N, 400) and (M, 400), each of at least two rows."""
         stats = []
         for vectors in (made, real):
             stats.append(self._library.FeatureStats(capture_mean_cov=True))

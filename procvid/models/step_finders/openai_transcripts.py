@@ -1,6 +1,6 @@
-"""Finds cooking steps in a transcript with a model behind the OpenAI protocol (paper, section 3.2).
+"""Find cooking steps in a transcript with a model behind the OpenAI protocol (paper, section 3.2).
 
-The model names cues by their numbers, so the times are the transcript's own and never invented.
+The model refers to cues by number, so the times come from the transcript and are never invented.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_TITLE_CHARS = 200
 
 
 class CueStepAnswer(Answer):
-    """One step: the cues that it is said in, and what is done."""
+    """One step: its first and last cue, and what is done."""
 
     first: int
     last: int
@@ -38,8 +38,8 @@ class OpenAIStepFinder:
     """A step finder that asks a language model.
 
     Args:
-        client: Asks it.
-        meter: Counts what one run asks.
+        client: Asks the model.
+        meter: Counts the requests of one run.
     """
 
     def __init__(self, client: OpenAIClient, meter: Meter) -> None:
@@ -47,11 +47,11 @@ class OpenAIStepFinder:
         self.info = ModelInfo(id="openai", revision=client.model, details={"host": client.host})
 
     def find(self, title: str, cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
-        """Steps in the order of time.
+        """Return steps in the order of time.
 
         Raises:
             InputError: The model gave no usable answer about this transcript; another may succeed.
-            ServiceError: The service cannot be asked at all, or the budget is used up.
+            ServiceError: The service is not available, or the budget is used up.
         """
         found: list[TimedText] = []
         for start in range(0, len(cues), CUES_AT_ONCE):

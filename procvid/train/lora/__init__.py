@@ -1,1 +1,1 @@
-"""LoRA fine-tuning of Phantom-Wan: `procvid train lora` (docs/lora.md)."""
+"""LoRA fine-tuning of Phantom-Wan, run by `procvid train lora` (docs/lora.md)."""

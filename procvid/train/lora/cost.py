@@ -1,8 +1,8 @@
-"""What a training takes, computed and not measured: `procvid train lora --dry-run`.
+"""Estimate the cost of a training for `procvid train lora --dry-run`.
 
-Arithmetic is counted from the shapes of the model. What the backward pass keeps is found by walking
-the real forward pass on the meta device, where tensors have shapes and no bytes. Time is that
-arithmetic at the rate that published runs reach on an H100; it says nothing of this machine.
+Arithmetic follows from the shapes of the model. A forward pass on the meta device, where tensors
+have shapes but no bytes, finds the activations that the backward pass keeps. Hours assume the rate
+of published runs on an H100, not the rate of this machine.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from torch.overrides import TorchFunctionMode
 
 from procvid.phantom.layout import CONFIGS, Config, stored_dtype
 from procvid.phantom.loading import read_config
-from procvid.phantom.memory import ALLOWANCE
+from procvid.phantom.vram import ALLOWANCE
 from procvid.train.lora.folder import PICTURES, TrainingFolder
-from procvid.train.lora.objective import Batch, flow_losses
+from procvid.train.lora.objective import FlowBatch, flow_losses
 from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.weights import add_lora
 
 H100_TFLOPS = 350.0
-"""TFLOP/s in bfloat16 that published Wan2.1 runs on one H100 reach without special kernels."""
+"""bfloat16 TFLOP/s of published Wan2.1 runs on one H100 without special kernels."""
 
 TEXT_LENGTH = 512
 SPATIAL, TEMPORAL = 8, 4
 OPTIMISER_BYTES = 16
-"""A trained number in float32, its gradient and the two moments of AdamW."""
+"""Bytes per trained parameter: float32 value, gradient and the two moments of AdamW."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a whole training on one GPU.
+    """Estimated cost of a whole training on one GPU.
 
     Attributes:
-        examples: In the list; how many of them are pictures.
-        pictures: Likewise.
-        steps: Optimiser steps.
-        trained_parameters: Of the LoRA.
-        tflop: Of all examples in all epochs, forward and backward.
-        hours: At `H100_TFLOPS`.
-        weights_bytes: Of the transformer.
-        kept_bytes: Of activations for the backward pass of the largest batch.
+        examples: Number of examples.
+        pictures: Number of examples that are pictures.
+        steps: Optimizer steps.
+        trained_parameters: Parameters of the LoRA.
+        tflop: TFLOP of all examples in all epochs, forward and backward.
+        hours: Hours at `H100_TFLOPS`.
+        weights_bytes: Bytes of the transformer.
+        kept_bytes: Bytes of activations kept for the backward pass of the largest batch.
     """
 
     examples: int
@@ -60,24 +60,24 @@ class Cost:
 
     @property
     def peak_bytes(self) -> int:
-        """Of the GPU while it trains."""
+        """Peak GPU memory, bytes."""
         lora = OPTIMISER_BYTES * self.trained_parameters
         return int(ALLOWANCE * (self.weights_bytes + lora + self.kept_bytes))
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the estimate as JSON."""
         return {**self.__dict__, "peak_bytes": self.peak_bytes, "tflop_per_s": H100_TFLOPS}
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Return the estimate as sentences."""
         clips = self.examples - self.pictures
         return [
-            f"{self.pictures} pictures and {clips} clips, {self.steps} optimiser steps.",
-            f"The LoRA trains {self.trained_parameters:,} numbers.",
+            f"{self.pictures} pictures and {clips} clips, {self.steps} optimizer steps.",
+            f"The LoRA has {self.trained_parameters:,} trainable parameters.",
             f"Estimate: {self.tflop:,.0f} TFLOP, {self.hours:.1f} hours on one H100 at "
-            f"{H100_TFLOPS:.0f} TFLOP/s, encoding and validation not counted.",
+            f"{H100_TFLOPS:.0f} TFLOP/s, without encoding and validation.",
             f"Estimate: {self.peak_bytes / 1e9:.1f} GB of GPU memory ({self.weights_bytes / 1e9:.1f} "
-            f"weights, {self.kept_bytes / 1e9:.1f} kept for the backward pass).",
+            f"weights, {self.kept_bytes / 1e9:.1f} activations).",
         ]
 
 
@@ -85,10 +85,10 @@ def cost_of(data: TrainingFolder, settings: LoraSettings, profile: str, folder: 
     """Estimate a training.
 
     Args:
-        data: Its examples; a clip is taken for as long as the settings allow.
-        settings: How.
-        profile: Whose published config is taken where the model is not here.
-        folder: Of the model.
+        data: Training examples; every clip counts with the maximum length of the settings.
+        settings: Settings of the training.
+        profile: Profile whose published config is used if the model is not installed.
+        folder: Folder of the model.
     """
     file = folder / "transformer" / "config.json"
     config = read_config(file) if file.is_file() else CONFIGS[profile]
@@ -96,11 +96,11 @@ def cost_of(data: TrainingFolder, settings: LoraSettings, profile: str, folder: 
     clips = len(data.examples) - pictures
     longest = (settings.num_frames - 1) // TEMPORAL + 1 if clips else 1
     references = settings.max_references if any(e.wants for e in data.examples) else 0
-    # On average half of the references that there are.
+    # On average an example gets half of the references.
     each = [tflop(config, settings, frames, references / 2) for frames in (1, longest)]
     total = settings.epochs * (pictures * each[0] + clips * each[1])
     steps = -(-len(data.examples) // settings.examples_per_step(1)) * settings.epochs
-    weights, trained, kept = memory(config, settings, longest, references)
+    weights, trained, kept = model_sizes(config, settings, longest, references)
     return Cost(
         examples=len(data.examples),
         pictures=pictures,
@@ -114,16 +114,15 @@ def cost_of(data: TrainingFolder, settings: LoraSettings, profile: str, folder: 
 
 
 def tokens_per_frame(settings: LoraSettings) -> int:
-    """Of a latent frame."""
+    """Return the number of tokens of a latent frame."""
     return (settings.height // SPATIAL // 2) * (settings.width // SPATIAL // 2)
 
 
 def tflop(config: Config, settings: LoraSettings, frames: int, references: float) -> float:
-    """Of one example, forward and backward, a multiplication with its addition being two.
+    """Return the TFLOP of one example, forward and backward; a multiply-add counts as two.
 
-    The base is frozen, so the backward pass computes the gradients of the activations alone: as
-    much as forward for a matrix product, two and a half times for attention. Checkpointing is a
-    second forward pass.
+    The base is frozen, so the backward pass computes only gradients of activations: as much as
+    forward for a matrix product, 2.5 times for attention. Checkpointing adds a second forward pass.
     """
     width = config["num_attention_heads"] * config["attention_head_dim"]
     tokens = (frames + references) * tokens_per_frame(settings)
@@ -135,12 +134,12 @@ def tflop(config: Config, settings: LoraSettings, frames: int, references: float
     return float(each * config["num_layers"] / 1e12)
 
 
-def memory(
+def model_sizes(
     config: Config, settings: LoraSettings, frames: int, references: int
 ) -> tuple[int, int, int]:
-    """Bytes of the weights, numbers that are trained, and bytes kept for the backward pass.
+    """Return bytes of the weights, trainable parameters, and bytes kept for the backward pass.
 
-    Two models of one and two blocks are walked: all blocks keep the same.
+    All blocks keep the same, so models of one and two blocks are enough to extrapolate.
     """
     shape = (settings.height // SPATIAL, settings.width // SPATIAL)
     saved, sizes, trained = [], [], []
@@ -152,7 +151,7 @@ def memory(
     more = config["num_layers"] - 1
     kept = saved[0] + more * (saved[1] - saved[0])
     if settings.checkpointing:
-        # One block at a time has all of its activations.
+        # One block at a time holds all its activations.
         full = _meta_model({**config, "num_layers": 1}, settings, checkpointing=False)
         kept += _kept(full, _meta_batch(config, settings, frames, references, shape))
     weights = sizes[0] + more * (sizes[1] - sizes[0])
@@ -181,10 +180,10 @@ def _meta_batch(
     frames: int,
     references: int,
     shape: tuple[int, int],
-) -> Batch:
+) -> FlowBatch:
     size, channels = settings.batch_size, config["in_channels"]
     with torch.device("meta"):
-        return Batch(
+        return FlowBatch(
             clean=torch.zeros(size, channels, frames, *shape),
             noise=torch.zeros(size, channels, frames, *shape),
             references=torch.zeros(size, channels, references, *shape),
@@ -195,26 +194,26 @@ def _meta_batch(
         )
 
 
-def _kept(model: torch.nn.Module, batch: Batch) -> int:
-    """Bytes that one forward pass keeps for the backward pass, weights not counted."""
+def _kept(model: torch.nn.Module, batch: FlowBatch) -> int:
+    """Return the bytes that a forward pass keeps for the backward pass, without weights."""
     weights = {p.untyped_storage()._cdata for p in model.parameters()}
-    seen: dict[int, torch.Tensor] = {}
+    saved: dict[int, torch.Tensor] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         key = tensor.untyped_storage()._cdata
         if key not in weights:
-            seen[key] = tensor
+            saved[key] = tensor
         return tensor
 
     with _FusedAttention(), saved_tensors_hooks(keep, lambda tensor: tensor), torch.device("meta"):
         loss = flow_losses(model, batch).sum()
-    kept = sum(tensor.untyped_storage().nbytes() for tensor in seen.values())
+    kept = sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
     del loss
     return kept
 
 
 class _Attention(torch.autograd.Function):
-    """What a fused kernel keeps: its inputs, its result and a number a row."""
+    """Keeps what a fused kernel keeps: inputs, result and one number per row."""
 
     @staticmethod
     def forward(ctx, query, key, value):  # type: ignore[no-untyped-def]

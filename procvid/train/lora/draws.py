@@ -1,7 +1,7 @@
-"""What each step sees: which examples, references and noise.
+"""Draw the examples, references and noise of each step.
 
-Every draw comes from (seed, epoch, example) alone. So a training that was cut off goes on with the
-very same draws, and neither the batch size nor the number of processes changes them.
+Every draw depends on (seed, epoch, example) only. A resumed training repeats the same draws, and
+the batch size and number of processes do not change them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from procvid.train.lora.folder import Crop, Example
+from procvid.train.lora.folder import Example, ReferenceCrop
 from procvid.train.lora.settings import LoraSettings
 
 _ORDER, _EXAMPLE = 1, 2
@@ -22,15 +22,15 @@ _ORDER, _EXAMPLE = 1, 2
 
 @dataclass(frozen=True)
 class Draw:
-    """One example as one step sees it.
+    """One example of a step.
 
     Attributes:
-        example: Which.
+        example: The example.
         sigma: Noise level, 0 to 1.
-        noise_seed: Of the noise.
-        sees_text: Whether it gets its own text, or the negative prompt.
+        noise_seed: Seed of the noise.
+        sees_text: True for its own text, False for the negative prompt.
         references: Crops of other examples, in the order of the latents.
-        sees_references: Whether their latents are shown, or zeros in their place.
+        sees_references: True for their latents, False for zeros.
     """
 
     example: Example
@@ -42,13 +42,13 @@ class Draw:
 
 
 class Draws:
-    """The order of the examples, and what each one is shown.
+    """Draws the order of the examples, and text, references and noise of each.
 
     Args:
-        examples: To train on.
+        examples: Training examples.
         settings: Shares, seed and shift.
-        examples_per_step: Over all processes.
-        is_usable: Whether a crop can be read.
+        examples_per_step: Examples per optimizer step over all processes.
+        is_usable: Returns True if a crop can be read.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Draws:
         self._examples = tuple(examples)
         self._settings = settings
         self._per_step = examples_per_step
-        self._crops: dict[tuple[str, str], list[tuple[str, Crop]]] = defaultdict(list)
+        self._crops: dict[tuple[str, str], list[tuple[str, ReferenceCrop]]] = defaultdict(list)
         for example in self._examples:
             for crop in example.crops:
                 if example.source_id and is_usable(crop.file):
@@ -70,7 +70,7 @@ class Draws:
         self.total_steps = self.steps_per_epoch * settings.epochs
 
     def step(self, step: int) -> list[Draw]:
-        """The examples of a step, from 0; the last of an epoch may have fewer."""
+        """Return the draws of a step (from 0); the last step of an epoch may have fewer."""
         epoch, place = divmod(step, self.steps_per_epoch)
         seed = self._settings.seed
         order = np.random.default_rng([seed, epoch, _ORDER]).permutation(len(self._examples))
@@ -78,7 +78,7 @@ class Draws:
         return [self.draw(int(index), epoch) for index in chosen]
 
     def draw(self, index: int, epoch: int) -> Draw:
-        """One example of an epoch."""
+        """Return the draw of an example in an epoch."""
         settings, example = self._settings, self._examples[index]
         rng = np.random.default_rng([settings.seed, epoch, _EXAMPLE, index])
         return Draw(
@@ -91,7 +91,7 @@ class Draws:
         )
 
     def _references(self, rng: np.random.Generator, example: Example) -> tuple[Path, ...]:
-        """Crops of other examples of the same source: the first few that the example wants."""
+        """Return crops of other examples of the same source: the first few that the example wants."""
         without = rng.random() < self._settings.no_references
         found = []
         for name, state in example.wants:
@@ -112,7 +112,7 @@ class Draws:
 
 
 def draw_sigma(rng: np.random.Generator, shift: float) -> float:
-    """A noise level: logit-normal, one in seven uniform, then shifted towards noise."""
+    """Return a noise level: logit-normal, one in seven uniform, then shifted towards noise."""
     uniform = rng.random() < 0.15
     u = float(rng.random()) if uniform else float(1 / (1 + np.exp(-rng.normal())))
     return shift * u / (1 + (shift - 1) * u)
@@ -121,7 +121,7 @@ def draw_sigma(rng: np.random.Generator, shift: float) -> float:
 def batches(
     draws: Sequence[Draw], size: int, shape: Callable[[Draw], tuple[int, ...]]
 ) -> list[list[Draw]]:
-    """Cut the draws of a step into batches of one shape and at most `size` examples."""
+    """Split the draws of a step into batches of one shape and at most `size` examples."""
     ordered = sorted(draws, key=lambda draw: (shape(draw), draw.example.key))
     found = []
     for _, group in groupby(ordered, key=shape):

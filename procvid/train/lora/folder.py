@@ -1,13 +1,13 @@
-"""The training folder: clips or pictures, their texts, and the crops of what each one shows.
+"""Read a training folder: clips or pictures, their texts, and crops of the objects they show.
 
-`metadata.jsonl` or `metadata.parquet` has a row per example (docs/lora.md):
+`metadata.jsonl` or `metadata.parquet` has one row per example (docs/lora.md):
 
     {"file_name": "clips/1.mp4", "text": "Slice the carrot.", "source_id": "recipe-7",
      "wants": [{"name": "cutting board"}, {"name": "carrot", "state": "whole"}],
      "crops": [{"file_name": "crops/1-board.png", "name": "cutting board", "state": ""}]}
 
-Only `file_name` and `text` are needed. The crops of a row are what *other* rows of its `source_id`
-may be shown as references: an example never sees a crop of itself (Phantom's cross-pair training).
+Only `file_name` and `text` are required. The crops of a row are references for *other* rows of the
+same `source_id`: an example never sees its own crops (Phantom's cross-pair training).
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
 MAX_BYTES = 1024**3
 MAX_CHARS = 5_000
-HINT = "Give rows with file_name and text; docs/lora.md tells the rest."
+HINT = "Each row needs file_name and text; docs/lora.md lists all columns."
 
 
 @dataclass(frozen=True)
-class Crop:
-    """A picture of an object; `state` is "" where it has none."""
+class ReferenceCrop:
+    """A picture of an object; `state` is "" if it has none."""
 
     file: Path
     name: str
@@ -44,10 +44,20 @@ class Crop:
 
 @dataclass(frozen=True)
 class Example:
-    """A row. `wants` are (name, state) of the references, in order; "" takes any state.
+    """A row of the list.
 
-    `focus_xyxy` is where the loss may count more, in shares 0 to 1 of what the model is shown. An
-    example of the `prior` is there to be done as the base does it.
+    Attributes:
+        key: Unique name: the file name, with the start time for a part of a video.
+        file: Clip or picture.
+        text: Prompt.
+        source_id: Recipe or video it belongs to; "" for none.
+        wants: (name, state) of its references, in order; state "" accepts any state.
+        crops: Crops of the objects it shows.
+        start_s: Start of the clip in the video, s.
+        end_s: End of the clip, s; None for the end of the video.
+        split: "train", or another name for held-out examples.
+        focus_xyxy: Box in which the loss may count more, as shares 0 to 1 of the frame.
+        prior: True if the base model's output is the target.
     """
 
     key: str
@@ -55,7 +65,7 @@ class Example:
     text: str
     source_id: str
     wants: tuple[tuple[str, str], ...] = ()
-    crops: tuple[Crop, ...] = ()
+    crops: tuple[ReferenceCrop, ...] = ()
     start_s: float = 0.0
     end_s: float | None = None
     split: str = "train"
@@ -65,7 +75,14 @@ class Example:
 
 @dataclass(frozen=True)
 class TrainingFolder:
-    """The rows of a folder, in order, and a hash over them and over every file that they name."""
+    """The examples of a folder.
+
+    Attributes:
+        examples: In the order of the list.
+        sha256: Hash over the rows and all files they name.
+        hashes: Hash of each file.
+        missing: Reason for each file that is missing.
+    """
 
     examples: tuple[Example, ...]
     sha256: str
@@ -74,21 +91,20 @@ class TrainingFolder:
 
 
 def read_training_folder(folder: Path) -> TrainingFolder:
-    """Read the list of a folder and hash its files.
-
-    Files that are not there are left to be counted by whoever reads them.
+    """Read the list of a folder and hash its files. Missing files are listed in `missing`.
 
     Raises:
-        InputError: No list, one that cannot be read, rows that are wrong, or one file name twice.
+        InputError: The list is missing, unreadable or empty, a row is wrong, or two rows are equal.
     """
     lists = [folder / name for name in LISTS if (folder / name).is_file()]
     if len(lists) != 1:
         raise InputError(
-            f"{str(folder)!r} holds {len(lists)} of {' and '.join(LISTS)}.", "It must have one."
+            f"{str(folder)!r} holds {len(lists)} of {' and '.join(LISTS)}.",
+            "Keep exactly one of them.",
         )
     rows = _rows(lists[0])
     if not rows:
-        raise InputError(f"{lists[0].name} names no example.", HINT)
+        raise InputError(f"{lists[0].name} has no rows.", HINT)
     examples = tuple(_example(row, k, folder) for k, row in enumerate(rows, start=1))
     keys: dict[str, int] = {}
     for number, example in enumerate(examples, start=1):
@@ -97,7 +113,7 @@ def read_training_folder(folder: Path) -> TrainingFolder:
             raise InputError(f"Rows {first} and {number} are both {example.key!r}.", "Remove one.")
     files = {e.file for e in examples} | {crop.file for e in examples for crop in e.crops}
     hashes = {file: sha256_of(file) for file in sorted(files) if file.is_file()}
-    missing = {file: "there is no such file" for file in sorted(files) if file not in hashes}
+    missing = {file: "file not found" for file in sorted(files) if file not in hashes}
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True, ensure_ascii=True).encode())
     for file in sorted(files):
         digest.update(f"\n{file.relative_to(folder)} {hashes.get(file, '-')}".encode())
@@ -113,22 +129,22 @@ def _rows(file: Path) -> list[Mapping[str, Any]]:
         lines = file.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise InputError(f"{file.name} cannot be read ({said}).", HINT) from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise InputError(f"{file.name} cannot be read ({reason}).", HINT) from error
 
 
 def _example(row: object, number: int, folder: Path) -> Example:
     where = f"Row {number}"
     if not isinstance(row, Mapping):
-        raise InputError(f"{where} is no object.", HINT)
+        raise InputError(f"{where} is not a JSON object.", HINT)
     start, end = row.get("start_s") or 0.0, row.get("end_s")
     if not _is_time(start) or not (end is None or (_is_time(end) and end > start)):
-        raise InputError(f"{where} runs from {start!r} to {end!r}, which is no span.", HINT)
+        raise InputError(f"{where} has an invalid time span: {start!r} to {end!r}.", HINT)
     file = _file(row, where, folder, (*PICTURES, *VIDEOS))
     key = str(row["file_name"]) + (f"@{start:g}" if start or end is not None else "")
     crops = tuple(
-        Crop(
-            _file(crop, f"{where}, a crop", folder, PICTURES),
+        ReferenceCrop(
+            _file(crop, f"A crop of {where.lower()}", folder, PICTURES),
             _text(crop, "name", where),
             _text(crop, "state", where, empty=True),
         )
@@ -156,7 +172,7 @@ def _example(row: object, number: int, folder: Path) -> Example:
 def _objects(row: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[str, Any]]:
     value = row.get(key) or []
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
-        raise InputError(f"{where} has {key} that are no list of objects.", HINT)
+        raise InputError(f"{where}: {key} is not a list of JSON objects.", HINT)
     return value
 
 
@@ -168,13 +184,13 @@ def _box(row: Mapping[str, Any], key: str, where: str) -> tuple[float, float, fl
         x0, y0, x1, y1 = map(float, value)
         if x0 < x1 and y0 < y1:
             return x0, y0, x1, y1
-    raise InputError(f"{where} has a {key} that is no box in shares of the picture.", HINT)
+    raise InputError(f"{where}: {key} is not a box [x0, y0, x1, y1] with values 0 to 1.", HINT)
 
 
 def _flag(row: Mapping[str, Any], key: str, where: str) -> bool:
     value = row.get(key) or False
     if not isinstance(value, bool):
-        raise InputError(f"{where} has a {key} that is neither true nor false.", HINT)
+        raise InputError(f"{where}: {key} is neither true nor false.", HINT)
     return value
 
 
@@ -183,7 +199,7 @@ def _text(row: Mapping[str, Any], key: str, where: str, empty: bool = False) -> 
     if value is None and empty:
         return ""
     if not isinstance(value, str) or not (empty or value.strip()) or len(value) > MAX_CHARS:
-        raise InputError(f"{where} has no {key} that can be used ({str(value)[:40]!r}).", HINT)
+        raise InputError(f"{where} has no valid {key} ({str(value)[:40]!r}).", HINT)
     return value.strip()
 
 
@@ -192,8 +208,8 @@ def _file(row: Mapping[str, Any], where: str, folder: Path, suffixes: tuple[str,
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or path.suffix.lower() not in suffixes:
         raise InputError(
-            f"{where} names {name[:80]!r}.",
-            f"Give a file of the folder that ends in {', '.join(suffixes)}.",
+            f"{where} names the file {name[:80]!r}.",
+            f"Give a file inside the folder that ends in {', '.join(suffixes)}.",
         )
     return folder / path
 

@@ -1,4 +1,4 @@
-"""The gradients of a step, the same however it is cut into batches and over processes."""
+"""Compute the gradients of a step, independent of batch size and number of processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
+from procvid.train.distributed import fill_gradients, reduce_gradients
 from procvid.train.lora.draws import Draw, batches
 from procvid.train.lora.latents import LatentCache
 from procvid.train.lora.objective import batch_of, flow_losses
@@ -17,8 +18,8 @@ MAX_NORM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
-    """The transformer with its LoRA, and what a step needs of it."""
+class LoraModel:
+    """The transformer with its LoRA, its data and its loss weights."""
 
     transformer: torch.nn.Module
     parameters: Mapping[str, torch.nn.Parameter]
@@ -30,14 +31,15 @@ class Model:
     prior_weight: float
 
     def gradients(self, drawn: Sequence[Draw]) -> tuple[float, float, list[str]]:
-        """The gradients of a step, over all its batches and processes, clipped.
+        """Compute the clipped gradients of a step over all batches and processes.
 
-        Summed and then divided by the number of examples, so that neither the batch size nor the
-        number of processes is seen in them; therefore no wrapper that averages by process.
+        Losses are summed and divided by the number of examples of the step, so the result does not
+        depend on the batch size or the number of processes. A wrapper that averages per process
+        would break this.
 
         Returns:
-            Mean loss, norm of the gradients before clipping, and the examples whose loss is no
-            number, or all of them where only a gradient is none.
+            Mean loss, gradient norm before clipping, and the keys of examples whose loss is not
+            finite (all keys if only the gradient is not finite).
         """
         accelerator, device = self.accelerator, self.accelerator.device
         mine = drawn[accelerator.process_index :: accelerator.num_processes]
@@ -54,18 +56,13 @@ class Model:
             ]
             accelerator.backward(losses.sum() / len(drawn))
             total += losses.detach().sum() / len(drawn)
-        grads = []
-        for parameter in self.parameters.values():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            grads.append(parameter.grad)
+        parameters = list(self.parameters.values())
+        fill_gradients(parameters)
         if accelerator.num_processes > 1:
-            flat = accelerator.reduce(torch.cat([g.flatten() for g in grads]), "sum")
-            for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
-                grad.copy_(part.view_as(grad))
+            reduce_gradients(parameters, lambda flat: accelerator.reduce(flat, "sum"))
             total = accelerator.reduce(total, "sum")
             broken = gather_object(broken)
-        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), MAX_NORM)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, MAX_NORM)
         if not broken and not (norm.isfinite() and total.isfinite()):
             broken = [draw.example.key for draw in drawn]
         return float(total), float(norm), broken

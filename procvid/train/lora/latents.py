@@ -1,7 +1,7 @@
-"""Latents and text embeddings, computed once and kept on the disk, a small file each.
+"""Compute latents and text embeddings once and cache each in a small file on disk.
 
-A file's name is a hash of all that it was computed from: the encoders, the size, and the bytes or
-the words. So a cache can be shared, cut off and gone on with, and is never stale.
+A file is named by a hash of its inputs: the encoders, the size, and the bytes or the text. A cache
+can therefore be shared and resumed, and is never stale.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from procvid.train.lora.folder import PICTURES, Example, TrainingFolder
 from procvid.train.lora.settings import LoraSettings
 from procvid.types import Frames, Image
 
-IN_MEMORY = 4096
-"""Tensors that are kept for the next epoch."""
+LOADED_FILES = 4096
+"""Files kept in RAM for the next epoch."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """`done` of `total` examples are in the cache; `skipped` of them cannot be used."""
+    """Progress: `done` of `total` examples are encoded; `skipped` of them cannot be used."""
 
     done: int
     total: int
@@ -43,13 +43,17 @@ class Encoded:
 
 @dataclass
 class LatentCache:
-    """The cache of one training.
+    """Latents and text embeddings of one training.
 
     Args:
-        folder: Of the files.
-        data: What is encoded.
-        settings: Size, frames and rate.
-        encoders_sha256: Of autoencoder and text encoder.
+        folder: Folder of the cached files.
+        data: Examples to encode.
+        settings: Size, frames and frame rate.
+        encoders_sha256: Hashes of the autoencoder and the text encoder.
+
+    Attributes:
+        skipped: Reason for each example that cannot be used, by key.
+        broken_crops: Reason for each crop that cannot be used.
     """
 
     folder: Path
@@ -65,9 +69,9 @@ class LatentCache:
         examples: Sequence[Example],
         device: torch.device,
     ) -> Iterator[Encoded]:
-        """Compute what is missing; yield after each example.
+        """Encode what the cache lacks; yield after each example.
 
-        Examples that cannot be used are told in `skipped`, crops in `broken_crops`, and why.
+        Unusable examples go to `skipped`, unusable crops to `broken_crops`.
 
         Raises:
             OutputError: The cache cannot be written.
@@ -87,23 +91,23 @@ class LatentCache:
             yield Encoded(done, len(examples), len(self.skipped))
 
     def has(self, example: Example) -> bool:
-        """Whether an example can be used."""
+        """Return True if an example can be used."""
         return self._video_file(example).is_file() and self._text_file(example.text).is_file()
 
     def has_crop(self, crop: Path) -> bool:
-        """Whether a crop can be used."""
+        """Return True if a crop can be used."""
         return self._crop_file(crop).is_file()
 
     def video(self, example: Example) -> torch.Tensor:
-        """float32 `[C, F, h, w]`, normalised."""
+        """Return normalised latents of an example: float32 `[C, F, h, w]`."""
         return _load(self._video_file(example))["latents"].float()
 
     def crop(self, crop: Path) -> torch.Tensor:
-        """float32 `[C, 1, h, w]`, normalised."""
+        """Return normalised latents of a crop: float32 `[C, 1, h, w]`."""
         return _load(self._crop_file(crop))["latents"].float()
 
     def text(self, text: str, length: int) -> torch.Tensor:
-        """`[L, D]`, padded with zeros to `length` rows."""
+        """Return embeddings of a text: `[L, D]`, padded with zeros to `length` rows."""
         return zero_padded(_load(self._text_file(text))["embeds"][None], length)[0]
 
     def _encode_video(
@@ -114,18 +118,18 @@ class LatentCache:
             return
         frames = read_frames(example, self.settings)
         pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
-        self._keep(file, "latents", _normalised(pipeline, pixels.to(device)), example.key)
+        self._store(file, "latents", _normalised(pipeline, pixels.to(device)), example.key)
 
     def _encode_crop(self, pipeline: PhantomWanPipeline, crop: Path, device: torch.device) -> None:
         file = self._crop_file(crop)
         if file.is_file():
             return
         if crop in self.data.missing:
-            raise InputError(f"There is no file {crop.name}.")
+            raise InputError(f"Crop not found: {crop.name}.")
         picture = load_image(crop)
         size = (self.settings.height, self.settings.width)
         latents = pipeline.prepare_reference_latents([Pillow.fromarray(picture)], *size)[0]
-        self._keep(file, "latents", latents, crop.name)
+        self._store(file, "latents", latents, crop.name)
 
     def _encode_text(self, pipeline: PhantomWanPipeline, text: str) -> None:
         file = self._text_file(text)
@@ -134,19 +138,19 @@ class LatentCache:
         with torch.no_grad():
             rows = pipeline.encode_prompt(text, do_classifier_free_guidance=False)[0][0]
         used = int(rows.abs().amax(1).nonzero().max()) + 1
-        self._keep(file, "embeds", rows[:used], text[:40], dtype=rows.dtype)
+        self._store(file, "embeds", rows[:used], text[:40], dtype=rows.dtype)
 
-    def _keep(
+    def _store(
         self,
         file: Path,
         name: str,
         value: torch.Tensor,
-        told: str,
+        label: str,
         dtype: torch.dtype = torch.float16,
     ) -> None:
         value = value.detach().to("cpu", dtype).contiguous()
         if not value.isfinite().all():
-            raise InputError(f"{told} is encoded to numbers that are not finite.")
+            raise InputError(f"{label} has latents or embeddings that are not finite.")
         write_bytes(file, save({name: value}))
 
     def _video_file(self, example: Example) -> Path:
@@ -163,12 +167,12 @@ class LatentCache:
         return self._file("text", text)
 
     def _file(self, *facts: str) -> Path:
-        told = "\0".join((self.encoders_sha256, *facts))
-        name = hashlib.sha256(told.encode()).hexdigest()
+        text = "\0".join((self.encoders_sha256, *facts))
+        name = hashlib.sha256(text.encode()).hexdigest()
         return self.folder / name[:2] / f"{name}.safetensors"
 
 
-@lru_cache(IN_MEMORY)
+@lru_cache(LOADED_FILES)
 def _load(file: Path) -> Mapping[str, torch.Tensor]:
     try:
         return load_file(file)
@@ -180,7 +184,7 @@ def _load(file: Path) -> Mapping[str, torch.Tensor]:
 
 @torch.no_grad()
 def _normalised(pipeline: PhantomWanPipeline, pixels_BCTHW: torch.Tensor) -> torch.Tensor:
-    """Posterior mean, normalised: float32 `[C, F, h, w]`."""
+    """Return the normalised posterior mean: float32 `[C, F, h, w]`."""
     vae = pipeline.vae
     latents = vae.encode(pixels_BCTHW.to(vae.dtype)).latent_dist.mode()[0].float()
     mean, std = (
@@ -191,10 +195,10 @@ def _normalised(pipeline: PhantomWanPipeline, pixels_BCTHW: torch.Tensor) -> tor
 
 
 def read_frames(example: Example, settings: LoraSettings) -> Frames:
-    """The frames of an example: uint8 `(T, H, W, 3)`, T = 4n+1 and at most `num_frames`.
+    """Return the frames of an example: uint8 `(T, H, W, 3)`, T = 4n+1, at most `num_frames`.
 
     Raises:
-        InputError: The file is missing, broken, or holds no frame.
+        InputError: The file is missing, broken or has no frames.
     """
     if example.file.suffix.lower() in PICTURES:
         return _fitted(load_image(example.file), settings)[None]
@@ -205,19 +209,19 @@ def read_frames(example: Example, settings: LoraSettings) -> Frames:
         if len(frames) == settings.num_frames:
             break
     if not frames:
-        raise InputError(f"The video {example.file.name} holds no frame.")
+        raise InputError(f"The video {example.file.name} has no frames.")
     return np.stack(frames[: (len(frames) - 1) // 4 * 4 + 1])
 
 
 def _fitted(image: Image, settings: LoraSettings) -> Image:
-    """Resized to cover the size, and cut in the middle."""
+    """Resize an image to cover the training size and crop its centre."""
     width, height = settings.width, settings.height
     own_height, own_width = image.shape[:2]
     if (own_height, own_width) == (height, width):
         return image
     share = max(width / own_width, height / own_height)
     size = (max(width, round(own_width * share)), max(height, round(own_height * share)))
-    # Averaged when it shrinks, so that an enlarged toy clip comes back as it was.
+    # BOX averages, so an enlarged toy clip shrinks back to its exact pixels.
     how = Pillow.Resampling.BOX if share < 1 else Pillow.Resampling.LANCZOS
     resized = np.array(Pillow.fromarray(image).resize(size, how))
     left, top = (size[0] - width) // 2, (size[1] - height) // 2

@@ -1,7 +1,7 @@
 """The flow-matching loss of Phantom's training.
 
-Clean reference latents stand at the temporal end, share the video's timestep, and the loss is taken
-on the video frames alone.
+Clean reference latents are appended in time and share the video's timestep. The loss covers the
+video frames only.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from procvid.train.lora.latents import LatentCache
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """Examples of one shape, on a device.
+class FlowBatch:
+    """Examples of one shape on a device.
 
     `clean` and `noise` are float32 `[B, C, F, h, w]`, `references` `[B, C, R, h, w]`, `text`
     `[B, L, D]`, `sigma` float32 `[B]`, `weight` of the loss float32 `[B, 1, 1, h, w]`,
-    `prior` bool `[B]`: whose target is what the base says.
+    `prior` bool `[B]`: True where the target is the base model's velocity.
     """
 
     clean: torch.Tensor
@@ -43,8 +43,8 @@ def batch_of(
     device: torch.device,
     focus_weight: float = 0.0,
     prior_weight: float = 1.0,
-) -> Batch:
-    """Read the latents and texts of some draws and draw their noise; weights as in LoraSettings."""
+) -> FlowBatch:
+    """Load latents and texts of draws and draw their noise; weights are those of LoraSettings."""
     clean = torch.stack([cache.video(draw.example) for draw in draws])
     noise = torch.stack(
         [
@@ -61,13 +61,14 @@ def batch_of(
     prior = torch.tensor([draw.example.prior for draw in draws])
     weight[prior] *= prior_weight
     tensors = (clean, noise, references, text, sigma, weight, prior)
-    return Batch(*(each.to(device) for each in tensors))
+    return FlowBatch(*(each.to(device) for each in tensors))
 
 
 def loss_weight(example: Example, cells: tuple[int, int], more: float) -> torch.Tensor:
-    """How much each latent cell counts: float32 `[1, 1, h, w]` with mean 1.
+    """Return the loss weight of each latent cell: float32 `[1, 1, h, w]` with mean 1.
 
-    A cell in the example's box counts 1 + `more` times one outside; one that lies in it by half, half.
+    A cell inside the example's box counts 1 + `more` times a cell outside; a cell that is partly
+    inside counts in proportion.
     """
     height, width = cells
     if example.focus_xyxy is None or not more:
@@ -79,7 +80,7 @@ def loss_weight(example: Example, cells: tuple[int, int], more: float) -> torch.
 
 
 def _covered(low: float, high: float, cells: int) -> torch.Tensor:
-    """The share of each cell of a row of them that lies between two places, 0 to 1."""
+    """Return the share (0 to 1) of each cell in a row that lies between two places."""
     left = torch.arange(cells, dtype=torch.float32)
     return ((left + 1).clamp(max=high * cells) - left.clamp(min=low * cells)).clamp(min=0)
 
@@ -91,25 +92,25 @@ def _references(draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor) -> tor
     return latents if draw.sees_references else torch.zeros_like(latents)
 
 
-def flow_losses(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
-    """The loss of each example: float32 `[B]`, weighted mean squared error of the velocity.
+def flow_losses(transformer: WanTransformer3DModel, batch: FlowBatch) -> torch.Tensor:
+    """Return the loss of each example: float32 `[B]`, weighted mean squared error of the velocity.
 
-    The velocity that is wanted is noise minus latents, and for examples of the prior the one of the
-    model without its adapters: so what it can do is kept, without the noise of a target that is drawn.
+    The target velocity is noise minus latents. For prior examples it is the velocity of the model
+    without its adapters, which preserves the base model's abilities.
     """
-    wanted = batch.noise - batch.clean
+    target = batch.noise - batch.clean
     if batch.prior.any():
         transformer.disable_adapters()
         with torch.no_grad():
-            known = _velocity(transformer, batch)
+            base = _velocity(transformer, batch)
         transformer.enable_adapters()
-        wanted = torch.where(batch.prior.view(-1, 1, 1, 1, 1), known, wanted)
-    error = (_velocity(transformer, batch) - wanted).square()
+        target = torch.where(batch.prior.view(-1, 1, 1, 1, 1), base, target)
+    error = (_velocity(transformer, batch) - target).square()
     return (batch.weight * error).flatten(1).mean(1)
 
 
-def _velocity(transformer: WanTransformer3DModel, batch: Batch) -> torch.Tensor:
-    """Of the video's frames: float32 `[B, C, F, h, w]`."""
+def _velocity(transformer: WanTransformer3DModel, batch: FlowBatch) -> torch.Tensor:
+    """Return the velocity of the video frames: float32 `[B, C, F, h, w]`."""
     sigma = batch.sigma.view(-1, 1, 1, 1, 1)
     noisy = (1 - sigma) * batch.clean + sigma * batch.noise
     frames = torch.cat([noisy, batch.references], dim=2)

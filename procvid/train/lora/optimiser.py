@@ -1,4 +1,4 @@
-"""AdamW with its schedule, and the state of both on the disk."""
+"""AdamW with a learning-rate schedule, and their state on disk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ BETAS = (0.9, 0.99)
 
 
 class Optimiser:
-    """Moves the parameters of a LoRA.
+    """Updates the parameters of a LoRA.
 
     Args:
-        parameters: By name.
-        settings: Rates and schedule.
+        parameters: Trainable parameters by name.
+        settings: Learning rate, weight decay, warm-up and schedule.
         total: Steps of the whole training.
     """
 
@@ -41,7 +41,7 @@ class Optimiser:
         )
 
     def step(self) -> float:
-        """Make a step with the gradients that there are; returns the rate that it was made with."""
+        """Make a step with the present gradients; return its learning rate."""
         self._adamw.step()
         self._adamw.zero_grad(set_to_none=True)
         rate = float(self._schedule.get_last_lr()[0])
@@ -49,15 +49,15 @@ class Optimiser:
         return rate
 
     def save(self, folder: Path, step: int, seconds: float) -> None:
-        """Write the state after `step` steps; see `save_state`."""
+        """Save the state after `step` steps; see `save_state`."""
         schedule = self._schedule.state_dict()
         save_state(folder, step, self._parameters, self._adamw, schedule, seconds)
 
     def load(self, folder: Path) -> tuple[int, float]:
-        """Put a state back; returns the next step and the seconds that were spent."""
+        """Restore a saved state; return the next step and the seconds spent so far."""
         step, schedule, seconds = load_state(folder, self._parameters, self._adamw)
         self._schedule.load_state_dict(schedule)
-        # The schedule sets a rate only when it takes a step.
+        # The scheduler sets the rate only when it steps.
         for group, rate in zip(self._adamw.param_groups, self._schedule.get_last_lr(), strict=True):
             group["lr"] = rate
         return step, seconds

@@ -1,4 +1,4 @@
-"""What a finished LoRA says of itself: `training.json` and example clips, in the form of the Hub's card."""
+"""Write `training.json` and example clips beside a finished LoRA, for its Hub card."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from procvid import __version__
-from procvid.models.generators.phantom_wan import TEACHES
+from procvid.models.pipeline_host import LORA_NAMES
 from procvid.storage.atomic import replacing_folder
 from procvid.storage.files import write_json
 from procvid.train.lora.folder import PICTURES, Example
 from procvid.train.lora.settings import LoraSettings
-from procvid.train.lora.validation import Sampled
+from procvid.train.lora.validation import ValidationClip
 
 if TYPE_CHECKING:
     from procvid.train.lora.training import Base
@@ -38,7 +38,7 @@ def training_record(
     hours: float,
     loss: float,
 ) -> dict[str, Any]:
-    """The content of `training.json`; the first keys are those that a card shows."""
+    """Return the content of `training.json`; its first keys are shown on the Hub card."""
     pictures = sum(example.file.suffix.lower() in PICTURES for example in examples)
     with_crops = sum(bool(example.wants) for example in examples)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
@@ -60,8 +60,8 @@ def training_record(
         "data_sha256": hashes["data_sha256"],
         "init_sha256": hashes["init_sha256"],
         "skipped": skipped,
-        # So that the generator does not warn of what this LoRA has taught it.
-        TEACHES: sorted({name for example in examples for name, _ in example.wants}),
+        # The generator does not warn about objects that this LoRA taught.
+        LORA_NAMES: sorted({name for example in examples for name, _ in example.wants}),
         "settings": settings.as_json(),
         "versions": {
             "procvid": __version__,
@@ -70,11 +70,11 @@ def training_record(
     }
 
 
-def write_record(folder: Path, record: Mapping[str, Any], clips: Sequence[Sampled]) -> None:
+def write_record(folder: Path, record: Mapping[str, Any], clips: Sequence[ValidationClip]) -> None:
     """Write `training.json` and `examples/` beside the weights.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: The files cannot be written.
     """
     if clips:
         with replacing_folder(folder / "examples") as examples:

@@ -1,13 +1,15 @@
-"""The training: read, encode once, then step by step, with states, validations and the LoRA itself.
+"""Train a LoRA: read the data, encode it once, then train with saved states and validations.
 
-A training folder:
+The output folder:
 
-    lora/              pytorch_lora_weights.safetensors, training.json, examples/: what
-                       `procvid hub publish lora` sends and `procvid generate --lora` takes
-    state.safetensors  what the next step needs
-    loss.csv           a line per step           validation.csv   a line per validation
-    validation/        clips                     skipped.jsonl    examples that cannot be used
-    config.json        what the curve depends on
+    lora/              pytorch_lora_weights.safetensors, training.json, examples/; input of
+                       `procvid hub publish lora` and `procvid generate --lora`
+    state.safetensors  state for resuming
+    config.json        settings that the loss curve depends on
+    loss.csv           one line per step
+    validation.csv     one line per validation
+    validation/        sample clips
+    skipped.jsonl      examples and crops that cannot be used, with reasons
 """
 
 from __future__ import annotations
@@ -22,36 +24,39 @@ from pathlib import Path
 import torch
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
-from procvid.models.generators.phantom_wan import quiet_loading, weights_sha256
-from procvid.phantom.folder import load_pipeline
+from procvid.models.pipeline_host import weights_sha256
+from procvid.models.quiet import quiet_loading
 from procvid.phantom.loading import FLOW_SHIFT
+from procvid.phantom.model_folder import load_pipeline
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.storage.atomic import write_text
 from procvid.storage.files import sha256_of
+from procvid.train.curve import Curve, read_curve
 from procvid.train.lora.draws import Draws
 from procvid.train.lora.folder import Example, TrainingFolder, read_training_folder
-from procvid.train.lora.gradients import Model
+from procvid.train.lora.gradients import LoraModel
 from procvid.train.lora.latents import Encoded, LatentCache
 from procvid.train.lora.machine import log_validation, start_accelerator
 from procvid.train.lora.optimiser import Optimiser
 from procvid.train.lora.record import training_record, write_record
 from procvid.train.lora.settings import LoraSettings
-from procvid.train.lora.state import Curve, check_config, read_curve
+from procvid.train.lora.state import COLUMNS, CURVE, check_config
 from procvid.train.lora.validation import Validated, Validation
 from procvid.train.lora.weights import add_lora, begin_with, save_lora
 from procvid.types import Sampling
 
 LORA, SKIPPED = "lora", "skipped.jsonl"
+SEE_OTHER_PROCESS = "reported by another process"
 
 
 @dataclass(frozen=True)
 class Base:
-    """The model that is adapted.
+    """The base model to fine-tune.
 
     Attributes:
-        folder: In the diffusers layout.
-        name: As `training.json` names it: "tiny", or a profile.
-        sampling: Of validation clips.
+        folder: Folder in the diffusers layout.
+        name: Its name in `training.json`: "tiny" or another profile.
+        sampling: Sampling of validation clips.
     """
 
     folder: Path
@@ -61,7 +66,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Trained:
-    """`step` of `total` optimiser steps are done; `eta_s` is what is left at this pace."""
+    """Progress: `step` of `total` optimizer steps are done; about `eta_s` seconds remain."""
 
     step: int
     total: int
@@ -72,7 +77,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class TrainingFinished:
-    """The last event."""
+    """The training is finished; `folder` holds the LoRA."""
 
     folder: Path
     steps: int
@@ -81,21 +86,21 @@ class TrainingFinished:
     skipped: int
 
 
-Event = Encoded | Trained | Validated | TrainingFinished
+TrainingEvent = Encoded | Trained | Validated | TrainingFinished
 
 
 @dataclass
 class LoraTraining:
-    """A LoRA on a folder of examples.
+    """Trains a LoRA on a folder of examples.
 
     Args:
-        data: See `procvid.train.lora.folder`.
-        out: The training folder; one that was begun with the same options goes on.
-        base: What is adapted.
-        settings: How.
-        facts: Of the data, for `training.json`: "licence", "rights", "name".
-        init: File of a LoRA to begin with, of the same rank; "" for the base as it is.
-        cache: Folder of latents and embeddings, which several trainings may share.
+        data: The training folder; see `procvid.train.lora.folder`.
+        out: The output folder; a training with the same settings is resumed.
+        base: The base model.
+        settings: Settings of the training.
+        facts: Facts about the data for `training.json`: "licence", "rights", "name".
+        cache: Folder of cached latents and embeddings; several trainings may share it.
+        init: File of a LoRA of the same rank to start from; "" for none.
     """
 
     data: Path
@@ -108,17 +113,17 @@ class LoraTraining:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes and tells."""
+        """True if this process writes files and reports."""
         return self._accelerator.is_main_process
 
-    def run(self) -> Iterator[Event]:
-        """Train to the end.
+    def run(self) -> Iterator[TrainingEvent]:
+        """Train to the end; yield progress.
 
         Raises:
-            InputError: The data cannot be used, or the folder holds another training.
-            OutputError: The folder cannot be written; the last state is kept.
-            ProcvidError: The loss is no number; the last good state is kept.
-            UnavailableError: The base or TensorBoard is missing.
+            InputError: The data cannot be used, or the output folder holds another training.
+            OutputError: The output folder cannot be written; the last state is kept.
+            ProcvidError: The loss is not finite; the last good state is kept.
+            UnavailableError: The base model or TensorBoard is missing.
         """
         self._accelerator = start_accelerator(self.settings, self.out)
         folder = read_training_folder(self.data)
@@ -130,33 +135,30 @@ class LoraTraining:
             "data_sha256": folder.sha256,
             "init_sha256": sha256_of(Path(self.init)) if self.init else "",
         }
-        goes_on = self._begin()
+        resumes = self._check_config()
         with quiet_loading():
             pipeline = load_pipeline(self.base.folder, self._dtype)
         cache = LatentCache(self.cache, folder, self.settings, _encoders_sha256(self.base))
         yield from self._encode(pipeline, cache, folder)
         train, held_out = self._split(cache, folder)
-        # It takes most of the memory, and every text is encoded.
+        # All texts are encoded; the text encoder is the largest part.
         pipeline.text_encoder = None
-        yield from self._train(pipeline, cache, train, held_out, goes_on)
+        yield from self._train(pipeline, cache, train, held_out, resumes)
 
     @property
     def _dtype(self) -> torch.dtype:
         return torch.bfloat16 if self.settings.precision == "bf16" else torch.float32
 
-    def _begin(self) -> bool:
-        goes_on = False
-        if self._accelerator.is_main_process:
-            goes_on = check_config(self.out, self._record)
+    def _check_config(self) -> bool:
+        """Return True if the output folder holds a state to resume from."""
+        resumes = self.is_main and check_config(self.out, self._record)
         self._accelerator.wait_for_everyone()
-        return (
-            goes_on if self._accelerator.is_main_process else check_config(self.out, self._record)
-        )
+        return resumes if self.is_main else check_config(self.out, self._record)
 
     def _encode(
         self, pipeline: PhantomWanPipeline, cache: LatentCache, folder: TrainingFolder
     ) -> Iterator[Encoded]:
-        """Each process its share."""
+        """Encode this process's share of the examples."""
         accelerator = self._accelerator
         pipeline.vae.to(accelerator.device)
         pipeline.text_encoder.to(accelerator.device)
@@ -167,17 +169,17 @@ class LoraTraining:
     def _split(
         self, cache: LatentCache, folder: TrainingFolder
     ) -> tuple[list[Example], list[Example]]:
-        """Those to train on and those that are kept out; those that cannot be used are written down."""
+        """Return training and held-out examples; list unusable ones in `skipped.jsonl`."""
         unusable = [example for example in folder.examples if not cache.has(example)]
         crops = {c.file for e in folder.examples for c in e.crops if not cache.has_crop(c.file)}
         self._skipped = len(unusable)
-        if self._accelerator.is_main_process:
+        if self.is_main:
             rows = [
-                {"example": e.key, "why": cache.skipped.get(e.key, "told by another process")}
+                {"example": e.key, "why": cache.skipped.get(e.key, SEE_OTHER_PROCESS)}
                 for e in unusable
             ]
             rows += [
-                {"crop": crop.name, "why": cache.broken_crops.get(crop, "told by another process")}
+                {"crop": crop.name, "why": cache.broken_crops.get(crop, SEE_OTHER_PROCESS)}
                 for crop in sorted(crops)
             ]
             write_text(self.out / SKIPPED, "".join(json.dumps(row) + "\n" for row in rows))
@@ -189,7 +191,7 @@ class LoraTraining:
         if not train:
             raise InputError(
                 f"None of the {len(folder.examples)} examples can be used.",
-                f"{self.out / SKIPPED} tells why.",
+                f"See the reasons in {self.out / SKIPPED}.",
             )
         return train, held_out
 
@@ -199,23 +201,23 @@ class LoraTraining:
         cache: LatentCache,
         train: Sequence[Example],
         held_out: Sequence[Example],
-        goes_on: bool,
-    ) -> Iterator[Event]:
+        resumes: bool,
+    ) -> Iterator[TrainingEvent]:
         settings, accelerator = self.settings, self._accelerator
         parameters = self._with_lora(pipeline)
         per_step = settings.examples_per_step(accelerator.num_processes)
         draws = Draws(train, settings, per_step, cache.has_crop)
         total = draws.total_steps
         optimiser = Optimiser(parameters, settings, total)
-        first, spent_s = optimiser.load(self.out) if goes_on else (0, 0.0)
+        first, spent_s = optimiser.load(self.out) if resumes else (0, 0.0)
         curve = validation = None
         if self.is_main:
-            curve = Curve(self.out, first)
+            curve = Curve(self.out / CURVE, first, COLUMNS)
             epochs = first // draws.steps_per_epoch
             sampling = self.base.sampling
             validation = Validation(pipeline, cache, held_out, settings, sampling, self.out, epochs)
         length = pipeline.config.max_sequence_length
-        model = Model(
+        model = LoraModel(
             pipeline.transformer,
             parameters,
             cache,
@@ -225,15 +227,15 @@ class LoraTraining:
             settings.focus_weight,
             settings.prior_weight,
         )
-        loss = read_curve(self.out)[-1]["loss"] if first and self.is_main else math.nan
-        began_s = time.monotonic()
+        loss = read_curve(self.out / CURVE)[-1]["loss"] if first and self.is_main else math.nan
+        start_s = time.monotonic()
         for step in range(first, total):
             drawn = draws.step(step)
             loss, norm, broken = model.gradients(drawn)
-            spent_now_s = spent_s + time.monotonic() - began_s
+            spent_now_s = spent_s + time.monotonic() - start_s
             if broken:
                 self._save(optimiser, step, spent_now_s)
-                raise _not_a_number(step, broken, self.out)
+                raise _not_finite(step, broken, self.out)
             rate = optimiser.step()
             done, epoch = step + 1, step // draws.steps_per_epoch
             if curve is not None:
@@ -250,15 +252,15 @@ class LoraTraining:
                 )
             if settings.track:
                 accelerator.log({"loss": loss, "grad_norm": norm, "learning_rate": rate}, step)
-            each_s = (time.monotonic() - began_s) / (done - first)
+            each_s = (time.monotonic() - start_s) / (done - first)
             yield Trained(done, total, epoch + 1, loss, each_s * (total - done))
-            # Before the state is saved: a validation that was cut off is made again.
+            # Validate before saving, so that an interrupted validation is repeated on resume.
             if validation is not None and self._is_due(done, total, draws.steps_per_epoch):
                 yield from self._validate(validation, epoch + 1, step)
             if done % settings.save_every == 0 or done == total:
                 self._save(optimiser, done, spent_now_s)
         if validation is not None:
-            hours = (spent_s + time.monotonic() - began_s) / 3600
+            hours = (spent_s + time.monotonic() - start_s) / 3600
             self._write_lora(pipeline.transformer, validation, draws, train, hours, loss)
         if settings.track:
             accelerator.end_training()
@@ -277,7 +279,7 @@ class LoraTraining:
         return parameters
 
     def _is_due(self, done: int, total: int, steps_per_epoch: int) -> bool:
-        """Whether an epoch with a validation has just ended."""
+        """Return True if an epoch with a validation has just ended."""
         epoch, rest = divmod(done, steps_per_epoch)
         return not rest and (epoch % self.settings.validate_every == 0 or done == total)
 
@@ -319,7 +321,7 @@ class LoraTraining:
 
 
 def flow_shift(folder: Path) -> float:
-    """Of the model's own scheduler; upstream's where there is no model yet."""
+    """Return the flow shift of the model's scheduler, or the default if it is not installed."""
     file = folder / "scheduler" / "scheduler_config.json"
     if not file.is_file():
         return FLOW_SHIFT
@@ -327,7 +329,7 @@ def flow_shift(folder: Path) -> float:
 
 
 def _encoders_sha256(base: Base) -> str:
-    """Over the files that latents and embeddings depend on."""
+    """Return hashes of the files that latents and embeddings depend on."""
     files = [
         file
         for part in ("text_encoder", "tokenizer", "vae")
@@ -336,15 +338,15 @@ def _encoders_sha256(base: Base) -> str:
     ]
     if not files:
         raise UnavailableError(
-            f"There is no whole model in {base.folder}.", "See `procvid doctor`."
+            f"The model in {base.folder} is missing or incomplete.", "Run `procvid doctor`."
         )
     return " ".join(sha256_of(file) for file in files)
 
 
-def _not_a_number(step: int, broken: Sequence[str], out: Path) -> ProcvidError:
+def _not_finite(step: int, broken: Sequence[str], out: Path) -> ProcvidError:
     shown = ", ".join(broken[:8]) + (f" and {len(broken) - 8} more" if len(broken) > 8 else "")
     return ProcvidError(
-        f"The loss of step {step} is not a number, in the batch {shown}; the last good state, after "
+        f"The loss of step {step} is not a number in the batch {shown}. The last good state, after "
         f"{step} steps, is kept in {str(out)!r}.",
-        "Look at these examples, or begin again with a lower --learning-rate.",
+        "Check these examples, or start again with a lower --learning-rate.",
     )

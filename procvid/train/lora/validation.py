@@ -1,4 +1,4 @@
-"""How a training goes on examples that it never saw: their loss at fixed noise, and their clips."""
+"""Validate a training on held-out examples: loss at fixed noise levels, and sample clips."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FOLDER, CURVE = "validation", "validation.csv"
 SIGMAS = (0.25, 0.5, 0.75, 0.95)
 MAX_CLIPS = 4
 SCALE_BELOW = 256
-"""Clips smaller than this are enlarged when they are written, px."""
+"""Clips narrower than this are enlarged when written, px."""
 
 
 @dataclass(frozen=True, eq=False)
-class Sampled:
-    """A clip of a held-out example."""
+class ValidationClip:
+    """A clip generated for a held-out example."""
 
     file: Path
     prompt: str
@@ -38,24 +38,24 @@ class Sampled:
 
 @dataclass(frozen=True, eq=False)
 class Validated:
-    """Mean loss of the held-out examples after an epoch, and clips of the first few."""
+    """Mean loss of the held-out examples after an epoch, with clips of the first few."""
 
     epoch: int
     loss: float
-    clips: tuple[Sampled, ...]
+    clips: tuple[ValidationClip, ...]
 
 
 class Validation:
-    """Held-out examples.
+    """Validates a model on held-out examples.
 
     Args:
-        pipeline: With the transformer that is trained.
-        cache: Of their latents and texts.
-        examples: Them; none makes no validation.
-        settings: Of the training.
-        sampling: Of the clips.
+        pipeline: Pipeline with the transformer in training.
+        cache: Latents and texts of the examples.
+        examples: Held-out examples; an empty list disables validation.
+        settings: Settings of the training.
+        sampling: Sampling of the clips.
         out: The training folder.
-        epochs_done: Of a training that goes on; lines of later ones are taken back.
+        epochs_done: Epochs done before resuming; lines of later epochs are dropped.
     """
 
     def __init__(
@@ -69,17 +69,17 @@ class Validation:
         epochs_done: int,
     ) -> None:
         self._pipeline, self._cache = pipeline, cache
-        # Against what they show, not against the base.
+        # Compare with their own latents, not with the base model.
         self._examples = tuple(replace(example, prior=False) for example in examples)
         self._settings, self._sampling, self._out = settings, sampling, out
-        self.last_clips: tuple[Sampled, ...] = ()
+        self.last_clips: tuple[ValidationClip, ...] = ()
         lines = (out / CURVE).read_text().splitlines()[1:] if (out / CURVE).is_file() else []
         kept = [line for line in lines if int(line.partition(",")[0]) <= epochs_done]
         write_text(out / CURVE, "\n".join(["epoch,loss,examples", *kept]) + "\n")
 
     @torch.no_grad()
     def loss(self) -> float:
-        """Mean over examples and four noise levels, without references."""
+        """Return the mean loss over examples and four noise levels, without references."""
         transformer, losses = self._pipeline.transformer, []
         length = self._pipeline.config.max_sequence_length
         for number, example in enumerate(self._examples):
@@ -90,7 +90,7 @@ class Validation:
         return float(np.mean(losses))
 
     def run(self, epoch: int) -> Iterator[Validated]:
-        """Validate; nothing where there is no held-out example.
+        """Yield one validation, or nothing without held-out examples.
 
         Raises:
             OutputError: The clips cannot be written.
@@ -106,7 +106,7 @@ class Validation:
             file = folder / f"{number:02d}.mp4"
             scale = max(1, SCALE_BELOW // frames.shape[2])
             write_clip(file, frames, self._settings.fps, {"prompt": example.text}, scale=scale)
-            clips.append(Sampled(file, example.text, frames))
+            clips.append(ValidationClip(file, example.text, frames))
         with output_errors(self._out), (self._out / CURVE).open("a") as lines:
             lines.write(f"{epoch},{loss:.9g},{len(self._examples)}\n")
         torch.set_rng_state(random_state)

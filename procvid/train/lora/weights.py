@@ -1,4 +1,4 @@
-"""The LoRA itself: put into a transformer, and saved in the layout that diffusers loads."""
+"""Add a LoRA to a transformer and save it in the layout that diffusers loads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 FEED_FORWARD = ("ffn.net.0.proj", "ffn.net.2")
 TEXT = ("text_embedder.linear_1", "text_embedder.linear_2")
 LAYERS = {"attention": ATTENTION, "all": (*ATTENTION, *FEED_FORWARD, *TEXT)}
-"""By the name of `LoraSettings.targets`."""
+"""Layers by `LoraSettings.targets`."""
 
 ADAPTER = "default"
 TRAINING_METADATA = "procvid_training"
@@ -33,7 +33,7 @@ TRAINING_METADATA = "procvid_training"
 def add_lora(
     transformer: WanTransformer3DModel, rank: int, alpha: float, seed: int, targets: str
 ) -> dict[str, torch.nn.Parameter]:
-    """Add trainable matrices in float32, drawn from a seed, to a frozen transformer.
+    """Freeze a transformer and add trainable float32 matrices, drawn from a seed.
 
     Returns:
         The trainable parameters by name, sorted.
@@ -48,10 +48,10 @@ def add_lora(
 
 
 def begin_with(transformer: WanTransformer3DModel, lora: Path) -> None:
-    """Put the weights of a saved LoRA of the same rank into the fresh one, which may have more layers.
+    """Initialize the LoRA with a saved one of the same rank; the new one may have more layers.
 
     Raises:
-        InputError: It is of another layout, rank or model.
+        InputError: The saved LoRA has another layout, rank or model.
     """
     lora_facts(lora)
     tensors = {k.removeprefix("transformer."): v.float() for k, v in load_file(lora).items()}
@@ -60,7 +60,7 @@ def begin_with(transformer: WanTransformer3DModel, lora: Path) -> None:
     if any(shapes.get(key) != tuple(value.shape) for key, value in tensors.items()):
         raise InputError(
             f"The LoRA {str(lora)!r} has another rank or other layers than this training.",
-            "Give the same --rank and --targets, or begin without --init.",
+            "Give the same --rank and --targets, or omit --init.",
         )
     set_peft_model_state_dict(transformer, tensors, adapter_name=ADAPTER)
 
@@ -68,10 +68,10 @@ def begin_with(transformer: WanTransformer3DModel, lora: Path) -> None:
 def save_lora(
     transformer: WanTransformer3DModel, folder: Path, training: Mapping[str, Any]
 ) -> None:
-    """Write `pytorch_lora_weights.safetensors` with the adapter's metadata and the training's.
+    """Write `pytorch_lora_weights.safetensors` with metadata of the adapter and the training.
 
     Raises:
-        OutputError: It cannot be written; the old file stays.
+        OutputError: The file cannot be written; the old file stays.
     """
     adapter = {
         f"transformer.{key}": sorted(value) if isinstance(value, (set, frozenset)) else value
@@ -84,8 +84,8 @@ def save_lora(
     }
 
     def write(tensors: dict[str, torch.Tensor], file: str) -> None:
-        kept = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        write_bytes(Path(file), save(kept, metadata))
+        on_cpu = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        write_bytes(Path(file), save(on_cpu, metadata))
 
     WanPipeline.save_lora_weights(
         folder,

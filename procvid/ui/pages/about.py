@@ -1,59 +1,59 @@
-"""The About tab: what this is, what runs here, and what the pictures are not."""
+"""The About page: what procvid does, what runs here, and the limits."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 
+from procvid.ui.markup import file_url
+
 WHAT = """
 ## A recipe becomes a video in which the pan stays the same pan
-procvid reads a recipe and makes one short clip per step. Before each clip it works out which
-objects must stay the same and in which state they are, looks them up in a memory of pictures, and
-hands up to four of them to the video model as references. The clips are joined into one video.
+procvid reads a recipe and makes one short clip per step. Before each clip it decides which objects
+must look the same as before and what state they are in. It retrieves images of them from a memory
+and passes up to four of them to the video model as reference images. Finally it joins the clips.
 
-The video model is Phantom-Wan, run by a pipeline of the diffusers library. Every clip carries in
-its file how it was made, and a mark that it is AI-generated.
+With a GPU the video model is Phantom-Wan in a diffusers pipeline; the `tiny` profile uses a small
+model with the same architecture. Each clip file records how it was made and is marked as
+AI-generated.
 """
 
 TOY_KITCHEN = """
-## The toy kitchen, honestly
-The `tiny` profile needs no GPU, no download and no key. Its models are real ones of a very small
-size, trained on a *toy kitchen*: drawings of pans, boards and a few foods made by a program. It
-shows how procvid works from end to end. It is not cooking footage, knows twelve foods, four tools
-and six vessels, and draws something else in place of what it was never taught; the app says which.
+## The toy kitchen
+The `tiny` profile needs no GPU, no download and no key. Its models are small and were trained on a
+*toy kitchen*: drawings of twelve foods, four tools and six vessels, made by a program. It shows how
+procvid works; it does not make real cooking footage. If a recipe names anything else, the page
+lists what the model cannot draw.
 """
 
-EFFECT = (
-    "The same recipe and seeds, a picture a clip: with the memory one pan, one board, one counter."
-)
+EFFECT = "The same recipe and seeds, one frame per clip, without and with memory."
 ALT = (
-    "Six clips of a tomato sauce. Above, without memory: every clip another pan, board and counter. "
-    "Below, with memory: the same ones throughout."
+    "Six clips of a tomato sauce. Top row, without memory: pan, board and counter change in every "
+    "clip. Bottom row, with memory: they stay the same."
 )
-PICTURE = Path(__file__).parents[3] / "assets" / "with_and_without_memory.png"
+PICTURE = Path(__file__).parents[2] / "assets" / "with_and_without_memory.png"
 
 LICENCE = """
-## Licence, limits, and how to cite
-procvid is free software under the Apache licence 2.0, and so are the weights of the tiny profile
-and its default memory. Phantom-Wan and Wan2.1, which the larger profiles load, are Apache-2.0 too.
-Pictures that you upload stay yours, in your own run or your own memory on this server.
+## Licence, limits, and citation
+procvid is free software under the Apache licence 2.0. So are the weights and the default memory of
+the tiny profile. Phantom-Wan and Wan2.1, which the larger profiles load, are Apache-2.0 too. Images
+that you upload stay in your own run or your own memory on this server.
 
-A clip is as good as its references: an object that the memory has never seen is made up by the
-first clip that shows it. At most four references guide a clip. Nothing here checks whether a recipe
-is safe to cook.
+A clip is as good as its reference images. If the memory has no image of an object, the first clip
+that shows it invents one. At most four reference images guide a clip. procvid does not check if a
+recipe is safe to cook.
 
 procvid builds on *Diffusion-Based Procedural Video Generation for Instructional Videos* (A. Jain,
 K. Saini, S. S. Nair) and on *Phantom: Subject-consistent video generation via cross-modal
-alignment* (Liu and others, 2025); please cite those, and procvid with its version.
+alignment* (Liu et al., 2025). Please cite both, and procvid with its version.
 """
 
 PROGRAMS = """
-## From a program
-Every step of this page is an endpoint too; “Use via API” at the foot of the page lists them.
+## HTTP API
+Every step of this page is also an endpoint. “Use via API” at the bottom of the page lists them.
 """
 
 EXAMPLE = """from gradio_client import Client
@@ -65,7 +65,7 @@ print(run["video"])
 
 
 def build(facts: Mapping[str, str]) -> None:
-    """Lay out the tab; `facts` are shown as a list of names and values."""
+    """Lay out the page; `facts` is shown as a list of names and values."""
     gr.Markdown(WHAT)
     gr.HTML(_effect())
     gr.Markdown(TOY_KITCHEN)
@@ -76,8 +76,9 @@ def build(facts: Mapping[str, str]) -> None:
 
 
 def _effect() -> str:
-    picture = base64.b64encode(PICTURE.read_bytes()).decode()
-    image = f'<img src="data:image/png;base64,{picture}" alt="{ALT}">'
+    # Served as a file, so that the browser loads it only when the tab is opened.
+    gr.set_static_paths([PICTURE])
+    image = f'<img loading="lazy" src="{file_url(PICTURE)}" alt="{ALT}">'
     return f'<figure class="pv-effect">{image}<figcaption>{EFFECT}</figcaption></figure>'
 
 

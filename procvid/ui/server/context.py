@@ -11,9 +11,10 @@ from pathlib import Path
 from gradio.context import LocalContext
 
 from procvid.errors import InputError, OutputError, RunError, UnavailableError
-from procvid.evaluate.gather import Looks
+from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
+from procvid.machine import check_gpu, is_lent
 from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Planner
 from procvid.run.folder import PLAN
@@ -31,7 +32,6 @@ from procvid.ui.server.worker import Turns, Worker
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.run import Parts
-from procvid.wiring.zerogpu import is_lent
 
 MEMORIES = ("default", "none")
 """The memories that a caller may name; a path of the server is never one of them."""
@@ -68,7 +68,7 @@ class AppContext:
     _with_lora: tuple[str, ClipGenerator] | None = field(default=None, repr=False)
     _loaded: ClipGenerator | None = field(default=None, repr=False)
     _evaluation: EvaluationParts | None = field(default=None, repr=False)
-    _looks: Looks = field(default_factory=Looks, repr=False)
+    _looks: EvidenceCache = field(default_factory=EvidenceCache, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     turns: Turns = field(default_factory=Turns, repr=False)
     keeping: Keeping = field(default_factory=Keeping)
@@ -130,7 +130,7 @@ class AppContext:
             self._with_lora = lora, made
         return self._with_lora[1]
 
-    def evaluation(self) -> tuple[EvaluationParts, Looks]:
+    def evaluation(self) -> tuple[EvaluationParts, EvidenceCache]:
         """The backbones of the metrics, built by the first call, and what is kept of clips seen."""
         with self._loading:
             if self._evaluation is None:
@@ -211,7 +211,7 @@ class AppContext:
             # With another LoRA, or none: two sets of weights are one too many for a GPU.
             self._loaded.release()
         self._loaded = parts.generator
-        return events_of(job, parts, self.folder_of(job.run_id), self.worker.tickets.folder)
+        return events_of(job, parts, self.folder_of(job.run_id))
 
 
 def open_context(
@@ -236,8 +236,7 @@ def open_context(
     """
     environment = read_environment()
     chosen, reason = wiring.select_profile(profile or environment.profile)
-    if chosen.needs_gpu and wiring.gpu_facts()[0] is None:
-        raise wiring.no_gpu(chosen)
+    check_gpu(chosen)
     folder = (runs_folder or environment.runs_folder).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)

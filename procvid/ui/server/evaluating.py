@@ -1,4 +1,4 @@
-"""What the Evaluate tab and `/evaluate` ask of procvid: inputs checked, metrics streamed, files kept."""
+"""Evaluate runs and uploaded clips for the Evaluate page and `/evaluate`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from procvid.evaluate.events import (
 )
 from procvid.evaluate.inputs import MAX_CLIPS, RunInput, clips_input, run_input
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.metrics import DEFAULT, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
-from procvid.evaluate.suite import DEFAULT, choose_metrics
 from procvid.plan.parse import parse_recipe
 from procvid.types import Recipe
 from procvid.ui.server.context import AppContext, new_run_id
@@ -37,29 +37,30 @@ MAX_RUNS = 4
 
 @dataclass
 class EvaluationView:
-    """An evaluation as far as its events have told.
+    """The state of an evaluation, built from its events.
 
     Attributes:
-        metrics: Ids, in order.
-        runs: Names, once they are known.
-        results: By run and metric.
-        sentence: Where it stands, in words.
-        fraction: How much of the clips is read, 0 to 1.
-        scores: The whole result, at the end.
-        folder: Where the files lie, at the end.
+        metrics: Metric ids, in order.
+        runs: Names of the runs, once known.
+        results: Results by run and metric.
+        sentence: Current state, in words.
+        fraction: Share of the clips that are read, 0 to 1.
+        notes: Warnings for the user.
+        scores: Content of `scores.json`, at the end.
+        folder: Folder of the files, at the end.
     """
 
     metrics: tuple[str, ...]
     runs: tuple[str, ...] = ()
     results: dict[tuple[str, str], Result] = field(default_factory=dict)
-    sentence: str = "Waiting for its turn…"
+    sentence: str = "Waiting for other jobs…"
     fraction: float = 0.0
     notes: tuple[str, ...] = ()
     scores: dict[str, Any] | None = None
     folder: Path | None = None
 
     def apply(self, event: EvaluationEvent) -> None:
-        """Take in one event."""
+        """Update the state with one event."""
         match event:
             case EvaluationStarted():
                 self.runs, self.notes = event.runs, event.notes
@@ -76,35 +77,41 @@ class EvaluationView:
             case EvaluationFinished():
                 self.scores = event.scores
                 self.fraction = 1.0
-                self.sentence = f"{len(self.metrics)} metrics on {len(self.runs)} runs are done."
+                self.sentence = (
+                    f"Done: {_count(len(self.metrics), 'metric')}, {_count(len(self.runs), 'run')}."
+                )
 
     def file(self, name: str) -> Path | None:
-        """One of the files, once they are there."""
+        """Return the path of a result file, or None before the end."""
         return None if self.folder is None else self.folder / name
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def inputs_of(
     context: AppContext, run_ids: Sequence[str], clips: Sequence[object], texts: object
 ) -> list[RunInput]:
-    """The runs to evaluate: runs of this server by id, or uploaded clips.
+    """Return the runs to evaluate: runs of this server, or uploaded clips.
 
     Args:
-        context: Of the app.
-        run_ids: At most four; empty ones are left out.
+        context: Context of the app.
+        run_ids: At most four ids; empty ones are ignored.
         clips: Uploaded files, in order: paths or FileData.
-        texts: A recipe, or one text a line, of uploaded clips; may be empty.
+        texts: Recipe of the uploaded clips, or one line per clip; may be empty.
 
     Raises:
         InputError: Nothing or too much is given, or a file was not uploaded here.
-        RunError: There is no such run.
+        RunError: A run does not exist.
     """
     ids = [run_id for run_id in run_ids if run_id]
     if not all(isinstance(run_id, str) for run_id in ids):
-        raise InputError("A run id is no text.", "Give those that /generate answered.")
+        raise InputError("A run id is not text.", "Use the run_id that /generate returned.")
     if ids and clips:
-        raise InputError("There are runs and uploaded clips.", "Choose one of them.")
+        raise InputError("Both runs and uploaded clips are given.", "Use one or the other.")
     if not isinstance(texts, str):
-        raise InputError(f"The texts are a {type(texts).__name__}.", "Send one string.")
+        raise InputError(f"The texts are of type {type(texts).__name__}.", "Send one string.")
     if len(ids) > MAX_RUNS or len(clips) > MAX_CLIPS:
         raise InputError(
             f"{len(ids)} runs and {len(clips)} clips are too many.",
@@ -119,7 +126,7 @@ def inputs_of(
 
 
 def _recipe(texts: str, num_clips: int) -> Recipe | None:
-    """A recipe, or one text a line when there are just as many lines as clips."""
+    """Return a recipe; with as many lines as clips each line is the text of a clip."""
     lines = [line.strip() for line in texts.splitlines() if line.strip()]
     if not lines:
         return None
@@ -129,18 +136,24 @@ def _recipe(texts: str, num_clips: int) -> Recipe | None:
 
 
 def read_metrics(wanted: object) -> tuple[str, ...]:
-    """Metric ids from a list of names; all for None or an empty list. Raises InputError."""
+    """Return metric ids from a list of names; None or an empty list means the default ones.
+
+    Raises:
+        InputError: The value is not a list of metric ids.
+    """
     if wanted is None or wanted == []:
         return DEFAULT
     if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
-        raise InputError(f"The metrics {str(wanted)[:60]!r} are no list of names.")
+        raise InputError(f"The metrics {str(wanted)[:60]!r} are not a list of names.")
     return choose_metrics(wanted)
 
 
 def stream_evaluation(
     context: AppContext, runs: Sequence[RunInput], metrics: Sequence[str]
 ) -> Iterator[tuple[EvaluationView, EvaluationEvent]]:
-    """Evaluate, event by event; with the last one the files are on disk.
+    """Evaluate runs, yielding each event and the state after it.
+
+    With the last event the files are on disk.
 
     Raises:
         ProcvidError: A clip cannot be read, or the files cannot be written.
@@ -156,14 +169,14 @@ def stream_evaluation(
             view.apply(event)
             if isinstance(event, EvaluationFinished):
                 if judgements is not None:
-                    # For all visitors: a service that was gone for an hour must not last.
+                    # Stand-ins for a failed service are not cached, since all visitors share the cache.
                     judgements.save(answers, stand_ins=False)
                 view.folder = folder
             yield view, event
 
 
 def answer_json(view: EvaluationView, event: EvaluationEvent) -> dict[str, Any]:
-    """One event for the API; the last one carries the scores and the files."""
+    """Return one event as JSON for the API; the last one has the scores and the files."""
     body = event_json(event)
     if view.folder is not None:
         body["files"] = {

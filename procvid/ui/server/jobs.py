@@ -9,17 +9,18 @@ from typing import Any
 
 import procvid
 from procvid.errors import InputError, RecipeError
+from procvid.plan.codec import check_plan
 from procvid.plan.parse import parse_recipe
-from procvid.run.condition import Overrides
-from procvid.run.step import conditioning_of, start_memory
+from procvid.run.parts import start_memory
+from procvid.run.step import conditioning_of
 from procvid.settings import MAX_SEED
-from procvid.types import Conditioning, Plan
+from procvid.types import Conditioning, Plan, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.guests import Guest
 from procvid.ui.server.making import request_of
 from procvid.ui.server.own_memory import alias_of
-from procvid.ui.server.queue import Changes, Draft, Job, Wishes
+from procvid.ui.server.queue import Draft, Job, Wishes
 from procvid.wiring.run import build_planner
 
 MAX_KEY = 300
@@ -99,7 +100,7 @@ def draft_of(context: AppContext, text: object, key: str = "") -> Draft:
         raise RecipeError(f"The recipe is a {type(text).__name__}, not text.", "Send its text.")
     recipe = parse_recipe(text)
     planner = build_planner("openai", key=own_key(key)) if key.strip() else context.planner
-    return Draft(recipe, planner.plan(recipe))
+    return Draft(recipe, check_plan(planner.plan(recipe)))
 
 
 def own_key(key: str) -> str:
@@ -122,7 +123,7 @@ def preview_references(context: AppContext, plan: Plan, wishes: Wishes) -> list[
     """Per step the references that the memory offers before the first clip is made."""
     parts = context.parts(wishes.memory)
     memory = start_memory(parts, wishes.seed, plan)
-    return [conditioning_of(parts, step, memory, Overrides()) for step in plan.steps]
+    return [conditioning_of(parts, step, memory, StepChanges()) for step in plan.steps]
 
 
 def versions(context: AppContext) -> dict[str, Any]:
@@ -142,16 +143,16 @@ def begin(
     draft: Draft,
     wishes: Wishes,
     guest: Guest,
-    changes: Mapping[int, Changes] | None = None,
-    run_id: str = "",
+    changes: Mapping[int, StepChanges] | None = None,
 ) -> Feed:
     """Put a new run into the queue; its id is in the feed's view.
 
     Raises:
         ProcvidError: The queue is full, or the run cannot be made in this way.
     """
+    check_plan(draft.plan)
     wishes = replace(wishes, memory=alias_of(wishes.memory))
-    job = Job(run_id or new_run_id(), draft, wishes, changes=changes or {})
+    job = Job(new_run_id(), draft, wishes, changes=changes or {})
     # What is wrong can be told now and not when its turn comes.
     parts = context.parts(wishes.memory, wishes.lora)
     parts.generator.check(request_of(job, parts.profile).sampling)

@@ -6,13 +6,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 from procvid.events import Event
-from procvid.media.image import load_image
-from procvid.run.condition import Overrides
-from procvid.run.step import Parts
+from procvid.run.parts import Parts
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import Profile, choose_sampling
-from procvid.types import GenerateRequest
-from procvid.ui.server.queue import Changes, Job
+from procvid.types import GenerateRequest, StepChanges
+from procvid.ui.server.queue import Job
 
 
 def request_of(job: Job, profile: Profile) -> GenerateRequest:
@@ -34,42 +32,19 @@ def request_of(job: Job, profile: Profile) -> GenerateRequest:
     )
 
 
-def events_of(job: Job, parts: Parts, folder: Path, pictures: Path) -> Generator[Event, None, None]:
+def events_of(job: Job, parts: Parts, folder: Path) -> Generator[Event, None, None]:
     """Do the work; closing it keeps the finished steps.
 
     Args:
         job: What to do.
         parts: The models, with the memory that the job wishes.
         folder: Of the run.
-        pictures: The folder with the pictures that people gave for a step.
 
     Raises:
         ProcvidError: As `make_video` and `regenerate_step`.
     """
-    changes = {number: _overrides(given, pictures) for number, given in job.changes.items()}
-    if not job.again:
-        request = request_of(job, parts.profile)
-        return make_video(request, parts, folder, plan=job.draft.plan, changes=changes)
-    wanted = changes.get(job.again, Overrides())
-    return regenerate_step(
-        folder,
-        job.again,
-        parts,
-        seed=wanted.seed,
-        prompt=wanted.prompt,
-        references=wanted.uploads,
-        shows=wanted.shows,
-        banned=wanted.banned,
-        chosen=wanted.chosen,
-    )
-
-
-def _overrides(changes: Changes, pictures: Path) -> Overrides:
-    return Overrides(
-        seed=changes.seed,
-        prompt=changes.prompt,
-        uploads=tuple(load_image(pictures / name) for name in changes.pictures),
-        shows=changes.shows,
-        banned=changes.banned,
-        chosen=dict(changes.chosen),
-    )
+    if job.again:
+        changes = job.changes.get(job.again, StepChanges())
+        return regenerate_step(folder, job.again, parts, changes)
+    request = request_of(job, parts.profile)
+    return make_video(request, parts, folder, plan=job.draft.plan, changes=job.changes)

@@ -1,6 +1,6 @@
-"""A person's own memory: a copy of the default store, made with the first change, under a random id.
+"""A visitor's own memory: a copy of the default store, created by the first edit.
 
-The id is the key to it, as with runs; nobody else's pages show it, and the default store is only read.
+Its random id is the only key to it. The default store is never changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from procvid.memory.store import CropStore, empty_store
 from procvid.memory.store_folder import load_store, save_store, writing
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
-from procvid.wiring import run as wiring
+from procvid.wiring.stores import load_default_memory
 
 if TYPE_CHECKING:
     from procvid.ui.server.context import AppContext
@@ -29,21 +29,21 @@ ANY = "any"
 
 
 def folder_of(runs_folder: Path, memory_id: str) -> Path:
-    """Where a person's memory lies; the id is checked, so it cannot point elsewhere.
+    """Return the folder of a visitor's memory.
 
     Raises:
-        StoreError: this is no memory id.
+        StoreError: The id is not valid, so it could point elsewhere.
     """
     if not isinstance(memory_id, str) or not MEMORY_ID.fullmatch(memory_id):
         raise StoreError(
             f"{str(memory_id)[:40]!r} is not a memory id.",
-            "It has 16 characters of 0-9 and a-f.",
+            "A memory id has 16 characters from 0-9 and a-f.",
         )
     return runs_folder / FOLDER / memory_id
 
 
 def has_own(context: AppContext, memory_id: str) -> bool:
-    """Whether there is such a memory; False for an empty or wrong id too."""
+    """Return True if this memory exists; False also for an empty or invalid id."""
     try:
         return folder_of(context.runs_folder, memory_id).is_dir()
     except StoreError:
@@ -51,18 +51,18 @@ def has_own(context: AppContext, memory_id: str) -> bool:
 
 
 def shown_store(context: AppContext, memory_id: str) -> CropStore:
-    """The person's own memory, or the default one as long as nothing was changed.
+    """Return the visitor's own memory, or the default one before the first edit.
 
-    A profile without a store of its own begins with an empty one.
+    A profile without a default store starts with an empty one.
 
     Raises:
-        StoreError: it is damaged.
-        UnavailableError: the profile's files are missing, or its embedder cannot be had here.
+        StoreError: The store is damaged.
+        UnavailableError: The profile's files or its embedder are missing.
     """
     if has_own(context, memory_id):
         return load_store(folder_of(context.runs_folder, memory_id))
     if "memory" in context.profile.models:
-        return wiring.load_default_memory(context.profile)
+        return load_default_memory(context.profile)
     return empty_store("default", context.parts("default").embedder)
 
 
@@ -71,19 +71,24 @@ def change(
     memory_id: str,
     edit: Callable[[CropStore, Embedder], CropStore],
 ) -> CropStore:
-    """Change a person's memory; the first change copies the default store.
+    """Edit a visitor's memory; the first edit copies the default store.
+
+    Args:
+        context: Context of the app.
+        memory_id: Id of the visitor's memory.
+        edit: Returns the edited store.
 
     Raises:
-        InputError: the change cannot be made, or the memory is full.
-        StoreError: it is in use elsewhere or damaged.
-        OutputError: it cannot be written.
+        InputError: The edit is not possible, or the memory is full.
+        StoreError: The memory is in use elsewhere or damaged.
+        OutputError: The memory cannot be written.
     """
     embedder = context.parts("default").embedder
     folder = folder_of(context.runs_folder, memory_id)
     if not folder.is_dir():
         with writing(folder):
             if not folder.is_dir():
-                # A change that is refused leaves no copy behind.
+                # An edit that fails leaves no copy behind.
                 changed = _small(edit(shown_store(context, ""), embedder))
                 save_store(changed, folder)
                 return changed
@@ -94,14 +99,17 @@ def change(
 
 def _small(store: CropStore) -> CropStore:
     if len(store) > MAX_CROPS:
-        raise InputError(f"A memory here holds at most {MAX_CROPS:,} crops.", "Remove some.")
+        raise InputError(
+            f"A memory holds at most {MAX_CROPS:,} crops; this one would hold {len(store):,}.",
+            "Remove some crops first.",
+        )
     return store
 
 
 def browse(store: CropStore, name: str, state: str) -> list[int]:
-    """The rows of a name and a state, `ANY` for all.
+    """Return the rows with a name and a state, `ANY` for all.
 
-    A person's own photos come first, then one crop of each kind, then the second ones...
+    Uploaded photos come first, then the first crop of each name and state, then the second ones.
     """
     facts = store.crops.facts
     kinds: dict[tuple[str, str], list[int]] = {}
@@ -118,7 +126,7 @@ def browse(store: CropStore, name: str, state: str) -> list[int]:
 
 
 def kinds(store: CropStore) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Names and states with their counts, as (label, value)."""
+    """Return names and states with their counts, as (label, value)."""
     names: dict[str, int] = {}
     states: dict[str, int] = {}
     for crop in store.crops.facts:

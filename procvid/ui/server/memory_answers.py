@@ -1,4 +1,4 @@
-"""What `/memories` answers: which memories there are, and the crops of one; nothing is changed."""
+"""Answer `/memories`: list the memories and search the crops of one, without changing it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.memories import has_own, shown_store
-from procvid.wiring import run as wiring
+from procvid.wiring.stores import find_calibration
 
 DEFAULT = "default"
 OWN = "own"
-"""How an answer calls the caller's own memory, whose id is its key and is never said."""
+"""Name of the caller's own memory in answers, which never contain its id."""
 
 MAX_QUERY = 400
 MAX_LIMIT = 100
@@ -24,8 +24,8 @@ MAX_PAGE = 100_000
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a caller wants to see; "" stands for all, and for no query."""
+class MemoryQuery:
+    """What a caller asks for; "" means all, or no query."""
 
     memory: str
     name: str
@@ -37,22 +37,22 @@ class Asked:
 
 def read_asked(
     memory: object, name: object, state: object, query: object, limit: object, page: object
-) -> Asked:
-    """Check what came over the wire, where nothing enforces the types.
+) -> MemoryQuery:
+    """Check the parameters of a request, whose types nothing has enforced.
 
     Raises:
-        InputError: A value is of the wrong kind or out of range.
+        InputError: A value has the wrong type or is out of range.
     """
     texts = []
-    for told, value in (("memory", memory), ("object", name), ("state", state), ("query", query)):
+    for label, value in (("memory", memory), ("object", name), ("state", state), ("query", query)):
         if not isinstance(value, str):
-            raise InputError(f"The {told} {str(value)[:40]!r} is not text.", 'Send "" for all.')
+            raise InputError(f"The {label} {str(value)[:40]!r} is not text.", 'Send "" for all.')
         if len(value) > MAX_QUERY:
             raise InputError(
-                f"The {told} has {len(value):,} characters.", f"Send at most {MAX_QUERY}."
+                f"The {label} has {len(value):,} characters.", f"Send at most {MAX_QUERY}."
             )
         texts.append(" ".join(value.split()))
-    return Asked(
+    return MemoryQuery(
         memory=texts[0],
         name=texts[1],
         state=texts[2],
@@ -62,23 +62,23 @@ def read_asked(
     )
 
 
-def _number(told: str, value: object, most: int) -> int:
+def _number(label: str, value: object, most: int) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise InputError(
-            f"The {told} {str(value)[:40]!r} cannot be used.", f"Send a number from 1 to {most:,}."
+            f"The {label} {str(value)[:40]!r} is not valid.", f"Send a number from 1 to {most:,}."
         )
     return value
 
 
-def answer(context: AppContext, asked: Asked) -> dict[str, Any]:
-    """The memories, and of the one that is asked for its objects and crops.
+def answer(context: AppContext, asked: MemoryQuery) -> dict[str, Any]:
+    """Return the list of memories, and the objects and crops of the one asked for.
 
     Raises:
-        InputError: There is no such memory, object or state.
+        InputError: The memory, object or state does not exist.
         StoreError: The memory is damaged.
-        UnavailableError: The profile has no memory of its own, or no embedder here.
+        UnavailableError: The profile's memory or its embedder is missing.
     """
     body: dict[str, Any] = {"memories": _memories(context), "memory": None}
     body |= {"objects": [], "crops": [], "total": 0}
@@ -87,8 +87,8 @@ def answer(context: AppContext, asked: Asked) -> dict[str, Any]:
     own = asked.memory != DEFAULT
     if own and not has_own(context, asked.memory):
         raise InputError(
-            f"There is no memory {asked.memory[:40]!r} to look into.",
-            "Send 'default', or the id of your own memory.",
+            f"There is no memory {asked.memory[:40]!r}.",
+            "Send 'default' or the id of your own memory.",
         )
     store = shown_store(context, asked.memory if own else "")
     embedder = context.parts(DEFAULT).embedder if asked.query else None
@@ -102,7 +102,7 @@ def answer(context: AppContext, asked: Asked) -> dict[str, Any]:
 
 
 def _memories(context: AppContext) -> list[dict[str, Any]]:
-    """Those that anybody may look into; a person's own one is nobody else's business."""
+    """Return the memories that everyone may read; visitors' own ones are not listed."""
     try:
         return [{"name": DEFAULT, "crops": len(shown_store(context, "")), "why_not": ""}]
     except UnavailableError as error:
@@ -116,7 +116,7 @@ def _facts(name: str, store: CropStore) -> dict[str, Any]:
         "with_pictures": sum(picture is not None for picture in store.crops.pictures),
         "banned": sum(crop.banned for crop in store.crops.facts),
         "embedder": f"{store.embedder.id} {store.embedder.revision}",
-        "calibrated": wiring.find_calibration(store.embedder) is not None,
+        "calibrated": find_calibration(store.embedder) is not None,
         "licence": store.licence,
         "rights": store.rights,
         "edits": len(store.history),
@@ -124,7 +124,7 @@ def _facts(name: str, store: CropStore) -> dict[str, Any]:
 
 
 def _objects(store: CropStore) -> list[dict[str, Any]]:
-    """Each name with its role and how many crops there are in each state."""
+    """Return each name with its role and its number of crops per state."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for crop in store.crops.facts:
         states = found.setdefault((canonical(crop.name), crop.role), {})
@@ -135,8 +135,10 @@ def _objects(store: CropStore) -> list[dict[str, Any]]:
     ]
 
 
-def _matches(store: CropStore, embedder: Embedder | None, asked: Asked) -> tuple[list[Match], int]:
-    """One page of crops, and how many there are on all."""
+def _matches(
+    store: CropStore, embedder: Embedder | None, asked: MemoryQuery
+) -> tuple[list[Match], int]:
+    """Return one page of crops, and the total number."""
     name, state = asked.name or None, asked.state or None
     rows = rows_of(store, name, state)
     start, end = asked.limit * (asked.page - 1), asked.limit * asked.page
@@ -148,9 +150,9 @@ def _matches(store: CropStore, embedder: Embedder | None, asked: Asked) -> tuple
 
 
 def _crop(store: CropStore, match: Match, query: str) -> dict[str, Any]:
-    told = asdict(match.crop)
-    del told["image"]
-    return told | {
+    body = asdict(match.crop)
+    del body["image"]
+    return body | {
         "with_picture": store.crops.pictures[match.row] is not None,
         "score": round(match.score, 4) if query else None,
         "parts": {part: round(value, 4) for part, value in match.parts.items()},

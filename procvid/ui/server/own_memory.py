@@ -1,7 +1,7 @@
-"""A person's memory by a name that reads and does not write.
+"""Read-only names for visitors' memories.
 
-Its id is the key to change it, so no run may hold it: whoever is sent the address of a run can read
-all of that run's files.
+The id of a memory allows changing it, so a run records a read-only name instead: everyone who knows
+the address of a run can read its files.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ ALIAS = re.compile(r"own-[0-9a-f]{16}")
 
 
 def alias_of(memory: str) -> str:
-    """The reading name of a memory's id; any other name as it is."""
+    """Return the read-only name for a memory's id, and any other name unchanged."""
     if not MEMORY_ID.fullmatch(memory):
         return memory
     return "own-" + hashlib.sha256(f"procvid memory {memory}".encode()).hexdigest()[:16]
 
 
 def find_folder(runs_folder: Path, memory: str) -> Path | None:
-    """The folder of a memory, by its id or its reading name; None when there is none."""
+    """Return the folder of a memory by its id or its read-only name, or None."""
     if MEMORY_ID.fullmatch(memory) and (runs_folder / FOLDER / memory).is_dir():
         return runs_folder / FOLDER / memory
     if not ALIAS.fullmatch(memory) or not (runs_folder / FOLDER).is_dir():

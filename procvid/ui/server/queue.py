@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from procvid.errors import ProcvidError
-from procvid.run.records import plan_from_json, plan_to_json
+from procvid.plan.codec import plan_from_json, plan_to_json
+from procvid.run.changes import read_stored, stored_json, write_pictures
 from procvid.storage.atomic import output_errors
 from procvid.storage.files import read_json, write_json
-from procvid.types import Plan, Recipe
+from procvid.types import Plan, Recipe, StepChanges
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -44,27 +45,6 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Changes:
-    """What a person wants of one step; see `procvid.run.condition.Overrides`.
-
-    Attributes:
-        seed: The step's own seed, or None.
-        prompt: Word for word, or None.
-        pictures: PNG files of the queue's folder that go before all that the memory has.
-        shows: The object that each picture stands for; "" leaves that to CLIP.
-        banned: Ids of crops.
-        chosen: Ids of crops by object name.
-    """
-
-    seed: int | None = None
-    prompt: str | None = None
-    pictures: tuple[str, ...] = ()
-    shows: tuple[str, ...] = ()
-    banned: tuple[str, ...] = ()
-    chosen: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Job:
     """All that the worker needs: a whole run, or, with `again`, one step of it once more.
 
@@ -80,7 +60,7 @@ class Job:
     draft: Draft
     wishes: Wishes
     again: int = 0
-    changes: Mapping[int, Changes] = field(default_factory=dict)
+    changes: Mapping[int, StepChanges] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,7 +90,7 @@ class Ticket:
             "plan": plan_to_json(job.draft.plan),
             "wishes": dataclasses.asdict(job.wishes),
             "again": job.again,
-            "changes": {str(n): dataclasses.asdict(c) for n, c in job.changes.items()},
+            "changes": {str(n): stored_json(c, _prefix(job, n)) for n, c in job.changes.items()},
             "visitor": self.visitor,
             "order": self.order,
             "tries": self.tries,
@@ -118,9 +98,11 @@ class Ticket:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Ticket:
-        """Raises KeyError, TypeError, ValueError or RunError when it is no ticket."""
-        changes = {int(n): Changes(**_tuples(c)) for n, c in value["changes"].items()}
+    def from_json(cls, value: Mapping[str, Any], folder: Path) -> Ticket:
+        """Raises KeyError, TypeError, ValueError or InputError when it is no ticket."""
+        read = {int(n): read_stored(folder, c) for n, c in value["changes"].items()}
+        changes = {number: changed for number, (changed, _) in read.items()}
+        lost = [f"Step {number}: {it[0]}" for number, (_, it) in read.items() if it]
         recipe = Recipe(**_tuples(value["recipe"]))
         draft = Draft(recipe, plan_from_json(value["plan"]))
         wishes = Wishes(**value["wishes"])
@@ -129,8 +111,13 @@ class Ticket:
             str(value["visitor"]),
             int(value["order"]),
             int(value["tries"]),
-            str(value["failed"]),
+            str(value["failed"]) or "".join(lost[:1]),
         )
+
+
+def _prefix(job: Job, number: int) -> str:
+    """Return how the names of a step's pictures begin in the queue's folder."""
+    return f"{job.run_id}-{number}-"
 
 
 def _tuples(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,6 +135,19 @@ class Tickets:
         """Where the ticket of a run lies."""
         return self.folder / f"{run_id}.json"
 
+    def add(self, ticket: Ticket) -> None:
+        """Put a new ticket on the disk, with its pictures. Raises OutputError."""
+        job = ticket.job
+        with output_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for number, changed in job.changes.items():
+                write_pictures(self.folder, changed, _prefix(job, number))
+            self.write(ticket)
+        except ProcvidError:
+            self._remove_pictures(job.run_id)
+            raise
+
     def write(self, ticket: Ticket) -> None:
         """Put it on the disk. Raises OutputError."""
         with output_errors(self.folder):
@@ -157,13 +157,16 @@ class Tickets:
     def read(self, run_id: str) -> Ticket | None:
         """The ticket of a run, None when there is none that can be read."""
         try:
-            return Ticket.from_json(read_json(self.file(run_id)))
+            return Ticket.from_json(read_json(self.file(run_id)), self.folder)
         except (OSError, KeyError, TypeError, ValueError, AttributeError, ProcvidError):
             return None
 
     def remove(self, run_id: str) -> None:
         """Throw it away, with its pictures."""
         self.file(run_id).unlink(missing_ok=True)
+        self._remove_pictures(run_id)
+
+    def _remove_pictures(self, run_id: str) -> None:
         for picture in self.folder.glob(f"{run_id}-*.png"):
             picture.unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from procvid.errors import ProcvidError, RunError
-from procvid.events import Warned
+from procvid.events import warning_from_json
 from procvid.media.image import load_image
 from procvid.run.folder import CAPTIONS, CLIP, EVENTS, RUN, VIDEO, RunFolder, read_run
 from procvid.run.records import StepRecord, stale_steps
@@ -140,11 +140,10 @@ def _warnings(log: Path) -> list[str]:
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
         try:
             event: dict[str, Any] = json.loads(line)
-            step = int(event.get("step", 0))
             if event["event"] == "warned":
-                view.apply(Warned(str(event["message"]), step))
+                view.apply(warning_from_json(event))
             elif event["event"] in ("run_started", "conditioned"):
-                view.forget_warnings(step)
+                view.forget_warnings(int(event.get("step", 0)))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return view.warnings

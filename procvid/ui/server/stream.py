@@ -20,7 +20,6 @@ from procvid.events import (
     Warned,
     to_json,
 )
-from procvid.run.story import STALE
 from procvid.types import Conditioning, Image, Plan
 
 
@@ -64,6 +63,7 @@ class RunView:
     plan: Plan | None = None
     steps: dict[int, StepView] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    warned_steps: dict[str, int] = field(default_factory=dict)
     current: int = 0
     denoised: int = 0
     denoising_steps: int = 0
@@ -96,11 +96,12 @@ class RunView:
             case ClipReady(step=step, file=file):
                 self.steps[step].clip = self.folder / file
                 self.denoised, self.preview = 0, None
-            case Warned(message=message, step=step):
+            case Warned(message=message, step=step, kind=kind):
                 told = f"Step {step}: {message}" if step else message
                 # The page marks the stale steps themselves.
-                if told not in self.warnings and not message.startswith(STALE):
+                if told not in self.warnings and kind != "stale":
                     self.warnings.append(told)
+                    self.warned_steps[told] = step
             case RunFinished():
                 self.state = "done"
                 self.video = self.folder / event.video
@@ -109,12 +110,7 @@ class RunView:
 
     def forget_warnings(self, step: int) -> None:
         """A step that is made again, or with 0 the whole run, is warned of anew."""
-        self.warnings = [
-            told
-            for told in self.warnings
-            if (told.startswith(f"Step {step}: ") if step else not told.startswith("Step "))
-            is False
-        ]
+        self.warnings = [it for it in self.warnings if self.warned_steps.get(it, 0) != step]
 
     def show_plan(self, plan: Plan) -> None:
         """Lay out one step each; clips that are known stay."""

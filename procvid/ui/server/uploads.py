@@ -9,7 +9,6 @@ from gradio.utils import get_upload_folder
 
 from procvid.errors import InputError
 from procvid.media.image import load_image
-from procvid.settings import MAX_REFERENCES
 from procvid.types import Image
 
 
@@ -35,7 +34,7 @@ def uploaded(file: object, what: str = "clip") -> Path:
     return path
 
 
-def read_pictures(files: object) -> list[Image]:
+def read_pictures(files: object, limit: int) -> list[Image]:
     """The reference images of a step, from uploaded files; none for None.
 
     Raises:
@@ -45,9 +44,9 @@ def read_pictures(files: object) -> list[Image]:
         return []
     if not isinstance(files, Sequence) or isinstance(files, str):
         raise InputError("The references are no list of pictures.", "Send [] for none.")
-    if len(files) > MAX_REFERENCES:
+    if len(files) > limit:
         raise InputError(
-            f"There are {len(files)} reference images, a step takes {MAX_REFERENCES}.",
+            f"There are {len(files)} reference images, a step takes {limit}.",
             "Leave some out.",
         )
     return [load_image(uploaded(file, "reference")) for file in files]

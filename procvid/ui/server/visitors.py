@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.hub.access import open_cache
-from procvid.hub.cache import Cache
+from procvid.hub.cache import Cache, open_cache
 from procvid.hub.client import HubClient
 from procvid.settings import read_environment
 

@@ -121,7 +121,7 @@ class Worker:
                     f"{limit} runs of yours wait already.", "Wait until one of them is done."
                 )
             ticket = Ticket(job, visitor, time.time_ns())
-            self.tickets.write(ticket)
+            self.tickets.add(ticket)
             return self._take_in(ticket)
 
     def adopt(self) -> list[str]:

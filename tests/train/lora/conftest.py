@@ -1,4 +1,4 @@
-"""A small training folder of the wider toy kitchen, encoded once for all tests."""
+"""A small training folder of the extended toy kitchen, encoded once for all tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def toy_data(tmp_path_factory) -> Path:
-    """Two recipes of the wider kitchen: twelve clips or so, with crops."""
+    """Write two recipes of the extended kitchen: about twelve clips, with crops."""
     folder = tmp_path_factory.mktemp("data")
     write_data(folder, 2)
     return folder
@@ -39,13 +39,13 @@ def toy_data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory) -> Path:
-    """Filled by the first training."""
+    """Return a latent cache that the first training fills."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
 def training(toy_data, shared_cache) -> Callable[..., LoraTraining]:
-    """Make a training on the tiny model; all of them share one cache."""
+    """Return a function that makes a training on the tiny model with the shared cache."""
 
     def make(
         out: Path,

@@ -1,4 +1,4 @@
-"""What a step sees depends on the seed, the epoch and the example, and on nothing else."""
+"""The draws of a step depend on the seed, the epoch and the example only."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from procvid.train.lora.draws import Draws, batches, draw_sigma
-from procvid.train.lora.folder import Crop, Example
+from procvid.train.lora.folder import Example, ReferenceCrop
 from procvid.train.lora.settings import LoraSettings
 
 SETTINGS = LoraSettings(width=64, height=64, num_frames=9, fps=6, shift=2.0, epochs=3)
 
 
 def example(number: int, source: str, names: tuple[str, ...]) -> Example:
-    crops = tuple(Crop(Path(f"{number}-{name}.png"), name, "") for name in names)
+    crops = tuple(ReferenceCrop(Path(f"{number}-{name}.png"), name, "") for name in names)
     wants = tuple((name, "") for name in names)
     return Example(f"{number}.mp4", Path(f"{number}.mp4"), "text", source, wants, crops)
 
@@ -42,18 +42,19 @@ def test_references_come_from_other_clips_of_the_same_recipe():
     assert all(counts[k] / total > 0.2 for k in (1, 2, 3)) and set(counts) == {0, 1, 2, 3}
 
 
-def test_a_state_that_is_wanted_is_kept_to():
+def test_references_have_the_wanted_state():
     raw = Example("a", Path("a.mp4"), "t", "r", (("carrot", "sliced"),))
     states = ("whole", "sliced")
     others = [
-        Example(s, Path(s), "t", "r", (), (Crop(Path(f"{s}.png"), "carrot", s),)) for s in states
+        Example(s, Path(s), "t", "r", (), (ReferenceCrop(Path(f"{s}.png"), "carrot", s),))
+        for s in states
     ]
     draws = Draws([raw, *others], SETTINGS, 1)
     seen = {crop.name for epoch in range(40) for crop in draws.draw(0, epoch).references}
     assert seen == {"sliced.png"}
 
 
-def test_text_and_references_are_dropped_as_often_as_asked():
+def test_text_and_references_are_dropped_at_the_given_shares():
     draws = Draws(EXAMPLES, SETTINGS, 8)
     drawn = [draws.draw(k, epoch) for k in range(len(EXAMPLES)) for epoch in range(100)]
     assert np.mean([not d.sees_text for d in drawn]) == pytest.approx(0.1, abs=0.02)
@@ -61,7 +62,7 @@ def test_text_and_references_are_dropped_as_often_as_asked():
     assert len({d.noise_seed for d in drawn}) == len(drawn)
 
 
-def test_every_epoch_sees_every_example_once_however_it_is_cut():
+def test_every_epoch_uses_every_example_once_for_any_step_size():
     by_eight, by_three = Draws(EXAMPLES, SETTINGS, 8), Draws(EXAMPLES, SETTINGS, 3)
     assert (by_eight.steps_per_epoch, by_three.steps_per_epoch) == (5, 14)
     for epoch in range(3):
@@ -80,7 +81,7 @@ def test_every_epoch_sees_every_example_once_however_it_is_cut():
     assert by_eight.step(0) != by_eight.step(5), "another order in another epoch"
 
 
-def test_batches_have_one_shape_and_lose_nobody():
+def test_batches_have_one_shape_and_keep_all_examples():
     drawn = Draws(EXAMPLES, SETTINGS, 40).step(0)
     cut = batches(drawn, 4, lambda draw: (len(draw.references),))
     assert all(len({len(d.references) for d in group}) == 1 for group in cut)

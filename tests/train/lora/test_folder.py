@@ -1,4 +1,4 @@
-"""The training folder: what may stand in its list."""
+"""The training folder: valid and invalid lists, and invalid settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(folder, *rows) -> None:
     (folder / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def test_parquet_says_the_same_as_json_lines(toy_data, tmp_path):
+def test_parquet_and_json_lines_give_the_same_examples(toy_data, tmp_path):
     rows = [json.loads(line) for line in (toy_data / "metadata.jsonl").read_text().splitlines()]
     for part in ("clips", "crops"):
         (tmp_path / part).symlink_to(toy_data / part)
@@ -32,7 +32,7 @@ def test_parquet_says_the_same_as_json_lines(toy_data, tmp_path):
     ]
 
 
-def test_the_hash_is_over_words_and_files(tmp_path):
+def test_the_hash_covers_texts_and_files(tmp_path):
     write(tmp_path, ROW)
     (tmp_path / "a.mp4").write_bytes(b"1")
     first = read_training_folder(tmp_path).sha256
@@ -44,31 +44,31 @@ def test_the_hash_is_over_words_and_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "message"),
     [
-        ([], "names no example"),
-        ([[]], "Row 1 is no object"),
-        ([{**ROW, "text": " "}], "Row 1 has no text"),
-        ([{**ROW, "file_name": "../a.mp4"}], "names '../a.mp4'"),
-        ([{**ROW, "file_name": "/etc/a.mp4"}], "names '/etc/a.mp4'"),
-        ([{**ROW, "file_name": "a.pkl"}], "names 'a.pkl'"),
+        ([], "has no rows"),
+        ([[]], "Row 1 is not a JSON object"),
+        ([{**ROW, "text": " "}], "Row 1 has no valid text"),
+        ([{**ROW, "file_name": "../a.mp4"}], "names the file '../a.mp4'"),
+        ([{**ROW, "file_name": "/etc/a.mp4"}], "names the file '/etc/a.mp4'"),
+        ([{**ROW, "file_name": "a.pkl"}], "names the file 'a.pkl'"),
         ([ROW, ROW], "Rows 1 and 2 are both 'a.mp4'"),
-        ([{**ROW, "crops": ["x.png"]}], "crops that are no list of objects"),
-        ([{**ROW, "crops": [{"file_name": "x.png"}]}], "Row 1 has no name"),
-        ([{**ROW, "start_s": 3, "end_s": 2}], "which is no span"),
-        ([{**ROW, "focus_xyxy": [0.1, 0.2, 1.5, 0.8]}], "no box in shares"),
-        ([{**ROW, "focus_xyxy": [0.5, 0.2, 0.5, 0.8]}], "no box in shares"),
-        ([{**ROW, "focus_xyxy": "middle"}], "no box in shares"),
+        ([{**ROW, "crops": ["x.png"]}], "crops is not a list of JSON objects"),
+        ([{**ROW, "crops": [{"file_name": "x.png"}]}], "Row 1 has no valid name"),
+        ([{**ROW, "start_s": 3, "end_s": 2}], "an invalid time span: 3 to 2"),
+        ([{**ROW, "focus_xyxy": [0.1, 0.2, 1.5, 0.8]}], "focus_xyxy is not a box"),
+        ([{**ROW, "focus_xyxy": [0.5, 0.2, 0.5, 0.8]}], "focus_xyxy is not a box"),
+        ([{**ROW, "focus_xyxy": "middle"}], "focus_xyxy is not a box"),
         ([{**ROW, "prior": "yes"}], "neither true nor false"),
     ],
 )
-def test_a_wrong_row_is_one_sentence(tmp_path, rows, told):
+def test_a_wrong_row_is_one_sentence(tmp_path, rows, message):
     write(tmp_path, *rows)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         read_training_folder(tmp_path)
 
 
-def test_a_list_that_is_none(tmp_path):
+def test_a_missing_or_broken_list_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"holds 0 of metadata\.jsonl and metadata\.parquet"):
         read_training_folder(tmp_path)
     (tmp_path / "metadata.jsonl").write_text("{")
@@ -86,7 +86,7 @@ def test_a_list_that_is_none(tmp_path):
         {"seed": -1},
     ],
 )
-def test_settings_that_make_no_sense(wrong):
+def test_settings_out_of_range_are_refused(wrong):
     good = {"width": 64, "height": 64, "num_frames": 9, "fps": 6, "shift": 2.0}
     with pytest.raises(InputError, match="Choose"):
         LoraSettings(**{**good, **wrong})

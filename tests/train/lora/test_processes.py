@@ -1,4 +1,4 @@
-"""Several processes, as on several GPUs: the curve of one."""
+"""Several processes give the loss curve of one process."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from procvid.train.lora.state import read_curve
+from procvid.train.curve import read_curve
 from tests.train.lora.conftest import TINY_SETTINGS
 
 
 def options(**changed) -> list[str]:
-    """The settings of the other tests, as the command line has them."""
+    """Return the settings of the other tests as command-line options."""
     given = {**TINY_SETTINGS, "epochs": 2, **changed}
     for name in ("width", "height", "num_frames", "fps"):
         del given[name]
@@ -20,29 +20,29 @@ def options(**changed) -> list[str]:
 
 
 def train(launcher: list[str], data, out, cache, **changed) -> tuple[list[float], str]:
-    """Train in another process; its losses and what it printed."""
+    """Train in another process; return its losses and its output."""
     command = [*launcher, "-m", "procvid", "train", "lora", str(data), "--out", str(out)]
     command += ["--cache", str(cache), *options(**changed)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
-    return [row["loss"] for row in read_curve(out)], done.stdout
+    return [row["loss"] for row in read_curve(out / "loss.csv")], done.stdout
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_curve_of_one(training, toy_data, shared_cache, tmp_path):
     list(training(tmp_path / "one", epochs=2).run())
-    one = [row["loss"] for row in read_curve(tmp_path / "one")]
+    one = [row["loss"] for row in read_curve(tmp_path / "one" / "loss.csv")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     launcher += ["--nproc-per-node", "2"]
-    two, told = train(launcher, toy_data, tmp_path / "two", shared_cache, batch_size=2)
+    two, printed = train(launcher, toy_data, tmp_path / "two", shared_cache, batch_size=2)
     assert two == pytest.approx(one, rel=1e-4)
-    assert told.count("Done: ") == 1, "one of them tells"
+    assert printed.count("Done: ") == 1, "only the main process reports"
 
 
 @pytest.mark.slow
 def test_bfloat16_is_near_float32(training, toy_data, shared_cache, tmp_path):
     list(training(tmp_path / "float", epochs=2).run())
-    exact = [row["loss"] for row in read_curve(tmp_path / "float")]
+    exact = [row["loss"] for row in read_curve(tmp_path / "float" / "loss.csv")]
     half, _ = train(
         [sys.executable], toy_data, tmp_path / "half", tmp_path / "cache", precision="bf16"
     )

@@ -1,4 +1,4 @@
-"""The training: one curve whatever the batches, exact resume, and what happens when it goes wrong."""
+"""The training: one curve for any batch size, exact resume, and failures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from procvid.errors import InputError, OutputError, ProcvidError
+from procvid.train.curve import read_curve
 from procvid.train.lora.folder import read_training_folder
 from procvid.train.lora.latents import LatentCache, _load
-from procvid.train.lora.state import read_curve
 from procvid.train.lora.training import Trained, TrainingFinished, _encoders_sha256
 from tests.disk import files_no_larger_than
 
@@ -21,17 +21,17 @@ LORA = "lora/pytorch_lora_weights.safetensors"
 
 
 def losses(folder) -> list[float]:
-    return [row["loss"] for row in read_curve(folder)]
+    return [row["loss"] for row in read_curve(folder / "loss.csv")]
 
 
 def same_tensors(one, other) -> bool:
-    """All but the state of torch's generator, which this process shares with other tests."""
+    """Compare all tensors except torch's random state, which other tests change."""
     a, b = load_file(one), load_file(other)
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a.keys() - {"rng"})
 
 
 def stop_after(training, steps: int) -> None:
-    """Close the training as a killed process would end it, after this many steps."""
+    """Stop the training after this many steps, as a kill would."""
     events = training.run()
     for event in events:
         if isinstance(event, Trained) and event.step == steps:
@@ -73,19 +73,19 @@ def test_a_folder_of_another_training_is_refused(training, whole):
         list(training(whole, epochs=2, rank=8).run())
     assert caught.value.exit_code == 2
     events = list(training(whole, epochs=2, batch_size=2, accumulate=2).run())
-    assert not any(isinstance(event, Trained) for event in events), "only cut otherwise: it is done"
+    assert not any(isinstance(event, Trained) for event in events), "it is finished"
 
 
-def test_a_loss_that_is_no_number_stops_and_tells_the_batch(
+def test_a_loss_that_is_not_finite_stops_and_names_the_batch(
     training, toy_data, shared_cache, whole, tmp_path
 ):
     out, cache = tmp_path / "out", tmp_path / "cache"
     shutil.copytree(shared_cache, cache)
     folder = read_training_folder(toy_data)
     job = training(out, cache=cache)
-    there = LatentCache(cache, folder, job.settings, _encoders_sha256(job.base))
+    latents = LatentCache(cache, folder, job.settings, _encoders_sha256(job.base))
     bad = folder.examples[0]
-    file = there._video_file(bad)
+    file = latents._video_file(bad)
     save_file({"latents": torch.full_like(load_file(file)["latents"], torch.nan)}, file)
     _load.cache_clear()
     with pytest.raises(ProcvidError, match="is not a number") as caught:
@@ -111,7 +111,7 @@ def test_a_full_disk_keeps_the_last_state(training, whole, tmp_path):
     assert losses(tmp_path)[:2] == losses(whole)[:2]
 
 
-def test_broken_clips_and_crops_are_counted_and_passed_over(training, toy_data, tmp_path):
+def test_broken_clips_and_crops_are_listed_and_skipped(training, toy_data, tmp_path):
     data, out = tmp_path / "data", tmp_path / "out"
     shutil.copytree(toy_data, data)
     clips = sorted((data / "clips").iterdir())
@@ -121,8 +121,8 @@ def test_broken_clips_and_crops_are_counted_and_passed_over(training, toy_data, 
     crop.write_bytes(b"no picture")
     events = list(training(out, data=data).run())
     assert events[-1].skipped == 2 and events[-1].examples == len(clips) - 2
-    told = (out / "skipped.jsonl").read_text()
-    rows = [json.loads(line) for line in told.splitlines()]
+    lines = (out / "skipped.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
     assert [row.get("example", row.get("crop")) for row in rows] == [
         f"clips/{clips[0].name}",
         f"clips/{clips[1].name}",
@@ -132,7 +132,7 @@ def test_broken_clips_and_crops_are_counted_and_passed_over(training, toy_data, 
     assert json.loads((out / "lora/training.json").read_text())["skipped"] == 2
 
 
-def test_nothing_that_can_be_used_is_told(training, tmp_path):
+def test_data_without_usable_examples_are_refused(training, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/metadata.jsonl").write_text('{"file_name": "a.mp4", "text": "Slice."}\n')
     with pytest.raises(InputError, match="None of the 1 examples can be used"):

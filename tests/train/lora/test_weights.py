@@ -1,4 +1,4 @@
-"""The LoRA file: what diffusers loads and unloads, what procvid merges, and what the Hub publishes."""
+"""The LoRA file: diffusers loads and unloads it, procvid merges it, the Hub publishes it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from safetensors.torch import load_file
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.hub.artifacts import Wishes, bundle_lora
-from procvid.hub.cards import Where
+from procvid.hub.bundle.lora import bundle_lora
+from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.lora_file import lora_facts
-from procvid.hub.names import HubId
-from procvid.phantom.folder import load_pipeline
+from procvid.hub.names import HubId, ReleaseTarget
 from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import find_lora, merge_loras, read_lora
+from procvid.phantom.model_folder import load_pipeline
 from tests.train.lora.conftest import ASSETS
 
 MODEL = ASSETS / "tiny_phantom"
@@ -26,7 +26,7 @@ WEIGHTS = "pytorch_lora_weights.safetensors"
 
 @pytest.fixture(scope="module")
 def trained(training, tmp_path_factory):
-    """A training of a few steps at a rate that moves the weights, alpha unlike rank."""
+    """Train a few steps at a high learning rate, with alpha different from rank."""
     out = tmp_path_factory.mktemp("trained")
     list(training(out, learning_rate=2e-2, alpha=8.0).run())
     return out
@@ -34,7 +34,7 @@ def trained(training, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained_all(training, trained, tmp_path_factory):
-    """All layers, begun with the one of the attention layers."""
+    """Train all layers, starting from the LoRA of the attention layers."""
     out = tmp_path_factory.mktemp("all")
     init = str(trained / "lora" / WEIGHTS)
     list(training(out, init=init, targets="all", learning_rate=2e-2, alpha=8.0).run())
@@ -65,7 +65,7 @@ def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(layers, request):
     assert after.keys() == before.keys()
     assert all(torch.equal(after[k], before[k]) for k in before)
     assert torch.equal(call(pipeline.transformer), plain)
-    assert (loaded - plain).abs().max() > 1e-3, "it does something"
+    assert (loaded - plain).abs().max() > 1e-3, "the LoRA changes the output"
 
     config = read_config(MODEL / "transformer" / "config.json")
     file = read_lora(find_lora(trained), parameter_shapes(config), config["num_layers"])
@@ -81,23 +81,23 @@ def test_all_layers_are_more_than_attention(trained_all):
     assert all(value.abs().max() > 0 for value in moved.values())
 
 
-def test_it_says_what_it_is_and_the_hub_takes_it(trained, tmp_path):
+def test_its_metadata_and_the_hub_bundle(trained, tmp_path):
     facts = lora_facts(trained / "lora" / WEIGHTS)
     assert (facts["rank"], facts["alpha"], facts["modules"]) == (4, 8.0, 56)
     assert facts["targets"] == sorted(
         f"attn{k}.{name}" for k in (1, 2) for name in ("to_k", "to_out.0", "to_q", "to_v")
     )
-    told = json.loads((trained / "lora" / "training.json").read_text())
-    assert told["base_model"] == "tiny" and len(told["base_sha256"]) == 64
-    assert len(told["data_sha256"]) == 64 and told["settings"]["rank"] == 4
+    record = json.loads((trained / "lora" / "training.json").read_text())
+    assert record["base_model"] == "tiny" and len(record["base_sha256"]) == 64
+    assert len(record["data_sha256"]) == 64 and record["settings"]["rank"] == 4
     out = tmp_path / "bundle"
-    where = Where(HubId("cook/lora", "main", "model"), "v1")
-    release = bundle_lora(trained / "lora", out, Wishes(where=where), lambda: "sha256:x")
+    target = ReleaseTarget(HubId("cook/lora", "main", "model"), "v1")
+    release = bundle_lora(trained / "lora", out, BundleOptions(target=target), lambda: "sha256:x")
     assert release.facts["lora"] == facts
     assert "| batch size | 4 |" in (out / "README.md").read_text()
 
 
-def test_a_training_can_begin_with_a_lora_of_the_same_rank(training, trained, tmp_path):
+def test_a_training_can_start_from_a_lora_of_the_same_rank(training, trained, tmp_path):
     init = str(trained / "lora" / WEIGHTS)
     list(training(tmp_path / "a", init=init, learning_rate=1e-9, alpha=8.0).run())
     begun, given = load_file(tmp_path / "a" / "lora" / WEIGHTS), load_file(init)
@@ -108,7 +108,7 @@ def test_a_training_can_begin_with_a_lora_of_the_same_rank(training, trained, tm
         list(training(tmp_path / "a", learning_rate=1e-9, alpha=8.0).run())
 
 
-def test_a_lora_of_more_layers_is_no_beginning_for_fewer(training, trained_all, tmp_path):
+def test_a_lora_of_more_layers_cannot_start_a_training_of_fewer(training, trained_all, tmp_path):
     with pytest.raises(InputError, match="another rank or other layers"):
         list(training(tmp_path, init=str(trained_all / "lora" / WEIGHTS)).run())
 
@@ -120,6 +120,6 @@ def test_generate_takes_the_training_folder(trained, tmp_path, capsys):
     )
     command = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "1"]
     assert main([*command, "--memory", "none", "--lora", str(trained)]) == 0
-    assert "never taught: leek;" in capsys.readouterr().out, "but of the radish"
+    assert "not trained on leek;" in capsys.readouterr().out, "but of the radish"
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert f"+ {WEIGHTS} x 1 sha256:" in run["models"]["generator"]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import gradio as gr
 
+from procvid.plan.table import HEADERS
 from procvid.run.examples import example_recipes, finished_of
-from procvid.settings import MAX_REFERENCES, MAX_STEPS
+from procvid.settings import MAX_STEPS
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_table, run_markup, watching
+from procvid.ui.pages.create import comparing, run_markup, watching
 from procvid.ui.pages.create import planning as creating
 from procvid.ui.pages.create import references as referring
 from procvid.ui.pages.create.planning import (
@@ -28,7 +29,6 @@ from procvid.ui.pages.create.planning import (
 )
 from procvid.ui.pages.create.references import ReferenceStep
 from procvid.ui.pages.create.watching import ReviewStep, RunList, VideoStep
-from procvid.ui.pages.evaluate import comparing
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.pulled_stores import loras_of, stores_of
@@ -68,7 +68,7 @@ def build(
             fourth = _video_step(make)
             gr.HTML(f'<p class="pv-small">{escape(context.keeping.summary)}</p>')
         with gr.Step("Review", id=REVIEW):
-            fifth = _review_step()
+            fifth = _review_step(context.profile.max_references)
     shared = Shared(
         page=page,
         walk=walk,
@@ -208,10 +208,10 @@ def _plan_step() -> PlanStep:
             "highly likely, likely or unlikely.</p>"
         )
         table = gr.Dataframe(
-            headers=plan_table.HEADERS,
+            headers=HEADERS,
             datatype="str",
             type="array",
-            column_count=len(plan_table.HEADERS),
+            column_count=len(HEADERS),
             interactive=True,
             wrap=True,
             show_label=False,
@@ -265,7 +265,7 @@ def _video_step(make: gr.Button) -> VideoStep:
     return VideoStep(make, status, stop, resume, board, review)
 
 
-def _review_step() -> ReviewStep:
+def _review_step(max_references: int) -> ReviewStep:
     status = gr.HTML(markup.empty(NOTHING_TO_REVIEW))
     video = gr.HTML()
     with gr.Row():
@@ -281,7 +281,7 @@ def _review_step() -> ReviewStep:
             left_out = gr.CheckboxGroup(label="References to leave out", choices=[], visible=False)
         prompt = gr.Textbox(label="Words for the model", lines=3)
         pictures = gr.File(
-            label=f"Pictures to show it, at most {MAX_REFERENCES}",
+            label=f"Pictures to show it, at most {max_references}",
             file_count="multiple",
             file_types=["image"],
             height=120,
@@ -290,7 +290,7 @@ def _review_step() -> ReviewStep:
             label="What they show, in their order",
             choices=[],
             multiselect=True,
-            max_choices=MAX_REFERENCES,
+            max_choices=max_references,
             info="Leave it empty to have them recognised. A picture that looks like nothing of this "
             "step then stands for no object of it.",
         )

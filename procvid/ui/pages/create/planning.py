@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import InputError
+from procvid.plan.table import apply_rows, rows_of, with_prompt
 from procvid.types import Plan
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_markup, plan_table
+from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.restoring import restore
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
@@ -105,7 +106,7 @@ def wire(context: AppContext, shared: Shared, first: RecipeStep, second: PlanSte
         if draft is None:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
-            edited = replace(draft, plan=plan_table.apply_rows(draft.plan, rows))
+            edited = replace(draft, plan=apply_rows(draft.plan, rows))
         except InputError as error:
             # Where the table is, and not in a message box: that comes when the person goes on with it.
             told = markup.notes("The table cannot be used as it is:", [str(error)], "bad")
@@ -117,9 +118,7 @@ def wire(context: AppContext, shared: Shared, first: RecipeStep, second: PlanSte
         return there(draft).plan.steps[number - 1].prompt if number else ""
 
     def edit_prompt(draft: Draft | None, number: int | None, prompt: str) -> tuple[Any, Any]:
-        edited = replace(
-            there(draft), plan=plan_table.with_prompt(there(draft).plan, number, prompt)
-        )
+        edited = replace(there(draft), plan=with_prompt(there(draft).plan, number, prompt))
         return edited, plan_markup.plan_list(edited.plan)
 
     first.upload.upload(
@@ -162,7 +161,7 @@ def shown_plan(context: AppContext, plan: Plan) -> tuple[Any, ...]:
     return (
         markup.notes("Before you go on:", told, "warn"),
         plan_markup.plan_list(plan),
-        plan_table.rows_of(plan),
+        rows_of(plan),
         gr.Dropdown(choices=steps, value=None),
     )
 

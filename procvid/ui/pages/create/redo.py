@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from procvid.errors import InputError, RunError
-from procvid.media.image import resize, save_png
+from procvid.media.image import resize
 from procvid.run.folder import RunFolder, read_run
 from procvid.storage.lock import locked
 from procvid.storage.text import printable
-from procvid.types import Image
+from procvid.types import Image, StepChanges
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.guests import Guest
 from procvid.ui.server.jobs import read_seed, whole_number
-from procvid.ui.server.queue import Changes
 from procvid.ui.server.stream import RunView
 
 MAX_PROMPT = 2_000
@@ -30,8 +29,7 @@ def redo(
     context: AppContext,
     run_id: str,
     step: object,
-    changes: Changes,
-    pictures: Sequence[Image],
+    changes: StepChanges,
     guest: Guest,
 ) -> Feed:
     """Make one step of a run again; other steps that show an object cut from it become stale.
@@ -53,39 +51,13 @@ def redo(
     job = context.job_of(run_id)
     context.parts(job.wishes.memory, job.wishes.lora)
     context.allowance.spend(guest, "runs")
-    kept = keep_pictures(context, run_id, number, pictures)
-    wanted = Changes(
-        changes.seed, changes.prompt, kept, changes.shows, changes.banned, changes.chosen
-    )
-    again = type(job)(run_id, job.draft, job.wishes, number, {number: wanted})
-    with dropped_on_error(context, [wanted]):
-        return context.worker.submit(again, guest.key, guest.max_waiting)
+    again = replace(job, again=number, changes={number: fitted(changes)})
+    return context.worker.submit(again, guest.key, guest.max_waiting)
 
 
-def keep_pictures(
-    context: AppContext, run_id: str, step: int, pictures: Sequence[Image]
-) -> tuple[str, ...]:
-    """Put a person's pictures beside the ticket that will need them; their names."""
-    folder = context.worker.tickets.folder
-    if pictures:
-        folder.mkdir(parents=True, exist_ok=True)
-    names = []
-    for place, image in enumerate(pictures, start=1):
-        name = f"{run_id}-{step}-{place}.png"
-        save_png(folder / name, _smaller(image))
-        names.append(name)
-    return tuple(names)
-
-
-@contextmanager
-def dropped_on_error(context: AppContext, changes: Iterable[Changes]) -> Iterator[None]:
-    """Throw the pictures of these changes away when the block fails: no ticket will need them."""
-    try:
-        yield
-    except Exception:
-        for name in [name for change in changes for name in change.pictures]:
-            (context.worker.tickets.folder / name).unlink(missing_ok=True)
-        raise
+def fitted(changes: StepChanges) -> StepChanges:
+    """Return the changes with uploads of at most MAX_SIDE_PX a side."""
+    return replace(changes, uploads=tuple(_smaller(image) for image in changes.uploads))
 
 
 def _smaller(image: Image) -> Image:
@@ -99,18 +71,20 @@ def _smaller(image: Image) -> Image:
 def read_changes(
     seed: object = None,
     prompt: object = None,
+    uploads: Sequence[Image] = (),
     shows: object = None,
     banned: object = None,
     chosen: object = None,
-) -> Changes:
+) -> StepChanges:
     """Check what came over the wire, where nothing enforces the types.
 
     Raises:
         InputError: A value is of the wrong kind, empty or too long.
     """
-    return Changes(
+    return StepChanges(
         seed=None if seed is None else read_seed(seed),
         prompt=None if prompt is None else _prompt(prompt),
+        uploads=tuple(uploads),
         shows=_names("shows", shows),
         banned=_names("banned", banned),
         chosen=_pairs(chosen),

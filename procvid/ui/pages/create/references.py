@@ -11,12 +11,12 @@ import gradio as gr
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory.memory import Memory
-from procvid.run.condition import Overrides
-from procvid.run.step import Parts, conditioning_of, start_memory
-from procvid.settings import MAX_REFERENCES
-from procvid.types import Conditioning, PlannedObject, StepPlan
+from procvid.plan.table import apply_rows, with_prompt
+from procvid.run.parts import Parts, start_memory
+from procvid.run.step import conditioning_of
+from procvid.types import Conditioning, PlannedObject, StepChanges, StepPlan
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_markup, plan_table
+from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.planning import (
     OWN,
     QUIET,
@@ -43,7 +43,7 @@ HINTS = {
 }
 PULLED_HINT = "What the store from the Hub offers before the first clip is made."
 MAX_CHOICES = 8
-Changed = Mapping[int, Overrides]
+Changed = Mapping[int, StepChanges]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Spot:
         wishes = read_wishes(seed or 0, chosen_memory(memory, own), None, stores=stores)
         return cls(there(draft), changed, which, wishes, HINTS.get(memory, PULLED_HINT))
 
-    def chosen(self) -> tuple[StepPlan, PlannedObject, Overrides]:
+    def chosen(self) -> tuple[StepPlan, PlannedObject, StepChanges]:
         """The step and the object that are meant, and what was changed of the step's other objects.
 
         Raises:
@@ -104,7 +104,7 @@ class Spot:
         for step in self.draft.plan.steps:
             for item in step.objects:
                 if (str(step.number), item.name) == (number, name):
-                    return step, item, without(self.changed.get(step.number, Overrides()), name)
+                    return step, item, without(self.changed.get(step.number, StepChanges()), name)
         raise InputError("No object is chosen.", "Choose a step and an object of the list first.")
 
 
@@ -124,10 +124,10 @@ def wire(
         words: str = "",
         request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
-        plan = plan_table.apply_rows(there(draft).plan, rows)
+        plan = apply_rows(there(draft).plan, rows)
         if number:
             # Words that were just typed: this event may be here before their own.
-            plan = plan_table.with_prompt(plan, number, words)
+            plan = with_prompt(plan, number, words)
         draft = replace(there(draft), plan=plan)
         context.allowance.spend(guest_of(request), "searches")
         shown = look(Spot.of(request, draft, changed, None, memory, seed, own))
@@ -148,7 +148,7 @@ def wire(
     def look(spot: Spot) -> str:
         parts, store = store_of(spot)
         found = [
-            conditioning_of(parts, step, store, spot.changed.get(step.number, Overrides()))
+            conditioning_of(parts, step, store, spot.changed.get(step.number, StepChanges()))
             for step in spot.draft.plan.steps
         ]
         return markup.note(spot.hint) + markup.reference_list(spot.draft.plan, found)
@@ -157,13 +157,13 @@ def wire(
         parts = context.parts(spot.wishes.memory)
         return parts, start_memory(parts, spot.wishes.seed, spot.draft.plan)
 
-    def after(spot: Spot, step: StepPlan, overrides: Overrides) -> tuple[Any, str]:
-        changed = {**spot.changed, step.number: overrides}
+    def after(spot: Spot, step: StepPlan, changes: StepChanges) -> tuple[Any, str]:
+        changed = {**spot.changed, step.number: changes}
         return changed, look(replace(spot, changed=changed))
 
     def shown_crop(spot: Spot, step: StepPlan, item: PlannedObject) -> str:
         parts, store = store_of(spot)
-        before = spot.changed.get(step.number, Overrides())
+        before = spot.changed.get(step.number, StepChanges())
         return crop_of(conditioning_of(parts, step, store, before), item)
 
     def offer(request: gr.Request | None, *asked: Any) -> tuple[Any, Any]:
@@ -206,9 +206,10 @@ def wire(
     def give_reference(request: gr.Request | None, file: str, *asked: Any) -> tuple[Any, str]:
         spot = Spot.of(request, *asked)
         step, item, kept = spot.chosen()
-        if len(kept.uploads) + len(kept.chosen) >= MAX_REFERENCES:
+        if len(kept.uploads) + len(kept.chosen) >= context.profile.max_references:
             raise InputError(
-                f"Step {step.number} has its {MAX_REFERENCES} references.", "Free one."
+                f"Step {step.number} has its {context.profile.max_references} references.",
+                "Free one.",
             )
         image = load_image(uploaded(file, "picture"))
         given = replace(kept, uploads=(*kept.uploads, image), shows=(*kept.shows, item.name))
@@ -244,7 +245,7 @@ def wire(
     w.upload.upload(guarded(give_reference), [w.upload, *asked], told, **QUIET)
 
 
-def without(before: Overrides, name: str) -> Overrides:
+def without(before: StepChanges, name: str) -> StepChanges:
     """What was changed of a step, but for one object."""
     kept = [i for i, shown in enumerate(before.shows) if shown != name]
     return replace(

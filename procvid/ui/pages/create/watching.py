@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import InputError, ProcvidError, RunError
-from procvid.run.condition import Overrides
+from procvid.types import StepChanges
 from procvid.ui import markup
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.planning import (
@@ -26,14 +26,14 @@ from procvid.ui.pages.create.planning import (
     shown_plan,
     there,
 )
-from procvid.ui.pages.create.redo import dropped_on_error, keep_pictures, lock, read_changes, redo
-from procvid.ui.server.context import AppContext, new_run_id
+from procvid.ui.pages.create.redo import fitted, lock, read_changes, redo
+from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded, one_line
 from procvid.ui.server.guests import guest_of
 from procvid.ui.server.jobs import begin, go_on, read_wishes
 from procvid.ui.server.packing import PACKED, pack
 from procvid.ui.server.pulled_stores import loras_of, stores_of
-from procvid.ui.server.queue import Changes, Draft
+from procvid.ui.server.queue import Draft
 from procvid.ui.server.runs import read_label
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.uploads import read_pictures
@@ -130,7 +130,7 @@ def _wire_run(it: _Wiring) -> None:
 
     def make(
         draft: Draft | None,
-        changed: Mapping[int, Overrides],
+        changed: Mapping[int, StepChanges],
         memory: str,
         seed: float | None,
         steps: float,
@@ -149,10 +149,9 @@ def _wire_run(it: _Wiring) -> None:
             lora,
             loras_of(request) if lora else (),
         )
-        run_id = new_run_id()
-        wanted = {n: _kept(context, run_id, n, overrides) for n, overrides in changed.items()}
-        with dropped_on_error(context, wanted.values()):
-            feed = begin(context, there(draft), wishes, guest_of(request), wanted, run_id)
+        changes = {number: fitted(of_step) for number, of_step in changed.items()}
+        feed = begin(context, there(draft), wishes, guest_of(request), changes)
+        run_id = feed.snapshot().run_id
         listed = [run_id, *(runs or [])][:MAX_RUNS]
         shown = watch(feed.snapshot(), None)
         return run_id, run_id, listed, gr.Walkthrough(selected=VIDEO), *shown
@@ -183,15 +182,6 @@ def _wire_run(it: _Wiring) -> None:
     shared.timer.tick(guarded(poll), [shared.run_id, shared.seen], it.watched, **AT_ONCE)
     w.resume.click(guarded(resume), shared.run_id, it.watched, **SOON)
     w.stop.click(guarded(stop), shared.run_id, w.stop, **AT_ONCE)
-
-
-def _kept(context: AppContext, run_id: str, step: int, overrides: Overrides) -> Changes:
-    return Changes(
-        pictures=keep_pictures(context, run_id, step, overrides.uploads),
-        shows=overrides.shows,
-        banned=overrides.banned,
-        chosen=dict(overrides.chosen),
-    )
 
 
 def _wire_review(it: _Wiring) -> None:
@@ -245,10 +235,11 @@ def _wire_review(it: _Wiring) -> None:
         changes = read_changes(
             seed=_number(seed),
             prompt=None if prompt.strip() in ("", before.strip()) else prompt,
+            uploads=read_pictures(files, context.profile.max_references),
             banned=list(left_out),
             shows=list(shows or ()),
         )
-        feed = redo(context, run_id, number, changes, read_pictures(files), guest_of(request))
+        feed = redo(context, run_id, number, changes, guest_of(request))
         return gr.Walkthrough(selected=VIDEO), None, *watch(feed.snapshot(), None)
 
     def toggle(run_id: str, number: int | None) -> tuple[Any, ...]:

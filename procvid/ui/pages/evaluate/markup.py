@@ -1,13 +1,13 @@
-"""Scores as HTML of the page: a row a metric, and two videos side by side. All text is escaped here."""
+"""Render scores and a pair of videos as HTML, with all text escaped."""
 
 from __future__ import annotations
 
 from html import escape
 from pathlib import Path
 
-from procvid.evaluate.report_tables import PAPER, TITLES, USUAL, number
+from procvid.evaluate.metrics import METRICS
+from procvid.evaluate.report_tables import number
 from procvid.evaluate.result import Result
-from procvid.evaluate.suite import METRICS
 from procvid.ui.markup import file_url, notes
 from procvid.ui.server.evaluating import EvaluationView
 
@@ -26,11 +26,11 @@ IN_STEP = """() => {
   }
   if (lead.paused) { other.currentTime = lead.currentTime; lead.play(); } else lead.pause();
 }"""
-"""Plays the first video of the pair and keeps the second at its time; pressed again, it pauses."""
+"""Script that plays or pauses the first video of the pair and keeps the second in sync."""
 
 
 def score_rows(view: EvaluationView) -> str:
-    """One row a metric with its state: waiting, running, its value, or the reason for none."""
+    """Return a table with one row per metric: waiting, running, its value, or why it has none."""
     runs = view.runs or ("",)
     heads = "".join(f'<th scope="col">{escape(run or "Value")}</th>' for run in runs)
     rows = "".join(_row(view, name, runs) for name in view.metrics)
@@ -51,11 +51,11 @@ def score_rows(view: EvaluationView) -> str:
 def _row(view: EvaluationView, name: str, runs: tuple[str, ...]) -> str:
     known = [view.results.get((run, name)) for run in runs]
     chance = next((r.chance for r in known if r is not None and r.chance is not None), None)
-    better = "lower ↓" if METRICS[name].direction == "lower" else "higher ↑"
-    form = "as published" if name in PAPER else "usual" if name in USUAL else "corrected"
+    metric = METRICS[name]
+    better = "lower ↓" if metric.direction == "lower" else "higher ↑"
     cells = "".join(_cell(result, view.fraction) for result in known)
     return (
-        f'<tr><th scope="row">{escape(TITLES.get(name, name))}<small>{escape(name)}, {form}</small></th>'
+        f'<tr><th scope="row">{escape(metric.title)}<small>{escape(name)}, {metric.group}</small></th>'
         f"<td>{better}</td><td>{number(chance)}</td>{cells}</tr>"
     )
 
@@ -69,7 +69,7 @@ def _cell(result: Result | None, fraction: float) -> str:
 
 
 def pair(videos: list[tuple[str, Path]]) -> str:
-    """Two videos beside each other, to be played in step; "" unless there are two."""
+    """Return two videos side by side, to be played in sync; "" unless there are two."""
     if len(videos) != 2:
         return ""
     figures = "".join(

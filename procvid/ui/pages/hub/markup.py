@@ -1,4 +1,4 @@
-"""Releases as HTML: what is offered, how far it is, and whether every byte is right."""
+"""Render releases as HTML: the preview, the progress, the verified files, and an upload."""
 
 from __future__ import annotations
 
@@ -9,87 +9,88 @@ from procvid.hub.names import size
 from procvid.hub.publish import PublishPlan
 from procvid.hub.pull import Offer
 from procvid.ui.markup import note, notes
-from procvid.ui.pages.hub.releases import Shown, facts_text
+from procvid.ui.pages.hub.releases import InspectedRelease, facts_text
 
 MAX_ROWS = 30
 
 
 def offer_card(offer: Offer) -> str:
-    """What a repository offers, before anything is fetched."""
+    """Return the facts of a release before its download."""
     release = offer.release
     facts = {
         "Kind": release.artifact,
         "Name": release.name,
-        "From": offer.hub_id.label,
-        "Licence": release.licence or "none was given",
-        "Rights": release.rights or "nothing was said",
+        "Repository": offer.hub_id.label,
+        "Licence": release.licence or "not stated",
+        "Terms of use": release.rights or "not stated",
         "Contents": facts_text(release),
         "Size": f"{size(release.total_bytes)} in {len(release.files)} files",
     }
     return _facts(facts) + notes("Please note:", offer.notes, "warn")
 
 
-def progress(told: str, done: int, total: int, more: tuple[str, ...] = ()) -> str:
-    """How far a pull or a publication is."""
+def progress(what: str, done: int, total: int, messages: tuple[str, ...] = ()) -> str:
+    """Return a progress bar of a download or an upload."""
     percent = round(100 * done / total) if total else 0
     bar = (
         f'<div class="pv-bar" role="progressbar" aria-label="Bytes" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{percent}"><div style="width:{percent}%"></div></div>'
     )
+    of_total = f"<span>{size(done)} of {size(total)}</span>" if total else ""
     return (
-        f'<div class="pv-status"><p role="status"><b>{escape(told)}</b>'
-        f"<span>{size(done)} of {size(total)}</span></p>{bar}{notes('Please note:', more, 'warn')}</div>"
+        f'<div class="pv-status"><p role="status"><b>{escape(what)}</b>{of_total}</p>{bar}'
+        f"{notes('Please note:', messages, 'warn')}</div>"
     )
 
 
-def integrity(shown: Shown) -> str:
-    """Facts of a release that is here, and a row a file with its verdict."""
-    total = len(shown.files)
-    if shown.damaged:
+def integrity(release: InspectedRelease) -> str:
+    """Return the facts of a downloaded release, and a table of its files with the result."""
+    total = len(release.files)
+    if release.damaged:
         verdict = note(
-            f"{len(shown.damaged)} of {total} files are not as they should be. Pull it again: "
-            "procvid does not load it like this.",
+            f"{len(release.damaged)} of {total} files are damaged, so procvid will not load this "
+            "release. Download it again.",
             "bad",
         )
     else:
-        verdict = note(f"All {total} files are as its manifest says, byte for byte.")
-    lead = "These lie there too; no manifest names them, so they are not verified:"
-    verdict += notes(lead, shown.unnamed[:MAX_ROWS], "warn")
+        verdict = note(f"All {total} files match the manifest.")
+    lead = "Not verified, because the manifest does not name them:"
+    verdict += notes(lead, release.unnamed[:MAX_ROWS], "warn")
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{size(fact.size)}</td>'
-        f"<td><code>{fact.sha256[:16]}</code></td><td>{escape(wrong) or 'as it should be'}</td></tr>"
-        for name, (fact, wrong) in list(shown.files.items())[:MAX_ROWS]
+        f"<td><code>{fact.sha256[:16]}</code></td><td>{escape(wrong) or 'verified'}</td></tr>"
+        for name, (fact, wrong) in list(release.files.items())[:MAX_ROWS]
     )
     more = f'<p class="pv-small">and {total - MAX_ROWS} more</p>' if total > MAX_ROWS else ""
     return (
-        f'{verdict}{_facts(shown.facts)}<div class="pv-scores pv-files" tabindex="0" role="region" '
+        f'{verdict}{_facts(release.facts)}<div class="pv-scores pv-files" tabindex="0" role="region" '
         f'aria-label="Files"><table><thead><tr><th scope="col">File</th><th scope="col">Size</th>'
-        f'<th scope="col">sha256</th><th scope="col">Now</th></tr></thead><tbody>{rows}</tbody></table>'
-        f"</div>{more}"
+        f'<th scope="col">sha256</th><th scope="col">Result</th></tr></thead><tbody>{rows}</tbody>'
+        f"</table></div>{more}"
     )
 
 
 def plan_card(plan: PublishPlan, homes: Mapping[str, str]) -> str:
-    """What publishing would send."""
+    """Return what publishing would upload."""
     if plan.is_done:
-        return note(f"{plan.target.repo} holds this very release already: nothing to send.")
-    where = "a new repository, " + ("private" if plan.private else "public for all to see")
+        return note(f"{plan.target.repo} holds this release already. There is nothing to upload.")
+    new = "new, " + ("private" if plan.private else "public")
     facts = {
-        "To": f"{plan.target.repo_type} {plan.target.repo}",
-        "Which is": where if not plan.head else f"there, at {plan.head[:12]}",
+        "Repository": f"{plan.target.repo} ({plan.target.repo_type})",
+        "Now": f"at {plan.head[:12]}" if plan.head else new,
         "Licence": plan.release.licence or "none",
         "Tag": plan.tag or "none",
-        "To send": f"{len(plan.uploads)} files, {size(plan.upload_bytes)}, in one commit",
-        "Removed there": ", ".join(plan.deletes) or "nothing",
+        "Upload": f"{len(plan.uploads)} files, {size(plan.upload_bytes)}, in one commit",
+        "Delete": ", ".join(plan.deletes) or "nothing",
     }
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{size(num_bytes)}</td></tr>'
         for name, num_bytes in list(plan.uploads.items())[:MAX_ROWS]
     )
-    named = tuple(f"{name} names a folder of a person: {home}" for name, home in homes.items())
+    named = tuple(f"{name} mentions a home folder: {home}" for name, home in homes.items())
     return (
         f"{_facts(facts)}{notes('Please note:', named, 'warn')}"
-        f'<div class="pv-scores" tabindex="0" role="region" aria-label="Files to send"><table>'
+        f'<div class="pv-scores" tabindex="0" role="region" aria-label="Files to upload"><table>'
         f'<thead><tr><th scope="col">File</th><th scope="col">Size</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )

@@ -1,4 +1,4 @@
-"""What the Artifacts tab asks of procvid: look, pull, verify, and publish what may be published."""
+"""Preview, pull, verify and publish releases for the visitor of the Hub page."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procvid.errors import InputError
-from procvid.hub.access import store_files
-from procvid.hub.artifacts import Wishes, bundle
-from procvid.hub.bundle import files_in, read_release
-from procvid.hub.cache import Kept
-from procvid.hub.cards import GALLERY, Where
+from procvid.hub.bundle.artifact import bundle
+from procvid.hub.bundle.check import files_in, read_release
+from procvid.hub.bundle.options import BundleOptions
+from procvid.hub.cache import CachedRelease, bundle_folder
+from procvid.hub.cards import GALLERY
 from procvid.hub.names import (
     ARTIFACTS,
     CARD,
@@ -19,13 +19,14 @@ from procvid.hub.names import (
     RECEIPT,
     REPO_TYPES,
     HubId,
+    ReleaseTarget,
     check_tag,
     parse_hub_id,
 )
-from procvid.hub.publish import Published, PublishPlan, Uploading, plan_publish, publish
+from procvid.hub.publish import PublishedRelease, PublishPlan, Uploading, plan_publish, publish
 from procvid.hub.pull import Offer, Pulled, Pulling, look
 from procvid.hub.release import FileFact, Release, damaged_files
-from procvid.hub.resolve import bundle_folder
+from procvid.hub.store import store_files
 from procvid.memory.store_folder import read_manifest
 from procvid.settings import TINY
 from procvid.ui.server.context import AppContext
@@ -34,26 +35,26 @@ from procvid.wiring import run as wiring
 
 MAX_CARD = 100_000
 USES = {
-    "memory": "in the Create tab under Options, or: procvid generate RECIPE --out DIR --memory {id}",
+    "memory": "In the Create tab under Options, or: procvid generate RECIPE --out DIR --memory {id}",
     "lora": "procvid generate RECIPE --out DIR --lora {id}",
     "run": "procvid hub pull datasets/{id} --to DIR, then: procvid evaluate DIR --out SCORES",
 }
-"""How a release that is here is used, by its kind."""
+"""How to use a downloaded release, by kind."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A release on this machine, verified just now.
+class InspectedRelease:
+    """A downloaded release with the result of its verification.
 
     Attributes:
-        kept: Which one.
-        facts: Name, licence and more, for people.
-        files: Size, hash and "" or what is wrong, by name.
-        card: Its Markdown without the metadata.
-        unnamed: Files that lie there too, which no manifest names and nobody verified.
+        cached: The release in the cache.
+        facts: Name, licence and more, for display.
+        files: By name: size and hash, and what is wrong or "".
+        card: Its card in Markdown, without the metadata.
+        unnamed: Other files in its folder, which cannot be verified.
     """
 
-    kept: Kept
+    cached: CachedRelease
     facts: dict[str, str]
     files: dict[str, tuple[FileFact, str]]
     card: str
@@ -61,13 +62,13 @@ class Shown:
 
     @property
     def damaged(self) -> list[str]:
-        """The files that are not as they should be."""
+        """Names of damaged files."""
         return [name for name, (_, wrong) in self.files.items() if wrong]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What somebody wants to publish, as the page says it."""
+    """Fields of the form to publish."""
 
     kind: str
     source: str
@@ -78,74 +79,74 @@ class Publication:
     no_pixels: bool
 
 
-def offered(visitor: Visitor, text: str) -> Offer:
-    """What a repository offers; nothing of it is fetched but its manifest.
+def offer_of(visitor: Visitor, text: str) -> Offer:
+    """Return the manifest of a release without downloading its files.
 
     Raises:
-        ProcvidError: It is no release, cannot be had, or is too large for this server.
+        ProcvidError: The text names no release, or it is missing or too large for this server.
     """
     offer = look(visitor.client, parse_hub_id(text))
     if visitor.limit_bytes is not None and offer.release.total_bytes > visitor.limit_bytes:
         raise InputError(
-            f"{offer.hub_id.repo} has {offer.release.total_bytes / 1e9:.1f} GB, more than this server "
-            f"takes ({visitor.limit_bytes / 1e9:.0f} GB).",
-            "Pull it on your own machine: procvid hub pull ID.",
+            f"{offer.hub_id.repo} has {offer.release.total_bytes / 1e9:.1f} GB; this server accepts at "
+            f"most {visitor.limit_bytes / 1e9:.0f} GB.",
+            f"Run procvid on your own machine: procvid hub pull {offer.hub_id.label}.",
         )
     return offer
 
 
-def pulled(visitor: Visitor, text: str) -> Iterator[Pulling | Pulled]:
-    """Pull a release into the visitor's cache, whole or not at all.
+def pull_offer(visitor: Visitor, text: str) -> Iterator[Pulling | Pulled]:
+    """Pull a release into the visitor's cache, completely or not at all.
 
     Raises:
-        ProcvidError: It cannot be had.
+        ProcvidError: The release is missing, wrong, or cannot be downloaded.
     """
-    offer = offered(visitor, text)
+    offer = offer_of(visitor, text)
     yield from visitor.cache.obtain(visitor.client, offer.release.artifact, offer.hub_id)
 
 
-def shown(visitor: Visitor, key: str) -> Shown:
-    """A release of the visitor's cache, every byte of it compared with its manifest.
+def inspect_release(visitor: Visitor, key: str) -> InspectedRelease:
+    """Verify every file of a release in the visitor's cache.
 
     Args:
-        visitor: Who asks.
-        key: Of `keys`.
+        visitor: The visitor.
+        key: A key of `releases_of`.
 
     Raises:
-        InputError: There is none of that key, or its manifest cannot be believed.
+        InputError: There is no such release, or its manifest is not valid.
     """
-    kept = keys(visitor).get(key)
-    if kept is None:
-        raise InputError(f"{key[:80]!r} is not here.", "Pull it first.")
-    if kept.artifact == "memory":
-        manifest = read_manifest(kept.folder)
-        stated = store_files(kept.folder)
+    cached = releases_of(visitor).get(key)
+    if cached is None:
+        raise InputError(f"{key[:80]!r} is not downloaded.", "Download it first.")
+    if cached.artifact == "memory":
+        manifest = read_manifest(cached.folder)
+        stated = store_files(cached.folder)
         counts = counts_text(manifest["counts"])
-        facts = _facts(kept, manifest["name"], manifest["licence"], manifest["rights"], counts)
+        facts = _facts(cached, manifest["name"], manifest["licence"], manifest["rights"], counts)
         made_with = manifest["embedder"]
         facts["Embedder"] = (
             f"{made_with['id']} {made_with['revision']}, {made_with['dim']} dimensions"
         )
     else:
-        release = read_release(kept.folder)
+        release = read_release(cached.folder)
         stated = dict(release.files)
-        facts = _facts(kept, release.name, release.licence, release.rights, facts_text(release))
-    wrong = damaged_files(kept.folder, stated)
+        facts = _facts(cached, release.name, release.licence, release.rights, facts_text(release))
+    wrong = damaged_files(cached.folder, stated)
     files = {name: (fact, wrong.get(name, "")) for name, fact in stated.items()}
-    unnamed = sorted(set(files_in(kept.folder)) - {*stated, MANIFEST, RECEIPT})
-    return Shown(kept, facts, files, _card(kept.folder), unnamed)
+    unnamed = sorted(set(files_in(cached.folder)) - {*stated, MANIFEST, RECEIPT})
+    return InspectedRelease(cached, facts, files, _card(cached.folder), unnamed)
 
 
-def keys(visitor: Visitor) -> dict[str, Kept]:
-    """The releases that a visitor may see, by what the page calls them."""
+def releases_of(visitor: Visitor) -> dict[str, CachedRelease]:
+    """Return the releases that a visitor may see, by their label on the page."""
     return {
-        f"{kept.artifact}: {kept.hub_id.repo}@{kept.hub_id.revision[:12]}": kept
-        for kept in visitor.cache.kept()
+        f"{cached.artifact}: {cached.hub_id.repo}@{cached.hub_id.revision[:12]}": cached
+        for cached in visitor.cache.releases()
     }
 
 
 def facts_text(release: Release) -> str:
-    """Of what kind of content a release is, in words."""
+    """Return the contents of a release in words."""
     facts = release.facts
     match release.artifact:
         case "lora":
@@ -155,8 +156,7 @@ def facts_text(release: Release) -> str:
                 f"for {base.get('id')} at {str(base.get('revision'))[:19]}"
             )
         case _:
-            counts = facts.get("counts", {})
-            return counts_text(counts)
+            return counts_text(facts.get("counts", {}))
 
 
 def counts_text(counts: Mapping[str, object]) -> str:
@@ -164,70 +164,72 @@ def counts_text(counts: Mapping[str, object]) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
 
 
-def planned(
+def plan_publication(
     context: AppContext, visitor: Visitor, wanted: Publication, folder: Path
 ) -> PublishPlan:
-    """Bundle what is to be published into `folder` and see what publishing would do.
+    """Bundle an artifact into `folder` and return what publishing it would change.
 
     Raises:
-        ProcvidError: This visitor may not, or it cannot be published as it is.
+        ProcvidError: The visitor may not publish, or the artifact cannot be published as it is.
     """
     require_publisher(visitor)
     if wanted.kind not in ARTIFACTS:
-        raise InputError(f"There is no kind {wanted.kind[:20]!r}.", "Choose lora, memory or run.")
+        raise InputError(
+            f"The kind {wanted.kind[:20]!r} does not exist.", "Choose lora, memory or run."
+        )
     kind = wanted.kind
-    target = parse_hub_id(wanted.repo)
+    repo = parse_hub_id(wanted.repo)
     if wanted.tag:
         check_tag(wanted.tag)
-    where = Where(HubId(target.repo, target.revision, REPO_TYPES[kind]), wanted.tag)
-    wishes = Wishes(where, licence=" ".join(wanted.licence.split()), no_pixels=wanted.no_pixels)
+    target = ReleaseTarget(HubId(repo.repo, repo.revision, REPO_TYPES[kind]), wanted.tag)
+    licence = " ".join(wanted.licence.split())
+    options = BundleOptions(target, licence=licence, no_pixels=wanted.no_pixels)
     release = bundle(
         kind,
         _source(context, visitor, wanted),
         folder,
-        wishes,
+        options,
         lambda: wiring.build_generator(TINY).info.revision,
     )
     return plan_publish(
-        visitor.client, folder, release, where.target, private=wanted.private, tag=wanted.tag
+        visitor.client, folder, release, target.hub_id, private=wanted.private, tag=wanted.tag
     )
 
 
-def published(
+def publish_as_planned(
     context: AppContext, visitor: Visitor, wanted: Publication, expected: str
-) -> Iterator[Uploading | Published]:
-    """Publish what was planned.
+) -> Iterator[Uploading | PublishedRelease]:
+    """Publish an artifact if the plan is still the one that the visitor has seen.
 
     Args:
-        context: Of the app.
-        visitor: Who asks.
-        wanted: What.
-        expected: `fingerprint` of the plan that the person has seen.
+        context: Context of the app.
+        visitor: The visitor.
+        wanted: The filled-in form.
+        expected: `fingerprint` of the plan that the visitor has seen.
 
     Raises:
-        InputError: It is another plan now.
-        UnavailableError: It could not be done; says what the repository holds.
+        InputError: The plan has changed.
+        UnavailableError: Publishing failed; the message states what the repository holds.
     """
     with bundle_folder() as folder:
-        plan = planned(context, visitor, wanted, folder)
+        plan = plan_publication(context, visitor, wanted, folder)
         if fingerprint(plan) != expected:
             raise InputError(
-                "What would be sent has changed since you looked.", "Look again, then publish."
+                "The upload has changed since your preview.", "Press Preview upload again."
             )
         yield from publish(visitor.client, plan)
 
 
 def fingerprint(plan: PublishPlan) -> str:
-    """The same as long as the same files would go to the same place."""
+    """Return a text that is equal for plans with the same files, target and parent commit."""
     manifest = plan.release.to_bytes().decode()
-    told = (plan.target.repo, plan.head, plan.tag, str(plan.private), manifest)
-    return "\n".join(told)
+    return "\n".join((plan.target.repo, plan.head, plan.tag, str(plan.private), manifest))
 
 
 def _source(context: AppContext, visitor: Visitor, wanted: Publication) -> Path:
     name = wanted.source.strip()
     if not name:
-        raise InputError("There is nothing to publish.", "Say which run or folder.")
+        raise InputError("The source is missing.", "Enter a run id or a folder.")
     if wanted.kind == "run":
         try:
             return context.existing_folder_of(name)
@@ -236,20 +238,22 @@ def _source(context: AppContext, visitor: Visitor, wanted: Publication) -> Path:
                 raise
     if not visitor.may_name_folders:
         raise InputError(
-            "From a Space only runs are published.", "Publish others with `procvid hub publish`."
+            "A Space publishes runs only.", "Publish other artifacts with `procvid hub publish`."
         )
     return Path(name).expanduser()
 
 
-def _facts(kept: Kept, name: str, licence: str, rights: str, contents: str) -> dict[str, str]:
+def _facts(
+    cached: CachedRelease, name: str, licence: str, rights: str, contents: str
+) -> dict[str, str]:
     return {
-        "Kind": kept.artifact,
+        "Kind": cached.artifact,
         "Name": str(name),
-        "From": f"{kept.hub_id.repo}@{kept.hub_id.revision}",
-        "Licence": str(licence) or "none was given",
-        "Rights": str(rights) or "nothing was said",
+        "Repository": f"{cached.hub_id.repo}@{cached.hub_id.revision}",
+        "Licence": str(licence) or "not stated",
+        "Terms of use": str(rights) or "not stated",
         "Contents": contents,
-        "Use": USES[kept.artifact].format(id=kept.hub_id.label),
+        "Use": USES[cached.artifact].format(id=cached.hub_id.label),
     }
 
 
@@ -259,5 +263,5 @@ def _card(folder: Path) -> str:
         return ""
     text = file.read_text("utf-8", errors="replace")[:MAX_CARD]
     body = text.split("---\n", 2)[-1] if text.startswith("---\n") else text
-    # Of a card only words are shown: no picture of it is fetched, and no tag of it is one.
+    # Cards are untrusted: images are not loaded, and HTML is escaped.
     return body.replace(GALLERY, "").replace("<", "&lt;").replace("![", "[")

@@ -1,0 +1,37 @@
+"""Load the shipped tiny models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from lab.pretrain.oracle import Oracle
+from procvid.errors import UnavailableError
+from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+
+ORACLE = "oracle.safetensors"
+
+
+def load_oracle(folder: Path) -> Oracle:
+    """Return the oracle of a folder, in float32.
+
+    Raises:
+        UnavailableError: The folder holds no oracle.
+    """
+    if not (folder / ORACLE).is_file():
+        raise UnavailableError(
+            f"{str(folder)!r} holds no weights of the oracle.",
+            "`python -m lab.pretrain export` writes a folder with all weights.",
+        )
+    oracle = Oracle()
+    oracle.load_state_dict({k: v.float() for k, v in load_file(folder / ORACLE).items()})
+    return oracle.eval()
+
+
+def load_pipeline(folder: Path) -> PhantomWanPipeline:
+    """Return the tiny Phantom pipeline of a folder, in float32."""
+    pipeline = PhantomWanPipeline.from_pretrained(folder).to(torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline

@@ -1,0 +1,118 @@
+"""`procvid generate`: make the video of a recipe, or continue an unfinished run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from procvid.cli.arguments import (
+    add_fast,
+    add_json,
+    add_lora,
+    add_planner,
+    add_profile,
+    add_recipe,
+    add_steps,
+    whole_number,
+)
+from procvid.cli.dry_run import dry_run
+from procvid.cli.screen import show_run
+from procvid.cli.sources import absolute_lora, absolute_memory
+from procvid.errors import InputError
+from procvid.machine import device_name, peak_memory_mib
+from procvid.plan.parse import read_recipe
+from procvid.run.story import make_video
+from procvid.run.timings import ClipSetting, measured
+from procvid.settings import choose_sampling, parse_size, read_environment
+from procvid.types import GenerateRequest
+from procvid.wiring import run as wiring
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_recipe(parser)
+    parser.add_argument("--out", metavar="DIR", required=True, help="run folder")
+    add_profile(parser)
+    parser.add_argument(
+        "--memory",
+        metavar="STORE|ID|default|none",
+        default="default",
+        help="crop store for reference images: a folder, OWNER/NAME[@REVISION] on the Hub, or none "
+        "for a run without references (default: default)",
+    )
+    add_planner(parser)
+    parser.add_argument(
+        "--seed", metavar="N", type=whole_number, default=0, help="seed of the run (default: 0)"
+    )
+    add_steps(parser)
+    parser.add_argument(
+        "--frames",
+        metavar="N",
+        type=whole_number,
+        help="frames per clip, 4n+1 (default: the profile's)",
+    )
+    parser.add_argument(
+        "--size", metavar="WxH", help="size of the clips, px (default: the profile's)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan, time and memory; write nothing"
+    )
+    add_lora(parser, "LoRA to merge into the model")
+    parser.add_argument(
+        "--precise", action="store_true", help="float32 where half precision loses most; GPU only"
+    )
+    add_fast(parser)
+    add_json(parser, "print one event per line as JSON")
+    parser.set_defaults(run=generate)
+
+
+def generate(arguments: argparse.Namespace) -> None:
+    """Generate the clips that the run folder lacks, then the video.
+
+    Raises:
+        InputError: An option is wrong, or the folder belongs to another run.
+    """
+    recipe = read_recipe(Path(arguments.recipe))
+    if arguments.fast and arguments.precise:
+        raise InputError("--fast and --precise exclude each other.", "Choose one of them.")
+    loras = tuple(absolute_lora(text, ask=not arguments.dry_run) for text in arguments.lora)
+    profile, reason = wiring.select_profile(arguments.profile)
+    sampling = choose_sampling(
+        profile,
+        size=parse_size(arguments.size) if arguments.size is not None else None,
+        num_frames=arguments.frames,
+        num_inference_steps=arguments.steps,
+        seed=arguments.seed,
+        fast=arguments.fast,
+    )
+    memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
+    if arguments.dry_run:
+        dry_run(arguments, recipe, profile, reason, sampling, memory, loras)
+        return
+    parts = wiring.build(
+        profile=profile.name,
+        memory=memory,
+        planner=arguments.planner,
+        profile_reason=reason,
+        lora=loras,
+        precise=arguments.precise,
+    )
+    request = GenerateRequest(
+        recipe=recipe,
+        sampling=sampling,
+        profile=profile.name,
+        memory=memory,
+        planner=arguments.planner,
+        lora=loras,
+        precise=arguments.precise,
+        seed=arguments.seed,
+    )
+    out = Path(arguments.out)
+    events = measured(
+        make_video(request, parts, out),
+        out,
+        ClipSetting.of(profile.name, device_name(), sampling, arguments.precise),
+        read_environment().cache_folder,
+        lambda: peak_memory_mib(profile),
+    )
+    show_run(events, arguments.json)

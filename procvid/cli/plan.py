@@ -1,0 +1,51 @@
+"""`procvid plan`: show the plan of a recipe; loads no model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from procvid.cli.arguments import add_json, add_planner, add_recipe
+from procvid.plan.codec import plan_to_json
+from procvid.plan.parse import read_recipe
+from procvid.types import Plan, PlannedObject
+from procvid.wiring import run as wiring
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_recipe(parser)
+    add_planner(parser)
+    add_json(parser, "print the plan as JSON")
+    parser.set_defaults(run=show_plan)
+
+
+def show_plan(arguments: argparse.Namespace) -> None:
+    """Plan a recipe and print the plan."""
+    recipe = read_recipe(Path(arguments.recipe))
+    plan = wiring.build_planner(arguments.planner).plan(recipe)
+    if arguments.json:
+        print(json.dumps(plan_to_json(plan), indent=2, ensure_ascii=False))
+        return
+    print_head(plan)
+    for step in plan.steps:
+        print(f"\n{step.number}. {step.text}")
+        print_objects(step.objects)
+        print(f"   prompt: {step.prompt}")
+
+
+def print_head(plan: Plan) -> None:
+    """Print the title and the notes of a plan."""
+    print(f"{plan.title} ({len(plan.steps)} steps, planned by {plan.planner})")
+    for note in plan.notes:
+        print(f"Note: {note}")
+
+
+def print_objects(objects: tuple[PlannedObject, ...]) -> None:
+    """Print the objects of a step with their states, one per line."""
+    for item in objects:
+        state = item.state_before
+        if item.state_after != item.state_before:
+            state = f"{item.state_before} -> {item.state_after}"
+        print(f"   - {item.name} ({item.role}, {state}, {item.likelihood.replace('_', ' ')})")

@@ -1,0 +1,100 @@
+"""`procvid regenerate`: generate one step of a run again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from procvid.cli.arguments import add_json, whole_number
+from procvid.cli.screen import show_run
+from procvid.errors import InputError
+from procvid.media.image import load_image
+from procvid.run.folder import read_run
+from procvid.run.story import regenerate_step
+from procvid.settings import MAX_REFERENCES, MAX_SEED, PROFILES
+from procvid.types import StepChanges
+from procvid.wiring import run as wiring
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Generate one step of a run again. Steps that take references from its clip become stale."
+    )
+    parser.add_argument("folder", metavar="DIR", help="run folder")
+    parser.add_argument(
+        "--step", metavar="N", type=whole_number, required=True, help="number of the step"
+    )
+    parser.add_argument("--seed", metavar="N", type=whole_number, help="seed of the step")
+    parser.add_argument("--prompt", metavar="TEXT", help="prompt, used word for word")
+    parser.add_argument(
+        "--reference",
+        metavar="IMAGE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help=f"up to {MAX_REFERENCES} reference images, used before those from memory",
+    )
+    parser.add_argument(
+        "--use",
+        metavar="OBJECT=CROP",
+        action="append",
+        default=[],
+        help="id of the crop to use for an object; repeatable",
+    )
+    parser.add_argument(
+        "--ban",
+        metavar="CROP",
+        action="append",
+        default=[],
+        help="id of a crop not to use; repeatable",
+    )
+    add_json(parser, "print one event per line as JSON")
+    parser.set_defaults(run=regenerate)
+
+
+def regenerate(arguments: argparse.Namespace) -> None:
+    """Generate one step of a run again.
+
+    Raises:
+        InputError: An option is wrong, or the folder holds no such step.
+    """
+    folder = Path(arguments.folder)
+    request = read_run(folder).request
+    if arguments.seed is not None and not 0 <= arguments.seed <= MAX_SEED:
+        raise InputError(f"The seed {arguments.seed} is out of range.", f"Choose 0 to {MAX_SEED}.")
+    if arguments.prompt is not None and not arguments.prompt.strip():
+        raise InputError("The prompt is empty.", "Write what the clip shows, or omit --prompt.")
+    most = PROFILES[request.profile].max_references
+    if len(arguments.reference) > most:
+        raise InputError(
+            f"{len(arguments.reference)} reference images are too many.",
+            f"Give at most {most}.",
+        )
+    changes = StepChanges(
+        seed=arguments.seed,
+        prompt=arguments.prompt,
+        uploads=tuple(load_image(Path(file)) for file in arguments.reference),
+        banned=tuple(arguments.ban),
+        chosen=_chosen(arguments.use),
+    )
+    # The plan is on disk, so no planner is asked and no key is needed.
+    parts = wiring.build(
+        profile=request.profile,
+        memory=request.memory,
+        planner="rules",
+        lora=request.lora,
+        precise=request.precise,
+    )
+    show_run(regenerate_step(folder, arguments.step, parts, changes), arguments.json)
+
+
+def _chosen(pairs: list[str]) -> dict[str, str]:
+    """Return crop ids by object name, from OBJECT=CROP."""
+    chosen = {}
+    for text in pairs:
+        name, equals, crop_id = text.rpartition("=")
+        if not (equals and name.strip() and crop_id.strip()):
+            raise InputError(f"{text[:60]!r} is not OBJECT=CROP.", "Write pan=1234567890abcdef.")
+        chosen[name.strip().lower()] = crop_id.strip()
+    return chosen

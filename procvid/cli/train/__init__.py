@@ -1,0 +1,14 @@
+"""`procvid train`: fine-tune the model of a profile."""
+
+from __future__ import annotations
+
+import argparse
+
+from procvid.cli.arguments import add_commands
+
+COMMANDS = {"lora": "Train a LoRA on clips or pictures with texts, or continue a training."}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the commands."""
+    add_commands(parser, __name__, COMMANDS)

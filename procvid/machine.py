@@ -1,0 +1,254 @@
+"""This machine: its GPU and memory, the models installed on it, and the profile that it runs.
+
+torch is imported inside functions, since its import alone takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import resource
+import sys
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from procvid import __version__
+from procvid.errors import InputError, UnavailableError
+from procvid.settings import (
+    CONVERTIBLE,
+    PROFILE_CHOICES,
+    PROFILES,
+    Host,
+    Profile,
+    read_environment,
+)
+
+PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "av", "Pillow")
+
+DRIVER_TRACES = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""At least one of these exists wherever torch can find a GPU on Linux, WSL included."""
+
+HOPPER = 9
+"""CUDA's major version of H100 and H200."""
+TFLOPS_PER_CORE = {HOPPER: 350 / 132}
+"""Speed of published Wan2.1 on one H100 without special kernels (see `H100_TFLOPS` in
+`train/lora/cost.py`), divided by its 132 multiprocessors."""
+OTHER_TFLOPS_PER_CORE = 0.95
+"""The same share, 0.35, of the rated speed of an RTX PRO 6000 Blackwell: about 500 with 188."""
+
+LENT_STEPS = 20
+"""Denoising steps on a lent GPU: 50 exact steps take longer than the loan lasts."""
+
+
+def is_lent() -> bool:
+    """Return True if the GPU is lent for single clips (ZeroGPU) and absent at any other time."""
+    return read_environment().host == "zerogpu"
+
+
+def gpu_facts() -> tuple[str | None, float]:
+    """Return name and memory in GiB of the first CUDA device; (None, 0.0) without one."""
+    if not (is_lent() or any(Path(trace).exists() for trace in DRIVER_TRACES)):
+        # Decided without torch, which is slow to import.
+        return None, 0.0
+    import torch
+
+    if not torch.cuda.is_available():
+        return None, 0.0
+    vram_bytes = torch.cuda.get_device_properties(0).total_memory
+    return str(torch.cuda.get_device_name(0)), float(vram_bytes / 2**30)
+
+
+def check_gpu(profile: Profile) -> None:
+    """Raise UnavailableError if a profile needs a GPU and this machine has none."""
+    if profile.needs_gpu and gpu_facts()[0] is None:
+        raise UnavailableError(
+            f"The {profile.name} profile needs a CUDA GPU, and torch finds none here.",
+            "Use --profile tiny; `procvid doctor` shows what this machine can run.",
+        )
+
+
+def device_name() -> str:
+    """Return the GPU's name, or the CPU's kind and cores: measured times belong to it."""
+    return gpu_facts()[0] or f"{platform.machine()} CPU, {os.cpu_count()} cores"
+
+
+def best_device() -> str:
+    """Return the device of a small model: "cuda" if there is a GPU, else "cpu".
+
+    A lent GPU does not count: it exists only while a clip is made.
+    """
+    import torch
+
+    return "cuda" if torch.cuda.is_available() and not is_lent() else "cpu"
+
+
+def expected_tflops() -> float:
+    """Return about how many 10^12 operations a second the first CUDA device makes in bfloat16."""
+    import torch
+
+    facts = torch.cuda.get_device_properties(0)
+    per_core = TFLOPS_PER_CORE.get(facts.major, OTHER_TFLOPS_PER_CORE)
+    return float(facts.multi_processor_count * per_core)
+
+
+def use_one_thread() -> None:
+    """Have torch compute on one CPU thread, so that results do not depend on the number of cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def free_bytes() -> tuple[int, int]:
+    """Return the free bytes of the first CUDA device and of the machine's memory.
+
+    What torch has reserved on the device and does not use counts as free.
+    """
+    import torch
+
+    device_bytes, _ = torch.cuda.mem_get_info(0)
+    unused = torch.cuda.memory_reserved(0) - torch.cuda.memory_allocated(0)
+    return device_bytes + unused, free_machine_bytes()
+
+
+def free_machine_bytes() -> int:
+    """Return the bytes of memory that a program can use without swapping."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            facts = dict(line.split(":", 1) for line in lines)
+        return int(facts["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        # Not Linux: take the total, for want of a better number.
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def peak_memory_mib(profile: Profile) -> float:
+    """Return the peak memory of this process in MiB; GPU memory if the profile needs a GPU."""
+    if profile.needs_gpu:
+        import torch
+
+        peak = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
+        return float(peak / 2**20)
+    # Linux counts ru_maxrss in KiB, macOS in bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of procvid and of the libraries that make the pixels."""
+    versions = {"procvid": __version__}
+    for name in PIXEL_LIBRARIES:
+        versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def asset_folder(profile: Profile, part: str) -> Path:
+    """Return the folder of a part that ships with the package.
+
+    Raises:
+        UnavailableError: The folder does not exist.
+    """
+    folder = read_environment().assets_folder / profile.models[part]
+    if not folder.is_dir():
+        raise UnavailableError(
+            f"The {part} of the {profile.name} profile is missing: no folder {folder}.",
+            "Install procvid again, or check PROCVID_ASSETS.",
+        )
+    return folder
+
+
+def generator_folder(profile: Profile) -> Path:
+    """Return the folder of a profile's generator: in the package, or where `convert` writes it.
+
+    Raises:
+        UnavailableError: A bundled generator is missing.
+    """
+    if profile.bundled:
+        return asset_folder(profile, "generator")
+    return read_environment().models_folder / profile.name
+
+
+def converted_profiles() -> tuple[str, ...]:
+    """Return the profiles whose weights `procvid convert` has written on this machine."""
+    folder = read_environment().models_folder
+    return tuple(name for name in CONVERTIBLE if (folder / name / "model_index.json").is_file())
+
+
+def choose_profile(
+    wanted: str,
+    *,
+    gpu: str | None,
+    weights: Collection[str] = (),
+    vram_gib: float = 0.0,
+    host: Host = "machine",
+) -> tuple[Profile, str]:
+    """Return the profile to run and the reason in words.
+
+    Args:
+        wanted: A profile's name, or "auto" for the best one that runs here.
+        gpu: Name of the CUDA device, or None without one.
+        weights: Profiles whose converted weights are on this machine.
+        vram_gib: Memory of the device.
+        host: Where this is. On a lent GPU the profile is fast by default, with fewer denoising
+            steps, and "auto" skips profiles that do not fit the loan.
+
+    Raises:
+        InputError: No profile has that name.
+    """
+    if wanted != "auto":
+        if wanted not in PROFILES:
+            raise InputError(
+                f"There is no profile {wanted!r}.", f"Choose one of {', '.join(PROFILE_CHOICES)}."
+            )
+        profile = PROFILES[wanted]
+        if profile.demo:
+            return profile, f"Demo mode: {_cartoons(host)}"
+        return _for_host(profile, host), f"requested: {profile.purpose}"
+    profile = _best_profile(gpu, weights, vram_gib, host)
+    hardware = _describe_hardware(gpu, vram_gib, host)
+    if not profile.demo:
+        return _for_host(profile, host), f"{hardware}: {profile.purpose}"
+    if gpu is None:
+        remedy = "With a GPU, procvid makes cooking footage"
+    else:
+        hardware += ", but no converted Phantom weights for it"
+        where = "Set PROCVID_MODELS to their folder"
+        if host == "machine":
+            where = f"Run `procvid convert {CONVERTIBLE[0]}`"
+        remedy = f"{where} to make cooking footage"
+    return profile, f"Demo mode: {hardware}, so {_cartoons(host)}. {remedy}"
+
+
+def _cartoons(host: Host) -> str:
+    clips = "clips are small cartoons made by a tiny model"
+    return f"{clips} on the CPU, which uses no GPU time" if host == "zerogpu" else clips
+
+
+def _best_profile(
+    gpu: str | None, weights: Collection[str], vram_gib: float, host: Host
+) -> Profile:
+    for name in CONVERTIBLE:
+        profile = PROFILES[name]
+        fits = vram_gib >= profile.auto_vram_gib and (host != "zerogpu" or profile.fits_lent_gpu)
+        if gpu is not None and name in weights and fits:
+            return profile
+    return next(profile for profile in PROFILES.values() if profile.bundled)
+
+
+def _describe_hardware(gpu: str | None, vram_gib: float, host: Host) -> str:
+    size = f", {vram_gib:.0f} GiB" if vram_gib else ""
+    match host:
+        case "zerogpu":
+            return f"this Space borrows a GPU for each clip (ZeroGPU, {gpu}{size})"
+        case "space":
+            return "this Space has no GPU" if gpu is None else f"this Space has a GPU ({gpu}{size})"
+        case "machine":
+            return "no GPU found" if gpu is None else f"found a GPU ({gpu}{size})"
+
+
+def _for_host(profile: Profile, host: Host) -> Profile:
+    if host != "zerogpu":
+        return profile
+    sampling = replace(profile.fast_sampling, num_inference_steps=LENT_STEPS)
+    return replace(profile, sampling=sampling)

@@ -1,0 +1,404 @@
+"""Run a diffusion pipeline as a clip generator: placement, LoRAs, previews, cancelling, retries.
+
+The host knows no particular model. A generator's own file supplies a `PipelineModel`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from procvid.errors import UnavailableError
+from procvid.machine import free_bytes
+from procvid.models.quiet import quiet_loading
+from procvid.phantom.denoising import DenoisingStep
+from procvid.phantom.foresight import Foresight
+from procvid.phantom.ladder import (
+    FEWER_FRAMES,
+    Ladder,
+    Rung,
+    choose_rung,
+    describe_choice,
+    held_bytes,
+    is_in_8_bits,
+    release_vram,
+    rungs,
+)
+from procvid.phantom.latent_colours import LatentColours
+from procvid.phantom.lora import LoraFile, merge_loras
+from procvid.phantom.model_folder import MANIFEST, check_manifest
+from procvid.phantom.vram import ClipBytes, ClipShape, Denoising
+from procvid.settings import Profile, check_sampling
+from procvid.stopping import stop_if_asked
+from procvid.types import Clip, Conditioning, Denoised, Image, ModelInfo, Sampling
+
+LORA_NAMES = "teaches"
+"""Key of a LoRA's `training.json`: names of the objects that it was trained on."""
+
+PREVIEW_EVERY = 3
+"""Steps between decoded previews; on two cores each costs about 3 % of the tiny clip's time."""
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a pipeline computes.
+
+    Attributes:
+        device: "cpu", or the device of a GPU.
+        dtype: Of transformer and text encoder.
+        precise: Keep upstream's float32 residual stream in half precision.
+        free_bytes: Returns the free bytes of the device and of the machine's memory. None disables
+            the ladder, which is right for a small model.
+    """
+
+    device: torch.device = CPU
+    dtype: torch.dtype = torch.float32
+    precise: bool = False
+    free_bytes: Callable[[], tuple[int, int]] | None = None
+
+
+ON_CPU = Placement()
+
+
+def on_gpu(precise: bool = False) -> Placement:
+    """Return the placement on the first CUDA device, in bfloat16, fitted to its memory."""
+    return Placement(torch.device("cuda", 0), torch.bfloat16, precise, free_bytes)
+
+
+class PipelineModel(Protocol):
+    """One kind of model as its generator's file describes it.
+
+    Attributes:
+        profile: Clips that it can make.
+        folder: Its files, in the diffusers folder layout.
+        known_objects: Names of the objects that it was trained on; None if unknown.
+    """
+
+    profile: Profile
+    folder: Path
+    known_objects: frozenset[str] | None
+
+    def load(self, dtype: torch.dtype, precise: bool) -> Any:
+        """Load the pipeline on the CPU.
+
+        It is a diffusers pipeline of transformer, text encoder and autoencoder with
+        `decode_latents(latents, output_type="np")`: float32 (1, T, H, W, 3) in [0, 1]. If it calls
+        its attribute `make_room` after a failed allocation, it repeats only the failed step.
+
+        Raises:
+            UnavailableError: A file is missing or damaged.
+        """
+        ...
+
+    def denoise(
+        self, pipeline: Any, conditioning: Conditioning, sampling: Sampling, noise: torch.Generator
+    ) -> Iterator[DenoisingStep]:
+        """Make the latents of a clip; yield after every denoising step."""
+        ...
+
+    def read_loras(self, loras: Sequence[tuple[Path, float]]) -> list[LoraFile]:
+        """Read names and shapes of LoRA files with their weights; load no tensor.
+
+        Raises:
+            InputError: A LoRA does not fit the model.
+        """
+        ...
+
+    def clip_bytes(self, clip: ClipShape, dtype: torch.dtype, denoising: Denoising) -> ClipBytes:
+        """Return the bytes of each part for a clip."""
+        ...
+
+    def tflop(self, sampling: Sampling, num_references: int) -> float:
+        """Return the operations of a clip, in 10^12."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClipKind:
+    """Key of a ladder: clips of one shape, denoised in one way."""
+
+    shape: ClipShape
+    denoising: Denoising
+
+
+class PipelineHost:
+    """The clip generator of a pipeline. Its weights are loaded with the first clip.
+
+    Args:
+        model: Loads the pipeline and calls it.
+        loras: LoRA files with their weights, merged when the model is loaded.
+        placement: Where and how it computes.
+        previews: Yield previews: decoded frames without a ladder, where the decoder is small, else
+            colours that are linear in the latents.
+
+    Raises:
+        InputError: A LoRA does not fit the model.
+        UnavailableError: The model is damaged.
+    """
+
+    def __init__(
+        self,
+        model: PipelineModel,
+        loras: Sequence[tuple[Path, float]] = (),
+        placement: Placement = ON_CPU,
+        previews: bool = False,
+    ) -> None:
+        self._model = model
+        self._profile = model.profile
+        self._placement = placement
+        self._previews = previews
+        self._ladder: Ladder | None = None
+        self._kind: ClipKind | None = None
+        self._reached: dict[ClipKind, int] = {}
+        self._announced: tuple[ClipKind, Rung] | None = None
+        self._colours: LatentColours | None = None
+        # Read now, so that a wrong file is reported before any work.
+        self._loras = model.read_loras(loras)
+        self._known = model.known_objects
+        if self._known is not None:
+            self._known = self._known.union(*(_names_of_lora(lora.file) for lora in self._loras))
+        self.default_sampling = self._profile.sampling
+        self.info = self._describe()
+
+    def _describe(self) -> ModelInfo:
+        folder, placement = self._model.folder, self._placement
+        parts = [f"sha256:{weights_sha256(folder)}", *(lora.label for lora in self._loras)]
+        revision = " + ".join(parts)
+        details = {"dtype": str(placement.dtype).removeprefix("torch.")}
+        details["device"] = placement.device.type
+        if placement.precise:
+            details["precision"] = "precise"
+            revision += " precise"
+        return ModelInfo(f"procvid/{folder.name}", revision, details)
+
+    def check(self, sampling: Sampling) -> None:
+        """Raise InputError if this model cannot make such a clip."""
+        check_sampling(self._profile, sampling)
+
+    def tflop(self, sampling: Sampling, num_references: int) -> float:
+        """Return the operations of a clip, in 10^12."""
+        return self._model.tflop(sampling, num_references)
+
+    def prepare(self) -> None:
+        """Load the weights now, and place them for clips of the default sampling."""
+        self._ladder_for(self.default_sampling)
+
+    def release(self) -> None:
+        """Free the weights; the next clip loads them again."""
+        vars(self).pop("pipeline", None)
+        self._ladder = self._kind = None
+        release_vram()
+
+    def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
+        """Return the object names that this model was not trained on."""
+        if self._known is None:
+            return ()
+        return tuple(dict.fromkeys(w for w in conditioning_words if w not in self._known))
+
+    def notes(self, sampling: Sampling) -> tuple[str, ...]:
+        """Return how much memory such clips need, how much is free, and how they will be made.
+
+        Raises:
+            UnavailableError: They do not fit in any way.
+        """
+        if self._placement.free_bytes is None:
+            return ()
+        kind = self._kind_of(sampling)
+        if self._ladder is not None and kind == self._kind:
+            return (f"continues as before: {self._ladder.rung.summary}",)
+        all_rungs, start, free = self._choose(kind)
+        self._announced = kind, all_rungs[start]
+        return (describe_choice(self._profile.name, kind.shape, all_rungs, start, free),)
+
+    def _kind_of(self, sampling: Sampling) -> ClipKind:
+        # With all references that a step can have, since the next step may have them.
+        references = self._profile.max_references
+        shape = ClipShape(sampling.width, sampling.height, sampling.num_frames, references)
+        scales = (sampling.guidance_scale_text, sampling.guidance_scale_image)
+        return ClipKind(shape, Denoising(scales, self._placement.precise, sampling.shortcuts))
+
+    def _free_bytes(self) -> tuple[int, int]:
+        """Return the bytes that are free for the model, those that it holds now included."""
+        device_bytes, host_bytes = self._placement.free_bytes()
+        if "pipeline" in vars(self):
+            on_device, on_host = held_bytes(self.pipeline)
+            return device_bytes + on_device, host_bytes + on_host
+        return device_bytes, host_bytes
+
+    def _choose(self, kind: ClipKind) -> tuple[list[Rung], int, int]:
+        """Return the rungs, the index of the first that fits and has not failed, and free bytes."""
+        clip, dtype = kind.shape, self._placement.dtype
+        all_rungs = rungs(clip, lambda shape: self._model.clip_bytes(shape, dtype, kind.denoising))
+        device_bytes, host_bytes = self._free_bytes()
+        start = choose_rung(all_rungs, device_bytes, host_bytes)
+        if start is None:
+            last = all_rungs[-1]
+            raise UnavailableError(
+                f"{self._profile.name} at {clip.width}x{clip.height} needs at least "
+                f"{last.device_bytes / 1e9:.1f} GB of GPU memory and {last.host_bytes / 1e9:.1f} GB "
+                f"of machine memory; {device_bytes / 1e9:.1f} GB and {host_bytes / 1e9:.1f} GB are "
+                "free.",
+                "Choose a smaller --size, close other programs, or use --profile tiny.",
+            )
+        return all_rungs, max(start, self._reached.get(kind, 0)), device_bytes
+
+    def generate(
+        self, conditioning: Conditioning, sampling: Sampling
+    ) -> Generator[Denoised, None, Clip]:
+        """Yield after every denoising step; return the clip. The same input gives the same clip.
+
+        After an out-of-memory error the failed step, or the decoding, is repeated one rung down.
+
+        Raises:
+            UnavailableError: The clip does not fit even on the lowest rung.
+        """
+        self.check(sampling)
+        ladder = self._ladder_for(sampling)
+        pipeline = self.pipeline
+        while True:
+            if ladder is not None and ladder.rung.name == FEWER_FRAMES:
+                frames = min(ladder.rung.num_frames, sampling.num_frames)
+                sampling = replace(sampling, num_frames=frames)
+            try:
+                return (yield from self._make(pipeline, ladder, conditioning, sampling))
+            except torch.OutOfMemoryError as error:
+                reason = str(error).splitlines()[0][:160]
+            # Outside the handler, since its error keeps the tensors alive.
+            if ladder is None or not ladder.step_down():
+                raise UnavailableError(
+                    f"There is not enough memory for a clip of {sampling.width}x{sampling.height} "
+                    f"and {sampling.num_frames} frames ({reason}).",
+                    "Choose a smaller --size or fewer --frames.",
+                )
+
+    def _make(
+        self, pipeline: Any, ladder: Ladder | None, conditioning: Conditioning, sampling: Sampling
+    ) -> Generator[Denoised, None, Clip]:
+        noise = torch.Generator(self._placement.device).manual_seed(sampling.seed)
+        step, foresight = None, Foresight()
+        preview_of = self._preview_of(pipeline, ladder) if self._previews else None
+        for step in self._model.denoise(pipeline, conditioning, sampling, noise):
+            clean = foresight.after(step) if preview_of else None
+            is_last = step.number == step.total
+            preview = None if clean is None or is_last else preview_of(clean, step.number)
+            yield Denoised(step.number, step.total, ladder.take_note() if ladder else "", preview)
+        assert step is not None, "a checked sampling has at least one step"
+        unit_BTHWC = self._decode(pipeline, ladder, step.latents)
+        note = ladder.take_note() if ladder else ""
+        if note:
+            yield Denoised(step.number, step.total, note)
+        return Clip(
+            # Truncated, not rounded, as upstream's writer does.
+            frames=(unit_BTHWC[0] * 255).astype(np.uint8),
+            fps=sampling.fps,
+            memory=ladder.rung.name if ladder else "",
+        )
+
+    def _preview_of(
+        self, pipeline: Any, ladder: Ladder | None
+    ) -> Callable[[torch.Tensor, int], Image | None]:
+        if ladder is not None:
+            if self._colours is None:
+                self._colours = LatentColours.fit(pipeline)
+            return lambda clean, _: self._colours.picture(clean)
+
+        def decoded(clean: torch.Tensor, number: int) -> Image | None:
+            if number % PREVIEW_EVERY:
+                return None
+            stop_if_asked()
+            unit_BTHWC = np.asarray(pipeline.decode_latents(clean[:, :, :1], output_type="np"))
+            return (unit_BTHWC[0, 0] * 255).astype(np.uint8)
+
+        return decoded
+
+    def _decode(self, pipeline: Any, ladder: Ladder | None, latents: torch.Tensor) -> np.ndarray:
+        while True:
+            try:
+                return pipeline.decode_latents(latents, output_type="np")
+            except torch.OutOfMemoryError as error:
+                failed = error.with_traceback(None)
+            if ladder is None or not ladder.make_room():
+                raise failed
+
+    def _ladder_for(self, sampling: Sampling) -> Ladder | None:
+        """Return the ladder of such clips, placed. It is kept from clip to clip of the same kind.
+
+        A rung that failed once is not tried again for that kind.
+        """
+        if self._placement.free_bytes is None:
+            if self.pipeline.device != self._placement.device:
+                self.pipeline.to(self._placement.device)
+            return None
+        kind = self._kind_of(sampling)
+        if self._ladder is not None and kind == self._kind:
+            return self._ladder
+        if self._ladder is not None:
+            self._reached[self._kind] = self._ladder.index
+        all_rungs, start, free = self._choose(kind)
+        rung, note = all_rungs[start], ""
+        if start and self._announced != (kind, rung):
+            note = describe_choice(self._profile.name, kind.shape, all_rungs, start, free)
+        self._ladder = None
+        if is_in_8_bits(self.pipeline) and not rung.in_8_bits:
+            # Loaded again: the precision that is lost cannot be restored.
+            del self.pipeline
+            release_vram()
+        self._ladder = Ladder(self.pipeline, self._placement.device, all_rungs, start, note)
+        self._kind = kind
+        self.pipeline.make_room = self._ladder.make_room
+        return self._ladder
+
+    @cached_property
+    def pipeline(self) -> Any:
+        """The pipeline, loaded on the CPU at first use, its LoRAs merged.
+
+        Raises:
+            UnavailableError: A file of the model is missing or damaged.
+        """
+        try:
+            with quiet_loading():
+                pipeline = self._model.load(self._placement.dtype, self._placement.precise)
+        except UnavailableError as error:
+            if not self._profile.bundled:
+                raise
+            hint = "Install procvid again; one of its files is damaged."
+            raise UnavailableError(error.message, hint) from error
+        merge_loras(pipeline.transformer, self._loras)
+        return pipeline
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return the sha256 over names and bytes of all files that the clips depend on.
+
+    A converted folder has a manifest with the hashes of its files. Then this is the hash of the
+    manifest, and the files must have the sizes that it names.
+    """
+    digest = hashlib.sha256()
+    if (folder / MANIFEST).is_file():
+        check_manifest(folder)
+        digest.update((folder / MANIFEST).read_bytes())
+        return digest.hexdigest()
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in (".safetensors", ".gguf", ".json") and file.is_file():
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _names_of_lora(lora: Path) -> frozenset[str]:
+    """Return the object names in a LoRA's `training.json`; none without a readable file."""
+    try:
+        training = json.loads(lora.with_name("training.json").read_text(encoding="utf-8"))
+        return frozenset(str(name) for name in training.get(LORA_NAMES, ()))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return frozenset()

@@ -1,0 +1,238 @@
+"""A whole model in one folder: Phantom's transformer and the other parts of Wan2.1.
+
+Phantom publishes only its transformer. Text encoder, tokenizer and autoencoder are those of Wan2.1-T2V
+for both sizes; the scheduler is Wan's with upstream's flow shift.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from diffusers.pipelines import pipeline_utils
+
+from procvid.errors import InputError, UnavailableError
+from procvid.phantom.checkpoint import Checkpoint, open_checkpoint
+from procvid.phantom.convert import (
+    MAX_SHARD_BYTES,
+    FileWritten,
+    match_keys,
+    rewrite,
+    write_config,
+    write_transformer,
+)
+from procvid.phantom.gguf_file import find_gguf
+from procvid.phantom.layout import Config
+from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
+from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.storage.atomic import new_folder
+from procvid.storage.files import sha256_of
+
+MANIFEST = "manifest.json"
+
+BASE_PARTS = ("text_encoder", "tokenizer", "vae")
+"""Parts that are copied from the Wan2.1 folder; the text encoder gets the new dtype."""
+
+# Name of the argument: diffusers 0.42 warns about the old name, earlier versions have no other.
+_DTYPE = "dtype" if hasattr(pipeline_utils, "_resolve_dtype") else "torch_dtype"
+
+_CLASSES = {
+    "scheduler": ["diffusers", "UniPCMultistepScheduler"],
+    "text_encoder": ["transformers", "UMT5EncoderModel"],
+    "tokenizer": ["transformers", "T5TokenizerFast"],
+    "transformer": ["diffusers", "WanTransformer3DModel"],
+    "transformer_2": [None, None],
+    "vae": ["diffusers", "AutoencoderKLWan"],
+}
+
+
+def write_model(
+    transformer: Path,
+    config: Config,
+    base: Path,
+    folder: Path,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
+    sha256: str | None = None,
+    max_shard_bytes: int = MAX_SHARD_BYTES,
+) -> Iterator[FileWritten]:
+    """Write a folder that `load_pipeline` and `PhantomWanPipeline.from_pretrained` read.
+
+    Args:
+        transformer: Phantom's weights in any layout of `load_transformer`. A GGUF is copied unchanged.
+        config: Arguments of `WanTransformer3DModel`.
+        base: Wan2.1-T2V in the diffusers layout; its transformer is not needed.
+        folder: Output folder; must not exist or be empty. It appears only when it is complete.
+        dtype: Dtype of transformer and text encoder. The float32 modules and the autoencoder stay
+            float32.
+        sha256: Expected hash of the transformer's file; a `.pth` needs one.
+        max_shard_bytes: Maximum size of a written file.
+
+    Yields:
+        A `FileWritten` after each file.
+
+    Raises:
+        InputError: The weights do not fit, are damaged, or belong to another base model.
+        OutputError: The folder exists, cannot be written, or the disk is too small.
+    """
+    base_index = _check_base(base, config)
+    with open_checkpoint(base / "text_encoder") as text:
+        if transformer.suffix == ".gguf":
+            # Loaded once to check that it is complete and of this model.
+            load_transformer(transformer, config, dtype, sha256)
+            needed = transformer.stat().st_size + _size(text, dtype)
+            with new_folder(folder, needed) as new:
+                (new / "transformer").mkdir()
+                write_config(config, new / "transformer")
+                shutil.copyfile(transformer, new / "transformer" / transformer.name)
+                yield from _write_base(text, base, base_index, new, dtype, max_shard_bytes)
+                write_manifest(new)
+            return
+        with open_checkpoint(transformer, sha256) as checkpoint:
+            match_keys(checkpoint, config).require(str(transformer))
+            with new_folder(folder, _size(checkpoint, dtype) + _size(text, dtype)) as new:
+                target = new / "transformer"
+                yield from write_transformer(checkpoint, config, target, dtype, max_shard_bytes)
+                yield from _write_base(text, base, base_index, new, dtype, max_shard_bytes)
+                write_manifest(new)
+
+
+def _size(checkpoint: Checkpoint, dtype: torch.dtype) -> int:
+    """Return the bytes of a checkpoint in another dtype, plus 10 % for the float32 modules."""
+    count = sum(torch.Size(fact.shape).numel() for fact in checkpoint.facts.values())
+    return int(1.1 * count * dtype.itemsize)
+
+
+def _check_base(base: Path, config: Config) -> dict[str, object]:
+    missing = [part for part in BASE_PARTS if not (base / part).is_dir()]
+    if missing:
+        raise InputError(
+            f"{str(base)!r} is not a Wan2.1 folder in the diffusers layout: it lacks "
+            f"{', '.join(missing)}.",
+            "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
+        )
+    try:
+        width = _read_json(base / "text_encoder" / "config.json")["d_model"]
+        channels = _read_json(base / "vae" / "config.json")["z_dim"]
+        index_file = base / "model_index.json"
+        index = _read_json(index_file) if index_file.is_file() else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{str(base)!r} is damaged ({type(error).__name__}: {error}).", "Download it again."
+        ) from error
+    if (width, channels) != (config["text_dim"], config["in_channels"]):
+        raise InputError(
+            f"{str(base)!r} belongs to another model: its text width is {width} and its latents have "
+            f"{channels} channels, but the transformer needs {config['text_dim']} and "
+            f"{config['in_channels']}.",
+            "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
+        )
+    return index
+
+
+def _write_base(
+    text: Checkpoint,
+    base: Path,
+    base_index: dict[str, object],
+    new: Path,
+    dtype: torch.dtype,
+    max_shard_bytes: int,
+) -> Iterator[FileWritten]:
+    for part in BASE_PARTS:
+        # The weights of the text encoder are written below in their new dtype.
+        ignored = shutil.ignore_patterns("*.safetensors*") if part == "text_encoder" else None
+        shutil.copytree(base / part, new / part, ignore=ignored)
+    phantom_scheduler().save_pretrained(new / "scheduler")
+    kept = ("tokenizer", "text_encoder", "max_sequence_length")
+    index = {
+        "_class_name": "PhantomWanPipeline",
+        "boundary_ratio": None,
+        "expand_timesteps": False,
+        "max_sequence_length": 512,
+        **_CLASSES,
+        **{key: base_index[key] for key in kept if key in base_index},
+    }
+    (new / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    names = {name: name for name in text.facts}
+    yield from rewrite(text, new / "text_encoder", "model", names, lambda _: dtype, max_shard_bytes)
+
+
+def write_manifest(folder: Path) -> None:
+    """Write `manifest.json`: size and sha256 of every other file, by its path in the folder."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    manifest = {
+        file.relative_to(folder).as_posix(): {
+            "size": file.stat().st_size,
+            "sha256": sha256_of(file),
+        }
+        for file in files
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def check_manifest(folder: Path) -> None:
+    """Check that every file of the manifest exists with its size. Hashes would take minutes.
+
+    Raises:
+        UnavailableError: A file is missing or has another size.
+    """
+    try:
+        manifest = _read_json(folder / MANIFEST)
+        sizes = {name: int(fact["size"]) for name, fact in manifest.items()}
+        wrong = [
+            name
+            for name, size in sizes.items()
+            if not (folder / name).is_file() or (folder / name).stat().st_size != size
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(
+            f"The file {folder / MANIFEST} is damaged ({type(error).__name__}).",
+            "Create the model again with `procvid convert`.",
+        ) from error
+    if wrong:
+        raise UnavailableError(
+            f"The model in {folder} is incomplete: {', '.join(wrong[:5])}.",
+            "Create it again with `procvid convert`.",
+        )
+
+
+def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomWanPipeline:
+    """Load the pipeline of a folder that `write_model` wrote, on the CPU.
+
+    Args:
+        folder: A folder in the diffusers layout, or with a GGUF in its `transformer`.
+        dtype: Dtype of transformer and text encoder. The float32 modules of diffusers and the
+            autoencoder stay float32.
+
+    Raises:
+        UnavailableError: A file is missing or damaged.
+    """
+    parts = {}
+    try:
+        gguf = find_gguf(folder / "transformer")
+        if gguf is not None:
+            config = read_config(gguf.with_name("config.json"))
+            parts["transformer"] = load_transformer(gguf, config, dtype)
+        pipeline = PhantomWanPipeline.from_pretrained(
+            folder,
+            **{_DTYPE: {"default": torch.float32, "transformer": dtype, "text_encoder": dtype}},
+            **parts,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, InputError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UnavailableError(
+            f"The model in {folder} cannot be loaded: {reason}",
+            "A file is missing or damaged. Create the model again with `procvid convert`.",
+        ) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _read_json(file: Path) -> dict[str, object]:
+    value = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"{file.name} is not a JSON object")
+    return value

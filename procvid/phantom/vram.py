@@ -1,0 +1,337 @@
+"""VRAM of a clip, computed from the configs by running the real forward passes without data.
+
+The models are built and run on the meta device, where tensors have shapes but no bytes. Every tensor
+that would be allocated is counted while it lives, so the numbers follow the code of diffusers.
+Workspaces of kernels and fragmentation of the allocator are not counted; `ALLOWANCE` covers them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from torch._subclasses import FakeTensorMode
+from transformers import UMT5Config, UMT5EncoderModel
+
+from procvid.phantom.denoising import GuidedModel, LoopPosition
+from procvid.phantom.fast import FastModel
+from procvid.phantom.gguf_file import QuantisedTensor, dequantising_bytes
+from procvid.phantom.guidance import Guidance
+from procvid.phantom.layout import Config, stored_dtype
+from procvid.phantom.peak import ValuesUnknown, peak_bytes
+from procvid.phantom.step_cache import step_cache
+from procvid.types import EXACT, Shortcuts
+
+ALLOWANCE = 1.1
+"""A clip needs the computed bytes times this factor."""
+
+UMT5_XXL: Config = {
+    "vocab_size": 256384,
+    "d_model": 4096,
+    "d_kv": 64,
+    "d_ff": 10240,
+    "num_layers": 24,
+    "num_heads": 64,
+    "feed_forward_proj": "gated-gelu",
+}
+"""Arguments of `UMT5Config` for the published text encoder."""
+
+WAN_VAE: Config = {}
+"""The published autoencoder has the defaults of `AutoencoderKLWan`."""
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """The sizes of a clip on which its VRAM depends.
+
+    Attributes:
+        width: px.
+        height: px.
+        num_frames: Frames of the video.
+        num_references: Number of references; each adds one latent frame.
+        text_length: Rows of the text embedding.
+    """
+
+    width: int
+    height: int
+    num_frames: int
+    num_references: int
+    text_length: int = 512
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """The settings of denoising on which VRAM depends.
+
+    Attributes:
+        guidance_scales: Text and image scale, which decide the branches to predict.
+        precise: Whether residual stream and output head are float32.
+        shortcuts: Those of `--fast`: batched branches, and step caches with a state for each branch.
+    """
+
+    guidance_scales: tuple[float, float] = (7.5, 5.0)
+    precise: bool = False
+    shortcuts: Shortcuts = EXACT
+
+
+PLAIN = Denoising()
+
+
+@dataclass(frozen=True)
+class PartBytes:
+    """Bytes of one model of the pipeline.
+
+    Attributes:
+        weights: All weights.
+        largest_leaf: The largest single layer.
+        block: The largest of the repeated blocks; 0 without blocks.
+        outside: All weights outside the repeated blocks; 0 without blocks.
+        activations: Peak of a forward pass, including inputs and result.
+    """
+
+    weights: int
+    largest_leaf: int
+    block: int
+    outside: int
+    activations: int
+
+
+@dataclass(frozen=True)
+class ClipBytes:
+    """Bytes of all parts of a pipeline for one clip.
+
+    `transformer_fp8` is the transformer stored in 8 bits; None for a GGUF, whose weights are not
+    converted. `vae_tiled` is the autoencoder if it decodes in tiles.
+    """
+
+    text_encoder: PartBytes
+    transformer: PartBytes
+    transformer_fp8: PartBytes | None
+    vae: PartBytes
+    vae_tiled: PartBytes
+
+
+def estimate(
+    clip: ClipShape,
+    transformer: Config,
+    text_encoder: Config = UMT5_XXL,
+    vae: Config = WAN_VAE,
+    dtype: torch.dtype = torch.bfloat16,
+    denoising: Denoising = PLAIN,
+    quantised: Mapping[str, QuantisedTensor] | None = None,
+) -> ClipBytes:
+    """Compute the bytes of every part for one clip, without allocating them.
+
+    Args:
+        clip: The clip.
+        transformer: Arguments of `WanTransformer3DModel`.
+        text_encoder: Arguments of `UMT5Config`.
+        vae: Arguments of `AutoencoderKLWan`.
+        dtype: Dtype of transformer and text encoder; the autoencoder is float32.
+        denoising: How the transformer is run.
+        quantised: The quantised tensors of a GGUF transformer, by diffusers name.
+    """
+    stored = None if quantised is None else tuple(sorted(quantised.items()))
+    autoencoder = _frozen(vae)
+    model = _transformer_bytes(
+        clip, _frozen(transformer), _latent_shape(autoencoder, clip), dtype, denoising, stored
+    )
+    # References and texts make no difference to the autoencoder.
+    whole, tiled = _vae_bytes(autoencoder, replace(clip, num_references=0, text_length=0))
+    return ClipBytes(
+        text_encoder=_text_encoder_bytes(_frozen(text_encoder), clip.text_length, dtype),
+        transformer=model[0],
+        transformer_fp8=model[1],
+        vae=whole,
+        vae_tiled=tiled,
+    )
+
+
+@lru_cache(maxsize=64)
+def _text_encoder_bytes(config: str, text_length: int, dtype: torch.dtype) -> PartBytes:
+    with torch.device("meta"), torch.no_grad():
+        encoder = UMT5EncoderModel(UMT5Config.from_dict(_thawed(config))).eval().to(dtype)
+        return _part(encoder, "encoder.block", peak_bytes(lambda: _encode(encoder, text_length)))
+
+
+@lru_cache(maxsize=64)
+def _vae_bytes(config: str, clip: ClipShape) -> tuple[PartBytes, PartBytes]:
+    """Return the bytes of the autoencoder, and those if it decodes in tiles."""
+    video = _latent_shape(config, clip)
+    with torch.device("meta"), torch.no_grad():
+        autoencoder = AutoencoderKLWan(**_thawed(config)).eval()
+        encoding = peak_bytes(lambda: _encode_reference(autoencoder, clip))
+        decoding = _decoding(autoencoder, video, clip)
+        tiled = min(decoding, _tiled_decoding(autoencoder, video, clip))
+        return (
+            _part(autoencoder, "", max(encoding, decoding)),
+            _part(autoencoder, "", max(encoding, tiled)),
+        )
+
+
+@lru_cache(maxsize=64)
+def _latent_shape(config: str, clip: ClipShape) -> tuple[int, ...]:
+    """Return the shape (1, C, F, h, w) of a clip's latents, without references."""
+    with torch.device("meta"):
+        # The config, not the attributes: they mean something else in the residual autoencoder.
+        known = AutoencoderKLWan(**_thawed(config)).config
+    spatial, temporal = known.scale_factor_spatial, known.scale_factor_temporal
+    num_latent_frames = (clip.num_frames - 1) // temporal + 1
+    return (1, known.z_dim, num_latent_frames, clip.height // spatial, clip.width // spatial)
+
+
+@lru_cache(maxsize=64)
+def _transformer_bytes(
+    clip: ClipShape,
+    config: str,
+    video: tuple[int, ...],
+    dtype: torch.dtype,
+    denoising: Denoising,
+    quantised: tuple[tuple[str, QuantisedTensor], ...] | None,
+) -> tuple[PartBytes, PartBytes | None]:
+    """Return the bytes of the transformer as it is, and stored in 8 bits (None for a GGUF)."""
+    with torch.device("meta"), torch.no_grad():
+        model = _meta_transformer(_thawed(config), dtype)
+        names = {name for name, _ in model.named_parameters()}
+        for name, tensor in quantised or ():
+            if name not in names:
+                # The file is of another model; loading reports it.
+                continue
+            module, _, own = name.rpartition(".")
+            stored = torch.nn.Parameter(torch.empty(tensor.num_bytes, dtype=torch.uint8), False)
+            model.get_submodule(module)._parameters[own] = stored
+    activations = _denoising_bytes(clip, _thawed(config), video, dtype, denoising)
+    if quantised is not None:
+        activations += max((dequantising_bytes(t, dtype) for _, t in quantised), default=0)
+        return _part(model, "blocks", activations), None
+    plain = _part(model, "blocks", activations)
+    model.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
+    # A layer is cast up while it runs.
+    leaf = 2 * _largest_leaf(model)
+    return plain, _part(model, "blocks", activations + leaf)
+
+
+def _denoising_bytes(
+    clip: ClipShape,
+    transformer: dict[str, Any],
+    video: tuple[int, ...],
+    dtype: torch.dtype,
+    denoising: Denoising,
+) -> int:
+    """Return the peak of denoising over enough steps to fill every cache.
+
+    Uses fake tensors, because autocast does not support the meta device.
+    """
+    scales, shortcuts = denoising.guidance_scales, denoising.shortcuts
+    total, cache = 100, shortcuts.cache
+    with FakeTensorMode(), torch.no_grad():
+        # The peak of a forward pass does not depend on the number of blocks, and two run faster.
+        shallow = _meta_transformer({**transformer, "num_layers": 2}, dtype)
+        references = torch.zeros((*video[:2], clip.num_references, *video[3:]), dtype=dtype)
+        guided = GuidedModel(
+            shallow,
+            Guidance(*scales, clip.num_references),
+            references,
+            denoising.precise,
+            shortcuts.batched,
+        )
+        latents, timestep = torch.zeros(video), torch.zeros((), dtype=torch.int64)
+        shape = (1, clip.text_length, shallow.config.text_dim)
+        text = {sees: torch.zeros(shape, dtype=dtype) for sees in (True, False)}
+
+        def steps() -> None:
+            model = FastModel(guided, shortcuts)
+            with step_cache(
+                shallow,
+                None if cache is None else replace(cache, full_steps=total),
+                num_steps=total,
+                num_video_frames=video[2],
+                mag_ratios=[1.0] * total,
+            ):
+                # A branch runs again while the state of its first call is still cached.
+                for index in range(1 if shortcuts == EXACT else shortcuts.guided_every + 1):
+                    model.velocity(latents, timestep, text, LoopPosition(index, total, 0.5))
+
+        with ValuesUnknown():
+            peak = peak_bytes(steps)
+    # In addition: the noisy video, two states of the solver and the result.
+    return peak + 4 * torch.Size(video).numel() * 4
+
+
+def _meta_transformer(config: Mapping[str, Any], dtype: torch.dtype) -> WanTransformer3DModel:
+    model = WanTransformer3DModel(**config).eval()
+    for name, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(stored_dtype(name, dtype))
+    return model
+
+
+def _encode(encoder: UMT5EncoderModel, length: int) -> torch.Tensor:
+    ids = torch.zeros((1, length), dtype=torch.int64)
+    # Without a mask: its values would be read, and meta tensors have none.
+    return encoder(ids).last_hidden_state
+
+
+def _decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipShape) -> int:
+    """Return the peak of decoding frame by frame; after the third latent frame only the result grows."""
+    walked = (*video[:2], min(video[2], 3), *video[3:])
+    latents = torch.zeros(walked)
+    peak = peak_bytes(lambda: autoencoder.decode(latents))
+    frame = 3 * clip.width * clip.height * 4
+    temporal = autoencoder.config.scale_factor_temporal
+    return peak + frame * temporal * (video[2] - walked[2])
+
+
+def _tiled_decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipShape) -> int:
+    """Return the peak of decoding in tiles; the decoded tiles and the joined result are kept."""
+    spatial = autoencoder.config.scale_factor_spatial
+    rows = min(video[3], autoencoder.tile_sample_min_height // spatial)
+    columns = min(video[4], autoencoder.tile_sample_min_width // spatial)
+    tile = _decoding(
+        autoencoder,
+        (*video[:3], rows, columns),
+        replace(clip, height=rows * spatial, width=columns * spatial),
+    )
+    overlapping = (
+        autoencoder.tile_sample_min_height
+        / autoencoder.tile_sample_stride_height
+        * autoencoder.tile_sample_min_width
+        / autoencoder.tile_sample_stride_width
+    )
+    result = 3 * clip.num_frames * clip.height * clip.width * 4
+    return tile + int((1 + overlapping) * result)
+
+
+def _encode_reference(autoencoder: AutoencoderKLWan, clip: ClipShape) -> torch.Tensor:
+    return autoencoder.encode(torch.zeros(1, 3, 1, clip.height, clip.width)).latent_dist.mean
+
+
+def _part(model: torch.nn.Module, blocks: str, activations: int) -> PartBytes:
+    weights = _bytes(model)
+    block = outside = 0
+    if blocks:
+        repeated = model.get_submodule(blocks)
+        block = max(_bytes(one) for one in repeated.children())
+        outside = weights - _bytes(repeated)
+    return PartBytes(weights, _largest_leaf(model), block, outside, activations)
+
+
+def _bytes(model: torch.nn.Module) -> int:
+    values = {id(value): value for value in (*model.parameters(), *model.buffers())}
+    return sum(value.numel() * value.element_size() for value in values.values())
+
+
+def _largest_leaf(model: torch.nn.Module) -> int:
+    return max(_bytes(module) for module in model.modules() if not list(module.children()))
+
+
+def _frozen(config: Config) -> str:
+    return json.dumps(dict(config), sort_keys=True)
+
+
+def _thawed(frozen: str) -> dict[str, Any]:
+    return dict(json.loads(frozen))

@@ -1,0 +1,101 @@
+"""The models of a run, and what they mean for it: memory, notes and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from procvid.memory.memory import Memory
+from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
+from procvid.memory.states import StateTable
+from procvid.memory.store import CropStore
+from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
+from procvid.settings import Profile
+from procvid.types import Plan, PlannedObject
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Models of a run, built by `procvid.wiring.run.build`.
+
+    Attributes:
+        profile: Which set of models it is.
+        profile_reason: A sentence that says why this one.
+        planner: Makes the plan.
+        generator: Makes the clips.
+        embedder: CLIP, for the memory.
+        detector: Finds the objects in the clips, for the memory.
+        scene_reader: Names the objects of other people's clips, when a store is built.
+        stores: Crop stores to search; None for no memory at all, not even of the run's own clips.
+        rules: Thresholds and weights of the memory, as calibrated for the embedder.
+        versions: Of the libraries that make the pixels.
+    """
+
+    profile: Profile
+    profile_reason: str
+    planner: Planner
+    generator: ClipGenerator
+    embedder: Embedder
+    detector: Detector
+    scene_reader: SceneReader
+    stores: tuple[CropStore, ...] | None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    rules: RetrievalRules = DEFAULT_RULES
+
+    def models(self) -> dict[str, str]:
+        """Return id and revision of every model that affects the pixels, by part."""
+        known = {"generator": self.generator.info}
+        if self.stores is not None:
+            known |= {"embedder": self.embedder.info, "detector": self.detector.info}
+        return {part: f"{info.id} {info.revision}".strip() for part, info in known.items()}
+
+    def store_hashes(self) -> dict[str, str]:
+        """Return the sha256 of each store by name; {} without a memory."""
+        return {store.name: store_sha256(store) for store in self.stores or ()}
+
+
+def store_sha256(store: CropStore) -> str:
+    """Return the sha256 of all that a run uses of a store: vectors, facts and images."""
+    digest = hashlib.sha256(store.vectors.tobytes())
+    for fact, picture in zip(store.crops.facts, store.crops.pictures, strict=True):
+        digest.update(repr(fact).encode())
+        digest.update(picture or b"")
+    return digest.hexdigest()
+
+
+def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
+    """Return the memory before the first step, with the shared stores alone, or None."""
+    if parts.stores is None:
+        return None
+    return Memory(parts.stores, parts.embedder, seed, parts.rules, StateTable(plan))
+
+
+def memory_notes(parts: Parts) -> tuple[str, ...]:
+    """Return what a person should know about the run's memory."""
+    if parts.stores is None:
+        return ()
+    notes = [note for store in parts.stores for note in store.notes]
+    notes += [
+        f"The store {store.name} has no images, so it guides no clip. "
+        "`procvid memory rebuild` cuts them out of the sources again."
+        for store in parts.stores
+        if len(store) and not any(store.crops.pictures)
+    ]
+    if not parts.stores:
+        notes.append(
+            f"The {parts.profile.name} profile comes without a crop store, so only this run's own "
+            "clips guide it. Add a store with --memory STORE."
+        )
+    if not parts.rules.calibrated:
+        notes.append(
+            f"The memory is not calibrated for {parts.embedder.info.id}, so it does not check whether "
+            "a crop looks like its name. `procvid memory calibrate STORE` sets this threshold."
+        )
+    return tuple(notes)
+
+
+def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
+    """Return the objects that the generator was not trained on; the counter is never one."""
+    names = dict.fromkeys(item.name for item in objects if item.role != "surface")
+    return tuple(generator.undrawable(tuple(names)))

@@ -1,0 +1,41 @@
+"""A tiny Phantom that is smaller still: random weights, so clips show noise and cost a tenth.
+
+For tests of a run's life (order, resuming, queues, kills), whose subject is not what a clip shows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import procvid
+
+ASSETS = Path(procvid.__file__).parent / "assets"
+
+
+def make_quick_assets(folder: Path) -> Path:
+    """Make a folder for `PROCVID_ASSETS`: the shipped assets, but a generator of random weights.
+
+    Its weights depend on nothing but a seed, so every process makes the same ones.
+    """
+    import torch
+    from diffusers import AutoencoderKLWan, WanTransformer3DModel
+
+    for asset in ASSETS.iterdir():
+        if asset.name != "tiny_phantom":
+            (folder / asset.name).symlink_to(asset)
+    phantom = folder / "tiny_phantom"
+    phantom.mkdir()
+    for part in (ASSETS / "tiny_phantom").iterdir():
+        if part.name not in ("transformer", "vae"):
+            (phantom / part.name).symlink_to(part)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        vae = AutoencoderKLWan.load_config(ASSETS / "tiny_phantom" / "vae")
+        AutoencoderKLWan.from_config(vae, base_dim=4, decoder_base_dim=4).save_pretrained(
+            phantom / "vae"
+        )
+        transformer = WanTransformer3DModel.load_config(ASSETS / "tiny_phantom" / "transformer")
+        WanTransformer3DModel.from_config(
+            transformer, num_layers=1, num_attention_heads=1, ffn_dim=48
+        ).save_pretrained(phantom / "transformer")
+    return folder

@@ -1,0 +1,95 @@
+"""Which profile each kind of machine runs, the reason it gives, and where installed models lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from procvid.errors import InputError, UnavailableError
+from procvid.machine import (
+    LENT_STEPS,
+    asset_folder,
+    check_gpu,
+    choose_profile,
+    converted_profiles,
+    generator_folder,
+)
+from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling
+
+SMALL, LARGE = (PHANTOM_1_3B.name,), (PHANTOM_14B.name,)
+NO_GPU = (
+    "Demo mode: no GPU found, so clips are small cartoons made by a tiny model. "
+    "With a GPU, procvid makes cooking footage"
+)
+
+
+def test_auto_is_tiny_and_gives_the_reason():
+    assert choose_profile("auto", gpu=None) == (TINY, NO_GPU)
+    profile, reason = choose_profile("auto", gpu="NVIDIA H100")
+    assert profile is TINY
+    assert "NVIDIA H100" in reason and "procvid convert" in reason
+    assert choose_profile("auto", gpu="NVIDIA H100", weights=SMALL)[0] is PHANTOM_1_3B
+    assert choose_profile("auto", gpu=None, weights=SMALL)[0] is TINY
+
+
+@pytest.mark.parametrize(
+    ("host", "gpu", "gib", "weights", "name", "words"),
+    [
+        ("machine", None, 0, SMALL, "tiny", "no GPU found, so clips are small cartoons"),
+        ("machine", "H100", 79, (), "tiny", "found a GPU (H100, 79 GiB), but no converted Phantom"),
+        ("machine", "H100", 79, SMALL + LARGE, "phantom-1.3b", "(H100, 79 GiB): cooking"),
+        ("machine", "H100", 79, LARGE, "phantom-14b", "1280x720"),
+        ("machine", "L4", 22, LARGE, "tiny", "but no converted Phantom weights"),
+        ("space", None, 0, (), "tiny", "this Space has no GPU, so clips are small cartoons"),
+        ("space", "L4", 22, (), "tiny", "has a GPU (L4, 22 GiB), but no converted Phantom"),
+        ("space", "L4", 22, (), "tiny", "Set PROCVID_MODELS"),
+        ("space", "L4", 22, SMALL, "phantom-1.3b", "has a GPU (L4, 22 GiB): cooking"),
+        ("space", "H100", 79, LARGE, "phantom-14b", "has a GPU"),
+        ("zerogpu", "H200", 70, (), "tiny", "(ZeroGPU, H200, 70 GiB), but no converted"),
+        ("zerogpu", "H200", 70, (), "tiny", "Set PROCVID_MODELS"),
+        ("zerogpu", "H200", 70, SMALL, "phantom-1.3b", "borrows a GPU for each clip"),
+        ("zerogpu", "H200", 140, LARGE, "tiny", "on the CPU, which uses no GPU time"),
+    ],
+)
+def test_each_kind_of_hardware_has_its_profile_and_reason(host, gpu, gib, weights, name, words):
+    profile, reason = choose_profile("auto", gpu=gpu, weights=weights, vram_gib=gib, host=host)
+    assert profile.name == name
+    assert words in reason
+    assert reason.startswith("Demo mode: ") == ("cartoons" in reason) == (name == "tiny")
+
+
+def test_on_a_lent_gpu_a_clip_is_fast_by_default():
+    profile, _ = choose_profile("phantom-1.3b", gpu=None, host="zerogpu")
+    assert profile.sampling.shortcuts == PHANTOM_1_3B.shortcuts
+    assert profile.sampling.num_inference_steps == LENT_STEPS
+    check_sampling(profile, profile.sampling)
+    assert choose_profile("tiny", gpu=None, host="zerogpu")[0] is TINY
+
+
+def test_a_named_profile_is_taken_and_an_unknown_one_refused():
+    assert choose_profile("phantom-14b", gpu=None)[0] is PHANTOM_14B
+    with pytest.raises(InputError, match=r"no profile 'phantom'.*phantom-1\.3b"):
+        choose_profile("phantom", gpu=None)
+
+
+def test_only_a_profile_that_needs_a_gpu_is_refused_without_one(monkeypatch):
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
+    check_gpu(TINY)
+    with pytest.raises(UnavailableError, match=r"phantom-1\.3b profile needs a CUDA GPU"):
+        check_gpu(PHANTOM_1_3B)
+    monkeypatch.setattr("procvid.machine.gpu_facts", lambda: ("NVIDIA H100", 80.0))
+    check_gpu(PHANTOM_1_3B)
+
+
+def test_a_generator_lies_in_the_package_or_where_convert_writes_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PROCVID_MODELS", str(tmp_path))
+    assert generator_folder(TINY) == asset_folder(TINY, "generator")
+    assert generator_folder(PHANTOM_1_3B) == tmp_path / "phantom-1.3b"
+    assert converted_profiles() == ()
+    (tmp_path / "phantom-14b").mkdir()
+    (tmp_path / "phantom-14b" / "model_index.json").touch()
+    assert converted_profiles() == LARGE
+    gone = replace(TINY, models={"generator": "nowhere"})
+    with pytest.raises(UnavailableError, match="generator of the tiny profile is missing"):
+        generator_folder(gone)
