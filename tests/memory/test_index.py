@@ -141,7 +141,7 @@ def test_above_the_limit_an_approximate_index_is_chosen_and_checked(
 def test_where_it_finds_too_little_search_stays_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("procvid.memory.index.EFFORTS", (1,))
     monkeypatch.setattr("procvid.memory.index.SHORTLIST", 10)
-    drawn = np.random.default_rng(0).normal(size=(4000, 64)).astype(np.float32)
+    drawn = np.random.default_rng(0).normal(size=(2000, 32)).astype(np.float32)
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     index = CropIndex(drawn, exact_up_to=1000)
     assert index.facts.kind == "exact" and "so search stays exact" in index.facts.reason
