@@ -54,7 +54,7 @@ class AppContext:
         planner: Plans recipes; needs no weights.
         runs_folder: Absolute path; each run has a folder named by its id.
         examples_folder: Recipes to try; may not exist.
-        device: Held by whoever uses the generator or the metrics.
+        device: Held while the generator or the metrics run.
         retention: How long runs are kept.
         allowance: Counts what each visitor asked for lately.
         worker: Makes the clips of all runs.

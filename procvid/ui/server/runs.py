@@ -1,4 +1,4 @@
-"""Read a run from disk, whoever started it and however it ended."""
+"""Read a run from disk, in whatever state it is."""
 
 from __future__ import annotations
 
