@@ -281,7 +281,7 @@ def test_a_store_that_is_not_what_its_manifest_says(
         case "twice":
             table = pq.read_table(shard)
             pq.write_table(table.take([0, *range(19)]), shard)
-            error, sentence = StoreError, "two crops of one id"
+            error, sentence = StoreError, "have the same id"
         case "index":
             # Derived, so it is never an error: it is built anew from the vectors.
             (bundle / "index/index.faiss").write_bytes(b"IxFI" + b"\xff" * 200)
