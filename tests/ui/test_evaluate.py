@@ -56,7 +56,7 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "no clip"),
+        ({}, "No clip"),
         ({"run_ids": ["../../etc"]}, "not a run id"),
         ({"run_ids": ["0" * 16]}, "no run"),
         ({"run_ids": "x"}, "are lists"),
