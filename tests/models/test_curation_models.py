@@ -131,7 +131,7 @@ def test_a_curation_with_captions_and_ratings(server, tmp_path):
         ("A hand. boil the egg in the pot.", 6),
     ]
     (reject,) = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").open()]
-    assert (reject["stage"], reject["reason"]) == ("ratings", "Its caption is rated 2, under 3.")
+    assert (reject["stage"], reject["reason"]) == ("ratings", "The caption rating 2 is below 3.")
     asked = len(server.asked)
     assert asked == 7, "one transcript, three captions, three ratings"
     list(curation.run())
