@@ -1,4 +1,4 @@
-"""For all tests: offline, and in an environment that is nobody's own."""
+"""Fixtures of all tests: no network, and an environment without personal settings."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ for personal in (
 ):
     os.environ.pop(personal, None)
 _cache = tempfile.TemporaryDirectory(prefix="procvid-tests-")
-# Nobody's own models: a folder that is not there.
+# No converted weights: the folder does not exist.
 os.environ["PROCVID_MODELS"] = "/nonexistent/procvid-models"
 os.environ["PROCVID_CACHE"] = _cache.name
 
 
 def is_this_machine(address: Any) -> bool:
-    """Whether a socket address stays on this machine: a unix socket, localhost or a loopback IP."""
+    """Return True if a socket address is local: a unix socket, localhost or a loopback IP."""
     if not isinstance(address, tuple):
         return True
     host = str(address[0])
@@ -53,17 +53,17 @@ def is_this_machine(address: Any) -> bool:
 
 
 FIRST = ("test_readme.py", "test_cli_survival.py")
-"""The longest files: a process that began one of them last would keep all others waiting."""
+"""The longest files run first, so that no worker starts one of them last."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put `FIRST` first; the rest keeps its order."""
+    """Move the files in `FIRST` to the front."""
     items.sort(key=lambda item: item.path.name not in FIRST)
 
 
 @pytest.fixture(autouse=True)
 def offline(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a test marked `network` may reach another machine; any other fails when it tries."""
+    """Fail a test that reaches another machine, unless it is marked `network`."""
     if request.node.get_closest_marker("network"):
         return
     connect = socket.socket.connect
@@ -78,7 +78,7 @@ def offline(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """Run a command that serves the app: a context whose value is the app's address."""
+    """Return a context manager that runs a command that serves the app and gives its address."""
 
     @contextmanager
     def serve(
@@ -108,14 +108,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for_answer(url: str, app: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when the page answers; fail when the app ends or takes too long."""
+    """Wait until the page answers; fail if the app ends or takes too long."""
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         if app.poll() is not None:
@@ -131,7 +131,7 @@ def wait_for_answer(url: str, app: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def project() -> Path:
-    """The root of the source tree."""
+    """Return the root of the source tree."""
     return Path(__file__).resolve().parents[1]
 
 

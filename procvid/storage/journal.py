@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from procvid.storage.atomic import output_errors, remove
 FILE = "journal.sqlite"
 
 
-class Journal:
+class Journal(ABC):
     """Base of the journals: a SQLite database whose loss costs time and nothing else.
 
     A file that is no longer a database is replaced by an empty one.
@@ -37,9 +38,9 @@ class Journal:
             with self.writing():
                 self.database = self._open()
 
+    @abstractmethod
     def prepare(self, database: sqlite3.Connection) -> None:
         """Create the tables that do not exist yet."""
-        raise NotImplementedError
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.file, isolation_level=None)

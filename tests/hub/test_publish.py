@@ -162,7 +162,7 @@ def test_a_fault_leaves_the_old_release_or_the_new_one(
     assert not sent & there
 
 
-def test_a_stale_parent_is_told_and_nothing_is_lost(
+def test_a_stale_parent_is_reported_and_nothing_is_lost(
     hub: Hub, client: HubClient, repo: Repo, bundles: dict[str, Path]
 ) -> None:
     changed = {"notes.txt": Blob(b"of somebody else", False)}

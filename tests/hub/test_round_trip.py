@@ -75,7 +75,7 @@ def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
     assert hub.asked == []
 
 
-def test_a_lora_of_others_without_a_manifest_is_taken_and_told(
+def test_a_lora_of_others_without_a_manifest_is_taken_and_reported(
     hub: Hub, lora_folder: Path, tmp_path: Path
 ) -> None:
     weights = (lora_folder / "pytorch_lora_weights.safetensors").read_bytes()

@@ -22,7 +22,7 @@ def test_named(name: str, role: Role, state: str, words: str) -> None:
     assert named(name, role, state) == words
 
 
-def test_told_says_nothing_twice() -> None:
+def test_reported_says_nothing_twice() -> None:
     assert crop_text("carrot", "food", "carrot", "whole") == "carrot"
     assert crop_text("carrot", "food", "Thin  orange coins", "sliced") == (
         "sliced carrot, thin orange coins"

@@ -58,7 +58,7 @@ def test_the_first_state_follows_from_the_group(group: str, state: str) -> None:
     assert first_state(group) == state
 
 
-def test_vessels_are_told_apart_by_size_and_by_words() -> None:
+def test_vessels_are_reported_apart_by_size_and_by_words() -> None:
     kitchen = KitchenState()
     large = kitchen.meet_vessel(mention("Put it in a large bowl."), 1)
     large.used = True

@@ -54,21 +54,21 @@ def test_steps_in_every_dress(body: str) -> None:
         "Soup\n====\n\nIngredients: 2 carrots, 1 onion\n\nInstructions\n\nSlice the carrots. Boil them.",
     ],
 )
-def test_ingredients_are_told_from_steps(text: str) -> None:
+def test_ingredients_are_reported_from_steps(text: str) -> None:
     recipe = parse_recipe(text)
     assert recipe.title == "Soup"
     assert recipe.ingredients == ("2 carrots", "1 onion")
     assert recipe.steps == ("Slice the carrots.", "Boil them.")
 
 
-def test_facts_notes_and_headings_are_dropped_and_told() -> None:
+def test_facts_notes_and_headings_are_dropped_and_reported() -> None:
     recipe = parse_recipe(
         "Carrots\nServes 4\nPrep time: 5 min\n\nSteps\nFor the pan:\n1. Slice the carrot.\n"
         "2. Fry it.\n\nNotes\nMy favourite."
     )
     assert recipe.steps == ("Slice the carrot.", "Fry it.")
-    told = " ".join(recipe.notes)
-    assert all(word in told for word in ("Serves 4", "Prep time", "For the pan", "My favourite"))
+    shown = " ".join(recipe.notes)
+    assert all(word in shown for word in ("Serves 4", "Prep time", "For the pan", "My favourite"))
 
 
 def test_a_single_sentence_is_one_step_and_takes_the_given_name() -> None:
@@ -100,8 +100,8 @@ def test_markup_emoji_and_control_characters_go() -> None:
     )
     assert recipe.title == "Eggs"
     assert recipe.steps == ('Mix the "eggs".', "Fry them < 5 min")
-    told = " ".join(recipe.notes)
-    assert "HTML" in told and "emoji" in told and "control" in told
+    shown = " ".join(recipe.notes)
+    assert "HTML" in shown and "emoji" in shown and "control" in shown
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from procvid.plan.parse import parse_recipe, read_recipe
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "shown"),
     [
         ("", "empty"),
         (" \n\t\x00\ufeff ", "empty"),
@@ -47,10 +47,10 @@ from procvid.plan.parse import parse_recipe, read_recipe
         ("Slice the carrot.\n" * 60_000, "the limit is 100 kB"),
     ],
 )  # fmt: skip
-def test_is_refused_with_a_sentence(text: str, told: str) -> None:
+def test_is_refused_with_a_sentence(text: str, shown: str) -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe(text)
-    assert told in caught.value.message
+    assert shown in caught.value.message
     assert caught.value.hint
     assert caught.value.exit_code == 2
     assert len(caught.value.message) < 300
@@ -63,10 +63,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         "binary, not": b"%PDF-1.7 \x00\x01\x02\x03\x04\x05\x06\x0e\x0f\x10",
         "kB": b"Slice the carrot. " * 200_000,
     }
-    for told, data in cases.items():
+    for shown, data in cases.items():
         file = tmp_path / "recipe.txt"
         file.write_bytes(data)
-        with pytest.raises(RecipeError, match=told):
+        with pytest.raises(RecipeError, match=shown):
             read_recipe(file)
     with pytest.raises(RecipeError, match="does not exist"):
         read_recipe(tmp_path / "none.txt")

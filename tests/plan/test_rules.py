@@ -232,10 +232,10 @@ def test_examples_use_the_toy_kitchen_or_leave_it_on_purpose(file: str) -> None:
     plan = plan_recipe(read_recipe(EXAMPLES / file))
     used = {o.name for step in plan.steps for o in step.objects}
     actions = {step.action for step in plan.steps}
-    told = {s for step in plan.steps for o in step.objects if o.role == "food"
+    shown = {s for step in plan.steps for o in step.objects if o.role == "food"
             for s in (o.state_before, o.state_after)}  # fmt: skip
-    at_home = used <= TOY_NAMES and actions <= TOY_ACTIONS and told <= TOY_STATES
-    assert at_home == (file not in UNKNOWN), (used - TOY_NAMES, actions - TOY_ACTIONS, told)
+    at_home = used <= TOY_NAMES and actions <= TOY_ACTIONS and shown <= TOY_STATES
+    assert at_home == (file not in UNKNOWN), (used - TOY_NAMES, actions - TOY_ACTIONS, shown)
     vessels = [o.name for step in plan.steps for o in step.objects if o.role == "vessel"]
     assert len(vessels) > len(set(vessels)), "no vessel comes back"
 

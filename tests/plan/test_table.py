@@ -78,7 +78,7 @@ def test_a_new_row_adds_an_object(plan: Plan) -> None:
         ("Stays the same", "perhaps"),
     ],
 )
-def test_a_bad_cell_is_told_with_its_row(plan: Plan, column: str, value: Any) -> None:
+def test_a_bad_cell_is_reported_with_its_row(plan: Plan, column: str, value: Any) -> None:
     with pytest.raises(InputError, match=r"[Rr]ow \d+"):
         apply_rows(plan, changed(plan, column, value))
 

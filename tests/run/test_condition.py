@@ -50,7 +50,7 @@ def test_the_prompt_learns_what_the_references_look_like():
     assert made.slots == (slot,) and made.retrievals == (retrieval,) and made.step == 3
 
 
-def test_a_crop_that_was_found_and_not_chosen_is_not_told():
+def test_a_crop_that_was_found_and_not_chosen_is_not_reported():
     pan, slot = found(PAN, "blue square pan")
     egg, _ = found(EGG, "brown egg")
     assert looks_of([slot], [pan, egg]) == {"frying pan": "blue square pan"}
@@ -61,7 +61,7 @@ def test_a_persons_own_prompt_is_used_word_for_word():
     assert conditioned([retrieval], [slot], prompt="Just a pan.").prompt == "Just a pan."
 
 
-def test_a_lasting_thing_that_was_there_before_and_is_not_found_is_told():
+def test_a_lasting_thing_that_was_there_before_and_is_not_found_is_reported():
     missing = Retrieval("frying pan", "in use", None, "No crop of a frying pan: none.")
     assert conditioned([missing]).warnings == (
         "The frying pan may look different than before. No crop of a frying pan: none.",
@@ -72,7 +72,7 @@ def test_food_that_is_not_found_is_no_reason_to_worry():
     assert conditioned([Retrieval("egg", "whole", None, "No crop of an egg.")]).warnings == ()
 
 
-def test_what_cannot_be_drawn_is_told():
+def test_what_cannot_be_drawn_is_reported():
     assert conditioned(undrawable=["egg"]).warnings == (
         "The model was not trained on egg and draws something else.",
     )
@@ -120,8 +120,8 @@ def test_five_pictures_are_too_many():
 def test_a_picture_like_none_of_the_objects_stands_for_none():
     slots = upload_slots([GREEN], STEP.objects[:1], ByColour(), least=0.5)
     assert (slots[0].object_name, slots[0].words) == ("upload 1", "")
-    told = condition(STEP, (), slots, looks={}, add_looks=lambda prompt, looks: prompt)
-    assert "looks like no object" in " ".join(told.warnings)
+    shown = condition(STEP, (), slots, looks={}, add_looks=lambda prompt, looks: prompt)
+    assert "looks like no object" in " ".join(shown.warnings)
 
 
 def test_who_says_what_a_picture_shows_is_believed():

@@ -90,7 +90,7 @@ def test_the_run_id_follows_from_the_request():
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "shown"),
     [
         (with_seed(4), "seed is 3 there and 4 here"),
         (dataclasses.replace(RECORD, models={"generator": "other"}), "generator model differs"),
@@ -106,11 +106,11 @@ def test_the_run_id_follows_from_the_request():
         ),
     ],
 )
-def test_another_request_is_told_what_differs_and_changes_nothing(tmp_path, other, told):
+def test_another_request_is_reported_what_differs_and_changes_nothing(tmp_path, other, shown):
     with hold(tmp_path / "run", RECORD):
         pass
     before = (tmp_path / "run" / RUN).read_bytes()
-    with pytest.raises(RunError, match=told), hold(tmp_path / "run", other):
+    with pytest.raises(RunError, match=shown), hold(tmp_path / "run", other):
         pass
     assert (tmp_path / "run" / RUN).read_bytes() == before
 
@@ -124,7 +124,7 @@ def test_a_recipe_that_was_only_parsed_with_other_notes_is_the_same(tmp_path):
         assert run.notes == ()
 
 
-def test_other_library_versions_are_told_and_not_refused(tmp_path):
+def test_other_library_versions_are_reported_and_not_refused(tmp_path):
     with hold(tmp_path / "run", RECORD):
         pass
     with hold(tmp_path / "run", dataclasses.replace(RECORD, versions={"torch": "3"})) as run:
@@ -140,7 +140,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 99}', "\x00\x01", '{"a":'])
-def test_a_damaged_run_is_told(tmp_path, content):
+def test_a_damaged_run_is_reported(tmp_path, content):
     (tmp_path / RUN).write_text(content)
     with pytest.raises(RunError, match="damaged or of another version"), hold(tmp_path, RECORD):
         pass
@@ -160,7 +160,7 @@ def test_a_file_is_no_folder(tmp_path):
         pass
 
 
-def test_a_folder_that_cannot_be_written_is_told():
+def test_a_folder_that_cannot_be_written_is_reported():
     # Even root cannot make a folder there.
     cannot = pytest.raises(OutputError, match="Cannot write /proc/procvid")
     with cannot, hold(Path("/proc/procvid"), RECORD):
@@ -291,7 +291,7 @@ with hold(Path({path!r}), RECORD) as run:
 """
 
 
-def test_a_full_disk_is_told_and_leaves_whole_lines(tmp_path):
+def test_a_full_disk_is_reported_and_leaves_whole_lines(tmp_path):
     code = FULL.format(tests=str(Path(__file__).parent), path=str(tmp_path))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Cannot write" in done.stdout and EVENTS in done.stdout
@@ -348,11 +348,11 @@ def test_records_survive_json():
 
 def test_the_clip_carries_its_provenance_in_one_line():
     record = step(1, {"c": "aa"}, reference("c", "s/01", "aa"))
-    told = json.loads(record.for_metadata())
+    shown = json.loads(record.for_metadata())
     assert "\n" not in record.for_metadata()
-    assert told["ai_generated"] and told["prompt"] == "Close view." and told["text"] == "Fry."
-    assert told["references"][0]["crop_id"] == "c" and told["models"] == RECORD.models
-    assert told["sampling"]["seed"] == TINY.sampling.seed
+    assert shown["ai_generated"] and shown["prompt"] == "Close view." and shown["text"] == "Fry."
+    assert shown["references"][0]["crop_id"] == "c" and shown["models"] == RECORD.models
+    assert shown["sampling"]["seed"] == TINY.sampling.seed
 
 
 def test_the_package_starts_without_torch_or_gradio():

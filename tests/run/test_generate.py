@@ -55,11 +55,11 @@ NOTHING = Conditioning(4, "Close view.", (), ())
 
 def test_progress_names_the_step_and_the_clip_comes_last():
     steps = generate(ThreeSteps(), NOTHING, TINY.sampling, Pace(1))
-    told = []
+    shown = []
     with pytest.raises(StopIteration) as end:
         while True:
-            told.append(next(steps))
-    assert [(p.step, p.done, p.total) for p in told] == [(4, 1, 3), (4, 2, 3), (4, 3, 3)]
+            shown.append(next(steps))
+    assert [(p.step, p.done, p.total) for p in shown] == [(4, 1, 3), (4, 2, 3), (4, 3, 3)]
     assert end.value.value.frames.shape == (9, 64, 64, 3)
 
 

@@ -262,8 +262,8 @@ def test_what_a_memory_cannot_do_is_said(parts):
     assert "not calibrated for procvid/tiny_clip" in memory_notes(unsure)[0]
     assert "comes without a crop store" in memory_notes(replace(parts, stores=()))[0]
     bare = replace(without_pixels(parts.stores[0]), notes=("The index was built anew.",))
-    told = memory_notes(replace(parts, stores=(bare,)))
-    assert told[0] == "The index was built anew." and "has no pictures" in told[1]
+    shown = memory_notes(replace(parts, stores=(bare,)))
+    assert shown[0] == "The index was built anew." and "has no pictures" in shown[1]
 
 
 def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):
@@ -276,10 +276,10 @@ def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):
 def test_what_the_model_was_never_taught_is_said_once_and_at_each_step(parts, tmp_path):
     recipe = Recipe("Salmon", ("Fry the salmon in the frying pan.",))
     events = list(make_video(replace(REQUEST, recipe=recipe), parts, tmp_path / "run"))
-    told = [event for event in of(Warned, events) if "salmon" in event.message]
-    assert [event.step for event in told] == [0, 1]
-    assert "not trained on salmon; it draws something else" in told[0].message
-    assert of(RunFinished, events)[0].warnings[-1] == told[0].message
+    shown = [event for event in of(Warned, events) if "salmon" in event.message]
+    assert [event.step for event in shown] == [0, 1]
+    assert "not trained on salmon; it draws something else" in shown[0].message
+    assert of(RunFinished, events)[0].warnings[-1] == shown[0].message
 
 
 def test_one_step_made_again_leaves_all_others_alone(finished, parts, tmp_path):
@@ -373,8 +373,8 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
     (folder / "steps/03/clip.mp4").unlink()
     (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
     events = list(make_video(REQUEST, parts, folder))
-    told = [event.message for event in of(Warned, events) if event.step == 3]
-    assert "One of your pictures is lost" in told[0]
+    shown = [event.message for event in of(Warned, events) if event.step == 3]
+    assert "One of your pictures is lost" in shown[0]
     assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 

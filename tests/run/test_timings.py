@@ -68,8 +68,8 @@ def test_nothing_is_inferred_from_another_model_machine_or_size(other):
     assert pattern_of([], SETTING) is None
 
 
-def events(*told: Event, then: Exception | None = None) -> Iterator[Event]:
-    yield from told
+def events(*shown: Event, then: Exception | None = None) -> Iterator[Event]:
+    yield from shown
     if then is not None:
         raise then
 
@@ -79,14 +79,14 @@ def test_a_run_is_measured_however_it_ends(tmp_path):
     for number in (1, 2, 3):
         (run / f"steps/0{number}").mkdir(parents=True)
         (run / f"steps/0{number}/clip.mp4").write_bytes(b"x" * 500 * number)
-    told = [
+    shown = [
         ClipReady(1, "steps/01/clip.mp4", 0.0, reused=True),
         Progress(2, 1, 2, None),
         ClipReady(2, "steps/02/clip.mp4", 5.0),
         ClipReady(3, "steps/03/clip.mp4", 2.0),
     ]
     stream = measured(
-        events(*told, then=KeyboardInterrupt()), run, SETTING, tmp_path, lambda: 321.0
+        events(*shown, then=KeyboardInterrupt()), run, SETTING, tmp_path, lambda: 321.0
     )
     with pytest.raises(KeyboardInterrupt):
         list(stream)
