@@ -57,7 +57,7 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
     ("given", "said"),
     [
         ({}, "no clip"),
-        ({"run_ids": ["../../etc"]}, "not a run id"),
+        ({"run_ids": ["../../etc"]}, "16 characters of 0-9 and a-f"),
         ({"run_ids": ["0" * 16]}, "no run"),
         ({"run_ids": "x"}, "are lists"),
         ({"run_ids": [["x"]]}, "no text"),
@@ -92,6 +92,6 @@ def test_each_row_goes_from_waiting_to_its_value(
 def test_the_tab_says_what_is_missing(on: dict[str, Callable[..., Any]]) -> None:
     with pytest.raises(gr.Error, match="no clip"):
         list(on["score"]("", "", None, "", FEW))
-    with pytest.raises(gr.Error, match="not a run id"):
+    with pytest.raises(gr.Error, match="16 characters of 0-9 and a-f"):
         list(on["score"]("nonsense", "", None, "", FEW))
     assert on["fill_in"]("nonsense") == ""
