@@ -59,7 +59,7 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
         ({}, "no clip"),
         ({"run_ids": ["../../etc"]}, "16 characters of 0-9 and a-f"),
         ({"run_ids": ["0" * 16]}, "no run"),
-        ({"run_ids": "x"}, "are lists"),
+        ({"run_ids": "x"}, "are not a list"),
         ({"run_ids": [["x"]]}, "no text"),
         ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded here"),
         ({"clips": ["/etc/passwd"]}, "not uploaded here"),
