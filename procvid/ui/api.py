@@ -304,7 +304,7 @@ def _mount_evaluating(context: AppContext) -> None:
         """
         given = run_ids or []
         if not isinstance(given, list) or not isinstance(clips or [], list):
-            raise InputError("Runs and clips must be lists.", "Send [] for none.")
+            raise InputError("The runs or clips are not a list.", "Send [] for none.")
         context.allowance.spend(visitor_of(request), "evaluations")
         runs = inputs_of(context, given, clips or [], texts)
         for view, event in stream_evaluation(context, runs, read_metrics(metrics)):

@@ -251,7 +251,7 @@ def test_on_a_space_only_its_owner_signed_in(
     run = ("run", new_run_id(), "cook/new", "", "", True, False)
     with pytest.raises(gr.Error, match="There is no run"):
         events["plan_on_space"](*run, asked(), profile, token)
-    with pytest.raises(gr.Error, match="not a run id"):
+    with pytest.raises(gr.Error, match="16 characters of 0-9 and a-f"):
         events["plan_on_space"]("run", "/etc", *run[2:], asked(), profile, token)
     with pytest.raises(gr.Error, match="Only cook"):
         events["plan_on_space"](*run, asked(), None, None)

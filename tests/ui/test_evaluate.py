@@ -56,11 +56,19 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+<<<<<<< HEAD
         ({}, "No clip"),
         ({"run_ids": ["../../etc"]}, "not a run id"),
         ({"run_ids": ["0" * 16]}, "no run"),
         ({"run_ids": "x"}, "are lists"),
         ({"run_ids": [["x"]]}, "not text"),
+=======
+        ({}, "no clip"),
+        ({"run_ids": ["../../etc"]}, "16 characters of 0-9 and a-f"),
+        ({"run_ids": ["0" * 16]}, "no run"),
+        ({"run_ids": "x"}, "are not a list"),
+        ({"run_ids": [["x"]]}, "no text"),
+>>>>>>> refs/heads/server
         ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded here"),
         ({"clips": ["/etc/passwd"]}, "not uploaded here"),
         ({"clips": [3]}, "not an uploaded file"),
@@ -92,6 +100,6 @@ def test_each_row_goes_from_waiting_to_its_value(
 def test_the_tab_says_what_is_missing(on: Events) -> None:
     with pytest.raises(gr.Error, match="no clip"):
         list(on["score"]("", "", None, "", FEW))
-    with pytest.raises(gr.Error, match="not a run id"):
+    with pytest.raises(gr.Error, match="16 characters of 0-9 and a-f"):
         list(on["score"]("nonsense", "", None, "", FEW))
     assert on["fill_in"]("nonsense") == ""
