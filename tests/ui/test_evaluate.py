@@ -56,19 +56,11 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-<<<<<<< HEAD
         ({}, "No clip"),
-        ({"run_ids": ["../../etc"]}, "not a run id"),
-        ({"run_ids": ["0" * 16]}, "no run"),
-        ({"run_ids": "x"}, "are lists"),
-        ({"run_ids": [["x"]]}, "not text"),
-=======
-        ({}, "no clip"),
         ({"run_ids": ["../../etc"]}, "16 characters of 0-9 and a-f"),
         ({"run_ids": ["0" * 16]}, "no run"),
         ({"run_ids": "x"}, "are not a list"),
-        ({"run_ids": [["x"]]}, "no text"),
->>>>>>> refs/heads/server
+        ({"run_ids": [["x"]]}, "not text"),
         ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded here"),
         ({"clips": ["/etc/passwd"]}, "not uploaded here"),
         ({"clips": [3]}, "not an uploaded file"),
