@@ -204,11 +204,11 @@ def choose_profile(
         profile = PROFILES[wanted]
         if profile.demo:
             return profile, f"Demo mode: {_cartoons(host)}"
-        return _for_host(profile, host), f"requested: {profile.purpose}"
+        return _for_host(profile, host), f"{profile.purpose}, as requested"
     profile = _best_profile(gpu, weights, vram_gib, host)
     hardware = _describe_hardware(gpu, vram_gib, host)
     if not profile.demo:
-        return _for_host(profile, host), f"{hardware}: {profile.purpose}"
+        return _for_host(profile, host), f"{profile.purpose}; {hardware}"
     if gpu is None:
         remedy = "With a GPU, procvid makes cooking footage"
     else:

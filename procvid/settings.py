@@ -89,9 +89,13 @@ class Profile:
 
     @property
     def fast_sampling(self) -> Sampling:
-        """Default sampling of `--fast`."""
+        """Return the default sampling of `--fast`."""
         steps = self.fast_steps or self.sampling.num_inference_steps
         return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
+
+    def describe(self, reason: str) -> str:
+        """Return the profile and the reason why it was chosen, as a sentence for the user."""
+        return f"{reason}." if self.demo else f"Profile {self.name}: {reason}."
 
 
 DINO_HUB = "facebook/dino-vits16@a7a4d161f5c0bd70478c05ca5777ec7cd8848021"

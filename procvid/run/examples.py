@@ -21,15 +21,15 @@ VIDEO, CAPTIONS, FACTS = ".mp4", ".vtt", ".facts.json"
 
 @dataclass(frozen=True)
 class Finished:
-    """What made a finished example.
+    """Settings of a finished example.
 
     Attributes:
-        recipe_sha256: Of the recipe's file.
-        profile: The models' profile.
-        seed: Of the run.
-        denoising_steps: Of each clip.
-        num_clips: One for each step of the recipe.
-        duration_s: Of the video.
+        recipe_sha256: Hash of the recipe file.
+        profile: Name of the profile.
+        seed: Seed of the run.
+        denoising_steps: Denoising steps per clip.
+        num_clips: Number of clips, one per step of the recipe.
+        duration_s: Length of the video in seconds.
     """
 
     recipe_sha256: str

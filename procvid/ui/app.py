@@ -65,10 +65,8 @@ def build_app(context: AppContext) -> Any:
 
 
 def banner(context: AppContext) -> str:
-    """Return what kind of clips to expect, and why."""
-    if context.profile.demo:
-        return f"{context.profile_reason}."
-    return f"Profile {context.profile.name}: {context.profile_reason}."
+    """Return which kind of clips to expect, and why."""
+    return context.profile.describe(context.profile_reason)
 
 
 def footer(context: AppContext) -> str:

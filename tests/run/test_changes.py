@@ -85,7 +85,7 @@ def test_a_lost_picture_is_named_and_the_rest_kept(tmp_path):
     (tmp_path / "changes/03/1.png").write_bytes(b"no picture")
     changes, lost = kept_changes(run, 3)
     assert same(changes, dataclasses.replace(EVERYTHING, uploads=(GREEN,)))
-    assert len(lost) == 1 and "One of your pictures is lost" in lost[0]
+    assert len(lost) == 1 and "One of your images is lost" in lost[0]
 
 
 @pytest.mark.parametrize("text", ["{", '{"pictures": 3}', '{"chosen": "x"}', '{"attempt": "x"}'])

@@ -374,7 +374,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_survive_staleness(finished, p
     (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
     events = list(make_video(REQUEST, parts, folder))
     shown = [event.message for event in of(Warned, events) if event.step == 3]
-    assert "One of your pictures is lost" in shown[0]
+    assert "One of your images is lost" in shown[0]
     assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 

@@ -24,7 +24,7 @@ FEW = {"steps": 2}
 def test_version_says_what_runs_and_why(client: Client) -> None:
     version = client.predict(api_name="/version")
     assert version["profile"] == "tiny"
-    assert version["profile_reason"].startswith("asked for")
+    assert version["profile_reason"].startswith("Demo mode: ")
     assert {"generator", "embedder", "detector", "planner"} <= set(version["models"])
     assert version["libraries"]["torch"]
 

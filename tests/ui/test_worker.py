@@ -109,7 +109,7 @@ def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
     # Without its picture the step would show something else, so the person has to decide.
     next(tmp_path.glob("*.png")).unlink()
     damaged = tickets.read(run_id)
-    assert damaged is not None and "One of your pictures is lost" in damaged.failed
+    assert damaged is not None and "One of your images is lost" in damaged.failed
     assert tickets.left() == []
     tickets.remove(run_id)
     assert not list(tmp_path.iterdir())
