@@ -1,7 +1,7 @@
 """Find and write finished examples: the video of an example recipe, shown without waiting.
 
-In a folder beside the recipes each has three files of the recipe's name: the video, its captions, and a
-JSON file that says what made it.
+Each example has three files named after its recipe: the video, its captions, and a JSON file with
+its settings.
 """
 
 from __future__ import annotations

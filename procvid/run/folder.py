@@ -164,9 +164,9 @@ class RunFolder:
         """Write `run.json`: the record and the progress.
 
         Args:
-            records: The steps that are on disk.
-            num_steps: How many there are to be.
-            duration_s: Length of the video, once it shows these steps.
+            records: Records of the finished steps.
+            num_steps: Number of steps of the plan.
+            duration_s: Length of the video if it shows these steps, else None.
         """
         stale = self.stale_steps(records)
         steps = []

@@ -76,7 +76,7 @@ def footer(context: AppContext) -> str:
 
 
 def facts(context: AppContext) -> dict[str, str]:
-    """Return what runs here, for the About tab."""
+    """Return facts about this server, for the About tab."""
     sampling = context.profile.sampling
     return {
         "procvid": procvid.__version__,

@@ -255,7 +255,7 @@ def test_a_step_is_redone_and_another_one_locked(
     fields = on["choose_to_redo"](made, 2)
     prompt = fields[review.prompt]
     assert "frying pan" in dict(fields[review.shows].choices)
-    with pytest.raises(gr.Error, match="1 names for 0 pictures"):
+    with pytest.raises(gr.Error, match="1 names for 0 images"):
         on["redo_step"](made, 1, "7", prompt, [], None, ["plate"])
     assert prompt and fields[review.lock].value == "Lock step"
     locked = on["toggle_lock"](made, 2)

@@ -1,4 +1,4 @@
-"""What all tabs and endpoints share: models that are loaded on first use, and the runs on disk."""
+"""State shared by all tabs and endpoints: models, loaded on first use, and the runs on disk."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ QUEUE = "queue"
 
 
 def new_run_id() -> str:
-    """Return a random id. Nobody can guess it, so it also protects the run's files."""
+    """Return a random id. It cannot be guessed, so it also protects the run's files."""
     return secrets.token_hex(8)
 
 
@@ -56,7 +56,7 @@ class AppContext:
         examples_folder: Recipes to try; may not exist.
         device: Held while the generator or the metrics run.
         retention: How long runs are kept.
-        allowance: Counts what each visitor asked for lately.
+        allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.
     """
 
@@ -144,7 +144,7 @@ class AppContext:
         """Return the folder of a run, which may not exist.
 
         Raises:
-            RunError: The id has another form than run ids have, so it could name another folder.
+            RunError: The id is not a run id, so it could name another folder.
         """
         if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
             raise RunError(

@@ -1,4 +1,4 @@
-"""Translate the events of a run into what the page shows and what the API returns."""
+"""Translate the events of a run for the page and the API."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ def uploaded(file: object, what: str = "clip") -> Path:
     """Return the path of an uploaded file.
 
     Args:
-        file: What came over the wire: a path, FileData, or anything else.
-        what: The word for it in errors.
+        file: The value from the client: a path, FileData, or anything else.
+        what: Name of the file in errors.
 
     Raises:
         InputError: It is not an uploaded file.
@@ -47,12 +47,12 @@ def read_pictures(files: object, limit: int) -> list[Image]:
     """Return the reference images of a step from uploaded files; an empty list for None.
 
     Raises:
-        InputError: They are not a list, too many, not uploaded here, or not images.
+        InputError: They are not a list, too many, not uploaded to this server, or not images.
     """
     if files is None:
         return []
     if not isinstance(files, Sequence) or isinstance(files, str):
-        raise InputError("The references are not a list of pictures.", "Send [] for none.")
+        raise InputError("The references are not a list of images.", "Send [] for none.")
     if len(files) > limit:
         raise InputError(
             f"There are {len(files)} reference images, but a step takes at most {limit}.",
