@@ -186,11 +186,11 @@ def choose_profile(
     """Return the profile to run and the reason in words.
 
     Args:
-        wanted: A profile's name, or "auto" for the best one that runs here.
+        wanted: A profile's name, or "auto" for the best one that runs on this machine.
         gpu: Name of the CUDA device, or None without one.
         weights: Profiles whose converted weights are on this machine.
         vram_gib: Memory of the device.
-        host: Where this is. On a lent GPU the profile is fast by default, with fewer denoising
+        host: Kind of host. On a lent GPU the profile is fast by default, with fewer denoising
             steps, and "auto" skips profiles that do not fit the loan.
 
     Raises:

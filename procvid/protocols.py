@@ -151,7 +151,7 @@ class FrameDistance(Protocol):
     info: ModelInfo
 
     def distance(self, a: Image, b: Image) -> float:
-        """Return 0 for the same picture, more for others; the two may differ in size."""
+        """Return 0 for the same image, more for others; the two may differ in size."""
         ...
 
 

@@ -64,7 +64,7 @@ def time_left(eta_s: float | None) -> str:
 
 
 def show_run(events: Iterator[Event], as_json: bool) -> None:
-    """Show the events of a run as they come, and close their generator when interrupted."""
+    """Show the events of a run, and close their generator after an interruption."""
     screen = RunScreen(as_json)
     try:
         with closing(events):  # type: ignore[type-var]  # all makers of events are generators

@@ -1,4 +1,4 @@
-"""Resolve what `--memory` and `--lora` name, a path or a release on the Hub, to a local folder."""
+"""Resolve `--memory` and `--lora`, a path or a release on the Hub, to a local folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def named_store(text: str) -> Path:
     """Return the folder of a crop store that is named by a path or by a release.
 
     Raises:
-        StoreError: The text names neither.
+        StoreError: The text is neither a folder nor a release.
         ProcvidError: The release cannot be pulled.
     """
     wanted = hub_id_of(text, "memory")

@@ -141,7 +141,7 @@ def _crop(row: Mapping[str, Any]) -> Crop:
 
 
 def _possible(row: Mapping[str, Any]) -> bool:
-    """Return True if a crop can have these values. `row` has all columns but the picture."""
+    """Return True if a crop can have these values. `row` has all columns but the image."""
     box = row["box_xyxy"]
     return (
         all(value is not None for value in row.values())

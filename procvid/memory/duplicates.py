@@ -39,7 +39,7 @@ DEFAULT_NEAR = NearRules()
 def near_duplicates(
     store: CropStore, frame_encoder: FrameEncoder, rules: NearRules = DEFAULT_NEAR
 ) -> dict[int, int]:
-    """Return the duplicate rows as `{row: earlier row}`. Crops without pictures are skipped."""
+    """Return the duplicate rows as `{row: earlier row}`. Crops without images are skipped."""
     groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for row, crop in enumerate(store.crops.facts):
         if store.crops.pictures[row] is not None and not crop.banned:

@@ -1,7 +1,7 @@
 """Read and write a crop store as a folder.
 
 manifest.json           schema version, counts, embedder, sha256 and size of every file, rights
-crops.parquet           one row per crop, with its picture as PNG (or none)
+crops.parquet           one row per crop, with its image as PNG (or none)
 embeddings.safetensors  image, text and fused vectors: the source of truth
 index/index.faiss       derived from the fused vectors, rebuilt if damaged
 history.jsonl           the changes that people made, if any

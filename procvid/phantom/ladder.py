@@ -168,7 +168,7 @@ def _gb(num_bytes: int) -> str:
 
 
 def place(pipeline: PhantomWanPipeline, name: str, device: torch.device) -> None:
-    """Place a pipeline on a device as a rung describes, whatever its placement was.
+    """Place a pipeline on a device as a rung describes, regardless of its current placement.
 
     Storing in 8 bits cannot be undone, so only 8-bit rungs may follow such a rung.
 

@@ -71,8 +71,8 @@ class Mention:
 class Segment:
     """A verb with everything that belongs to it.
 
-    `refers` are pronouns and words such as "mixture" that stand for the object, `targets` those
-    that tell where it goes ("on top of the vegetables").
+    `refers` are pronouns and words such as "mixture" that refer to the object, `targets` those
+    that name its destination ("on top of the vegetables").
     """
 
     verb: Verb
@@ -243,7 +243,7 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
     known = bool(found)
     forbidden = tuple(verb.verb.name for verb in found if verb.forbidden)
     if forbidden and all(verb.forbidden or verb.weak for verb in found):
-        # The step only says what not to do.
+        # The step only forbids actions.
         found = [_Found(lexicon().verbs["rest"], 0, 0)]
     if not found:
         found = [_Found(lexicon().verbs["stir"], 0, 0)]

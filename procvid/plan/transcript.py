@@ -69,7 +69,7 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
     """Return the steps in cues that are in order and do not overlap.
 
     Raises:
-        InputError: what is said is not English.
+        InputError: The speech is not English.
     """
     if not cues:
         return ()

@@ -1,4 +1,4 @@
-"""Walk through a step: what each action uses, where it happens, what it leaves behind."""
+"""Walk through a step: the objects, place and result of each action."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open was
 
 @dataclass
 class Done:
-    """What one action of a step did."""
+    """Result of one action of a step."""
 
     action: Action
     foods: list[str]

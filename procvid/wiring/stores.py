@@ -1,4 +1,4 @@
-"""Build what crop stores need: embedder, detector, calibration, default store, downloads."""
+"""Build the parts of crop stores: embedder, detector, calibration, default store."""
 
 from __future__ import annotations
 

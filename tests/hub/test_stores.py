@@ -1,4 +1,4 @@
-"""Crop stores as releases: shards, pictures left out, licences, secrets, and what lies."""
+"""Crop stores as releases: shards, images left out, licences, secrets, and what lies."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STORE = ASSETS / "default_memory"
 
 
 def store_of(num_crops: int, *, licence: str = "cc-by-4.0", side: int = 16) -> CropStore:
-    """Crops with pictures and vectors of their own, without a model."""
+    """Crops with images and vectors of their own, without a model."""
     some = load_store(STORE)
     rng = np.random.default_rng(0)
     pictures = [png_bytes(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)) for _ in range(64)]
@@ -101,7 +101,7 @@ def test_a_store_comes_back_as_it_was(
     # A pulled store can be published again: it is a store with its card and its receipt.
     again = bundle_memory(tmp_path / "store", tmp_path / "again", OPTIONS)
     assert again.files == release.files
-    # Viewer-friendly: the pictures are an Image feature, and row groups are small.
+    # Viewer-friendly: the images are an Image feature, and row groups are small.
     schema = pq.read_schema(tmp_path / "bundle" / shards[0])
     assert json.loads(schema.metadata[b"huggingface"])["info"]["features"]["image"] == {
         "_type": "Image"

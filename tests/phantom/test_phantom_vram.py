@@ -215,7 +215,7 @@ def test_decoding_in_tiles_needs_less_vram():
     latents, cpu = torch.randn(1, 8, 2, 6, 8), torch.device("cpu")
     whole, tiled = (decode_video(vae, latents, cpu, in_tiles=t) for t in (False, True))
     assert whole.shape == tiled.shape and not vae.use_tiling
-    # Random weights look far beyond these small tiles; still it is the same picture.
+    # Random weights look far beyond these small tiles; still it is the same image.
     assert 0 < (whole - tiled).abs().mean() < whole.std()
     peaks = [
         peak_bytes(lambda t=t: decode_video(vae, latents, cpu, in_tiles=t)) for t in (False, True)

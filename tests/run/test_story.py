@@ -263,7 +263,7 @@ def test_what_a_memory_cannot_do_is_said(parts):
     assert "comes without a crop store" in memory_notes(replace(parts, stores=()))[0]
     bare = replace(without_pixels(parts.stores[0]), notes=("The index was built anew.",))
     shown = memory_notes(replace(parts, stores=(bare,)))
-    assert shown[0] == "The index was built anew." and "has no pictures" in shown[1]
+    assert shown[0] == "The index was built anew." and "has no images" in shown[1]
 
 
 def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):

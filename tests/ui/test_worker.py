@@ -106,7 +106,7 @@ def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
     assert (back.shows, back.banned, back.chosen) == (("pan",), ("c",), {"pan": "d"})
     assert np.array_equal(back.uploads[0], red)
 
-    # Without its picture the step would show something else, so the person has to decide.
+    # Without its image the step would show something else, so the person has to decide.
     next(tmp_path.glob("*.png")).unlink()
     damaged = tickets.read(run_id)
     assert damaged is not None and "One of your images is lost" in damaged.failed

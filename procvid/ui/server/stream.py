@@ -203,7 +203,7 @@ class RunView:
 
 
 def conditioning_json(conditioning: Conditioning) -> dict[str, Any]:
-    """Return the references of one step for the API, without their pictures."""
+    """Return the references of one step for the API, without their images."""
     body = to_json(Conditioned(conditioning.step, conditioning))
     del body["event"]
     return body
