@@ -1,6 +1,6 @@
-"""A tiny Phantom that is smaller still: random weights, so clips show noise and cost a tenth.
+"""A smaller tiny Phantom with random weights: clips show noise and cost a tenth.
 
-For tests of a run's life (order, resuming, queues, kills), whose subject is not what a clip shows.
+For tests of order, resuming, queues and kills, which do not depend on what a clip shows.
 """
 
 from __future__ import annotations

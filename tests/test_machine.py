@@ -1,4 +1,4 @@
-"""Which profile each kind of machine runs, the reason it gives, and where installed models lie."""
+"""The profile of each kind of machine, its reason, and the place of installed models."""
 
 from __future__ import annotations
 

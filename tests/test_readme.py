@@ -1,4 +1,4 @@
-"""The README's commands and programs are run as they stand there, in a folder of their own."""
+"""Run the README's commands and programs unchanged, in a separate folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Served = Callable[[Sequence[str], Path, Mapping[str, str]], AbstractContextManag
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language, in order."""
+    """Return the fenced blocks of a language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a command to its end; its output, or a failed test that shows it."""
+    """Run a command and return its output; fail the test if the command fails."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -42,7 +42,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader would stand: a folder with the examples in it."""
+    """A folder with the examples, as a reader would have."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "examples").symlink_to(ROOT / "examples")
     return folder
@@ -57,7 +57,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This very environment under another name, marked as installed, for `make`."""
+    """This environment under another name, marked as installed, for `make`."""
     linked = tmp_path_factory.mktemp("made") / "venv"
     linked.mkdir()
     for entry in Path(sys.prefix).iterdir():
@@ -70,7 +70,7 @@ def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(served: Served, linked_environment: Path, environment: dict[str, str]) -> Iterator[str]:
-    """What `make app` serves."""
+    """The server that `make app` starts."""
     with served(["make", "app", f"VENV={linked_environment}"], ROOT, environment) as address:
         yield address
 

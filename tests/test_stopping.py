@@ -1,4 +1,4 @@
-"""Work that is not wanted any more breaks off between two yields, and leaves nothing half done."""
+"""Cancelled work stops between two yields and leaves nothing half done."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class Memory:
     def retrieve_all(
         self, objects: Sequence[PlannedObject], step: int, banned: Collection[str] = ()
     ) -> list[Retrieval]:
-        """Return the answers for all objects of a step, in their order. No crop stands for two objects.
+        """Return the answers for all objects of a step, in their order. No two objects share a crop.
 
         If two objects match the same crop, the better fit keeps it and the other gets its next one.
         """

@@ -91,7 +91,7 @@ class Reading:
     """A step as read.
 
     `verb_known` is False when no verb of the lexicon was found; `forbidden` are the actions that
-    the step says not to do, which are no segments.
+    the step forbids, which are not segments.
     """
 
     segments: tuple[Segment, ...]

@@ -50,7 +50,7 @@ def finished(generated) -> Path:
 
 @pytest.fixture(scope="module")
 def findings() -> list[doctor.Finding]:
-    """What the doctor finds on this machine."""
+    """Return the findings of the doctor on this machine."""
     return list(doctor.examine())
 
 
@@ -355,7 +355,7 @@ def test_a_key_is_never_printed(recipe, tmp_path, monkeypatch, capsys):
 
 
 def test_light_commands_load_no_torch_and_no_gradio(recipe, tmp_path):
-    """One process runs them all; `--help` of every command is light too."""
+    """Run `--help` of every command in one process; it is light too."""
     groups = {"memory": memory.COMMANDS, "hub": hub.COMMANDS, "train": train.COMMANDS}
     light = [
         ["plan", str(recipe)],

@@ -1,4 +1,4 @@
-"""`procvid convert`: the shipped tiny model, put into the published layout, comes back the same."""
+"""`procvid convert` restores the shipped tiny model from the published layout unchanged."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A frying pan of the toy kitchen, with nothing in it yet."""
+    """An empty frying pan of the toy kitchen."""
     file = tmp_path_factory.mktemp("photo") / "pan.png"
     recipes = (random_recipe(HELD_OUT + number) for number in range(99, 200))
     frame = next(
@@ -176,7 +176,7 @@ def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its vectors are drawn, since the weights are not on this machine; the messages are what counts."""
+    """Vectors are random, because the weights are not on this machine; only messages are tested."""
     vectors = normalised(np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32))
     fact = load_store(default_memory(TINY)).crops.facts[0]
     plain = CropStore(

@@ -1,4 +1,4 @@
-"""`procvid train lora` on the command line: its dry run, and what it refuses."""
+"""`procvid train lora` on the command line: its dry run and its errors."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Repo:
         return self.commits[-1][1]
 
     def put(self, **files: Blob) -> str:
-        """A commit past all rules, as somebody else may make one."""
+        """A commit without any checks, as another client may make it."""
         return self.commit({**self.files, **files})
 
     def commit(self, files: dict[str, Blob]) -> str:
@@ -90,7 +90,7 @@ class Repo:
 
 @dataclass
 class Fault:
-    """What happens instead of, or after, or to an answer."""
+    """A fault that replaces, follows or changes an answer."""
 
     method: str
     pattern: str
@@ -123,7 +123,7 @@ class Hub:
         self.faults.append(Fault(method, pattern, do, times, **more))
 
     def repo(self, repo_id: str, repo_type: str = "model") -> Repo:
-        """A repository; made when it is not there."""
+        """Return a repository, created if it does not exist."""
         new = Repo(
             [(hashlib.sha1(repo_id.encode()).hexdigest(), {".gitattributes": Blob(b"", False)})]
         )

@@ -98,7 +98,7 @@ def code_of(card: str) -> list[str]:
 
 
 def run_code(code: str, more: str = "") -> str:
-    """Run a snippet as it is printed, and then a few lines more; what it says."""
+    """Run a snippet unchanged, then a few more lines; return its output."""
     said = io.StringIO()
     with redirect_stdout(said):
         exec(compile(code + more, "card", "exec"), {})

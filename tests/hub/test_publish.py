@@ -1,4 +1,4 @@
-"""Publishing under every fault leaves the old release or the new one, and the error says which."""
+"""Publishing under every fault leaves the old release or the new one, and the error states which."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def published(client: HubClient, bundle: Path, tag: str = "") -> PublishedReleas
 
 @pytest.fixture(scope="module")
 def bundles(lora_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two releases; the new one lacks an example that the old one has, so a file must go."""
+    """Two releases; the new one lacks an example of the old one, so a file must be deleted."""
     folder = tmp_path_factory.mktemp("bundles")
     old = shutil.copytree(lora_folder, folder / "old")
     new = tiny_lora(folder / "new", seed=1)

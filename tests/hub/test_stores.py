@@ -1,4 +1,4 @@
-"""Crop stores as releases: shards, images left out, licences, secrets, and what lies."""
+"""Crop stores as releases: shards, stores without images, licences, secrets, and false facts."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_files_that_do_not_belong_are_refused(tmp_path: Path) -> None:
 
 
 def lying(bundle: Path, release: Release, **changes: object) -> dict[str, Blob]:
-    """The files of a bundle with a manifest that is right about bytes and wrong about what they are."""
+    """The files of a bundle with a manifest whose hashes are right and whose facts are wrong."""
     files = {name: fact_of(bundle / name) for name in release.files}
     manifest = dataclasses.replace(release, files=files, **changes).to_bytes()
     blobs = {name: Blob((bundle / name).read_bytes(), not name.endswith(".md")) for name in files}

@@ -1,4 +1,4 @@
-"""The Hub page: preview, download, verify, and publish, each only for those who may."""
+"""The Hub page: preview, download, verify, and publish, each only for permitted visitors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> AppContext:
 
 @pytest.fixture(scope="module")
 def app(context: AppContext) -> gr.Blocks:
-    """The page; which Hub and which cache it asks is read from the environment at each event."""
+    """The page; it reads Hub and cache from the environment at each event."""
     return build_app(context)
 
 

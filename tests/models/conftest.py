@@ -92,7 +92,7 @@ Reply = Callable[[Asked], Response | str]
 
 @dataclass
 class Server:
-    """Answers like a sensible model would, but for the `replies` that a test put first."""
+    """Answers like a sensible model, after the `replies` that a test queued."""
 
     url: str = ""
     replies: list[Reply] = field(default_factory=list)
@@ -168,7 +168,7 @@ def chat_body(text: str) -> dict[str, Any]:
 
 
 def sensible(asked: Asked) -> str:
-    """What a model might answer, made from the rules planner's plan of the same recipe."""
+    """Plausible answers of a model, made from the rules planner's plan of the same recipe."""
     material = asked.material
     if asked.shape == "SeenObjects":
         objects = [

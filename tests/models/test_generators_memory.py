@@ -72,7 +72,7 @@ def test_out_of_memory_steps_down_with_a_note_and_makes_the_same_clip(expected):
 
 
 def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatch):
-    """Little is free, so a clip is shortened; then there is plenty, and others are asked for."""
+    """Shorten a clip when little memory is free, then make others when much is free."""
     free = [10]
     placement = Placement(free_bytes=lambda: (free[0], 10**12))
     generator = PipelineHost(PhantomWan(LONGER, folder()), placement=placement)

@@ -52,7 +52,7 @@ print(json.dumps(said))
 
 
 class Hub:
-    """What the client really calls of the Hub."""
+    """The function of the Hub's client that procvid calls."""
 
     def __init__(self) -> None:
         self.url = ""

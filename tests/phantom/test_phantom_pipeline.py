@@ -192,7 +192,7 @@ def test_fewer_calls_give_the_result_of_all_three(
 
 @torch.no_grad()
 def _three_call_latents(pipeline: PhantomWanPipeline, clip: dict) -> torch.Tensor:
-    """The reference semantics, written down once more without any saving."""
+    """Return the result of the reference algorithm, without any shortcut."""
     references = pipeline.prepare_reference_latents(clip["images"], 32, 48)
     text, null = pipeline.encode_prompt(clip["prompt"])
     x = torch.randn(1, 8, 3 + references.shape[2], 4, 6, generator=clip["generator"])[:, :, :3]

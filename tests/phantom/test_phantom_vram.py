@@ -129,7 +129,7 @@ def test_the_activations_of_denoising_match_the_allocator(asked):
 
 @torch.no_grad()
 def test_the_autoencoders_activations_are_those_of_a_real_decoding():
-    """Counted in a run with numbers; the allocator has the columns of the CPU's convolutions too."""
+    """Compare with a real run; the allocator also counts the CPU's convolution columns."""
     vae = AutoencoderKLWan(**VAE).eval()
     latents = torch.zeros(1, 8, 5, 6, 8)
     measured = peak_bytes(lambda: vae.decode(latents))
@@ -225,7 +225,7 @@ def test_decoding_in_tiles_needs_less_vram():
 
 @pytest.mark.slow
 def test_the_published_sizes():
-    """Weights to the byte of what is published; activations by walking the full size."""
+    """Check weights to the published byte, and activations at the full size."""
     clip = ClipShape(832, 480, 81, 4)
     small, large = (estimate(clip, CONFIGS[name]) for name in ("phantom-1.3b", "phantom-14b"))
     assert 1_418_996_800 * 2 < small.transformer.weights < 1.03 * 1_418_996_800 * 2
@@ -270,7 +270,7 @@ def test_exact_rungs_give_the_same_clip_and_8_bits_nearly(own_pipeline, clip):
 
 
 def test_out_of_memory_retries_the_same_step(own_pipeline, clip):
-    """The third call of the second step fails, as a full device would make it fail."""
+    """Let the third call of the second step fail as on a full device."""
     expected = latents_of(own_pipeline, clip)
     all_rungs = [Rung(FULL, 9, 3, 0), Rung(GROUP_OFFLOAD, 9, 2, 0), Rung(FEWER_FRAMES, 5, 1, 0)]
     ladder = Ladder(own_pipeline, torch.device("cpu"), all_rungs, 0)

@@ -1,4 +1,4 @@
-"""What a person changed of a step survives the disk, in today's files and in those of 0.1.0."""
+"""Changes to a step are read back from disk, from current files and those of 0.1.0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what the memory found to what the generator gets."""
+"""From the memory's answers to the generator's input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders: whose they are, who may work in them, and what a kill leaves."""
+"""Run folders: identity, locks, and recovery after a kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From recipe to video with the shipped tiny models: what is made, kept, resumed and redone."""
+"""From recipe to video with the shipped tiny models: making, resuming and redoing steps."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def finished(parts, tmp_path_factory) -> tuple[Path, list[Event]]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of every file but the log, which tells the time of day."""
+    """Return the hash of every file except the log, which holds the time of day."""
     files = (f for f in folder.rglob("*") if f.is_file() and f.name != "events.jsonl")
     return {f.relative_to(folder).as_posix(): sha256_of(f) for f in files}
 
