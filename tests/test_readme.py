@@ -147,7 +147,7 @@ def test_the_client_program(folder: Path, environment: dict[str, str], address: 
     lines = run([sys.executable, "-c", program], folder, environment).splitlines()
     assert "run_finished" in lines
     assert lines[-3:-1] == ["done", "False"]
-    # One step again makes later ones stale, and going on mends them.
+    # Redoing a step makes later ones stale, and resuming redoes those.
     assert lines[-5].startswith("stale [") and lines[-4] == "done"
     assert lines[-6].endswith((".mp4", ".mp4'}")), lines[-6]
     assert "report.html" in lines[-1]

@@ -340,12 +340,12 @@ def test_debug_adds_the_traceback(recipe, tmp_path, capsys):
 
 def test_a_key_is_never_printed(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
-    # Nobody listens there.
+    # No server listens on this port.
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:sk-very-secret@127.0.0.1:9/v1")
     assert main(["plan", str(recipe), "--planner", "openai"]) == 0
     said = capsys.readouterr()
     assert "Note: the rules planner made this plan, because the service at 127.0.0.1:9" in said.out
-    # The other findings know no key.
+    # The other findings have no key.
     monkeypatch.setattr(doctor, "examine", lambda: iter([doctor._model_service()]))
     assert main(["doctor"]) == 0
     found = capsys.readouterr()

@@ -90,7 +90,7 @@ def test_a_person_edits_a_store(
     said = done(capsys, "memory", "add", store, photo, "--name", "frying pan")
     assert "a frying pan (in use)" in said
     assert "already has the" in done(capsys, "memory", "add", store, photo, "--name", "frying pan")
-    # The whole photo shows more of the counter than of the pan; what was cut from it is the pan.
+    # The whole photo shows more counter than pan; the crop shows the pan.
     crops, cut_out = load_store(store).crops, tmp_path / "pan.png"
     cut_out.write_bytes(crops.pictures[-1] or b"")
     mine = first(capsys, store, "--image", str(cut_out))

@@ -283,7 +283,7 @@ def test_a_store_that_is_not_what_its_manifest_says(
             pq.write_table(table.take([0, *range(19)]), shard)
             error, sentence = StoreError, "have the same id"
         case "index":
-            # Derived, so it is never an error: it is built anew from the vectors.
+            # Derived, so it is never an error: it is rebuilt from the vectors.
             (bundle / "index/index.faiss").write_bytes(b"IxFI" + b"\xff" * 200)
         case "shard":
             shard.write_bytes(b"PAR1" + b"x" * 100 + b"PAR1")

@@ -326,7 +326,7 @@ def grounding_dino_folder(tmp_path_factory) -> Path:
         GroundingDinoForObjectDetection(config).save_pretrained(folder)
     tokenizer = BertTokenizerFast({word: index for index, word in enumerate(WORDS)})
     images = GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
-    # Apart, as in the published repositories: the processor as a whole would write another file.
+    # Saved separately, as in the published repositories: the processor would write another file.
     images.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     assert set(FILES) <= {file.name for file in folder.iterdir()}

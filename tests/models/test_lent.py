@@ -143,7 +143,7 @@ def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
     assert said["here"] == said["lent"] == said["again"]
     assert len(said["pids"]) == 1 and said["own pid"] not in said["pids"]
     assert said["previews"] == [False, False, True]
-    # The step that it was in, and one that it had begun before it heard of it.
+    # The current step, and one that began before the cancel arrived.
     assert 3 <= said["steps when stopped"] <= 5
     assert said["error"][0] == "UnavailableError" and "Install procvid again" in said["error"][2]
     asked = [query["durationSeconds"] for where, query in said["asked"] if where == "/schedule"]

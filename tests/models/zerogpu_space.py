@@ -57,7 +57,7 @@ def main(work: Path) -> dict[str, object]:
     )
     from procvid.wiring import run as wiring
 
-    # As the app does it: before anything asks torch for its GPU.
+    # As in the app: before any code uses the GPU through torch.
     said: dict[str, object] = {"profile": wiring.select_profile("auto")[1]}
 
     from procvid.errors import ProcvidError

@@ -32,7 +32,7 @@ def test_latents_are_golden(make_pipeline, parts):
     generator = seeded(0)
     transformer = type(parts["transformer"])(**parts["transformer"].config).eval()
     weights = {
-        # Drawn here and not by the library's initialisation, which may change.
+        # Drawn by this test, because the library's initialisation may change.
         name: 0.15 * torch.randn(weight.shape, generator=generator)
         for name, weight in sorted(transformer.state_dict().items())
     }

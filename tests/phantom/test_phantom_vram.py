@@ -289,7 +289,7 @@ def test_out_of_memory_retries_the_same_step(own_pipeline, clip):
     assert len(calls) == 9 + 3
     assert ladder.rung.name == GROUP_OFFLOAD
     assert "out of memory" in ladder.take_note() and ladder.take_note() == ""
-    # The next rung would change the clip's length under way.
+    # The next rung would change the clip's length during the run.
     assert not ladder.make_room() and ladder.rung.name == GROUP_OFFLOAD
 
 

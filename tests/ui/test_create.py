@@ -188,7 +188,7 @@ def test_the_page_follows_its_run_until_it_ends(page: CreatePage, on: Events, ma
     shown = [answer[button].visible for button in (video.stop, video.resume, video.review)]
     assert shown == [False, False, True]
     assert not answer[page.state.timer].active
-    # Nothing is new, so the players go on.
+    # Nothing has changed, so the players continue.
     again = on["poll"](made, answer[page.state.seen])
     assert set(again) == {video.status, page.state.timer}
 
@@ -245,7 +245,7 @@ def test_a_step_is_redone_and_another_one_locked(
     assert (opened[page.state.walk].selected, opened[review.download].visible) == (5, True)
     assert "<track" in opened[review.video]
     assert [number for _, number in opened[review.which].choices] == [1, 2]
-    # Fields filled for another run are emptied.
+    # Fields filled for another run are cleared.
     assert [opened[f] for f in (review.pictures, review.seed, review.prompt)] == [None, "", ""]
     assert opened[review.which].value is None
     assert opened[review.compare].value == "Compare without memory"
@@ -310,7 +310,7 @@ def test_the_same_is_made_without_memory_to_compare(
     assert view.state == "done"
     assert not any(step.conditioning.slots for step in view.steps.values() if step.conditioning)
     assert on["open_review"](other)[page.review.compare].value == "Compare with memory"
-    # Also of the step that was redone with a seed of its own.
+    # This includes the step that was redone with its own seed.
     assert [step.seed for step in view.steps.values()] == [
         step.seed for step in context.view_of(made).steps.values()
     ]

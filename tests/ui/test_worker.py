@@ -226,7 +226,7 @@ def test_a_restarted_server_finishes_the_very_run(
     for seen, _ in cut.follow():
         if len(seen.clips) == 1:
             context.worker.stop(run_id)
-    # As after a kill: the ticket is there, and some of the clips.
+    # As after a kill: the ticket and some clips exist.
     context.worker.tickets.write(Ticket(Job(run_id, draft, options), "", 1, tries=1))
     after = AppContext(
         context.profile,
