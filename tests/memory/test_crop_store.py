@@ -144,7 +144,7 @@ def test_a_file_that_is_not_whole(saved: Path, file: str, change: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["byte", "half", "empty", "gone", "other"])
-def test_a_damaged_index_is_built_anew(
+def test_a_damaged_index_is_rebuilt(
     saved: Path, store: CropStore, change: str, embedder: Embedder
 ) -> None:
     path = saved / FILES[3]

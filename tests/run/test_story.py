@@ -256,14 +256,14 @@ def test_without_a_memory_nothing_is_shown_and_nothing_kept(parts, tmp_path):
     assert not (tmp_path / "run/memory").exists()
 
 
-def test_what_a_memory_cannot_do_is_said(parts):
+def test_notes_report_the_limits_of_a_memory(parts):
     assert memory_notes(parts) == memory_notes(replace(parts, stores=None)) == ()
     unsure = replace(parts, rules=DEFAULT_RULES)
     assert "not calibrated for procvid/tiny_clip" in memory_notes(unsure)[0]
     assert "comes without a crop store" in memory_notes(replace(parts, stores=()))[0]
-    bare = replace(without_pixels(parts.stores[0]), notes=("The index was built anew.",))
+    bare = replace(without_pixels(parts.stores[0]), notes=("The index was rebuilt.",))
     shown = memory_notes(replace(parts, stores=(bare,)))
-    assert shown[0] == "The index was built anew." and "has no images" in shown[1]
+    assert shown[0] == "The index was rebuilt." and "has no images" in shown[1]
 
 
 def test_the_memory_of_a_run_is_a_store_of_its_own(finished, parts):
