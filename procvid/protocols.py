@@ -184,7 +184,7 @@ class ShotDetector(Protocol):
     def probabilities(
         self, thumbnails: Frames, wanted: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
-        """Return float32 (T,), 0 to 1: that a shot ends here. Frames not `wanted` may be NaN."""
+        """Return the probability that a shot ends, float32 (T,). It may be NaN outside `wanted`."""
         ...
 
 

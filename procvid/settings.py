@@ -18,10 +18,10 @@ from procvid.errors import InputError
 from procvid.types import EXACT, Sampling, Shortcuts, StepCache
 
 MAX_STEPS = 200
-"""Most denoising steps of a clip."""
+"""Maximum number of denoising steps of a clip."""
 
 MAX_REFERENCES = 4
-"""Most reference images of Phantom-Wan, as trained.
+"""Maximum number of reference images of Phantom-Wan, as trained.
 
 Code that has a profile reads `Profile.max_references`. This constant is for code that has none: the
 pipeline itself, and training settings that are parsed before the base model is known.
@@ -49,7 +49,7 @@ class Profile:
         size_multiple: Width and height are multiples of it, in pixels.
         max_size: The largest clip covers this many pixels, as (width, height).
         max_frames: Longest clip, in frames.
-        max_references: Most reference images of a step.
+        max_references: Maximum number of reference images of a step.
         display_scale: Clips are enlarged this many times when they are written.
         models: Folder below `assets`, or Hub id with its pinned revision, by part.
         needs_gpu: True if it does not run on a CPU.

@@ -42,7 +42,7 @@ class Rules:
         shots: How shots become clips.
         quality: Thresholds of the quality filter.
         keep_repeats: Keep clips that repeat a step.
-        min_rating: Least caption rating of a clip, 0 to 6.
+        min_rating: Minimum caption rating of a clip, 0 to 6.
     """
 
     match: MatchRules = PUBLISHED

@@ -25,7 +25,7 @@ from procvid.types import Vectors
 
 KEEP_SHARE = 0.99
 MIN_PAIRS = 50
-"""Least number of right pairs in each half."""
+"""Minimum number of right pairs in each half."""
 
 Scores = NDArray[np.float64]
 

@@ -22,11 +22,11 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class NearRules:
-    """Least cosines of two crops of one name, role and state that show the same thing.
+    """Minimum cosines of two crops of one name, role and state that show the same thing.
 
     Args:
-        clip: Least cosine of the image vectors of a pair to compare.
-        frame: Least cosine of the frame encoder's vectors of a duplicate.
+        clip: Minimum cosine of the image vectors of a pair to compare.
+        frame: Minimum cosine of the frame encoder's vectors of a duplicate.
     """
 
     clip: float = 0.97

@@ -39,7 +39,7 @@ def crop_of_photo(
         state: Its state, such as "sliced", or "in use" for vessels and tools.
         detector: Finds the thing in the photo.
         embedder: Checks the detection, because a detector finds something for any word.
-        min_shown: Least cosine of the name and the detection, as `RetrievalRules.min_shown`.
+        min_shown: Minimum cosine of the name and the detection, as `RetrievalRules.min_shown`.
         whole: Use the whole image without detection.
         licence: Licence of the photo.
         url: Address where the photo is published.

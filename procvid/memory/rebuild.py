@@ -26,7 +26,7 @@ from procvid.types import Crop, Image
 
 SAME_BOX = 0.85
 SAME_PICTURE = 0.95
-"""Least cosine of the published and the new image vector."""
+"""Minimum cosine of the published and the new image vector."""
 
 CLOCK_S = 0.002
 

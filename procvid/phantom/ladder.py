@@ -56,7 +56,7 @@ class Rung:
         device_bytes: Peak of VRAM, including the allowance.
         host_bytes: Memory of the machine (RAM) for offloaded weights.
         step_bytes: Peak of VRAM in a denoising step, including the allowance.
-        in_8_bits: Whether the transformer is stored in 8 bits.
+        in_8_bits: True if the transformer is stored in 8 bits.
     """
 
     name: str

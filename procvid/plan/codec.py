@@ -22,7 +22,7 @@ LIKELIHOODS = cast(tuple[Likelihood, ...], get_args(Likelihood))
 MAX_NAME_CHARS = 60
 """Longest name or state of an object, in characters."""
 MAX_OBJECTS = 32
-"""Most objects of one step."""
+"""Maximum number of objects of one step."""
 HINT = "Make the plan again, or correct this field."
 
 

@@ -21,7 +21,7 @@ PAUSE_S = 2.0
 """A longer silence ends what was being said."""
 
 MAX_CUES = 200
-"""Most cues without a pause; bounds the work on a transcript without pauses."""
+"""Maximum number of cues without a pause; bounds the work on a transcript without pauses."""
 
 MIN_WORDS, MAX_WORDS = 3, 40
 SAMPLE_CHARS = 4_000

@@ -100,9 +100,9 @@ def upload_slots(
         objects: The objects of the step.
         embedder: CLIP, for images and words alike.
         shows: The object that each image shows, "" if unknown.
-        least: Least cosine of an image and an object's words.
+        least: Minimum cosine of an image and an object's words.
         words_of: Returns the text of an object for CLIP.
-        limit: Most reference images of a step.
+        limit: Maximum number of reference images of a step.
 
     Raises:
         InputError: There are too many images, or the step does not show a named object.

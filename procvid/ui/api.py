@@ -34,7 +34,7 @@ from procvid.ui.server.uploads import read_pictures
 from procvid.ui.server.visitors import visitor_of
 
 LISTENERS = 24
-"""Most clients that follow runs at once; each holds one of Gradio's forty threads."""
+"""Maximum number of clients that follow runs at once; each holds one of Gradio's forty threads."""
 
 
 class Version(TypedDict):

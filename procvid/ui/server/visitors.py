@@ -34,7 +34,7 @@ LIMITS = {
 }
 """Limits of a remote visitor: number of requests, and the period in seconds."""
 MAX_KNOWN = 10_000
-"""Most counters that are kept; the oldest is dropped first."""
+"""Maximum number of counters that are kept; the oldest is dropped first."""
 
 NOT_LOCAL = (
     "Only the person at this machine may publish. Open the page there, or use the command line."
@@ -62,7 +62,7 @@ class Visitor:
 
     @property
     def max_waiting(self) -> int:
-        """Most runs of this visitor that may wait at once."""
+        """Maximum number of runs of this visitor that may wait at once."""
         return MAX_WAITING if self.is_local else MAX_EACH
 
     @property

@@ -24,11 +24,11 @@ from procvid.ui.server.queue import Job, Ticket, Tickets
 from procvid.ui.server.stream import Queued, RunView
 
 MAX_WAITING = 20
-"""Most runs that may wait in the queue; the one in progress does not count."""
+"""Maximum number of runs that may wait in the queue; the one in progress does not count."""
 MAX_EACH = 4
-"""Most waiting runs of one remote visitor."""
+"""Maximum number of waiting runs of one remote visitor."""
 MAX_TRIES = 3
-"""Most attempts at a job whose server died during it."""
+"""Maximum number of attempts at a job whose server died during it."""
 CLEAR_EVERY_S = 3600.0
 
 
@@ -97,9 +97,9 @@ class Worker:
         """Write a job to the end of the queue and return its feed.
 
         Args:
-            job: What to do.
+            job: The job.
             visitor: Key of the visitor who asks.
-            limit: Most jobs of this visitor that may wait at once.
+            limit: Maximum number of jobs of this visitor that may wait at once.
 
         Raises:
             BusyError: The queue is full.

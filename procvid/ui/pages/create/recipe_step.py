@@ -206,7 +206,7 @@ def _request_in(file: Path) -> dict[str, Any]:
 
 def _no_settings(file: Path) -> RecipeError:
     return RecipeError(
-        f"The video {file.name[:60]!r} does not say how it was made.",
+        f"The video {file.name[:60]!r} has no record of its settings.",
         "Open a whole video made by procvid; a single clip records its own step only.",
     )
 

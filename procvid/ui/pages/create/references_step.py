@@ -67,7 +67,7 @@ def build() -> ReferencesStep:
     shown = gr.HTML(markup.empty(NO_REFERENCES))
     with gr.Accordion("Change a reference", open=False):
         gr.HTML(
-            '<p class="pv-small">Choose an object. Then press another image of it, upload your own, '
+            '<p class="pv-small">Choose an object. Then select another image of it, upload your own, '
             "or pin or hide the current one.</p>"
         )
         which = gr.Dropdown(label="Object", choices=[])
