@@ -64,7 +64,7 @@ def check_gpu(profile: Profile) -> None:
     """Raise UnavailableError if a profile needs a GPU and this machine has none."""
     if profile.needs_gpu and gpu_facts()[0] is None:
         raise UnavailableError(
-            f"The {profile.name} profile needs a CUDA GPU, and torch finds none here.",
+            f"The {profile.name} profile needs a CUDA GPU, and torch finds none.",
             "Use --profile tiny; `procvid doctor` shows what this machine can run.",
         )
 
@@ -119,7 +119,7 @@ def free_machine_bytes() -> int:
             facts = dict(line.split(":", 1) for line in lines)
         return int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        # Not Linux: take the total, for want of a better number.
+        # Not Linux: take the total, because nothing better is known.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

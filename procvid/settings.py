@@ -41,7 +41,7 @@ class Profile:
 
     Attributes:
         name: Value of `--profile`.
-        purpose: What it makes and on what hardware, in a few words for the user.
+        purpose: Kind of clips and hardware, in a few words for the user.
         sampling: Default sampling; its seed is not used.
         generator: Adapter that makes the clips.
         sizes: (width, height) pairs in pixels that work; empty for any multiple of `size_multiple`.
@@ -169,7 +169,7 @@ PHANTOM_14B = replace(
 )
 
 PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
-"""All profiles; "auto" takes the first that runs here, the bundled one last."""
+"""All profiles; "auto" takes the first that runs on this machine, the bundled one last."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-5.4-mini"
@@ -405,7 +405,7 @@ def _space_owner(variables: Mapping[str, str]) -> str:
 
 
 def _is_space(variables: Mapping[str, str]) -> bool:
-    # Gradio's own test: anywhere else it signs every visitor in as the server's user.
+    # Gradio's own test. Elsewhere Gradio signs in every visitor as the server's user.
     return variables.get("SYSTEM") == "spaces"
 
 

@@ -40,7 +40,7 @@ def plan_from_json(value: object) -> Plan:
     fields = _fields(value, "plan", Plan, "schema_version")
     version = fields["schema_version"]
     if type(version) is not int or version != SCHEMA_VERSION:
-        _refuse("plan.schema_version", version, f"{SCHEMA_VERSION}, the version that is read here")
+        _refuse("plan.schema_version", version, f"{SCHEMA_VERSION}, the version of this procvid")
     steps = _items(fields["steps"], "plan.steps", _step)
     if not steps:
         raise InputError("plan.steps is empty.", "Give the plan at least one step.")

@@ -18,7 +18,7 @@ from procvid.plan.reading import Segment, find_verbs, read_step
 from procvid.types import TimedText
 
 PAUSE_S = 2.0
-"""A longer silence ends what was being said."""
+"""A longer pause ends a sentence."""
 
 MAX_CUES = 200
 """Maximum number of cues without a pause; bounds the work on a transcript without pauses."""
@@ -39,7 +39,7 @@ ASIDE = re.compile(
     r"last time|next time|yesterday|when i was|used to|my (?:mom|mother|grandmother|husband|wife))\b",
     re.IGNORECASE,
 )
-"""Talk about something else than what is being done."""
+"""Talk that does not describe the current action."""
 
 REMARK = re.compile(
     r"\b(?:(?:it|this|that|they|these|he|she)(?:'s|'re|\s+(?:is|are|was|looks?|smells?|tastes?|will))"
@@ -77,7 +77,7 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
     try:
         check_english(said)
     except RecipeError as error:
-        raise InputError("What is said in it does not seem to be English.") from error
+        raise InputError("The speech does not seem to be English.") from error
     return tuple(step for run in _runs(cues) for step in _steps(run))
 
 

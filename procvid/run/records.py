@@ -97,7 +97,7 @@ class RunRecord:
 
 
 def differences(there: RunRecord, asked: RunRecord) -> list[str]:
-    """Return the differences, such as "seed is 0 there and 1 here"."""
+    """Return the differences, such as "seed is 0 there, but 1 in this request"."""
     old, new = there.identity(), asked.identity()
     differing = []
     for key in dict.fromkeys([*old, *new]):
@@ -106,12 +106,14 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
         if key == "recipe" or key.endswith("model"):
             differing.append(f"the {key} differs")
         elif key == "memory":
-            differing.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
+            differing.append(
+                f"memory is {_stores(old[key])} there, but {_stores(new[key])} in this request"
+            )
         elif key == "shortcuts":
-            differing.append(f"it is {_speed(old)} there and {_speed(new)} here")
+            differing.append(f"it is {_speed(old)} there, but {_speed(new)} in this request")
         else:
             differing.append(
-                f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here"
+                f"{key.replace('_', ' ')} is {old.get(key)} there, but {new.get(key)} in this request"
             )
     return differing
 

@@ -215,7 +215,7 @@ def test_a_step_whose_crops_are_damaged_is_made_again(finished, parts, tmp_path,
 
 def test_another_seed_gives_another_video_and_its_own_folder(finished, parts, tmp_path):
     other = replace(REQUEST, seed=6)
-    with pytest.raises(RunError, match="seed is 5 there and 6 here"):
+    with pytest.raises(RunError, match="seed is 5 there, but 6 in this request"):
         next(make_video(other, parts, finished[0]))
     list(make_video(other, parts, tmp_path / "other"))
     assert sha256_of(tmp_path / "other/video.mp4") != sha256_of(finished[0] / "video.mp4")

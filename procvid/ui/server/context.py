@@ -115,9 +115,7 @@ class AppContext:
         """Return a generator with a LoRA; the last one is cached."""
         folder = folder_of_pulled(lora, "lora")
         if folder is None:
-            raise InputError(
-                f"There is no LoRA {lora[:80]!r} here.", "Pull it in the Hub tab first."
-            )
+            raise InputError(f"There is no LoRA {lora[:80]!r}.", "Pull it in the Hub tab first.")
         if is_lent() and self.profile.needs_gpu:
             raise UnavailableError(
                 "ZeroGPU cannot add a LoRA after the start.",

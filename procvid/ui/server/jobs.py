@@ -54,9 +54,7 @@ def read_options(
     if len(memory) > MAX_NAME or ("/" in memory and memory not in stores):
         raise InputError(f"There is no memory {memory[:40]!r}.", "Choose default or none.")
     if lora and lora not in loras:
-        raise InputError(
-            f"There is no LoRA {str(lora)[:40]!r} here.", "Pull it in the Hub tab first."
-        )
+        raise InputError(f"There is no LoRA {str(lora)[:40]!r}.", "Pull it in the Hub tab first.")
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
     return RunOptions(

@@ -38,7 +38,7 @@ def uploaded(file: object, what: str = "clip") -> Path:
         ) from None
     if not is_here:
         raise InputError(
-            f"The {what} {path.name[:60]!r} was not uploaded here.", "Upload it first."
+            f"The {what} {path.name[:60]!r} was not uploaded to this server.", "Upload it first."
         )
     return path
 
