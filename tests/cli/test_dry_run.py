@@ -39,7 +39,7 @@ def forecast(capsys, recipe: Path, *options: str) -> dict:
 def test_without_a_measurement_nothing_is_guessed(recipe, capsys):
     answer = forecast(capsys, recipe)
     assert answer["seconds"] is None and answer["peak_memory_mib"] is None
-    assert "no clip of this size and length was made on this machine yet" in answer["basis"]
+    assert "no clip of this size and length has been made on this machine" in answer["basis"]
     assert answer["disk_is_bound"] and answer["disk_bytes"] > 0
     assert answer["api_calls"] == answer["api_tokens"] == 0 and answer["downloads"] == {}
 
