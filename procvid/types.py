@@ -28,7 +28,7 @@ Role = Literal["vessel", "surface", "tool", "food"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A title and its steps, in order; `notes` say what the parser skipped or guessed."""
+    """A title and its steps, in order; `notes` list what the parser skipped or guessed."""
 
     title: str
     steps: tuple[str, ...]

@@ -143,7 +143,7 @@ def attempt(stage: CurationStage, tools: Tools, rules: Rules, job: StageInput) -
 
 
 def find_actions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
-    """Return the steps and their times: annotated ones as they are, others found in the speech."""
+    """Return the steps and their times: annotated ones unchanged, others found in the speech."""
     made = StageResult()
     given = job.video["actions"]
     if given is None:

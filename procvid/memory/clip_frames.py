@@ -78,7 +78,7 @@ def read_clip_frames(clip: ListedClip, sample_fps: float, limits: Limits) -> Cli
                 "Re-encode it at one size.",
             )
         if len(frames) > 2 * most:
-            # The video is longer than its header says, so the other frames are streamed.
+            # The video is longer than its header declares, so the other frames are streamed.
             whole = False
             break
         times_s.append(time_s)

@@ -259,7 +259,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
             raise StoreError(
-                f"The store's file {path.name} is larger than its manifest says.", HINT
+                f"The store's file {path.name} is larger than its manifest states.", HINT
             )
         return path.read_bytes()
     except OSError as error:

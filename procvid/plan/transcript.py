@@ -58,7 +58,7 @@ class _Run:
     text: str
 
     def time_at(self, place: int) -> float:
-        """Return when the character at `place` is said, for evenly spoken cues."""
+        """Return the time of the character at `place`, assuming evenly spoken cues."""
         number = max(n for n, start in enumerate(self.starts) if start <= max(0, place))
         cue = self.cues[number]
         share = min(1.0, (place - self.starts[number]) / max(1, len(cue.text)))

@@ -269,7 +269,7 @@ def usual_vessel(
     foods: Sequence[str],
     later: Sequence[Reading],
 ) -> Vessel | None:
-    """Return where an action happens if the text does not say."""
+    """Return the place of an action that the text does not name."""
     suits = action.needs
     here = _here(kitchen, walk)
     if here is not None and _suits(here, suits) and (not action.vessel or here.use != "serve"):

@@ -39,7 +39,7 @@ def condition(
         looks: Descriptions of the references, from `looks_of`.
         add_looks: Adds the look of the references to the prompt.
         undrawable: Objects of this step that the generator was never taught.
-        prompt: The user's own words; they are used as they are.
+        prompt: The user's own prompt, used unchanged.
     """
     return Conditioning(
         step=step.number,

@@ -38,7 +38,7 @@ from procvid.types import (
 )
 
 EVERY_LIKELIHOOD: frozenset[Likelihood] = frozenset(get_args(Likelihood))
-"""Of our own clips we keep also what has just changed: the next step needs it as it is now."""
+"""The run's own clips also give crops of changed objects, because the next step needs them."""
 
 
 class PlannedScene:

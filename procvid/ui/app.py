@@ -31,7 +31,7 @@ HOSTS: Mapping[Host, str] = {
 }
 
 MAX_EVENTS = 100
-"""Maximum number of events that may wait at once; runs have a shorter queue of their own."""
+"""Maximum number of events that may wait at once; runs have their own, shorter queue."""
 
 
 def build_app(context: AppContext) -> Any:

@@ -34,7 +34,7 @@ def notes(lead: str, texts: Sequence[str], kind: str = "") -> str:
 
 
 def empty(text: str) -> str:
-    """Return a placeholder that says what to do."""
+    """Return a placeholder with an instruction."""
     return f'<div class="pv-empty">{escape(text)}</div>'
 
 

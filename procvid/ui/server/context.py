@@ -84,7 +84,7 @@ class AppContext:
 
         Args:
             memory: One of `MEMORIES`, a visitor's own by its id or alias, or a pulled store.
-            lora: A pulled LoRA, or "". It needs a generator of its own.
+            lora: A pulled LoRA, or "". It needs its own generator.
 
         Raises:
             InputError: There is no such memory or LoRA, or it belongs to another model.
@@ -119,7 +119,7 @@ class AppContext:
         if is_lent() and self.profile.needs_gpu:
             raise UnavailableError(
                 "ZeroGPU cannot add a LoRA after the start.",
-                "Choose no LoRA, or use a Space with a GPU of its own.",
+                "Choose no LoRA, or use a Space with its own GPU.",
             )
         if self._lora_generator is None or self._lora_generator[0] != lora:
             try:

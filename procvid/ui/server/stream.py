@@ -123,7 +123,7 @@ class RunView:
                 self.denoised, self.preview = 0, None
             case Warned(message=message, step=step, kind=kind):
                 text = f"Step {step}: {message}" if step else message
-                # Stale steps carry a mark of their own.
+                # Stale steps have their own mark.
                 if text not in self.warnings and kind != "stale":
                     self.warnings.append(text)
                     self.warned_steps[text] = step

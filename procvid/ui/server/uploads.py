@@ -12,7 +12,7 @@ from procvid.media.image import load_image
 from procvid.types import Image
 
 MAX_FILE_BYTES = 2_000_000
-"""Largest recipe file that the page opens; the parser has a limit of its own."""
+"""Largest recipe file that the page opens; the parser has its own limit."""
 
 
 def uploaded(file: object, what: str = "clip") -> Path:
