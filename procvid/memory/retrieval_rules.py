@@ -22,7 +22,7 @@ class RetrievalRules:
     Args:
         min_similarity: Minimum cosine of the query's text vector and the crop's fused vector.
         min_shown: Minimum cosine of the query's text vector and the crop's image vector. It checks
-            that the image shows what its name says.
+            that the image shows the named object.
         max_rival: Largest margin by which another object of the step may fit the image better
             than the wanted one.
         max_past: Largest margin by which an image may look more like the state before its step

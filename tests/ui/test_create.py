@@ -335,7 +335,7 @@ def test_a_video_restores_its_settings(
     assert parse_recipe(answer[step.recipe]).steps == context.job_of(made).draft.recipe.steps
     assert [answer[c] for c in (step.seed, step.steps, step.fast)] == [0, 2, False]
     assert answer[step.memory] == "default"
-    with pytest.raises(gr.Error, match="does not say"):
+    with pytest.raises(gr.Error, match="has no record"):
         on["restore"](str(folder / "steps/01/clip.mp4"))
 
 
