@@ -253,7 +253,7 @@ def product_files() -> list[Path]:
     return [p for p in python_files() if p.relative_to(ROOT).parts[0] in ("procvid", "lab")]
 
 
-def test_nothing_is_named_told() -> None:
+def test_no_identifier_has_the_old_word() -> None:
     found = []
     for path in python_files():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
