@@ -68,8 +68,8 @@ def regenerate(arguments: argparse.Namespace) -> None:
     most = PROFILES[request.profile].max_references
     if len(arguments.reference) > most:
         raise InputError(
-            f"{len(arguments.reference)} reference images are too many.",
-            f"Give at most {most}.",
+            f"A step takes at most {most} reference images, not {len(arguments.reference)}.",
+            "Leave some out.",
         )
     changes = StepChanges(
         seed=arguments.seed,

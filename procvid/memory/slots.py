@@ -14,10 +14,8 @@ from itertools import combinations
 from procvid.errors import InputError
 from procvid.memory.reasons import RUN
 from procvid.memory.words import canonical, named, state_fit
+from procvid.settings import MAX_REFERENCES
 from procvid.types import Crop, PlannedObject, Retrieval, Role, Slot
-
-MAX_SLOTS = 4
-"""Phantom was trained with at most four references."""
 
 ROLE_ORDER: tuple[Role, ...] = ("vessel", "surface", "food", "tool")
 """Order of equally important objects: those that fill more of the image come first."""
@@ -41,7 +39,7 @@ def choose_slots(
     objects: Sequence[PlannedObject],
     retrievals: Sequence[Retrieval],
     *,
-    limit: int = MAX_SLOTS,
+    limit: int = MAX_REFERENCES,
     pinned: Sequence[Slot] = (),
 ) -> tuple[Slot, ...]:
     """Choose the references of a step, numbered from 1.

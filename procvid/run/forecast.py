@@ -99,7 +99,8 @@ def forecast(
         if pattern is not None:
             seconds = pattern.clip_s if steps else pattern.first_clip_s
         found = conditioning_of(parts, step, memory, StepChanges()) if parts else None
-        own = _own_sights(plan.steps, step) if parts is None or parts.stores is not None else {}
+        has_memory = profile.max_references > 0 and (parts is None or parts.stores is not None)
+        own = _own_sights(plan.steps, step) if has_memory else {}
         steps.append(StepForecast(step, step_seed(sampling.seed, step.number), found, own, seconds))
     clip_bytes = _most_bytes(profile, sampling) if pattern is None else pattern.clip_bytes
     return Forecast(

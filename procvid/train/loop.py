@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from procvid.errors import InputError
 from procvid.storage.atomic import replacing
 from procvid.train.curve import Curve
 from procvid.train.distributed import reduce_gradients
@@ -160,6 +161,7 @@ class Loop:
         """Train to the end of the schedule; the first process yields every 20th step.
 
         Raises:
+            InputError: The checkpoint was begun with another schedule.
             OutputError: The checkpoint or the curve cannot be written.
         """
         steps, seed = self._schedule.steps, self._schedule.seed
@@ -183,6 +185,10 @@ class Loop:
         if self._average:
             self._model.load_state_dict(self._average)
         self._model.eval().cpu()
+
+    def _learnt(self) -> dict[str, float]:
+        """Return the part of the schedule that changes the result."""
+        return {k: v for k, v in asdict(self._schedule).items() if k != "save_every"}
 
     def _step(self, step: int, batch: Batch) -> Batch:
         losses = self._losses_of(
@@ -215,6 +221,7 @@ class Loop:
             "average": self._average,
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "step": step,
+            "schedule": self._learnt(),
         }
         with replacing(self._checkpoint) as temporary:
             torch.save(state, temporary)
@@ -222,6 +229,14 @@ class Loop:
     def _load(self) -> int:
         """Restore the checkpoint; return the next step."""
         state = torch.load(self._checkpoint, weights_only=True, map_location=self._device)
+        wanted = self._learnt()
+        # Checkpoints of older versions hold no schedule.
+        for key, value in state.get("schedule", wanted).items():
+            if value != wanted[key]:
+                raise InputError(
+                    f"{self._checkpoint.name} was begun with {key} {value}, not {wanted[key]}.",
+                    "Use the same schedule, or another folder.",
+                )
         self._model.load_state_dict(state["model"])
         self._average = state["average"]
         for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):

@@ -14,6 +14,7 @@ from diffusers import WanPipeline
 from procvid.errors import InputError
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.pipeline_host import PipelineHost, Placement
+from procvid.models.wan_model import WanModel
 from procvid.phantom.denoising import DenoisingStep
 from procvid.phantom.model_folder import load_pipeline
 from procvid.protocols import ClipGenerator
@@ -55,16 +56,12 @@ class TextPipeline(WanPipeline):
         return self.video_processor.postprocess_video(video, output_type)
 
 
-class TextOnly:
+class TextOnly(WanModel):
     """Everything that a second generator adds. Its weights are Phantom's, so are their sizes and LoRAs."""
 
-    known_objects = None
-
     def __init__(self, folder: Path, profile=TINY) -> None:
-        self.folder, self.profile = folder, profile
-        weights = PhantomWan(profile, folder)
-        self.read_loras, self.clip_bytes = weights.read_loras, weights.clip_bytes
-        self.tflop = weights.tflop
+        super().__init__(profile, folder)
+        self.known_objects = None
 
     def load(self, dtype, precise):
         parts = load_pipeline(self.folder, dtype)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lab.pretrain.transformer import attention_of
+from procvid.errors import InputError
 from procvid.train.curve import read_curve
 from procvid.train.loop import DrawnBatches, Loop, Schedule, train
 
@@ -88,6 +89,15 @@ def test_the_loop_yields_what_it_logs(tmp_path):
     assert [event.step for event in events] == [0, 11] and set(events[0].losses) == {"mse"}
     done = Loop(*model_and_losses()[:1], draw, losses, SCHEDULE, tmp_path, "m")
     assert list(done.run()) == [], "a finished training has nothing left to do"
+
+
+def test_a_training_begun_with_another_schedule_is_refused(tmp_path):
+    model, losses = model_and_losses()
+    train(model, draw, losses, SCHEDULE, tmp_path, "m")
+    again, again_losses = model_and_losses()
+    train(again, draw, again_losses, replace(SCHEDULE, save_every=3), tmp_path, "m")
+    with pytest.raises(InputError, match=r"m\.ckpt was begun with steps 12, not 20"):
+        train(again, draw, again_losses, replace(SCHEDULE, steps=20), tmp_path, "m")
 
 
 def test_the_result_is_the_averaged_weights(tmp_path):

@@ -13,7 +13,6 @@ from procvid.cli.screen import Bar, time_left
 from procvid.errors import UnavailableError
 from procvid.machine import asset_folder, check_gpu, gpu_facts
 from procvid.settings import (
-    CONVERTIBLE,
     PROFILES,
     TINY,
     Profile,
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--init", metavar="FILE|DIR", help="LoRA of the same rank to start from")
     parser.add_argument(
         "--profile",
-        choices=(TINY.name, *CONVERTIBLE),
+        choices=tuple(PROFILES),
         default=TINY.name,
         help=f"model to fine-tune (default: {TINY.name})",
     )

@@ -16,7 +16,7 @@ from procvid.hub.lora_file import lora_facts
 from procvid.hub.names import LORA, TRAINING
 from procvid.hub.release import Release
 from procvid.media.video import read_metadata
-from procvid.settings import PROFILES, TINY
+from procvid.settings import PROFILES
 from procvid.storage.files import sha256_of
 
 MAX_EXAMPLES = 4
@@ -95,8 +95,12 @@ def _base_model(
 ) -> dict[str, str]:
     """Return id, revision and profile of the LoRA's base model."""
     base = wanted or str(training.get("base_model", ""))
-    if base == TINY.name:
-        return {"id": TINY.models["generator"], "revision": tiny_revision(), "profile": TINY.name}
+    if base in PROFILES and PROFILES[base].bundled:
+        return {
+            "id": PROFILES[base].models["generator"],
+            "revision": tiny_revision(),
+            "profile": base,
+        }
     profile = base if base in PROFILES else str(training.get("profile", ""))
     if base in PROFILES:
         base = PROFILES[base].models["generator"]

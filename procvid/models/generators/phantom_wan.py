@@ -1,56 +1,21 @@
-"""Phantom-Wan for `procvid.models.pipeline_host`: its folder, arguments, vocabulary and cost."""
+"""Phantom-Wan for `procvid.models.pipeline_host`: how its pipeline is loaded and called."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 
-from procvid.errors import InputError, UnavailableError
+from procvid.models.wan_model import WanModel
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.denoising import DenoisingStep
-from procvid.phantom.flops import clip_tflop
-from procvid.phantom.gguf_file import QuantisedTensor, find_gguf, quantised_tensors
-from procvid.phantom.layout import parameter_shapes
-from procvid.phantom.loading import read_config
-from procvid.phantom.lora import LoraFile, find_lora, read_lora
 from procvid.phantom.model_folder import load_pipeline
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.phantom.vram import ClipBytes, ClipShape, Denoising, estimate
-from procvid.settings import Profile
 from procvid.types import Conditioning, Sampling
 
-VOCABULARY = "vocabulary.json"
-"""Words that the model was trained on, by kind: {"foods": [...], "vessels": [...], ...}."""
 
-OBJECT_KINDS = ("foods", "vessels", "tools", "surfaces")
-
-
-class PhantomWan:
-    """A Phantom-Wan model: the tiny one of the package, or converted published weights.
-
-    Args:
-        profile: Clips that it can make.
-        folder: The model in the diffusers folder layout, with an optional `vocabulary.json`.
-
-    Raises:
-        UnavailableError: The folder holds no model, or its vocabulary is damaged.
-    """
-
-    def __init__(self, profile: Profile, folder: Path) -> None:
-        if not (folder / "model_index.json").is_file():
-            raise UnavailableError(
-                f"The {profile.name} model is missing: no file {folder / 'model_index.json'}.",
-                "Install procvid again, or train it with `python -m lab.pretrain`."
-                if profile.bundled
-                else f"Make it with `procvid convert {profile.name}`, or use --profile tiny.",
-            )
-        self.profile = profile
-        self.folder = folder
-        self.known_objects: frozenset[str] | None = _read_vocabulary(folder)
+class PhantomWan(WanModel):
+    """A Phantom-Wan model: the tiny one of the package, or converted published weights."""
 
     def load(self, dtype: torch.dtype, precise: bool) -> PhantomWanPipeline:
         """Load the pipeline on the CPU. Raise UnavailableError if a file is missing or damaged."""
@@ -79,78 +44,3 @@ class PhantomWan:
         )
         pipeline.shortcuts = sampling.shortcuts
         return pipeline.denoise(**vars(arguments))
-
-    def read_loras(self, loras: Sequence[tuple[Path, float]]) -> list[LoraFile]:
-        """Read names and shapes of LoRA files. Raise InputError if one does not fit the model."""
-        if not loras:
-            return []
-        gguf = find_gguf(self.folder / "transformer")
-        if gguf is not None:
-            raise InputError(
-                f"A LoRA cannot be merged into quantised weights, and the {self.profile.name} "
-                f"model is {gguf.name}.",
-                f"Omit --lora, or make the model again with `procvid convert {self.profile.name}` "
-                "from its .safetensors or .pth files.",
-            )
-        config = self._configs["transformer"]
-        shapes = parameter_shapes(config)
-        layers = config["num_layers"]
-        return [read_lora(find_lora(file), shapes, layers, weight) for file, weight in loras]
-
-    def clip_bytes(self, clip: ClipShape, dtype: torch.dtype, denoising: Denoising) -> ClipBytes:
-        """Return the bytes of each part for a clip; see `procvid.phantom.vram`."""
-        parts = self._configs
-        return estimate(
-            clip,
-            parts["transformer"],
-            parts["text_encoder"],
-            parts["vae"],
-            dtype,
-            denoising,
-            self._quantised,
-        )
-
-    def tflop(self, sampling: Sampling, num_references: int) -> float:
-        """Return the operations of a clip, in 10^12; see `procvid.phantom.flops`."""
-        return clip_tflop(self._configs["transformer"], sampling, num_references)
-
-    @cached_property
-    def _configs(self) -> dict[str, Mapping[str, object]]:
-        """Configs of the parts, as arguments of their classes."""
-        configs = {
-            part: _read_json(self.folder / part / "config.json") for part in ("text_encoder", "vae")
-        }
-        transformer = read_config(self.folder / "transformer" / "config.json")
-        return {**{k: _without_private(v) for k, v in configs.items()}, "transformer": transformer}
-
-    @cached_property
-    def _quantised(self) -> Mapping[str, QuantisedTensor] | None:
-        """The quantised tensors of a GGUF; None for a model in other files."""
-        gguf = find_gguf(self.folder / "transformer")
-        return None if gguf is None else quantised_tensors(gguf)
-
-
-def _without_private(config: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in config.items() if not key.startswith("_")}
-
-
-def _read_json(file: Path) -> dict[str, object]:
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UnavailableError(
-            f"The file {file} is missing or damaged ({error}).", "Make the model again."
-        ) from error
-
-
-def _read_vocabulary(folder: Path) -> frozenset[str] | None:
-    file = folder / VOCABULARY
-    if not file.is_file():
-        return None
-    try:
-        vocabulary = json.loads(file.read_text(encoding="utf-8"))
-        return frozenset(name for kind in OBJECT_KINDS for name in vocabulary.get(kind, ()))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise UnavailableError(
-            f"The file {file} is damaged ({error}).", "Install procvid again."
-        ) from error
