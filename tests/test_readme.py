@@ -56,6 +56,12 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def quick_environment(environment: dict[str, str], quick_assets: Path) -> dict[str, str]:
+    """For the two programs: the quick models. The commands run with the shipped ones."""
+    return {**environment, "PROCVID_ASSETS": str(quick_assets)}
+
+
+@pytest.fixture(scope="module")
 def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This very environment under another name, marked as installed, for `make`."""
     linked = tmp_path_factory.mktemp("made") / "venv"
@@ -69,9 +75,11 @@ def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(served: Served, linked_environment: Path, environment: dict[str, str]) -> Iterator[str]:
+def address(
+    served: Served, linked_environment: Path, quick_environment: dict[str, str]
+) -> Iterator[str]:
     """What `make app` serves."""
-    with served(["make", "app", f"VENV={linked_environment}"], ROOT, environment) as address:
+    with served(["make", "app", f"VENV={linked_environment}"], ROOT, quick_environment) as address:
         yield address
 
 
@@ -133,9 +141,9 @@ def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
     assert (folder / "scores1" / "report.html").is_file()
 
 
-def test_the_python_program(folder: Path, environment: dict[str, str]) -> None:
+def test_the_python_program(folder: Path, quick_environment: dict[str, str]) -> None:
     program = blocks("python")[0]
-    printed = run([sys.executable, "-c", program], folder, environment)
+    printed = run([sys.executable, "-c", program], folder, quick_environment)
     assert printed.splitlines()[-1].startswith("RunFinished(")
     assert (folder / "run3" / "video.mp4").is_file()
 
