@@ -1,7 +1,7 @@
 """A smaller tiny Phantom of random weights: a clip shows faint noise and costs a third.
 
 For tests of a run's life (order, resuming, queues, kills), whose subject is not what a clip shows.
-The detector takes some noise for objects, so crops enter the memory and steps become stale.
+The detector takes the grey for the counter, so crops enter the memory and steps become stale.
 """
 
 from __future__ import annotations

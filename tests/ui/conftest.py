@@ -1,7 +1,7 @@
 """The real app on a free port, served once for all tests of the page and its endpoints.
 
-Clips are faint noise (`quick_models`). The detector takes some of it for objects, so later steps
-show crops of earlier ones and become stale as with the shipped models.
+Clips are faint noise (`quick_models`). The detector takes it for the counter, so later steps show
+crops of earlier ones and become stale as with the shipped models.
 """
 
 from __future__ import annotations
