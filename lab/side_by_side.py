@@ -74,7 +74,7 @@ def parser() -> Parser:
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """Write the picture."""
+    """Write the image."""
     page = side_by_side((arguments.none, arguments.memory))
     save_png(arguments.out, np.asarray(page))
 

@@ -4,10 +4,10 @@ ProcvidError               what is wrong (with the value) and what to do
 |-- InputError             the user's recipe, option or file is wrong        -> exit code 2
 |   |-- RecipeError        the recipe cannot be read
 |   |-- StoreError         a crop store is missing, damaged or of another embedder
-|   |-- RunError           a run folder cannot be used as asked
+|   |-- RunError           a run folder does not fit the request
 |   `-- OutputError        the output folder cannot be written
 `-- UnavailableError       a model, a service or a device is not available   -> exit code 1
-    |-- BusyError          the queue is full, or one visitor asks too often
+    |-- BusyError          the queue is full, or a visitor sends too many requests
     `-- ServiceError       a model behind an API refused, failed or gave an unusable answer
 """
 
@@ -52,7 +52,7 @@ class RunError(InputError):
 
 
 class UnavailableError(ProcvidError):
-    """A model, a service or a device is not available here; the hint says how to get it."""
+    """A model, a service or a device is not available; the hint explains how to get it."""
 
 
 class BusyError(UnavailableError):

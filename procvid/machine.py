@@ -64,7 +64,7 @@ def check_gpu(profile: Profile) -> None:
     """Raise UnavailableError if a profile needs a GPU and this machine has none."""
     if profile.needs_gpu and gpu_facts()[0] is None:
         raise UnavailableError(
-            f"The {profile.name} profile needs a CUDA GPU, and torch finds none here.",
+            f"The {profile.name} profile needs a CUDA GPU, and torch finds none.",
             "Use --profile tiny; `procvid doctor` shows what this machine can run.",
         )
 
@@ -119,7 +119,7 @@ def free_machine_bytes() -> int:
             facts = dict(line.split(":", 1) for line in lines)
         return int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        # Not Linux: take the total, for want of a better number.
+        # Not Linux: take the total, because nothing better is known.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
@@ -186,11 +186,11 @@ def choose_profile(
     """Return the profile to run and the reason in words.
 
     Args:
-        wanted: A profile's name, or "auto" for the best one that runs here.
+        wanted: A profile's name, or "auto" for the best one that runs on this machine.
         gpu: Name of the CUDA device, or None without one.
         weights: Profiles whose converted weights are on this machine.
         vram_gib: Memory of the device.
-        host: Where this is. On a lent GPU the profile is fast by default, with fewer denoising
+        host: Kind of host. On a lent GPU the profile is fast by default, with fewer denoising
             steps, and "auto" skips profiles that do not fit the loan.
 
     Raises:
@@ -204,11 +204,11 @@ def choose_profile(
         profile = PROFILES[wanted]
         if profile.demo:
             return profile, f"Demo mode: {_cartoons(host)}"
-        return _for_host(profile, host), f"requested: {profile.purpose}"
+        return _for_host(profile, host), f"{profile.purpose}, as requested"
     profile = _best_profile(gpu, weights, vram_gib, host)
     hardware = _describe_hardware(gpu, vram_gib, host)
     if not profile.demo:
-        return _for_host(profile, host), f"{hardware}: {profile.purpose}"
+        return _for_host(profile, host), f"{profile.purpose}; {hardware}"
     if gpu is None:
         remedy = "With a GPU, procvid makes cooking footage"
     else:

@@ -51,7 +51,7 @@ class ServicePlanner(Planner, Protocol):
         ...
 
     def forecast(self, recipe: Recipe) -> ServiceUse:
-        """Return about what `plan` would ask, nothing if all is cached; sends no request."""
+        """Estimate the requests of `plan` without sending any; zero if all answers are cached."""
         ...
 
 
@@ -73,7 +73,7 @@ class StepFinder(Protocol):
     info: ModelInfo
 
     def find(self, title: str, cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
-        """Return the steps in order of time. Raises InputError for an unusable transcript."""
+        """Return the steps in order of time. Raise InputError for an unusable transcript."""
         ...
 
 
@@ -84,7 +84,7 @@ class Captioner(Protocol):
     info: ModelInfo
 
     def caption(self, frames: Frames, action: str) -> str:
-        """Describe uint8 (T, H, W, 3) RGB frames in at most 80 words; `action` is what is said."""
+        """Describe uint8 (T, H, W, 3) RGB frames in at most 80 words; `action` is the speech."""
         ...
 
     def rate(self, frames: Frames, caption: str) -> int:
@@ -151,7 +151,7 @@ class FrameDistance(Protocol):
     info: ModelInfo
 
     def distance(self, a: Image, b: Image) -> float:
-        """Return 0 for the same picture, more for others; the two may differ in size."""
+        """Return 0 for the same image, more for others; the two may differ in size."""
         ...
 
 
@@ -184,7 +184,7 @@ class ShotDetector(Protocol):
     def probabilities(
         self, thumbnails: Frames, wanted: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
-        """Return float32 (T,), 0 to 1: that a shot ends here. Frames not `wanted` may be NaN."""
+        """Return the probability that a shot ends, float32 (T,). It may be NaN outside `wanted`."""
         ...
 
 
@@ -199,7 +199,7 @@ class Judge(Protocol):
         ...
 
     def goal(self, recipe: Recipe) -> str:
-        """Return one sentence: what the finished dish looks like."""
+        """Return one sentence that describes the finished dish."""
         ...
 
     def other_goals(self, recipe: Recipe, count: int) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ class ClipGenerator(Protocol):
         ...
 
     def notes(self, sampling: Sampling) -> tuple[str, ...]:
-        """Return what the user should know of such clips before the run, such as memory use."""
+        """Return notes on such clips for the user before the run, such as memory use."""
         ...
 
     def tflop(self, sampling: Sampling, num_references: int) -> float:

@@ -18,10 +18,10 @@ from procvid.errors import InputError
 from procvid.types import EXACT, Sampling, Shortcuts, StepCache
 
 MAX_STEPS = 200
-"""Most denoising steps of a clip."""
+"""Maximum number of denoising steps of a clip."""
 
 MAX_REFERENCES = 4
-"""Most reference images of Phantom-Wan, as trained.
+"""Maximum number of reference images of Phantom-Wan, as trained.
 
 Code that has a profile reads `Profile.max_references`. This constant is for code that has none: the
 pipeline itself, and training settings that are parsed before the base model is known.
@@ -41,7 +41,7 @@ class Profile:
 
     Attributes:
         name: Value of `--profile`.
-        purpose: What it makes and on what hardware, in a few words for the user.
+        purpose: Kind of clips and hardware, in a few words for the user.
         sampling: Default sampling; its seed is not used.
         generator: Adapter that makes the clips.
         sizes: (width, height) pairs in pixels that work; empty for any multiple of `size_multiple`.
@@ -49,7 +49,7 @@ class Profile:
         size_multiple: Width and height are multiples of it, in pixels.
         max_size: The largest clip covers this many pixels, as (width, height).
         max_frames: Longest clip, in frames.
-        max_references: Most reference images of a step.
+        max_references: Maximum number of reference images of a step.
         display_scale: Clips are enlarged this many times when they are written.
         models: Folder below `assets`, or Hub id with its pinned revision, by part.
         needs_gpu: True if it does not run on a CPU.
@@ -89,9 +89,13 @@ class Profile:
 
     @property
     def fast_sampling(self) -> Sampling:
-        """Default sampling of `--fast`."""
+        """Return the default sampling of `--fast`."""
         steps = self.fast_steps or self.sampling.num_inference_steps
         return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
+
+    def describe(self, reason: str) -> str:
+        """Return the profile and the reason why it was chosen, as a sentence for the user."""
+        return f"{reason}." if self.demo else f"Profile {self.name}: {reason}."
 
 
 DINO_HUB = "facebook/dino-vits16@a7a4d161f5c0bd70478c05ca5777ec7cd8848021"
@@ -165,7 +169,7 @@ PHANTOM_14B = replace(
 )
 
 PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
-"""All profiles; "auto" takes the first that runs here, the bundled one last."""
+"""All profiles; "auto" takes the first that runs on this machine, the bundled one last."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-5.4-mini"
@@ -401,7 +405,7 @@ def _space_owner(variables: Mapping[str, str]) -> str:
 
 
 def _is_space(variables: Mapping[str, str]) -> bool:
-    # Gradio's own test: anywhere else it signs every visitor in as the server's user.
+    # Gradio's own test. Elsewhere Gradio signs in every visitor as the server's user.
     return variables.get("SYSTEM") == "spaces"
 
 

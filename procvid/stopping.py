@@ -28,7 +28,7 @@ def stoppable(is_asked: Callable[[], bool]) -> Iterator[None]:
 
 
 def stop_if_asked() -> None:
-    """Stop here on request.
+    """Raise `Stopped` if a stop was requested.
 
     Raises:
         Stopped: The cancel check is true.

@@ -20,15 +20,15 @@ Vectors = NDArray[np.float32]
 BoxXYXY = tuple[float, float, float, float]
 
 Likelihood = Literal["highly_likely", "likely", "unlikely"]
-"""How probable it is that an object stays the same from step to step (paper, section 3.6)."""
+"""Probability that an object stays the same from step to step (paper, section 3.6)."""
 
 Role = Literal["vessel", "surface", "tool", "food"]
-"""What an object is in the kitchen; `surface` is the counter that everything stands on."""
+"""Role of an object; `surface` is the counter below all others."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A title and its steps, in order; `notes` say what the parser skipped or guessed."""
+    """A title and its steps, in order; `notes` list what the parser skipped or guessed."""
 
     title: str
     steps: tuple[str, ...]
@@ -198,7 +198,7 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """All that the generator gets for one step, and the objects without a reference."""
+    """The generator's input for one step, and the objects without a reference."""
 
     step: int
     prompt: str
@@ -216,10 +216,10 @@ class StepCache:
     """A step cache and its strength.
 
     Attributes:
-        kind: Which of diffusers' caches.
-        strength: "taylor": every how many calls one is computed, a whole number from 2; the others:
-            the error that they allow, above 0. Higher is faster and further from the exact clip.
-        full_steps: Calls at the start that are always computed; "first_block" has no such setting.
+        kind: Name of the cache in diffusers.
+        strength: For "taylor", compute one of this many calls, a whole number from 2. For the
+            others, the allowed error, above 0. Higher is faster and less exact.
+        full_steps: Calls at the start that are always computed; "first_block" ignores it.
     """
 
     kind: CacheKind
@@ -229,14 +229,14 @@ class StepCache:
 
 @dataclass(frozen=True)
 class Shortcuts:
-    """Ways to sample a clip faster than exactly; the default uses none.
+    """Shortcuts that make sampling faster. The default uses none.
 
     Attributes:
         batched: One model call for all branches of the guidance; exact but for rounding.
         guided_share: Share of the denoising steps, from the first, that are guided, 0 to 1; the
             others make the one call that sees references and text.
-        guided_every: Of the guided steps every n-th predicts all branches; those between keep its
-            guidance term and make that one call too.
+        guided_every: Every n-th guided step predicts all branches. The steps between reuse its
+            guidance term and make one call.
         cache: Reuses what layers gave in earlier steps; None computes every step.
     """
 
@@ -282,7 +282,7 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A generated clip; `memory` describes where the model stood in GPU memory, or is ""."""
+    """A generated clip; `memory` describes the placement in GPU memory, or is ""."""
 
     frames: Frames
     fps: int
@@ -322,16 +322,16 @@ class ModelInfo:
 
 @dataclass(frozen=True, eq=False)
 class StepChanges:
-    """What a person changed of one step; the defaults leave the step as planned.
+    """Changes that a person made to one step. The defaults leave the step as planned.
 
     Attributes:
         seed: The step's own seed, instead of the one derived from the run's seed.
         prompt: Given to the generator word for word, instead of the enhanced prompt.
         uploads: Reference images, uint8 (H, W, 3) RGB, placed before those of the memory.
-        shows: Name of the object that each upload shows; "" or a missing name leaves that to CLIP.
+        shows: Name of the object that each upload shows; "" or a missing name lets CLIP decide.
         attempt: How often the step was redone with a derived seed.
         banned: Ids of crops that must not guide the step.
-        chosen: Crop ids by the name of the object that they stand for.
+        chosen: Ids of crops to use, by object name.
     """
 
     seed: int | None = None

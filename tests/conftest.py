@@ -25,7 +25,7 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_HUB_OFFLINE="1",
     TOKENIZERS_PARALLELISM="false",
-    # A test process has one core for itself: pytest-xdist runs as many as there are cores.
+    # Each test process uses one core: pytest-xdist starts one process per core.
     OMP_NUM_THREADS="1",
 )
 for personal in (

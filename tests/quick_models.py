@@ -1,7 +1,7 @@
-"""A smaller tiny Phantom of random weights: a clip shows faint noise and costs a third.
+"""A smaller tiny Phantom with random weights: a clip shows faint noise and costs a third.
 
-For tests of a run's life (order, resuming, queues, kills), whose subject is not what a clip shows.
-The detector takes the grey for the counter, so crops enter the memory and steps become stale.
+For tests of order, resuming, queues and kills, which do not depend on what a clip shows. The
+detector takes the grey for the counter, so crops enter the memory and later steps become stale.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The house rules that no linter keeps: one source of dependencies, light imports, clean files."""
+"""House rules that no linter checks: dependencies, light imports, clean files, plain words."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEAVY = ("torch", "gradio", "diffusers", "transformers", "open_clip", "faiss", "
 
 @cache
 def tracked_files() -> tuple[Path, ...]:
-    """What git holds or would add: no environment, no caches, no runs."""
+    """Return the files that git tracks or would add, without caches and runs."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -102,7 +102,7 @@ def test_every_import_is_a_declared_dependency() -> None:
 
 @cache
 def modules_of(distribution: str) -> frozenset[str]:
-    """The top-level modules that an installed distribution brings."""
+    """Return the top-level modules of an installed distribution."""
     try:
         files = metadata.files(distribution) or []
     except metadata.PackageNotFoundError:
@@ -253,7 +253,7 @@ def product_files() -> list[Path]:
     return [p for p in python_files() if p.relative_to(ROOT).parts[0] in ("procvid", "lab")]
 
 
-def test_nothing_is_named_told() -> None:
+def test_no_identifier_has_the_old_word() -> None:
     found = []
     for path in python_files():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -1,4 +1,4 @@
-"""Which profile each kind of machine runs, the reason it gives, and where installed models lie."""
+"""The profile of each kind of machine, its reason, and the place of installed models."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_auto_is_tiny_and_gives_the_reason():
         ("space", None, 0, (), "tiny", "this Space has no GPU, so clips are small cartoons"),
         ("space", "L4", 22, (), "tiny", "has a GPU (L4, 22 GiB), but no converted Phantom"),
         ("space", "L4", 22, (), "tiny", "Set PROCVID_MODELS"),
-        ("space", "L4", 22, SMALL, "phantom-1.3b", "has a GPU (L4, 22 GiB): cooking"),
+        ("space", "L4", 22, SMALL, "phantom-1.3b", "on one GPU; this Space has a GPU (L4, 22 GiB)"),
         ("space", "H100", 79, LARGE, "phantom-14b", "has a GPU"),
         ("zerogpu", "H200", 70, (), "tiny", "(ZeroGPU, H200, 70 GiB), but no converted"),
         ("zerogpu", "H200", 70, (), "tiny", "Set PROCVID_MODELS"),

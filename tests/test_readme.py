@@ -1,4 +1,4 @@
-"""The README's commands and programs are run as they stand there, in a folder of their own."""
+"""Run the README's commands and programs unchanged, in a separate folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Served = Callable[[Sequence[str], Path, Mapping[str, str]], AbstractContextManag
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language, in order."""
+    """Return the fenced blocks of a language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """Run a command to its end; its output, or a failed test that shows it."""
+    """Run a command and return its output; fail the test if the command fails."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -42,7 +42,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader would stand: a folder with the examples in it."""
+    """A folder with the examples, as a reader would have."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "examples").symlink_to(ROOT / "examples")
     return folder
@@ -63,7 +63,7 @@ def quick_environment(environment: dict[str, str], quick_assets: Path) -> dict[s
 
 @pytest.fixture(scope="module")
 def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This very environment under another name, marked as installed, for `make`."""
+    """This environment under another name, marked as installed, for `make`."""
     linked = tmp_path_factory.mktemp("made") / "venv"
     linked.mkdir()
     for entry in Path(sys.prefix).iterdir():
@@ -78,7 +78,7 @@ def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(
     served: Served, linked_environment: Path, quick_environment: dict[str, str]
 ) -> Iterator[str]:
-    """What `make app` serves."""
+    """The server that `make app` starts."""
     with served(["make", "app", f"VENV={linked_environment}"], ROOT, quick_environment) as address:
         yield address
 
@@ -88,7 +88,11 @@ def test_the_two_commands_stand_in_the_first_20_lines() -> None:
     head = README.splitlines()[:20]
     assert "make app" in head
     assert "make test" in head
-    assert any("pip install -r requirements.txt" in line for line in head)
+
+
+def test_it_says_how_to_install_without_make() -> None:
+    section = README.partition("\n## Install\n")[2].partition("\n## ")[0]
+    assert "pip install -e ." in section and "python app.py" in section
 
 
 def test_every_fenced_block_is_tried_here() -> None:
@@ -155,7 +159,7 @@ def test_the_client_program(folder: Path, environment: dict[str, str], address: 
     lines = run([sys.executable, "-c", program], folder, environment).splitlines()
     assert "run_finished" in lines
     assert lines[-3:-1] == ["done", "False"]
-    # One step again makes later ones stale, and going on mends them.
+    # Redoing a step makes later ones stale, and resuming redoes those.
     assert lines[-5].startswith("stale [") and lines[-4] == "done"
     assert lines[-6].endswith((".mp4", ".mp4'}")), lines[-6]
     assert "report.html" in lines[-1]

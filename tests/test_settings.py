@@ -107,8 +107,8 @@ def test_an_empty_variable_counts_as_not_set():
 
 def test_only_settings_reads_the_environment(project):
     package = project / "procvid"
-    # torchrun tells its processes their rank that way, and the benchmark hands its own on.
-    # TransNetV2's package sets a variable while it works, and its adapter puts that back.
+    # torchrun passes ranks to its processes this way, and the benchmark passes its environment on.
+    # TransNetV2's package sets a variable during its work, and its adapter restores it.
     exempt = {
         package / "settings.py",
         package / "train",

@@ -1,4 +1,4 @@
-"""Work that is not wanted any more breaks off between two yields, and leaves nothing half done."""
+"""Cancelled work stops between two yields and leaves nothing half done."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_stop_in_any_stage_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
     with stoppable(lambda: last(10**9)):
         list(make_video(REQUEST, parts, tmp_path / "whole"))
     total, whole = asked, (tmp_path / "whole" / "video.mp4").read_bytes()
-    # Among them are references, model calls, decoded frames, packets of the mp4 and the joining.
+    # They include references, model calls, decoded frames, packets of the mp4 and the joining.
     assert total > 20
     for question in range(1, total, 7):
         asked, folder = 0, tmp_path / "cut"

@@ -54,7 +54,7 @@ class Regime:
 
     Attributes:
         name: Short name.
-        description: What the regime stands for.
+        description: Purpose of the regime.
         exact: The variant without shortcuts.
         variants: Variants with shortcuts.
         chosen: Name of the variant that `--fast` uses.

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 @dataclass(frozen=True)
 class Mark:
-    """A named point; chosen points stand out."""
+    """A named point; chosen points are highlighted."""
 
     x: float
     y: float

@@ -49,7 +49,7 @@ class VisibleObject:
 
 
 class Truth:
-    """What recipes show at any time; `recipes` are by source id."""
+    """Ground truth of the videos at any time; `recipes` are by source id."""
 
     def __init__(self, recipes: dict[str, ToyRecipe]) -> None:
         self.recipes = recipes

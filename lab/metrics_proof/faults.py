@@ -164,7 +164,7 @@ def state_backwards(toy: Toy, dose: float) -> list[Frames]:
 
 def reference_pasted(toy: Toy, dose: float, size: float = 1.0, jitter: int = 0) -> list[Frames]:
     """Paste the reference over its object in a share of the clips that have one; `size` scales it
-    and `jitter` shifts it by up to so many pixels."""
+    and `jitter` shifts it by up to this many pixels."""
     frames, references = truth(toy), toy.references()
     with_one = [step for step, each in enumerate(references) if each]
     for step in _hit(toy, 7, with_one, dose):

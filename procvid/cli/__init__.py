@@ -65,7 +65,7 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
         sys.stdout.flush()
         return DONE
     except BrokenPipeError:
-        # The reader of stdout is gone; Python would print an error of its own at exit.
+        # The reader of stdout is gone; Python would print another error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:

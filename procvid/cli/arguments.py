@@ -98,7 +98,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 def add_profile(
     parser: argparse.ArgumentParser,
-    summary: str = "models to use; auto takes a Phantom profile if this machine can run it",
+    summary: str = "models to use; auto selects a Phantom profile if this machine can run it",
 ) -> None:
     """Add `--profile`."""
     parser.add_argument(

@@ -103,7 +103,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--licence", default="", help="licence of videos that name none")
     parser.add_argument(
-        "--no-pictures", action="store_true", help="write a dataset without a picture per clip"
+        "--no-pictures", action="store_true", help="write a dataset without an image per clip"
     )
     parser.add_argument(
         "--workers", metavar="N", type=whole_number, default=1, help="processes (default: 1)"

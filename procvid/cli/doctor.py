@@ -161,7 +161,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _loaded(part: str) -> str:
-    """Load a part as a run does and return what it is."""
+    """Load a part as a run does and return its description."""
     match part:
         case "generator":
             info = wiring.build_generator(TINY).info

@@ -64,7 +64,7 @@ def dry_run(
     if arguments.json:
         print(json.dumps(_to_json(result, plan, profile, reason), ensure_ascii=False))
         return
-    print(f"Profile {profile.name} ({reason}).")
+    print(profile.describe(reason))
     print(
         f"Would make {len(plan.steps)} clips of {sampling.width}x{sampling.height} px, "
         f"{sampling.num_frames} frames at {sampling.fps} fps, "

@@ -19,6 +19,7 @@ from procvid.events import (
     Warned,
     to_json,
 )
+from procvid.settings import PROFILES
 
 WIDTH = 24
 """Width of the bar, characters."""
@@ -63,7 +64,7 @@ def time_left(eta_s: float | None) -> str:
 
 
 def show_run(events: Iterator[Event], as_json: bool) -> None:
-    """Show the events of a run as they come, and close their generator when interrupted."""
+    """Show the events of a run, and close their generator after an interruption."""
     screen = RunScreen(as_json)
     try:
         with closing(events):  # type: ignore[type-var]  # all makers of events are generators
@@ -109,10 +110,9 @@ class RunScreen:
         match event:
             case RunStarted():
                 self._num_steps = event.num_steps
-                return (
-                    f"{event.folder}: {event.num_steps} steps, {len(event.finished_steps)} finished. "
-                    f"Profile {event.profile} ({event.profile_reason})."
-                )
+                finished = len(event.finished_steps)
+                reason = PROFILES[event.profile].describe(event.profile_reason)
+                return f"{event.folder}: {event.num_steps} steps, {finished} finished.\n{reason}"
             case Planned(plan=plan):
                 return f"Plan: {plan.title} (planner {plan.planner})"
             case Conditioned(step=step, conditioning=conditioning):

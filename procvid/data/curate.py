@@ -82,7 +82,7 @@ class Curation:
         make_tools: Builds the models of this process, including services.
         spread: The workers for stages that call no service.
         limit: Use only the first videos of the collection, or None for all.
-        pictures: Store a picture of each clip in the dataset.
+        pictures: Store an image of each clip in the dataset.
         licence: Licence of videos that do not name their own.
     """
 

@@ -26,7 +26,7 @@ from procvid.storage.files import whole_folder
 DATASET = "dataset"
 FACTS = "curation.json"
 CLIPS_IN_SHARD = 5_000
-"""With pictures of at most 512 pixels, a shard has a few hundred MB."""
+"""With images of at most 512 pixels, a shard has a few hundred MB."""
 
 MAX_SIDE_PX = 512
 JPEG_QUALITY = 90
@@ -122,7 +122,7 @@ def _write_shards(folder: Path, root: Path, rows: Iterator[Row], pictures: bool)
     done = number = 0
     writer: pq.ParquetWriter | None = None
     try:
-        # One row group per video, so that the pictures of only one video are in memory.
+        # One row group per video, so that the images of only one video are in memory.
         for _, group in groupby(rows, key=lambda row: row["video_id"]):
             clips = list(group)
             if writer is None or done >= number * CLIPS_IN_SHARD:

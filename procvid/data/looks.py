@@ -1,4 +1,4 @@
-"""Measure frames on small grey pictures: brightness, sharpness, motion, borders, text, logos."""
+"""Measure frames on small grey images: brightness, sharpness, motion, borders, text, logos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from procvid.types import Image
 
 SIDE = 320
-"""Longer side of the measured grey picture in pixels. All thresholds depend on it."""
+"""Longer side of the measured grey image in pixels. All thresholds depend on it."""
 
 BLACK = 16
 EDGE = 40.0
@@ -27,9 +27,9 @@ class FrameSample:
     Attributes:
         time_s: Time in the video in seconds.
         brightness: Mean, 0 (black) to 1 (white).
-        sharpness: Variance of the Laplacian of the grey picture (pixels 0 to 255). Blur is low.
+        sharpness: Variance of the Laplacian of the grey image (pixels 0 to 255). Blur is low.
         motion: Mean difference from the previous sample, 0 to 1. The first sample has 1.
-        border: Share of the picture that black bars cover, 0 to 1.
+        border: Share of the image that black bars cover, 0 to 1.
         text: Stroke density of a band in the lower third minus that around it, 0 to 1.
     """
 
@@ -42,7 +42,7 @@ class FrameSample:
 
 
 class FrameMeter:
-    """Measures frames one by one, and holds two pictures for videos of any length."""
+    """Measures frames one by one, and holds two images for videos of any length."""
 
     def __init__(self) -> None:
         self.samples: list[FrameSample] = []
@@ -76,7 +76,7 @@ class FrameMeter:
     def logo(self) -> float:
         """Return the largest share of constant edges in a corner while the middle moves, 0 to 1.
 
-        The value is 0 for too few samples or a still picture.
+        The value is 0 for too few samples or a still image.
         """
         if self._edges is None or self._counted < MIN_SAMPLES:
             return 0.0
@@ -104,7 +104,7 @@ def _sharpness(grey: Grey) -> float:
 
 
 def _border(grey: Grey) -> float:
-    """Return the share that black bars cover. A black picture has none."""
+    """Return the share that black bars cover. A black image has none."""
     rows, columns = grey.max(axis=1) > BLACK, grey.max(axis=0) > BLACK
     if not rows.any():
         return 0.0

@@ -13,11 +13,11 @@ class QualityRules:
     """The thresholds. `looks.FrameSample` explains the measures.
 
     Attributes:
-        min_side_px: Least shorter side of the video.
-        min_brightness: Least mean over a clip.
+        min_side_px: Minimum shorter side of the video.
+        min_brightness: Minimum mean over a clip.
         max_brightness: Largest mean over a clip.
-        min_sharpness: Least median over a clip.
-        min_motion: Least mean over a clip. Below it nothing moves.
+        min_sharpness: Minimum median over a clip.
+        min_motion: Minimum mean over a clip. Below it nothing moves.
         max_border: Largest minimum over a clip.
         max_text: Largest median over a clip.
         max_logo: Largest share of a corner that is constant through the whole video.

@@ -9,7 +9,7 @@ from procvid.plan.lexicon import words
 from procvid.plan.transcript import deed
 
 ALIKE = 0.8
-"""Least share of common words of two texts that describe the same step."""
+"""Minimum share of common words of two texts that describe the same step."""
 
 
 def same_step(one: str, two: str) -> bool:

@@ -27,7 +27,7 @@ class ShotRules:
     """How shots become clips.
 
     Attributes:
-        threshold: Least probability of a cut, exclusive, 0 to 1.
+        threshold: Minimum probability of a cut, exclusive, 0 to 1.
         min_clip_s: Shorter shots are left out.
         max_clip_s: Longer shots are split into equal parts of at most this length.
         sample_fps: Frames per second to measure.

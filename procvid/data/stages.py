@@ -42,7 +42,7 @@ class Rules:
         shots: How shots become clips.
         quality: Thresholds of the quality filter.
         keep_repeats: Keep clips that repeat a step.
-        min_rating: Least caption rating of a clip, 0 to 6.
+        min_rating: Minimum caption rating of a clip, 0 to 6.
     """
 
     match: MatchRules = PUBLISHED
@@ -143,7 +143,7 @@ def attempt(stage: CurationStage, tools: Tools, rules: Rules, job: StageInput) -
 
 
 def find_actions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
-    """Return the steps and their times: annotated ones as they are, others found in the speech."""
+    """Return the steps and their times: annotated ones unchanged, others found in the speech."""
     made = StageResult()
     given = job.video["actions"]
     if given is None:

@@ -20,7 +20,7 @@ RESTING = frozenset({"wait", "chill", "soak", "marinate", "preheat"})
 NEEDED = 0.7
 """Share of a reference's detail that an object drawn with the same identity may repeat pixel by pixel;
 a larger share is copying. Of 33 toy vessels that the renderer drew again in the same place, the largest
-share was 0.73; of 64 pasted ones in four sizes, the smallest was 0.75. `PASTED` separates them but for
+share was 0.73; of 64 pasted ones in four sizes, the smallest was 0.75. `PASTED` separates all but
 one."""
 
 PASTED = 0.2

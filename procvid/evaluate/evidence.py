@@ -36,7 +36,7 @@ class Sighting:
         name: Name in the plan.
         role: Role in the plan.
         state: Planned state before the step, which a reference shows.
-        changes: Whether the step changes the state.
+        changes: True if the step changes the state.
         likelihood: Likelihood that the object stays the same.
         score: Best detector score over the sampled frames, 0 to 1.
         vector: float32 (D,), L2-normalised mean over the crops; None below the detection threshold.
@@ -85,7 +85,7 @@ class ClipEvidence:
         sampled: Index of each sampled frame in the clip, including the first and the last.
         pixel_motion: Mean absolute difference of neighbouring thumbnails, 0 to 255; None for one frame.
         num_pictures: Number of different images among the sampled frames, ignoring camera moves.
-        resting: Whether the step only waits, so that nothing has to move.
+        resting: True if the step only waits, so that nothing has to move.
         frame_vectors: float32 (S, D) of the sampled frames, L2-normalised, from the frame encoder.
         clip_vectors: float32 (8, D) of frames spread over the clip, L2-normalised, from CLIP.
         last_clip_vector: float32 (D,) of the last frame, from CLIP.

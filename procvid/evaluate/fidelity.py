@@ -25,7 +25,7 @@ class Likeness:
         value: Cosine with the reference, -1 to 1, or None.
         reason: Why there is no value, or what the object was compared with.
         gap: Steps since the object was last seen, or None if it was not seen before.
-        first: Whether this is a first appearance without a reference, so nothing can be compared.
+        first: True if this is a first appearance without a reference, so nothing can be compared.
         credited: False in a clip that earns no credit; its value is 0, found or not.
     """
 

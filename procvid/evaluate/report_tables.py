@@ -26,7 +26,7 @@ OTHER_DATA = (
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return the value with so many decimals, or a dash for None."""
+    """Return the value with this number of decimals, or a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 

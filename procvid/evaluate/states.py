@@ -10,7 +10,7 @@ from procvid.evaluate.judgements import Judgements
 from procvid.types import Plan, PlannedObject, SceneObject, StateChange
 
 STATED = ("food", "vessel", "tool")
-"""Roles that must be visible. The counter is in every image and is seldom listed."""
+"""Roles that must be visible. The counter is in every image and is rarely listed."""
 
 
 def judge_states(

@@ -61,7 +61,7 @@ class Cache:
     def known(self, artifact: Artifact, wanted: HubId) -> HubId | None:
         """Return the pinned id of a cached release without asking the Hub, or None.
 
-        A tag or branch stands for the commit that it pointed to last.
+        A tag or branch resolves to its last known commit.
         """
         if not wanted.is_pinned:
             commit = _read_refs(self._repo(artifact, wanted) / REFS).get(wanted.revision)

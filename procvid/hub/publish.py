@@ -33,7 +33,7 @@ _UNCHANGED = "Nothing was published; the repository is unchanged."
 
 @dataclass(frozen=True)
 class PublishPlan:
-    """What publishing would change.
+    """Changes that publishing would make.
 
     Attributes:
         target: The repository, at "main".

@@ -53,7 +53,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Pulling:
-    """Progress event: `what` is being done, `done_bytes` of `total_bytes` are here.
+    """Progress event: `what` is being done, `done_bytes` of `total_bytes` are downloaded.
 
     `note` is a message for the user.
     """
@@ -271,7 +271,7 @@ def _fetch_all(client: HubClient, offer: Offer, fetched: Path) -> Iterator[Pulli
 
 
 def _fetch_one(client: HubClient, hub_id: HubId, name: str, fact: FileFact, fetched: Path) -> str:
-    """Download a file unless it is here and right, once more if damaged. Return a note or ""."""
+    """Download a file unless a valid copy exists; retry once if damaged. Return a note or ""."""
     only = {name: fact}
     if not damaged_files(fetched, only):
         return ""

@@ -1,4 +1,4 @@
-"""Resolve what `--memory` and `--lora` name, a path or a release on the Hub, to a local folder."""
+"""Resolve `--memory` and `--lora`, a path or a release on the Hub, to a local folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def named_store(text: str) -> Path:
     """Return the folder of a crop store that is named by a path or by a release.
 
     Raises:
-        StoreError: The text names neither.
+        StoreError: The text is neither a folder nor a release.
         ProcvidError: The release cannot be pulled.
     """
     wanted = hub_id_of(text, "memory")
@@ -33,9 +33,7 @@ def named_store(text: str) -> Path:
     except UnavailableError as error:
         if "@" in text or isinstance(error, UnreachableError):
             raise
-        raise StoreError(
-            f"There is no folder {text!r} here. {error.message}", error.hint
-        ) from error
+        raise StoreError(f"There is no folder {text!r}. {error.message}", error.hint) from error
 
 
 def parse_lora(text: str) -> tuple[str, float]:
@@ -72,7 +70,7 @@ def named_lora(source: str) -> Path:
     if wanted is None:
         local = Path(source).expanduser()
         if not local.exists():
-            raise InputError(f"There is no LoRA {source!r} here.", LORA_FORMS)
+            raise InputError(f"There is no LoRA {source!r}.", LORA_FORMS)
         return local
     try:
         return default_cache().fetch(HubClient(), "lora", wanted, _ignore).folder

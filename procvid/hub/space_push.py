@@ -23,7 +23,7 @@ OURS = "procvid/__init__.py"
 
 @dataclass(frozen=True)
 class SpacePlan:
-    """What a push would change.
+    """Changes that a push would make.
 
     Attributes:
         target: The Space, at "main".

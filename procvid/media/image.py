@@ -56,7 +56,7 @@ def decode_image(data: bytes, name: str = "image") -> Image:
     """Decode PNG, JPEG, WebP, GIF or BMP bytes. Errors mention `name`.
 
     Raises:
-        InputError: The bytes are no image, damaged, or larger than `MAX_PIXELS`.
+        InputError: The bytes are not an image, are damaged, or are larger than `MAX_PIXELS`.
     """
     try:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as opened:

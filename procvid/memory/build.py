@@ -109,7 +109,7 @@ def build_store(
         warn: Receives a sentence for each unknown key of the list.
         name: The store's name. Default: the folder's name.
         licence: Licence of the whole store.
-        rights: A note on the permitted use of the pictures.
+        rights: A note on the permitted use of the images.
         keep: Likelihoods of the objects that are kept.
         sample_fps: Frames per second to search.
         limits: Limits of the videos.

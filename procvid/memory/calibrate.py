@@ -1,7 +1,7 @@
 """Find retrieval thresholds on one half of a store's sources and measure them on the other half.
 
 Each crop with its own words is a right pair. Wrong pairs are those that retrieval must refuse: a
-picture with the name of another thing, with the name of a thing seen beside it, or, for food, with
+image with the name of another thing, with the name of a thing seen beside it, or, for food, with
 another state. A threshold keeps `KEEP_SHARE` of the right pairs. The share of wrong pairs that it
 refuses measures its quality.
 """
@@ -25,7 +25,7 @@ from procvid.types import Vectors
 
 KEEP_SHARE = 0.99
 MIN_PAIRS = 50
-"""Least number of right pairs in each half."""
+"""Minimum number of right pairs in each half."""
 
 Scores = NDArray[np.float64]
 
@@ -118,7 +118,7 @@ def _things_beside(store: CropStore, texts: Vectors, half: NDArray[np.bool_]) ->
             best = rivals[int(np.argmax(fits[place, rivals]))]
             right.append(float(fits[place, place] - fits[place, best]))
             right_half.append(bool(half[row]))
-            # With the rival's name, the picture's own name becomes the rival.
+            # With the rival's name, the image's own name becomes the rival.
             wrong.append(float(fits[place, best] - fits[place, place]))
             wrong_half.append(bool(half[row]))
     return _Pairs(*map(np.array, (right, wrong, right_half, wrong_half)))

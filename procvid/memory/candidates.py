@@ -53,7 +53,7 @@ class Catalogue:
         return [(role, state) for own, role, state in self._groups if own == canonical(name)]
 
     def pictures(self, name: str) -> Iterator[bytes]:
-        """Yield the pictures of the crops of this exact name."""
+        """Yield the images of the crops of this exact name."""
         for (own, _, _), rows in self._groups.items():
             if own == canonical(name):
                 found = (self.store.crops.pictures[row] for row in rows.tolist())
@@ -109,7 +109,7 @@ class Candidate:
 
     @property
     def fact(self) -> Crop:
-        """Return the crop without its picture."""
+        """Return the crop without its image."""
         return self.store.crops.facts[self.row]
 
     @property
@@ -210,7 +210,7 @@ def _fault(store: CropStore, row: int, question: CropQuery, rules: RetrievalRule
     if fact.role != item.role:
         return "another role"
     if store.crops.pictures[row] is None:
-        return "no picture"
+        return "no image"
     if rules.state_aware:
         if item.role == "food" and canonical(fact.state) in question.over:
             return "the state is over"
@@ -220,7 +220,7 @@ def _fault(store: CropStore, row: int, question: CropQuery, rules: RetrievalRule
 
 
 def _wrong_look(fits: Vectors, question: CropQuery, rules: RetrievalRules) -> str:
-    """Return why a picture does not fit, or "".
+    """Return why an image does not fit, or "".
 
     `fits` are its cosines with the object and its rivals.
     """

@@ -31,7 +31,7 @@ FULL_SIZE_SHARE = 0.25
 CUT_PENALTY = 0.5
 SCORE_GRAIN = 0.05
 INSIDE = 0.8
-"""Least share of a thing's box that lies in another box, for the thing to count as inside."""
+"""Minimum share of a thing's box that lies in another box, for the thing to count as inside."""
 
 MAX_SIDE_PX = 768
 """Longest side of a saved crop. No generator uses larger references."""
@@ -65,7 +65,7 @@ def crops_of_clip(
         times_s: Time of each frame in seconds. Default: `index / fps`.
         licence: Licence of the source.
         url: Address where the source is published.
-        min_score: Least detector score, 0 to 1.
+        min_score: Minimum detector score, 0 to 1.
         batch_size: Frames per call of the detector.
 
     Returns:
@@ -94,7 +94,7 @@ class BestSights:
         source_id: Source id of the clip.
         licence: Licence of the source.
         url: Address of the source.
-        min_score: Least detector score, 0 to 1.
+        min_score: Minimum detector score, 0 to 1.
     """
 
     def __init__(

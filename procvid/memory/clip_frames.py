@@ -78,7 +78,7 @@ def read_clip_frames(clip: ListedClip, sample_fps: float, limits: Limits) -> Cli
                 "Re-encode it at one size.",
             )
         if len(frames) > 2 * most:
-            # The video is longer than its header says, so the other frames are streamed.
+            # The video is longer than its header declares, so the other frames are streamed.
             whole = False
             break
         times_s.append(time_s)
@@ -110,7 +110,7 @@ def _batched(
 def ahead(values: Iterable[Value], depth: int = 2) -> Iterator[Value]:
     """Yield the same values in the same order, with up to `depth` of them computed ahead in a thread.
 
-    An error of the thread is raised here, in its place. Closing this iterator stops the thread.
+    An error of the thread is raised at the same position. Closing this iterator stops the thread.
     """
     made: Queue[tuple[bool, Value | BaseException | None]] = Queue(maxsize=depth)
     stop = threading.Event()

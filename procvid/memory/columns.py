@@ -106,7 +106,8 @@ def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[
         StoreError: The file has another format, or a crop has impossible values.
     """
     try:
-        file = pq.ParquetFile(io.BytesIO(data))
+        # Not a Python file: Arrow's threads may still hold it when Python exits, and abort.
+        file = pq.ParquetFile(pa.BufferReader(data))
         groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
         unpacked = sum(group.total_byte_size for group in groups)
         if file.metadata.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
@@ -141,7 +142,7 @@ def _crop(row: Mapping[str, Any]) -> Crop:
 
 
 def _possible(row: Mapping[str, Any]) -> bool:
-    """Return True if a crop can have these values. `row` has all columns but the picture."""
+    """Return True if a crop can have these values. `row` has all columns but the image."""
     box = row["box_xyxy"]
     return (
         all(value is not None for value in row.values())

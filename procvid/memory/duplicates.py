@@ -22,11 +22,11 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class NearRules:
-    """Least cosines of two crops of one name, role and state that show the same thing.
+    """Minimum cosines of two crops of one name, role and state that show the same thing.
 
     Args:
-        clip: Least cosine of the image vectors of a pair to compare.
-        frame: Least cosine of the frame encoder's vectors of a duplicate.
+        clip: Minimum cosine of the image vectors of a pair to compare.
+        frame: Minimum cosine of the frame encoder's vectors of a duplicate.
     """
 
     clip: float = 0.97
@@ -39,7 +39,7 @@ DEFAULT_NEAR = NearRules()
 def near_duplicates(
     store: CropStore, frame_encoder: FrameEncoder, rules: NearRules = DEFAULT_NEAR
 ) -> dict[int, int]:
-    """Return the duplicate rows as `{row: earlier row}`. Crops without pictures are skipped."""
+    """Return the duplicate rows as `{row: earlier row}`. Crops without images are skipped."""
     groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for row, crop in enumerate(store.crops.facts):
         if store.crops.pictures[row] is not None and not crop.banned:

@@ -54,7 +54,7 @@ def changing(path: Path, embedder: Embedder) -> Iterator[OpenStore]:
             return
         if opened.origin:
             first, added = before.history, opened.store.history[len(before.history) :]
-            pulled = edit_now("pull", [], before=opened.origin, after="a store of one's own")
+            pulled = edit_now("pull", [], before=opened.origin, after="your own store")
             opened.store = replace(opened.store, history=(*first, pulled, *added))
         save_store(opened.store, path, kept_beside(path))
 
@@ -140,7 +140,7 @@ def remove_crops(store: CropStore, crop_ids: Collection[str]) -> CropStore:
 
 
 def add(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> CropStore:
-    """Add crops with pictures. Crops that the store already has are skipped."""
+    """Add crops with images. Crops that the store already has are skipped."""
     grown = add_crops(store, crops, embedder)
     if grown is store:
         return store

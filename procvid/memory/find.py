@@ -1,4 +1,4 @@
-"""Search a store by a text or a picture."""
+"""Search a store by a text or an image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LISTED = 20
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A crop without its picture, its row in the store, and the cosine that ranked it.
+    """A crop without its image, its row in the store, and the cosine that ranked it.
 
     `parts` are the cosines with the crop's image vector ("shown"), with its text vector ("told"),
     and with the fused vector ("clip").
@@ -45,7 +45,7 @@ def find(
     *,
     name: str | None = None,
 ) -> list[Match]:
-    """Return the crops nearest to a text or a picture, best first.
+    """Return the crops nearest to a text or an image, best first.
 
     Args:
         store: The store. Banned crops are found too, so that a person can allow them again.

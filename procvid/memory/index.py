@@ -150,7 +150,7 @@ class CropIndex:
 
     def to_bytes(self) -> bytes:
         """Return the index in the format of FAISS."""
-        # An exact index is always written as plain vectors, whatever form searches them here.
+        # An exact index is always written as plain vectors, whichever index searches them.
         index = self._flat() if self.facts.kind == "exact" else self._built()
         return bytes(faiss.serialize_index(index).tobytes())
 

@@ -110,7 +110,7 @@ class Memory:
         others: Sequence[PlannedObject] = (),
         limit: int = 8,
     ) -> list[Hit]:
-        """Return the crops that could stand for an object at a step: different things, best first."""
+        """Return the crops that fit an object at a step: different things, best first."""
         question = self._question(obj, step, others, ())
         ranked = of_different_things(self._ranked(question, RefusalCounts()), self.rules)
         return [_hit(question, found) for found in ranked[:limit]]
@@ -118,7 +118,7 @@ class Memory:
     def retrieve_all(
         self, objects: Sequence[PlannedObject], step: int, banned: Collection[str] = ()
     ) -> list[Retrieval]:
-        """Return the answers for all objects of a step, in their order. No crop stands for two objects.
+        """Return the answers for all objects of a step, in their order. No two objects share a crop.
 
         If two objects match the same crop, the better fit keeps it and the other gets its next one.
         """
@@ -145,7 +145,7 @@ class Memory:
         """Return the slot for a crop that a person chose for an object.
 
         Raises:
-            InputError: No store has this crop, or it has no picture.
+            InputError: No store has this crop, or it has no image.
         """
         for store in (self.run, *self.stores):
             for row, fact in enumerate(store.crops.facts):
@@ -167,7 +167,7 @@ class Memory:
                         chosen=True,
                     )
         raise InputError(
-            f"The memory has no crop {crop_id[:40]!r} with a picture.",
+            f"The memory has no crop {crop_id[:40]!r} with an image.",
             "`procvid memory search` lists the ids.",
         )
 
@@ -274,7 +274,7 @@ class Memory:
 
     def _fault(self, crop: Crop) -> str:
         if crop.image is None:
-            return "it has no picture"
+            return "it has no image"
         if crop.detector_score < self.rules.min_detector_score:
             return f"the detector score is too low ({crop.detector_score:.2f})"
         if crop.quality < self.rules.min_quality:

@@ -39,8 +39,8 @@ def crop_of_photo(
         state: Its state, such as "sliced", or "in use" for vessels and tools.
         detector: Finds the thing in the photo.
         embedder: Checks the detection, because a detector finds something for any word.
-        min_shown: Least cosine of the name and the detection, as `RetrievalRules.min_shown`.
-        whole: Use the whole picture without detection.
+        min_shown: Minimum cosine of the name and the detection, as `RetrievalRules.min_shown`.
+        whole: Use the whole image without detection.
         licence: Licence of the photo.
         url: Address where the photo is published.
 
@@ -68,7 +68,7 @@ def crop_of_photo(
             sure = f" (detector score {found[0].score:.0%})" if found else ""
             raise InputError(
                 f"No {thing} found in the photo{sure}.",
-                "Give a clearer photo, or use the whole picture (--whole).",
+                "Give a clearer photo, or use all of it (--whole).",
             )
         x0, y0, x1, y1 = found[0].box_xyxy
         box, mask = (float(x0), float(y0), float(x1), float(y1)), found[0].mask
@@ -79,7 +79,7 @@ def crop_of_photo(
             if float(look @ words) < min_shown:
                 raise InputError(
                     f"The photo does not seem to show {with_article(name)}.",
-                    "Give a clearer photo, or use the whole picture (--whole).",
+                    "Give a clearer photo, or use all of it (--whole).",
                 )
     sha = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:12]
     source_id = f"{UPLOAD}/{sha}"

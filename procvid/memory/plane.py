@@ -1,4 +1,4 @@
-"""Plot the crops on a plane: similar crops are close, colour and shape stand for the name."""
+"""Plot the crops on a plane: similar crops are close, and colour and symbol encode the name."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def why_none(question: CropQuery, catalogues: Sequence[Catalogue], refused: Refu
     if not any(state_fit(item.role, question.state, state) for state in states):
         return f"{wanted} The memory has it only {listed(states)}."
     if not any(picture for c in catalogues for picture in c.pictures(item.name)):
-        return f"{wanted} The store was published without pictures."
+        return f"{wanted} The store was published without images."
     if refused.counts:
         reason = max(refused.counts, key=lambda r: refused.counts[r])
         count = refused.counts[reason]

@@ -1,6 +1,6 @@
-"""Restore the pictures of a store that was published without them, from the source videos.
+"""Restore the images of a store that was published without them, from the source videos.
 
-A new picture must match the published image vector. So another cut of the video, or another video
+A new image must match the published image vector. So another cut of the video, or another video
 with the same name, is refused.
 """
 
@@ -26,7 +26,7 @@ from procvid.types import Crop, Image
 
 SAME_BOX = 0.85
 SAME_PICTURE = 0.95
-"""Least cosine of the published and the new image vector."""
+"""Minimum cosine of the published and the new image vector."""
 
 CLOCK_S = 0.002
 
@@ -38,7 +38,7 @@ class RebuildProgress:
     Attributes:
         done: Finished sources.
         total: All sources.
-        num_crops: Crops that have a picture now.
+        num_crops: Crops that have an image now.
         refused: A sentence for each refused crop or source.
         store: The rebuilt store, or None before the end.
     """
@@ -57,13 +57,13 @@ def rebuild(
     embedder: Embedder,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[RebuildProgress]:
-    """Cut the missing pictures from the sources, and yield a value after each source.
+    """Cut the missing images from the sources, and yield a value after each source.
 
     Args:
-        store: The store. Existing pictures stay.
+        store: The store. Existing images stay.
         files: The video of each source id.
         detector: Finds the masks.
-        embedder: The store's embedder, to compare pictures.
+        embedder: The store's embedder, to compare images.
         limits: Limits of the videos.
 
     Raises:

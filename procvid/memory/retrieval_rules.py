@@ -20,19 +20,19 @@ class RetrievalRules:
     """The thresholds and weights of retrieval. The weights sum to 1.
 
     Args:
-        min_similarity: Least cosine of the query's text vector and the crop's fused vector.
-        min_shown: Least cosine of the query's text vector and the crop's image vector. It checks
-            that the picture shows what its name says.
-        max_rival: Largest margin by which another object of the step may fit the picture better
+        min_similarity: Minimum cosine of the query's text vector and the crop's fused vector.
+        min_shown: Minimum cosine of the query's text vector and the crop's image vector. It checks
+            that the image shows the named object.
+        max_rival: Largest margin by which another object of the step may fit the image better
             than the wanted one.
-        max_past: Largest margin by which a picture may look more like the state before its step
+        max_past: Largest margin by which an image may look more like the state before its step
             than the state after it, to be written back.
-        other_name_similarity: Least cosine at which a crop of another name counts as the same thing.
-        same_thing: Least cosine of image vectors at which two crops show the same thing.
+        other_name_similarity: Minimum cosine for a crop of another name to count as the same thing.
+        same_thing: Minimum cosine of image vectors at which two crops show the same thing.
         near: The seed decides between shared crops whose scores differ by at most this.
         candidates: Number of nearest crops of a store to consider.
-        min_quality: Least quality of a crop that is written back.
-        min_detector_score: Least detector score of a crop that is written back.
+        min_quality: Minimum quality of a crop that is written back.
+        min_detector_score: Minimum detector score of a crop that is written back.
         state_aware: Use the states of crops. False only for the ablation.
         write_back: Add the crops of the run's own clips. False only for the ablation.
         calibrated: True if the thresholds were found with the embedder in use.
@@ -62,7 +62,7 @@ class RetrievalRules:
 DEFAULT_RULES = RetrievalRules(max_rival=0.0, max_past=0.0)
 """Rules for an uncalibrated embedder. `min_shown` is off, because it needs the embedder's own scale.
 The two margins need no scale and are zero, their strictest value: no other object of the step and no
-past state may fit a picture better."""
+past state may fit an image better."""
 
 THRESHOLDS = ("min_shown", "max_rival", "max_past")
 

@@ -20,7 +20,7 @@ MAX_SLOTS = 4
 """Phantom was trained with at most four references."""
 
 ROLE_ORDER: tuple[Role, ...] = ("vessel", "surface", "food", "tool")
-"""Order of equally important objects: those that fill more of the picture come first."""
+"""Order of equally important objects: those that fill more of the image come first."""
 
 CONTENTS = 0.6
 """Factor for an object that is only inside another object's crop."""

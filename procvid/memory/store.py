@@ -24,7 +24,7 @@ WORDS_CHANGED = ("rename", "retag")
 
 
 class StoredCrops(Sequence[Crop]):
-    """Crops whose pictures are PNG bytes until a crop is read.
+    """Crops whose images are PNG bytes until a crop is read.
 
     `facts` are the same crops without pixels, so that scoring 100,000 crops stays cheap.
     """
@@ -49,7 +49,7 @@ class StoredCrops(Sequence[Crop]):
         try:
             return replace(fact, image=decode_image(png, fact.id))
         except InputError as error:
-            raise StoreError(f"The picture of crop {fact.id} cannot be read.", HINT) from error
+            raise StoreError(f"The image of crop {fact.id} cannot be read.", HINT) from error
 
     def __iter__(self) -> Iterator[Crop]:
         return (self[row] for row in range(len(self)))
@@ -145,7 +145,7 @@ def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> Cr
 
     Raises:
         StoreError: The store belongs to another embedder.
-        InputError: A crop has no picture.
+        InputError: A crop has no image.
     """
     check_embedder(store, embedder)
     known = {crop.id for crop in store.crops.facts}
@@ -158,7 +158,7 @@ def add_crops(store: CropStore, crops: Sequence[Crop], embedder: Embedder) -> Cr
     pictures = []
     for crop in fresh.values():
         if crop.image is None:
-            raise InputError(f"The crop {crop.id} has no picture.", "Add crops with pictures.")
+            raise InputError(f"The crop {crop.id} has no image.", "Add crops with images.")
         pictures.append(crop.image)
     images = embedder.embed_images(pictures)
     texts = embed_facts(fresh.values(), embedder)
@@ -195,7 +195,7 @@ def merged(store: CropStore, parts: Sequence[CropStore]) -> CropStore:
     """Return one store with the crops of `store`, then those of `parts`, and all histories.
 
     If several stores have a crop, the version whose words were changed last stays, else the first.
-    A crop that is banned in one store is banned in the result. A missing picture is taken from
+    A crop that is banned in one store is banned in the result. A missing image is taken from
     another store.
 
     Raises:
@@ -237,7 +237,7 @@ def merged(store: CropStore, parts: Sequence[CropStore]) -> CropStore:
 
 
 def without_pixels(store: CropStore) -> CropStore:
-    """Return the store without pictures, which may be published when the pictures may not."""
+    """Return the store without images, which may be published when the images may not."""
     return replace(store, crops=StoredCrops(store.crops.facts, (None,) * len(store)))
 
 

@@ -1,7 +1,7 @@
 """Read and write a crop store as a folder.
 
 manifest.json           schema version, counts, embedder, sha256 and size of every file, rights
-crops.parquet           one row per crop, with its picture as PNG (or none)
+crops.parquet           one row per crop, with its image as PNG (or none)
 embeddings.safetensors  image, text and fused vectors: the source of truth
 index/index.faiss       derived from the fused vectors, rebuilt if damaged
 history.jsonl           the changes that people made, if any
@@ -259,7 +259,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
             raise StoreError(
-                f"The store's file {path.name} is larger than its manifest says.", HINT
+                f"The store's file {path.name} is larger than its manifest states.", HINT
             )
         return path.read_bytes()
     except OSError as error:

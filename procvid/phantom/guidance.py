@@ -59,7 +59,7 @@ class Guidance:
     @property
     def branches(self) -> tuple[Branch, ...]:
         """The branches with a nonzero weight, from the least to the most conditioned."""
-        # Without references the text scale guides straight from "unguided", hence the second case.
+        # Without references the text scale guides straight from "unguided": the second case.
         scale_image = self.scale_image if self.num_references else self.scale_text
         weights = (
             (UNGUIDED, 1 - scale_image),

@@ -56,7 +56,7 @@ class Rung:
         device_bytes: Peak of VRAM, including the allowance.
         host_bytes: Memory of the machine (RAM) for offloaded weights.
         step_bytes: Peak of VRAM in a denoising step, including the allowance.
-        in_8_bits: Whether the transformer is stored in 8 bits.
+        in_8_bits: True if the transformer is stored in 8 bits.
     """
 
     name: str
@@ -168,7 +168,7 @@ def _gb(num_bytes: int) -> str:
 
 
 def place(pipeline: PhantomWanPipeline, name: str, device: torch.device) -> None:
-    """Place a pipeline on a device as a rung describes, whatever its placement was.
+    """Place a pipeline on a device as a rung describes, regardless of its current placement.
 
     Storing in 8 bits cannot be undone, so only 8-bit rungs may follow such a rung.
 

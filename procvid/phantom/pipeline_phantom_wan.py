@@ -164,7 +164,7 @@ class PhantomWanPipeline(WanPipeline):
         Args:
             prompt: The prompt, or None with `prompt_embeds`.
             negative_prompt: None or "" selects `DEFAULT_NEGATIVE_PROMPT`.
-            do_classifier_free_guidance: Whether the negative prompt is needed.
+            do_classifier_free_guidance: True if the negative prompt is needed.
             num_videos_per_prompt: Repetitions of each row.
             prompt_embeds: `[B, L, D]` instead of `prompt`.
             negative_prompt_embeds: `[B, L, D]` instead of `negative_prompt`.

@@ -70,7 +70,7 @@ class Denoising:
 
     Attributes:
         guidance_scales: Text and image scale, which decide the branches to predict.
-        precise: Whether residual stream and output head are float32.
+        precise: True if residual stream and output head are float32.
         shortcuts: Those of `--fast`: batched branches, and step caches with a state for each branch.
     """
 

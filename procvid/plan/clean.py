@@ -92,7 +92,7 @@ def strip_markup(text: str) -> tuple[str, bool]:
 def clean_text(text: str) -> tuple[str, list[str]]:
     """Return readable text with `\\n` line ends, and notes on what was removed.
 
-    Drops markup, control, direction and zero-width characters, emoji and other pictures; keeps
+    Drops markup, control, direction and zero-width characters, emoji and other images; keeps
     letters of every script, signs and fractions.
     """
     notes: list[str] = []

@@ -22,7 +22,7 @@ LIKELIHOODS = cast(tuple[Likelihood, ...], get_args(Likelihood))
 MAX_NAME_CHARS = 60
 """Longest name or state of an object, in characters."""
 MAX_OBJECTS = 32
-"""Most objects of one step."""
+"""Maximum number of objects of one step."""
 HINT = "Make the plan again, or correct this field."
 
 
@@ -40,7 +40,7 @@ def plan_from_json(value: object) -> Plan:
     fields = _fields(value, "plan", Plan, "schema_version")
     version = fields["schema_version"]
     if type(version) is not int or version != SCHEMA_VERSION:
-        _refuse("plan.schema_version", version, f"{SCHEMA_VERSION}, the version that is read here")
+        _refuse("plan.schema_version", version, f"{SCHEMA_VERSION}, the version of this procvid")
     steps = _items(fields["steps"], "plan.steps", _step)
     if not steps:
         raise InputError("plan.steps is empty.", "Give the plan at least one step.")

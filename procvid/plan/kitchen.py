@@ -22,7 +22,7 @@ SIZES = {"large": "large", "big": "large", "small": "small", "little": "small", 
 NO_LOOKS = (
     frozenset("of a the fresh clove cloves slice slices stick knob pinch".split()) | SIZES.keys()
 )
-"""Words in a food's wording that do not say what it looks like."""
+"""Words in the name of a food that do not describe its looks."""
 NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
     "meat": frozenset({"meat", "poultry"}),
     "cheese": frozenset({"cheese"}),
@@ -34,7 +34,7 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
     "mixed spice": frozenset({"spice"}),
     "mixed vegetables": frozenset({"vegetable", "mushroom"}),
 }
-"""Foods whose name may also mean "those of the group that are here"."""
+"""Foods whose name may also mean all foods of its group in use."""
 
 
 PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
@@ -55,7 +55,7 @@ class Food:
 
     @property
     def minor(self) -> bool:
-        """Return True for oil, salt and the like, which a step is never about."""
+        """Return True for oil, salt and similar foods, which are never the main food of a step."""
         return self.group in MINOR_GROUPS
 
     def description(self) -> str:

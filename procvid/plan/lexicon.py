@@ -62,7 +62,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb, or a phrase such as "cut into cubes", and the action it stands for."""
+    """A verb, or a phrase such as "cut into cubes", and its action."""
 
     name: str
     action: Action
@@ -72,7 +72,7 @@ class Verb:
 class StateWord:
     """A word for a food's state, e.g. "chopped" -> "diced"; kind is cut, cooked or other.
 
-    `state` is None for words that only say how a food was handled ("rinsed", "drained").
+    `state` is None for words that only describe handling ("rinsed", "drained").
     """
 
     word: str
@@ -148,7 +148,7 @@ class Lexicon:
     def verb_at(self, tokens: Sequence[Word], index: int) -> tuple[Verb, int] | None:
         """Return the longest verb that begins at a word, in base form, third person or gerund.
 
-        The particle may stand apart: "cut the carrot into cubes" is found by `rules`, not here.
+        The particle must follow the verb. `rules` finds "cut the carrot into cubes".
         """
         return longest(self.verb_phrases, tokens, index)
 

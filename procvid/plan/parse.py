@@ -1,6 +1,6 @@
 """Read a recipe from text or a file: plain text, Markdown, JSON, JSON-LD or a web page.
 
-A text that is no recipe raises RecipeError. The notes of a recipe list what was skipped or guessed.
+A text that is not a recipe raises RecipeError. The notes of a recipe list what was skipped or guessed.
 """
 
 from __future__ import annotations

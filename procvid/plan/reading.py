@@ -36,7 +36,7 @@ LOOKS = frozenset(
     "enamel enamelled plastic nonstick non stick bottomed heatproof ovenproof "
     "rubber silicone".split()
 )
-"""Words that say what a thing looks like; only these enter a description, from the text alone."""
+"""Words of looks; a description contains only these, and only from the text."""
 
 CUTS = {
     "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",
@@ -71,8 +71,8 @@ class Mention:
 class Segment:
     """A verb with everything that belongs to it.
 
-    `refers` are pronouns and words such as "mixture" that stand for the object, `targets` those
-    that tell where it goes ("on top of the vegetables").
+    `refers` are pronouns and words such as "mixture" that refer to the object, `targets` those
+    that name its destination ("on top of the vegetables").
     """
 
     verb: Verb
@@ -91,7 +91,7 @@ class Reading:
     """A step as read.
 
     `verb_known` is False when no verb of the lexicon was found; `forbidden` are the actions that
-    the step says not to do, which are no segments.
+    the step forbids, which are not segments.
     """
 
     segments: tuple[Segment, ...]
@@ -243,7 +243,7 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
     known = bool(found)
     forbidden = tuple(verb.verb.name for verb in found if verb.forbidden)
     if forbidden and all(verb.forbidden or verb.weak for verb in found):
-        # The step only says what not to do.
+        # The step only forbids actions.
         found = [_Found(lexicon().verbs["rest"], 0, 0)]
     if not found:
         found = [_Found(lexicon().verbs["stir"], 0, 0)]
@@ -272,7 +272,7 @@ def read_step(text: str, extra: dict[tuple[str, ...], Entry]) -> Reading:
 
 
 def _only_joined(tokens: Sequence[Word], start: int, end: int) -> bool:
-    """Return True if only "and" and adverbs stand between two verbs ("peel and dice")."""
+    """Return True if only "and" and adverbs lie between two verbs ("peel and dice")."""
     return all(t.text in OPENERS or is_adverb(t.text) for t in tokens[start:end])
 
 
@@ -347,7 +347,7 @@ def _noun_at(
 
 
 def _refers(tokens: Sequence[Word], index: int) -> bool:
-    """Return True if the word stands for foods; "this", "these" only without a noun."""
+    """Return True if the word refers to foods; "this", "these" only without a noun."""
     if tokens[index].text not in ("this", "these", "those"):
         return True
     follower = tokens[index + 1].text if index + 1 < len(tokens) else ""

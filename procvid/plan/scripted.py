@@ -33,17 +33,17 @@ from procvid.types import PlannedObject, StepPlan
 MAX_PROMPT_CHARS = 600
 MAX_SHOWN = 14
 COUNTER = Member("counter", "surface", "counter", "highly_likely", "")
-"""Everything stands on it, even if no step names it."""
+"""It lies below all objects, even if no step names it."""
 
 
 @dataclass
 class Continuity:
-    """What the steps planned so far leave behind.
+    """State of the kitchen after the steps planned so far.
 
     Attributes:
         states: The state of each food, by name.
         since: Step since which a food has its state, or since which a thing is in use.
-        notes: What was corrected, for the user.
+        notes: Corrections, for the user.
     """
 
     states: dict[str, str] = field(default_factory=dict)

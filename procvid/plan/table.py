@@ -41,7 +41,7 @@ def rows_of(plan: Plan) -> list[list[str | int]]:
 
 
 def apply_rows(plan: Plan, rows: Sequence[Sequence[Any]]) -> Plan:
-    """Return the plan with the objects of the rows; steps with the same objects stay as they are.
+    """Return the plan with the objects of the rows; steps with the same objects are unchanged.
 
     A missing row removes its object, a new row adds one, and an empty row is skipped.
 

@@ -18,10 +18,10 @@ from procvid.plan.reading import Segment, find_verbs, read_step
 from procvid.types import TimedText
 
 PAUSE_S = 2.0
-"""A longer silence ends what was being said."""
+"""A longer pause ends a sentence."""
 
 MAX_CUES = 200
-"""Most cues without a pause; bounds the work on a transcript without pauses."""
+"""Maximum number of cues without a pause; bounds the work on a transcript without pauses."""
 
 MIN_WORDS, MAX_WORDS = 3, 40
 SAMPLE_CHARS = 4_000
@@ -39,7 +39,7 @@ ASIDE = re.compile(
     r"last time|next time|yesterday|when i was|used to|my (?:mom|mother|grandmother|husband|wife))\b",
     re.IGNORECASE,
 )
-"""Talk about something else than what is being done."""
+"""Talk that does not describe the current action."""
 
 REMARK = re.compile(
     r"\b(?:(?:it|this|that|they|these|he|she)(?:'s|'re|\s+(?:is|are|was|looks?|smells?|tastes?|will))"
@@ -58,7 +58,7 @@ class _Run:
     text: str
 
     def time_at(self, place: int) -> float:
-        """Return when the character at `place` is said, for evenly spoken cues."""
+        """Return the time of the character at `place`, assuming evenly spoken cues."""
         number = max(n for n, start in enumerate(self.starts) if start <= max(0, place))
         cue = self.cues[number]
         share = min(1.0, (place - self.starts[number]) / max(1, len(cue.text)))
@@ -69,7 +69,7 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
     """Return the steps in cues that are in order and do not overlap.
 
     Raises:
-        InputError: what is said is not English.
+        InputError: The speech is not English.
     """
     if not cues:
         return ()
@@ -77,7 +77,7 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
     try:
         check_english(said)
     except RecipeError as error:
-        raise InputError("What is said in it does not seem to be English.") from error
+        raise InputError("The speech does not seem to be English.") from error
     return tuple(step for run in _runs(cues) for step in _steps(run))
 
 

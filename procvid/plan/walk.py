@@ -1,4 +1,4 @@
-"""Walk through a step: what each action uses, where it happens, what it leaves behind."""
+"""Walk through a step: the objects, place and result of each action."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open was
 
 @dataclass
 class Done:
-    """What one action of a step did."""
+    """Result of one action of a step."""
 
     action: Action
     foods: list[str]
@@ -269,7 +269,7 @@ def usual_vessel(
     foods: Sequence[str],
     later: Sequence[Reading],
 ) -> Vessel | None:
-    """Return where an action happens if the text does not say."""
+    """Return the place of an action that the text does not name."""
     suits = action.needs
     here = _here(kitchen, walk)
     if here is not None and _suits(here, suits) and (not action.vessel or here.use != "serve"):

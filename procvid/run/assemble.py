@@ -52,7 +52,7 @@ def missing_objects(conditioning: Conditioning) -> tuple[Mapping[str, str], ...]
 
 
 def crop_hashes(crops: Sequence[Crop]) -> dict[str, str]:
-    """Return the sha256 of the pixels by crop id; crops without pixels are left out."""
+    """Return the sha256 of the pixels by crop id. Skip crops without pixels."""
     return {crop.id: pixels_sha256(crop.image) for crop in crops if crop.image is not None}
 
 
@@ -62,11 +62,11 @@ def write_step(
     """Write the clip, its references and `conditioning.json` into a step's folder.
 
     Args:
-        folder: Where; it becomes the step's folder once it is whole.
-        clip: As generated.
+        folder: Temporary folder that becomes the folder of the step.
+        clip: The generated clip.
         slots: The references, in order.
-        record: All but the hash of the clip.
-        display_scale: The clip is written this many times larger.
+        record: Record of the step without the hash of the clip.
+        display_scale: Factor by which the written clip is enlarged.
 
     Returns:
         The record with the hash of the clip.
@@ -103,11 +103,11 @@ def assemble(
     """Join the clips into one video with a chapter per step, and write its captions.
 
     Args:
-        plan: Its steps belong to the clips, in order.
-        clips: One file a step.
-        video: Written whole or not at all, as are the captions.
-        captions: WebVTT.
-        provenance: Of the run, for the video's metadata.
+        plan: Plan of the recipe.
+        clips: One file per step, in order.
+        video: Path of the video; it is replaced atomically.
+        captions: Path of the WebVTT file; it is replaced atomically.
+        provenance: Provenance of the run, for the metadata of the video.
 
     Returns:
         The length of the video in seconds.

@@ -1,4 +1,4 @@
-"""Store what a person changed of a step: the one codec of `StepChanges`.
+"""Convert the changes that a person made to a step (`StepChanges`) to JSON and back.
 
 The run folder, the step records and the tickets of the queue all use it. The JSON has one key a
 field, without the fields that were left alone, and the uploads are PNG files beside it, named
@@ -25,7 +25,7 @@ from procvid.types import Image, StepChanges
 CHANGES, FILE = "changes", "changes.json"
 PICTURES = "pictures"
 UNREADABLE = "Made as planned, because the changes to this step cannot be read."
-LOST_PICTURE = "One of your pictures is lost: {}"
+LOST_PICTURE = "One of your images is lost: {}"
 
 
 def changes_to_json(changes: StepChanges) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def changes_to_json(changes: StepChanges) -> dict[str, Any]:
         given = getattr(changes, key)
         if isinstance(default, tuple | Mapping):
             given = dict(given) if isinstance(default, Mapping) else list(given)
-            # Uploads that are all left to CLIP have a list of empty names.
+            # If CLIP matches all uploads, the list holds only empty names.
             if not any(given):
                 continue
         elif given == default:
@@ -65,7 +65,7 @@ def picture_names(changes: StepChanges, prefix: str = "") -> list[str]:
 
 
 def stored_json(changes: StepChanges, prefix: str = "") -> dict[str, Any]:
-    """Return the JSON of changes whose uploads lie beside it, under `prefix`."""
+    """Return the changes as JSON; it names the uploads by their files below `prefix`."""
     return {**changes_to_json(changes), PICTURES: picture_names(changes, prefix)}
 
 
@@ -80,7 +80,7 @@ def write_pictures(folder: Path, changes: StepChanges, prefix: str = "") -> None
 
 
 def read_stored(folder: Path, value: Mapping[str, Any]) -> tuple[StepChanges, list[str]]:
-    """Read changes whose uploads lie in `folder`, and say which uploads are lost.
+    """Read changes with their uploads from `folder`, and report which uploads are lost.
 
     Raises:
         TypeError: A field has the wrong type.
@@ -93,7 +93,7 @@ def read_stored(folder: Path, value: Mapping[str, Any]) -> tuple[StepChanges, li
 
 
 def keep_changes(run: RunFolder, changes: Mapping[int, StepChanges]) -> None:
-    """Write the changes to steps that were not made yet. Raises OutputError."""
+    """Write the changes to steps that have no clip yet. Raise OutputError on failure."""
     for number, changed in changes.items():
         with whole_folder(_folder(run, number)) as folder:
             write_pictures(folder, changed)
@@ -101,7 +101,7 @@ def keep_changes(run: RunFolder, changes: Mapping[int, StepChanges]) -> None:
 
 
 def kept_changes(run: RunFolder, number: int) -> tuple[StepChanges, list[str]]:
-    """Return the changes to a step that has to be made now, and what of them is lost."""
+    """Return the stored changes to a step, and a message for each part that is lost."""
     record = run.read_record(number)
     if record is not None:
         given = [r.file for r in record.references if r.origin == "upload"]

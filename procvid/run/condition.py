@@ -1,6 +1,6 @@
-"""Combine a planned step and what the memory found into the conditioning of a clip.
+"""Combine a planned step and the memory's answers into the conditioning of a clip.
 
-The prompt gets the looks of the references, and warnings say what is missing.
+The looks of the references are added to the prompt. Warnings list what is missing.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ def condition(
     undrawable: Sequence[str] = (),
     prompt: str | None = None,
 ) -> Conditioning:
-    """Return what the generator gets for one step.
+    """Return the conditioning of one step.
 
     Args:
-        step: As planned.
-        retrievals: What the memory answered for each object, hits and abstentions.
+        step: The planned step.
+        retrievals: The memory's answer for each object, hits and abstentions.
         slots: The chosen references, numbered from 1.
-        looks: What the references look like, from `looks_of`.
+        looks: Descriptions of the references, from `looks_of`.
         add_looks: Adds the look of the references to the prompt.
         undrawable: Objects of this step that the generator was never taught.
-        prompt: The user's own words; they are used as they are.
+        prompt: The user's own prompt, used unchanged.
     """
     return Conditioning(
         step=step.number,
@@ -62,7 +62,7 @@ def _warnings(
     slots: Sequence[Slot],
     undrawable: Sequence[str],
 ) -> tuple[str, ...]:
-    """Warn of visible gaps only: a vessel or tool that was there before."""
+    """Warn only of visible gaps: a vessel or tool that an earlier step showed."""
     warnings = []
     if undrawable:
         warnings.append(
@@ -93,23 +93,23 @@ def upload_slots(
 ) -> tuple[Slot, ...]:
     """Assign an object to each uploaded image: the named one, else the nearest in CLIP space.
 
-    Each object is taken once; an image that looks like none that is left stands for no object.
+    Each object gets at most one image. An image that resembles no remaining object gets none.
 
     Args:
         uploads: uint8 (H, W, 3) RGB.
         objects: The objects of the step.
         embedder: CLIP, for images and words alike.
         shows: The object that each image shows, "" if unknown.
-        least: Least cosine of an image and an object's words.
-        words_of: The words that stand for an object in CLIP space.
-        limit: Most reference images of a step.
+        least: Minimum cosine of an image and an object's words.
+        words_of: Returns the text of an object for CLIP.
+        limit: Maximum number of reference images of a step.
 
     Raises:
-        InputError: More images than Phantom takes, or the step shows no such object.
+        InputError: There are too many images, or the step does not show a named object.
     """
     if len(uploads) > limit:
         raise InputError(
-            f"There are {len(uploads)} reference images, a step takes {limit}.",
+            f"There are {len(uploads)} reference images, but a step takes {limit}.",
             f"Choose at most {limit}.",
         )
     if not uploads:

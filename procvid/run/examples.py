@@ -1,7 +1,7 @@
 """Find and write finished examples: the video of an example recipe, shown without waiting.
 
-In a folder beside the recipes each has three files of the recipe's name: the video, its captions, and a
-JSON file that says what made it.
+Each example has three files named after its recipe: the video, its captions, and a JSON file with
+its settings.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ VIDEO, CAPTIONS, FACTS = ".mp4", ".vtt", ".facts.json"
 
 @dataclass(frozen=True)
 class Finished:
-    """What made a finished example.
+    """Settings of a finished example.
 
     Attributes:
-        recipe_sha256: Of the recipe's file.
-        profile: The models' profile.
-        seed: Of the run.
-        denoising_steps: Of each clip.
-        num_clips: One for each step of the recipe.
-        duration_s: Of the video.
+        recipe_sha256: Hash of the recipe file.
+        profile: Name of the profile.
+        seed: Seed of the run.
+        denoising_steps: Denoising steps per clip.
+        num_clips: Number of clips, one per step of the recipe.
+        duration_s: Length of the video in seconds.
     """
 
     recipe_sha256: str

@@ -1,4 +1,4 @@
-"""Hold the folder of a run: what is finished, what is missing, what is stale."""
+"""Read and write the folder of a run: finished, missing and stale steps."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
 
 
 def _foreign_entries(path: Path) -> list[str]:
-    """Return the entries that are not ours, in a folder without a run."""
+    """Return the entries that procvid did not write, in a folder without a run."""
     ours = (LOCK, STEPS)
     return sorted(e.name for e in path.iterdir() if e.name not in ours and not is_temporary(e.name))
 
@@ -119,8 +119,8 @@ class RunFolder:
 
     Attributes:
         path: The folder.
-        record: What the run is.
-        notes: What `start` found that the user should know.
+        record: Identity and progress of the run.
+        notes: Messages of `start` for the user.
     """
 
     def __init__(self, path: Path, record: RunRecord) -> None:
@@ -164,9 +164,9 @@ class RunFolder:
         """Write `run.json`: the record and the progress.
 
         Args:
-            records: The steps that are on disk.
-            num_steps: How many there are to be.
-            duration_s: Length of the video, once it shows these steps.
+            records: Records of the finished steps.
+            num_steps: Number of steps of the plan.
+            duration_s: Length of the video if it shows these steps, else None.
         """
         stale = self.stale_steps(records)
         steps = []
@@ -187,7 +187,7 @@ class RunFolder:
         write_json(self.path / RUN, {**self.record.to_json(), **state})
 
     def stale_steps(self, records: Mapping[int, StepRecord]) -> dict[int, int]:
-        """Return the steps to redo, with the earlier step whose old clip they show; no locked ones."""
+        """Return the stale steps without locked ones, each with the step whose old clip it shows."""
         locked = self.locked_steps()
         stale = stale_steps(records, self.record.run_id)
         return {number: source for number, source in stale.items() if number not in locked}
@@ -200,7 +200,7 @@ class RunFolder:
             return frozenset()
 
     def lock_steps(self, numbers: Iterable[int]) -> None:
-        """Lock these steps and no others. Raises OutputError."""
+        """Lock exactly these steps. Raise OutputError on failure."""
         write_json(self.path / LOCKED, {"steps": sorted(numbers)})
 
     def finished_duration_s(self, records: Mapping[int, StepRecord]) -> float | None:
@@ -269,7 +269,7 @@ class RunFolder:
 
     @contextmanager
     def new_step(self, number: int) -> Iterator[Path]:
-        """Yield a folder to fill; it becomes the step, whole, when the block ends.
+        """Yield a temporary folder that becomes the step's folder when the block ends.
 
         Raises:
             OutputError: The disk is full or the folder read-only; the old step stays.

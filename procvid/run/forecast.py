@@ -23,16 +23,16 @@ from procvid.types import (
 
 @dataclass(frozen=True, eq=False)
 class StepForecast:
-    """A step as it would be made.
+    """Forecast of one step.
 
     Attributes:
-        step: As planned.
-        seed: Its own.
-        conditioning: The prompt and the slots that the memory fills now; None when the memory
-            cannot be asked here.
-        own: Objects that an earlier clip of the run will show, by the step that shows them: its
-            picture then goes before the memory's.
-        seconds: About how long it takes; None when nothing like it was measured here.
+        step: The planned step.
+        seed: Seed of the step.
+        conditioning: The prompt and the slots that the memory fills now; None if the memory is
+            not available on this machine.
+        own: Step whose clip will show an object, by the object's name. Its image then replaces
+            that of the memory.
+        seconds: Estimated time; None if no similar clip was measured on this machine.
     """
 
     step: StepPlan
@@ -44,18 +44,18 @@ class StepForecast:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What a whole run would take.
+    """Forecast of a whole run.
 
     Attributes:
-        steps: In order.
-        seconds: Of all steps, or None.
-        peak_mib: Most memory, or None.
-        disk_bytes: Of the run folder.
-        disk_is_bound: True if that is a bound from uncompressed frames and not measured.
-        service: What planning asks of a paid or own language model.
-        downloads: Models still to be fetched, with their bytes.
-        basis: Where the figures come from, or why there are none.
-        no_slots: Why the memory cannot be asked here; empty when it was.
+        steps: The steps, in order.
+        seconds: Time of all steps, or None.
+        peak_mib: Peak memory, or None.
+        disk_bytes: Size of the run folder.
+        disk_is_bound: True if the size is an upper bound from uncompressed frames.
+        service: Requests and tokens that planning takes from a language model.
+        downloads: Sizes in bytes of the models to download, by name.
+        basis: Source of the figures, or the reason why there are none.
+        no_slots: Reason why the memory was not searched, or "".
     """
 
     steps: tuple[StepForecast, ...]
@@ -83,13 +83,13 @@ def forecast(
     """Forecast a run.
 
     Args:
-        plan: Its plan.
-        profile: Its models.
-        sampling: Its size, length and seed.
-        pattern: What clips like these took on this machine, or None.
-        parts: The models; None when they cannot be built here, and `no_slots` says why.
-        service: What planning asks.
-        downloads: What is to be fetched first.
+        plan: Plan of the run.
+        profile: Profile of the run.
+        sampling: Size, length and seed of the clips.
+        pattern: Measured times of similar clips on this machine, or None.
+        parts: The models; None if they cannot be built, with the reason in `no_slots`.
+        service: See `Forecast`.
+        downloads: See `Forecast`.
         no_slots: See `Forecast`.
     """
     memory = start_memory(parts, sampling.seed, plan) if parts else None
@@ -119,7 +119,7 @@ def forecast(
 def _own_sights(steps: Sequence[StepPlan], step: StepPlan) -> dict[str, int]:
     """Return the earlier step whose clip will show each object as this step needs it.
 
-    A lasting thing is taken from where it was first seen, food from where it was last in its state.
+    A lasting object comes from its first appearance, food from its latest one in that state.
     """
     own: dict[str, int] = {}
     for item in step.objects:
@@ -146,7 +146,7 @@ def _most_bytes(profile: Profile, sampling: Sampling) -> float:
 
 def _basis(pattern: Pattern | None) -> str:
     if pattern is None:
-        return "no clip of this size and length was made on this machine yet"
+        return "no clip of this size and length has been made on this machine"
     clips = "1 clip" if pattern.num_samples == 1 else f"{pattern.num_samples} clips"
     basis = f"measured on {clips} made on this machine"
     if pattern.scaled_from is not None:

@@ -15,8 +15,8 @@ from procvid.types import Clip, Conditioning, Sampling
 def step_seed(seed: int, step: int, attempt: int = 0) -> int:
     """Return the seed of one step, 0 to 2**63 - 1, derived from the seed of the run.
 
-    The first eight bytes, big-endian, of sha256 of "seed:step", without the sign bit; a step made
-    once more has "seed:step:attempt". So a step's seed depends on no other step.
+    It is the first eight bytes, big-endian, of the sha256 of "seed:step", without the sign bit. A
+    redone step uses "seed:step:attempt". The seed of a step does not depend on other steps.
     """
     text = f"{seed}:{step}" if attempt == 0 else f"{seed}:{step}:{attempt}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") & (2**63 - 1)

@@ -1,4 +1,4 @@
-"""The models of a run, and what they mean for it: memory, notes and hashes."""
+"""The models of a run, with its memory, notes and hashes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Parts:
 
 
 def store_sha256(store: CropStore) -> str:
-    """Return the sha256 of all that a run uses of a store: vectors, facts and images."""
+    """Return the sha256 of the vectors, facts and images of a store."""
     digest = hashlib.sha256(store.vectors.tobytes())
     for fact, picture in zip(store.crops.facts, store.crops.pictures, strict=True):
         digest.update(repr(fact).encode())
@@ -72,7 +72,7 @@ def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
 
 
 def memory_notes(parts: Parts) -> tuple[str, ...]:
-    """Return what a person should know about the run's memory."""
+    """Return notes for the user about the run's memory."""
     if parts.stores is None:
         return ()
     notes = [note for store in parts.stores for note in store.notes]

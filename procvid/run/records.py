@@ -19,13 +19,13 @@ AI_GENERATED = "AI-generated: this video shows no real event; it was made by pro
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Identity of a run: its request and all that its result depends on.
+    """Identity of a run: its request and everything that its result depends on.
 
     Attributes:
         request: The request, with profile and planner resolved (never "auto").
-        models: Id and revision of every model that takes part, by its part.
+        models: Id and revision of every model, by part.
         stores: sha256 of every crop store that is searched, by name.
-        versions: Of procvid and of the libraries that make the pixels.
+        versions: Versions of procvid and of the libraries that affect the pixels.
     """
 
     request: GenerateRequest
@@ -35,13 +35,13 @@ class RunRecord:
 
     @property
     def run_id(self) -> str:
-        """Return the id: the title's first words and a hash; the same for the same request."""
+        """Return the id: the first words of the title and a hash of the request."""
         title = re.sub(r"[^a-z0-9]+", "-", self.request.recipe.title.lower()).strip("-")
         digest = hashlib.sha256(_canonical(self.identity()).encode()).hexdigest()
         return f"{title[:40].strip('-') or 'recipe'}-{digest[:8]}"
 
     def identity(self) -> dict[str, Any]:
-        """Return all that two runs must share to use one folder."""
+        """Return the values that two runs must share to use one folder."""
         request = dataclasses.asdict(self.request)
         # The model's revision contains what --precise changes.
         del request["memory"], request["precise"]
@@ -78,7 +78,7 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RunRecord:
-        """Read a run record. Raises KeyError, TypeError or ValueError."""
+        """Read a run record. Raise KeyError, TypeError or ValueError."""
         if value["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {value['schema_version']!r}")
         request = dict(value["request"])
@@ -97,7 +97,7 @@ class RunRecord:
 
 
 def differences(there: RunRecord, asked: RunRecord) -> list[str]:
-    """Return what differs, in words such as "seed is 0 there and 1 here"."""
+    """Return the differences, such as "seed is 0 there, but 1 in this request"."""
     old, new = there.identity(), asked.identity()
     differing = []
     for key in dict.fromkeys([*old, *new]):
@@ -106,12 +106,14 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
         if key == "recipe" or key.endswith("model"):
             differing.append(f"the {key} differs")
         elif key == "memory":
-            differing.append(f"memory is {_stores(old[key])} there and {_stores(new[key])} here")
+            differing.append(
+                f"memory is {_stores(old[key])} there, but {_stores(new[key])} in this request"
+            )
         elif key == "shortcuts":
-            differing.append(f"it is {_speed(old)} there and {_speed(new)} here")
+            differing.append(f"it is {_speed(old)} there, but {_speed(new)} in this request")
         else:
             differing.append(
-                f"{key.replace('_', ' ')} is {old.get(key)} there and {new.get(key)} here"
+                f"{key.replace('_', ' ')} is {old.get(key)} there, but {new.get(key)} in this request"
             )
     return differing
 
@@ -121,7 +123,7 @@ def _speed(identity: Mapping[str, Any]) -> str:
 
 
 def _sampling(value: Mapping[str, Any]) -> Sampling:
-    """Read a sampling; old ones have no shortcuts. Raises KeyError, TypeError or ValueError."""
+    """Read a sampling; old ones have no shortcuts. Raise KeyError, TypeError or ValueError."""
     shortcuts = dict(value.get("shortcuts", {}))
     if shortcuts.get("cache") is not None:
         shortcuts["cache"] = StepCache(**shortcuts["cache"])
@@ -156,22 +158,22 @@ class ReferenceRecord:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """Content of `conditioning.json`: how a clip was made, enough to make it again.
+    """Content of `conditioning.json`: everything that is needed to make a clip again.
 
     Attributes:
-        step: Its number, from 1.
-        text: The recipe's words.
-        prompt: The enhanced prompt, as the generator got it.
-        sampling: With the step's own seed.
-        references: In the order of the generator's input.
+        step: Number of the step, from 1.
+        text: Text of the step in the recipe.
+        prompt: The enhanced prompt that the generator received.
+        sampling: Sampling with the step's own seed.
+        references: References in the order of the generator's input.
         missing: Objects without a reference: name, state, reason.
         warnings: Warnings for the user.
-        crops: Of the clip, for the steps that follow: sha256 of the pixels by crop id.
+        crops: sha256 of the pixels of the clip's crops, by crop id.
         overrides: The `StepChanges`, without the uploads.
         models: Id and revision by part.
-        clip_sha256: Of `clip.mp4`.
+        clip_sha256: Hash of `clip.mp4`.
         lora: The LoRA files in use, with their weights.
-        memory: Where the model stood in GPU memory; "" on a CPU.
+        memory: Placement of the model in GPU memory; "" on a CPU.
     """
 
     step: int
@@ -208,7 +210,7 @@ class StepRecord:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
-        """Read a step record. Raises KeyError, TypeError or ValueError."""
+        """Read a step record. Raise KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
         # Added after the first release; older runs lack it.
         fields = {key: value[key] for key in known - {"memory"}}
@@ -229,9 +231,9 @@ def lora_weights(loras: Sequence[str]) -> list[str]:
 
 
 def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int]:
-    """Return the steps that show an old clip, with the step whose clip it was.
+    """Return the steps that show an old clip, each with the step whose clip it was.
 
-    A reference of the run's own is good as long as its source step still has a crop with the very
+    A reference of the run's own is valid while its source step still has a crop with the very
     same pixels. So it follows from the files alone and survives any kill.
     """
     stale = {}

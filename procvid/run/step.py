@@ -1,4 +1,4 @@
-"""Make one step: search the memory, generate the clip, keep what it shows for later steps."""
+"""Make one step: search the memory, generate the clip, store its crops for later steps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from procvid.types import (
 )
 
 EVERY_LIKELIHOOD: frozenset[Likelihood] = frozenset(get_args(Likelihood))
-"""Of our own clips we keep also what has just changed: the next step needs it as it is now."""
+"""The run's own clips also give crops of changed objects, because the next step needs them."""
 
 
 class PlannedScene:
@@ -75,7 +75,7 @@ class PlannedScene:
 def conditioning_of(
     parts: Parts, step: StepPlan, memory: Memory | None, changes: StepChanges
 ) -> Conditioning:
-    """Return what the generator would get for a step now; does not change the memory."""
+    """Return the conditioning that a step would get now. The memory stays unchanged."""
     retrievals = memory.retrieve_all(step.objects, step.number, changes.banned) if memory else []
     pinned = upload_slots(
         changes.uploads,
@@ -129,7 +129,7 @@ def make_step(
     changes: StepChanges,
     pace: Pace,
 ) -> Generator[Event, None, StepRecord]:
-    """Make one step and write it to disk as a whole; does not change the memory.
+    """Make one step and write it to disk atomically. The memory stays unchanged.
 
     Yields:
         `Conditioned`, a `Warned` for each warning of the step, and `Progress`.
@@ -201,7 +201,7 @@ def _crops_of(
 
 
 def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -> None:
-    """Add what a finished step shows to the memory.
+    """Add the crops of a finished step to the memory.
 
     It is read from the disk even when the clip was made a moment ago, so that a resumed run
     remembers exactly what an uninterrupted one does.

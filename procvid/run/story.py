@@ -45,7 +45,7 @@ def make_video(
     plan: Plan | None = None,
     changes: Mapping[int, StepChanges] | None = None,
 ) -> Generator[Event, None, None]:
-    """Make the video of a recipe in a run folder, or what is still missing of it.
+    """Make the video of a recipe in a run folder, or continue an unfinished one.
 
     Every event but `Progress` is also in `events.jsonl`. Closing the iterator keeps the finished
     steps. The result depends on the request, the models and the libraries alone: cut off and
@@ -127,7 +127,7 @@ def regenerate_step(
 ) -> Generator[Event, None, None]:
     """Redo one step of a run; later steps that show an object cut from it become stale.
 
-    No other step is touched. A warning lists the stale ones, `run.json` notes them, and the next
+    Other steps do not change. A warning lists the stale ones, `run.json` notes them, and the next
     `make_video` on the folder makes them again.
 
     Args:
@@ -138,10 +138,10 @@ def regenerate_step(
 
     Yields:
         `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
-        `RunFinished` when all steps are there.
+        `RunFinished` when all steps are finished.
 
     Raises:
-        RunError: There is no such run or step, or the models are not those of the run.
+        RunError: The run or step does not exist, or the models are not those of the run.
         OutputError: The folder cannot be written.
     """
     request = read_run(Path(folder)).request

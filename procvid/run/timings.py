@@ -24,7 +24,7 @@ FILE = "throughput.json"
 
 @dataclass(frozen=True)
 class ClipSetting:
-    """What the time of a clip depends on."""
+    """The values that determine the time of a clip."""
 
     profile: str
     device: str
@@ -57,11 +57,11 @@ class ClipSample:
     """Measured time of one clip.
 
     Attributes:
-        setting: How.
+        setting: Setting of the clip.
         first: True for the first clip of its process, which includes loading the models.
         seconds: Wall time.
-        size_bytes: Of its step folder: clip, references, crops, records.
-        peak_mib: The most memory that the process had used by then, of the GPU where it ran there.
+        size_bytes: Size of the step folder: clip, references, crops, records.
+        peak_mib: Peak memory of the process so far; of the GPU if it ran there.
     """
 
     setting: ClipSetting
@@ -75,7 +75,7 @@ class ClipSample:
 class Pattern:
     """Typical times for a setting: medians over the samples, and the largest memory.
 
-    `scaled_from` is the number of denoising steps that was measured when it is another than asked.
+    `scaled_from` is the measured number of denoising steps if it differs from the requested one.
     """
 
     first_clip_s: float
@@ -116,7 +116,7 @@ def keep_samples(cache_folder: Path, new: Sequence[ClipSample]) -> None:
 def pattern_of(samples: Sequence[ClipSample], wanted: ClipSetting) -> Pattern | None:
     """Return the times of a setting, scaled if measured with another number of denoising steps.
 
-    None when no clip of this profile, machine, size and length was ever made.
+    None if no clip of this profile, machine, size and length was ever made.
     """
     exact = [s for s in samples if s.setting == wanted]
     if exact:

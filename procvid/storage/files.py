@@ -57,7 +57,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to fill, then flush it to disk and rename it to `path`.
 
     Raises:
-        OutputError: The folder cannot be written. What was at `path` stays.
+        OutputError: The folder cannot be written. An older folder at `path` stays.
     """
     with replacing_folder(path) as temporary:
         yield temporary

@@ -74,5 +74,5 @@ class Journal(ABC):
             self.database.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the file. What is written stays."""
+        """Close the file; written entries are kept."""
         self.database.close()

@@ -101,7 +101,7 @@ def _held(path: Path, lock: FileLock) -> Iterator[None]:
         path.write_text(f"{os.getpid()}\n")
         yield
     finally:
-        # Remove the file while we hold it, so that nobody locks a file that is about to go.
+        # Remove the file while we hold it, so that no other process locks a file that is about to be removed.
         with suppress(FileNotFoundError):
             path.unlink()
         lock.release()

@@ -1,4 +1,4 @@
-"""Text that other people wrote."""
+"""Clean text from other people for display."""
 
 from __future__ import annotations
 

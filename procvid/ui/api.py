@@ -34,11 +34,11 @@ from procvid.ui.server.uploads import read_pictures
 from procvid.ui.server.visitors import visitor_of
 
 LISTENERS = 24
-"""Most programs that follow runs at once; each holds one of Gradio's forty threads."""
+"""Maximum number of clients that follow runs at once; each holds one of Gradio's forty threads."""
 
 
 class Version(TypedDict):
-    """What runs here."""
+    """Version, profile and models of the server."""
 
     procvid: str
     profile: str

@@ -31,7 +31,7 @@ HOSTS: Mapping[Host, str] = {
 }
 
 MAX_EVENTS = 100
-"""Most events that may wait at once; runs have a shorter queue of their own."""
+"""Maximum number of events that may wait at once; runs have their own, shorter queue."""
 
 
 def build_app(context: AppContext) -> Any:
@@ -65,10 +65,8 @@ def build_app(context: AppContext) -> Any:
 
 
 def banner(context: AppContext) -> str:
-    """Return what kind of clips to expect, and why."""
-    if context.profile.demo:
-        return f"{context.profile_reason}."
-    return f"Profile {context.profile.name}: {context.profile_reason}."
+    """Return which kind of clips to expect, and why."""
+    return context.profile.describe(context.profile_reason)
 
 
 def footer(context: AppContext) -> str:
@@ -78,7 +76,7 @@ def footer(context: AppContext) -> str:
 
 
 def facts(context: AppContext) -> dict[str, str]:
-    """Return what runs here, for the About tab."""
+    """Return facts about this server, for the About tab."""
     sampling = context.profile.sampling
     return {
         "procvid": procvid.__version__,

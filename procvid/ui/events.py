@@ -11,4 +11,4 @@ ON_GPU: dict[str, Any] = {"concurrency_id": "gpu", "concurrency_limit": 1}
 """For events that use the models: one runs at a time."""
 
 Updates = dict[Any, Any]
-"""New values by component, as Gradio takes them; other outputs stay as they are."""
+"""New values by component, as Gradio takes them. Other outputs stay unchanged."""

@@ -1,4 +1,4 @@
-"""Render notes, reference images and pictures as HTML, with all text escaped."""
+"""Render notes and reference images as HTML, with all text escaped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 from procvid.types import Conditioning, Image, Plan, Slot
 
 TILE_PX = 192
-"""Longest side of a tile's picture, in pixels; the run folder has the full crop."""
+"""Longest side of a tile's image, in pixels; the run folder has the full crop."""
 
 ORIGIN_WORDS = {"memory": "from the memory", "run": "from this video", "upload": "yours"}
 
@@ -34,7 +34,7 @@ def notes(lead: str, texts: Sequence[str], kind: str = "") -> str:
 
 
 def empty(text: str) -> str:
-    """Return a placeholder that says what to do."""
+    """Return a placeholder with an instruction."""
     return f'<div class="pv-empty">{escape(text)}</div>'
 
 
@@ -56,7 +56,7 @@ def _reference_step(text: str, conditioning: Conditioning) -> str:
 
 
 def tiles(slots: Sequence[Slot], *, small: bool = False) -> str:
-    """Return numbered pictures with their words in the prompt, or "" without slots."""
+    """Return numbered images with their words in the prompt, or "" without slots."""
     if not slots:
         return ""
     items = "".join(_tile(slot, small=small) for slot in slots)
@@ -80,7 +80,7 @@ def _tile(slot: Slot, *, small: bool) -> str:
 
 
 def _state_and_score(slot: Slot) -> str:
-    # An uploaded picture was not searched for, so it has no score.
+    # An uploaded image does not come from a search, so it has no score.
     parts = [slot.state] if slot.state else []
     if slot.origin != "upload":
         parts.append("chosen by you" if slot.chosen else f"score {slot.score:.2f}")
@@ -111,7 +111,7 @@ def picture_url(image: Image) -> str:
 def file_url(file: Path) -> str:
     """Return the address of a file of a run folder, relative to the page.
 
-    It includes the time of the last change, so that browsers load a clip that was made again.
+    It includes the time of the last change, so that browsers load a redone clip.
     """
     try:
         version = f"?v={file.stat().st_mtime_ns:x}"

@@ -1,5 +1,5 @@
-"""The composition root: turns settings into models.
+"""The composition root, which turns settings into models.
 
-One `match` a seam. A module with a heavy library is imported where a model that needs it is built, so
+One `match` per seam. A module with a heavy library is imported where a model that needs it is built, so
 a command that only plans stays light.
 """

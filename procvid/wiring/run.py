@@ -97,7 +97,7 @@ def build(
 
 
 def select_profile(wanted: str) -> tuple[Profile, str]:
-    """Return the profile that runs here for "auto" or a name, and the reason.
+    """Return the profile for "auto" or a name, and the reason.
 
     Raises:
         InputError: No profile has that name.

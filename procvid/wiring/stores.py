@@ -1,4 +1,4 @@
-"""Build what crop stores need: embedder, detector, calibration, default store, downloads."""
+"""Build the parts of crop stores: embedder, detector, calibration, default store."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def default_memory(profile: Profile) -> Path:
     """
     if "memory" not in profile.models:
         raise UnavailableError(
-            f"The {profile.name} profile has no crop store of its own.",
+            f"The {profile.name} profile has no crop store.",
             f"Build one: `procvid memory build CLIPS --profile {profile.name} --out STORE`.",
         )
     return asset_folder(profile, "memory")

@@ -50,7 +50,7 @@ def finished(generated) -> Path:
 
 @pytest.fixture(scope="module")
 def findings() -> list[doctor.Finding]:
-    """What the doctor finds on this machine."""
+    """Return the findings of the doctor on this machine."""
     return list(doctor.examine())
 
 
@@ -68,7 +68,9 @@ def test_generate_prints_its_progress_and_a_second_run_does_nothing(
     generated, recipe, tmp_path, capsys
 ):
     folder, out = generated
-    assert "2 steps" in out and "Profile tiny (" in out and "cartoons made by a tiny model" in out
+    first, second = out.splitlines()[:2]
+    assert first.endswith(": 2 steps, 0 finished.")
+    assert second.startswith("Demo mode: ") and "cartoons made by a tiny model" in second
     assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
     assert f"Done: {folder / 'video.mp4'}, 4.2 s, 2 clips." in out
     again = shutil.copytree(folder, tmp_path / "run")
@@ -338,12 +340,12 @@ def test_debug_adds_the_traceback(recipe, tmp_path, capsys):
 
 def test_a_key_is_never_printed(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
-    # Nobody listens there.
+    # No server listens on this port.
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:sk-very-secret@127.0.0.1:9/v1")
     assert main(["plan", str(recipe), "--planner", "openai"]) == 0
     said = capsys.readouterr()
     assert "Note: the rules planner made this plan, because the service at 127.0.0.1:9" in said.out
-    # The other findings know no key.
+    # The other findings have no key.
     monkeypatch.setattr(doctor, "examine", lambda: iter([doctor._model_service()]))
     assert main(["doctor"]) == 0
     found = capsys.readouterr()
@@ -353,7 +355,7 @@ def test_a_key_is_never_printed(recipe, tmp_path, monkeypatch, capsys):
 
 
 def test_light_commands_load_no_torch_and_no_gradio(recipe, tmp_path):
-    """One process runs them all; `--help` of every command is light too."""
+    """Run `--help` of every command in one process; it is light too."""
     groups = {"memory": memory.COMMANDS, "hub": hub.COMMANDS, "train": train.COMMANDS}
     light = [
         ["plan", str(recipe)],

@@ -1,4 +1,4 @@
-"""`procvid convert`: the shipped tiny model, put into the published layout, comes back the same."""
+"""`procvid convert` restores the shipped tiny model from the published layout unchanged."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_converted_folder_makes_the_same_clip(shards, tmp_path, capsys):
     tiny = load_pipeline(TINY, torch.float32)
     assert converted.scheduler.config.flow_shift == FLOW_SHIFT
     assert converted.config.max_sequence_length == tiny.config.max_sequence_length
-    # Trained with another shift than upstream's: the one difference.
+    # The only difference: training used another shift than upstream.
     tiny.scheduler = converted.scheduler
     made = []
     for pipeline in (converted, tiny):

@@ -39,7 +39,7 @@ def forecast(capsys, recipe: Path, *options: str) -> dict:
 def test_without_a_measurement_nothing_is_guessed(recipe, capsys):
     answer = forecast(capsys, recipe)
     assert answer["seconds"] is None and answer["peak_memory_mib"] is None
-    assert "no clip of this size and length was made on this machine yet" in answer["basis"]
+    assert "no clip of this size and length has been made on this machine" in answer["basis"]
     assert answer["disk_is_bound"] and answer["disk_bytes"] > 0
     assert answer["api_calls"] == answer["api_tokens"] == 0 and answer["downloads"] == {}
 
@@ -50,7 +50,7 @@ def test_each_step_has_its_prompt_seed_and_slots(recipe, capsys):
     second = answer["steps"][1]
     assert "frying the carrot (sliced, then fried)" in second["prompt"].lower()
     assert 0 < len(second["slots"]) <= 4 and second["slots"][0]["origin"] == "memory"
-    # What the run's own clips will show goes before the memory: food in its state, things as first seen.
+    # Crops of the run's own clips come before the memory: latest state of food, first sight of others.
     assert second["own"] == {"carrot": 1, "counter": 1}
     assert answer["steps"][2]["own"]["frying pan"] == 2
     assert answer["steps"][2]["own"]["carrot"] == 2
@@ -82,7 +82,7 @@ def test_clips_of_another_machine_do_not_count(recipe, capsys):
 
 
 def test_a_dry_run_asks_no_language_model(recipe, monkeypatch, capsys):
-    # Nobody listens there: a request would add a note of its own.
+    # No server listens there, so a request would add a note.
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     answer = forecast(capsys, recipe, "--planner", "openai")
     assert answer["planner"] == "rules 1"

@@ -1,4 +1,4 @@
-"""`procvid evaluate` and `ablate`: what is refused, and one evaluation of loose clips."""
+"""`procvid evaluate` and `ablate`: errors, and one evaluation of loose clips."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
     assert "measured on 2 clips" in capsys.readouterr().out
     assert main(exact) == 2
     error = capsys.readouterr().err
-    assert f"it is fast ({TINY.shortcuts.summary}) there and exact here" in error
+    assert f"it is fast ({TINY.shortcuts.summary}) there, but exact in this request" in error
 
     assert main(["regenerate", str(run), "--step", "1", "--seed", "5"]) == 0
     again = read(run / "steps/01/conditioning.json")

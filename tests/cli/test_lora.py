@@ -47,7 +47,7 @@ def test_a_run_with_a_lora_is_recorded_resumed_and_no_other_run(tmp_path, capsys
         ("=0.5", 2, "no weight that can be used"),
         ("owner/style=nan", 2, "no weight that can be used"),
         ("https://huggingface.co/owner/style", 2, "There is no LoRA 'https://huggingface.co/own"),
-        ("owner/style@", 2, "There is no LoRA 'owner/style@' here"),
+        ("owner/style@", 2, "There is no LoRA 'owner/style@'"),
         ("owner/..", 2, "not the name of a repository"),
         ("owner/style", 1, "not in the cache here, and the Hub cannot be reached). Connect"),
     ],

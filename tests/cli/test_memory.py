@@ -41,7 +41,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A frying pan of the toy kitchen, with nothing in it yet."""
+    """An empty frying pan of the toy kitchen."""
     file = tmp_path_factory.mktemp("photo") / "pan.png"
     recipes = (random_recipe(HELD_OUT + number) for number in range(99, 200))
     frame = next(
@@ -90,7 +90,7 @@ def test_a_person_edits_a_store(
     said = done(capsys, "memory", "add", store, photo, "--name", "frying pan")
     assert "a frying pan (in use)" in said
     assert "already has the" in done(capsys, "memory", "add", store, photo, "--name", "frying pan")
-    # The whole photo shows more of the counter than of the pan; what was cut from it is the pan.
+    # The whole photo shows more counter than pan; the crop shows the pan.
     crops, cut_out = load_store(store).crops, tmp_path / "pan.png"
     cut_out.write_bytes(crops.pictures[-1] or b"")
     mine = first(capsys, store, "--image", str(cut_out))
@@ -176,7 +176,7 @@ def test_thresholds_are_found_and_kept(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its vectors are drawn, since the weights are not on this machine; the messages are what counts."""
+    """Vectors are random, because the weights are not on this machine; only messages are tested."""
     vectors = normalised(np.random.default_rng(0).normal(size=(1, 512)).astype(np.float32))
     fact = load_store(default_memory(TINY)).crops.facts[0]
     plain = CropStore(

@@ -1,4 +1,4 @@
-"""The examples' finished videos: made once by the real pipeline, and shown for that very recipe alone."""
+"""The example videos: made once by the real pipeline, and shown only for their recipe."""
 
 from __future__ import annotations
 

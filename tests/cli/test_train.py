@@ -1,4 +1,4 @@
-"""`procvid train lora` on the command line: its dry run, and what it refuses."""
+"""`procvid train lora` on the command line: its dry run and its errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from procvid.cli import main
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A training folder of three pictures."""
+    """A training folder of three images."""
     for k in range(3):
         Image.new("RGB", (80, 60), (k * 40, 90, 90)).save(tmp_path / f"{k}.png")
     rows = [{"file_name": f"{k}.png", "text": f"Step {k}."} for k in range(3)]
@@ -27,7 +27,7 @@ def test_a_dry_run_prints_steps_time_and_memory_and_writes_nothing(pictures, tmp
     cost = json.loads(capsys.readouterr().out)
     assert cost["steps"] == 20 and cost["trained_parameters"] == 30 * 8 * 2 * 16 * 1536
     assert cost["pictures"] == 3 and cost["hours"] < 0.1
-    # 60 pictures of 1,560 tokens each: 2 x 3.9 for the matrices, 3.5 x .6 for attention.
+    # 60 images of 1,560 tokens each: 2 x 3.9 for the matrices, 3.5 x .6 for attention.
     assert cost["tflop"] == pytest.approx(60 * (2 * 3.93 + 3.5 * 0.6), rel=0.03)
     assert not out.exists()
     assert main([*command, "--dry-run"]) == 0

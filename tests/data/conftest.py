@@ -24,7 +24,7 @@ SCENE_S = 6
 
 
 class DifferenceDetector:
-    """Finds a cut where the whole picture changes. Like TransNetV2 it needs the next frame too."""
+    """Finds a cut where the whole image changes. Like TransNetV2 it needs the next frame too."""
 
     info = ModelInfo(id="difference", revision="1")
 

@@ -154,7 +154,7 @@ def test_a_full_disk_keeps_what_is_finished(videos, curated, tmp_path, monkeypat
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_a_damaged_journal_is_reported_or_begun_anew(videos, curated, tmp_path) -> None:
+def test_a_damaged_journal_is_reported_or_replaced(videos, curated, tmp_path) -> None:
     list(curated(videos).run())
     before, file = contents(tmp_path / "out"), tmp_path / "out" / "journal.sqlite"
     file.write_bytes(b"nonsense" * 1_000)

@@ -38,7 +38,7 @@ def hub(_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     monkeypatch.setenv("HF_TOKEN", OWNER)
-    # The client reads these at its import, which has happened already.
+    # The client has read these variables at import.
     monkeypatch.setattr(constants, "ENDPOINT", _hub.url)
     template = f"{_hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)

@@ -75,7 +75,7 @@ class Repo:
         return self.commits[-1][1]
 
     def put(self, **files: Blob) -> str:
-        """A commit past all rules, as somebody else may make one."""
+        """A commit without any checks, as another client may make it."""
         return self.commit({**self.files, **files})
 
     def commit(self, files: dict[str, Blob]) -> str:
@@ -90,7 +90,7 @@ class Repo:
 
 @dataclass
 class Fault:
-    """What happens instead of, or after, or to an answer."""
+    """A fault that replaces, follows or changes an answer."""
 
     method: str
     pattern: str
@@ -123,7 +123,7 @@ class Hub:
         self.faults.append(Fault(method, pattern, do, times, **more))
 
     def repo(self, repo_id: str, repo_type: str = "model") -> Repo:
-        """A repository; made when it is not there."""
+        """Return a repository, created if it does not exist."""
         new = Repo(
             [(hashlib.sha1(repo_id.encode()).hexdigest(), {".gitattributes": Blob(b"", False)})]
         )
@@ -150,7 +150,7 @@ class Hub:
             return JSONResponse({"error": "no"}, fault.status, headers=fault.headers)
         answer = self._real(request, body) if fault.do != "drop" else None
         if answer is None or fault.do == "lose":
-            # The connection is cut without an answer, as by a router; uvicorn would say 500.
+            # Cut the connection without an answer, as a router would; uvicorn would answer 500.
             request.receive.__self__.transport.abort()  # type: ignore[attr-defined]
             raise ConnectionAbortedError
         if fault.do == "after":
@@ -160,7 +160,7 @@ class Hub:
             wrong[len(wrong) // 2] ^= 0xFF
             answer.body = bytes(wrong)
         if fault.do == "cut":
-            # The length in the header stays that of the whole.
+            # The header keeps the length of the whole body.
             answer.body = answer.body[: len(answer.body) // 2]
         return answer
 
@@ -193,7 +193,7 @@ class Hub:
                 return handler(request, body, **found.groupdict())
         return JSONResponse({"error": "Not Found"}, 404)
 
-    # Who asks
+    # Users
 
     def _user(self, request: Request) -> str:
         return USERS.get(request.headers.get("authorization", "").removeprefix("Bearer "), "")
@@ -220,7 +220,7 @@ class Hub:
             return None
         return JSONResponse({"error": "forbidden"}, 403 if user else 401)
 
-    # What is asked
+    # Requests
 
     def _create(self, request: Request, body: bytes) -> Response:
         refused = self._refused(request)
@@ -468,7 +468,7 @@ def running() -> Iterator[Hub]:
         return await hub.answer(request)
 
     methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
-    # Said to be TCP, or asyncio waits 40 ms before each body (it would leave Nagle's algorithm on).
+    # Declared as TCP, or asyncio waits 40 ms before each body (it would leave Nagle's algorithm on).
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

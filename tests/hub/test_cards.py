@@ -98,7 +98,7 @@ def code_of(card: str) -> list[str]:
 
 
 def run_code(code: str, more: str = "") -> str:
-    """Run a snippet as it is printed, and then a few lines more; what it says."""
+    """Run a snippet unchanged, then a few more lines; return its output."""
     said = io.StringIO()
     with redirect_stdout(said):
         exec(compile(code + more, "card", "exec"), {})
@@ -120,7 +120,7 @@ def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None
     assert "Its weights are random" in card.text
     html = rendered(card.content)
     assert "<td>4, 8</td>" in html and "attn1.to" in html
-    # No clips in the release, so the widget has words alone.
+    # The release has no clips, so the widget has only texts.
     assert [set(each) for each in data["widget"]] == [{"text"}, {"text"}]
     assert "This release holds no clips" in card.text and "Gallery" not in card.text
     for kind in ("phantom-1.3b", "phantom-14b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@abc"):
@@ -223,7 +223,7 @@ def test_only_references_without_a_licence_ask_for_one(run_folder: Path, tmp_pat
     assert {one["licence"] for one in step["references"]} == {"Apache-2.0"}
     count = len(step["references"])
     for one in step["references"]:
-        # As before licences were recorded.
+        # As in releases without recorded licences.
         del one["licence"], one["url"]
     conditioning.write_text(json.dumps(step))
     with pytest.raises(InputError, match=f"{count} reference images of the run have no licence"):

@@ -1,4 +1,4 @@
-"""Publishing under every fault leaves the old release or the new one, and the error says which."""
+"""Publishing under every fault leaves the old release or the new one, and the error states which."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def published(client: HubClient, bundle: Path, tag: str = "") -> PublishedReleas
 
 @pytest.fixture(scope="module")
 def bundles(lora_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two releases; the new one lacks an example that the old one has, so a file must go."""
+    """Two releases; the new one lacks an example of the old one, so a file must be deleted."""
     folder = tmp_path_factory.mktemp("bundles")
     old = shutil.copytree(lora_folder, folder / "old")
     new = tiny_lora(folder / "new", seed=1)
@@ -235,14 +235,14 @@ def test_killed_at_any_request_the_next_publish_goes_on(
         first = list(hub.asked)
         hub.asked.clear()
         assert main(command) == 0
-        # What the killed one had made or had sent is neither made nor sent again.
+        # Work that the killed process finished is not repeated.
         assert head in (old, holds(repo)) and len(repo.commits) == 3
         assert repo.tags == {"v1": repo.commits[1][0], "v2": repo.head}
         sent = {asked.rpartition("/")[2] for asked in hub.asked if asked.startswith("PUT")}
         assert not sent & there
         if head != old:
             assert not any("/commit/" in asked or asked.startswith("PUT") for asked in hub.asked)
-    # The commit is one request, before which the head is the old release and after it the new one.
+    # The commit is one request: the head is the old release before it and the new one after it.
     assert len(first) == request - 1 and ends == sorted(ends, reverse=True)
     assert ends.count("old") >= 8 and ends.count("new") >= 3
 

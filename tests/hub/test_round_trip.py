@@ -67,7 +67,7 @@ def test_what_was_pulled_makes_the_same_video_as_what_lies_on_disk(
     assert request["lora"] == [f"cook/lora@{lora.head}=0.8"]
     assert str(tmp_path).encode() not in (tmp_path / "disk" / "video.mp4").read_bytes()
 
-    # Pinned in the run, so it goes on without the Hub, also where the repository has moved on.
+    # The run pins the commit, so it resumes without the Hub, even after later commits.
     crops.put(**{"README.md": crops.files["README.md"]})
     hub.asked.clear()
     again = ["regenerate", str(tmp_path / "pulled"), "--step", str(num_clips), "--seed", "5"]

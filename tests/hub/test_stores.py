@@ -1,4 +1,4 @@
-"""Crop stores as releases: shards, pictures left out, licences, secrets, and what lies."""
+"""Crop stores as releases: shards, stores without images, licences, secrets, and false facts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STORE = ASSETS / "default_memory"
 
 
 def store_of(num_crops: int, *, licence: str = "cc-by-4.0", side: int = 16) -> CropStore:
-    """Crops with pictures and vectors of their own, without a model."""
+    """Crops with images and vectors of their own, without a model."""
     some = load_store(STORE)
     rng = np.random.default_rng(0)
     pictures = [png_bytes(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)) for _ in range(64)]
@@ -101,7 +101,7 @@ def test_a_store_comes_back_as_it_was(
     # A pulled store can be published again: it is a store with its card and its receipt.
     again = bundle_memory(tmp_path / "store", tmp_path / "again", OPTIONS)
     assert again.files == release.files
-    # Viewer-friendly: the pictures are an Image feature, and row groups are small.
+    # Viewer-friendly: the images are an Image feature, and row groups are small.
     schema = pq.read_schema(tmp_path / "bundle" / shards[0])
     assert json.loads(schema.metadata[b"huggingface"])["info"]["features"]["image"] == {
         "_type": "Image"
@@ -250,7 +250,7 @@ def test_files_that_do_not_belong_are_refused(tmp_path: Path) -> None:
 
 
 def lying(bundle: Path, release: Release, **changes: object) -> dict[str, Blob]:
-    """The files of a bundle with a manifest that is right about bytes and wrong about what they are."""
+    """The files of a bundle with a manifest whose hashes are right and whose facts are wrong."""
     files = {name: fact_of(bundle / name) for name in release.files}
     manifest = dataclasses.replace(release, files=files, **changes).to_bytes()
     blobs = {name: Blob((bundle / name).read_bytes(), not name.endswith(".md")) for name in files}
@@ -283,7 +283,7 @@ def test_a_store_that_is_not_what_its_manifest_says(
             pq.write_table(table.take([0, *range(19)]), shard)
             error, sentence = StoreError, "have the same id"
         case "index":
-            # Derived, so it is never an error: it is built anew from the vectors.
+            # Derived, so it is never an error: it is rebuilt from the vectors.
             (bundle / "index/index.faiss").write_bytes(b"IxFI" + b"\xff" * 200)
         case "shard":
             shard.write_bytes(b"PAR1" + b"x" * 100 + b"PAR1")

@@ -1,4 +1,4 @@
-"""The Hub page: preview, download, verify, and publish, each only for those who may."""
+"""The Hub page: preview, download, verify, and publish, each only for permitted visitors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> AppContext:
 
 @pytest.fixture(scope="module")
 def app(context: AppContext) -> gr.Blocks:
-    """The page; which Hub and which cache it asks is read from the environment at each event."""
+    """The page; it reads Hub and cache from the environment at each event."""
     return build_app(context)
 
 
@@ -123,14 +123,14 @@ def test_a_pulled_store_is_a_memory_to_choose(
     rows = rows_of(draft.plan)
     found = create_events["find_references"](draft, rows, {}, name, 0, request=asked())
     shown = found[page.references.shown]
-    assert "of the store from the Hub" in shown and "<img" in shown
+    assert "of the downloaded store" in shown and "<img" in shown
     made = create_events["make"](draft, {}, name, 0, 1, False, "", [], asked())
     run_id = made[page.state.run_id]
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):
         time.sleep(0.1)
     assert state["state"] == "done", state
     assert context.job_of(run_id).options.memory == name
-    # Who did not pull it may neither see nor use it, and an endpoint takes no such name.
+    # Only visitors who pulled it see and use it, and no endpoint accepts its name.
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
@@ -223,7 +223,7 @@ def test_on_a_space_only_its_owner_signed_in(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SPACE_ID", "cook/procvid")
-    # Without this Gradio signs everybody in as the server's own user, so it is no Space to us.
+    # Without this Gradio signs in every visitor as the server's own user, so it is no Space to us.
     assert read_environment().space_owner == ""
     monkeypatch.setenv("SYSTEM", "spaces")
     assert read_environment().space_owner == "cook"
@@ -307,7 +307,7 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     assert record["lora"] == [name]
     assert "lora" in record["models"]["generator"].lower()
     assert context.job_of(with_lora).options.lora == name
-    # The weights without it are loaded anew, and are what they were.
+    # The weights without it are loaded again and are unchanged.
     assert finished(context, make(context, "", asked())).clips[0].read_bytes() == (
         views[0].clips[0].read_bytes()
     )

@@ -169,7 +169,7 @@ def foreign_clip(path: Path, frames: Frames, fps: int) -> Path:
     return path
 
 
-def test_clips_of_two_encoders_are_encoded_anew(
+def test_clips_of_two_encoders_are_re_encoded(
     clip_at: ClipAt, frames: Frames, tmp_path: Path
 ) -> None:
     big = frames.repeat(4, axis=1).repeat(4, axis=2)

@@ -125,7 +125,7 @@ def near(image: Image, colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def draw_scene(*patches: tuple[str, int, int, int, int], size: int = 64) -> Image:
-    """A picture of named patches `(name, x0, y0, x1, y1)` on a light ground."""
+    """An image of named patches `(name, x0, y0, x1, y1)` on a light ground."""
     image = np.full((size, size, 3), BACKGROUND, np.uint8)
     for name, x0, y0, x1, y1 in patches:
         image[y0:y1, x0:x1] = COLOURS[name]
@@ -202,7 +202,7 @@ def planned() -> Callable[..., PlannedObject]:
 
 @pytest.fixture
 def scene() -> Callable[..., Image]:
-    """Draw a picture of patches."""
+    """Draw an image of patches."""
     return draw_scene
 
 

@@ -75,7 +75,7 @@ def encode(
     rotation: int = 0,
     container: str | None = None,
 ) -> Path:
-    """Write h264 pictures at times in tenths of a second."""
+    """Write h264 images at times in tenths of a second."""
     height, width = pictures[0].shape[:2] if pictures else (64, 64)
     with av.open(str(file), "w", format=container) as out:
         stream = out.add_stream("libx264", rate=10, options={"preset": "ultrafast"})

@@ -76,5 +76,5 @@ def test_uncalibrated_a_crop_that_shows_its_rival_is_refused(
     if shown == "tomato":
         assert answer.hit is None and "more like the tomato" in answer.reason
     else:
-        # It looks like neither. Without a scale the memory cannot see that it is no carrot.
+        # It resembles no object. Without a scale the memory cannot detect that.
         assert answer.hit is not None

@@ -144,7 +144,7 @@ def test_a_file_that_is_not_whole(saved: Path, file: str, change: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["byte", "half", "empty", "gone", "other"])
-def test_a_damaged_index_is_built_anew(
+def test_a_damaged_index_is_rebuilt(
     saved: Path, store: CropStore, change: str, embedder: Embedder
 ) -> None:
     path = saved / FILES[3]
@@ -245,7 +245,7 @@ def test_a_picture_that_is_none_is_reported_when_it_is_looked_at(
     pictures = [b"not a png", *store.crops.pictures[1:]]
     swap(saved, "crops.parquet", columns.parquet_bytes(store.crops.facts, pictures))
     back = load_store(saved)
-    with pytest.raises(StoreError, match="picture of crop"):
+    with pytest.raises(StoreError, match="image of crop"):
         back.crops[0]
     assert back.crops[1].image is not None
 
@@ -266,7 +266,7 @@ def test_adding_what_cannot_be_added(
     store: CropStore, crop: Callable[..., Crop], new_embedder: Callable[..., Embedder]
 ) -> None:
     bare = dataclasses.replace(crop("pot"), image=None)
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="no image"):
         add_crops(store, [bare], new_embedder())
     with pytest.raises(StoreError, match="was made with"):
         add_crops(store, [crop("pot")], new_embedder(revision="2"))

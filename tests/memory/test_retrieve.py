@@ -93,7 +93,7 @@ def test_abstentions_say_why(
     as_tool = PlannedObject("carrot", "tool", "", "whole", "whole", "likely", 0.5)
     assert "as food, not as tool" in why(as_tool, memory.stores[0])
     bare = without_pixels(store_of(crop()))
-    assert "without pictures" in why(planned(), bare)
+    assert "without images" in why(planned(), bare)
     grey = store_of(crop("carrot", image=np.full((8, 8, 3), 128, np.uint8)))
     strict = Memory([grey], embedder, 0, RetrievalRules(min_similarity=0.9))
     assert "similar enough" in strict.retrieve(planned(), 1).reason

@@ -115,7 +115,7 @@ def test_a_clip_that_does_not_show_the_change_is_not_written_back(
     crop: Make, planned: Planned, embedder: Embedder
 ) -> None:
     class Cutting:
-        """Test fixture. Every picture gets the vector of a whole carrot."""
+        """Test fixture. Every image gets the vector of a whole carrot."""
 
         info, dim = embedder.info, embedder.dim
 

@@ -92,7 +92,7 @@ Reply = Callable[[Asked], Response | str]
 
 @dataclass
 class Server:
-    """Answers like a sensible model would, but for the `replies` that a test put first."""
+    """Answers like a sensible model, after the `replies` that a test queued."""
 
     url: str = ""
     replies: list[Reply] = field(default_factory=list)
@@ -168,7 +168,7 @@ def chat_body(text: str) -> dict[str, Any]:
 
 
 def sensible(asked: Asked) -> str:
-    """What a model might answer, made from the rules planner's plan of the same recipe."""
+    """Plausible answers of a model, made from the rules planner's plan of the same recipe."""
     material = asked.material
     if asked.shape == "SeenObjects":
         objects = [
@@ -326,7 +326,7 @@ def grounding_dino_folder(tmp_path_factory) -> Path:
         GroundingDinoForObjectDetection(config).save_pretrained(folder)
     tokenizer = BertTokenizerFast({word: index for index, word in enumerate(WORDS)})
     images = GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
-    # Apart, as in the published repositories: the processor as a whole would write another file.
+    # Saved separately, as in the published repositories: the processor would write another file.
     images.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     assert set(FILES) <= {file.name for file in folder.iterdir()}

@@ -72,7 +72,7 @@ def test_out_of_memory_steps_down_with_a_note_and_makes_the_same_clip(expected):
 
 
 def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatch):
-    """Little is free, so a clip is shortened; then there is plenty, and others are asked for."""
+    """Shorten a clip when little memory is free, then make others when much is free."""
     free = [10]
     placement = Placement(free_bytes=lambda: (free[0], 10**12))
     generator = PipelineHost(PhantomWan(LONGER, folder()), placement=placement)
@@ -93,11 +93,11 @@ def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatc
     (note,) = generator.notes(SAMPLING)
     assert "17 frames" in note and "stays on the GPU" in note
     notes, clip = notes_and_clip(generator, SAMPLING)
-    # Not what was left in 8 bits: loaded anew.
+    # The weights in 8 bits are discarded and loaded again.
     assert notes == [] and clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
     notes, clip = notes_and_clip(generator, replace(SAMPLING, num_frames=5))
     assert notes == [] and clip.memory == "full" and len(clip.frames) == 5
-    # What did not fit once is not tried again.
+    # A rung that failed once is not tried again.
     notes, clip = notes_and_clip(generator, other)
     assert clip.memory == "fewer_frames" and "fewer frames (5)" in notes[0]
 

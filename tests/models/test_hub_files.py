@@ -52,7 +52,7 @@ print(json.dumps(said))
 
 
 class Hub:
-    """What the client really calls of the Hub."""
+    """The function of the Hub's client that procvid calls."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -144,7 +144,7 @@ def test_files_are_fetched_once_and_checked_and_errors_are_one_sentence(hub, tmp
     assert answers["fetch x/good"] == ["config.json", "w.safetensors"]
     assert answers["kept x/good"] is True and answers["check x/good"] is True
     assert not any("evil.bin" in path for path in hub.hits)
-    # Damaged on the way: of the right length, so that only the hash shows it; fetched once more.
+    # Damaged in transit with the right length: only the hash shows it, and it is downloaded again.
     assert answers["fetch x/once"] == ["config.json", "w.safetensors"]
     assert (
         "w.safetensors of x/wrong is missing or not the published one" in answers["fetch x/wrong"]

@@ -41,7 +41,7 @@ def clip_of(generator: ClipGenerator) -> tuple[list[Denoised], Clip]:
 
 
 def in_a_child(duration: Any) -> Any:
-    """Lends nothing, but has each call run in a forked process, arguments and results pickled."""
+    """Runs each call in a forked process, with pickled arguments and results; lends no GPU."""
 
     def lend(function: Any) -> Any:
         def run(sent: bytes, pipe: Connection) -> None:
@@ -121,7 +121,7 @@ def test_what_takes_longer_than_a_gpu_is_lent_for_is_refused(plain: PipelineHost
 
 @pytest.mark.slow
 def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
-    """Patched torch, a forked process, a service to ask: all of it real but for the card."""
+    """Use patched torch, a forked process and a service: everything is real except the GPU."""
     script = Path(__file__).with_name("zerogpu_space.py")
     root = Path(__file__).parents[2]
     ran = subprocess.run(
@@ -143,7 +143,7 @@ def test_as_a_zerogpu_space_does_it(tmp_path: Path) -> None:
     assert said["here"] == said["lent"] == said["again"]
     assert len(said["pids"]) == 1 and said["own pid"] not in said["pids"]
     assert said["previews"] == [False, False, True]
-    # The step that it was in, and one that it had begun before it heard of it.
+    # The current step, and one that began before the cancel arrived.
     assert 3 <= said["steps when stopped"] <= 5
     assert said["error"][0] == "UnavailableError" and "Install procvid again" in said["error"][2]
     asked = [query["durationSeconds"] for where, query in said["asked"] if where == "/schedule"]

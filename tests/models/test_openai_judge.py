@@ -205,7 +205,7 @@ def test_a_judge_that_answers_nonsense_loses_no_metric(server, clips, tmp_path, 
     assert all(metric["state"] == "ok" for metric in metrics.values())
     assert "rules 1 answered" in scores["runs"][0]["notes"][0]
     assert "rules 1 answered" in (tmp_path / "report.html").read_text()
-    # Again with a judge in its right mind: comparable, so the same candidates.
+    # Again with a good judge: the runs are comparable, so the candidates are the same.
     server.replies = []
     assert main(command(clips, tmp_path)) == 0
     assert "kept with the scores" in capsys.readouterr().out

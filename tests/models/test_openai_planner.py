@@ -240,7 +240,7 @@ def test_auto_asks_a_model_only_where_the_profile_can_follow_it(server, monkeypa
     assert wiring.build_planner("auto", TINY).info.id == "rules"
     assert wiring.build_planner("auto", PHANTOM_1_3B).info.id == "openai"
     monkeypatch.delenv("OPENAI_API_KEY")
-    # A server of one's own may need no key.
+    # A local server may need no key.
     assert wiring.build_planner("openai", TINY).plan(SOUP).planner == "openai test-model"
     assert server.asked[0].headers["authorization"] == "Bearer none"
     monkeypatch.delenv("OPENAI_BASE_URL")
@@ -286,7 +286,7 @@ def test_a_whole_run_with_the_planner_behind_a_server(
     everything = [said.out, said.err, caplog.text, *texts_below(tmp_path).values()]
     assert len(everything) > 12 and not any("VERYSECRET" in text for text in everything)
 
-    # What is planned needs no key any more: neither to go on, nor to make a step again.
+    # A planned run needs no key to resume or to redo a step.
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name)
     assert read_run(out).request.planner == "openai"

@@ -107,7 +107,7 @@ def test_a_store_is_built_with_it_and_names_what_it_left_out(server, tmp_path, c
     code = main([*command, "--scene-reader", "openai"])
     said = capsys.readouterr()
     assert "Skipped v0: test-model at 127.0.0.1" in said.out
-    # Noise shows no pan: what the detector does not find does not enter the store.
+    # Noise shows no pan: only detected objects enter the store.
     assert code == (0 if out.exists() else 2) and len(server.asked) == 3
 
 

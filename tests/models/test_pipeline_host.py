@@ -56,7 +56,7 @@ class TextPipeline(WanPipeline):
 
 
 class TextOnly:
-    """All that a second generator adds. Its weights are Phantom's, so are their sizes and LoRAs."""
+    """Everything that a second generator adds. Its weights are Phantom's, so are their sizes and LoRAs."""
 
     known_objects = None
 

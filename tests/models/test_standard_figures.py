@@ -1,6 +1,6 @@
 """CLIPScore, LPIPS, FID and FVD: the libraries' real classes, with random weights in the published files.
 
-No published weight is at hand offline, so these tests prove the path and the arithmetic, not the values
+No published weights are available offline, so these tests prove the path and arithmetic, not the values
 that the published networks would give.
 """
 
@@ -88,7 +88,7 @@ def test_lpips_in_the_suite(lpips, toy):
 
 
 class Towers:
-    """Test fixture: the scorer in the words of transformers, as torchmetrics asks for a CLIP."""
+    """Test fixture: the scorer with the interface of transformers, which torchmetrics expects."""
 
     config = None
 

@@ -113,7 +113,7 @@ def test_the_default_store_answers_by_object_and_state(embedder):
 
 
 def test_the_pipeline_draws_the_step_in_the_kitchen_of_its_references():
-    """A small, fast form of `python -m lab.quality`; README and CHANGELOG tell the full one."""
+    """A small, fast form of `python -m lab.quality`; docs/tiny.md has the full results."""
     oracle, pipeline = load_oracle(ASSETS / "oracle"), load_pipeline(ASSETS / "tiny_phantom")
     right = defaultdict(list)
     sampling = replace(TINY.sampling, num_inference_steps=4)

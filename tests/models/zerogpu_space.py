@@ -1,4 +1,4 @@
-"""A ZeroGPU Space without its card: the real `spaces` package, and the service that it asks for a GPU.
+"""A ZeroGPU Space without its GPU: the real `spaces` package, and the service that lends a GPU.
 
 Prints the result as one JSON object. Torch is patched, the worker forked and everything pickled as on
 ZeroGPU; only the moving of weights to the card is left out.
@@ -25,7 +25,7 @@ ASKED: list[tuple[str, dict[str, str]]] = []
 
 
 class Lender(BaseHTTPRequestHandler):
-    """Lends the same GPU to whoever asks; it is idle when it was given back."""
+    """Lends the same GPU to every caller; it is idle after its return."""
 
     def do_POST(self) -> None:
         url = urlsplit(self.path)
@@ -57,7 +57,7 @@ def main(work: Path) -> dict[str, object]:
     )
     from procvid.wiring import run as wiring
 
-    # As the app does it: before anything asks torch for its GPU.
+    # As in the app: before any code uses the GPU through torch.
     said: dict[str, object] = {"profile": wiring.select_profile("auto")[1]}
 
     from procvid.errors import ProcvidError

@@ -122,7 +122,7 @@ def pipeline(make_pipeline) -> PhantomWanPipeline:
 
 @pytest.fixture(scope="session")
 def pictures() -> list[Image.Image]:
-    """Four pictures of different sizes and colours."""
+    """Four images of different sizes and colours."""
     rng = np.random.default_rng(0)
     sizes = [(40, 30), (20, 50), (64, 64), (90, 31)]
     return [

@@ -33,7 +33,7 @@ def plain() -> PipelineHost:
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlation of two pictures, uint8 (H, W, 3), at 8x8."""
+    """Correlation of two images, uint8 (H, W, 3), at 8x8."""
     small = [
         F.adaptive_avg_pool2d(torch.from_numpy(p).permute(2, 0, 1)[None].float(), (8, 8)).flatten()
         for p in (one, other)

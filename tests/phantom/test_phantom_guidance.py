@@ -1,4 +1,4 @@
-"""The guidance formula, and the calls it can do without."""
+"""The guidance formula, and the model calls that it does not need."""
 
 from __future__ import annotations
 

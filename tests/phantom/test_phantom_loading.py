@@ -36,7 +36,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def expected(weights) -> dict[str, torch.Tensor]:
-    """Under diffusers' names."""
+    """Return the tensors by their names in diffusers."""
     return {name: weights[key] for key, name in original_names(TINY_CONFIG).items()}
 
 
@@ -216,7 +216,7 @@ def test_a_missing_shard_is_named(shards):
 
 
 def test_a_key_in_two_shards_is_refused(shards):
-    """As if the files of two downloads were in one folder."""
+    """Put the files of two downloads into one folder."""
     (shards / "Phantom_Wan_14B.safetensors.index.json").unlink()
     key = "blocks.0.self_attn.q.weight"
     save_file({key: torch.zeros(24, 24)}, shards / "older.safetensors")

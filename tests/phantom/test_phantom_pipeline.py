@@ -32,7 +32,7 @@ def test_latents_are_golden(make_pipeline, parts):
     generator = seeded(0)
     transformer = type(parts["transformer"])(**parts["transformer"].config).eval()
     weights = {
-        # Drawn here and not by the library's initialisation, which may change.
+        # Drawn by this test, because the library's initialisation may change.
         name: 0.15 * torch.randn(weight.shape, generator=generator)
         for name, weight in sorted(transformer.state_dict().items())
     }
@@ -192,7 +192,7 @@ def test_fewer_calls_give_the_result_of_all_three(
 
 @torch.no_grad()
 def _three_call_latents(pipeline: PhantomWanPipeline, clip: dict) -> torch.Tensor:
-    """The reference semantics, written down once more without any saving."""
+    """Return the result of the reference algorithm, without any shortcut."""
     references = pipeline.prepare_reference_latents(clip["images"], 32, 48)
     text, null = pipeline.encode_prompt(clip["prompt"])
     x = torch.randn(1, 8, 3 + references.shape[2], 4, 6, generator=clip["generator"])[:, :, :3]

@@ -22,7 +22,7 @@ def sizes_wh(name: str) -> list[tuple[int, int]]:
 
 
 def gradient(width: int, height: int) -> np.ndarray:
-    """The picture of the golden file, described there under "synthetic"."""
+    """The image of the golden file, described there under "synthetic"."""
     y, x = np.mgrid[:height, :width]
     channels = (x * 255 // (width - 1), y * 255 // (height - 1), (7 * x + 13 * y) % 256)
     return np.stack(channels, axis=-1).astype(np.uint8)

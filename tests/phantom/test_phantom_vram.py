@@ -129,7 +129,7 @@ def test_the_activations_of_denoising_match_the_allocator(asked):
 
 @torch.no_grad()
 def test_the_autoencoders_activations_are_those_of_a_real_decoding():
-    """Counted in a run with numbers; the allocator has the columns of the CPU's convolutions too."""
+    """Compare with a real run; the allocator also counts the CPU's convolution columns."""
     vae = AutoencoderKLWan(**VAE).eval()
     latents = torch.zeros(1, 8, 5, 6, 8)
     measured = peak_bytes(lambda: vae.decode(latents))
@@ -215,7 +215,7 @@ def test_decoding_in_tiles_needs_less_vram():
     latents, cpu = torch.randn(1, 8, 2, 6, 8), torch.device("cpu")
     whole, tiled = (decode_video(vae, latents, cpu, in_tiles=t) for t in (False, True))
     assert whole.shape == tiled.shape and not vae.use_tiling
-    # Random weights look far beyond these small tiles; still it is the same picture.
+    # Random weights look far beyond these small tiles; still it is the same image.
     assert 0 < (whole - tiled).abs().mean() < whole.std()
     peaks = [
         peak_bytes(lambda t=t: decode_video(vae, latents, cpu, in_tiles=t)) for t in (False, True)
@@ -225,7 +225,7 @@ def test_decoding_in_tiles_needs_less_vram():
 
 @pytest.mark.slow
 def test_the_published_sizes():
-    """Weights to the byte of what is published; activations by walking the full size."""
+    """Check weights to the published byte, and activations at the full size."""
     clip = ClipShape(832, 480, 81, 4)
     small, large = (estimate(clip, CONFIGS[name]) for name in ("phantom-1.3b", "phantom-14b"))
     assert 1_418_996_800 * 2 < small.transformer.weights < 1.03 * 1_418_996_800 * 2
@@ -270,7 +270,7 @@ def test_exact_rungs_give_the_same_clip_and_8_bits_nearly(own_pipeline, clip):
 
 
 def test_out_of_memory_retries_the_same_step(own_pipeline, clip):
-    """The third call of the second step fails, as a full device would make it fail."""
+    """Let the third call of the second step fail as on a full device."""
     expected = latents_of(own_pipeline, clip)
     all_rungs = [Rung(FULL, 9, 3, 0), Rung(GROUP_OFFLOAD, 9, 2, 0), Rung(FEWER_FRAMES, 5, 1, 0)]
     ladder = Ladder(own_pipeline, torch.device("cpu"), all_rungs, 0)
@@ -289,7 +289,7 @@ def test_out_of_memory_retries_the_same_step(own_pipeline, clip):
     assert len(calls) == 9 + 3
     assert ladder.rung.name == GROUP_OFFLOAD
     assert "out of memory" in ladder.take_note() and ladder.take_note() == ""
-    # The next rung would change the clip's length under way.
+    # The next rung would change the clip's length during the run.
     assert not ladder.make_room() and ladder.rung.name == GROUP_OFFLOAD
 
 

@@ -1,4 +1,4 @@
-"""A plan survives JSON unchanged, and every door refuses a bad one with the field's name."""
+"""A plan survives JSON unchanged, and every reader refuses a bad one with the field's name."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def damaged(path: tuple[Any, ...], value: object) -> Any:
 
 
 def unchecked(data: Any) -> Plan:
-    """Build the plan as it stands, as a program could that does not check."""
+    """Build the plan without checks."""
     steps = data["steps"]
     if isinstance(steps, list):
         steps = tuple(_unchecked_step(step) for step in steps)

@@ -94,7 +94,7 @@ def test_the_vegetables_mean_those_in_use() -> None:
     assert set(walks[2].done[0].foods) == {"carrot", "onion"}
 
 
-def test_a_step_without_foods_uses_the_last_ones_and_says_so() -> None:
+def test_a_step_without_foods_uses_the_last_ones_with_a_note() -> None:
     _, walks = walked("Slice the carrot.", "Stir.")
     assert walks[1].notes == ["Step 2 names no food, so it uses the carrot of step 1."]
 

@@ -1,4 +1,4 @@
-"""What is no recipe is refused with one clear sentence, and never with a traceback."""
+"""Texts that are not recipes are refused with one sentence, never with a traceback."""
 
 from __future__ import annotations
 

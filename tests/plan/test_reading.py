@@ -1,4 +1,4 @@
-"""Reading a step: verbs, mentions, references back, and what is no instruction."""
+"""Reading a step: verbs, mentions, references back, and texts without an instruction."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ REQUEST = GenerateRequest(RECIPE, choose_sampling(TINY, num_inference_steps=2), 
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of every file but the log, which tells the time of day."""
+    """Return the hash of every file except the log, which holds the time of day."""
     files = (f for f in folder.rglob("*") if f.is_file() and f.name != "events.jsonl")
     return {f.relative_to(folder).as_posix(): sha256_of(f) for f in files}
 

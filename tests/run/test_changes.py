@@ -1,4 +1,4 @@
-"""What a person changed of a step survives the disk, in today's files and in those of 0.1.0."""
+"""Changes to a step are read back from disk, from current files and those of 0.1.0."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_lost_picture_is_named_and_the_rest_kept(tmp_path):
     (tmp_path / "changes/03/1.png").write_bytes(b"no picture")
     changes, lost = kept_changes(run, 3)
     assert same(changes, dataclasses.replace(EVERYTHING, uploads=(GREEN,)))
-    assert len(lost) == 1 and "One of your pictures is lost" in lost[0]
+    assert len(lost) == 1 and "One of your images is lost" in lost[0]
 
 
 @pytest.mark.parametrize("text", ["{", '{"pictures": 3}', '{"chosen": "x"}', '{"attempt": "x"}'])

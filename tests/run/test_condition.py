@@ -1,4 +1,4 @@
-"""From what the memory found to what the generator gets."""
+"""From the memory's answers to the generator's input."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_drawn_is_reported():
 
 
 class ByColour:
-    """An embedder for which a red picture shows a pan and a green one an egg."""
+    """An embedder for which a red image shows a pan and a green one an egg."""
 
     info = ModelInfo("by-colour", "1")
     dim = 2

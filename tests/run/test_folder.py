@@ -1,4 +1,4 @@
-"""Run folders: whose they are, who may work in them, and what a kill leaves."""
+"""Run folders: identity, locks, and recovery after a kill."""
 
 from __future__ import annotations
 
@@ -92,9 +92,12 @@ def test_the_run_id_follows_from_the_request():
 @pytest.mark.parametrize(
     ("other", "shown"),
     [
-        (with_seed(4), "seed is 3 there and 4 here"),
+        (with_seed(4), "seed is 3 there, but 4 in this request"),
         (dataclasses.replace(RECORD, models={"generator": "other"}), "generator model differs"),
-        (dataclasses.replace(RECORD, stores={}), "memory is default .* there and none here"),
+        (
+            dataclasses.replace(RECORD, stores={}),
+            "memory is default .* there, but none in this request",
+        ),
         (
             dataclasses.replace(
                 RECORD,

@@ -1,4 +1,4 @@
-"""Seeds, progress and the time that is left."""
+"""Seeds, progress and the remaining time."""
 
 from __future__ import annotations
 

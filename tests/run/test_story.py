@@ -1,4 +1,4 @@
-"""From recipe to video: the order of events, what is kept on disk, resuming, one step redone.
+"""From recipe to video: the order of events, files on disk, resuming and redoing steps.
 
 Clips are noise (`quick_models`); what depends on their content is in test_staleness.
 """
@@ -139,7 +139,7 @@ def test_a_clip_that_was_changed_is_made_again(finished, parts, tmp_path):
 
 def test_another_seed_gives_another_video_and_its_own_folder(finished, parts, tmp_path):
     other = replace(REQUEST, seed=6)
-    with pytest.raises(RunError, match="seed is 5 there and 6 here"):
+    with pytest.raises(RunError, match="seed is 5 there, but 6 in this request"):
         next(make_video(other, parts, finished[0]))
     list(make_video(other, parts, tmp_path / "other"))
     assert sha256_of(tmp_path / "other/video.mp4") != sha256_of(finished[0] / "video.mp4")
@@ -180,14 +180,14 @@ def test_without_a_memory_nothing_is_shown_and_nothing_kept(parts, tmp_path):
     assert not (tmp_path / "run/memory").exists()
 
 
-def test_what_a_memory_cannot_do_is_said(parts):
+def test_notes_report_the_limits_of_a_memory(parts):
     assert memory_notes(parts) == memory_notes(replace(parts, stores=None)) == ()
     unsure = replace(parts, rules=DEFAULT_RULES)
     assert "not calibrated for procvid/tiny_clip" in memory_notes(unsure)[0]
     assert "comes without a crop store" in memory_notes(replace(parts, stores=()))[0]
-    bare = replace(without_pixels(parts.stores[0]), notes=("The index was built anew.",))
+    bare = replace(without_pixels(parts.stores[0]), notes=("The index was rebuilt.",))
     shown = memory_notes(replace(parts, stores=(bare,)))
-    assert shown[0] == "The index was built anew." and "has no images" in shown[1]
+    assert shown[0] == "The index was rebuilt." and "has no images" in shown[1]
 
 
 def test_what_the_model_was_never_taught_is_said_once_and_at_each_step(parts, tmp_path):
@@ -246,7 +246,7 @@ def test_ones_own_prompt_and_pictures_are_used_and_kept(finished, parts, tmp_pat
     (folder / "steps/03" / upload["file"]).write_bytes(b"no picture")
     events = list(make_video(REQUEST, parts, folder))
     shown = [event.message for event in of(Warned, events) if event.step == 3]
-    assert "One of your pictures is lost" in shown[0]
+    assert "One of your images is lost" in shown[0]
     assert conditioning(folder, 3)["prompt"] == own["prompt"]
 
 

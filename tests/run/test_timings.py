@@ -1,4 +1,4 @@
-"""What clips took: kept, read back, scaled, and never invented."""
+"""Times of clips: stored, read back and scaled, and None if not measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process at a time holds a folder, and a killed process holds nothing."""
+"""One process at a time locks a folder, and a killed process releases it."""
 
 from __future__ import annotations
 

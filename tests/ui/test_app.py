@@ -37,7 +37,7 @@ def test_the_banner_says_what_clips_to_expect(context: AppContext) -> None:
 def test_heavy_events_share_one_queue(app: Any) -> None:
     lines = {f.name: (f.concurrency_id, f.concurrency_limit) for f in app.fns.values()}
     heavy = {name for name, line in lines.items() if line == ("gpu", 1)}
-    # The worker makes the clips, and searching for references does not wait.
+    # The worker makes the clips; the search for references does not wait for it.
     memory = {"search", "search_picture", "rename", "retag", "ban", "remove", "same", "add"}
     assert heavy == {"evaluate", "score"} | memory
     assert lines["make"][0] != "gpu" and lines["retrieve"] != lines["generate"]

@@ -188,7 +188,7 @@ def test_the_page_follows_its_run_until_it_ends(page: CreatePage, on: Events, ma
     shown = [answer[button].visible for button in (video.stop, video.resume, video.review)]
     assert shown == [False, False, True]
     assert not answer[page.state.timer].active
-    # Nothing is new, so the players go on.
+    # Nothing has changed, so the players continue.
     again = on["poll"](made, answer[page.state.seen])
     assert set(again) == {video.status, page.state.timer}
 
@@ -245,7 +245,7 @@ def test_a_step_is_redone_and_another_one_locked(
     assert (opened[page.state.walk].selected, opened[review.download].visible) == (5, True)
     assert "<track" in opened[review.video]
     assert [number for _, number in opened[review.which].choices] == [1, 2]
-    # Fields filled for another run are emptied.
+    # Fields filled for another run are cleared.
     assert [opened[f] for f in (review.pictures, review.seed, review.prompt)] == [None, "", ""]
     assert opened[review.which].value is None
     assert opened[review.compare].value == "Compare without memory"
@@ -255,7 +255,7 @@ def test_a_step_is_redone_and_another_one_locked(
     fields = on["choose_to_redo"](made, 2)
     prompt = fields[review.prompt]
     assert "frying pan" in dict(fields[review.shows].choices)
-    with pytest.raises(gr.Error, match="1 names for 0 pictures"):
+    with pytest.raises(gr.Error, match="1 names for 0 images"):
         on["redo_step"](made, 1, "7", prompt, [], None, ["plate"])
     assert prompt and fields[review.lock].value == "Lock step"
     locked = on["toggle_lock"](made, 2)
@@ -310,7 +310,7 @@ def test_the_same_is_made_without_memory_to_compare(
     assert view.state == "done"
     assert not any(step.conditioning.slots for step in view.steps.values() if step.conditioning)
     assert on["open_review"](other)[page.review.compare].value == "Compare with memory"
-    # Also of the step that was redone with a seed of its own.
+    # This includes the step that was redone with its own seed.
     assert [step.seed for step in view.steps.values()] == [
         step.seed for step in context.view_of(made).steps.values()
     ]
@@ -335,7 +335,7 @@ def test_a_video_restores_its_settings(
     assert parse_recipe(answer[step.recipe]).steps == context.job_of(made).draft.recipe.steps
     assert [answer[c] for c in (step.seed, step.steps, step.fast)] == [0, 2, False]
     assert answer[step.memory] == "default"
-    with pytest.raises(gr.Error, match="does not say"):
+    with pytest.raises(gr.Error, match="has no record"):
         on["restore"](str(folder / "steps/01/clip.mp4"))
 
 

@@ -63,7 +63,7 @@ def test_tiles_are_numbered_and_name_their_words_source_and_score() -> None:
         assert part in html
 
 
-def test_a_step_without_references_says_so() -> None:
+def test_a_step_without_references_has_a_note() -> None:
     html = markup.reference_list(PLAN, [Conditioning(1, "", (), ())])
     assert "the prompt alone" in html
 

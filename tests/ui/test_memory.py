@@ -88,7 +88,7 @@ def test_the_first_edit_makes_a_private_copy(
     assert added[NAME].value == "my pan" and "upload/" in added[CROP]
     removed = on["remove"](own, added[CHOSEN], [crop_id, added[CHOSEN]])
     assert removed[CHOSEN] == "" and removed[-2] == [crop_id], "a removed crop is not marked"
-    # Nobody else's pages show it, and the default store is as it was.
+    # Other visitors do not see it, and the default store is unchanged.
     assert len(shown_store(context, "")) == len(shown_store(context, "0" * 16)) == CROPS
     parts = context.parts(own)
     assert parts.stores is not None and len(parts.stores[0]) == before - 1
@@ -106,7 +106,7 @@ def test_an_own_memory_guides_a_run(on: Events, recipe: str, context: AppContext
     feed = start_run(context, draft, RunOptions(steps=1, memory=own), LOCAL)
     *_, (view, _) = feed.follow()
     assert view.state == "done"
-    # Who is sent the run's address can read its files, and must not find the key to the memory.
+    # Anyone with the run's address can read its files, which must not contain the memory's key.
     assert own not in (view.folder / "run.json").read_text()
     assert context.job_of(view.run_id).options.memory == alias_of(own)
     mine, default = (

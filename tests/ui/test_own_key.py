@@ -52,7 +52,7 @@ def test_a_refused_key_is_a_sentence_without_it(
 
 
 @pytest.mark.parametrize("key", ["two words", "ключ", "x" * 301, "a\x00b"])
-def test_what_is_no_key_is_sent_to_nobody(
+def test_an_invalid_key_is_not_sent(
     server: Server,  # noqa: F811
     plan: Callable[..., Any],
     recipe: str,

@@ -106,10 +106,10 @@ def test_a_ticket_carries_the_changes_of_a_step_with_their_pictures(
     assert (back.shows, back.banned, back.chosen) == (("pan",), ("c",), {"pan": "d"})
     assert np.array_equal(back.uploads[0], red)
 
-    # Without its picture the step would show something else, so the person has to decide.
+    # Without its image the step would show something else, so the person has to decide.
     next(tmp_path.glob("*.png")).unlink()
     damaged = tickets.read(run_id)
-    assert damaged is not None and "One of your pictures is lost" in damaged.failed
+    assert damaged is not None and "One of your images is lost" in damaged.failed
     assert tickets.left() == []
     tickets.remove(run_id)
     assert not list(tmp_path.iterdir())
@@ -226,7 +226,7 @@ def test_a_restarted_server_finishes_the_very_run(
     for seen, _ in cut.follow():
         if len(seen.clips) == 1:
             context.worker.stop(run_id)
-    # As after a kill: the ticket is there, and some of the clips.
+    # As after a kill: the ticket and some clips exist.
     context.worker.tickets.write(Ticket(Job(run_id, draft, options), "", 1, tries=1))
     after = AppContext(
         context.profile,

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def benchmark(arguments: argparse.Namespace) -> None:
-    """Measure and print; nothing is kept.
+    """Measure and print; store nothing.
 
     Raises:
         InputError: An option is out of range.

@@ -23,7 +23,7 @@ assert max(COUNTS) <= MAX_CLIPS
 
 
 def benchmark_evaluation(arguments: argparse.Namespace) -> None:
-    """Evaluate 5 to 100 toy clips with all metrics, each count in a process of its own."""
+    """Evaluate 5 to 100 toy clips with all metrics, each count in a separate process."""
     bar, rows = Bar(), []
     with tempfile.TemporaryDirectory(prefix="procvid-benchmark-") as temporary:
         files, texts = _clips(Path(temporary), max(COUNTS))

@@ -1,4 +1,4 @@
-"""Run procvid in a process of its own and measure its time and RAM."""
+"""Run procvid in a separate process and measure its time and RAM."""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ from procvid.wiring import run as wiring
 def add_release(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that describe a release."""
     parser.add_argument(
-        "kind", metavar="|".join(ARTIFACTS), choices=ARTIFACTS, help="what the folder holds"
+        "kind",
+        metavar="|".join(ARTIFACTS),
+        choices=ARTIFACTS,
+        help="kind of artifact in the folder",
     )
     parser.add_argument("folder", metavar="FOLDER", help="LoRA, store or run folder")
     parser.add_argument("--repo", metavar="ID", required=True, help="OWNER/NAME on the Hub")
@@ -76,7 +79,7 @@ def confirm(question: str) -> None:
     """
     if not sys.stdin.isatty():
         raise InputError(
-            "Nothing was uploaded: stdin is not a terminal, so you cannot be asked.",
+            "Nothing was uploaded: the upload needs a confirmation, but stdin is not a terminal.",
             "Check the list above, then add --yes.",
         )
     if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):

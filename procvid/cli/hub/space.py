@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-finished",
         action="store_true",
-        help="omit the finished videos of the examples, which are generated here once",
+        help="omit the example videos, which are otherwise generated once on this machine",
     )
     parser.add_argument(
         "--dry-run",

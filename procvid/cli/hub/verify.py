@@ -27,7 +27,7 @@ def verify(arguments: argparse.Namespace) -> None:
     """Check every byte of a folder.
 
     Raises:
-        InputError: The folder is no release, or a file differs from the manifest.
+        InputError: The folder is not a release, or a file differs from the manifest.
     """
     facts = _verified(Path(arguments.folder).expanduser())
     if arguments.json:

@@ -9,7 +9,7 @@ from procvid.cli.arguments import add_commands
 COMMANDS = {
     "build": "Build a crop store from captioned clips.",
     "search": "Find the crops nearest to a text or an image.",
-    "info": "Show what a store holds.",
+    "info": "Show the contents of a store.",
     "history": "Show the edits of a store, oldest first.",
     "map": "Plot the crops of a store on a plane.",
     "add": "Add an object from your own photo.",

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=float,
         default=2.0,
-        help="frames per second to look at (default: 2)",
+        help="frames per second to sample (default: 2)",
     )
     parser.add_argument(
         "--keep-changing",

@@ -1,4 +1,4 @@
-"""What the commands that write a store share: which store may change, and what they print."""
+"""Checks and output shared by the commands that write a store."""
 
 from __future__ import annotations
 

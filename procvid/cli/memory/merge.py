@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def merge(arguments: argparse.Namespace) -> None:
-    """Write a new store; a single store is copied as it is."""
+    """Write a new store; a single store is copied unchanged."""
     folders = [store_folder(store) for store in arguments.stores]
     embedder = embedder_of(folders[0])
     stores = [load_store(folder, embedder) for folder in folders]

@@ -6,7 +6,7 @@ import argparse
 
 from procvid.cli.arguments import add_commands
 
-COMMANDS = {"lora": "Train a LoRA on clips or pictures with texts, or continue a training."}
+COMMANDS = {"lora": "Train a LoRA on clips or images with texts, or continue a training."}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

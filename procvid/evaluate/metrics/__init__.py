@@ -55,7 +55,7 @@ def title_of(name: str) -> str:
 def choose_metrics(wanted: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return metric ids from "a,b" or a list, without repeats.
 
-    "all" (or None) stands for the paper's and the corrected metrics, "standard" for the standard ones.
+    "all" (or None) selects the paper's and the corrected metrics, "standard" for the standard ones.
 
     Raises:
         InputError: An id is unknown, or none is given.

@@ -1,4 +1,4 @@
-"""What a publisher asks for when an artifact is bundled."""
+"""Options of a publisher for a bundle."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class GroundingDinoDetector:
 
     Args:
         source: A folder in the transformers layout, or a model on the Hub.
-        box_threshold: Least score of a box's best token, 0 to 1.
-        text_threshold: Least score of a token of a box's phrase, 0 to 1.
+        box_threshold: Minimum score of a box's best token, 0 to 1.
+        text_threshold: Minimum score of a token of a box's phrase, 0 to 1.
         device: Where it runs; by default a GPU if there is one.
 
     Raises:

@@ -47,7 +47,7 @@ class LpipsDistance:
         return metric.eval().requires_grad_(False).to(best_device())
 
     def distance(self, a: Image, b: Image) -> float:
-        """Return the distance of two uint8 (H, W, 3) RGB frames: 0 if equal, seldom above 1.
+        """Return the distance of two uint8 (H, W, 3) RGB frames: 0 if equal, rarely above 1.
 
         Raises:
             UnavailableError: The backbone's weights are not available.

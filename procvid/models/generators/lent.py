@@ -42,7 +42,7 @@ class LentGpuGenerator:
         lend: `spaces.GPU`.
         expected_s: About how many seconds the denoising of a clip takes, by its sampling and number
             of references.
-        max_references: Most references of a clip.
+        max_references: Maximum number of references of a clip.
     """
 
     def __init__(

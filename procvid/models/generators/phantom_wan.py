@@ -88,7 +88,7 @@ class PhantomWan:
         if gguf is not None:
             raise InputError(
                 f"A LoRA cannot be merged into quantised weights, and the {self.profile.name} "
-                f"model here is {gguf.name}.",
+                f"model is {gguf.name}.",
                 f"Omit --lora, or make the model again with `procvid convert {self.profile.name}` "
                 "from its .safetensors or .pth files.",
             )

@@ -13,7 +13,7 @@ from procvid.protocols import Detector, Embedder
 from procvid.types import Frames, Image, ModelInfo, Role, SceneObject
 
 GATE = 0.5
-"""Least detector score of a visible object."""
+"""Minimum detector score of a visible object."""
 
 Captions = Callable[[str, str], Sequence[tuple[str, str]]]
 """Maps a food and its vessel to all possible captions of the frame, each with the food's state after

@@ -1,4 +1,4 @@
-"""What language models are asked, as text files beside this one."""
+"""Prompts for language models, as text files beside this one."""
 
 from __future__ import annotations
 

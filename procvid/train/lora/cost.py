@@ -40,7 +40,7 @@ class Cost:
 
     Attributes:
         examples: Number of examples.
-        pictures: Number of examples that are pictures.
+        pictures: Number of examples that are images.
         steps: Optimizer steps.
         trained_parameters: Parameters of the LoRA.
         tflop: TFLOP of all examples in all epochs, forward and backward.

@@ -1,4 +1,4 @@
-"""Read a training folder: clips or pictures, their texts, and crops of the objects they show.
+"""Read a training folder: clips or images, their texts, and crops of the objects they show.
 
 `metadata.jsonl` or `metadata.parquet` has one row per example (docs/lora.md):
 
@@ -35,7 +35,7 @@ HINT = "Each row needs file_name and text; docs/lora.md lists all columns."
 
 @dataclass(frozen=True)
 class ReferenceCrop:
-    """A picture of an object; `state` is "" if it has none."""
+    """An image of an object; `state` is "" if it has none."""
 
     file: Path
     name: str
@@ -48,7 +48,7 @@ class Example:
 
     Attributes:
         key: Unique name: the file name, with the start time for a part of a video.
-        file: Clip or picture.
+        file: Clip or image.
         text: Prompt.
         source_id: Recipe or video it belongs to; "" for none.
         wants: (name, state) of its references, in order; state "" accepts any state.

@@ -33,7 +33,7 @@ class LoraSettings:
     Attributes:
         width: Width of the training frames, px.
         height: Height of the training frames, px.
-        num_frames: Maximum frames of a clip, 4n+1. Shorter clips give fewer, pictures give one.
+        num_frames: Maximum frames of a clip, 4n+1. Shorter clips give fewer, images give one.
         fps: Frame rate at which clips are read.
         shift: Flow shift; larger values move the noise levels towards noise.
         precision: "bf16" for a GPU, "no" for float32.

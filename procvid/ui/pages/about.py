@@ -1,4 +1,4 @@
-"""The About page: what procvid does, what runs here, and the limits."""
+"""The About page: purpose, profile of this server, and limits."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What serves the page: the queue, the worker, the visitors and the files of runs."""
+"""The server behind the page: the queue, the worker, the visitors and the files of runs."""

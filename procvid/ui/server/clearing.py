@@ -29,7 +29,7 @@ LEFT_OVER_S = 3_600.0
 
 @dataclass(frozen=True)
 class Retention:
-    """How long runs are kept.
+    """Limits on the age and size of stored runs.
 
     Attributes:
         days: Runs older than this are deleted; 0 for no limit.
@@ -46,7 +46,7 @@ class Retention:
 
     @property
     def summary(self) -> str:
-        """One sentence for the page."""
+        """Return a sentence about these limits for the page."""
         limits = []
         if self.days:
             limits.append(f"after {self.days:g} day{'' if self.days == 1 else 's'}")
@@ -133,7 +133,7 @@ def _has_locked_steps(run: Path) -> bool:
 
 
 def _delete(run: Path, worker: Worker) -> bool:
-    """Rename the run out of sight, then delete it and its files; return False if it is in use."""
+    """Rename the run to a hidden name, then delete it. Return False if it is in use."""
     away = temporary_name(run)
 
     def rename() -> None:

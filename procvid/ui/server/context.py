@@ -1,4 +1,4 @@
-"""What all tabs and endpoints share: models that are loaded on first use, and the runs on disk."""
+"""State shared by all tabs and endpoints: models, loaded on first use, and the runs on disk."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ QUEUE = "queue"
 
 
 def new_run_id() -> str:
-    """Return a random id. Nobody can guess it, so it also protects the run's files."""
+    """Return a random id. It cannot be guessed, so it also protects the run's files."""
     return secrets.token_hex(8)
 
 
@@ -56,7 +56,7 @@ class AppContext:
         examples_folder: Recipes to try; may not exist.
         device: Held while the generator or the metrics run.
         retention: How long runs are kept.
-        allowance: Counts what each visitor asked for lately.
+        allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.
     """
 
@@ -84,7 +84,7 @@ class AppContext:
 
         Args:
             memory: One of `MEMORIES`, a visitor's own by its id or alias, or a pulled store.
-            lora: A pulled LoRA, or "". It needs a generator of its own.
+            lora: A pulled LoRA, or "". It needs its own generator.
 
         Raises:
             InputError: There is no such memory or LoRA, or it belongs to another model.
@@ -115,13 +115,11 @@ class AppContext:
         """Return a generator with a LoRA; the last one is cached."""
         folder = folder_of_pulled(lora, "lora")
         if folder is None:
-            raise InputError(
-                f"There is no LoRA {lora[:80]!r} here.", "Pull it in the Hub tab first."
-            )
+            raise InputError(f"There is no LoRA {lora[:80]!r}.", "Pull it in the Hub tab first.")
         if is_lent() and self.profile.needs_gpu:
             raise UnavailableError(
                 "ZeroGPU cannot add a LoRA after the start.",
-                "Choose no LoRA, or use a Space with a GPU of its own.",
+                "Choose no LoRA, or use a Space with its own GPU.",
             )
         if self._lora_generator is None or self._lora_generator[0] != lora:
             try:
@@ -144,7 +142,7 @@ class AppContext:
         """Return the folder of a run, which may not exist.
 
         Raises:
-            RunError: The id has another form than run ids have, so it could name another folder.
+            RunError: The id is not a run id, so it could name another folder.
         """
         if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
             raise RunError(

@@ -102,7 +102,7 @@ def inputs_of(
         texts: Recipe of the uploaded clips, or one line per clip; may be empty.
 
     Raises:
-        InputError: Nothing or too much is given, or a file was not uploaded here.
+        InputError: There are no clips or too many, or a file was not uploaded to this server.
         RunError: A run does not exist.
     """
     ids = [run_id for run_id in run_ids if run_id]

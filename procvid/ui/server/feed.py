@@ -11,7 +11,7 @@ from procvid.ui.server.stream import Queued, RunView
 
 
 class Feed:
-    """The worker publishes events and followers read them; a follower that leaves stops nothing.
+    """The worker publishes events and followers read them; the work goes on if a follower leaves.
 
     Args:
         view: The run as it is on disk now, or a new one.

@@ -45,7 +45,7 @@ TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
     (ServiceError, "Service error"),
     (UnavailableError, "Not available on this machine"),
 )
-"""Title of the message box, by the first class that fits; subclasses stand before their bases."""
+"""Title of the message box, by the first class that fits; subclasses come before their bases."""
 
 
 def as_gradio_error(error: Exception) -> gr.Error:
@@ -84,7 +84,7 @@ def _translated() -> Iterator[None]:
 
 
 def _refuse_surrogates(values: Any) -> None:
-    """Raise InputError for a text with a lone surrogate, which no answer could repeat."""
+    """Raise InputError for a text with a lone surrogate, which cannot be encoded in an answer."""
     waiting = [values]
     while waiting:
         value = waiting.pop()

@@ -35,7 +35,7 @@ def read_options(
     lora: object = "",
     loras: Collection[str] = (),
 ) -> RunOptions:
-    """Check the options of a run; over the wire nothing enforces the types.
+    """Check the options of a run, because Gradio does not check the types.
 
     Args:
         seed: A whole number.
@@ -54,9 +54,7 @@ def read_options(
     if len(memory) > MAX_NAME or ("/" in memory and memory not in stores):
         raise InputError(f"There is no memory {memory[:40]!r}.", "Choose default or none.")
     if lora and lora not in loras:
-        raise InputError(
-            f"There is no LoRA {str(lora)[:40]!r} here.", "Pull it in the Hub tab first."
-        )
+        raise InputError(f"There is no LoRA {str(lora)[:40]!r}.", "Pull it in the Hub tab first.")
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
     return RunOptions(
@@ -69,7 +67,7 @@ def read_options(
 
 
 def read_seed(value: object) -> int:
-    """Return a seed, 0 to 2**63 - 1. Raises InputError."""
+    """Return a seed, 0 to 2**63 - 1. Raise InputError if it is out of range."""
     seed = whole_number("seed", value)
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"The seed {str(seed)[:24]} is out of range.", f"Choose 0 to {MAX_SEED}.")
@@ -77,7 +75,7 @@ def read_seed(value: object) -> int:
 
 
 def whole_number(name: str, value: object) -> int:
-    """Return a whole number given as int or float. Raises InputError."""
+    """Return a whole number given as int or float. Raise InputError for anything else."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -91,7 +89,7 @@ def make_draft(context: AppContext, text: object, key: str = "") -> Draft:
     Args:
         context: The app.
         text: The recipe.
-        key: The visitor's own OpenAI key, which then makes the plan, or "".
+        key: The visitor's own OpenAI key for planning, or "".
 
     Raises:
         RecipeError: The text is not a recipe.
@@ -105,7 +103,7 @@ def make_draft(context: AppContext, text: object, key: str = "") -> Draft:
 
 
 def own_key(key: str) -> str:
-    """Return a visitor's key without surrounding spaces. Raises InputError."""
+    """Return a visitor's key without surrounding spaces. Raise InputError if it is not a key."""
     given = key.strip()
     if len(given) > MAX_KEY or not (given.isascii() and given.isprintable()) or " " in given:
         raise InputError(

@@ -25,7 +25,7 @@ MAX_PAGE = 100_000
 
 @dataclass(frozen=True)
 class MemoryQuery:
-    """What a caller asks for; "" means all, or no query."""
+    """The parameters of a request; "" means all, or no query."""
 
     memory: str
     name: str
@@ -38,7 +38,7 @@ class MemoryQuery:
 def read_asked(
     memory: object, name: object, state: object, query: object, limit: object, page: object
 ) -> MemoryQuery:
-    """Check the parameters of a request, whose types nothing has enforced.
+    """Check the parameters of a request, because Gradio does not check the types.
 
     Raises:
         InputError: A value has the wrong type or is out of range.
@@ -73,7 +73,7 @@ def _number(label: str, value: object, most: int) -> int:
 
 
 def answer(context: AppContext, asked: MemoryQuery) -> dict[str, Any]:
-    """Return the list of memories, and the objects and crops of the one asked for.
+    """Return the list of memories, and the objects and crops of the requested one.
 
     Raises:
         InputError: The memory, object or state does not exist.

@@ -26,7 +26,7 @@ def pack(run_id: str, run: Path, target: Path) -> Path:
     Args:
         run_id: Id for the manifest.
         run: The run folder; it must have a video.
-        target: The zip file; written whole or not at all.
+        target: The zip file; it is written atomically.
 
     Returns:
         The zip file.
@@ -52,7 +52,7 @@ def pack(run_id: str, run: Path, target: Path) -> Path:
     }
     with output_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-    # Stored without compression: clips and pictures are compressed already.
+    # Stored without compression: clips and images are compressed already.
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as packed:
         packed.writestr(MANIFEST, json.dumps(manifest, indent=2) + "\n")
         for file in files:

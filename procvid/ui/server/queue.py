@@ -60,7 +60,7 @@ class Job:
         draft: Recipe and plan.
         options: How to make the video.
         again: Number of the step to redo; 0 makes every missing or stale step.
-        changes: By step: changes of the step to redo, or of steps that were not made yet.
+        changes: By step: changes of the step to redo, or of steps without a clip.
     """
 
     run_id: str
@@ -93,10 +93,10 @@ class Ticket:
     """A job in the queue.
 
     Attributes:
-        job: What to do.
+        job: The job.
         visitor: Key of the visitor who asked; see `procvid.ui.server.visitors.Visitor`.
-        order: The smallest goes first.
-        tries: How often the work was started.
+        order: Position; the smallest is worked on first.
+        tries: Number of attempts so far.
         failed: Why the work failed, or "". Such a ticket waits until the visitor resumes the run.
     """
 
@@ -124,7 +124,7 @@ class Ticket:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], folder: Path) -> Ticket:
-        """Read a ticket. Raises KeyError, TypeError, ValueError or InputError if it is damaged."""
+        """Read a ticket. Raise KeyError, TypeError, ValueError or InputError if it is damaged."""
         read = {int(n): read_stored(folder, c) for n, c in value["changes"].items()}
         changes = {number: changed for number, (changed, _) in read.items()}
         lost = [f"Step {number}: {it[0]}" for number, (_, it) in read.items() if it]
@@ -141,17 +141,17 @@ class Ticket:
 
 
 def _prefix(job: Job, number: int) -> str:
-    """Return how the names of a step's pictures begin in the queue's folder."""
+    """Return the prefix of the file names of a step's images in the queue's folder."""
     return f"{job.run_id}-{number}-"
 
 
 def _tuples(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value with tuples for JSON's lists."""
+    """Return the value with JSON lists as tuples."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
 
 
 class Tickets:
-    """The tickets in a folder, one file each, named by the run."""
+    """The tickets in a folder, one file per run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -161,7 +161,7 @@ class Tickets:
         return self.folder / f"{run_id}.json"
 
     def add(self, ticket: Ticket) -> None:
-        """Write a new ticket with its pictures. Raises OutputError."""
+        """Write a new ticket with its images. Raise OutputError on failure."""
         job = ticket.job
         with output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ class Tickets:
             raise
 
     def write(self, ticket: Ticket) -> None:
-        """Write the file of a ticket. Raises OutputError."""
+        """Write the file of a ticket. Raise OutputError on failure."""
         with output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.file(ticket.job.run_id), ticket.to_json())
@@ -187,7 +187,7 @@ class Tickets:
             return None
 
     def remove(self, run_id: str) -> None:
-        """Delete a ticket and its pictures."""
+        """Delete a ticket and its images."""
         self.file(run_id).unlink(missing_ok=True)
         self._remove_pictures(run_id)
 
@@ -196,7 +196,7 @@ class Tickets:
             picture.unlink(missing_ok=True)
 
     def left(self) -> list[Ticket]:
-        """Return the tickets that wait, in order; failed ones are left out."""
+        """Return the waiting tickets in order, without failed ones."""
         names = (file.stem for file in self.folder.glob("*.json"))
         read = (self.read(name) for name in names if RUN_ID.fullmatch(name))
         return sorted((t for t in read if t is not None and not t.failed), key=lambda t: t.order)

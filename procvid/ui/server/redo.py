@@ -72,7 +72,7 @@ def read_changes(
     banned: object = None,
     chosen: object = None,
 ) -> StepChanges:
-    """Check the changes of a step; over the wire nothing enforces the types.
+    """Check the changes of a step, because Gradio does not check the types.
 
     Raises:
         InputError: A value is of the wrong type, empty or too long.

@@ -1,4 +1,4 @@
-"""Read a run from disk, in whatever state it is."""
+"""Read a run from disk, finished or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translate the events of a run into what the page shows and what the API returns."""
+"""Translate the events of a run for the page and the API."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class RunView:
                 self.denoised, self.preview = 0, None
             case Warned(message=message, step=step, kind=kind):
                 text = f"Step {step}: {message}" if step else message
-                # Stale steps carry a mark of their own.
+                # Stale steps have their own mark.
                 if text not in self.warnings and kind != "stale":
                     self.warnings.append(text)
                     self.warned_steps[text] = step
@@ -203,7 +203,7 @@ class RunView:
 
 
 def conditioning_json(conditioning: Conditioning) -> dict[str, Any]:
-    """Return the references of one step for the API, without their pictures."""
+    """Return the references of one step for the API, without their images."""
     body = to_json(Conditioned(conditioning.step, conditioning))
     del body["event"]
     return body

@@ -12,15 +12,15 @@ from procvid.media.image import load_image
 from procvid.types import Image
 
 MAX_FILE_BYTES = 2_000_000
-"""Largest recipe file that the page opens; the parser has a limit of its own."""
+"""Largest recipe file that the page opens; the parser has its own limit."""
 
 
 def uploaded(file: object, what: str = "clip") -> Path:
     """Return the path of an uploaded file.
 
     Args:
-        file: What came over the wire: a path, FileData, or anything else.
-        what: The word for it in errors.
+        file: The value from the client: a path, FileData, or anything else.
+        what: Name of the file in errors.
 
     Raises:
         InputError: It is not an uploaded file.
@@ -38,7 +38,7 @@ def uploaded(file: object, what: str = "clip") -> Path:
         ) from None
     if not is_here:
         raise InputError(
-            f"The {what} {path.name[:60]!r} was not uploaded here.", "Upload it first."
+            f"The {what} {path.name[:60]!r} was not uploaded to this server.", "Upload it first."
         )
     return path
 
@@ -47,12 +47,12 @@ def read_pictures(files: object, limit: int) -> list[Image]:
     """Return the reference images of a step from uploaded files; an empty list for None.
 
     Raises:
-        InputError: They are not a list, too many, not uploaded here, or not images.
+        InputError: They are not a list, too many, not uploaded to this server, or not images.
     """
     if files is None:
         return []
     if not isinstance(files, Sequence) or isinstance(files, str):
-        raise InputError("The references are not a list of pictures.", "Send [] for none.")
+        raise InputError("The references are not a list of images.", "Send [] for none.")
     if len(files) > limit:
         raise InputError(
             f"There are {len(files)} reference images, but a step takes at most {limit}.",

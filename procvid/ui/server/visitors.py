@@ -1,4 +1,4 @@
-"""Who asks, what they may do, and how much of it."""
+"""Identify visitors, with their rights and limits."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ LIMITS = {
     "runs": (20, 3600.0),
     "evaluations": (20, 3600.0),
 }
-"""What a remote visitor may ask for: how often, within how many seconds."""
+"""Limits of a remote visitor: number of requests, and the period in seconds."""
 MAX_KNOWN = 10_000
-"""Most counters that are kept; the oldest is dropped first."""
+"""Maximum number of counters that are kept; the oldest is dropped first."""
 
 NOT_LOCAL = (
     "Only the person at this machine may publish. Open the page there, or use the command line."
@@ -43,14 +43,14 @@ NOT_LOCAL = (
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody who uses this app; without arguments, this process itself.
+    """A user of this app; without arguments, this process itself.
 
     Attributes:
         key: A hash of their address, so that no address is stored; "home" at this machine.
         is_local: They sit at this machine. Quotas do not apply to them.
         owns_machine: They are local and the app is not a Space: the machine's Hub token, cache and
             folders are theirs.
-        token: The Hub token of the signed-in owner of a Space; "" for anybody else.
+        token: The Hub token of the signed-in owner of a Space; "" for others.
         why_not: Why they may not publish; "" when they may.
     """
 
@@ -62,12 +62,12 @@ class Visitor:
 
     @property
     def max_waiting(self) -> int:
-        """Most runs of theirs that may wait at once."""
+        """Maximum number of runs of this visitor that may wait at once."""
         return MAX_WAITING if self.is_local else MAX_EACH
 
     @property
     def client(self) -> HubClient:
-        """A Hub client with the token that is theirs to use, or without one."""
+        """A Hub client with the visitor's token, or without one."""
         return HubClient() if self.owns_machine else HubClient(token=self.token or False)
 
     @property
@@ -81,12 +81,12 @@ class Visitor:
 
     @property
     def limit_bytes(self) -> int | None:
-        """Largest release that they may pull; None for no limit."""
+        """Largest release that this visitor may pull; None for no limit."""
         return None if self.owns_machine else LIMIT_BYTES
 
     @property
     def may_name_folders(self) -> bool:
-        """True if they may name folders of this machine."""
+        """True if this visitor may name folders of this machine."""
         return self.owns_machine
 
 
@@ -96,11 +96,11 @@ LOCAL = Visitor()
 def visitor_of(
     request: gr.Request | None, user: str = "", oauth_token: str | None = None
 ) -> Visitor:
-    """Return who sent a request.
+    """Return the sender of a request.
 
     Args:
         request: The request; None for a call from this process.
-        user: On a Space, the name of the signed-in user; "" for nobody.
+        user: On a Space, the name of the signed-in user; "" if not signed in.
         oauth_token: On a Space, the token of that user.
     """
     if request is None:
@@ -146,7 +146,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _address(host: str, forwarded: str) -> str:
-    """Return the last public address that a proxy noted; anybody can forge the earlier ones."""
+    """Return the last public address that a proxy noted; clients can forge the earlier ones."""
     for hop in reversed([address.strip() for address in forwarded.split(",")]):
         try:
             if ipaddress.ip_address(hop).is_global:
@@ -169,7 +169,7 @@ def headers_of(request: gr.Request) -> dict[str, str]:
 
 @dataclass
 class Allowance:
-    """Counts what each visitor asked for lately. Thread-safe."""
+    """Counts the recent requests of each visitor. Thread-safe."""
 
     clock_s: Callable[[], float] = time.monotonic
     _requests: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
@@ -194,7 +194,7 @@ class Allowance:
             if len(times) >= most:
                 wait_min = max(1, round((times[0] + within_s - now_s) / 60))
                 raise BusyError(
-                    f"You have asked for {most} {kind} within {within_s / 60:.0f} minutes.",
+                    f"You have requested {most} {kind} within {within_s / 60:.0f} minutes.",
                     f"Try again in about {wait_min} min, or run procvid on your own machine.",
                 )
             times.append(now_s)

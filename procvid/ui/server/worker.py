@@ -24,16 +24,16 @@ from procvid.ui.server.queue import Job, Ticket, Tickets
 from procvid.ui.server.stream import Queued, RunView
 
 MAX_WAITING = 20
-"""Most runs that may wait in the queue; the one in progress does not count."""
+"""Maximum number of runs that may wait in the queue; the one in progress does not count."""
 MAX_EACH = 4
-"""Most waiting runs of one remote visitor."""
+"""Maximum number of waiting runs of one remote visitor."""
 MAX_TRIES = 3
-"""Most attempts at a job whose server died during it."""
+"""Maximum number of attempts at a job whose server died during it."""
 CLEAR_EVERY_S = 3600.0
 
 
 class FairLock:
-    """A lock that threads get in the order in which they asked: the device does one task at a time."""
+    """A first-come, first-served lock: the device does one task at a time."""
 
     def __init__(self) -> None:
         self._line: deque[object] = deque()
@@ -97,9 +97,9 @@ class Worker:
         """Write a job to the end of the queue and return its feed.
 
         Args:
-            job: What to do.
+            job: The job.
             visitor: Key of the visitor who asks.
-            limit: Most jobs of this visitor that may wait at once.
+            limit: Maximum number of jobs of this visitor that may wait at once.
 
         Raises:
             BusyError: The queue is full.
@@ -154,7 +154,7 @@ class Worker:
             self._thread.start()
 
     def feed(self, run_id: str) -> Feed | None:
-        """Return the feed of a run in the queue or in progress; None for any other."""
+        """Return the feed of a run in the queue or in progress, else None."""
         return self._feeds.get(run_id)
 
     def stop(self, run_id: str) -> bool:
@@ -176,10 +176,10 @@ class Worker:
         return False
 
     def if_idle(self, run_id: str, action: Callable[[], None]) -> bool:
-        """Call `action` while nobody can submit the run.
+        """Call `action` while the run cannot be submitted.
 
         Returns:
-            False, without a call, if the run is in the queue or in progress, here or on another server.
+            False, without a call, if the run is in the queue or in progress, on this or another server.
         """
         with self._changed:
             ticket = self.tickets.read(run_id)

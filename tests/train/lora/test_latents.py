@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def gradient(height: int, width: int) -> np.ndarray:
-    """A picture whose red and green channels are the column and the row."""
+    """An image whose red and green channels are the column and the row."""
     rows, columns = np.mgrid[0:height, 0:width]
     return np.stack([columns, rows, np.zeros_like(rows)], 2).astype(np.uint8)
 
@@ -57,7 +57,7 @@ def test_pictures_cover_the_size_and_keep_their_centre(tmp_path, size):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A picture with a crop, a picture that is missing, and a broken crop."""
+    """An image with a crop, an image that is missing, and a broken crop."""
     folder = tmp_path_factory.mktemp("pictures")
     Image.fromarray(gradient(16, 32)).save(folder / "a.png")
     Image.fromarray(gradient(8, 8)).save(folder / "crop.png")

@@ -26,7 +26,7 @@ SAMPLING = replace(TINY.sampling, width=32, height=32, num_frames=1, num_inferen
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
-    """The tiny pipeline, a cache with one picture, and its example."""
+    """The tiny pipeline, a cache with one image, and its example."""
     folder = tmp_path_factory.mktemp("picture")
     Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(folder / "a.png")
     row = {"file_name": "a.png", "text": "A board.", "prior": True}

@@ -34,7 +34,7 @@ def wire(
         job = context.job_of(run_id)
         memory = "default" if job.options.memory == "none" else "none"
         options = replace(job.options, memory=memory)
-        # A redone step has a seed of its own, which the other run must use too.
+        # A redone step has its own seed, which the other run must use too.
         seeds = {
             step.number: StepChanges(seed=step.seed)
             for step in context.view_of(run_id).steps.values()

@@ -59,7 +59,7 @@ def build(context: AppContext) -> RecipeStep:
     )
     _examples(context, recipe)
     upload = gr.UploadButton(
-        "Open a recipe file, a saved web page, or a video made here",
+        "Open a recipe file, a saved web page, or a video made by procvid",
         file_types=[".txt", ".md", ".json", ".html", ".htm", ".mp4"],
         size="sm",
         elem_classes="pv-upload",
@@ -194,7 +194,7 @@ def wire(step: RecipeStep) -> None:
 
 
 def _request_in(file: Path) -> dict[str, Any]:
-    """Return the request that a video's metadata holds."""
+    """Return the request in the metadata of a video."""
     try:
         request = json.loads(json.loads(read_metadata(file).get("procvid", ""))["request"])
     except (ValueError, KeyError, TypeError) as error:
@@ -206,13 +206,13 @@ def _request_in(file: Path) -> dict[str, Any]:
 
 def _no_settings(file: Path) -> RecipeError:
     return RecipeError(
-        f"The video {file.name[:60]!r} does not say how it was made.",
+        f"The video {file.name[:60]!r} has no record of its settings.",
         "Open a whole video made by procvid; a single clip records its own step only.",
     )
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """Return a recipe as a person would write it."""
+    """Return a recipe as editable text."""
     lines = [recipe.title, ""]
     if recipe.ingredients:
         lines += ["Ingredients:", *(f"- {item}" for item in recipe.ingredients), "", "Steps:"]

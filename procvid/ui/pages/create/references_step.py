@@ -43,7 +43,7 @@ HINTS = {
     OWN: "Each clip starts from these images of your own library.",
     "none": "No reference images: the prompt alone guides each clip.",
 }
-PULLED_HINT = "Each clip starts from these images of the store from the Hub."
+PULLED_HINT = "Each clip starts from these images of the downloaded store."
 MAX_CHOICES = 8
 Changed = Mapping[int, StepChanges]
 
@@ -67,7 +67,7 @@ def build() -> ReferencesStep:
     shown = gr.HTML(markup.empty(NO_REFERENCES))
     with gr.Accordion("Change a reference", open=False):
         gr.HTML(
-            '<p class="pv-small">Choose an object. Then press another image of it, upload your own, '
+            '<p class="pv-small">Choose an object. Then select another image of it, upload your own, '
             "or pin or hide the current one.</p>"
         )
         which = gr.Dropdown(label="Object", choices=[])
@@ -90,13 +90,13 @@ def build() -> ReferencesStep:
 
 @dataclass(frozen=True)
 class Spot:
-    """Which reference of which plan a visitor changes.
+    """The reference that a visitor changes.
 
     Attributes:
         draft: Recipe and plan.
-        changed: What was changed so far, by step.
+        changed: Changes so far, by step.
         which: "2 frying pan" for an object of a step, or None.
-        options: Which memory is searched.
+        options: Options of the run, with the memory to search.
         hint: The sentence above the tiles.
     """
 
@@ -117,13 +117,13 @@ class Spot:
         seed: Any,
         own: str = "",
     ) -> Spot:
-        """Read the values of the components. Raises InputError, or gr.Error without a plan."""
+        """Read the values of the components. Raise InputError, or gr.Error without a plan."""
         stores = stores_of(request)
         options = read_options(seed or 0, chosen_memory(memory, own), None, stores=stores)
         return cls(require_draft(draft), changed, which, options, HINTS.get(memory, PULLED_HINT))
 
     def chosen(self) -> tuple[StepPlan, PlannedObject, StepChanges]:
-        """Return the step, the object, and what was changed of the step's other objects.
+        """Return the step, the object, and the changes to the step's other objects.
 
         Raises:
             InputError: Nothing is chosen, or the plan has no such object.
@@ -278,7 +278,7 @@ def without(before: StepChanges, name: str) -> StepChanges:
 
 
 def crop_of(found: Conditioning, item: PlannedObject) -> str:
-    """Return the id of the crop that stands for an object. Raises InputError if there is none."""
+    """Return the id of the crop for an object. Raise InputError if there is none."""
     for slot in found.slots:
         if slot.object_name == item.name and slot.origin != "upload":
             return slot.crop_id

@@ -22,7 +22,7 @@ from procvid.ui.server.stream import RunView, StepView
 from procvid.ui.server.uploads import read_pictures
 from procvid.ui.server.visitors import visitor_of
 
-NOTHING_TO_REVIEW = "Make a video first. You can redo its steps here."
+NOTHING_TO_REVIEW = "Make a video first. Then you can redo its steps in this tab."
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def build(max_references: int) -> ReviewStep:
             height=120,
         )
         shows = gr.Dropdown(
-            label="What they show, in order",
+            label="Objects they show, in order",
             choices=[],
             multiselect=True,
             max_choices=max_references,
@@ -116,7 +116,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
 
     def open_review(run_id: str) -> Update:
         view = context.view_of(run_id)
-        # The fields may hold values of another run, so they are emptied.
+        # The fields may hold values of another run, so clear them.
         return {
             state.walk: gr.Walkthrough(selected=REVIEW),
             step.pictures: None,
@@ -145,8 +145,8 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
     ) -> Update:
         if len(shows or ()) > len(files or ()):
             raise InputError(
-                f"There are {len(shows or ())} names for {len(files or ())} pictures.",
-                "Name at most one object for each picture.",
+                f"There are {len(shows or ())} names for {len(files or ())} images.",
+                "Name at most one object per image.",
             )
         chosen = _chosen(context.view_of(run_id), number)
         before = chosen.conditioning.prompt if chosen.conditioning else ""
@@ -208,7 +208,7 @@ def _chosen(view: RunView, number: int | None) -> StepView:
 
 
 def _seed(text: str) -> int | str | None:
-    """Return the typed seed; None if empty, and text that is no number as it is, to be refused."""
+    """Return the typed seed, or None if empty. Text that is not a number is returned unchanged."""
     typed = text.strip()
     return int(typed) if typed.isascii() and typed.isdigit() else typed or None
 
@@ -226,7 +226,7 @@ def show_fields(step: ReviewStep, chosen: StepView | None, names: Sequence[str])
 
     Args:
         step: The components.
-        chosen: The step of the run; None empties the fields.
+        chosen: The step of the run; None clears the fields.
         names: The objects of that step.
     """
     conditioning = chosen.conditioning if chosen else None

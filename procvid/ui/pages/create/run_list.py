@@ -46,7 +46,7 @@ def wire(
     """Connect the page's load event and the button of the list."""
 
     def arrive(runs: list[str] | None, last_run: str, request: gr.Request | None = None) -> Update:
-        # The values come from the browser, where anybody can change them.
+        # The values come from the browser, so they are untrusted.
         stored = [last_run, *(runs if isinstance(runs, list) else [])]
         known = list(dict.fromkeys(run for run in stored if run and isinstance(run, str)))
         labels = {run_id: label(run_id) for run_id in known}
@@ -71,7 +71,7 @@ def wire(
                 return _label(feed.snapshot())
             return read_label(run_id, context.existing_folder_of(run_id))
         except ProcvidError:
-            # Deleted, or of another server.
+            # The run was deleted or belongs to another server.
             return ""
 
     def open_run(run_id: str | None) -> Update:

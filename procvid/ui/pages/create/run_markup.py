@@ -87,7 +87,7 @@ def _waiting(view: RunView, step: StepView) -> str:
 
 
 def status(view: RunView) -> str:
-    """Return the progress bar with the state, the time left, a preview, and why the run failed."""
+    """Return the progress bar with the state, the time left, a preview, and any error."""
     percent = round(100 * view.fraction)
     left = "" if view.ended or view.eta_s is None else f"about {duration_words(view.eta_s)} left"
     bar = (
@@ -109,7 +109,7 @@ def status(view: RunView) -> str:
 
 
 def warnings(view: RunView) -> str:
-    """Return the warnings of the run: one as it is, several folded under their number."""
+    """Return the warnings of the run. Several are folded under their number."""
     if len(view.warnings) < 2:
         return notes("Note:", view.warnings, "warn")
     items = "".join(f"<li>{escape(text)}</li>" for text in view.warnings)

@@ -1,4 +1,4 @@
-"""What the steps of the Create page share."""
+"""State and settings that the steps of the Create page share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOON: dict[str, Any] = {**QUIET, "concurrency_limit": 8}
 """For events that put a run into the worker's queue, which takes no time."""
 
 Update = dict[Any, Any]
-"""What an event changes: new values by component; the other outputs stay as they are."""
+"""Updates of an event: new values by component. Other outputs stay unchanged."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class PageState:
         page: The whole page.
         walk: The five steps.
         draft: Recipe and plan, or None.
-        changes: What was changed of the references before the first clip, by step.
+        changes: Changes to the references before the first clip, by step.
         run_id: The run that the page shows, or "".
-        seen: What the page shows of that run; see `video_step.watch`.
+        seen: State of that run as shown on the page; see `video_step.watch`.
         runs: Ids of the visitor's runs, latest first; stored in the browser.
         last_run: The latest of them; stored in the browser, and used by the Evaluate tab.
         own_memory: Id of the visitor's own memory, or ""; stored in the browser.
@@ -60,7 +60,7 @@ def chosen_memory(chosen: str, own: str) -> str:
 
 
 def require_draft(draft: Draft | None) -> Draft:
-    """Return the draft, or raise gr.Error if there is none yet."""
+    """Return the draft, or raise gr.Error if there is none."""
     if draft is None:
         raise gr.Error(NO_PLAN, title="No plan yet", print_exception=False)
     return draft

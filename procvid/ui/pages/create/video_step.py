@@ -33,7 +33,7 @@ from procvid.ui.server.visitors import visitor_of
 
 NO_CLIPS = "Press “Make the video” in step 3. The clips appear here, one by one."
 MAX_RUNS = 30
-"""Most runs that a browser remembers."""
+"""Maximum number of runs that a browser remembers."""
 
 ADDRESS = "(id) => { if (id) history.replaceState(null, '', '?run=' + id); }"
 """Puts the run into the page's address, so that the address opens the run again."""

@@ -40,7 +40,7 @@ class EvaluationWidgets:
 
     @property
     def all(self) -> list[Any]:
-        """All of them."""
+        """Return all components."""
         return [self.rows, *self.downloads.values(), self.players, self.together, *self.plots]
 
 

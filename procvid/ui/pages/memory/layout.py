@@ -168,7 +168,7 @@ def _lower_widgets() -> dict[str, Any]:
                     label="Its state", placeholder="whole, sliced…", max_length=80
                 )
                 made["photo_whole"] = gr.Checkbox(
-                    label="Take the whole picture", info="Skips detecting the object."
+                    label="Use the whole photo", info="Skips detecting the object."
                 )
                 made["add"] = gr.Button("Add photo", variant="primary")
     with gr.Accordion("Map", open=False):
