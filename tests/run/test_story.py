@@ -271,7 +271,7 @@ def test_a_step_of_an_unfinished_run_can_be_made_again(parts, tmp_path):
 def test_too_many_pictures_are_refused(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     before = hashes(folder)
-    with pytest.raises(InputError, match="5 reference images, a step takes 4"):
+    with pytest.raises(InputError, match="5 reference images, but a step takes 4"):
         five = (np.zeros((8, 8, 3), np.uint8),) * 5
         list(regenerate_step(folder, 1, parts, StepChanges(uploads=five)))
     assert hashes(folder) == before
