@@ -56,6 +56,12 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def quick_environment(environment: dict[str, str], quick_assets: Path) -> dict[str, str]:
+    """For the two programs: the quick models. The commands run with the shipped ones."""
+    return {**environment, "PROCVID_ASSETS": str(quick_assets)}
+
+
+@pytest.fixture(scope="module")
 def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This environment under another name, marked as installed, for `make`."""
     linked = tmp_path_factory.mktemp("made") / "venv"
@@ -69,9 +75,11 @@ def linked_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(served: Served, linked_environment: Path, environment: dict[str, str]) -> Iterator[str]:
+def address(
+    served: Served, linked_environment: Path, quick_environment: dict[str, str]
+) -> Iterator[str]:
     """The server that `make app` starts."""
-    with served(["make", "app", f"VENV={linked_environment}"], ROOT, environment) as address:
+    with served(["make", "app", f"VENV={linked_environment}"], ROOT, quick_environment) as address:
         yield address
 
 
@@ -80,7 +88,11 @@ def test_the_two_commands_stand_in_the_first_20_lines() -> None:
     head = README.splitlines()[:20]
     assert "make app" in head
     assert "make test" in head
-    assert any("pip install -r requirements.txt" in line for line in head)
+
+
+def test_it_says_how_to_install_without_make() -> None:
+    section = README.partition("\n## Install\n")[2].partition("\n## ")[0]
+    assert "pip install -e ." in section and "python app.py" in section
 
 
 def test_every_fenced_block_is_tried_here() -> None:
@@ -133,9 +145,9 @@ def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
     assert (folder / "scores1" / "report.html").is_file()
 
 
-def test_the_python_program(folder: Path, environment: dict[str, str]) -> None:
+def test_the_python_program(folder: Path, quick_environment: dict[str, str]) -> None:
     program = blocks("python")[0]
-    printed = run([sys.executable, "-c", program], folder, environment)
+    printed = run([sys.executable, "-c", program], folder, quick_environment)
     assert printed.splitlines()[-1].startswith("RunFinished(")
     assert (folder / "run3" / "video.mp4").is_file()
 

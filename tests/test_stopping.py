@@ -13,9 +13,11 @@ from procvid.stopping import Stopped, stop_if_asked, stoppable
 from procvid.types import GenerateRequest
 from procvid.wiring.run import build
 
+pytestmark = pytest.mark.usefixtures("quick_models")
+
 REQUEST = GenerateRequest(
     recipe=parse_recipe("Carrots\n\n1. Slice the carrot on the cutting board with the knife."),
-    sampling=choose_sampling(TINY, num_inference_steps=2),
+    sampling=choose_sampling(TINY, num_inference_steps=1),
     profile="tiny",
     seed=0,
 )

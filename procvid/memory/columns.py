@@ -106,7 +106,8 @@ def crops_from_parquet(data: bytes, version: int = 2) -> tuple[list[Crop], list[
         StoreError: The file has another format, or a crop has impossible values.
     """
     try:
-        file = pq.ParquetFile(io.BytesIO(data))
+        # Not a Python file: Arrow's threads may still hold it when Python exits, and abort.
+        file = pq.ParquetFile(pa.BufferReader(data))
         groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
         unpacked = sum(group.total_byte_size for group in groups)
         if file.metadata.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:

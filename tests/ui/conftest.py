@@ -1,4 +1,8 @@
-"""The real app on a free port, served once for all tests of the page and its endpoints."""
+"""The real app on a free port, served once for all tests of the page and its endpoints.
+
+Clips are faint noise (`quick_models`). The detector takes it for the counter, so later steps show
+crops of earlier ones and become stale as with the shipped models.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,11 @@ RECIPE = """Carrot omelette
 @pytest.fixture(scope="session")
 def recipe() -> str:
     return RECIPE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick(quick_models: Path) -> None:
+    """Let the app of these tests load the quick models."""
 
 
 @pytest.fixture(scope="session")

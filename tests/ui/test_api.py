@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_video(
 def stopped(client: Client, recipe: str) -> list[dict[str, Any]]:
     """The events of a run that is stopped after its first clip."""
     seen = []
-    for event in client.submit(recipe, steps=12, api_name="/generate"):
+    for event in client.submit(recipe, steps=60, api_name="/generate"):
         seen.append(event)
         if event["event"] == "clip_ready":
             answer = client.predict(event["run_id"], api_name="/stop")
@@ -152,7 +152,7 @@ def test_stop_keeps_the_finished_clips(client: Client, stopped: list[dict[str, A
 def test_a_client_that_vanishes_loses_nothing(
     client: Client, recipe: str, context: AppContext
 ) -> None:
-    stream = client.submit(recipe, **FEW, api_name="/generate")
+    stream = client.submit(recipe, steps=60, api_name="/generate")
     run_id = next(e for e in stream if e["event"] == "clip_ready")["run_id"]
     stream.cancel()
     # Resuming a run in progress follows it.

@@ -90,7 +90,7 @@ def test_each_row_goes_from_waiting_to_its_value(
 
 
 def test_the_tab_says_what_is_missing(on: Events) -> None:
-    with pytest.raises(gr.Error, match="no clip"):
+    with pytest.raises(gr.Error, match="No clip was given"):
         list(on["score"]("", "", None, "", FEW))
     with pytest.raises(gr.Error, match="16 characters of 0-9 and a-f"):
         list(on["score"]("nonsense", "", None, "", FEW))

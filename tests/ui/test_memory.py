@@ -10,13 +10,14 @@ import gradio as gr
 import pytest
 
 from procvid.media.image import save_png
+from procvid.memory import edit
 from procvid.memory.store_folder import load_store
 from procvid.settings import TINY
 from procvid.ui.pages.memory.layout import ON_A_PAGE
 from procvid.ui.pages.memory.markup import chosen_crop
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import start_run
-from procvid.ui.server.memories import ANY, browse, folder_of, kinds, shown_store
+from procvid.ui.server.memories import ANY, browse, change, folder_of, kinds, shown_store
 from procvid.ui.server.own_memory import alias_of
 from procvid.ui.server.queue import RunOptions
 from procvid.ui.server.visitors import LOCAL
@@ -97,8 +98,8 @@ def test_the_first_edit_makes_a_private_copy(
 def test_an_own_memory_guides_a_run(on: Events, recipe: str, context: AppContext) -> None:
     _, shown, _ = on["turn"]("", "cutting board", ANY, 1)
     own = on["ban"]("", shown[0][0])[OWN]
-    for crop_id, _ in shown[1:]:
-        on["ban"](own, crop_id)
+    others = [crop_id for crop_id, _ in shown[1:]]
+    change(context, own, lambda store, _: edit.ban(store, others))
     page, create, _ = create_page(context)
     planned = create["plan_recipe"](recipe)
     draft, rows = planned[page.state.draft], planned[page.plan.table]

@@ -54,7 +54,7 @@ def connected(address: str) -> Client:
 @pytest.mark.slow
 def test_a_restarted_server_finishes_its_runs(tmp_path: Path, recipe: str) -> None:
     with served(tmp_path) as (process, client):
-        stream = client.submit(recipe, steps=12, api_name="/generate")
+        stream = client.submit(recipe, steps=200, api_name="/generate")
         run_id = next(e for e in stream if e["event"] == "clip_ready")["run_id"]
         waiting = next(iter(client.submit(recipe, steps=1, api_name="/generate")))["run_id"]
         process.send_signal(signal.SIGKILL)

@@ -41,7 +41,7 @@ def test_a_disk_that_takes_no_more_costs_one_sentence(
     with files_no_larger_than(half), pytest.raises(AppError) as refused:
         client.predict(run_id, 1, seed=5, api_name="/regenerate_step")
     run = client.predict(run_id, api_name="/run")
-    assert "Cannot write clip.mp4: the file would be larger" in str(refused.value)
+    assert "Cannot write clip.mp4: the file is larger" in str(refused.value)
     assert str(context.runs_folder) not in str(refused.value)
     assert (run["state"], run["done"]) == ("done", 2)
     assert {f: f.read_bytes() for f in sorted(folder.rglob("*.mp4"))} == before
