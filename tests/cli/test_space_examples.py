@@ -11,6 +11,7 @@ from procvid.media.video import probe
 from procvid.run.examples import FOLDER, example_recipes, finished_of
 from procvid.ui.pages.create.layout import _opener
 
+pytestmark = pytest.mark.usefixtures("quick_models")
 RECIPE = "Egg\n\n1. Fry the egg in the frying pan.\n"
 
 
