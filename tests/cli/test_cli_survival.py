@@ -22,7 +22,7 @@ RECIPE = """Fried carrots
 3. Stir the carrot in the frying pan.
 """
 # Many cheap steps: a signal after the first one arrives before the last one.
-STEPS = ["--steps", "16"]
+STEPS = ["--steps", "8"]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.models.test_generators import PLAIN, clip_of
 
 PLENTY = Placement(free_bytes=lambda: (10**12, 10**12))
 """On the CPU, but with a ladder as on a GPU."""
-SAMPLING = replace(TINY.sampling, num_frames=5, num_inference_steps=6, seed=1)
+SAMPLING = replace(TINY.sampling, num_inference_steps=6, seed=1)
 
 
 def generator(previews: bool) -> PipelineHost:

@@ -13,21 +13,13 @@ from procvid.types import EXACT, Conditioning, Shortcuts, StepCache
 from procvid.wiring import run as wiring
 from tests.models.test_generators import PAN, PLAIN
 
-
-# A small clip: the number of forwards does not depend on its size.
-SAMPLING = replace(
-    TINY.sampling,
-    width=32,
-    height=32,
-    num_frames=5,
-    num_inference_steps=7,
-    guidance_scale_text=3.0,
-)
+pytestmark = pytest.mark.usefixtures("quick_models")
+SAMPLING = replace(TINY.sampling, num_inference_steps=7, guidance_scale_text=3.0)
 
 
 @pytest.fixture(scope="module")
-def generator():
-    """The tiny generator, loaded once."""
+def generator(quick_models):
+    """The quick generator, loaded once."""
     return wiring.build_generator(TINY)
 
 
