@@ -51,7 +51,7 @@ def test_a_run_with_a_lora_is_recorded_resumed_and_no_other_run(tmp_path, capsys
         ("https://huggingface.co/owner/style", 2, "There is no LoRA 'https://huggingface.co/own"),
         ("owner/style@", 2, "There is no LoRA 'owner/style@' here"),
         ("owner/..", 2, "not the name of a repository"),
-        ("owner/style", 1, "not in the cache here, and the Hub cannot be reached). Connect"),
+        ("owner/style", 1, "not in the local cache, and the Hub cannot be reached). Connect"),
     ],
 )
 def test_a_lora_that_is_not_found_is_one_sentence(

@@ -14,7 +14,6 @@ from procvid.run.examples import FOLDER, example_recipes, finished_of
 from procvid.settings import TINY
 from procvid.ui.pages.create.recipe_step import _examples
 
-pytestmark = pytest.mark.usefixtures("quick_models")
 RECIPE = "Egg\n\n1. Fry the egg in the frying pan.\n"
 
 
