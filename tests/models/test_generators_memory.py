@@ -216,5 +216,5 @@ def test_an_incomplete_model_is_an_error(tmp_path):
     assert before != PipelineHost(PhantomWan(TINY, folder())).info.revision
     weights = next((copy / "vae").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(UnavailableError, match="not whole: vae/"):
+    with pytest.raises(UnavailableError, match="is incomplete: vae/"):
         PipelineHost(PhantomWan(TINY, copy))
