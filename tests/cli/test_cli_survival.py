@@ -14,12 +14,15 @@ import pytest
 from procvid.cli import main
 from procvid.storage.files import sha256_of
 
+pytestmark = pytest.mark.usefixtures("quick_models")
+
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.
 2. Fry the carrot in the frying pan.
 3. Stir the carrot in the frying pan.
 """
-STEPS = ["--steps", "4"]
+# Many cheap steps: a signal after the first one arrives before the last one.
+STEPS = ["--steps", "8"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def recipe(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(recipe) -> dict[str, str]:
+def uninterrupted(quick_models, recipe) -> dict[str, str]:
     """Hashes of the files of a run that was made in one go."""
     folder = recipe.parent / "uninterrupted"
     assert main(["generate", str(recipe), "--out", str(folder), *STEPS]) == 0

@@ -14,6 +14,7 @@ from procvid.storage.files import sha256_of
 from procvid.types import GenerateRequest, Recipe
 from procvid.wiring import run as wiring
 
+pytestmark = pytest.mark.usefixtures("quick_models")
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.
 2. Fry the carrot in the frying pan.

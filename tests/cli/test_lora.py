@@ -10,13 +10,15 @@ from safetensors.torch import save_file
 
 from procvid.cli import main
 
+pytestmark = pytest.mark.usefixtures("quick_models")
+
 
 def test_a_run_with_a_lora_is_recorded_resumed_and_no_other_run(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = "lora_unet_blocks_0_ffn_2"
     tensors = {
-        f"{name}.lora_down.weight": torch.ones(2, 640) / 20,
-        f"{name}.lora_up.weight": torch.ones(192, 2),
+        f"{name}.lora_down.weight": torch.ones(2, 48) / 20,
+        f"{name}.lora_up.weight": torch.ones(48, 2),
         f"{name}.alpha": torch.tensor(1.0),
     }
     save_file(tensors, "style.safetensors")
@@ -49,7 +51,7 @@ def test_a_run_with_a_lora_is_recorded_resumed_and_no_other_run(tmp_path, capsys
         ("https://huggingface.co/owner/style", 2, "There is no LoRA 'https://huggingface.co/own"),
         ("owner/style@", 2, "There is no LoRA 'owner/style@'"),
         ("owner/..", 2, "not the name of a repository"),
-        ("owner/style", 1, "not in the cache here, and the Hub cannot be reached). Connect"),
+        ("owner/style", 1, "not in the local cache, and the Hub cannot be reached). Connect"),
     ],
 )
 def test_a_lora_that_is_not_found_is_one_sentence(

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from procvid.cli.hub.space import finished_examples
 from procvid.media.video import probe
 from procvid.run.examples import FOLDER, example_recipes, finished_of
-from procvid.ui.pages.create.layout import _opener
+from procvid.settings import TINY
+from procvid.ui.pages.create.recipe_step import _examples
 
 RECIPE = "Egg\n\n1. Fry the egg in the frying pan.\n"
+
+
+def opened(recipe: Path) -> tuple[str, str]:
+    """Return what the button of the folder's only example writes: the recipe and a video."""
+    with gr.Blocks() as page:
+        _examples(SimpleNamespace(examples_folder=recipe.parent, profile=TINY), gr.Textbox())
+    (click,) = page.fns.values()
+    text, shown = click.fn().values()
+    return text, shown
 
 
 def test_an_example_is_made_once_and_shown_at_once(
@@ -22,7 +34,7 @@ def test_an_example_is_made_once_and_shown_at_once(
     recipe.parent.mkdir()
     recipe.write_text(RECIPE)
     assert example_recipes(recipe.parent) == (recipe,)
-    assert _opener(recipe, "tiny")() == (RECIPE, "")
+    assert opened(recipe) == (RECIPE, "")
 
     made = list(finished_examples((recipe,)))
     times = [file.source.stat().st_mtime_ns for file in made if file.source.suffix == ".mp4"]
@@ -43,7 +55,7 @@ def test_an_example_is_made_once_and_shown_at_once(
     assert (facts.num_clips, facts.seed, facts.profile) == (1, 0, "tiny")
     assert probe(video).duration_s == pytest.approx(facts.duration_s, abs=0.01)
     assert captions.read_text().startswith("WEBVTT")
-    text, shown = _opener(recipe, "tiny")()
+    text, shown = opened(recipe)
     assert text == RECIPE
     assert str(video) in shown and "1 clip, 2.1 s, profile tiny, seed 0" in shown
 

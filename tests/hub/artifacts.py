@@ -15,13 +15,13 @@ SMALL = -(-CROPS // 10)
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 
 
-def tiny_lora(folder: Path, seed: int = 0, scale: float = 0.05) -> Path:
-    """Save untrained random matrices for all attention layers of the tiny transformer."""
+def tiny_lora(folder: Path, seed: int = 0, scale: float = 0.05, assets: Path = ASSETS) -> Path:
+    """Save untrained random matrices for all attention layers of the tiny transformer in `assets`."""
     import torch
     from diffusers import WanPipeline
     from safetensors.torch import load_file
 
-    weights = load_file(ASSETS / "tiny_phantom/transformer/diffusion_pytorch_model.safetensors")
+    weights = load_file(assets / "tiny_phantom/transformer/diffusion_pytorch_model.safetensors")
     generator = torch.Generator().manual_seed(seed)
     layers = {}
     for name, weight in weights.items():

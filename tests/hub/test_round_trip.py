@@ -12,10 +12,16 @@ from procvid.cli import main
 from procvid.errors import UnavailableError
 from procvid.hub.resolve import named_lora, pinned
 from procvid.phantom.lora import find_lora
-from tests.hub.artifacts import ASSETS
+from tests.hub.artifacts import ASSETS, tiny_lora
 from tests.hub.server import Blob, Hub
 
 RECIPE = ("Slice the carrot on the cutting board.", "Fry the carrot in the frying pan.")
+
+
+@pytest.fixture(scope="module")
+def lora_folder(quick_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA of random weights for the quick model, which makes the clips here."""
+    return tiny_lora(tmp_path_factory.mktemp("lora") / "omelette-lora", assets=quick_models)
 
 
 def sha256(file: Path) -> str:

@@ -29,8 +29,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def pipeline():
-    return load_pipeline(ASSETS / "tiny_phantom")
+def pipeline(quick_assets):
+    return load_pipeline(quick_assets / "tiny_phantom")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The tiny clip generator with its shipped weights."""
+"""The tiny clip generator."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from procvid.settings import TINY, read_environment
 from procvid.types import Clip, Conditioning, Slot
 from procvid.wiring import run as wiring
 
+pytestmark = pytest.mark.usefixtures("quick_models")
 SAMPLING = replace(TINY.sampling, num_inference_steps=2, seed=1)
 RED = np.full((40, 30, 3), (200, 20, 20), np.uint8)
 BOX = (0.0, 0.0, 30.0, 40.0)

@@ -22,6 +22,7 @@ from procvid.settings import TINY
 from tests.models.test_generators import PLAIN, SAMPLING, clip_of, folder
 from tests.phantom.published import write_gguf
 
+pytestmark = pytest.mark.usefixtures("quick_models")
 LONGER = replace(TINY, frame_counts=(), max_frames=17)
 
 
@@ -156,11 +157,14 @@ def test_a_lora_on_a_gguf_is_refused_before_anything_is_loaded(gguf_model, tmp_p
         PipelineHost(PhantomWan(TINY, gguf_model), [(lora(tmp_path), 1.0)])
 
 
-def lora(tmp_path, width: int = 192):
+def lora(tmp_path, width: int = 0):
+    """Write a LoRA for the generator, or for one of another width."""
+    config = read_config(folder() / "transformer" / "config.json")
+    width = width or config["num_attention_heads"] * config["attention_head_dim"]
     name = "diffusion_model.blocks.0.ffn.2"
     generator = torch.Generator().manual_seed(0)
     tensors = {
-        f"{name}.lora_A.weight": torch.randn((4, 640), generator=generator),
+        f"{name}.lora_A.weight": torch.randn((4, config["ffn_dim"]), generator=generator),
         f"{name}.lora_B.weight": torch.randn((width, 4), generator=generator),
     }
     save_file(tensors, tmp_path / "style.safetensors")
@@ -216,5 +220,5 @@ def test_an_incomplete_model_is_an_error(tmp_path):
     assert before != PipelineHost(PhantomWan(TINY, folder())).info.revision
     weights = next((copy / "vae").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(UnavailableError, match="not whole: vae/"):
+    with pytest.raises(UnavailableError, match="is incomplete: vae/"):
         PipelineHost(PhantomWan(TINY, copy))

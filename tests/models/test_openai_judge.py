@@ -208,7 +208,7 @@ def test_a_judge_that_answers_nonsense_loses_no_metric(server, clips, tmp_path, 
     # Again with a good judge: the runs are comparable, so the candidates are the same.
     server.replies = []
     assert main(command(clips, tmp_path)) == 0
-    assert "kept with the scores" in capsys.readouterr().out
+    assert "gave no usable answer before (see judgements.json)" in capsys.readouterr().out
     again = json.loads((tmp_path / "scores.json").read_text())["runs"][0]
     assert again["candidates"] == scores["runs"][0]["candidates"]
 

@@ -24,6 +24,7 @@ from procvid.settings import PHANTOM_1_3B, TINY, Budget, choose_sampling
 from procvid.types import GenerateRequest, Recipe
 from procvid.wiring import run as wiring
 
+pytestmark = pytest.mark.usefixtures("quick_models")
 KEY = "sk-proj-VERYSECRET0123456789"
 SOUP = Recipe(
     "Carrot soup",

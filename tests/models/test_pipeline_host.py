@@ -24,6 +24,8 @@ from procvid.wiring.run import build_generator
 from tests.models.test_generators import PLAIN, SAMPLING, clip_of, folder
 from tests.models.test_generators_memory import lora
 
+pytestmark = pytest.mark.usefixtures("quick_models")
+
 
 class TextPipeline(WanPipeline):
     """diffusers' own pipeline, step by step. It knows no references and never calls `make_room`."""

@@ -19,6 +19,7 @@ from procvid.memory.store_folder import load_store
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.settings import TINY
+from procvid.storage.files import sha256_of
 from procvid.toykitchen.dataset import random_clip
 from procvid.toykitchen.identity import VESSELS
 from procvid.toykitchen.recipes import HELD_OUT
@@ -35,6 +36,18 @@ FLOORS = {
     "counter": 0.85,
 }
 """One or two clips of some twenty below what the shipped weights reach."""
+
+SHIPPED = {
+    "tiny_phantom/text_encoder/model.safetensors":
+        "9bca3f67ca228d4d6231265766bf9befe1f9a4e9f979f1f1805c8080ee4b4e1e",
+    "tiny_phantom/transformer/diffusion_pytorch_model.safetensors":
+        "e469932de102293586cfeaa6fb73117a01b93167d7ab31a901a75a61b0e6ef3d",
+    "tiny_phantom/vae/diffusion_pytorch_model.safetensors":
+        "ab5a4ee421afe08711690fa1cfbd486a892cdd8a6e34b721f2808a8c6182e967",
+    "oracle/oracle.safetensors":
+        "33ff467b394fcecd185ed43f1d59b8085ef4feafc5839d77ae215c05ee167695",
+}  # fmt: skip
+"""The weights for which the slow test below passed."""
 
 
 @pytest.fixture(scope="module")
@@ -112,15 +125,33 @@ def test_the_default_store_answers_by_object_and_state(embedder):
     assert nothing.hit is None and nothing.reason
 
 
-def test_the_pipeline_draws_the_step_in_the_kitchen_of_its_references():
-    """A small, fast form of `python -m lab.quality`; docs/tiny.md has the full results."""
+def right_answers(recipes: int, num_inference_steps: int) -> dict[str, list[bool]]:
+    """Generate the clips of the first held-out recipes; return the oracle's hits by question."""
     oracle, pipeline = load_oracle(ASSETS / "oracle"), load_pipeline(ASSETS / "tiny_phantom")
     right = defaultdict(list)
-    sampling = replace(TINY.sampling, num_inference_steps=4)
-    for made in held_out_clips(pipeline, first_seeds(3), 3, sampling):
+    sampling = replace(TINY.sampling, num_inference_steps=num_inference_steps)
+    for made in held_out_clips(pipeline, first_seeds(recipes), 3, sampling):
         truth, answer = truth_of(made.scene, made.kitchen), oracle.name([made.frames])[0]
         for question in FLOORS:
             right[question].append(answer[question] == truth[question])
+    return right
+
+
+@pytest.mark.slow
+def test_the_pipeline_draws_the_step_in_the_kitchen_of_its_references():
+    """A small form of `python -m lab.quality`; README and CHANGELOG have the full one."""
+    right = right_answers(3, 4)
     shares = {question: float(np.mean(hits)) for question, hits in right.items()}
     assert len(right["action"]) >= 15
     assert all(shares[question] >= floor for question, floor in FLOORS.items()), shares
+
+
+def test_one_recipe_is_drawn_in_its_kitchen():
+    """The slow test above with one recipe and two denoising steps: gross faults of the code."""
+    hits = [hit for question in right_answers(1, 2).values() for hit in question]
+    assert len(hits) >= 4 * len(FLOORS) and np.mean(hits) >= 0.8, np.mean(hits)
+
+
+def test_the_generators_weights_are_those_that_were_judged():
+    """New weights need the slow test above: run this file with `-m slow`, then pin their hashes."""
+    assert {name: sha256_of(ASSETS / name) for name in SHIPPED} == SHIPPED

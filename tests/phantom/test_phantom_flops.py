@@ -13,10 +13,13 @@ from procvid.types import EXACT, Conditioning, Shortcuts, StepCache
 from procvid.wiring import run as wiring
 from tests.models.test_generators import PAN, PLAIN
 
+pytestmark = pytest.mark.usefixtures("quick_models")
+SAMPLING = replace(TINY.sampling, num_inference_steps=7, guidance_scale_text=3.0)
+
 
 @pytest.fixture(scope="module")
-def generator():
-    """The tiny generator, loaded once."""
+def generator(quick_models):
+    """The quick generator, loaded once."""
     return wiring.build_generator(TINY)
 
 
@@ -35,9 +38,7 @@ def test_the_counted_forwards_are_those_computed(shortcuts, slots, generator):
     made = []
     block = generator.pipeline.transformer.blocks[-1].attn1.to_q
     handle = block.register_forward_hook(lambda *_: made.append(1))
-    sampling = replace(
-        TINY.sampling, num_inference_steps=7, guidance_scale_text=3.0, shortcuts=shortcuts
-    )
+    sampling = replace(SAMPLING, shortcuts=shortcuts)
     asked: Conditioning = replace(PLAIN, slots=slots)
     for _ in generator.generate(asked, sampling):
         pass

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from procvid.errors import InputError, RunError
-from procvid.models.planners.rules import RulesPlanner
 from procvid.plan.codec import (
     MAX_NAME_CHARS,
     MAX_OBJECTS,
@@ -121,7 +120,8 @@ def endpoint(data: Any, folder: Path) -> None:
 
 
 def planner_answer(data: Any, folder: Path) -> None:
-    context: Any = SimpleNamespace(planner=RulesPlanner(lambda recipe: unchecked(data)))
+    planner = SimpleNamespace(plan=lambda recipe: unchecked(data))
+    context: Any = SimpleNamespace(planner=planner)
     make_draft(context, "Dinner\n\nSlice the red onion.\nFry it in a large pan.\nServe.")
 
 

@@ -76,7 +76,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_recipe(tmp_path / "a\x00b")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_a_recipe_or_an_error(text: str) -> None:
     try:
@@ -93,7 +93,7 @@ MARKS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(MARKS, max_size=25).map("".join))
 def test_any_mixture_of_marks_is_a_recipe_or_an_error(text: str) -> None:
     try:

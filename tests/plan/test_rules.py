@@ -251,7 +251,7 @@ KITCHEN_WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(KITCHEN_WORDS, max_size=14).map(" ".join), min_size=1, max_size=5))
 def test_any_words_give_a_sound_plan(steps: list[str]) -> None:
     plan = plan_recipe(Recipe("T", tuple(steps)))
@@ -268,7 +268,7 @@ def test_any_words_give_a_sound_plan(steps: list[str]) -> None:
                 last[item.name] = item.state_after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=80), max_size=4), st.lists(st.text(max_size=40), max_size=3))
 def test_any_text_gives_a_plan(steps: list[str], ingredients: list[str]) -> None:
     plan = plan_recipe(Recipe("T", tuple(steps), tuple(ingredients)))

@@ -15,7 +15,7 @@ from procvid.train.lora.training import Base, LoraTraining
 
 ASSETS = Path(__file__).resolve().parents[3] / "procvid" / "assets"
 TINY_SETTINGS = {
-    "width": 96, "height": 96, "num_frames": 17, "fps": 8, "shift": 2.0, "rank": 4, "alpha": 4.0,
+    "width": 48, "height": 48, "num_frames": 9, "fps": 8, "shift": 2.0, "rank": 4, "alpha": 4.0,
     "epochs": 1, "batch_size": 4, "accumulate": 1, "learning_rate": 2e-3, "warmup": 1,
     "validation": 0, "save_every": 2, "max_references": 2,
 }  # fmt: skip
@@ -44,18 +44,22 @@ def shared_cache(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def training(toy_data, shared_cache) -> Callable[..., LoraTraining]:
-    """Return a function that makes a training on the tiny model with the shared cache."""
+def training(toy_data, shared_cache, quick_assets) -> Callable[..., LoraTraining]:
+    """Return a function that makes a training on the quick model with the shared cache.
+
+    Clips are small and the weights random: how well a training learns is no subject here.
+    """
 
     def make(
         out: Path,
         data: Path = toy_data,
         cache: Path = shared_cache,
         init: str = "",
+        assets: Path = quick_assets,
         **changed,
     ) -> LoraTraining:
         settings = LoraSettings(**{**TINY_SETTINGS, **changed})
-        base = Base(ASSETS / "tiny_phantom", "tiny", TINY.sampling)
+        base = Base(assets / "tiny_phantom", "tiny", TINY.sampling)
         return LoraTraining(data, out, base, settings, {"licence": "apache-2.0"}, cache, init)
 
     return make

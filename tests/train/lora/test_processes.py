@@ -7,14 +7,19 @@ import sys
 
 import pytest
 
+from procvid.settings import TINY
 from procvid.train.curve import read_curve
 from tests.train.lora.conftest import TINY_SETTINGS
+
+pytestmark = pytest.mark.usefixtures("quick_models")
+# The command line trains at the profile's size.
+SIZE = {name: getattr(TINY.sampling, name) for name in ("width", "height", "num_frames", "fps")}
 
 
 def options(**changed) -> list[str]:
     """Return the settings of the other tests as command-line options."""
     given = {**TINY_SETTINGS, "epochs": 2, **changed}
-    for name in ("width", "height", "num_frames", "fps"):
+    for name in SIZE:
         del given[name]
     return [text for k, v in given.items() for text in (f"--{k.replace('_', '-')}", str(v))]
 
@@ -30,7 +35,7 @@ def train(launcher: list[str], data, out, cache, **changed) -> tuple[list[float]
 
 @pytest.mark.slow
 def test_two_processes_give_the_curve_of_one(training, toy_data, shared_cache, tmp_path):
-    list(training(tmp_path / "one", epochs=2).run())
+    list(training(tmp_path / "one", epochs=2, **SIZE).run())
     one = [row["loss"] for row in read_curve(tmp_path / "one" / "loss.csv")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     launcher += ["--nproc-per-node", "2"]
@@ -41,7 +46,7 @@ def test_two_processes_give_the_curve_of_one(training, toy_data, shared_cache, t
 
 @pytest.mark.slow
 def test_bfloat16_is_near_float32(training, toy_data, shared_cache, tmp_path):
-    list(training(tmp_path / "float", epochs=2).run())
+    list(training(tmp_path / "float", epochs=2, **SIZE).run())
     exact = [row["loss"] for row in read_curve(tmp_path / "float" / "loss.csv")]
     half, _ = train(
         [sys.executable], toy_data, tmp_path / "half", tmp_path / "cache", precision="bf16"

@@ -18,10 +18,19 @@ from procvid.phantom.layout import parameter_shapes
 from procvid.phantom.loading import read_config
 from procvid.phantom.lora import find_lora, merge_loras, read_lora
 from procvid.phantom.model_folder import load_pipeline
-from tests.train.lora.conftest import ASSETS
 
-MODEL = ASSETS / "tiny_phantom"
+pytestmark = pytest.mark.usefixtures("quick_models")
 WEIGHTS = "pytorch_lora_weights.safetensors"
+
+
+@pytest.fixture(scope="module")
+def model(quick_models):
+    """Return the folder of the model that is trained and that generates."""
+    return quick_models / "tiny_phantom"
+
+
+def config_of(model) -> dict:
+    return read_config(model / "transformer" / "config.json")
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +62,9 @@ def call(transformer) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("layers", ["trained", "trained_all"])
-def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(layers, request):
+def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(layers, request, model):
     trained = request.getfixturevalue(layers)
-    pipeline = load_pipeline(MODEL, torch.float32)
+    pipeline = load_pipeline(model, torch.float32)
     before = {k: v.clone() for k, v in pipeline.transformer.state_dict().items()}
     plain = call(pipeline.transformer)
     pipeline.load_lora_weights(trained / "lora")
@@ -67,23 +76,27 @@ def test_saved_loaded_and_unloaded_leaves_the_base_as_it_was(layers, request):
     assert torch.equal(call(pipeline.transformer), plain)
     assert (loaded - plain).abs().max() > 1e-3, "the LoRA changes the output"
 
-    config = read_config(MODEL / "transformer" / "config.json")
+    config = config_of(model)
     file = read_lora(find_lora(trained), parameter_shapes(config), config["num_layers"])
     merge_loras(pipeline.transformer, [file])
     assert torch.allclose(call(pipeline.transformer), loaded, atol=1e-4), "alpha / rank is kept"
 
 
-def test_all_layers_are_more_than_attention(trained_all):
+def test_all_layers_are_more_than_attention(trained_all, model):
     facts = lora_facts(trained_all / "lora" / WEIGHTS)
-    assert facts["modules"] == 56 + 2 * 7 + 2
+    assert facts["modules"] == (8 + 2) * config_of(model)["num_layers"] + 2
     assert {"ffn.net.0.proj", "condition_embedder.text_embedder.linear_1"} < set(facts["targets"])
     moved = {k: v for k, v in load_file(trained_all / "lora" / WEIGHTS).items() if ".lora_B." in k}
     assert all(value.abs().max() > 0 for value in moved.values())
 
 
-def test_its_metadata_and_the_hub_bundle(trained, tmp_path):
+def test_its_metadata_and_the_hub_bundle(trained, model, tmp_path):
     facts = lora_facts(trained / "lora" / WEIGHTS)
-    assert (facts["rank"], facts["alpha"], facts["modules"]) == (4, 8.0, 56)
+    assert (facts["rank"], facts["alpha"], facts["modules"]) == (
+        4,
+        8.0,
+        8 * config_of(model)["num_layers"],
+    )
     assert facts["targets"] == sorted(
         f"attn{k}.{name}" for k in (1, 2) for name in ("to_k", "to_out.0", "to_q", "to_v")
     )
