@@ -141,7 +141,7 @@ def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
     assert (folder / "store" / "manifest.json").is_file()
     assert (folder / "run2" / "video.mp4").is_file()
     printed = run(["bash", "-euo", "pipefail", "-c", metrics], folder, environment)
-    assert "12 metrics on 5 clips" in printed
+    assert re.search(r"Metrics: \d+, clips: 5", printed)
     assert (folder / "scores1" / "report.html").is_file()
 
 

@@ -142,7 +142,7 @@ class EvaluationScreen:
         self._bar.clear()
         if isinstance(event, EvaluationStarted):
             self._several = len(event.runs) > 1
-            print(f"{len(event.metrics)} metrics on {event.num_clips} clips", flush=True)
+            print(f"Metrics: {len(event.metrics)}, clips: {event.num_clips}", flush=True)
             for note in event.notes:
                 print(f"Note: {note}", flush=True)
         if isinstance(event, EvaluationWarned):

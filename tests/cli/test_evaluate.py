@@ -96,7 +96,7 @@ def test_loose_clips_with_texts(tmp_path, clips, capsys):
     command = ["evaluate", *map(str, clips), "--text", *texts, "--out", str(out)]
     assert main([*command, "--metrics", "dino_l2,step_retrieval,goal_retrieval"]) == 0
     said = capsys.readouterr().out
-    assert "3 metrics on 2 clips" in said and "chance 0.167" in said
+    assert "Metrics: 3, clips: 2" in said and "chance 0.167" in said
     scores = json.loads((out / "scores.json").read_text())
     assert [clip["width"] for clip in scores["runs"][0]["clips"]] == [96, 96], "scale undone"
     assert len(scores["runs"][0]["candidates"]["1"]) == 6

@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from lab.metrics_proof.faults import grown, pasted
 from procvid.evaluate.credit import NEEDED, PASTED, copying
 from procvid.evaluate.evidence import Observation, Texts
+from procvid.evaluate.metrics import metrics_in
 from procvid.evaluate.metrics.copy_paste import CopyPaste
 from procvid.evaluate.metrics.gap_decay import FORGOTTEN, GapDecay
 from procvid.evaluate.metrics.goal_retrieval import GoalRetrieval
@@ -95,6 +96,10 @@ METRICS = (
     JointRatio, StepRetrieval, GoalRetrieval, ObjectFidelity, ObjectStateStrict, GapDecay, CopyPaste,
 )  # fmt: skip
 WORST = [CEILING, 0.0, 0.0, 0.0, 0.0, FORGOTTEN, 1.0]
+
+
+def test_every_corrected_metric_is_tried_here():
+    assert {metric.id for metric in METRICS} == set(metrics_in("corrected"))
 
 
 @pytest.mark.parametrize("still", [{"pixel_motion": 0.0}, {"num_pictures": 2}])

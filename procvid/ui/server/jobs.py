@@ -96,7 +96,7 @@ def make_draft(context: AppContext, text: object, key: str = "") -> Draft:
         ServiceError: The service refuses the key or does not answer.
     """
     if not isinstance(text, str):
-        raise RecipeError(f"The recipe is a {type(text).__name__}, not text.", "Send its text.")
+        raise RecipeError(f"The recipe must be text, not {type(text).__name__}.", "Send its text.")
     recipe = parse_recipe(text)
     planner = build_planner("openai", key=own_key(key)) if key.strip() else context.planner
     return Draft(recipe, check_plan(planner.plan(recipe)))
