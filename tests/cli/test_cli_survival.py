@@ -22,7 +22,7 @@ RECIPE = """Fried carrots
 3. Stir the carrot in the frying pan.
 """
 # Many cheap steps: a signal after the first one arrives before the last one.
-STEPS = ["--steps", "8"]
+STEPS = ["--steps", "12"]
 
 
 @pytest.fixture(scope="module")
