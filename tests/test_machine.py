@@ -38,14 +38,7 @@ def test_auto_is_tiny_and_gives_the_reason():
     [
         ("machine", None, 0, SMALL, "tiny", "no GPU found, so clips are small cartoons"),
         ("machine", "H100", 79, (), "tiny", "found a GPU (H100, 79 GiB), but no converted Phantom"),
-        (
-            "machine",
-            "H100",
-            79,
-            SMALL + LARGE,
-            "phantom-1.3b",
-            "on one GPU; found a GPU (H100, 79 GiB)",
-        ),
+        ("machine", "H100", 79, SMALL + LARGE, "phantom-1.3b", "GPU; found a GPU (H100, 79 GiB)"),
         ("machine", "H100", 79, LARGE, "phantom-14b", "1280x720"),
         ("machine", "L4", 22, LARGE, "tiny", "but no converted Phantom weights"),
         ("space", None, 0, (), "tiny", "this Space has no GPU, so clips are small cartoons"),

@@ -286,7 +286,7 @@ def test_a_stranger_is_limited_for_a_while() -> None:
     for _ in range(most):
         allowance.spend(STRANGER, "runs")
         allowance.spend(LOCAL, "runs")
-    with pytest.raises(BusyError, match=r"asked for 20 runs .*Try again in about 60 min"):
+    with pytest.raises(BusyError, match=r"requested 20 runs .*Try again in about 60 min"):
         allowance.spend(STRANGER, "runs")
     allowance.spend(replace(STRANGER, key="b" * 16), "runs")
     allowance.spend(STRANGER, "plans")
