@@ -25,7 +25,8 @@ BYTES = b"weights " * 100
 SHA256 = hashlib.sha256(BYTES).hexdigest()
 
 ASK = """
-import json, resource, signal, sys
+import json, resource, signal, sys, time
+time.sleep = lambda seconds: None  # the Hub client waits between its tries
 from procvid.errors import ProcvidError
 from procvid.models.hub_files import HubModel, check_access, fetch, is_kept
 sha, revision, *names = sys.argv[1:]
