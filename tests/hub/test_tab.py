@@ -123,7 +123,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     rows = rows_of(draft.plan)
     found = create_events["find_references"](draft, rows, {}, name, 0, request=asked())
     shown = found[page.references.shown]
-    assert "of the downloaded store" in shown and "<img" in shown
+    assert "in the downloaded store" in shown and "<img" in shown
     made = create_events["make"](draft, {}, name, 0, 1, False, "", [], asked())
     run_id = made[page.state.run_id]
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):

@@ -40,10 +40,10 @@ NO_REFERENCES = "Press “Find references” in step 2. The images that guide ea
 HINTS = {
     "default": "Each clip starts from these images. Once a clip shows your pan, later clips reuse "
     "that pan.",
-    OWN: "Each clip starts from these images of your own library.",
+    OWN: "Each clip starts from these images in your own library.",
     "none": "No reference images: the prompt alone guides each clip.",
 }
-PULLED_HINT = "Each clip starts from these images of the downloaded store."
+PULLED_HINT = "Each clip starts from these images in the downloaded store."
 MAX_CHOICES = 8
 Changed = Mapping[int, StepChanges]
 
