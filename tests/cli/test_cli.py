@@ -78,7 +78,10 @@ def test_generate_prints_its_progress_and_a_second_run_does_nothing(
     assert "Nothing to do" in capsys.readouterr().out
 
 
-def test_json_prints_one_event_a_line_and_nothing_else(recipe, tmp_path, capsys):
+def test_json_prints_one_event_a_line_and_nothing_else(
+    recipe, tmp_path, capsys, quick_assets, monkeypatch
+):
+    monkeypatch.setenv("PROCVID_ASSETS", str(quick_assets))
     arguments = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "1", "--json"]
     assert main(arguments) == 0
     said = capsys.readouterr()
