@@ -37,6 +37,8 @@ _cache = tempfile.TemporaryDirectory(prefix="procvid-tests-")
 # No converted weights: the folder does not exist.
 os.environ["PROCVID_MODELS"] = "/nonexistent/procvid-models"
 os.environ["PROCVID_CACHE"] = _cache.name
+# An app that stops clears its Gradio files, which equal files of another worker's app share.
+os.environ["GRADIO_TEMP_DIR"] = f"{_cache.name}/gradio"
 
 
 def is_this_machine(address: Any) -> bool:
