@@ -99,7 +99,7 @@ ASKED = {
 
 
 def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) -> None:
-    """Run two steps on noise, or three that fill the caches, without a solver."""
+    """Run two steps on noise, or four that fill the caches, without a solver."""
     torch.manual_seed(0)
     guidance = Guidance(*denoising.guidance_scales, CLIP.num_references)
     references = torch.randn(1, 8, CLIP.num_references, 12, 16).to(dtype)
@@ -108,7 +108,7 @@ def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) ->
     fast, latents = FastModel(guided, shortcuts), torch.randn(1, 8, 5, 12, 16)
     text = {sees: torch.randn(1, CLIP.text_length, 64).to(dtype) for sees in (True, False)}
     with step_cache(model, shortcuts.cache, num_steps=9, num_video_frames=5, mag_ratios=[1.0] * 9):
-        for index in range(3 if shortcuts.cache else 2):
+        for index in range(4 if shortcuts.cache else 2):
             timestep, position = torch.tensor(900 - index), LoopPosition(index, 9, 0.9)
             latents = latents + 0.1 * fast.velocity(latents, timestep, text, position)
 
