@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from procvid.errors import InputError
 from procvid.memory.candidates import (
@@ -26,7 +25,6 @@ from procvid.memory.reasons import RUN, step_of, why, why_none
 from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.states import StateTable
 from procvid.memory.store import CropStore, add_crops, check_embedder, empty_store
-from procvid.memory.store_folder import save_store
 from procvid.memory.words import canonical, crop_text, named
 from procvid.protocols import Embedder
 from procvid.types import Crop, Hit, PlannedObject, Retrieval, Slot, Vectors
@@ -187,14 +185,6 @@ class Memory:
                 kept.append(crop)
         self.run = add_crops(self.run, kept, self.embedder)
         return tuple(refused)
-
-    def save_run(self, path: Path) -> None:
-        """Write the run's own crops as a store that `procvid memory` opens.
-
-        Raises:
-            OutputError: The folder cannot be written.
-        """
-        save_store(self.run, path)
 
     def _vector(self, item: PlannedObject, state: str) -> Vectors:
         text = crop_text(item.name, item.role, item.description, state)

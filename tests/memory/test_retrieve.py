@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from procvid.errors import StoreError
 from procvid.memory.memory import Memory, RetrievalRules, step_of, wanted_state
 from procvid.memory.store import CropStore, without_pixels
-from procvid.memory.store_folder import load_store
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image, PlannedObject
 
@@ -178,16 +176,6 @@ def test_the_gate_refuses_poor_crops(memory: Memory, crop: Make) -> None:
     assert [refusal.name for refusal in refused] == ["pot", "carrot"]
     assert "quality" in refused[0].reason and "detector score" in refused[1].reason
     assert [fact.name for fact in memory.run.crops.facts] == ["knife"]
-
-
-def test_the_crops_of_a_run_are_saved_as_a_store(
-    memory: Memory, crop: Make, tmp_path: Path, embedder: Embedder
-) -> None:
-    memory.write_back([crop("pot", "clean", "run/01"), crop("pot", "clean", "run/02")])
-    memory.save_run(tmp_path / "memory")
-    saved = load_store(tmp_path / "memory", embedder)
-    assert [fact.id for fact in saved.crops.facts] == [fact.id for fact in memory.run.crops.facts]
-    assert np.array_equal(saved.vectors, memory.run.vectors)
 
 
 def test_a_store_of_another_embedder(
