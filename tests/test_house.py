@@ -51,6 +51,16 @@ def python_files() -> list[Path]:
     return [path for path in tracked_files() if path.suffix == ".py"]
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(path)))
+
+
 def pyproject() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
@@ -110,9 +120,10 @@ def modules_of(distribution: str) -> frozenset[str]:
     return frozenset(file.parts[0].removesuffix(".py") for file in files)
 
 
+@cache
 def imported_modules(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -256,7 +267,7 @@ def product_files() -> list[Path]:
 def test_no_identifier_has_the_old_word() -> None:
     found = []
     for path in python_files():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path):
             named = [getattr(node, key, None) for key in ("id", "attr", "arg", "name")]
             if any(isinstance(name, str) and "told" in name.lower().split("_") for name in named):
                 found.append(f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}")
@@ -266,7 +277,7 @@ def test_no_identifier_has_the_old_word() -> None:
 def test_public_class_names_are_unique() -> None:
     places: dict[str, list[str]] = {}
     for path in product_files():
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
@@ -275,7 +286,7 @@ def test_public_class_names_are_unique() -> None:
 def test_no_docstring_begins_in_the_old_voice() -> None:
     found = []
     for path in python_files():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
                 text = (ast.get_docstring(node) or "").lstrip()
                 if re.match(r"(Of|Whether|Likewise)\b", text):
