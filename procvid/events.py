@@ -123,6 +123,7 @@ def to_json(event: Event) -> dict[str, Any]:
                 "state": slot.state,
                 "score": round(slot.score, 4),
                 "origin": slot.origin,
+                "anchor_step": slot.anchor_step,
             }
             for slot in event.conditioning.slots
         ]

@@ -154,13 +154,17 @@ class Crop:
 
 @dataclass(frozen=True, eq=False)
 class Hit:
-    """A crop found in a memory, with its score, the parts of the score and the reason."""
+    """A crop found in a memory, with its score, the parts of the score and the reason.
+
+    `anchor_step` is the earlier step that first used the crop; 0 if none did.
+    """
 
     crop: Crop
     score: float
     parts: dict[str, float]
     reason: str
     store: str
+    anchor_step: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +182,8 @@ class Slot:
     """One of at most four references: its number, its object and its words in the prompt.
 
     `licence` and `url` are those of the image, "" if unknown. `chosen` marks a crop that a person
-    chose; its score means nothing.
+    chose; its score means nothing. `anchor_step` is the earlier step that first used this image;
+    0 if the slot uses it first.
     """
 
     number: int
@@ -194,6 +199,7 @@ class Slot:
     licence: str = ""
     url: str = ""
     chosen: bool = False
+    anchor_step: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,13 @@ from typing import Any
 from lab.command import count, new_parser
 from lab.memory_proof.bench import measure_index
 from lab.memory_proof.building import score_building
-from lab.memory_proof.retrieval import mislabel, score_retrieval, thin_out
+from lab.memory_proof.retrieval import (
+    kind_of,
+    mislabel,
+    score_retrieval,
+    thin_out,
+    without_half,
+)
 from lab.memory_proof.videos import FIRST_SEED, LIST, Truth, toy_recipes, write_videos
 from procvid.cli import run
 from procvid.cli.arguments import Parser, add_json, whole_number
@@ -28,7 +34,12 @@ from procvid.settings import TINY
 from procvid.storage.atomic import write_text
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
-from procvid.wiring.stores import build_detector, build_embedder, build_rules
+from procvid.wiring.stores import (
+    build_detector,
+    build_embedder,
+    build_rules,
+    load_default_memory,
+)
 
 MAX_RECIPES = 2000
 GAPS = 0.3
@@ -50,6 +61,11 @@ def parser() -> Parser:
         "--held-out", metavar="N", type=whole_number, default=60, help="recipes that query"
     )
     proof.set_defaults(run=prove)
+    summary = "Write the default store without half of its objects, for `procvid ablate --memory`."
+    gaps = commands.add_parser("gaps", help=summary, description=summary)
+    gaps.add_argument("--out", metavar="STORE", required=True, help="folder of the new store")
+    gaps.add_argument("--seed", metavar="N", type=whole_number, default=0)
+    gaps.set_defaults(run=write_gaps)
     summary = "Compare the index with exact search on random vectors."
     measure = commands.add_parser("bench", help=summary, description=summary)
     measure.add_argument("--vectors", metavar="N", type=count, default=1_000_000)
@@ -58,6 +74,15 @@ def parser() -> Parser:
     add_json(measure)
     measure.set_defaults(run=bench)
     return made
+
+
+def write_gaps(arguments: argparse.Namespace) -> None:
+    """Write the store with gaps and print what is left."""
+    whole = load_default_memory(TINY)
+    thin = without_half(whole, arguments.seed)
+    save_store(thin, Path(arguments.out))
+    kinds = len({kind_of(crop) for crop in thin.crops.facts})
+    print(f"{arguments.out}: {len(thin)} of {len(whole)} crops, {kinds} objects.")
 
 
 def bench(arguments: argparse.Namespace) -> None:

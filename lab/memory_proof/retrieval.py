@@ -9,7 +9,9 @@ import numpy as np
 
 from lab.memory_proof.building import is_right
 from lab.memory_proof.videos import SCALE, Truth, iou
+from procvid.memory.anchors import Anchor
 from procvid.memory.clip_crops import crops_of_clip
+from procvid.memory.gate import Evidence, pass_gate
 from procvid.memory.memory import Memory, step_of, wanted_state
 from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.memory.states import StateTable
@@ -20,7 +22,7 @@ from procvid.run.step import EVERY_LIKELIHOOD, PlannedScene
 from procvid.toykitchen.recipes import ToyRecipe
 from procvid.toykitchen.render import FPS
 from procvid.toykitchen.scene import TOOL_OF
-from procvid.types import Crop, Hit, Plan, PlannedObject, Role, StepPlan
+from procvid.types import Crop, Hit, Plan, PlannedObject, Retrieval, Role, StepPlan
 
 Thing = tuple[str, str]
 """A name and, for food, a state."""
@@ -120,6 +122,20 @@ def thin_out(store: CropStore, share: float, seed: int) -> CropStore:
     )
 
 
+def without_half(store: CropStore, seed: int) -> CropStore:
+    """Return the store without half of its objects: of the foods in a state, and of other things."""
+    kinds = sorted({kind_of(crop) for crop in store.crops.facts})
+    rng = np.random.default_rng(seed)
+    gone = {kinds[i] for i in rng.choice(len(kinds), len(kinds) // 2, replace=False)}
+    rows = [row for row, crop in enumerate(store.crops.facts) if kind_of(crop) not in gone]
+    return replace(of_rows(store, rows), name=f"{store.name} without half, seed {seed}")
+
+
+def kind_of(crop: Crop) -> Thing:
+    """Return what a crop shows: a food in a state, or a thing of another role."""
+    return canonical(crop.name), canonical(crop.state) if crop.role == "food" else ""
+
+
 def mislabel(
     store: CropStore, kinds: CropStore, share: float, embedder: Embedder, seed: int
 ) -> CropStore:
@@ -167,10 +183,10 @@ def score_retrieval(
         own = Truth({})
         known = set(present)
         for step in plan.steps:
-            for answer, item in zip(
-                memory.retrieve_all(step.objects, step.number), step.objects, strict=True
-            ):
+            answers = memory.retrieve_all(step.objects, step.number)
+            for answer, item in zip(answers, step.objects, strict=True):
                 _count(scores, answer.hit, item, recipe, step.number, truth, own, memory, known)
+            memory.keep(_anchors(answers, step))
             if rules.write_back:
                 _write_back(scores, memory, recipe, step, detector, known)
     return scores
@@ -227,6 +243,18 @@ def _scaled(crop: Crop) -> tuple[float, float, float, float]:
     return SCALE * x0, SCALE * y0, SCALE * x1, SCALE * y1
 
 
+def _anchors(answers: Sequence[Retrieval], step: StepPlan) -> list[Anchor]:
+    """Return the crops that become anchors. Only their ids matter here, not their pixels."""
+    roles = {item.name: item.role for item in step.objects}
+    return [
+        Anchor(
+            a.object_name, roles[a.object_name], hit.crop.state, hit.crop.id, "", step.number, False
+        )
+        for a in answers
+        if (hit := a.hit) is not None and not hit.anchor_step
+    ]
+
+
 def _write_back(
     scores: RetrievalScores,
     memory: Memory,
@@ -245,8 +273,12 @@ def _write_back(
         detector=detector,
         keep=EVERY_LIKELIHOOD,
     )
-    refused = memory.write_back(crops)
-    scores.written += len(crops) - len(refused)
+    evidence = {
+        canonical(item.name): Evidence(item.state_before, None, 0, ()) for item in step.objects
+    }
+    kept, refused = pass_gate(crops, evidence, memory.embedder, memory.rules)
+    memory.keep((), kept)
+    scores.written += len(kept)
     scores.refused += len(refused)
     gone = {refusal.crop_id for refusal in refused}
     foods = {item.name for item in step.objects if item.role == "food"}

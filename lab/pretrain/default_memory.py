@@ -19,7 +19,7 @@ from procvid.cli import run
 from procvid.cli.arguments import Parser
 from procvid.media.video import write_clip
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import ToyKitchen, random_kitchen
+from procvid.toykitchen.identity import VESSELS, ToyKitchen, random_kitchen
 from procvid.toykitchen.recipes import random_recipe
 from procvid.toykitchen.render import FPS, render
 from procvid.toykitchen.scene import STATES, Scene, item
@@ -28,10 +28,16 @@ from procvid.toykitchen.words import caption
 FIRST_SEED = 500_000
 RECIPES = 10
 SCALE = 2
+EMPTY = 6
+"""Clips of each empty vessel."""
 
 
 def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, ToyKitchen]]:
-    """Yield name, source, scene and kitchen of each clip: recipes, then every food and state."""
+    """Yield name, source, scene and kitchen of each clip.
+
+    The clips are recipes, then every food in every state, then empty vessels: an empty vessel shows
+    no food that a later step changes.
+    """
     for seed in range(FIRST_SEED, FIRST_SEED + recipes):
         recipe = random_recipe(seed)
         for number, step in enumerate(recipe.steps, start=1):
@@ -43,6 +49,12 @@ def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, ToyKitchen]]:
             vessel = str(rng.choice(("bowl", "frying pan", "pot")))
             scene = Scene("add", item(food, state), vessel, int(rng.integers(2**31)))
             yield f"toy-{state}-{food}", f"toykitchen/{state}-{food}", scene, random_kitchen(rng)
+
+    for vessel in VESSELS:
+        for number in range(EMPTY):
+            scene = Scene("serve", None, vessel, int(rng.integers(2**31)))
+            name = f"{vessel.replace(' ', '-')}-{number}"
+            yield f"toy-empty-{name}", f"toykitchen/empty-{name}", scene, random_kitchen(rng)
 
 
 def write_videos(folder: Path, recipes: int = RECIPES) -> Path:
@@ -59,7 +71,9 @@ def write_videos(folder: Path, recipes: int = RECIPES) -> Path:
                 "file": f"{name}.mp4",
                 "start_s": 0.0,
                 "end_s": len(clip) / FPS,
-                "text": caption(scene),
+                "text": caption(scene)
+                if scene.food
+                else f"The empty {scene.vessel} on the counter.",
                 "source_id": source_id,
                 "licence": "Apache-2.0",
             }

@@ -124,11 +124,13 @@ def _print_step(forecast: StepForecast, no_slots: str, max_references: int) -> N
             slot = slots.get(number)
             text = "free"
             if slot is not None:
-                text = f"{slot.words}, from {slot.source_id} (score {slot.score:.2f})"
+                kept = f"kept from step {slot.anchor_step}" if slot.anchor_step else ""
+                source = kept or f"from {slot.source_id} (score {slot.score:.2f})"
+                text = f"{slot.words}, {source}"
             print(f"   slot {number}: {text}")
     if forecast.own:
         own = ", ".join(f"{name} from step {number}" for name, number in forecast.own.items())
-        print(f"   replaced by the run's own images once they exist: {own}")
+        print(f"   not in the memory; the clips may supply it: {own}")
 
 
 def _print_totals(result: Forecast) -> None:

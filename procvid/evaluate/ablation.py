@@ -22,6 +22,7 @@ from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, finite, mean_of
 from procvid.evaluate.scores import check_replaceable, read_scores
+from procvid.evaluate.shared_clips import SharedClips
 from procvid.evaluate.suite import evaluate
 from procvid.run.folder import VIDEO
 from procvid.run.parts import Parts
@@ -151,6 +152,7 @@ class Ablation:
         total = len(self.recipes) * len(self.settings) * len(self.seeds)
         if not 1 <= total <= MAX_RUNS:
             raise InputError(f"{total} runs are not possible.", f"Choose 1 to {MAX_RUNS} in all.")
+        clips = SharedClips()
         judgements = Judgements.of(self.evaluation, folder / JUDGED)
         cache, started_s, made, done = EvidenceCache(), time.monotonic(), 0, 0
         scores: dict[tuple[str, str, int], dict[str, Any]] = {}
@@ -162,7 +164,7 @@ class Ablation:
                     file = folder / "scores" / setting.name / f"{name}-seed{seed}.json"
                     known = _still_good(file, place, self.evaluation.backbones())
                     if known is None:
-                        parts = parts or self.build(setting)
+                        parts = parts or _sharing(self.build(setting), clips)
                         self._make(parts, setting, recipe, seed, place)
                         known = self._score(place, file, judgements, cache)
                         made += 1
@@ -208,6 +210,10 @@ class Ablation:
         scores["video_sha256"] = sha256_of(place / VIDEO)
         write_json(file, scores)
         return scores
+
+
+def _sharing(parts: Parts, clips: SharedClips) -> Parts:
+    return replace(parts, generator=clips.around(parts.generator))
 
 
 def _still_good(file: Path, place: Path, backbones: Mapping[str, str]) -> dict[str, Any] | None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from procvid.memory.anchors import Anchor
 from procvid.memory.index import Rows
 from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.memory.store import CropStore
 from procvid.memory.words import canonical, named, state_fit, with_article
 from procvid.types import Crop, PlannedObject, Role, Vectors
 
+CONTENTS = 0.9
+"""Factor for a vessel that shows food, compared with an empty one."""
+
+NOT_FOOD = ("in use", "clean")
+
 STALE_CONTENTS = 0.6
-"""Factor for a vessel that shows food of the step in a state that is over."""
+"""Factor for a vessel that shows food of the step in another state than this step begins with."""
 
 
 class Catalogue:
@@ -27,6 +33,7 @@ class Catalogue:
         for row, crop in enumerate(store.crops.facts):
             groups[canonical(crop.name), crop.role, canonical(crop.state)].append(row)
         self._found: dict[tuple[str, Role, str | None], Rows] = {}
+        self._by_id: dict[str, int] | None = None
         self._groups = {key: np.array(rows, dtype=np.int64) for key, rows in groups.items()}
 
     def rows(self, name: str, role: Role, wanted_state: str | None) -> Rows:
@@ -47,6 +54,12 @@ class Catalogue:
                 ]
             )
         return self._found[key]
+
+    def row(self, crop_id: str) -> int | None:
+        """Return the row of a crop, or None."""
+        if self._by_id is None:
+            self._by_id = {fact.id: row for row, fact in enumerate(self.store.crops.facts)}
+        return self._by_id.get(crop_id)
 
     def kinds(self, name: str) -> list[tuple[Role, str]]:
         """Return the (role, state) pairs of the crops of this exact name."""
@@ -78,7 +91,8 @@ class CropQuery:
         step: The step's number, from 1.
         vector: The text vector, float32 (dim,).
         over: Past states of the object.
-        stale: Past contents of a vessel, such as "onion: diced".
+        contents: The foods of the step with their states before it; {} if the object is a food.
+        changed: The foods that the step changes.
         rivals: The other objects of the step.
         banned: Ids of crops that a person refused.
     """
@@ -88,7 +102,8 @@ class CropQuery:
     step: int
     vector: Vectors
     over: frozenset[str] = frozenset()
-    stale: frozenset[str] = frozenset()
+    contents: Mapping[str, str] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
     rivals: tuple[Rival, ...] = ()
     banned: frozenset[str] = frozenset()
 
@@ -100,12 +115,16 @@ class CropQuery:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A crop that fits a query: its row, its score and the parts of the score, 0 to 1 each."""
+    """A crop that fits a query: its row, its score and the parts of the score, 0 to 1 each.
+
+    `anchor` is set if the crop is the anchor of the object.
+    """
 
     store: CropStore
     row: int
     score: float
     parts: dict[str, float]
+    anchor: Anchor | None = None
 
     @property
     def fact(self) -> Crop:
@@ -155,28 +174,86 @@ def candidates(
         scores, rows = store.index.search(question.vector, rules.candidates)
         enough = scores >= rules.other_name_similarity
     scores, rows = scores[enough], rows[enough]
-    looks = store.image_vectors[rows]
-    fits = looks @ np.stack([question.vector, *(rival.vector for rival in question.rivals)]).T
     found = []
-    for place, (score, row) in enumerate(zip(scores.tolist(), rows.tolist(), strict=True)):
-        reason = _fault(store, row, question, rules) or _wrong_look(fits[place], question, rules)
+    for score, row in zip(scores.tolist(), rows.tolist(), strict=True):
+        fits = _fits(store, row, question)
+        reason = _fault(store, row, question, rules) or _wrong_look(fits, question, rules)
         if reason:
             refused.note(reason)
-            continue
-        fact = store.crops.facts[row]
-        fit = state_fit(item.role, question.state, fact.state) if rules.state_aware else 1.0
-        if question.stale.intersection(fact.shows):
-            fit *= STALE_CONTENTS
-        parts = {
-            "clip": min(1.0, max(0.0, score)),
-            "shown": min(1.0, max(0.0, float(fits[place, 0]))),
-            "name": float(canonical(fact.name) == canonical(item.name)),
-            "state": fit,
-            "source": source,
-            "quality": fact.quality,
-        }
-        found.append(Candidate(store, row, 0.0, parts))
+        else:
+            parts = _parts(store.crops.facts[row], question, rules, score, float(fits[0]), source)
+            found.append(Candidate(store, row, 0.0, parts))
     return found
+
+
+def candidate_of(
+    catalogue: Catalogue,
+    crop_id: str,
+    question: CropQuery,
+    rules: RetrievalRules,
+    refused: RefusalCounts,
+) -> Candidate | None:
+    """Return the crop of this id, or None if the store lacks it or the step must not show it.
+
+    Its look is not checked: an earlier step checked it, or a person chose it.
+    """
+    store, row = catalogue.store, catalogue.row(crop_id)
+    if row is None:
+        return None
+    reason = _fault(store, row, question, rules)
+    if reason:
+        refused.note(reason)
+        return None
+    fact, shown = store.crops.facts[row], float(_fits(store, row, question)[0])
+    score = float(store.vectors[row] @ question.vector)
+    return Candidate(store, row, 0.0, _parts(fact, question, rules, score, shown, 1.0))
+
+
+def _fits(store: CropStore, row: int, question: CropQuery) -> Vectors:
+    """Return the cosines of an image with the object and its rivals, in this order."""
+    words = np.stack([question.vector, *(rival.vector for rival in question.rivals)])
+    return np.asarray(words @ store.image_vectors[row])
+
+
+def _parts(
+    fact: Crop,
+    question: CropQuery,
+    rules: RetrievalRules,
+    score: float,
+    shown: float,
+    source: float,
+) -> dict[str, float]:
+    role, name = question.item.role, canonical(question.item.name)
+    fit = state_fit(role, question.state, fact.state) if rules.state_aware else 1.0
+    if role == "vessel":
+        fit *= _emptiness(fact, question)
+    return {
+        "clip": min(1.0, max(0.0, score)),
+        "shown": min(1.0, max(0.0, shown)),
+        "name": float(canonical(fact.name) == name),
+        "state": fit,
+        "source": source,
+        "quality": fact.quality,
+    }
+
+
+def shown_foods(fact: Crop) -> dict[str, str]:
+    """Return the things inside a crop with their states, "" if unknown."""
+    pairs = (words.partition(": ") for words in fact.shows)
+    return {canonical(name): canonical(state) for name, _, state in pairs}
+
+
+def _emptiness(fact: Crop, question: CropQuery) -> float:
+    """Return 1 for an empty vessel, less for one with food, least for food in another state."""
+    inside = shown_foods(fact)
+    if any(_other_state(question.contents[n], inside[n]) for n in inside if n in question.contents):
+        return STALE_CONTENTS
+    # Tools have no state of a food: "in use" and "clean" are theirs.
+    return CONTENTS if any(state not in NOT_FOOD for state in inside.values()) else 1.0
+
+
+def _other_state(wanted: str, held: str) -> bool:
+    return state_fit("food", wanted, held) == 0
 
 
 def with_score(found: Candidate, recency: float, rules: RetrievalRules) -> Candidate:
@@ -211,6 +288,10 @@ def _fault(store: CropStore, row: int, question: CropQuery, rules: RetrievalRule
         return "another role"
     if store.crops.pictures[row] is None:
         return "no image"
+    if item.role == "vessel":
+        for name, state in shown_foods(fact).items():
+            if name in question.changed and _other_state(question.contents[name], state):
+                return f"shows {with_article(name)}, which this step changes"
     if rules.state_aware:
         if item.role == "food" and canonical(fact.state) in question.over:
             return "the state is over"

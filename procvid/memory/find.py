@@ -1,14 +1,20 @@
-"""Search a store by a text or an image."""
+"""Search a store by a text or an image.
+
+A text search abstains as retrieval in a run does: if the text names no object of the store, a crop
+must be nearly identical to it; if it names one, the images must look like the text.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from procvid.errors import InputError
 from procvid.memory.index import Rows
-from procvid.memory.retrieval_rules import DEFAULT_RULES
+from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.store import CropStore, check_embedder
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
@@ -33,6 +39,69 @@ class Match:
     crop: Crop
     score: float
     parts: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The crops of a search, best first, and why there are none ("" if there are some)."""
+
+    matches: tuple[Match, ...]
+    reason: str = ""
+
+
+def search_text(
+    store: CropStore,
+    embedder: Embedder,
+    text: str,
+    k: int,
+    state: str | None = None,
+    rules: RetrievalRules = DEFAULT_RULES,
+    *,
+    name: str | None = None,
+) -> Found:
+    """Return the crops that a text describes, or none and the reason.
+
+    Args:
+        store: The store.
+        embedder: The store's embedder.
+        text: What to find.
+        k: Largest number of crops.
+        state: Only crops in this state.
+        rules: The thresholds of runs with this embedder.
+        name: Only crops of this object.
+
+    Raises:
+        StoreError: The store belongs to another embedder.
+        InputError: No crop shows that object in that state.
+    """
+    nearest = find(store, embedder, text, k, state, rules.same_thing, name=name)
+    if not nearest:
+        return Found((), "The store has no crops.")
+    known = name is not None or bool(named_in(text, [crop.name for crop in store.crops.facts]))
+    sure = [match for match in nearest if _is_sure(match, rules, known=known)]
+    if sure:
+        return Found(tuple(sure))
+    best = nearest[0]
+    state_words = f" ({best.crop.state})" if best.crop.state else ""
+    return Found(
+        (),
+        f"Nothing found for {text[:60]!r}. The nearest image is {best.crop.name}{state_words}, with "
+        f"a similarity of {best.score:.2f}, which is too low.",
+    )
+
+
+def named_in(text: str, names: Sequence[str]) -> set[str]:
+    """Return the object names that a text contains, at least by their last word: "red pan"."""
+    words = set(re.findall(r"[^\W_]+", text.casefold()))
+    words |= {word[: -len(end)] for word in words for end in ("s", "es") if word.endswith(end)}
+    known = {canonical(name) for name in names}
+    return {name for name in known if name.split() and name.split()[-1] in words}
+
+
+def _is_sure(match: Match, rules: RetrievalRules, *, known: bool) -> bool:
+    if not known:
+        return match.score >= rules.other_name_similarity
+    return match.score >= rules.min_similarity and match.parts["shown"] >= rules.min_shown
 
 
 def find(

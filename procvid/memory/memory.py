@@ -1,44 +1,39 @@
-"""Retrieve crops by object and state, from the run's own crops and then from the shared stores.
+"""Retrieve crops by object and state: the anchor, then the shared stores, then the run's own crops.
 
-The answer depends on the stores, the run's crops of earlier steps, the plan, the seed and the query,
-never on earlier queries. So a resumed run retrieves the same crops as an uninterrupted one.
+The answer depends on the stores, the plan, the seed, the query, and the references and crops of
+earlier steps, never on earlier queries. So a resumed run retrieves the same crops as an
+uninterrupted one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from procvid.errors import InputError
+from procvid.memory.anchors import Anchor, Anchors
 from procvid.memory.candidates import (
     Candidate,
     Catalogue,
     CropQuery,
     RefusalCounts,
     Rival,
+    candidate_of,
     candidates,
     of_different_things,
     with_score,
 )
-from procvid.memory.reasons import RUN, step_of, why, why_none
+from procvid.memory.reasons import RUN, UPLOAD, step_of, why, why_none
 from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
+from procvid.memory.slots import origin_of
 from procvid.memory.states import StateTable
 from procvid.memory.store import CropStore, add_crops, check_embedder, empty_store
 from procvid.memory.words import canonical, crop_text, named
 from procvid.protocols import Embedder
 from procvid.types import Crop, Hit, PlannedObject, Retrieval, Slot, Vectors
 
-__all__ = ["DEFAULT_RULES", "RUN", "Memory", "Refusal", "RetrievalRules", "step_of", "wanted_state"]
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A crop that was not written back, and the reason."""
-
-    crop_id: str
-    name: str
-    reason: str
+__all__ = ["DEFAULT_RULES", "RUN", "Memory", "RetrievalRules", "step_of", "wanted_state"]
 
 
 def wanted_state(item: PlannedObject) -> str:
@@ -47,7 +42,7 @@ def wanted_state(item: PlannedObject) -> str:
 
 
 class Memory:
-    """Read-only shared stores, and the run's own store, which grows clip by clip."""
+    """Read-only shared stores, and the run's own anchors and crops, which grow step by step."""
 
     def __init__(
         self,
@@ -57,7 +52,14 @@ class Memory:
         rules: RetrievalRules = DEFAULT_RULES,
         states: StateTable | None = None,
     ) -> None:
-        """Open a memory. `states` is the plan's state table, which defines past states.
+        """Open a memory.
+
+        Args:
+            stores: The shared stores.
+            embedder: Their embedder.
+            seed: Seed of the run, which decides between equally good sources.
+            rules: Thresholds and weights.
+            states: The plan's state table, which defines past states.
 
         Raises:
             StoreError: A store was made with another embedder.
@@ -69,6 +71,7 @@ class Memory:
         self.seed = seed
         self.rules = rules
         self.states = states
+        self.anchors = Anchors()
         self.run = empty_store(RUN, embedder)
         self._catalogues = tuple(Catalogue(store) for store in stores)
         self._texts: dict[str, Vectors] = {}
@@ -82,9 +85,8 @@ class Memory:
     ) -> Retrieval:
         """Return the crop that shows `obj` as `step` needs it, or no crop and the reason.
 
-        Crops of the run's own earlier steps come before all shared crops. For a lasting thing the
-        first appearance is preferred, for food the latest one in the wanted state. A crop in a
-        state that is over is never chosen.
+        The anchor comes first, then the shared stores, then the run's own crops. A crop in a state
+        that is over is never chosen.
 
         Args:
             obj: The object.
@@ -92,14 +94,15 @@ class Memory:
             others: The objects of the step. A crop that fits another one better is refused.
             banned: Ids of crops that a person refused.
         """
-        question = self._question(obj, step, others, banned)
+        first, *others_states = self._questions(obj, step, others, banned)
         refused = RefusalCounts()
-        ranked = self._ranked(question, refused)
-        if not ranked:
-            reason = why_none(question, (Catalogue(self.run), *self._catalogues), refused)
-            return Retrieval(obj.name, question.state, None, reason)
-        hit = _hit(question, ranked[0])
-        return Retrieval(obj.name, question.state, hit, hit.reason)
+        for question in (first, *others_states):
+            ranked = self._ranked(question, refused if question is first else RefusalCounts())
+            if ranked:
+                hit = _hit(question, ranked[0])
+                return Retrieval(obj.name, question.state, hit, hit.reason)
+        reason = why_none(first, (Catalogue(self.run), *self._catalogues), refused)
+        return Retrieval(obj.name, first.state, None, reason)
 
     def choices(
         self,
@@ -109,9 +112,11 @@ class Memory:
         limit: int = 8,
     ) -> list[Hit]:
         """Return the crops that fit an object at a step: different things, best first."""
-        question = self._question(obj, step, others, ())
-        ranked = of_different_things(self._ranked(question, RefusalCounts()), self.rules)
-        return [_hit(question, found) for found in ranked[:limit]]
+        hits = []
+        for question in self._questions(obj, step, others, ()):
+            ranked = of_different_things(self._ranked(question, RefusalCounts()), self.rules)
+            hits += [_hit(question, found) for found in ranked]
+        return hits[:limit]
 
     def retrieve_all(
         self, objects: Sequence[PlannedObject], step: int, banned: Collection[str] = ()
@@ -159,7 +164,7 @@ class Memory:
                         state=fact.state,
                         box_xyxy=fact.box_xyxy,
                         score=1.0,
-                        origin="run" if store is self.run else "memory",
+                        origin=origin_of(store.name, fact.source_id),
                         licence=fact.licence or store.licence,
                         url=fact.url,
                         chosen=True,
@@ -169,22 +174,15 @@ class Memory:
             "`procvid memory search` lists the ids.",
         )
 
-    def write_back(self, crops: Sequence[Crop]) -> tuple[Refusal, ...]:
-        """Add the crops of a new clip to the run's own store, and return those that were refused.
+    def keep(self, anchors: Iterable[Anchor], crops: Sequence[Crop] = ()) -> None:
+        """Add the references of a finished step, and its crops: own ones and a person's images.
 
-        No crop is ever removed, so the first appearance of an object stays.
+        Nothing is ever removed, so the first reference of an object stays.
         """
-        if not self.rules.write_back:
-            return tuple(Refusal(c.id, c.name, "write-back is off") for c in crops)
-        kept, refused = [], []
-        for crop in crops:
-            reason = self._fault(crop)
-            if reason:
-                refused.append(Refusal(crop.id, crop.name, reason))
-            else:
-                kept.append(crop)
-        self.run = add_crops(self.run, kept, self.embedder)
-        return tuple(refused)
+        for anchor in anchors:
+            self.anchors.add(anchor)
+        known = {fact.id for fact in self.run.crops.facts}
+        self.run = add_crops(self.run, [c for c in crops if c.id not in known], self.embedder)
 
     def _vector(self, item: PlannedObject, state: str) -> Vectors:
         text = crop_text(item.name, item.role, item.description, state)
@@ -192,29 +190,48 @@ class Memory:
             self._texts[text] = self.embedder.embed_texts([text])[0]
         return self._texts[text]
 
-    def _question(
+    def _questions(
         self,
         obj: PlannedObject,
         step: int,
         others: Sequence[PlannedObject],
         banned: Collection[str],
+    ) -> list[CropQuery]:
+        """Return the queries for an object, in the order of the states that serve best.
+
+        A food that the step changes is shown as before the step. If no crop shows that, one that
+        shows it as after the step is better than none (docs/memory.md has the measurement).
+        """
+        states = [wanted_state(obj)]
+        if obj.role == "food" and obj.state_after:
+            states.append(canonical(obj.state_after))
+        return [self._question(obj, state, step, others, banned) for state in dict.fromkeys(states)]
+
+    def _question(
+        self,
+        obj: PlannedObject,
+        state: str,
+        step: int,
+        others: Sequence[PlannedObject],
+        banned: Collection[str],
     ) -> CropQuery:
-        state = wanted_state(obj)
         rivals = tuple(
             Rival(other.name, self._vector(other, wanted_state(other)))
             for other in others
             if canonical(other.name) != canonical(obj.name)
         )
         over = self._over(obj.name, step) - {state}
-        stale = {
-            f"{canonical(other.name)}: {past}"
-            for other in others
-            if other.role == "food" and obj.role != "food"
-            for past in self._over(other.name, step)
-        }
-        vector = self._vector(obj, state)
+        foods = [] if obj.role == "food" else [other for other in others if other.role == "food"]
         return CropQuery(
-            obj, state, step, vector, over, frozenset(stale), rivals, frozenset(banned)
+            obj,
+            state,
+            step,
+            self._vector(obj, state),
+            over,
+            {canonical(food.name): canonical(food.state_before) for food in foods},
+            frozenset(canonical(f.name) for f in foods if f.state_before != f.state_after),
+            rivals,
+            frozenset(banned),
         )
 
     def _over(self, name: str, step: int) -> frozenset[str]:
@@ -222,13 +239,43 @@ class Memory:
 
     def _ranked(self, question: CropQuery, refused: RefusalCounts) -> list[Candidate]:
         """Return all candidates, best first."""
-        return self._of_run(question, refused) or self._shared(question, refused)
+        shared, own = self._shared(question, refused), self._of_run(question, refused)
+        other_names = [found for found in shared if not found.parts["name"]]
+        named = [found for found in shared if found.parts["name"]]
+        anchor = self._anchor(question)
+        if anchor is None:
+            ranked = [*named, *own, *other_names]
+        else:
+            # If the step must not show the anchor, our own crops of the same thing come next.
+            ranked = [*self._anchored(anchor, question, refused), *own, *named, *other_names]
+        first: dict[str, Candidate] = {}
+        for found in ranked:
+            first.setdefault(found.fact.id, found)
+        return list(first.values())
+
+    def _anchor(self, question: CropQuery) -> Anchor | None:
+        item = question.item
+        return self.anchors.of(item.name, item.role, question.state, question.step)
+
+    def _anchored(
+        self, anchor: Anchor, question: CropQuery, refused: RefusalCounts
+    ) -> list[Candidate]:
+        """Return the anchor, unless this step must not show it."""
+        for catalogue in (Catalogue(self.run), *self._catalogues):
+            found = candidate_of(catalogue, anchor.crop_id, question, self.rules, refused)
+            if found is not None:
+                return [with_score(replace(found, anchor=anchor), 1.0, self.rules)]
+        return []
 
     def _of_run(self, question: CropQuery, refused: RefusalCounts) -> list[Candidate]:
+        """Return the run's own crops: of a lasting thing the first comes first, of food the last."""
+        if not self.rules.write_back:
+            return []
         earlier = [
             found
             for found in candidates(Catalogue(self.run), question, self.rules, 1.0, refused)
             if (step_of(found.fact.source_id) or 0) < question.step
+            and not found.fact.source_id.startswith(UPLOAD)
         ]
         lasting = question.item.role != "food"
         oldest_first = sorted(earlier, key=lambda f: step_of(f.fact.source_id) or 0)
@@ -262,28 +309,6 @@ class Memory:
     def _lot(self, source_id: str) -> str:
         return hashlib.sha256(f"{self.seed}\0{source_id}".encode()).hexdigest()
 
-    def _fault(self, crop: Crop) -> str:
-        if crop.image is None:
-            return "it has no image"
-        if crop.detector_score < self.rules.min_detector_score:
-            return f"the detector score is too low ({crop.detector_score:.2f})"
-        if crop.quality < self.rules.min_quality:
-            return f"the quality is too low ({crop.quality:.2f})"
-        return self._looks_past(crop)
-
-    def _looks_past(self, crop: Crop) -> str:
-        """Return why a crop looks as before its step, or "". A clip may fail to show the change."""
-        step = step_of(crop.source_id)
-        row = None if self.states is None or step is None else self.states.row(crop.name, step)
-        if row is None or row.role != "food" or crop.image is None or row.before == row.after:
-            return ""
-        look = self.embedder.embed_images([crop.image])[0]
-        words = [crop_text(crop.name, crop.role, "", state) for state in (row.before, row.after)]
-        before, after = self.embedder.embed_texts(words) @ look
-        if before - after > self.rules.max_past:
-            return f"it still looks {row.before}, not {row.after}"
-        return ""
-
 
 def _hit(question: CropQuery, found: Candidate) -> Hit:
     crop = found.store.crops[found.row]
@@ -293,4 +318,5 @@ def _hit(question: CropQuery, found: Candidate) -> Hit:
         parts={part: round(value, 6) for part, value in found.parts.items()},
         reason=why(question, found),
         store=found.store.name,
+        anchor_step=found.anchor.step if found.anchor else 0,
     )

@@ -3,18 +3,77 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from procvid.errors import InputError
+from procvid.memory.anchors import upload_id
 from procvid.memory.clip_crops import MIN_SIDE_PX, crop_id, cut, quality
 from procvid.memory.columns import MAX_CHARS
 from procvid.memory.reasons import UPLOAD
 from procvid.memory.words import OWNER, canonical, crop_text, usable_words, with_article
 from procvid.protocols import Detector, Embedder
-from procvid.types import BoxXYXY, Crop, Image, Role
+from procvid.types import BoxXYXY, Crop, Detection, Image, Role
 
 MIN_SCORE = 0.3
+MIN_FOOD_SCORE = 0.5
+
+
+def foods_in(
+    image: Image,
+    foods: Sequence[str],
+    detector: Detector,
+    embedder: Embedder,
+    min_shown: float,
+) -> tuple[str, ...]:
+    """Return the foods that an image shows, of those that are named.
+
+    CLIP confirms each detection, because a detector finds something for any word.
+    """
+    best: dict[str, Detection] = {}
+    for found in detector.detect([image], list(foods))[0] if foods else []:
+        best.setdefault(canonical(found.label), found)
+    shown = []
+    for name in foods:
+        sight = best.get(canonical(name))
+        if sight is None or sight.score < MIN_FOOD_SCORE:
+            continue
+        x0, y0, x1, y1 = sight.box_xyxy
+        if min(x1 - x0, y1 - y0) < MIN_SIDE_PX:
+            continue
+        look = embedder.embed_images([cut(image, (x0, y0, x1, y1), sight.mask)])[0]
+        words = embedder.embed_texts([crop_text(each, "food", "", "") for each in foods])
+        fits = words @ look
+        if fits[foods.index(name)] >= max(min_shown, float(fits.max())):
+            shown.append(canonical(name))
+    return tuple(shown)
+
+
+def crop_of_upload(
+    image: Image, image_sha256: str, name: str, role: Role, state: str, shows: tuple[str, ...]
+) -> Crop:
+    """Return the crop of an image that a person uploaded as a reference. It is used whole.
+
+    `shows` are the foods that a vessel in it contains, in unknown states.
+    """
+    height, width = image.shape[:2]
+    box: BoxXYXY = (0.0, 0.0, float(width), float(height))
+    return Crop(
+        id=upload_id(image_sha256),
+        name=canonical(name),
+        role=role,
+        description=canonical(name),
+        state=canonical(state),
+        likelihood="highly_likely" if role != "food" else "likely",
+        source_id=f"{UPLOAD}/{image_sha256[:12]}",
+        time_s=0.0,
+        box_xyxy=box,
+        detector_score=1.0,
+        quality=quality(image, box, 1.0, role),
+        image=image,
+        shows=shows,
+    )
 
 
 def crop_of_photo(

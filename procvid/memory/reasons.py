@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from procvid.memory.anchors import Anchor
 from procvid.memory.candidates import Candidate, Catalogue, CropQuery, RefusalCounts
-from procvid.memory.words import named, state_fit, with_article
+from procvid.memory.words import canonical, named, state_fit, with_article
 
 RUN = "run"
 """The name of the store with the run's own crops."""
@@ -25,14 +26,25 @@ def why(question: CropQuery, found: Candidate) -> str:
     """Return why a crop was chosen."""
     fact, clip = found.fact, found.parts["clip"]
     words = named(fact.name, fact.role, fact.state)
+    if found.anchor is not None:
+        return _why_anchor(words, found.anchor)
     if found.store.name == RUN:
         step = step_of(fact.source_id)
         seen = "an earlier step" if step is None else f"step {step}"
         return f"The {words} from {seen} of this video (similarity {clip:.2f})."
     purpose = "" if found.parts["name"] else f", used as {question.words}"
+    before = question.item.state_before
+    if question.item.role == "food" and before and question.state != canonical(before):
+        purpose = f", because no image shows it {canonical(before)}"
     if fact.source_id.startswith(UPLOAD):
         return f"Your photo of the {words}{purpose} (similarity {clip:.2f})."
     return f"{sentence_case(with_article(words))} from {fact.source_id}{purpose} (similarity {clip:.2f})."
+
+
+def _why_anchor(words: str, anchor: Anchor) -> str:
+    if anchor.by_person:
+        return f"Your image of the {words} from step {anchor.step}, kept for the steps after it."
+    return f"The {words} of step {anchor.step}, kept for the whole video."
 
 
 def why_none(question: CropQuery, catalogues: Sequence[Catalogue], refused: RefusalCounts) -> str:

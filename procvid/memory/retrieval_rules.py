@@ -33,8 +33,13 @@ class RetrievalRules:
         candidates: Number of nearest crops of a store to consider.
         min_quality: Minimum quality of a crop that is written back.
         min_detector_score: Minimum detector score of a crop that is written back.
+        min_own: Minimum cosine of a name and its image for a crop that is written back. It is
+            stricter than `min_shown`.
+        min_same: Minimum cosine of a crop that is written back with the reference of its clip, or
+            with other frames of the clip.
+        min_sharp: Minimum sharpness of a crop that is written back, as a share of its reference's.
         state_aware: Use the states of crops. False only for the ablation.
-        write_back: Add the crops of the run's own clips. False only for the ablation.
+        write_back: Use crops of the run's own clips. False only for the ablation.
         calibrated: True if the thresholds were found with the embedder in use.
     """
 
@@ -48,6 +53,9 @@ class RetrievalRules:
     candidates: int = 64
     min_quality: float = 0.25
     min_detector_score: float = 0.3
+    min_own: float = -1.0
+    min_same: float = 0.6
+    min_sharp: float = 0.4
     weight_clip: float = 0.45
     weight_name: float = 0.2
     weight_state: float = 0.1

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Literal
 
 from procvid.errors import InputError
-from procvid.memory.reasons import RUN
+from procvid.memory.reasons import RUN, UPLOAD
 from procvid.memory.words import canonical, named, state_fit
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Crop, PlannedObject, Retrieval, Role, Slot
@@ -115,11 +116,19 @@ def _candidate(
         state=crop.state,
         box_xyxy=crop.box_xyxy,
         score=hit.score,
-        origin="run" if hit.store == RUN else "memory",
+        origin=origin_of(hit.store, crop.source_id),
         licence=crop.licence,
         url=crop.url,
+        anchor_step=hit.anchor_step,
     )
     return _Candidate(slot, serves)
+
+
+def origin_of(store: str, source_id: str) -> Literal["memory", "run", "upload"]:
+    """Return where the crop of a store comes from."""
+    if store != RUN:
+        return "memory"
+    return "upload" if source_id.startswith(UPLOAD) else "run"
 
 
 def _lies_in(item: PlannedObject, crop: Crop) -> bool:

@@ -7,14 +7,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from procvid.media.captions import write_vtt
 from procvid.media.image import save_png
 from procvid.media.video import join_clips, write_clip
 from procvid.run.folder import CLIP, CONDITIONING, REFERENCES
-from procvid.run.records import AI_GENERATED, ReferenceRecord, StepRecord
+from procvid.run.records import AI_GENERATED, ReferenceRecord, StepRecord, generation_of
 from procvid.storage.files import sha256_of, write_json
-from procvid.types import Clip, Conditioning, Crop, Image, Plan, Slot, StepPlan
+from procvid.types import Clip, Conditioning, Crop, Image, Plan, Role, Slot, StepPlan
 
 
 def pixels_sha256(image: Image) -> str:
@@ -23,8 +24,13 @@ def pixels_sha256(image: Image) -> str:
     return hashlib.sha256(f"{width}x{height}:".encode() + image.tobytes()).hexdigest()
 
 
-def reference_record(slot: Slot) -> ReferenceRecord:
-    """Return the provenance of one reference."""
+def references_of(step: StepPlan, slots: Sequence[Slot]) -> tuple[ReferenceRecord, ...]:
+    """Return the provenance of the references of a step."""
+    roles = {item.name: item.role for item in step.objects}
+    return tuple(_reference_record(slot, roles.get(slot.object_name, "")) for slot in slots)
+
+
+def _reference_record(slot: Slot, role: Role | Literal[""]) -> ReferenceRecord:
     return ReferenceRecord(
         number=slot.number,
         object_name=slot.object_name,
@@ -39,6 +45,9 @@ def reference_record(slot: Slot) -> ReferenceRecord:
         image_sha256=pixels_sha256(slot.image),
         licence=slot.licence,
         url=slot.url,
+        role=role,
+        anchor_step=slot.anchor_step,
+        generation=generation_of(slot),
     )
 
 

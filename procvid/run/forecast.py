@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from procvid.run.generate import step_seed
 from procvid.run.parts import Parts, start_memory
-from procvid.run.step import conditioning_of
+from procvid.run.step import preview
 from procvid.run.timings import Pattern
 from procvid.settings import Profile
 from procvid.types import (
@@ -16,7 +16,6 @@ from procvid.types import (
     PlannedObject,
     Sampling,
     ServiceUse,
-    StepChanges,
     StepPlan,
 )
 
@@ -30,8 +29,7 @@ class StepForecast:
         seed: Seed of the step.
         conditioning: The prompt and the slots that the memory fills now; None if the memory is
             not available on this machine.
-        own: Step whose clip will show an object, by the object's name. Its image then replaces
-            that of the memory.
+        own: Earlier step whose clip may show an object that the memory lacks, by the object's name.
         seconds: Estimated time; None if no similar clip was measured on this machine.
     """
 
@@ -93,15 +91,15 @@ def forecast(
         no_slots: See `Forecast`.
     """
     memory = start_memory(parts, sampling.seed, plan) if parts else None
+    found = preview(parts, plan, memory, {}) if parts else [None] * len(plan.steps)
     steps: list[StepForecast] = []
-    for step in plan.steps:
+    for step, conditioning in zip(plan.steps, found, strict=True):
         seconds = None
         if pattern is not None:
             seconds = pattern.clip_s if steps else pattern.first_clip_s
-        found = conditioning_of(parts, step, memory, StepChanges()) if parts else None
-        has_memory = profile.max_references > 0 and (parts is None or parts.stores is not None)
-        own = _own_sights(plan.steps, step) if has_memory else {}
-        steps.append(StepForecast(step, step_seed(sampling.seed, step.number), found, own, seconds))
+        own = {} if conditioning is None else _own_sights(plan.steps, step, conditioning)
+        seed = step_seed(sampling.seed, step.number)
+        steps.append(StepForecast(step, seed, conditioning, own, seconds))
     clip_bytes = _most_bytes(profile, sampling) if pattern is None else pattern.clip_bytes
     return Forecast(
         steps=tuple(steps),
@@ -117,13 +115,18 @@ def forecast(
     )
 
 
-def _own_sights(steps: Sequence[StepPlan], step: StepPlan) -> dict[str, int]:
-    """Return the earlier step whose clip will show each object as this step needs it.
+def _own_sights(
+    steps: Sequence[StepPlan], step: StepPlan, conditioning: Conditioning
+) -> dict[str, int]:
+    """Return the earlier step whose clip may show each object that the memory lacks.
 
     A lasting object comes from its first appearance, food from its latest one in that state.
     """
     own: dict[str, int] = {}
+    lacking = {r.object_name for r in conditioning.retrievals if r.hit is None}
     for item in step.objects:
+        if item.name not in lacking:
+            continue
         seen = [
             earlier.number
             for earlier in steps[: step.number - 1]

@@ -11,6 +11,7 @@ from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.states import StateTable
 from procvid.memory.store import CropStore
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
+from procvid.run.records import MEMORY_RULE
 from procvid.settings import Profile
 from procvid.types import Plan, PlannedObject
 
@@ -42,6 +43,11 @@ class Parts:
     stores: tuple[CropStore, ...] | None
     versions: Mapping[str, str] = field(default_factory=dict)
     rules: RetrievalRules = DEFAULT_RULES
+
+    @property
+    def memory_rule(self) -> str:
+        """Return how the memory chooses references, "" without a memory."""
+        return "" if self.stores is None else MEMORY_RULE
 
     def models(self) -> dict[str, str]:
         """Return id and revision of every model that affects the pixels, by part."""

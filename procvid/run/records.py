@@ -6,13 +6,18 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from procvid.types import GenerateRequest, Recipe, Sampling, Shortcuts, StepCache
+from procvid.memory.anchors import Anchor, Anchors, upload_id
+from procvid.types import GenerateRequest, Recipe, Role, Sampling, Shortcuts, Slot, StepCache
 
 SCHEMA_VERSION = 1
+
+MEMORY_RULE = "anchors, gated write-back"
+OLD_RULE = "own crops first"
+"""Rules by which the memory chooses references: of this version, and of versions up to 0.1.0."""
 
 AI_GENERATED = "AI-generated: this video shows no real event; it was made by procvid."
 
@@ -26,12 +31,15 @@ class RunRecord:
         models: Id and revision of every model, by part.
         stores: sha256 of every crop store that is searched, by name.
         versions: Versions of procvid and of the libraries that affect the pixels.
+        memory_rule: How the memory chooses references; "" without a memory. Old runs have
+            `OLD_RULE`.
     """
 
     request: GenerateRequest
     models: Mapping[str, str] = field(default_factory=dict)
     stores: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    memory_rule: str = ""
 
     @property
     def run_id(self) -> str:
@@ -61,6 +69,7 @@ class RunRecord:
             **request,
             **sampling,
             "memory": dict(self.stores),
+            **({"memory rule": self.memory_rule} if self.memory_rule else {}),
             **models,
         }
 
@@ -74,6 +83,7 @@ class RunRecord:
             "models": dict(self.models),
             "stores": dict(self.stores),
             "versions": dict(self.versions),
+            "memory_rule": self.memory_rule,
         }
 
     @classmethod
@@ -93,6 +103,7 @@ class RunRecord:
             models=dict(value["models"]),
             stores=dict(value["stores"]),
             versions=dict(value["versions"]),
+            memory_rule=value.get("memory_rule", OLD_RULE if "embedder" in value["models"] else ""),
         )
 
 
@@ -108,6 +119,11 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
         elif key == "memory":
             differing.append(
                 f"memory is {_stores(old[key])} there, but {_stores(new[key])} in this request"
+            )
+        elif key == "memory rule":
+            differing.append(
+                f"its memory works by the rule {old.get(key)!r} of an earlier version, and this "
+                f"version has the rule {new.get(key)!r}"
             )
         elif key == "shortcuts":
             differing.append(f"it is {_speed(old)} there, but {_speed(new)} in this request")
@@ -138,7 +154,10 @@ def _stores(stores: Mapping[str, str]) -> str:
 class ReferenceRecord:
     """Provenance of one reference image; `image_sha256` is of its pixels, not of the file.
 
-    `licence` and `url` are "" if unknown, and in old runs.
+    `licence` and `url` are "" if unknown, and in old runs. `role` is that of the object, "" in old
+    runs. `anchor_step` is the earlier step that first used the image; 0 if this one does.
+    `generation` counts copies: 0 for a crop of a store or a person's image, 1 for a crop of a clip
+    of this run. A crop of a clip that was made from such a crop is never used.
     """
 
     number: int
@@ -154,6 +173,19 @@ class ReferenceRecord:
     image_sha256: str
     licence: str = ""
     url: str = ""
+    role: Role | Literal[""] = ""
+    anchor_step: int = 0
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class AnchorRecord:
+    """The anchor of an object when a step was made; `image_sha256` is "" if there was none."""
+
+    name: str
+    role: Role
+    state: str
+    image_sha256: str
 
 
 @dataclass(frozen=True)
@@ -169,6 +201,8 @@ class StepRecord:
         missing: Objects without a reference: name, state, reason.
         warnings: Warnings for the user.
         crops: sha256 of the pixels of the clip's crops, by crop id.
+        refused: Crops of the clip that the memory does not keep: object and reason.
+        anchors: The anchors that the step began with; () in old runs.
         overrides: The `StepChanges`, without the uploads.
         models: Id and revision by part.
         clip_sha256: Hash of `clip.mp4`.
@@ -189,6 +223,8 @@ class StepRecord:
     clip_sha256: str = ""
     lora: tuple[str, ...] = ()
     memory: str = ""
+    refused: tuple[Mapping[str, str], ...] = ()
+    anchors: tuple[AnchorRecord, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `conditioning.json`."""
@@ -202,7 +238,7 @@ class StepRecord:
         """Return the provenance for the metadata of the clip, as one line of JSON."""
         value = self.to_json()
         # Not the placement: without 8 bits, every placement gives the same bytes.
-        for key in ("clip_sha256", "crops", "memory", "missing", "warnings"):
+        for key in ("clip_sha256", "crops", "memory", "missing", "warnings", "refused", "anchors"):
             del value[key]
         # Not the folder of a LoRA: `models` has its name and its hash.
         value["lora"] = lora_weights(self.lora)
@@ -212,9 +248,9 @@ class StepRecord:
     def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
         """Read a step record. Raise KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
-        # Added after the first release; older runs lack it.
-        fields = {key: value[key] for key in known - {"memory"}}
-        fields["memory"] = value.get("memory", "")
+        # Added after the first release; older runs lack them.
+        later = {"memory", "refused", "anchors"}
+        fields = {key: value[key] for key in known if key in value or key not in later}
         fields["lora"] = tuple(fields["lora"] or ())
         fields["sampling"] = _sampling(fields["sampling"])
         fields["references"] = tuple(
@@ -222,7 +258,40 @@ class StepRecord:
         )
         fields["missing"] = tuple(fields["missing"])
         fields["warnings"] = tuple(fields["warnings"])
+        fields["refused"] = tuple(fields.get("refused", ()))
+        fields["anchors"] = tuple(AnchorRecord(**a) for a in fields.get("anchors", ()))
         return cls(**fields)
+
+    def new_anchors(self) -> list[Anchor]:
+        """Return the references of this step that become anchors."""
+        return new_anchors(self.step, self.references, self.overrides.get("chosen") or {})
+
+
+def new_anchors(
+    step: int, references: Sequence[ReferenceRecord], chosen: Collection[str]
+) -> list[Anchor]:
+    """Return the references that become anchors: those that no earlier step used.
+
+    `chosen` are the objects whose crop a person chose for this step.
+    """
+    return [
+        Anchor(
+            name=one.object_name,
+            role=one.role,
+            state=one.state,
+            crop_id=upload_id(one.image_sha256) if one.origin == "upload" else one.crop_id,
+            image_sha256=one.image_sha256,
+            step=step,
+            by_person=one.origin == "upload" or one.object_name in chosen,
+        )
+        for one in references
+        if one.role and (not one.anchor_step or one.object_name in chosen)
+    ]
+
+
+def generation_of(slot: Slot) -> int:
+    """Return 1 for a crop of a clip of the same run, else 0."""
+    return int(slot.origin == "run")
 
 
 def lora_weights(loras: Sequence[str]) -> list[str]:
@@ -231,13 +300,21 @@ def lora_weights(loras: Sequence[str]) -> list[str]:
 
 
 def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int]:
-    """Return the steps that show an old clip, each with the step whose clip it was.
+    """Return the steps that show an old clip or reference, each with the step that changed.
 
     A reference of the run's own is valid while its source step still has a crop with the very
-    same pixels. So it follows from the files alone and survives any kill.
+    same pixels. A step is valid while the anchors that it began with are the same. So staleness
+    follows from the files alone and survives any kill.
     """
     stale = {}
+    anchors = Anchors()
     for number, record in sorted(records.items()):
+        for begun in record.anchors:
+            now = anchors.of(begun.name, begun.role, begun.state, number)
+            if begun.image_sha256 != ("" if now is None else now.image_sha256):
+                stale[number] = now.step if now is not None else _first_user(records, begun)
+        for anchor in record.new_anchors():
+            anchors.add(anchor)
         for reference in record.references:
             if reference.origin != "run":
                 continue
@@ -247,6 +324,11 @@ def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int
                 stale[number] = source
                 break
     return stale
+
+
+def _first_user(records: Mapping[int, StepRecord], begun: AnchorRecord) -> int:
+    """Return the first step with the object of an anchor that no step has any more."""
+    return min(n for n, r in records.items() if any(a.name == begun.name for a in r.anchors))
 
 
 def source_id(run_id: str, step: int) -> str:

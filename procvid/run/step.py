@@ -8,34 +8,49 @@ from typing import get_args
 
 from procvid.errors import InputError, StoreError
 from procvid.events import Conditioned, Event, Warned
-from procvid.memory.build import crops_of_clip
-from procvid.memory.memory import Memory
+from procvid.media.image import load_image
+from procvid.memory.clip_crops import MIN_SIDE_PX, SETTLED, crops_of_clip, cut
+from procvid.memory.gate import Evidence, Refusal, pass_gate, views_of
+from procvid.memory.memory import Memory, wanted_state
+from procvid.memory.photo import crop_of_upload, foods_in
 from procvid.memory.slots import choose_slots
 from procvid.memory.store import add_crops, empty_store
 from procvid.memory.store_folder import load_store, save_store
-from procvid.memory.words import crop_text
+from procvid.memory.words import canonical, crop_text
 from procvid.plan.prompt import with_looks
 from procvid.protocols import SceneReader
-from procvid.run.assemble import crop_hashes, missing_objects, reference_record, write_step
+from procvid.run.assemble import crop_hashes, missing_objects, references_of, write_step
 from procvid.run.changes import changes_to_json
 from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.run.folder import CROPS, RunFolder
 from procvid.run.generate import Pace, generate, step_seed
 from procvid.run.parts import Parts, undrawable_names
-from procvid.run.records import StepRecord, source_id
+from procvid.run.records import (
+    AnchorRecord,
+    ReferenceRecord,
+    StepRecord,
+    generation_of,
+    new_anchors,
+    source_id,
+)
 from procvid.stopping import stop_if_asked
 from procvid.types import (
     Clip,
     Conditioning,
     Crop,
     Frames,
+    Image,
     Likelihood,
     ModelInfo,
+    Plan,
     SceneObject,
     Slot,
     StepChanges,
     StepPlan,
 )
+
+VIEWS = 4
+"""Frames of a clip with which the gate compares a crop."""
 
 EVERY_LIKELIHOOD: frozenset[Likelihood] = frozenset(get_args(Likelihood))
 """The run's own clips also give crops of changed objects, because the next step needs them."""
@@ -150,14 +165,18 @@ def make_step(
     clip = yield from generate(parts.generator, conditioning, sampling, pace)
 
     stop_if_asked()
-    scene = PlannedScene(step, looks)
-    crops = _crops_of(clip, step, scene, run, parts) if memory else []
+    crops: list[Crop] = []
+    refused: list[Refusal] = []
+    if memory is not None:
+        found = _crops_of(clip, step, PlannedScene(step, looks), run, parts)
+        evidence = _evidence(clip, step, found, conditioning.slots, parts)
+        crops, refused = pass_gate(found, evidence, parts.embedder, parts.rules)
     record = StepRecord(
         step=step.number,
         text=step.text,
         prompt=conditioning.prompt,
         sampling=sampling,
-        references=tuple(reference_record(slot) for slot in conditioning.slots),
+        references=references_of(step, conditioning.slots),
         missing=missing_objects(conditioning),
         warnings=conditioning.warnings,
         crops=crop_hashes(crops),
@@ -165,6 +184,8 @@ def make_step(
         models=run.record.models,
         lora=request.lora,
         memory=clip.memory,
+        refused=tuple({"object": one.name, "reason": one.reason} for one in refused),
+        anchors=_anchors_at(memory, step, changes) if memory else (),
     )
     return _keep(run, parts, clip, conditioning.slots, record, crops)
 
@@ -200,15 +221,109 @@ def _crops_of(
     )
 
 
-def remember(run: RunFolder, parts: Parts, memory: Memory | None, number: int) -> None:
-    """Add the crops of a finished step to the memory.
+def _evidence(
+    clip: Clip, step: StepPlan, crops: Sequence[Crop], slots: Sequence[Slot], parts: Parts
+) -> dict[str, Evidence]:
+    """Return what the gate compares the crops of a clip with, by canonical name."""
+    items = {canonical(item.name): item for item in step.objects}
+    guides = {canonical(slot.object_name): slot for slot in slots}
+    foods = [item.name for item in step.objects if item.role == "food"]
+    views: dict[str, list[Image]] = {name: [] for name in items}
+    rows = views_of(len(clip.frames), VIEWS, SETTLED)
+    frames = [clip.frames[row] for row in rows]
+    names = [crop.name for crop in crops]
+    for frame, found in zip(frames, parts.detector.detect(frames, names), strict=True):
+        for name, sight in {canonical(one.label): one for one in reversed(found)}.items():
+            x0, y0, x1, y1 = sight.box_xyxy
+            if name in views and min(x1 - x0, y1 - y0) >= MIN_SIDE_PX:
+                views[name].append(cut(frame, (x0, y0, x1, y1), sight.mask))
+    return {
+        name: Evidence(
+            state_before=item.state_before,
+            reference=guides[name].image if name in guides else None,
+            generation=generation_of(guides[name]) if name in guides else 0,
+            views=views[name],
+            rivals=[food for food in foods if food != item.name] if item.role == "food" else (),
+        )
+        for name, item in items.items()
+    }
 
-    It is read from the disk even when the clip was made a moment ago, so that a resumed run
+
+def _anchors_at(memory: Memory, step: StepPlan, changes: StepChanges) -> tuple[AnchorRecord, ...]:
+    """Return the anchors that a step begins with, of the objects that a person left alone."""
+    records = []
+    for item in step.objects:
+        if item.name in changes.chosen or item.name in changes.shows:
+            continue
+        state = wanted_state(item)
+        anchor = memory.anchors.of(item.name, item.role, state, step.number)
+        sha256 = "" if anchor is None else anchor.image_sha256
+        records.append(AnchorRecord(item.name, item.role, state, sha256))
+    return tuple(records)
+
+
+def remember(run: RunFolder, parts: Parts, memory: Memory | None, record: StepRecord) -> None:
+    """Add the references and the crops of a finished step to the memory.
+
+    They are read from the disk even when the clip was made a moment ago, so that a resumed run
     remembers exactly what an uninterrupted one does.
     """
-    folder = run.step_folder(number) / CROPS
-    if memory is not None and folder.exists():
-        memory.write_back(load_store(folder, parts.embedder).crops)
+    if memory is None:
+        return
+    folder = run.step_folder(record.step)
+    crops: Sequence[Crop] = ()
+    if (folder / CROPS).exists():
+        crops = load_store(folder / CROPS, parts.embedder).crops
+    images = {
+        reference.number: load_image(folder / reference.file)
+        for reference in record.references
+        if reference.origin == "upload" and not reference.anchor_step
+    }
+    _keep_references(parts, memory, record.references, images)
+    memory.keep(record.new_anchors(), crops)
+
+
+def preview(
+    parts: Parts, plan: Plan, memory: Memory | None, changes: Mapping[int, StepChanges]
+) -> list[Conditioning]:
+    """Return the conditioning of each step before the first clip, with the anchors of the run.
+
+    Only what a clip of the run has to supply is missing. The memory keeps the anchors.
+    """
+    found = []
+    for step in plan.steps:
+        changed = changes.get(step.number, StepChanges())
+        conditioning = conditioning_of(parts, step, memory, changed)
+        found.append(conditioning)
+        if memory is not None:
+            references = references_of(step, conditioning.slots)
+            images = {s.number: s.image for s in conditioning.slots if s.origin == "upload"}
+            _keep_references(parts, memory, references, images)
+            memory.keep(new_anchors(step.number, references, changed.chosen))
+    return found
+
+
+def _keep_references(
+    parts: Parts,
+    memory: Memory,
+    references: Sequence[ReferenceRecord],
+    images: Mapping[int, Image],
+) -> None:
+    """Add the images that a person uploaded for a step to the memory, as crops of their objects."""
+    rows = [] if memory.states is None else list(memory.states)
+    foods = list(dict.fromkeys(row.name for row in rows if row.role == "food"))
+    crops = []
+    for one in references:
+        if one.number not in images or not one.role or one.anchor_step:
+            continue
+        image = images[one.number]
+        shows: tuple[str, ...] = ()
+        if one.role == "vessel":
+            shows = foods_in(image, foods, parts.detector, parts.embedder, parts.rules.min_shown)
+        crops.append(
+            crop_of_upload(image, one.image_sha256, one.object_name, one.role, one.state, shows)
+        )
+    memory.keep((), crops)
 
 
 def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:

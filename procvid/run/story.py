@@ -113,7 +113,7 @@ def _story(
             records[number] = yield from make_step(run, parts, step, memory, changes, pace)
             run.write_state(records, len(plan.steps))
             yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
-        remember(run, parts, memory, number)
+        remember(run, parts, memory, records[number])
 
     duration_s = _assemble(run, plan, records)
     yield _finished(run, plan, duration_s, warnings)
@@ -174,7 +174,7 @@ def _again(
         changes = dataclasses.replace(changes, attempt=attempt)
     memory = start_memory(parts, request.seed, plan)
     for earlier in range(1, number):
-        remember(run, parts, memory, earlier)
+        remember(run, parts, memory, records[earlier])
     pace = Pace(num_clips=1)
     step = plan.steps[number - 1]
     records[number] = yield from make_step(run, parts, step, memory, changes, pace)
@@ -219,6 +219,7 @@ def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None
         models=parts.models(),
         stores=parts.store_hashes(),
         versions=parts.versions,
+        memory_rule=parts.memory_rule,
     )
 
 

@@ -74,9 +74,15 @@ def _tile(slot: Slot, *, small: bool) -> str:
     return (
         f'<li class="pv-tile"><figure>{picture}<figcaption><b>{escape(slot.words)}</b>'
         f"<i>{escape(_state_and_score(slot))}</i>"
-        f"<i>{ORIGIN_WORDS[slot.origin]}: {escape(slot.source_id)}</i>"
+        f"<i>{escape(_origin(slot))}</i>"
         "</figcaption></figure></li>"
     )
+
+
+def _origin(slot: Slot) -> str:
+    if slot.anchor_step:
+        return f"kept from step {slot.anchor_step}"
+    return f"{ORIGIN_WORDS[slot.origin]}: {slot.source_id}"
 
 
 def _state_and_score(slot: Slot) -> str:

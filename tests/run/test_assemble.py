@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from procvid.run.assemble import chapter_title, pixels_sha256, reference_record
+from procvid.run.assemble import chapter_title, pixels_sha256, references_of
 from procvid.types import Slot, StepPlan
 
 
@@ -20,7 +20,7 @@ def test_a_reference_is_recorded_with_where_it_comes_from():
     image = np.zeros((4, 4, 3), np.uint8)
     box = (1.0, 2.0, 3.0, 4.0)
     slot = Slot(2, "pan", "frying pan", image, "c1", "run/01", "clean", box, 0.1234567, "run")
-    record = reference_record(slot)
+    record = references_of(slot)
     assert record.file == "references/2.png" and record.crop_id == "c1"
     assert record.box_xyxy == box and record.score == 0.123457
     assert record.image_sha256 == pixels_sha256(image)

@@ -12,11 +12,11 @@ from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.sources import add_store, store_folder
 from procvid.errors import InputError
 from procvid.media.image import load_image
-from procvid.memory.find import find
+from procvid.memory.find import Found, find, search_text
 from procvid.memory.store_folder import load_store
 from procvid.storage.text import printable
 from procvid.types import Crop
-from procvid.wiring.stores import embedder_of
+from procvid.wiring.stores import build_rules, embedder_of
 
 MAX_RESULTS = 1000
 
@@ -50,11 +50,15 @@ def search(arguments: argparse.Namespace) -> None:
     store = load_store(folder, embedder)
     for note in store.notes:
         print(printable(f"Note: {note}"), file=sys.stderr)
-    matches = find(store, embedder, wanted, arguments.k, arguments.state)
-    for match in matches:
+    if isinstance(wanted, str):
+        rules = build_rules(store.embedder)
+        found = search_text(store, embedder, wanted, arguments.k, arguments.state, rules)
+    else:
+        found = Found(tuple(find(store, embedder, wanted, arguments.k, arguments.state)))
+    for match in found.matches:
         _print_crop(match.crop, match.score, arguments.json)
-    if not matches and not arguments.json:
-        print(f"The store {printable(store.name)} is empty.")
+    if not found.matches:
+        print(printable(found.reason or "The store has no crops."), file=sys.stderr)
 
 
 def _print_crop(crop: Crop, score: float, as_json: bool) -> None:

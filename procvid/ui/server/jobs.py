@@ -11,7 +11,7 @@ from procvid.errors import InputError, RecipeError
 from procvid.plan.codec import check_plan
 from procvid.plan.parse import parse_recipe
 from procvid.run.parts import start_memory
-from procvid.run.step import conditioning_of
+from procvid.run.step import preview
 from procvid.settings import MAX_SEED
 from procvid.types import Conditioning, Plan, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
@@ -122,7 +122,7 @@ def preview_references(context: AppContext, plan: Plan, options: RunOptions) -> 
     """Return the references of each step as the memory offers them before the first clip."""
     parts = context.parts(options.memory)
     memory = start_memory(parts, options.seed, plan)
-    return [conditioning_of(parts, step, memory, StepChanges()) for step in plan.steps]
+    return preview(parts, plan, memory, {})
 
 
 def versions(context: AppContext) -> dict[str, Any]:

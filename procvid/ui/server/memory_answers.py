@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from procvid.errors import InputError, UnavailableError
-from procvid.memory.find import Match, find, rows_of
+from procvid.memory.find import Match, rows_of, search_text
 from procvid.memory.store import CropStore
 from procvid.memory.words import canonical
 from procvid.protocols import Embedder
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.memories import has_own, shown_store
-from procvid.wiring.stores import find_calibration
+from procvid.wiring.stores import build_rules, find_calibration
 
 DEFAULT = "default"
 OWN = "own"
@@ -81,7 +81,7 @@ def answer(context: AppContext, asked: MemoryQuery) -> dict[str, Any]:
         UnavailableError: The profile's memory or its embedder is missing.
     """
     body: dict[str, Any] = {"memories": _memories(context), "memory": None}
-    body |= {"objects": [], "crops": [], "total": 0}
+    body |= {"objects": [], "crops": [], "total": 0, "reason": ""}
     if not asked.memory:
         return body
     own = asked.memory != DEFAULT
@@ -92,12 +92,13 @@ def answer(context: AppContext, asked: MemoryQuery) -> dict[str, Any]:
         )
     store = shown_store(context, asked.memory if own else "")
     embedder = context.parts(DEFAULT).embedder if asked.query else None
-    matches, total = _matches(store, embedder, asked)
+    matches, total, reason = _matches(store, embedder, asked)
     return body | {
         "memory": _facts(OWN if own else DEFAULT, store),
         "objects": _objects(store),
         "crops": [_crop(store, match, asked.query) for match in matches],
         "total": total,
+        "reason": reason,
     }
 
 
@@ -137,16 +138,17 @@ def _objects(store: CropStore) -> list[dict[str, Any]]:
 
 def _matches(
     store: CropStore, embedder: Embedder | None, asked: MemoryQuery
-) -> tuple[list[Match], int]:
-    """Return one page of crops, and the total number."""
+) -> tuple[list[Match], int, str]:
+    """Return one page of crops, the total number, and why a search found none."""
     name, state = asked.name or None, asked.state or None
     rows = rows_of(store, name, state)
     start, end = asked.limit * (asked.page - 1), asked.limit * asked.page
     if embedder is None:
         page = [Match(row, store.crops.facts[row], 0.0) for row in rows[start:end]]
-        return page, len(rows)
-    found = find(store, embedder, asked.query, min(end, len(rows)), state, name=name)
-    return found[start:end], len(rows)
+        return page, len(rows), ""
+    rules = build_rules(store.embedder)
+    found = search_text(store, embedder, asked.query, min(end, len(rows)), state, rules, name=name)
+    return list(found.matches[start:end]), 0 if found.reason else len(rows), found.reason
 
 
 def _crop(store: CropStore, match: Match, query: str) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def _conditioning(record: StepRecord, folder: Path) -> Conditioning:
                 origin=reference.origin,  # type: ignore[arg-type]  # written from a slot
                 licence=reference.licence,
                 url=reference.url,
+                anchor_step=reference.anchor_step,
                 chosen=chosen.get(reference.object_name) == reference.crop_id,
             )
         )

@@ -12,8 +12,8 @@ from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory.memory import Memory
 from procvid.plan.table import apply_rows, with_prompt
-from procvid.run.parts import Parts, start_memory
-from procvid.run.step import conditioning_of
+from procvid.run.parts import start_memory
+from procvid.run.step import preview
 from procvid.types import Conditioning, PlannedObject, StepChanges, StepPlan
 from procvid.ui import markup
 from procvid.ui.pages.create import plan_markup
@@ -38,8 +38,8 @@ from procvid.ui.server.visitors import visitor_of
 
 NO_REFERENCES = "Press “Find references” in step 2. The images that guide each clip appear here."
 HINTS = {
-    "default": "Each clip starts from these images. Once a clip shows your pan, later clips reuse "
-    "that pan.",
+    "default": "Each clip starts from these images. The first image of a thing stays for the whole "
+    "video.",
     OWN: "Each clip starts from these images in your own library.",
     "none": "No reference images: the prompt alone guides each clip.",
 }
@@ -177,30 +177,26 @@ def wire(
         }
 
     def tiles_of(spot: Spot) -> str:
-        parts, memory = memory_of(spot)
-        found = [
-            conditioning_of(parts, planned, memory, spot.changed.get(planned.number, StepChanges()))
-            for planned in spot.draft.plan.steps
-        ]
+        found, _ = references_of(spot)
         return markup.note(spot.hint) + markup.reference_list(spot.draft.plan, found)
 
-    def memory_of(spot: Spot) -> tuple[Parts, Memory | None]:
+    def references_of(spot: Spot) -> tuple[list[Conditioning], Memory | None]:
         parts = context.parts(spot.options.memory)
-        return parts, start_memory(parts, spot.options.seed, spot.draft.plan)
+        memory = start_memory(parts, spot.options.seed, spot.draft.plan)
+        return preview(parts, spot.draft.plan, memory, spot.changed), memory
 
     def with_changes(spot: Spot, planned: StepPlan, changes: StepChanges) -> Update:
         changed = {**spot.changed, planned.number: changes}
         return {state.changes: changed, step.shown: tiles_of(replace(spot, changed=changed))}
 
     def current_crop(spot: Spot, planned: StepPlan, item: PlannedObject) -> str:
-        parts, memory = memory_of(spot)
-        before = spot.changed.get(planned.number, StepChanges())
-        return crop_of(conditioning_of(parts, planned, memory, before), item)
+        found, _ = references_of(spot)
+        return crop_of(next(one for one in found if one.step == planned.number), item)
 
     def list_alternatives(request: gr.Request | None, *values: Any) -> Update:
         spot = Spot.of(request, *values)
         planned, item, _ = spot.chosen()
-        _, memory = memory_of(spot)
+        _, memory = references_of(spot)
         hits = memory.choices(item, planned.number, planned.objects, MAX_CHOICES) if memory else []
         hits = [hit for hit in hits if hit.crop.image is not None]
         pictures = [(hit.crop.image, f"{hit.crop.state} · {hit.score:.2f}") for hit in hits]

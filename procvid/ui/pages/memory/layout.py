@@ -12,7 +12,7 @@ import gradio as gr
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory import edit
-from procvid.memory.find import find
+from procvid.memory.find import find, search_text
 from procvid.memory.photo import crop_of_photo
 from procvid.memory.store import CropStore
 from procvid.memory.words import canonical, named, usual_state
@@ -20,11 +20,12 @@ from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image
 from procvid.ui.events import ON_GPU, QUIET, Updates
+from procvid.ui.markup import note
 from procvid.ui.pages.memory import markup
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.memories import ANY, browse, change, has_own, kinds, shown_store
-from procvid.wiring.stores import find_calibration
+from procvid.wiring.stores import build_rules, find_calibration
 
 ON_A_PAGE = 24
 MAX_TEXT = 400
@@ -67,6 +68,7 @@ class MemoryWidgets:
     draw: gr.Button
     plane: gr.Plot
     history: gr.HTML
+    note: gr.HTML
 
 
 def build(context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState) -> None:
@@ -107,6 +109,7 @@ def _widgets(own_memory: gr.BrowserState) -> MemoryWidgets:
             min_width=160,
         )
         made["search"] = gr.Button("Search", variant="primary", scale=1, min_width=96)
+    made["note"] = gr.HTML(visible=False)
     with gr.Accordion("Search by image", open=False):
         made["picture"] = gr.Image(
             label="Image to search with", type="filepath", sources=["upload"], height=160
@@ -201,16 +204,19 @@ def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> Non
 
     def _found(own: str, wanted: str | Image, name: str, state: str) -> Updates:
         store = shown_store(context, own)
-        found = find(
-            store,
-            context.parts("default").embedder,
-            wanted,
-            ON_A_PAGE,
-            None if state == ANY else state,
-            name=None if name == ANY else name,
-        )
-        rows = [(match.row, match.score) for match in found]
-        return _gallery(w, store, rows) | _page_number(w, 1, 1)
+        embedder = context.parts("default").embedder
+        only_state, only_name = None if state == ANY else state, None if name == ANY else name
+        if isinstance(wanted, str):
+            rules = build_rules(store.embedder)
+            found = search_text(
+                store, embedder, wanted, ON_A_PAGE, only_state, rules, name=only_name
+            )
+            matches, reason = found.matches, found.reason
+        else:
+            matches = tuple(find(store, embedder, wanted, ON_A_PAGE, only_state, name=only_name))
+            reason = ""
+        rows = [(match.row, match.score) for match in matches]
+        return _gallery(w, store, rows) | _page_number(w, 1, 1) | _note(w, reason)
 
     def choose(own: str, shown: GalleryRows, event: gr.SelectData) -> Updates:
         index = event.index if isinstance(event.index, int) else 0
@@ -226,7 +232,7 @@ def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> Non
 
         return {w.plane: gr.Plot(value=plane_figure(shown_store(context, own)), visible=True)}
 
-    looked = [w.gallery, w.shown, w.page]
+    looked = [w.gallery, w.shown, w.page, w.note]
     around = [w.overview, w.name, w.state, w.history]
     page.load(guarded(open_tab), w.own, [*looked, *around], **QUIET)
     for chosen in (w.name, w.state):
@@ -318,7 +324,7 @@ def _wire_editing(context: AppContext, w: MemoryWidgets) -> None:
         )
         return changed(own, lambda store, clip: edit.add(store, [crop], clip), crop.id)
 
-    after = [w.own, w.gallery, w.shown, w.page, w.overview, w.name, w.state, w.history,
+    after = [w.own, w.gallery, w.shown, w.page, w.note, w.overview, w.name, w.state, w.history,
              w.chosen, w.crop, w.new_name, w.new_state, w.ban]  # fmt: skip
     for button, what, inputs, more in (
         (w.rename, rename, [w.own, w.chosen, w.new_name], []),
@@ -337,7 +343,13 @@ def _page_of(w: MemoryWidgets, store: CropStore, name: str, state: str, number: 
     last = max(1, -(-len(rows) // ON_A_PAGE))
     number = min(max(1, number), last)
     shown = rows[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]
-    return _gallery(w, store, [(row, None) for row in shown]) | _page_number(w, number, last)
+    gallery = _gallery(w, store, [(row, None) for row in shown])
+    return gallery | _page_number(w, number, last) | _note(w, "")
+
+
+def _note(w: MemoryWidgets, reason: str) -> Updates:
+    """Return the sentence above the gallery; "" hides it."""
+    return {w.note: gr.HTML(value=note(reason) if reason else "", visible=bool(reason))}
 
 
 def _page_number(w: MemoryWidgets, number: int, last: int) -> Updates:

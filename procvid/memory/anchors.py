@@ -1,0 +1,75 @@
+"""Anchors: the references that conditioned an object's first clip and stay for the run.
+
+A lasting thing (vessel, surface, tool) has one anchor, a food has one for each state. An image that
+a person chose or uploaded replaces the anchor from its step on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from procvid.memory.words import canonical, state_fit
+from procvid.types import Role
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A reference of an earlier step.
+
+    Attributes:
+        name: The object.
+        role: Its role.
+        state: The state that the image shows.
+        crop_id: Id of the crop. For an uploaded image, `upload_id` of its pixels.
+        image_sha256: sha256 of the pixels.
+        step: The step that used it first.
+        by_person: True if a person chose or uploaded it.
+    """
+
+    name: str
+    role: Role
+    state: str
+    crop_id: str
+    image_sha256: str
+    step: int
+    by_person: bool
+
+
+class Anchors:
+    """The anchors of a run so far."""
+
+    def __init__(self, anchors: Iterable[Anchor] = ()) -> None:
+        self._known: dict[str, list[Anchor]] = defaultdict(list)
+        for anchor in anchors:
+            self.add(anchor)
+
+    def add(self, anchor: Anchor) -> None:
+        """Add a reference that a step used."""
+        self._known[canonical(anchor.name)].append(anchor)
+
+    def of(self, name: str, role: Role, state: str, step: int) -> Anchor | None:
+        """Return the anchor of an object in a state for a step, or None.
+
+        The latest choice of a person comes first, then the first reference of the run. A food needs
+        a reference whose state fits, the same state before a similar one.
+        """
+        fitting = [
+            anchor
+            for anchor in self._known[canonical(name)]
+            if anchor.step < step
+            and anchor.role == role
+            and state_fit(role, state, anchor.state) > 0
+        ]
+
+        def rank(anchor: Anchor) -> tuple[float, bool, int]:
+            order = anchor.step if anchor.by_person else -anchor.step
+            return state_fit(role, state, anchor.state), anchor.by_person, order
+
+        return max(fitting, key=rank, default=None)
+
+
+def upload_id(image_sha256: str) -> str:
+    """Return the crop id of an uploaded image with this sha256 of its pixels."""
+    return f"upload-{image_sha256[:16]}"
