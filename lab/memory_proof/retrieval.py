@@ -273,8 +273,12 @@ def _write_back(
         detector=detector,
         keep=EVERY_LIKELIHOOD,
     )
+    states = memory.food_states()
     evidence = {
-        canonical(item.name): Evidence(item.state_before, None, 0, ()) for item in step.objects
+        canonical(i.name): Evidence(
+            i.state_before, None, 0, (), (), states if i.role == "food" else ()
+        )
+        for i in step.objects
     }
     kept, refused = pass_gate(crops, evidence, memory.embedder, memory.rules)
     memory.keep((), kept)

@@ -24,6 +24,12 @@ from procvid.protocols import Embedder
 from procvid.types import Vectors
 
 KEEP_SHARE = 0.99
+OWN_KEEP_SHARE = 0.9
+"""Share of real crops that look like their name at least as much as a crop of a run must."""
+
+CLEAR_SHARE = 0.5
+"""Share of real food crops that show their state at least as clearly as a crop of a run must."""
+
 MIN_PAIRS = 50
 """Minimum number of right pairs in each half."""
 
@@ -58,16 +64,19 @@ def calibrate(store: CropStore, embedder: Embedder, seed: int = 0) -> Calibratio
     half = np.array([_second_half(crop.source_id) for crop in store.crops.facts])
     texts = _plain_texts(store, embedder)
     rng = np.random.default_rng(seed)
-    for name, pairs in (
-        ("min_shown", _other_things(store, texts, half, rng)),
-        ("max_rival", _things_beside(store, texts, half)),
-        ("max_past", _other_states(store, embedder, half)),
+    things, states = _other_things(store, texts, half, rng), _other_states(store, embedder, half)
+    for name, pairs, keep in (
+        ("min_shown", things, KEEP_SHARE),
+        ("max_rival", _things_beside(store, texts, half), KEEP_SHARE),
+        ("max_past", states, KEEP_SHARE),
+        ("min_own", things, OWN_KEEP_SHARE),
+        ("min_clear", _clearest_other_state(store, embedder, half), CLEAR_SHARE),
     ):
-        found = _threshold(pairs)
+        found = _threshold(pairs, keep)
         if found is None:
             continue
-        # The score is own minus rival. The rule limits rival minus own.
-        thresholds[name] = round(found if name == "min_shown" else -found, 4)
+        # The score of a pair is own minus rival, but the two "max" rules limit rival minus own.
+        thresholds[name] = round(-found if name.startswith("max") else found, 4)
         measured[name] = _measure(pairs, found)
     if "min_shown" not in thresholds:
         raise InputError(
@@ -126,13 +135,9 @@ def _things_beside(store: CropStore, texts: Vectors, half: NDArray[np.bool_]) ->
 
 def _other_states(store: CropStore, embedder: Embedder, half: NDArray[np.bool_]) -> _Pairs:
     """Return own states minus other states of the same food, and the same with states swapped."""
-    states: dict[str, set[str]] = defaultdict(set)
-    for crop in store.crops.facts:
-        if crop.role == "food" and crop.state:
-            states[canonical(crop.name)].add(canonical(crop.state))
     scores: list[float] = []
     halves: list[bool] = []
-    for row, own, others in _state_texts(store, states, embedder):
+    for row, own, others in _state_texts(store, embedder):
         fits = np.stack([own, *others]) @ store.image_vectors[row]
         scores += (fits[0] - fits[1:]).tolist()
         halves += [bool(half[row])] * len(others)
@@ -140,9 +145,26 @@ def _other_states(store: CropStore, embedder: Embedder, half: NDArray[np.bool_])
     return _Pairs(right, -right, in_half, in_half)
 
 
+def _clearest_other_state(store: CropStore, embedder: Embedder, half: NDArray[np.bool_]) -> _Pairs:
+    """Return own states minus the best other state of the same food, and the reverse as wrong."""
+    scores: list[float] = []
+    halves: list[bool] = []
+    for row, own, others in _state_texts(store, embedder):
+        fits = np.stack([own, *others]) @ store.image_vectors[row]
+        scores.append(float(fits[0] - fits[1:].max()))
+        halves.append(bool(half[row]))
+    right, in_half = np.array(scores, np.float64), np.array(halves, np.bool_)
+    return _Pairs(right, -right, in_half, in_half)
+
+
 def _state_texts(
-    store: CropStore, states: dict[str, set[str]], embedder: Embedder
+    store: CropStore, embedder: Embedder
 ) -> Iterator[tuple[int, Vectors, Sequence[Vectors]]]:
+    """Yield the row of each food crop with the vectors of its own state and of its other states."""
+    states: dict[str, set[str]] = defaultdict(set)
+    for crop in store.crops.facts:
+        if crop.role == "food" and crop.state:
+            states[canonical(crop.name)].add(canonical(crop.state))
     known: dict[tuple[str, str], Vectors] = {}
     for row, crop in enumerate(store.crops.facts):
         name, state = canonical(crop.name), canonical(crop.state)
@@ -155,13 +177,13 @@ def _state_texts(
             yield row, known[name, state], [known[name, each] for each in others]
 
 
-def _threshold(pairs: _Pairs) -> float | None:
-    """Return the score that `KEEP_SHARE` of the right pairs of the first half reach."""
+def _threshold(pairs: _Pairs, keep: float) -> float | None:
+    """Return the score that this share of the right pairs of the first half reach."""
     first = pairs.right[~pairs.right_half] if len(pairs.right) else pairs.right
     second = len(pairs.right) - len(first)
     if min(len(first), second) < MIN_PAIRS:
         return None
-    return float(np.quantile(first, 1 - KEEP_SHARE))
+    return float(np.quantile(first, 1 - keep))
 
 
 def _measure(pairs: _Pairs, threshold: float) -> dict[str, float]:

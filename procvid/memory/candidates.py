@@ -55,6 +55,11 @@ class Catalogue:
             )
         return self._found[key]
 
+    @property
+    def food_states(self) -> set[str]:
+        """Return the states of the foods in the store."""
+        return {state for _, role, state in self._groups if role == "food"}
+
     def row(self, crop_id: str) -> int | None:
         """Return the row of a crop, or None."""
         if self._by_id is None:

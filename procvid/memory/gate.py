@@ -16,7 +16,7 @@ from procvid.media.image import resize
 from procvid.memory.candidates import shown_foods
 from procvid.memory.clip_crops import sharpness
 from procvid.memory.retrieval_rules import RetrievalRules
-from procvid.memory.words import canonical, crop_text, with_article
+from procvid.memory.words import canonical, crop_text, state_fit, with_article
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image
 
@@ -46,6 +46,7 @@ class Evidence:
         generation: Generation of that image: 0 for a store or a person's image, 1 for our own.
         views: The object in other frames of the clip.
         rivals: Names of the other foods of the step, if the object is a food.
+        states: The states that foods can have, if the object is a food.
     """
 
     state_before: str
@@ -53,6 +54,7 @@ class Evidence:
     generation: int
     views: Sequence[Image]
     rivals: Sequence[str] = ()
+    states: Sequence[str] = ()
 
 
 def pass_gate(
@@ -121,6 +123,8 @@ def _wrong_look(crop: Crop, known: Evidence, embedder: Embedder, rules: Retrieva
         return f"it does not look like its name (similarity {measures.shown:.2f})"
     if measures.rival > rules.max_rival:
         return "it looks more like another food of the step"
+    if measures.clear < rules.min_clear:
+        return f"it does not look clearly {crop.state}"
     return ""
 
 
@@ -132,6 +136,7 @@ class Measures:
         shown: Cosine of the image and its words.
         past: How much more the image looks like the state before the step than after it.
         rival: How much more the image looks like another food of the step.
+        clear: How much more the image looks like its state than like the closest other one.
         same: Cosine with the reference. Without one, or if the step changes the object, the median
             cosine with the other frames.
         sharp: Sharpness divided by the median of the images that `same` compares.
@@ -140,6 +145,7 @@ class Measures:
     shown: float
     past: float
     rival: float
+    clear: float
     same: float
     sharp: float
 
@@ -156,12 +162,17 @@ def measure(crop: Crop, known: Evidence, embedder: Embedder) -> Measures:
     words = [crop_text(crop.name, crop.role, "", crop.state)]
     words += [crop_text(crop.name, crop.role, "", before)] if changed else []
     words += [crop_text(name, "food", "", crop.state) for name in known.rivals]
+    states = [state for state in known.states if state_fit("food", crop.state, state) == 0]
+    words += [crop_text(crop.name, crop.role, "", state) for state in states]
     fits = embedder.embed_texts(words) @ looks[0]
-    own, others = float(fits[0]), fits[1 + changed :]
+    own = float(fits[0])
+    others = fits[1 + changed : len(fits) - len(states)]
+    in_states = fits[len(fits) - len(states) :]
     return Measures(
         shown=own,
         past=float(fits[1]) - own if changed else -1.0,
         rival=float(others.max()) - own if len(others) else -1.0,
+        clear=own - float(in_states.max()) if states else 1.0,
         same=float(np.median(looks[1:] @ looks[0])) if len(looks) > 1 else 1.0,
         sharp=_sharp(crop.image) / float(np.median([_sharp(one) for one in compared]))
         if compared

@@ -174,6 +174,14 @@ class Memory:
             "`procvid memory search` lists the ids.",
         )
 
+    def food_states(self) -> list[str]:
+        """Return the states that foods have in the shared stores and in the plan."""
+        rows = () if self.states is None else self.states.rows
+        found = {state for r in rows if r.role == "food" for state in (r.before, r.after)}
+        for catalogue in self._catalogues:
+            found |= catalogue.food_states
+        return sorted(found - {""})
+
     def keep(self, anchors: Iterable[Anchor], crops: Sequence[Crop] = ()) -> None:
         """Add the references of a finished step, and its crops: own ones and a person's images.
 

@@ -33,8 +33,9 @@ class RetrievalRules:
         candidates: Number of nearest crops of a store to consider.
         min_quality: Minimum quality of a crop that is written back.
         min_detector_score: Minimum detector score of a crop that is written back.
-        min_own: Minimum cosine of a name and its image for a crop that is written back. It is
-            stricter than `min_shown`.
+        min_own: As `min_shown`, but stricter: for a crop that is written back.
+        min_clear: Minimum margin by which the image of a food that is written back must look more
+            like its state than like any other state of a food.
         min_same: Minimum cosine of a crop that is written back with the reference of its clip, or
             with other frames of the clip.
         min_sharp: Minimum sharpness of a crop that is written back, as a share of its reference's.
@@ -54,6 +55,7 @@ class RetrievalRules:
     min_quality: float = 0.25
     min_detector_score: float = 0.3
     min_own: float = -1.0
+    min_clear: float = -2.0
     min_same: float = 0.6
     min_sharp: float = 0.4
     weight_clip: float = 0.45
@@ -67,12 +69,12 @@ class RetrievalRules:
     calibrated: bool = False
 
 
-DEFAULT_RULES = RetrievalRules(max_rival=0.0, max_past=0.0)
-"""Rules for an uncalibrated embedder. `min_shown` is off, because it needs the embedder's own scale.
-The two margins need no scale and are zero, their strictest value: no other object of the step and no
-past state may fit an image better."""
+DEFAULT_RULES = RetrievalRules(max_rival=0.0, max_past=0.0, min_clear=0.0)
+"""Rules for an uncalibrated embedder. `min_shown` and `min_own` are off, because they need the
+embedder's own scale. The margins need no scale and are zero: no other object of the step, no past
+state and, for a crop of the run, no other state may fit an image better."""
 
-THRESHOLDS = ("min_shown", "max_rival", "max_past")
+THRESHOLDS = ("min_shown", "max_rival", "max_past", "min_own", "min_clear")
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,15 @@ def store_sha256(store: CropStore) -> str:
 
 
 def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
-    """Return the memory before the first step, with the shared stores alone, or None."""
+    """Return the memory before the first step, with the shared stores alone, or None.
+
+    Recipes differ in their kitchens, also with the same seed.
+    """
     if parts.stores is None:
         return None
-    return Memory(parts.stores, parts.embedder, seed, parts.rules, StateTable(plan))
+    texts = "\0".join([str(seed), plan.title, *(step.text for step in plan.steps)])
+    drawn = int(hashlib.sha256(texts.encode()).hexdigest()[:8], 16)
+    return Memory(parts.stores, parts.embedder, drawn, parts.rules, StateTable(plan))
 
 
 def memory_notes(parts: Parts) -> tuple[str, ...]:

@@ -169,7 +169,8 @@ def make_step(
     refused: list[Refusal] = []
     if memory is not None:
         found = _crops_of(clip, step, PlannedScene(step, looks), run, parts)
-        evidence = _evidence(clip, step, found, conditioning.slots, parts)
+        states = memory.food_states()
+        evidence = _evidence(clip, step, found, conditioning.slots, parts, states)
         crops, refused = pass_gate(found, evidence, parts.embedder, parts.rules)
     record = StepRecord(
         step=step.number,
@@ -222,7 +223,12 @@ def _crops_of(
 
 
 def _evidence(
-    clip: Clip, step: StepPlan, crops: Sequence[Crop], slots: Sequence[Slot], parts: Parts
+    clip: Clip,
+    step: StepPlan,
+    crops: Sequence[Crop],
+    slots: Sequence[Slot],
+    parts: Parts,
+    states: Sequence[str],
 ) -> dict[str, Evidence]:
     """Return what the gate compares the crops of a clip with, by canonical name."""
     items = {canonical(item.name): item for item in step.objects}
@@ -244,6 +250,7 @@ def _evidence(
             generation=generation_of(guides[name]) if name in guides else 0,
             views=views[name],
             rivals=[food for food in foods if food != item.name] if item.role == "food" else (),
+            states=states if item.role == "food" else (),
         )
         for name, item in items.items()
     }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from procvid.errors import StoreError
+from procvid.memory.anchors import Anchor
 from procvid.memory.memory import Memory, RetrievalRules, step_of, wanted_state
 from procvid.memory.store import CropStore, without_pixels
 from procvid.protocols import Embedder
@@ -138,44 +139,104 @@ def test_the_better_crop_wins_when_it_is_no_draw(
         assert hit is not None and hit.crop.source_id == "good"
 
 
-def test_the_runs_own_crops_go_first(memory: Memory, crop: Make, planned: Plan) -> None:
-    assert memory.write_back([crop("frying pan", "in use", "run-7/02", quality=0.4)]) == ()
+def anchor(item: PlannedObject, chosen: Crop, step: int, *, by_person: bool = False) -> Anchor:
+    return Anchor(
+        item.name, item.role, chosen.state, chosen.id, f"sha {chosen.id}", step, by_person
+    )
+
+
+def test_the_first_reference_of_a_thing_stays(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    pots = [crop("pot", "clean", f"video-{v}") for v in range(6)]
+    store, pot = store_of(*pots), planned("pot", "clean")
+    for first in pots:
+        memory = Memory([store], embedder, seed=0)
+        memory.keep([anchor(pot, first, 2), anchor(pot, pots[0], 3)])
+        hit = memory.retrieve(pot, 4).hit
+        assert hit is not None and (hit.crop.id, hit.anchor_step) == (first.id, 2)
+        assert hit.reason == "The pot of step 2, kept for the whole video."
+        early = memory.retrieve(pot, 2).hit
+        assert early is not None and early.anchor_step == 0, "a step never sees itself"
+
+
+def test_a_food_has_an_anchor_for_each_state(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    whole = [crop("carrot", "whole", f"video-{v}") for v in range(4)]
+    sliced = [crop("carrot", "sliced", f"video-{v}") for v in range(4)]
+    memory = Memory([store_of(*whole, *sliced)], embedder, seed=0)
+    memory.keep([anchor(planned("carrot", "whole"), whole[3], 1)])
+    memory.keep([anchor(planned("carrot", "sliced"), sliced[2], 2)])
+    for state, kept, step in (("whole", whole[3], 1), ("sliced", sliced[2], 2)):
+        hit = memory.retrieve(planned("carrot", state), 5).hit
+        assert hit is not None and (hit.crop.id, hit.anchor_step) == (kept.id, step)
+
+
+def test_an_image_of_the_person_replaces_the_anchor_from_its_step_on(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    pots = [crop("pot", "clean", f"video-{v}") for v in range(4)]
+    memory, pot = Memory([store_of(*pots)], embedder, seed=0), planned("pot", "clean")
+    memory.keep([anchor(pot, pots[0], 1), anchor(pot, pots[3], 3, by_person=True)])
+    before, after = memory.retrieve(pot, 3).hit, memory.retrieve(pot, 4).hit
+    assert before is not None and before.crop.id == pots[0].id
+    assert after is not None and after.crop.id == pots[3].id
+    assert after.reason.startswith("Your image of the pot from step 3")
+
+
+def test_a_banned_anchor_is_passed_over_for_its_step(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    pots = [crop("pot", "clean", f"video-{v}") for v in range(2)]
+    memory, pot = Memory([store_of(*pots)], embedder, seed=0), planned("pot", "clean")
+    memory.keep([anchor(pot, pots[0], 1)])
+    hit = memory.retrieve(pot, 3, banned=[pots[0].id]).hit
+    assert hit is not None and (hit.crop.id, hit.anchor_step) == (pots[1].id, 0)
+    alone = Memory([store_of(pots[0])], embedder, seed=0)
+    alone.keep([anchor(pot, pots[0], 1)])
+    answer = alone.retrieve(pot, 3, banned=[pots[0].id])
+    assert answer.hit is None and "banned" in answer.reason
+
+
+def test_own_crops_serve_only_what_no_store_has(memory: Memory, crop: Make, planned: Plan) -> None:
+    memory.keep((), [crop("frying pan", "in use", "run-7/02", quality=0.4)])
     hit = memory.retrieve(planned("frying pan", "clean"), 3).hit
-    assert hit is not None and hit.store == "run" and "step 2" in hit.reason
-    early = memory.retrieve(planned("frying pan", "clean"), 2).hit
-    assert early is not None and early.store == "kitchen", "a step never sees itself"
+    assert hit is not None and hit.store == "kitchen"
+    memory.keep((), [crop("pot", "in use", "run-7/02"), crop("carrot", "fried", "run-7/02")])
+    pot, fried = planned("pot", "in use"), planned("carrot", "fried")
+    for item in (pot, fried):
+        own = memory.retrieve(item, 3).hit
+        assert own is not None and own.store == "run" and "step 2" in own.reason
+        assert memory.retrieve(item, 2).hit is None, "a step never sees itself"
 
 
 def test_a_run_crop_in_the_wrong_state_is_passed_over(
     memory: Memory, crop: Make, planned: Plan
 ) -> None:
-    memory.write_back([crop("carrot", "whole", "run-7/01")])
-    hit = memory.retrieve(planned("carrot", "sliced"), 3).hit
-    assert hit is not None and (hit.store, hit.crop.state) == ("kitchen", "sliced")
+    memory.keep((), [crop("carrot", "diced", "run-7/01")])
+    assert memory.retrieve(planned("carrot", "fried"), 3).hit is None
 
 
 def test_lasting_things_keep_their_first_look_and_food_its_latest(
     memory: Memory, crop: Make, planned: Plan
 ) -> None:
     for step in (1, 2, 3):
-        memory.write_back([crop("pot", "clean", f"run/{step:02d}", quality=0.3 * step)])
-        memory.write_back([crop("carrot", "diced", f"run/{step:02d}")])
+        memory.keep((), [crop("pot", "clean", f"run/{step:02d}", quality=0.3 * step)])
+        memory.keep((), [crop("carrot", "diced", f"run/{step:02d}")])
     pot = memory.retrieve(planned("pot", "clean"), 9).hit
     carrot = memory.retrieve(planned("carrot", "diced"), 9).hit
     assert pot is not None and pot.crop.source_id == "run/01"
     assert carrot is not None and carrot.crop.source_id == "run/03"
 
 
-def test_the_gate_refuses_poor_crops(memory: Memory, crop: Make) -> None:
-    poor = [
-        crop("pot", "clean", "run/01", quality=0.1),
-        crop("carrot", "whole", "run/01", detector_score=0.1),
-        crop("knife", "clean", "run/01"),
-    ]
-    refused = memory.write_back(poor)
-    assert [refusal.name for refusal in refused] == ["pot", "carrot"]
-    assert "quality" in refused[0].reason and "detector score" in refused[1].reason
-    assert [fact.name for fact in memory.run.crops.facts] == ["knife"]
+def test_a_changed_food_may_be_shown_as_after_the_step(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    memory = Memory([store_of(crop("carrot", "sliced"))], embedder, 0)
+    answer = memory.retrieve(planned("carrot", "whole", "sliced", likelihood="unlikely"), 1)
+    assert answer.hit is not None and answer.wanted_state == "sliced"
+    assert "because no image shows it whole" in answer.reason
 
 
 def test_a_store_of_another_embedder(

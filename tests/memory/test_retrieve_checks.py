@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from procvid.errors import InputError
+from procvid.memory.anchors import Anchor
 from procvid.memory.calibrate import calibrate
-from procvid.memory.find import find
+from procvid.memory.find import find, search_text
 from procvid.memory.memory import Memory, RetrievalRules
 from procvid.memory.retrieval_rules import Calibration, read_calibration
 from procvid.memory.states import StateTable
@@ -87,10 +87,33 @@ def test_a_pan_with_what_is_over_in_it_goes_last(
         memory = Memory([store], embedder, seed, states=table)
         second = memory.retrieve(steps[1].objects[0], 2, steps[1].objects).hit
         assert second is not None and second.crop.source_id == "empty"
-    first = Memory([store], embedder, 0, states=table).retrieve(
-        steps[0].objects[0], 1, steps[0].objects
-    )
-    assert first.hit is not None and first.hit.crop.source_id == "full"
+
+
+def test_a_pan_never_shows_food_that_the_step_changes_in_another_state(
+    store_of: StoreOf, crop: Make, planned: Planned, embedder: Embedder
+) -> None:
+    full = dataclasses.replace(crop("pot", "clean", "full"), shows=("carrot: whole",))
+    unknown = dataclasses.replace(full, id="unknown", shows=("carrot",))
+    pot, carrot = planned("pot", "clean"), planned("carrot", "sliced", "fried")
+    for shown in (full, unknown):
+        memory = Memory([store_of(shown)], embedder, 0)
+        memory.keep([Anchor("pot", "vessel", "clean", shown.id, "", 1, by_person=True)])
+        answer = memory.retrieve(pot, 2, [pot, carrot])
+        assert answer.hit is None and "shows a carrot, which this step changes" in answer.reason
+        same = memory.retrieve(pot, 2, [pot, planned("carrot", "fried")]).hit
+        assert same is not None and same.anchor_step == 1
+    fitting = dataclasses.replace(full, shows=("carrot: sliced",))
+    assert Memory([store_of(fitting)], embedder, 0).retrieve(pot, 2, [pot, carrot]).hit is not None
+
+
+def test_a_search_abstains_as_a_run_does(store: CropStore, embedder: Embedder) -> None:
+    assert search_text(store, embedder, "frying pan", 3).matches[0].crop.name == "frying pan"
+    assert search_text(store, embedder, "two red frying pans", 3).matches
+    nothing = search_text(store, embedder, "zebra spaceship", 3)
+    assert nothing.matches == () and "Nothing found for 'zebra spaceship'" in nothing.reason
+    assert "The nearest image is" in nothing.reason
+    strict = RetrievalRules(min_shown=2.0)
+    assert search_text(store, embedder, "carrot", 3, None, strict).matches == ()
 
 
 def test_what_could_be_swapped_in_are_different_things(
@@ -111,29 +134,6 @@ def test_what_could_be_swapped_in_are_different_things(
     assert max(float(a @ b) for i, a in enumerate(looks) for b in looks[:i]) < 0.985
 
 
-def test_a_clip_that_does_not_show_the_change_is_not_written_back(
-    crop: Make, planned: Planned, embedder: Embedder
-) -> None:
-    class Cutting:
-        """Test fixture. Every image gets the vector of a whole carrot."""
-
-        info, dim = embedder.info, embedder.dim
-
-        def embed_images(self, images: list[Image]) -> np.ndarray:
-            return embedder.embed_texts(["carrot"] * len(images))
-
-        def embed_texts(self, texts: list[str]) -> np.ndarray:
-            return embedder.embed_texts(texts)
-
-    step = StepPlan(1, "", "", (planned("carrot", "whole", "sliced"),), "")
-    table = StateTable(Plan("", (step,), ""))
-    strict = Memory([], Cutting(), 0, RetrievalRules(max_past=0.01), table)  # type: ignore[arg-type]
-    (refusal,) = strict.write_back([crop("carrot", "sliced", "run/01")])
-    assert refusal.reason == "it still looks whole, not sliced" and len(strict.run) == 0
-    lenient = Memory([], Cutting(), 0, RetrievalRules(), table)  # type: ignore[arg-type]
-    assert lenient.write_back([crop("carrot", "sliced", "run/01")]) == ()
-
-
 def test_the_ablations_leave_out_what_they_say(
     store_of: StoreOf, crop: Make, planned: Planned, embedder: Embedder
 ) -> None:
@@ -143,8 +143,8 @@ def test_the_ablations_leave_out_what_they_say(
     blind = Memory([store], embedder, 0, RetrievalRules(state_aware=False))
     assert blind.retrieve(sliced, 1).hit is not None
     forgetful = Memory([store], embedder, 0, RetrievalRules(write_back=False))
-    assert len(forgetful.write_back([crop("pot", "clean", "run/01")])) == 1
-    assert len(forgetful.run) == 0
+    forgetful.keep((), [crop("pot", "clean", "run/01")])
+    assert forgetful.retrieve(planned("pot", "clean"), 2).hit is None
 
 
 def test_finding_by_words_and_by_picture(
