@@ -183,6 +183,8 @@ def candidates(
     for score, row in zip(scores.tolist(), rows.tolist(), strict=True):
         fits = _fits(store, row, question)
         reason = _fault(store, row, question, rules) or _wrong_look(fits, question, rules)
+        if not reason and store.crops.facts[row].quality < rules.min_quality:
+            reason = "the image is too poor"
         if reason:
             refused.note(reason)
         else:

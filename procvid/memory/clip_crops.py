@@ -163,6 +163,9 @@ class BestSights:
         if name in self._best and rank <= self._best[name][0]:
             return
         box: BoxXYXY = (float(x0), float(y0), float(x1), float(y1))
+        mask, masked = detection.mask, frozenset[str]()
+        if item.role == "vessel":
+            mask, masked = self._without_contents(name, detection, box, sights)
         state, time_s = canonical(item.state), round(time_s, 3)
         crop = Crop(
             id=crop_id(self._source_id, name, state, time_s, box),
@@ -175,13 +178,34 @@ class BestSights:
             box_xyxy=box,
             detector_score=float(detection.score),
             quality=worth,
-            image=cut(frame, box, detection.mask),
-            shows=self._inside(name, box, time_s, sights),
+            image=cut(frame, box, mask),
+            shows=tuple(
+                words
+                for words in self._inside(name, box, time_s, sights)
+                if words.partition(": ")[0] not in masked
+            ),
             source_id=self._source_id,
             licence=self._licence,
             url=self._url,
         )
         self._best[name] = (rank, crop)
+
+    def _without_contents(
+        self, name: str, detection: Detection, box: BoxXYXY, sights: Mapping[str, Detection]
+    ) -> tuple[NDArray[np.bool_] | None, frozenset[str]]:
+        """Return the mask of a vessel without the foods in it, and the foods that have a mask."""
+        inside = {
+            other: sight.mask
+            for other, sight in sights.items()
+            if other != name
+            and sight.mask is not None
+            and self._items[other].role == "food"
+            and share_inside(sight.box_xyxy, box) >= INSIDE
+        }
+        if not inside:
+            return detection.mask, frozenset()
+        foods = np.logical_or.reduce([mask for mask in inside.values() if mask is not None])
+        return ~foods if detection.mask is None else detection.mask & ~foods, frozenset(inside)
 
     def _inside(
         self, name: str, box: BoxXYXY, time_s: float, sights: Mapping[str, Detection]

@@ -255,7 +255,9 @@ class Memory:
             ranked = [*named, *own, *other_names]
         else:
             # If the step must not show the anchor, our own crops of the same thing come next.
-            ranked = [*self._anchored(anchor, question, refused), *own, *named, *other_names]
+            ranked = [*self._anchored(anchor, question, refused), *own]
+            if ranked or not anchor.by_person or anchor.crop_id in question.banned:
+                ranked += [*named, *other_names]
         first: dict[str, Candidate] = {}
         for found in ranked:
             first.setdefault(found.fact.id, found)

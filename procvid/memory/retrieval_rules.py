@@ -31,7 +31,7 @@ class RetrievalRules:
         same_thing: Minimum cosine of image vectors at which two crops show the same thing.
         near: The seed decides between shared crops whose scores differ by at most this.
         candidates: Number of nearest crops of a store to consider.
-        min_quality: Minimum quality of a crop that is written back.
+        min_quality: Minimum quality of a crop, unless a person chose it.
         min_detector_score: Minimum detector score of a crop that is written back.
         min_own: As `min_shown`, but stricter: for a crop that is written back.
         min_clear: Minimum margin by which the image of a food that is written back must look more

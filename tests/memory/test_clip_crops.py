@@ -46,6 +46,16 @@ def test_what_is_not_the_object_is_white(scene: Scene, gather: Callable[..., lis
     assert (crop.image[12:, 12:] == 255).all() and (crop.image[:10, :10] < 200).all()
 
 
+def test_a_vessel_is_cut_out_without_its_food(
+    scene: Scene, gather: Callable[..., list[Crop]]
+) -> None:
+    full = scene(("pot", 10, 10, 50, 50), ("carrot", 20, 20, 30, 30), ("knife", 34, 20, 40, 30))
+    pot, carrot, knife = gather(np.stack([full] * 4), "pot carrot knife", keep=ALL)
+    assert (pot.name, carrot.name, knife.name) == ("pot", "carrot", "knife")
+    assert pot.image is not None and (pot.image[10:20, 10:20] == 255).all()
+    assert pot.shows == ("knife: clean",), "the food is masked, so the crop does not show it"
+
+
 def test_the_same_clip_gives_the_same_crops(
     scene: Scene, gather: Callable[..., list[Crop]]
 ) -> None:

@@ -131,7 +131,7 @@ def test_the_better_crop_wins_when_it_is_no_draw(
 ) -> None:
     store = store_of(
         crop("pot", "clean", "good", quality=0.9),
-        crop("pot", "clean", "poor", quality=0.1),
+        crop("pot", "clean", "poor", quality=0.3),
         crop("pot", "clean", "wrong", image=patch("tomato"), quality=0.9),
     )
     for seed in range(6):
@@ -228,6 +228,14 @@ def test_lasting_things_keep_their_first_look_and_food_its_latest(
     carrot = memory.retrieve(planned("carrot", "diced"), 9).hit
     assert pot is not None and pot.crop.source_id == "run/01"
     assert carrot is not None and carrot.crop.source_id == "run/03"
+
+
+def test_a_store_of_soft_crops_serves_nothing(
+    store_of: StoreOf, crop: Make, planned: Plan, embedder: Embedder
+) -> None:
+    soft = store_of(*(crop("pot", "clean", f"video-{v}", quality=0.1) for v in range(3)))
+    answer = Memory([soft], embedder, 0).retrieve(planned("pot", "clean"), 1)
+    assert answer.hit is None and "3 crops were refused (the image is too poor)" in answer.reason
 
 
 def test_a_changed_food_may_be_shown_as_after_the_step(

@@ -77,7 +77,7 @@ def test_a_pan_with_what_is_over_in_it_goes_last(
     store_of: StoreOf, crop: Make, planned: Planned, embedder: Embedder
 ) -> None:
     full = dataclasses.replace(crop("pot", "clean", "full"), shows=("carrot: whole",))
-    store = store_of(full, crop("pot", "clean", "empty", quality=0.1))
+    store = store_of(full, crop("pot", "clean", "empty", quality=0.3))
     steps = [
         StepPlan(n, "", "", (planned("pot", "clean"), planned("carrot", before)), "")
         for n, before in ((1, "whole"), (2, "sliced"))

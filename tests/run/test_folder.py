@@ -15,6 +15,9 @@ from procvid.errors import OutputError, RunError
 from procvid.events import Warned
 from procvid.run.folder import CONDITIONING, EVENTS, RUN, hold, read_run
 from procvid.run.records import (
+    MEMORY_RULE,
+    OLD_RULE,
+    AnchorRecord,
     ReferenceRecord,
     RunRecord,
     StepRecord,
@@ -334,6 +337,48 @@ def test_staleness_follows_the_objects_and_not_the_order():
     assert stale_steps(records, run_id) == {4: 2}
     del records[2]
     assert stale_steps(records, run_id) == {4: 2}
+
+
+def test_staleness_follows_the_anchors():
+    run_id = RECORD.run_id
+    pan = dataclasses.replace(
+        reference("c1", "toy/7", "aa", "memory"), object_name="pan", role="vessel"
+    )
+    none, kept = (
+        AnchorRecord("pan", "vessel", "clean", ""),
+        AnchorRecord("pan", "vessel", "in use", "aa"),
+    )
+    begun = dataclasses.replace(step(1, {}, pan), anchors=(none,))
+    later = dataclasses.replace(
+        step(2, {}, dataclasses.replace(pan, anchor_step=1)), anchors=(kept,)
+    )
+    records = {1: begun, 2: later, 3: dataclasses.replace(later, step=3)}
+    assert stale_steps(records, run_id) == {}
+    # A person's image for step 2 replaces the anchor for step 3 alone.
+    upload = dataclasses.replace(pan, origin="upload", image_sha256="ee")
+    records[2] = dataclasses.replace(step(2, {}, upload), anchors=())
+    assert stale_steps(records, run_id) == {3: 2}
+    # Step 1 gets another pan: both later steps keep the old one.
+    records[2] = later
+    records[1] = dataclasses.replace(
+        begun, references=(dataclasses.replace(pan, image_sha256="bb"),)
+    )
+    assert stale_steps(records, run_id) == {2: 1, 3: 1}
+    records[1] = dataclasses.replace(begun, references=())
+    assert stale_steps(records, run_id) == {2: 1, 3: 1}
+
+
+def test_runs_of_the_old_rule_are_read_and_not_continued(tmp_path):
+    with_memory = dataclasses.replace(RECORD, models={**RECORD.models, "embedder": "e 1"})
+    old = with_memory.to_json()
+    del old["memory_rule"]
+    assert RunRecord.from_json(old).memory_rule == OLD_RULE
+    (tmp_path / RUN).write_text(json.dumps(old))
+    now = dataclasses.replace(with_memory, memory_rule=MEMORY_RULE)
+    with pytest.raises(RunError, match="an earlier version") as caught, hold(tmp_path, now):
+        pass
+    assert OLD_RULE in str(caught.value)
+    assert read_run(tmp_path).memory_rule == OLD_RULE, "the run stays as it was"
 
 
 def test_a_source_that_is_not_of_this_run_has_no_step():

@@ -13,9 +13,14 @@ from procvid.events import ClipReady, Event, Warned
 from procvid.media.video import read_metadata
 from procvid.memory.store_folder import load_store
 from procvid.run.generate import step_seed
+from procvid.run.parts import start_memory
+from procvid.run.step import preview
 from procvid.run.story import make_video, regenerate_step
 from procvid.storage.files import sha256_of
-from procvid.types import StepChanges
+from procvid.toykitchen.identity import random_kitchen
+from procvid.toykitchen.render import render
+from procvid.toykitchen.scene import Scene, item
+from procvid.types import Recipe, StepChanges
 from procvid.wiring import run as wiring
 from tests.run.making import RECIPE, REQUEST, conditioning, copy_of, hashes, of
 
@@ -52,12 +57,16 @@ def test_each_clip_carries_its_provenance_inside_and_beside(finished, parts):
             assert known <= reference.keys()
 
 
-def test_later_steps_are_shown_what_earlier_ones_look_like(finished):
+def test_the_first_reference_of_a_thing_is_kept(finished):
     folder, _ = finished
-    references = conditioning(folder, 3)["references"]
-    run_id = json.loads((folder / "run.json").read_text())["run_id"]
-    pan = next(r for r in references if r["object_name"] == "frying pan")
-    assert (pan["origin"], pan["source_id"]) == ("run", f"{run_id}/02")
+    shown = {step: conditioning(folder, step)["references"] for step in (1, 2, 3, 4)}
+    for name, first, later in (("frying pan", 2, 3), ("counter", 1, 4)):
+        one, two = (
+            next(r for r in shown[step] if r["object_name"] == name) for step in (first, later)
+        )
+        assert (one["anchor_step"], two["anchor_step"]) == (0, first)
+        assert one["image_sha256"] == two["image_sha256"]
+        assert (two["origin"], two["generation"]) == ("memory", 0)
 
 
 @pytest.mark.parametrize("damage", ["removed", "changed"])
@@ -84,26 +93,67 @@ def test_the_crops_of_each_step_are_a_store(finished, parts):
         assert sources == {f"{run_id}/{folder.parent.name}"}
 
 
-def test_steps_become_stale_by_object_and_are_made_again(finished, parts, tmp_path):
+def test_a_new_seed_makes_no_other_step_stale(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
-    run_id = json.loads((folder / "run.json").read_text())["run_id"]
-    users = [
-        step
-        for step in (3, 4)
-        if any(r["source_id"] == f"{run_id}/02" for r in conditioning(folder, step)["references"])
-    ]
-    assert users, "the recipe is chosen so that a later step shows something of step 2"
     events = list(regenerate_step(folder, 2, parts))
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
+    assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
+
+
+def test_ones_own_image_is_the_anchor_of_later_steps(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    pan = next(c for c in parts.stores[0].crops.facts if c.name == "frying pan")
+    (mine,) = [c for c in parts.stores[0].crops if c.id == pan.id]
+    changes = StepChanges(uploads=(mine.image,), shows=("frying pan",))
+    events = list(regenerate_step(folder, 2, parts, changes))
     warned = [event.message for event in of(Warned, events) if event.kind == "stale"]
-    assert [f"{', '.join(map(str, users))} still show" in message for message in warned] == [True]
+    assert len(warned) == 1 and "Step 3 still shows" in warned[0]
     state = json.loads((folder / "run.json").read_text())
-    assert state["state"] == "stale"
-    assert [s["step"] for s in state["steps"] if s["state"] == "stale"] == users
+    assert [s["step"] for s in state["steps"] if s["state"] == "stale"] == [3]
 
     again = list(make_video(REQUEST, parts, folder))
-    remade = [event.step for event in of(ClipReady, again) if not event.reused]
-    assert remade[: len(users)] == users and not {1, 2} & set(remade)
-    assert json.loads((folder / "run.json").read_text())["state"] == "finished"
+    assert [event.step for event in of(ClipReady, again) if not event.reused] == [3]
+    theirs = [
+        next(
+            r for r in conditioning(folder, step)["references"] if r["object_name"] == "frying pan"
+        )
+        for step in (2, 3)
+    ]
+    assert theirs[0]["image_sha256"] == theirs[1]["image_sha256"]
+    assert [r["origin"] for r in theirs] == ["upload", "upload"]
+    assert [r["anchor_step"] for r in theirs] == [0, 2]
+    assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
+
+
+def test_a_picture_of_a_full_pan_is_left_out_where_its_food_changes(parts):
+    sliced = item("carrot", "sliced")
+    scene = Scene("add", sliced, "frying pan", 3)
+    full = render(scene, random_kitchen(np.random.default_rng(1))).frames[-1]
+    recipe = Recipe(
+        "Carrots",
+        (
+            "Put the carrot into the frying pan.",
+            "Fry the carrot in the frying pan.",
+            "Fry the onion in the frying pan.",
+        ),
+    )
+    plan = parts.planner.plan(recipe)
+    changes = {1: StepChanges(uploads=(full,), shows=("frying pan",))}
+    first, second, third = preview(parts, plan, start_memory(parts, 0, plan), changes)
+    assert [s.origin for s in first.slots if s.object_name == "frying pan"] == ["upload"]
+    pan = next(r for r in second.retrievals if r.object_name == "frying pan")
+    assert pan.hit is None and "shows a carrot, which this step changes" in pan.reason
+    assert any("The frying pan may look different" in warning for warning in second.warnings)
+    assert [s.anchor_step for s in third.slots if s.object_name == "frying pan"] == [1]
+
+
+def test_a_step_whose_anchor_is_banned_gets_another_image_or_none(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    pan = next(r for r in conditioning(folder, 3)["references"] if r["object_name"] == "frying pan")
+    events = list(regenerate_step(folder, 3, parts, StepChanges(banned=(pan["crop_id"],))))
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
+    other = [r for r in conditioning(folder, 3)["references"] if r["object_name"] == "frying pan"]
+    assert all(r["crop_id"] != pan["crop_id"] and r["anchor_step"] == 0 for r in other)
     assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
 
 
@@ -130,7 +180,8 @@ def test_ones_own_prompt_and_pictures_survive_staleness(finished, parts, tmp_pat
     changes = StepChanges(prompt="Close view: a red plate.", uploads=(picture,))
     list(regenerate_step(folder, 3, parts, changes))
     own = conditioning(folder, 3)
-    list(regenerate_step(folder, 2, parts))
+    pan = next(r for r in conditioning(folder, 2)["references"] if r["object_name"] == "frying pan")
+    list(regenerate_step(folder, 2, parts, StepChanges(banned=(pan["crop_id"],))))
     events = list(make_video(REQUEST, parts, folder))
     assert 3 in [event.step for event in of(ClipReady, events) if not event.reused]
     kept = conditioning(folder, 3)
