@@ -1,12 +1,13 @@
-"""Measure identity across the clips of a recipe, without and with memory.
+"""Measure identity, foods and states in the clips of recipes, in each setting of an ablation.
 
     procvid ablate toykitchen --limit 100 --out FOLDER
     python -m lab.quality.effect FOLDER
 
 The first command generates the runs and their metrics. The second classifies the clips with the
-oracle and writes `effect.json` and `effect.md` into the same folder. A pair is two clips of a recipe;
-vessels are compared in pairs with the same vessel, the counter in all pairs. Only consistency
-counts, not the true look.
+oracle and writes `effect.json` and `effect.md` into the same folder. A food or a state is right if
+the oracle sees what the recipe says. A pair is two clips of a recipe; vessels are compared in pairs
+with the same vessel, the counter in all pairs. Of identity only consistency counts, not the true
+look.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -33,18 +35,25 @@ from procvid.media.video import read_clip
 from procvid.settings import TINY
 from procvid.storage.atomic import write_text
 from procvid.storage.files import read_json
-from procvid.toykitchen.recipes import HELD_OUT, random_recipe
+from procvid.toykitchen.recipes import HELD_OUT, ToyStep, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES
 from procvid.types import Frames
 
-SUITE = ("dino_l2", "shot_boundary")
+SUITE = (
+    "object_state_strict",
+    "object_fidelity",
+    "step_retrieval",
+    "dino_l2",
+    "shot_boundary",
+)
 FIGURES = {
+    "food": "clips with the right food",
+    "state": "clips with the right state",
     "vessel_rgb_error": "vessel, colour distance (RGB)",
     "vessel_changed": "vessel, share of pairs with another colour or shape",
     "counter_rgb_error": "counter, colour distance (RGB)",
     "counter_changed": "counter, share of pairs with another colour or pattern",
-    "dino_l2": "`dino_l2` at the joints",
-    "shot_boundary": "`shot_boundary` at the joints",
+    **{name: f"`{name}`" for name in SUITE},
 }
 
 
@@ -80,6 +89,19 @@ def identity_errors(clips: Sequence[NamedClip]) -> dict[str, float | None]:
     return {name: float(np.mean(column)) if column else None for name, column in columns.items()}
 
 
+def rights(steps: Sequence[ToyStep], clips: Sequence[NamedClip]) -> list[tuple[str, bool, bool]]:
+    """Return the action, and whether food and state are right, of each step with a food."""
+    return [
+        (
+            step.scene.action,
+            clip.answer["food"] == step.scene.food_name,
+            clip.answer["state"] == step.scene.state_after,
+        )
+        for step, clip in zip(steps, clips, strict=True)
+        if step.scene.food is not None
+    ]
+
+
 def look(oracle: Oracle, vessels: Sequence[str], clips: Sequence[Frames]) -> list[NamedClip]:
     """Classify the clips of one recipe."""
     answers, colours = oracle.name(list(clips)), oracle.colour(list(clips))
@@ -89,11 +111,17 @@ def look(oracle: Oracle, vessels: Sequence[str], clips: Sequence[Frames]) -> lis
     ]
 
 
-def effect(folder: Path, oracle: Oracle) -> dict[str, Any]:
+def effect(folder: Path, oracle: Oracle, reference: str | None = None) -> dict[str, Any]:
     """Return all figures of the renderer and each setting, with paired 95 % intervals.
 
+    Args:
+        folder: Output of the ablation.
+        oracle: Classifies the clips.
+        reference: The setting that the others are compared with; None for the first.
+
     Raises:
-        InputError: The ablation is unfinished or uses recipes other than `toykitchen`.
+        InputError: The ablation is unfinished, uses recipes other than `toykitchen`, or has no such
+            setting.
     """
     file = folder / "table.json"
     if not file.is_file():
@@ -110,6 +138,14 @@ def effect(folder: Path, oracle: Oracle) -> dict[str, Any]:
             "Run `procvid ablate toykitchen`; only its identities are known.",
         )
     settings = [row["setting"] for row in table["rows"]]
+    if reference is not None and reference not in settings:
+        raise InputError(
+            f"The ablation has no setting {reference!r}.", f"Choose from {', '.join(settings)}."
+        )
+    base = reference or settings[0]
+    actions: dict[str, dict[str, list[tuple[bool, bool]]]] = {
+        name: defaultdict(list) for name in ("renderer", *settings)
+    }
     values: dict[str, dict[str, list[float | None]]] = {
         setting: {name: [] for name in FIGURES} for setting in ("renderer", *settings)
     }
@@ -117,20 +153,16 @@ def effect(folder: Path, oracle: Oracle) -> dict[str, Any]:
         recipe = random_recipe(HELD_OUT + int(name.removeprefix("toy-")))
         numbers = range(1, len(recipe.steps) + 1)
         vessels = [step.scene.vessel for step in recipe.steps]
-        true = [recipe.render(number).frames for number in numbers]
-        for figure, value in identity_errors(look(oracle, vessels, true)).items():
-            values["renderer"][figure].append(value)
+        clips_of = {"renderer": [recipe.render(number).frames for number in numbers]}
         for setting in settings:
             run_folder = folder / "runs" / setting / f"{name}-seed{table['seeds'][0]}"
-            clips = [
+            clips_of[setting] = [
                 read_clip(
                     run_folder / "steps" / f"{number:02d}" / "clip.mp4",
                     downscale=TINY.display_scale,
                 ).frames[:NUM_FRAMES]
                 for number in numbers
             ]
-            for figure, value in identity_errors(look(oracle, vessels, clips)).items():
-                values[setting][figure].append(value)
             scores = json.loads(
                 (folder / "scores" / setting / f"{run_folder.name}.json").read_text(
                     encoding="utf-8"
@@ -138,44 +170,88 @@ def effect(folder: Path, oracle: Oracle) -> dict[str, Any]:
             )
             for figure in SUITE:
                 values[setting][figure].append(scores["runs"][0]["metrics"][figure]["value"])
-    base = settings[0]
+        for setting, clips in clips_of.items():
+            named = look(oracle, vessels, clips)
+            right = rights(recipe.steps, named)
+            shares = {
+                "food": float(np.mean([food for _, food, _ in right])) if right else None,
+                "state": float(np.mean([state for _, _, state in right])) if right else None,
+            }
+            for figure, value in {**identity_errors(named), **shares}.items():
+                values[setting][figure].append(value)
+            for action, food, state in right:
+                actions[setting][action].append((food, state))
     rows = []
     for setting, columns in values.items():
         row: dict[str, Any] = {"setting": setting}
         for figure, column in columns.items():
             known = [v for v in column if v is not None]
             row[figure] = {"mean": float(np.mean(known)) if known else None, "n": len(known)}
-            if setting not in ("renderer", base):
+            if setting not in ("renderer", base) and any(v is not None for v in column):
                 moved = paired_difference(values[base][figure], column)
                 row[figure] |= {"difference": moved.mean, "low": moved.low, "high": moved.high}
         rows.append(row)
-    return {"recipes": len(table["recipes"]), "base": base, "rows": rows}
+    return {
+        "recipes": len(table["recipes"]),
+        "base": base,
+        "rows": rows,
+        "actions": {
+            setting: {
+                action: {
+                    "clips": len(pairs),
+                    "food": float(np.mean([food for food, _ in pairs])),
+                    "state": float(np.mean([state for _, state in pairs])),
+                }
+                for action, pairs in sorted(found.items())
+            }
+            for setting, found in actions.items()
+        },
+    }
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """Return a table with a row per figure and the ratio of the base to the last setting."""
+    """Return a table with a row per figure, and one with a row per action."""
     rows = {row["setting"]: row for row in found["rows"]}
-    last = found["rows"][-1]["setting"]
+    base, settings = found["base"], list(rows)
+    others = [setting for setting in settings if setting not in ("renderer", base)]
     lines = [
-        f"{found['recipes']} recipes of the test kitchen; intervals are paired bootstraps over recipes.",
+        f"{found['recipes']} recipes of the test kitchen; intervals are paired bootstraps over recipes, "
+        f"against {base}.",
         "",
-        f"| | renderer | {found['base']} | {last} | difference, 95 % | times smaller |",
-        "| --- | --- | --- | --- | --- | --- |",
+        f"| | renderer | {base} | {' | '.join(f'{name} | difference, 95 %' for name in others)} |",
+        f"| --- | --- | --- | {' | '.join('--- | ---' for _ in others)} |",
     ]
     for figure, title in FIGURES.items():
-        cells = [rows[s][figure]["mean"] for s in ("renderer", found["base"], last)]
-        change = rows[last][figure]
-        texts = ["" if value is None else f"{value:.3g}" for value in cells]
-        apart = f"{change['difference']:.3g} [{change['low']:.3g}, {change['high']:.3g}]"
-        times = f"{cells[1] / cells[2]:.1f}" if cells[1] and cells[2] else ""
-        lines.append(f"| {title} | {' | '.join(texts)} | {apart} | {times} |")
+        cells = [_figure(rows["renderer"][figure]), _figure(rows[base][figure])]
+        for name in others:
+            cells += [_figure(rows[name][figure]), _difference(rows[name][figure])]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    lines += ["", f"| action, food / state | clips | {' | '.join(settings)} |"]
+    lines.append(f"| --- | --- | {' | '.join('---' for _ in settings)} |")
+    for action, first in found["actions"]["renderer"].items():
+        shares = [found["actions"][name][action] for name in settings]
+        cells = [f"{one['food']:.2f} / {one['state']:.2f}" for one in shares]
+        lines.append(f"| {action} | {first['clips']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _figure(value: dict[str, Any]) -> str:
+    return "" if value["mean"] is None else f"{value['mean']:.3g}"
+
+
+def _difference(value: dict[str, Any]) -> str:
+    if "difference" not in value:
+        return ""
+    return f"{value['difference']:+.3g} [{value['low']:+.3g}, {value['high']:+.3g}]"
 
 
 def parser() -> Parser:
     """Return the parser of `python -m lab.quality.effect`."""
     made = new_parser("quality.effect", "Measure identity without and with memory.")
     made.add_argument("folder", type=Path, help="output of `procvid ablate toykitchen`")
+    made.add_argument(
+        "--against", metavar="SETTING", help="setting to compare with (default: the first)"
+    )
     made.add_argument("--assets", type=Path, default=ASSETS, help="folder of the weights")
     made.set_defaults(run=measure)
     return made
@@ -184,7 +260,7 @@ def parser() -> Parser:
 def measure(arguments: argparse.Namespace) -> None:
     """Measure the runs of an ablation and write the figures beside them."""
     folder: Path = arguments.folder
-    found = effect(folder, load_oracle(arguments.assets / "oracle"))
+    found = effect(folder, load_oracle(arguments.assets / "oracle"), arguments.against)
     write_text(folder / "effect.json", json.dumps(found, indent=1))
     write_text(folder / "effect.md", markdown(found))
     print(markdown(found), end="")

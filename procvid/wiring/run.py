@@ -64,8 +64,8 @@ def build(
 
     Args:
         profile: "auto" or a profile's name.
-        memory: "default" for the profile's own crop store and the run's own clips (only the clips if
-            the profile has no store), "none" for no memory, or the folder of a store.
+        memory: "default" for the profile's own crop store (only the run's own clips if the profile
+            has no store), "none" for no memory, or the folder of a store.
         planner: "auto", "rules" or "openai".
         lora: LoRA files, folders or Hub repositories, each with an optional "=WEIGHT".
         profile_reason: Why this profile, if it was chosen before.

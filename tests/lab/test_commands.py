@@ -16,7 +16,12 @@ MODULES = [
     module.name
     for module in pkgutil.walk_packages(lab.__path__, "lab.")
     if module.name.endswith(".__main__")
-] + ["lab.side_by_side", "lab.quality.effect", "lab.pretrain.default_memory"]
+] + [
+    "lab.food_reference",
+    "lab.side_by_side",
+    "lab.quality.effect",
+    "lab.pretrain.default_memory",
+]
 README = Path(lab.__path__[0]) / "README.md"
 
 
