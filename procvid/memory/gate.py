@@ -129,7 +129,7 @@ def _wrong_look(crop: Crop, known: Evidence, embedder: Embedder, rules: Retrieva
 
 
 @dataclass(frozen=True)
-class Measures:
+class GateMeasures:
     """What the gate measures of a crop.
 
     Attributes:
@@ -150,7 +150,7 @@ class Measures:
     sharp: float
 
 
-def measure(crop: Crop, known: Evidence, embedder: Embedder) -> Measures:
+def measure(crop: Crop, known: Evidence, embedder: Embedder) -> GateMeasures:
     """Measure a crop with an image."""
     assert crop.image is not None
     before = canonical(known.state_before)
@@ -168,7 +168,7 @@ def measure(crop: Crop, known: Evidence, embedder: Embedder) -> Measures:
     own = float(fits[0])
     others = fits[1 + changed : len(fits) - len(states)]
     in_states = fits[len(fits) - len(states) :]
-    return Measures(
+    return GateMeasures(
         shown=own,
         past=float(fits[1]) - own if changed else -1.0,
         rival=float(others.max()) - own if len(others) else -1.0,

@@ -97,7 +97,8 @@ def forecast(
         seconds = None
         if pattern is not None:
             seconds = pattern.clip_s if steps else pattern.first_clip_s
-        own = {} if conditioning is None else _own_sights(plan.steps, step, conditioning)
+        has_memory = profile.max_references > 0 and (parts is None or parts.stores is not None)
+        own = _own_sights(plan.steps, step, conditioning) if has_memory else {}
         seed = step_seed(sampling.seed, step.number)
         steps.append(StepForecast(step, seed, conditioning, own, seconds))
     clip_bytes = _most_bytes(profile, sampling) if pattern is None else pattern.clip_bytes
@@ -116,14 +117,16 @@ def forecast(
 
 
 def _own_sights(
-    steps: Sequence[StepPlan], step: StepPlan, conditioning: Conditioning
+    steps: Sequence[StepPlan], step: StepPlan, conditioning: Conditioning | None
 ) -> dict[str, int]:
     """Return the earlier step whose clip may show each object that the memory lacks.
 
     A lasting object comes from its first appearance, food from its latest one in that state.
     """
     own: dict[str, int] = {}
-    lacking = {r.object_name for r in conditioning.retrievals if r.hit is None}
+    lacking = {item.name for item in step.objects}
+    if conditioning is not None:
+        lacking -= {r.object_name for r in conditioning.retrievals if r.hit is not None}
     for item in step.objects:
         if item.name not in lacking:
             continue

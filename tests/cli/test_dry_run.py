@@ -50,10 +50,10 @@ def test_each_step_has_its_prompt_seed_and_slots(recipe, capsys):
     second = answer["steps"][1]
     assert "frying the carrot (sliced, then fried)" in second["prompt"].lower()
     assert 0 < len(second["slots"]) <= 4 and second["slots"][0]["origin"] == "memory"
-    # Crops of the run's own clips come before the memory: latest state of food, first sight of others.
-    assert second["own"] == {"carrot": 1, "counter": 1}
-    assert answer["steps"][2]["own"]["frying pan"] == 2
-    assert answer["steps"][2]["own"]["carrot"] == 2
+    # The memory has all objects, so no clip has to supply one. The counter stays that of step 1.
+    assert all(step["own"] == {} for step in answer["steps"])
+    counter = next(slot for slot in second["slots"] if slot["object"] == "counter")
+    assert counter["anchor_step"] == 1
     bare = forecast(capsys, recipe, "--memory", "none")
     assert all(step["slots"] == [] and step["own"] == {} for step in bare["steps"])
 

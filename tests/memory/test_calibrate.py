@@ -36,13 +36,14 @@ def test_any_embedder_is_calibrated_on_a_labelled_store(
     labelled: CropStore, embedder: Embedder
 ) -> None:
     found = calibrate(labelled, embedder)
-    assert found.fits(embedder.info) and set(found.thresholds) == {"min_shown", "max_rival"}
-    for name in found.thresholds:
+    assert found.fits(embedder.info) and set(found.thresholds) == {"min_shown", "max_rival", "min_own"}
+    for name in ("min_shown", "max_rival"):
         measured = found.measured[name]
         assert measured["right_pairs"] >= 50 and measured["right_kept"] >= 0.97
         assert measured["wrong_refused"] == 1.0
     rules = found.rules()
     assert rules.calibrated and rules.min_shown == found.thresholds["min_shown"] > 0
+    assert rules.min_own >= rules.min_shown
     # Thresholds that were not found keep their uncalibrated values.
     assert rules.max_past == DEFAULT_RULES.max_past
 

@@ -183,7 +183,7 @@ def test_a_step_is_redone_and_names_what_it_made_stale(
             seed=5,
             prompt="Close view: a carrot.",
             references=[handle_file(str(picture))],
-            shows=["cutting board"],
+            shows=["counter"],
             api_name="/regenerate_step",
         )
     )
@@ -193,7 +193,7 @@ def test_a_step_is_redone_and_names_what_it_made_stale(
     ]  # fmt: skip
     conditioned = next(e for e in again if e["event"] == "conditioned")
     assert conditioned["prompt"] == "Close view: a carrot."
-    assert conditioned["references"][0]["object"] == "cutting board"
+    assert conditioned["references"][0]["object"] == "counter"
     assert conditioned["references"][0]["origin"] == "upload"
     last = again[-1]
     assert (last["state"], last["stale"]) == ("stale", [2])
