@@ -29,7 +29,11 @@ def test_a_program_looks_through_a_memory(client: Client) -> None:
     assert best["source_id"].startswith("toykitchen/") and "url" in best
     assert best["score"] == best["parts"]["clip"] > 0.9 and {"shown", "told"} < set(best["parts"])
     scores = [crop["score"] for crop in answer["crops"]]
-    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True) and answer["reason"] == ""
+
+    nothing = client.predict("default", query="zebra spaceship", api_name="/memories")
+    assert (nothing["crops"], nothing["total"]) == ([], 0)
+    assert nothing["reason"].startswith("Nothing found for 'zebra spaceship'. The nearest image is")
 
 
 def test_objects_and_states_and_pages(client: Client) -> None:

@@ -27,7 +27,7 @@ from tests.ui.events import Events, events_of
 from tests.ui.running import create_page
 
 PAGES = -(-CROPS // ON_A_PAGE)
-OWN, GALLERY, SHOWN, PAGE, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(10)
+OWN, GALLERY, SHOWN, PAGE, NOTE, OVERVIEW, NAME, STATE, HISTORY, CHOSEN, CROP = range(11)
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,10 @@ def pressed(index: int) -> gr.SelectData:
 
 
 def test_it_opens_with_one_of_each_kind(on: Events) -> None:
-    gallery, shown, page, overview, names, _, history = on["open_tab"]("")
+    gallery, shown, page, _, overview, names, _, history = on["open_tab"]("")
     assert len(shown) == len(gallery.value) == 24 and "Shared image library" in overview
     assert page.label == f"Page (of {PAGES})" and on["turn"]("", ANY, ANY, 99)[2].value == PAGES
-    assert on["narrow"]("", "bowl", ANY)[2].label == "Page (of 2)"
+    assert on["narrow"]("", "bowl", ANY)[2].label == "Page (of 3)"
     assert len({name for name, _ in names.choices}) == NAMES + 1 and "No edits yet" in history
     store = load_default_memory(TINY)
     by_id = {crop.id: crop for crop in store.crops.facts}
@@ -51,14 +51,18 @@ def test_it_opens_with_one_of_each_kind(on: Events) -> None:
 
 
 def test_a_search_shows_the_likeness(on: Events) -> None:
-    _, shown, _ = on["search"]("", "sliced carrot", ANY, ANY)
+    _, shown, *_ = on["search"]("", "sliced carrot", ANY, ANY)
     crop_id, crop, name, state, _ = on["choose"]("", shown, pressed(0))
     assert crop_id == shown[0][0] and (name, state) == ("carrot", "sliced")
     assert "<dt>Similarity</dt><dd>0.9" in crop and "Apache-2.0" in crop
-    _, only, _ = on["search"]("", "carrot", ANY, "diced")
+    _, only, *_ = on["search"]("", "carrot", ANY, "diced")
     store = load_default_memory(TINY)
     states = {c.state for c in store.crops.facts if c.id in {one for one, _ in only}}
     assert states == {"diced"}
+    gallery, none, _, note = on["search"]("", "zebra spaceship", ANY, ANY)
+    assert gallery.value == [] and none == []
+    assert note.visible and "Nothing found for &#x27;zebra spaceship&#x27;" in note.value
+    assert not on["turn"]("", ANY, ANY, 1)[3].visible
     with pytest.raises(gr.Error, match="search is empty"):
         on["search"]("", "  ", ANY, ANY)
 
@@ -66,7 +70,7 @@ def test_a_search_shows_the_likeness(on: Events) -> None:
 def test_the_first_edit_makes_a_private_copy(
     on: Events, context: AppContext, tmp_path: Path
 ) -> None:
-    _, shown, _ = on["turn"]("", "egg", ANY, 1)
+    _, shown, *_ = on["turn"]("", "egg", ANY, 1)
     crop_id = shown[0][0]
     after = on["rename"]("", crop_id, "duck egg")
     own = after[OWN]
@@ -96,9 +100,10 @@ def test_the_first_edit_makes_a_private_copy(
 
 
 def test_an_own_memory_guides_a_run(on: Events, recipe: str, context: AppContext) -> None:
-    _, shown, _ = on["turn"]("", "cutting board", ANY, 1)
+    _, shown, *_ = on["turn"]("", "cutting board", ANY, 1)
     own = on["ban"]("", shown[0][0])[OWN]
-    others = [crop_id for crop_id, _ in shown[1:]]
+    facts = shown_store(context, own).crops.facts
+    others = [crop.id for crop in facts if crop.name == "cutting board" and not crop.banned]
     change(context, own, lambda store, _: edit.ban(store, others))
     page, create, _ = create_page(context)
     planned = create["plan_recipe"](recipe)
@@ -122,7 +127,7 @@ def test_an_id_that_is_none(on: Events, own: Any) -> None:
     if own:
         with pytest.raises(gr.Error, match="not a memory id"):
             on["ban"](own, "0" * 16)
-    assert "Shared image library" in on["open_tab"](own)[3]
+    assert "Shared image library" in on["open_tab"](own)[4]
 
 
 def test_what_cannot_be_done_is_a_sentence(on: Events) -> None:
@@ -143,9 +148,9 @@ def test_a_picture_is_searched_for_among_the_objects_that_are_shown(
     crops = shown_store(context, "").crops
     pan = next(row for row, crop in enumerate(crops.facts) if crop.name == "frying pan")
     save_png(tmp_path / "pan.png", crops[pan].image)  # type: ignore[arg-type]
-    _, shown, _ = on["search_picture"]("", str(tmp_path / "pan.png"), ANY, ANY)
+    _, shown, *_ = on["search_picture"]("", str(tmp_path / "pan.png"), ANY, ANY)
     assert shown[0][1] > 0.9
-    _, shown, _ = on["search_picture"]("", str(tmp_path / "pan.png"), "bowl", ANY)
+    _, shown, *_ = on["search_picture"]("", str(tmp_path / "pan.png"), "bowl", ANY)
     by_id = {crop.id: crop.name for crop in crops.facts}
     assert {by_id[crop_id] for crop_id, _ in shown} == {"bowl"}
 
