@@ -36,7 +36,11 @@ def test_any_embedder_is_calibrated_on_a_labelled_store(
     labelled: CropStore, embedder: Embedder
 ) -> None:
     found = calibrate(labelled, embedder)
-    assert found.fits(embedder.info) and set(found.thresholds) == {"min_shown", "max_rival", "min_own"}
+    assert found.fits(embedder.info) and set(found.thresholds) == {
+        "min_shown",
+        "max_rival",
+        "min_own",
+    }
     for name in ("min_shown", "max_rival"):
         measured = found.measured[name]
         assert measured["right_pairs"] >= 50 and measured["right_kept"] >= 0.97
