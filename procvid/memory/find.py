@@ -1,13 +1,13 @@
 """Search a store by a text or an image.
 
-A text search abstains as retrieval in a run does: if the text names no object of the store, a crop
-must be nearly identical to it; if it names one, the images must look like the text.
+A text search abstains as retrieval in a run does. If the text names objects of the store, only their
+crops are searched, and the images must look like the text. Otherwise a crop must be nearly identical.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,10 +74,11 @@ def search_text(
         StoreError: The store belongs to another embedder.
         InputError: No crop shows that object in that state.
     """
-    nearest = find(store, embedder, text, k, state, rules.same_thing, name=name)
+    named = named_in(text, [crop.name for crop in store.crops.facts]) if name is None else {name}
+    nearest = find(store, embedder, text, k, state, rules.same_thing, names=named)
     if not nearest:
         return Found((), "The store has no crops.")
-    known = name is not None or bool(named_in(text, [crop.name for crop in store.crops.facts]))
+    known = bool(named)
     sure = [match for match in nearest if _is_sure(match, rules, known=known)]
     if sure:
         return Found(tuple(sure))
@@ -112,7 +113,7 @@ def find(
     state: str | None = None,
     same_thing: float = DEFAULT_RULES.same_thing,
     *,
-    name: str | None = None,
+    names: Collection[str] = (),
 ) -> list[Match]:
     """Return the crops nearest to a text or an image, best first.
 
@@ -124,14 +125,14 @@ def find(
         k: Largest number of crops.
         state: Only crops in this state.
         same_thing: Of crops whose image vectors have at least this cosine, only the best counts.
-        name: Only crops of this object.
+        names: Only crops of these objects; none of them means all objects.
 
     Raises:
         StoreError: The store belongs to another embedder.
-        InputError: No crop shows that object in that state.
+        InputError: No crop shows those objects in that state.
     """
     check_embedder(store, embedder)
-    rows = None if state is None and name is None else rows_of(store, name, state)
+    rows = None if state is None and not names else rows_of(store, names, state)
     if isinstance(wanted, str):
         query = embedder.embed_texts([wanted])[0]
         scores, found = store.index.search(query, LOOK_AT * k, rows)
@@ -151,23 +152,24 @@ def find(
     return kept
 
 
-def rows_of(store: CropStore, name: str | None, state: str | None) -> Rows:
-    """Return the rows of an object in a state. None means any.
+def rows_of(store: CropStore, names: Collection[str], state: str | None) -> Rows:
+    """Return the rows of objects in a state; no names means all objects, None any state.
 
     Raises:
         InputError: The store has no such object, or not in that state.
     """
     facts = store.crops.facts
     rows = list(range(len(facts)))
-    if name is not None:
-        rows = [row for row in rows if canonical(facts[row].name) == canonical(name)]
+    wanted = {canonical(name) for name in names}
+    if wanted:
+        rows = [row for row in rows if canonical(facts[row].name) in wanted]
         if not rows:
             raise InputError(
-                f"The store {store.name} has no {name[:40]!r}.",
+                f"The store {store.name} has no {' or '.join(sorted(wanted))[:40]!r}.",
                 _among("objects", [crop.name for crop in facts]),
             )
     if state is not None:
-        thing = "crop" if name is None else canonical(name)
+        thing = " or ".join(sorted(wanted)) or "crop"
         states = [facts[row].state for row in rows]
         rows = [row for row in rows if canonical(facts[row].state) == canonical(state)]
         if not rows:

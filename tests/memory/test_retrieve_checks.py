@@ -109,6 +109,8 @@ def test_a_pan_never_shows_food_that_the_step_changes_in_another_state(
 def test_a_search_abstains_as_a_run_does(store: CropStore, embedder: Embedder) -> None:
     assert search_text(store, embedder, "frying pan", 3).matches[0].crop.name == "frying pan"
     assert search_text(store, embedder, "two red frying pans", 3).matches
+    of_carrots = search_text(store, embedder, "sliced carrots", 5).matches
+    assert {match.crop.name for match in of_carrots} == {"carrot"}
     nothing = search_text(store, embedder, "zebra spaceship", 3)
     assert nothing.matches == () and "Nothing found for 'zebra spaceship'" in nothing.reason
     assert "The nearest image is" in nothing.reason

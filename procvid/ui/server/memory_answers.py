@@ -141,7 +141,7 @@ def _matches(
 ) -> tuple[list[Match], int, str]:
     """Return one page of crops, the total number, and why a search found none."""
     name, state = asked.name or None, asked.state or None
-    rows = rows_of(store, name, state)
+    rows = rows_of(store, [name] if name else [], state)
     start, end = asked.limit * (asked.page - 1), asked.limit * asked.page
     if embedder is None:
         page = [Match(row, store.crops.facts[row], 0.0) for row in rows[start:end]]

@@ -213,7 +213,8 @@ def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> Non
             )
             matches, reason = found.matches, found.reason
         else:
-            matches = tuple(find(store, embedder, wanted, ON_A_PAGE, only_state, name=only_name))
+            names = [only_name] if only_name else []
+            matches = tuple(find(store, embedder, wanted, ON_A_PAGE, only_state, names=names))
             reason = ""
         rows = [(match.row, match.score) for match in matches]
         return _gallery(w, store, rows) | _page_number(w, 1, 1) | _note(w, reason)
