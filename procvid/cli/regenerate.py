@@ -19,7 +19,7 @@ from procvid.wiring import run as wiring
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Generate one step of a run again. Steps that take references from its clip become stale."
+        "Generate one step of a run again. Later steps that depend on its images become stale."
     )
     parser.add_argument("folder", metavar="DIR", help="run folder")
     parser.add_argument(
