@@ -3,8 +3,8 @@
     python -m lab.food_reference --out FOLDER
 
 Every step of held-out toy recipes is made alone, in each way, with the same seed and the other
-references equal. The oracle decides if food and state are right. `clips.jsonl` keeps every result, so
-an interrupted measurement goes on; `table.md` has the shares by action.
+references equal. The oracle decides whether food and state are right. `clips.jsonl` keeps every
+result. Run the command again to continue. `table.md` has the shares by action.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 The first command generates the runs and their metrics. The second classifies the clips with the
 oracle and writes `effect.json` and `effect.md` into the same folder. A food or a state is right if
 the oracle sees what the recipe says. A pair is two clips of a recipe; vessels are compared in pairs
-with the same vessel, the counter in all pairs. Of identity only consistency counts, not the true
-look.
+with the same vessel, the counter in all pairs. Identity is measured by consistency only, not by the
+true look.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ a person chose or uploaded replaces the anchor from its step on.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Anchor:
         name: The object.
         role: Its role.
         state: The state that the image shows.
-        crop_id: Id of the crop. For an uploaded image, `upload_id` of its pixels.
+        crop_id: Id of the crop. For an uploaded image, its `upload_id`.
         image_sha256: sha256 of the pixels.
         step: The step that used it first.
         by_person: True if a person chose or uploaded it.
@@ -70,6 +71,7 @@ class Anchors:
         return max(fitting, key=rank, default=None)
 
 
-def upload_id(image_sha256: str) -> str:
-    """Return the crop id of an uploaded image with this sha256 of its pixels."""
-    return f"upload-{image_sha256[:16]}"
+def upload_id(image_sha256: str, name: str, role: Role, state: str) -> str:
+    """Return the crop id of an uploaded image, by the sha256 of its pixels and what it shows."""
+    parts = [image_sha256, canonical(name), role, canonical(state)]
+    return f"upload-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"

@@ -1,9 +1,9 @@
 """Find retrieval thresholds on one half of a store's sources and measure them on the other half.
 
-Each crop with its own words is a right pair. Wrong pairs are those that retrieval must refuse: a
+Each crop with its own words is a right pair. Wrong pairs are those that retrieval must refuse: an
 image with the name of another thing, with the name of a thing seen beside it, or, for food, with
-another state. A threshold keeps `KEEP_SHARE` of the right pairs. The share of wrong pairs that it
-refuses measures its quality.
+another state. A threshold keeps a share of the right pairs, for most `KEEP_SHARE`. The share of wrong
+pairs that it refuses measures its quality.
 """
 
 from __future__ import annotations

@@ -93,10 +93,15 @@ def search_text(
 
 def named_in(text: str, names: Sequence[str]) -> set[str]:
     """Return the object names that a text contains, at least by their last word: "red pan"."""
-    words = set(re.findall(r"[^\W_]+", text.casefold()))
-    words |= {word[: -len(end)] for word in words for end in ("s", "es") if word.endswith(end)}
-    known = {canonical(name) for name in names}
-    return {name for name in known if name.split() and name.split()[-1] in words}
+    words = set(_words(text))
+    for ending, singular in (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe")):
+        words |= {word[: -len(ending)] + singular for word in words if word.endswith(ending)}
+    known = {canonical(name): _words(name) for name in names}
+    return {name for name, parts in known.items() if parts and parts[-1] in words}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.casefold())
 
 
 def _is_sure(match: Match, rules: RetrievalRules, *, known: bool) -> bool:

@@ -1,8 +1,8 @@
 """Decide which crops of the run's own clips may guide later clips.
 
 A crop of a generated clip is softer than a real one, and the clip may have failed to show the change
-of the step. So a crop enters the memory only if it is the thing that it is named after, as sharp as
-the clip's reference, and shows nothing of another state.
+of the step. So a crop enters the memory only if it looks like its object in its state, agrees with the
+clip's reference or other frames, is not much softer, and shows nothing of another state.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from procvid.protocols import Embedder
 from procvid.types import Crop, Image
 
 MAX_GENERATION = 1
-"""A crop of our own clip is generation 1. A crop of a clip that such a crop guided is not used."""
+"""A crop of our own clip is generation 1. An object that such a crop guided gives no crop."""
 
 SIDE_PX = 64
 """Longest side at which the sharpness of two images is compared."""
@@ -99,7 +99,7 @@ def _fault(crop: Crop, known: Evidence, embedder: Embedder, rules: RetrievalRule
     if crop.quality < rules.min_quality:
         return f"the quality is too low ({crop.quality:.2f})"
     if known.generation >= MAX_GENERATION:
-        return "its clip was guided by a crop of this video, so it is a copy of a copy"
+        return "a crop of this video guided it, so it would be a copy of a copy"
     reason = _wrong_look(crop, known, embedder, rules)
     if reason:
         return reason

@@ -41,6 +41,18 @@ def wanted_state(item: PlannedObject) -> str:
     return canonical(item.state_before or item.state_after)
 
 
+def reference_states(item: PlannedObject) -> list[str]:
+    """Return the states that a reference may show, the best first.
+
+    A food that the step changes is shown as before the step. If no crop shows that, one that shows
+    it as after the step is better than none (docs/memory.md has the measurement).
+    """
+    states = [wanted_state(item)]
+    if item.role == "food" and item.state_after:
+        states.append(canonical(item.state_after))
+    return list(dict.fromkeys(states))
+
+
 class Memory:
     """Read-only shared stores, and the run's own anchors and crops, which grow step by step."""
 
@@ -57,7 +69,7 @@ class Memory:
         Args:
             stores: The shared stores.
             embedder: Their embedder.
-            seed: Seed of the run, which decides between equally good sources.
+            seed: Decides between equally good sources; `start_memory` draws it from seed and recipe.
             rules: Thresholds and weights.
             states: The plan's state table, which defines past states.
 
@@ -285,7 +297,7 @@ class Memory:
             found
             for found in candidates(Catalogue(self.run), question, self.rules, 1.0, refused)
             if (step_of(found.fact.source_id) or 0) < question.step
-            and not found.fact.source_id.startswith(UPLOAD)
+            and not found.fact.source_id.startswith(f"{UPLOAD}/")
         ]
         lasting = question.item.role != "food"
         oldest_first = sorted(earlier, key=lambda f: step_of(f.fact.source_id) or 0)

@@ -60,7 +60,7 @@ def crop_of_upload(
     height, width = image.shape[:2]
     box: BoxXYXY = (0.0, 0.0, float(width), float(height))
     return Crop(
-        id=upload_id(image_sha256),
+        id=upload_id(image_sha256, name, role, state),
         name=canonical(name),
         role=role,
         description=canonical(name),

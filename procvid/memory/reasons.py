@@ -36,7 +36,7 @@ def why(question: CropQuery, found: Candidate) -> str:
     before = question.item.state_before
     if question.item.role == "food" and before and question.state != canonical(before):
         purpose = f", because no image shows it {canonical(before)}"
-    if fact.source_id.startswith(UPLOAD):
+    if fact.source_id.startswith(f"{UPLOAD}/"):
         return f"Your photo of the {words}{purpose} (similarity {clip:.2f})."
     return f"{sentence_case(with_article(words))} from {fact.source_id}{purpose} (similarity {clip:.2f})."
 

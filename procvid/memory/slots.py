@@ -128,7 +128,7 @@ def origin_of(store: str, source_id: str) -> Literal["memory", "run", "upload"]:
     """Return where the crop of a store comes from."""
     if store != RUN:
         return "memory"
-    return "upload" if source_id.startswith(UPLOAD) else "run"
+    return "upload" if source_id.startswith(f"{UPLOAD}/") else "run"
 
 
 def _lies_in(item: PlannedObject, crop: Crop) -> bool:

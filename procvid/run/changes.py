@@ -104,7 +104,7 @@ def kept_changes(run: RunFolder, number: int) -> tuple[StepChanges, list[str]]:
     """Return the stored changes to a step, and a message for each part that is lost."""
     record = run.read_record(number)
     if record is not None:
-        given = [r.file for r in record.references if r.origin == "upload" and not r.anchor_step]
+        given = [r.file for r in record.own_uploads()]
         uploads, lost = _load([run.step_folder(number) / file for file in given])
         return replace(changes_from_json(record.overrides), uploads=uploads), lost
     folder = _folder(run, number)

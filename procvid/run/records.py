@@ -69,7 +69,8 @@ class RunRecord:
             **request,
             **sampling,
             "memory": dict(self.stores),
-            **({"memory rule": self.memory_rule} if self.memory_rule else {}),
+            # Not for old runs, so that they keep their id.
+            **({"memory rule": self.memory_rule} if self.memory_rule not in ("", OLD_RULE) else {}),
             **models,
         }
 
@@ -121,10 +122,9 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
                 f"memory is {_stores(old[key])} there, but {_stores(new[key])} in this request"
             )
         elif key == "memory rule":
-            differing.append(
-                f"its memory works by the rule {old.get(key)!r} of an earlier version, and this "
-                f"version has the rule {new.get(key)!r}"
-            )
+            # Without a memory on one side, the key "memory" differs too.
+            if there.memory_rule and asked.memory_rule:
+                differing.append("it uses the memory rule of an earlier version")
         elif key == "shortcuts":
             differing.append(f"it is {_speed(old)} there, but {_speed(new)} in this request")
         else:
@@ -157,7 +157,7 @@ class ReferenceRecord:
     `licence` and `url` are "" if unknown, and in old runs. `role` is that of the object, "" in old
     runs. `anchor_step` is the earlier step that first used the image; 0 if this one does.
     `generation` counts copies: 0 for a crop of a store or a person's image, 1 for a crop of a clip
-    of this run. A crop of a clip that was made from such a crop is never used.
+    of this run. An object that such a crop guided gives no crop itself.
     """
 
     number: int
@@ -262,6 +262,15 @@ class StepRecord:
         fields["anchors"] = tuple(AnchorRecord(**a) for a in fields.get("anchors", ()))
         return cls(**fields)
 
+    def own_uploads(self) -> list[ReferenceRecord]:
+        """Return the references that a person uploaded for this step, not for an earlier one."""
+        chosen = self.overrides.get("chosen") or {}
+        return [
+            one
+            for one in self.references
+            if one.origin == "upload" and not one.anchor_step and one.object_name not in chosen
+        ]
+
     def new_anchors(self) -> list[Anchor]:
         """Return the references of this step that become anchors."""
         return new_anchors(self.step, self.references, self.overrides.get("chosen") or {})
@@ -279,7 +288,9 @@ def new_anchors(
             name=one.object_name,
             role=one.role,
             state=one.state,
-            crop_id=upload_id(one.image_sha256) if one.origin == "upload" else one.crop_id,
+            crop_id=upload_id(one.image_sha256, one.object_name, one.role, one.state)
+            if one.origin == "upload"
+            else one.crop_id,
             image_sha256=one.image_sha256,
             step=step,
             by_person=one.origin == "upload" or one.object_name in chosen,

@@ -11,7 +11,7 @@ from procvid.events import Conditioned, Event, Warned
 from procvid.media.image import load_image
 from procvid.memory.clip_crops import MIN_SIDE_PX, SETTLED, crops_of_clip, cut
 from procvid.memory.gate import Evidence, Refusal, pass_gate, views_of
-from procvid.memory.memory import Memory, wanted_state
+from procvid.memory.memory import Memory, reference_states
 from procvid.memory.photo import crop_of_upload, foods_in
 from procvid.memory.slots import choose_slots
 from procvid.memory.store import add_crops, empty_store
@@ -19,7 +19,13 @@ from procvid.memory.store_folder import load_store, save_store
 from procvid.memory.words import canonical, crop_text
 from procvid.plan.prompt import with_looks
 from procvid.protocols import SceneReader
-from procvid.run.assemble import crop_hashes, missing_objects, references_of, write_step
+from procvid.run.assemble import (
+    crop_hashes,
+    missing_objects,
+    pixels_sha256,
+    references_of,
+    write_step,
+)
 from procvid.run.changes import changes_to_json
 from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.run.folder import CROPS, RunFolder
@@ -186,7 +192,7 @@ def make_step(
         lora=request.lora,
         memory=clip.memory,
         refused=tuple({"object": one.name, "reason": one.reason} for one in refused),
-        anchors=_anchors_at(memory, step, changes) if memory else (),
+        anchors=_anchors_at(memory, step, conditioning.slots) if memory else (),
     )
     return _keep(run, parts, clip, conditioning.slots, record, crops)
 
@@ -236,12 +242,14 @@ def _evidence(
     foods = [item.name for item in step.objects if item.role == "food"]
     views: dict[str, list[Image]] = {name: [] for name in items}
     rows = views_of(len(clip.frames), VIEWS, SETTLED)
+    own_rows = {canonical(crop.name): round(crop.time_s * clip.fps) for crop in crops}
     frames = [clip.frames[row] for row in rows]
     names = [crop.name for crop in crops]
-    for frame, found in zip(frames, parts.detector.detect(frames, names), strict=True):
+    for row, frame, found in zip(rows, frames, parts.detector.detect(frames, names), strict=True):
         for name, sight in {canonical(one.label): one for one in reversed(found)}.items():
             x0, y0, x1, y1 = sight.box_xyxy
-            if name in views and min(x1 - x0, y1 - y0) >= MIN_SIDE_PX:
+            other = name in views and row != own_rows.get(name)
+            if other and min(x1 - x0, y1 - y0) >= MIN_SIDE_PX:
                 views[name].append(cut(frame, (x0, y0, x1, y1), sight.mask))
     return {
         name: Evidence(
@@ -256,16 +264,21 @@ def _evidence(
     }
 
 
-def _anchors_at(memory: Memory, step: StepPlan, changes: StepChanges) -> tuple[AnchorRecord, ...]:
-    """Return the anchors that a step begins with, of the objects that a person left alone."""
+def _anchors_at(memory: Memory, step: StepPlan, slots: Sequence[Slot]) -> tuple[AnchorRecord, ...]:
+    """Return the anchors that a step begins with, of the objects whose image no person chose."""
+    by_person = {
+        slot.object_name
+        for slot in slots
+        if slot.chosen or (slot.origin == "upload" and not slot.anchor_step)
+    }
     records = []
     for item in step.objects:
-        if item.name in changes.chosen or item.name in changes.shows:
+        if item.name in by_person:
             continue
-        state = wanted_state(item)
-        anchor = memory.anchors.of(item.name, item.role, state, step.number)
-        sha256 = "" if anchor is None else anchor.image_sha256
-        records.append(AnchorRecord(item.name, item.role, state, sha256))
+        for state in reference_states(item):
+            anchor = memory.anchors.of(item.name, item.role, state, step.number)
+            sha256 = "" if anchor is None else anchor.image_sha256
+            records.append(AnchorRecord(item.name, item.role, state, sha256))
     return tuple(records)
 
 
@@ -282,9 +295,7 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, record: StepRe
     if (folder / CROPS).exists():
         crops = load_store(folder / CROPS, parts.embedder).crops
     images = {
-        reference.number: load_image(folder / reference.file)
-        for reference in record.references
-        if reference.origin == "upload" and not reference.anchor_step
+        reference.number: load_image(folder / reference.file) for reference in record.own_uploads()
     }
     _keep_references(parts, memory, record.references, images)
     memory.keep(record.new_anchors(), crops)
@@ -334,9 +345,19 @@ def _keep_references(
 
 
 def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
-    """Return True if the step's crops on disk are the recorded ones, or there is no memory."""
+    """Return True if the step's crops and uploads on disk are the recorded ones.
+
+    Without a memory nobody needs them.
+    """
     if parts.stores is None:
         return True
+    for one in record.own_uploads():
+        try:
+            image = load_image(run.step_folder(record.step) / one.file)
+        except InputError:
+            return False
+        if pixels_sha256(image) != one.image_sha256:
+            return False
     folder = run.step_folder(record.step) / CROPS
     if not record.crops:
         return not folder.exists()

@@ -125,7 +125,7 @@ def regenerate_step(
     parts: Parts,
     changes: StepChanges = NO_CHANGES,
 ) -> Generator[Event, None, None]:
-    """Redo one step of a run; later steps that show an object cut from it become stale.
+    """Redo one step of a run; later steps become stale if their anchors or crops change.
 
     Other steps do not change. A warning lists the stale ones, `run.json` notes them, and the next
     `make_video` on the folder makes them again.

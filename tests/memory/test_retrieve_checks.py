@@ -10,7 +10,7 @@ import pytest
 from procvid.errors import InputError
 from procvid.memory.anchors import Anchor
 from procvid.memory.calibrate import calibrate
-from procvid.memory.find import find, search_text
+from procvid.memory.find import find, named_in, search_text
 from procvid.memory.memory import Memory, RetrievalRules
 from procvid.memory.retrieval_rules import Calibration, read_calibration
 from procvid.memory.states import StateTable
@@ -109,6 +109,9 @@ def test_a_pan_never_shows_food_that_the_step_changes_in_another_state(
 def test_a_search_abstains_as_a_run_does(store: CropStore, embedder: Embedder) -> None:
     assert search_text(store, embedder, "frying pan", 3).matches[0].crop.name == "frying pan"
     assert search_text(store, embedder, "two red frying pans", 3).matches
+    names = ["knife", "berry", "half-and-half", "frying pan"]
+    for text, name in (("sharp knives", 0), ("Berries", 1), ("half-and-half", 2), ("my pan", 3)):
+        assert named_in(text, names) == {names[name]}
     of_carrots = search_text(store, embedder, "sliced carrots", 5).matches
     assert {match.crop.name for match in of_carrots} == {"carrot"}
     nothing = search_text(store, embedder, "zebra spaceship", 3)

@@ -147,6 +147,36 @@ def test_a_picture_of_a_full_pan_is_left_out_where_its_food_changes(parts):
     assert [s.anchor_step for s in third.slots if s.object_name == "frying pan"] == [1]
 
 
+def test_one_image_may_be_uploaded_for_two_states(parts):
+    recipe = Recipe(
+        "Carrots",
+        (
+            "Slice the carrot on the board.",
+            "Put the carrot into the pan.",
+            "Fry the carrot in the pan.",
+            "Serve the carrot on a plate.",
+        ),
+    )
+    plan = parts.planner.plan(recipe)
+    crop = next(c for c in parts.stores[0].crops if c.name == "carrot")
+    mine = StepChanges(uploads=(crop.image,), shows=("carrot",))
+    found = preview(parts, plan, start_memory(parts, 0, plan), {2: mine, 4: mine})
+    (third,) = [s for s in found[2].slots if s.object_name == "carrot"]
+    assert (third.origin, third.state, third.anchor_step) == ("upload", "sliced", 2)
+
+
+def test_a_lost_upload_makes_its_step_again(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    picture = np.full((40, 50, 3), (200, 30, 30), np.uint8)
+    changes = StepChanges(uploads=(picture,), shows=("plate",))
+    list(regenerate_step(folder, 4, parts, changes))
+    (file,) = [r["file"] for r in conditioning(folder, 4)["references"] if r["origin"] == "upload"]
+    (folder / "steps/04" / file).unlink()
+    events = list(make_video(REQUEST, parts, folder))
+    assert [event.step for event in of(ClipReady, events) if not event.reused] == [4]
+    assert any("One of your images is lost" in event.message for event in of(Warned, events))
+
+
 def test_a_step_whose_anchor_is_banned_gets_another_image_or_none(finished, parts, tmp_path):
     folder = copy_of(finished, tmp_path)
     pan = next(r for r in conditioning(folder, 3)["references"] if r["object_name"] == "frying pan")

@@ -118,7 +118,7 @@ def browse(store: CropStore, name: str, state: str) -> list[int]:
         if name in (ANY, kind[0]) and state in (ANY, kind[1]):
             kinds.setdefault(kind, []).append(row)
     placed = [
-        (not facts[row].source_id.startswith(UPLOAD), place, kind, row)
+        (not facts[row].source_id.startswith(f"{UPLOAD}/"), place, kind, row)
         for kind, rows in kinds.items()
         for place, row in enumerate(rows)
     ]

@@ -147,8 +147,8 @@ def _matches(
         page = [Match(row, store.crops.facts[row], 0.0) for row in rows[start:end]]
         return page, len(rows), ""
     rules = build_rules(store.embedder)
-    found = search_text(store, embedder, asked.query, min(end, len(rows)), state, rules, name=name)
-    return list(found.matches[start:end]), 0 if found.reason else len(rows), found.reason
+    found = search_text(store, embedder, asked.query, len(rows), state, rules, name=name)
+    return list(found.matches[start:end]), len(found.matches), found.reason
 
 
 def _crop(store: CropStore, match: Match, query: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ MAX_NAME_CHARS = 80
 def redo(
     context: AppContext, run_id: str, step: object, changes: StepChanges, visitor: Visitor
 ) -> Feed:
-    """Redo one step of a run; later steps that show an object cut from it become stale.
+    """Redo one step of a run; later steps become stale if their anchors or crops change.
 
     Raises:
         RunError: There is no such run or step, the step is locked, or the run is in progress.
