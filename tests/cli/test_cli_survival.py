@@ -25,7 +25,7 @@ RECIPE = """Fried carrots
 3. Stir the carrot in the frying pan.
 """
 # Many cheap steps: a signal after the first one arrives before the last one.
-STEPS = ["--steps", "12"]
+STEPS = ["--steps", "40"]
 
 
 @pytest.fixture(scope="module")
