@@ -14,6 +14,7 @@ from procvid.plan.english import (
     ADVERBS,
     DETERMINERS,
     LINKING,
+    NEGATIONS,
     PREPOSITIONS,
     PRONOUNS,
     is_adverb,
@@ -82,6 +83,8 @@ def takes_object(tokens: Sequence[Word], index: int) -> bool:
 def kinds_of(text: str, tokens: Sequence[Word]) -> list[Kind]:
     """Return the kind of each word."""
     kinds: list[Kind] = [""] * len(tokens)
+    if not tokens:
+        return kinds
     starts = [i for i in range(len(tokens)) if starts_sentence(text, tokens, i)]
     for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
         _mark_sentence(text, tokens, start, end, kinds)
@@ -126,7 +129,12 @@ def _mark_sentence(
         elif opens and _declares(tokens, index, end):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "aside")
-        elif word == "or" and index > start and _is_imperative(tokens, index + 1, end):
+        elif (
+            word == "or"
+            and index > start
+            and not NEGATIONS & {t.text for t in tokens[clause:index]}
+            and _is_imperative(tokens, index + 1, end)
+        ):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "option")
         index = stop
@@ -195,7 +203,8 @@ def _mark_asides(text: str, tokens: Sequence[Word], kinds: list[Kind]) -> None:
     """Mark remarks in brackets; a bracket that lists foods or a state is none."""
     opened: int | None = None
     for index in range(len(tokens) + 1):
-        mark = gap(text, tokens, index) if index < len(tokens) else text[tokens[-1].end :] if tokens else ""
+        last = index == len(tokens)
+        mark = text[tokens[-1].end :] if last else gap(text, tokens, index)
         for sign in mark:
             if sign == "(":
                 opened = index

@@ -6,17 +6,18 @@ description ("carrot, sliced in step 1"). A vessel is clean until a step uses it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from procvid.plan.lexicon import Entry, StateWord
-from procvid.plan.reading import GROUP_WORDS, Mention
+from procvid.plan.mentions import GROUP_WORDS, Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
 PLAIN_GROUPS = frozenset({"spice", "fat", "liquid", "sauce", "powder", "grain", "sweet", "made"})
 MINOR_GROUPS = frozenset({"spice", "fat"})
 COOKED = frozenset(
-    "fried boiled baked grilled steamed toasted melted mixed blended cooked mashed kneaded".split()
+    "fried boiled baked grilled steamed toasted melted mixed blended cooked mashed kneaded shaped "
+    "rolled".split()
 )
 SIZES = {"large": "large", "big": "large", "small": "small", "little": "small", "medium": "medium"}
 NO_LOOKS = (
@@ -37,6 +38,7 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
 """Foods whose name may also mean all foods of its group in use."""
 
 
+BARE_VESSELS = frozenset("pan pans tin tins dish dishes sheet sheets tray trays".split())
 PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
 
 
@@ -69,7 +71,10 @@ class Food:
 
 @dataclass
 class Vessel:
-    """A vessel or tool in use; `use` is the lexicon's group of a vessel."""
+    """A vessel or tool in use; `use` is the lexicon's group of a vessel.
+
+    `prepared` says that a step greased or lined it, so that "the prepared pan" means it.
+    """
 
     name: str
     kind: str
@@ -78,6 +83,7 @@ class Vessel:
     since_step: int
     used: bool = False
     wording: str = ""
+    prepared: bool = False
 
     def description(self) -> str:
         """Return the name with the looks that the text gives."""
@@ -94,10 +100,16 @@ def first_state(group: str) -> str:
 
 
 class KitchenState:
-    """State of all foods and vessels while the steps are walked through."""
+    """State of all foods and vessels while the steps are walked through.
 
-    def __init__(self) -> None:
+    Args:
+        dishes: Foods that the title names; a step that names one means what was made so far.
+    """
+
+    def __init__(self, dishes: Collection[str] = ()) -> None:
+        self.dishes = frozenset(dishes)
         self.foods: dict[str, Food] = {}
+        self.absorbed: dict[str, tuple[Food, str]] = {}
         self.vessels: dict[str, Vessel] = {}
         self.tools: dict[str, Vessel] = {}
         self.listed: dict[str, Mention] = {}
@@ -150,7 +162,7 @@ class KitchenState:
         the step's action makes, which a mention may state as its result ("the onions are sliced").
         """
         name = name or self.name_of(mention)
-        food = self.foods.get(name)
+        food = self.foods.get(name) or self._revived(name)
         looks = food_looks(mention)
         if food is None:
             listed = self.listed.get(name)
@@ -166,6 +178,45 @@ class KitchenState:
         if mention.preposition not in ("until", "till") and not result:
             self.set_state(food, mention.state)
         return food
+
+    def _revived(self, name: str) -> Food | None:
+        """Return a food that went into a product, if a step names it again."""
+        if name not in self.absorbed:
+            return None
+        food, product = self.absorbed.pop(name)
+        whole = self.foods.get(product)
+        food.vessel = whole.vessel if whole is not None else food.vessel
+        self.foods[name] = food
+        return food
+
+    def is_product(self, mention: Mention) -> bool:
+        """Return True if a mention names what earlier steps made: "the dough", "the soup"."""
+        name = mention.entry.name
+        if name in self.foods or name in self.listed or mention.preposition in ("for", "as"):
+            return False
+        group = mention.entry.group
+        dish = name in self.dishes and group in ("bread", "other", "sauce")
+        return (group == "made" or dish) and (mention.definite or mention.preposition != "with")
+
+    def become(self, parts: Sequence[str], mention: Mention, step: int) -> Food | None:
+        """Replace foods by what they have become; None if there are no such foods."""
+        known = [self.foods[name] for name in dict.fromkeys(parts) if name in self.foods]
+        if not known:
+            return None
+        main = next((food for food in known if not food.minor), known[0])
+        name = mention.entry.name
+        made = Food(name, mention.entry.group, food_looks(mention), main.state, step, main.vessel)
+        for part in known:
+            self.absorbed[part.name] = (self.foods.pop(part.name), name)
+        self.foods[name] = made
+        gone = {part.name for part in known}
+        self.last_foods = [made.name, *(n for n in self.last_foods if n not in gone)]
+        return made
+
+    def left_over(self) -> list[Mention]:
+        """Return the listed ingredients that no step has used yet."""
+        used = {*self.foods, *self.absorbed}
+        return [mention for name, mention in self.listed.items() if name not in used]
 
     def set_state(self, food: Food, stated: StateWord | None) -> None:
         """Adopt a state from the text, unless the food is further along already."""
@@ -185,6 +236,9 @@ class KitchenState:
     def meet_vessel(self, mention: Mention, step: int) -> Vessel:
         """Return the vessel of a mention; "another bowl" or a bowl of another size is a new one."""
         kind, looks = mention.entry.name, mention.looks
+        known = self._meant(mention)
+        if known is not None:
+            return known
         same_kind = [v for v in self.vessels.values() if v.kind == kind and v.used]
         same_kind = same_kind or self._called(mention.wording)
         same_kind = same_kind or [v for v in self.vessels.values() if v.kind == kind]
@@ -209,6 +263,21 @@ class KitchenState:
         made = Vessel(name, kind, mention.entry.group, looks, step, wording=mention.wording)
         return self.vessels.setdefault(name, made)
 
+    def _meant(self, mention: Mention) -> Vessel | None:
+        """Return the vessel that "the prepared pan" or a bare "pan" of the oven means."""
+        bare = mention.wording in BARE_VESSELS
+        if mention.another or not (mention.prepared or bare):
+            return None
+        kinds = [v for v in self.vessels.values() if v.kind == mention.entry.name]
+        ready = [v for v in self.vessels.values() if v.prepared]
+        if mention.prepared and ready:
+            return next((v for v in reversed(ready) if v in kinds), ready[-1])
+        if not bare or kinds:
+            return None
+        held = [self.foods[n].vessel for n in self.last_foods if n in self.foods]
+        ovens = [v for v in self.vessels.values() if v.use == "oven"]
+        return next((v for v in reversed(ovens) if v.name in held), ovens[-1] if ovens else None)
+
     def _called(self, wording: str) -> list[Vessel]:
         """Return the vessels in use that a bare "dish", "pan" or "tray" can mean."""
         if wording not in ("dish", "pan", "tin", "tray", "sheet", "basket", "pot", "dishes"):
@@ -230,6 +299,14 @@ class KitchenState:
         return self.vessels.setdefault(
             entry.name, Vessel(entry.name, entry.name, entry.group, "", step)
         )
+
+    def meet_serving_bowl(self, step: int) -> Vessel:
+        """Return an empty bowl for a soup: a bowl in use holds what was mixed in it."""
+        free = [v for v in self.vessels.values() if v.kind == "bowl" and not self.contents(v.name)]
+        if free:
+            return free[0]
+        name = "serving bowl" if "bowl" in self.vessels else "bowl"
+        return self.vessels.setdefault(name, Vessel(name, "bowl", "cold", "", step))
 
     def contents(self, vessel: str | None) -> list[str]:
         """Return the foods in a vessel: those of the last step in order, then the newest first."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from procvid.plan.codec import MAX_OBJECTS
 from procvid.plan.kitchen import KitchenState, Vessel
-from procvid.plan.lexicon import Entry, phrase
+from procvid.plan.lexicon import Entry, phrase, words
 from procvid.plan.prompt import enhance
-from procvid.plan.reading import own_foods, read_step
-from procvid.plan.walk import Done, StepWalk, walk_step
+from procvid.plan.reading import OwnFoods, own_foods, read_step
+from procvid.plan.walk import Done, StepWalk, finish_step, walk_step
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 PLANNER = "rules 1"
@@ -26,22 +26,31 @@ MINOR_IMPORTANCE = 0.25
 
 def plan_recipe(recipe: Recipe) -> Plan:
     """Plan every step of a recipe. Any text gets a plan; the notes list the assumptions."""
-    extra = {
-        phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
-    }
-    extra |= {(*key[:-1], key[-1] + "s"): entry for key, entry in extra.items()}
-    kitchen = KitchenState()
+    own = own_words(recipe)
+    title = read_step(recipe.title, own)
+    kitchen = KitchenState(m.entry.name for s in title.segments for m in s.foods)
     for line in recipe.ingredients:
-        for segment in read_step(line, extra).segments:
+        for segment in read_step(line, own).segments:
             kitchen.list_ingredients(segment.foods)
-    readings = [read_step(text, extra) for text in recipe.steps]
+    readings = [read_step(text, own) for text in recipe.steps]
     steps: list[StepPlan] = []
     notes = list(recipe.notes)
     for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
         walk = walk_step(kitchen, number, text, reading, readings[number:])
         steps.append(plan_step(kitchen, walk))
+        finish_step(kitchen, walk)
         notes += walk.notes
     return Plan(recipe.title, tuple(steps), PLANNER, tuple(dict.fromkeys(notes)))
+
+
+def own_words(recipe: Recipe) -> OwnFoods:
+    """Return the foods of the recipe's list that the lexicon lacks, and the words it may mean."""
+    entries = {
+        phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
+    }
+    entries |= {(*key[:-1], key[-1] + "s"): entry for key, entry in entries.items()}
+    known = {w.text for line in (recipe.title, *recipe.ingredients) for w in words(line)}
+    return OwnFoods(entries, frozenset(known))
 
 
 def choose_main(kitchen: KitchenState, walk: StepWalk) -> Done:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from procvid.errors import InputError, RecipeError
 from procvid.plan.english import check_english
 from procvid.plan.lexicon import words
-from procvid.plan.reading import Segment, find_verbs, read_step
+from procvid.plan.reading import Segment, read_step
+from procvid.plan.verbs import find_verbs
 from procvid.types import TimedText
 
 PAUSE_S = 2.0
@@ -83,7 +84,7 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
 
 def deed(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the canonical actions and foods of a step, to compare two wordings of it."""
-    segments = read_step(text, {}).segments
+    segments = read_step(text).segments
     return (
         frozenset(segment.verb.action.name for segment in segments),
         frozenset(food.entry.name for segment in segments for food in segment.foods),
@@ -127,7 +128,7 @@ def _steps(run: _Run) -> Iterator[TimedText]:
             continue
         if not MIN_WORDS <= len(clause.split()) <= MAX_WORDS:
             continue
-        if any(_is_done(segment) for segment in read_step(clause, {}).segments):
+        if any(_is_done(segment) for segment in read_step(clause).segments):
             start_s, end_s = run.time_at(start), run.time_at(start + len(clause))
             if end_s > start_s:
                 step = f"{clause[:1].upper()}{clause[1:]}."

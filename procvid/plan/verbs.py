@@ -39,13 +39,17 @@ FALLBACKS: tuple[tuple[Kind, ...], ...] = ((), ("option",), ("option", "aside"))
 
 @dataclass
 class FoundVerb:
-    """A verb at `start` to `end`; `weak` for purposes and side actions ("stirring often")."""
+    """A verb at `start` to `end`; `weak` for purposes and side actions.
+
+    `beside` marks a side action ("stirring often"), whose objects belong to the verb before it.
+    """
 
     verb: Verb
     start: int
     end: int
     weak: bool = False
     forbidden: bool = False
+    beside: bool = False
 
 
 def names_action(text: str) -> bool:
@@ -108,9 +112,9 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             helped = aim in ("by", "continue", "keep", "start", "begin")
             weak = (gerund and not helped) or aim == "to"
             joined = aim == "or" and bool(found) and found[-1].forbidden
-            found.append(
-                FoundVerb(verb[0], index, index + verb[1], weak, aim in NEGATIONS or joined)
-            )
+            forbidden = aim in NEGATIONS or joined
+            beside = gerund and not helped and bool(found)
+            found.append(FoundVerb(verb[0], index, index + verb[1], weak, forbidden, beside))
             index += verb[1]
             is_open, aim = False, ""
             continue

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry, Verb, lexicon
-from procvid.plan.reading import GROUP_WORDS, Mention, Reading, Segment
+from procvid.plan.mentions import GROUP_WORDS, Mention
+from procvid.plan.reading import Reading, Segment
 from procvid.plan.settle import settle_action
 
 MAX_IMPLIED = 4
@@ -19,6 +20,20 @@ TOWARDS = frozenset({"to", "into", "over"})
 """Prepositions that lead to a food where it lies: "add the egg to the rice"."""
 PASSING = frozenset({"cut", "passing"})
 NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open wash heat".split())
+MOVING_NOTHING = (NOTHING_IMPLIED | {"wait", "check"}) - {"heat"}
+HEADING = 30
+"""A text without a verb is taken for a heading up to this length."""
+CARRYING = frozenset(
+    "add stir mix fry boil bake steam flip cover mash blend season melt".split()
+)
+"""Actions on all that lies in a vessel, not only on the food that the step names."""
+MAX_CARRIED = 5
+SOUPS = frozenset(
+    "soup stew curry chowder porridge chili ramen gumbo broth cereal oats pudding ragu".split()
+)
+SWEETENED = frozenset({"liquid", "egg", "fat", "sauce", "sweet"})
+DRY = frozenset({"powder", "spice", "grain", "nut"})
+LIQUIDS = frozenset({"liquid", "fat", "egg", "sauce"})
 
 
 @dataclass
@@ -35,7 +50,10 @@ class Done:
 
 @dataclass
 class StepWalk:
-    """A step while it is walked through."""
+    """A step while it is walked through.
+
+    `pending` are foods that become a product at the end of the step, each with its mention.
+    """
 
     number: int
     text: str
@@ -44,6 +62,7 @@ class StepWalk:
     mentioned: set[str] = field(default_factory=set)
     mentioned_vessels: list[str] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
+    pending: list[tuple[list[str], Mention]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -61,20 +80,28 @@ def walk_step(
         vessel, named = mentioned_vessel(kitchen, walk, segment)
         verb = segment.verb
         if not reading.verb_known:
-            verb = lexicon().verbs["add" if segment.foods else "stir"]
+            verb = lexicon().verbs["add" if segment.foods else "stir" if len(text) > HEADING else "prepare"]
             if kitchen.last_action and "repeat" in text.lower():
                 verb = lexicon().verbs[kitchen.last_action]
             walk.notes.append(f"Step {number}: no known action, treated as {verb.action.name}.")
-        main = kitchen.foods[foods[0]] if foods else None
         place = vessel or _here(kitchen, walk)
-        action = settle_action(kitchen, verb, segment, main, vessel, place)
+        known = [kitchen.foods[name] for name in foods]
+        action = settle_action(kitchen, verb, segment, known, vessel, place)
         foods = with_implied(kitchen, walk, segment, action, foods, vessel)
+        given = vessel is not None
         if vessel is None and action.in_vessel:
             vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
+        foods = with_carried(kitchen, walk, action, foods, vessel, given=given)
         act(kitchen, walk, segment, follower, action, foods, vessel)
         walk.done[-1].mentioned_vessels = named
     _remember(kitchen, walk)
     return walk
+
+
+def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:
+    """Make the products of a step of their parts, after the step was planned."""
+    for parts, mention in walk.pending:
+        kitchen.become(parts, mention, walk.number)
 
 
 def sharing(segments: Sequence[Segment]) -> Segment | None:
@@ -100,6 +127,8 @@ def find_foods(
             continue
         making = source.verb.action.state
         members = kitchen.group_members(mention) or [kitchen.name_of(mention)]
+        if kitchen.is_product(mention) and source.verb.action.name not in ("prepare", "gather"):
+            members = _made(kitchen, walk, segment, mention, names)
         for name in members:
             kitchen.meet_food(mention, walk.number, name=name, making=making)
             _see(kitchen, walk, name)
@@ -115,10 +144,90 @@ def find_foods(
     return unique if first is None else [first, *(n for n in unique if n != first)]
 
 
+def _made(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    segment: Segment,
+    mention: Mention,
+    beside: Sequence[str],
+) -> list[str]:
+    """Return what "the dough" is in this step: the dough, or its parts if the step mixes them."""
+    parts = [name for name in _parts(kitchen, segment) if name not in beside]
+    new = {name for done in walk.done for name in done.foods}
+    if mention.preposition in ("into", "to") and any(not m.preposition for m in segment.foods):
+        walk.pending.append(([*parts, *beside], mention))
+        return []
+    if new & set(parts):
+        walk.pending.append((parts, mention))
+        return parts
+    kitchen.become(parts, mention, walk.number)
+    return [mention.entry.name]
+
+
+def _parts(kitchen: KitchenState, segment: Segment) -> list[str]:
+    """Return the foods that "the dough" or "the soup" was made of: those of the vessel in use."""
+    for mention in segment.vessels:
+        named = [v.name for v in kitchen.vessels.values() if v.kind == mention.entry.name]
+        for name in reversed(named):
+            if any(not kitchen.foods[n].minor for n in kitchen.contents(name)):
+                return kitchen.contents(name)
+    inside = kitchen.contents(kitchen.last_vessel)
+    if any(not kitchen.foods[name].minor for name in inside):
+        return inside
+    return [name for name in kitchen.last_foods if name in kitchen.foods]
+
+
+def with_carried(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    action: Action,
+    foods: list[str],
+    vessel: Vessel | None,
+    *,
+    given: bool,
+) -> list[str]:
+    """Return the foods of an action and those that lie in its vessel already.
+
+    Without a word about the vessel, a new food does not join what happens to lie there.
+    """
+    if vessel is None or action.name not in CARRYING or not foods or not _holds(kitchen, vessel.name):
+        return foods
+    inside = [n for n in kitchen.contents(vessel.name) if not kitchen.foods[n].minor]
+    joined = given or action.name == "add" or any(name in inside for name in foods)
+    if not joined:
+        return foods
+    carried = [n for n in inside if n not in foods and n != "water"][:MAX_CARRIED]
+    for name in carried:
+        _see(kitchen, walk, name)
+    return [*foods, *carried]
+
+
+def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]:
+    """Return the foods that "the remaining ingredients" or "the dry ingredients" mean."""
+    names: list[str] = []
+    if word == "all ingredients":
+        names = [n for n in kitchen.foods if not kitchen.foods[n].vessel]
+    if word in ("dry ingredients", "wet ingredients"):
+        groups = DRY if word.startswith("dry") else SWEETENED
+        names = [food.name for food in kitchen.foods.values() if food.group in groups]
+        liquid = any(food.group in LIQUIDS for food in kitchen.foods.values())
+        if names and (word.startswith("dry") or liquid):
+            return names
+    for mention in kitchen.left_over():
+        if word == "dry ingredients" and mention.entry.group not in (*DRY, "sweet"):
+            continue
+        if word == "wet ingredients" and mention.entry.group not in SWEETENED:
+            continue
+        names.append(kitchen.meet_food(mention, walk.number).name)
+    return list(dict.fromkeys(names))
+
+
 def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
     """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
     for word in segment.refers:
-        if word in ("everything", "ingredients") and segment.vessels:
+        if word in ("remaining ingredients", "all ingredients", "dry ingredients", "wet ingredients"):
+            names = _listed_foods(kitchen, walk, word)
+        elif word in ("everything", "ingredients") and segment.vessels:
             loose = [
                 f for f in kitchen.foods.values() if not f.vessel or not _holds(kitchen, f.vessel)
             ]
@@ -142,9 +251,9 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
     return []
 
 
-def _holds(kitchen: KitchenState, vessel: str) -> bool:
+def _holds(kitchen: KitchenState, vessel: str | None) -> bool:
     """Return True if a vessel keeps its foods together; on a board they lie loose."""
-    return kitchen.vessels[vessel].use not in PASSING
+    return vessel is not None and kitchen.vessels[vessel].use not in PASSING
 
 
 def _all_of_it(kitchen: KitchenState, segment: Segment, names: list[str]) -> list[str]:
@@ -168,7 +277,7 @@ def with_implied(
 ) -> list[str]:
     """Return the foods of an action and those it acts on unnamed: "season with salt"."""
     if not foods:
-        return implied_foods(kitchen, walk, action, vessel)
+        return implied_foods(kitchen, walk, action, vessel) or _hinted(kitchen, walk, segment, action)
     ties = {mention.preposition for mention in segment.foods}
     aside = bool(ties) and ties <= {"with", "in", "over"} and not segment.refers
     holds_object = any(not mention.preposition for mention in segment.vessels)
@@ -178,6 +287,19 @@ def with_implied(
     first = foods if action.name in ("add", "spread") else []
     unique = list(dict.fromkeys([*first, *known[:MAX_IMPLIED], *foods]))
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
+
+
+def _hinted(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Action
+) -> list[str]:
+    """Return the foods of a side clause where nothing else is known: "cook until the rice is soft"."""
+    if action.name in NOTHING_IMPLIED:
+        return []
+    names = [kitchen.meet_food(mention, walk.number).name for mention in segment.hints]
+    for name in names:
+        _see(kitchen, walk, name)
+        walk.mentioned.add(name)
+    return names
 
 
 def implied_foods(
@@ -232,7 +354,7 @@ def mentioned_vessel(
     for mention in segment.vessels:
         vessel = kitchen.meet_vessel(mention, walk.number)
         names.append(vessel.name)
-        if mention.preposition not in ("from", "of", "off"):
+        if mention.preposition not in ("from", "of", "off", "out"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
             places.insert(0 if target else len(places), vessel)
     if not places:
@@ -245,7 +367,8 @@ def mentioned_vessel(
 
 def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
     """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
-    names = [kitchen.name_of(m) for m in segment.foods if m.preposition in TOWARDS]
+    towards = TOWARDS | ({"on", "onto"} if segment.verb.action.name == "add" else set())
+    names = [kitchen.name_of(m) for m in segment.foods if m.preposition in towards]
     for word in segment.targets:
         if word in GROUP_WORDS:
             names += kitchen.of_groups(word)
@@ -275,11 +398,7 @@ def usual_vessel(
     if here is not None and _suits(here, suits) and (not action.vessel or here.use != "serve"):
         return here
     if action.name == "serve":
-        return (
-            here
-            if here and here.use == "cold" and walk.mentioned_vessels
-            else _plate(kitchen, walk)
-        )
+        return _serving(kitchen, walk, segment, foods, here)
     if suits != ("cut",) and foods and _acts_in_place(action, segment):
         at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
         if (
@@ -297,7 +416,9 @@ def usual_vessel(
     last = kitchen.vessels.get(kitchen.last_vessel or "")
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
     leaves = there and action.name == "add" and not _acts_in_place(action, segment)
-    if last is not None and not leaves:
+    loose = bool(foods) and not _holds(kitchen, kitchen.foods[foods[0]].vessel)
+    stays = there or not foods or (action.name in ("add", "stir", "fill") and loose)
+    if last is not None and stays and not leaves:
         return last
     return _vessel_ahead(kitchen, walk, action, later)
 
@@ -344,6 +465,32 @@ def _vessel_ahead(
     return kitchen.get_vessel(lexicon().entries[kind], walk.number)
 
 
+def _serving(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    segment: Segment,
+    foods: Sequence[str],
+    here: Vessel | None,
+) -> Vessel:
+    """Return what a dish is served in: a bowl for soup, a glass for drinks, else a plate."""
+    if here is not None and here.use == "cold" and walk.mentioned_vessels:
+        return here
+    dish = [kitchen.foods[name] for name in foods if not kitchen.foods[name].minor]
+    at = kitchen.vessels.get(dish[0].vessel or "") if dish else None
+    if segment.verb.name in ("enjoy", "eat", "drink") and at is not None and at.use in ("cold", "serve"):
+        return at
+    if at is not None and at.use == "serve":
+        return at
+    entries = lexicon().entries
+    if dish and all(food.group == "liquid" for food in dish):
+        return kitchen.get_vessel(entries["glass"], walk.number)
+    named = {word for food in dish for word in food.name.split()}
+    wet = at is not None and at.kind in ("pot", "slow cooker", "pressure cooker")
+    if SOUPS & named or (wet and any(food.group == "liquid" for food in dish)):
+        return kitchen.meet_serving_bowl(walk.number)
+    return _plate(kitchen, walk)
+
+
 def _plate(kitchen: KitchenState, walk: StepWalk) -> Vessel:
     last = kitchen.vessels.get(kitchen.last_vessel or "")
     if last is not None and last.use == "serve":
@@ -385,10 +532,13 @@ def act(
         food.listed = False
     if action.name in ("drain", "remove"):
         _take_out(kitchen, action, foods, vessel)
-    elif vessel is not None:
+    elif vessel is not None and action.name not in MOVING_NOTHING:
         for name in reversed(foods):
             if tied.get(name, "") != "from" and (action.name not in CUTTING or name in changed):
                 kitchen.put(kitchen.foods[name], vessel)
+    if action.name in ("grease", "line", "prepare"):
+        for mention in segment.vessels:
+            kitchen.meet_vessel(mention, walk.number).prepared = True
     walk.done.append(Done(action, foods, changed, vessel, [], segment.tools))
 
 
