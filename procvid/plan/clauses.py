@@ -13,7 +13,6 @@ from typing import Literal
 from procvid.plan.english import (
     ADVERBS,
     DETERMINERS,
-    LINKING,
     NEGATIONS,
     PREPOSITIONS,
     PRONOUNS,
@@ -33,16 +32,16 @@ OPTION_HELPERS = frozenset("can could may might".split())
 RESULTS = frozenset("until till til".split())
 MEANWHILE = frozenset(
     "while whilst when whenever once as after before because since although though where which "
-    "unless".split()
-)
-ASIDE_STARTS = frozenset(
-    "or from see about optional if such like e i approx approximately roughly you we this these that "
-    "note the it they a an to in not no for just make be careful do using use depending at up around "
-    "my as recipe when until while with without so your on by per each".split()
+    "unless whether".split()
 )
 SUBJECTS = frozenset("it they this that these those there he she".split())
-MODALS = frozenset("will may might has have won't shouldn't can't cannot ensures helps".split())
+MODALS = frozenset(
+    "will may might has have won't shouldn't can't cannot ensures helps is are looks look".split()
+)
 NEEDED = frozenset("using needed necessary required".split())
+CARES = frozenset(
+    {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient")}
+)
 LOOSE_VERBS = frozenset(
     "brown crisp dry cool clean warm open set cream ice dust flour salt pepper season butter core "
     "top pit seed stone skin skewer process rest thin ".split()
@@ -112,6 +111,7 @@ def _mark_sentence(
     index = start
     while index < end:
         word = tokens[index].text
+        following = tokens[index + 1].text if index + 1 < end else ""
         opens = index == start or bool(CLAUSE_MARK.search(gap(text, tokens, index)))
         clause = index if opens else clause
         stop = index + 1
@@ -119,14 +119,13 @@ def _mark_sentence(
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "result")
         elif word == "if":
-            following = tokens[index + 1].text if index + 1 < end else ""
             stop = _clause_end(text, tokens, index, end)
             whole = not opens and following not in NEEDED
             _mark(kinds, clause if whole else index, stop, "option" if whole else "meanwhile")
         elif _begins_side_clause(tokens, index, start, end):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "meanwhile")
-        elif opens and _declares(tokens, index, end):
+        elif opens and ((word, following) in CARES or _declares(tokens, index, end)):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "aside")
         elif (
@@ -215,15 +214,21 @@ def _mark_asides(text: str, tokens: Sequence[Word], kinds: list[Kind]) -> None:
 
 
 def _is_remark(tokens: Sequence[Word], start: int, end: int) -> bool:
-    if start >= end:
-        return False
-    first = tokens[start].text
-    if first in ASIDE_STARTS or is_number(first) or first in LINKING:
-        return True
-    return any(
-        lexicon().verb_at(tokens, i) is not None and lexicon().noun_at(tokens, i) is None
-        for i in range(start, end)
-    )
+    """Return True unless a bracket only lists foods and their states."""
+    index = start
+    while index < end:
+        word = tokens[index].text
+        noun = lexicon().noun_at(tokens, index)
+        state = lexicon().state_at(tokens, index)
+        if noun is not None and noun[0].role == "food":
+            index += noun[1]
+        elif state is not None:
+            index += state[1]
+        elif word in ("and", "with", "the", "of") and index > start or is_adverb(word):
+            index += 1
+        else:
+            return True
+    return False
 
 
 def is_loose(word: str) -> bool:

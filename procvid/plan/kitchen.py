@@ -21,13 +21,16 @@ COOKED = frozenset(
 )
 SIZES = {"large": "large", "big": "large", "small": "small", "little": "small", "medium": "medium"}
 NO_LOOKS = (
-    frozenset("of a the fresh clove cloves slice slices stick knob pinch".split()) | SIZES.keys()
+    frozenset(
+        "of a the fresh clove cloves slice slices stick knob pinch boiling hot cold warm lukewarm "
+        "iced tap salted".split()
+    )
+    | SIZES.keys()
 )
 """Words in the name of a food that do not describe its looks."""
 NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
     "meat": frozenset({"meat", "poultry"}),
     "cheese": frozenset({"cheese"}),
-    "bread": frozenset({"bread"}),
     "pasta": frozenset({"grain"}),
     "fish": frozenset({"fish"}),
     "nut": frozenset({"nut"}),
@@ -104,16 +107,19 @@ class KitchenState:
 
     Args:
         dishes: Foods that the title names; a step that names one means what was made so far.
+        title: The words of the title.
     """
 
-    def __init__(self, dishes: Collection[str] = ()) -> None:
+    def __init__(self, dishes: Collection[str] = (), title: Collection[str] = ()) -> None:
         self.dishes = frozenset(dishes)
+        self.title = frozenset(title)
         self.foods: dict[str, Food] = {}
         self.absorbed: dict[str, tuple[Food, str]] = {}
         self.vessels: dict[str, Vessel] = {}
         self.tools: dict[str, Vessel] = {}
         self.listed: dict[str, Mention] = {}
         self.last_vessel: str | None = None
+        self.last_hot: str | None = None
         self.last_foods: list[str] = []
         self.last_step = 0
         self.last_action: str | None = None
@@ -258,10 +264,16 @@ class KitchenState:
         if same_kind:
             differs = size_of(looks) and not mention.another
             name = f"{size_of(looks)} {kind}" if differs else f"second {kind}"
+        if mention.another:
+            ordinals = ("second", "third", "fourth", "fifth", "sixth")
+            name = next((f"{n} {kind}" for n in ordinals if not self._filled(f"{n} {kind}")), name)
         if name in self.vessels:
             return self.vessels[name]
         made = Vessel(name, kind, mention.entry.group, looks, step, wording=mention.wording)
         return self.vessels.setdefault(name, made)
+
+    def _filled(self, vessel: str) -> bool:
+        return vessel in self.vessels and bool(self.contents(vessel))
 
     def _meant(self, mention: Mention) -> Vessel | None:
         """Return the vessel that "the prepared pan" or a bare "pan" of the oven means."""

@@ -124,7 +124,7 @@ class Found:
 def find_mentions(
     text: str,
     tokens: Sequence[Word],
-    verbs: Sequence[tuple[int, int, bool]],
+    verbs: Sequence[tuple[int, int]],
     kinds: Sequence[Kind],
     extra: Mapping[Phrase, Entry],
 ) -> Found:
@@ -133,12 +133,12 @@ def find_mentions(
     Args:
         text: The step.
         tokens: Its words.
-        verbs: Start and end of each verb, and whether it may be followed by "in" as a particle.
+        verbs: Start and end of each verb.
         kinds: The kind of each word, from `clauses`.
         extra: The recipe's own foods that the lexicon does not know.
     """
-    verb_words = {i for start, end, _ in verbs for i in range(start, end)}
-    particles = {end for _, end, particle in verbs if particle}
+    verb_words = {i for start, end in verbs for i in range(start, end)}
+    particles = {end for _, end in verbs}
     found = Found([], [], [])
     preposition, index = "", 0
     while index < len(tokens):
@@ -240,7 +240,9 @@ def _noun_phrase(
             return _Noun(NOTHING, length + 1)
         else:
             break
-    before = " ".join(t.text for t in tokens[index:head])
+    before = " ".join(
+        t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
+    )
     return _Noun(entry, length, before, cut, head)
 
 
@@ -307,7 +309,10 @@ def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -
     if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text != "tin":
         return False
     before = tokens[index - 1].text if index else ""
-    after = tokens[index + length].text if index + length < len(tokens) else ""
+    at = index + length
+    while at < len(tokens) and (is_number(tokens[at].text) or tokens[at].text in UNITS):
+        at += 1
+    after = tokens[at].text if at < len(tokens) else ""
     return (
         after == "of"
         or is_number(before or " ")
@@ -351,7 +356,7 @@ def _mention(
         stated = lexicon().state_at(tokens, first - 1)
         if word in DETERMINERS or word in ANOTHER:
             another = another or word in ANOTHER
-            definite = definite or word in ("the", "same", "your")
+            definite = definite or word in ("the", "same", "your", "that", "this")
         elif word in ("prepared", "lined", "greased", "buttered", "oiled", "floured"):
             prepared = True
         elif word in LOOKS or is_adverb(word):
@@ -408,7 +413,7 @@ def _with_shared_state(
         return mention
     last = earlier[-1]
     between = [t.text for t in tokens[last.index + len(last.wording.split()) : mention.index]]
-    joined = all(word == "and" for word in between) and mention.index - last.index < 6
+    joined = between == ["and"] and mention.index - last.index < 6
     if joined and last.state is not None and last.entry.group == mention.entry.group:
         return replace(mention, state=last.state)
     return mention

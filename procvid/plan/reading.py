@@ -24,9 +24,6 @@ from procvid.plan.lexicon import Entry, Phrase, Verb, Word, lexicon, words
 from procvid.plan.mentions import LOOKS, TARGETS, Mention, find_mentions
 from procvid.plan.verbs import FoundVerb, any_verb, find_verbs
 
-PARTICLE_ACTIONS = frozenset({"add", "mix", "stir"})
-
-
 @dataclass(frozen=True)
 class Segment:
     """A verb with everything that belongs to it.
@@ -89,7 +86,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         found = [FoundVerb(lexicon().verbs["stir"], 0, 0)]
     if kinds and all(kinds):
         kinds = [""] * len(kinds)
-    spans = [(v.start, v.end, v.verb.action.name in PARTICLE_ACTIONS) for v in found]
+    spans = [(v.start, v.end) for v in found]
     mentions = find_mentions(text, tokens, spans, kinds, own.entries)
     strong = any(not verb.weak for verb in found)
     segments = []
@@ -101,6 +98,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         start = 0 if number == 0 else verb.start
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
+        inside += _food_of_verb(verb)
         segment = Segment(
             verb=verb.verb,
             weak=verb.weak,
@@ -117,6 +115,15 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         )
         segments.append(segment)
     return Reading(tuple(segments), known, forbidden)
+
+
+VERB_FOODS = frozenset("butter oil salt pepper flour".split())
+
+
+def _food_of_verb(found: FoundVerb) -> list[Mention]:
+    """Return the food that a verb itself names: "butter the bread"."""
+    entry = lexicon().look_up(found.verb.name) if found.verb.name in VERB_FOODS else None
+    return [Mention(entry, found.start, "", entry.name, None, "with")] if entry else []
 
 
 def _only_joined(tokens: Sequence[Word], start: int, end: int) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from procvid.plan.codec import MAX_OBJECTS
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Entry, phrase, words
-from procvid.plan.prompt import enhance
+from procvid.plan.prompt import DEVICES, enhance
 from procvid.plan.reading import OwnFoods, own_foods, read_step
 from procvid.plan.walk import Done, StepWalk, finish_step, walk_step
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
@@ -28,7 +28,8 @@ def plan_recipe(recipe: Recipe) -> Plan:
     """Plan every step of a recipe. Any text gets a plan; the notes list the assumptions."""
     own = own_words(recipe)
     title = read_step(recipe.title, own)
-    kitchen = KitchenState(m.entry.name for s in title.segments for m in s.foods)
+    dishes = [m.entry.name for s in title.segments for m in s.foods]
+    kitchen = KitchenState(dishes, [w.text for w in words(recipe.title)])
     for line in recipe.ingredients:
         for segment in read_step(line, own).segments:
             kitchen.list_ingredients(segment.foods)
@@ -124,7 +125,9 @@ def _vessel_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[P
 
 
 def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
-    names = list(dict.fromkeys([*main.foods, *(n for done in walk.done for n in done.foods)]))
+    shown = [done for done in walk.done if done.action.name != "prepare"]
+    names = list(dict.fromkeys([*main.foods, *(n for done in shown for n in done.foods)]))
+    names = [name for name in names if name in kitchen.foods]
     names.sort(key=lambda n: kitchen.foods[n].minor)
     if main.changed and kitchen.foods[main.changed[0]].minor is False:
         names.sort(key=lambda n: n != main.changed[0])
@@ -160,7 +163,14 @@ WRAPPINGS = frozenset(
 
 
 def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
-    named = list({m.entry.name: m for done in walk.done for m in done.tools}.values())
+    named = list(
+        {
+            m.entry.name: m
+            for done in walk.done
+            for m in done.tools
+            if done is main or m.entry.name not in DEVICES
+        }.values()
+    )
     objects: list[PlannedObject] = []
     usual = main.action.tool
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")

@@ -32,6 +32,8 @@ def settle_action(
         m.entry.name for m in segment.tools if m.preposition in ("in", "into", "on", "to", "under")
     ]
     device = next((DEVICES[name] for name in devices if name in DEVICES), None)
+    if device == "bake" and not foods and not segment.refers and verb.name in PLACING and segment.vessels:
+        return actions["preheat"]
     if device and (
         verb.name in ("cook", "cook through") or verb.name in PLACING | {"return", "pop"}
     ):
@@ -76,6 +78,13 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
         with_spice = any(m.preposition in ("with", "over", "on", "") and m.entry.group in ("spice", "fat")
                          for m in segment.foods)  # fmt: skip
         return "marinate" if with_spice else None
+    coating = [m for m in segment.foods if m.preposition == "in"]
+    if verb.name == "roll" and coating and not segment.vessels:
+        return "coat"
+    if verb.name in ("flour", "dust", "butter", "oil") and len(foods) < 2:
+        return "grease"
+    if verb.name in ("divide", "portion", "split", "press") and segment.vessels:
+        return "add" if verb.name != "press" else None
     if verb.name == "press" and foods and (foods[0].group == "fruit" or foods[0].name == "garlic"):
         return "squeeze"
     if verb.name in GENTLE_MIXING and len(groups) > 1 and all(group in SOLID for group in groups):
@@ -87,10 +96,16 @@ def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> 
     """Return fry, boil, bake, grill or steam for a bare "cook"."""
     if place is None and main is not None:
         place = kitchen.vessels.get(main.vessel or "")
+    pasta = main is not None and main.group in ("grain", "legume") and main.vessel is None
+    if pasta and place is None:
+        return "boil"
     if place is None:
         last = kitchen.vessels.get(kitchen.last_vessel or "")
         hot = last is not None and last.use in ("stove", "oven")
         place = last if main is None or hot else None
+    if place is not None and place.use not in ("stove", "oven"):
+        last = kitchen.vessels.get(kitchen.last_hot or "")
+        place = last if last is not None else place
     if place is not None:
         if place.use == "oven":
             return "bake"

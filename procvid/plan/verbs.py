@@ -31,8 +31,7 @@ CUTS = {
 }  # fmt: skip
 BOILING = frozenset({"boil", "simmer", "boiling"})
 DIALS = frozenset("heat temperature speed mixer flame oven burner".split())
-CARES = frozenset({("make", "sure"), ("be", "sure"), ("be", "careful"), ("take", "care")})
-NO_VERBS = frozenset({"flour tortilla", "top"})
+CARES = frozenset({("make", "sure"), ("be", "sure")})
 FALLBACKS: tuple[tuple[Kind, ...], ...] = ((), ("option",), ("option", "aside"))
 """Kinds of words that also count, one after the other, while no verb is found."""
 

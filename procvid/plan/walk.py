@@ -80,7 +80,9 @@ def walk_step(
         vessel, named = mentioned_vessel(kitchen, walk, segment)
         verb = segment.verb
         if not reading.verb_known:
-            verb = lexicon().verbs["add" if segment.foods else "stir" if len(text) > HEADING else "prepare"]
+            dishes = all(m.entry.group == "made" for m in segment.foods)
+            heading = dishes and len(text) <= HEADING
+            verb = lexicon().verbs["prepare" if heading else "add" if segment.foods else "stir"]
             if kitchen.last_action and "repeat" in text.lower():
                 verb = lexicon().verbs[kitchen.last_action]
             walk.notes.append(f"Step {number}: no known action, treated as {verb.action.name}.")
@@ -102,6 +104,19 @@ def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:
     """Make the products of a step of their parts, after the step was planned."""
     for parts, mention in walk.pending:
         kitchen.become(parts, mention, walk.number)
+    for done in walk.done:
+        if done.action.name == "prepare":
+            _forget_unmade(kitchen, walk, done)
+
+
+def _forget_unmade(kitchen: KitchenState, walk: StepWalk, done: Done) -> None:
+    """Forget what a step only announces: "make the filling"; later steps make it."""
+    for name in done.foods:
+        food = kitchen.foods.get(name)
+        new = food is not None and food.group == "made" and food.since_step == walk.number
+        if food is not None and new and not food.history:
+            del kitchen.foods[name]
+            kitchen.last_foods = [n for n in kitchen.last_foods if n != name]
 
 
 def sharing(segments: Sequence[Segment]) -> Segment | None:
@@ -136,7 +151,7 @@ def find_foods(
         direct = direct or not mention.preposition
         names += members
     if source.guessed and not direct:
-        names.insert(0, _guessed(kitchen, walk, source.guessed))
+        names = [*_guessed(kitchen, walk, segment, source.guessed), *names]
     elif not direct:
         names = referred_foods(kitchen, walk, source) + names
     unique = list(dict.fromkeys(names))
@@ -205,7 +220,7 @@ def with_carried(
 def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]:
     """Return the foods that "the remaining ingredients" or "the dry ingredients" mean."""
     names: list[str] = []
-    if word == "all ingredients":
+    if word == "all ingredients" and not kitchen.left_over():
         names = [n for n in kitchen.foods if not kitchen.foods[n].vessel]
     if word in ("dry ingredients", "wet ingredients"):
         groups = DRY if word.startswith("dry") else SWEETENED
@@ -243,6 +258,8 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
             names = kitchen.last_foods
         else:
             names = kitchen.of_groups(word)
+        if word == "ingredients" and not names:
+            names = _listed_foods(kitchen, walk, "remaining ingredients")
         names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
         if names:
             for name in names:
@@ -372,6 +389,9 @@ def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
     for word in segment.targets:
         if word in GROUP_WORDS:
             names += kitchen.of_groups(word)
+        elif word in ("dry ingredients", "wet ingredients"):
+            groups = DRY if word.startswith("dry") else SWEETENED
+            names += [f.name for f in kitchen.foods.values() if f.group in groups]
         elif word in ("mixture", "mix", "ingredients", "contents"):
             names += kitchen.contents(kitchen.last_vessel)
     spots = [kitchen.foods[n].vessel for n in names if n in kitchen.foods]
@@ -520,7 +540,7 @@ def act(
     """Carry out an action: change states, move foods, use the vessel."""
     source = follower or segment
     tied = {kitchen.name_of(m): m.preposition for m in source.foods}
-    if action.name == "drain":
+    if action.name in ("drain", "serve"):
         foods = [name for name in foods if name != "water"] or foods
     changed = _changed(kitchen, action, foods, tied)
     for name in changed:
@@ -539,6 +559,8 @@ def act(
     if action.name in ("grease", "line", "prepare"):
         for mention in segment.vessels:
             kitchen.meet_vessel(mention, walk.number).prepared = True
+    if vessel is not None and vessel.use in ("stove", "oven"):
+        kitchen.last_hot = vessel.name
     walk.done.append(Done(action, foods, changed, vessel, [], segment.tools))
 
 
@@ -552,6 +574,8 @@ def _changed(
     own = [n for n in foods if tied.get(n, "") not in ELSEWHERE] or list(foods)
     if action.name in CUTTING and direct:
         own = direct
+    if action.name in ("roll", "shape", "roll up", "flatten", "fill", "coat"):
+        own = [n for n in own if kitchen.foods[n].group != "liquid"] or own
     groups = {"spice", "fat"} if action.name != "mix" else {"spice"}
     if action.name in DRY_HEAT or action.name in ("slice", "dice", "peel", "tear", "crumble"):
         groups |= {"liquid", "sauce"}
@@ -595,11 +619,16 @@ def _see(kitchen: KitchenState, walk: StepWalk, name: str) -> None:
         walk.past[name] = kitchen.foods[name].description()
 
 
-def _guessed(kitchen: KitchenState, walk: StepWalk, name: str) -> str:
-    """Add the unknown object of a verb as a food."""
-    mention = Mention(Entry(name, "food", "other", ()), 0, "", name, None, "")
-    kitchen.meet_food(mention, walk.number)
-    _see(kitchen, walk, name)
-    walk.mentioned.add(name)
-    walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
-    return name
+def _guessed(kitchen: KitchenState, walk: StepWalk, segment: Segment, name: str) -> list[str]:
+    """Add the unknown object of a verb as a food, or as what was made if the title names it."""
+    mention = Mention(Entry(name, "food", "other", ()), 0, "", name, None, "", definite=True)
+    names = [name]
+    if name not in kitchen.foods and name.split()[-1] in kitchen.title:
+        names = _made(kitchen, walk, segment, mention, ()) or names
+    if names == [name]:
+        kitchen.meet_food(mention, walk.number)
+        walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
+    for one in names:
+        _see(kitchen, walk, one)
+        walk.mentioned.add(one)
+    return names

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from procvid.errors import InputError
-from procvid.plan.prompt import change, enhance, gerund, place, scene_sentence, with_looks
+from procvid.plan.prompt import complete, enhance, gerund, place, with_looks
+from procvid.plan.toy_prompt import change, scene_sentence, toy_prompt, with_toy_looks
 from procvid.plan.transcript import PAUSE_S, deed, steps_said
 from procvid.plan.variants import Choices, dish_of, other_dishes, read, state_made, vary_step
 from procvid.types import PlannedObject, Recipe, TimedText
@@ -47,13 +48,13 @@ def test_the_scene_names_what_matters_first() -> None:
         scene_sentence("slice", (SALT, CARROT, BOARD, KNIFE))
         == f"{sentence} Also there: salt (plain)."
     )
-    assert enhance(" Slice it. ", "slice", (CARROT, BOARD, KNIFE)) == f"{sentence} Slice it."
+    assert toy_prompt(" Slice it. ", "slice", (CARROT, BOARD, KNIFE)) == f"{sentence} Slice it."
     assert scene_sentence("stir", ()) == "Close view: stirring."
 
 
 def test_looks_are_appended_once_they_say_more_than_the_name() -> None:
     looks = [("pan", "black steel pan"), ("egg", "egg"), ("pot", "")]
-    assert with_looks("Fry.", looks) == "Fry. The pan is a black steel pan."
+    assert with_toy_looks("Fry.", looks) == "Fry. The pan is a black steel pan."
 
 
 def meaning(text: str) -> tuple[str, frozenset[tuple[str, str, str]]]:
