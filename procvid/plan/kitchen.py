@@ -133,8 +133,13 @@ class KitchenState:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
-        if name in known or not mention.definite:
+        if name in known:
             return name
+        if not mention.definite:
+            groups = {n: m.entry.group for n, m in self.listed.items()}
+            groups |= {n: food.group for n, food in self.foods.items()}
+            kinds = [n for n in known if n.endswith(" " + name) and groups[n] == mention.entry.group]
+            return kinds[0] if len(kinds) == 1 else name
         whole = name.split()
         longer = [
             k
@@ -147,7 +152,7 @@ class KitchenState:
         """Return the foods in use that a group word such as "the meat" means."""
         groups = NAMES_OF_GROUPS.get(mention.entry.name)
         name = mention.entry.name
-        if groups is None or not mention.definite or name in self.foods or name in self.listed:
+        if groups is None or name in self.foods or name in self.listed:
             return []
         listed = {m.entry.name: m.entry.group for m in self.listed.values()}
         known = {**listed, **{food.name: food.group for food in self.foods.values()}}

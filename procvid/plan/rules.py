@@ -173,6 +173,8 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     )
     objects: list[PlannedObject] = []
     usual = main.action.tool
+    if main.action.name == "preheat" and walk.mentioned_vessels:
+        usual = None
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")
     if usual and not machine and all(m.entry.name in WRAPPINGS - {usual} for m in named):
         objects.append(_tool_object(kitchen, walk, usual, "", TOOL_IMPORTANCE, mentioned=False))

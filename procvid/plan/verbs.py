@@ -103,6 +103,8 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             index += 1
             continue
         verb = _verb_here(tokens, index, is_open)
+        if aim == "to" and verb is not None and _names_thing(tokens, index, verb[1]):
+            verb = None
         inner = bool(index) and not starts_sentence(text, tokens, index)
         if verb is not None and inner and is_loose(word) and not takes_object(tokens, index + verb[1]):
             verb = None
@@ -141,6 +143,13 @@ def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb,
     alone = index == 0 and noun[0].role != "food"
     joined = is_adverb(follower) or lexicon().noun_at(tokens, index + 1) is not None
     return verb if acts_on or alone or (index == 0 and joined) else None
+
+
+def _names_thing(tokens: Sequence[Word], index: int, length: int) -> bool:
+    """Return True if the word after "to" is a thing: "transfer to plate", not "to plate them"."""
+    follower = tokens[index + length].text if index + length < len(tokens) else ""
+    noun = lexicon().noun_at(tokens, index)
+    return noun is not None and follower not in DETERMINERS | PRONOUNS
 
 
 def _whole_verb(

@@ -151,7 +151,7 @@ def find_foods(
         direct = direct or not mention.preposition
         names += members
     if source.guessed and not direct:
-        names = [*_guessed(kitchen, walk, segment, source.guessed), *names]
+        names = [*_guessed(kitchen, walk, segment, source.guessed, names), *names]
     elif not direct:
         names = referred_foods(kitchen, walk, source) + names
     unique = list(dict.fromkeys(names))
@@ -619,14 +619,16 @@ def _see(kitchen: KitchenState, walk: StepWalk, name: str) -> None:
         walk.past[name] = kitchen.foods[name].description()
 
 
-def _guessed(kitchen: KitchenState, walk: StepWalk, segment: Segment, name: str) -> list[str]:
+def _guessed(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, name: str, beside: Sequence[str]
+) -> list[str]:
     """Add the unknown object of a verb as a food, or as what was made if the title names it."""
     mention = Mention(Entry(name, "food", "other", ()), 0, "", name, None, "", definite=True)
     names = [name]
     if name not in kitchen.foods and name.split()[-1] in kitchen.title:
-        names = _made(kitchen, walk, segment, mention, ()) or names
-    if names == [name]:
-        kitchen.meet_food(mention, walk.number)
+        names = _made(kitchen, walk, segment, mention, beside) or names
+    if names == [name] and name not in kitchen.foods:
+        kitchen.meet_food(mention, walk.number, name=name)
         walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
     for one in names:
         _see(kitchen, walk, one)
