@@ -61,7 +61,10 @@ def ways_of(
         answers = [answer if one.object_name == answer.object_name else one for one in retrievals]
         slots = choose_slots(step.objects, answers, limit=parts.profile.max_references)
         looks = looks_of(slots, answers)
-        yield way, condition(in_known_words(step), answers, slots, looks=looks, add_looks=with_toy_looks)
+        yield (
+            way,
+            condition(in_known_words(step), answers, slots, looks=looks, add_looks=with_toy_looks),
+        )
 
 
 def measure_recipe(parts: Parts, oracle: Oracle, number: int) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,9 @@ Kind = Literal["", "aside", "option", "result", "meanwhile"]
 CLAUSE_MARK = re.compile(r"[.!?;:,()\u2013\u2014\u2022/]|--")
 SENTENCE_MARK = re.compile(r"[.!?;:\u2022\n]")
 ABBREVIATIONS = frozenset("tsp tbsp tbs oz lb lbs min mins approx hr hrs pkg qt pt deg no".split())
-OPTION_STARTS = frozenset("alternatively optionally optional option variation tip tips note notes".split())
+OPTION_STARTS = frozenset(
+    "alternatively optionally optional option variation tip tips note notes".split()
+)
 OPTION_HELPERS = frozenset("can could may might".split())
 RESULTS = frozenset("until till til".split())
 MEANWHILE = frozenset(
@@ -224,7 +226,7 @@ def _is_remark(tokens: Sequence[Word], start: int, end: int) -> bool:
             index += noun[1]
         elif state is not None:
             index += state[1]
-        elif word in ("and", "with", "the", "of") and index > start or is_adverb(word):
+        elif (word in ("and", "with", "the", "of") and index > start) or is_adverb(word):
             index += 1
         else:
             return True

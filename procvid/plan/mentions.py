@@ -159,7 +159,10 @@ def find_mentions(
                 found.refers += _referring(tokens, index, preposition)
             index += 1
             continue
-        if noun.entry is not NOTHING and not kinds[index] or kinds[index] in ("result", "meanwhile"):
+        if (noun.entry is not NOTHING and not kinds[index]) or kinds[index] in (
+            "result",
+            "meanwhile",
+        ):
             _collect(text, tokens, index, noun, preposition, verb_words, kinds, found)
         index += noun.length
     found.named = _vegetable_peppers(text, tokens, found.named)
@@ -238,6 +241,8 @@ def _noun_phrase(
             length += following[1]
         elif word in THING_HEADS and following is None:
             return _Noun(NOTHING, length + 1)
+        elif word == "ingredients":
+            return _Noun(NOTHING, length)
         else:
             break
     before = " ".join(
@@ -306,6 +311,9 @@ def _refers(tokens: Sequence[Word], index: int) -> bool:
 
 def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -> bool:
     """Return True for an amount: "2 cups of flour", "a jar of pesto", "1 glass milk"."""
+    after = tokens[index + length].text if index + length < len(tokens) else ""
+    if entry.name == "clove" or after == "by":
+        return after in ("of", "by")
     if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text != "tin":
         return False
     before = tokens[index - 1].text if index else ""
@@ -368,7 +376,11 @@ def _mention(
         first -= 1
     looks = _looks(text, tokens[first : index + noun.length - 1])
     wording = " ".join(t.text for t in tokens[noun.head : index + noun.length])
-    looks = " ".join(dict.fromkeys([*looks.split(), *noun.modifiers.split()])) if noun.modifiers else looks
+    looks = (
+        " ".join(dict.fromkeys([*looks.split(), *noun.modifiers.split()]))
+        if noun.modifiers
+        else looks
+    )
     if noun.cut:
         state = lexicon().states[(noun.cut,)]
     state = state or _state_after(text, tokens, index + noun.length)

@@ -85,7 +85,12 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     if action == "cover" and vessels:
         shown, present = [], foods
     first = _action_sentence(text, action, shown, vessels, tools)
-    sentences = [first, _result(foods, text), _present(present, vessels), _at_hand(vessels, tools, first)]
+    sentences = [
+        first,
+        _result(foods, text),
+        _present(present, vessels),
+        _at_hand(vessels, tools, first),
+    ]
     sentences.append(CAMERA.format(surface=surface))
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -115,7 +120,11 @@ def _action_sentence(
         spot = where if things or not vessel else _device(tools)
         return _sentence(f"Close-up of {subject} {doing}", spot, means, until)
     return _sentence(
-        f"Close-up of hands {doing}", _object_of(text, action, foods, vessel, things), where, means, until
+        f"Close-up of hands {doing}",
+        _object_of(text, action, foods, vessel, things),
+        where,
+        means,
+        until,
     )
 
 
@@ -219,7 +228,9 @@ def _listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
         silent = food.state_before in SILENT_STATES or food.state_before == done
         state = "" if silent else food.state_before
         name = _named(food, text)
-        named.append(f"the {state} {name}" if state and state not in name.split() else f"the {name}")
+        named.append(
+            f"the {state} {name}" if state and state not in name.split() else f"the {name}"
+        )
     if len(foods) > MAX_LISTED:
         named.append("other ingredients")
     return _joined(named)
@@ -254,9 +265,7 @@ def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -
     return f"{listed[:1].upper()}{listed[1:]} {verb} {where}."
 
 
-def _at_hand(
-    vessels: Sequence[PlannedObject], tools: Sequence[PlannedObject], first: str
-) -> str:
+def _at_hand(vessels: Sequence[PlannedObject], tools: Sequence[PlannedObject], first: str) -> str:
     """Name the vessels and tools that the first sentence leaves out."""
     names = [_named(item, "") for item in (*vessels, *tools)]
     left = [name for name in names if name not in first]

@@ -24,6 +24,7 @@ from procvid.plan.lexicon import Entry, Phrase, Verb, Word, lexicon, words
 from procvid.plan.mentions import LOOKS, TARGETS, Mention, find_mentions
 from procvid.plan.verbs import FoundVerb, any_verb, find_verbs
 
+
 @dataclass(frozen=True)
 class Segment:
     """A verb with everything that belongs to it.
@@ -158,8 +159,9 @@ def _guess_food(
     return _own_name(name) if _can_be_food(name, definite, own.words) else ""
 
 
-NO_NOUN_ENDINGS = ("ed", "ing", "ly", "est", "able", "ible", "ness", "ward", "wards", "wise", "ways")
-NO_NOUN_ENDINGS += ("tion", "sion", "ment", "ance", "ence", "ity", "'s")
+NO_NOUN_ENDINGS = tuple(
+    "ed ing ly est able ible ness ward wards wise ways tion sion ment ance ence ity 's".split()
+)
 
 
 def _can_be_food(name: Sequence[str], definite: bool, known: Collection[str]) -> bool:

@@ -157,7 +157,7 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
 
 
 WRAPPINGS = frozenset(
-    {"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel", "stove", "timer", "oven"}
+    {"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel", "stove", "oven"}
 )
 """Tools that come beside another tool, so that an action's usual tool stays."""
 

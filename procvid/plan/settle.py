@@ -32,7 +32,13 @@ def settle_action(
         m.entry.name for m in segment.tools if m.preposition in ("in", "into", "on", "to", "under")
     ]
     device = next((DEVICES[name] for name in devices if name in DEVICES), None)
-    if device == "bake" and not foods and not segment.refers and verb.name in PLACING and segment.vessels:
+    if (
+        device == "bake"
+        and not foods
+        and not segment.refers
+        and verb.name in PLACING
+        and segment.vessels
+    ):
         return actions["preheat"]
     if device and (
         verb.name in ("cook", "cook through") or verb.name in PLACING | {"return", "pop"}
@@ -63,7 +69,9 @@ def settle_action(
     return verb.action
 
 
-SOLID = frozenset("vegetable mushroom fruit herb nut meat poultry fish seafood bread legume".split())
+SOLID = frozenset(
+    "vegetable mushroom fruit herb nut meat poultry fish seafood bread legume".split()
+)
 TORN = frozenset({"fork", "tongs"})
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from procvid.plan.prompt import gerund, place
 from procvid.types import PlannedObject
 
+
 def change(item: PlannedObject) -> str:
     """Return "carrot (whole, then sliced)", or "carrot (sliced)" if the state stays."""
     if item.state_before == item.state_after:

@@ -10,9 +10,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from procvid.plan.clauses import CLAUSE_MARK, Kind, gap, is_loose, kinds_of, starts_sentence, takes_object
+from procvid.plan.clauses import (
+    CLAUSE_MARK,
+    Kind,
+    gap,
+    is_loose,
+    kinds_of,
+    starts_sentence,
+    takes_object,
+)
 from procvid.plan.english import (
-    ADVERBS,
     DETERMINERS,
     LINKING,
     NEGATIONS,
@@ -21,7 +28,6 @@ from procvid.plan.english import (
     PRONOUNS,
     SUBORDINATORS,
     is_adverb,
-    is_number,
 )
 from procvid.plan.lexicon import Verb, Word, lexicon, phrase, words
 
@@ -29,6 +35,8 @@ CUTS = {
     "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",
     "bits": "dice", "bite": "dice", "squares": "dice", "matchsticks": "slice",
 }  # fmt: skip
+CLAUSE_WORDS = 40
+"""Most words after a verb in which its particle is looked for."""
 BOILING = frozenset({"boil", "simmer", "boiling"})
 DIALS = frozenset("heat temperature speed mixer flame oven burner".split())
 CARES = frozenset({("make", "sure"), ("be", "sure")})
@@ -102,11 +110,16 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             aim = word
             index += 1
             continue
-        verb = _verb_here(tokens, index, is_open)
+        verb = _verb_here(tokens, index, is_open, starts=starts_sentence(text, tokens, index))
         if aim == "to" and verb is not None and _names_thing(tokens, index, verb[1]):
             verb = None
         inner = bool(index) and not starts_sentence(text, tokens, index)
-        if verb is not None and inner and is_loose(word) and not takes_object(tokens, index + verb[1]):
+        if (
+            verb is not None
+            and inner
+            and is_loose(word)
+            and not takes_object(tokens, index + verb[1])
+        ):
             verb = None
         if verb is not None:
             gerund = word.endswith("ing") and word not in ("bring", "string")
@@ -120,14 +133,29 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             is_open, aim = False, ""
             continue
         noun = lexicon().noun_at(tokens, index)
-        is_open, aim = False, ""
+        place = _starts_with_place(text, tokens, index) and noun is not None
+        is_open, aim = place and noun is not None and noun[0].role != "food", ""
         subordinate = subordinate or word in SUBORDINATORS
         index += noun[1] if noun else 1
     return [_whole_verb(text, tokens, verb, counts) for verb in found]
 
 
-def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb, int] | None:
-    """Return the verb that begins here, unless the words name a thing ("brown sugar")."""
+def _starts_with_place(text: str, tokens: Sequence[Word], index: int) -> bool:
+    """Return True if a sentence begins with a place and the word is its noun: "in a bowl whisk"."""
+    start = index
+    while start > max(0, index - 8) and not CLAUSE_MARK.search(gap(text, tokens, start)):
+        start -= 1
+    first = tokens[start].text
+    return index - start < 7 and first in ("in", "into", "to", "on", "onto", "using", "with")
+
+
+def _verb_here(
+    tokens: Sequence[Word], index: int, is_open: bool, *, starts: bool = False
+) -> tuple[Verb, int] | None:
+    """Return the verb that begins here, unless the words name a thing ("brown sugar").
+
+    `starts` says that a sentence begins here, where nouns are rare.
+    """
     verb = lexicon().verb_at(tokens, index) if is_open else None
     if verb is None:
         return None
@@ -140,9 +168,13 @@ def _verb_here(tokens: Sequence[Word], index: int, is_open: bool) -> tuple[Verb,
         return verb
     follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
     acts_on = follower in DETERMINERS | PRONOUNS | {"with", "together"}
-    alone = index == 0 and noun[0].role != "food"
-    joined = is_adverb(follower) or lexicon().noun_at(tokens, index + 1) is not None
-    return verb if acts_on or alone or (index == 0 and joined) else None
+    alone = starts and noun[0].role != "food"
+    joined = (
+        is_adverb(follower)
+        or (follower in PREPOSITIONS and follower != "of")
+        or lexicon().noun_at(tokens, index + 1) is not None
+    )
+    return verb if acts_on or alone or (starts and joined) else None
 
 
 def _names_thing(tokens: Sequence[Word], index: int, length: int) -> bool:
@@ -157,7 +189,7 @@ def _whole_verb(
 ) -> FoundVerb:
     """Resolve separate particles: "cut ... into cubes" is dice, "bring ... to a boil" is boil."""
     clause = []
-    for index in range(found.end, len(tokens)):
+    for index in range(found.end, min(found.end + CLAUSE_WORDS, len(tokens))):
         if re.search(r"[.!?;:]", gap(text, tokens, index)) or not counts[index]:
             break
         clause.append(tokens[index].text)

@@ -23,9 +23,7 @@ NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open was
 MOVING_NOTHING = (NOTHING_IMPLIED | {"wait", "check"}) - {"heat"}
 HEADING = 30
 """A text without a verb is taken for a heading up to this length."""
-CARRYING = frozenset(
-    "add stir mix fry boil bake steam flip cover mash blend season melt".split()
-)
+CARRYING = frozenset("add stir mix fry boil bake steam flip cover mash blend season melt".split())
 """Actions on all that lies in a vessel, not only on the food that the step names."""
 MAX_CARRIED = 5
 SOUPS = frozenset(
@@ -205,7 +203,12 @@ def with_carried(
 
     Without a word about the vessel, a new food does not join what happens to lie there.
     """
-    if vessel is None or action.name not in CARRYING or not foods or not _holds(kitchen, vessel.name):
+    if (
+        vessel is None
+        or action.name not in CARRYING
+        or not foods
+        or not _holds(kitchen, vessel.name)
+    ):
         return foods
     inside = [n for n in kitchen.contents(vessel.name) if not kitchen.foods[n].minor]
     joined = given or action.name == "add" or any(name in inside for name in foods)
@@ -240,7 +243,12 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]
 def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
     """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
     for word in segment.refers:
-        if word in ("remaining ingredients", "all ingredients", "dry ingredients", "wet ingredients"):
+        if word in (
+            "remaining ingredients",
+            "all ingredients",
+            "dry ingredients",
+            "wet ingredients",
+        ):
             names = _listed_foods(kitchen, walk, word)
         elif word in ("everything", "ingredients") and segment.vessels:
             loose = [
@@ -294,7 +302,9 @@ def with_implied(
 ) -> list[str]:
     """Return the foods of an action and those it acts on unnamed: "season with salt"."""
     if not foods:
-        return implied_foods(kitchen, walk, action, vessel) or _hinted(kitchen, walk, segment, action)
+        return implied_foods(kitchen, walk, action, vessel) or _hinted(
+            kitchen, walk, segment, action
+        )
     ties = {mention.preposition for mention in segment.foods}
     aside = bool(ties) and ties <= {"with", "in", "over"} and not segment.refers
     holds_object = any(not mention.preposition for mention in segment.vessels)
@@ -306,9 +316,7 @@ def with_implied(
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
 
 
-def _hinted(
-    kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Action
-) -> list[str]:
+def _hinted(kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Action) -> list[str]:
     """Return the foods of a side clause where nothing else is known: "cook until the rice is soft"."""
     if action.name in NOTHING_IMPLIED:
         return []
@@ -497,7 +505,11 @@ def _serving(
         return here
     dish = [kitchen.foods[name] for name in foods if not kitchen.foods[name].minor]
     at = kitchen.vessels.get(dish[0].vessel or "") if dish else None
-    if segment.verb.name in ("enjoy", "eat", "drink") and at is not None and at.use in ("cold", "serve"):
+    if (
+        segment.verb.name in ("enjoy", "eat", "drink")
+        and at is not None
+        and at.use in ("cold", "serve")
+    ):
         return at
     if at is not None and at.use == "serve":
         return at
