@@ -109,7 +109,7 @@ class _Noun:
 
 
 @dataclass
-class Found:
+class NamedThings:
     """What a step names.
 
     `hinted` are things in side clauses ("until the onions are soft"); `refers` are words that refer
@@ -127,7 +127,7 @@ def find_mentions(
     verbs: Sequence[tuple[int, int]],
     kinds: Sequence[Kind],
     extra: Mapping[Phrase, Entry],
-) -> Found:
+) -> NamedThings:
     """Return all things named, and the words that refer back.
 
     Args:
@@ -139,7 +139,7 @@ def find_mentions(
     """
     verb_words = {i for start, end in verbs for i in range(start, end)}
     particles = {end for _, end in verbs}
-    found = Found([], [], [])
+    found = NamedThings([], [], [])
     preposition, index = "", 0
     while index < len(tokens):
         word = tokens[index].text
@@ -181,7 +181,7 @@ def _collect(
     preposition: str,
     verb_words: set[int],
     kinds: Sequence[Kind],
-    found: Found,
+    found: NamedThings,
 ) -> None:
     if noun.entry is NOTHING or _is_measure(tokens, index, noun.length, noun.entry):
         return

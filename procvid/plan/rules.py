@@ -14,7 +14,8 @@ from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Entry, phrase, words
 from procvid.plan.prompt import DEVICES, enhance
 from procvid.plan.reading import OwnFoods, own_foods, read_step
-from procvid.plan.walk import Done, StepWalk, finish_step, walk_step
+from procvid.plan.stepwalk import Done, StepWalk
+from procvid.plan.walk import finish_step, walk_step
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 PLANNER = "rules 1"

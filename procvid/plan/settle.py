@@ -59,9 +59,9 @@ def settle_action(
         and named.use == "serve"
     ):
         return actions["serve"]
-    told = _sense(verb, segment, foods)
-    if told is not None:
-        return actions[told]
+    sense = _sense(verb, segment, foods)
+    if sense is not None:
+        return actions[sense]
     if verb.name in GENTLE_MIXING:
         place = named or here or (None if main else kitchen.vessels.get(kitchen.last_vessel or ""))
         if place is not None and place.use == "stove" and (named or not segment.foods):
