@@ -134,6 +134,7 @@ def _mark_sentence(
             word == "or"
             and index > start
             and not NEGATIONS & {t.text for t in tokens[clause:index]}
+            and lexicon().verb_at(tokens, index - 1) is None
             and _is_imperative(tokens, index + 1, end)
         ):
             stop = _clause_end(text, tokens, index, end)

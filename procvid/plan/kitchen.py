@@ -307,17 +307,23 @@ class KitchenState:
             if v.name.endswith(wording) or v.wording.endswith(wording)
         ]
 
-    def get_vessel(self, entry: Entry, step: int) -> Vessel:
-        """Return an unnamed vessel of that kind: the last used one, or a new one."""
+    def begin_part(self) -> None:
+        """Begin another part of the recipe: nothing that lies about belongs to it."""
+        self.last_vessel = self.last_hot = None
+        self.last_foods = []
+
+    def get_vessel(self, entry: Entry, step: int, foods: Sequence[str] = ()) -> Vessel:
+        """Return an unnamed vessel of that kind: the last used one, that of the foods, or a free one."""
         same_kind = [v for v in self.vessels.values() if v.kind == entry.name]
         for vessel in same_kind:
             if vessel.name == self.last_vessel:
                 return vessel
-        if same_kind:
-            return same_kind[0]
-        return self.vessels.setdefault(
-            entry.name, Vessel(entry.name, entry.name, entry.group, "", step)
-        )
+        held = {self.foods[name].vessel for name in foods if name in self.foods}
+        for vessel in same_kind:
+            if vessel.name in held or entry.group == "cut" or not self._filled(vessel.name):
+                return vessel
+        name = f"second {entry.name}" if same_kind else entry.name
+        return self.vessels.setdefault(name, Vessel(name, entry.name, entry.group, "", step))
 
     def meet_serving_bowl(self, step: int) -> Vessel:
         """Return an empty bowl for a soup: a bowl in use holds what was mixed in it."""

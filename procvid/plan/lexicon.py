@@ -19,16 +19,21 @@ from procvid.types import Role
 Found = TypeVar("Found")
 Phrase = tuple[str, ...]
 
+MARK = re.compile(r"[.,;:!?()/\n•–—]")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,/]\d+)?|[½¼¾⅓⅔⅛]")
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a text in lower case without accents; `start` and `end` index the text."""
+    """A word of a text in lower case without accents; `start` and `end` index the text.
+
+    `joined` is False after a comma, a point or another mark, which no phrase spans.
+    """
 
     text: str
     start: int
     end: int
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,13 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[Word]:
     """Return the words of a text in order; hyphens separate words, numbers are words."""
-    return [Word(fold(m.group()), m.start(), m.end()) for m in WORD.finditer(text)]
+    found: list[Word] = []
+    last = 0
+    for match in WORD.finditer(text):
+        joined = not MARK.search(text, last, match.start())
+        found.append(Word(fold(match.group()), match.start(), match.end(), joined))
+        last = match.end()
+    return found
 
 
 def phrase(text: str) -> Phrase:
@@ -165,7 +176,9 @@ def longest(
     table: Mapping[Phrase, Found], tokens: Sequence[Word], index: int
 ) -> tuple[Found, int] | None:
     """Return the longest phrase of a table that begins at a word, and its number of words."""
-    for length in range(min(LONGEST_PHRASE, len(tokens) - index), 0, -1):
+    most = min(LONGEST_PHRASE, len(tokens) - index)
+    most = next((n for n in range(1, most) if not tokens[index + n].joined), most)
+    for length in range(most, 0, -1):
         found = table.get(tuple(token.text for token in tokens[index : index + length]))
         if found is not None:
             return found, length

@@ -110,6 +110,10 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             aim = word
             index += 1
             continue
+        if word == "taste" and index and tokens[index - 1].text == "to":
+            is_open, aim = False, ""
+            index += 1
+            continue
         verb = _verb_here(tokens, index, is_open, starts=starts_sentence(text, tokens, index))
         if aim == "to" and verb is not None and _names_thing(tokens, index, verb[1]):
             verb = None

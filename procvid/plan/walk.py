@@ -31,6 +31,8 @@ def walk_step(
 ) -> StepWalk:
     """Carry out every action of a step in the kitchen."""
     walk = StepWalk(number, text)
+    if not reading.verb_known and is_heading(text):
+        kitchen.begin_part()
     if reading.forbidden:
         actions = " or ".join(dict.fromkeys(reading.forbidden))
         walk.notes.append(f"Step {number} says not to {actions}, so the clip does not show it.")
@@ -40,8 +42,7 @@ def walk_step(
         vessel, named = mentioned_vessel(kitchen, walk, segment)
         verb = segment.verb
         if not reading.verb_known:
-            dishes = all(m.entry.group == "made" for m in segment.foods)
-            heading = dishes and len(text) <= HEADING
+            heading = is_heading(text)
             verb = lexicon().verbs["prepare" if heading else "add" if segment.foods else "stir"]
             if kitchen.last_action and "repeat" in text.lower():
                 verb = lexicon().verbs[kitchen.last_action]
@@ -58,6 +59,11 @@ def walk_step(
         walk.done[-1].mentioned_vessels = named
     _remember(kitchen, walk)
     return walk
+
+
+def is_heading(text: str) -> bool:
+    """Return True if a text without a verb is a heading: short, and no sentence."""
+    return len(text) <= HEADING and not text.rstrip().endswith((".", "!"))
 
 
 def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:
@@ -134,7 +140,7 @@ def _changed(
         return []
     direct = [n for n in foods if not tied.get(n)]
     own = [n for n in foods if tied.get(n, "") not in ELSEWHERE] or list(foods)
-    if action.name in CUTTING and direct:
+    if action.name in CUTTING | {"coat", "fill", "wrap", "spread"} and direct:
         own = direct
     if action.name in ("roll", "shape", "roll up", "flatten", "fill", "coat"):
         own = [n for n in own if kitchen.foods[n].group != "liquid"] or own

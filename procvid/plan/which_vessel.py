@@ -83,12 +83,17 @@ def usual_vessel(
             and _goes_on(kitchen, action, segment.verb, at, foods[0])
         ):
             return at
+    if action.name == "coat":
+        spots = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in foods[1:]]
+        coating = next((v for v in spots if v is not None and _suits(v, suits)), None)
+        if coating is not None:
+            return coating
     if action.vessel is not None:
         ready = [
             v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
         ]
         entry = lexicon().entries[action.vessel]
-        return ready[-1] if ready else kitchen.get_vessel(entry, walk.number)
+        return ready[-1] if ready else kitchen.get_vessel(entry, walk.number, foods)
     last = kitchen.vessels.get(kitchen.last_vessel or "")
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
     leaves = there and action.name == "add" and not _acts_in_place(action, segment)
@@ -96,6 +101,8 @@ def usual_vessel(
     stays = there or not foods or (action.name in ("add", "stir", "fill") and loose)
     if last is not None and stays and not leaves:
         return last
+    if segment.verb.name in ("season", "salt", "salt and pepper") and foods:
+        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
     return _vessel_ahead(kitchen, walk, action, later)
 
 
