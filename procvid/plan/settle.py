@@ -64,7 +64,7 @@ def settle_action(
         return actions[sense]
     if verb.name in GENTLE_MIXING:
         place = named or here or (None if main else kitchen.vessels.get(kitchen.last_vessel or ""))
-        if place is not None and place.use == "stove" and (named or not segment.foods):
+        if place is not None and place.use == "stove":
             return actions["stir"]
     return verb.action
 

@@ -215,6 +215,8 @@ def _whole_verb(
                 return replace(found, verb=verbs["dice" if CUTS[word] == "dice" else "slice"])
     if name == ("bring",) and BOILING & set(clause):
         return replace(found, verb=verbs["boil"])
+    if name == ("roll",) and {"ball", "balls", "log", "logs", "rope", "ropes"} & set(clause):
+        return replace(found, verb=verbs["shape"])
     if name == ("roll",) and "up" in clause[:6]:
         return replace(found, verb=verbs["roll up"])
     if name in (("let",), ("allow",), ("leave",)):
