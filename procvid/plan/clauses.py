@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from procvid.plan.english import (
@@ -19,7 +20,7 @@ from procvid.plan.english import (
     is_adverb,
     is_number,
 )
-from procvid.plan.lexicon import Word, lexicon
+from procvid.plan.lexicon import Word, lexicon, words
 
 Kind = Literal["", "aside", "option", "result", "meanwhile"]
 """Why a word is not carried out; "" if it is."""
@@ -81,16 +82,18 @@ def takes_object(tokens: Sequence[Word], index: int) -> bool:
     )
 
 
-def kinds_of(text: str, tokens: Sequence[Word]) -> list[Kind]:
-    """Return the kind of each word."""
+@lru_cache(maxsize=512)
+def kinds_of(text: str) -> tuple[Kind, ...]:
+    """Return the kind of each word of a text."""
+    tokens = words(text)
     kinds: list[Kind] = [""] * len(tokens)
     if not tokens:
-        return kinds
+        return ()
     starts = [i for i in range(len(tokens)) if starts_sentence(text, tokens, i)]
     for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
         _mark_sentence(text, tokens, start, end, kinds)
     _mark_asides(text, tokens, kinds)
-    return kinds
+    return tuple(kinds)
 
 
 def _mark(kinds: list[Kind], start: int, end: int, kind: Kind) -> None:

@@ -192,7 +192,7 @@ def _one(tool: PlannedObject) -> str:
 def _until(text: str) -> str:
     """Return a short "until golden brown" of the step, without things and numbers."""
     tokens = words(text)
-    kinds = kinds_of(text, tokens)
+    kinds = kinds_of(text)
     span = [i for i, kind in enumerate(kinds) if kind == "result"]
     if not span:
         return ""

@@ -73,7 +73,7 @@ NO_OWN = OwnFoods({})
 def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     """Read a step."""
     tokens = words(text)
-    kinds = kinds_of(text, tokens)
+    kinds = kinds_of(text)
     found = find_verbs(text, tokens, kinds)
     if not found:
         other = any_verb(tokens)
@@ -86,7 +86,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     if not found:
         found = [FoundVerb(lexicon().verbs["stir"], 0, 0)]
     if kinds and all(kinds):
-        kinds = [""] * len(kinds)
+        kinds = ("",) * len(kinds)
     spans = [(v.start, v.end) for v in found]
     mentions = find_mentions(text, tokens, spans, kinds, own.entries)
     strong = any(not verb.weak for verb in found)

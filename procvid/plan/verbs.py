@@ -78,7 +78,7 @@ def find_verbs(
     text: str, tokens: Sequence[Word], kinds: Sequence[Kind] | None = None
 ) -> list[FoundVerb]:
     """Return the imperatives in order; options count only if there is nothing else to do."""
-    kinds = kinds_of(text, tokens) if kinds is None else kinds
+    kinds = kinds_of(text) if kinds is None else kinds
     for allowed in FALLBACKS:
         found = _find(text, tokens, [not kind or kind in allowed for kind in kinds])
         if found:
