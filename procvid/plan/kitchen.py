@@ -337,10 +337,8 @@ class KitchenState:
         """Return the foods in a vessel: those of the last step in order, then the newest first."""
         if vessel is None:
             return []
-        inside = [food.name for food in self.foods.values() if food.vessel == vessel]
-        recent = dict.fromkeys(
-            n for n in self.last_foods if n in self.foods and self.foods[n].vessel == vessel
-        )
+        inside = dict.fromkeys(f.name for f in self.foods.values() if f.vessel == vessel)
+        recent = [name for name in self.last_foods if name in inside]
         return [*recent, *(name for name in reversed(inside) if name not in recent)]
 
     def holds(self, vessel: str, *groups: str) -> bool:

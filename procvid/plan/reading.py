@@ -86,7 +86,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     if not found:
         found = [FoundVerb(lexicon().verbs["stir"], 0, 0)]
     if kinds and all(kinds):
-        kinds = ("",) * len(kinds)
+        kinds = tuple(CARRIED_OUT for _ in kinds)
     spans = [(v.start, v.end) for v in found]
     mentions = find_mentions(text, tokens, spans, kinds, own.entries)
     strong = any(not verb.weak for verb in found)
@@ -118,6 +118,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     return Reading(tuple(segments), known, forbidden)
 
 
+CARRIED_OUT: Kind = ""
 VERB_FOODS = frozenset("butter oil salt pepper flour".split())
 
 
