@@ -41,7 +41,13 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
 """Foods whose name may also mean all foods of its group in use."""
 
 
+SEPARATE = frozenset({"bowl", "pot", "frying pan", "jar", "container", "blender"})
+"""Vessels of which "a bowl" means another one while the one in use is full."""
 BARE_VESSELS = frozenset("pan pans tin tins dish dishes sheet sheets tray trays".split())
+SIDE_DISHES = frozenset(
+    "dressing sauce marinade glaze frosting topping rub brine gravy slurry paste".split()
+)
+"""Products that go on other food, so that meat or bread is no part of them."""
 PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
 
 
@@ -208,13 +214,16 @@ class KitchenState:
         if name in self.foods or name in self.listed or mention.preposition in ("for", "as"):
             return False
         group = mention.entry.group
+        if name in SIDE_DISHES and any(m.entry.name.endswith(name) for m in self.listed.values()):
+            return False
         dish = name in self.dishes and group in ("bread", "other", "sauce")
         return (group == "made" or dish) and (mention.definite or mention.preposition != "with")
 
     def become(self, parts: Sequence[str], mention: Mention, step: int) -> Food | None:
         """Replace foods by what they have become; None if there are no such foods."""
         known = [self.foods[name] for name in dict.fromkeys(parts) if name in self.foods]
-        if not known:
+        solid = any(food.group in RAW_GROUPS | {"bread", "grain", "egg"} for food in known)
+        if not known or (mention.entry.name in SIDE_DISHES and solid):
             return None
         main = next((food for food in known if not food.minor), known[0])
         name = mention.entry.name
@@ -256,14 +265,18 @@ class KitchenState:
         same_kind = same_kind or self._called(mention.wording)
         same_kind = same_kind or [v for v in self.vessels.values() if v.kind == kind]
         for vessel in same_kind:
+            separate = mention.indefinite and kind in SEPARATE and self._filled(vessel.name)
             if (
                 vessel.name == self.last_vessel
                 and not mention.another
+                and not separate
                 and fits(vessel.looks, looks)
             ):
                 vessel.looks = vessel.looks or looks
                 return vessel
         fitting = [v for v in same_kind if fits(v.looks, looks)]
+        if fitting and mention.indefinite and kind in SEPARATE:
+            fitting = [v for v in fitting if not self._filled(v.name)]
         if fitting and not mention.another:
             fitting[0].looks = fitting[0].looks or looks
             return fitting[0]
@@ -271,7 +284,7 @@ class KitchenState:
         if same_kind:
             differs = size_of(looks) and not mention.another
             name = f"{size_of(looks)} {kind}" if differs else f"second {kind}"
-        if mention.another:
+        if mention.another or (name in self.vessels and self._filled(name)):
             ordinals = ("second", "third", "fourth", "fifth", "sixth")
             name = next((f"{n} {kind}" for n in ordinals if not self._filled(f"{n} {kind}")), name)
         if name in self.vessels:

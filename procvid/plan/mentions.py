@@ -83,7 +83,8 @@ class Mention:
     """A thing named in a step: its words, looks, state and preposition.
 
     `preposition` is the last one between the verb and the mention ("" for a direct object);
-    `another` marks "another bowl", `definite` marks "the mushrooms", `prepared` "the prepared pan".
+    `another` marks "another bowl", `definite` "the mushrooms", `indefinite` "a bowl", `prepared` "the
+    prepared pan".
     """
 
     entry: Entry
@@ -95,6 +96,7 @@ class Mention:
     definite: bool = False
     another: bool = False
     prepared: bool = False
+    indefinite: bool = False
 
 
 @dataclass(frozen=True)
@@ -291,7 +293,10 @@ def _referring(
         if word == "ingredients" and LEFT_OVER & set(before):
             yield index, "remaining ingredients", preposition
             return
-        if word == "ingredients" and {"all", "both", "every"} & set(before):
+        follower = [t.text for t in tokens[index + 1 : index + 2]]
+        if word == "ingredients" and (
+            {"all", "both", "every"} & set(before) or follower == ["for"]
+        ):
             yield index, "all ingredients", preposition
             return
     if word == "everything" and [t.text for t in tokens[index + 1 : index + 2]] == ["else"]:
@@ -333,6 +338,9 @@ def _is_food(tokens: Sequence[Word], index: int) -> bool:
     return noun is not None and noun[0].role == "food"
 
 
+OVEN_WORDS = frozenset(
+    "oven middle center centre position adjust upper lower lowest broiler".split()
+)
 SIZES = frozenset({"size", "consistency", "thickness", "texture", "colour", "color"})
 
 
@@ -340,6 +348,9 @@ def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     """Return True for comparisons: "the size of a walnut", "without salt", "like cream"."""
     before = [t.text for t in tokens[max(0, index - 3) : index]]
     after = tokens[index + length].text if index + length < len(tokens) else ""
+    oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
+    if tokens[index].text in ("rack", "racks") and oven:
+        return True
     return (
         after in ("sized", "size", "like", "safe", "proof", "tender", "shaped", "free", "style")
         or bool(SIZES & set(before))
@@ -360,6 +371,7 @@ def _mention(
 ) -> Mention:
     """Return the mention with the adjectives before it and its stated state."""
     first, state, another, definite, prepared = index, None, False, False, False
+    indefinite = False
     while first > 0 and first - 1 not in verb_words:
         if CLAUSE_MARK.search(gap(text, tokens, first)):
             break
@@ -367,6 +379,7 @@ def _mention(
         stated = lexicon().state_at(tokens, first - 1)
         if word in DETERMINERS or word in ANOTHER:
             another = another or word in ANOTHER
+            indefinite = indefinite or word in ("a", "an")
             definite = definite or word in ("the", "same", "your", "that", "this")
         elif word in ("prepared", "lined", "greased", "buttered", "oiled", "floured"):
             prepared = True
@@ -388,7 +401,16 @@ def _mention(
         state = lexicon().states[(noun.cut,)]
     state = state or _state_after(text, tokens, index + noun.length)
     return Mention(
-        noun.entry, index, looks, wording, state, preposition, definite, another, prepared
+        noun.entry,
+        index,
+        looks,
+        wording,
+        state,
+        preposition,
+        definite,
+        another,
+        prepared,
+        indefinite,
     )
 
 
@@ -439,7 +461,14 @@ def _is_alternative(tokens: Sequence[Word], last: Mention, mention: Mention) -> 
     if (last.entry.role == "food") != (mention.entry.role == "food"):
         return False
     between = [t.text for t in tokens[last.index + 1 : mention.index]]
-    own = set(last.wording.split()[1:]) | UNITS | LOOKS | DETERMINERS | PREPOSITIONS | ANOTHER
+    own = (
+        {*last.wording.split(), *last.looks.split()}
+        | UNITS
+        | LOOKS
+        | DETERMINERS
+        | PREPOSITIONS
+        | ANOTHER
+    )
     left = [
         w
         for n, w in enumerate(between)

@@ -75,7 +75,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     tokens = words(text)
     kinds = kinds_of(text)
     found = find_verbs(text, tokens, kinds)
-    if not found:
+    if not found and not is_title(text):
         other = any_verb(tokens)
         found = [other] if other else []
     known = bool(found)
@@ -116,6 +116,15 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         )
         segments.append(segment)
     return Reading(tuple(segments), known, forbidden)
+
+
+def is_title(text: str) -> bool:
+    """Return True for "Lemon Glaze" or "TO SERVE": few words, all with a capital, no full stop."""
+    spelled = [word for word in text.split() if len(word) > 3]
+    capital = all(word[:1].isupper() for word in spelled)
+    return (
+        len(spelled) > 1 and len(text) < 40 and capital and not text.rstrip().endswith((".", "!"))
+    )
 
 
 CARRIED_OUT: Kind = ""

@@ -89,6 +89,12 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     coating = [m for m in segment.foods if m.preposition == "in"]
     if verb.name == "roll" and coating and not segment.vessels:
         return "coat"
+    if (
+        verb.name in ("heat", "heat up")
+        and not foods
+        and any(m.entry.name == "oven" and not m.preposition for m in segment.tools)
+    ):
+        return "preheat"
     if verb.name in ("flour", "dust", "butter", "oil") and len(foods) < 2:
         return "grease"
     if verb.name in ("divide", "portion", "split", "press") and segment.vessels:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, lexicon
-from procvid.plan.reading import Reading, Segment
+from procvid.plan.reading import Reading, Segment, is_title
 from procvid.plan.settle import settle_action
 from procvid.plan.stepwalk import PASSING, Done, StepWalk, here
 from procvid.plan.which_foods import (
@@ -63,7 +63,7 @@ def walk_step(
 
 def is_heading(text: str) -> bool:
     """Return True if a text without a verb is a heading: short, and no sentence."""
-    return len(text) <= HEADING and not text.rstrip().endswith((".", "!"))
+    return is_title(text) or (len(text) <= HEADING and not text.rstrip().endswith((".", "!")))
 
 
 def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:
@@ -110,7 +110,9 @@ def act(
     tied = {kitchen.name_of(m): m.preposition for m in source.foods}
     if action.name in ("drain", "serve"):
         foods = [name for name in foods if name != "water"] or foods
-    changed = _changed(kitchen, action, foods, tied)
+    on_tool = any(not m.preposition for m in segment.tools)
+    unnamed = not source.foods and not source.refers and not source.guessed
+    changed = [] if on_tool and unnamed else _changed(kitchen, action, foods, tied)
     for name in changed:
         food = kitchen.foods[name]
         if food.listed and food.state == action.state:

@@ -45,6 +45,8 @@ def find_foods(
         names = [*_guessed(kitchen, walk, segment, source.guessed, names), *names]
     elif not direct:
         names = referred_foods(kitchen, walk, source) + names
+    elif any(word.endswith(" ingredients") for word in source.refers):
+        names += referred_foods(kitchen, walk, source)
     unique = list(dict.fromkeys(names))
     first = next((n for n in unique if not kitchen.foods[n].minor), None)
     return unique if first is None else [first, *(n for n in unique if n != first)]
