@@ -28,12 +28,19 @@ Role = Literal["vessel", "surface", "tool", "food"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A title and its steps, in order; `notes` list what the parser skipped or guessed."""
+    """A title and its steps, in order; `notes` list what the parser skipped or guessed.
+
+    Once a recipe is cut into shots (`procvid.plan.shots`), `steps` are the shots: `parents` gives
+    the step of each shot, from 1, and `written` the steps as the recipe has them. Both are empty
+    before.
+    """
 
     title: str
     steps: tuple[str, ...]
     ingredients: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    parents: tuple[int, ...] = ()
+    written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
