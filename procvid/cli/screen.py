@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -85,6 +85,7 @@ class RunScreen:
         self._as_json = as_json
         self._bar = Bar()
         self._num_steps = 0
+        self._names: Mapping[int, str] = {}
         self._eta_s: float | None = None
 
     def show(self, event: Event) -> None:
@@ -93,7 +94,7 @@ class RunScreen:
             print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
             return
         if isinstance(event, Progress):
-            text = f"step {event.step}{self._of()}: {event.done}/{event.total} denoising steps"
+            text = f"step {self._step(event.step)}: {event.done}/{event.total} denoising steps"
             self._bar.show(event.done / event.total, text, event.eta_s)
             self._eta_s = event.eta_s
             return
@@ -112,19 +113,21 @@ class RunScreen:
                 self._num_steps = event.num_steps
                 finished = len(event.finished_steps)
                 reason = PROFILES[event.profile].describe(event.profile_reason)
-                return f"{event.folder}: {event.num_steps} steps, {finished} finished.\n{reason}"
+                return f"{event.folder}: {event.num_steps} clips, {finished} finished.\n{reason}"
             case Planned(plan=plan):
+                self._names = plan.names if len(plan.groups) < len(plan.steps) else {}
                 return f"Plan: {plan.title} (planner {plan.planner})"
             case Conditioned(step=step, conditioning=conditioning):
                 slots = ", ".join(f"{s.number} {s.words}" for s in conditioning.slots) or "none"
-                return f"Step {step}{self._of()}: references: {slots}"
+                return f"Step {self._step(step)}: references: {slots}"
             case ClipReady(reused=True):
-                return f"Step {event.step}{self._of()}: {event.file} already exists"
+                return f"Step {self._step(event.step)}: {event.file} already exists"
             case ClipReady():
                 left = time_left(None if event.step == self._num_steps else self._eta_s)
-                return f"Step {event.step}{self._of()}: {event.file} in {event.seconds:.1f} s{left}"
+                return f"Step {self._step(event.step)}: {event.file} in {event.seconds:.1f} s{left}"
             case Warned(message=message, step=step):
-                return f"Note{f' on step {step}' if step else ''}: {message}"
+                named = f" on step {self._names.get(step, step)}" if step else ""
+                return f"Note{named}: {message}"
             case RunFinished(nothing_to_do=True):
                 return f"Nothing to do: {Path(event.folder) / event.video} is finished."
             case RunFinished():
@@ -132,5 +135,8 @@ class RunScreen:
                 return f"Done: {video}, {event.duration_s:.1f} s, {len(event.clips)} clips."
         return ""
 
-    def _of(self) -> str:
-        return f" of {self._num_steps}" if self._num_steps else ""
+    def _step(self, number: int) -> str:
+        """Return "2 of 5"; in a video with shots "2b (clip 3 of 9)"."""
+        of = f" of {self._num_steps}" if self._num_steps else ""
+        name = self._names.get(number)
+        return f"{number}{of}" if name is None else f"{name} (clip {number}{of})"

@@ -9,9 +9,8 @@ their neighbour. So do options and conditions, and a repeated action at the same
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from procvid.plan.english import (
     COMMON,
@@ -24,9 +23,9 @@ from procvid.plan.english import (
 )
 from procvid.plan.lexicon import Verb, Word, lexicon, words
 from procvid.plan.reading import find_verbs, gap
-from procvid.types import Plan, Recipe
+from procvid.errors import InputError
+from procvid.types import Plan, Recipe, ShotMode
 
-ShotMode = Literal["auto", "one"]
 MAX_SHOTS_A_STEP = 5
 MAX_SHOTS = 60
 """Most shots of a video. A recipe with more steps keeps one shot a step."""
@@ -34,6 +33,8 @@ MAX_SHOTS = 60
 MAX_HEADING_WORDS = 8
 MAX_TITLE_WORDS = 4
 HEADING = re.compile(r"[^.:!?\u2013\u2014-]+(?::|\s[\u2013\u2014-])\s+(?=[A-Z]|$)")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+STEP_NUMBER = re.compile(r"\b([Ss]teps? )(\d+)\b")
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^a-z\s])|(?<=[a-z)][.!])(?=[A-Z])|\n+")
 ABBREVIATION = re.compile(r"\b(?:approx|min|mins|hr|hrs|tbsp|tsp|oz|lb|no|vs|e\.g|i\.e)\.$", re.I)
 ENDED = re.compile(r"[.!?][\"'”’)\]]*$")
@@ -65,6 +66,7 @@ SETTINGS = STOVES | frozenset("heat temperature flame speed grill".split())
 SETTING_VERBS = frozenset("turn reduce lower increase raise bring set adjust return".split())
 BLENDING = frozenset({"stir", "mix"})
 BAKING = frozenset({"bake", "broil"})
+COOKING = BAKING | {"fry", "grill", "toast", "boil"}
 PLAIN_ADDING = frozenset("add put pour throw drop pop tip stir in mix in dump".split())
 TO_TASTE = re.compile(r"\bto taste\b", re.I)
 
@@ -167,6 +169,53 @@ def _cut_all(
     return [_texts(text, cut) for text, cut in zip(steps, shots, strict=True)], notes
 
 
+def mode_of(recipe: Recipe) -> ShotMode:
+    """Return the mode that cuts the steps as they are cut, "auto" if both do."""
+    fresh = replace(recipe, steps=recipe.whole_steps, parents=(), written=())
+    return "auto" if recipe.has_shots or not cut_into_shots(fresh).has_shots else "one"
+
+
+def same_source(one: Recipe, other: Recipe) -> bool:
+    """Return True for the same recipe, however it is cut."""
+    return (one.title, one.ingredients, one.whole_steps) == (
+        other.title,
+        other.ingredients,
+        other.whole_steps,
+    )
+
+
+def with_recipe_steps(plan: Plan, recipe: Recipe) -> Plan:
+    """Return the plan of a cut recipe with the step of each shot, and its names in the notes."""
+    if not recipe.has_shots:
+        return plan
+    pairs = zip(plan.steps, recipe.parents, strict=True)
+    shots = replace(plan, steps=tuple(replace(s, recipe_step=parent) for s, parent in pairs))
+    names = shots.names
+    notes = (n if n in recipe.notes else _renamed(n, names) for n in plan.notes)
+    return replace(shots, notes=tuple(notes))
+
+
+def _renamed(note: str, names: Mapping[int, str]) -> str:
+    """Return a planner's note with "step 4" as the name of that shot, "step 3b"."""
+    return STEP_NUMBER.sub(lambda m: f"{m[1]}{names.get(int(m[2]), m[2])}", note)
+
+
+def number_of(plan: Plan, name: str) -> int:
+    """Return the number of the clip that a person calls "3" or "3b".
+
+    Raises:
+        InputError: There is no such step, or the step has several shots.
+    """
+    asked = name.strip().lower()
+    numbers = {one: number for number, one in plan.names.items()}
+    if asked in numbers:
+        return numbers[asked]
+    shots = [n for n in numbers if n.rstrip(LETTERS) == asked]
+    if shots:
+        raise InputError(f"Step {asked} has the shots {', '.join(shots)}.", "Choose one of them.")
+    raise InputError(f"Step {asked[:20]!r} does not exist.", f"Choose one of {', '.join(numbers)}.")
+
+
 def num_actions(text: str) -> int:
     """Return the number of actions of a step that have a picture of their own, at least 1."""
     return len(_actions(text))
@@ -241,6 +290,8 @@ def _continues(before: _Clause, clause: _Clause) -> bool:
     first, second = before.verb, clause.verb
     if _is_bare_blend(clause) and before.end < clause.start:
         return False
+    if first.action.name == "flip" and clause.bare and second.action.name in COOKING:
+        return True
     if "oven" in before.places and second.action.name in BAKING:
         return True
     if _is_bare_blend(clause) and not elsewhere:
@@ -492,9 +543,3 @@ def _is_visible(clause: str, verb: Verb) -> bool:
     if verb.name == "season" and TO_TASTE.search(clause):
         return False
     return verb.action.weight > 1
-
-
-def shot_letter(position: int) -> str:
-    """Return the letter of a shot in its step, from 0: a, b, ... z, aa, ab, ..."""
-    letter = chr(ord("a") + position % 26)
-    return letter if position < 26 else shot_letter(position // 26 - 1) + letter
