@@ -124,8 +124,7 @@ def add_shots(parser: argparse.ArgumentParser) -> None:
         "--shots",
         choices=get_args(ShotMode),
         default="auto",
-        help="one clip per step, or auto for one clip per visible action of a step "
-        "(default: auto)",
+        help="one clip per step, or auto for one clip per visible action of a step (default: auto)",
     )
 
 

@@ -132,7 +132,9 @@ def _print_step(
                 text = f"{slot.words}, {source}"
             print(f"   slot {number}: {text}")
     if forecast.own:
-        own = ", ".join(f"{name} from step {names[number]}" for name, number in forecast.own.items())
+        own = ", ".join(
+            f"{name} from step {names[number]}" for name, number in forecast.own.items()
+        )
         print(f"   not in the memory; the clips may supply it: {own}")
 
 

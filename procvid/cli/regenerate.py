@@ -13,7 +13,7 @@ from procvid.plan.shots import number_of
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.story import regenerate_step
 from procvid.settings import MAX_REFERENCES, MAX_SEED, PROFILES
-from procvid.types import StepChanges
+from procvid.types import Plan, StepChanges
 from procvid.wiring import run as wiring
 
 
@@ -65,7 +65,8 @@ def regenerate(arguments: argparse.Namespace) -> None:
     """
     folder = Path(arguments.folder)
     request = read_run(folder).request
-    number = _number(folder, arguments.step)
+    plan = _plan_of(folder, arguments.step)
+    number = number_of(plan, arguments.step)
     if arguments.seed is not None and not 0 <= arguments.seed <= MAX_SEED:
         raise InputError(f"The seed {arguments.seed} is out of range.", f"Choose 0 to {MAX_SEED}.")
     if arguments.prompt is not None and not arguments.prompt.strip():
@@ -91,18 +92,17 @@ def regenerate(arguments: argparse.Namespace) -> None:
         lora=request.lora,
         precise=request.precise,
     )
-    show_run(regenerate_step(folder, number, parts, changes), arguments.json)
+    show_run(regenerate_step(folder, number, parts, changes), arguments.json, plan)
 
 
-def _number(folder: Path, name: str) -> int:
-    """Return the number of the clip that a person names."""
+def _plan_of(folder: Path, name: str) -> Plan:
     plan = RunFolder(folder, read_run(folder)).read_plan()
     if plan is None:
         raise RunError(
             f"Step {name[:20]} cannot be redone: the run has no finished step.",
             "Finish the run with `procvid generate` first.",
         )
-    return number_of(plan, name)
+    return plan
 
 
 def _chosen(pairs: list[str]) -> dict[str, str]:

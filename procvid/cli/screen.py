@@ -20,6 +20,7 @@ from procvid.events import (
     to_json,
 )
 from procvid.settings import PROFILES
+from procvid.types import Plan
 
 WIDTH = 24
 """Width of the bar, characters."""
@@ -63,9 +64,17 @@ def time_left(eta_s: float | None) -> str:
     return "" if eta_s is None else f", {duration(eta_s)} left"
 
 
-def show_run(events: Iterator[Event], as_json: bool) -> None:
-    """Show the events of a run, and close their generator after an interruption."""
+def show_run(events: Iterator[Event], as_json: bool, plan: Plan | None = None) -> None:
+    """Show the events of a run, and close their generator after an interruption.
+
+    Args:
+        events: The events.
+        as_json: Print one event per line as JSON and nothing else.
+        plan: The plan of a run that is already planned.
+    """
     screen = RunScreen(as_json)
+    if plan is not None:
+        screen.name_shots(plan)
     try:
         with closing(events):  # type: ignore[type-var]  # all makers of events are generators
             for event in events:
@@ -103,6 +112,10 @@ class RunScreen:
             self._bar.clear()
             print(line, flush=True)
 
+    def name_shots(self, plan: Plan) -> None:
+        """Call the clips of a plan with shots 3a, 3b, ..."""
+        self._names = plan.names if len(plan.groups) < len(plan.steps) else {}
+
     def clear(self) -> None:
         """Remove the bar."""
         self._bar.clear()
@@ -115,7 +128,7 @@ class RunScreen:
                 reason = PROFILES[event.profile].describe(event.profile_reason)
                 return f"{event.folder}: {event.num_steps} clips, {finished} finished.\n{reason}"
             case Planned(plan=plan):
-                self._names = plan.names if len(plan.groups) < len(plan.steps) else {}
+                self.name_shots(plan)
                 return f"Plan: {plan.title} (planner {plan.planner})"
             case Conditioned(step=step, conditioning=conditioning):
                 slots = ", ".join(f"{s.number} {s.words}" for s in conditioning.slots) or "none"
