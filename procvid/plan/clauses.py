@@ -116,16 +116,20 @@ def _sentence_clauses(sentence: str) -> Iterator[Clause]:
     if not verbs or heading or OPTION_START.match(sentence):
         yield Clause(0, len(sentence), None, visible=False, forward=heading)
         return
-    cuts = [verbs[0]]
-    places = [0]
+    chains, places = [[verbs[0]]], [0]
     for verb in verbs[1:]:
-        at = _cut_before(sentence, tokens, cuts[-1], verb)
+        last = chains[-1][-1]
+        first = _first_joiner(sentence, tokens, last.end, verb.start)
+        if _is_chained(sentence, tokens, first, last, verb):
+            chains[-1].append(verb)
+            continue
+        at = _cut_before(sentence, tokens, first, last, verb)
         if at is not None:
-            cuts.append(verb)
+            chains.append([verb])
             places.append(at)
     ends = [*places[1:], len(sentence)]
-    for start, end, verb in zip(places, ends, cuts, strict=True):
-        yield _clause(sentence, tokens, start, end, verb)
+    for start, end, chain in zip(places, ends, chains, strict=True):
+        yield _clause(sentence, tokens, start, end, chain)
 
 
 @dataclass(frozen=True)
@@ -205,19 +209,34 @@ def _in_brackets(sentence: str, at: int) -> bool:
     return before.count("(") > before.count(")") or before.count("[") > before.count("]")
 
 
-def _cut_before(sentence: str, tokens: Sequence[Word], last: _Found, verb: _Found) -> int | None:
-    """Return where the clause of a verb begins, as a character; None if it begins no shot."""
-    first = verb.start
-    while first > last.end and _leads_to_verb(sentence, tokens, first):
-        first -= 1
+def _first_joiner(sentence: str, tokens: Sequence[Word], start: int, verb: int) -> int:
+    """Return the first of the words that join a verb to the words before: "and then gently"."""
+    while verb > start and _leads_to_verb(sentence, tokens, verb):
+        verb -= 1
+    return verb
+
+
+def _is_chained(
+    sentence: str, tokens: Sequence[Word], first: int, last: _Found, verb: _Found
+) -> bool:
+    """Return True if no object stands between two verbs: "peel and dice the potatoes"."""
+    between = {t.text for t in tokens[first : verb.start]}
+    signs = "".join(gap(sentence, tokens, i) for i in range(first, verb.start + 1))
+    return first <= last.end and not between & {"then", "or"} and ";" not in signs
+
+
+def _cut_before(
+    sentence: str, tokens: Sequence[Word], first: int, last: _Found, verb: _Found
+) -> int | None:
+    """Return where the clause of a verb begins, as a character; None if it begins no shot.
+
+    `first` is the first of the words that join it to the words before.
+    """
     between = [t.text for t in tokens[first : verb.start]]
     signs = "".join(gap(sentence, tokens, i) for i in range(first, verb.start + 1))
     if not (set(between) & {"and", "then", "n"} or re.search(r"[,;:&\u2013\u2014]| - ", signs)):
         return None
     if set(between) & {"or"} or (first > last.end and tokens[first - 1].text == "or"):
-        return None
-    if first <= last.end and "then" not in between and ";" not in signs:
-        # No object between the two verbs: "peel and dice the potatoes".
         return None
     if _describes(sentence, tokens, last.end, verb) or _is_purpose(tokens, last.end, verb.start):
         return None
@@ -259,7 +278,8 @@ def _leads_to_verb(sentence: str, tokens: Sequence[Word], index: int) -> bool:
     if re.search(r"[,;]", gap(sentence, tokens, index)):
         return False
     word, after = tokens[index - 1].text, tokens[index].text
-    return word in JOINERS or (after not in JOINERS and is_adverb(word))
+    paired = index > 1 and tokens[index - 2].text == "and"
+    return word in JOINERS or (is_adverb(word) and (after not in JOINERS or paired))
 
 
 def _lead(sentence: str, tokens: Sequence[Word], start: int, end: int) -> int | None:
@@ -275,17 +295,23 @@ def _lead(sentence: str, tokens: Sequence[Word], start: int, end: int) -> int | 
     return None
 
 
-def _clause(sentence: str, tokens: Sequence[Word], start: int, end: int, verb: _Found) -> Clause:
+def _clause(
+    sentence: str, tokens: Sequence[Word], start: int, end: int, chain: Sequence[_Found]
+) -> Clause:
+    """Return the clause of some verbs with the same object; the last one that is seen counts."""
+    seen = [one for one in chain if not _is_setting(tokens, one) and one.verb.action.weight > 1]
+    verb = (seen or chain)[-1]
     inside = [i for i, t in enumerate(tokens) if start <= t.start < end]
     nouns = [noun[0] for i in inside if (noun := lexicon().noun_at(tokens, i)) is not None]
     things = [n for i, n in enumerate(nouns) if n.role in ("food", "vessel")]
     alone = start > 0 and all(is_adverb(tokens[i].text) for i in inside if i >= verb.end)
     setting = _is_setting(tokens, verb)
+    aside = tokens[verb.start].text in ("set", "put") and tokens[inside[-1]].text == "aside"
     return Clause(
         start,
         end,
         verb.verb,
-        visible=not (setting or alone or (not things and verb.verb.action.name == "serve"))
+        visible=not (setting or alone or aside or (not things and verb.verb.action.name == "serve"))
         and _is_visible(sentence[start:end], verb.verb),
         forward=setting or verb.verb.action.name in FORWARD,
         places=frozenset(n.name for n in nouns if n.role == "vessel" or n.name == "oven"),

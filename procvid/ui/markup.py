@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 import numpy as np
@@ -17,6 +18,7 @@ from procvid.types import Conditioning, Image, Plan, Slot
 TILE_PX = 192
 """Longest side of a tile's image, in pixels; the run folder has the full crop."""
 
+NO_NAMES: Mapping[int, str] = MappingProxyType({})
 ORIGIN_WORDS = {"memory": "from the memory", "run": "from this video", "upload": "yours"}
 
 
@@ -75,7 +77,9 @@ def _references(conditioning: Conditioning, names: Mapping[int, str]) -> str:
     return body + missing(conditioning)
 
 
-def tiles(slots: Sequence[Slot], names: Mapping[int, str], *, small: bool = False) -> str:
+def tiles(
+    slots: Sequence[Slot], names: Mapping[int, str] = NO_NAMES, *, small: bool = False
+) -> str:
     """Return numbered images with their words in the prompt, or "" without slots.
 
     Args:

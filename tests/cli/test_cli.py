@@ -69,7 +69,7 @@ def test_generate_prints_its_progress_and_a_second_run_does_nothing(
 ):
     folder, out = generated
     first, second = out.splitlines()[:2]
-    assert first.endswith(": 2 steps, 0 finished.")
+    assert first.endswith(": 2 clips, 0 finished.")
     assert second.startswith("Demo mode: ") and "cartoons made by a tiny model" in second
     assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
     assert f"Done: {folder / 'video.mp4'}, 4.2 s, 2 clips." in out

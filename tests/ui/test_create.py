@@ -18,6 +18,7 @@ from gradio.utils import get_upload_folder
 from procvid.errors import OutputError, RecipeError
 from procvid.media.image import save_png
 from procvid.plan.parse import parse_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.layout import CreatePage
@@ -212,7 +213,7 @@ def test_stop_then_come_back_then_resume(
     answer = on["open_run"](run_id)
     assert (answer[page.state.draft], answer[page.state.run_id]) == (draft, run_id)
     assert answer[page.state.walk].selected == 4
-    assert parse_recipe(answer[page.recipe.recipe]) == draft.recipe
+    assert cut_into_shots(parse_recipe(answer[page.recipe.recipe])) == draft.recipe
     assert "Stopped: 1 of 2" in answer[page.video.status]
     assert answer[page.video.resume].visible and answer[page.video.review].visible
     assert not answer[page.state.timer].active
@@ -336,7 +337,7 @@ def test_a_video_restores_its_settings(
     answer, step = on["restore"](str(folder / "video.mp4")), page.recipe
     assert parse_recipe(answer[step.recipe]).steps == context.job_of(made).draft.recipe.steps
     assert [answer[c] for c in (step.seed, step.steps, step.fast)] == [0, 2, False]
-    assert answer[step.memory] == "default"
+    assert (answer[step.memory], answer[step.shots]) == ("default", "auto")
     with pytest.raises(gr.Error, match="has no record"):
         on["restore"](str(folder / "steps/01/clip.mp4"))
 

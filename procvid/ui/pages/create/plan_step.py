@@ -84,7 +84,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
     """Connect the events of the step, and the button that opens it."""
 
     def plan_recipe(
-        text: str, key: str = "", shots: str = "auto", request: gr.Request | None = None
+        text: str, key: str = "", request: gr.Request | None = None, shots: str = "auto"
     ) -> Update:
         context.allowance.spend(visitor_of(request), "plans")
         draft = make_draft(context, text, key or "", shots)
