@@ -23,8 +23,8 @@ from procvid.plan.english import (
 from procvid.plan.lexicon import Verb, Word, lexicon, words
 from procvid.plan.reading import find_verbs, gap
 
-MAX_HEADING_WORDS = 8
-HEADING = re.compile(r"[^.:!?\u2013\u2014-]+(?::|\s[\u2013\u2014-])\s+(?=[A-Z]|$)")
+MAX_HEADING_WORDS, MAX_WORD_CHARS = 8, 30
+HEADING = re.compile(r"[^.:!?\u2013\u2014-]+(?::|\s[\u2013\u2014-](?=\s+[A-Z]))\s+")
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[^a-z\s])|(?<=[a-z)][.!])(?=[A-Z])|\n+")
 MAX_ABBREVIATION = 8
 ABBREVIATION = re.compile(r"\b(?:approx|min|mins|hr|hrs|tbsp|tsp|oz|lb|no|vs|e\.g|i\.e)\.$", re.I)
@@ -42,6 +42,8 @@ SILENT_VERBS = frozenset({"enjoy", "eat", "drink", "cool", "remove from heat", "
 """Verbs whose action has a picture, but they do not."""
 FORWARD = frozenset({"preheat", "prepare", "gather", "measure", "open"})
 """Actions without a picture that lead to the next action; the others end the one before."""
+NOUN_WORDS = frozenset("extract skin core shell stone seed pit husk ice bone".split())
+FORECASTS = frozenset({"will", "would", "should", "may", "might"})
 HELPS = frozenset({("to", "help"), ("to", "allow"), ("to", "let"), ("to", "make")})
 STATIVE = frozenset("want need like prefer love know see note remember watch repeat".split())
 SUBJECTS = frozenset({"it", "they", "he", "she", "you"})
@@ -98,7 +100,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of each heading ("For the sauce:") and sentence."""
     start = 0
     heading = HEADING.match(text)
-    if heading and len(words(heading.group())) <= MAX_HEADING_WORDS:
+    if heading and _is_heading(heading.group(), text[heading.end() :][:MAX_WORD_CHARS]):
         start = heading.end()
         yield 0, start
     for mark in SENTENCE_END.finditer(text):
@@ -107,6 +109,12 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
             yield start, mark.end()
             start = mark.end()
     yield start, len(text)
+
+
+def _is_heading(text: str, rest: str) -> bool:
+    """Return True for a few words before a sentence or an action: "For the sauce: melt ..."."""
+    opens = rest[:1].isupper() or lexicon().verb_at(words(rest), 0) is not None
+    return opens and len(words(text)) <= MAX_HEADING_WORDS
 
 
 def _sentence_clauses(sentence: str) -> Iterator[Clause]:
@@ -238,7 +246,9 @@ def _cut_before(
         return None
     if set(between) & {"or"} or (first > last.end and tokens[first - 1].text == "or"):
         return None
-    if _describes(sentence, tokens, last.end, verb) or _is_purpose(tokens, last.end, verb.start):
+    if _describes(sentence, tokens, last.end, verb) or _is_told(tokens, last.end, verb.start):
+        return None
+    if not between and not _takes_words(tokens, verb.end):
         return None
     lead = _lead(sentence, tokens, last.end, first)
     if lead is None:
@@ -260,16 +270,24 @@ def _describes(sentence: str, tokens: Sequence[Word], start: int, verb: _Found) 
         follower = tokens[verb.end].text
     if verb.end > verb.start + 1 or follower in OBJECT_STARTS or follower == "with":
         return False
-    if word == "extract" or lexicon().noun_at(tokens, verb.start) is not None:
+    if word in NOUN_WORDS or lexicon().noun_at(tokens, verb.start) is not None:
         return True
     subordinate = SUBORDINATORS & {t.text for t in tokens[start : verb.start]}
     return word in LOOK_VERBS and bool(subordinate or follower in ("ingredient", "ingredients"))
 
 
-def _is_purpose(tokens: Sequence[Word], start: int, end: int) -> bool:
-    """Return True inside a purpose: "to help soften the shallot and infuse the vinegar"."""
+def _takes_words(tokens: Sequence[Word], index: int) -> bool:
+    """Return True if what follows a verb can be its object or place: not "skin side up"."""
+    if index >= len(tokens) or lexicon().noun_at(tokens, index) is not None:
+        return True
+    word = tokens[index].text
+    return word in COMMON or is_number(word) or is_adverb(word)
+
+
+def _is_told(tokens: Sequence[Word], start: int, end: int) -> bool:
+    """Return True inside a purpose or a forecast: "to help soften it and ...", "it will brown"."""
     said = [t.text for t in tokens[start:end]]
-    helps = any(pair in HELPS for pair in pairwise(said))
+    helps = any(pair in HELPS for pair in pairwise(said)) or bool(FORECASTS & set(said))
     return helps and "then" not in said
 
 
