@@ -123,7 +123,7 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
     for key in dict.fromkeys([*old, *new]):
         if old.get(key) == new.get(key):
             continue
-        if key == "recipe" and same_source(there.request.recipe, asked.request.recipe):
+        if key == "recipe" and _cut_otherwise(there.request.recipe, asked.request.recipe):
             differing.append(
                 f"it has {_clips(there)} there, but {_clips(asked)} in this request (--shots)"
             )
@@ -144,6 +144,10 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
                 f"{key.replace('_', ' ')} is {old.get(key)} there, but {new.get(key)} in this request"
             )
     return differing
+
+
+def _cut_otherwise(one: Recipe, other: Recipe) -> bool:
+    return same_source(one, other) and one.has_shots != other.has_shots
 
 
 def _clips(run: RunRecord) -> str:
