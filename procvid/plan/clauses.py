@@ -246,7 +246,7 @@ def _cut_before(
         return None
     if set(between) & {"or"} or (first > last.end and tokens[first - 1].text == "or"):
         return None
-    if _describes(sentence, tokens, last.end, verb) or _is_told(tokens, last.end, verb.start):
+    if _describes(sentence, tokens, last.end, verb) or _is_forecast(tokens, last.end, verb.start):
         return None
     if not between and not _takes_words(tokens, verb.end):
         return None
@@ -284,7 +284,7 @@ def _takes_words(tokens: Sequence[Word], index: int) -> bool:
     return word in COMMON or is_number(word) or is_adverb(word)
 
 
-def _is_told(tokens: Sequence[Word], start: int, end: int) -> bool:
+def _is_forecast(tokens: Sequence[Word], start: int, end: int) -> bool:
     """Return True inside a purpose or a forecast: "to help soften it and ...", "it will brown"."""
     said = [t.text for t in tokens[start:end]]
     helps = any(pair in HELPS for pair in pairwise(said)) or bool(FORECASTS & set(said))

@@ -84,6 +84,23 @@ def test_what_cannot_be_drawn_is_said_before_anything_is_made_and_after_an_edit(
     assert "cannot draw" not in answer[page.plan.notes]
 
 
+TWO_ACTIONS = "Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Serve it."
+
+
+def test_a_step_becomes_a_clip_per_action_or_one(page: CreatePage, on: Events) -> None:
+    planned = on["plan_recipe"](TWO_ACTIONS)
+    labels = [label for label, _ in planned[page.plan.which].choices]
+    assert labels[1] == "Step 1b: Fry it in the frying pan."
+    assert page.recipe.shots.label == "Shots"
+    assert [value for _, value in page.recipe.shots.choices] == ["auto", "one"]
+    one = on["plan_recipe"](TWO_ACTIONS, "", None, "one")
+    assert len(one[page.state.draft].plan.steps) == 2
+    draft = planned[page.state.draft]
+    assert draft.recipe.whole_steps == one[page.state.draft].recipe.steps
+    with pytest.raises(gr.Error, match="Shots is 'three'"):
+        on["plan_recipe"](TWO_ACTIONS, "", None, "three")
+
+
 def test_an_edited_table_changes_plan_and_list(
     page: CreatePage, on: Events, draft: Draft, rows: list[list[Any]]
 ) -> None:
