@@ -155,7 +155,15 @@ def number_of(plan: Plan, name: str) -> int:
     shots = [n for n in numbers if n.rstrip(LETTERS) == asked]
     if shots:
         raise InputError(f"Step {asked} has the shots {', '.join(shots)}.", "Choose one of them.")
-    raise InputError(f"Step {asked[:20]!r} does not exist.", f"Choose one of {', '.join(numbers)}.")
+    shown = asked if asked.isalnum() and len(asked) < 9 else repr(asked[:20])
+    raise InputError(f"Step {shown} does not exist.", f"Choose {choices(plan)}.")
+
+
+def choices(plan: Plan) -> str:
+    """Return the names that a person can choose from: "1 to 5", or "one of 1, 2a, 2b, 3"."""
+    if len(plan.groups) == len(plan.steps):
+        return f"1 to {len(plan.steps)}"
+    return f"one of {', '.join(plan.names.values())}"
 
 
 def num_actions(text: str) -> int:

@@ -16,6 +16,7 @@ from procvid.plan.rules import (
     TOOL_IMPORTANCE,
     VESSEL_IMPORTANCE,
 )
+from procvid.plan.shots import choices
 from procvid.storage.text import printable
 from procvid.types import Plan, PlannedObject, Role, StepPlan
 
@@ -82,7 +83,7 @@ def with_prompt(plan: Plan, number: int | None, prompt: str) -> Plan:
     if number is None:
         return plan
     if number not in [step.number for step in plan.steps]:
-        raise InputError(f"Step {number} does not exist.", f"Choose 1 to {len(plan.steps)}.")
+        raise InputError(f"Step {number} does not exist.", f"Choose {choices(plan)}.")
     name = plan.names[number]
     own = printable(prompt)
     if not own or len(own) > MAX_PROMPT_CHARS:
@@ -107,13 +108,9 @@ def _read_row(number: int, cells: list[str], plan: Plan) -> tuple[int, PlannedOb
     step_text, name, role, before, after, likelihood = cells
     step = _read_step(step_text, plan)
     if not step:
-        names = list(plan.names.values())
-        shots = len(plan.groups) < len(plan.steps)
         raise InputError(
             f"Row {number} is for step {step_text!r:.60}, which does not exist.",
-            f"Choose one of {', '.join(names)}."
-            if shots
-            else f"Choose a step from 1 to {len(plan.steps)}.",
+            f"Choose {choices(plan)}.",
         )
     for header, text in zip(HEADERS[1:5], cells[1:5], strict=True):
         if not text:
@@ -131,9 +128,9 @@ def _read_row(number: int, cells: list[str], plan: Plan) -> tuple[int, PlannedOb
             f"The kind in row {number} is {role!r}.", f"Choose one of {', '.join(ROLES)}."
         )
     if likelihood not in LIKELIHOODS:
-        choices = ", ".join(choice.replace("_", " ") for choice in LIKELIHOODS)
+        listed = ", ".join(choice.replace("_", " ") for choice in LIKELIHOODS)
         raise InputError(
-            f"“{HEADERS[5]}” in row {number} is {likelihood[:60]!r}.", f"Choose one of {choices}."
+            f"“{HEADERS[5]}” in row {number} is {likelihood[:60]!r}.", f"Choose one of {listed}."
         )
     item = replace(
         _object_of(plan, step, name.lower(), role),

@@ -193,6 +193,16 @@ def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     assert "cannot make a video yet" in out
 
 
+def test_plan_names_shots(tmp_path, capsys):
+    file = tmp_path / "leeks.txt"
+    file.write_text("Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Serve it.")
+    assert main(["plan", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "(2 steps in 3 shots, planned by" in out and "\n1b. Fry it in the frying pan." in out
+    assert main(["plan", str(file), "--shots", "one"]) == 0
+    assert "(2 steps, planned by" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -208,16 +218,6 @@ def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     ],
     ids=["empty", "blank", "binary", "json", "cut json", "json list", "61 steps", "1 MB", "emoji"],
 )
-def test_plan_names_shots(tmp_path, capsys):
-    file = tmp_path / "leeks.txt"
-    file.write_text("Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Serve it.")
-    assert main(["plan", str(file)]) == 0
-    out = capsys.readouterr().out
-    assert "(2 steps in 3 shots, planned by" in out and "\n1b. Fry it in the frying pan." in out
-    assert main(["plan", str(file), "--shots", "one"]) == 0
-    assert "(2 steps, planned by" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("command", ["plan", "generate"])
 def test_what_is_no_recipe_is_one_sentence(command, content, message, tmp_path, capsys):
     file = tmp_path / "recipe.txt"
@@ -328,7 +328,7 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--step", "3"], "Step 3 cannot be redone"),
+        (["--step", "3"], "Step 3 does not exist. Choose 1 to 2."),
         (["--step", "1", "--seed", "-4"], "seed -4"),
         (["--step", "1", "--prompt", "  "], "prompt is empty"),
         (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),

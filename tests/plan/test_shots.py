@@ -203,6 +203,12 @@ def test_people_name_a_shot_and_never_get_another_one(plan: Plan) -> None:
             number_of(plan, name)
 
 
+def test_a_plan_without_shots_has_numbers(plan: Plan) -> None:
+    whole = dataclasses.replace(plan, steps=plan.steps[:1])
+    with pytest.raises(InputError, match=r"Step 3 does not exist\. Choose 1 to 1\."):
+        number_of(whole, "3")
+
+
 def test_the_table_names_shots(plan: Plan) -> None:
     rows = rows_of(plan)
     assert {row[0] for row in rows} == {1, "2a", "2b", 3}
