@@ -22,18 +22,38 @@ BoxXYXY = tuple[float, float, float, float]
 Likelihood = Literal["highly_likely", "likely", "unlikely"]
 """Probability that an object stays the same from step to step (paper, section 3.6)."""
 
+ShotMode = Literal["auto", "one"]
+"""How a recipe step becomes clips: one for each visible action, or one for the step."""
+
 Role = Literal["vessel", "surface", "tool", "food"]
 """Role of an object; `surface` is the counter below all others."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A title and its steps, in order; `notes` list what the parser skipped or guessed."""
+    """A title and its steps, in order; `notes` list what the parser skipped or guessed.
+
+    Once a recipe is cut into shots (`procvid.plan.shots`), `steps` are the shots: `parents` gives
+    the step of each shot, from 1, and `written` the steps as the recipe has them. Both are empty
+    before.
+    """
 
     title: str
     steps: tuple[str, ...]
     ingredients: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    parents: tuple[int, ...] = ()
+    written: tuple[str, ...] = ()
+
+    @property
+    def whole_steps(self) -> tuple[str, ...]:
+        """The steps as the recipe has them, cut into shots or not."""
+        return self.written or self.steps
+
+    @property
+    def has_shots(self) -> bool:
+        """True if a step has several shots."""
+        return len(self.steps) > len(self.whole_steps)
 
 
 @dataclass(frozen=True)
@@ -58,13 +78,18 @@ class PlannedObject:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """One step: its raw text, the canonical action, its objects and the enhanced prompt."""
+    """One step: its raw text, the canonical action, its objects and the enhanced prompt.
+
+    In a recipe that was cut into shots each shot is a step of the plan, and `recipe_step` is the
+    number of its step in the recipe; 0 stands for the step's own number.
+    """
 
     number: int
     text: str
     action: str
     objects: tuple[PlannedObject, ...]
     prompt: str
+    recipe_step: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +100,29 @@ class Plan:
     steps: tuple[StepPlan, ...]
     planner: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[tuple[StepPlan, ...], ...]:
+        """The shots of each step of the recipe, in order."""
+        groups: dict[int, list[StepPlan]] = {}
+        for step in self.steps:
+            groups.setdefault(step.recipe_step or step.number, []).append(step)
+        return tuple(tuple(group) for group in groups.values())
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Names for people by number: "3", or "3a", "3b" for the shots of step 3."""
+        return {
+            step.number: f"{step.recipe_step or step.number}{_letters(at) if len(group) > 1 else ''}"
+            for group in self.groups
+            for at, step in enumerate(group)
+        }
+
+
+def _letters(position: int) -> str:
+    """Return a, b, ... z, aa, ab, ... for a position from 0."""
+    letter = chr(ord("a") + position % 26)
+    return letter if position < 26 else _letters(position // 26 - 1) + letter
 
 
 @dataclass(frozen=True)
@@ -357,7 +405,10 @@ class StepChanges:
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """A request for a video; the same request with the same folder resumes."""
+    """A request for a video; the same request with the same folder resumes.
+
+    `shots` says how the steps become clips. A recipe that was cut before keeps its shots.
+    """
 
     recipe: Recipe
     sampling: Sampling
@@ -367,3 +418,4 @@ class GenerateRequest:
     lora: tuple[str, ...] = ()
     precise: bool = False
     seed: int = 0
+    shots: ShotMode = "auto"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from procvid.settings import JUDGE_CHOICES, PLANNER_CHOICES, PROFILE_CHOICES
+from procvid.types import ShotMode
 
 
 class UsageError(Exception):
@@ -114,6 +115,16 @@ def add_planner(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="rules, or openai for a language model (OPENAI_API_KEY, OPENAI_BASE_URL); auto asks a "
         "language model only for the Phantom profiles (default: auto)",
+    )
+
+
+def add_shots(parser: argparse.ArgumentParser) -> None:
+    """Add `--shots`."""
+    parser.add_argument(
+        "--shots",
+        choices=get_args(ShotMode),
+        default="auto",
+        help="one clip per step, or auto for one clip per visible action of a step (default: auto)",
     )
 
 

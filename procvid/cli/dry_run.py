@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from procvid.cli.plan import print_head, print_objects
@@ -74,7 +75,7 @@ def dry_run(
         print(f"Fast: {sampling.shortcuts.summary}.")
     print_head(plan)
     for step in result.steps:
-        _print_step(step, result.no_slots, profile.max_references)
+        _print_step(step, plan.names, result.no_slots, profile.max_references)
     print()
     _print_totals(result)
 
@@ -109,9 +110,11 @@ def _parts(
         return None, error.message
 
 
-def _print_step(forecast: StepForecast, no_slots: str, max_references: int) -> None:
+def _print_step(
+    forecast: StepForecast, names: Mapping[int, str], no_slots: str, max_references: int
+) -> None:
     step, conditioning = forecast.step, forecast.conditioning
-    print(f"\n{step.number}. {step.text}")
+    print(f"\n{names[step.number]}. {step.text}")
     print_objects(step.objects)
     time = "" if forecast.seconds is None else f", {duration(forecast.seconds)}"
     print(f"   seed {forecast.seed}{time}")
@@ -124,12 +127,14 @@ def _print_step(forecast: StepForecast, no_slots: str, max_references: int) -> N
             slot = slots.get(number)
             text = "free"
             if slot is not None:
-                kept = f"kept from step {slot.anchor_step}" if slot.anchor_step else ""
+                kept = f"kept from step {names[slot.anchor_step]}" if slot.anchor_step else ""
                 source = kept or f"from {slot.source_id} (score {slot.score:.2f})"
                 text = f"{slot.words}, {source}"
             print(f"   slot {number}: {text}")
     if forecast.own:
-        own = ", ".join(f"{name} from step {number}" for name, number in forecast.own.items())
+        own = ", ".join(
+            f"{name} from step {names[number]}" for name, number in forecast.own.items()
+        )
         print(f"   not in the memory; the clips may supply it: {own}")
 
 

@@ -12,6 +12,7 @@ from procvid.cli.arguments import (
     add_planner,
     add_profile,
     add_recipe,
+    add_shots,
     add_steps,
     whole_number,
 )
@@ -21,6 +22,7 @@ from procvid.cli.sources import absolute_lora, absolute_memory
 from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
 from procvid.plan.parse import read_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.run.story import make_video
 from procvid.run.timings import ClipSetting, measured
 from procvid.settings import choose_sampling, parse_size, read_environment
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "for a run without references (default: default)",
     )
     add_planner(parser)
+    add_shots(parser)
     parser.add_argument(
         "--seed", metavar="N", type=whole_number, default=0, help="seed of the run (default: 0)"
     )
@@ -87,7 +90,8 @@ def generate(arguments: argparse.Namespace) -> None:
     )
     memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
     if arguments.dry_run:
-        dry_run(arguments, recipe, profile, reason, sampling, memory, loras)
+        cut = cut_into_shots(recipe, arguments.shots)
+        dry_run(arguments, cut, profile, reason, sampling, memory, loras)
         return
     parts = wiring.build(
         profile=profile.name,
@@ -106,6 +110,7 @@ def generate(arguments: argparse.Namespace) -> None:
         lora=loras,
         precise=arguments.precise,
         seed=arguments.seed,
+        shots=arguments.shots,
     )
     out = Path(arguments.out)
     events = measured(

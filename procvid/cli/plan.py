@@ -6,9 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
-from procvid.cli.arguments import add_json, add_planner, add_recipe
+from procvid.cli.arguments import add_json, add_planner, add_recipe, add_shots
 from procvid.plan.codec import plan_to_json
 from procvid.plan.parse import read_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.types import Plan, PlannedObject
 from procvid.wiring import run as wiring
 
@@ -17,29 +18,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_recipe(parser)
     add_planner(parser)
+    add_shots(parser)
     add_json(parser, "print the plan as JSON")
     parser.set_defaults(run=show_plan)
 
 
 def show_plan(arguments: argparse.Namespace) -> None:
     """Plan a recipe and print the plan."""
-    recipe = read_recipe(Path(arguments.recipe))
+    recipe = cut_into_shots(read_recipe(Path(arguments.recipe)), arguments.shots)
     plan = wiring.build_planner(arguments.planner).plan(recipe)
     if arguments.json:
         print(json.dumps(plan_to_json(plan), indent=2, ensure_ascii=False))
         return
     print_head(plan)
     for step in plan.steps:
-        print(f"\n{step.number}. {step.text}")
+        print(f"\n{plan.names[step.number]}. {step.text}")
         print_objects(step.objects)
         print(f"   prompt: {step.prompt}")
 
 
 def print_head(plan: Plan) -> None:
     """Print the title and the notes of a plan."""
-    print(f"{plan.title} ({len(plan.steps)} steps, planned by {plan.planner})")
+    print(f"{plan.title} ({count(plan)}, planned by {plan.planner})")
     for note in plan.notes:
         print(f"Note: {note}")
+
+
+def count(plan: Plan) -> str:
+    """Return "5 steps", or "5 steps in 9 shots"."""
+    steps, shots = len(plan.groups), len(plan.steps)
+    return f"{steps} steps" if steps == shots else f"{steps} steps in {shots} shots"
 
 
 def print_objects(objects: tuple[PlannedObject, ...]) -> None:

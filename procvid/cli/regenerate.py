@@ -7,12 +7,13 @@ from pathlib import Path
 
 from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.screen import show_run
-from procvid.errors import InputError
+from procvid.errors import InputError, RunError
 from procvid.media.image import load_image
-from procvid.run.folder import read_run
+from procvid.plan.shots import number_of
+from procvid.run.folder import RunFolder, read_run
 from procvid.run.story import regenerate_step
 from procvid.settings import MAX_REFERENCES, MAX_SEED, PROFILES
-from procvid.types import StepChanges
+from procvid.types import Plan, StepChanges
 from procvid.wiring import run as wiring
 
 
@@ -23,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("folder", metavar="DIR", help="run folder")
     parser.add_argument(
-        "--step", metavar="N", type=whole_number, required=True, help="number of the step"
+        "--step",
+        metavar="N",
+        required=True,
+        help="number of the step, or name of the shot, such as 3b",
     )
     parser.add_argument("--seed", metavar="N", type=whole_number, help="seed of the step")
     parser.add_argument("--prompt", metavar="TEXT", help="prompt, used word for word")
@@ -61,6 +65,8 @@ def regenerate(arguments: argparse.Namespace) -> None:
     """
     folder = Path(arguments.folder)
     request = read_run(folder).request
+    plan = _plan_of(folder, arguments.step)
+    number = number_of(plan, arguments.step)
     if arguments.seed is not None and not 0 <= arguments.seed <= MAX_SEED:
         raise InputError(f"The seed {arguments.seed} is out of range.", f"Choose 0 to {MAX_SEED}.")
     if arguments.prompt is not None and not arguments.prompt.strip():
@@ -86,7 +92,17 @@ def regenerate(arguments: argparse.Namespace) -> None:
         lora=request.lora,
         precise=request.precise,
     )
-    show_run(regenerate_step(folder, arguments.step, parts, changes), arguments.json)
+    show_run(regenerate_step(folder, number, parts, changes), arguments.json, plan)
+
+
+def _plan_of(folder: Path, name: str) -> Plan:
+    plan = RunFolder(folder, read_run(folder)).read_plan()
+    if plan is None:
+        raise RunError(
+            f"Step {name[:20]} cannot be redone: the run has no finished step.",
+            "Finish the run with `procvid generate` first.",
+        )
+    return plan
 
 
 def _chosen(pairs: list[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from procvid.events import (
     to_json,
 )
 from procvid.settings import PROFILES
+from procvid.types import Plan
 
 WIDTH = 24
 """Width of the bar, characters."""
@@ -63,9 +64,17 @@ def time_left(eta_s: float | None) -> str:
     return "" if eta_s is None else f", {duration(eta_s)} left"
 
 
-def show_run(events: Iterator[Event], as_json: bool) -> None:
-    """Show the events of a run, and close their generator after an interruption."""
+def show_run(events: Iterator[Event], as_json: bool, plan: Plan | None = None) -> None:
+    """Show the events of a run, and close their generator after an interruption.
+
+    Args:
+        events: The events.
+        as_json: Print one event per line as JSON and nothing else.
+        plan: The plan of a run that is already planned.
+    """
     screen = RunScreen(as_json)
+    if plan is not None:
+        screen.name_shots(plan)
     try:
         with closing(events):  # type: ignore[type-var]  # all makers of events are generators
             for event in events:
@@ -85,6 +94,7 @@ class RunScreen:
         self._as_json = as_json
         self._bar = Bar()
         self._num_steps = 0
+        self._names: Mapping[int, str] = {}
         self._eta_s: float | None = None
 
     def show(self, event: Event) -> None:
@@ -93,7 +103,7 @@ class RunScreen:
             print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
             return
         if isinstance(event, Progress):
-            text = f"step {event.step}{self._of()}: {event.done}/{event.total} denoising steps"
+            text = f"step {self._step(event.step)}: {event.done}/{event.total} denoising steps"
             self._bar.show(event.done / event.total, text, event.eta_s)
             self._eta_s = event.eta_s
             return
@@ -101,6 +111,10 @@ class RunScreen:
         if line:
             self._bar.clear()
             print(line, flush=True)
+
+    def name_shots(self, plan: Plan) -> None:
+        """Call the clips of a plan with shots 3a, 3b, ..."""
+        self._names = plan.names if len(plan.groups) < len(plan.steps) else {}
 
     def clear(self) -> None:
         """Remove the bar."""
@@ -112,19 +126,21 @@ class RunScreen:
                 self._num_steps = event.num_steps
                 finished = len(event.finished_steps)
                 reason = PROFILES[event.profile].describe(event.profile_reason)
-                return f"{event.folder}: {event.num_steps} steps, {finished} finished.\n{reason}"
+                return f"{event.folder}: {event.num_steps} clips, {finished} finished.\n{reason}"
             case Planned(plan=plan):
+                self.name_shots(plan)
                 return f"Plan: {plan.title} (planner {plan.planner})"
             case Conditioned(step=step, conditioning=conditioning):
                 slots = ", ".join(f"{s.number} {s.words}" for s in conditioning.slots) or "none"
-                return f"Step {step}{self._of()}: references: {slots}"
+                return f"Step {self._step(step)}: references: {slots}"
             case ClipReady(reused=True):
-                return f"Step {event.step}{self._of()}: {event.file} already exists"
+                return f"Step {self._step(event.step)}: {event.file} already exists"
             case ClipReady():
                 left = time_left(None if event.step == self._num_steps else self._eta_s)
-                return f"Step {event.step}{self._of()}: {event.file} in {event.seconds:.1f} s{left}"
+                return f"Step {self._step(event.step)}: {event.file} in {event.seconds:.1f} s{left}"
             case Warned(message=message, step=step):
-                return f"Note{f' on step {step}' if step else ''}: {message}"
+                named = f" on step {self._names.get(step, step)}" if step else ""
+                return f"Note{named}: {message}"
             case RunFinished(nothing_to_do=True):
                 return f"Nothing to do: {Path(event.folder) / event.video} is finished."
             case RunFinished():
@@ -132,5 +148,8 @@ class RunScreen:
                 return f"Done: {video}, {event.duration_s:.1f} s, {len(event.clips)} clips."
         return ""
 
-    def _of(self) -> str:
-        return f" of {self._num_steps}" if self._num_steps else ""
+    def _step(self, number: int) -> str:
+        """Return "2 of 5"; in a video with shots "2b (clip 3 of 9)"."""
+        of = f" of {self._num_steps}" if self._num_steps else ""
+        name = self._names.get(number)
+        return f"{number}{of}" if name is None else f"{name} (clip {number}{of})"

@@ -10,6 +10,7 @@ from typing import Any
 from procvid.errors import InputError, RunError
 from procvid.media.image import load_image
 from procvid.media.video import read_metadata
+from procvid.plan.shots import cut_into_shots
 from procvid.run.folder import CLIP, RunFolder, read_run
 from procvid.types import Frames, Image, Plan, Recipe
 
@@ -17,6 +18,8 @@ MAX_CLIPS = 200
 MAX_REAL_CLIPS = 5000
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 MAX_SCALE = 8
+
+AS_SHOTS = "The {} clips are read as the shots of the recipe's {} steps."
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +147,8 @@ def clips_input(
 ) -> RunInput:
     """Return loose clips, in order, with a recipe or with one text each.
 
+    If there are as many clips as the recipe has shots, each clip belongs to its shot.
+
     Raises:
         InputError: No clips, too many, more texts or steps than clips, or both a recipe and texts.
     """
@@ -155,6 +160,11 @@ def clips_input(
         raise InputError("Both a recipe and texts were given.", "Give one of them.")
     if texts:
         recipe = Recipe(title=name, steps=tuple(" ".join(text.split()) for text in texts))
+    notes: tuple[str, ...] = ()
+    if recipe is not None and not texts and len(recipe.steps) != len(files):
+        shots = cut_into_shots(recipe)
+        if len(shots.steps) == len(files):
+            recipe, notes = shots, (AS_SHOTS.format(len(files), len(shots.whole_steps)),)
     if recipe is not None and len(recipe.steps) > len(files):
         what = "texts" if texts else "steps in the recipe"
         raise InputError(
@@ -166,7 +176,7 @@ def clips_input(
     clips = tuple(
         ClipInput(number, file, scale=_scale(file)) for number, file in enumerate(files, start=1)
     )
-    return RunInput(name, clips, recipe, plan)
+    return RunInput(name, clips, recipe, plan, notes=notes)
 
 
 def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:

@@ -93,13 +93,15 @@ def enlarge(image: Image, scale: int) -> Image:
 def join_clips(
     paths: Sequence[Path],
     out: Path,
-    titles: Sequence[str],
+    titles: Sequence[str | None],
     metadata: Mapping[str, str] | None = None,
     *,
     limits: Limits = DEFAULT_LIMITS,
     ai_generated: bool = True,
 ) -> list[tuple[float, float]]:
-    """Join clips into one mp4 with a chapter for each, atomically.
+    """Join clips into one mp4 with a chapter for each title, atomically.
+
+    A clip with the title None continues the chapter of the clip before.
 
     Clips with the same encoding are copied packet by packet, so no frame changes. Other clips of
     the same size and rate are re-encoded. The video has exactly the frames of its clips.
@@ -112,7 +114,7 @@ def join_clips(
             clips differ in size or rate.
         OutputError: The video cannot be written. Nothing of it is left.
     """
-    if not paths or len(paths) != len(titles):
+    if not paths or len(paths) != len(titles) or titles[0] is None:
         raise InputError(f"Cannot join {len(paths)} clips with {len(titles)} titles.")
     shapes = [_shape(Path(path), limits) for path in paths]
     for path, shape in zip(paths, shapes, strict=True):
@@ -124,6 +126,9 @@ def join_clips(
     fps = shapes[0].fps
     ends = [int(end) for end in np.cumsum([shape.num_frames for shape in shapes])]
     spans = list(zip([0, *ends[:-1]], ends, strict=True))
+    chapters = [span for span, title in zip(spans, titles, strict=True) if title is not None]
+    closed = [*(start for start, _ in chapters[1:]), ends[-1]]
+    named = [title for title in titles if title is not None]
     tags = {**(metadata or {}), **(AI_GENERATED if ai_generated else {})}
     with _muxer(Path(out)) as container:
         container.metadata.update(tags)
@@ -136,7 +141,9 @@ def join_clips(
                     "time_base": Fraction(1, 1000),
                     "metadata": {"title": title},
                 }
-                for number, ((start, end), title) in enumerate(zip(spans, titles, strict=True))
+                for number, ((start, _), end, title) in enumerate(
+                    zip(chapters, closed, named, strict=True)
+                )
             ]
         )
         if all(shape.encoding == shapes[0].encoding for shape in shapes):

@@ -7,7 +7,7 @@ edited plans and the answers of planners.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar, cast, get_args
 
 from procvid.errors import InputError
@@ -50,12 +50,25 @@ def plan_from_json(value: object) -> Plan:
                 f"plan.steps[{position - 1}].number is {step.number}, not {position}.",
                 "Number the steps 1, 2, 3, ...",
             )
+    _check_recipe_steps(steps)
     return Plan(
         title=_text(fields["title"], "plan.title"),
         steps=steps,
         planner=_text(fields["planner"], "plan.planner"),
         notes=_items(fields["notes"], "plan.notes", _text),
     )
+
+
+def _check_recipe_steps(steps: Sequence[StepPlan]) -> None:
+    """Raise InputError unless the shots follow the recipe's steps 1, 1, 2, ...; old plans have 0."""
+    last = 0
+    for position, step in enumerate(steps if any(s.recipe_step for s in steps) else ()):
+        if step.recipe_step not in {max(last, 1), last + 1}:
+            raise InputError(
+                f"plan.steps[{position}].recipe_step is {step.recipe_step}, not {last + 1}.",
+                "Number the steps of the recipe 1, 1, 2, ... in order.",
+            )
+        last = step.recipe_step
 
 
 def check_plan(plan: Plan) -> Plan:
@@ -78,7 +91,15 @@ def _step(value: object, path: str) -> StepPlan:
             f"{path}.objects has {len(objects)} objects.", f"Keep at most {MAX_OBJECTS}."
         )
     texts = {key: _text(fields[key], f"{path}.{key}") for key in ("text", "action", "prompt")}
-    return StepPlan(number=_number(fields["number"], f"{path}.number"), objects=objects, **texts)
+    recipe_step = fields["recipe_step"]
+    if type(recipe_step) is not int or recipe_step < 0:
+        _refuse(f"{path}.recipe_step", recipe_step, "a step number, or 0 for its own")
+    return StepPlan(
+        number=_number(fields["number"], f"{path}.number"),
+        objects=objects,
+        recipe_step=recipe_step,
+        **texts,
+    )
 
 
 def _object(value: object, path: str) -> PlannedObject:

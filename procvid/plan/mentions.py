@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from procvid.plan.clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 from procvid.plan.english import (
     ADVERBS,
     DETERMINERS,
@@ -20,6 +19,7 @@ from procvid.plan.english import (
     is_number,
 )
 from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
+from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 
 LOOKS = frozenset(
     "red orange yellow green blue purple pink black white brown grey gray silver "

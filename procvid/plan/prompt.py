@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from procvid.plan.clauses import kinds_of
 from procvid.plan.english import is_number
 from procvid.plan.lexicon import lexicon, plurals, words
+from procvid.plan.side_clauses import kinds_of
 from procvid.types import PlannedObject
 
 ON_TOP = (

@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from procvid.plan.clauses import CLAUSE_MARK, Kind, gap, kinds_of
 from procvid.plan.codec import MAX_NAME_CHARS
 from procvid.plan.english import (
     DETERMINERS,
@@ -22,6 +21,7 @@ from procvid.plan.english import (
 )
 from procvid.plan.lexicon import Entry, Phrase, Verb, Word, lexicon, words
 from procvid.plan.mentions import LOOKS, TARGETS, Mention, find_mentions
+from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, kinds_of
 from procvid.plan.verbs import FoundVerb, any_verb, find_verbs
 
 

@@ -16,6 +16,7 @@ from procvid.plan.rules import (
     TOOL_IMPORTANCE,
     VESSEL_IMPORTANCE,
 )
+from procvid.plan.shots import choices
 from procvid.storage.text import printable
 from procvid.types import Plan, PlannedObject, Role, StepPlan
 
@@ -33,11 +34,24 @@ NEW_IMPORTANCE: dict[Role, float] = {
 
 def rows_of(plan: Plan) -> list[list[str | int]]:
     """Return one row per step and object, in the order of `HEADERS`."""
+    names = _cells(plan)
     return [
-        [s.number, o.name, o.role, o.state_before, o.state_after, o.likelihood.replace("_", " ")]
+        [
+            names[s.number],
+            o.name,
+            o.role,
+            o.state_before,
+            o.state_after,
+            o.likelihood.replace("_", " "),
+        ]
         for s in plan.steps
         for o in s.objects
     ]
+
+
+def _cells(plan: Plan) -> dict[int, str | int]:
+    """Return the cell of each step: its number, or its name if a step has several shots."""
+    return {n: int(name) if name.isdigit() else name for n, name in plan.names.items()}
 
 
 def apply_rows(plan: Plan, rows: Sequence[Sequence[Any]]) -> Plan:
@@ -55,7 +69,9 @@ def apply_rows(plan: Plan, rows: Sequence[Sequence[Any]]) -> Plan:
         if any(cells):
             step, item = _read_row(number, cells, plan)
             objects[step].append(item)
-    return replace(plan, steps=tuple(_with_objects(s, objects[s.number]) for s in plan.steps))
+    names = plan.names
+    steps = (_with_objects(s, objects[s.number], names[s.number]) for s in plan.steps)
+    return replace(plan, steps=tuple(steps))
 
 
 def with_prompt(plan: Plan, number: int | None, prompt: str) -> Plan:
@@ -67,11 +83,12 @@ def with_prompt(plan: Plan, number: int | None, prompt: str) -> Plan:
     if number is None:
         return plan
     if number not in [step.number for step in plan.steps]:
-        raise InputError(f"Step {number} does not exist.", f"Choose 1 to {len(plan.steps)}.")
+        raise InputError(f"Step {number} does not exist.", f"Choose {choices(plan)}.")
+    name = plan.names[number]
     own = printable(prompt)
     if not own or len(own) > MAX_PROMPT_CHARS:
         raise InputError(
-            f"The prompt for step {number} has {len(own)} characters.",
+            f"The prompt for step {name} has {len(own)} characters.",
             f"Write 1 to {MAX_PROMPT_CHARS} characters.",
         )
     steps = (replace(s, prompt=own) if s.number == number else s for s in plan.steps)
@@ -89,11 +106,11 @@ def _read_row(number: int, cells: list[str], plan: Plan) -> tuple[int, PlannedOb
     if len(cells) != len(HEADERS):
         raise InputError(f"Row {number} has {len(cells)} cells.", f"Fill all {len(HEADERS)}.")
     step_text, name, role, before, after, likelihood = cells
-    step = _read_step(step_text)
-    if not 1 <= step <= len(plan.steps):
+    step = _read_step(step_text, plan)
+    if not step:
         raise InputError(
             f"Row {number} is for step {step_text!r:.60}, which does not exist.",
-            f"Choose a step from 1 to {len(plan.steps)}.",
+            f"Choose {choices(plan)}.",
         )
     for header, text in zip(HEADERS[1:5], cells[1:5], strict=True):
         if not text:
@@ -111,9 +128,9 @@ def _read_row(number: int, cells: list[str], plan: Plan) -> tuple[int, PlannedOb
             f"The kind in row {number} is {role!r}.", f"Choose one of {', '.join(ROLES)}."
         )
     if likelihood not in LIKELIHOODS:
-        choices = ", ".join(choice.replace("_", " ") for choice in LIKELIHOODS)
+        listed = ", ".join(choice.replace("_", " ") for choice in LIKELIHOODS)
         raise InputError(
-            f"“{HEADERS[5]}” in row {number} is {likelihood[:60]!r}.", f"Choose one of {choices}."
+            f"“{HEADERS[5]}” in row {number} is {likelihood[:60]!r}.", f"Choose one of {listed}."
         )
     item = replace(
         _object_of(plan, step, name.lower(), role),
@@ -125,9 +142,11 @@ def _read_row(number: int, cells: list[str], plan: Plan) -> tuple[int, PlannedOb
     return step, item
 
 
-def _read_step(text: str) -> int:
-    """Return the number of a step, which a data frame may give as "2.0"; 0 for anything else."""
-    return int(float(text)) if re.fullmatch(r"[0-9]{1,6}(\.0+)?", text) else 0
+def _read_step(text: str, plan: Plan) -> int:
+    """Return the number of a step by its name, which a data frame may give as "2.0"; 0 for none."""
+    numbers = {name: number for number, name in plan.names.items()}
+    whole = re.fullmatch(r"0*([0-9]{1,6})(\.0+)?", text)
+    return numbers.get(whole[1] if whole else text.lower(), 0)
 
 
 def _object_of(plan: Plan, step: int, name: str, role: Role) -> PlannedObject:
@@ -148,14 +167,14 @@ def _object_of(plan: Plan, step: int, name: str, role: Role) -> PlannedObject:
     )
 
 
-def _with_objects(step: StepPlan, objects: list[PlannedObject]) -> StepPlan:
+def _with_objects(step: StepPlan, objects: list[PlannedObject], step_name: str) -> StepPlan:
     names = [o.name for o in objects]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"Step {step.number} has {name!r} twice.", "Empty one of the rows.")
+            raise InputError(f"Step {step_name} has {name!r} twice.", "Empty one of the rows.")
     if len(objects) > MAX_OBJECTS:
         raise InputError(
-            f"Step {step.number} has {len(objects)} objects.", f"Keep at most {MAX_OBJECTS}."
+            f"Step {step_name} has {len(objects)} objects.", f"Keep at most {MAX_OBJECTS}."
         )
     if tuple(objects) == step.objects:
         return step

@@ -10,15 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from procvid.plan.clauses import (
-    CLAUSE_MARK,
-    Kind,
-    gap,
-    is_loose,
-    kinds_of,
-    starts_sentence,
-    takes_object,
-)
 from procvid.plan.english import (
     DETERMINERS,
     LINKING,
@@ -30,6 +21,15 @@ from procvid.plan.english import (
     is_adverb,
 )
 from procvid.plan.lexicon import Verb, Word, lexicon, phrase, words
+from procvid.plan.side_clauses import (
+    CLAUSE_MARK,
+    Kind,
+    gap,
+    is_loose,
+    kinds_of,
+    starts_sentence,
+    takes_object,
+)
 
 CUTS = {
     "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",

@@ -98,22 +98,28 @@ def write_step(
     return record
 
 
-def chapter_title(step: StepPlan, limit: int = 80) -> str:
+def chapter_title(number: int, text: str, limit: int = 80) -> str:
     """Return "2. Slice the carrots.", cut at a word."""
-    text = " ".join(step.text.split())
+    text = " ".join(text.split())
     if len(text) > limit:
         text = text[:limit].rsplit(" ", 1)[0] + " ..."
-    return f"{step.number}. {text}"
+    return f"{number}. {text}"
 
 
 def assemble(
-    plan: Plan, clips: Sequence[Path], video: Path, captions: Path, provenance: Mapping[str, str]
+    plan: Plan,
+    texts: Sequence[str],
+    clips: Sequence[Path],
+    video: Path,
+    captions: Path,
+    provenance: Mapping[str, str],
 ) -> float:
-    """Join the clips into one video with a chapter per step, and write its captions.
+    """Join the clips into one video, with a chapter and a caption per step of the recipe.
 
     Args:
         plan: Plan of the recipe.
-        clips: One file per step, in order.
+        texts: The steps of the recipe, whole.
+        clips: One file per step of the plan, in order.
         video: Path of the video; it is replaced atomically.
         captions: Path of the WebVTT file; it is replaced atomically.
         provenance: Provenance of the run, for the metadata of the video.
@@ -124,13 +130,26 @@ def assemble(
     Raises:
         OutputError: The disk is full or the folder read-only.
     """
-    titles = [chapter_title(step) for step in plan.steps]
+    groups = plan.groups
+    whole = [_whole_text(group, texts) for group in groups]
+    titles: list[str | None] = []
+    for number, (group, text) in enumerate(zip(groups, whole, strict=True), start=1):
+        titles += [chapter_title(number, text), *[None] * (len(group) - 1)]
     metadata = {
         "title": plan.title,
         "comment": AI_GENERATED,
         "procvid": json.dumps(dict(provenance), sort_keys=True),
     }
     spans_s = join_clips(clips, video, titles, metadata)
-    cues = [(start, end, step.text) for (start, end), step in zip(spans_s, plan.steps, strict=True)]
+    cues = [
+        (spans_s[group[0].number - 1][0], spans_s[group[-1].number - 1][1], text)
+        for group, text in zip(groups, whole, strict=True)
+    ]
     write_vtt(captions, cues)
     return spans_s[-1][1]
+
+
+def _whole_text(shots: Sequence[StepPlan], texts: Sequence[str]) -> str:
+    """Return the whole step of some shots; a step that is one shot has its own text."""
+    first = shots[0]
+    return first.text if len(shots) == 1 else texts[first.recipe_step - 1]

@@ -28,7 +28,7 @@ class Finished:
         profile: Name of the profile.
         seed: Seed of the run.
         denoising_steps: Denoising steps per clip.
-        num_clips: Number of clips, one per step of the recipe.
+        num_clips: Number of clips.
         duration_s: Length of the video in seconds.
     """
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from procvid.memory.anchors import Anchor, Anchors, upload_id
+from procvid.plan.shots import cut_into_shots, same_source
 from procvid.types import GenerateRequest, Recipe, Role, Sampling, Shortcuts, Slot, StepCache
 
 SCHEMA_VERSION = 1
@@ -58,7 +59,10 @@ class RunRecord:
         request["lora"] = lora_weights(self.request.lora) or None
         recipe = request.pop("recipe")
         sampling = request.pop("sampling")
-        del sampling["seed"], recipe["notes"]
+        # The recipe has its shots, and without any the run keeps the id it had before shots existed.
+        del sampling["seed"], recipe["notes"], request["shots"]
+        if not self.request.recipe.has_shots:
+            del recipe["parents"], recipe["written"]
         # Only if there are some, so that exact runs keep the id they had before shortcuts existed.
         del sampling["shortcuts"]
         if self.request.sampling.shortcuts.summary:
@@ -94,12 +98,16 @@ class RunRecord:
             raise ValueError(f"schema version {value['schema_version']!r}")
         request = dict(value["request"])
         recipe = dict(request.pop("recipe"))
-        for key in ("steps", "ingredients", "notes"):
-            recipe[key] = tuple(recipe[key])
+        for key in ("steps", "ingredients", "notes", "parents", "written"):
+            recipe[key] = tuple(recipe.get(key, ()))
         request["lora"] = tuple(request["lora"] or ())
+        # Runs of before have one clip per step, and stay so.
+        request.setdefault("shots", "one")
         return cls(
             request=GenerateRequest(
-                recipe=Recipe(**recipe), sampling=_sampling(request.pop("sampling")), **request
+                recipe=cut_into_shots(Recipe(**recipe), "one"),
+                sampling=_sampling(request.pop("sampling")),
+                **request,
             ),
             models=dict(value["models"]),
             stores=dict(value["stores"]),
@@ -115,7 +123,11 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
     for key in dict.fromkeys([*old, *new]):
         if old.get(key) == new.get(key):
             continue
-        if key == "recipe" or key.endswith("model"):
+        if key == "recipe" and _cut_otherwise(there.request.recipe, asked.request.recipe):
+            differing.append(
+                f"it has {_clips(there)} there, but {_clips(asked)} in this request (--shots)"
+            )
+        elif key == "recipe" or key.endswith("model"):
             differing.append(f"the {key} differs")
         elif key == "memory":
             differing.append(
@@ -132,6 +144,14 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
                 f"{key.replace('_', ' ')} is {old.get(key)} there, but {new.get(key)} in this request"
             )
     return differing
+
+
+def _cut_otherwise(one: Recipe, other: Recipe) -> bool:
+    return same_source(one, other) and one.has_shots != other.has_shots
+
+
+def _clips(run: RunRecord) -> str:
+    return "one clip per action" if run.request.recipe.has_shots else "one clip per step"
 
 
 def _speed(identity: Mapping[str, Any]) -> str:

@@ -144,9 +144,7 @@ def _chosen_slots(
     slots = []
     for number, (name, crop_id) in enumerate(changes.chosen.items(), start=before + 1):
         if name not in items:
-            raise InputError(
-                f"Step {step.number} shows no {name!r}.", f"It shows {', '.join(items)}."
-            )
+            raise InputError(f"The step shows no {name!r}.", f"It shows {', '.join(items)}.")
         slots.append(memory.slot_of(crop_id, items[name], number))
     return tuple(slots)
 

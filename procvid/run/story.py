@@ -16,6 +16,7 @@ from typing import Any
 from procvid.errors import RunError
 from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
 from procvid.plan.codec import check_plan
+from procvid.plan.shots import cut_into_shots, mode_of, same_source
 from procvid.run.assemble import assemble
 from procvid.run.changes import keep_changes, kept_changes
 from procvid.run.folder import (
@@ -35,6 +36,10 @@ from procvid.run.step import crops_are_whole, make_step, remember
 from procvid.types import EXACT, GenerateRequest, Plan, StepChanges
 
 NO_CHANGES = StepChanges()
+ONE_CLIP_A_STEP = (
+    "This run began with one clip per step and continues so. "
+    "For one clip per action, choose another folder for --out."
+)
 
 
 def make_video(
@@ -55,7 +60,8 @@ def make_video(
         request: The request; its own seed counts, not the one in its sampling.
         parts: The models, from `procvid.wiring.run.build`.
         folder: New, empty, or of the same request.
-        plan: An edited plan; by default the planner makes one.
+        plan: An edited plan; by default the planner makes one. With a plan of an uncut recipe
+            each step gets one clip.
         changes: Changes to steps that are not made yet, by step number.
 
     Yields:
@@ -70,8 +76,9 @@ def make_video(
     """
     parts.generator.check(request.sampling)
     planner = _planner_of(request, parts, Path(folder))
+    request, about_shots = _cut(request, Path(folder), plan)
     # Before the folder is made, so that a clip that does not fit leaves none behind.
-    about_clips = parts.generator.notes(request.sampling)
+    about_clips = (*parts.generator.notes(request.sampling), *about_shots)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
         keep_changes(run, changes or {})
         yield from _logged(run, _story(run, parts, plan, about_clips))
@@ -156,15 +163,17 @@ def _again(
     records = {} if plan is None else _records(run, parts, plan)
     missing = [n for n in range(1, number + 1) if n not in records]
     if plan is None or missing or number < 1:
+        names = plan.names if plan else {}
         last = max(records, default=0)
         raise RunError(
-            f"Step {number} cannot be redone: the run has steps 1 to {last}."
+            f"Step {names.get(number, number)} cannot be redone: "
+            f"the run has steps {names[1]} to {names[last]}."
             if last
             else f"Step {number} cannot be redone: the run has no finished step.",
             "Choose a finished step, or finish the run with `procvid generate` first.",
         )
     if number in run.locked_steps():
-        raise RunError(f"Step {number} is locked.", "Unlock it first.")
+        raise RunError(f"Step {plan.names[number]} is locked.", "Unlock it first.")
     request = run.record.request
     attempt = int(records[number].overrides.get("attempt", 0))
     if changes.empty:
@@ -184,11 +193,8 @@ def _again(
     stale = run.stale_steps(records)
     warnings: list[str] = []
     if stale:
-        which = (
-            f"Step {min(stale)} still shows"
-            if len(stale) == 1
-            else (f"Steps {', '.join(map(str, stale))} still show")
-        )
+        listed = ", ".join(plan.names[n] for n in stale)
+        which = f"Step {listed} still shows" if len(stale) == 1 else f"Steps {listed} still show"
         warning = (
             f"{which} objects as they were before. "
             "Run the same `procvid generate` command to redo this."
@@ -206,10 +212,29 @@ def _planner_of(request: GenerateRequest, parts: Parts, folder: Path) -> str:
     return parts.planner.info.id
 
 
+def _cut(
+    request: GenerateRequest, folder: Path, plan: Plan | None
+) -> tuple[GenerateRequest, tuple[str, ...]]:
+    """Cut the recipe of a request into shots; return the request, and a note for the user.
+
+    With "auto" a run keeps the shots that it began with, also those of an older version.
+    """
+    uncut = plan is not None and not any(step.recipe_step for step in plan.steps)
+    asked = cut_into_shots(request.recipe, "one" if uncut else request.shots)
+    if request.shots == "auto" and (folder / RUN).exists():
+        there = read_run(folder).request
+        if same_source(there.recipe, asked) and there.recipe.steps != asked.steps:
+            one = not there.recipe.has_shots
+            notes = (ONE_CLIP_A_STEP,) if one else ()
+            return dataclasses.replace(request, recipe=there.recipe, shots=there.shots), notes
+    return dataclasses.replace(request, recipe=asked), ()
+
+
 def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None) -> RunRecord:
     """Return the record of this request with these models."""
     resolved = dataclasses.replace(
         request,
+        recipe=cut_into_shots(request.recipe, request.shots),
         profile=parts.profile.name,
         planner=planner or parts.planner.info.id,
         sampling=dataclasses.replace(request.sampling, seed=request.seed),
@@ -283,7 +308,8 @@ def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> flo
         **run.record.models,
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
-    duration_s = assemble(plan, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
+    texts = run.record.request.recipe.whole_steps
+    duration_s = assemble(plan, texts, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
     run.write_state(records, len(plan.steps), duration_s)
     return duration_s
 
@@ -292,8 +318,9 @@ def _request_settings(request: GenerateRequest) -> dict[str, Any]:
     """Return the settings that make such a video again, without private paths."""
     return {
         "title": request.recipe.title,
-        "steps": list(request.recipe.steps),
+        "steps": list(request.recipe.whole_steps),
         "ingredients": list(request.recipe.ingredients),
+        "shots": mode_of(request.recipe),
         "seed": request.seed,
         "memory": "none" if request.memory == "none" else "default",
         "denoising_steps": request.sampling.num_inference_steps,

@@ -128,14 +128,15 @@ def _mount_reading(context: AppContext) -> None:
         """Return the version, the profile with the reason for it, the models and the libraries."""
         return cast(Version, versions(context))
 
-    def plan(recipe: str, request: gr.Request | None = None) -> PlanAnswer:
+    def plan(recipe: str, shots: str = "auto", request: gr.Request | None = None) -> PlanAnswer:
         """Plan a recipe: the objects of each step, their states before and after, and the prompt.
 
         Parameters:
             recipe: plain text, Markdown, JSON or JSON-LD
+            shots: "auto" for one clip per action, "one" for one clip per step
         """
         context.allowance.spend(visitor_of(request), "plans")
-        draft = make_draft(context, recipe)
+        draft = make_draft(context, recipe, shots=shots)
         return PlanAnswer(
             plan=dataclasses.asdict(draft.plan),
             warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
@@ -145,6 +146,7 @@ def _mount_reading(context: AppContext) -> None:
         recipe: str,
         memory: str = "default",
         seed: int = 0,
+        shots: str = "auto",
         request: gr.Request | None = None,
     ) -> RetrieveAnswer:
         """Find the references of each step, as the memory offers them before the first clip.
@@ -153,10 +155,11 @@ def _mount_reading(context: AppContext) -> None:
             recipe: plain text, Markdown, JSON or JSON-LD
             memory: "default" or "none"
             seed: breaks ties, 0 to 2**63 - 1
+            shots: "auto" for one clip per action, "one" for one clip per step
         """
         context.allowance.spend(visitor_of(request), "searches")
         options = read_options(seed, memory, None)
-        draft = make_draft(context, recipe)
+        draft = make_draft(context, recipe, shots=shots)
         found = preview_references(context, draft.plan, options)
         return RetrieveAnswer(
             steps=[conditioning_json(c) for c in found],
@@ -201,6 +204,7 @@ def _mount_running(context: AppContext) -> None:
         steps: int | None = None,
         fast: bool = False,
         run_id: str = "",
+        shots: str = "auto",
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Make a video; streams events, the last one is the whole run.
@@ -214,13 +218,15 @@ def _mount_running(context: AppContext) -> None:
             steps: denoising steps of a clip; omit it for the default of the profile
             fast: at most half the model calls, for slightly different clips
             run_id: a run to resume; the other parameters are then ignored
+            shots: "auto" for one clip per action, "one" for one clip per step
         """
         visitor = visitor_of(request)
         if run_id:
             feed = resume_run(context, run_id, visitor)
         else:
             options = read_options(seed, memory, steps, fast)
-            feed = start_run(context, make_draft(context, recipe), options, visitor)
+            draft = make_draft(context, recipe, shots=shots)
+            feed = start_run(context, draft, options, visitor)
         yield from _stream(feed)
 
     def regenerate_step(
@@ -238,7 +244,7 @@ def _mount_running(context: AppContext) -> None:
 
         Parameters:
             run_id: as in the events of /generate
-            step: its number, from 1
+            step: its number in the plan, from 1; each shot of a step has its own
             seed: the step's own seed; random if no other parameter is given
             prompt: replaces the step's prompt
             references: up to four images, placed before those of the memory

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 import numpy as np
@@ -17,6 +18,7 @@ from procvid.types import Conditioning, Image, Plan, Slot
 TILE_PX = 192
 """Longest side of a tile's image, in pixels; the run folder has the full crop."""
 
+NO_NAMES: Mapping[int, str] = MappingProxyType({})
 ORIGIN_WORDS = {"memory": "from the memory", "run": "from this video", "upload": "yours"}
 
 
@@ -40,30 +42,58 @@ def empty(text: str) -> str:
 
 def reference_list(plan: Plan, conditionings: Iterable[Conditioning]) -> str:
     """Return the reference images of each step, and the objects without one, with the reason."""
-    texts = {step.number: step.text for step in plan.steps}
-    steps = "".join(_reference_step(texts.get(c.step, ""), c) for c in conditionings)
-    return f'<ol class="pv-steps">{steps}</ol>'
+    names = plan.names
+    bodies = {c.step: _references(c, names) for c in conditionings}
+    return step_list(plan, bodies)
 
 
-def _reference_step(text: str, conditioning: Conditioning) -> str:
-    body = tiles(conditioning.slots)
-    if not body:
-        body = '<p class="pv-small">No reference images: the clip follows the prompt alone.</p>'
+def step_list(plan: Plan, bodies: Mapping[int, str]) -> str:
+    """Return the steps of the recipe, each with its shots inside, and the HTML of each clip."""
+    names = plan.names
+    items = []
+    for number, group in enumerate(plan.groups, start=1):
+        shots = [(names[s.number], s.text, bodies[s.number]) for s in group if s.number in bodies]
+        inside = "".join(_shot(*shot) for shot in shots)
+        if len(group) == 1:
+            inside = "".join(f'<p class="pv-text">{escape(t)}</p>{body}' for _, t, body in shots)
+        if shots:
+            items.append(
+                f'<li class="pv-step"><span class="pv-num">{number}</span><div>{inside}</div></li>'
+            )
+    return f'<ol class="pv-steps">{"".join(items)}</ol>'
+
+
+def _shot(name: str, text: str, body: str) -> str:
     return (
-        f'<li class="pv-step"><span class="pv-num">{conditioning.step}</span><div>'
-        f'<p class="pv-text">{escape(text)}</p>{body}{missing(conditioning)}</div></li>'
+        f'<section class="pv-take" aria-label="Shot {name}">'
+        f'<p class="pv-text"><span class="pv-name">{name}</span> {escape(text)}</p>{body}</section>'
     )
 
 
-def tiles(slots: Sequence[Slot], *, small: bool = False) -> str:
-    """Return numbered images with their words in the prompt, or "" without slots."""
+def _references(conditioning: Conditioning, names: Mapping[int, str]) -> str:
+    body = tiles(conditioning.slots, names)
+    if not body:
+        body = '<p class="pv-small">No reference images: the clip follows the prompt alone.</p>'
+    return body + missing(conditioning)
+
+
+def tiles(
+    slots: Sequence[Slot], names: Mapping[int, str] = NO_NAMES, *, small: bool = False
+) -> str:
+    """Return numbered images with their words in the prompt, or "" without slots.
+
+    Args:
+        slots: The images.
+        names: Names of the steps, as in `Plan.names`.
+        small: Return the images alone, without words.
+    """
     if not slots:
         return ""
-    items = "".join(_tile(slot, small=small) for slot in slots)
+    items = "".join(_tile(slot, names, small=small) for slot in slots)
     return f'<ul class="pv-tiles">{items}</ul>'
 
 
-def _tile(slot: Slot, *, small: bool) -> str:
+def _tile(slot: Slot, names: Mapping[int, str], *, small: bool) -> str:
     title = f"Reference {slot.number}: {slot.words}, {slot.state}"
     picture = (
         f'<span class="pv-shot"><img alt="{escape(title)}" src="{picture_url(slot.image)}">'
@@ -74,14 +104,14 @@ def _tile(slot: Slot, *, small: bool) -> str:
     return (
         f'<li class="pv-tile"><figure>{picture}<figcaption><b>{escape(slot.words)}</b>'
         f"<i>{escape(_state_and_score(slot))}</i>"
-        f"<i>{escape(_origin(slot))}</i>"
+        f"<i>{escape(_origin(slot, names))}</i>"
         "</figcaption></figure></li>"
     )
 
 
-def _origin(slot: Slot) -> str:
+def _origin(slot: Slot, names: Mapping[int, str]) -> str:
     if slot.anchor_step:
-        return f"kept from step {slot.anchor_step}"
+        return f"kept from step {names.get(slot.anchor_step, slot.anchor_step)}"
     return f"{ORIGIN_WORDS[slot.origin]}: {slot.source_id}"
 
 

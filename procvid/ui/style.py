@@ -176,6 +176,13 @@ CSS = """
 .pv-tile figcaption i { font-style: normal; color: var(--body-text-color-subdued); display: block; }
 
 .pv-board { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); }
+.pv-group { grid-column: 1 / -1; display: grid; gap: 14px; padding: 10px 12px 12px;
+  grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); border-radius: 12px;
+  border: 1px dashed var(--border-color-primary); }
+.pv-group > .pv-small { grid-column: 1 / -1; margin: 0; }
+.pv-take + .pv-take { margin-top: 14px; padding-top: 12px;
+  border-top: 1px solid var(--block-border-color); }
+.pv-name { color: var(--body-text-color-subdued); margin-right: 4px; }
 .pv-card { background: var(--block-background-fill); border: 1px solid var(--block-border-color);
   border-radius: 12px; overflow: hidden; display: flex; flex-direction: column; }
 .pv-card.now { border-color: var(--primary-600); box-shadow: 0 0 0 1px var(--primary-600); }
@@ -203,7 +210,7 @@ CSS = """
 .pv-bar div { height: 100%; border-radius: 5px; background: var(--primary-600);
   transition: width .3s linear; }
 @media (prefers-reduced-motion: reduce) { .pv-bar div { transition: none; } }
-@media (max-width: 480px) { .pv-board { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } }
+@media (max-width: 480px) { .pv-board, .pv-group { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; } }
 @media (max-width: 480px) { .pv-tile { width: calc(50% - 5px); } .pv-head h1 { font-size: 1.5rem; } }
 
 .pv-scores { overflow-x: auto; margin-top: 12px; }

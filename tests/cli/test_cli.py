@@ -69,7 +69,7 @@ def test_generate_prints_its_progress_and_a_second_run_does_nothing(
 ):
     folder, out = generated
     first, second = out.splitlines()[:2]
-    assert first.endswith(": 2 steps, 0 finished.")
+    assert first.endswith(": 2 clips, 0 finished.")
     assert second.startswith("Demo mode: ") and "cartoons made by a tiny model" in second
     assert "steps/01/clip.mp4" in out and "steps/02/clip.mp4" in out
     assert f"Done: {folder / 'video.mp4'}, 4.2 s, 2 clips." in out
@@ -191,6 +191,16 @@ def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "missing tiny generator" in out and "-> pip install" in out
     assert "cannot make a video yet" in out
+
+
+def test_plan_names_shots(tmp_path, capsys):
+    file = tmp_path / "leeks.txt"
+    file.write_text("Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Serve it.")
+    assert main(["plan", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "(2 steps in 3 shots, planned by" in out and "\n1b. Fry it in the frying pan." in out
+    assert main(["plan", str(file), "--shots", "one"]) == 0
+    assert "(2 steps, planned by" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -318,7 +328,7 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--step", "3"], "Step 3 cannot be redone"),
+        (["--step", "3"], "Step 3 does not exist. Choose 1 to 2."),
         (["--step", "1", "--seed", "-4"], "seed -4"),
         (["--step", "1", "--prompt", "  "], "prompt is empty"),
         (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),

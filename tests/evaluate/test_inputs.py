@@ -66,6 +66,13 @@ def test_the_last_clips_may_have_no_text(files):
     assert clips_input(files, texts=["Slice the egg."]).text(2) == ""
 
 
+def test_clips_of_a_cut_recipe_belong_to_its_shots(files):
+    recipe = Recipe("Eggs", ("Peel the egg, then slice it on the board.",))
+    run = clips_input(files, recipe=recipe)
+    assert [run.text(n) for n in (1, 2)] == ["Peel the egg.", "Slice it on the board."]
+    assert run.notes == ("The 2 clips are read as the shots of the recipe's 1 steps.",)
+
+
 @pytest.mark.parametrize("content", [b"", b"no video", b"\x00\x00\x00\x20ftypisom" + b"x" * 200])
 def test_a_corrupt_file_is_named_in_the_error(tmp_path, content):
     (tmp_path / "bad.mp4").write_bytes(content)

@@ -141,6 +141,15 @@ def test_joining_copies_every_frame(clip_at: ClipAt, frames: Frames, tmp_path: P
     assert probe(tmp_path / "video.mp4").num_frames == 19
 
 
+def test_clips_share_a_chapter(clip_at: ClipAt, tmp_path: Path) -> None:
+    parts = [clip_at(name) for name in ("a.mp4", "b.mp4", "c.mp4")]
+    spans = join_clips(parts, tmp_path / "video.mp4", ["1", None, "2"])
+    assert read_chapters(tmp_path / "video.mp4") == [(0.0, 3.0, "1"), (3.0, 4.5, "2")]
+    assert len(spans) == 3
+    with pytest.raises(InputError, match="Cannot join"):
+        join_clips(parts, tmp_path / "video.mp4", [None, "1", "2"])
+
+
 def test_chapters_and_metadata_read_back(clip_at: ClipAt, tmp_path: Path) -> None:
     parts = [clip_at("a.mp4"), clip_at("b.mp4")]
     join_clips(parts, tmp_path / "video.mp4", ["1. Möhre", "2. Fry"], {"title": "Omelette"})

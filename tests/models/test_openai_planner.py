@@ -18,6 +18,7 @@ from procvid.events import Warned
 from procvid.models.planners.openai_responses import STEPS_AT_ONCE, OpenAIPlanner
 from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.plan.rules import plan_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.run.folder import read_run
 from procvid.run.story import make_video
 from procvid.settings import PHANTOM_1_3B, TINY, Budget, choose_sampling
@@ -103,6 +104,17 @@ def test_the_same_recipe_is_not_paid_twice(planner, server):
     assert planner.forecast(SOUP).calls == planner.forecast(SOUP).tokens == 0
     planner.plan(replace(SOUP, title="Another soup"))
     assert len(server.asked) == 4
+
+
+def test_it_plans_the_shots_of_a_cut_recipe(planner, server):
+    recipe = cut_into_shots(replace(SOUP, steps=("Slice the carrot, then boil it in a pot.",)))
+    plan = planner.plan(recipe)
+    assert server.asked[0].material["steps"] == {
+        "1": "Slice the carrot.",
+        "2": "Boil it in a pot.",
+    }
+    assert [step.recipe_step for step in plan.steps] == [1, 1]
+    assert plan.planner.startswith("openai")
 
 
 def test_a_long_recipe_is_asked_in_groups_that_know_what_was_before(planner, server):

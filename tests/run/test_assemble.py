@@ -29,6 +29,6 @@ def test_a_reference_is_recorded_with_where_it_comes_from():
 
 
 def test_chapter_titles_are_numbered_short_and_cut_at_a_word():
-    assert chapter_title(StepPlan(2, "Slice\n the  carrot.", "", (), "")) == "2. Slice the carrot."
-    long = chapter_title(StepPlan(3, "Stir " * 40, "", (), ""))
+    assert chapter_title(2, "Slice\n the  carrot.") == "2. Slice the carrot."
+    long = chapter_title(3, "Stir " * 40)
     assert len(long) <= 90 and long.endswith("Stir ...")

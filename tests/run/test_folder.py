@@ -13,6 +13,7 @@ import pytest
 
 from procvid.errors import OutputError, RunError
 from procvid.events import Warned
+from procvid.plan.shots import cut_into_shots
 from procvid.run.folder import CONDITIONING, EVENTS, RUN, hold, read_run
 from procvid.run.records import (
     MEMORY_RULE,
@@ -30,8 +31,8 @@ from procvid.storage.files import sha256_of, sweep, whole_folder, write_json
 from procvid.storage.lock import LOCK
 from procvid.types import GenerateRequest, Plan, PlannedObject, Recipe, StepPlan
 
-RECIPE = Recipe(
-    "Carrot soup", ("Slice the carrot.", "Boil the carrot."), ("1 carrot",), ("a note",)
+RECIPE = cut_into_shots(
+    Recipe("Carrot soup", ("Slice the carrot.", "Boil the carrot."), ("1 carrot",), ("a note",))
 )
 RECORD = RunRecord(
     request=GenerateRequest(RECIPE, TINY.sampling, "tiny", planner="rules", seed=3),

@@ -39,6 +39,15 @@ def test_plan_names_objects_and_states(client: Client, recipe: str) -> None:
     )
 
 
+def test_plan_cuts_steps_into_shots(client: Client) -> None:
+    text = "Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Serve it."
+    auto, one = (
+        client.predict(text, shots=shots, api_name="/plan")["plan"]["steps"]
+        for shots in ("auto", "one")
+    )
+    assert [step["recipe_step"] for step in auto] == [1, 1, 2] and len(one) == 2
+
+
 def test_plan_warns_of_what_the_tiny_model_cannot_draw(client: Client) -> None:
     plan = client.predict(
         "Soup\n\n1. Boil the pasta in the pot.\n2. Serve the pasta on the plate.", api_name="/plan"

@@ -14,6 +14,7 @@ import pytest
 from procvid.errors import InputError
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.settings import read_environment
 from procvid.storage.lock import locked
 from procvid.ui.server.clearing import DAY_S, Retention, clear
@@ -28,7 +29,7 @@ WEEK = Retention(days=7)
 
 @pytest.fixture
 def draft(recipe: str) -> Draft:
-    parsed = parse_recipe(recipe)
+    parsed = cut_into_shots(parse_recipe(recipe))
     return Draft(parsed, plan_recipe(parsed))
 
 

@@ -18,6 +18,7 @@ from gradio.utils import get_upload_folder
 from procvid.errors import OutputError, RecipeError
 from procvid.media.image import save_png
 from procvid.plan.parse import parse_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.layout import CreatePage
@@ -81,6 +82,23 @@ def test_what_cannot_be_drawn_is_said_before_anything_is_made_and_after_an_edit(
     edited = [["carrot" if cell == "pasta" else cell for cell in row] for row in rows]
     answer = on["edit_plan"](planned[page.state.draft], edited)
     assert "cannot draw" not in answer[page.plan.notes]
+
+
+TWO_ACTIONS = "Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Serve it."
+
+
+def test_a_step_becomes_a_clip_per_action_or_one(page: CreatePage, on: Events) -> None:
+    planned = on["plan_recipe"](TWO_ACTIONS)
+    labels = [label for label, _ in planned[page.plan.which].choices]
+    assert labels[1] == "Step 1b: Fry it in the frying pan."
+    assert page.recipe.shots.label == "Shots"
+    assert [value for _, value in page.recipe.shots.choices] == ["auto", "one"]
+    one = on["plan_recipe"](TWO_ACTIONS, "", None, "one")
+    assert len(one[page.state.draft].plan.steps) == 2
+    draft = planned[page.state.draft]
+    assert draft.recipe.whole_steps == one[page.state.draft].recipe.steps
+    with pytest.raises(gr.Error, match="Shots is 'three'"):
+        on["plan_recipe"](TWO_ACTIONS, "", None, "three")
 
 
 def test_an_edited_table_changes_plan_and_list(
@@ -212,7 +230,7 @@ def test_stop_then_come_back_then_resume(
     answer = on["open_run"](run_id)
     assert (answer[page.state.draft], answer[page.state.run_id]) == (draft, run_id)
     assert answer[page.state.walk].selected == 4
-    assert parse_recipe(answer[page.recipe.recipe]) == draft.recipe
+    assert cut_into_shots(parse_recipe(answer[page.recipe.recipe])) == draft.recipe
     assert "Stopped: 1 of 2" in answer[page.video.status]
     assert answer[page.video.resume].visible and answer[page.video.review].visible
     assert not answer[page.state.timer].active
@@ -336,7 +354,7 @@ def test_a_video_restores_its_settings(
     answer, step = on["restore"](str(folder / "video.mp4")), page.recipe
     assert parse_recipe(answer[step.recipe]).steps == context.job_of(made).draft.recipe.steps
     assert [answer[c] for c in (step.seed, step.steps, step.fast)] == [0, 2, False]
-    assert answer[step.memory] == "default"
+    assert (answer[step.memory], answer[step.shots]) == ("default", "auto")
     with pytest.raises(gr.Error, match="has no record"):
         on["restore"](str(folder / "steps/01/clip.mp4"))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,23 @@ def test_text_of_people_and_models_is_never_markup() -> None:
         run_markup.player(view),
     ]
     assert all("<img src=x" not in html and "onerror=alert(1)>" not in html for html in shown)
+
+
+def test_shots_are_shown_inside_their_step() -> None:
+    shots = [StepPlan(n, f"Do {n}.", "stir", (), "P.", recipe_step=1 + n // 3) for n in (1, 2, 3)]
+    plan = Plan("T", tuple(shots), "rules 1")
+    html = plan_markup.plan_list(plan)
+    assert html.count('class="pv-step"') == 2 and html.count('class="pv-take"') == 2
+    assert 'aria-label="Shot 1b"' in html and '<span class="pv-num">2</span>' in html
+    view = RunView("0" * 16, Path("/runs/r"))
+    view.show_plan(plan)
+    view.state, view.current = "running", 2
+    board = run_markup.storyboard(view)
+    assert 'aria-label="Step 1"' in board and "1b. Do 2." in board and "2. Do 3." in board
+    assert view.sentence.startswith("Generating step 1b.")
+    slot = replace(SLOT, anchor_step=2)
+    shown = markup.reference_list(plan, [Conditioning(3, "", (slot,), ())])
+    assert "kept from step 1b" in shown and shown.count('class="pv-step"') == 1
 
 
 def test_tiles_are_numbered_and_name_their_words_source_and_score() -> None:

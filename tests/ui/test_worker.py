@@ -18,6 +18,7 @@ from procvid.errors import BusyError, RunError
 from procvid.events import Event, Progress, Warned
 from procvid.plan.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.types import StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.jobs import start_run
@@ -32,7 +33,7 @@ STRANGER = Visitor("a" * 16, is_local=False)
 
 @pytest.fixture
 def draft(recipe: str) -> Draft:
-    parsed = parse_recipe(recipe)
+    parsed = cut_into_shots(parse_recipe(recipe))
     return Draft(parsed, plan_recipe(parsed))
 
 

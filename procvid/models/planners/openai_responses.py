@@ -21,6 +21,7 @@ from procvid.plan.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
 from procvid.plan.rules import plan_recipe
 from procvid.plan.scripted import Continuity, plan_answered_step, problems_of
+from procvid.plan.shots import with_recipe_steps
 from procvid.settings import Budget
 from procvid.types import ModelInfo, Plan, Recipe, ServiceUse
 
@@ -60,7 +61,7 @@ class OpenAIPlanner:
         except ServiceError as error:
             if error.lasting and self._strict:
                 raise
-            return stand_in(plan_recipe(recipe), error)
+            return stand_in(with_recipe_steps(plan_recipe(recipe), recipe), error)
 
     def recall(self, recipe: Recipe) -> Plan | None:
         """Return the plan if all answers are cached and it costs nothing; else None."""
@@ -120,7 +121,7 @@ class OpenAIPlanner:
         unique = tuple(dict.fromkeys(continuity.notes))
         plan = Plan(recipe.title, tuple(steps), f"openai {self._client.model}", unique)
         try:
-            return check_plan(plan)
+            return check_plan(with_recipe_steps(plan, recipe))
         except InputError as error:
             raise ServiceError(f"The plan of {self._client.model} is wrong: {error}") from error
 

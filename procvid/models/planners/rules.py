@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from procvid.plan.rules import plan_recipe
+from procvid.plan.shots import with_recipe_steps
 from procvid.types import ModelInfo, Plan, Recipe
 
 
@@ -13,4 +14,4 @@ class RulesPlanner:
 
     def plan(self, recipe: Recipe) -> Plan:
         """Plan all steps of a recipe."""
-        return plan_recipe(recipe)
+        return with_recipe_steps(plan_recipe(recipe), recipe)

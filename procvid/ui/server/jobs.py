@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast, get_args
 
 import procvid
 from procvid.errors import InputError, RecipeError
 from procvid.plan.codec import check_plan
 from procvid.plan.parse import parse_recipe
+from procvid.plan.shots import cut_into_shots
 from procvid.run.parts import start_memory
 from procvid.run.step import preview
 from procvid.settings import MAX_SEED
-from procvid.types import Conditioning, Plan, StepChanges
+from procvid.types import Conditioning, Plan, ShotMode, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.own_memory import alias_of
@@ -83,21 +84,25 @@ def whole_number(name: str, value: object) -> int:
     return value
 
 
-def make_draft(context: AppContext, text: object, key: str = "") -> Draft:
-    """Read a recipe and plan it.
+def make_draft(context: AppContext, text: object, key: str = "", shots: object = "auto") -> Draft:
+    """Read a recipe, cut it into shots and plan it.
 
     Args:
         context: The app.
         text: The recipe.
         key: The visitor's own OpenAI key for planning, or "".
+        shots: "auto" for one clip per action, "one" for one clip per step.
 
     Raises:
         RecipeError: The text is not a recipe.
+        InputError: There is no such choice of shots.
         ServiceError: The service refuses the key or does not answer.
     """
     if not isinstance(text, str):
         raise RecipeError(f"The recipe must be text, not {type(text).__name__}.", "Send its text.")
-    recipe = parse_recipe(text)
+    if shots not in get_args(ShotMode):
+        raise InputError(f"Shots is {str(shots)[:40]!r}.", "Write 'auto' or 'one'.")
+    recipe = cut_into_shots(parse_recipe(text), cast(ShotMode, shots))
     planner = build_planner("openai", key=own_key(key)) if key.strip() else context.planner
     return Draft(recipe, check_plan(planner.plan(recipe)))
 

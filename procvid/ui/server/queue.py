@@ -15,6 +15,7 @@ from typing import Any
 
 from procvid.errors import ProcvidError
 from procvid.plan.codec import plan_from_json, plan_to_json
+from procvid.plan.shots import cut_into_shots, mode_of
 from procvid.run.changes import read_stored, stored_json, write_pictures
 from procvid.settings import Profile, choose_sampling
 from procvid.storage.atomic import output_errors
@@ -26,7 +27,7 @@ RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Draft:
-    """A recipe and its plan, which the visitor may have edited."""
+    """A recipe, cut into shots, and its plan, which the visitor may have edited."""
 
     recipe: Recipe
     plan: Plan
@@ -85,6 +86,7 @@ class Job:
             memory=options.memory,
             lora=(options.lora,) if options.lora else (),
             seed=options.seed,
+            shots=mode_of(self.draft.recipe),
         )
 
 
@@ -127,9 +129,11 @@ class Ticket:
         """Read a ticket. Raise KeyError, TypeError, ValueError or InputError if it is damaged."""
         read = {int(n): read_stored(folder, c) for n, c in value["changes"].items()}
         changes = {number: changed for number, (changed, _) in read.items()}
-        lost = [f"Step {number}: {it[0]}" for number, (_, it) in read.items() if it]
-        recipe = Recipe(**_tuples(value["recipe"]))
+        # A ticket of an older version has one clip per step.
+        recipe = cut_into_shots(Recipe(**_tuples(value["recipe"])), "one")
         draft = Draft(recipe, plan_from_json(value["plan"]))
+        names = draft.plan.names
+        lost = [f"Step {names.get(n, n)}: {it[0]}" for n, (_, it) in read.items() if it]
         options = RunOptions(**value["wishes"])
         return cls(
             Job(str(value["run_id"]), draft, options, int(value["again"]), changes),

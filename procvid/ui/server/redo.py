@@ -40,10 +40,11 @@ def redo(
         raise RunError(f"Run {run_id} is in progress.", "Wait until it ends, or stop it first.")
     chosen = view.steps.get(number)
     if chosen is None or chosen.clip is None:
-        made = ", ".join(str(s.number) for s in view.steps.values() if s.clip) or "none"
-        raise RunError(f"Step {number} has no clip to redo. Steps with a clip: {made}.")
+        made = ", ".join(s.name for s in view.steps.values() if s.clip) or "none"
+        name = view.name_of(number)
+        raise RunError(f"Step {name} has no clip to redo. Steps with a clip: {made}.")
     if chosen.locked:
-        raise RunError(f"Step {number} is locked.", "Unlock it first.")
+        raise RunError(f"Step {chosen.name} is locked.", "Unlock it first.")
     job = context.job_of(run_id)
     context.parts(job.options.memory, job.options.lora)
     context.allowance.spend(visitor, "runs")
@@ -128,7 +129,7 @@ def lock(context: AppContext, run_id: str, step: object, *, keep: bool) -> RunVi
     number = whole_number("step", step)
     view = context.view_of(run_id)
     if number not in view.steps or view.steps[number].clip is None:
-        raise RunError(f"Step {number} has no clip to lock.", "Make it first.")
+        raise RunError(f"Step {view.name_of(number)} has no clip to lock.", "Make it first.")
     path = context.existing_folder_of(run_id)
     with locked(path):
         folder = RunFolder(path, read_run(path))

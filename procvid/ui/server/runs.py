@@ -13,7 +13,7 @@ from procvid.run.folder import CAPTIONS, CLIP, EVENTS, RUN, VIDEO, RunFolder, re
 from procvid.run.records import StepRecord, stale_steps
 from procvid.settings import Profile
 from procvid.storage.files import read_json
-from procvid.types import EXACT, Conditioning, Retrieval, Slot
+from procvid.types import EXACT, Conditioning, Plan, Retrieval, Slot
 from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
 
@@ -55,7 +55,7 @@ def read_view(run_id: str, path: Path) -> RunView:
         view.steps[number].stale = source
     for number in folder.locked_steps() & view.steps.keys():
         view.steps[number].locked = True
-    view.warnings = _warnings(path / EVENTS)
+    view.warnings = _warnings(path / EVENTS, plan)
     duration_s = folder.finished_duration_s(records)
     if duration_s is not None and len(records) == len(plan.steps):
         view.state = "stale" if folder.stale_steps(records) else "done"
@@ -136,9 +136,10 @@ def read_job(run_id: str, path: Path) -> Job:
     return Job(run_id, Draft(request.recipe, plan), options)
 
 
-def _warnings(log: Path) -> list[str]:
+def _warnings(log: Path, plan: Plan) -> list[str]:
     """Return the warnings of the last attempt, each once; skip damaged lines."""
     view = RunView("", log.parent)
+    view.show_plan(plan)
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
         try:
             event: dict[str, Any] = json.loads(line)

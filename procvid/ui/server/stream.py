@@ -36,6 +36,7 @@ class StepView:
 
     Attributes:
         number: From 1.
+        name: What people call it: "3", or "3b" for a shot of step 3.
         text: The step's text.
         conditioning: Its prompt and references; None before they are chosen.
         clip: The clip's file; None before it is made.
@@ -45,6 +46,7 @@ class StepView:
     """
 
     number: int
+    name: str
     text: str
     conditioning: Conditioning | None = None
     clip: Path | None = None
@@ -122,7 +124,7 @@ class RunView:
                 self.steps[step].clip = self.folder / file
                 self.denoised, self.preview = 0, None
             case Warned(message=message, step=step, kind=kind):
-                text = f"Step {step}: {message}" if step else message
+                text = f"Step {self.name_of(step)}: {message}" if step else message
                 # Stale steps have their own mark.
                 if text not in self.warnings and kind != "stale":
                     self.warnings.append(text)
@@ -141,7 +143,15 @@ class RunView:
         """Take the steps from a plan; keep the clips of steps that exist already."""
         self.plan = plan
         known = self.steps
-        self.steps = {s.number: known.get(s.number, StepView(s.number, s.text)) for s in plan.steps}
+        names = plan.names
+        self.steps = {
+            s.number: known.get(s.number, StepView(s.number, names[s.number], s.text))
+            for s in plan.steps
+        }
+
+    def name_of(self, number: int) -> str:
+        """Return what people call a step."""
+        return self.steps[number].name if number in self.steps else str(number)
 
     @property
     def ended(self) -> bool:
@@ -181,7 +191,7 @@ class RunView:
             case "stopped":
                 return f"Stopped: {done}. Press “Resume” to make the rest."
             case "stale":
-                steps = ", ".join(map(str, self.stale))
+                steps = ", ".join(map(self.name_of, self.stale))
                 which = (
                     f"Step {steps} still shows an old take. Redo it?"
                     if len(self.stale) == 1
@@ -195,11 +205,11 @@ class RunView:
         if not self.current:
             return f"Preparing {len(self.steps)} clips."
         if not self.denoised:
-            return f"Generating step {self.current}. {done}."
+            return f"Generating step {self.name_of(self.current)}. {done}."
         if self.denoised == self.denoising_steps:
-            return f"Finishing step {self.current}. {done}."
+            return f"Finishing step {self.name_of(self.current)}. {done}."
         within = f"denoising step {self.denoised} of {self.denoising_steps}"
-        return f"Generating step {self.current}, {within}. {done}."
+        return f"Generating step {self.name_of(self.current)}, {within}. {done}."
 
 
 def conditioning_json(conditioning: Conditioning) -> dict[str, Any]:

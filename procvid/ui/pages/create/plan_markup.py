@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from procvid.types import Plan, PlannedObject, StepPlan
+from procvid.ui.markup import step_list
 
 LIKELIHOOD_WORDS = {
     "highly_likely": "must stay the same",
@@ -15,21 +16,19 @@ LIKELIHOOD_WORDS = {
 
 def plan_list(plan: Plan) -> str:
     """Return the title, each step with its objects, and the table of states."""
-    steps = "".join(_plan_step(step) for step in plan.steps)
+    steps = step_list(plan, {step.number: _objects_and_prompt(step) for step in plan.steps})
     return (
         f'<h2 class="pv-title">{escape(plan.title)}</h2>'
         '<p class="pv-small pv-legend"><span aria-hidden="true">⚓</span> must stay the same</p>'
-        f'<ol class="pv-steps">{steps}</ol>{state_table(plan)}'
+        f"{steps}{state_table(plan)}"
     )
 
 
-def _plan_step(step: StepPlan) -> str:
+def _objects_and_prompt(step: StepPlan) -> str:
     chips = "".join(_chip(o) for o in sorted(step.objects, key=lambda o: -o.importance))
     return (
-        f'<li class="pv-step"><span class="pv-num">{step.number}</span><div>'
-        f'<p class="pv-text">{escape(step.text)}</p><ul class="pv-chips">{chips}</ul>'
+        f'<ul class="pv-chips">{chips}</ul>'
         f"<details><summary>Prompt</summary><p>{escape(step.prompt)}</p></details>"
-        "</div></li>"
     )
 
 
@@ -56,7 +55,7 @@ def state_table(plan: Plan) -> str:
     if not names:
         return ""
     found = {(s.number, o.name): o for s in plan.steps for o in s.objects}
-    head = "".join(f'<th scope="col">{step.number}</th>' for step in plan.steps)
+    head = "".join(f'<th scope="col">{name}</th>' for name in plan.names.values())
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th>'
         + "".join(f"<td>{_cell(found.get((s.number, name)))}</td>" for s in plan.steps)

@@ -83,9 +83,11 @@ def build() -> PlanStep:
 def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanStep) -> None:
     """Connect the events of the step, and the button that opens it."""
 
-    def plan_recipe(text: str, key: str = "", request: gr.Request | None = None) -> Update:
+    def plan_recipe(
+        text: str, key: str = "", request: gr.Request | None = None, shots: str = "auto"
+    ) -> Update:
         context.allowance.spend(visitor_of(request), "plans")
-        draft = make_draft(context, text, key or "")
+        draft = make_draft(context, text, key or "", shots)
         return {
             state.draft: draft,
             state.changes: {},
@@ -115,7 +117,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
 
     recipe.button.click(
         guarded(plan_recipe),
-        [recipe.recipe, recipe.key],
+        [recipe.recipe, recipe.key, recipe.shots],
         [state.draft, state.changes, state.walk, *step.outputs],
         api_visibility="private",
         show_progress="minimal",
@@ -139,7 +141,7 @@ def show_plan(context: AppContext, step: PlanStep, plan: Plan) -> Update:
     unknown = undrawable(context, plan)
     if unknown:
         notes.insert(0, UNDRAWABLE.format(names=", ".join(unknown)))
-    choices = [(f"Step {s.number}: {s.text[:60]}", s.number) for s in plan.steps]
+    choices = [(f"Step {plan.names[s.number]}: {s.text[:60]}", s.number) for s in plan.steps]
     return {
         step.notes: markup.notes("Notes on this plan:", notes, "warn"),
         step.shown: plan_markup.plan_list(plan),

@@ -14,7 +14,7 @@ from procvid.errors import InputError, RecipeError
 from procvid.media.video import read_metadata
 from procvid.run.examples import example_recipes, finished_of
 from procvid.settings import MAX_STEPS
-from procvid.types import Recipe
+from procvid.types import Recipe, ShotMode
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.shared import OWN, QUIET, Update
 from procvid.ui.server.context import AppContext
@@ -30,6 +30,7 @@ MEMORY_LABELS = {
     OWN: "My image library (edit it in the Memory tab)",
     "none": "None: no reference images",
 }
+SHOT_LABELS: dict[ShotMode, str] = {"auto": "One per action", "one": "One per step"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class RecipeStep:
     recipe: gr.Textbox
     upload: gr.UploadButton
     memory: gr.Dropdown
+    shots: gr.Dropdown
     seed: gr.Number
     steps: gr.Slider
     fast: gr.Checkbox
@@ -70,6 +72,12 @@ def build(context: AppContext) -> RecipeStep:
             value="default",
             label="Memory",
             info="Where reference images come from. Stores pulled in the Hub tab are listed too.",
+        )
+        shots = gr.Dropdown(
+            choices=[(label, mode) for mode, label in SHOT_LABELS.items()],
+            value="auto",
+            label="Shots",
+            info="A step with several actions becomes several clips, or one.",
         )
         with gr.Row():
             seed = gr.Number(
@@ -104,7 +112,7 @@ def build(context: AppContext) -> RecipeStep:
     for field, choices in ((memory, list_memories), (lora, list_loras)):
         field.focus(guarded(choices), None, field, **QUIET)
     button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
-    return RecipeStep(recipe, upload, memory, seed, steps, fast, lora, key, button)
+    return RecipeStep(recipe, upload, memory, shots, seed, steps, fast, lora, key, button)
 
 
 def _examples(context: AppContext, recipe: gr.Textbox) -> None:
@@ -181,6 +189,8 @@ def wire(step: RecipeStep) -> None:
                 step.steps: whole_number("steps", request["denoising_steps"]),
                 step.fast: bool(request["fast"]),
                 step.memory: "none" if request["memory"] == "none" else "default",
+                # Videos of older versions have one clip per step.
+                step.shots: "auto" if request.get("shots", "one") == "auto" else "one",
             }
         except (KeyError, TypeError) as error:
             raise _no_settings(Path(file)) from error
@@ -188,7 +198,7 @@ def wire(step: RecipeStep) -> None:
     step.upload.upload(
         guarded(restore),
         step.upload,
-        [step.recipe, step.seed, step.steps, step.fast, step.memory],
+        [step.recipe, step.seed, step.steps, step.fast, step.memory, step.shots],
         **QUIET,
     )
 
@@ -216,4 +226,6 @@ def recipe_text(recipe: Recipe) -> str:
     lines = [recipe.title, ""]
     if recipe.ingredients:
         lines += ["Ingredients:", *(f"- {item}" for item in recipe.ingredients), "", "Steps:"]
-    return "\n".join([*lines, *(f"{n}. {step}" for n, step in enumerate(recipe.steps, start=1))])
+    return "\n".join(
+        [*lines, *(f"{n}. {step}" for n, step in enumerate(recipe.whole_steps, start=1))]
+    )

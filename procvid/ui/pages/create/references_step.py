@@ -162,8 +162,9 @@ def wire(
             edited = with_prompt(edited, number, prompt)
         draft = replace(require_draft(draft), plan=edited)
         context.allowance.spend(visitor_of(request), "searches")
+        names = edited.names
         objects = [
-            (f"Step {planned.number}: {item.name}", f"{planned.number} {item.name}")
+            (f"Step {names[planned.number]}: {item.name}", f"{planned.number} {item.name}")
             for planned in edited.steps
             for item in planned.objects
         ]
@@ -191,7 +192,8 @@ def wire(
 
     def current_crop(spot: Spot, planned: StepPlan, item: PlannedObject) -> str:
         found, _ = references_of(spot)
-        return crop_of(next(one for one in found if one.step == planned.number), item)
+        name = spot.draft.plan.names[planned.number]
+        return crop_of(next(one for one in found if one.step == planned.number), item, name)
 
     def list_alternatives(request: gr.Request | None, *values: Any) -> Update:
         spot = Spot.of(request, *values)
@@ -238,7 +240,8 @@ def wire(
         planned, item, kept = spot.chosen()
         limit = context.profile.max_references
         if len(kept.uploads) + len(kept.chosen) >= limit:
-            raise InputError(f"Step {planned.number} has {limit} references already.", "Reset one.")
+            name = spot.draft.plan.names[planned.number]
+            raise InputError(f"Step {name} has {limit} references already.", "Reset one.")
         image = load_image(uploaded(file, "picture"))
         added = replace(kept, uploads=(*kept.uploads, image), shows=(*kept.shows, item.name))
         return with_changes(spot, planned, added)
@@ -273,12 +276,12 @@ def without(before: StepChanges, name: str) -> StepChanges:
     )
 
 
-def crop_of(found: Conditioning, item: PlannedObject) -> str:
+def crop_of(found: Conditioning, item: PlannedObject, step_name: str) -> str:
     """Return the id of the crop for an object. Raise InputError if there is none."""
     for slot in found.slots:
         if slot.object_name == item.name and slot.origin != "upload":
             return slot.crop_id
     raise InputError(
-        f"Step {found.step} has no image of the {item.name} from the memory.",
+        f"Step {step_name} has no image of the {item.name} from the memory.",
         "Choose an alternative, or upload your own.",
     )

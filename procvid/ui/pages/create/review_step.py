@@ -218,7 +218,7 @@ def _lock_button(locked: bool) -> gr.Button:
 
 
 def _redoable(view: RunView) -> list[tuple[str, int]]:
-    return [(f"Step {s.number}: {s.text[:60]}", s.number) for s in view.steps.values() if s.clip]
+    return [(f"Step {s.name}: {s.text[:60]}", s.number) for s in view.steps.values() if s.clip]
 
 
 def show_fields(step: ReviewStep, chosen: StepView | None, names: Sequence[str]) -> Update:

@@ -8,6 +8,7 @@ from html import escape
 import gradio as gr
 
 from procvid.errors import ProcvidError, RunError
+from procvid.plan.shots import mode_of
 from procvid.ui.pages.create.plan_step import PlanStep, show_plan
 from procvid.ui.pages.create.recipe_step import RecipeStep, recipe_text
 from procvid.ui.pages.create.shared import QUIET, VIDEO, PageState, Update
@@ -80,6 +81,7 @@ def wire(
         job, view = context.job_of(run_id), context.view_of(run_id)
         return {
             recipe.recipe: recipe_text(job.draft.recipe),
+            recipe.shots: mode_of(job.draft.recipe),
             state.draft: job.draft,
             state.changes: {},
             state.run_id: run_id,
@@ -92,7 +94,7 @@ def wire(
         return run_id
 
     opened = [
-        recipe.recipe, state.draft, state.changes, state.run_id, state.walk, *plan.outputs,
+        recipe.recipe, recipe.shots, state.draft, state.changes, state.run_id, state.walk, *plan.outputs,
         *watch_outputs(state, video),
     ]  # fmt: skip
     state.page.load(

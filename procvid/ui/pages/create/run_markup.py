@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,9 +15,23 @@ def storyboard(view: RunView) -> str:
     """Return a card per step with its clip, references and marks."""
     if not view.steps:
         return empty("The clips appear here, one by one.")
-    cards = "".join(_card(view, step) for step in view.steps.values())
+    groups = view.plan.groups if view.plan else ()
+    cards = "".join(
+        _cards(number, [_card(view, view.steps[shot.number]) for shot in group])
+        for number, group in enumerate(groups, start=1)
+    )
     shape = f"--pv-shape: {view.width} / {view.height}"
     return f'<div class="pv-board" style="{shape}">{cards}</div>'
+
+
+def _cards(number: int, cards: Sequence[str]) -> str:
+    """Return the card of a step, or a frame around the cards of its shots."""
+    if len(cards) == 1:
+        return cards[0]
+    return (
+        f'<section class="pv-group" aria-label="Step {number}">'
+        f'<p class="pv-small">Step {number}, {len(cards)} shots</p>{"".join(cards)}</section>'
+    )
 
 
 def player(view: RunView) -> str:
@@ -53,10 +68,11 @@ def _card(view: RunView, step: StepView) -> str:
     if step.clip is not None:
         screen = (
             f'<video controls muted loop autoplay playsinline preload="metadata" '
-            f'aria-label="Clip of step {step.number}" src="{file_url(step.clip)}"></video>'
+            f'aria-label="Clip of step {step.name}" src="{file_url(step.clip)}"></video>'
         )
     else:
         screen = f"<span>{escape(_waiting(view, step))}</span>"
+    names = {s.number: s.name for s in view.steps.values()}
     slots = step.conditioning.slots if step.conditioning else ()
     lacking = missing(step.conditioning) if step.conditioning else ""
     if lacking:
@@ -64,15 +80,15 @@ def _card(view: RunView, step: StepView) -> str:
     now = " now" if step.number == view.current and step.clip is None else ""
     return (
         f'<article class="pv-card{now}"><div class="pv-screen">{screen}</div>'
-        f'<div class="pv-cardbody"><p class="pv-text">{step.number}. {escape(step.text)}</p>'
-        f"{_marks(step)}{tiles(slots, small=True)}{lacking}</div></article>"
+        f'<div class="pv-cardbody"><p class="pv-text">{step.name}. {escape(step.text)}</p>'
+        f"{_marks(view, step)}{tiles(slots, names, small=True)}{lacking}</div></article>"
     )
 
 
-def _marks(step: StepView) -> str:
+def _marks(view: RunView, step: StepView) -> str:
     marks = []
     if step.stale:
-        marks.append(("loud", f"⚠ stale: shows an old take of step {step.stale}"))
+        marks.append(("loud", f"⚠ stale: shows an old take of step {view.name_of(step.stale)}"))
     if step.locked:
         marks.append(("loud", "🔒 locked"))
     if step.seed and step.clip is not None:
@@ -97,7 +113,7 @@ def status(view: RunView) -> str:
     broken = notes("The last attempt failed:", [view.trouble] if view.trouble else [], "bad")
     preview = ""
     if view.preview is not None and not view.ended:
-        caption = f"Preview of step {view.current}"
+        caption = f"Preview of step {view.name_of(view.current)}"
         preview = (
             f'<figure class="pv-preview"><img alt="" src="{picture_url(view.preview)}">'
             f"<figcaption>{caption}</figcaption></figure>"
