@@ -4,12 +4,14 @@ import sys
 from pathlib import Path
 
 from procvid.errors import ProcvidError
+from procvid.storage.text import show_any_text
 from procvid.ui.app import serve
 from procvid.ui.server.context import open_context
 
 
 def main() -> int:
     """Serve the app until it is stopped; the exit code."""
+    show_any_text()
     try:
         serve(open_context(Path(__file__).parent / "examples"))
     except ProcvidError as error:

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from procvid import __version__
 from procvid.cli.arguments import Parser, UsageError, add_commands
 from procvid.errors import ProcvidError
-from procvid.storage.text import printable
+from procvid.settings import home_folder
+from procvid.storage.text import printable, show_any_text
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -56,10 +57,13 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
         parser: A parser whose `set_defaults(run=...)` names the function to call.
         argv: Arguments after the program name; those of this process by default.
     """
+    show_any_text()
     given = list(sys.argv[1:] if argv is None else argv)
     # Read by hand, so that it also works when the arguments are wrong.
     debug = "--debug" in given
     try:
+        # Libraries put their caches there.
+        os.environ.setdefault("HOME", str(home_folder()))
         arguments = parser.parse_args(given)
         arguments.run(arguments)
         sys.stdout.flush()

@@ -23,6 +23,7 @@ from procvid.evaluate.metrics import STANDARD, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
 from procvid.plan.parse import read_recipe
+from procvid.settings import user_path
 from procvid.storage.lock import output_folder
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
@@ -86,7 +87,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _runs(arguments: argparse.Namespace) -> list[RunInput]:
-    paths = [Path(given).expanduser() for given in arguments.inputs]
+    paths = [user_path(given) for given in arguments.inputs]
     for path in paths:
         if not path.exists():
             raise InputError(f"{str(path)!r} does not exist.", "Give run folders or video files.")

@@ -11,6 +11,7 @@ from procvid.errors import InputError, RunError
 from procvid.media.image import load_image
 from procvid.media.video import read_metadata
 from procvid.run.folder import CLIP, RunFolder, read_run
+from procvid.settings import user_path
 from procvid.types import Frames, Image, Plan, Recipe
 
 MAX_CLIPS = 200
@@ -176,7 +177,7 @@ def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:
         InputError: A path is missing or not a video, or there are too many clips or only one.
     """
     files: list[Path] = []
-    for path in (given.expanduser() for given in paths):
+    for path in map(user_path, paths):
         if not path.exists():
             raise InputError(
                 f"{str(path)!r} does not exist.", "Give files of real clips, or their folder."

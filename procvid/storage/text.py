@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import io
+import sys
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -12,6 +14,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 """Byte order marks; UTF-32 comes first because its mark begins with that of UTF-16."""
+
+
+_REPLACE = "procvid-replace"
 
 
 def printable(text: object) -> str:
@@ -48,3 +53,23 @@ def lines_of(text: str) -> list[str]:
     `str.splitlines` also splits at characters such as U+2028, which a JSON string may contain.
     """
     return [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+
+
+def show_any_text() -> None:
+    """Let stdout and stderr replace characters that their encoding lacks, instead of failing."""
+    codecs.register_error(_REPLACE, _replaced)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_REPLACE)
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that cannot be written: JSON escapes in JSON, else "?"."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    if error.object.startswith(("{", "[")):
+        units = wrong.encode("utf-16-be", "surrogatepass").hex()
+        escapes = (f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+        return "".join(escapes), error.end
+    return "?" * len(wrong), error.end

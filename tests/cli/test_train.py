@@ -32,8 +32,8 @@ def test_a_dry_run_prints_steps_time_and_memory_and_writes_nothing(pictures, tmp
     assert not out.exists()
     (pictures / "1.png").unlink()
     assert main([*command, "--dry-run"]) == 0
-    told = capsys.readouterr().out
-    assert "2 pictures and 0 clips" in told and "Missing files: 1 of 3." in told
+    printed = capsys.readouterr().out
+    assert "2 pictures and 0 clips" in printed and "Missing files: 1 of 3." in printed
     for file in pictures.glob("*.png"):
         file.unlink()
     assert main([*command, "--dry-run"]) == 2
