@@ -19,6 +19,7 @@ from procvid.memory.words import canonical, named, usual_state
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image
+from procvid.ui.browser import READ_MEMORY
 from procvid.ui.events import ON_GPU, QUIET, Updates
 from procvid.ui.markup import note
 from procvid.ui.pages.memory import markup
@@ -72,16 +73,19 @@ class MemoryWidgets:
     note: gr.HTML
 
 
-def build(context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState) -> None:
+def build(
+    context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState, sync: gr.Button
+) -> None:
     """Lay out the page and wire its events; all of them are private.
 
     Args:
         context: Context of the app.
         page: The whole page.
         own_memory: Id of the visitor's own memory, "" before the first change.
+        sync: Pressed when another tab of the browser has made another own memory.
     """
     w = _widgets(own_memory)
-    _wire_viewing(context, page, w)
+    _wire_viewing(context, page, w, sync)
     _wire_editing(context, w)
 
 
@@ -179,7 +183,7 @@ def _lower_widgets() -> dict[str, Any]:
     return made
 
 
-def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> None:
+def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets, sync: gr.Button) -> None:
     def open_tab(own: str) -> Updates:
         store = shown_store(context, own)
         return _page_of(w, store, ANY, ANY, 1) | _frame(context, w, own, store)
@@ -234,6 +238,8 @@ def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> Non
     looked = [w.gallery, w.shown, w.page, w.note]
     around = [w.overview, w.name, w.state, w.history]
     page.load(guarded(open_tab), w.own, [*looked, *around], **QUIET)
+    sync.click(None, w.own, w.own, js=READ_MEMORY, api_visibility="private")
+    sync.click(guarded(open_tab), w.own, [*looked, *around], js=READ_MEMORY, **QUIET)
     for chosen in (w.name, w.state):
         chosen.input(guarded(narrow), [w.own, w.name, w.state], looked, **QUIET)
     w.page.input(guarded(turn), [w.own, w.name, w.state, w.page], looked, **QUIET)
