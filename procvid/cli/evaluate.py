@@ -111,12 +111,14 @@ def _runs(arguments: argparse.Namespace) -> list[RunInput]:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """Return the names of folders, with their parent's where two are equal."""
-    resolved = [path.resolve() for path in paths]
-    names = [path.name for path in resolved]
-    if len(set(names)) == len(names):
-        return names
-    return ["/".join(path.parts[-2:]) for path in resolved]
+    """Return the names of folders, with as many parents as tell them apart."""
+    parts = [path.resolve().parts for path in paths]
+    wanted = len(set(parts))
+    for count in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-count:]).replace("//", "/") for each in parts]
+        if len(set(names)) == wanted:
+            return names
+    return names
 
 
 class EvaluationScreen:

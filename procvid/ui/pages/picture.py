@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -36,5 +37,5 @@ def shown_picture(path: str | None) -> Image | None:
     try:
         return load_image(Path(path)) if path else None
     except InputError as error:
-        gr.Warning(for_the_page(error), title="Cannot open this picture")
+        gr.Warning(escape(for_the_page(error), quote=False), title="Cannot open this picture")
         return None
