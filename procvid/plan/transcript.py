@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from procvid.errors import InputError, RecipeError
-from procvid.plan.english import check_english
+from procvid.plan.english import check_english, is_adverb
 from procvid.plan.lexicon import words
 from procvid.plan.reading import Segment, read_step
 from procvid.plan.verbs import find_verbs
@@ -35,6 +35,20 @@ LEAD = re.compile(
     r"make\s+sure\s+(?:to|you)|the\s+next\s+step\s+is\s+to)\s+",
     re.IGNORECASE,
 )
+FILLER = re.compile(
+    r"\b(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )(?<!'s )(?<!'re )(?<!\bnot )(?<!\bthe )"
+    r"(?<!\ban )(?<!\ba )(?<!\band )(?<!\bever )"
+    r"(?:so|okay|ok|alright|alrighty|all\s+right|right|yeah|great|perfect|awesome|cool|um|uh|"
+    r"now|then|next|first|well|here)"
+    r"(?:\s+(?:so|okay|ok|alright|alrighty|all\s+right|right|yeah|great|perfect|awesome|cool|um|uh|"
+    r"and|now|then|next|first|well|here)\b){0,5}\s+",
+    re.IGNORECASE,
+)
+"""Words before an imperative, as in "okay so now slice the carrot". Captions put no comma there."""
+
+LOOK_AHEAD = 60
+"""Characters after filler words in which an imperative must begin."""
+
 ASIDE = re.compile(
     r"\b(?:subscribe|channel|comment|comments|like button|video|instagram|website|recipe below|"
     r"last time|next time|yesterday|when i was|used to|my (?:mom|mother|grandmother|husband|wife))\b",
@@ -113,7 +127,7 @@ def _run(cues: Sequence[TimedText]) -> _Run:
 
 def _steps(run: _Run) -> Iterator[TimedText]:
     # All of one length, so that a place in one of them is the same place in the others.
-    text = LEAD.sub(lambda lead: ".".ljust(len(lead.group())), run.text)
+    text = FILLER.sub(_as_stop, LEAD.sub(lambda lead: ".".ljust(len(lead.group())), run.text))
     joined = list(text)
     for start in run.starts[1:]:
         joined[start - 1] = ","
@@ -133,6 +147,18 @@ def _steps(run: _Run) -> Iterator[TimedText]:
             if end_s > start_s:
                 step = f"{clause[:1].upper()}{clause[1:]}."
                 yield TimedText(round(start_s, 3), round(end_s, 3), step)
+
+
+def _as_stop(filler: re.Match[str]) -> str:
+    """Return the end of a sentence of the same length if an imperative follows the filler."""
+    after = filler.string[filler.end() : filler.end() + LOOK_AHEAD]
+    tokens = words(after)
+    verbs = find_verbs(after, tokens)
+    begins = bool(verbs) and all(is_adverb(word.text) for word in tokens[: verbs[0].start])
+    # "so sliced", "okay frying" and "and fries" command nothing.
+    if begins and verbs[0].verb.name.split()[0] == tokens[verbs[0].start].text:
+        return ".".ljust(len(filler.group()))
+    return filler.group()
 
 
 def _clause_end(text: str, start: int, until: int) -> int:
