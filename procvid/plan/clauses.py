@@ -36,7 +36,8 @@ OPTIONS = frozenset("if unless optionally optional alternatively or otherwise".s
 """First words of a condition, an option or an alternative."""
 OPTION_START = re.compile(
     r"\W*(?:if|unless|optional(?:ly)?|alternatively|or|otherwise|you (?:can|could|may|might)|"
-    r"note|tips?|for (?:a|an) [\w -]+ (?:version|option)|feel free|want|prefer|need)\b",
+    r"note|tips?|be careful|careful|don't worry|"
+    r"for (?:a|an) [\w -]+ (?:version|option)|feel free|want|prefer|need)\b",
     re.I,
 )
 SILENT_VERBS = frozenset({"enjoy", "eat", "drink", "cool", "remove from heat", "take off the heat"})

@@ -43,7 +43,30 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
 
 SEPARATE = frozenset({"bowl", "pot", "frying pan", "jar", "container", "blender"})
 """Vessels of which "a bowl" means another one while the one in use is full."""
-BARE_VESSELS = frozenset("pan pans tin tins dish dishes sheet sheets tray trays".split())
+BARE_VESSELS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys("pan pans".split(), ("oven", "stove")),
+    **dict.fromkeys("dish dishes".split(), ("oven", "serve")),
+    **dict.fromkeys("tin tins sheet sheets tray trays".split(), ("oven",)),
+}
+"""Words for a vessel named before, and the uses of those that they can mean."""
+ROUND = frozenset(
+    {
+        "pot",
+        "wok",
+        "grill",
+        "griddle",
+        "slow cooker",
+        "pressure cooker",
+        "rice cooker",
+        "steamer",
+        "kettle",
+        "double boiler",
+        "air fryer",
+        "deep fryer",
+        "glass",
+    }
+)
+"""Vessels that nobody calls a pan or a dish."""
 SIDE_DISHES = frozenset(
     "dressing sauce marinade glaze frosting topping rub brine gravy slurry paste".split()
 )
@@ -123,6 +146,8 @@ class KitchenState:
         self.absorbed: dict[str, tuple[Food, str]] = {}
         self.vessels: dict[str, Vessel] = {}
         self.tools: dict[str, Vessel] = {}
+        self.named: list[Vessel] = []
+        self.named_later: frozenset[str] = frozenset()
         self.listed: dict[str, Mention] = {}
         self.last_vessel: str | None = None
         self.last_hot: str | None = None
@@ -138,6 +163,8 @@ class KitchenState:
     def name_of(self, mention: Mention) -> str:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
+        if mention.mixture and name in self.absorbed:
+            return self.product_of(name)
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
         if name in known:
             return name
@@ -235,10 +262,20 @@ class KitchenState:
         self.last_foods = [made.name, *(n for n in self.last_foods if n not in gone)]
         return made
 
+    def product_of(self, name: str) -> str:
+        """Return what a food has become, at the end of the chain; its own name if it is gone."""
+        seen = {name}
+        while name in self.absorbed and self.absorbed[name][1] not in seen:
+            name = self.absorbed[name][1]
+            seen.add(name)
+        return name
+
     def left_over(self) -> list[Mention]:
-        """Return the listed ingredients that no step has used yet."""
+        """Return the listed ingredients that no step has used yet and no later step names."""
         used = {*self.foods, *self.absorbed}
-        return [mention for name, mention in self.listed.items() if name not in used]
+        left = {name: mention for name, mention in self.listed.items() if name not in used}
+        unnamed = [mention for name, mention in left.items() if name not in self.named_later]
+        return unnamed or list(left.values())
 
     def set_state(self, food: Food, stated: StateWord | None) -> None:
         """Adopt a state from the text, unless the food is further along already."""
@@ -257,6 +294,11 @@ class KitchenState:
 
     def meet_vessel(self, mention: Mention, step: int) -> Vessel:
         """Return the vessel of a mention; "another bowl" or a bowl of another size is a new one."""
+        vessel = self._meet_vessel(mention, step)
+        self.named = [*(v for v in self.named if v is not vessel), vessel]
+        return vessel
+
+    def _meet_vessel(self, mention: Mention, step: int) -> Vessel:
         kind, looks = mention.entry.name, mention.looks
         known = self._meant(mention)
         if known is not None:
@@ -296,19 +338,20 @@ class KitchenState:
         return vessel in self.vessels and bool(self.contents(vessel))
 
     def _meant(self, mention: Mention) -> Vessel | None:
-        """Return the vessel that "the prepared pan" or a bare "pan" of the oven means."""
+        """Return the vessel that "the prepared pan" or a bare "pan" means: the last one named."""
         bare = mention.wording in BARE_VESSELS
-        if mention.another or not (mention.prepared or bare):
+        if mention.another or mention.indefinite or not (mention.prepared or bare):
             return None
-        kinds = [v for v in self.vessels.values() if v.kind == mention.entry.name]
         ready = [v for v in self.vessels.values() if v.prepared]
         if mention.prepared and ready:
-            return next((v for v in reversed(ready) if v in kinds), ready[-1])
-        if not bare or kinds:
+            same = (v for v in reversed(ready) if v.kind == mention.entry.name)
+            return next(same, ready[-1])
+        if not bare or size_of(mention.looks):
             return None
-        held = [self.foods[n].vessel for n in self.last_foods if n in self.foods]
-        ovens = [v for v in self.vessels.values() if v.use == "oven"]
-        return next((v for v in reversed(ovens) if v.name in held), ovens[-1] if ovens else None)
+        uses = BARE_VESSELS[mention.wording]
+        return next(
+            (v for v in reversed(self.named) if v.use in uses and v.kind not in ROUND), None
+        )
 
     def _called(self, wording: str) -> list[Vessel]:
         """Return the vessels in use that a bare "dish", "pan" or "tray" can mean."""

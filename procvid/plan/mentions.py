@@ -74,8 +74,11 @@ THING_HEADS = frozenset(
 )
 """Words that make a thing of the food before them: "a nut bag", "fork tender"."""
 
-LEFT_OVER = frozenset("remaining rest other else left remainder reserved".split())
-JOINING = frozenset({"or"})
+PURPOSES = frozenset("cooking boiling soaking poaching braising frying serving dipping".split())
+"""Words between a food and what serves it: "pasta cooking water"."""
+LEFT_OVER = frozenset("remaining rest other else left remainder reserved second half".split())
+NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
+"""Words before "ingredients" that name no part of the recipe, as "sauce ingredients" does."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class Mention:
 
     `preposition` is the last one between the verb and the mention ("" for a direct object);
     `another` marks "another bowl", `definite` "the mushrooms", `indefinite` "a bowl", `prepared` "the
-    prepared pan".
+    prepared pan", `left_over` "the rest of the batter", `mixture` "the
+    egg mixture".
     """
 
     entry: Entry
@@ -97,6 +101,8 @@ class Mention:
     another: bool = False
     prepared: bool = False
     indefinite: bool = False
+    left_over: bool = False
+    mixture: bool = False
 
 
 @dataclass(frozen=True)
@@ -230,6 +236,10 @@ def _noun_phrase(
     if length == 1 and tokens[index].text in LOOKS and _colours(tokens, index + 1, extra):
         return None
     head, cut = index, ""
+    if entry.name == "bowl":
+        mixer = _mixer_bowl(tokens, index + length)
+        if mixer:
+            return _Noun(lexicon().entries["stand mixer bowl"], length + mixer, head=index)
     while (at := index + length) < len(tokens) and at not in verb_words:
         if gap(text, tokens, at).strip(" -\u2011\t\n\xa0") or "\n" in gap(text, tokens, at):
             break
@@ -241,6 +251,9 @@ def _noun_phrase(
         elif following is not None and _joins(entry, following[0]):
             entry, head = following[0], at
             length += following[1]
+        elif word in PURPOSES and (after := noun_at(tokens, at + 1, extra)) is not None:
+            entry, head = after[0], at + 1
+            length += 1 + after[1]
         elif word in THING_HEADS and following is None:
             return _Noun(NOTHING, length + 1)
         elif word == "ingredients":
@@ -251,6 +264,14 @@ def _noun_phrase(
         t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
     )
     return _Noun(entry, length, before, cut, head)
+
+
+def _mixer_bowl(tokens: Sequence[Word], index: int) -> int:
+    """Return the number of words after "bowl" that make it a mixer's, or 0."""
+    if index >= len(tokens) or tokens[index].text != "of":
+        return 0
+    spoken = [t.text for t in tokens[index : index + 7]]
+    return spoken.index("mixer") + 1 if "mixer" in spoken else 0
 
 
 def _colours(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> bool:
@@ -288,9 +309,13 @@ def _referring(
     if word in ("ingredients", "ingredient", "mixture", "mix"):
         kinds = [kind for kind in ("wet", "dry") if kind in before]
         if kinds:
-            yield from ((index, f"{kind} ingredients", preposition) for kind in kinds)
+            left = "remaining " if LEFT_OVER & set(before) else ""
+            yield from ((index, f"{left}{kind} ingredients", preposition) for kind in kinds)
             return
         if word == "ingredients" and LEFT_OVER & set(before):
+            yield index, "remaining ingredients", preposition
+            return
+        if word == "ingredients" and before and before[-1] not in NO_PART:
             yield index, "remaining ingredients", preposition
             return
         follower = [t.text for t in tokens[index + 1 : index + 2]]
@@ -411,6 +436,9 @@ def _mention(
         another,
         prepared,
         indefinite,
+        bool(LEFT_OVER & {t.text for t in tokens[max(0, first - 4) : index]}),
+        [t.text for t in tokens[index + noun.length : index + noun.length + 1]]
+        in (["mixture"], ["mix"]),
     )
 
 

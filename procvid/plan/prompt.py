@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from procvid.plan.english import is_number
 from procvid.plan.lexicon import lexicon, plurals, words
+from procvid.plan.reading import read_step
 from procvid.plan.side_clauses import kinds_of
+from procvid.plan.verbs import find_verbs
 from procvid.types import PlannedObject
 
 ON_TOP = (
@@ -21,6 +24,9 @@ ON_TOP = (
 
 VOWELS = "aeiou"
 SILENT_STATES = frozenset({"whole", "plain", "mixed", "in use", "clean", ""})
+FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
+"""Groups of foods whose state no picture shows, but that of butter and other fats."""
+NO_ENDS = frozenset("the it they just of to a and or".split())
 MAX_LISTED = 6
 MAX_RESULT_WORDS = 6
 DEVICES = {
@@ -31,13 +37,22 @@ DEVICES = {
 }  # fmt: skip
 """Tools that a food is in, not worked with."""
 
+ONTO = ("add", "spread", "squeeze", "grate", "crumble", "tear", "press")
+"""Actions that may leave the food alone that they lead to."""
 HAPPENING = frozenset(
     "fry boil steam bake grill toast broil melt heat chill freeze thaw wait soak marinate "
     "brew blend".split()
 )
 """Actions that the food does: "the onion frying in the pan"."""
 
+SPOKEN = frozenset(
+    "chop mince whisk beat whip toss combine simmer roast poach season pour sprinkle drizzle brush "
+    "shred halve quarter trim crush press refrigerate rinse".split()
+)
+"""Verbs that a prompt uses in place of their action."""
 GERUNDS = {
+    "chop": "chopping", "whip": "whipping", "trim": "trimming", "season": "seasoning",
+    "refrigerate": "cooling", "simmer": "simmering",
     "chill": "cooling", "wait": "resting", "air fry": "air-frying", "remove": "lifting",
     "store": "putting", "check": "checking on", "gather": "laying out", "heat": "heating up",
     "broil": "browning", "grease": "greasing", "line": "lining", "roll up": "rolling up",
@@ -78,10 +93,7 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     vessels = [o for o in ranked if o.role == "vessel"]
     tools = [o for o in ranked if o.role == "tool"]
     surface = next((_named(o, text) for o in ranked if o.role == "surface"), "counter")
-    shown = [o for o in foods if o.mentioned or o is foods[0]]
-    present = [o for o in foods if o not in shown]
-    if action == "serve" or not any(o.mentioned for o in foods):
-        shown, present = foods, []
+    shown, present = _acted_on(text, action, foods)
     if action == "cover" and vessels:
         shown, present = [], foods
     first = _action_sentence(text, action, shown, vessels, tools)
@@ -95,6 +107,28 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def _acted_on(
+    text: str, action: str, foods: Sequence[PlannedObject]
+) -> tuple[list[PlannedObject], list[PlannedObject]]:
+    """Return the foods that a hand moves, and those that lie there: "peas to the rice"."""
+    named = [o for o in foods if o.mentioned]
+    if action == "serve" or not named:
+        return list(foods), []
+    onto = _targets(text) if action in ONTO else frozenset()
+    shown = [o for o in named if o.name not in onto] or named
+    if foods[0] not in shown and action not in ("add", *ONTO):
+        shown = [foods[0], *shown]
+    return shown, [o for o in foods if o not in shown]
+
+
+@lru_cache(maxsize=256)
+def _targets(text: str) -> frozenset[str]:
+    """Return the foods that a step puts something onto or into."""
+    found = [m for s in read_step(text).segments for m in s.foods]
+    onto = {m.entry.name for m in found if m.preposition in ("over", "on", "onto", "to", "into")}
+    return frozenset(onto - {m.entry.name for m in found if not m.preposition})
+
+
 def _action_sentence(
     text: str,
     action: str,
@@ -102,7 +136,7 @@ def _action_sentence(
     vessels: Sequence[PlannedObject],
     tools: Sequence[PlannedObject],
 ) -> str:
-    doing = GERUNDS.get(action) or gerund(action)
+    doing = _doing(text, action)
     vessel = _named(vessels[0], text) if vessels else ""
     made = lexicon().actions[action].state if action in lexicon().actions else None
     things = _listed(foods, text, made or "")
@@ -112,36 +146,51 @@ def _action_sentence(
     if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."
-    where = _where(action, vessel, tools)
+    where = _where(action, doing, vessel, tools, foods)
     means = _means(action, vessel, tools)
-    until = _until(text)
+    until = _until(text, action)
     if action in {*HAPPENING, "air fry"}:
         subject = things or (f"the {vessel}" if vessel else "the food")
         spot = where if things or not vessel else _device(tools)
         return _sentence(f"Close-up of {subject} {doing}", spot, means, until)
     return _sentence(
         f"Close-up of hands {doing}",
-        _object_of(text, action, foods, vessel, things),
+        _object_of(text, action, doing, foods, vessel, things),
         where,
         means,
         until,
     )
 
 
+def _doing(text: str, action: str) -> str:
+    """Return the gerund of the step's own verb where it fits the sentence, else of the action."""
+    own = [v.verb.name for v in find_verbs(text, words(text)) if v.verb.action.name == action]
+    spoken = next((name for name in own if name in SPOKEN), action)
+    return GERUNDS.get(spoken) or gerund(spoken)
+
+
 def _object_of(
-    text: str, action: str, foods: Sequence[PlannedObject], vessel: str, things: str
+    text: str, action: str, doing: str, foods: Sequence[PlannedObject], vessel: str, things: str
 ) -> str:
     """Return the object of an action with the words that join it to a second food."""
-    if action in ("line", "grease", "cover", "uncover", "open", "wash") and vessel and not foods:
+    if (
+        action in ("line", "grease", "cover", "uncover", "open", "wash", "wrap")
+        and vessel
+        and not foods
+    ):
         return f"the {vessel}"
     if action in ("line", "grease") and vessel:
         return f"the {vessel} with {things}"
     if len(foods) > 1 and action in ("spread", "coat", "fill", "wrap", "marinate"):
         first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
         if action == "spread":
-            with_other = re.search(r"\bwith\b", text.lower())
-            return f"{rest} over {first}" if with_other else f"{first} over {rest}"
+            onto = _targets(text)
+            to_first = foods[0].name in onto or re.search(r"\bwith\b", text.lower())
+            return f"{rest} over {first}" if to_first else f"{first} over {rest}"
         return f"{first} {'in' if action in ('coat', 'wrap') else 'with'} {rest}"
+    if doing == "seasoning" and (len(foods) > 1 or (foods and not things.startswith("the salt"))):
+        first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
+        return f"{first} with {rest}" if rest else first
     if action == "fill" and vessel and _comes_first(text, vessel, foods):
         return f"the {vessel} with {things}"
     return things or ("the food" if action not in ("line", "grease") else "the pan")
@@ -155,7 +204,13 @@ def _comes_first(text: str, vessel: str, foods: Sequence[PlannedObject]) -> bool
     return len(places) == 2 and places[0] < places[1]
 
 
-def _where(action: str, vessel: str, tools: Sequence[PlannedObject]) -> str:
+def _where(
+    action: str,
+    doing: str,
+    vessel: str,
+    tools: Sequence[PlannedObject],
+    foods: Sequence[PlannedObject],
+) -> str:
     device = _device(tools)
     if action in ("line", "grease", "fill"):
         return ""
@@ -163,10 +218,14 @@ def _where(action: str, vessel: str, tools: Sequence[PlannedObject]) -> str:
         return device
     if action == "remove":
         return f"out of the {vessel}" if place(vessel).startswith("in") else f"off the {vessel}"
-    if action in ("cover", "uncover", "open"):
+    if action in ("cover", "uncover", "open") or (action == "wrap" and not foods):
         return ""
     if action in ("add", "store"):
         spot = f"{'into' if action == 'store' else 'to'} the {vessel}"
+        if doing in ("pouring", "sprinkling", "drizzling"):
+            spot = f"{'onto' if place(vessel).startswith('on') else 'into'} the {vessel}"
+        if doing == "seasoning":
+            spot = place(vessel)
     else:
         spot = place(vessel)
     return f"{spot} {device}".strip()
@@ -189,21 +248,25 @@ def _one(tool: PlannedObject) -> str:
     return f"{'an' if name[:1] in VOWELS else 'a'} {name}"
 
 
-def _until(text: str) -> str:
-    """Return a short "until golden brown" of the step, without things and numbers."""
+def _until(text: str, action: str) -> str:
+    """Return the short "until golden brown" of the action, without things and numbers."""
     tokens = words(text)
     kinds = kinds_of(text)
-    span = [i for i, kind in enumerate(kinds) if kind == "result"]
+    verbs = find_verbs(text, tokens)
+    own = [n for n, verb in enumerate(verbs) if verb.verb.action.name == action]
+    first = verbs[own[-1]].end if own else 0
+    end = verbs[own[-1] + 1].start if own and own[-1] + 1 < len(verbs) else len(tokens)
+    span = [i for i in range(first, end) if kinds[i] == "result"]
     if not span:
         return ""
-    end = next((i for i in range(span[0], len(tokens)) if kinds[i] != "result"), len(tokens))
-    inside = tokens[span[0] : end]
+    stop = next((i for i in range(span[0], len(tokens)) if kinds[i] != "result"), len(tokens))
+    inside = tokens[span[0] : stop]
     plain = not any(
         is_number(t.text) or lexicon().noun_at(inside, n) is not None for n, t in enumerate(inside)
     )
     short = 1 < len(inside) <= MAX_RESULT_WORDS
-    spoken = " ".join(t.text for t in inside).replace("till ", "until ")
-    return spoken if plain and short and inside[-1].text not in ("the", "it", "they") else ""
+    spoken = " ".join(["until", *(t.text for t in inside[1:])])
+    return spoken if plain and short and inside[-1].text not in NO_ENDS else ""
 
 
 def _sentence(*parts: str) -> str:
@@ -225,7 +288,9 @@ def _listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
     """Return "the diced onion, the carrot and the garlic"; `done` is the state not to name."""
     named = []
     for food in foods[:MAX_LISTED]:
-        silent = food.state_before in SILENT_STATES or food.state_before == done
+        entry = lexicon().entries.get(food.name)
+        fluid = entry is not None and entry.group in FLUIDS
+        silent = fluid or food.state_before in SILENT_STATES or food.state_before == done
         state = "" if silent else food.state_before
         name = _named(food, text)
         named.append(
@@ -249,19 +314,28 @@ def _result(foods: Sequence[PlannedObject], text: str) -> str:
         return ""
     states = list(dict.fromkeys(food.state_after for food in changed))
     if len(changed) == 1 and len(foods) == 1:
-        many = any(plural in text.lower() for plural in plurals(foods[0].name))
+        many = _is_many(foods[0], text)
         return f"By the end {'they are' if many else 'it is'} {states[0]}."
     if len(states) == 1 and len(changed) == len(foods):
         return f"By the end everything is {states[0]}."
     return f"By the end most of it is {states[0]}." if foods[0] in changed else ""
 
 
+def _is_many(food: PlannedObject, text: str) -> bool:
+    """Return True if a name is a plural, or the step uses its plural."""
+    spoken = {word.text for word in words(text)}
+    last = food.name.split()[-1]
+    own = last.endswith("s") and not last.endswith(("ss", "us", "is"))
+    return own or any(plural in spoken for plural in plurals(last))
+
+
 def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -> str:
     if not foods:
         return ""
     listed = _listed(foods, "")
-    verb = "is" if len(foods) == 1 else "are"
-    where = "in there already" if vessels else "beside it"
+    verb = "is" if len(foods) == 1 and not _is_many(foods[0], "") else "are"
+    inside = bool(vessels) and place(vessels[0].name).startswith("in")
+    where = "in there already" if inside else "there already"
     return f"{listed[:1].upper()}{listed[1:]} {verb} {where}."
 
 

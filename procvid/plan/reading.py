@@ -31,7 +31,7 @@ class Segment:
 
     `refers` are pronouns and words such as "mixture" that refer to the object, `targets` those
     that name its destination ("on top of the vegetables"), `hints` foods of side clauses ("until
-    the onions are soft"), `guessed` an unknown object.
+    the onions are soft"), `guessed` an unknown object; `on_surface` says that the counter is its place.
     """
 
     verb: Verb
@@ -44,6 +44,7 @@ class Segment:
     hints: tuple[Mention, ...] = ()
     shares_next: bool = False
     guessed: str = ""
+    on_surface: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
                 m for m in mentions.hinted if start <= m.index < end and m.entry.role == "food"
             ),
             shares_next=end < len(tokens) and _only_joined(tokens, verb.end, end),
+            on_surface=any(m.entry.role == "surface" and m.preposition for m in inside),
             guessed=_guess_food(text, tokens, verb.end, end, kinds, own) if known else "",
         )
         segments.append(segment)

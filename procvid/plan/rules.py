@@ -9,9 +9,12 @@ the parsley and serve on a plate" shows serving).
 
 from __future__ import annotations
 
+import re
+
 from procvid.plan.codec import MAX_OBJECTS
+from procvid.plan.english import NO_FOODS, is_known, is_number
 from procvid.plan.kitchen import KitchenState, Vessel
-from procvid.plan.lexicon import Entry, phrase, words
+from procvid.plan.lexicon import Entry, phrase, plurals, words
 from procvid.plan.prompt import DEVICES, enhance
 from procvid.plan.reading import OwnFoods, own_foods, read_step
 from procvid.plan.stepwalk import Done, StepWalk
@@ -38,6 +41,9 @@ def plan_recipe(recipe: Recipe) -> Plan:
     steps: list[StepPlan] = []
     notes = list(recipe.notes)
     for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
+        kitchen.named_later = frozenset(
+            m.entry.name for r in readings[number:] for s in r.segments for m in s.foods
+        )
         walk = walk_step(kitchen, number, text, reading, readings[number:])
         steps.append(plan_step(kitchen, walk))
         finish_step(kitchen, walk)
@@ -51,6 +57,12 @@ def own_words(recipe: Recipe) -> OwnFoods:
         phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
     }
     entries |= {(*key[:-1], key[-1] + "s"): entry for key, entry in entries.items()}
+    title = [w.text for w in words(recipe.title)]
+    dishes = [w for w in title if not is_known(w) and not is_number(w) and w not in NO_FOODS]
+    for word in dishes:
+        made = Entry(word, "food", "made", ())
+        for form in (word, *plurals(word)):
+            entries.setdefault((form,), made)
     known = {w.text for line in (recipe.title, *recipe.ingredients) for w in words(line)}
     return OwnFoods(entries, frozenset(known))
 
@@ -157,6 +169,16 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     return objects
 
 
+VERB_TOOLS = {"brush": "pastry brush", "baste": "pastry brush", "roll out": "rolling pin"}
+WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
+COARSE = frozenset({"meat", "poultry", "bread", "grain", "made", "nut"})
+
+
+def _is_coarse(kitchen: KitchenState, done: Done) -> bool:
+    """Return True if a spoon mixes the foods rather than a whisk."""
+    return any(kitchen.foods[n].group in COARSE for n in done.foods if n in kitchen.foods)
+
+
 WRAPPINGS = frozenset(
     {"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel", "stove", "oven"}
 )
@@ -173,7 +195,11 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
         }.values()
     )
     objects: list[PlannedObject] = []
-    usual = main.action.tool
+    usual = VERB_TOOLS.get(main.verb, main.action.tool)
+    if main.action.name == "mix" and main.verb not in WHISKING and _is_coarse(kitchen, main):
+        usual = "spoon"
+    if re.search(r"\b(hands?|fingers|fingertips)\b", walk.text.lower()):
+        usual = None
     if main.action.name == "preheat" and walk.mentioned_vessels:
         usual = None
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")

@@ -72,6 +72,7 @@ def settle_action(
 SOLID = frozenset(
     "vegetable mushroom fruit herb nut meat poultry fish seafood bread legume".split()
 )
+GRILLS = frozenset({"grill pan", "grill", "griddle", "panini press"})
 TORN = frozenset({"fork", "tongs"})
 
 
@@ -86,6 +87,21 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
         with_spice = any(m.preposition in ("with", "over", "on", "") and m.entry.group in ("spice", "fat")
                          for m in segment.foods)  # fmt: skip
         return "marinate" if with_spice else None
+    moved = any(m.preposition in ("to", "into", "onto", "on") for m in segment.vessels)
+    if verb.name in ("remove", "take", "lift", "take out", "lift out") and moved and foods:
+        return "add"
+    on_vessel = any(not m.preposition for m in segment.vessels) and not segment.foods
+    if verb.action.name == "remove" and on_vessel and not foods:
+        return "wait"
+    if verb.name == "seal" and not foods:
+        return "cover"
+    folded = foods[0].name not in ("batter", "egg white") if foods else False
+    if (
+        verb.name in ("fold", "fold over")
+        and folded
+        and groups[:1] in (["bread"], ["made"], ["egg"])
+    ):
+        return "fold"
     coating = [m for m in segment.foods if m.preposition == "in"]
     if verb.name == "roll" and coating and not segment.vessels:
         return "coat"
@@ -115,6 +131,9 @@ def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> 
         return "boil"
     if place is None:
         last = kitchen.vessels.get(kitchen.last_vessel or "")
+        heated = kitchen.vessels.get(kitchen.last_hot or "")
+        if heated is not None and (last is None or last.use not in ("stove", "oven")):
+            last = heated
         hot = last is not None and last.use in ("stove", "oven")
         place = last if main is None or hot else None
     if place is not None and place.use not in ("stove", "oven"):
@@ -123,7 +142,7 @@ def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> 
     if place is not None:
         if place.use == "oven":
             return "bake"
-        if place.kind in ("grill pan", "grill", "griddle"):
+        if place.kind in GRILLS:
             return "grill"
         if place.kind == "steamer":
             return "steam"

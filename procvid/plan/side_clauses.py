@@ -201,7 +201,10 @@ def _is_imperative(tokens: Sequence[Word], index: int, end: int) -> bool:
     if index >= end or tokens[index].text.endswith("ing"):
         return False
     verb = lexicon().verb_at(tokens, index)
-    return verb is not None and takes_object(tokens, index + verb[1])
+    noun = lexicon().noun_at(tokens, index)
+    if verb is None or (noun is not None and noun[1] > verb[1]):
+        return False
+    return takes_object(tokens, index + verb[1])
 
 
 def _mark_asides(text: str, tokens: Sequence[Word], kinds: list[Kind]) -> None:

@@ -21,6 +21,7 @@ class Done:
     vessel: Vessel | None
     mentioned_vessels: list[str]
     tools: tuple[Mention, ...]
+    verb: str = ""
 
 
 @dataclass

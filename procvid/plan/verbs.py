@@ -248,7 +248,8 @@ def any_verb(tokens: Sequence[Word]) -> FoundVerb | None:
         noun = lexicon().noun_at(tokens, index)
         verb = lexicon().verb_at(tokens, index)
         state = lexicon().state_at(tokens, index)
-        if verb is not None and noun is None:
+        working = index == 0 and tokens[0].text.endswith("ing")
+        if verb is not None and noun is None and not working:
             return FoundVerb(verb[0], index, index + verb[1])
         if stated is None and state is not None and state[0].state in by_state:
             linked = index > 0 and any(t.text in LINKING for t in tokens[max(0, index - 3) : index])

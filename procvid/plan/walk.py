@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from procvid.plan.kitchen import KitchenState, Vessel
-from procvid.plan.lexicon import Action, lexicon
+from procvid.plan.lexicon import Action, Entry, lexicon
+from procvid.plan.mentions import Mention
 from procvid.plan.reading import Reading, Segment, is_title
 from procvid.plan.settle import settle_action
 from procvid.plan.stepwalk import PASSING, Done, StepWalk, here
@@ -22,6 +23,8 @@ DRY_HEAT = frozenset("fry bake toast grill".split())
 ELSEWHERE = frozenset("over onto on for from until till before after while like when once".split())
 """Prepositions whose food the action leaves alone: "grate the cheese over the pasta"."""
 MOVING_NOTHING = (NOTHING_IMPLIED | {"wait", "check"}) - {"heat"}
+MIXING = {"mix": 4, "blend": 2, "knead": 2}
+"""Actions that make one mixture, and of how many foods at least."""
 HEADING = 30
 """A text without a verb is taken for a heading up to this length."""
 
@@ -73,6 +76,19 @@ def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:
     for done in walk.done:
         if done.action.name == "prepare":
             _forget_unmade(kitchen, walk, done)
+    _join_mixed(kitchen, walk)
+
+
+def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
+    """Make one mixture of what a step mixed of many foods; the next step shows that."""
+    for done in walk.done:
+        mixed = [n for n in done.changed if n in kitchen.foods and not kitchen.foods[n].minor]
+        if done.action.name not in MIXING or len(mixed) < MIXING[done.action.name]:
+            continue
+        parts = [n for n in done.foods if n in kitchen.foods]
+        name = f"{mixed[0].split()[-1]} mixture"
+        mention = Mention(Entry(name, "food", "made", ()), 0, "", name, None, "")
+        kitchen.become(parts, mention, walk.number)
 
 
 def _forget_unmade(kitchen: KitchenState, walk: StepWalk, done: Done) -> None:
@@ -112,7 +128,8 @@ def act(
         foods = [name for name in foods if name != "water"] or foods
     on_tool = any(not m.preposition for m in segment.tools)
     unnamed = not source.foods and not source.refers and not source.guessed
-    changed = [] if on_tool and unnamed else _changed(kitchen, action, foods, tied)
+    packed = action.name == "wrap" and bool(segment.tools)
+    changed = [] if (on_tool and unnamed) or packed else _changed(kitchen, action, foods, tied)
     for name in changed:
         food = kitchen.foods[name]
         if food.listed and food.state == action.state:
@@ -131,7 +148,7 @@ def act(
             kitchen.meet_vessel(mention, walk.number).prepared = True
     if vessel is not None and vessel.use in ("stove", "oven"):
         kitchen.last_hot = vessel.name
-    walk.done.append(Done(action, foods, changed, vessel, [], segment.tools))
+    walk.done.append(Done(action, foods, changed, vessel, [], segment.tools, segment.verb.name))
 
 
 def _changed(

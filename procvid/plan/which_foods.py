@@ -16,9 +16,8 @@ CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift"
 NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open wash heat".split())
 CARRYING = frozenset("add stir mix fry boil bake steam flip cover mash blend season melt".split())
 """Actions on all that lies in a vessel, not only on the food that the step names."""
-SWEETENED = frozenset({"liquid", "egg", "fat", "sauce", "sweet"})
+WET = frozenset({"liquid", "egg", "fat", "sauce", "sweet"})
 DRY = frozenset({"powder", "spice", "grain", "nut"})
-LIQUIDS = frozenset({"liquid", "fat", "egg", "sauce"})
 
 
 def find_foods(
@@ -105,13 +104,10 @@ def _guessed(
 def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
     """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
     for word in segment.refers:
-        if word in (
-            "remaining ingredients",
-            "all ingredients",
-            "dry ingredients",
-            "wet ingredients",
-        ):
+        if word.endswith(" ingredients"):
             names = _listed_foods(kitchen, walk, word)
+        elif word == "ingredients" and kitchen.left_over() and not _loose(kitchen):
+            names = _listed_foods(kitchen, walk, "remaining ingredients")
         elif word in ("everything", "ingredients") and segment.vessels:
             loose = [
                 f for f in kitchen.foods.values() if not f.vessel or not holds(kitchen, f.vessel)
@@ -140,22 +136,27 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
 
 def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]:
     """Return the foods that "the remaining ingredients" or "the dry ingredients" mean."""
-    names: list[str] = []
     if word == "all ingredients" and not kitchen.left_over():
-        names = [n for n in kitchen.foods if not kitchen.foods[n].vessel]
-    if word in ("dry ingredients", "wet ingredients"):
-        groups = DRY if word.startswith("dry") else SWEETENED
-        names = [food.name for food in kitchen.foods.values() if food.group in groups]
-        liquid = any(food.group in LIQUIDS for food in kitchen.foods.values())
-        if names and (word.startswith("dry") or liquid):
-            return names
-    for mention in kitchen.left_over():
-        if word == "dry ingredients" and mention.entry.group not in (*DRY, "sweet"):
-            continue
-        if word == "wet ingredients" and mention.entry.group not in SWEETENED:
-            continue
-        names.append(kitchen.meet_food(mention, walk.number).name)
-    return list(dict.fromkeys(names))
+        return [n for n in kitchen.foods if not kitchen.foods[n].vessel]
+    groups = groups_of(word)
+    if groups and not word.startswith("remaining"):
+        inside = [f.name for f in kitchen.foods.values() if f.group in groups]
+        if any(not kitchen.foods[name].minor for name in inside):
+            return inside
+    left = [m for m in kitchen.left_over() if not groups or m.entry.group in groups]
+    return list(dict.fromkeys(kitchen.meet_food(m, walk.number).name for m in left))
+
+
+def groups_of(word: str) -> frozenset[str]:
+    """Return the groups of foods that "dry" or "wet ingredients" are; empty for other words."""
+    if "dry ingredients" in word:
+        return DRY
+    return WET if "wet ingredients" in word else frozenset()
+
+
+def _loose(kitchen: KitchenState) -> list[str]:
+    """Return the foods that lie in no vessel that keeps them together."""
+    return [f.name for f in kitchen.foods.values() if not holds(kitchen, f.vessel)]
 
 
 def _all_of_it(kitchen: KitchenState, segment: Segment, names: list[str]) -> list[str]:
@@ -178,6 +179,9 @@ def with_implied(
     vessel: Vessel | None,
 ) -> list[str]:
     """Return the foods of an action and those it acts on unnamed: "season with salt"."""
+    on_vessel = any(not mention.preposition for mention in segment.vessels)
+    if not foods and on_vessel and action.name in ("wrap", "spread", "coat", "prick"):
+        return []
     if not foods:
         return implied_foods(kitchen, walk, action, vessel) or _hinted(
             kitchen, walk, segment, action

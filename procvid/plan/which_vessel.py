@@ -8,11 +8,20 @@ from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.mentions import GROUP_WORDS
 from procvid.plan.reading import Reading, Segment
+from procvid.plan.settle import GRILLS
 from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
-from procvid.plan.which_foods import DRY, SWEETENED
+from procvid.plan.which_foods import groups_of
 
 TOWARDS = frozenset({"to", "into", "over"})
 """Prepositions that lead to a food where it lies: "add the egg to the rice"."""
+JOINING = frozenset({"add", "mix", "stir"})
+COOKERS: dict[str, frozenset[str]] = {
+    "fry": frozenset({"frying pan", "wok", "pot", "griddle", "deep fryer", "pressure cooker"}),
+    "boil": frozenset({"pot", "pressure cooker", "slow cooker", "rice cooker", "kettle"}),
+    "grill": GRILLS,
+    "toast": frozenset({"frying pan", "wok", "griddle"}),
+}
+"""Vessels in which an action happens once they were heated."""
 SOUPS = frozenset(
     "soup stew curry chowder porridge chili ramen gumbo broth cereal oats pudding ragu".split()
 )
@@ -45,8 +54,7 @@ def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
     for word in segment.targets:
         if word in GROUP_WORDS:
             names += kitchen.of_groups(word)
-        elif word in ("dry ingredients", "wet ingredients"):
-            groups = DRY if word.startswith("dry") else SWEETENED
+        elif groups := groups_of(word):
             names += [f.name for f in kitchen.foods.values() if f.group in groups]
         elif word in ("mixture", "mix", "ingredients", "contents"):
             names += kitchen.contents(kitchen.last_vessel)
@@ -69,7 +77,20 @@ def usual_vessel(
     later: Sequence[Reading],
 ) -> Vessel | None:
     """Return the place of an action that the text does not name."""
+    if segment.on_surface:
+        return None
     suits = action.needs
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    joins = (
+        segment.verb.name.split()[-1] in ("in", "through", "together") and action.name in JOINING
+    )
+    if joins and last is not None and kitchen.contents(last.name) and _suits(last, suits):
+        return last
+    if action.name == "remove":
+        return kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
+    base = _board(kitchen, action, segment, foods)
+    if base is not None:
+        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
     used = here(kitchen, walk)
     if used is not None and _suits(used, suits) and (not action.vessel or used.use != "serve"):
         return used
@@ -88,22 +109,54 @@ def usual_vessel(
         coating = next((v for v in spots if v is not None and _suits(v, suits)), None)
         if coating is not None:
             return coating
+    hot = kitchen.vessels.get(kitchen.last_hot or "")
+    if hot is not None and _waits(kitchen, action, hot, foods):
+        return hot
     if action.vessel is not None:
         ready = [
             v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
         ]
         entry = lexicon().entries[action.vessel]
         return ready[-1] if ready else kitchen.get_vessel(entry, walk.number, foods)
-    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    cooled = action.name in ("wait", "chill") and bool(foods)
+    if cooled and kitchen.foods[foods[0]].vessel is None and kitchen.foods[foods[0]].history:
+        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
-    leaves = there and action.name == "add" and not _acts_in_place(action, segment)
+    more = any(mention.left_over for mention in segment.foods)
+    leaves = there and action.name == "add" and not more and not _acts_in_place(action, segment)
     loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
     stays = there or not foods or (action.name in ("add", "stir", "fill") and loose)
     if last is not None and stays and not leaves:
         return last
     if segment.verb.name in ("season", "salt", "salt and pepper") and foods:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
-    return _vessel_ahead(kitchen, walk, action, later)
+    ahead = _vessel_ahead(kitchen, walk, action, later)
+    if action.name != "heat" or ahead.use == "stove":
+        return ahead
+    liquid = bool(foods) and kitchen.foods[foods[0]].group == "liquid"
+    return kitchen.get_vessel(lexicon().entries["pot" if liquid else "frying pan"], walk.number)
+
+
+def _board(
+    kitchen: KitchenState, action: Action, segment: Segment, foods: Sequence[str]
+) -> str | None:
+    """Return the loose bread, tortilla or dough that a filling goes onto: that is done on a plate."""
+    if action.name not in ("add", "spread"):
+        return None
+    onto = [kitchen.name_of(m) for m in segment.foods if m.preposition in ("on", "onto", "over")]
+    bases = [*onto, *foods[:1]] if action.name == "spread" else onto
+    known = [kitchen.foods[name] for name in bases if name in kitchen.foods]
+    loose = (f for f in known if f.group == "bread" and not holds(kitchen, f.vessel))
+    return next((food.name for food in loose), None)
+
+
+def _waits(kitchen: KitchenState, action: Action, vessel: Vessel, foods: Sequence[str]) -> bool:
+    """Return True if a heated vessel is free for a cooking action and suits it."""
+    kinds = COOKERS.get(action.name)
+    if kinds is None or vessel.kind not in kinds:
+        return False
+    inside = [name for name in kitchen.contents(vessel.name) if not kitchen.foods[name].minor]
+    return all(name in foods or name == "water" for name in inside)
 
 
 def _acts_in_place(action: Action, segment: Segment) -> bool:
