@@ -83,6 +83,22 @@ CUT = [
             "Whisk in the flour. It will be lumpy at first.",
         ],
     ),
+    (
+        "Dress the salad: toss the leaves with oil. Grate the cheese. Divide it and set it aside.",
+        [
+            "Dress the salad: toss the leaves with oil.",
+            "Grate the cheese.",
+            "Divide it and set it aside.",
+        ],
+    ),
+    (
+        "Cover the tin with a plate and quickly and firmly flip the cake over.",
+        ["Cover the tin with a plate.", "Quickly and firmly flip the cake over."],
+    ),
+    (
+        "Add the duck to the pan, skin side up, then roast for 20 minutes.",
+        ["Add the duck to the pan, skin side up.", "Roast for 20 minutes."],
+    ),
     # Options and conditions are no shots.
     (
         "Slice the bread. If you like, rub it with garlic. Toast it in a dry pan.",
@@ -104,6 +120,8 @@ WHOLE = [
     "Mix the flour, baking powder, salt, and butter in a bowl.",
     "Let the dough rest to help soften the gluten and relax the crumb.",
     "The oats will boil up and settle down.",
+    "Stir and the beef will brown and caramelise in the fat.",
+    "Mix the sugar, milk, and extract to make a glaze.",
 ]
 
 
