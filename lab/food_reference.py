@@ -24,10 +24,11 @@ from lab.weights import load_oracle
 from procvid.cli import run
 from procvid.cli.arguments import Parser
 from procvid.memory.slots import choose_slots
-from procvid.plan.prompt import with_looks
+from procvid.plan.toy_prompt import with_toy_looks
 from procvid.run.condition import condition, looks_of
 from procvid.run.generate import step_seed
 from procvid.run.parts import Parts, start_memory
+from procvid.run.step import in_known_words
 from procvid.storage.atomic import write_text
 from procvid.toykitchen.recipes import HELD_OUT, ToyStep, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES
@@ -60,7 +61,10 @@ def ways_of(
         answers = [answer if one.object_name == answer.object_name else one for one in retrievals]
         slots = choose_slots(step.objects, answers, limit=parts.profile.max_references)
         looks = looks_of(slots, answers)
-        yield way, condition(step, answers, slots, looks=looks, add_looks=with_looks)
+        yield (
+            way,
+            condition(in_known_words(step), answers, slots, looks=looks, add_looks=with_toy_looks),
+        )
 
 
 def measure_recipe(parts: Parts, oracle: Oracle, number: int) -> Iterator[dict[str, Any]]:

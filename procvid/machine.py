@@ -1,4 +1,4 @@
-"""This machine: its GPU and memory, the models installed on it, and the profile that it runs.
+"""This machine: its GPU and memory, its models and profile, and its way to the network.
 
 torch is imported inside functions, since its import alone takes seconds.
 """
@@ -12,7 +12,9 @@ import resource
 import sys
 from collections.abc import Collection
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.request import getproxies_environment
 
 from procvid import __version__
 from procvid.errors import InputError, UnavailableError
@@ -40,6 +42,57 @@ OTHER_TFLOPS_PER_CORE = 0.95
 
 LENT_STEPS = 20
 """Denoising steps on a lent GPU: 50 exact steps take longer than the loan lasts."""
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Names of this machine, which no proxy reaches."""
+
+
+def keep_loopback_direct() -> None:
+    """Let requests to this machine pass by the proxy that environment variables name."""
+    if not _proxies():
+        return
+    given = getproxies_environment().get("no", "")
+    hosts = [host.strip() for host in given.split(",") if host.strip()]
+    direct = ",".join([*hosts, *(host for host in LOOPBACK if host not in hosts)])
+    os.environ.update(no_proxy=direct, NO_PROXY=direct)
+
+
+def check_network(token: str | bool | None = None) -> None:
+    """Check the proxy variables, and the token of the Hub.
+
+    Args:
+        token: The token, if there is one.
+
+    Raises:
+        UnavailableError: A proxy cannot be used, or the token has characters that no token has.
+    """
+    for name, proxy in _proxies().items():
+        kind = proxy.partition("://")[0].lower() if "://" in proxy else "http"
+        if kind in ("socks5", "socks5h") and find_spec("socksio") is None:
+            raise UnavailableError(
+                f"{name} names a SOCKS proxy, which needs the package socksio.",
+                f"Run `pip install socksio`, or unset {name}.",
+            )
+        if kind not in ("http", "https", "socks5", "socks5h"):
+            raise UnavailableError(
+                f"{name} names a proxy of kind {kind[:20]!r}, which is not supported.",
+                f"Use http:// or socks5://, or unset {name}.",
+            )
+    if isinstance(token, str) and not (token.isascii() and token.isprintable()):
+        raise UnavailableError(
+            "The token of the Hub contains characters that no token has.",
+            "Set HF_TOKEN to the whole token, or log in with `hf auth login`.",
+        )
+
+
+def _proxies() -> dict[str, str]:
+    """Return the proxies in use by the names of their variables."""
+    found = getproxies_environment()
+    if "*" in found.get("no", "").split(","):
+        return {}
+    kinds = ("http", "https", "all")
+    return {f"{kind.upper()}_PROXY": found[kind] for kind in kinds if found.get(kind)}
 
 
 def is_lent() -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -333,7 +335,7 @@ class Environment:
         openai_model: `PROCVID_OPENAI_MODEL`.
         openai_budget: `PROCVID_OPENAI_MAX_CALLS`, `..._MAX_TOKENS` and `..._MAX_IMAGES`.
         cache_folder: `PROCVID_CACHE`, for answers and measured times; default `procvid` in the user's
-            cache folder.
+            cache folder. Without a home folder the defaults are among the temporary files.
         models_folder: `PROCVID_MODELS`, where `procvid convert` writes models and `generate` reads
             them; default `~/.cache/procvid/models`.
         space_owner: Owner of the Hugging Face Space that runs the app, from `SPACE_ID`; else "".
@@ -372,12 +374,11 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
     """
     variables = os.environ if variables is None else variables
     assets = variables.get("PROCVID_ASSETS") or Path(__file__).parent / "assets"
-    caches = variables.get("XDG_CACHE_HOME") or "~/.cache"
-    cache = variables.get("PROCVID_CACHE") or Path(caches) / "procvid"
+    cache, models = variables.get("PROCVID_CACHE"), variables.get("PROCVID_MODELS")
     return Environment(
         openai_api_key=variables.get("OPENAI_API_KEY", "").strip() or None,
-        runs_folder=Path(variables.get("PROCVID_RUNS") or "runs").expanduser(),
-        assets_folder=Path(assets).expanduser(),
+        runs_folder=user_path(variables.get("PROCVID_RUNS") or "runs"),
+        assets_folder=user_path(assets),
         openai_url=_url("OPENAI_BASE_URL", variables.get("OPENAI_BASE_URL", "")),
         openai_model=variables.get("PROCVID_OPENAI_MODEL", "").strip() or OPENAI_MODEL,
         openai_budget=Budget(
@@ -386,16 +387,42 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
                 for limit in fields(Budget)
             }
         ),
-        cache_folder=Path(cache).expanduser(),
-        models_folder=Path(
-            variables.get("PROCVID_MODELS") or "~/.cache/procvid/models"
-        ).expanduser(),
+        cache_folder=user_path(cache) if cache else _user_cache(variables) / "procvid",
+        models_folder=user_path(models) if models else home_folder() / ".cache/procvid/models",
         space_owner=_space_owner(variables),
         profile=variables.get("PROCVID_PROFILE", "").strip() or "auto",
         host=_host(variables),
         keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
         keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),
     )
+
+
+def user_path(path: str | Path) -> Path:
+    """Return a path whose `~` or `~name` is replaced by the home folder.
+
+    Raises:
+        InputError: There is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        message = f"The path {str(path)[:80]!r} begins with a home folder that does not exist."
+        raise InputError(message, "Write the whole path, or set HOME.") from error
+
+
+def home_folder() -> Path:
+    """Return the home folder, else a folder of this user alone among the temporary files."""
+    with suppress(RuntimeError):
+        return Path.home()
+    folder = Path(tempfile.gettempdir()) / f"procvid-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    is_own = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+    return folder if is_own else Path(tempfile.mkdtemp(prefix="procvid-"))
+
+
+def _user_cache(variables: Mapping[str, str]) -> Path:
+    folder = variables.get("XDG_CACHE_HOME")
+    return user_path(folder) if folder else home_folder() / ".cache"
 
 
 def _space_owner(variables: Mapping[str, str]) -> str:

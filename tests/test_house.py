@@ -141,6 +141,17 @@ def test_only_hub_and_model_loading_import_the_hub_client() -> None:
     assert [name for name in relative(importers) if not name.startswith(allowed)] == []
 
 
+def test_home_folders_are_read_in_one_place() -> None:
+    """A bare `expanduser` ends in a RuntimeError for users without a home folder."""
+    calls = [
+        relative([path])[0]
+        for path in [*(ROOT / "procvid").rglob("*.py"), *(ROOT / "lab").rglob("*.py")]
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute) and node.attr in ("expanduser", "home")
+    ]
+    assert set(calls) == {"procvid/settings.py"}
+
+
 # Light imports and layers
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from procvid.errors import InputError, UnavailableError
@@ -11,9 +13,11 @@ from procvid.machine import (
     LENT_STEPS,
     asset_folder,
     check_gpu,
+    check_network,
     choose_profile,
     converted_profiles,
     generator_folder,
+    keep_loopback_direct,
 )
 from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling
 
@@ -93,3 +97,57 @@ def test_a_generator_lies_in_the_package_or_where_convert_writes_it(monkeypatch,
     gone = replace(TINY, models={"generator": "nowhere"})
     with pytest.raises(UnavailableError, match="generator of the tiny profile is missing"):
         generator_folder(gone)
+
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture
+def proxies(monkeypatch):
+    """Remove the proxy variables of this machine, and any that a test leaves."""
+    for name in PROXIES:
+        for each in (name, name.upper()):
+            monkeypatch.setenv(each, "")
+            monkeypatch.delenv(each)
+    return monkeypatch
+
+
+def test_loopback_passes_by_the_proxy(proxies):
+    keep_loopback_direct()
+    assert "no_proxy" not in os.environ
+    proxies.setenv("http_proxy", "http://127.0.0.1:9")
+    proxies.setenv("NO_PROXY", "example.org, localhost")
+    keep_loopback_direct()
+    assert os.environ["no_proxy"] == "example.org,localhost,127.0.0.1,::1"
+    for host in ("localhost:1", "127.0.0.1:1", "[::1]:1"):
+        # Not the proxy's port 9, which refuses connections.
+        with pytest.raises(httpx.ConnectError), httpx.Client() as client:
+            assert client._transport_for_url(httpx.URL(f"http://{host}")) is client._transport
+            client.get(f"http://{host}")
+
+
+@pytest.mark.parametrize(
+    ("name", "proxy", "says"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:1080/", "ALL_PROXY names a proxy of kind 'socks'"),
+        ("https_proxy", "ftp://x", "HTTPS_PROXY names a proxy of kind 'ftp'"),
+        ("all_proxy", "socks5://user:secret@x:1", "SOCKS proxy, which needs the package socksio"),
+    ],
+)
+def test_proxies_that_cannot_be_used(proxies, name, proxy, says):
+    proxies.setenv(name, proxy)
+    with pytest.raises(UnavailableError, match=says) as caught:
+        check_network()
+    assert "secret" not in str(caught.value) and "unset" in caught.value.hint
+    proxies.setenv("no_proxy", "*")
+    check_network()
+
+
+def test_usual_proxies_and_tokens(proxies):
+    proxies.setenv("http_proxy", "proxy.example.org:3128")
+    proxies.setenv("https_proxy", "HTTP://proxy.example.org:3128")
+    check_network("hf_abc")
+    for token in ("hf_ab\u2026", "hf_a\nb"):
+        with pytest.raises(UnavailableError, match="contains characters that no token has"):
+            check_network(token)
+    check_network()

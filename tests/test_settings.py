@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +20,10 @@ from procvid.settings import (
     TINY,
     check_sampling,
     choose_sampling,
+    home_folder,
     parse_size,
     read_environment,
+    user_path,
 )
 
 
@@ -122,3 +127,41 @@ def test_only_settings_reads_the_environment(project):
         and not exempt & {file, *file.parents}
     ]
     assert readers == []
+
+
+@pytest.fixture
+def homeless(tmp_path, monkeypatch) -> Path:
+    """A process without HOME, of a user that the system does not know; return its TMPDIR."""
+
+    def unknown(user):
+        raise KeyError(user)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_caches_of_a_user_without_a_home(homeless):
+    own = homeless / f"procvid-{os.getuid()}"
+    environment = read_environment({})
+    assert environment.cache_folder == own / ".cache/procvid"
+    assert environment.models_folder == own / ".cache/procvid/models"
+    assert own.stat().st_mode & 0o777 == 0o700
+    given = {"PROCVID_CACHE": "/a", "PROCVID_MODELS": "/b", "XDG_CACHE_HOME": "/c"}
+    assert read_environment(given).cache_folder == Path("/a")
+    with pytest.raises(InputError, match=r"The path '~/runs' begins with a home folder.*set HOME"):
+        read_environment({"PROCVID_RUNS": "~/runs"})
+
+
+def test_a_folder_of_someone_else_is_no_home(homeless):
+    (homeless / "elsewhere").mkdir()
+    (homeless / f"procvid-{os.getuid()}").symlink_to(homeless / "elsewhere")
+    assert home_folder().name.startswith("procvid-") and not home_folder().is_symlink()
+
+
+def test_a_home_that_nobody_has():
+    assert user_path("~/x") == Path.home() / "x" and user_path("a/~b") == Path("a/~b")
+    for text in ("~nosuchuser", "~nosuchuser/x"):
+        with pytest.raises(InputError, match=r"'~nosuchuser.*exist\. Write the whole path"):
+            user_path(text)

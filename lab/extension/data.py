@@ -16,7 +16,7 @@ from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.toy_texts import prompt_of
 from procvid.media.image import save_png
 from procvid.media.video import write_clip
-from procvid.plan.prompt import with_looks
+from procvid.plan.toy_prompt import with_toy_looks
 from procvid.storage.atomic import write_text
 from procvid.toykitchen.extension import EXTRA_FOODS, extended_recipe
 from procvid.toykitchen.identity import EXTRA_COUNTERS
@@ -60,7 +60,7 @@ def _row(
     text = prompt_of(rng, scene, recipe.kitchen)
     counter = recipe.kitchen.counter
     if counter.colour in EXTRA_COUNTERS and rng.random() < COUNTER_SHARE:
-        text = with_looks(text, [("counter", counter.words())])
+        text = with_toy_looks(text, [("counter", counter.words())])
     states = {o.name: o.state for o in scene.others} | {scene.food_name: scene.state_after}
     crops = []
     for thing, box in clip.boxes[NUM_FRAMES - 1].items():

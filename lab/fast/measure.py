@@ -23,7 +23,7 @@ from lab.pretrain.toy_texts import objects_of
 from lab.quality.clips import reference_crops
 from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.plan.prompt import enhance
+from procvid.plan.toy_prompt import toy_prompt
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, SIZE
 from procvid.types import EXACT, Frames, Shortcuts
@@ -92,7 +92,7 @@ def toy_clips(pipeline: PhantomWanPipeline, recipes: int, references: int = 3) -
             rng = np.random.default_rng([seed, number, 5])
             scene = step.scene
             objects = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
-            prompt = enhance(step.text, scene.action, objects)
+            prompt = toy_prompt(step.text, scene.action, objects)
             crops = reference_crops(rng, recipe.kitchen, scene, references)
             images = [Pillow.fromarray(crop) for crop in crops]
             text, null = pipeline.encode_prompt(prompt)

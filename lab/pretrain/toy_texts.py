@@ -1,6 +1,6 @@
 """Write the training texts of the tiny models: scenes as enhanced prompts or as recipe steps.
 
-Enhanced prompts come from `procvid.plan.prompt`, as in the product.
+Enhanced prompts come from `procvid.plan.toy_prompt`, as in the product.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from lab.pretrain.toy_crops import look_of
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
-from procvid.plan.prompt import enhance, scene_sentence, with_looks
+from procvid.plan.toy_prompt import scene_sentence, toy_prompt, with_toy_looks
 from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.identity import ToyKitchen, random_kitchen
 from procvid.toykitchen.scene import STATES, TOOL_OF, Scene
@@ -65,7 +65,7 @@ def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: ToyKitchen) -> st
         return raw
     objects = objects_of(rng, scene, food)
     text = (
-        enhance(raw, scene.action, objects)
+        toy_prompt(raw, scene.action, objects)
         if form < 0.55
         else scene_sentence(scene.action, objects)
     )
@@ -74,7 +74,7 @@ def prompt_of(rng: np.random.Generator, scene: Scene, kitchen: ToyKitchen) -> st
         if scene.action in TOOL_OF:
             named.append(TOOL_OF[scene.action])
         count = int(rng.integers(1, len(named) + 1))
-        text = with_looks(text, [(name, look_of(name, kitchen)) for name in named[:count]])
+        text = with_toy_looks(text, [(name, look_of(name, kitchen)) for name in named[:count]])
     return text
 
 

@@ -19,7 +19,7 @@ from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.toy_latents import source_frames
 from lab.pretrain.toy_texts import objects_of
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.plan.prompt import enhance
+from procvid.plan.toy_prompt import toy_prompt
 from procvid.protocols import Embedder
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import ToyKitchen
@@ -77,7 +77,7 @@ def held_out_clips(
             objects = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
             crops = reference_crops(rng, recipe.kitchen, scene, count)
             video = pipeline(
-                prompt=enhance(step.text, scene.action, objects),
+                prompt=toy_prompt(step.text, scene.action, objects),
                 images=[Pillow.fromarray(crop) for crop in crops] or None,
                 height=SIZE,
                 width=SIZE,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from procvid import __version__
 from procvid.cli.arguments import Parser, UsageError, add_commands
 from procvid.errors import ProcvidError
-from procvid.storage.text import printable
+from procvid.storage.text import printable, show_any_text
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -56,10 +56,12 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
         parser: A parser whose `set_defaults(run=...)` names the function to call.
         argv: Arguments after the program name; those of this process by default.
     """
+    show_any_text()
     given = list(sys.argv[1:] if argv is None else argv)
     # Read by hand, so that it also works when the arguments are wrong.
     debug = "--debug" in given
     try:
+        _prepare_environment()
         arguments = parser.parse_args(given)
         arguments.run(arguments)
         sys.stdout.flush()
@@ -80,6 +82,18 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
             return _fail("Cannot write the output: the disk is full.", FAILED, debug)
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return _fail(f"Internal error: {reason} (run again with --debug).", FAILED, debug)
+
+
+def _prepare_environment() -> None:
+    """Set what libraries read when they are imported; import modules only if they are needed."""
+    if "HOME" not in os.environ:
+        from procvid.settings import home_folder
+
+        os.environ["HOME"] = str(home_folder())
+    if any(name.lower().endswith("_proxy") for name in os.environ):
+        from procvid.machine import keep_loopback_direct
+
+        keep_loopback_direct()
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -32,7 +32,7 @@ from procvid.evaluate.ablation import (
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
 from procvid.plan.parse import read_recipe
 from procvid.run.parts import Parts
-from procvid.settings import MAX_SEED, choose_sampling
+from procvid.settings import MAX_SEED, choose_sampling, user_path
 from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe
@@ -148,7 +148,7 @@ def _recipes(source: str, limit: int | None) -> dict[str, Recipe]:
             f"toy-{k:03d}": Recipe(toy.title, tuple(step.text for step in toy.steps))
             for k, toy in enumerate(toys)
         }
-    path = Path(source).expanduser()
+    path = user_path(source)
     files = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES) if path.is_dir() else [path]
     if not files:
         raise InputError(f"The folder {source!r} holds no recipe.", f"Add {', '.join(SUFFIXES)}.")

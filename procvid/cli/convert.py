@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from procvid.cli.arguments import add_json
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, OutputError
-from procvid.settings import CONVERTIBLE, PROFILES, read_environment
+from procvid.settings import CONVERTIBLE, PROFILES, read_environment, user_path
 
 if TYPE_CHECKING:
     from procvid.phantom.layout import Config
@@ -71,17 +71,15 @@ def convert(arguments: argparse.Namespace) -> None:
         # Checked before gigabytes are downloaded.
         raise OutputError(f"{str(out)!r} already exists.", "Remove it, or choose another --out.")
     if arguments.transformer:
-        file = Path(arguments.transformer).expanduser()
+        file = user_path(arguments.transformer)
         transformer = published.PublishedFiles(file, arguments.sha256)
     else:
         transformer = published.fetch_transformer(profile.name, profile.models["generator"])
     if arguments.check:
         _check(transformer, config, arguments.json)
         return
-    if arguments.base:
-        base = Path(arguments.base).expanduser()
-    else:
-        base = published.fetch_base(profile.models["base"])
+    given = arguments.base
+    base = user_path(given) if given else published.fetch_base(profile.models["base"])
     _write(transformer, config, base, out, arguments)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from procvid import __version__
 from procvid.cli.arguments import add_json
 from procvid.errors import ProcvidError
-from procvid.machine import converted_profiles, gpu_facts
+from procvid.machine import check_network, converted_profiles, gpu_facts
 from procvid.settings import CONVERTIBLE, PROFILES, TINY, read_environment
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
@@ -96,6 +96,7 @@ def doctor(arguments: argparse.Namespace) -> None:
 def examine() -> Iterator[Finding]:
     """Check everything that procvid needs, in the order in which it is needed."""
     yield _python()
+    yield from _network()
     yield from _libraries()
     yield from _weights()
     yield from _fast()
@@ -116,13 +117,25 @@ def _python() -> Finding:
     return Finding("python", "note", detail, f"procvid is tested with Python {wanted}")
 
 
+def _network() -> Iterator[Finding]:
+    """Report a proxy that cannot be used."""
+    try:
+        check_network()
+    except ProcvidError as error:
+        yield Finding("network", "note", error.message, error.hint)
+
+
 def _libraries() -> Iterator[Finding]:
     for module, package in LIBRARIES.items():
         try:
             # Only an import shows a broken binary.
             importlib.import_module(module)
             yield Finding(module, "ok", _version(module, package))
-        except (ImportError, OSError, RuntimeError) as error:
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            if isinstance(error, ImportError | ValueError) and any(_network()):
+                # gradio prepares a connection when it is imported.
+                yield Finding(module, "note", "cannot be checked with this network setting")
+                continue
             reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
             yield Finding(module, "missing", reason, f"pip install {package}")
 

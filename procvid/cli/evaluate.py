@@ -23,6 +23,7 @@ from procvid.evaluate.metrics import STANDARD, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
 from procvid.plan.parse import read_recipe
+from procvid.settings import user_path
 from procvid.storage.lock import output_folder
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
@@ -86,7 +87,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _runs(arguments: argparse.Namespace) -> list[RunInput]:
-    paths = [Path(given).expanduser() for given in arguments.inputs]
+    paths = [user_path(given) for given in arguments.inputs]
     for path in paths:
         if not path.exists():
             raise InputError(f"{str(path)!r} does not exist.", "Give run folders or video files.")
@@ -110,12 +111,14 @@ def _runs(arguments: argparse.Namespace) -> list[RunInput]:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """Return the names of folders, with their parent's where two are equal."""
-    resolved = [path.resolve() for path in paths]
-    names = [path.name for path in resolved]
-    if len(set(names)) == len(names):
-        return names
-    return ["/".join(path.parts[-2:]) for path in resolved]
+    """Return the names of folders, with as many parents as tell them apart."""
+    parts = [path.resolve().parts for path in paths]
+    wanted = len(set(parts))
+    for count in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-count:]).replace("//", "/") for each in parts]
+        if len(set(names)) == wanted:
+            return names
+    return names
 
 
 class EvaluationScreen:

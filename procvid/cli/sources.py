@@ -13,7 +13,7 @@ from procvid.hub.names import hub_id_of, size
 from procvid.hub.publish import Uploading
 from procvid.hub.pull import Pulling
 from procvid.hub.resolve import known_release, named_store, parse_lora, pinned
-from procvid.settings import TINY
+from procvid.settings import TINY, user_path
 from procvid.wiring.stores import default_memory
 
 
@@ -59,7 +59,7 @@ def absolute_memory(wanted: str, *, ask: bool = True) -> str:
     if wanted in ("default", "none"):
         return wanted
     if hub_id_of(wanted, "memory") is None:
-        return str(Path(wanted).expanduser().resolve())
+        return str(user_path(wanted).resolve())
     if ask:
         return pinned(wanted, "memory", TransferScreen().show)
     return known_release(wanted, "memory") or wanted
@@ -73,7 +73,7 @@ def absolute_lora(wanted: str, *, ask: bool = True) -> str:
         ask: Look a release up on the Hub; if False, a release stays as named.
     """
     source, _ = parse_lora(wanted)
-    path, weight = Path(source).expanduser(), wanted.removeprefix(source)
+    path, weight = user_path(source), wanted.removeprefix(source)
     if path.exists():
         return f"{path.resolve()}{weight}"
     return f"{pinned(source, 'lora', TransferScreen().show)}{weight}" if ask else wanted

@@ -169,7 +169,9 @@ def find_actions(tools: Tools, rules: Rules, job: StageInput) -> StageResult:
 def _impossible(action: TimedText) -> str:
     if not action.text.strip():
         return "has no words"
-    if not 0 <= action.start_s < action.end_s:
+    if not action.start_s >= 0:
+        return "has no valid times"
+    if not action.start_s < action.end_s:
         return "ends before it starts"
     return "is too long" if action.end_s - action.start_s > MAX_ACTION_S else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +19,12 @@ TAG = re.compile(r"<[^<>]{0,200}>")
 SOUND = re.compile(r"\[[^\[\]]{0,80}\]|\([^()]{0,80}\)|[♪♫]")
 """Sounds that are not speech, such as [Music] or (applause)."""
 
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});")
+"""Entities of WebVTT and HTML, such as &amp; and &nbsp;."""
+
+SPEAKER = re.compile(r">{2,}|[\u00ad\u200b-\u200f\u2060\ufeff]")
+"""The mark of a new speaker in captions, and characters without a width."""
+
 
 def clean_cues(cues: Iterable[TimedText]) -> tuple[tuple[TimedText, ...], dict[str, int]]:
     """Return the usable cues in order of time, and the number of corrections by reason.
@@ -28,7 +35,7 @@ def clean_cues(cues: Iterable[TimedText]) -> tuple[tuple[TimedText, ...], dict[s
     counts: Counter[str] = Counter()
     usable: list[TimedText] = []
     for cue in cues:
-        text = " ".join(CONTROL.sub(" ", SOUND.sub(" ", TAG.sub("", cue.text))).split())
+        text = _spoken(cue.text)
         length_s = cue.end_s - cue.start_s
         if not any(c.isalnum() for c in text):
             counts["empty"] += 1
@@ -44,6 +51,12 @@ def clean_cues(cues: Iterable[TimedText]) -> tuple[tuple[TimedText, ...], dict[s
             usable.append(TimedText(cue.start_s, cue.end_s, text[:MAX_CHARS]))
     usable.sort(key=lambda cue: (cue.start_s, cue.end_s, cue.text))
     return tuple(_unrolled(usable, counts)), dict(sorted(counts.items()))
+
+
+def _spoken(text: str) -> str:
+    """Return the words of a cue on one line, without tags, entities and sounds."""
+    plain = ENTITY.sub(lambda entity: html.unescape(entity.group()), TAG.sub("", text))
+    return " ".join(CONTROL.sub(" ", SOUND.sub(" ", SPEAKER.sub("", plain))).split())
 
 
 def _unrolled(cues: list[TimedText], counts: Counter[str]) -> list[TimedText]:

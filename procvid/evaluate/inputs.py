@@ -12,6 +12,7 @@ from procvid.media.image import load_image
 from procvid.media.video import read_metadata
 from procvid.plan.shots import cut_into_shots
 from procvid.run.folder import CLIP, RunFolder, read_run
+from procvid.settings import user_path
 from procvid.types import Frames, Image, Plan, Recipe
 
 MAX_CLIPS = 200
@@ -186,7 +187,7 @@ def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:
         InputError: A path is missing or not a video, or there are too many clips or only one.
     """
     files: list[Path] = []
-    for path in (given.expanduser() for given in paths):
+    for path in map(user_path, paths):
         if not path.exists():
             raise InputError(
                 f"{str(path)!r} does not exist.", "Give files of real clips, or their folder."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import HfApi, RepoFile
+from huggingface_hub import HfApi, RepoFile, get_token
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -27,6 +27,7 @@ from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-def
 
 from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.hub.names import HubId
+from procvid.machine import check_network
 from procvid.storage.atomic import output_error
 
 AGAIN = "Try again in a few minutes."
@@ -74,7 +75,12 @@ class HubClient:
 
     @property
     def api(self) -> HfApi:
-        """The client of huggingface_hub, with progress bars only on a terminal and without its log."""
+        """The client of huggingface_hub, with progress bars only on a terminal and without its log.
+
+        Raises:
+            UnavailableError: A proxy or the token cannot be used.
+        """
+        check_network(get_token() if self.token is None else self.token)
         logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
         if not sys.stderr.isatty():
             disable_progress_bars()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, get_args
 
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from procvid.errors import InputError
+from procvid.settings import user_path
 
 Artifact = Literal["lora", "memory", "run"]
 ARTIFACTS: tuple[Artifact, ...] = get_args(Artifact)
@@ -129,7 +129,7 @@ def parse_hub_id(text: str) -> HubId:
 
 def hub_id_of(text: str, artifact: Artifact) -> HubId | None:
     """Return the release that a text names, or None if the text means a local path."""
-    if Path(text).expanduser().exists() or not _HUB_ID.fullmatch(text):
+    if user_path(text).exists() or not _HUB_ID.fullmatch(text):
         return None
     wanted = parse_hub_id(text)
     return HubId(wanted.repo, wanted.revision, REPO_TYPES[artifact])

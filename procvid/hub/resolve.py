@@ -11,6 +11,7 @@ from procvid.hub.cache import default_cache
 from procvid.hub.client import HubClient, NoManifestError, UnreachableError
 from procvid.hub.names import Artifact, hub_id_of
 from procvid.hub.pull import Pulling
+from procvid.settings import user_path
 
 LORA_FORMS = "Give a .safetensors file, its folder, or OWNER/NAME on the Hub."
 
@@ -27,7 +28,7 @@ def named_store(text: str) -> Path:
     """
     wanted = hub_id_of(text, "memory")
     if wanted is None:
-        return Path(text).expanduser()
+        return user_path(text)
     try:
         return default_cache().fetch(HubClient(), "memory", wanted, _ignore).folder
     except UnavailableError as error:
@@ -45,7 +46,7 @@ def parse_lora(text: str) -> tuple[str, float]:
     if not text.strip():
         raise InputError("A LoRA without a name was given.", LORA_FORMS)
     source, equals, number = text.rpartition("=")
-    if not equals or (Path(text).expanduser().exists() and not Path(source).expanduser().exists()):
+    if not equals or (user_path(text).exists() and not user_path(source).exists()):
         return text, 1.0
     try:
         weight = float(number)
@@ -68,7 +69,7 @@ def named_lora(source: str) -> Path:
     """
     wanted = hub_id_of(source, "lora")
     if wanted is None:
-        local = Path(source).expanduser()
+        local = user_path(source)
         if not local.exists():
             raise InputError(f"There is no LoRA {source!r}.", LORA_FORMS)
         return local

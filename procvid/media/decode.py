@@ -13,18 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from procvid.errors import InputError
+from procvid.media.hdr import ToneMapper, needs_tone_mapping
 from procvid.types import Clip, Image
 
 OPTIONS = {"format_whitelist": "mov,matroska,webm", "protocol_whitelist": "file"}
+STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
+"""Marks of streams that are no film."""
+
 WHAT_TO_GIVE = "Give an mp4, mov, mkv or webm file with a video track."
 
 
@@ -50,7 +57,11 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """The facts that a video file declares. `num_frames` is estimated if it is not declared."""
+    """The facts that a video file declares.
+
+    `width` counts square pixels. Frames are shown with width and height exchanged if the file turns
+    them. `num_frames` is estimated if it is not declared.
+    """
 
     width: int
     height: int
@@ -111,8 +122,9 @@ def read_clip(path: Path, limits: Limits = DEFAULT_LIMITS, *, downscale: int = 1
     frames: list[Image] = []
     num_bytes = 0
     with opened(path, limits) as (container, stream, facts):
+        screen = Screen(stream, limits)
         for frame in decoded(container, stream, path, limits):
-            image = block_mean(rgb(frame), downscale, path.name)
+            image = block_mean(screen.rgb(frame), downscale, path.name)
             num_bytes += image.nbytes
             if len(frames) >= limits.max_frames or num_bytes > limits.max_decoded_bytes:
                 raise InputError(
@@ -153,7 +165,7 @@ def stream_frames(
             "Give a start of 0 s or later, an end after it and a rate above 0.",
         )
     with opened(path, limits) as (container, stream, _):
-        origin = _origin(stream)
+        origin, screen = _origin(stream), Screen(stream, limits)
         if start_s > 0 and stream.time_base:
             with readable(path):
                 container.seek(int((start_s + origin) / stream.time_base), stream=stream)
@@ -165,13 +177,13 @@ def stream_frames(
             # Container clocks round, so allow half a millisecond.
             if time_s + 5e-4 < start_s + ticks / sample_fps:
                 continue
-            yield time_s, rgb(frame)
+            yield time_s, screen.rgb(frame)
             ticks = int((time_s - start_s + 5e-4) * sample_fps) + 1
 
 
 @contextmanager
 def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream, VideoFacts]]:
-    """Open a video within `limits`, and yield its container, first video stream and facts."""
+    """Open a video within `limits`, and yield its container, first film and facts."""
     try:
         size = path.stat().st_size if path.is_file() else None
     except OSError as error:
@@ -188,9 +200,11 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoSt
         # The prefix "file:" keeps FFmpeg from reading a name such as "concat:a|b" as a protocol.
         container = av.open(f"file:{path.absolute()}", "r", options=OPTIONS)
     with container:
-        if not container.streams.video:
+        # Cover art is a still image in a video stream.
+        films = [s for s in container.streams.video if not s.disposition & STILLS]
+        if not films:
             raise InputError(f"The file {path.name} has no video track.", WHAT_TO_GIVE)
-        stream = container.streams.video[0]
+        stream = films[0]
         if stream.codec_context is None:
             raise InputError(
                 f"The video {path.name} uses an unsupported codec.",
@@ -207,11 +221,79 @@ def opened(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoSt
         yield container, stream, facts
 
 
-def rgb(frame: VideoFrame) -> Image:
-    """Return a decoded frame as uint8 (H, W, 3) RGB, upright."""
-    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+class Screen:
+    """Turns the decoded frames of a video into the images that a player shows.
+
+    Pixels that are not square are stretched, frames are turned and mirrored as the file asks, and
+    HDR is mapped to SDR.
+
+    Args:
+        stream: The stream of the frames.
+        limits: Upper limits of the video.
+    """
+
+    def __init__(self, stream: VideoStream, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._aspect = _aspect(stream)
+        self._max_pixels = limits.max_pixels
+        self._mapper: ToneMapper | None = None
+
+    def rgb(self, frame: VideoFrame) -> Image:
+        """Return a decoded frame as uint8 (H, W, 3) RGB.
+
+        Raises:
+            InputError: The frame with square pixels is over the limit.
+        """
+        matrix = _display_matrix(frame)
+        width = _shown_width(frame.width, self._aspect)
+        if width * frame.height > self._max_pixels:
+            raise InputError(
+                f"A frame of {width}x{frame.height} pixels is over the limit.",
+                "Give a smaller video.",
+            )
+        if needs_tone_mapping(frame):
+            frame = self._sdr(frame)
+        if width != frame.width:
+            frame = frame.reformat(width, frame.height, "rgb24", interpolation="LANCZOS")
+        image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+        return image if matrix is None else _oriented(image, matrix)
+
+    def _sdr(self, frame: VideoFrame) -> VideoFrame:
+        if self._mapper is None or not self._mapper.fits(frame):
+            self._mapper = ToneMapper(frame)
+        return self._mapper.map(frame)
+
+
+def _aspect(stream: VideoStream) -> Fraction:
+    """Return the width of a pixel over its height, 1 if it is not declared."""
+    aspect = stream.sample_aspect_ratio
+    return Fraction(aspect) if aspect and aspect > 0 else Fraction(1)
+
+
+def _shown_width(width: int, aspect: Fraction) -> int:
+    return max(1, round(width * aspect))
+
+
+def _display_matrix(frame: VideoFrame) -> NDArray[np.int32] | None:
+    """Return the 2x2 matrix that maps decoded to shown coordinates, or None if there is none."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return None
+    return np.frombuffer(data, np.int32).reshape(3, 3)[:2, :2]
+
+
+def _oriented(image: Image, matrix: NDArray[np.int32]) -> Image:
+    """Return the image turned and mirrored by the nearest multiple of 90 degrees.
+
+    A decoded point (x, y) is shown at (a x + c y, b x + d y) for the rows (a, b), (c, d).
+    """
+    (a, b), (c, d) = matrix.tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        image, a, d = image.transpose(1, 0, 2), c, b
+    if a < 0:
+        image = image[:, ::-1]
+    if d < 0:
+        image = image[::-1]
+    return np.ascontiguousarray(image)
 
 
 def block_mean(image: Image, size: int, name: str = "image") -> Image:
@@ -260,7 +342,8 @@ def _facts(container: InputContainer, stream: VideoStream) -> VideoFacts:
         duration_s = container.duration / 1_000_000
     num_frames = stream.frames or round(duration_s * fps)
     context = stream.codec_context
-    return VideoFacts(context.width, context.height, fps, num_frames, duration_s)
+    width = _shown_width(context.width, _aspect(stream))
+    return VideoFacts(width, context.height, fps, num_frames, duration_s)
 
 
 def _origin(stream: VideoStream) -> float:

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from PIL import Image as Pillow
 
 from procvid.errors import InputError, OutputError
-from procvid.media.decode import DEFAULT_LIMITS, Limits, decoded, opened, readable, rgb
+from procvid.media.decode import DEFAULT_LIMITS, Limits, Screen, decoded, opened, readable
 from procvid.stopping import stop_if_asked
 from procvid.storage.atomic import replacing
 from procvid.types import Frames, Image
@@ -214,8 +214,9 @@ def _encode_again(
     number = 0
     for path in paths:
         with opened(Path(path), limits) as (source, pictures, _):
+            screen = Screen(pictures, limits)
             for frame in decoded(source, pictures, Path(path), limits):
-                _encode(container, stream, _yuv(rgb(frame), number, shape.fps))
+                _encode(container, stream, _yuv(screen.rgb(frame), number, shape.fps))
                 number += 1
     _encode(container, stream)
 

@@ -24,6 +24,18 @@ MAX_PIXELS = 40_000_000
 
 MAX_BYTES = 64 * 1024 * 1024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+OTHERS = (
+    *((4, b"ftyp" + brand, "an HEIC photo") for brand in (b"hei", b"hev", b"mif1", b"msf1")),
+    (4, b"ftypavi", "an AVIF image"),
+    (0, b"II*\0", "a TIFF or raw photo"),
+    (0, b"MM\0*", "a TIFF or raw photo"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (0, b"\xff\x0a", "a JPEG XL image"),
+    (0, b"<svg", "an SVG drawing"),
+    (0, b"%PDF-", "a PDF document"),
+)
+"""Pictures of other kinds: where their first bytes stand, the bytes, and what they are."""
+
 WHITE = 255
 
 READ_ERRORS = (OSError, ValueError, SyntaxError, struct.error, EOFError)
@@ -75,6 +87,12 @@ def decode_image(data: bytes, name: str = "image") -> Image:
             "Scale it down and try again.",
         ) from error
     except READ_ERRORS as error:
+        kind = next((kind for at, mark, kind in OTHERS if data.startswith(mark, at)), "")
+        if kind:
+            raise InputError(
+                f"The file {name} is {kind}, which procvid does not read.",
+                "Save it as JPEG or PNG.",
+            ) from error
         raise InputError(
             f"The file {name} is not a readable image.",
             f"Give a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file.",

@@ -34,6 +34,7 @@ from procvid.memory.store_folder import (
 )
 from procvid.protocols import Detector, Embedder, FrameEncoder, SceneReader
 from procvid.storage.atomic import remove
+from procvid.storage.text import lines_of
 from procvid.types import Likelihood, ModelInfo
 
 __all__ = ["BuildProgress", "build_store", "crops_of_clip"]
@@ -263,8 +264,9 @@ def _tried_again(
 ) -> Iterator[BuildProgress]:
     """Try the skipped clips of a finished store once more."""
     kept = kept_beside(out)
-    lines = kept.get(REJECTS, b"").decode("utf-8").splitlines()
-    left_out = {(r["source_id"], r["start_s"], r["end_s"]) for r in map(json.loads, lines)}
+    lines = lines_of(kept.get(REJECTS, b"").decode("utf-8"))
+    known = [json.loads(line) for line in lines if line]
+    left_out = {(r["source_id"], r["start_s"], r["end_s"]) for r in known}
     again = [clip for clip in clips if (clip.source_id, clip.start_s, clip.end_s) in left_out]
     parts: list[CropStore] = []
     rejects: list[dict[str, str | float | None]] = []

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from procvid.errors import InputError
+from procvid.storage.names import as_on_disk
+from procvid.storage.text import lines_of
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_CHARS = 2_000
@@ -59,8 +61,7 @@ def read_clip_list(
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"The clip list {path.name} is larger than {MAX_BYTES:,} bytes.", HINT)
-        # Not splitlines, which also splits at characters that a JSON string may contain.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = lines_of(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"The clip list {path} cannot be read.", "Check its name.") from error
     except UnicodeDecodeError as error:
@@ -144,7 +145,7 @@ def _clip(line: str, number: int, path: Path, unknown: dict[str, int]) -> Listed
         span = f"from {repr(start_s)[:20]} to {repr(end_s)[:20]}"
         raise InputError(f"{where} runs {span}, which is not a valid span.", HINT)
     return ListedClip(
-        file=path.parent / row["file"],
+        file=as_on_disk(path.parent / row["file"]),
         text=row["text"],
         source_id=row["source_id"],
         start_s=float(start_s),

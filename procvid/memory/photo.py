@@ -127,7 +127,7 @@ def crop_of_photo(
             sure = f" (detector score {found[0].score:.0%})" if found else ""
             raise InputError(
                 f"No {thing} found in the photo{sure}.",
-                "Give a clearer photo, or use all of it (--whole).",
+                "Give a clearer photo, or use the whole photo (--whole).",
             )
         x0, y0, x1, y1 = found[0].box_xyxy
         box, mask = (float(x0), float(y0), float(x1), float(y1)), found[0].mask
@@ -138,7 +138,7 @@ def crop_of_photo(
             if float(look @ words) < min_shown:
                 raise InputError(
                     f"The photo does not seem to show {with_article(name)}.",
-                    "Give a clearer photo, or use all of it (--whole).",
+                    "Give a clearer photo, or use the whole photo (--whole).",
                 )
     sha = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:12]
     source_id = f"{UPLOAD}/{sha}"

@@ -17,6 +17,7 @@ from huggingface_hub.errors import (
 )
 
 from procvid.errors import ProcvidError, UnavailableError
+from procvid.machine import check_network
 from procvid.storage.atomic import output_error
 from procvid.storage.files import sha256_of
 
@@ -82,6 +83,7 @@ def check_access(model: HubModel) -> bool:
     """
     if is_kept(model):
         return True
+    check_network(huggingface_hub.get_token())
     try:
         huggingface_hub.HfApi().auth_check(model.repo)
     except Exception as error:
@@ -98,6 +100,8 @@ def cache_folder() -> Path:
 
 
 def _pull(model: HubModel, *, only_kept: bool, force: bool) -> Path:
+    if not only_kept:
+        check_network(huggingface_hub.get_token())
     try:
         return Path(
             huggingface_hub.snapshot_download(

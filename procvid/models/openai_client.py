@@ -24,6 +24,7 @@ import openai
 from pydantic import BaseModel, ValidationError
 
 from procvid.errors import InputError, ServiceError
+from procvid.machine import check_network
 from procvid.media.image import png_bytes
 from procvid.models.answer_cache import AnswerCache, CachedAnswer
 from procvid.models.meter import Meter
@@ -123,6 +124,7 @@ class OpenAIClient:
 
     @cached_property
     def _client(self) -> openai.OpenAI:
+        check_network()
         return openai.OpenAI(
             api_key=self._key or "none",
             base_url=self._url,

@@ -21,7 +21,8 @@ from procvid.plan.english import (
     is_number,
 )
 from procvid.plan.lexicon import Verb, Word, lexicon, words
-from procvid.plan.reading import find_verbs, gap
+from procvid.plan.side_clauses import gap
+from procvid.plan.verbs import find_verbs
 
 MAX_HEADING_WORDS, MAX_WORD_CHARS = 8, 30
 HEADING = re.compile(r"[^.:!?\u2013\u2014-]+(?::|\s[\u2013\u2014-](?=\s+[A-Z]))\s+")

@@ -70,6 +70,42 @@ COMMON = (
         "ends".split()
     )
 )
+NO_FOODS = frozenset(
+    "hand hands finger fingers fingertips palm palms hole holes well wells gap gaps slit slits cut "
+    "cuts indent indentation indentations divot dent border seam fold crease edge edges corner "
+    "corners centers centres rim rims base bottoms outside inside insides underside outer inner "
+    "circle circles disc discs disk disks square squares rectangle rectangles triangle triangles "
+    "oval log logs ball rope ropes spiral shape shapes form pattern design lattice dome tube row "
+    "rows line lines grid bit bits couple lot tad touch amount amounts batch batches portion "
+    "portions part parts section sections half halves third thirds fourths quarters remainder "
+    "leftovers leftover rest extra sure right left speed mode setting settings level unit program "
+    "valve vent fan door window hood motor flame flames coals fire smoke steam air bubbles foam "
+    "scum fat skin flesh bone bones membrane pith stem stems shell shells peel peels head heads "
+    "mouth lip texture consistency thickness color colour flavor flavors flavour flavours taste "
+    "aroma aromas smell seasonings liking preference choice favorite favourite friends guests "
+    "family everyone video picture photo photos recipe recipes instructions directions suggestions "
+    "notes note step steps page book store stores shop timer clock time times minute minutes hour "
+    "moment second seconds degree degrees temperature temp internal wet dry rimmed covered "
+    "uncovered topped lined greased ungreased standard additional entire separate further final "
+    "last first next previous same whole even generous gentle stiff soft firm tight loose thick "
+    "thin pale dark light clear rough smooth damp fresh favorite preferred following according "
+    "depending instead either neither among though although however whether how why what anything "
+    "nothing something anywhere somewhere within without toward towards ahead later longer less "
+    "more most least better best bigger larger smaller wetter drier thicker thinner deeper higher "
+    "lower crosswise lengthwise lengthways widthwise diagonally upright straight sideways apart "
+    "halfway translucent opaque golden foamy bubbly fluffy shiny glossy creamy crumbly shaggy "
+    "sticky tender safe care tip tips trick group area space room place surface workspace station "
+    "tip end ends side sides top bottom middle center centre attention peak peaks swirl swirls "
+    "spoonful spoonfuls dollop dollops drizzle handful scoop scoops pinch splash swig squeeze "
+    "weight weights toothpicks blade blades paddle attachment trivet sleeve pouch packet sachet "
+    "package packages container liners storage fridge cleanup station wood chunks chips pellets "
+    "c g ml f approx min mins it's that's it'll don't you'll they're there's whilst repeat repeats "
+    "finished starting stopping rotating batter's components component option options ones one "
+    "individual spare overhang overhanging trimmings scraps offcuts strands knots knot headspace "
+    "rack racks shelf shelves angle point points spots body film coating layer layers piles pile "
+    "mound mounds ring rings strip strips dye".split()
+)
+"""Words that name no food, found as objects of verbs in real recipes; a guess avoids them."""
 MIN_KNOWN_SHARE = 0.45
 MIN_LATIN_SHARE = 0.7
 

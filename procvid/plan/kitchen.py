@@ -6,27 +6,31 @@ description ("carrot, sliced in step 1"). A vessel is clean until a step uses it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from procvid.plan.lexicon import Entry, StateWord
-from procvid.plan.reading import GROUP_WORDS, Mention
+from procvid.plan.mentions import GROUP_WORDS, Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
 PLAIN_GROUPS = frozenset({"spice", "fat", "liquid", "sauce", "powder", "grain", "sweet", "made"})
 MINOR_GROUPS = frozenset({"spice", "fat"})
 COOKED = frozenset(
-    "fried boiled baked grilled steamed toasted melted mixed blended cooked mashed kneaded".split()
+    "fried boiled baked grilled steamed toasted melted mixed blended cooked mashed kneaded shaped "
+    "rolled".split()
 )
 SIZES = {"large": "large", "big": "large", "small": "small", "little": "small", "medium": "medium"}
 NO_LOOKS = (
-    frozenset("of a the fresh clove cloves slice slices stick knob pinch".split()) | SIZES.keys()
+    frozenset(
+        "of a the fresh clove cloves slice slices stick knob pinch boiling hot cold warm lukewarm "
+        "iced tap salted".split()
+    )
+    | SIZES.keys()
 )
 """Words in the name of a food that do not describe its looks."""
 NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
     "meat": frozenset({"meat", "poultry"}),
     "cheese": frozenset({"cheese"}),
-    "bread": frozenset({"bread"}),
     "pasta": frozenset({"grain"}),
     "fish": frozenset({"fish"}),
     "nut": frozenset({"nut"}),
@@ -37,6 +41,13 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
 """Foods whose name may also mean all foods of its group in use."""
 
 
+SEPARATE = frozenset({"bowl", "pot", "frying pan", "jar", "container", "blender"})
+"""Vessels of which "a bowl" means another one while the one in use is full."""
+BARE_VESSELS = frozenset("pan pans tin tins dish dishes sheet sheets tray trays".split())
+SIDE_DISHES = frozenset(
+    "dressing sauce marinade glaze frosting topping rub brine gravy slurry paste".split()
+)
+"""Products that go on other food, so that meat or bread is no part of them."""
 PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
 
 
@@ -69,7 +80,10 @@ class Food:
 
 @dataclass
 class Vessel:
-    """A vessel or tool in use; `use` is the lexicon's group of a vessel."""
+    """A vessel or tool in use; `use` is the lexicon's group of a vessel.
+
+    `prepared` says that a step greased or lined it, so that "the prepared pan" means it.
+    """
 
     name: str
     kind: str
@@ -78,6 +92,7 @@ class Vessel:
     since_step: int
     used: bool = False
     wording: str = ""
+    prepared: bool = False
 
     def description(self) -> str:
         """Return the name with the looks that the text gives."""
@@ -94,14 +109,23 @@ def first_state(group: str) -> str:
 
 
 class KitchenState:
-    """State of all foods and vessels while the steps are walked through."""
+    """State of all foods and vessels while the steps are walked through.
 
-    def __init__(self) -> None:
+    Args:
+        dishes: Foods that the title names; a step that names one means what was made so far.
+        title: The words of the title.
+    """
+
+    def __init__(self, dishes: Collection[str] = (), title: Collection[str] = ()) -> None:
+        self.dishes = frozenset(dishes)
+        self.title = frozenset(title)
         self.foods: dict[str, Food] = {}
+        self.absorbed: dict[str, tuple[Food, str]] = {}
         self.vessels: dict[str, Vessel] = {}
         self.tools: dict[str, Vessel] = {}
         self.listed: dict[str, Mention] = {}
         self.last_vessel: str | None = None
+        self.last_hot: str | None = None
         self.last_foods: list[str] = []
         self.last_step = 0
         self.last_action: str | None = None
@@ -115,8 +139,15 @@ class KitchenState:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
-        if name in known or not mention.definite:
+        if name in known:
             return name
+        if not mention.definite:
+            groups = {n: m.entry.group for n, m in self.listed.items()}
+            groups |= {n: food.group for n, food in self.foods.items()}
+            kinds = [
+                n for n in known if n.endswith(" " + name) and groups[n] == mention.entry.group
+            ]
+            return kinds[0] if len(kinds) == 1 else name
         whole = name.split()
         longer = [
             k
@@ -129,7 +160,7 @@ class KitchenState:
         """Return the foods in use that a group word such as "the meat" means."""
         groups = NAMES_OF_GROUPS.get(mention.entry.name)
         name = mention.entry.name
-        if groups is None or not mention.definite or name in self.foods or name in self.listed:
+        if groups is None or name in self.foods or name in self.listed:
             return []
         listed = {m.entry.name: m.entry.group for m in self.listed.values()}
         known = {**listed, **{food.name: food.group for food in self.foods.values()}}
@@ -150,7 +181,7 @@ class KitchenState:
         the step's action makes, which a mention may state as its result ("the onions are sliced").
         """
         name = name or self.name_of(mention)
-        food = self.foods.get(name)
+        food = self.foods.get(name) or self._revived(name)
         looks = food_looks(mention)
         if food is None:
             listed = self.listed.get(name)
@@ -166,6 +197,48 @@ class KitchenState:
         if mention.preposition not in ("until", "till") and not result:
             self.set_state(food, mention.state)
         return food
+
+    def _revived(self, name: str) -> Food | None:
+        """Return a food that went into a product, if a step names it again."""
+        if name not in self.absorbed:
+            return None
+        food, product = self.absorbed.pop(name)
+        whole = self.foods.get(product)
+        food.vessel = whole.vessel if whole is not None else food.vessel
+        self.foods[name] = food
+        return food
+
+    def is_product(self, mention: Mention) -> bool:
+        """Return True if a mention names what earlier steps made: "the dough", "the soup"."""
+        name = mention.entry.name
+        if name in self.foods or name in self.listed or mention.preposition in ("for", "as"):
+            return False
+        group = mention.entry.group
+        if name in SIDE_DISHES and any(m.entry.name.endswith(name) for m in self.listed.values()):
+            return False
+        dish = name in self.dishes and group in ("bread", "other", "sauce")
+        return (group == "made" or dish) and (mention.definite or mention.preposition != "with")
+
+    def become(self, parts: Sequence[str], mention: Mention, step: int) -> Food | None:
+        """Replace foods by what they have become; None if there are no such foods."""
+        known = [self.foods[name] for name in dict.fromkeys(parts) if name in self.foods]
+        solid = any(food.group in RAW_GROUPS | {"bread", "grain", "egg"} for food in known)
+        if not known or (mention.entry.name in SIDE_DISHES and solid):
+            return None
+        main = next((food for food in known if not food.minor), known[0])
+        name = mention.entry.name
+        made = Food(name, mention.entry.group, food_looks(mention), main.state, step, main.vessel)
+        for part in known:
+            self.absorbed[part.name] = (self.foods.pop(part.name), name)
+        self.foods[name] = made
+        gone = {part.name for part in known}
+        self.last_foods = [made.name, *(n for n in self.last_foods if n not in gone)]
+        return made
+
+    def left_over(self) -> list[Mention]:
+        """Return the listed ingredients that no step has used yet."""
+        used = {*self.foods, *self.absorbed}
+        return [mention for name, mention in self.listed.items() if name not in used]
 
     def set_state(self, food: Food, stated: StateWord | None) -> None:
         """Adopt a state from the text, unless the food is further along already."""
@@ -185,18 +258,25 @@ class KitchenState:
     def meet_vessel(self, mention: Mention, step: int) -> Vessel:
         """Return the vessel of a mention; "another bowl" or a bowl of another size is a new one."""
         kind, looks = mention.entry.name, mention.looks
+        known = self._meant(mention)
+        if known is not None:
+            return known
         same_kind = [v for v in self.vessels.values() if v.kind == kind and v.used]
         same_kind = same_kind or self._called(mention.wording)
         same_kind = same_kind or [v for v in self.vessels.values() if v.kind == kind]
         for vessel in same_kind:
+            separate = mention.indefinite and kind in SEPARATE and self._filled(vessel.name)
             if (
                 vessel.name == self.last_vessel
                 and not mention.another
+                and not separate
                 and fits(vessel.looks, looks)
             ):
                 vessel.looks = vessel.looks or looks
                 return vessel
         fitting = [v for v in same_kind if fits(v.looks, looks)]
+        if fitting and mention.indefinite and kind in SEPARATE:
+            fitting = [v for v in fitting if not self._filled(v.name)]
         if fitting and not mention.another:
             fitting[0].looks = fitting[0].looks or looks
             return fitting[0]
@@ -204,10 +284,31 @@ class KitchenState:
         if same_kind:
             differs = size_of(looks) and not mention.another
             name = f"{size_of(looks)} {kind}" if differs else f"second {kind}"
+        if mention.another or (name in self.vessels and self._filled(name)):
+            ordinals = ("second", "third", "fourth", "fifth", "sixth")
+            name = next((f"{n} {kind}" for n in ordinals if not self._filled(f"{n} {kind}")), name)
         if name in self.vessels:
             return self.vessels[name]
         made = Vessel(name, kind, mention.entry.group, looks, step, wording=mention.wording)
         return self.vessels.setdefault(name, made)
+
+    def _filled(self, vessel: str) -> bool:
+        return vessel in self.vessels and bool(self.contents(vessel))
+
+    def _meant(self, mention: Mention) -> Vessel | None:
+        """Return the vessel that "the prepared pan" or a bare "pan" of the oven means."""
+        bare = mention.wording in BARE_VESSELS
+        if mention.another or not (mention.prepared or bare):
+            return None
+        kinds = [v for v in self.vessels.values() if v.kind == mention.entry.name]
+        ready = [v for v in self.vessels.values() if v.prepared]
+        if mention.prepared and ready:
+            return next((v for v in reversed(ready) if v in kinds), ready[-1])
+        if not bare or kinds:
+            return None
+        held = [self.foods[n].vessel for n in self.last_foods if n in self.foods]
+        ovens = [v for v in self.vessels.values() if v.use == "oven"]
+        return next((v for v in reversed(ovens) if v.name in held), ovens[-1] if ovens else None)
 
     def _called(self, wording: str) -> list[Vessel]:
         """Return the vessels in use that a bare "dish", "pan" or "tray" can mean."""
@@ -219,21 +320,37 @@ class KitchenState:
             if v.name.endswith(wording) or v.wording.endswith(wording)
         ]
 
-    def get_vessel(self, entry: Entry, step: int) -> Vessel:
-        """Return an unnamed vessel of that kind: the last used one, or a new one."""
+    def begin_part(self) -> None:
+        """Begin another part of the recipe: nothing that lies about belongs to it."""
+        self.last_vessel = self.last_hot = None
+        self.last_foods = []
+
+    def get_vessel(self, entry: Entry, step: int, foods: Sequence[str] = ()) -> Vessel:
+        """Return an unnamed vessel of that kind: the last used one, that of the foods, or a free one."""
         same_kind = [v for v in self.vessels.values() if v.kind == entry.name]
         for vessel in same_kind:
             if vessel.name == self.last_vessel:
                 return vessel
-        if same_kind:
-            return same_kind[0]
-        return self.vessels.setdefault(
-            entry.name, Vessel(entry.name, entry.name, entry.group, "", step)
-        )
+        held = {self.foods[name].vessel for name in foods if name in self.foods}
+        for vessel in same_kind:
+            if vessel.name in held or entry.group == "cut" or not self._filled(vessel.name):
+                return vessel
+        name = f"second {entry.name}" if same_kind else entry.name
+        return self.vessels.setdefault(name, Vessel(name, entry.name, entry.group, "", step))
+
+    def meet_serving_bowl(self, step: int) -> Vessel:
+        """Return an empty bowl for a soup: a bowl in use holds what was mixed in it."""
+        free = [v for v in self.vessels.values() if v.kind == "bowl" and not self.contents(v.name)]
+        if free:
+            return free[0]
+        name = "serving bowl" if "bowl" in self.vessels else "bowl"
+        return self.vessels.setdefault(name, Vessel(name, "bowl", "cold", "", step))
 
     def contents(self, vessel: str | None) -> list[str]:
         """Return the foods in a vessel: those of the last step in order, then the newest first."""
-        inside = [f.name for f in self.foods.values() if vessel is not None and f.vessel == vessel]
+        if vessel is None:
+            return []
+        inside = dict.fromkeys(f.name for f in self.foods.values() if f.vessel == vessel)
         recent = [name for name in self.last_foods if name in inside]
         return [*recent, *(name for name in reversed(inside) if name not in recent)]
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from procvid.plan.lexicon import words
-from procvid.plan.reading import names_action, starts_with_action
+from procvid.plan.verbs import names_action, starts_with_action
 
 NUMBERED = re.compile(
     r"^\s*(\*\*)?(?:step\s*)?(\d{1,3})\s*(?:[.):\u2013\u2014-](?!\d)|(?=\*\*)|$)(?(1)\s*(?:\*\*)?)\s*",

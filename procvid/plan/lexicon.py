@@ -19,16 +19,21 @@ from procvid.types import Role
 Found = TypeVar("Found")
 Phrase = tuple[str, ...]
 
+MARK = re.compile(r"[.,;:!?()/\n•–—]")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,/]\d+)?|[½¼¾⅓⅔⅛]")
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a text in lower case without accents; `start` and `end` index the text."""
+    """A word of a text in lower case without accents; `start` and `end` index the text.
+
+    `joined` is False after a comma, a point or another mark, which no phrase spans.
+    """
 
     text: str
     start: int
     end: int
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,16 @@ def fold(text: str) -> str:
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
-def words(text: str) -> list[Word]:
+@lru_cache(maxsize=512)
+def words(text: str) -> tuple[Word, ...]:
     """Return the words of a text in order; hyphens separate words, numbers are words."""
-    return [Word(fold(m.group()), m.start(), m.end()) for m in WORD.finditer(text)]
+    found: list[Word] = []
+    last = 0
+    for match in WORD.finditer(text):
+        joined = not MARK.search(text, last, match.start())
+        found.append(Word(fold(match.group()), match.start(), match.end(), joined))
+        last = match.end()
+    return tuple(found)
 
 
 def phrase(text: str) -> Phrase:
@@ -118,9 +130,6 @@ def verb_forms(verb: str) -> tuple[str, ...]:
     return (verb, *plurals(verb), stem + "ing", doubled + "ing")
 
 
-LONGEST_PHRASE = 6
-
-
 @dataclass(frozen=True)
 class Lexicon:
     """All entries, and the phrases that lead to them."""
@@ -132,6 +141,8 @@ class Lexicon:
     nouns: Mapping[Phrase, Entry]
     verb_phrases: Mapping[Phrase, Verb]
     vocabulary: frozenset[str]
+    longest_from: Mapping[str, int]
+    """Number of words of the longest phrase of any table that begins with a word."""
 
     def of_role(self, *roles: Role) -> tuple[Entry, ...]:
         """Return all entries of the given roles, in the order of the data."""
@@ -143,33 +154,36 @@ class Lexicon:
 
     def noun_at(self, tokens: Sequence[Word], index: int) -> tuple[Entry, int] | None:
         """Return the longest noun that begins at a word, and its number of words."""
-        return longest(self.nouns, tokens, index)
+        return self._longest(self.nouns, tokens, index)
 
     def verb_at(self, tokens: Sequence[Word], index: int) -> tuple[Verb, int] | None:
         """Return the longest verb that begins at a word, in base form, third person or gerund.
 
         The particle must follow the verb. `rules` finds "cut the carrot into cubes".
         """
-        return longest(self.verb_phrases, tokens, index)
+        return self._longest(self.verb_phrases, tokens, index)
 
     def state_at(self, tokens: Sequence[Word], index: int) -> tuple[StateWord, int] | None:
         """Return the longest state word that begins at a word."""
-        return longest(self.states, tokens, index)
+        return self._longest(self.states, tokens, index)
+
+    def _longest(
+        self, table: Mapping[Phrase, Found], tokens: Sequence[Word], index: int
+    ) -> tuple[Found, int] | None:
+        """Return the longest phrase of a table that begins at a word, and its number of words."""
+        if index >= len(tokens):
+            return None
+        most = min(self.longest_from.get(tokens[index].text, 0), len(tokens) - index)
+        most = next((n for n in range(1, most) if not tokens[index + n].joined), most)
+        for length in range(most, 0, -1):
+            found = table.get(tuple(token.text for token in tokens[index : index + length]))
+            if found is not None:
+                return found, length
+        return None
 
     def knows(self, word: str) -> bool:
         """Return True if a single folded word occurs in any name, verb or state word."""
         return word in self.vocabulary
-
-
-def longest(
-    table: Mapping[Phrase, Found], tokens: Sequence[Word], index: int
-) -> tuple[Found, int] | None:
-    """Return the longest phrase of a table that begins at a word, and its number of words."""
-    for length in range(min(LONGEST_PHRASE, len(tokens) - index), 0, -1):
-        found = table.get(tuple(token.text for token in tokens[index : index + length]))
-        if found is not None:
-            return found, length
-    return None
 
 
 def read_rows(file: str) -> list[list[str]]:
@@ -240,4 +254,7 @@ def lexicon() -> Lexicon:
         for word, state, kind in read_rows("states.tsv")
     }
     known = {word for table in (nouns, verb_phrases, states) for key in table for word in key}
-    return Lexicon(entries, actions, verbs, states, nouns, verb_phrases, frozenset(known))
+    lengths: dict[str, int] = {}
+    for key in (*nouns, *verb_phrases, *states):
+        lengths[key[0]] = max(lengths.get(key[0], 0), len(key))
+    return Lexicon(entries, actions, verbs, states, nouns, verb_phrases, frozenset(known), lengths)

@@ -13,8 +13,8 @@ from procvid.plan.clean import TAG, clean_text
 from procvid.plan.english import check_english
 from procvid.plan.layout import RecipeSections, lay_out, split_sentences
 from procvid.plan.lexicon import words
-from procvid.plan.reading import names_action, starts_with_action
 from procvid.plan.structured import recipe_of_json, recipe_of_page
+from procvid.plan.verbs import names_action, starts_with_action
 from procvid.types import Recipe
 
 MAX_TEXT_BYTES = 100_000

@@ -1,20 +1,51 @@
-"""Write the enhanced prompt of a step: a scene sentence, then the step's own words.
+"""Write the prompt of a step as a video model reads it: plain sentences about one shot.
 
-The order is fixed so that a model of any size finds what matters first: the action, the food with
-its state before and after, where it happens and with which tool. The tiny text encoder is trained
-on this very function, a large one reads it as plain English.
+The action comes first, each object is named once, with its looks and its state, and what changes is
+told as a result. 25 to 60 words suit Wan's text encoder; the recipe's amounts and times stay out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from procvid.plan.english import is_number
+from procvid.plan.lexicon import lexicon, plurals, words
+from procvid.plan.side_clauses import kinds_of
 from procvid.types import PlannedObject
 
-ON_TOP = ("board", "plate", "tray", "sheet", "platter", "rack", "counter", "mat")
+ON_TOP = (
+    "board", "plate", "tray", "sheet", "platter", "rack", "counter", "mat", "grill", "griddle",
+)  # fmt: skip
 """Vessels that things lie on; everything else has things in it."""
 
 VOWELS = "aeiou"
+SILENT_STATES = frozenset({"whole", "plain", "mixed", "in use", "clean", ""})
+MAX_LISTED = 6
+MAX_RESULT_WORDS = 6
+DEVICES = {
+    "oven": "in the oven", "microwave": "in the microwave", "fridge": "in the fridge",
+    "freezer": "in the freezer", "toaster": "in the toaster", "stove": "on the stove",
+    "sink": "in the sink", "broiler": "under the broiler", "waffle iron": "in the waffle iron",
+    "bread machine": "in the bread machine", "ice cream maker": "in the ice cream maker",
+}  # fmt: skip
+"""Tools that a food is in, not worked with."""
+
+HAPPENING = frozenset(
+    "fry boil steam bake grill toast broil melt heat chill freeze thaw wait soak marinate "
+    "brew blend".split()
+)
+"""Actions that the food does: "the onion frying in the pan"."""
+
+GERUNDS = {
+    "chill": "cooling", "wait": "resting", "air fry": "air-frying", "remove": "lifting",
+    "store": "putting", "check": "checking on", "gather": "laying out", "heat": "heating up",
+    "broil": "browning", "grease": "greasing", "line": "lining", "roll up": "rolling up",
+}  # fmt: skip
+UNCOUNTED = frozenset(
+    {"parchment paper", "foil", "plastic wrap", "kitchen string", "chopsticks", "tongs", "scissors"}
+)
+CAMERA = "The light is soft, and the camera stays close and steady above the kitchen {surface}."
 
 
 def gerund(verb: str) -> str:
@@ -34,40 +65,234 @@ def place(vessel: str) -> str:
     return f"{'on' if vessel.split()[-1] in ON_TOP else 'in'} the {vessel}"
 
 
-def change(item: PlannedObject) -> str:
-    """Return "carrot (whole, then sliced)", or "carrot (sliced)" if the state stays."""
-    if item.state_before == item.state_after:
-        return f"{item.name} ({item.state_after})"
-    return f"{item.name} ({item.state_before}, then {item.state_after})"
+def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
+    """Return the prompt of a step.
 
-
-def scene_sentence(action: str, objects: Sequence[PlannedObject]) -> str:
-    """Return what the clip shows, in one or two sentences, by importance."""
+    Args:
+        text: The step's own words; only a short "until ..." is taken from them.
+        action: The canonical action.
+        objects: The objects of the step.
+    """
     ranked = sorted(objects, key=lambda o: -o.importance)
     foods = [o for o in ranked if o.role == "food"]
     vessels = [o for o in ranked if o.role == "vessel"]
     tools = [o for o in ranked if o.role == "tool"]
-    words = [f"Close view: {gerund(action)}"]
-    if foods:
-        words.append(f"the {change(foods[0])}")
-    if vessels:
-        words.append(place(vessels[0].name))
-    if tools:
-        words.append(f"with the {tools[0].name}")
-    sentence = " ".join(words) + "."
-    if foods[1:]:
-        sentence += (
-            " Also there: " + ", ".join(f"{o.name} ({o.state_before})" for o in foods[1:]) + "."
+    surface = next((_named(o, text) for o in ranked if o.role == "surface"), "counter")
+    shown = [o for o in foods if o.mentioned or o is foods[0]]
+    present = [o for o in foods if o not in shown]
+    if action == "serve" or not any(o.mentioned for o in foods):
+        shown, present = foods, []
+    if action == "cover" and vessels:
+        shown, present = [], foods
+    first = _action_sentence(text, action, shown, vessels, tools)
+    sentences = [
+        first,
+        _result(foods, text),
+        _present(present, vessels),
+        _at_hand(vessels, tools, first),
+    ]
+    sentences.append(CAMERA.format(surface=surface))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _action_sentence(
+    text: str,
+    action: str,
+    foods: Sequence[PlannedObject],
+    vessels: Sequence[PlannedObject],
+    tools: Sequence[PlannedObject],
+) -> str:
+    doing = GERUNDS.get(action) or gerund(action)
+    vessel = _named(vessels[0], text) if vessels else ""
+    made = lexicon().actions[action].state if action in lexicon().actions else None
+    things = _listed(foods, text, made or "")
+    if action == "preheat":
+        what = f"the {vessel}" if vessel else "the oven"
+        return f"Close-up of {what} heating up, glowing and still empty."
+    if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
+        what = f"the {vessel}" if vessel else "the ingredients"
+        return f"Close-up of {what} waiting to be used while a cook prepares the next step."
+    where = _where(action, vessel, tools)
+    means = _means(action, vessel, tools)
+    until = _until(text)
+    if action in {*HAPPENING, "air fry"}:
+        subject = things or (f"the {vessel}" if vessel else "the food")
+        spot = where if things or not vessel else _device(tools)
+        return _sentence(f"Close-up of {subject} {doing}", spot, means, until)
+    return _sentence(
+        f"Close-up of hands {doing}",
+        _object_of(text, action, foods, vessel, things),
+        where,
+        means,
+        until,
+    )
+
+
+def _object_of(
+    text: str, action: str, foods: Sequence[PlannedObject], vessel: str, things: str
+) -> str:
+    """Return the object of an action with the words that join it to a second food."""
+    if action in ("line", "grease", "cover", "uncover", "open", "wash") and vessel and not foods:
+        return f"the {vessel}"
+    if action in ("line", "grease") and vessel:
+        return f"the {vessel} with {things}"
+    if len(foods) > 1 and action in ("spread", "coat", "fill", "wrap", "marinate"):
+        first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
+        if action == "spread":
+            with_other = re.search(r"\bwith\b", text.lower())
+            return f"{rest} over {first}" if with_other else f"{first} over {rest}"
+        return f"{first} {'in' if action in ('coat', 'wrap') else 'with'} {rest}"
+    if action == "fill" and vessel and _comes_first(text, vessel, foods):
+        return f"the {vessel} with {things}"
+    return things or ("the food" if action not in ("line", "grease") else "the pan")
+
+
+def _comes_first(text: str, vessel: str, foods: Sequence[PlannedObject]) -> bool:
+    """Return True if the step names the vessel before its first food."""
+    spoken = [word.text for word in words(text)]
+    places = [spoken.index(name.split()[-1]) for name in (vessel, *(f.name for f in foods[:1]))
+              if name.split()[-1] in spoken]  # fmt: skip
+    return len(places) == 2 and places[0] < places[1]
+
+
+def _where(action: str, vessel: str, tools: Sequence[PlannedObject]) -> str:
+    device = _device(tools)
+    if action in ("line", "grease", "fill"):
+        return ""
+    if not vessel:
+        return device
+    if action == "remove":
+        return f"out of the {vessel}" if place(vessel).startswith("in") else f"off the {vessel}"
+    if action in ("cover", "uncover", "open"):
+        return ""
+    if action in ("add", "store"):
+        spot = f"{'into' if action == 'store' else 'to'} the {vessel}"
+    else:
+        spot = place(vessel)
+    return f"{spot} {device}".strip()
+
+
+def _device(tools: Sequence[PlannedObject]) -> str:
+    return next((DEVICES[tool.name] for tool in tools if tool.name in DEVICES), "")
+
+
+def _means(action: str, vessel: str, tools: Sequence[PlannedObject]) -> str:
+    used = [tool for tool in tools if tool.name not in DEVICES and _named(tool, "") != vessel]
+    return f"with {_one(used[0])}" if used else ""
+
+
+def _one(tool: PlannedObject) -> str:
+    """Return "a spoon", "an electric mixer", or "parchment paper" without an article."""
+    name = _named(tool, "")
+    if tool.name in UNCOUNTED:
+        return name
+    return f"{'an' if name[:1] in VOWELS else 'a'} {name}"
+
+
+def _until(text: str) -> str:
+    """Return a short "until golden brown" of the step, without things and numbers."""
+    tokens = words(text)
+    kinds = kinds_of(text)
+    span = [i for i, kind in enumerate(kinds) if kind == "result"]
+    if not span:
+        return ""
+    end = next((i for i in range(span[0], len(tokens)) if kinds[i] != "result"), len(tokens))
+    inside = tokens[span[0] : end]
+    plain = not any(
+        is_number(t.text) or lexicon().noun_at(inside, n) is not None for n, t in enumerate(inside)
+    )
+    short = 1 < len(inside) <= MAX_RESULT_WORDS
+    spoken = " ".join(t.text for t in inside).replace("till ", "until ")
+    return spoken if plain and short and inside[-1].text not in ("the", "it", "they") else ""
+
+
+def _sentence(*parts: str) -> str:
+    return " ".join(part for part in parts if part) + "."
+
+
+def _named(item: PlannedObject, text: str) -> str:
+    """Return an object's looks and name, without its history; plural if the step says so."""
+    name = item.description.split(",")[0].strip() or item.name
+    if item.role != "food" or not text:
+        return name
+    spoken = {token.text for token in words(text)}
+    *before, last = name.split()
+    many = next((word for word in plurals(last) if word in spoken), last)
+    return " ".join([*before, many])
+
+
+def _listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
+    """Return "the diced onion, the carrot and the garlic"; `done` is the state not to name."""
+    named = []
+    for food in foods[:MAX_LISTED]:
+        silent = food.state_before in SILENT_STATES or food.state_before == done
+        state = "" if silent else food.state_before
+        name = _named(food, text)
+        named.append(
+            f"the {state} {name}" if state and state not in name.split() else f"the {name}"
         )
-    return sentence
+    if len(foods) > MAX_LISTED:
+        named.append("other ingredients")
+    return _joined(named)
 
 
-def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
-    """Return the scene sentence and the step's own text; truncation drops the text first."""
-    return f"{scene_sentence(action, objects)} {text.strip()}".strip()
+def _joined(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _result(foods: Sequence[PlannedObject], text: str) -> str:
+    """Return what has changed at the end, without naming the foods again."""
+    changed = [food for food in foods if food.state_after != food.state_before]
+    if not changed:
+        return ""
+    states = list(dict.fromkeys(food.state_after for food in changed))
+    if len(changed) == 1 and len(foods) == 1:
+        many = any(plural in text.lower() for plural in plurals(foods[0].name))
+        return f"By the end {'they are' if many else 'it is'} {states[0]}."
+    if len(states) == 1 and len(changed) == len(foods):
+        return f"By the end everything is {states[0]}."
+    return f"By the end most of it is {states[0]}." if foods[0] in changed else ""
+
+
+def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -> str:
+    if not foods:
+        return ""
+    listed = _listed(foods, "")
+    verb = "is" if len(foods) == 1 else "are"
+    where = "in there already" if vessels else "beside it"
+    return f"{listed[:1].upper()}{listed[1:]} {verb} {where}."
+
+
+def _at_hand(vessels: Sequence[PlannedObject], tools: Sequence[PlannedObject], first: str) -> str:
+    """Name the vessels and tools that the first sentence leaves out."""
+    names = [_named(item, "") for item in (*vessels, *tools)]
+    left = [name for name in names if name not in first]
+    if not left:
+        return ""
+    listed = _joined([f"the {name}" for name in left])
+    return f"{listed[:1].upper()}{listed[1:]} {'is' if len(left) == 1 else 'are'} at hand."
+
+
+def complete(prompt: str, objects: Sequence[PlannedObject]) -> str:
+    """Return a prompt that somebody wrote, with a sentence for the objects that it leaves out."""
+    spoken = prompt.lower()
+    left = [f"the {item.name}" for item in objects if item.name not in spoken]
+    return f"{prompt} In view: {_joined(left)}." if left else prompt
 
 
 def with_looks(prompt: str, looks: Sequence[tuple[str, str]]) -> str:
-    """Append the looks of the references: `(name, description)` pairs."""
-    sentences = [f"The {name} is a {look}." for name, look in looks if look and look != name]
-    return " ".join([prompt, *sentences])
+    """Return the prompt with the looks of the references, `(name, description)` pairs.
+
+    A look takes the place of the name where the prompt has it; else a sentence is added.
+    """
+    for name, look in looks:
+        if not look or look == name or look in prompt:
+            continue
+        spot = re.search(rf"\b{re.escape(name)}\b", prompt)
+        if spot is not None and look.endswith(name):
+            prompt = prompt[: spot.start()] + look + prompt[spot.end() :]
+        else:
+            prompt = f"{prompt} The {name} is a {look}."
+    return prompt

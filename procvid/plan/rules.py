@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from procvid.plan.codec import MAX_OBJECTS
 from procvid.plan.kitchen import KitchenState, Vessel
-from procvid.plan.lexicon import Entry, phrase
-from procvid.plan.prompt import enhance
-from procvid.plan.reading import own_foods, read_step
-from procvid.plan.walk import Done, StepWalk, walk_step
+from procvid.plan.lexicon import Entry, phrase, words
+from procvid.plan.prompt import DEVICES, enhance
+from procvid.plan.reading import OwnFoods, own_foods, read_step
+from procvid.plan.stepwalk import Done, StepWalk
+from procvid.plan.walk import finish_step, walk_step
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 PLANNER = "rules 1"
@@ -26,22 +27,32 @@ MINOR_IMPORTANCE = 0.25
 
 def plan_recipe(recipe: Recipe) -> Plan:
     """Plan every step of a recipe. Any text gets a plan; the notes list the assumptions."""
-    extra = {
-        phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
-    }
-    extra |= {(*key[:-1], key[-1] + "s"): entry for key, entry in extra.items()}
-    kitchen = KitchenState()
+    own = own_words(recipe)
+    title = read_step(recipe.title, own)
+    dishes = [m.entry.name for s in title.segments for m in s.foods]
+    kitchen = KitchenState(dishes, [w.text for w in words(recipe.title)])
     for line in recipe.ingredients:
-        for segment in read_step(line, extra).segments:
+        for segment in read_step(line, own).segments:
             kitchen.list_ingredients(segment.foods)
-    readings = [read_step(text, extra) for text in recipe.steps]
+    readings = [read_step(text, own) for text in recipe.steps]
     steps: list[StepPlan] = []
     notes = list(recipe.notes)
     for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
         walk = walk_step(kitchen, number, text, reading, readings[number:])
         steps.append(plan_step(kitchen, walk))
+        finish_step(kitchen, walk)
         notes += walk.notes
     return Plan(recipe.title, tuple(steps), PLANNER, tuple(dict.fromkeys(notes)))
+
+
+def own_words(recipe: Recipe) -> OwnFoods:
+    """Return the foods of the recipe's list that the lexicon lacks, and the words it may mean."""
+    entries = {
+        phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
+    }
+    entries |= {(*key[:-1], key[-1] + "s"): entry for key, entry in entries.items()}
+    known = {w.text for line in (recipe.title, *recipe.ingredients) for w in words(line)}
+    return OwnFoods(entries, frozenset(known))
 
 
 def choose_main(kitchen: KitchenState, walk: StepWalk) -> Done:
@@ -115,7 +126,9 @@ def _vessel_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[P
 
 
 def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
-    names = list(dict.fromkeys([*main.foods, *(n for done in walk.done for n in done.foods)]))
+    shown = [done for done in walk.done if done.action.name != "prepare"]
+    names = list(dict.fromkeys([*main.foods, *(n for done in shown for n in done.foods)]))
+    names = [name for name in names if name in kitchen.foods]
     names.sort(key=lambda n: kitchen.foods[n].minor)
     if main.changed and kitchen.foods[main.changed[0]].minor is False:
         names.sort(key=lambda n: n != main.changed[0])
@@ -145,15 +158,24 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
 
 
 WRAPPINGS = frozenset(
-    {"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel", "stove", "timer", "oven"}
+    {"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel", "stove", "oven"}
 )
 """Tools that come beside another tool, so that an action's usual tool stays."""
 
 
 def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[PlannedObject]:
-    named = list({m.entry.name: m for done in walk.done for m in done.tools}.values())
+    named = list(
+        {
+            m.entry.name: m
+            for done in walk.done
+            for m in done.tools
+            if done is main or m.entry.name not in DEVICES
+        }.values()
+    )
     objects: list[PlannedObject] = []
     usual = main.action.tool
+    if main.action.name == "preheat" and walk.mentioned_vessels:
+        usual = None
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")
     if usual and not machine and all(m.entry.name in WRAPPINGS - {usual} for m in named):
         objects.append(_tool_object(kitchen, walk, usual, "", TOOL_IMPORTANCE, mentioned=False))

@@ -20,7 +20,7 @@ from procvid.plan.cast import (
     shown_in,
 )
 from procvid.plan.lexicon import lexicon
-from procvid.plan.prompt import enhance
+from procvid.plan.prompt import complete
 from procvid.plan.rules import (
     FOOD_IMPORTANCE,
     MAX_FOODS,
@@ -93,7 +93,7 @@ def plan_answered_step(
         return usual
     objects = _ranked(shown, text, kitchen, number)
     seen = clean_words(answer.prompt, MAX_PROMPT_CHARS)
-    return StepPlan(number, text, action, objects, enhance(seen, action, objects))
+    return StepPlan(number, text, action, objects, complete(seen, objects))
 
 
 def _shown(

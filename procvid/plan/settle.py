@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from procvid.plan.kitchen import Food, KitchenState, Vessel
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.reading import Segment
@@ -11,7 +13,7 @@ GENTLE_MIXING = frozenset(
     {"mix", "combine", "fold", "incorporate", "fold in", "mix in", "mix together", "stir together"}
 )
 WET_COOKERS = frozenset({"pressure cooker", "slow cooker", "rice cooker"})
-DEVICES = {"oven": "bake", "grill": "grill", "broiler": "grill", "microwave": "heat",
+DEVICES = {"oven": "bake", "broiler": "grill", "microwave": "heat",
            "fridge": "chill", "freezer": "freeze", "toaster": "toast"}  # fmt: skip
 
 
@@ -19,22 +21,32 @@ def settle_action(
     kitchen: KitchenState,
     verb: Verb,
     segment: Segment,
-    main: Food | None,
+    foods: Sequence[Food],
     named: Vessel | None,
     here: Vessel | None,
 ) -> Action:
-    """Return the action of a verb, given its main food, its named vessel and the step's vessel."""
+    """Return the action of a verb, given its foods, its named vessel and the step's vessel."""
     actions = lexicon().actions
+    main = foods[0] if foods else None
     devices = [
         m.entry.name for m in segment.tools if m.preposition in ("in", "into", "on", "to", "under")
     ]
     device = next((DEVICES[name] for name in devices if name in DEVICES), None)
+    if (
+        device == "bake"
+        and not foods
+        and not segment.refers
+        and verb.name in PLACING
+        and segment.vessels
+    ):
+        return actions["preheat"]
     if device and (
         verb.name in ("cook", "cook through") or verb.name in PLACING | {"return", "pop"}
     ):
         return actions[device]
     if verb.name in ("cook", "cook through", "soften"):
-        return actions[_cooking(kitchen, main, named or here)]
+        wet = any(m.entry.group == "liquid" and m.preposition == "in" for m in segment.foods)
+        return actions["boil" if wet else _cooking(kitchen, main, named or here)]
     plural = any(
         m.wording in ("bowls", "plates", "glasses", "cups", "mugs") for m in segment.vessels
     )
@@ -47,23 +59,71 @@ def settle_action(
         and named.use == "serve"
     ):
         return actions["serve"]
+    sense = _sense(verb, segment, foods)
+    if sense is not None:
+        return actions[sense]
     if verb.name in GENTLE_MIXING:
         place = named or here or (None if main else kitchen.vessels.get(kitchen.last_vessel or ""))
-        if place is not None and place.use == "stove" and (named or not segment.foods):
+        if place is not None and place.use == "stove":
             return actions["stir"]
     return verb.action
+
+
+SOLID = frozenset(
+    "vegetable mushroom fruit herb nut meat poultry fish seafood bread legume".split()
+)
+TORN = frozenset({"fork", "tongs"})
+
+
+def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
+    """Return the action of a verb with several senses, by its objects."""
+    groups = [food.group for food in foods if not food.minor]
+    if verb.name in ("shred", "pull", "pull apart") and groups:
+        torn = TORN & {m.entry.name for m in segment.tools}
+        if torn or groups[0] in ("meat", "poultry", "fish", "seafood"):
+            return "tear"
+    if verb.name == "rub" and groups and groups[0] in ("meat", "poultry", "fish"):
+        with_spice = any(m.preposition in ("with", "over", "on", "") and m.entry.group in ("spice", "fat")
+                         for m in segment.foods)  # fmt: skip
+        return "marinate" if with_spice else None
+    coating = [m for m in segment.foods if m.preposition == "in"]
+    if verb.name == "roll" and coating and not segment.vessels:
+        return "coat"
+    if (
+        verb.name in ("heat", "heat up")
+        and not foods
+        and any(m.entry.name == "oven" and not m.preposition for m in segment.tools)
+    ):
+        return "preheat"
+    if verb.name in ("flour", "dust", "butter", "oil") and len(foods) < 2:
+        return "grease"
+    if verb.name in ("divide", "portion", "split", "press") and segment.vessels:
+        return "add" if verb.name != "press" else None
+    if verb.name == "press" and foods and (foods[0].group == "fruit" or foods[0].name == "garlic"):
+        return "squeeze"
+    if verb.name in GENTLE_MIXING and len(groups) > 1 and all(group in SOLID for group in groups):
+        return "stir"
+    return None
 
 
 def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> str:
     """Return fry, boil, bake, grill or steam for a bare "cook"."""
     if place is None and main is not None:
         place = kitchen.vessels.get(main.vessel or "")
-    if place is None and main is None:
-        place = kitchen.vessels.get(kitchen.last_vessel or "")
+    pasta = main is not None and main.group in ("grain", "legume") and main.vessel is None
+    if pasta and place is None:
+        return "boil"
+    if place is None:
+        last = kitchen.vessels.get(kitchen.last_vessel or "")
+        hot = last is not None and last.use in ("stove", "oven")
+        place = last if main is None or hot else None
+    if place is not None and place.use not in ("stove", "oven"):
+        last = kitchen.vessels.get(kitchen.last_hot or "")
+        place = last if last is not None else place
     if place is not None:
         if place.use == "oven":
             return "bake"
-        if place.kind == "grill pan":
+        if place.kind in ("grill pan", "grill", "griddle"):
             return "grill"
         if place.kind == "steamer":
             return "steam"

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from procvid.errors import InputError, RecipeError
-from procvid.plan.english import check_english
+from procvid.plan.english import check_english, is_adverb
 from procvid.plan.lexicon import words
-from procvid.plan.reading import Segment, find_verbs, read_step
+from procvid.plan.reading import Segment, read_step
+from procvid.plan.verbs import find_verbs
 from procvid.types import TimedText
 
 PAUSE_S = 2.0
@@ -34,6 +35,20 @@ LEAD = re.compile(
     r"make\s+sure\s+(?:to|you)|the\s+next\s+step\s+is\s+to)\s+",
     re.IGNORECASE,
 )
+FILLER = re.compile(
+    r"\b(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )(?<!'s )(?<!'re )(?<!\bnot )(?<!\bthe )"
+    r"(?<!\ban )(?<!\ba )(?<!\band )(?<!\bever )"
+    r"(?:so|okay|ok|alright|alrighty|all\s+right|right|yeah|great|perfect|awesome|cool|um|uh|"
+    r"now|then|next|first|well|here)"
+    r"(?:\s+(?:so|okay|ok|alright|alrighty|all\s+right|right|yeah|great|perfect|awesome|cool|um|uh|"
+    r"and|now|then|next|first|well|here)\b){0,5}\s+",
+    re.IGNORECASE,
+)
+"""Words before an imperative, as in "okay so now slice the carrot". Captions put no comma there."""
+
+LOOK_AHEAD = 60
+"""Characters after filler words in which an imperative must begin."""
+
 ASIDE = re.compile(
     r"\b(?:subscribe|channel|comment|comments|like button|video|instagram|website|recipe below|"
     r"last time|next time|yesterday|when i was|used to|my (?:mom|mother|grandmother|husband|wife))\b",
@@ -83,7 +98,7 @@ def steps_said(cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
 
 def deed(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the canonical actions and foods of a step, to compare two wordings of it."""
-    segments = read_step(text, {}).segments
+    segments = read_step(text).segments
     return (
         frozenset(segment.verb.action.name for segment in segments),
         frozenset(food.entry.name for segment in segments for food in segment.foods),
@@ -112,7 +127,7 @@ def _run(cues: Sequence[TimedText]) -> _Run:
 
 def _steps(run: _Run) -> Iterator[TimedText]:
     # All of one length, so that a place in one of them is the same place in the others.
-    text = LEAD.sub(lambda lead: ".".ljust(len(lead.group())), run.text)
+    text = FILLER.sub(_as_stop, LEAD.sub(lambda lead: ".".ljust(len(lead.group())), run.text))
     joined = list(text)
     for start in run.starts[1:]:
         joined[start - 1] = ","
@@ -127,11 +142,23 @@ def _steps(run: _Run) -> Iterator[TimedText]:
             continue
         if not MIN_WORDS <= len(clause.split()) <= MAX_WORDS:
             continue
-        if any(_is_done(segment) for segment in read_step(clause, {}).segments):
+        if any(_is_done(segment) for segment in read_step(clause).segments):
             start_s, end_s = run.time_at(start), run.time_at(start + len(clause))
             if end_s > start_s:
                 step = f"{clause[:1].upper()}{clause[1:]}."
                 yield TimedText(round(start_s, 3), round(end_s, 3), step)
+
+
+def _as_stop(filler: re.Match[str]) -> str:
+    """Return the end of a sentence of the same length if an imperative follows the filler."""
+    after = filler.string[filler.end() : filler.end() + LOOK_AHEAD]
+    tokens = words(after)
+    verbs = find_verbs(after, tokens)
+    begins = bool(verbs) and all(is_adverb(word.text) for word in tokens[: verbs[0].start])
+    # "so sliced", "okay frying" and "and fries" command nothing.
+    if begins and verbs[0].verb.name.split()[0] == tokens[verbs[0].start].text:
+        return ".".ljust(len(filler.group()))
+    return filler.group()
 
 
 def _clause_end(text: str, start: int, until: int) -> int:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from procvid.plan.lexicon import lexicon, plurals, words
 from procvid.plan.prompt import place
-from procvid.plan.reading import find_verbs
 from procvid.plan.rules import plan_recipe
+from procvid.plan.verbs import find_verbs
 from procvid.types import PlannedObject, Recipe, StepPlan
 
 ACTIONS = tuple(

@@ -17,7 +17,8 @@ from procvid.memory.slots import choose_slots
 from procvid.memory.store import add_crops, empty_store
 from procvid.memory.store_folder import load_store, save_store
 from procvid.memory.words import canonical, crop_text
-from procvid.plan.prompt import with_looks
+from procvid.plan.prompt import enhance, with_looks
+from procvid.plan.toy_prompt import toy_prompt, with_toy_looks
 from procvid.protocols import SceneReader
 from procvid.run.assemble import (
     crop_hashes,
@@ -112,15 +113,23 @@ def conditioning_of(
     slots = choose_slots(
         step.objects, retrievals, limit=parts.profile.max_references, pinned=pinned
     )
+    toy = parts.profile.fixed_vocabulary
     return condition(
-        step,
+        in_known_words(step) if toy else step,
         retrievals,
         slots,
         looks=looks_of(slots, retrievals),
-        add_looks=with_looks,
+        add_looks=with_toy_looks if toy else with_looks,
         undrawable=undrawable_names(parts.generator, step.objects),
         prompt=changes.prompt,
     )
+
+
+def in_known_words(step: StepPlan) -> StepPlan:
+    """Return the step with its prompt in the tiny model's words; a person's own prompt stays."""
+    if step.prompt != enhance(step.text, step.action, step.objects):
+        return step
+    return dataclasses.replace(step, prompt=toy_prompt(step.text, step.action, step.objects))
 
 
 def _chosen_slots(

@@ -15,6 +15,7 @@ from procvid.machine import is_lent
 from procvid.run.examples import FOLDER as FINISHED
 from procvid.settings import Host, read_environment
 from procvid.ui import api, markup, style
+from procvid.ui.browser import KEEP_MEMORY, SYNC_MEMORY, SYNC_RUNS, WATCH
 from procvid.ui.pages import about
 from procvid.ui.pages.create import layout as create
 from procvid.ui.pages.evaluate import layout as evaluate
@@ -46,13 +47,17 @@ def build_app(context: AppContext) -> Any:
         gr.HTML(markup.note(banner(context), "warn" if context.profile.demo else ""))
         # Shared by two tabs: the Memory tab edits it, the Create tab uses it.
         own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
+        own_memory.change(None, own_memory, None, js=KEEP_MEMORY, api_visibility="private")
+        sync_runs = gr.Button(elem_id=SYNC_RUNS, visible="hidden")
+        sync_memory = gr.Button(elem_id=SYNC_MEMORY, visible="hidden")
+        app.load(None, None, None, js=WATCH, api_visibility="private")
         # The two runs that the Evaluate tab compares.
         compared = gr.BrowserState(["", ""], storage_key="procvid-compared", secret="procvid")
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                create.build(context, app, own_memory, compared, tabs)
+                create.build(context, app, own_memory, compared, sync_runs, tabs)
             with gr.Tab("Memory", id="memory"):
-                memory.build(context, app, own_memory)
+                memory.build(context, app, own_memory, sync_memory)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluate.build(context, app, compared)
             with gr.Tab("Hub", id="hub"):

@@ -89,6 +89,10 @@ NAMES = """() => {
       const title = b.querySelector('.toast-title');
       if (title && title.firstChild && title.firstChild.data.trim() === 'Error')
         title.firstChild.data = 'That did not work ';
+      b.querySelectorAll('.toast-message-text').forEach(text => {
+        if (text.textContent.includes('Only image/* allowed.'))
+          text.textContent = text.textContent.replace('Only image/* allowed.', 'Save it as JPEG or PNG.');
+      });
     });
   };
   let due = false;
@@ -102,7 +106,7 @@ NAMES = """() => {
 """Script that corrects Gradio's accessible names.
 
 Some buttons have a name that differs from their visible text. Message boxes nest a button in a
-button, and replace the title of an error.
+button, and replace the title of an error. A refused picture gets advice instead of "image/*".
 """
 
 CSS = """

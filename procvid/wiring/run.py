@@ -30,6 +30,7 @@ from procvid.settings import (
     Environment,
     Profile,
     read_environment,
+    user_path,
 )
 from procvid.wiring.stores import build_detector, build_embedder, build_rules, default_memory
 from procvid.wiring.zerogpu import begin, lend
@@ -238,7 +239,7 @@ def is_lora_on_hub(text: str) -> bool:
     """
     source, _ = parse_lora(text)
     is_repository = re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w.-]+)?", source) is not None
-    return is_repository and not Path(source).expanduser().exists()
+    return is_repository and not user_path(source).exists()
 
 
 def build_scene_reader(wanted: str = "rules") -> SceneReader:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from procvid.cli import COMMANDS, doctor, hub, main, memory, train
+from procvid.cli.screen import time_left
 from procvid.media.image import save_png
 from procvid.settings import TINY, read_environment
 from procvid.wiring.run import default_memory
@@ -392,3 +393,16 @@ def test_light_commands_load_no_torch_and_no_gradio(recipe, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "5 frames" in done.stderr and done.stdout.count("usage: procvid") == len(light) - 2
+
+
+@pytest.mark.parametrize(
+    ("eta_s", "text"),
+    [
+        (None, ""),
+        (0.2, ", about 1 s left"),
+        (100, ", about 2 min left"),
+        (4800, ", about 80 min left"),
+    ],
+)
+def test_the_time_left_says_about_once(eta_s, text):
+    assert time_left(eta_s) == text

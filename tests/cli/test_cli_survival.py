@@ -25,7 +25,7 @@ RECIPE = """Fried carrots
 3. Stir the carrot in the frying pan.
 """
 # Many cheap steps: a signal after the first one arrives before the last one.
-STEPS = ["--steps", "40"]
+STEPS = ["--steps", "12"]
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +113,15 @@ def test_an_interrupted_run_keeps_its_steps_and_ends_with_130(
     recipe, uninterrupted, tmp_path, capsys
 ):
     folder = tmp_path / "run"
+    # A test run in the background inherits an ignored SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupter = threading.Thread(target=interrupt_after, args=(folder / "steps" / "01",))
     interrupter.start()
-    assert main(["generate", str(recipe), "--out", str(folder), *STEPS, "--json"]) == 130
-    interrupter.join()
+    try:
+        assert main(["generate", str(recipe), "--out", str(folder), *STEPS, "--json"]) == 130
+    finally:
+        interrupter.join()
+        signal.signal(signal.SIGINT, before)
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "Interrupted" in said
     assert sorted(entry.name for entry in (folder / "steps").iterdir()) == ["01"]

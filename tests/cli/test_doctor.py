@@ -91,3 +91,16 @@ def test_what_fast_does():
 def test_no_gpu(monkeypatch):
     monkeypatch.setattr(doctor, "gpu_facts", lambda: (None, 0.0))
     assert "no CUDA device" in found(doctor._gpu())["gpu"].detail
+
+
+def test_a_proxy_that_cannot_be_used(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080/")
+    finding = found(doctor._network())["network"]
+    assert finding.verdict == "note" and "kind 'socks'" in finding.detail
+    assert "unset ALL_PROXY" in finding.remedy
+
+
+def test_a_token_that_was_cut_short(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_abc\u2026")
+    finding = found(doctor._downloads())["IDEA-Research/grounding-dino-tiny"]
+    assert "characters that no token has" in finding.detail and "HF_TOKEN" in finding.remedy

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from procvid.cli import main
+from procvid.cli import evaluate, main
 from procvid.media.video import write_clip
 from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
@@ -107,3 +107,11 @@ def test_loose_clips_with_texts(tmp_path, clips, capsys):
     assert events[0]["event"] == "evaluation_started"
     assert events[-1]["event"] == "evaluation_finished"
     assert json.loads((out / "judgements.json").read_text()) == kept
+
+
+def test_runs_of_one_name_are_distinguished(tmp_path):
+    folders = [tmp_path / name for name in ("a/x/run1", "b/x/run1", "b/y/run1")]
+    assert evaluate._names(folders[:1]) == ["run1"]
+    assert evaluate._names(folders[1:]) == ["x/run1", "y/run1"]
+    assert evaluate._names(folders) == ["a/x/run1", "b/x/run1", "b/y/run1"]
+    assert evaluate._names([folders[0], folders[0]]) == ["run1", "run1"]

@@ -30,8 +30,14 @@ def test_a_dry_run_prints_steps_time_and_memory_and_writes_nothing(pictures, tmp
     # 60 images of 1,560 tokens each: 2 x 3.9 for the matrices, 3.5 x .6 for attention.
     assert cost["tflop"] == pytest.approx(60 * (2 * 3.93 + 3.5 * 0.6), rel=0.03)
     assert not out.exists()
+    (pictures / "1.png").unlink()
     assert main([*command, "--dry-run"]) == 0
-    assert "Estimate:" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "2 pictures and 0 clips" in printed and "Missing files: 1 of 3." in printed
+    for file in pictures.glob("*.png"):
+        file.unlink()
+    assert main([*command, "--dry-run"]) == 2
+    assert "All 3 files of the list are missing, such as '0.png'." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

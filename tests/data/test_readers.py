@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
 
+from procvid.data.readers.annotations import CHUNK_BYTES
 from procvid.data.readers.choose import Collection
-from procvid.data.source import Source
+from procvid.data.source import Source, VideoFolder
 from procvid.errors import InputError
 from procvid.types import TimedText
 
@@ -53,7 +55,9 @@ def test_howto100m(howto100m: Path) -> None:
         (TimedText(0.5, 3.5, "hello"), TimedText(4.0, 6.25, "slice the carrot")),
         url="https://www.youtube.com/watch?v=aaa",
     )
-    assert found["bbb"].file == "videos/bbb.webm" and found["bbb"].cues == ()
+    assert found["bbb"].file == "videos/bbb.webm"
+    # Later stages leave out and count what is invalid.
+    assert found["bbb"].cues == (TimedText(1.0, 2.0, ""), TimedText(-1.0, -1.0, "two"))
     assert found["ddd"].file == "" and found["ddd"].fault == "The video has no captions."
     assert "ccc" in read(howto100m, category="")
 
@@ -76,7 +80,10 @@ def test_youcook2(tmp_path: Path) -> None:
     file.write_text(json.dumps({"database": {"xyz": {**value, "video_url": "https://u"}, "q": 3}}))
     put_videos(tmp_path / "training" / "113", "xyz.mp4")
     found = read(tmp_path)
-    assert found["xyz"].actions == (TimedText(41.0, 54.0, steps[0]["sentence"]),)
+    assert found["xyz"].actions == (
+        TimedText(41.0, 54.0, steps[0]["sentence"]),
+        TimedText(-1.0, -1.0, "wrong"),
+    )
     assert (found["xyz"].file, found["xyz"].url) == ("training/113/xyz.mp4", "https://u")
     assert found["q"].fault == "The video has no annotated steps."
     assert read(file) == found
@@ -96,7 +103,7 @@ def test_ht_step(tmp_path: Path) -> None:
     (tmp_path / "annotations.json").write_text(json.dumps({"vid": value}))
     put_videos(tmp_path, "vid.mkv")
     found = read(tmp_path)["vid"]
-    assert found.actions == (TimedText(3.5, 9.0, "Hard boil the eggs."),)
+    assert found.actions == (TimedText(3.5, 9.0, "Hard boil the eggs."), TimedText(1.0, 2.0, ""))
     assert (found.title, found.file) == ("Make Pastel De Papa", "vid.mkv")
 
 
@@ -111,6 +118,92 @@ def test_a_folder_of_videos(tmp_path: Path) -> None:
     assert found["b"].fault == "The subtitles b.srt have no cues."
     assert found["c"].fault == "The video has no subtitles beside it."
     assert len(found) == 3
+
+
+CUE = "1\n00:00:01,000 --> 00:00:02,000\n"
+
+
+def test_videos_of_one_name_have_an_id_each(tmp_path: Path) -> None:
+    put_videos(tmp_path, "x.mp4", "x.webm", "y.mp4", "x.mp4.mkv")
+    for name in ("a", "b"):
+        put_videos(tmp_path / name, "z.mp4")
+        (tmp_path / name / "z.srt").write_text(f"{CUE}{name}\n")
+    found = read(tmp_path)
+    assert {i: s.file for i, s in found.items()} == {
+        "x.mp4": "x.mp4",
+        "x.webm": "x.webm",
+        "x.mp4.mkv": "x.mp4.mkv",
+        "y": "y.mp4",
+        "a/z": "a/z.mp4",
+        "b/z": "b/z.mp4",
+    }
+    assert [(found[i].title, found[i].cues[0].text) for i in ("a/z", "b/z")] == [
+        ("z", "a"),
+        ("z", "b"),
+    ]
+
+
+def test_further_files_of_one_annotated_video_are_reported(tmp_path: Path) -> None:
+    steps = [{"segment": [1, 2], "sentence": "Slice the carrot."}]
+    annotations = {"database": {"v": {"annotations": steps}}}
+    (tmp_path / "youcookii_annotations_trainval.json").write_text(json.dumps(annotations))
+    put_videos(tmp_path / "a", "v.mp4")
+    put_videos(tmp_path / "b", "v.mp4")
+    found = read(tmp_path)
+    assert found["v"].file == "a/v.mp4"
+    assert found["b/v.mp4"].fault == "The video has the id of 'a/v.mp4', which is used instead."
+
+
+@pytest.mark.parametrize(
+    ("subtitles", "owner"),
+    [
+        ("soup.srt", "soup"),
+        ("soup.mp4.srt", "soup"),
+        ("soup.en-US.srt", "soup"),
+        ("soup.English.forced.srt", "soup"),
+        ("soup.part2.srt", "soup.part2"),
+        ("soup.part2.en.srt", "soup.part2"),
+        ("soup.de.srt", "soup.de"),
+        ("soup.part3.srt", ""),
+        ("soupe.srt", ""),
+    ],
+)
+def test_subtitles_belong_to_the_video_of_their_whole_name(
+    tmp_path: Path, subtitles: str, owner: str
+) -> None:
+    put_videos(tmp_path, "soup.mp4", "soup.part2.mp4", "soup.de.mp4")
+    (tmp_path / subtitles).write_text(f"{CUE}slice\n")
+    assert [i for i, source in read(tmp_path).items() if source.cues] == [owner] * bool(owner)
+
+
+@pytest.mark.parametrize("forms", ["NFC NFD", "NFD NFC"])
+def test_composed_and_decomposed_names_are_equal(tmp_path: Path, forms: str) -> None:
+    video, other = (unicodedata.normalize(form, "crème") for form in forms.split())
+    put_videos(tmp_path, f"{video}.mp4")
+    (tmp_path / f"{other}.en.srt").write_text(f"{CUE}whip\n")
+    assert read(tmp_path)["crème"].cues[0].text == "whip"
+    assert VideoFolder(tmp_path).find(other) == f"{video}.mp4"
+
+
+@pytest.mark.parametrize("padding", [0, CHUNK_BYTES - 46, CHUNK_BYTES - 40, 3 * CHUNK_BYTES])
+def test_not_a_number_costs_one_cue(howto100m: Path, padding: int) -> None:
+    said = ['a "NaN" \\', "-Infinity", "x" * padding]
+    captions = {
+        "aaa": {"start": [float("nan"), 1, 2], "end": [1, float("inf"), 3], "text": said},
+        "bbb": {"start": [1, 1e99], "end": [2, 3], "text": ["one", "two"]},
+    }
+    (howto100m / "raw_caption.json").write_text(json.dumps(captions))
+    found = read(howto100m)
+    assert [cue.text for cue in found["aaa"].cues] == said
+    assert [cue.start_s for cue in found["aaa"].cues] == [-1.0, -1.0, 2.0]
+    assert found["bbb"].cues == (TimedText(1.0, 2.0, "one"), TimedText(-1.0, -1.0, "two"))
+
+
+def test_damage_has_a_place(howto100m: Path) -> None:
+    text = '{"aaa": {"start": [], "end": [], "text": []}, "bbb": {"start": [1,,2]}}'
+    (howto100m / "raw_caption.json").write_text(text)
+    with pytest.raises(InputError, match="after 'aaa', near byte 7"):
+        read(howto100m)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,25 @@ def test_steps_in_speech() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "step"),
+    [
+        ("so now slice the carrot", "Slice the carrot."),
+        ("okay so gently stir the soup in the pot", "Stir the soup in the pot."),
+        ("all right fry the onion in the pan", "Fry the onion in the pan."),
+        ("alright great dice the onion", "Dice the onion."),
+        ("the onions are soft so add the garlic to the pan", "Add the garlic to the pan."),
+        # These command nothing, or forbid it.
+        ("so brown sugar is nice", ""),
+        ("all right sliced carrots are here", ""),
+        ("that's an okay roast carrot", ""),
+        ("so don't burn the onion", ""),
+    ],
+)
+def test_fillers_before_an_imperative(said: str, step: str) -> None:
+    assert [found.text for found in steps_said([Said(0, 4, said)])] == [step] * bool(step)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "heute schneiden wir die Karotten in Scheiben und braten sie in der Pfanne",
@@ -113,6 +132,36 @@ def test_subtitle_files(tmp_path: Path) -> None:
     cues = read_subtitles(tmp_path / "a.srt")
     assert [(cue.start_s, cue.end_s) for cue in cues] == [(1.0, 2.5), (3.0, 1.0)]
     assert read_subtitles(tmp_path / "b.srt")[0].text == "café"
+
+
+UTF_16 = "1\n00:00:01 --> 00:00:06\nSlice the carr\u00f6t.\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "cp1252"])
+def test_subtitles_in_any_encoding_and_without_milliseconds(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.srt").write_bytes(UTF_16.encode(encoding))
+    assert read_subtitles(tmp_path / "a.srt") == (Said(1.0, 6.0, "Slice the carr\u00f6t."),)
+
+
+def test_cues_with_unreadable_times_are_counted(tmp_path: Path) -> None:
+    text = "{}\n\n1\n0:01.5 --> 0:02\none\n\n2\n00:0x:09,0 --> 00:10\ntwo\n\n3\n1:00:03,25-->1:00:04\nthree\n"
+    for name, head in (("a.srt", ""), ("a.vtt", "WEBVTT\n\nNOTE 1 --> 2")):
+        (tmp_path / name).write_text(text.format(head))
+        clean, counts = clean_cues(read_subtitles(tmp_path / name))
+        assert clean == (Said(1.5, 2.0, "one"), Said(3603.25, 3604.0, "three"))
+        assert counts == {"impossible time": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("&gt;&gt; Slice the carrot &amp; the&nbsp;onion.", "Slice the carrot & the onion."),
+        ("[&nbsp;__&nbsp;] fry&#39;s &lrm;done", "fry's done"),
+        ("salt &not pepper, M&M", "salt &not pepper, M&M"),
+    ],
+)
+def test_entities_become_characters(text: str, words: str) -> None:
+    assert clean_cues([Said(0, 2, text)])[0][0].text == words
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\x00\xff" * 50, b"WEBVTT\n\nno cue"])

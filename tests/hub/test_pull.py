@@ -218,6 +218,23 @@ def test_an_invalid_id_is_refused(text: str) -> None:
         parse_hub_id(text)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("HF_TOKEN", "hf_abc\u2026", "The token of the Hub contains characters that no token has."),
+        ("ALL_PROXY", "socks://127.0.0.1:1080/", "ALL_PROXY names a proxy of kind 'socks'"),
+    ],
+)
+def test_a_token_or_proxy_that_cannot_be_used(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys, variable: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv(variable, value)
+    assert main(["hub", "pull", "cook/lora"]) == 1
+    assert capsys.readouterr().err.startswith(f"procvid: {says}")
+
+
 def test_a_release_larger_than_the_disk_is_refused_before_it_is_fetched(
     hub: Hub, client: HubClient, repo: Repo, tmp_path: Path
 ) -> None:

@@ -201,3 +201,21 @@ def test_crop_margin_and_border(picture: np.ndarray) -> None:
     assert crop_on_white(picture, (-5, -5, 4, 4)).shape == (4, 4, 3)
     with pytest.raises(InputError, match="outside"):
         crop_on_white(picture, (40, 0, 50, 10))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "an HEIC photo"),
+        (b"\0\0\0\x1cftypavif", "an AVIF image"),
+        (b"II*\0\x08\0\0\0", "a TIFF or raw photo"),
+        (b"\xff\x0a\x00", "a JPEG XL image"),
+        (b"<svg xmlns=''/>", "an SVG drawing"),
+        (b"%PDF-1.4", "a PDF document"),
+    ],
+)
+def test_pictures_of_other_kinds_are_named(data: bytes, kind: str) -> None:
+    with pytest.raises(InputError) as caught:
+        decode_image(data, "IMG_1.HEIC")
+    wanted = f"The file IMG_1.HEIC is {kind}, which procvid does not read. Save it as JPEG or PNG."
+    assert str(caught.value) == wanted

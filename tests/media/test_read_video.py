@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from procvid.errors import InputError
-from procvid.media.decode import block_mean, rgb
+from procvid.media.decode import Screen, block_mean
+from procvid.media.hdr import HLG, PQ, hlg_to_nits, nits_to_pq, pq_to_nits, to_sdr
 from procvid.media.video import DEFAULT_LIMITS, Limits, VideoFacts, probe, read_clip, stream_frames
-from procvid.types import Frames
+from procvid.types import Frames, Image
 
 ClipAt = Callable[..., Path]
 
@@ -52,22 +55,107 @@ def test_a_span_without_frames(clip_at: ClipAt, span: tuple[float, float, float]
         next(stream_frames(clip_at("a.mp4"), *span))
 
 
-def test_a_phone_video_is_turned_upright(tmp_path: Path) -> None:
-    still = np.zeros((32, 64, 3), np.uint8)
-    still[:, :32] = 255
-    with av.open(str(tmp_path / "a.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=6)
-        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
-        stream.set_display_rotation(90)
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(still, format="rgb24")))
+FOUR = (
+    np.array([[10, 80], [160, 240]], np.uint8).repeat(16, 0).repeat(16, 1)[..., None].repeat(3, 2)
+)
+"""Grey quarters: darkest at the top left, brightest at the bottom right."""
+
+
+def encode(path: Path, still: Image, pix_fmt: str = "yuv420p", colour: str = "", **given) -> Path:
+    """Write a video of one still; `given` may hold `aspect`, `turned` and `hflip`."""
+    with av.open(str(path), "w") as container:
+        options = {"qp": "4", **({"x264-params": colour} if colour else {})}
+        stream = container.add_stream("libx264", rate=6, options=options)
+        stream.height, stream.width = still.shape[:2]
+        stream.pix_fmt = pix_fmt
+        stream.codec_context.sample_aspect_ratio = given.get("aspect", Fraction(1))
+        if "turned" in given:
+            stream.set_display_rotation(given["turned"], hflip=given["hflip"])
+        frame = av.VideoFrame.from_ndarray(still, format="rgb24")
+        container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with av.open(str(tmp_path / "a.mp4")) as container:
+    return path
+
+
+@pytest.mark.parametrize("hflip", [False, True])
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_a_phone_video_is_turned_and_mirrored(tmp_path: Path, turned: int, hflip: bool) -> None:
+    path = encode(tmp_path / "a.mp4", FOUR[:, :24], turned=turned, hflip=hflip)
+    wanted = np.rot90(FOUR[:, :24], turned // 90)
+    shown = read_clip(path).frames[0]
+    assert shown.shape == wanted.shape
+    assert np.abs(shown.astype(int) - (wanted[:, ::-1] if hflip else wanted)).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("aspect", "width"), [(Fraction(4, 3), 43), (Fraction(8, 9), 28), (Fraction(1), 32)]
+)
+def test_pixels_that_are_not_square(tmp_path: Path, aspect: Fraction, width: int) -> None:
+    path = encode(tmp_path / "a.mp4", FOUR, aspect=aspect)
+    assert probe(path).width == width
+    shown = read_clip(path).frames[0]
+    assert shown.shape == (32, width, 3)
+    assert np.abs(shown[::16, :: width - 1, 0].astype(int) - [[10, 80], [160, 240]]).max() < 4
+    with pytest.raises(InputError, match=f"{width}x32 pixels"):
+        read_clip(path, limited(max_pixels=32 * width - 1))
+
+
+TRANSFERS = {PQ: "smpte2084", HLG: "arib-std-b67", 14: "bt2020-10"}
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_hdr_is_mapped_as_the_formulas_say(tmp_path: Path, transfer: int) -> None:
+    still = np.random.default_rng(0).integers(20, 190, (8, 8, 3)).astype(np.uint8)
+    still = still.repeat(8, 0).repeat(8, 1)
+    colour = f"colorprim=bt2020:transfer={TRANSFERS[transfer]}:colormatrix=bt2020nc"
+    with av.open(str(encode(tmp_path / "a.mp4", still, "yuv444p10le", colour))) as container:
         frame = next(container.decode(video=0))
-        assert frame.rotation == 90
-    # Rotated counterclockwise by 90 degrees: the left half moves to the bottom.
-    upright = rgb(frame)
-    assert upright.shape == (64, 32, 3)
-    assert upright[:16].mean() < 20 and upright[-16:].mean() > 235
+        assert frame.color_trc == transfer
+        signal = frame.to_ndarray(format="rgb48le") / 65535
+        shown = Screen(container.streams.video[0]).rgb(frame)
+    wanted = 255 * to_sdr(signal, transfer)
+    error = np.abs(shown - wanted)
+    # The table is coarse where colours leave the gamut of BT.709.
+    assert error.mean() < 1 and np.quantile(error, 0.98) < 6
+
+
+def test_levels_of_tone_mapping() -> None:
+    """Levels of ITU-R BT.2408: 38 % HLG or PQ is grey card; 75 % HLG, 58 % PQ is white."""
+    assert pq_to_nits(np.float64(0.5807)) == pytest.approx(203, rel=0.005)
+    assert hlg_to_nits(np.full(3, 0.75)) == pytest.approx(203, rel=0.005)
+    assert hlg_to_nits(np.ones(3)) == pytest.approx(1000, rel=0.001)
+    assert nits_to_pq(pq_to_nits(np.linspace(0, 1, 9))) == pytest.approx(
+        np.linspace(0, 1, 9), abs=1e-6
+    )
+    for transfer, white in ((PQ, 0.7518), (HLG, 1.0)):
+        ramp = to_sdr(np.linspace(0, white, 50)[:, None].repeat(3, 1), transfer)
+        assert np.all(np.diff(ramp[:, 0]) > 0) and np.ptp(ramp, axis=1).max() < 1e-3
+        assert ramp[0].max() == 0 and ramp[-1] == pytest.approx(1, abs=0.002)
+
+
+def test_cover_art_is_no_video(tmp_path: Path, clip_at: ClipAt) -> None:
+    """The cover comes first, as some taggers write it; then a file with nothing but a cover."""
+    film = clip_at("film.mp4")
+    for name, films in (("both.mp4", [film]), ("cover.mp4", [])):
+        with av.open(str(tmp_path / name), "w") as out:
+            cover = out.add_stream("mjpeg", rate=1)
+            cover.width, cover.height, cover.pix_fmt = 16, 16, "yuvj420p"
+            cover.disposition = Disposition.attached_pic
+            streams = []
+            for path in films:
+                source = av.open(str(path))
+                streams.append((source, out.add_stream_from_template(source.streams.video[0])))
+            picture = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
+            out.mux(cover.encode(picture))
+            for source, stream in streams:
+                for packet in source.demux(video=0):
+                    if packet.dts is not None:
+                        packet.stream = stream
+                        out.mux(packet)
+    assert probe(tmp_path / "both.mp4").width == 128
+    assert read_clip(tmp_path / "both.mp4").frames.shape == (9, 128, 128, 3)
+    with pytest.raises(InputError, match="has no video track"):
+        probe(tmp_path / "cover.mp4")
 
 
 def test_block_mean() -> None:

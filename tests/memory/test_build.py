@@ -242,6 +242,16 @@ def test_clip_lists_that_cannot_be_read(tmp_path: Path) -> None:
             read_clip_list(path)
 
 
+def test_decomposed_names_of_a_clip_list(tmp_path: Path) -> None:
+    clip = {"file": "de\u0301but/cre\u0300me.mp4", "text": "Whip.", "source_id": "a"}
+    (tmp_path / "clips.jsonl").write_text("\ufeff" + json.dumps(clip))
+    file = tmp_path / "d\u00e9but" / "cr\u00e8me.mp4"
+    assert read_clip_list(tmp_path / "clips.jsonl")[0].file == tmp_path / clip["file"]
+    file.parent.mkdir()
+    file.write_bytes(b"1")
+    assert read_clip_list(tmp_path / "clips.jsonl")[0].file == file
+
+
 def test_times_and_paths_of_a_clip_list(tmp_path: Path) -> None:
     (tmp_path / "clips.jsonl").write_text(
         '{"file": "videos/a.mp4", "text": "x", "source_id": "a", "start_s": 1, "end_s": 2.5}'

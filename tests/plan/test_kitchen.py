@@ -6,7 +6,8 @@ import pytest
 
 from procvid.plan.kitchen import KitchenState, first_state, fits, food_looks, size_of
 from procvid.plan.lexicon import lexicon
-from procvid.plan.reading import Mention, read_step
+from procvid.plan.mentions import Mention
+from procvid.plan.reading import read_step
 from procvid.plan.rules import plan_recipe
 from procvid.plan.walk import StepWalk, walk_step
 from procvid.types import PlannedObject, Recipe, StepPlan
@@ -14,7 +15,7 @@ from procvid.types import PlannedObject, Recipe, StepPlan
 
 def walked(*texts: str) -> tuple[KitchenState, list[StepWalk]]:
     kitchen = KitchenState()
-    readings = [read_step(text, {}) for text in texts]
+    readings = [read_step(text) for text in texts]
     walks = [
         walk_step(kitchen, number, text, reading, readings[number:])
         for number, (text, reading) in enumerate(zip(texts, readings, strict=True), start=1)
@@ -35,7 +36,7 @@ def item(step: StepPlan, name: str) -> PlannedObject:
 
 
 def mention(text: str) -> Mention:
-    (segment,) = read_step(text, {}).segments
+    (segment,) = read_step(text).segments
     return (*segment.foods, *segment.vessels)[0]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from procvid.errors import InputError
-from procvid.plan.prompt import change, enhance, gerund, place, scene_sentence, with_looks
+from procvid.plan.prompt import complete, enhance, gerund, place, with_looks
+from procvid.plan.toy_prompt import change, scene_sentence, toy_prompt, with_toy_looks
 from procvid.plan.transcript import PAUSE_S, deed, steps_said
 from procvid.plan.variants import Choices, dish_of, other_dishes, read, state_made, vary_step
 from procvid.types import PlannedObject, Recipe, TimedText
@@ -47,13 +48,28 @@ def test_the_scene_names_what_matters_first() -> None:
         scene_sentence("slice", (SALT, CARROT, BOARD, KNIFE))
         == f"{sentence} Also there: salt (plain)."
     )
-    assert enhance(" Slice it. ", "slice", (CARROT, BOARD, KNIFE)) == f"{sentence} Slice it."
+    assert toy_prompt(" Slice it. ", "slice", (CARROT, BOARD, KNIFE)) == f"{sentence} Slice it."
     assert scene_sentence("stir", ()) == "Close view: stirring."
+
+
+def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> None:
+    prompt = enhance("Slice the carrots.", "slice", (CARROT, BOARD, KNIFE))
+    assert prompt.startswith(
+        "Close-up of hands slicing the carrots on the cutting board with a knife. By the end they "
+        "are sliced."
+    )
+    looks = [("cutting board", "round oak cutting board"), ("knife", "black one")]
+    looked = with_looks(prompt, looks)
+    assert "on the round oak cutting board with" in looked
+    assert looked.endswith("The knife is a black one.")
+    assert complete("A cook slices a carrot.", (CARROT, BOARD)) == (
+        "A cook slices a carrot. In view: the cutting board."
+    )
 
 
 def test_looks_are_appended_once_they_say_more_than_the_name() -> None:
     looks = [("pan", "black steel pan"), ("egg", "egg"), ("pot", "")]
-    assert with_looks("Fry.", looks) == "Fry. The pan is a black steel pan."
+    assert with_toy_looks("Fry.", looks) == "Fry. The pan is a black steel pan."
 
 
 def meaning(text: str) -> tuple[str, frozenset[tuple[str, str, str]]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from procvid.plan.lexicon import Entry, phrase
-from procvid.plan.reading import Reading, names_action, own_foods, read_step, starts_with_action
+from procvid.plan.reading import OwnFoods, Reading, own_foods, read_step
+from procvid.plan.verbs import names_action, starts_with_action
 
 
 def read(text: str, *own: str) -> Reading:
-    return read_step(text, {phrase(name): Entry(name, "food", "other", ()) for name in own})
+    own_foods = {phrase(name): Entry(name, "food", "other", ()) for name in own}
+    return read_step(text, OwnFoods(own_foods))
 
 
 def verbs(text: str) -> list[str]:
@@ -42,7 +44,7 @@ def test_a_forbidden_action_is_no_segment() -> None:
 def test_a_text_without_a_verb_is_marked() -> None:
     reading = read("Carrot soup with bread")
     assert not reading.verb_known and len(reading.segments) == 1
-    assert [m.entry.name for m in reading.segments[0].foods] == ["carrot", "soup", "bread"]
+    assert [m.entry.name for m in reading.segments[0].foods] == ["soup", "bread"]
 
 
 def test_mentions_have_looks_states_and_prepositions() -> None:

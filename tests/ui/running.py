@@ -36,5 +36,5 @@ def create_page(context: AppContext) -> tuple[CreatePage, Events, gr.BrowserStat
     with gr.Blocks() as app:
         own, compared = gr.BrowserState(""), gr.BrowserState(["", ""])
         with gr.Tabs() as tabs, gr.Tab("Create"):
-            page = build(context, app, own, compared, tabs)
+            page = build(context, app, own, compared, gr.Button(), tabs)
     return page, events_of(app), compared

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from procvid.errors import ProcvidError, RecipeError, UnavailableError
-from procvid.ui.server.guard import guarded, one_line
+from procvid.errors import InputError, ProcvidError, RecipeError, UnavailableError
+from procvid.ui.server.guard import for_the_page, guarded, one_line
 
 
 def test_an_error_of_procvid_keeps_its_sentence_and_gets_a_title() -> None:
@@ -103,3 +103,16 @@ def test_half_a_character_is_refused_and_not_repeated(given: Any) -> None:
 
 def numbers(upto: Any) -> Iterator[int]:
     yield from range(upto)
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        ("Use the whole photo (--whole).", "Use the whole photo."),
+        ("Choose a smaller --size, or --profile tiny.", "Choose a smaller size, or profile tiny."),
+        ("Run `procvid hub pull x --to DIR`.", "Run `procvid hub pull x --to DIR`."),
+        ("Use --scene-reader rules. 5--6 g, a -- b", "Use scene reader rules. 5--6 g, a -- b"),
+    ],
+)
+def test_a_page_has_no_options(hint: str, shown: str) -> None:
+    assert for_the_page(InputError("Bad /srv/runs/x.", hint)) == f"Bad x. {shown}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.data_classes import ImageData
 
 from procvid.media.image import save_png
 from procvid.memory import edit
@@ -153,6 +154,31 @@ def test_a_picture_is_searched_for_among_the_objects_that_are_shown(
     _, shown, *_ = on["search_picture"]("", str(tmp_path / "pan.png"), "bowl", ANY)
     by_id = {crop.id: crop.name for crop in crops.facts}
     assert {by_id[crop_id] for crop_id, _ in shown} == {"bowl"}
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+
+
+def test_a_picture_that_cannot_be_shown_is_a_sentence(
+    on: Events, app: gr.Blocks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda text, title: said.append(text))
+    (tmp_path / "IMG_1.HEIC").write_bytes(HEIC)
+    photo = str(tmp_path / "IMG_1.HEIC")
+    # The field is emptied, so that no broken image stays.
+    assert on["check_photo"](photo) is None
+    assert on["search_picture"]("", photo, ANY, ANY)[-1] is None
+    assert (
+        said
+        == [
+            "The file IMG_1.HEIC is an HEIC photo, which procvid does not read. Save it as JPEG or PNG."
+        ]
+        * 2
+    )
+    # Gradio would open the file before the handler is called.
+    fields = [block for block in app.blocks.values() if isinstance(block, gr.Image)]
+    assert [field.preprocess(ImageData(path=photo)) for field in fields] == [photo] * 2
 
 
 def test_text_of_a_store_is_escaped(context: AppContext) -> None:

@@ -16,6 +16,7 @@ from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import Artifact, HubId, parse_hub_id
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as download
+from procvid.settings import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def pull(arguments: argparse.Namespace) -> None:
     shown: set[str] = set()
     try:
         if arguments.to:
-            events = _pull_to(client, wanted, Path(arguments.to).expanduser())
+            events = _pull_to(client, wanted, user_path(arguments.to))
         else:
             events = default_cache().obtain(client, *_find(client, wanted))
         for event in events:

@@ -11,7 +11,7 @@ from procvid.hub.bundle.artifact import bundle
 from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.names import ARTIFACTS, REPO_TYPES, HubId, ReleaseTarget, check_tag, parse_hub_id
 from procvid.hub.release import Release
-from procvid.settings import TINY
+from procvid.settings import TINY, user_path
 from procvid.wiring import run as wiring
 
 
@@ -63,9 +63,9 @@ def make_bundle(arguments: argparse.Namespace, where: ReleaseTarget, out: Path) 
         no_pixels=arguments.no_pixels,
         without_licence=arguments.without_licence,
         base=arguments.base,
-        scores=Path(arguments.scores).expanduser() if arguments.scores else None,
+        scores=user_path(arguments.scores) if arguments.scores else None,
     )
-    folder = Path(arguments.folder).expanduser()
+    folder = user_path(arguments.folder)
     return bundle(
         arguments.kind, folder, out, wishes, lambda: wiring.build_generator(TINY).info.revision
     )

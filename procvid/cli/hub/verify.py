@@ -13,6 +13,7 @@ from procvid.hub.names import MANIFEST, size
 from procvid.hub.store import check_store, unverified_files
 from procvid.memory.store_folder import KIND as STORE_KIND
 from procvid.memory.store_folder import load_store
+from procvid.settings import user_path
 from procvid.storage.text import printable
 
 
@@ -29,7 +30,7 @@ def verify(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: The folder is not a release, or a file differs from the manifest.
     """
-    facts = _verified(Path(arguments.folder).expanduser())
+    facts = _verified(user_path(arguments.folder))
     if arguments.json:
         print(json.dumps(facts, ensure_ascii=False))
         return

@@ -14,7 +14,7 @@ from procvid.memory.edit import OpenStore, changing
 from procvid.memory.store import CropStore
 from procvid.memory.store_folder import LICENCE, kept_beside
 from procvid.protocols import Embedder
-from procvid.settings import TINY
+from procvid.settings import TINY, user_path
 from procvid.wiring.stores import default_memory
 
 
@@ -41,7 +41,7 @@ def own_store(wanted: str) -> Path:
             "The default store is read-only.",
             "Edit a copy of it: `procvid memory merge default --out STORE`.",
         )
-    return Path(wanted).expanduser()
+    return user_path(wanted)
 
 
 def new_folder(wanted: str) -> Path:
@@ -50,7 +50,7 @@ def new_folder(wanted: str) -> Path:
     Raises:
         InputError: The folder exists and is not empty.
     """
-    out = Path(wanted).expanduser()
+    out = user_path(wanted)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{str(out)!r} already exists.", "Choose another --out.")
     return out

@@ -19,6 +19,7 @@ from procvid.settings import (
     choose_sampling,
     parse_size,
     read_environment,
+    user_path,
 )
 from procvid.train.lora.settings import OPTIONS, LoraSettings
 
@@ -118,13 +119,13 @@ def train_lora(arguments: argparse.Namespace) -> None:
         precision=arguments.precision or ("bf16" if on_gpu and profile.half_precision else "no"),
         **{field.name: getattr(arguments, field.name) for field in OPTIONS},
     )
-    data = Path(arguments.data).expanduser()
+    data = user_path(arguments.data)
     if arguments.dry_run:
         cost = cost_of(read_training_folder(data), settings, profile.name, folder)
         print(json.dumps(cost.as_json()) if arguments.json else "\n".join(cost.lines()))
         return
     check_gpu(profile)
-    out = Path(arguments.out).expanduser()
+    out = user_path(arguments.out)
     facts = {"licence": arguments.licence, "name": arguments.name}
     training = LoraTraining(
         data,
@@ -132,8 +133,8 @@ def train_lora(arguments: argparse.Namespace) -> None:
         Base(folder, profile.name, sampling),
         settings,
         {key: value for key, value in facts.items() if value},
-        Path(arguments.cache).expanduser() if arguments.cache else out / "cache",
-        str(find_lora(Path(arguments.init).expanduser())) if arguments.init else "",
+        user_path(arguments.cache) if arguments.cache else out / "cache",
+        str(find_lora(user_path(arguments.init))) if arguments.init else "",
     )
     _show(training, arguments.json)
 

@@ -47,7 +47,7 @@ class Collection:
         return "ht-step" if (self.path / ht_step.FILE).is_file() else "folder"
 
     def read(self) -> Iterator[Source]:
-        """Return the videos in any order.
+        """Return the videos in any order, including further files of one id, which are unusable.
 
         Raises:
             InputError: The files do not have this format.
@@ -55,9 +55,12 @@ class Collection:
         if not self.path.exists():
             raise InputError(f"{self.path} does not exist.", "Check the path.")
         videos = VideoFolder(self.root)
+        if self.chosen == "folder":
+            return folder.read_folder(videos)
+        return _with_others(self._annotated(videos), videos)
+
+    def _annotated(self, videos: VideoFolder) -> Iterator[Source]:
         match self.chosen:
-            case "folder":
-                return folder.read_folder(videos)
             case "howto100m":
                 return howto100m.read_howto100m(self.path, videos, self.captions, self.category)
             case "youcook2":
@@ -70,3 +73,14 @@ class Collection:
                     f"Unknown format {other!r}.",
                     f"Choose one of {', '.join(COLLECTION_FORMATS)}.",
                 )
+
+
+def _with_others(sources: Iterator[Source], videos: VideoFolder) -> Iterator[Source]:
+    """Yield the sources, and after them each further file that has the id of one of them."""
+    others = []
+    for source in sources:
+        yield source
+        others += [(other, source.file) for other in videos.others(source.video_id)]
+    for other, first in others:
+        fault = f"The video has the id of {first!r}, which is used instead."
+        yield Source(other, other, fault=fault)

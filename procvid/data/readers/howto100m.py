@@ -7,12 +7,14 @@ The captions are `raw_caption.json`, or the sentences of Han et al. (2022)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from procvid.data.readers.annotations import YOUTUBE, entries, table, timed_text
 from procvid.data.source import Source, VideoFolder
 from procvid.errors import InputError
+from procvid.storage.text import lines_of
 from procvid.types import TimedText
 
 INDEX = "HowTo100M_v1.csv"
@@ -38,9 +40,9 @@ def read_howto100m(
     for video_id, value in entries(captions or _captions(folder)):
         title = titles.pop(video_id, None)
         if title is not None:
-            fault = "" if isinstance(value, dict) else "The captions are damaged."
-            cues = _cues(value) if isinstance(value, dict) else ()
-            yield _source(video_id, videos, title, cues, fault)
+            cues = _cues(value)
+            fault = "The captions are damaged." if cues is None else ""
+            yield _source(video_id, videos, title, cues or (), fault)
     for video_id, title in sorted(titles.items()):
         yield _source(video_id, videos, title, (), "The video has no captions.")
 
@@ -55,8 +57,7 @@ def _source(
 def _titles(folder: Path, category: str) -> dict[str, str]:
     tasks: dict[str, str] = {}
     if (folder / TASKS).is_file():
-        lines = (folder / TASKS).read_text("utf-8", errors="replace").splitlines()
-        for line in lines:
+        for line in lines_of((folder / TASKS).read_text("utf-8", errors="replace")):
             # The published file has tabs, copies have commas, and a name may contain commas.
             number, _, name = line.replace("\t", ",", 1).partition(",")
             tasks[number.strip()] = name.strip()
@@ -77,9 +78,11 @@ def _captions(folder: Path) -> Path:
     )
 
 
-def _cues(value: dict[str, Any]) -> tuple[TimedText, ...]:
-    columns = [value.get(name) for name in ("start", "end", "text")]
-    if not all(isinstance(column, list) for column in columns):
-        return ()
-    cues = (timed_text(*cue) for cue in zip(*columns))  # noqa: B905
-    return tuple(cue for cue in cues if cue is not None)
+def _cues(value: object) -> tuple[TimedText, ...] | None:
+    """Return the cues, or None if they are damaged."""
+    known: dict[str, Any] = value if isinstance(value, dict) else {}
+    columns = [known.get(name) for name in ("start", "end", "text")]
+    lists = [column for column in columns if isinstance(column, list)]
+    if len(lists) != len(columns):
+        return None
+    return tuple(timed_text(*cue) for cue in zip_longest(*lists))

@@ -11,7 +11,7 @@ from procvid.types import ModelInfo, TimedText
 class RulesStepFinder:
     """Finds steps by the rules of `procvid.plan.transcript`; the same cues give the same steps."""
 
-    info = ModelInfo(id="rules", revision="1")
+    info = ModelInfo(id="rules", revision="2")
 
     def find(self, title: str, cues: Sequence[TimedText]) -> tuple[TimedText, ...]:
         """Return steps in the order of time. Raise InputError if the transcript is not English."""

@@ -17,6 +17,7 @@ from diffusers import WanTransformer3DModel
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
+from procvid.errors import InputError
 from procvid.phantom.layout import CONFIGS, Config, stored_dtype
 from procvid.phantom.loading import read_config
 from procvid.phantom.vram import ALLOWANCE
@@ -41,6 +42,7 @@ class Cost:
     Attributes:
         examples: Number of examples.
         pictures: Number of examples that are images.
+        missing: Number of rows left out because their file is missing.
         steps: Optimizer steps.
         trained_parameters: Parameters of the LoRA.
         tflop: TFLOP of all examples in all epochs, forward and backward.
@@ -51,6 +53,7 @@ class Cost:
 
     examples: int
     pictures: int
+    missing: int
     steps: int
     trained_parameters: int
     tflop: float
@@ -71,8 +74,11 @@ class Cost:
     def lines(self) -> list[str]:
         """Return the estimate as sentences."""
         clips = self.examples - self.pictures
+        rows = self.examples + self.missing
+        left_out = f"Missing files: {self.missing} of {rows}. Their rows are left out."
         return [
             f"{self.pictures} pictures and {clips} clips, {self.steps} optimizer steps.",
+            *([left_out] if self.missing else []),
             f"The LoRA has {self.trained_parameters:,} trainable parameters.",
             f"Estimate: {self.tflop:,.0f} TFLOP, {self.hours:.1f} hours on one H100 at "
             f"{H100_TFLOPS:.0f} TFLOP/s, without encoding and validation.",
@@ -82,28 +88,39 @@ class Cost:
 
 
 def cost_of(data: TrainingFolder, settings: LoraSettings, profile: str, folder: Path) -> Cost:
-    """Estimate a training.
+    """Estimate a training. Examples whose file is missing do not count.
 
     Args:
         data: Training examples; every clip counts with the maximum length of the settings.
         settings: Settings of the training.
         profile: Profile whose published config is used if the model is not installed.
         folder: Folder of the model.
+
+    Raises:
+        InputError: All files are missing.
     """
+    examples = [example for example in data.examples if example.file not in data.missing]
+    if not examples:
+        raise InputError(
+            f"All {len(data.examples)} files of the list are missing, such as "
+            f"{data.examples[0].file.name!r}.",
+            "Check file_name, which is relative to the folder of the list.",
+        )
     file = folder / "transformer" / "config.json"
     config = read_config(file) if file.is_file() else CONFIGS[profile]
-    pictures = sum(example.file.suffix.lower() in PICTURES for example in data.examples)
-    clips = len(data.examples) - pictures
+    pictures = sum(example.file.suffix.lower() in PICTURES for example in examples)
+    clips = len(examples) - pictures
     longest = (settings.num_frames - 1) // TEMPORAL + 1 if clips else 1
-    references = settings.max_references if any(e.wants for e in data.examples) else 0
+    references = settings.max_references if any(e.wants for e in examples) else 0
     # On average an example gets half of the references.
     each = [tflop(config, settings, frames, references / 2) for frames in (1, longest)]
     total = settings.epochs * (pictures * each[0] + clips * each[1])
-    steps = -(-len(data.examples) // settings.examples_per_step(1)) * settings.epochs
+    steps = -(-len(examples) // settings.examples_per_step(1)) * settings.epochs
     weights, trained, kept = model_sizes(config, settings, longest, references)
     return Cost(
-        examples=len(data.examples),
+        examples=len(examples),
         pictures=pictures,
+        missing=len(data.examples) - len(examples),
         steps=steps,
         trained_parameters=trained,
         tflop=round(total, 1),

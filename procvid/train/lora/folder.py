@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 
 from procvid.errors import InputError
 from procvid.storage.files import sha256_of
+from procvid.storage.names import as_on_disk
+from procvid.storage.text import lines_of
 
 LISTS = ("metadata.jsonl", "metadata.parquet")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -126,11 +128,18 @@ def _rows(file: Path) -> list[Mapping[str, Any]]:
             raise InputError(f"{file.name} is larger than {MAX_BYTES:,} bytes.", HINT)
         if file.suffix == ".parquet":
             return list(pq.read_table(file).to_pylist())
-        lines = file.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.strip()]
+        lines = enumerate(lines_of(file.read_text(encoding="utf-8")), start=1)
+        return [_row(line, number, file) for number, line in lines if line.strip()]
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise InputError(f"{file.name} cannot be read ({reason}).", HINT) from error
+
+
+def _row(line: str, number: int, file: Path) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"Line {number} of {file.name} is not JSON.", HINT) from error
 
 
 def _example(row: object, number: int, folder: Path) -> Example:
@@ -211,7 +220,7 @@ def _file(row: Mapping[str, Any], where: str, folder: Path, suffixes: tuple[str,
             f"{where} names the file {name[:80]!r}.",
             f"Give a file inside the folder that ends in {', '.join(suffixes)}.",
         )
-    return folder / path
+    return as_on_disk(folder / path)
 
 
 def _is_time(value: object) -> bool:

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 FOLDERS = re.compile(r"(?<![\w:/.<])/(?:[^\s/'\"]+/)+(?=[^\s/'\"])")
+OPTIONS = re.compile(r"(?P<command>`[^`]*`)|\s*\(--[a-z-]+\)|(?<!\w)--(?P<name>[a-z][a-z-]*)")
 TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
     (RecipeError, "Cannot read this recipe"),
     (StoreError, "Memory"),
@@ -48,13 +49,25 @@ TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
 """Title of the message box, by the first class that fits; subclasses come before their bases."""
 
 
+def for_the_page(error: ProcvidError) -> str:
+    """Return the sentence of an error without folders and command-line options.
+
+    "(--whole)" goes, and "a smaller --size" becomes "a smaller size". Commands in backticks stay.
+    """
+
+    def spoken(option: re.Match[str]) -> str:
+        return option["command"] or (option["name"] or "").replace("-", " ")
+
+    return one_line(OPTIONS.sub(spoken, without_folders(str(error))))
+
+
 def as_gradio_error(error: Exception) -> gr.Error:
     """Return the message for an exception; log unexpected ones under an id."""
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, ProcvidError):
         title = next((title for kind, title in TITLES if isinstance(error, kind)), "procvid")
-        return gr.Error(one_line(without_folders(str(error))), title=title, print_exception=False)
+        return gr.Error(for_the_page(error), title=title, print_exception=False)
     number = secrets.token_hex(4)
     log.error("unexpected error %s", number, exc_info=error)
     return gr.Error(

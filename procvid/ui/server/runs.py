@@ -13,6 +13,7 @@ from procvid.run.folder import CAPTIONS, CLIP, EVENTS, RUN, VIDEO, RunFolder, re
 from procvid.run.records import StepRecord, stale_steps
 from procvid.settings import Profile
 from procvid.storage.files import read_json
+from procvid.storage.text import lines_of
 from procvid.types import EXACT, Conditioning, Plan, Retrieval, Slot
 from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
@@ -140,7 +141,7 @@ def _warnings(log: Path, plan: Plan) -> list[str]:
     """Return the warnings of the last attempt, each once; skip damaged lines."""
     view = RunView("", log.parent)
     view.show_plan(plan)
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+    for line in lines_of(log.read_text(encoding="utf-8")) if log.exists() else ():
         try:
             event: dict[str, Any] = json.loads(line)
             if event["event"] == "warned":

@@ -71,9 +71,19 @@ def test_a_wrong_row_is_one_sentence(tmp_path, rows, message):
 def test_a_missing_or_broken_list_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"holds 0 of metadata\.jsonl and metadata\.parquet"):
         read_training_folder(tmp_path)
-    (tmp_path / "metadata.jsonl").write_text("{")
-    with pytest.raises(InputError, match="cannot be read"):
+    (tmp_path / "metadata.jsonl").write_text(json.dumps(ROW) + "\n\n{")
+    with pytest.raises(InputError, match=r"Line 3 of metadata\.jsonl is not JSON"):
         read_training_folder(tmp_path)
+
+
+def test_lists_of_other_systems(tmp_path):
+    """A byte order mark, Windows line ends, a line separator in a text, and a decomposed name."""
+    row = {"file_name": "cre\u0300me.mp4", "text": "Slice\u2028the carrot."}
+    text = f"\ufeff{json.dumps(row, ensure_ascii=False)}\r\n"
+    (tmp_path / "metadata.jsonl").write_bytes(text.encode())
+    (tmp_path / "cr\u00e8me.mp4").write_bytes(b"1")
+    folder = read_training_folder(tmp_path)
+    assert folder.examples[0].text == row["text"] and not folder.missing
 
 
 @pytest.mark.parametrize(

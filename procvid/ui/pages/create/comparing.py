@@ -9,9 +9,10 @@ import gradio as gr
 
 from procvid.run.generate import step_seed
 from procvid.types import StepChanges
+from procvid.ui.browser import REMEMBER
 from procvid.ui.pages.create.review_step import ReviewStep
 from procvid.ui.pages.create.shared import QUIET, SOON, PageState, Update
-from procvid.ui.pages.create.video_step import ADDRESS, VideoStep, new_run_outputs, show_new_run
+from procvid.ui.pages.create.video_step import VideoStep, new_run_outputs, show_new_run
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import start_run
@@ -28,9 +29,7 @@ def wire(
 ) -> None:
     """Connect the two buttons of the Review step."""
 
-    def make_other(
-        run_id: str, runs: list[str] | None, request: gr.Request | None = None
-    ) -> Update:
+    def make_other(run_id: str, request: gr.Request | None = None) -> Update:
         job = context.job_of(run_id)
         memory = "default" if job.options.memory == "none" else "none"
         options = replace(job.options, memory=memory)
@@ -44,7 +43,7 @@ def wire(
         return {
             compared: [run_id, view.run_id] if memory == "none" else [view.run_id, run_id],
             review.side_by_side: gr.Button(visible=True),
-            **show_new_run(state, video, view, runs),
+            **show_new_run(state, video, view),
         }
 
     def open_evaluate() -> Any:
@@ -52,8 +51,8 @@ def wire(
 
     review.compare.click(
         guarded(make_other),
-        [state.run_id, state.runs],
+        state.run_id,
         [compared, review.side_by_side, *new_run_outputs(state, video)],
         **SOON,
-    ).success(None, state.last_run, None, js=ADDRESS, api_visibility="private")
+    ).success(None, state.last_run, None, js=REMEMBER, api_visibility="private")
     review.side_by_side.click(guarded(open_evaluate), None, tabs, **QUIET)

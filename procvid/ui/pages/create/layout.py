@@ -43,6 +43,7 @@ def build(
     page: gr.Blocks,
     own_memory: gr.BrowserState,
     compared: gr.BrowserState,
+    sync: gr.Button,
     tabs: gr.Tabs,
 ) -> CreatePage:
     """Lay out the page and connect its events, all of which are private.
@@ -52,6 +53,7 @@ def build(
         page: The whole page.
         own_memory: Id of the visitor's own memory.
         compared: The two runs that the Evaluate tab compares.
+        sync: Pressed when another tab of the browser has added a run.
         tabs: The tabs of the page.
     """
     runs = run_list.build()
@@ -79,6 +81,7 @@ def build(
         last_run=gr.BrowserState("", storage_key="procvid-last-run", secret="procvid"),
         own_memory=own_memory,
         timer=gr.Timer(POLL_S, active=False),
+        sync=sync,
     )
     # A long plan leaves the page scrolled down; the next step must start at the top.
     walk.change(None, None, None, js=TO_THE_TOP, api_visibility="private")

@@ -28,6 +28,7 @@ from procvid.ui.pages.create.shared import (
     chosen_memory,
     require_draft,
 )
+from procvid.ui.pages.picture import SUFFIXES
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import read_options
@@ -83,7 +84,7 @@ def build() -> ReferencesStep:
         with gr.Row():
             pin = gr.Button("Pin", size="sm")
             hide = gr.Button("Hide", size="sm")
-            upload = gr.UploadButton("Upload", file_types=["image"], size="sm")
+            upload = gr.UploadButton("Upload", file_types=SUFFIXES, size="sm")
             reset = gr.Button("Reset", size="sm")
     return ReferencesStep(shown, which, choices, gr.State([]), pin, hide, upload, reset)
 

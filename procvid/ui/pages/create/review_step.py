@@ -13,6 +13,7 @@ from procvid.ui import markup
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.shared import QUIET, REVIEW, SOON, VIDEO, PageState, Update
 from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
+from procvid.ui.pages.picture import SUFFIXES
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import resume_run
@@ -84,7 +85,7 @@ def build(max_references: int) -> ReviewStep:
         pictures = gr.File(
             label=f"Your own reference images, at most {max_references}",
             file_count="multiple",
-            file_types=["image"],
+            file_types=SUFFIXES,
             height=120,
         )
         shows = gr.Dropdown(

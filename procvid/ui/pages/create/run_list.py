@@ -9,10 +9,11 @@ import gradio as gr
 
 from procvid.errors import ProcvidError, RunError
 from procvid.plan.shots import mode_of
+from procvid.ui.browser import ADDRESS, LIST
 from procvid.ui.pages.create.plan_step import PlanStep, show_plan
 from procvid.ui.pages.create.recipe_step import RecipeStep, recipe_text
 from procvid.ui.pages.create.shared import QUIET, VIDEO, PageState, Update
-from procvid.ui.pages.create.video_step import ADDRESS, VideoStep, watch, watch_outputs
+from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded, one_line
 from procvid.ui.server.runs import read_label
@@ -47,23 +48,26 @@ def wire(
     """Connect the page's load event and the button of the list."""
 
     def arrive(runs: list[str] | None, last_run: str, request: gr.Request | None = None) -> Update:
-        # The values come from the browser, so they are untrusted.
-        stored = [last_run, *(runs if isinstance(runs, list) else [])]
-        known = list(dict.fromkeys(run for run in stored if run and isinstance(run, str)))
-        labels = {run_id: label(run_id) for run_id in known}
-        choices = [(text, run_id) for run_id, text in labels.items() if text]
-        listed: Update = {
-            runs_of_visitor.row: gr.Row(visible=bool(choices)),
-            runs_of_visitor.which: gr.Dropdown(
-                choices=choices, value=choices[0][1] if choices else None
-            ),
-        }
+        listed = list_runs(runs, last_run)
         asked = "" if request is None else dict(request.query_params).get("run", "")
         if asked and label(asked):
             return {**listed, **open_run(asked)}
         if asked:
             gr.Warning(f"There is no run {escape(one_line(asked, 40))}. It may have been deleted.")
         return listed
+
+    def list_runs(runs: list[str] | None, last_run: str) -> Update:
+        # The values come from the browser, so they are untrusted.
+        stored = [last_run, *(runs if isinstance(runs, list) else [])]
+        known = list(dict.fromkeys(run for run in stored if run and isinstance(run, str)))
+        labels = {run_id: label(run_id) for run_id in known}
+        choices = [(text, run_id) for run_id, text in labels.items() if text]
+        return {
+            runs_of_visitor.row: gr.Row(visible=bool(choices)),
+            runs_of_visitor.which: gr.Dropdown(
+                choices=choices, value=choices[0][1] if choices else None
+            ),
+        }
 
     def label(run_id: str) -> str:
         try:
@@ -97,12 +101,10 @@ def wire(
         recipe.recipe, recipe.shots, state.draft, state.changes, state.run_id, state.walk, *plan.outputs,
         *watch_outputs(state, video),
     ]  # fmt: skip
-    state.page.load(
-        guarded(arrive),
-        [state.runs, state.last_run],
-        [runs_of_visitor.row, runs_of_visitor.which, *opened],
-        **QUIET,
-    )
+    shown = [runs_of_visitor.row, runs_of_visitor.which]
+    kept = [state.runs, state.last_run]
+    state.page.load(guarded(arrive), kept, [*shown, *opened], js=LIST, **QUIET)
+    state.sync.click(guarded(list_runs), kept, shown, js=LIST, **QUIET)
     runs_of_visitor.button.click(guarded(open_run), runs_of_visitor.which, opened, **QUIET).success(
         guarded(remember), runs_of_visitor.which, state.last_run, **QUIET
     ).then(None, state.last_run, None, js=ADDRESS, api_visibility="private")

@@ -36,10 +36,11 @@ class PageState:
         changes: Changes to the references before the first clip, by step.
         run_id: The run that the page shows, or "".
         seen: State of that run as shown on the page; see `video_step.watch`.
-        runs: Ids of the visitor's runs, latest first; stored in the browser.
+        runs: Ids of the visitor's runs as an older version stored them; `browser.LIST` adds to it.
         last_run: The latest of them; stored in the browser, and used by the Evaluate tab.
         own_memory: Id of the visitor's own memory, or ""; stored in the browser.
         timer: Polls the run while it is in progress.
+        sync: Pressed when another tab of the browser has added a run.
     """
 
     page: gr.Blocks
@@ -52,6 +53,7 @@ class PageState:
     last_run: gr.BrowserState
     own_memory: gr.BrowserState
     timer: gr.Timer
+    sync: gr.Button
 
 
 def chosen_memory(chosen: str, own: str) -> str:

@@ -11,6 +11,7 @@ import gradio as gr
 from procvid.errors import ProcvidError
 from procvid.types import StepChanges
 from procvid.ui import markup
+from procvid.ui.browser import REMEMBER
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.shared import (
@@ -32,11 +33,6 @@ from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import visitor_of
 
 NO_CLIPS = "Press “Make the video” in step 3. The clips appear here, one by one."
-MAX_RUNS = 30
-"""Maximum number of runs that a browser remembers."""
-
-ADDRESS = "(id) => { if (id) history.replaceState(null, '', '?run=' + id); }"
-"""Puts the run into the page's address, so that the address opens the run again."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,6 @@ def wire(
         steps: float,
         fast: bool,
         own: str = "",
-        runs: list[str] | None = None,
         request: gr.Request | None = None,
         lora: str = "",
     ) -> Update:
@@ -98,7 +93,7 @@ def wire(
         )
         changes = {number: fitted(of_step) for number, of_step in changed.items()}
         feed = start_run(context, require_draft(draft), options, visitor_of(request), changes)
-        return show_new_run(state, step, feed.snapshot(), runs)
+        return show_new_run(state, step, feed.snapshot())
 
     def poll(run_id: str, seen: Any) -> Update:
         try:
@@ -122,11 +117,11 @@ def wire(
         guarded(make),
         [
             state.draft, state.changes, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
-            state.own_memory, state.runs, recipe.lora,
+            state.own_memory, recipe.lora,
         ],
         new_run_outputs(state, step),
         **SOON,
-    ).success(None, state.last_run, None, js=ADDRESS, api_visibility="private")  # fmt: skip
+    ).success(None, state.last_run, None, js=REMEMBER, api_visibility="private")  # fmt: skip
     state.timer.tick(guarded(poll), [state.run_id, state.seen], watched, **AT_ONCE)
     step.resume.click(guarded(resume), state.run_id, watched, **SOON)
     step.stop.click(guarded(stop), state.run_id, step.stop, **AT_ONCE)
@@ -177,17 +172,14 @@ def watch(state: PageState, step: VideoStep, view: RunView, seen: Any) -> Update
 
 def new_run_outputs(state: PageState, step: VideoStep) -> list[Any]:
     """Return the outputs of an event that returns `show_new_run`."""
-    return [state.run_id, state.last_run, state.runs, state.walk, *watch_outputs(state, step)]
+    return [state.run_id, state.last_run, state.walk, *watch_outputs(state, step)]
 
 
-def show_new_run(
-    state: PageState, step: VideoStep, view: RunView, runs: list[str] | None
-) -> Update:
-    """Open the Video step with a new run, and add it to the visitor's runs."""
+def show_new_run(state: PageState, step: VideoStep, view: RunView) -> Update:
+    """Open the Video step with a new run."""
     return {
         state.run_id: view.run_id,
         state.last_run: view.run_id,
-        state.runs: [view.run_id, *(runs or [])][:MAX_RUNS],
         state.walk: gr.Walkthrough(selected=VIDEO),
         **watch(state, step, view, None),
     }

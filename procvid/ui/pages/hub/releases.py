@@ -28,7 +28,7 @@ from procvid.hub.pull import Offer, Pulled, Pulling, look
 from procvid.hub.release import FileFact, Release, damaged_files
 from procvid.hub.store import store_files
 from procvid.memory.store_folder import read_manifest
-from procvid.settings import TINY
+from procvid.settings import TINY, user_path
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.visitors import Visitor, require_publisher
 from procvid.wiring import run as wiring
@@ -240,7 +240,7 @@ def _source(context: AppContext, visitor: Visitor, wanted: Publication) -> Path:
         raise InputError(
             "A Space publishes runs only.", "Publish other artifacts with `procvid hub publish`."
         )
-    return Path(name).expanduser()
+    return user_path(name)
 
 
 def _facts(

@@ -19,9 +19,11 @@ from procvid.memory.words import canonical, named, usual_state
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.types import Crop, Image
+from procvid.ui.browser import READ_MEMORY
 from procvid.ui.events import ON_GPU, QUIET, Updates
 from procvid.ui.markup import note
 from procvid.ui.pages.memory import markup
+from procvid.ui.pages.picture import picture_field, shown_picture
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.memories import ANY, browse, change, has_own, kinds, shown_store
@@ -71,16 +73,19 @@ class MemoryWidgets:
     note: gr.HTML
 
 
-def build(context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState) -> None:
+def build(
+    context: AppContext, page: gr.Blocks, own_memory: gr.BrowserState, sync: gr.Button
+) -> None:
     """Lay out the page and wire its events; all of them are private.
 
     Args:
         context: Context of the app.
         page: The whole page.
         own_memory: Id of the visitor's own memory, "" before the first change.
+        sync: Pressed when another tab of the browser has made another own memory.
     """
     w = _widgets(own_memory)
-    _wire_viewing(context, page, w)
+    _wire_viewing(context, page, w, sync)
     _wire_editing(context, w)
 
 
@@ -111,9 +116,7 @@ def _widgets(own_memory: gr.BrowserState) -> MemoryWidgets:
         made["search"] = gr.Button("Search", variant="primary", scale=1, min_width=96)
     made["note"] = gr.HTML(visible=False)
     with gr.Accordion("Search by image", open=False):
-        made["picture"] = gr.Image(
-            label="Image to search with", type="filepath", sources=["upload"], height=160
-        )
+        made["picture"] = picture_field(label="Image to search with", height=160)
     with gr.Row():
         with gr.Column(scale=3, min_width=280):
             made["gallery"] = gr.Gallery(
@@ -160,9 +163,7 @@ def _lower_widgets() -> dict[str, Any]:
             "finds it in the photo and cuts it out. The photo stays in your private library.</p>"
         )
         with gr.Row():
-            made["photo"] = gr.Image(
-                label="Photo", type="filepath", sources=["upload"], height=180, min_width=220
-            )
+            made["photo"] = picture_field(label="Photo", height=180, min_width=220)
             with gr.Column(min_width=220):
                 made["photo_name"] = gr.Textbox(
                     label="Object in the photo", placeholder="frying pan", max_length=80
@@ -182,7 +183,7 @@ def _lower_widgets() -> dict[str, Any]:
     return made
 
 
-def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> None:
+def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets, sync: gr.Button) -> None:
     def open_tab(own: str) -> Updates:
         store = shown_store(context, own)
         return _page_of(w, store, ANY, ANY, 1) | _frame(context, w, own, store)
@@ -200,7 +201,8 @@ def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> Non
         return _found(own, words, name, state)
 
     def search_picture(own: str, picture: str, name: str, state: str) -> Updates:
-        return _found(own, load_image(Path(picture)), name, state)
+        image = shown_picture(picture)
+        return {w.picture: None} if image is None else _found(own, image, name, state)
 
     def _found(own: str, wanted: str | Image, name: str, state: str) -> Updates:
         store = shown_store(context, own)
@@ -236,13 +238,19 @@ def _wire_viewing(context: AppContext, page: gr.Blocks, w: MemoryWidgets) -> Non
     looked = [w.gallery, w.shown, w.page, w.note]
     around = [w.overview, w.name, w.state, w.history]
     page.load(guarded(open_tab), w.own, [*looked, *around], **QUIET)
+    sync.click(None, w.own, w.own, js=READ_MEMORY, api_visibility="private")
+    sync.click(guarded(open_tab), w.own, [*looked, *around], js=READ_MEMORY, **QUIET)
     for chosen in (w.name, w.state):
         chosen.input(guarded(narrow), [w.own, w.name, w.state], looked, **QUIET)
     w.page.input(guarded(turn), [w.own, w.name, w.state, w.page], looked, **QUIET)
     for event in (w.search.click, w.text.submit):
         event(guarded(search), [w.own, w.text, w.name, w.state], looked, **QUIET, **ON_GPU)
     w.picture.upload(
-        guarded(search_picture), [w.own, w.picture, w.name, w.state], looked, **QUIET, **ON_GPU
+        guarded(search_picture),
+        [w.own, w.picture, w.name, w.state],
+        [*looked, w.picture],
+        **QUIET,
+        **ON_GPU,
     )
     w.gallery.select(
         guarded(choose),
@@ -304,6 +312,9 @@ def _wire_editing(context: AppContext, w: MemoryWidgets) -> None:
         updates = changed(own, lambda store, _: edit.merge_crops(store, marked), marked[0])
         return updates | _marked(w, [])
 
+    def check_photo(photo: str) -> Updates:
+        return {w.photo: None} if shown_picture(photo) is None else {}
+
     def add(own: str, photo: str | None, name: str, state: str, whole: bool) -> Updates:
         if not photo or not canonical(name):
             raise InputError(
@@ -336,6 +347,7 @@ def _wire_editing(context: AppContext, w: MemoryWidgets) -> None:
         (w.add, add, [w.own, w.photo, w.photo_name, w.photo_state, w.photo_whole], []),
     ):
         button.click(guarded(what), inputs, [*after, *more], **QUIET, **ON_GPU)
+    w.photo.upload(guarded(check_photo), w.photo, [w.photo], **QUIET)
     w.mark.click(guarded(mark), [w.marked, w.chosen], [w.marked, w.same], **QUIET)
 
 

@@ -1,0 +1,500 @@
+"""Find the foods, vessels and tools that a step names, and the words that refer back to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from procvid.plan.english import (
+    ADVERBS,
+    DETERMINERS,
+    GENERIC_FOODS,
+    LINKING,
+    OPENERS,
+    PREPOSITIONS,
+    PRONOUNS,
+    UNITS,
+    is_adverb,
+    is_number,
+)
+from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
+from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
+
+LOOKS = frozenset(
+    "red orange yellow green blue purple pink black white brown grey gray silver "
+    "golden dark light large small big little medium tiny deep shallow wide narrow "
+    "heavy round square oval rectangular striped dotted spotted checked patterned "
+    "wooden bamboo marble glass ceramic copper steel stainless iron cast metal "
+    "enamel enamelled plastic nonstick non stick bottomed heatproof ovenproof "
+    "rubber silicone".split()
+)
+"""Words of looks; a description contains only these, and only from the text."""
+
+MEASURES = frozenset(
+    "cup glass jar bottle spoon container zip-bag jug bag mold measuring-cup measuring-spoon".split()
+)
+ANOTHER = frozenset({"another", "separate", "second", "different"})
+TARGETS = frozenset({"over", "on", "onto", "to", "into", "from"})
+GROUP_WORDS: dict[str, tuple[str, ...]] = {
+    "vegetables": ("vegetable", "mushroom"),
+    "vegetable": ("vegetable", "mushroom"),
+    "veggies": ("vegetable", "mushroom"),
+    "veg": ("vegetable", "mushroom"),
+    "greens": ("vegetable",),
+    "fruit": ("fruit",),
+    "fruits": ("fruit",),
+    "spices": ("spice",),
+    "herbs": ("herb",),
+    "noodles": ("grain",),
+}
+"""Words for whole groups of foods, and the groups of the lexicon that they cover."""
+
+PARTS: dict[str, str] = {
+    **dict.fromkeys("cubes cube chunks chunk dice".split(), "diced"),
+    **dict.fromkeys(
+        "slices slice strips strip rings rounds wedges wedge halves half ribbons".split(), "sliced"
+    ),
+    **dict.fromkeys("mash".split(), "mashed"),
+    **dict.fromkeys("puree".split(), "blended"),
+    **dict.fromkeys("crumbs crumbles".split(), "crumbled"),
+    **dict.fromkeys("shavings".split(), "grated"),
+    **dict.fromkeys(
+        "pieces piece bites bite florets floret leaves leaf stalks stems sprigs cloves fillets breasts "
+        "thighs legs tips caps skins bones flesh meat root fronds kernels patties bottoms tops "
+        "layers layer filling balls ball sheets sheet".split(),
+        "",
+    ),
+}
+"""Words after a food that name a part or a cut of it, and the state of that cut ("" for none)."""
+
+THING_HEADS = frozenset(
+    "bag bags stand liner liners rings cutter cutters press maker presser packet package box bowl "
+    "server mill grinder spinner squeezer brush machine warmer dish tender attachment".split()
+)
+"""Words that make a thing of the food before them: "a nut bag", "fork tender"."""
+
+LEFT_OVER = frozenset("remaining rest other else left remainder reserved".split())
+JOINING = frozenset({"or"})
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A thing named in a step: its words, looks, state and preposition.
+
+    `preposition` is the last one between the verb and the mention ("" for a direct object);
+    `another` marks "another bowl", `definite` "the mushrooms", `indefinite` "a bowl", `prepared` "the
+    prepared pan".
+    """
+
+    entry: Entry
+    index: int
+    looks: str
+    wording: str
+    state: StateWord | None
+    preposition: str
+    definite: bool = False
+    another: bool = False
+    prepared: bool = False
+    indefinite: bool = False
+
+
+@dataclass(frozen=True)
+class _Noun:
+    """A noun phrase of `length` words; `modifiers` is what stands before its head."""
+
+    entry: Entry
+    length: int
+    modifiers: str = ""
+    cut: str = ""
+    head: int = 0
+
+
+@dataclass
+class NamedThings:
+    """What a step names.
+
+    `hinted` are things in side clauses ("until the onions are soft"); `refers` are words that refer
+    back, each with its place and preposition.
+    """
+
+    named: list[Mention]
+    hinted: list[Mention]
+    refers: list[tuple[int, str, str]]
+
+
+def find_mentions(
+    text: str,
+    tokens: Sequence[Word],
+    verbs: Sequence[tuple[int, int]],
+    kinds: Sequence[Kind],
+    extra: Mapping[Phrase, Entry],
+) -> NamedThings:
+    """Return all things named, and the words that refer back.
+
+    Args:
+        text: The step.
+        tokens: Its words.
+        verbs: Start and end of each verb.
+        kinds: The kind of each word, from `clauses`.
+        extra: The recipe's own foods that the lexicon does not know.
+    """
+    verb_words = {i for start, end in verbs for i in range(start, end)}
+    particles = {end for _, end in verbs}
+    found = NamedThings([], [], [])
+    preposition, index = "", 0
+    while index < len(tokens):
+        word = tokens[index].text
+        if index in verb_words:
+            preposition = ""
+            index += 1
+            continue
+        if index and starts_sentence(text, tokens, index):
+            preposition = ""
+        noun = _noun_phrase(text, tokens, index, verb_words, extra)
+        if noun is None:
+            if word in PREPOSITIONS and word != "of":
+                preposition = word
+                if index in particles and word in ("in", "over", "through"):
+                    preposition = _particle(tokens, index, extra)
+            if not kinds[index]:
+                found.refers += _referring(tokens, index, preposition)
+            index += 1
+            continue
+        if (noun.entry is not NOTHING and not kinds[index]) or kinds[index] in (
+            "result",
+            "meanwhile",
+        ):
+            _collect(text, tokens, index, noun, preposition, verb_words, kinds, found)
+        index += noun.length
+    found.named = _vegetable_peppers(text, tokens, found.named)
+    return found
+
+
+NOTHING = Entry("", "tool", "", ())
+"""Stands for a phrase that names nothing to show."""
+
+
+def _collect(
+    text: str,
+    tokens: Sequence[Word],
+    index: int,
+    noun: _Noun,
+    preposition: str,
+    verb_words: set[int],
+    kinds: Sequence[Kind],
+    found: NamedThings,
+) -> None:
+    if noun.entry is NOTHING or _is_measure(tokens, index, noun.length, noun.entry):
+        return
+    if _is_comparison(tokens, index, noun.length):
+        return
+    mention = _mention(text, tokens, index, noun, preposition, verb_words)
+    if kinds[index]:
+        found.hinted.append(mention)
+        return
+    last = found.named[-1] if found.named else None
+    if last is not None and _is_alternative(tokens, last, mention):
+        whole = f"{last.wording} {tokens[index + noun.length - 1].text}"
+        entry = lexicon().look_up(whole) if noun.length > 1 else None
+        if entry is not None and entry.role == "food":
+            found.named[-1] = replace(last, entry=entry, wording=whole)
+        return
+    found.named.append(_with_shared_state(text, tokens, found.named, mention))
+
+
+def noun_at(
+    tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]
+) -> tuple[Entry, int] | None:
+    """Return the longest noun of the lexicon or of the recipe that begins at a word."""
+    noun = lexicon().noun_at(tokens, index)
+    for length in range(4, noun[1] if noun else 0, -1):
+        own = extra.get(tuple(t.text for t in tokens[index : index + length]))
+        if own is not None:
+            return own, length
+    return noun
+
+
+def _noun_phrase(
+    text: str,
+    tokens: Sequence[Word],
+    index: int,
+    verb_words: set[int],
+    extra: Mapping[Phrase, Entry],
+) -> _Noun | None:
+    """Return the noun phrase that begins at a word; its last noun is its head."""
+    first = noun_at(tokens, index, extra)
+    if first is None:
+        return None
+    entry, length = first
+    if length == 1 and tokens[index].text in LOOKS and _colours(tokens, index + 1, extra):
+        return None
+    head, cut = index, ""
+    while (at := index + length) < len(tokens) and at not in verb_words:
+        if gap(text, tokens, at).strip(" -\u2011\t\n\xa0") or "\n" in gap(text, tokens, at):
+            break
+        word = tokens[at].text
+        following = noun_at(tokens, at, extra)
+        if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
+            cut = PARTS[word]
+            length += 1
+        elif following is not None and _joins(entry, following[0]):
+            entry, head = following[0], at
+            length += following[1]
+        elif word in THING_HEADS and following is None:
+            return _Noun(NOTHING, length + 1)
+        elif word == "ingredients":
+            return _Noun(NOTHING, length)
+        else:
+            break
+    before = " ".join(
+        t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
+    )
+    return _Noun(entry, length, before, cut, head)
+
+
+def _colours(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> bool:
+    """Return True if a word of looks before `index` describes a thing: "orange square pan"."""
+    while index < len(tokens) and tokens[index].text in LOOKS:
+        index += 1
+    noun = noun_at(tokens, index, extra)
+    return noun is not None and noun[0].role != "food"
+
+
+def _joins(first: Entry, second: Entry) -> bool:
+    """Return True if two nouns side by side are one thing: "soup bowl", "garlic sauce"."""
+    if second.role == "food":
+        return first.role == "food" or second.name in ("sauce", "juice", "gravy")
+    return second.role != "surface"
+
+
+def _particle(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> str:
+    """Return "" for "pour in the eggs" (an object), "in" for "pour in the bowl" (a place)."""
+    for at in range(index + 1, min(index + 5, len(tokens))):
+        noun = noun_at(tokens, at, extra)
+        if noun is not None:
+            return "" if noun[0].role == "food" else tokens[index].text
+        if tokens[at].text in GENERIC_FOODS:
+            return ""
+    return tokens[index].text
+
+
+def _referring(
+    tokens: Sequence[Word], index: int, preposition: str
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the word if it refers to foods: "it", "the mixture", "the dry ingredients"."""
+    word = tokens[index].text
+    before = [t.text for t in tokens[max(0, index - 5) : index]]
+    if word in ("ingredients", "ingredient", "mixture", "mix"):
+        kinds = [kind for kind in ("wet", "dry") if kind in before]
+        if kinds:
+            yield from ((index, f"{kind} ingredients", preposition) for kind in kinds)
+            return
+        if word == "ingredients" and LEFT_OVER & set(before):
+            yield index, "remaining ingredients", preposition
+            return
+        follower = [t.text for t in tokens[index + 1 : index + 2]]
+        if word == "ingredients" and (
+            {"all", "both", "every"} & set(before) or follower == ["for"]
+        ):
+            yield index, "all ingredients", preposition
+            return
+    if word == "everything" and [t.text for t in tokens[index + 1 : index + 2]] == ["else"]:
+        yield index, "remaining ingredients", preposition
+        return
+    if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
+        yield index, word, preposition
+
+
+def _refers(tokens: Sequence[Word], index: int) -> bool:
+    """Return True if the word refers to foods; "this", "these" only without a noun."""
+    if tokens[index].text not in ("this", "these", "those"):
+        return True
+    follower = tokens[index + 1].text if index + 1 < len(tokens) else ""
+    return follower in PREPOSITIONS | ADVERBS | {"", "and"}
+
+
+def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -> bool:
+    """Return True for an amount: "2 cups of flour", "a jar of pesto", "1 glass milk"."""
+    after = tokens[index + length].text if index + length < len(tokens) else ""
+    if entry.name == "clove" or after == "by":
+        return after in ("of", "by")
+    if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text != "tin":
+        return False
+    before = tokens[index - 1].text if index else ""
+    at = index + length
+    while at < len(tokens) and (is_number(tokens[at].text) or tokens[at].text in UNITS):
+        at += 1
+    after = tokens[at].text if at < len(tokens) else ""
+    return (
+        after == "of"
+        or is_number(before or " ")
+        or (before in ("a", "half") and _is_food(tokens, index + length))
+    )
+
+
+def _is_food(tokens: Sequence[Word], index: int) -> bool:
+    noun = lexicon().noun_at(tokens, index)
+    return noun is not None and noun[0].role == "food"
+
+
+OVEN_WORDS = frozenset(
+    "oven middle center centre position adjust upper lower lowest broiler".split()
+)
+SIZES = frozenset({"size", "consistency", "thickness", "texture", "colour", "color"})
+
+
+def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
+    """Return True for comparisons: "the size of a walnut", "without salt", "like cream"."""
+    before = [t.text for t in tokens[max(0, index - 3) : index]]
+    after = tokens[index + length].text if index + length < len(tokens) else ""
+    oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
+    if tokens[index].text in ("rack", "racks") and oven:
+        return True
+    return (
+        after in ("sized", "size", "like", "safe", "proof", "tender", "shaped", "free", "style")
+        or bool(SIZES & set(before))
+        or bool({"without", "like", "no", "not"} & set(before[-2:]))
+        or bool(
+            {"except", "excluding", "minus"} & {t.text for t in tokens[max(0, index - 5) : index]}
+        )
+    )
+
+
+def _mention(
+    text: str,
+    tokens: Sequence[Word],
+    index: int,
+    noun: _Noun,
+    preposition: str,
+    verb_words: set[int],
+) -> Mention:
+    """Return the mention with the adjectives before it and its stated state."""
+    first, state, another, definite, prepared = index, None, False, False, False
+    indefinite = False
+    while first > 0 and first - 1 not in verb_words:
+        if CLAUSE_MARK.search(gap(text, tokens, first)):
+            break
+        word = tokens[first - 1].text
+        stated = lexicon().state_at(tokens, first - 1)
+        if word in DETERMINERS or word in ANOTHER:
+            another = another or word in ANOTHER
+            indefinite = indefinite or word in ("a", "an")
+            definite = definite or word in ("the", "same", "your", "that", "this")
+        elif word in ("prepared", "lined", "greased", "buttered", "oiled", "floured"):
+            prepared = True
+        elif word in LOOKS or is_adverb(word):
+            pass
+        elif stated is not None and word not in PREPOSITIONS | OPENERS:
+            state = state or stated[0]
+        else:
+            break
+        first -= 1
+    looks = _looks(text, tokens[first : index + noun.length - 1])
+    wording = " ".join(t.text for t in tokens[noun.head : index + noun.length])
+    looks = (
+        " ".join(dict.fromkeys([*looks.split(), *noun.modifiers.split()]))
+        if noun.modifiers
+        else looks
+    )
+    if noun.cut:
+        state = lexicon().states[(noun.cut,)]
+    state = state or _state_after(text, tokens, index + noun.length)
+    return Mention(
+        noun.entry,
+        index,
+        looks,
+        wording,
+        state,
+        preposition,
+        definite,
+        another,
+        prepared,
+        indefinite,
+    )
+
+
+def _looks(text: str, before: Sequence[Word]) -> str:
+    """Return the words of looks as the text spells them: "large non-stick"."""
+    kept = [word for word in before if word.text in LOOKS]
+    out = ""
+    for number, word in enumerate(kept):
+        joined = number and text[kept[number - 1].end : word.start] == "-"
+        out += ("-" if joined else " ") + word.text
+    return out.strip()
+
+
+def _state_after(text: str, tokens: Sequence[Word], index: int) -> StateWord | None:
+    """Return the state after the noun: "carrots, finely sliced", "the onion is fried"."""
+    if index >= len(tokens):
+        return None
+    linked = tokens[index].text in LINKING
+    if not linked and not re.search(r"[,(]", gap(text, tokens, index)):
+        return None
+    at = index + 1 if linked else index
+    while at < len(tokens) and is_adverb(tokens[at].text):
+        at += 1
+    stated = lexicon().state_at(tokens, at)
+    if stated is None:
+        return None
+    after = at + stated[1]
+    ends = after >= len(tokens) or bool(CLAUSE_MARK.search(gap(text, tokens, after)))
+    return stated[0] if ends or tokens[after].text in PREPOSITIONS | {"and"} else None
+
+
+def _with_shared_state(
+    text: str, tokens: Sequence[Word], earlier: Sequence[Mention], mention: Mention
+) -> Mention:
+    """Share the state in "chopped onion and garlic": same group, no article between."""
+    if mention.state is not None or not earlier or mention.entry.role != "food":
+        return mention
+    last = earlier[-1]
+    between = [t.text for t in tokens[last.index + len(last.wording.split()) : mention.index]]
+    joined = between == ["and"] and mention.index - last.index < 6
+    if joined and last.state is not None and last.entry.group == mention.entry.group:
+        return replace(mention, state=last.state)
+    return mention
+
+
+def _is_alternative(tokens: Sequence[Word], last: Mention, mention: Mention) -> bool:
+    """Return True for the second of "a blender or food processor"."""
+    if (last.entry.role == "food") != (mention.entry.role == "food"):
+        return False
+    between = [t.text for t in tokens[last.index + 1 : mention.index]]
+    own = (
+        {*last.wording.split(), *last.looks.split()}
+        | UNITS
+        | LOOKS
+        | DETERMINERS
+        | PREPOSITIONS
+        | ANOTHER
+    )
+    left = [
+        w
+        for n, w in enumerate(between)
+        if w not in own
+        and not is_adverb(w)
+        and not is_number(w)
+        and lexicon().state_at(tokens, last.index + 1 + n) is None
+    ]
+    return left in (["or"], ["and", "or"]) or (left == [] and "or" in between)
+
+
+def _vegetable_peppers(
+    text: str, tokens: Sequence[Word], mentions: Sequence[Mention]
+) -> list[Mention]:
+    """Read "onion, pepper and garlic" as the vegetable: a list goes on with vegetables."""
+    bell = lexicon().entries["bell pepper"]
+    salted = any(m.entry.name == "salt" for m in mentions)
+    out = list(mentions)
+    for n, one in enumerate(out):
+        following = out[n + 1] if n + 1 < len(out) else None
+        plain = one.entry.name == "pepper" and one.wording in ("pepper", "peppers")
+        listed = (
+            following is not None
+            and following.entry.group == "vegetable"
+            and following.index - one.index <= 3
+        )
+        if plain and (one.wording == "peppers" or (listed and not salted)):
+            out[n] = replace(one, entry=bell)
+    return out

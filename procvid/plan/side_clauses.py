@@ -1,0 +1,242 @@
+"""Mark the words of a step that no clip shows: asides, options, results and side clauses.
+
+"Fry the onions (see note) until golden. If they stick, add water." asks for one action. The words
+of the aside, of "until golden" and of the conditional sentence name neither actions nor objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+from procvid.plan.english import (
+    ADVERBS,
+    DETERMINERS,
+    NEGATIONS,
+    PREPOSITIONS,
+    PRONOUNS,
+    is_adverb,
+    is_number,
+)
+from procvid.plan.lexicon import Word, lexicon, words
+
+Kind = Literal["", "aside", "option", "result", "meanwhile"]
+"""Why a word is not carried out; "" if it is."""
+
+CLAUSE_MARK = re.compile(r"[.!?;:,()\u2013\u2014\u2022/]|--")
+SENTENCE_MARK = re.compile(r"[.!?;:\u2022\n]")
+ABBREVIATIONS = frozenset("tsp tbsp tbs oz lb lbs min mins approx hr hrs pkg qt pt deg no".split())
+OPTION_STARTS = frozenset(
+    "alternatively optionally optional option variation tip tips note notes".split()
+)
+OPTION_HELPERS = frozenset("can could may might".split())
+RESULTS = frozenset("until till til".split())
+MEANWHILE = frozenset(
+    "while whilst when whenever once as after before because since although though where which "
+    "unless whether".split()
+)
+SUBJECTS = frozenset("it they this that these those there he she".split())
+MODALS = frozenset(
+    "will may might has have won't shouldn't can't cannot ensures helps is are looks look".split()
+)
+NEEDED = frozenset("using needed necessary required".split())
+CARES = frozenset(
+    {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient")}
+)
+LOOSE_VERBS = frozenset(
+    "brown crisp dry cool clean warm open set cream ice dust flour salt pepper season butter core "
+    "top pit seed stone skin skewer process rest thin ".split()
+)
+"""Verbs that are also adjectives or nouns: inside a sentence they need an object."""
+
+
+def gap(text: str, tokens: Sequence[Word], index: int) -> str:
+    """Return the signs between a word and the one before it."""
+    return text[tokens[index - 1].end if index else 0 : tokens[index].start]
+
+
+def starts_sentence(text: str, tokens: Sequence[Word], index: int) -> bool:
+    """Return True if a sentence ends before a word; the point of "tsp." ends none."""
+    mark = gap(text, tokens, index)
+    if index == 0:
+        return True
+    if tokens[index - 1].text in ABBREVIATIONS and mark.strip() == ".":
+        return False
+    return bool(SENTENCE_MARK.search(mark))
+
+
+def takes_object(tokens: Sequence[Word], index: int) -> bool:
+    """Return True if a verb that ends before a word has an object or a place after it."""
+    while index < len(tokens) and is_adverb(tokens[index].text):
+        index += 1
+    if index >= len(tokens):
+        return False
+    word = tokens[index].text
+    if word in DETERMINERS | PRONOUNS | PREPOSITIONS or is_number(word):
+        return word not in ("of", "until", "till", "than")
+    return (
+        lexicon().noun_at(tokens, index) is not None
+        or lexicon().state_at(tokens, index) is not None
+    )
+
+
+@lru_cache(maxsize=512)
+def kinds_of(text: str) -> tuple[Kind, ...]:
+    """Return the kind of each word of a text."""
+    tokens = words(text)
+    kinds: list[Kind] = [""] * len(tokens)
+    if not tokens:
+        return ()
+    starts = [i for i in range(len(tokens)) if starts_sentence(text, tokens, i)]
+    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+        _mark_sentence(text, tokens, start, end, kinds)
+    _mark_asides(text, tokens, kinds)
+    return tuple(kinds)
+
+
+def _mark(kinds: list[Kind], start: int, end: int, kind: Kind) -> None:
+    for index in range(start, end):
+        kinds[index] = kinds[index] or kind
+
+
+def _mark_sentence(
+    text: str, tokens: Sequence[Word], start: int, end: int, kinds: list[Kind]
+) -> None:
+    first = tokens[start].text
+    second = tokens[start + 1].text if start + 1 < end else ""
+    if first in OPTION_STARTS | {"if", "or"} or (first == "you" and second in OPTION_HELPERS):
+        _mark(kinds, start, end, "option")
+        return
+    if first == "feel" and second == "free":
+        _mark(kinds, start, end, "option")
+        return
+    clause = start
+    index = start
+    while index < end:
+        word = tokens[index].text
+        following = tokens[index + 1].text if index + 1 < end else ""
+        opens = index == start or bool(CLAUSE_MARK.search(gap(text, tokens, index)))
+        clause = index if opens else clause
+        stop = index + 1
+        if word in RESULTS:
+            stop = _clause_end(text, tokens, index, end)
+            _mark(kinds, index, stop, "result")
+        elif word == "if":
+            stop = _clause_end(text, tokens, index, end)
+            whole = not opens and following not in NEEDED
+            _mark(kinds, clause if whole else index, stop, "option" if whole else "meanwhile")
+        elif _begins_side_clause(tokens, index, start, end):
+            stop = _clause_end(text, tokens, index, end)
+            _mark(kinds, index, stop, "meanwhile")
+        elif opens and ((word, following) in CARES or _declares(tokens, index, end)):
+            stop = _clause_end(text, tokens, index, end)
+            _mark(kinds, index, stop, "aside")
+        elif (
+            word == "or"
+            and index > start
+            and not NEGATIONS & {t.text for t in tokens[clause:index]}
+            and lexicon().verb_at(tokens, index - 1) is None
+            and _is_imperative(tokens, index + 1, end)
+        ):
+            stop = _clause_end(text, tokens, index, end)
+            _mark(kinds, index, stop, "option")
+        index = stop
+
+
+def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int) -> bool:
+    word = tokens[index].text
+    following = tokens[index + 1].text if index + 1 < end else ""
+    before = tokens[index - 1].text if index > start else ""
+    if word == "once":
+        return following not in ("", "and", "or", "more", "again", "every", "a")
+    if word == "as":
+        return before not in ("same", "such", "known") or following == "if"
+    if word == "so":
+        return following in ("that", "it", "they", "the", "you", "there", "as", "your")
+    if word == "that":
+        known = before in PREPOSITIONS | DETERMINERS | {""}
+        verb = index > start and lexicon().verb_at(tokens, index - 1) is not None
+        return not known and not verb and before not in ("and", "then")
+    if word == "such":
+        return following == "as"
+    if word in ("instead", "rather"):
+        return following in ("of", "than")
+    if word == "like":
+        return following in ("a", "an", "the", "this")
+    return word in MEANWHILE
+
+
+def _declares(tokens: Sequence[Word], index: int, end: int) -> bool:
+    """Return True if a clause tells what happens: "it should thicken", "the dough will rise"."""
+    if tokens[index].text in SUBJECTS:
+        following = tokens[index + 1].text if index + 1 < end else ""
+        return following not in ("in", "into", "on", "to", "with", "and", "aside", "")
+    if tokens[index].text not in ("the", "your", "these", "each"):
+        return False
+    for at in range(index + 1, min(index + 6, end)):
+        if tokens[at].text in MODALS:
+            return True
+        if lexicon().verb_at(tokens, at) is not None and lexicon().noun_at(tokens, at) is None:
+            return False
+    return False
+
+
+def _clause_end(text: str, tokens: Sequence[Word], index: int, end: int) -> int:
+    """Return the end of the side clause that begins at a word."""
+    for at in range(index + 1, end):
+        if CLAUSE_MARK.search(gap(text, tokens, at).replace("/", "")):
+            return at
+        word = tokens[at].text
+        if word in ("and", "then", "but") and _is_imperative(tokens, at + 1, end):
+            return at
+    return end
+
+
+def _is_imperative(tokens: Sequence[Word], index: int, end: int) -> bool:
+    """Return True if an instruction with an object begins at a word."""
+    while index < end and (is_adverb(tokens[index].text) or tokens[index].text == "then"):
+        index += 1
+    if index >= end or tokens[index].text.endswith("ing"):
+        return False
+    verb = lexicon().verb_at(tokens, index)
+    return verb is not None and takes_object(tokens, index + verb[1])
+
+
+def _mark_asides(text: str, tokens: Sequence[Word], kinds: list[Kind]) -> None:
+    """Mark remarks in brackets; a bracket that lists foods or a state is none."""
+    opened: int | None = None
+    for index in range(len(tokens) + 1):
+        last = index == len(tokens)
+        mark = text[tokens[-1].end :] if last else gap(text, tokens, index)
+        for sign in mark:
+            if sign == "(":
+                opened = index
+            elif sign == ")" and opened is not None:
+                if _is_remark(tokens, opened, index):
+                    _mark(kinds, opened, index, "aside")
+                opened = None
+
+
+def _is_remark(tokens: Sequence[Word], start: int, end: int) -> bool:
+    """Return True unless a bracket only lists foods and their states."""
+    index = start
+    while index < end:
+        word = tokens[index].text
+        noun = lexicon().noun_at(tokens, index)
+        state = lexicon().state_at(tokens, index)
+        if noun is not None and noun[0].role == "food":
+            index += noun[1]
+        elif state is not None:
+            index += state[1]
+        elif (word in ("and", "with", "the", "of") and index > start) or is_adverb(word):
+            index += 1
+        else:
+            return True
+    return False
+
+
+def is_loose(word: str) -> bool:
+    """Return True for a verb that is as often an adjective or a noun."""
+    return word in LOOSE_VERBS and word not in ADVERBS

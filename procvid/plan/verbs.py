@@ -1,0 +1,258 @@
+"""Find the imperatives of a step.
+
+A verb counts at the start of a sentence or clause, after "and", "then" or a comma, and after adverbs
+("Now gently fold ..."). Words that `clauses` marks are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from procvid.plan.english import (
+    DETERMINERS,
+    LINKING,
+    NEGATIONS,
+    OPENERS,
+    PREPOSITIONS,
+    PRONOUNS,
+    SUBORDINATORS,
+    is_adverb,
+)
+from procvid.plan.lexicon import Verb, Word, lexicon, phrase, words
+from procvid.plan.side_clauses import (
+    CLAUSE_MARK,
+    Kind,
+    gap,
+    is_loose,
+    kinds_of,
+    starts_sentence,
+    takes_object,
+)
+
+CUTS = {
+    "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",
+    "bits": "dice", "bite": "dice", "squares": "dice", "matchsticks": "slice",
+}  # fmt: skip
+CLAUSE_WORDS = 40
+"""Most words after a verb in which its particle is looked for."""
+BOILING = frozenset({"boil", "simmer", "boiling"})
+DIALS = frozenset("heat temperature speed mixer flame oven burner".split())
+CARES = frozenset({("make", "sure"), ("be", "sure")})
+FALLBACKS: tuple[tuple[Kind, ...], ...] = ((), ("option",), ("option", "aside"))
+"""Kinds of words that also count, one after the other, while no verb is found."""
+
+
+@dataclass
+class FoundVerb:
+    """A verb at `start` to `end`; `weak` for purposes and side actions.
+
+    `beside` marks a side action ("stirring often"), whose objects belong to the verb before it.
+    """
+
+    verb: Verb
+    start: int
+    end: int
+    weak: bool = False
+    forbidden: bool = False
+    beside: bool = False
+
+
+def names_action(text: str) -> bool:
+    """Return True if a text contains a kitchen instruction."""
+    tokens = words(text)
+    return bool(find_verbs(text, tokens) or any_verb(tokens))
+
+
+def starts_with_action(text: str) -> bool:
+    """Return True if a text begins with an imperative, after adverbs: "Now slice"."""
+    tokens = words(text)
+    found = find_verbs(text, tokens)
+    return bool(found) and all(
+        is_adverb(t.text) or t.text in OPENERS for t in tokens[: found[0].start]
+    )
+
+
+def find_verbs(
+    text: str, tokens: Sequence[Word], kinds: Sequence[Kind] | None = None
+) -> list[FoundVerb]:
+    """Return the imperatives in order; options count only if there is nothing else to do."""
+    kinds = kinds_of(text) if kinds is None else kinds
+    for allowed in FALLBACKS:
+        found = _find(text, tokens, [not kind or kind in allowed for kind in kinds])
+        if found:
+            return found
+    return []
+
+
+def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[FoundVerb]:
+    found: list[FoundVerb] = []
+    is_open, subordinate, aim = True, False, ""
+    index = 0
+    while index < len(tokens):
+        mark, word = gap(text, tokens, index), tokens[index].text
+        if CLAUSE_MARK.search(mark):
+            is_open, subordinate, aim = True, False, ""
+        if not counts[index]:
+            is_open = False
+            index += 1
+            continue
+        if (word, tokens[index + 1].text if index + 1 < len(tokens) else "") in CARES:
+            is_open, aim = True, ""
+            index += 2
+            continue
+        if is_adverb(word) and not _verb_here(tokens, index, is_open):
+            index += 1
+            continue
+        if word in OPENERS:
+            is_open = not (subordinate and word in ("and", "or", "to"))
+            aim = word
+            index += 1
+            continue
+        if word == "taste" and index and tokens[index - 1].text == "to":
+            is_open, aim = False, ""
+            index += 1
+            continue
+        verb = _verb_here(tokens, index, is_open, starts=starts_sentence(text, tokens, index))
+        if aim == "to" and verb is not None and _names_thing(tokens, index, verb[1]):
+            verb = None
+        inner = bool(index) and not starts_sentence(text, tokens, index)
+        if (
+            verb is not None
+            and inner
+            and is_loose(word)
+            and not takes_object(tokens, index + verb[1])
+        ):
+            verb = None
+        if verb is not None:
+            gerund = word.endswith("ing") and word not in ("bring", "string")
+            helped = aim in ("by", "continue", "keep", "start", "begin")
+            weak = (gerund and not helped) or aim == "to"
+            joined = aim == "or" and bool(found) and found[-1].forbidden
+            forbidden = aim in NEGATIONS or joined
+            beside = gerund and not helped and bool(found)
+            found.append(FoundVerb(verb[0], index, index + verb[1], weak, forbidden, beside))
+            index += verb[1]
+            is_open, aim = False, ""
+            continue
+        noun = lexicon().noun_at(tokens, index)
+        place = _starts_with_place(text, tokens, index) and noun is not None
+        is_open, aim = place and noun is not None and noun[0].role != "food", ""
+        subordinate = subordinate or word in SUBORDINATORS
+        index += noun[1] if noun else 1
+    return [_whole_verb(text, tokens, verb, counts) for verb in found]
+
+
+def _starts_with_place(text: str, tokens: Sequence[Word], index: int) -> bool:
+    """Return True if a sentence begins with a place and the word is its noun: "in a bowl whisk"."""
+    start = index
+    while start > max(0, index - 8) and not CLAUSE_MARK.search(gap(text, tokens, start)):
+        start -= 1
+    first = tokens[start].text
+    return index - start < 7 and first in ("in", "into", "to", "on", "onto", "using", "with")
+
+
+def _verb_here(
+    tokens: Sequence[Word], index: int, is_open: bool, *, starts: bool = False
+) -> tuple[Verb, int] | None:
+    """Return the verb that begins here, unless the words name a thing ("brown sugar").
+
+    `starts` says that a sentence begins here, where nouns are rare.
+    """
+    verb = lexicon().verb_at(tokens, index) if is_open else None
+    if verb is None:
+        return None
+    noun = lexicon().noun_at(tokens, index)
+    if noun is None:
+        return verb
+    if noun[1] > verb[1]:
+        return None
+    if verb[1] > 1 or (noun[0].role != "food" and index > 0):
+        return verb
+    follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
+    acts_on = follower in DETERMINERS | PRONOUNS | {"with", "together"}
+    alone = starts and noun[0].role != "food"
+    joined = (
+        is_adverb(follower)
+        or (follower in PREPOSITIONS and follower != "of")
+        or lexicon().noun_at(tokens, index + 1) is not None
+    )
+    return verb if acts_on or alone or (starts and joined) else None
+
+
+def _names_thing(tokens: Sequence[Word], index: int, length: int) -> bool:
+    """Return True if the word after "to" is a thing: "transfer to plate", not "to plate them"."""
+    follower = tokens[index + length].text if index + length < len(tokens) else ""
+    noun = lexicon().noun_at(tokens, index)
+    return noun is not None and follower not in DETERMINERS | PRONOUNS
+
+
+def _whole_verb(
+    text: str, tokens: Sequence[Word], found: FoundVerb, counts: Sequence[bool]
+) -> FoundVerb:
+    """Resolve separate particles: "cut ... into cubes" is dice, "bring ... to a boil" is boil."""
+    clause = []
+    for index in range(found.end, min(found.end + CLAUSE_WORDS, len(tokens))):
+        if re.search(r"[.!?;:]", gap(text, tokens, index)) or not counts[index]:
+            break
+        clause.append(tokens[index].text)
+    name = phrase(found.verb.name)
+    verbs = lexicon().verbs
+    if len(name) > 1 and name[-1] == "in" and name[0] in verbs:
+        noun = next(
+            (n for n in (lexicon().noun_at(tokens, found.end + i) for i in range(4)) if n), None
+        )
+        if noun is not None and noun[0].role == "vessel":
+            return replace(found, verb=verbs[name[0]], end=found.end - 1)
+    if name[0] in DIALING and DIALS & set(clause[:4]):
+        return replace(found, verb=verbs["reduce heat"])
+    into = next((i for i, word in enumerate(clause) if word in ("into", "in")), None)
+    if name[0] == "cut" and into is not None:
+        after = clause[into + 1 :][:5]
+        for word in after:
+            if word in CUTS:
+                return replace(found, verb=verbs["dice" if CUTS[word] == "dice" else "slice"])
+    if name == ("bring",) and BOILING & set(clause):
+        return replace(found, verb=verbs["boil"])
+    if name == ("roll",) and {"ball", "balls", "log", "logs", "rope", "ropes"} & set(clause):
+        return replace(found, verb=verbs["shape"])
+    if name == ("roll",) and "up" in clause[:6]:
+        return replace(found, verb=verbs["roll up"])
+    if name in (("let",), ("allow",), ("leave",)):
+        return _let(text, tokens, found)
+    return found
+
+
+DIALING = frozenset("reduce lower increase raise turn set adjust".split())
+"""Verbs that change a heat or a speed when one follows: "reduce the mixer speed"."""
+
+
+def _let(text: str, tokens: Sequence[Word], found: FoundVerb) -> FoundVerb:
+    """Return what "let" lets happen: "let it simmer" is simmer."""
+    for index in range(found.end, min(found.end + 8, len(tokens))):
+        if CLAUSE_MARK.search(gap(text, tokens, index)):
+            break
+        inner = lexicon().verb_at(tokens, index)
+        if inner is not None and lexicon().noun_at(tokens, index) is None:
+            return replace(found, verb=inner[0])
+    return found
+
+
+def any_verb(tokens: Sequence[Word]) -> FoundVerb | None:
+    """Return any verb form that names no thing, else a stated state, as the verb."""
+    index = 0
+    stated: FoundVerb | None = None
+    by_state = {v.action.state: v for v in lexicon().verbs.values() if v.name == v.action.name}
+    while index < len(tokens):
+        noun = lexicon().noun_at(tokens, index)
+        verb = lexicon().verb_at(tokens, index)
+        state = lexicon().state_at(tokens, index)
+        if verb is not None and noun is None:
+            return FoundVerb(verb[0], index, index + verb[1])
+        if stated is None and state is not None and state[0].state in by_state:
+            linked = index > 0 and any(t.text in LINKING for t in tokens[max(0, index - 3) : index])
+            if linked:
+                stated = FoundVerb(by_state[state[0].state], index, index + state[1])
+        index += noun[1] if noun else 1
+    return stated

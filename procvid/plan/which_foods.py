@@ -1,0 +1,277 @@
+"""Find the foods of an action: named, meant by "it" or "the dough", implied, or in its vessel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from procvid.plan.kitchen import KitchenState, Vessel
+from procvid.plan.lexicon import Action, Entry
+from procvid.plan.mentions import Mention
+from procvid.plan.reading import Segment
+from procvid.plan.stepwalk import StepWalk, holds, see
+
+MAX_IMPLIED = 4
+MAX_CARRIED = 5
+CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift".split())
+NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open wash heat".split())
+CARRYING = frozenset("add stir mix fry boil bake steam flip cover mash blend season melt".split())
+"""Actions on all that lies in a vessel, not only on the food that the step names."""
+SWEETENED = frozenset({"liquid", "egg", "fat", "sauce", "sweet"})
+DRY = frozenset({"powder", "spice", "grain", "nut"})
+LIQUIDS = frozenset({"liquid", "fat", "egg", "sauce"})
+
+
+def find_foods(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, follower: Segment | None
+) -> list[str]:
+    """Return the foods of an action, the main one first: named, shared or referred to."""
+    source = follower or segment
+    names: list[str] = []
+    direct = False
+    for mention in sorted(source.foods, key=lambda m: bool(m.preposition)):
+        if mention.preposition == "for" and mention.entry.name not in kitchen.foods:
+            continue
+        making = source.verb.action.state
+        members = kitchen.group_members(mention) or [kitchen.name_of(mention)]
+        if kitchen.is_product(mention) and source.verb.action.name not in ("prepare", "gather"):
+            members = _made(kitchen, walk, segment, mention, names)
+        for name in members:
+            kitchen.meet_food(mention, walk.number, name=name, making=making)
+            see(kitchen, walk, name)
+            walk.mentioned.add(name)
+        direct = direct or not mention.preposition
+        names += members
+    if source.guessed and not direct:
+        names = [*_guessed(kitchen, walk, segment, source.guessed, names), *names]
+    elif not direct:
+        names = referred_foods(kitchen, walk, source) + names
+    elif any(word.endswith(" ingredients") for word in source.refers):
+        names += referred_foods(kitchen, walk, source)
+    unique = list(dict.fromkeys(names))
+    first = next((n for n in unique if not kitchen.foods[n].minor), None)
+    return unique if first is None else [first, *(n for n in unique if n != first)]
+
+
+def _made(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    segment: Segment,
+    mention: Mention,
+    beside: Sequence[str],
+) -> list[str]:
+    """Return what "the dough" is in this step: the dough, or its parts if the step mixes them."""
+    parts = [name for name in _parts(kitchen, segment) if name not in beside]
+    new = {name for done in walk.done for name in done.foods}
+    if mention.preposition in ("into", "to") and any(not m.preposition for m in segment.foods):
+        walk.pending.append(([*parts, *beside], mention))
+        return []
+    if new & set(parts):
+        walk.pending.append((parts, mention))
+        return parts
+    kitchen.become(parts, mention, walk.number)
+    return [mention.entry.name]
+
+
+def _parts(kitchen: KitchenState, segment: Segment) -> list[str]:
+    """Return the foods that "the dough" or "the soup" was made of: those of the vessel in use."""
+    for mention in segment.vessels:
+        named = [v.name for v in kitchen.vessels.values() if v.kind == mention.entry.name]
+        for name in reversed(named):
+            if any(not kitchen.foods[n].minor for n in kitchen.contents(name)):
+                return kitchen.contents(name)
+    inside = kitchen.contents(kitchen.last_vessel)
+    if any(not kitchen.foods[name].minor for name in inside):
+        return inside
+    return [name for name in kitchen.last_foods if name in kitchen.foods]
+
+
+def _guessed(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, name: str, beside: Sequence[str]
+) -> list[str]:
+    """Add the unknown object of a verb as a food, or as what was made if the title names it."""
+    mention = Mention(Entry(name, "food", "other", ()), 0, "", name, None, "", definite=True)
+    names = [name]
+    if name not in kitchen.foods and name.split()[-1] in kitchen.title:
+        names = _made(kitchen, walk, segment, mention, beside) or names
+    if names == [name] and name not in kitchen.foods:
+        kitchen.meet_food(mention, walk.number, name=name)
+        walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
+    for one in names:
+        see(kitchen, walk, one)
+        walk.mentioned.add(one)
+    return names
+
+
+def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
+    """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
+    for word in segment.refers:
+        if word in (
+            "remaining ingredients",
+            "all ingredients",
+            "dry ingredients",
+            "wet ingredients",
+        ):
+            names = _listed_foods(kitchen, walk, word)
+        elif word in ("everything", "ingredients") and segment.vessels:
+            loose = [
+                f for f in kitchen.foods.values() if not f.vessel or not holds(kitchen, f.vessel)
+            ]
+            names = [f.name for f in loose] or kitchen.contents(kitchen.last_vessel)
+        elif word in ("mixture", "mix", "ingredients", "ingredient", "contents", "everything"):
+            names = kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
+        elif word in ("it", "them", "they", "these", "those", "this"):
+            here = [n for done in walk.done for n in done.foods if not kitchen.foods[n].minor]
+            names = here or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
+            names = names[:1] if word in ("it", "this") and not here else names
+            names = _all_of_it(kitchen, segment, names)
+        elif word == "food":
+            names = kitchen.last_foods
+        else:
+            names = kitchen.of_groups(word)
+        if word == "ingredients" and not names:
+            names = _listed_foods(kitchen, walk, "remaining ingredients")
+        names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
+        if names:
+            for name in names:
+                see(kitchen, walk, name)
+            return names
+    return []
+
+
+def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]:
+    """Return the foods that "the remaining ingredients" or "the dry ingredients" mean."""
+    names: list[str] = []
+    if word == "all ingredients" and not kitchen.left_over():
+        names = [n for n in kitchen.foods if not kitchen.foods[n].vessel]
+    if word in ("dry ingredients", "wet ingredients"):
+        groups = DRY if word.startswith("dry") else SWEETENED
+        names = [food.name for food in kitchen.foods.values() if food.group in groups]
+        liquid = any(food.group in LIQUIDS for food in kitchen.foods.values())
+        if names and (word.startswith("dry") or liquid):
+            return names
+    for mention in kitchen.left_over():
+        if word == "dry ingredients" and mention.entry.group not in (*DRY, "sweet"):
+            continue
+        if word == "wet ingredients" and mention.entry.group not in SWEETENED:
+            continue
+        names.append(kitchen.meet_food(mention, walk.number).name)
+    return list(dict.fromkeys(names))
+
+
+def _all_of_it(kitchen: KitchenState, segment: Segment, names: list[str]) -> list[str]:
+    """Return all foods of a hot vessel if "it" leaves the vessel for a plate."""
+    to_plate = any(mention.entry.group == "serve" for mention in segment.vessels)
+    if not names or not (to_plate or segment.verb.action.name == "serve"):
+        return names
+    vessel = kitchen.vessels.get(kitchen.foods[names[0]].vessel or "")
+    if vessel is None or vessel.use != "stove":
+        return names
+    return [*names, *(n for n in kitchen.contents(vessel.name) if n not in names and n != "water")]
+
+
+def with_implied(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    segment: Segment,
+    action: Action,
+    foods: list[str],
+    vessel: Vessel | None,
+) -> list[str]:
+    """Return the foods of an action and those it acts on unnamed: "season with salt"."""
+    if not foods:
+        return implied_foods(kitchen, walk, action, vessel) or _hinted(
+            kitchen, walk, segment, action
+        )
+    ties = {mention.preposition for mention in segment.foods}
+    aside = bool(ties) and ties <= {"with", "in", "over"} and not segment.refers
+    holds_object = any(not mention.preposition for mention in segment.vessels)
+    if not aside or segment.guessed or holds_object:
+        return foods
+    known = [n for n in implied_foods(kitchen, walk, action, vessel, aloud=False) if n not in foods]
+    first = foods if action.name in ("add", "spread") else []
+    unique = list(dict.fromkeys([*first, *known[:MAX_IMPLIED], *foods]))
+    return sorted(unique, key=lambda n: kitchen.foods[n].minor)
+
+
+def _hinted(kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Action) -> list[str]:
+    """Return the foods of a side clause where nothing else is known: "cook until the rice is soft"."""
+    if action.name in NOTHING_IMPLIED:
+        return []
+    names = [kitchen.meet_food(mention, walk.number).name for mention in segment.hints]
+    for name in names:
+        see(kitchen, walk, name)
+        walk.mentioned.add(name)
+    return names
+
+
+def implied_foods(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    action: Action,
+    vessel: Vessel | None,
+    *,
+    aloud: bool = True,
+) -> list[str]:
+    """Return the foods of an action that names none: of the step, the vessel, or the last ones."""
+    if action.name in NOTHING_IMPLIED:
+        return []
+    here = list(dict.fromkeys(n for done in walk.done for n in done.foods))
+    if action.name in CUTTING:
+        here.sort(key=lambda n: kitchen.foods[n].since_step)
+    inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
+    names = here
+    if not names and action.name in ("add", "serve") and vessel is not None and aloud:
+        names = _brought(kitchen, inside)
+    if not names and any(not kitchen.foods[n].minor for n in inside):
+        names = inside
+    if not names:
+        names = kitchen.last_foods or inside
+    names = [n for n in names if not kitchen.foods[n].minor] or list(names)
+    for name in names:
+        see(kitchen, walk, name)
+    if names and not here and aloud:
+        of = kitchen.last_step
+        listed = ", ".join(names[:3])
+        walk.notes.append(
+            f"Step {walk.number} names no food, so it uses the {listed} of step {of}."
+        )
+    return names
+
+
+def _brought(kitchen: KitchenState, inside: Sequence[str]) -> list[str]:
+    """Return what "add to the pot" or "ladle into bowls" brings: the last foods and their neighbours."""
+    last = [n for n in kitchen.last_foods if n not in inside and not kitchen.foods[n].minor]
+    source = kitchen.foods[last[0]].vessel if last else None
+    if source is None or not holds(kitchen, source):
+        return last
+    return [*last, *(n for n in kitchen.contents(source) if n not in last)]
+
+
+def with_carried(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    action: Action,
+    foods: list[str],
+    vessel: Vessel | None,
+    *,
+    given: bool,
+) -> list[str]:
+    """Return the foods of an action and those that lie in its vessel already.
+
+    Without a word about the vessel, a new food does not join what happens to lie there.
+    """
+    if (
+        vessel is None
+        or action.name not in CARRYING
+        or not foods
+        or not holds(kitchen, vessel.name)
+    ):
+        return foods
+    inside = [n for n in kitchen.contents(vessel.name) if not kitchen.foods[n].minor]
+    joined = given or action.name == "add" or any(name in inside for name in foods)
+    if not joined:
+        return foods
+    carried = [n for n in inside if n not in foods and n != "water"][:MAX_CARRIED]
+    for name in carried:
+        see(kitchen, walk, name)
+    return [*foods, *carried]

@@ -1,0 +1,189 @@
+"""Find the vessel of an action: named, where the food lies, or the usual one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from procvid.plan.kitchen import KitchenState, Vessel
+from procvid.plan.lexicon import Action, Verb, lexicon
+from procvid.plan.mentions import GROUP_WORDS
+from procvid.plan.reading import Reading, Segment
+from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
+from procvid.plan.which_foods import DRY, SWEETENED
+
+TOWARDS = frozenset({"to", "into", "over"})
+"""Prepositions that lead to a food where it lies: "add the egg to the rice"."""
+SOUPS = frozenset(
+    "soup stew curry chowder porridge chili ramen gumbo broth cereal oats pudding ragu".split()
+)
+
+
+def mentioned_vessel(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment
+) -> tuple[Vessel | None, list[str]]:
+    """Return the vessel that an action names as its place, and all vessels it names."""
+    places: list[Vessel] = []
+    names: list[str] = []
+    for mention in segment.vessels:
+        vessel = kitchen.meet_vessel(mention, walk.number)
+        names.append(vessel.name)
+        if mention.preposition not in ("from", "of", "off", "out"):
+            target = mention.preposition in ("to", "into", "onto", "in", "on")
+            places.insert(0 if target else len(places), vessel)
+    if not places:
+        places = _beside(kitchen, segment)
+    walk.mentioned_vessels += names
+    if not places and names and segment.verb.action.name == "remove":
+        places = [kitchen.vessels[names[0]]]
+    return places[0] if places else None, names
+
+
+def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
+    """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
+    towards = TOWARDS | ({"on", "onto"} if segment.verb.action.name == "add" else set())
+    names = [kitchen.name_of(m) for m in segment.foods if m.preposition in towards]
+    for word in segment.targets:
+        if word in GROUP_WORDS:
+            names += kitchen.of_groups(word)
+        elif word in ("dry ingredients", "wet ingredients"):
+            groups = DRY if word.startswith("dry") else SWEETENED
+            names += [f.name for f in kitchen.foods.values() if f.group in groups]
+        elif word in ("mixture", "mix", "ingredients", "contents"):
+            names += kitchen.contents(kitchen.last_vessel)
+    spots = [kitchen.foods[n].vessel for n in names if n in kitchen.foods]
+    held = [kitchen.vessels[spot] for spot in spots if spot is not None and holds(kitchen, spot)]
+    made = any(m.entry.group == "made" and m.preposition in TOWARDS for m in segment.foods)
+    if not held and made:
+        full = [v for v in kitchen.vessels.values() if kitchen.contents(v.name)]
+        full = [v for v in full if v.use not in PASSING]
+        held = sorted(full, key=lambda v: -len(kitchen.contents(v.name)))[:1]
+    return held
+
+
+def usual_vessel(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    action: Action,
+    segment: Segment,
+    foods: Sequence[str],
+    later: Sequence[Reading],
+) -> Vessel | None:
+    """Return the place of an action that the text does not name."""
+    suits = action.needs
+    used = here(kitchen, walk)
+    if used is not None and _suits(used, suits) and (not action.vessel or used.use != "serve"):
+        return used
+    if action.name == "serve":
+        return _serving(kitchen, walk, segment, foods, used)
+    if suits != ("cut",) and foods and _acts_in_place(action, segment):
+        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
+        if (
+            at is not None
+            and _suits(at, suits)
+            and _goes_on(kitchen, action, segment.verb, at, foods[0])
+        ):
+            return at
+    if action.name == "coat":
+        spots = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in foods[1:]]
+        coating = next((v for v in spots if v is not None and _suits(v, suits)), None)
+        if coating is not None:
+            return coating
+    if action.vessel is not None:
+        ready = [
+            v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
+        ]
+        entry = lexicon().entries[action.vessel]
+        return ready[-1] if ready else kitchen.get_vessel(entry, walk.number, foods)
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
+    leaves = there and action.name == "add" and not _acts_in_place(action, segment)
+    loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
+    stays = there or not foods or (action.name in ("add", "stir", "fill") and loose)
+    if last is not None and stays and not leaves:
+        return last
+    if segment.verb.name in ("season", "salt", "salt and pepper") and foods:
+        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
+    return _vessel_ahead(kitchen, walk, action, later)
+
+
+def _acts_in_place(action: Action, segment: Segment) -> bool:
+    """Return True if the food stays; "add" moves it, "season the egg" does not."""
+    if action.name != "add":
+        return True
+    with_other = any(mention.preposition == "with" for mention in segment.foods)
+    return segment.verb.name == "season" or with_other or not segment.foods
+
+
+def _goes_on(kitchen: KitchenState, action: Action, verb: Verb, at: Vessel, food: str) -> bool:
+    """Return True if a food stays in its vessel: boiling may go on, frying leaves the water."""
+    if action.name == "boil" and verb.name in ("boil", "blanch", "poach", "parboil"):
+        return at.kind == "pot" or kitchen.holds(at.name, "liquid")
+    if action.name == "fry":
+        return kitchen.foods[food].state != "boiled"
+    return True
+
+
+def _ready(kitchen: KitchenState, action: Action, vessel: Vessel) -> bool:
+    """Return True if a vessel waits for this action: hot oil, boiling water, a lined tray."""
+    if action.name == "fry":
+        return kitchen.holds(vessel.name, "fat") or vessel.kind == "wok"
+    if action.name == "boil":
+        return kitchen.holds(vessel.name, "liquid")
+    return action.name == "bake"
+
+
+def _vessel_ahead(
+    kitchen: KitchenState, walk: StepWalk, action: Action, later: Sequence[Reading]
+) -> Vessel:
+    """Return the vessel that the next steps use, else a pan or a bowl."""
+    for reading in later[:3]:
+        for segment in reading.segments:
+            for mention in segment.vessels:
+                if mention.entry.group not in PASSING and mention.entry.group != "serve":
+                    return kitchen.meet_vessel(mention, walk.number)
+            usual = segment.verb.action.vessel
+            if usual and lexicon().entries[usual].group not in (*PASSING, "serve"):
+                return kitchen.get_vessel(lexicon().entries[usual], walk.number)
+    kind = "frying pan" if action.name in ("stir", "flip", "heat") else "bowl"
+    return kitchen.get_vessel(lexicon().entries[kind], walk.number)
+
+
+def _serving(
+    kitchen: KitchenState,
+    walk: StepWalk,
+    segment: Segment,
+    foods: Sequence[str],
+    used: Vessel | None,
+) -> Vessel:
+    """Return what a dish is served in: a bowl for soup, a glass for drinks, else a plate."""
+    if used is not None and used.use == "cold" and walk.mentioned_vessels:
+        return used
+    dish = [kitchen.foods[name] for name in foods if not kitchen.foods[name].minor]
+    at = kitchen.vessels.get(dish[0].vessel or "") if dish else None
+    if (
+        segment.verb.name in ("enjoy", "eat", "drink")
+        and at is not None
+        and at.use in ("cold", "serve")
+    ):
+        return at
+    if at is not None and at.use == "serve":
+        return at
+    entries = lexicon().entries
+    if dish and all(food.group == "liquid" for food in dish):
+        return kitchen.get_vessel(entries["glass"], walk.number)
+    named = {word for food in dish for word in food.name.split()}
+    wet = at is not None and at.kind in ("pot", "slow cooker", "pressure cooker")
+    if SOUPS & named or (wet and any(food.group == "liquid" for food in dish)):
+        return kitchen.meet_serving_bowl(walk.number)
+    return _plate(kitchen, walk)
+
+
+def _plate(kitchen: KitchenState, walk: StepWalk) -> Vessel:
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    if last is not None and last.use == "serve":
+        return last
+    return kitchen.get_vessel(lexicon().entries["plate"], walk.number)
+
+
+def _suits(vessel: Vessel, needs: Sequence[str]) -> bool:
+    return vessel.use in needs if needs else vessel.use not in PASSING

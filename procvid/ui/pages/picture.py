@@ -1,0 +1,41 @@
+"""A field for one picture, which names what is wrong with a file that it cannot show."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from procvid.errors import InputError
+from procvid.media.image import load_image
+from procvid.types import Image
+from procvid.ui.server.guard import for_the_page
+
+SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"]
+"""File types of upload buttons. A phone that stores HEIC then sends JPEG."""
+
+
+def picture_field(**settings: Any) -> gr.Image:
+    """Return a gr.Image whose handlers get the path of the uploaded file.
+
+    Gradio opens the file before a handler is called, and its error is no sentence. The handlers
+    here open it themselves.
+    """
+    field = gr.Image(type="filepath", sources=["upload"], **settings)
+    field.preprocess = _path_of  # type: ignore[method-assign]
+    return field
+
+
+def _path_of(payload: Any) -> str | None:
+    return None if payload is None else payload.path
+
+
+def shown_picture(path: str | None) -> Image | None:
+    """Return the picture in a file, or warn the visitor and return None."""
+    try:
+        return load_image(Path(path)) if path else None
+    except InputError as error:
+        gr.Warning(escape(for_the_page(error), quote=False), title="Cannot open this picture")
+        return None

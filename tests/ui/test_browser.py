@@ -1,0 +1,97 @@
+"""What the browser keeps: two tabs share one storage, as the scripts of the page see it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from procvid.ui import browser
+
+STORAGE = """
+const kept = new Map();
+global.localStorage = {getItem: k => kept.has(k) ? kept.get(k) : null,
+                       setItem: (k, v) => kept.set(k, String(v))};
+global.history = {replaceState: (a, b, address) => { global.address = address; }};
+"""
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+
+
+def run(script: str) -> Any:
+    """Run a script in which `answer` is set, and return it."""
+    code = f"{STORAGE}{script}\nconsole.log(JSON.stringify(answer));"
+    done = subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@needs_node
+def test_two_tabs_add_to_one_list() -> None:
+    script = f"""
+    const [one, other, list] = [{browser.REMEMBER}, {browser.REMEMBER}, {browser.LIST}];
+    one('a'); other('b'); one('c'); other('b'); one('');
+    const answer = [list([], 'b'), address];
+    """
+    assert run(script) == [[["b", "c", "a"], "b"], "?run=b"]
+
+
+@needs_node
+def test_a_list_of_an_older_version_is_kept_and_damage_is_not() -> None:
+    script = f"""
+    const list = {browser.LIST};
+    localStorage.setItem('{browser.RUNS}', JSON.stringify(['a', 5, 'b']));
+    const answer = [list(['b', 'old'], ''), list(null, '')];
+    for (const damaged of ['{{', '"x"', 'null']) {{
+      localStorage.setItem('{browser.RUNS}', damaged);
+      answer.push(list([], ''));
+    }}
+    """
+    both = [["a", "b", "old"], ""]
+    assert run(script) == [both, both, [[], ""], [[], ""], [[], ""]]
+
+
+@needs_node
+def test_the_list_has_a_limit_and_the_memory_is_shared() -> None:
+    script = f"""
+    const add = {browser.REMEMBER};
+    for (let n = 0; n < 40; n++) add('r' + n);
+    ({browser.KEEP_MEMORY})('m');
+    ({browser.KEEP_MEMORY})('');
+    const read = {browser.READ_MEMORY};
+    const answer = [({browser.LIST})([])[0].length, read('other')];
+    """
+    assert run(script) == [browser.MAX_RUNS, "m"]
+
+
+@needs_node
+def test_a_tab_reads_again_when_it_is_seen() -> None:
+    script = f"""
+    let pressed = [], look;
+    global.document = {{hidden: true, addEventListener: () => {{}},
+                       getElementById: id => ({{click: () => pressed.push(id)}})}};
+    const looks = [];
+    global.window = {{addEventListener: (name, what) => name === 'storage' && looks.push(what)}};
+    ({browser.WATCH})();
+    const wake = () => looks.forEach(each => each());
+    localStorage.setItem('{browser.MEMORY}', 'm');
+    wake();
+    document.hidden = false;
+    wake(); wake();
+    localStorage.setItem('{browser.RUNS}', '["a"]');
+    wake();
+    const answer = pressed;
+    """
+    assert run(script) == [browser.SYNC_MEMORY, browser.SYNC_RUNS]
+
+
+def test_the_page_uses_the_scripts(app: gr.Blocks) -> None:
+    scripts = [event.js for event in app.fns.values()]
+    counts = {name: scripts.count(getattr(browser, name)) for name in ("REMEMBER", "LIST", "WATCH")}
+    # Two buttons make runs; the list is read at the start and when another tab has added to it.
+    assert counts == {"REMEMBER": 2, "LIST": 2, "WATCH": 1}
+    assert browser.KEEP_MEMORY in scripts and scripts.count(browser.READ_MEMORY) == 2
+    ids = {getattr(block, "elem_id", None) for block in app.blocks.values()}
+    assert {browser.SYNC_RUNS, browser.SYNC_MEMORY} <= ids
