@@ -1,4 +1,4 @@
-"""procvid turns a recipe into one short video clip per step and keeps pan, board and food the same.
+"""procvid turns a recipe into one short video clip per action and keeps pan, board and food the same.
 
 The names below are the public Python API. They are loaded on first use, so `import procvid` loads
 neither torch nor gradio. Start with `procvid.run.story` to read the code.

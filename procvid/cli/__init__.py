@@ -20,7 +20,7 @@ from procvid.storage.text import printable, show_any_text
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-DESCRIPTION = "Turn a recipe into a video, one generated clip per step."
+DESCRIPTION = "Turn a recipe into a video, one generated clip per action."
 COMMANDS = {
     "generate": "Generate the video of a recipe, or continue an unfinished run.",
     "regenerate": "Generate one step of a run again.",

@@ -1,4 +1,4 @@
-"""WebVTT captions: one cue per step."""
+"""WebVTT captions: one cue per step of the recipe."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ def _cut_before(
         return None
     if set(between) & {"or"} or (first > last.end and tokens[first - 1].text == "or"):
         return None
-    if _describes(sentence, tokens, last.end, verb) or _is_forecast(tokens, last.end, verb.start):
+    if _describes(sentence, tokens, last.end, verb) or _is_aside(tokens, last.end, verb.start):
         return None
     if not between and not _takes_words(tokens, verb.end):
         return None
@@ -286,11 +286,20 @@ def _takes_words(tokens: Sequence[Word], index: int) -> bool:
     return word in COMMON or is_number(word) or is_adverb(word)
 
 
-def _is_forecast(tokens: Sequence[Word], start: int, end: int) -> bool:
-    """Return True inside a purpose or a forecast: "to help soften it and ...", "it will brown"."""
+def _is_aside(tokens: Sequence[Word], start: int, end: int) -> bool:
+    """Return True inside a purpose, a forecast or an alternative: "or heat it and mix"."""
     said = [t.text for t in tokens[start:end]]
     helps = any(pair in HELPS for pair in pairwise(said)) or bool(FORECASTS & set(said))
-    return helps and "then" not in said
+    instead = any(
+        tokens[index - 1].text == "or" and _acts(tokens, index) for index in range(start + 1, end)
+    )
+    return (helps or instead) and "then" not in said
+
+
+def _acts(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for a word that is a verb and no noun: "or heat the cream"."""
+    is_noun = lexicon().noun_at(tokens, index) is not None
+    return not is_noun and lexicon().verb_at(tokens, index) is not None
 
 
 def _leads_to_verb(sentence: str, tokens: Sequence[Word], index: int) -> bool:
@@ -320,6 +329,7 @@ def _clause(
 ) -> Clause:
     """Return the clause of some verbs with the same object; the last one that is seen counts."""
     seen = [one for one in chain if not _is_setting(tokens, one) and one.verb.action.weight > 1]
+    seen = [one for one in seen if one.verb.action.name != "serve"] or seen
     verb = (seen or chain)[-1]
     inside = [i for i, t in enumerate(tokens) if start <= t.start < end]
     nouns = [noun[0] for i in inside if (noun := lexicon().noun_at(tokens, i)) is not None]

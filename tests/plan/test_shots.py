@@ -83,6 +83,26 @@ CUT = [
             "Whisk in the flour. It will be lumpy at first.",
         ],
     ),
+    (
+        "Dress the salad: toss the leaves with oil. Grate the cheese. Divide it and set it aside.",
+        [
+            "Dress the salad: toss the leaves with oil.",
+            "Grate the cheese.",
+            "Divide it and set it aside.",
+        ],
+    ),
+    (
+        "Cover the tin with a plate and quickly and firmly flip the cake over.",
+        ["Cover the tin with a plate.", "Quickly and firmly flip the cake over."],
+    ),
+    (
+        "Add the duck to the pan, skin side up, then roast for 20 minutes.",
+        ["Add the duck to the pan, skin side up.", "Roast for 20 minutes."],
+    ),
+    (
+        "Fry the bread. Cool; cut into cubes and serve.",
+        ["Fry the bread. Cool.", "Cut into cubes and serve."],
+    ),
     # Options and conditions are no shots.
     (
         "Slice the bread. If you like, rub it with garlic. Toast it in a dry pan.",
@@ -100,10 +120,13 @@ WHOLE = [
     "Lay the aubergine on the board and slice.",
     "Whisk until the cream thickens, forms soft peaks and stands.",
     "Melt the chocolate or grate it.",
+    "Fold the cream into the custard or heat the cream and mix it in.",
     "Serve at once.",
     "Mix the flour, baking powder, salt, and butter in a bowl.",
     "Let the dough rest to help soften the gluten and relax the crumb.",
     "The oats will boil up and settle down.",
+    "Stir and the beef will brown and caramelise in the fat.",
+    "Mix the sugar, milk, and extract to make a glaze.",
 ]
 
 

@@ -12,7 +12,7 @@ from procvid.ui.markup import file_url
 
 WHAT = """
 ## A recipe becomes a video in which the pan stays the same pan
-procvid reads a recipe and makes one short clip per step. Before each clip it decides which objects
+procvid reads a recipe and makes one short clip per action. Before each clip it decides which objects
 must look the same as before and what state they are in. It retrieves images of them from a memory
 and passes up to four of them to the video model as reference images. Finally it joins the clips.
 
