@@ -61,8 +61,9 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     # Read by hand, so that it also works when the arguments are wrong.
     debug = "--debug" in given
     try:
-        _prepare_environment()
+        _ensure_home()
         arguments = parser.parse_args(given)
+        _spare_loopback()
         arguments.run(arguments)
         sys.stdout.flush()
         return DONE
@@ -84,16 +85,19 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
         return _fail(f"Internal error: {reason} (run again with --debug).", FAILED, debug)
 
 
-def _prepare_environment() -> None:
-    """Set what libraries read when they are imported; import modules only if they are needed."""
-    if "HOME" not in os.environ:
+def _ensure_home() -> None:
+    """Set HOME if there is no home folder, because libraries read it when they are imported."""
+    if os.path.expanduser("~") == "~":
         from procvid.settings import home_folder
 
-        os.environ["HOME"] = str(home_folder())
-    if any(name.lower().endswith("_proxy") for name in os.environ):
-        from procvid.machine import keep_loopback_direct
+        os.environ.setdefault("HOME", str(home_folder()))
 
-        keep_loopback_direct()
+
+def _spare_loopback() -> None:
+    # Imported here because `procvid --help` does not need it.
+    from procvid.machine import keep_loopback_direct
+
+    keep_loopback_direct()
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -124,7 +124,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     found = create_events["find_references"](draft, rows, {}, name, 0, request=asked())
     shown = found[page.references.shown]
     assert "in the downloaded store" in shown and "<img" in shown
-    made = create_events["make"](draft, {}, name, 0, 1, False, "", [], asked())
+    made = create_events["make"](draft, {}, name, 0, 1, False, "", asked())
     run_id = made[page.state.run_id]
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):
         time.sleep(0.1)
@@ -135,7 +135,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
         ("find_references", (draft, rows, {}, name, 0, "", None, "")),
-        ("make", (draft, {}, name, 0, 1, False, "", [])),
+        ("make", (draft, {}, name, 0, 1, False, "")),
     ):
         with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
             on[event](*values, stranger)
@@ -331,5 +331,5 @@ def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
 def make(context: AppContext, lora: str, request: gr.Request) -> str:
     page, on, _ = create_page(context)
     draft = on["plan_recipe"](EGG, "", request)[page.state.draft]
-    answer = on["make"](draft, {}, "default", 0, 1, False, "", [], request, lora)
+    answer = on["make"](draft, {}, "default", 0, 1, False, "", request, lora)
     return str(answer[page.state.run_id])
