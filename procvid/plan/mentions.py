@@ -19,17 +19,8 @@ from procvid.plan.english import (
     is_number,
 )
 from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
+from procvid.plan.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
-
-LOOKS = frozenset(
-    "red orange yellow green blue purple pink black white brown grey gray silver "
-    "golden dark light large small big little medium tiny deep shallow wide narrow "
-    "heavy round square oval rectangular striped dotted spotted checked patterned "
-    "wooden bamboo marble glass ceramic copper steel stainless iron cast metal "
-    "enamel enamelled plastic nonstick non stick bottomed heatproof ovenproof "
-    "rubber silicone".split()
-)
-"""Words of looks; a description contains only these, and only from the text."""
 
 MEASURES = frozenset(
     "cup glass jar bottle spoon container zip-bag jug bag mold measuring-cup measuring-spoon".split()
@@ -50,32 +41,7 @@ GROUP_WORDS: dict[str, tuple[str, ...]] = {
 }
 """Words for whole groups of foods, and the groups of the lexicon that they cover."""
 
-PARTS: dict[str, str] = {
-    **dict.fromkeys("cubes cube chunks chunk dice".split(), "diced"),
-    **dict.fromkeys(
-        "slices slice strips strip rings rounds wedges wedge halves half ribbons".split(), "sliced"
-    ),
-    **dict.fromkeys("mash".split(), "mashed"),
-    **dict.fromkeys("puree".split(), "blended"),
-    **dict.fromkeys("crumbs crumbles".split(), "crumbled"),
-    **dict.fromkeys("shavings".split(), "grated"),
-    **dict.fromkeys(
-        "pieces piece bites bite florets floret leaves leaf stalks stems sprigs cloves fillets breasts "
-        "thighs legs tips caps skins bones flesh meat root fronds kernels patties bottoms tops "
-        "layers layer filling balls ball sheets sheet".split(),
-        "",
-    ),
-}
-"""Words after a food that name a part or a cut of it, and the state of that cut ("" for none)."""
 
-THING_HEADS = frozenset(
-    "bag bags stand liner liners rings cutter cutters press maker presser packet package box bowl "
-    "server mill grinder spinner squeezer brush machine warmer dish tender attachment".split()
-)
-"""Words that make a thing of the food before them: "a nut bag", "fork tender"."""
-
-PURPOSES = frozenset("cooking boiling soaking poaching braising frying serving dipping".split())
-"""Words between a food and what serves it: "pasta cooking water"."""
 LEFT_OVER = frozenset("remaining rest other else left remainder reserved second half".split())
 NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
 """Words before "ingredients" that name no part of the recipe, as "sauce ingredients" does."""
@@ -103,17 +69,6 @@ class Mention:
     indefinite: bool = False
     left_over: bool = False
     mixture: bool = False
-
-
-@dataclass(frozen=True)
-class _Noun:
-    """A noun phrase of `length` words; `modifiers` is what stands before its head."""
-
-    entry: Entry
-    length: int
-    modifiers: str = ""
-    cut: str = ""
-    head: int = 0
 
 
 @dataclass
@@ -157,7 +112,7 @@ def find_mentions(
             continue
         if index and starts_sentence(text, tokens, index):
             preposition = ""
-        noun = _noun_phrase(text, tokens, index, verb_words, extra)
+        noun = noun_phrase(text, tokens, index, verb_words, extra)
         if noun is None:
             if word in PREPOSITIONS and word != "of":
                 preposition = word
@@ -177,15 +132,11 @@ def find_mentions(
     return found
 
 
-NOTHING = Entry("", "tool", "", ())
-"""Stands for a phrase that names nothing to show."""
-
-
 def _collect(
     text: str,
     tokens: Sequence[Word],
     index: int,
-    noun: _Noun,
+    noun: Noun,
     preposition: str,
     verb_words: set[int],
     kinds: Sequence[Kind],
@@ -207,86 +158,6 @@ def _collect(
             found.named[-1] = replace(last, entry=entry, wording=whole)
         return
     found.named.append(_with_shared_state(text, tokens, found.named, mention))
-
-
-def noun_at(
-    tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]
-) -> tuple[Entry, int] | None:
-    """Return the longest noun of the lexicon or of the recipe that begins at a word."""
-    noun = lexicon().noun_at(tokens, index)
-    for length in range(4, noun[1] if noun else 0, -1):
-        own = extra.get(tuple(t.text for t in tokens[index : index + length]))
-        if own is not None:
-            return own, length
-    return noun
-
-
-def _noun_phrase(
-    text: str,
-    tokens: Sequence[Word],
-    index: int,
-    verb_words: set[int],
-    extra: Mapping[Phrase, Entry],
-) -> _Noun | None:
-    """Return the noun phrase that begins at a word; its last noun is its head."""
-    first = noun_at(tokens, index, extra)
-    if first is None:
-        return None
-    entry, length = first
-    if length == 1 and tokens[index].text in LOOKS and _colours(tokens, index + 1, extra):
-        return None
-    head, cut = index, ""
-    if entry.name == "bowl":
-        mixer = _mixer_bowl(tokens, index + length)
-        if mixer:
-            return _Noun(lexicon().entries["stand mixer bowl"], length + mixer, head=index)
-    while (at := index + length) < len(tokens) and at not in verb_words:
-        if gap(text, tokens, at).strip(" -\u2011\t\n\xa0") or "\n" in gap(text, tokens, at):
-            break
-        word = tokens[at].text
-        following = noun_at(tokens, at, extra)
-        if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
-            cut = PARTS[word]
-            length += 1
-        elif following is not None and _joins(entry, following[0]):
-            entry, head = following[0], at
-            length += following[1]
-        elif word in PURPOSES and (after := noun_at(tokens, at + 1, extra)) is not None:
-            entry, head = after[0], at + 1
-            length += 1 + after[1]
-        elif word in THING_HEADS and following is None:
-            return _Noun(NOTHING, length + 1)
-        elif word == "ingredients":
-            return _Noun(NOTHING, length)
-        else:
-            break
-    before = " ".join(
-        t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
-    )
-    return _Noun(entry, length, before, cut, head)
-
-
-def _mixer_bowl(tokens: Sequence[Word], index: int) -> int:
-    """Return the number of words after "bowl" that make it a mixer's, or 0."""
-    if index >= len(tokens) or tokens[index].text != "of":
-        return 0
-    spoken = [t.text for t in tokens[index : index + 7]]
-    return spoken.index("mixer") + 1 if "mixer" in spoken else 0
-
-
-def _colours(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> bool:
-    """Return True if a word of looks before `index` describes a thing: "orange square pan"."""
-    while index < len(tokens) and tokens[index].text in LOOKS:
-        index += 1
-    noun = noun_at(tokens, index, extra)
-    return noun is not None and noun[0].role != "food"
-
-
-def _joins(first: Entry, second: Entry) -> bool:
-    """Return True if two nouns side by side are one thing: "soup bowl", "garlic sauce"."""
-    if second.role == "food":
-        return first.role == "food" or second.name in ("sauce", "juice", "gravy")
-    return second.role != "surface"
 
 
 def _particle(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> str:
@@ -390,7 +261,7 @@ def _mention(
     text: str,
     tokens: Sequence[Word],
     index: int,
-    noun: _Noun,
+    noun: Noun,
     preposition: str,
     verb_words: set[int],
 ) -> Mention:

@@ -20,7 +20,8 @@ from procvid.plan.english import (
     is_number,
 )
 from procvid.plan.lexicon import Entry, Phrase, Verb, Word, lexicon, words
-from procvid.plan.mentions import LOOKS, TARGETS, Mention, find_mentions
+from procvid.plan.mentions import TARGETS, Mention, find_mentions
+from procvid.plan.nouns import LOOKS
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, kinds_of
 from procvid.plan.verbs import FoundVerb, any_verb, find_verbs
 

@@ -1,0 +1,140 @@
+"""Find the noun phrases of a step: the last noun of a group is the thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from procvid.plan.lexicon import Entry, Phrase, Word, lexicon
+from procvid.plan.side_clauses import gap
+
+LOOKS = frozenset(
+    "red orange yellow green blue purple pink black white brown grey gray silver "
+    "golden dark light large small big little medium tiny deep shallow wide narrow "
+    "heavy round square oval rectangular striped dotted spotted checked patterned "
+    "wooden bamboo marble glass ceramic copper steel stainless iron cast metal "
+    "enamel enamelled plastic nonstick non stick bottomed heatproof ovenproof "
+    "rubber silicone".split()
+)
+"""Words of looks; a description contains only these, and only from the text."""
+
+PARTS: dict[str, str] = {
+    **dict.fromkeys("cubes cube chunks chunk dice".split(), "diced"),
+    **dict.fromkeys(
+        "slices slice strips strip rings rounds wedges wedge halves half ribbons".split(), "sliced"
+    ),
+    **dict.fromkeys("mash".split(), "mashed"),
+    **dict.fromkeys("puree".split(), "blended"),
+    **dict.fromkeys("crumbs crumbles".split(), "crumbled"),
+    **dict.fromkeys("shavings".split(), "grated"),
+    **dict.fromkeys(
+        "pieces piece bites bite florets floret leaves leaf stalks stems sprigs cloves fillets breasts "
+        "thighs legs tips caps skins bones flesh meat root fronds kernels patties bottoms tops "
+        "layers layer filling balls ball sheets sheet".split(),
+        "",
+    ),
+}
+"""Words after a food that name a part or a cut of it, and the state of that cut ("" for none)."""
+
+THING_HEADS = frozenset(
+    "bag bags stand liner liners rings cutter cutters press maker presser packet package box bowl "
+    "server mill grinder spinner squeezer brush machine warmer dish tender attachment".split()
+)
+"""Words that make a thing of the food before them: "a nut bag", "fork tender"."""
+
+PURPOSES = frozenset("cooking boiling soaking poaching braising frying serving dipping".split())
+"""Words between a food and what serves it: "pasta cooking water"."""
+
+NOTHING = Entry("", "tool", "", ())
+"""Stands for a phrase that names nothing to show."""
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A noun phrase of `length` words; `modifiers` is what stands before its head."""
+
+    entry: Entry
+    length: int
+    modifiers: str = ""
+    cut: str = ""
+    head: int = 0
+
+
+def noun_at(
+    tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]
+) -> tuple[Entry, int] | None:
+    """Return the longest noun of the lexicon or of the recipe that begins at a word."""
+    noun = lexicon().noun_at(tokens, index)
+    for length in range(4, noun[1] if noun else 0, -1):
+        own = extra.get(tuple(t.text for t in tokens[index : index + length]))
+        if own is not None:
+            return own, length
+    return noun
+
+
+def noun_phrase(
+    text: str,
+    tokens: Sequence[Word],
+    index: int,
+    verb_words: set[int],
+    extra: Mapping[Phrase, Entry],
+) -> Noun | None:
+    """Return the noun phrase that begins at a word; its last noun is its head."""
+    first = noun_at(tokens, index, extra)
+    if first is None:
+        return None
+    entry, length = first
+    if length == 1 and tokens[index].text in LOOKS and _colours(tokens, index + 1, extra):
+        return None
+    head, cut = index, ""
+    if entry.name == "bowl":
+        mixer = _mixer_bowl(tokens, index + length)
+        if mixer:
+            return Noun(lexicon().entries["stand mixer bowl"], length + mixer, head=index)
+    while (at := index + length) < len(tokens) and at not in verb_words:
+        if gap(text, tokens, at).strip(" -\u2011\t\n\xa0") or "\n" in gap(text, tokens, at):
+            break
+        word = tokens[at].text
+        following = noun_at(tokens, at, extra)
+        if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
+            cut = PARTS[word]
+            length += 1
+        elif following is not None and _joins(entry, following[0]):
+            entry, head = following[0], at
+            length += following[1]
+        elif word in PURPOSES and (after := noun_at(tokens, at + 1, extra)) is not None:
+            entry, head = after[0], at + 1
+            length += 1 + after[1]
+        elif word in THING_HEADS and following is None:
+            return Noun(NOTHING, length + 1)
+        elif word == "ingredients":
+            return Noun(NOTHING, length)
+        else:
+            break
+    before = " ".join(
+        t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
+    )
+    return Noun(entry, length, before, cut, head)
+
+
+def _mixer_bowl(tokens: Sequence[Word], index: int) -> int:
+    """Return the number of words after "bowl" that make it a mixer's, or 0."""
+    if index >= len(tokens) or tokens[index].text != "of":
+        return 0
+    spoken = [t.text for t in tokens[index : index + 7]]
+    return spoken.index("mixer") + 1 if "mixer" in spoken else 0
+
+
+def _colours(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> bool:
+    """Return True if a word of looks before `index` describes a thing: "orange square pan"."""
+    while index < len(tokens) and tokens[index].text in LOOKS:
+        index += 1
+    noun = noun_at(tokens, index, extra)
+    return noun is not None and noun[0].role != "food"
+
+
+def _joins(first: Entry, second: Entry) -> bool:
+    """Return True if two nouns side by side are one thing: "soup bowl", "garlic sauce"."""
+    if second.role == "food":
+        return first.role == "food" or second.name in ("sauce", "juice", "gravy")
+    return second.role != "surface"
