@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from procvid.plan.lexicon import Entry, StateWord
+from procvid.plan.lexicon import Entry, StateWord, lexicon
 from procvid.plan.mentions import GROUP_WORDS, Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
@@ -76,7 +76,10 @@ PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocch
 
 @dataclass
 class Food:
-    """A food in use; `listed` while its state comes from the ingredient list only."""
+    """A food in use; `listed` while its state comes from the ingredient list only.
+
+    `called` is the recipe's own word for it ("polenta" for cornmeal), "" for its name.
+    """
 
     name: str
     group: str
@@ -85,6 +88,7 @@ class Food:
     since_step: int
     vessel: str | None = None
     listed: bool = False
+    called: str = ""
     history: list[tuple[str, int]] = field(default_factory=list)
 
     @property
@@ -98,7 +102,9 @@ class Food:
         for state, step in self.history:
             by_step.setdefault(step, []).append(state)
         made = [f"{' and '.join(states)} in step {step}" for step, states in by_step.items()]
-        return ", ".join([f"{self.looks} {self.name}".strip(), *made])
+        name = self.called or self.name
+        looks = [word for word in self.looks.split() if word not in name.split()]
+        return ", ".join([" ".join([*looks, name]), *made])
 
 
 @dataclass
@@ -214,6 +220,7 @@ class KitchenState:
             listed = self.listed.get(name)
             group = listed.entry.group if listed else mention.entry.group
             food = Food(name, group, looks, first_state(group), step)
+            food.called = called(listed or mention, name)
             if listed is not None:
                 food.looks = looks or food_looks(listed)
                 if listed.state is not None and listed.state.state is not None:
@@ -405,6 +412,13 @@ class KitchenState:
         """Move a food, and place it last in the order."""
         food.vessel = vessel.name if vessel else None
         self.foods[food.name] = self.foods.pop(food.name)
+
+
+def called(mention: Mention, name: str) -> str:
+    """Return the word of the recipe for a food that has another name here, else ""."""
+    spoken = lexicon().singular(mention.wording)
+    same = mention.entry.name != name or name.split()[-1] in spoken.split()
+    return "" if same or not spoken else spoken
 
 
 def food_looks(mention: Mention) -> str:

@@ -141,12 +141,19 @@ class Lexicon:
     nouns: Mapping[Phrase, Entry]
     verb_phrases: Mapping[Phrase, Verb]
     vocabulary: frozenset[str]
+    singulars: Mapping[Phrase, Phrase]
+    """The singular of each plural noun."""
     longest_from: Mapping[str, int]
     """Number of words of the longest phrase of any table that begins with a word."""
 
     def of_role(self, *roles: Role) -> tuple[Entry, ...]:
         """Return all entries of the given roles, in the order of the data."""
         return tuple(entry for entry in self.entries.values() if entry.role in roles)
+
+    def singular(self, text: str) -> str:
+        """Return a noun in the singular as people write it: "Red onions" -> "red onion"."""
+        known = phrase(text)
+        return " ".join(self.singulars.get(known, known))
 
     def look_up(self, text: str) -> Entry | None:
         """Return the entry of a name in any form ("Red onions" -> onion), or None."""
@@ -197,11 +204,11 @@ def given_forms(entry: Entry) -> Iterator[Phrase]:
     return (phrase(alias) for alias in (entry.name, *entry.aliases))
 
 
-def plural_forms(entry: Entry) -> Iterator[Phrase]:
-    """Return the plurals of the given forms; the data win over made plurals."""
+def plural_forms(entry: Entry) -> Iterator[tuple[Phrase, Phrase]]:
+    """Yield the given forms, each with a plural; the data win over made plurals."""
     for singular in given_forms(entry):
         for plural in plurals(singular[-1]):
-            yield (*singular[:-1], plural)
+            yield singular, (*singular[:-1], plural)
 
 
 def _read_entries() -> dict[str, Entry]:
@@ -239,11 +246,13 @@ def lexicon() -> Lexicon:
     actions = _read_actions()
     verbs = {name: Verb(name, actions[action]) for name, action in read_rows("verbs.tsv")}
     nouns: dict[Phrase, Entry] = {}
+    singulars: dict[Phrase, Phrase] = {}
     for entry in entries.values():
         nouns.update((name, entry) for name in given_forms(entry))
     for entry in entries.values():
-        for form in plural_forms(entry):
-            nouns.setdefault(form, entry)
+        for singular, plural in plural_forms(entry):
+            if nouns.setdefault(plural, entry) is entry:
+                singulars.setdefault(plural, singular)
     verb_phrases: dict[Phrase, Verb] = {}
     for verb in verbs.values():
         first, *rest = phrase(verb.name)
@@ -257,4 +266,6 @@ def lexicon() -> Lexicon:
     lengths: dict[str, int] = {}
     for key in (*nouns, *verb_phrases, *states):
         lengths[key[0]] = max(lengths.get(key[0], 0), len(key))
-    return Lexicon(entries, actions, verbs, states, nouns, verb_phrases, frozenset(known), lengths)
+    return Lexicon(
+        entries, actions, verbs, states, nouns, verb_phrases, frozenset(known), singulars, lengths
+    )

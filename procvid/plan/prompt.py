@@ -27,6 +27,7 @@ SILENT_STATES = frozenset({"whole", "plain", "mixed", "in use", "clean", ""})
 FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
 """Groups of foods whose state no picture shows, but that of butter and other fats."""
 NO_ENDS = frozenset("the it they just of to a and or".split())
+MAX_PRESENT = 3
 MAX_LISTED = 6
 MAX_RESULT_WORDS = 6
 DEVICES = {
@@ -332,7 +333,9 @@ def _is_many(food: PlannedObject, text: str) -> bool:
 def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -> str:
     if not foods:
         return ""
-    listed = _listed(foods, "")
+    listed = _listed(foods[:MAX_PRESENT], "")
+    if len(foods) > MAX_PRESENT:
+        listed = listed.replace(" and ", ", ") + " and other ingredients"
     verb = "is" if len(foods) == 1 and not _is_many(foods[0], "") else "are"
     inside = bool(vessels) and place(vessels[0].name).startswith("in")
     where = "in there already" if inside else "there already"

@@ -105,6 +105,8 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     coating = [m for m in segment.foods if m.preposition == "in"]
     if verb.name == "roll" and coating and not segment.vessels:
         return "coat"
+    if verb.name == "position" and not foods:
+        return "preheat"
     if (
         verb.name in ("heat", "heat up")
         and not foods

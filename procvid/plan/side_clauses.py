@@ -118,6 +118,7 @@ def _mark_sentence(
         word = tokens[index].text
         following = tokens[index + 1].text if index + 1 < end else ""
         opens = index == start or bool(CLAUSE_MARK.search(gap(text, tokens, index)))
+        opens = opens or (index - 1 == clause and tokens[clause].text in ("and", "but"))
         clause = index if opens else clause
         stop = index + 1
         if word in RESULTS:

@@ -213,6 +213,8 @@ def _whole_verb(
         for word in after:
             if word in CUTS:
                 return replace(found, verb=verbs["dice" if CUTS[word] == "dice" else "slice"])
+    if name == ("heat",) and clause[:1] == ["to"] and re.fullmatch(r"\d{3}", " ".join(clause[1:2])):
+        return replace(found, verb=verbs["preheat"])
     if name == ("bring",) and BOILING & set(clause):
         return replace(found, verb=verbs["boil"])
     if name == ("roll",) and {"ball", "balls", "log", "logs", "rope", "ropes"} & set(clause):

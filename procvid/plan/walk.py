@@ -57,6 +57,8 @@ def walk_step(
         given = vessel is not None
         if vessel is None and action.in_vessel:
             vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
+        if vessel is None and action.name in ("line", "grease"):
+            vessel = next((v for v in reversed(kitchen.named) if v.use == "oven"), None)
         foods = with_carried(kitchen, walk, action, foods, vessel, given=given)
         act(kitchen, walk, segment, follower, action, foods, vessel)
         walk.done[-1].mentioned_vessels = named
@@ -192,7 +194,7 @@ def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
     """Store what the next step may refer to: the last foods and the last vessel."""
     foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
     kitchen.last_action = walk.done[0].action.name
-    if foods:
+    if any(not kitchen.foods[name].minor for name in foods) or (foods and not kitchen.last_foods):
         kitchen.last_foods, kitchen.last_step = foods, walk.number
     for done in walk.done:
         if done.vessel is not None and done.vessel.use not in PASSING:

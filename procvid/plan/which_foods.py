@@ -17,6 +17,10 @@ NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open was
 CARRYING = frozenset("add stir mix fry boil bake steam flip cover mash blend season melt".split())
 """Actions on all that lies in a vessel, not only on the food that the step names."""
 WET = frozenset({"liquid", "egg", "fat", "sauce", "sweet"})
+BAKED_GOODS = frozenset(
+    "cake cookie brownie cupcake muffin loaf pie scone shortbread cheesecake shortcake donut bread "
+    "biscuit bar cornbread flatbread pizza quiche cobbler crumble".split()
+)
 DRY = frozenset({"powder", "spice", "grain", "nut"})
 
 
@@ -59,7 +63,9 @@ def _made(
     beside: Sequence[str],
 ) -> list[str]:
     """Return what "the dough" is in this step: the dough, or its parts if the step mixes them."""
-    parts = [name for name in _parts(kitchen, segment) if name not in beside]
+    baked = [f.name for f in kitchen.foods.values() if f.state == "baked" and f.group != "fat"]
+    made = baked if mention.entry.name in BAKED_GOODS and baked else _parts(kitchen, segment)
+    parts = [name for name in made if name not in beside]
     new = {name for done in walk.done for name in done.foods}
     if mention.preposition in ("into", "to") and any(not m.preposition for m in segment.foods):
         walk.pending.append(([*parts, *beside], mention))

@@ -96,8 +96,10 @@ def usual_vessel(
         return used
     if action.name == "serve":
         return _serving(kitchen, walk, segment, foods, used)
+    aside = {kitchen.name_of(m) for m in segment.foods if m.preposition == "with"}
+    moved = next((name for name in foods if name not in aside), foods[0] if foods else "")
     if suits != ("cut",) and foods and _acts_in_place(action, segment):
-        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
+        at = kitchen.vessels.get(kitchen.foods[moved].vessel or "")
         if (
             at is not None
             and _suits(at, suits)
@@ -155,6 +157,8 @@ def _waits(kitchen: KitchenState, action: Action, vessel: Vessel, foods: Sequenc
     kinds = COOKERS.get(action.name)
     if kinds is None or vessel.kind not in kinds:
         return False
+    if kitchen.last_action == "heat" and vessel.name == kitchen.last_vessel:
+        return True
     inside = [name for name in kitchen.contents(vessel.name) if not kitchen.foods[name].minor]
     return all(name in foods or name == "water" for name in inside)
 
