@@ -248,7 +248,10 @@ class KitchenState:
         if name in self.foods or name in self.listed or mention.preposition in ("for", "as"):
             return False
         group = mention.entry.group
-        if name in SIDE_DISHES and any(m.entry.name.endswith(name) for m in self.listed.values()):
+        bought = (
+            n for n in self.listed if n.endswith(name) and n not in {**self.foods, **self.absorbed}
+        )
+        if name in SIDE_DISHES and any(bought):
             return False
         dish = name in self.dishes and group in ("bread", "other", "sauce")
         return (group == "made" or dish) and (mention.definite or mention.preposition != "with")

@@ -87,7 +87,7 @@ class NamedThings:
 def find_mentions(
     text: str,
     tokens: Sequence[Word],
-    verbs: Sequence[tuple[int, int]],
+    verbs: Sequence[tuple[int, int, bool]],
     kinds: Sequence[Kind],
     extra: Mapping[Phrase, Entry],
 ) -> NamedThings:
@@ -96,12 +96,12 @@ def find_mentions(
     Args:
         text: The step.
         tokens: Its words.
-        verbs: Start and end of each verb.
+        verbs: Start and end of each verb, and whether "in" may belong to it: "stir in the milk".
         kinds: The kind of each word, from `clauses`.
         extra: The recipe's own foods that the lexicon does not know.
     """
-    verb_words = {i for start, end in verbs for i in range(start, end)}
-    particles = {end for _, end in verbs}
+    verb_words = {i for start, end, _ in verbs for i in range(start, end)}
+    particles = {end for _, end, particle in verbs if particle}
     found = NamedThings([], [], [])
     preposition, index = "", 0
     while index < len(tokens):

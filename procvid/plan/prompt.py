@@ -27,6 +27,7 @@ SILENT_STATES = frozenset({"whole", "plain", "mixed", "in use", "clean", ""})
 FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
 """Groups of foods whose state no picture shows, but that of butter and other fats."""
 NO_ENDS = frozenset("the it they just of to a and or".split())
+ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth) ")
 MAX_PRESENT = 3
 MAX_LISTED = 6
 MAX_RESULT_WORDS = 6
@@ -95,7 +96,7 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     tools = [o for o in ranked if o.role == "tool"]
     surface = next((_named(o, text) for o in ranked if o.role == "surface"), "counter")
     shown, present = _acted_on(text, action, foods)
-    if action == "cover" and vessels:
+    if action in ("cover", "uncover") and vessels:
         shown, present = [], foods
     first = _action_sentence(text, action, shown, vessels, tools)
     sentences = [
@@ -116,7 +117,8 @@ def _acted_on(
     if action == "serve" or not named:
         return list(foods), []
     onto = _targets(text) if action in ONTO else frozenset()
-    shown = [o for o in named if o.name not in onto] or named
+    shown = [o for o in named if o.name not in onto]
+    shown = shown or [o for o in foods if not o.mentioned][:2] or named
     if foods[0] not in shown and action not in ("add", *ONTO):
         shown = [foods[0], *shown]
     return shown, [o for o in foods if o not in shown]
@@ -144,6 +146,8 @@ def _action_sentence(
     if action == "preheat":
         what = f"the {vessel}" if vessel else "the oven"
         return f"Close-up of {what} heating up, glowing and still empty."
+    if not foods and action == "heat" and vessel:
+        return f"Close-up of the {vessel} heating up on the stove."
     if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."
@@ -277,6 +281,8 @@ def _sentence(*parts: str) -> str:
 def _named(item: PlannedObject, text: str) -> str:
     """Return an object's looks and name, without its history; plural if the step says so."""
     name = item.description.split(",")[0].strip() or item.name
+    if item.role == "vessel" and (another := ORDINAL.search(name)):
+        name = f"other {name[: another.start()]}{name[another.end() :]}"
     if item.role != "food" or not text:
         return name
     spoken = {token.text for token in words(text)}

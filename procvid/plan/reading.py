@@ -89,7 +89,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         found = [FoundVerb(lexicon().verbs["stir"], 0, 0)]
     if kinds and all(kinds):
         kinds = tuple(CARRIED_OUT for _ in kinds)
-    spans = [(v.start, v.end) for v in found]
+    spans = [(v.start, v.end, v.verb.action.name in PARTICLE_ACTIONS) for v in found]
     mentions = find_mentions(text, tokens, spans, kinds, own.entries)
     strong = any(not verb.weak for verb in found)
     segments = []
@@ -131,7 +131,8 @@ def is_title(text: str) -> bool:
 
 
 CARRIED_OUT: Kind = ""
-VERB_FOODS = frozenset("butter oil salt pepper flour".split())
+PARTICLE_ACTIONS = frozenset("add mix stir grate squeeze melt sift crumble tear fold".split())
+VERB_FOODS = frozenset({"butter", "oil", "salt", "pepper", "flour", "salt and pepper"})
 
 
 def _food_of_verb(found: FoundVerb) -> list[Mention]:

@@ -115,6 +115,9 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             index += 1
             continue
         verb = _verb_here(tokens, index, is_open, starts=starts_sentence(text, tokens, index))
+        after = tokens[index + verb[1]].text if verb and index + verb[1] < len(tokens) else ""
+        if after in ("side", "sides"):
+            verb = None
         if aim == "to" and verb is not None and _names_thing(tokens, index, verb[1]):
             verb = None
         inner = bool(index) and not starts_sentence(text, tokens, index)

@@ -59,8 +59,11 @@ def walk_step(
             vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
         if vessel is None and action.name in ("line", "grease"):
             vessel = next((v for v in reversed(kitchen.named) if v.use == "oven"), None)
+        own = foods
         foods = with_carried(kitchen, walk, action, foods, vessel, given=given)
         act(kitchen, walk, segment, follower, action, foods, vessel)
+        if action.name == "mix" and vessel is not None and vessel.use == "stove":
+            _keep_states(kitchen, walk, [name for name in foods if name not in own])
         walk.done[-1].mentioned_vessels = named
     _remember(kitchen, walk)
     return walk
@@ -69,6 +72,17 @@ def walk_step(
 def is_heading(text: str) -> bool:
     """Return True if a text without a verb is a heading: short, and no sentence."""
     return is_title(text) or (len(text) <= HEADING and not text.rstrip().endswith((".", "!")))
+
+
+def _keep_states(kitchen: KitchenState, walk: StepWalk, names: Sequence[str]) -> None:
+    """Give foods that lie in a pan their state back: whisking a sauce does not change the meat."""
+    for name in names:
+        food = kitchen.foods[name]
+        if food.history and food.history[-1] == ("mixed", walk.number):
+            food.history.pop()
+            food.state = walk.before[name]
+    done = walk.done[-1]
+    done.changed = [name for name in done.changed if name not in names]
 
 
 def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:

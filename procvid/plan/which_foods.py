@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry
-from procvid.plan.mentions import Mention
+from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Segment
 from procvid.plan.stepwalk import StepWalk, holds, see
 
@@ -51,6 +51,8 @@ def find_foods(
     elif any(word.endswith(" ingredients") for word in source.refers):
         names += referred_foods(kitchen, walk, source)
     unique = list(dict.fromkeys(names))
+    if "salt and pepper" in unique:
+        unique = [name for name in unique if name not in ("salt", "pepper")]
     first = next((n for n in unique if not kitchen.foods[n].minor), None)
     return unique if first is None else [first, *(n for n in unique if n != first)]
 
@@ -129,7 +131,11 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
         elif word == "food":
             names = kitchen.last_foods
         else:
-            names = kitchen.of_groups(word)
+            names = kitchen.of_groups(word) or [
+                kitchen.meet_food(m, walk.number).name
+                for m in kitchen.left_over()
+                if m.entry.group in GROUP_WORDS[word]
+            ]
         if word == "ingredients" and not names:
             names = _listed_foods(kitchen, walk, "remaining ingredients")
         names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
@@ -193,11 +199,16 @@ def with_implied(
             kitchen, walk, segment, action
         )
     ties = {mention.preposition for mention in segment.foods}
-    aside = bool(ties) and ties <= {"with", "in", "over"} and not segment.refers
+    aside = bool(ties) and ties <= {"with", "in", "over", "on", "onto"} and not segment.refers
     holds_object = any(not mention.preposition for mention in segment.vessels)
     if not aside or segment.guessed or holds_object:
         return foods
     known = [n for n in implied_foods(kitchen, walk, action, vessel, aloud=False) if n not in foods]
+    if ties <= {"over", "on", "onto"} and action.name == "add":
+        last = [n for n in kitchen.last_foods if n in kitchen.foods and n not in foods]
+        known = last or known
+        for name in known:
+            see(kitchen, walk, name)
     first = foods if action.name in ("add", "spread") else []
     unique = list(dict.fromkeys([*first, *known[:MAX_IMPLIED], *foods]))
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
