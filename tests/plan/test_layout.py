@@ -10,13 +10,13 @@ from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text, one_line
 from procvid.plan.layout import (
     lay_out,
-    read_lines,
     section_of,
     split_actions,
     split_sentences,
-    undress,
 )
-from procvid.plan.structured import MAX_DEPTH, load_json, recipe_of_json, recipe_of_page
+from procvid.plan.lines import read_lines, undress
+from procvid.plan.page import recipe_of_page
+from procvid.plan.structured import MAX_DEPTH, load_json, recipe_of_json
 
 
 def test_lines_have_kinds() -> None:
