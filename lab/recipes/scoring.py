@@ -5,9 +5,11 @@
 - The steps are right if their joined words equal the joined words of the expected instructions:
   nothing is missing and nothing is foreign. Signs, case and leading numbers ("1.", "Step 2:") do
   not count. A line of the expected instructions that only names a section ("For the sauce") may be
-  absent if the reader reports it as a skipped heading.
+  absent if the reader reports it as a skipped heading, and so may one that only says "Method" or
+  "Preparation".
 - The boundaries are right if, in addition, each step is one expected line.
-- The ingredients are right if the list equals the expected one, line by line.
+- The ingredients are right if the list equals the expected one, line by line; a line that the
+  reader reports as a skipped heading may be absent.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 ENGLISH = frozenset("the and to in with until for of into or".split())
@@ -22,6 +25,8 @@ MIN_ENGLISH = 0.08
 """Smallest share of English function words in the instructions of an English recipe."""
 
 NUMBER = re.compile(r"^\W*(?:step\s*\d{1,2}\b[.):]?|\d{1,2}[.):](?!\d))\s*", re.IGNORECASE)
+MARKS = dict.fromkeys(map(ord, "™®©"))
+NAMES = frozenset({("method",), ("preparation",), ("directions",), ("instructions",), ("steps",)})
 HEADING = "Skipped heading: "
 
 
@@ -61,7 +66,7 @@ class Score:
 
 def words(text: str) -> list[str]:
     """Return the words and numbers of a text in lower case."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = unicodedata.normalize("NFKC", text.translate(MARKS)).casefold()
     return re.findall(r"\w+", plain.replace("'", "").replace("’", "").replace("`", ""))
 
 
@@ -73,7 +78,7 @@ def is_english(lines: Iterable[str]) -> bool:
 
 def score(read: Reading, title: str, steps: Sequence[str], ingredients: Sequence[str]) -> Score:
     """Compare a reading with the expected recipe."""
-    headings = {
+    headings = NAMES | {
         tuple(words(note[len(HEADING) :].rstrip('."')))
         for note in read.notes
         if note.startswith(HEADING)
@@ -86,12 +91,18 @@ def score(read: Reading, title: str, steps: Sequence[str], ingredients: Sequence
         title=words(read.title) == words(title),
         steps=any(sum(got, []) == sum(want, []) for want in same),
         boundaries=any(list(filter(None, got)) == want for want in same),
-        ingredients=list(map(words, read.ingredients)) == list(map(words, ingredients)),
+        ingredients=_lists(read.ingredients, set()) in (
+            _lists(ingredients, set()), _lists(ingredients, headings)
+        ),
         refused=bool(read.refused),
         doubted=any("check the" in note.lower() for note in read.notes),
     )
 
 
-def _is_among(line: list[str], headings: set[tuple[str, ...]]) -> bool:
+def _lists(lines: Sequence[str], headings: AbstractSet[tuple[str, ...]]) -> list[list[str]]:
+    return [line for line in map(words, lines) if not _is_among(line, headings)]
+
+
+def _is_among(line: list[str], headings: AbstractSet[tuple[str, ...]]) -> bool:
     """Return True for a heading; notes shorten those of more than 57 characters."""
     return any(tuple(line[: len(h)]) == h and (len(h) == len(line) or len(h) > 6) for h in headings)

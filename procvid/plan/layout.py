@@ -13,7 +13,7 @@ from procvid.plan.clean import clean_text
 from procvid.plan.lexicon import words
 from procvid.plan.lines import Line, read_lines
 from procvid.plan.reading import names_action, starts_with_action
-from procvid.plan.segment import AMOUNT, MEASURED, split_kinds, step_score
+from procvid.plan.segment import AMOUNT, MEASURED, headings_of_steps, split_kinds, step_score
 
 SECTIONS = {
     "ingredients": re.compile(
@@ -46,13 +46,17 @@ FILLERS = frozenset(
 )
 """Words beside a section's name that leave it a section's name: "Tips and tricks"."""
 
+ASIDE = re.compile(r"^(?:note|tip|variation|video|substitution)\s?:", re.I)
+"""A single aside, which ends with its line."""
+
 TITLE_MARK = re.compile(r"^(?:title|recipe(?: name)?|name)\s*:\s*|^recipe for\s+", re.I)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+JOINT = re.compile(r"\s?;\s|,?\s(?:and\s)?then,?\s(?=\w)")
 ABBREVIATION = re.compile(
     r"(?:\b(?:approx|min|mins|hr|hrs|tbsp|tsp|oz|lb|lbs|no|dr|mr|mrs|st|vs|e\.g|i\.e|etc|deg|temp)\.)$",
     re.I,
 )
-MAX_TITLE_CHARS = 100
+MAX_TITLE_CHARS = 150
 
 
 @dataclass
@@ -109,11 +113,11 @@ def split_sentences(text: str) -> list[str]:
     return [sentence.strip() for sentence in out if sentence.strip()]
 
 
-def split_actions(text: str) -> list[str]:
-    """Return one part per sentence or per action joined by ";" or "then"."""
+def split_actions(text: str, *, clauses: bool = True) -> list[str]:
+    """Return one part per sentence; with `clauses` also per action joined by ";" or "then"."""
     actions: list[str] = []
     for sentence in split_sentences(text):
-        pieces = re.split(r"\s*;\s+|,?\s+(?:and\s+)?then,?\s+(?=\w)", sentence)
+        pieces = JOINT.split(sentence) if clauses else [sentence]
         whole = all(starts_with_action(piece) for piece in pieces)
         for piece in pieces if whole else [sentence]:
             if actions and not names_action(piece):
@@ -151,7 +155,9 @@ def _group(lines: list[Line], sections: RecipeSections) -> dict[str, list[Line]]
     for place, line in enumerate(lines):
         opened = section_of(line)
         if opened is not None:
-            if opened[0] == "other" and opened[1] and _goes_on(lines[place + 1 :], numbers):
+            if opened[0] == "other" and opened[1] and (
+                ASIDE.match(line.text) or _goes_on(lines[place + 1 :], numbers)
+            ):
                 _drop(sections, line.text)
                 continue
             section, rest = opened
@@ -175,21 +181,26 @@ def _group(lines: list[Line], sections: RecipeSections) -> dict[str, list[Line]]
 
 def _tell_apart(groups: dict[str, list[Line]], sections: RecipeSections) -> None:
     """Find ingredients and steps by the form of their lines, where no heading opens the steps."""
-    under_heading = groups["ingredients"]
-    told = split_kinds(under_heading)
-    steps = [line for line, is_step in zip(under_heading, told, strict=True) if is_step]
-    listed = [line for line, is_step in zip(under_heading, told, strict=True) if not is_step]
+    listed, steps = _by_form(groups["ingredients"], sections)
     if any(line.text for line in steps):
         _read_intro(groups[""], sections)
     else:
-        listed = under_heading
-        before = groups[""]
-        told = split_kinds(before)
-        steps = [line for line, is_step in zip(before, told, strict=True) if is_step]
-        first = [line for line, is_step in zip(before, told, strict=True) if not is_step]
-        listed = [*_without_intro(first, sections), *listed]
+        first, steps = _by_form(groups[""], sections)
+        listed = [*_without_intro(first, sections), *groups["ingredients"]]
     sections.ingredients += [line.text for line in listed if line.text]
     sections.steps = read_steps(steps, sections)
+
+
+def _by_form(lines: list[Line], sections: RecipeSections) -> tuple[list[Line], list[Line]]:
+    """Return the ingredients and the steps among lines; without any amount all are steps."""
+    kinds = split_kinds(lines)
+    if not any(kinds) and not any(AMOUNT.match(line.text) for line in lines):
+        return [], lines
+    heads = headings_of_steps(lines, kinds)
+    for place in heads:
+        skip_heading(lines[place].text, sections)
+    kept = [(line, kind) for n, (line, kind) in enumerate(zip(lines, kinds, strict=True)) if n not in heads]
+    return [line for line, kind in kept if not kind], [line for line, kind in kept if kind]
 
 
 def _without_intro(listed: list[Line], sections: RecipeSections) -> list[Line]:
@@ -310,15 +321,17 @@ def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
             block = []
 
 
-def read_steps(lines: list[Line], sections: RecipeSections) -> list[str]:
+def read_steps(
+    lines: list[Line], sections: RecipeSections, *, clauses: bool = True
+) -> list[str]:
     """Return the marked steps with the lines that continue them, else one step per line.
 
-    A single paragraph becomes one step per sentence or action.
+    A single paragraph becomes one step per sentence, and with `clauses` one per action.
     """
     mark = _mark_of(lines)
     if mark is None:
         blocks = _paragraphs(lines)
-        return split_actions(blocks[0]) if len(blocks) == 1 else blocks
+        return split_actions(blocks[0], clauses=clauses) if len(blocks) == 1 else blocks
     steps: list[str] = []
     begun = fresh = False
     for line in lines:
@@ -389,7 +402,7 @@ def add_steps(text: str, sections: RecipeSections, *, whole: bool = True) -> Non
     if whole and len(filled) == 1:
         sections.steps.append(filled[0].text)
     else:
-        sections.steps += read_steps(lines, sections)
+        sections.steps += read_steps(lines, sections, clauses=False)
 
 
 def _heads_steps(line: Line) -> bool:

@@ -31,7 +31,7 @@ COOKLANG_MARK = re.compile(r"[@#~][^@#~{}\n]{0,60}\{[^{}\n]{0,40}\}")
 FACT_LINE = re.compile(r"^\s{0,8}[\w -]{1,40}:|^\s{0,8}- |^\s*$")
 MAX_FACTS = 40
 BETWEEN = re.compile(r"\s\u2022\s")
-ENUMERATED = re.compile(r"(?<![\w.,/])\(?(\d{1,2})[.)]\s{0,2}(?=[A-Z])")
+ENUMERATED = re.compile(r"(?<![\w,/])(?<!\d[.])\(?(\d{1,2})[.)]\s{0,2}(?=[A-Z])")
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10}
 
 
@@ -90,7 +90,10 @@ def _line(raw: str) -> Line:
     if roman:
         number = roman_value(roman.group(1) or roman.group(2))
         return Line("numbered", undress(raw[roman.end() :]), indent, number, undress(raw))
-    marked = BULLET.match(raw) or LETTERED.match(raw) or TIME_STAMP.match(raw)
+    bullet = BULLET.match(raw)
+    if bullet and NUMBERED.match(raw[bullet.end() :]):
+        return _line(raw[bullet.end() :])
+    marked = bullet or LETTERED.match(raw) or TIME_STAMP.match(raw)
     if marked:
         return Line("bullet", undress(raw[marked.end() :]), indent)
     plain = undress(raw)

@@ -16,7 +16,7 @@ from procvid.plan.reading import names_action, starts_with_action
 
 AMOUNT = re.compile(
     r"^\s*(?:(?:about|approx\.?|approximately|scant|heaped|heaping|generous|up to|optional:?)\s+)?"
-    r"(?:\d|[½¼¾⅓⅔⅛⅜⅝⅞⅙⅚⅕⅖⅗⅘]|an? (?:\w+ )?(?:pinch|handful|bunch|knob|dash|cup|few|splash|clove|piece|"
+    r"(?:\d|(?:one|two|three|four|five|six|eight|half|several)\b|[½¼¾⅓⅔⅛⅜⅝⅞⅙⅚⅕⅖⅗⅘]|an? (?:\w+ )?(?:pinch|handful|bunch|knob|dash|cup|few|splash|clove|piece|"
     r"tablespoon|teaspoon|drizzle|stick|can|tin|jar|sprig|squeeze|couple|little|touch|packet)\b)",
     re.IGNORECASE,
 )
@@ -41,48 +41,58 @@ COOKING = re.compile(
     re.IGNORECASE,
 )
 SENTENCES = re.compile(r"[.!?]\s+[A-Z]")
+HEADS = re.compile(r"for (?:the|your|an?) |.*\b(?:directions|instructions|preparation|method)$", re.I)
 WORDS = frozenset(
     "salt pepper oil olive butter kosher sea black ground fresh freshly dried juice zest cooking "
     "vegetable optional pinch dash handful sprig cloves drizzle".split()
 )
-TO_STEPS, TO_INGREDIENTS = 2.0, 9.0
-AT_BLANK = 1.5
+FEATURES = (
+    "always", "words", "three words", "six words", "over 15 words", "amount", "measured",
+    "full stop", "sentences", "listed", "lower case", "command", "action", "cooking", "staple",
+    "bracket",
+)  # fmt: skip
+WEIGHTS = (
+    -0.4, -0.8, 0.5, 0.4, 0.7, -3.7, -3.0, 3.2, 1.5, -1.7, -1.4, 2.6, 1.0, 1.4, -2.5, -1.7,
+)  # fmt: skip
+"""Weights of a logistic regression on 9,042 lines of 445 recipes; it is right on 97.5 % of 9,179
+lines of 446 others."""
+
+OF_BULLET, OF_NUMBER = -0.5, 4.0
+TO_STEPS, TO_INGREDIENTS = 1.0, 14.0
+AT_BLANK = 4.0
 """Cost of a change of kind in nats, and how much less it costs behind a blank line."""
 
 
-def looks_listed(line: Line) -> bool:
-    """Return True if a single line looks like an ingredient."""
-    return step_score(line) < 0
+def features(text: str) -> tuple[float, ...]:
+    """Return the values of FEATURES for a line; only its first 400 characters are read in depth."""
+    num_words = len(text.split())
+    opening = text[:200]
+    first = words(text[:40])[:1]
+    return (
+        1.0,
+        min(num_words, 40) / 10,
+        num_words <= 3,
+        num_words <= 6,
+        num_words > 15,
+        bool(AMOUNT.match(text)),
+        bool(MEASURED.match(text)),
+        text.rstrip("\")')").endswith((".", "!")) and num_words > 2,
+        bool(SENTENCES.search(text)),
+        bool(LISTED.search(text[-60:])),
+        text[:1].islower(),
+        starts_with_action(opening),
+        names_action(opening),
+        min(4, len(COOKING.findall(text[:400]))),
+        bool(first) and first[0].text in WORDS,
+        "(" in text[:60],
+    )
 
 
 def step_score(line: Line) -> float:
-    """Return how much a line looks like a step (above 0) or an ingredient (below 0)."""
-    text = line.text
-    num_words = len(text.split())
-    score = {"numbered": 4.0, "bullet": -0.5}.get(line.kind, 0.0)
-    score += min(6.0, 0.35 * (num_words - 8))
-    if AMOUNT.match(text):
-        score -= 4.0
-    if MEASURED.match(text):
-        score -= 4.0
-    if text.rstrip('")').endswith((".", "!")) and num_words > 2:
-        score += 2.0
-    if SENTENCES.search(text):
-        score += 2.5
-    if LISTED.search(text):
-        score -= 2.0
-    if text[:1].islower():
-        score -= 1.5
-    opening = text[:200]
-    if starts_with_action(opening):
-        score += 2.5 if num_words > 2 else 1.0
-    elif not names_action(opening):
-        score -= 1.0
-    score += min(3.0, 0.8 * len(COOKING.findall(text[:400])))
-    first = words(text[:40])[:1]
-    if first and first[0].text in WORDS and num_words < 8:
-        score -= 1.5
-    return score
+    """Return how much a line looks like a step (above 0) or an ingredient (below 0), in nats."""
+    of_kind = {"numbered": OF_NUMBER, "bullet": OF_BULLET}.get(line.kind, 0.0)
+    values = features(line.text)
+    return of_kind + sum(w * v for w, v in zip(WEIGHTS, values, strict=True))
 
 
 def split_kinds(lines: Sequence[Line]) -> list[bool]:
@@ -118,3 +128,23 @@ def split_kinds(lines: Sequence[Line]) -> list[bool]:
         kinds.append(is_step)
         is_step = was[is_step]
     return kinds[::-1]
+
+
+def headings_of_steps(lines: Sequence[Line], kinds: Sequence[bool]) -> list[int]:
+    """Return the places of ingredients that rather name the steps below: "For the sauce".
+
+    Such a line is short and without amount, and it stands directly above a step: either it begins
+    with "for", or a blank line stands above it and none below.
+    """
+    filled = [place for place, line in enumerate(lines) if line.text]
+    found = []
+    for number, place in enumerate(filled[:-1]):
+        text, after = lines[place].text, filled[number + 1]
+        if kinds[place] or not kinds[after] or lines[place].kind != "plain":
+            continue
+        if len(words(text)) > 6 or AMOUNT.match(text) or text.endswith("."):
+            continue
+        apart = place > 0 and not lines[place - 1].text and after == place + 1
+        if apart or HEADS.match(text):
+            found.append(place)
+    return found
