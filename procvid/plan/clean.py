@@ -32,14 +32,19 @@ def clean_text(text: str) -> tuple[str, list[str]]:
     letters of every script, signs and fractions. Digits of every script become 0 to 9, and signs
     that mark an item become bullets.
     """
-    notes: list[str] = []
-    text, sequences = TERMINAL.subn("", text)
     text = text.replace("\x00", "")
     if not TAG.search(text):
         text = html.unescape(html.unescape(text))
     if TAG.search(text):
-        text = html.unescape(html.unescape(strip_markup(text)))
-        notes.append("Removed HTML tags.")
+        cleaned, notes = clean_plain(html.unescape(html.unescape(strip_markup(text))))
+        return cleaned, ["Removed HTML tags.", *notes]
+    return clean_plain(text)
+
+
+def clean_plain(text: str) -> tuple[str, list[str]]:
+    """Return `clean_text` of a text without markup, in which "<" is a sign."""
+    notes: list[str] = []
+    text, sequences = TERMINAL.subn("", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = KEYCAP.sub(r"\1. ", text).translate(FULL_WIDTH).translate(CIRCLED)
     kept: list[str] = []

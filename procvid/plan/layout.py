@@ -49,6 +49,7 @@ FILLERS = frozenset(
 ASIDE = re.compile(r"^(?:note|tip|variation|video|substitution)\s?:", re.I)
 """A single aside, which ends with its line."""
 
+DISH_NUMBER = re.compile(r"\d{1,3}[ -](?:minute|min|hour|ingredient|step|layer|day)", re.I)
 TITLE_MARK = re.compile(r"^(?:title|recipe(?: name)?|name)\s*:\s*|^recipe for\s+", re.I)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 JOINT = re.compile(r"\s?;\s|,?\s(?:and\s)?then,?\s(?=\w)")
@@ -261,11 +262,14 @@ def _take_title(lines: list[Line], sections: RecipeSections) -> list[Line]:
 
 def _is_title(line: Line, after: Line | None, alone: bool) -> bool:
     """Return True if the first line names the dish; `alone` means a blank line follows."""
-    if after is None or len(line.text) > MAX_TITLE_CHARS or line.text.endswith((".", ";", ":")):
+    if after is None or len(line.text) > MAX_TITLE_CHARS or line.text.endswith((";", ":")):
+        return False
+    if line.text.endswith(".") and not _is_capitalised(line.text):
         return False
     if _is_fact(line.text) or MEASURED.match(line.text) and not _is_capitalised(line.text):
         return False
-    if AMOUNT.match(line.text) and not (alone or _is_capitalised(line.text)):
+    named = alone or _is_capitalised(line.text) or DISH_NUMBER.match(line.text)
+    if AMOUNT.match(line.text) and not named:
         return False
     followed = after.kind in ("numbered", "bullet", "heading") or section_of(after) is not None
     listed = step_score(after) < -2 or len(words(after.text)) > 12 >= 2 * len(words(line.text))

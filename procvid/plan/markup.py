@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 TAG = re.compile(r"<(?:!--|!doctype|/?[a-zA-Z][a-zA-Z0-9:-]*(?:\s[^<>]*)?/?>)", re.IGNORECASE)
-PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body|script|article|main)\b", re.IGNORECASE)
+PAGE = re.compile(
+    r"<(?:!doctype\s{1,9}html|html|head|body)\b|<script[^<>]{0,300}json|"
+    r"<[a-z][^<>]{0,300}\b(?:itemtype|typeof)=[^<>]{0,60}Recipe|"
+    r"<[a-z][^<>]{0,300}\bclass=[^<>]{0,60}\bh-?recipe\b",
+    re.IGNORECASE,
+)
+"""What a web page or a marked recipe has, and text with a few tags has not."""
+
 FLOWING = re.compile(r"<(?:html|body|p|div|li|article|section)\b", re.IGNORECASE)
 """Tags that show that line ends in the source are spaces."""
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -35,10 +42,15 @@ def is_page(text: str) -> bool:
 
 def parse_html(text: str) -> HtmlElement:
     """Return the tree of a page or a piece of HTML; comments are left out."""
+    from lxml.etree import ParserError
     from lxml.html import HTMLParser, document_fromstring
 
     parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    return document_fromstring(f"<!doctype html>{text}".encode("utf-8", "replace"), parser=parser)
+    try:
+        return document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+    except ParserError:
+        # Tags without any content.
+        return document_fromstring("<p></p>")
 
 
 def strip_markup(text: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_SCRIPT_CHARS = 500_000
 """Longer scripts are no recipe data; they are dropped before a site's reader sees the page."""
 SAVED_FROM = re.compile(r"<!-- saved from url=\(\d+\)(https?://\S{1,300})", re.IGNORECASE)
+BROKEN = "Skipped a broken JSON-LD script of the page."
 DOUBT = "This page does not mark its recipe; check the steps."
 NO_STEPS = "Paste the title, the ingredients and the steps as text."
 
@@ -37,14 +38,16 @@ def recipe_of_page(text: str) -> RecipeSections:
         RecipeError: The page shows no credible list of steps.
     """
     tree = parse_html(text)
-    marked, notes = _json_ld(tree)
+    marked, broken = _json_ld(tree)
     site = _site_recipe(tree, text, marked)
     found = site or (marked if marked and marked.steps else None) or marked_recipe(tree)
     if found is None:
         found = unmarked_recipe(tree)
         if found is None:
-            raise _no_recipe(marked, notes)
-        found.notes = [DOUBT, *notes, *found.notes]
+            raise _no_recipe(marked, broken)
+        found.notes = [DOUBT, *found.notes]
+    if broken:
+        found.notes = [BROKEN, *found.notes]
     if marked is not None:
         found.ingredients = found.ingredients or marked.ingredients
         found.title = found.title or marked.title
@@ -52,8 +55,8 @@ def recipe_of_page(text: str) -> RecipeSections:
     return found
 
 
-def _no_recipe(marked: RecipeSections | None, notes: list[str]) -> RecipeError:
-    if notes:
+def _no_recipe(marked: RecipeSections | None, broken: bool) -> RecipeError:
+    if broken:
         return RecipeError("The recipe data of this page are broken.", NO_STEPS)
     if marked is not None and marked.title:
         return RecipeError(f"This page names the recipe {marked.title!r} but not its steps.", NO_STEPS)
@@ -73,18 +76,16 @@ def headline(tree: HtmlElement) -> str:
 # Recipe data in scripts.
 
 
-def _json_ld(tree: HtmlElement) -> tuple[RecipeSections | None, list[str]]:
-    """Return the recipe in the scripts of a page, and a note if recipe data were broken."""
+def _json_ld(tree: HtmlElement) -> tuple[RecipeSections | None, bool]:
+    """Return the recipe in the scripts of a page, and True if one of the scripts is broken."""
     found: list[Fields] = []
     broken = False
     for script in tree.iter("script"):
         if "ld+json" in (script.get("type") or "").lower() and script.text:
             value = load_leniently(script.text)
             found += recipes_in(value, typed=True)
-            broken = broken or (value is None and "recipe" in script.text.lower())
-    if found:
-        return sections_of(_of_this_page(found, tree)), []
-    return None, ["The recipe data of this page are broken."] if broken else []
+            broken = broken or value is None
+    return sections_of(_of_this_page(found, tree)) if found else None, broken
 
 
 def _of_this_page(found: list[Fields], tree: HtmlElement) -> list[Fields]:

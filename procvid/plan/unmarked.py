@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from procvid.plan.clean import clean_text, one_line
+from procvid.plan.clean import clean_plain, one_line
 from procvid.plan.layout import RecipeSections, lay_out, section_of
 from procvid.plan.lines import HEADING, Line, read_lines
 from procvid.plan.markup import HEADINGS, text_of
@@ -35,17 +35,12 @@ def unmarked_recipe(tree: HtmlElement) -> RecipeSections | None:
     title = next((one_line(node.text_content())[0] for node in tree.iter("h1")), "")
     body = tree.find("body")
     _prune(tree if body is None else body)
-    text = clean_text(_escaped(text_of(tree if body is None else body)))[0][:MAX_TEXT_CHARS]
+    text = clean_plain(text_of(tree if body is None else body)[:MAX_TEXT_CHARS])[0]
     lines = text.split("\n")
     found = _under_headings(lines) or _all_lines(lines)
     if found is not None:
         found.title = title or found.title
     return found
-
-
-def _escaped(text: str) -> str:
-    """Return the text without "<", which `clean_text` would read as markup."""
-    return text.replace("<", "\u2039")
 
 
 def _prune(root: HtmlElement) -> None:
