@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text
 from procvid.plan.lexicon import words
 from procvid.plan.lines import Line, read_lines
@@ -58,6 +59,11 @@ ABBREVIATION = re.compile(
     re.I,
 )
 MAX_TITLE_CHARS = 150
+MAX_CHARS = 20_000
+"""Longest text of instructions in a recipe's data."""
+
+MAX_PARTS = 400
+"""Largest number of steps and of ingredients that are read; a recipe has far fewer."""
 
 
 @dataclass
@@ -208,7 +214,7 @@ def _without_intro(listed: list[Line], sections: RecipeSections) -> list[Line]:
     """Drop the prose between the title and the first ingredient."""
     lines = [line for line in listed if line.text]
     while lines and lines[0].kind == "plain" and len(words(lines[0].text)) > 9:
-        if AMOUNT.match(lines[0].text):
+        if AMOUNT.match(lines[0].text[:80]):
             break
         _drop(sections, lines.pop(0).text)
     return lines
@@ -266,7 +272,7 @@ def _is_title(line: Line, after: Line | None, alone: bool) -> bool:
         return False
     if line.text.endswith(".") and not _is_capitalised(line.text):
         return False
-    if _is_fact(line.text) or MEASURED.match(line.text) and not _is_capitalised(line.text):
+    if _is_fact(line.text) or MEASURED.match(line.text[:80]) and not _is_capitalised(line.text):
         return False
     named = alone or _is_capitalised(line.text) or DISH_NUMBER.match(line.text)
     if AMOUNT.match(line.text) and not named:
@@ -393,9 +399,18 @@ def add_steps(text: str, sections: RecipeSections, *, whole: bool = True) -> Non
         text: One step, or several on lines, in numbers or in HTML.
         sections: Where the steps, and notes on headings, are added.
         whole: Keep a single paragraph whole; otherwise it becomes one step per sentence.
+
+    Raises:
+        RecipeError: There are more than 400 steps.
     """
-    cleaned, notes = clean_text(text)
+    if len(text) > MAX_CHARS:
+        sections.notes.append(f'Cut a text after {MAX_CHARS:,} characters: "{text[:40]}..."')
+    cleaned, notes = clean_text(text[:MAX_CHARS])
     sections.notes += notes
+    if len(sections.steps) + cleaned.count("\n") > MAX_PARTS:
+        raise RecipeError(
+            f"The recipe has more than {MAX_PARTS} steps.", "Join or remove some, or make several videos."
+        )
     lines = []
     for line in read_lines(cleaned, counted=False):
         if line.text and _heads_steps(line):

@@ -30,6 +30,7 @@ COOKLANG = re.compile(r"[@#~]([^@#~{}\n]{0,60})\{([^{}\n]{0,40})\}|(?<!\w)[@#](\
 COOKLANG_MARK = re.compile(r"[@#~][^@#~{}\n]{0,60}\{[^{}\n]{0,40}\}")
 FACT_LINE = re.compile(r"^\s{0,8}[\w -]{1,40}:|^\s{0,8}- |^\s*$")
 MAX_FACTS = 40
+MAX_CELLS = 20
 BETWEEN = re.compile(r"\s\u2022\s")
 ENUMERATED = re.compile(r"(?<![\w,/])(?<!\d[.])\(?(\d{1,2})[.)]\s{0,2}(?=[A-Z])")
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10}
@@ -76,7 +77,7 @@ def _line(raw: str) -> Line:
     indent = min(8, len(raw) - len(raw.lstrip()))
     row = TABLE_ROW.match(raw)
     if row:
-        return _table_line([undress(cell) for cell in row.group(1).split("|")])
+        return _table_line([undress(cell) for cell in row.group(1).split("|", MAX_CELLS)])
     heading = HEADING.match(raw)
     if heading:
         return Line("heading", undress(heading.group(2).rstrip("# ")), 0)

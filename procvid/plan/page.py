@@ -10,11 +10,13 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import one_line
-from procvid.plan.layout import RecipeSections, add_steps, same_words, skip_heading
+from procvid.plan.layout import MAX_CHARS, MAX_PARTS, RecipeSections, add_steps, same_words, skip_heading
+from procvid.plan.lexicon import phrase
 from procvid.plan.markup import parse_html
 from procvid.plan.marked import marked_recipe
 from procvid.plan.structured import Fields, Json, recipes_in, sections_of
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
 
 MAX_SCRIPT_CHARS = 500_000
 """Longer scripts are no recipe data; they are dropped before a site's reader sees the page."""
+
+MAX_NODES, MAX_PROPERTIES = 20_000, 2_000
+"""Limits of a page that a site's reader sees; its time grows with their squares."""
+
+STRAY = re.compile(r"(?:<|&lt;|\\u003c)(?![^<>]{0,400}?(?:>|&gt;|\\u003e))", re.IGNORECASE)
+"""A sign that opens no tag; the library searches for its end up to the end of the text."""
+
 SAVED_FROM = re.compile(r"<!-- saved from url=\(\d+\)(https?://\S{1,300})", re.IGNORECASE)
 BROKEN = "Skipped a broken JSON-LD script of the page."
 DOUBT = "This page does not mark its recipe; check the steps."
@@ -130,7 +139,7 @@ def _site_recipe(
     from recipe_scrapers import SCRAPERS, scrape_html
     from recipe_scrapers._utils import get_host_name
 
-    if get_host_name(url) not in SCRAPERS:
+    if get_host_name(url) not in SCRAPERS or _is_excessive(tree):
         return None
     try:
         page = scrape_html(_tidy(tree), org_url=url)
@@ -138,13 +147,17 @@ def _site_recipe(
     except Exception:
         # A reader of one site raises anything when the page has another form than it knows.
         return None
+    lines = [str(line)[:MAX_CHARS] for line in lines or ()]
+    if len(lines) > MAX_PARTS:
+        return None
     sections = RecipeSections(title=one_line(str(title or ""))[0])
     sections.ingredients = [i for i in (one_line(str(i))[0] for i in ingredients or ()) if i]
-    for line in lines or ():
-        if marked is not None and any(same_words(line, h) for h in marked.headings):
+    headings = {phrase(heading) for heading in marked.headings} if marked else set()
+    for line in lines:
+        if phrase(line) in headings:
             skip_heading(line, sections)
         else:
-            add_steps(str(line), sections)
+            add_steps(line, sections)
     return sections if sections.steps else None
 
 
@@ -165,10 +178,23 @@ def _addresses(tree: HtmlElement, text: str) -> Iterator[str]:
         yield saved.group(1)
 
 
+def _is_excessive(tree: HtmlElement) -> bool:
+    """Return True for a page with more elements or properties than a recipe has."""
+    nodes = list(islice(tree.iter("*"), MAX_NODES + 1))
+    properties = sum(node.get("itemprop") is not None for node in nodes)
+    return len(nodes) > MAX_NODES or properties > MAX_PROPERTIES
+
+
 def _tidy(tree: HtmlElement) -> str:
-    """Return the page as well-formed HTML, which Python's parser reads in linear time."""
+    """Return the page as well-formed HTML, which the library reads in about linear time."""
     from lxml.etree import tostring
 
-    for node in [n for n in tree.iter("script", "style") if len(n.text or "") > MAX_SCRIPT_CHARS]:
-        node.text = ""
+    for node in tree.iter("*"):
+        text = node.text or ""
+        if node.tag in ("script", "style") and len(text) > MAX_SCRIPT_CHARS:
+            node.text = ""
+        elif "<" in text or "&lt;" in text or "u003c" in text:
+            node.text = STRAY.sub(" ", text)
+        if "<" in (node.tail or ""):
+            node.tail = STRAY.sub(" ", node.tail)
     return tostring(tree, method="html", encoding="unicode")

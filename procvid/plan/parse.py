@@ -22,7 +22,12 @@ from procvid.types import Recipe
 MAX_TEXT_BYTES = 100_000
 MAX_PAGE_BYTES = 4_000_000
 """A saved web page may be larger than a recipe."""
+MAX_LINES = 800
+MAX_WORDS = 10_000
+"""A page that was copied whole, with its comments, may have that many; a recipe has fewer."""
+MAX_INGREDIENT_CHARS = 400
 MAX_STEPS = 40
+MAX_SAMPLE_CHARS = 8_000
 MAX_STEP_CHARS = 600
 MAX_TITLE_CHARS = 120
 LOOKS_LIKE_JSON = re.compile(r"^\s*(?:\{|\[\s*(?:[\"{\[\]]|$))")
@@ -132,6 +137,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
         raise RecipeError("The recipe is empty.", SHAPE)
     if ADDRESS.match(plain.strip()):
         raise RecipeError("This is a link.", "Save the page and open the file, or paste the recipe.")
+    _check_length(plain, page)
     parts = _read(plain, page)
     notes = list(parts.notes)
     steps = [step for step in parts.steps if any(c.isalpha() for c in step)]
@@ -140,9 +146,9 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
     title, untitled = parts.title[:MAX_TITLE_CHARS].strip(), not parts.title.strip()
     if untitled:
         title = name.replace("_", " ").replace("-", " ").strip() or "recipe"
-    check_english("\n".join([*steps, *([] if untitled else [title])]))
     _check_steps(title, untitled, steps)
-    return Recipe(title, tuple(steps), tuple(parts.ingredients), tuple(dict.fromkeys(notes)))
+    ingredients = [line[:MAX_INGREDIENT_CHARS] for line in parts.ingredients]
+    return Recipe(title, tuple(steps), tuple(ingredients), tuple(dict.fromkeys(notes)))
 
 
 def _split_numbers(step: str) -> list[str]:
@@ -185,7 +191,24 @@ def shorten(step: str, notes: list[str]) -> list[str]:
     return chunks
 
 
+def _check_length(text: str, page: bool) -> None:
+    """Raise RecipeError for plain text of more lines or words than a recipe can have."""
+    if page or LOOKS_LIKE_JSON.match(text):
+        return
+    for limit, name, count in (
+        (MAX_LINES, "lines", sum(1 for line in text.splitlines() if line.strip())),
+        (MAX_WORDS, "words", len(text.split())),
+    ):
+        if count > limit:
+            raise RecipeError(
+                f"The recipe has {count:,} {name}; the limit is {limit:,}.",
+                "Paste only the title, the ingredients and the steps.",
+            )
+
+
 def _check_steps(title: str, untitled: bool, steps: list[str]) -> None:
+    sample = "\n".join([*steps[:MAX_STEPS], *([] if untitled else [title])])
+    check_english(sample[:MAX_SAMPLE_CHARS])
     if not steps:
         raise RecipeError(f"The recipe {title!r} has a title but no steps.", SHAPE)
     if len(steps) > MAX_STEPS:

@@ -46,6 +46,7 @@ BOILING = frozenset({"boil", "simmer", "boiling"})
 MEASURES = frozenset({"cup", "glass", "jar", "bottle", "spoon", "container", "zip bag", "jug"})
 CLAUSE_MARK = re.compile(r"[.!?;:,()\u2013\u2014\u2022/]|--")
 SENTENCE_MARK = re.compile(r"[.!?;:\u2022]")
+MAX_READ_CHARS = 600
 ANOTHER = frozenset({"another", "separate", "second", "different"})
 
 
@@ -114,13 +115,15 @@ def gap(text: str, tokens: Sequence[Word], index: int) -> str:
 
 
 def names_action(text: str) -> bool:
-    """Return True if a text contains a kitchen instruction."""
+    """Return True if a text contains a kitchen instruction in its first 600 characters."""
+    text = text[:MAX_READ_CHARS]
     tokens = words(text)
     return bool(find_verbs(text, tokens) or _any_verb(tokens))
 
 
 def starts_with_action(text: str) -> bool:
     """Return True if a text begins with an imperative, after adverbs: "Now slice"."""
+    text = text[:MAX_READ_CHARS]
     tokens = words(text)
     found = find_verbs(text, tokens)
     return bool(found) and all(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text, one_line
-from procvid.plan.layout import RecipeSections, add_steps, same_words, skip_heading
+from procvid.plan.layout import MAX_PARTS, RecipeSections, add_steps, same_words, skip_heading
 from procvid.plan.lines import undress
 
 Json = object
@@ -157,7 +158,9 @@ def sections_of(found: list[Fields]) -> RecipeSections:
     listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), None)
     sections.ingredients = [
         line
-        for line in (_line(t, sections) for t in _ingredients(listed or _inner_lists(steps)))
+        for line in (
+            _line(t, sections) for t in islice(_ingredients(listed or _inner_lists(steps)), MAX_PARTS)
+        )
         if line
     ]
     if isinstance(steps, str):

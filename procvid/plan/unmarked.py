@@ -15,7 +15,10 @@ from procvid.plan.reading import starts_with_action
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-MAX_TEXT_CHARS = 100_000
+MAX_TEXT_CHARS = 60_000
+MAX_LINE_CHARS = 3_000
+"""A longer line of a page is no line of a recipe."""
+
 ASIDES = frozenset({"nav", "footer", "aside", "form", "dialog", "header"})
 ASIDE_NAMES = re.compile(
     r"(?:^|[-_\s])(?:comments?|respond|related|sidebar|share|sharing|social|newsletter|breadcrumbs?|"
@@ -36,7 +39,7 @@ def unmarked_recipe(tree: HtmlElement) -> RecipeSections | None:
     body = tree.find("body")
     _prune(tree if body is None else body)
     text = clean_plain(text_of(tree if body is None else body)[:MAX_TEXT_CHARS])[0]
-    lines = text.split("\n")
+    lines = [line for line in text.split("\n") if len(line) <= MAX_LINE_CHARS]
     found = _under_headings(lines) or _all_lines(lines)
     if found is not None:
         found.title = title or found.title
@@ -96,7 +99,7 @@ def _rank(line: str) -> int:
 
 
 def _section(line: str) -> str:
-    opened = [section_of(one) for one in read_lines(line)[:1]]
+    opened = [section_of(one) for one in read_lines(line)[:1]] if len(line) < 60 else []
     return opened[0][0] if opened and opened[0] and not opened[0][1] else ""
 
 

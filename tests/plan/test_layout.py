@@ -139,6 +139,7 @@ def test_a_page_gives_its_first_recipe() -> None:
     script = '<script type="application/ld+json">{}</script>'
     good = json.dumps({"@type": "Recipe", "name": "Soup", "recipeInstructions": ["Slice."]})
     found = recipe_of_page(script.format("{broken") + script.format(good))
-    assert found is not None and (found.title, found.steps) == ("Soup", ["Slice."])
+    assert (found.title, found.steps) == ("Soup", ["Slice."])
     assert found.notes == ["Skipped a broken JSON-LD script of the page."]
-    assert recipe_of_page("<p>Slice.</p>") is None
+    with pytest.raises(RecipeError, match="no list of steps"):
+        recipe_of_page("<p>Welcome to my page.</p>")
