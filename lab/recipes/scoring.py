@@ -31,7 +31,7 @@ HEADING = "Skipped heading: "
 
 
 @dataclass(frozen=True)
-class Reading:
+class Answer:
     """What a reader returned: title, steps, ingredients, notes, or why it refused the page."""
 
     title: str = ""
@@ -76,7 +76,7 @@ def is_english(lines: Iterable[str]) -> bool:
     return bool(found) and sum(w in ENGLISH for w in found) >= MIN_ENGLISH * len(found)
 
 
-def score(read: Reading, title: str, steps: Sequence[str], ingredients: Sequence[str]) -> Score:
+def score(read: Answer, title: str, steps: Sequence[str], ingredients: Sequence[str]) -> Score:
     """Compare a reading with the expected recipe."""
     headings = NAMES | {
         tuple(words(note[len(HEADING) :].rstrip('."')))
@@ -89,14 +89,17 @@ def score(read: Reading, title: str, steps: Sequence[str], ingredients: Sequence
     same = [list(filter(None, want)) for want in (whole, bare)]
     return Score(
         title=words(read.title) == words(title),
-        steps=any(sum(got, []) == sum(want, []) for want in same),
+        steps=any(_joined(got) == _joined(want) for want in same),
         boundaries=any(list(filter(None, got)) == want for want in same),
-        ingredients=_lists(read.ingredients, set()) in (
-            _lists(ingredients, set()), _lists(ingredients, headings)
-        ),
+        ingredients=_lists(read.ingredients, set())
+        in (_lists(ingredients, set()), _lists(ingredients, headings)),
         refused=bool(read.refused),
         doubted=any("check the" in note.lower() for note in read.notes),
     )
+
+
+def _joined(lines: Sequence[list[str]]) -> list[str]:
+    return [word for line in lines for word in line]
 
 
 def _lists(lines: Sequence[str], headings: AbstractSet[tuple[str, ...]]) -> list[list[str]]:

@@ -17,6 +17,7 @@ SIGN_BULLETS = frozenset("●○■□▪▫◆◇►▶▸▹⦁✓✔☐☑✅
 
 KEPT_SYMBOLS = frozenset("°½¼¾⅓⅔⅛℃℉")
 QUIET_SYMBOLS = frozenset("©®™")
+BLANKS = re.compile(r"\n{4,}")
 SPACES = {"\t": " ", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"}
 FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 CIRCLED = {
@@ -74,7 +75,7 @@ def clean_plain(text: str) -> tuple[str, list[str]]:
         notes.append(f"Removed emoji or picture signs ({pictures}).")
     if controls:
         notes.append(f"Removed control characters ({controls}).")
-    lines = "".join(kept).split("\n")
+    lines = BLANKS.sub("\n\n\n", "".join(kept)).split("\n")
     return "\n".join(_spaced(line) for line in lines).strip("\n"), notes
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text
@@ -51,6 +51,7 @@ ASIDE = re.compile(r"^(?:note|tip|variation|video|substitution)\s?:", re.I)
 """A single aside, which ends with its line."""
 
 DISH_NUMBER = re.compile(r"\d{1,3}[ -](?:minute|min|hour|ingredient|step|layer|day)", re.I)
+LABEL = re.compile(r"^(?:to serve|serving|serve)\s?:\s", re.I)
 TITLE_MARK = re.compile(r"^(?:title|recipe(?: name)?|name)\s*:\s*|^recipe for\s+", re.I)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 JOINT = re.compile(r"\s?;\s|,?\s(?:and\s)?then,?\s(?=\w)")
@@ -162,8 +163,10 @@ def _group(lines: list[Line], sections: RecipeSections) -> dict[str, list[Line]]
     for place, line in enumerate(lines):
         opened = section_of(line)
         if opened is not None:
-            if opened[0] == "other" and opened[1] and (
-                ASIDE.match(line.text) or _goes_on(lines[place + 1 :], numbers)
+            if (
+                opened[0] == "other"
+                and opened[1]
+                and (ASIDE.match(line.text) or _goes_on(lines[place + 1 :], numbers))
             ):
                 _drop(sections, line.text)
                 continue
@@ -182,8 +185,17 @@ def _group(lines: list[Line], sections: RecipeSections) -> dict[str, list[Line]]
                 section = resumed
             if line.number and section != "other":
                 numbers, resumed = line.number, section
+            line = _without_label(line)
             groups[section].append(line)
     return groups
+
+
+def _without_label(line: Line) -> Line:
+    """Return "Serving: Spoon the rice." without its first word."""
+    label = LABEL.match(line.text)
+    if label and starts_with_action(line.text[label.end() :]):
+        return replace(line, text=line.text[label.end() :])
+    return line
 
 
 def _tell_apart(groups: dict[str, list[Line]], sections: RecipeSections) -> None:
@@ -206,7 +218,11 @@ def _by_form(lines: list[Line], sections: RecipeSections) -> tuple[list[Line], l
     heads = headings_of_steps(lines, kinds)
     for place in heads:
         skip_heading(lines[place].text, sections)
-    kept = [(line, kind) for n, (line, kind) in enumerate(zip(lines, kinds, strict=True)) if n not in heads]
+    kept = [
+        (line, kind)
+        for n, (line, kind) in enumerate(zip(lines, kinds, strict=True))
+        if n not in heads
+    ]
     return [line for line, kind in kept if not kind], [line for line, kind in kept if kind]
 
 
@@ -272,7 +288,7 @@ def _is_title(line: Line, after: Line | None, alone: bool) -> bool:
         return False
     if line.text.endswith(".") and not _is_capitalised(line.text):
         return False
-    if _is_fact(line.text) or MEASURED.match(line.text[:80]) and not _is_capitalised(line.text):
+    if _is_fact(line.text) or (MEASURED.match(line.text[:80]) and not _is_capitalised(line.text)):
         return False
     named = alone or _is_capitalised(line.text) or DISH_NUMBER.match(line.text)
     if AMOUNT.match(line.text) and not named:
@@ -331,9 +347,7 @@ def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
             block = []
 
 
-def read_steps(
-    lines: list[Line], sections: RecipeSections, *, clauses: bool = True
-) -> list[str]:
+def read_steps(lines: list[Line], sections: RecipeSections, *, clauses: bool = True) -> list[str]:
     """Return the marked steps with the lines that continue them, else one step per line.
 
     A single paragraph becomes one step per sentence, and with `clauses` one per action.
@@ -409,7 +423,8 @@ def add_steps(text: str, sections: RecipeSections, *, whole: bool = True) -> Non
     sections.notes += notes
     if len(sections.steps) + cleaned.count("\n") > MAX_PARTS:
         raise RecipeError(
-            f"The recipe has more than {MAX_PARTS} steps.", "Join or remove some, or make several videos."
+            f"The recipe has more than {MAX_PARTS} steps.",
+            "Join or remove some, or make several videos.",
         )
     lines = []
     for line in read_lines(cleaned, counted=False):

@@ -14,7 +14,9 @@ NUMBERED = re.compile(
     re.I,
 )
 STEP_WORD = re.compile(r"^\s{0,40}step\s{1,4}(\d{1,3})\s+(?=[A-Z])", re.I)
-ROMAN = re.compile(r"^\s{0,40}((?=[IVX])X{0,2}(?:IX|IV|V?I{0,3}))[.)]\s+|^\s{0,40}([ivx]{1,5})\)\s+")
+ROMAN = re.compile(
+    r"^\s{0,40}((?=[IVX])X{0,2}(?:IX|IV|V?I{0,3}))[.)]\s+|^\s{0,40}([ivx]{1,5})\)\s+"
+)
 BULLET = re.compile(
     r"^\s{0,40}(?:[-*+\u2022\u2023\u25e6\u2043\u00b7\u2013\u2014]\s+|\u2022)(?:\[[ xX]?\]\s{0,4})?"
 )
@@ -164,7 +166,10 @@ def _split_bullets(text: str) -> list[str]:
     marked = text.lstrip().startswith("\u2022")
     if len(parts) < (2 if marked else 3):
         return [text]
-    return [part if i == 0 and not marked else f"\u2022 {part.lstrip(' •')}" for i, part in enumerate(parts)]
+    return [
+        part if i == 0 and not marked else f"\u2022 {part.lstrip(' •')}"
+        for i, part in enumerate(parts)
+    ]
 
 
 def _cooklang(text: str) -> str:

@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import one_line
-from procvid.plan.layout import MAX_CHARS, MAX_PARTS, RecipeSections, add_steps, same_words, skip_heading
+from procvid.plan.layout import (
+    MAX_CHARS,
+    MAX_PARTS,
+    RecipeSections,
+    add_steps,
+    same_words,
+    skip_heading,
+)
 from procvid.plan.lexicon import phrase
-from procvid.plan.markup import parse_html
 from procvid.plan.marked import marked_recipe
+from procvid.plan.markup import parse_html
 from procvid.plan.structured import Fields, Json, recipes_in, sections_of
 from procvid.plan.unmarked import unmarked_recipe
 
@@ -68,7 +75,9 @@ def _no_recipe(marked: RecipeSections | None, broken: bool) -> RecipeError:
     if broken:
         return RecipeError("The recipe data of this page are broken.", NO_STEPS)
     if marked is not None and marked.title:
-        return RecipeError(f"This page names the recipe {marked.title!r} but not its steps.", NO_STEPS)
+        return RecipeError(
+            f"This page names the recipe {marked.title!r} but not its steps.", NO_STEPS
+        )
     return RecipeError("This page does not mark a recipe and shows no list of steps.", NO_STEPS)
 
 
@@ -197,4 +206,4 @@ def _tidy(tree: HtmlElement) -> str:
             node.text = STRAY.sub(" ", text)
         if "<" in (node.tail or ""):
             node.tail = STRAY.sub(" ", node.tail)
-    return tostring(tree, method="html", encoding="unicode")
+    return str(tostring(tree, method="html", encoding="unicode"))

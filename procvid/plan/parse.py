@@ -67,22 +67,27 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"The recipe file {str(path)!r} cannot be read: {reason}.") from error
-    return _decode(data, path)
+    return decode(data, str(path))
 
 
-def _decode(data: bytes, path: Path) -> str:
+def decode(data: bytes, name: str) -> str:
+    """Return the text in the bytes of a recipe file: UTF-8 or UTF-16.
+
+    Raises:
+        RecipeError: They are binary or of another encoding.
+    """
     try:
         text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
         if _is_binary(data):
-            raise _binary(path) from error
+            raise _binary(name) from error
         raise RecipeError(
-            f"The recipe file {str(path)!r} is not UTF-8 text (byte {error.start} is "
+            f"The recipe file {name!r} is not UTF-8 text (byte {error.start} is "
             f"0x{data[error.start]:02x}).",
             "Save it as UTF-8 and try again.",
         ) from error
     if _is_binary(text.encode("utf-8", "replace")):
-        raise _binary(path)
+        raise _binary(name)
     return text
 
 
@@ -107,9 +112,9 @@ def _is_binary(data: bytes) -> bool:
     return odd > max(4, len(head) // 20) or head[:5] in (b"%PDF-", b"PK\x03\x04\x14")
 
 
-def _binary(path: Path) -> RecipeError:
+def _binary(name: str) -> RecipeError:
     return RecipeError(
-        f"The file {str(path)!r} is binary, not text.",
+        f"The file {name!r} is binary, not text.",
         "Use a .txt, .md, .json or .html file; copy the text out of PDF or Word files.",
     )
 
@@ -136,7 +141,9 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
     if not plain.strip():
         raise RecipeError("The recipe is empty.", SHAPE)
     if ADDRESS.match(plain.strip()):
-        raise RecipeError("This is a link.", "Save the page and open the file, or paste the recipe.")
+        raise RecipeError(
+            "This is a link.", "Save the page and open the file, or paste the recipe."
+        )
     _check_length(plain, page)
     parts = _read(plain, page)
     notes = list(parts.notes)

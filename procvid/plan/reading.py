@@ -116,15 +116,13 @@ def gap(text: str, tokens: Sequence[Word], index: int) -> str:
 
 def names_action(text: str) -> bool:
     """Return True if a text contains a kitchen instruction in its first 600 characters."""
-    text = text[:MAX_READ_CHARS]
-    tokens = words(text)
+    tokens = words(text[:MAX_READ_CHARS])
     return bool(find_verbs(text, tokens) or _any_verb(tokens))
 
 
 def starts_with_action(text: str) -> bool:
     """Return True if a text begins with an imperative, after adverbs: "Now slice"."""
-    text = text[:MAX_READ_CHARS]
-    tokens = words(text)
+    tokens = words(text[:MAX_READ_CHARS])
     found = find_verbs(text, tokens)
     return bool(found) and all(
         is_adverb(t.text) or t.text in OPENERS for t in tokens[: found[0].start]

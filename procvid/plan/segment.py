@@ -41,7 +41,9 @@ COOKING = re.compile(
     re.IGNORECASE,
 )
 SENTENCES = re.compile(r"[.!?]\s+[A-Z]")
-HEADS = re.compile(r"for (?:the|your|an?) |.*\b(?:directions|instructions|preparation|method)$", re.I)
+HEADS = re.compile(
+    r"for (?:the|your|an?) |.*\b(?:directions|instructions|preparation|method)$", re.I
+)
 WORDS = frozenset(
     "salt pepper oil olive butter kosher sea black ground fresh freshly dried juice zest cooking "
     "vegetable optional pinch dash handful sprig cloves drizzle".split()
@@ -76,7 +78,7 @@ def features(text: str) -> tuple[float, ...]:
         num_words > 15,
         bool(AMOUNT.match(text[:80])),
         bool(MEASURED.match(text[:80])),
-        text.rstrip("\")')").endswith((".", "!")) and num_words > 2,
+        text.rstrip(")'\"").endswith((".", "!")) and num_words > 2,
         bool(SENTENCES.search(text)),
         bool(LISTED.search(text[-60:])),
         text[:1].islower(),

@@ -159,7 +159,8 @@ def sections_of(found: list[Fields]) -> RecipeSections:
     sections.ingredients = [
         line
         for line in (
-            _line(t, sections) for t in islice(_ingredients(listed or _inner_lists(steps)), MAX_PARTS)
+            _line(t, sections)
+            for t in islice(_ingredients(listed or _inner_lists(steps)), MAX_PARTS)
         )
         if line
     ]
@@ -269,5 +270,11 @@ def _amount(value: Json) -> str:
 
 def _inner_lists(steps: Json) -> list[Json]:
     """Return the ingredients that steps name themselves, as Tandoor's do."""
-    objects = [_lower(step) for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    return [fields["ingredients"] for fields in objects if isinstance(fields.get("ingredients"), list)]
+    objects = (
+        [_lower(step) for step in steps if isinstance(step, dict)]
+        if isinstance(steps, list)
+        else []
+    )
+    return [
+        fields["ingredients"] for fields in objects if isinstance(fields.get("ingredients"), list)
+    ]

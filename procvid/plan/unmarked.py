@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from procvid.plan.clean import clean_plain, one_line
 from procvid.plan.layout import RecipeSections, lay_out, section_of
-from procvid.plan.lines import HEADING, Line, read_lines
+from procvid.plan.lines import HEADING, read_lines
 from procvid.plan.markup import HEADINGS, text_of
 from procvid.plan.reading import starts_with_action
 
@@ -87,7 +87,9 @@ def _under_headings(lines: list[str]) -> RecipeSections | None:
     above = [mark for mark in heads if mark[2] == "ingredients" and mark[0] < start[0]]
     if above:
         listed = lines[above[-1][0] + 1 : _end(above[-1], heads, start[0])]
-    body = "\n".join(["# Ingredients", *map(_lower_rank, listed), "# Steps", *map(_lower_rank, steps)])
+    body = "\n".join(
+        ["# Ingredients", *map(_lower_rank, listed), "# Steps", *map(_lower_rank, steps)]
+    )
     found = lay_out(body)
     return found if _reads_like_steps(found.steps, 0.3) else None
 
