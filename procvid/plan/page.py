@@ -58,7 +58,7 @@ def recipe_of_page(text: str) -> RecipeSections:
     site = _site_recipe(tree, text, marked)
     found = site or (marked if marked and marked.steps else None) or marked_recipe(tree)
     if found is None:
-        found = unmarked_recipe(tree)
+        found = unmarked_recipe(tree, by_headings=broken)
         if found is None:
             raise _no_recipe(marked, broken)
         found.notes = [DOUBT, *found.notes]
@@ -121,6 +121,7 @@ def load_leniently(text: str) -> Json:
     """
     import jstyleson
 
+    text = text.replace("<![CDATA[", "").replace("]]>", "")
     start = min((i for i in map(text.find, "{[") if i >= 0), default=0)
     inner = text[start : max(text.rfind("}"), text.rfind("]")) + 1]
     for attempt in (

@@ -16,8 +16,9 @@ from procvid.plan.reading import names_action, starts_with_action
 
 AMOUNT = re.compile(
     r"^\s*(?:(?:about|approx\.?|approximately|scant|heaped|heaping|generous|up to|optional:?)\s+)?"
-    r"(?:\d|(?:one|two|three|four|five|six|eight|half|several)\b|[½¼¾⅓⅔⅛⅜⅝⅞⅙⅚⅕⅖⅗⅘]|an? (?:\w+ )?(?:pinch|handful|bunch|knob|dash|cup|few|splash|clove|piece|"
-    r"tablespoon|teaspoon|drizzle|stick|can|tin|jar|sprig|squeeze|couple|little|touch|packet)\b)",
+    r"(?:\d|(?:one|two|three|four|five|six|eight|half|several)\b|[½¼¾⅓⅔⅛⅜⅝⅞⅙⅚⅕⅖⅗⅘]|"
+    r"an? (?:\w+ )?(?:pinch|handful|bunch|knob|dash|cup|few|splash|clove|piece|tablespoon|teaspoon|"
+    r"drizzle|stick|can|tin|jar|sprig|squeeze|couple|little|touch|packet)\b)",
     re.IGNORECASE,
 )
 MEASURED = re.compile(

@@ -30,17 +30,18 @@ MIN_COMMANDS = 0.6
 """Smallest share of steps that begin with an imperative, where no heading names the steps."""
 
 
-def unmarked_recipe(tree: HtmlElement) -> RecipeSections | None:
+def unmarked_recipe(tree: HtmlElement, *, by_headings: bool = False) -> RecipeSections | None:
     """Return what the headings of a page call ingredients and steps, or None.
 
-    Without such headings, all its lines must read like a recipe. The caller must show a doubt.
+    Without such headings, all its lines must read like a recipe, and `by_headings` forbids even
+    that. The caller must show a doubt.
     """
     title = next((one_line(node.text_content())[0] for node in tree.iter("h1")), "")
     body = tree.find("body")
     _prune(tree if body is None else body)
     text = clean_plain(text_of(tree if body is None else body)[:MAX_TEXT_CHARS])[0]
     lines = [line for line in text.split("\n") if len(line) <= MAX_LINE_CHARS]
-    found = _under_headings(lines) or _all_lines(lines)
+    found = _under_headings(lines) or (None if by_headings else _all_lines(lines))
     if found is not None:
         found.title = title or found.title
     return found
