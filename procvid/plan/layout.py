@@ -227,13 +227,20 @@ def _by_form(lines: list[Line], sections: RecipeSections) -> tuple[list[Line], l
 
 
 def _without_intro(listed: list[Line], sections: RecipeSections) -> list[Line]:
-    """Drop the prose between the title and the first ingredient."""
+    """Drop the prose above the first ingredient, and take the title below it."""
     lines = [line for line in listed if line.text]
-    while lines and lines[0].kind == "plain" and len(words(lines[0].text)) > 9:
-        if AMOUNT.match(lines[0].text[:80]):
-            break
+    while lines and _is_prose(lines[0]):
         _drop(sections, lines.pop(0).text)
+    amounts = sum(bool(AMOUNT.match(line.text)) for line in lines[1:])
+    if not sections.title and amounts > len(lines) // 2 and not AMOUNT.match(lines[0].text):
+        sections.title = lines.pop(0).text
     return lines
+
+
+def _is_prose(line: Line) -> bool:
+    """Return True for a sentence, or a long line, without an amount."""
+    sentence = len(words(line.text)) > 9 or line.text.endswith((".", "!"))
+    return line.kind == "plain" and sentence and not AMOUNT.match(line.text)
 
 
 def _is_fact(text: str) -> bool:

@@ -62,8 +62,9 @@ lines of 446 others."""
 
 OF_BULLET, OF_NUMBER = -0.5, 4.0
 TO_STEPS, TO_INGREDIENTS = 1.0, 14.0
-AT_BLANK = 4.0
-"""Cost of a change of kind in nats, and how much less it costs behind a blank line."""
+AT_BLANK, AT_HEADING = 4.0, 2.0
+"""Cost of a change of kind in nats, and how much less it costs behind a blank line;
+behind a heading such as "For the sauce" ingredients are about as likely as steps."""
 
 
 def features(text: str) -> tuple[float, ...]:
@@ -105,7 +106,7 @@ def split_kinds(lines: Sequence[Line]) -> list[bool]:
         lines: Lines with words, and blank lines between them.
     """
     costs, came = [(0.0, 0.0)], []
-    blank = False
+    blank = headed = False
     for line in lines:
         if not line.text:
             blank = True
@@ -113,14 +114,16 @@ def split_kinds(lines: Sequence[Line]) -> list[bool]:
             costs.append(costs[-1])
             continue
         less = AT_BLANK if blank else 0.0
+        to_listed = AT_HEADING if headed else TO_INGREDIENTS - less
         listed, step = costs[-1]
-        score = step_score(line)
-        from_step = step + TO_INGREDIENTS - less < listed
+        headed = heads_part(line)
+        score = 0.0 if headed else step_score(line)
+        from_step = step + to_listed < listed
         from_listed = listed + TO_STEPS - less < step
         came.append((from_step, not from_listed))
         costs.append(
             (
-                (step + TO_INGREDIENTS - less if from_step else listed) + max(0.0, score),
+                (step + to_listed if from_step else listed) + max(0.0, score),
                 (listed + TO_STEPS - less if from_listed else step) + max(0.0, -score),
             )
         )
@@ -134,20 +137,28 @@ def split_kinds(lines: Sequence[Line]) -> list[bool]:
 
 
 def headings_of_steps(lines: Sequence[Line], kinds: Sequence[bool]) -> list[int]:
-    """Return the places of ingredients that rather name the steps below: "For the sauce".
+    """Return the places of lines that rather name the lines below: "For the sauce".
 
-    Such a line is short and without amount, and it stands directly above a step: either it begins
-    with "for", or a blank line stands above it and none below.
+    Such a line begins with "for", or it is short and without amount and stands directly above a
+    step, with a blank line above it and none below.
     """
     filled = [place for place, line in enumerate(lines) if line.text]
     found = []
     for number, place in enumerate(filled[:-1]):
         text, after = lines[place].text, filled[number + 1]
+        if heads_part(lines[place]):
+            found.append(place)
+            continue
         if kinds[place] or not kinds[after] or lines[place].kind != "plain":
             continue
         if len(words(text)) > 6 or AMOUNT.match(text) or text.endswith("."):
             continue
-        apart = place > 0 and not lines[place - 1].text and after == place + 1
-        if apart or HEADS.match(text):
+        if place > 0 and not lines[place - 1].text and after == place + 1:
             found.append(place)
     return found
+
+
+def heads_part(line: Line) -> bool:
+    """Return True for "For the sauce" or "Cake directions", which names a part of the recipe."""
+    short = len(line.text.split()) <= 6 and not line.text.endswith((".", "!"))
+    return line.kind == "plain" and short and bool(HEADS.match(line.text))

@@ -76,6 +76,12 @@ def test_files_that_people_have(file: str, steps: tuple[str, ...], ingredients: 
          ("Beat the eggs with the carrot.",), ("3 eggs", "Salt and pepper", "1 carrot")),
         ("Soup\n2 carrots\nolive oil\nFor the broth\nSlice the carrots thinly.\nBoil them in a pot.",
          "Soup", ("Slice the carrots thinly.", "Boil them in a pot."), ("2 carrots", "olive oil")),
+        ("Stew\n\nFor the chicken\n500 g chicken\nsalt\nBrown the chicken in the pot.\nFor the sauce\n"
+         "1 cup cream\n1 tbsp mustard\nStir the cream and mustard into the pot.", "Stew",
+         ("Brown the chicken in the pot.", "Stir the cream and mustard into the pot."),
+         ("500 g chicken", "salt", "1 cup cream", "1 tbsp mustard")),
+        ("My grandma's soup is great.\nSoup\n\n2 carrots\n1 onion\n\nSlice the carrots.\nBoil them.",
+         "Soup", ("Slice the carrots.", "Boil them."), ("2 carrots", "1 onion")),
         ("Carrots\n\n１．Slice the carrot.\n２．Fry it for ３ minutes.", "Carrots",
          ("Slice the carrot.", "Fry it for 3 minutes."), ()),
         ("Carrots\n\n١. Slice the carrot.\n٢. Fry it.", "Carrots", ("Slice the carrot.", "Fry it."), ()),
