@@ -5,112 +5,64 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from html.parser import HTMLParser
 
-TAG = re.compile(r"<(?:!--|!doctype|/?[a-zA-Z][a-zA-Z0-9:-]*(?:\s[^<>]*)?/?>)", re.IGNORECASE)
-TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+from procvid.plan.markup import TAG, strip_markup
+
+TERMINAL = re.compile(r"\x1b\[[0-9;?]{0,20}[ -/]{0,4}[@-~]")
 """Colour and cursor sequences of terminals: without the escape character their rest would stay."""
-BLOCKS = frozenset(
-    "p div section article header footer main ul ol table tr br hr h1 h2 h3 h4 h5 h6 blockquote "
-    "pre dl dt dd form body html figure nav aside".split()
-)
-SILENT = frozenset("script style template noscript svg iframe object".split())
-ENDLESS = frozenset({"script", "style"})
-KEPT_SYMBOLS = frozenset("°½¼¾⅓⅔⅛")
+
+KEYCAP = re.compile(r"(\d)\ufe0f?\u20e3")
+SIGN_BULLETS = frozenset("●○■□▪▫◆◇►▶▸▹⦁✓✔☐☑✅❖➤➢➔→★☆∙・◦‣•◉❑❒")
+"""Signs that mark an item when a line begins with one."""
+
+KEPT_SYMBOLS = frozenset("°½¼¾⅓⅔⅛℃℉")
 QUIET_SYMBOLS = frozenset("©®™")
+BLANKS = re.compile(r"\n{4,}")
 SPACES = {"\t": " ", "\v": "\n", "\f": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"}
-
-
-class _TextOfPage(HTMLParser):
-    """Collector of the readable text of a page, with line breaks and list marks."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self.silent: list[str] = []
-        self.lists: list[int | None] = []
-        self.title: list[str] = []
-        self.in_title = self.has_headline = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in SILENT:
-            self.silent.append(tag)
-        elif tag == "title":
-            self.in_title = True
-        elif tag == "h1":
-            self.has_headline = True
-            self.parts.append("\n\n# ")
-        elif tag in ("h2", "h3", "h4"):
-            self.parts.append("\n\n## ")
-        elif tag in ("ul", "ol"):
-            self.lists.append(0 if tag == "ol" else None)
-        elif tag == "li":
-            self.parts.append(self._mark())
-        elif tag in BLOCKS:
-            self.parts.append("\n" if tag in ("br", "tr") else "\n\n")
-
-    def _mark(self) -> str:
-        if not self.lists or self.lists[-1] is None:
-            return "\n- "
-        self.lists[-1] += 1
-        return f"\n{self.lists[-1]}. "
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "title":
-            self.in_title = False
-        elif tag in self.silent:
-            while self.silent and self.silent.pop() != tag:
-                pass
-        elif tag in ("ul", "ol") and self.lists:
-            self.lists.pop()
-            self.parts.append("\n\n")
-        elif tag in BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if self.in_title:
-            self.title.append(data)
-        elif not self.silent:
-            self.parts.append(data)
-
-    def text(self) -> str:
-        """Return the text; the page title comes first if there is no headline."""
-        body, title = "".join(self.parts), " ".join("".join(self.title).split())
-        return f"# {title}\n\n{body}" if title and not self.has_headline else body
-
-
-def strip_markup(text: str) -> tuple[str, bool]:
-    """Return the text without HTML, scripts and styles, and True if there was any."""
-    if not TAG.search(text):
-        return html.unescape(text), False
-    page = _TextOfPage()
-    page.feed(text)
-    page.close()
-    return html.unescape(page.text()), True
+FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+CIRCLED = {
+    ord(sign): f"{int(unicodedata.numeric(sign))}. "
+    for sign in "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳❶❷❸❹❺❻❼❽❾❿➊➋➌➍➎➏➐➑➒➓"
+}
 
 
 def clean_text(text: str) -> tuple[str, list[str]]:
     """Return readable text with `\\n` line ends, and notes on what was removed.
 
     Drops markup, control, direction and zero-width characters, emoji and other images; keeps
-    letters of every script, signs and fractions.
+    letters of every script, signs and fractions. Digits of every script become 0 to 9, and signs
+    that mark an item become bullets.
     """
+    text = text.replace("\x00", "")
+    if not TAG.search(text):
+        text = html.unescape(html.unescape(text))
+    if TAG.search(text):
+        cleaned, notes = clean_plain(html.unescape(html.unescape(strip_markup(text))))
+        return cleaned, ["Removed HTML tags.", *notes]
+    return clean_plain(text)
+
+
+def clean_plain(text: str) -> tuple[str, list[str]]:
+    """Return `clean_text` of a text without markup, in which "<" is a sign."""
     notes: list[str] = []
     text, sequences = TERMINAL.subn("", text)
-    text, had_markup = strip_markup(text.replace("\x00", ""))
-    if had_markup:
-        notes.append("Removed HTML tags.")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = KEYCAP.sub(r"\1. ", text).translate(FULL_WIDTH).translate(CIRCLED)
     kept: list[str] = []
-    pictures, controls = 0, sequences
+    pictures, controls, at_start = 0, sequences, True
     for char in unicodedata.normalize("NFC", text):
         kind = unicodedata.category(char)
-        if char == "\n" or char in SPACES:
+        if char in SIGN_BULLETS and at_start:
+            kept.append("\u2022 ")
+        elif char == "\n" or char in SPACES:
             kept.append(SPACES.get(char, "\n"))
         elif kind == "Zs":
             kept.append(" ")
+        elif kind == "Nd":
+            kept.append(str(unicodedata.decimal(char)))
         elif kind in ("Cc", "Cf", "Cs", "Co", "Cn"):
             controls += kind in ("Cc", "Co", "Cs")
+            continue
         elif (kind in ("So", "Sk") and char not in KEPT_SYMBOLS) or "\ufe00" <= char <= "\ufe0f":
             pictures += char not in QUIET_SYMBOLS and kind == "So"
             kept.append(" ")
@@ -118,19 +70,22 @@ def clean_text(text: str) -> tuple[str, list[str]]:
             pictures += 1
         else:
             kept.append(char)
+        at_start = kept[-1].endswith("\n") or (at_start and kept[-1] == " ") if kept else True
     if pictures:
         notes.append(f"Removed emoji or picture signs ({pictures}).")
     if controls:
         notes.append(f"Removed control characters ({controls}).")
-    lines = "".join(kept).split("\n")
+    lines = BLANKS.sub("\n\n\n", "".join(kept)).split("\n")
     return "\n".join(_spaced(line) for line in lines).strip("\n"), notes
 
 
 def _spaced(line: str) -> str:
     """Return the line with single spaces; keep the indent, which marks list items."""
-    body = re.sub(r" +([.,;!?])", r"\1", line.lstrip(" "))
+    body = " ".join(part for part in line.split(" ") if part)
+    for sign in ".,;!?":
+        body = body.replace(f" {sign}", sign)
     indent = len(line) - len(line.lstrip(" "))
-    return " " * min(indent, 8) + re.sub(r" {2,}", " ", body).rstrip()
+    return " " * min(indent, 8) + body if body else ""
 
 
 def one_line(text: str) -> tuple[str, list[str]]:

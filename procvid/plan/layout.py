@@ -6,20 +6,16 @@ Steps are marked (numbers, bullets, "Step 2:"), or are lines, or sentences of a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
+from procvid.errors import RecipeError
+from procvid.plan.clean import clean_text
 from procvid.plan.lexicon import words
+from procvid.plan.lines import Line, read_lines
+from procvid.plan.segment import AMOUNT, MEASURED, headings_of_steps, split_kinds, step_score
 from procvid.plan.verbs import names_action, starts_with_action
 
-NUMBERED = re.compile(
-    r"^\s*(\*\*)?(?:step\s*)?(\d{1,3})\s*(?:[.):\u2013\u2014-](?!\d)|(?=\*\*)|$)(?(1)\s*(?:\*\*)?)\s*",
-    re.I,
-)
-BULLET = re.compile(r"^\s*(?:[-*+\u2022\u2023\u25aa\u25e6\u2043\u00b7]\s+(?:\[[ xX]?\]\s*)?)")
-LETTERED = re.compile(r"^\s*[a-h][.)]\s+")
-HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*$")
-TABLE_ROW = re.compile(r"^\s*\|(.+\|.*)\|\s*$")
-RULE = re.compile(r"^\s*(?:[-*_=~]\s*){3,}$")
 SECTIONS = {
     "ingredients": re.compile(
         r"^(?:the\s+)?(?:ingredients?(?: list)?|(?:yo)?u(?:'ll| will)? need|what you(?:'ll)? need|"
@@ -37,11 +33,13 @@ SECTIONS = {
     ),
 }  # fmt: skip
 FACT = re.compile(
-    r"^[(\[]?(?:serves|servings?|makes|yields?|prep(?:aration)?(?: time)?|cook(?:ing)? time|"
-    r"total(?: time)?|"
-    r"difficulty|level|calories|author|source|course|cuisine|category|keywords?|date|time|rating|"
-    r"url|link)\s*(?::|=|\d|\bfor\b|\babout\b)|^by [A-Z]|^https?://|^www\.", re.I
+    r"^[(\[]?(?:(?:serves|servings?|makes|yields?)\s{0,4}(?::|=|\babout\b|\bfor\b)?\s{0,4}(?:about )?\d|"
+    r"(?:prep(?:aration)?|cook(?:ing)?|total|rest(?:ing)?|bak(?:e|ing))(?: time\s{0,4}[:=]?|\s{0,4}[:=])"
+    r"\s{0,4}(?:about )?\d|"
+    r"(?:(?:prep|cook|cooking|preparation|total) time|yields?|difficulty|level|calories|author|source|"
+    r"course|cuisine|category|keywords?|date|rating|url|link)\s{0,4}[:=]).{0,200}$|^https?://|^www\.", re.I
 )  # fmt: skip
+BYLINE = re.compile(r"^(?:[Bb]y|BY)(?: [A-Z][\w.'-]{0,20}){1,4}$")
 FILLERS = frozenset(
     "and or the for of on a our your & recipe recipes tips tricks notes note facts information info "
     "cook's cooks chef's list needed storage ideas advice steps method directions instructions "
@@ -49,92 +47,35 @@ FILLERS = frozenset(
 )
 """Words beside a section's name that leave it a section's name: "Tips and tricks"."""
 
+ASIDE = re.compile(r"^(?:note|tip|variation|video|substitution)\s?:", re.I)
+"""A single aside, which ends with its line."""
+
+DISH_NUMBER = re.compile(r"\d{1,3}[ -](?:minute|min|hour|ingredient|step|layer|day)", re.I)
+LABEL = re.compile(r"^(?:to serve|serving|serve)\s?:\s", re.I)
 TITLE_MARK = re.compile(r"^(?:title|recipe(?: name)?|name)\s*:\s*|^recipe for\s+", re.I)
-AMOUNT = re.compile(
-    r"^\s*(?:\d|[½¼¾⅓⅔⅛]|a (?:pinch|handful|bunch|knob|dash|cup|few|splash|clove) )", re.I
-)
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+JOINT = re.compile(r"\s?;\s|,?\s(?:and\s)?then,?\s(?=\w)")
 ABBREVIATION = re.compile(
     r"(?:\b(?:approx|min|mins|hr|hrs|tbsp|tsp|oz|lb|lbs|no|dr|mr|mrs|st|vs|e\.g|i\.e|etc|deg|temp)\.)$",
     re.I,
 )
-MAX_TITLE_CHARS = 100
+MAX_TITLE_CHARS = 150
+MAX_CHARS = 20_000
+"""Longest text of instructions in a recipe's data."""
+
+MAX_PARTS = 400
+"""Largest number of steps and of ingredients that are read; a recipe has far fewer."""
 
 
 @dataclass
 class RecipeSections:
-    """Sections of a recipe, and notes on the rest."""
+    """Sections of a recipe, the headings between its steps, and notes on the rest."""
 
     title: str = ""
     steps: list[str] = field(default_factory=list)
     ingredients: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line and its kind: numbered, bullet, heading, blank or plain.
-
-    `number` is that of a numbered line, else 0.
-    """
-
-    kind: str
-    text: str
-    indent: int
-    number: int = 0
-
-
-def read_lines(text: str) -> list[Line]:
-    """Return the lines of a text without Markdown marks; a rule below a line makes it a heading."""
-    lines: list[Line] = []
-    for raw in text.split("\n"):
-        indent = len(raw) - len(raw.lstrip())
-        if RULE.match(raw):
-            underlines = set(raw.strip()) <= {"=", "-"} and lines and lines[-1].kind == "plain"
-            if underlines and (len(lines) == 1 or lines[-2].kind == "blank"):
-                lines[-1] = Line("heading", lines[-1].text, 0)
-            else:
-                lines.append(Line("blank", "", 0))
-            continue
-        row = TABLE_ROW.match(raw)
-        if row:
-            lines.append(_table_line([undress(cell) for cell in row.group(1).split("|")]))
-            continue
-        heading = HEADING.match(raw)
-        if heading:
-            lines.append(Line("heading", undress(heading.group(2)), 0))
-            continue
-        raw = re.sub(r"^\s*>\s?", "", raw)
-        numbered, bullet = NUMBERED.match(raw), BULLET.match(raw) or LETTERED.match(raw)
-        if numbered:
-            words_after = undress(raw[numbered.end() :])
-            lines.append(Line("numbered", words_after, indent, int(numbered.group(2))))
-        elif bullet:
-            lines.append(Line("bullet", undress(raw[bullet.end() :]), indent))
-        else:
-            plain = undress(raw)
-            lines.append(Line("plain" if plain else "blank", plain, indent))
-    return lines
-
-
-def _table_line(cells: list[str]) -> Line:
-    """Return a table row as a line: numbered rows are steps, heads and rules are blank."""
-    rest = " ".join(cell for cell in cells[1:] if cell)
-    if cells[0].isdigit() and len(cells[0]) <= 3:
-        return Line("numbered", rest, 0, int(cells[0]))
-    if cells[0].lower().rstrip(".") in ("step", "steps", "no", "number", "") and len(cells) > 1:
-        return Line("blank", "", 0)
-    ruled = all(not cell.strip(" :-") for cell in cells)
-    return Line("blank" if ruled else "plain", "" if ruled else " ".join(filter(None, cells)), 0)
-
-
-def undress(text: str) -> str:
-    """Return the words of Markdown emphasis, code, images, tables and links."""
-    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"(\*\*|__|~~|`)(.+?)\1", r"\2", text)
-    text = re.sub(r"(?<![\w*])[*_](\S(?:.*?\S)?)[*_](?![\w*])", r"\1", text)
-    return " ".join(text.strip().strip("|").split())
+    headings: list[str] = field(default_factory=list)
 
 
 def section_of(line: Line) -> tuple[str, str] | None:
@@ -149,6 +90,8 @@ def section_of(line: Line) -> tuple[str, str] | None:
         return None
     for section, pattern in SECTIONS.items():
         if pattern.match(name.strip()) and (line.kind == "heading" or colon or _stands_alone(name)):
+            if section == "other" and line.kind != "heading" and not _only_names_section(name):
+                continue
             return section, rest.strip()
     return None
 
@@ -178,11 +121,11 @@ def split_sentences(text: str) -> list[str]:
     return [sentence.strip() for sentence in out if sentence.strip()]
 
 
-def split_actions(text: str) -> list[str]:
-    """Return one part per sentence or per action joined by ";" or "then"."""
+def split_actions(text: str, *, clauses: bool = True) -> list[str]:
+    """Return one part per sentence; with `clauses` also per action joined by ";" or "then"."""
     actions: list[str] = []
     for sentence in split_sentences(text):
-        pieces = re.split(r"\s*;\s+|,?\s+(?:and\s+)?then,?\s+(?=\w)", sentence)
+        pieces = JOINT.split(sentence) if clauses else [sentence]
         whole = all(starts_with_action(piece) for piece in pieces)
         for piece in pieces if whole else [sentence]:
             if actions and not names_action(piece):
@@ -197,13 +140,34 @@ def lay_out(text: str) -> RecipeSections:
     sections = RecipeSections()
     lines = _without_leading_blanks(read_lines(text))
     lines = _take_title(lines, sections)
+    groups = _group(lines, sections)
+    for line in groups["other"]:
+        _drop(sections, line.text)
+    if any(line.text for line in groups["steps"]):
+        _read_intro(groups[""], sections)
+        sections.ingredients += [line.text for line in groups["ingredients"] if line.text]
+        sections.steps = read_steps(groups["steps"], sections)
+    else:
+        _tell_apart(groups, sections)
+    first = sections.steps[0] if len(sections.steps) > 1 and not sections.title else ""
+    if first and len(words(first)) <= 8 and not names_action(first):
+        sections.title, sections.steps = first.rstrip(".!: "), sections.steps[1:]
+    return sections
+
+
+def _group(lines: list[Line], sections: RecipeSections) -> dict[str, list[Line]]:
+    """Return the lines by the section heading above them; "" is before the first heading."""
     groups: dict[str, list[Line]] = {"": [], "ingredients": [], "steps": [], "other": []}
     section = resumed = ""
     numbers = 0
     for place, line in enumerate(lines):
         opened = section_of(line)
         if opened is not None:
-            if opened[0] == "other" and opened[1] and _goes_on(lines[place + 1 :], numbers):
+            if (
+                opened[0] == "other"
+                and opened[1]
+                and (ASIDE.match(line.text) or _goes_on(lines[place + 1 :], numbers))
+            ):
                 _drop(sections, line.text)
                 continue
             section, rest = opened
@@ -211,31 +175,77 @@ def lay_out(text: str) -> RecipeSections:
                 kind = "bullet" if section == "ingredients" else "plain"
                 items = re.split(r"[,;]\s*", rest) if section == "ingredients" else [rest]
                 groups[section] += [Line(kind, item, 0) for item in items]
-        elif line.kind == "plain" and FACT.match(line.text):
+        elif line.kind == "plain" and _is_fact(line.text):
             _drop(sections, line.text)
-        elif line.kind == "heading" or _is_subheading(line):
-            _drop(sections, line.text, "heading")
+        elif line.kind == "heading" or is_subheading(line):
+            skip_heading(line.text, sections)
             groups[section].append(Line("blank", "", 0))
         else:
-            if section == "ingredients" and _begins_steps(line):
-                section = "steps"
             if section == "other" and line.number == numbers + 1 > 1:
                 section = resumed
             if line.number and section != "other":
                 numbers, resumed = line.number, section
+            line = _without_label(line)
             groups[section].append(line)
-    sections.ingredients = [line.text for line in groups["ingredients"] if line.text]
-    for line in groups["other"]:
-        _drop(sections, line.text)
-    if any(line.text for line in groups["steps"]):
+    return groups
+
+
+def _without_label(line: Line) -> Line:
+    """Return "Serving: Spoon the rice." without its first word."""
+    label = LABEL.match(line.text)
+    if label and starts_with_action(line.text[label.end() :]):
+        return replace(line, text=line.text[label.end() :])
+    return line
+
+
+def _tell_apart(groups: dict[str, list[Line]], sections: RecipeSections) -> None:
+    """Find ingredients and steps by the form of their lines, where no heading opens the steps."""
+    listed, steps = _by_form(groups["ingredients"], sections)
+    if any(line.text for line in steps):
         _read_intro(groups[""], sections)
-        sections.steps = read_steps(groups["steps"], sections)
     else:
-        sections.steps = read_steps(_take_ingredients(groups[""], sections), sections)
-    first = sections.steps[0] if len(sections.steps) > 1 and not sections.title else ""
-    if first and len(words(first)) <= 8 and not names_action(first):
-        sections.title, sections.steps = first.rstrip(".!: "), sections.steps[1:]
-    return sections
+        first, steps = _by_form(groups[""], sections)
+        listed = [*_without_intro(first, sections), *groups["ingredients"]]
+    sections.ingredients += [line.text for line in listed if line.text]
+    sections.steps = read_steps(steps, sections)
+
+
+def _by_form(lines: list[Line], sections: RecipeSections) -> tuple[list[Line], list[Line]]:
+    """Return the ingredients and the steps among lines; without any amount all are steps."""
+    kinds = split_kinds(lines)
+    if not any(kinds) and not any(AMOUNT.match(line.text) for line in lines):
+        return [], lines
+    heads = headings_of_steps(lines, kinds)
+    for place in heads:
+        skip_heading(lines[place].text, sections)
+    kept = [
+        (line, kind)
+        for n, (line, kind) in enumerate(zip(lines, kinds, strict=True))
+        if n not in heads
+    ]
+    return [line for line, kind in kept if not kind], [line for line, kind in kept if kind]
+
+
+def _without_intro(listed: list[Line], sections: RecipeSections) -> list[Line]:
+    """Drop the prose above the first ingredient, and take the title below it."""
+    lines = [line for line in listed if line.text]
+    while lines and _is_prose(lines[0]):
+        _drop(sections, lines.pop(0).text)
+    amounts = sum(bool(AMOUNT.match(line.text)) for line in lines[1:])
+    if not sections.title and amounts > len(lines) // 2 and not AMOUNT.match(lines[0].text):
+        sections.title = lines.pop(0).text
+    return lines
+
+
+def _is_prose(line: Line) -> bool:
+    """Return True for a sentence, or a long line, without an amount."""
+    sentence = len(words(line.text)) > 9 or line.text.endswith((".", "!"))
+    return line.kind == "plain" and sentence and not AMOUNT.match(line.text)
+
+
+def _is_fact(text: str) -> bool:
+    """Return True for lines about the recipe: "Serves 4", "By Ann Lee", an address."""
+    return bool(FACT.match(text) or BYLINE.match(text))
 
 
 def _goes_on(lines: list[Line], numbers: int) -> bool:
@@ -251,14 +261,6 @@ def _goes_on(lines: list[Line], numbers: int) -> bool:
     return after is not None and section_of(after) is None and starts_with_action(after.text)
 
 
-def _begins_steps(line: Line) -> bool:
-    """Return True if a line below the ingredients is a step without a heading."""
-    if line.kind == "blank" or AMOUNT.match(line.text):
-        return False
-    commands = starts_with_action(line.text) and len(words(line.text)) >= 3
-    return commands or (line.text.endswith(".") and names_action(line.text))
-
-
 def _without_leading_blanks(lines: list[Line]) -> list[Line]:
     """Return the lines without leading blank lines."""
     while lines and lines[0].kind == "blank" and len(lines) > 1 and lines[1].kind == "blank":
@@ -269,7 +271,7 @@ def _without_leading_blanks(lines: list[Line]) -> list[Line]:
 def _take_title(lines: list[Line], sections: RecipeSections) -> list[Line]:
     """Take the first heading or line as title, unless it is a step."""
     filled = [i for i, line in enumerate(lines) if line.text or line.kind == "numbered"]
-    while filled and lines[filled[0]].kind == "plain" and FACT.match(lines[filled[0]].text):
+    while filled and lines[filled[0]].kind == "plain" and _is_fact(lines[filled[0]].text):
         _drop(sections, lines[filled[0]].text)
         lines, filled = lines[filled[0] + 1 :], [i - filled[0] - 1 for i in filled[1:]]
     if not filled:
@@ -288,19 +290,39 @@ def _take_title(lines: list[Line], sections: RecipeSections) -> list[Line]:
 
 
 def _is_title(line: Line, after: Line | None, alone: bool) -> bool:
-    if after is None or len(line.text) > MAX_TITLE_CHARS or line.text.endswith((".", ";", ":")):
+    """Return True if the first line names the dish; `alone` means a blank line follows."""
+    if after is None or len(line.text) > MAX_TITLE_CHARS or line.text.endswith((";", ":")):
         return False
-    if FACT.match(line.text) or (AMOUNT.match(line.text) and names_action(line.text)):
+    if line.text.endswith(".") and not _is_capitalised(line.text):
+        return False
+    if _is_fact(line.text) or (MEASURED.match(line.text[:80]) and not _is_capitalised(line.text)):
+        return False
+    named = alone or _is_capitalised(line.text) or DISH_NUMBER.match(line.text)
+    if AMOUNT.match(line.text) and not named:
         return False
     followed = after.kind in ("numbered", "bullet", "heading") or section_of(after) is not None
-    return followed or not starts_with_action(line.text) or (alone and len(words(line.text)) <= 5)
+    listed = step_score(after) < -2 or len(words(after.text)) > 12 >= 2 * len(words(line.text))
+    commands = starts_with_action(line.text)
+    return followed or listed or not commands or (alone and len(words(line.text)) <= 5)
 
 
-def _is_subheading(line: Line) -> bool:
+def _is_capitalised(text: str) -> bool:
+    """Return True for a line in title case, of two words or more."""
+    names = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3]
+    return len(names) > 1 and all(name[0].isupper() for name in names)
+
+
+def is_subheading(line: Line) -> bool:
     """Return True for "For the sauce:", which names a part of the recipe."""
     if not line.text.endswith(":") or len(words(line.text)) > 6:
         return False
     return line.text.lower().startswith("for ") or not starts_with_action(line.text)
+
+
+def skip_heading(text: str, sections: RecipeSections) -> None:
+    """Note a heading that is no step."""
+    sections.headings.append(text)
+    _drop(sections, text, "heading")
 
 
 def _drop(sections: RecipeSections, text: str, what: str = "line") -> None:
@@ -310,40 +332,37 @@ def _drop(sections: RecipeSections, text: str, what: str = "line") -> None:
 
 
 def _read_intro(lines: list[Line], sections: RecipeSections) -> None:
-    """Read the lines before the sections: list items are ingredients, the rest is introduction."""
-    for line in lines:
-        if line.kind in ("bullet", "numbered") or (
-            line.kind == "plain" and AMOUNT.match(line.text)
-        ):
-            sections.ingredients.append(line.text)
+    """Read the lines before the sections: blocks of list items are ingredients, the rest prose."""
+    for block in _blocks(lines):
+        marked = [line for line in block if line.kind in ("bullet", "numbered")]
+        amounts = [line for line in block if AMOUNT.match(line.text)]
+        if 2 * len(amounts) >= len(block) or len(marked) == len(block):
+            sections.ingredients += [line.text for line in block]
         else:
-            _drop(sections, line.text)
+            for line in block:
+                _drop(sections, line.text)
 
 
-def _take_ingredients(lines: list[Line], sections: RecipeSections) -> list[Line]:
-    """Take bullets before the first number and amounts before the first step."""
-    numbers = [i for i, line in enumerate(lines) if line.kind == "numbered" and line.text]
-    rest: list[Line] = []
-    for index, line in enumerate(lines):
-        early = bool(numbers) and index < numbers[0]
-        amount = AMOUNT.match(line.text) and not names_action(line.text) and not rest_has_step(rest)
-        if (line.kind == "bullet" and early) or (line.kind in ("plain", "bullet") and amount):
-            sections.ingredients.append(line.text)
-        else:
-            rest.append(line)
-    return rest
+def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Yield the lines between blank lines."""
+    block: list[Line] = []
+    for line in [*lines, Line("blank", "", 0)]:
+        if line.text:
+            block.append(line)
+        elif block:
+            yield block
+            block = []
 
 
-def rest_has_step(lines: list[Line]) -> bool:
-    """Return True if one of the lines is a step."""
-    return any(line.text and names_action(line.text) for line in lines)
+def read_steps(lines: list[Line], sections: RecipeSections, *, clauses: bool = True) -> list[str]:
+    """Return the marked steps with the lines that continue them, else one step per line.
 
-
-def read_steps(lines: list[Line], sections: RecipeSections) -> list[str]:
-    """Return the marked steps with the lines that continue them, else one step per sentence."""
-    mark = next((k for k in ("numbered", "bullet") if any(line.kind == k for line in lines)), None)
+    A single paragraph becomes one step per sentence, and with `clauses` one per action.
+    """
+    mark = _mark_of(lines)
     if mark is None:
-        return [step for block in _paragraphs(lines) for step in split_actions(block)]
+        blocks = _paragraphs(lines)
+        return split_actions(blocks[0], clauses=clauses) if len(blocks) == 1 else blocks
     steps: list[str] = []
     begun = fresh = False
     for line in lines:
@@ -358,6 +377,16 @@ def read_steps(lines: list[Line], sections: RecipeSections) -> list[str]:
             _drop(sections, line.text)
         fresh = line.kind == "blank"
     return [step for step in steps if step] if not fresh or steps else []
+
+
+def _mark_of(lines: Sequence[Line]) -> str | None:
+    """Return the mark of the steps: "numbered", "bullet", or None if most lines bear none."""
+    counts = {
+        kind: sum(line.kind == kind for line in lines) for kind in ("numbered", "bullet", "plain")
+    }
+    if counts["numbered"] > 1 or (counts["numbered"] and counts["plain"] < 3):
+        return "numbered"
+    return "bullet" if counts["bullet"] and counts["bullet"] >= counts["plain"] else None
 
 
 def _paragraphs(lines: list[Line]) -> list[str]:
@@ -377,3 +406,51 @@ def _paragraphs(lines: list[Line]) -> list[str]:
             blocks.append(line.text)
         open_block = True
     return blocks
+
+
+def same_words(text: str, other: str) -> bool:
+    """Return True if two texts have the same words."""
+    return [w.text for w in words(text)] == [w.text for w in words(other)]
+
+
+def add_steps(text: str, sections: RecipeSections, *, whole: bool = True) -> None:
+    """Add the steps of a text that is known to hold instructions.
+
+    Args:
+        text: One step, or several on lines, in numbers or in HTML.
+        sections: Where the steps, and notes on headings, are added.
+        whole: Keep a single paragraph whole; otherwise it becomes one step per sentence.
+
+    Raises:
+        RecipeError: There are more than 400 steps.
+    """
+    if len(text) > MAX_CHARS:
+        sections.notes.append(f'Cut a text after {MAX_CHARS:,} characters: "{text[:40]}..."')
+    cleaned, notes = clean_text(text[:MAX_CHARS])
+    sections.notes += notes
+    if len(sections.steps) + cleaned.count("\n") > MAX_PARTS:
+        raise RecipeError(
+            f"The recipe has more than {MAX_PARTS} steps.",
+            "Join or remove some, or make several videos.",
+        )
+    lines = []
+    for line in read_lines(cleaned, counted=False):
+        if line.text and _heads_steps(line):
+            skip_heading(line.text, sections)
+        else:
+            lines.append(line)
+    filled = [line for line in lines if line.text]
+    if whole and len(filled) == 1:
+        sections.steps.append(filled[0].text)
+    else:
+        sections.steps += read_steps(lines, sections, clauses=False)
+
+
+def _heads_steps(line: Line) -> bool:
+    """Return True if a line among instructions only names a part: "For the sauce", "Method"."""
+    if line.kind == "heading" or is_subheading(line) or _only_names_section(line.text):
+        return True
+    num_words = len(words(line.text))
+    if num_words > 5 or line.text.endswith((".", "!")) or line.kind != "plain":
+        return False
+    return line.text.lower().startswith("for ") or not names_action(line.text)

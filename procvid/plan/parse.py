@@ -9,31 +9,47 @@ import re
 from pathlib import Path
 
 from procvid.errors import RecipeError
-from procvid.plan.clean import TAG, clean_text
+from procvid.plan.clean import clean_text
 from procvid.plan.english import check_english
 from procvid.plan.layout import RecipeSections, lay_out, split_sentences
 from procvid.plan.lexicon import words
-from procvid.plan.structured import recipe_of_json, recipe_of_page
+from procvid.plan.lines import split_numbers
+from procvid.plan.markup import TAG, is_page
+from procvid.plan.structured import recipe_of_json
 from procvid.plan.verbs import names_action, starts_with_action
 from procvid.types import Recipe
 
 MAX_TEXT_BYTES = 100_000
-MAX_PAGE_BYTES = 2_000_000
-"""A saved web page may be larger than a recipe; only its JSON-LD is then read."""
+MAX_PAGE_BYTES = 4_000_000
+"""A saved web page may be larger than a recipe."""
+MAX_LINES = 800
+MAX_WORDS = 10_000
+"""A page that was copied whole, with its comments, may have that many; a recipe has fewer."""
+MAX_INGREDIENT_CHARS = 400
 MAX_STEPS = 40
+MAX_SAMPLE_CHARS = 8_000
 MAX_STEP_CHARS = 600
 MAX_TITLE_CHARS = 120
 LOOKS_LIKE_JSON = re.compile(r"^\s*(?:\{|\[\s*(?:[\"{\[\]]|$))")
 SHAPE = "Write a title, an empty line, and one line per step, such as 'Slice the carrot.'"
-PAGE_SCRIPT = re.compile(r"<script[^>]+ld\+json", re.IGNORECASE)
+ADDRESS = re.compile(r"^(?:https?://|www\.)[^\s<>]{3,2000}$", re.IGNORECASE)
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe file (.txt, .md, .json, .html, UTF-8).
+    """Read a recipe file (.txt, .md, .json, .html, UTF-8 or UTF-16).
 
     Raises:
         RecipeError: There is no such file, it is too large, binary, of another encoding, or no
             recipe.
+    """
+    return parse_recipe(read_text(path), name=path.stem)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a recipe file.
+
+    Raises:
+        RecipeError: There is no such file, it is too large, binary or of another encoding.
     """
     try:
         size = path.stat().st_size
@@ -51,25 +67,42 @@ def read_recipe(path: Path) -> Recipe:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"The recipe file {str(path)!r} cannot be read: {reason}.") from error
-    return parse_recipe(_decode(data, path), name=path.stem)
+    return decode(data, str(path))
 
 
-def _decode(data: bytes, path: Path) -> str:
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    encoding = "utf-16" if wide else "utf-8-sig"
+def decode(data: bytes, name: str) -> str:
+    """Return the text in the bytes of a recipe file: UTF-8 or UTF-16.
+
+    Raises:
+        RecipeError: They are binary or of another encoding.
+    """
     try:
-        text = data.decode(encoding)
+        text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
         if _is_binary(data):
-            raise _binary(path) from error
+            raise _binary(name) from error
         raise RecipeError(
-            f"The recipe file {str(path)!r} is not UTF-8 text (byte {error.start} is "
+            f"The recipe file {name!r} is not UTF-8 text (byte {error.start} is "
             f"0x{data[error.start]:02x}).",
             "Save it as UTF-8 and try again.",
         ) from error
     if _is_binary(text.encode("utf-8", "replace")):
-        raise _binary(path)
+        raise _binary(name)
     return text
+
+
+def _encoding(data: bytes) -> str:
+    """Return UTF-16 for its byte order mark or every second byte 0, else UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    head = data[:200]
+    for zeros, other, name in (
+        (head[1::2], head[::2], "utf-16-le"),
+        (head[::2], head[1::2], "utf-16-be"),
+    ):
+        if len(zeros) > 10 and zeros.count(0) > 0.8 * len(zeros) and not other.count(0):
+            return name
+    return "utf-8-sig"
 
 
 def _is_binary(data: bytes) -> bool:
@@ -79,9 +112,9 @@ def _is_binary(data: bytes) -> bool:
     return odd > max(4, len(head) // 20) or head[:5] in (b"%PDF-", b"PK\x03\x04\x14")
 
 
-def _binary(path: Path) -> RecipeError:
+def _binary(name: str) -> RecipeError:
     return RecipeError(
-        f"The file {str(path)!r} is binary, not text.",
+        f"The file {name!r} is binary, not text.",
         "Use a .txt, .md, .json or .html file; copy the text out of PDF or Word files.",
     )
 
@@ -100,37 +133,44 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
         RecipeError: Empty, too long, more than 40 steps, not English, broken or foreign JSON, or
             a text without an instruction.
     """
-    page = bool(PAGE_SCRIPT.search(text[:MAX_PAGE_BYTES]))
     size = len(text.encode("utf-8", "replace"))
+    page = size <= MAX_PAGE_BYTES and is_page(text)
     if size > (MAX_PAGE_BYTES if page else MAX_TEXT_BYTES):
         raise _too_large(size, MAX_TEXT_BYTES)
     plain = text.replace("\x00", "").replace("\ufeff", "")
     if not plain.strip():
         raise RecipeError("The recipe is empty.", SHAPE)
-    parts = _read(plain, page, size)
+    if ADDRESS.match(plain.strip()):
+        raise RecipeError(
+            "This is a link.", "Save the page and open the file, or paste the recipe."
+        )
+    _check_length(plain, page)
+    parts = _read(plain, page)
     notes = list(parts.notes)
     steps = [step for step in parts.steps if any(c.isalpha() for c in step)]
+    steps = [part for step in steps for part in _split_numbers(step)]
     steps = [short for step in steps for short in shorten(step, notes)]
     title, untitled = parts.title[:MAX_TITLE_CHARS].strip(), not parts.title.strip()
     if untitled:
         title = name.replace("_", " ").replace("-", " ").strip() or "recipe"
-    check_english("\n".join([*steps, *([] if untitled else [title])]))
     _check_steps(title, untitled, steps)
-    return Recipe(title, tuple(steps), tuple(parts.ingredients), tuple(dict.fromkeys(notes)))
+    ingredients = [line[:MAX_INGREDIENT_CHARS] for line in parts.ingredients]
+    return Recipe(title, tuple(steps), tuple(ingredients), tuple(dict.fromkeys(notes)))
 
 
-def _read(text: str, page: bool, size: int) -> RecipeSections:
+def _split_numbers(step: str) -> list[str]:
+    """Return the steps in "1. Slice it. 2. Fry it." without their numbers."""
+    parts = split_numbers(step)
+    return [step] if len(parts) < 2 else [part.lstrip("(0123456789.) ") for part in parts]
+
+
+def _read(text: str, page: bool) -> RecipeSections:
     if LOOKS_LIKE_JSON.match(text):
         return recipe_of_json(text)
-    if page:
-        parts = recipe_of_page(text)
-        if parts is not None:
-            return parts
-        if size > MAX_TEXT_BYTES:
-            raise RecipeError(
-                "The page contains no schema.org recipe and is too large to read as text.",
-                "Paste only the title, the ingredients and the steps.",
-            )
+    if page and TAG.search(text):
+        from procvid.plan.page import recipe_of_page
+
+        return recipe_of_page(text)
     cleaned, notes = clean_text(text)
     if not cleaned.strip():
         what = "markup" if TAG.search(text) else "signs or emoji"
@@ -158,7 +198,24 @@ def shorten(step: str, notes: list[str]) -> list[str]:
     return chunks
 
 
+def _check_length(text: str, page: bool) -> None:
+    """Raise RecipeError for plain text of more lines or words than a recipe can have."""
+    if page or LOOKS_LIKE_JSON.match(text):
+        return
+    for limit, name, count in (
+        (MAX_LINES, "lines", sum(1 for line in text.splitlines() if line.strip())),
+        (MAX_WORDS, "words", len(text.split())),
+    ):
+        if count > limit:
+            raise RecipeError(
+                f"The recipe has {count:,} {name}; the limit is {limit:,}.",
+                "Paste only the title, the ingredients and the steps.",
+            )
+
+
 def _check_steps(title: str, untitled: bool, steps: list[str]) -> None:
+    sample = "\n".join([*steps[:MAX_STEPS], *([] if untitled else [title])])
+    check_english(sample[:MAX_SAMPLE_CHARS])
     if not steps:
         raise RecipeError(f"The recipe {title!r} has a title but no steps.", SHAPE)
     if len(steps) > MAX_STEPS:

@@ -1,55 +1,49 @@
-"""Read recipes from JSON and schema.org JSON-LD, bare or inside a web page."""
+"""Read recipes from JSON: schema.org, and exports of Mealie, Tandoor, Paprika and recipe-scrapers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from html.parser import HTMLParser
+from itertools import islice
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text, one_line
-from procvid.plan.layout import RecipeSections, lay_out
+from procvid.plan.layout import MAX_PARTS, RecipeSections, add_steps, same_words, skip_heading
+from procvid.plan.lines import undress
 
 Json = object
+Fields = dict[str, Json]
 TITLE_KEYS = ("title", "name", "headline", "recipename", "recipetitle")
 STEP_KEYS = (
-    "steps", "recipeinstructions", "instructions", "directions", "method", "preparation",
-    "procedure",
+    "steps", "recipeinstructions", "instructionslist", "instructions", "directions", "method",
+    "preparation", "procedure", "step",
 )  # fmt: skip
 INGREDIENT_KEYS = ("ingredients", "recipeingredient", "recipeingredients", "ingredientlist")
-TEXT_KEYS = ("text", "instruction", "step", "description", "action", "body", "name", "title")
-PART_KEYS = ("itemlistelement", "steps", "instructions", "recipeinstructions", "substeps")
-AMOUNT_KEYS = ("amount", "quantity", "qty", "unit", "measure", "name", "ingredient", "item", "note")
+TEXT_KEYS = ("text", "instruction", "step", "description", "action", "body")
+NAME_KEYS = ("name", "title")
+PART_KEYS = (
+    "itemlistelement", "steps", "instructions", "recipeinstructions", "substeps", "item", "items",
+    "step",
+)  # fmt: skip
+WRAPPERS = (
+    "@graph", "recipe", "recipes", "mainentity", "mainentityofpage", "data", "item", "items",
+    "itemlistelement", "props",
+)  # fmt: skip
+AMOUNT_KEYS = ("amount", "quantity", "qty", "unit", "measure", "food", "name", "ingredient", "item",
+               "note")  # fmt: skip
+WHOLE_KEYS = ("display", "originaltext", "text")
+"""Keys of an ingredient that hold its whole line."""
+
+PARTS = ("HowToSection", "HowToStep", "HowToDirection", "HowToTip", "ItemList")
 MAX_DEPTH = 12
+MAX_RECIPES = 50
 HINT = 'Give {"title": "...", "steps": ["...", "..."]}, schema.org/Recipe JSON-LD, or plain text.'
-
-
-class _Scripts(HTMLParser):
-    """Collector of the contents of `<script type="application/ld+json">`."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.scripts: list[str] = []
-        self.inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        kind = (dict(attrs).get("type") or "").lower()
-        if tag == "script" and kind.startswith("application/ld+json"):
-            self.inside = True
-            self.scripts.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = False
-
-    def handle_data(self, data: str) -> None:
-        if self.inside:
-            self.scripts[-1] += data
 
 
 def load_json(text: str) -> Json:
     """Parse JSON. Raise RecipeError with the place where it is broken."""
     try:
-        value: Json = json.loads(text)
+        value: Json = json.loads(text, strict=False)
     except json.JSONDecodeError as error:
         raise RecipeError(
             f"The recipe looks like JSON but is broken at line {error.lineno}, "
@@ -68,7 +62,7 @@ def load_json(text: str) -> Json:
 def recipe_of_json(text: str) -> RecipeSections:
     """Return the recipe in a JSON text. Raise RecipeError if there is none."""
     value = load_json(text)
-    found = list(_recipes(value, 0))
+    found = recipes_in(value)
     if not found:
         what = "an object" if isinstance(value, dict) else "a list"
         keys = (
@@ -77,69 +71,71 @@ def recipe_of_json(text: str) -> RecipeSections:
             else ""
         )
         raise RecipeError(f"The JSON is not a recipe: it is {what}{keys}, without steps.", HINT)
-    return _sections(found)
+    return sections_of(found)
 
 
-def recipe_of_page(text: str) -> RecipeSections | None:
-    """Return the first schema.org recipe in the scripts of an HTML page, or None."""
-    page = _Scripts()
-    page.feed(text)
-    page.close()
-    found: list[dict[str, Json]] = []
-    notes: list[str] = []
-    for script in page.scripts:
-        try:
-            found += _recipes(load_json(script.strip()), 0)
-        except RecipeError:
-            notes.append("Skipped a broken JSON-LD script of the page.")
-    if not found:
-        return None
-    sections = _sections(found)
-    sections.notes = [*notes, *sections.notes]
-    return sections
+def recipes_in(value: Json, *, typed: bool = False) -> list[Fields]:
+    """Return the recipes in a JSON value, in order: objects with steps, in graphs and lists.
+
+    Args:
+        value: The JSON value.
+        typed: Accept only objects whose `@type` is Recipe or HowTo, even without steps.
+    """
+    found: list[Fields] = []
+    for fields in _recipes(value, 0, typed):
+        found.append(fields)
+        if len(found) == MAX_RECIPES:
+            break
+    return found
 
 
-def _lower(value: dict[str, Json]) -> dict[str, Json]:
-    return {str(key).lower().replace("_", "").replace(" ", ""): item for key, item in value.items()}
+def _lower(value: dict[str, Json]) -> Fields:
+    return {
+        str(key).lower().replace("_", "").replace(" ", "").split("schema.org/")[-1]: item
+        for key, item in value.items()
+    }
 
 
-def _recipes(value: Json, depth: int) -> Iterator[dict[str, Json]]:
+def _types(fields: Fields) -> list[str]:
+    """Return the schema.org types of an object without their address."""
+    given = fields.get("@type", "")
+    kinds = given if isinstance(given, list) else [given]
+    return [str(kind).rsplit("/", 1)[-1] for kind in kinds]
+
+
+def _recipes(value: Json, depth: int, typed: bool) -> Iterator[Fields]:
     """Yield every recipe in a JSON value: objects with steps, in graphs and lists."""
     if depth > MAX_DEPTH:
         return
     if isinstance(value, list):
-        if value and all(isinstance(item, str) for item in value):
+        if not typed and value and all(isinstance(item, str) for item in value):
             yield {"steps": value}
             return
-        if value and all(isinstance(i, dict) and _is_step(i) for i in value):
+        if not typed and value and all(isinstance(i, dict) and _is_step(i) for i in value):
             yield {"steps": value}
             return
         for item in value:
             if not isinstance(item, str):
-                yield from _recipes(item, depth + 1)
+                yield from _recipes(item, depth + 1, typed)
     elif isinstance(value, dict):
         fields = _lower(value)
-        if any(fields.get(key) for key in STEP_KEYS) and not _is_part(fields):
-            yield fields
+        kinds = [kind.lower() for kind in _types(fields)]
+        named = "recipe" in kinds or "howto" in kinds
+        if named or (not typed and _has_steps(fields) and not _is_part(fields)):
+            if typed or _has_steps(fields):
+                yield fields
             return
-        for key in (
-            "@graph",
-            "recipe",
-            "recipes",
-            "mainentity",
-            "mainentityofpage",
-            "data",
-            "item",
-            "items",
-            "itemlistelement",
-            "props",
-        ):
+        for key in WRAPPERS:
             if isinstance(fields.get(key), (dict, list)):
-                yield from _recipes(fields[key], depth + 1)
+                yield from _recipes(fields[key], depth + 1, typed)
 
 
-def _is_part(fields: dict[str, Json]) -> bool:
-    return str(fields.get("@type", "")) in ("HowToSection", "HowToStep")
+def _has_steps(fields: Fields) -> bool:
+    return any(fields.get(key) for key in STEP_KEYS)
+
+
+def _is_part(fields: Fields) -> bool:
+    return any(kind in PARTS for kind in _types(fields))
 
 
 def _is_step(item: dict[str, Json]) -> bool:
@@ -150,7 +146,7 @@ def _is_step(item: dict[str, Json]) -> bool:
     return is_text or _is_part(fields)
 
 
-def _sections(found: list[dict[str, Json]]) -> RecipeSections:
+def sections_of(found: list[Fields]) -> RecipeSections:
     """Return title, ingredients and steps of the first recipe."""
     fields = found[0]
     sections = RecipeSections()
@@ -158,81 +154,127 @@ def _sections(found: list[dict[str, Json]]) -> RecipeSections:
         sections.notes.append(f"The JSON holds {len(found)} recipes; this is the first one.")
     title = next((fields[k] for k in TITLE_KEYS if isinstance(fields.get(k), str)), "")
     sections.title = _line(str(title), sections)
-    listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), [])
+    steps = next((fields[k] for k in STEP_KEYS if fields.get(k)), None)
+    listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), None)
     sections.ingredients = [
-        line for line in (_line(t, sections) for t in _ingredients(listed)) if line
+        line
+        for line in (
+            _line(t, sections)
+            for t in islice(_ingredients(listed or _inner_lists(steps)), MAX_PARTS)
+        )
+        if line
     ]
-    steps = next(fields[k] for k in STEP_KEYS if fields.get(k))
     if isinstance(steps, str):
-        cleaned, notes = clean_text(steps)
-        sections.notes += notes
-        laid = lay_out("# steps\n" + cleaned)
-        sections.steps = laid.steps
-        return sections
-    for text in _steps(steps, sections, 0):
-        line = _line(text, sections)
-        if line:
-            sections.steps.append(line)
+        add_steps(steps, sections, whole=False)
+    else:
+        _add(steps, sections, 0)
     return sections
 
 
 def _line(text: str, sections: RecipeSections) -> str:
     line, notes = one_line(text)
     sections.notes += notes
-    return line
+    return undress(line)
 
 
-def _steps(value: Json, sections: RecipeSections, depth: int) -> Iterator[str]:
-    """Yield the texts of steps from strings, objects, sections and lists."""
+def _add(value: Json, sections: RecipeSections, depth: int) -> None:
+    """Add the steps in strings, objects, sections and lists.
+
+    Raises:
+        RecipeError: The steps are nested too deeply, or one of them is not text.
+    """
     if depth > MAX_DEPTH:
         raise RecipeError("The steps of the recipe are nested too deeply.", HINT)
     if isinstance(value, str):
-        yield value
+        add_steps(value, sections)
     elif isinstance(value, list):
         for item in value:
-            yield from _steps(item, sections, depth + 1)
+            _add(item, sections, depth + 1)
     elif isinstance(value, dict):
-        fields = _lower(value)
-        inner = next(
-            (fields[k] for k in PART_KEYS if isinstance(fields.get(k), (list, dict))), None
-        )
-        text = next(
-            (fields[k] for k in TEXT_KEYS if isinstance(fields.get(k), str) and fields[k]), None
-        )
-        numbered = bool(fields) and all(key.lstrip("step").isdigit() for key in fields)
-        if inner is not None and str(fields.get("@type", "")) != "HowToStep":
-            if isinstance(fields.get("name"), str):
-                sections.notes.append(f'Skipped heading: "{str(fields["name"])[:60]}"')
-            yield from _steps(inner, sections, depth + 1)
-        elif isinstance(text, str):
-            yield text
-        elif inner is not None:
-            yield from _steps(inner, sections, depth + 1)
-        elif numbered:
-            for item in fields.values():
-                yield from _steps(item, sections, depth + 1)
-        else:
-            raise RecipeError(f"A step of the recipe has no text, only {sorted(fields)[:5]}.", HINT)
+        _add_object(_lower(value), sections, depth)
     elif value is not None:
         raise RecipeError(f"A step of the recipe is {value!r}, not text.", HINT)
 
 
-def _ingredients(value: Json) -> Iterator[str]:
+def _add_object(fields: Fields, sections: RecipeSections, depth: int) -> None:
+    """Add the steps of an object: its text, its parts, or else its name."""
+    parts = next(
+        (fields[k] for k in PART_KEYS if isinstance(fields.get(k), (list, dict)) and fields[k]),
+        None,
+    )
+    text = next((str(fields[k]) for k in TEXT_KEYS if _is_text(fields.get(k))), "")
+    name = next((str(fields[k]) for k in NAME_KEYS if _is_text(fields.get(k))), "")
+    kinds = _types(fields)
+    if "HowToTip" in kinds:
+        sections.notes.append(f'Skipped tip: "{one_line(text or name)[0][:60]}"')
+    elif parts is not None or text:
+        _add_heading(name, text, sections)
+        if text and parts is None:
+            add_steps(text, sections)
+        if parts is not None:
+            _add(parts, sections, depth + 1)
+    elif name and "HowToSection" not in kinds:
+        add_steps(name, sections)
+    elif fields and all(key.lstrip("step").isdigit() for key in fields):
+        for item in fields.values():
+            _add(item, sections, depth + 1)
+    elif not _is_part(fields):
+        raise RecipeError(f"A step of the recipe has no text, only {sorted(fields)[:5]}.", HINT)
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _add_heading(name: str, text: str, sections: RecipeSections) -> None:
+    """Note the name of a step or section, unless the text begins with it."""
+    line = one_line(name)[0]
+    begun = one_line(text[: 4 * len(name) + 40])[0]
+    plain = line.rstrip(".:… ")
+    if plain and not begun.startswith(plain) and not same_words(line, begun):
+        skip_heading(line, sections)
+
+
+def _ingredients(value: Json, depth: int = 0) -> Iterator[str]:
     """Yield ingredient lines from strings, lists and objects with amount, unit and name."""
+    if depth > MAX_DEPTH:
+        return
     if isinstance(value, str):
-        yield from value.splitlines()
+        yield from clean_text(value)[0].splitlines()
     elif isinstance(value, list):
         for item in value:
-            if isinstance(item, (str, dict)):
-                yield from _ingredients(item)
+            if isinstance(item, (str, dict, list)):
+                yield from _ingredients(item, depth + 1)
     elif isinstance(value, dict):
         fields = _lower(value)
-        amounts = [
-            str(fields[k]) for k in AMOUNT_KEYS if isinstance(fields.get(k), (str, int, float))
-        ]
-        if amounts:
-            yield " ".join(amounts)
+        whole = next((str(fields[k]) for k in WHOLE_KEYS if _is_text(fields.get(k))), "")
+        amounts = [_amount(fields[k]) for k in AMOUNT_KEYS if fields.get(k) not in (None, "", 0)]
+        line = whole or " ".join(filter(None, amounts))
+        if line:
+            yield line
         else:
             for item in value.values():
                 if isinstance(item, (list, dict)):
-                    yield from _ingredients(item)
+                    yield from _ingredients(item, depth + 1)
+
+
+def _amount(value: Json) -> str:
+    """Return a part of an ingredient: "2" for 2.0, the name of an object."""
+    if isinstance(value, dict):
+        name = value.get("name")
+        return name if isinstance(name, str) else ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, (str, int, float)) else ""
+
+
+def _inner_lists(steps: Json) -> list[Json]:
+    """Return the ingredients that steps name themselves, as Tandoor's do."""
+    objects = (
+        [_lower(step) for step in steps if isinstance(step, dict)]
+        if isinstance(steps, list)
+        else []
+    )
+    return [
+        fields["ingredients"] for fields in objects if isinstance(fields.get("ingredients"), list)
+    ]

@@ -35,6 +35,7 @@ CUTS = {
     "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",
     "bits": "dice", "bite": "dice", "squares": "dice", "matchsticks": "slice",
 }  # fmt: skip
+MAX_READ_CHARS = 600
 CLAUSE_WORDS = 40
 """Most words after a verb in which its particle is looked for."""
 BOILING = frozenset({"boil", "simmer", "boiling"})
@@ -60,13 +61,15 @@ class FoundVerb:
 
 
 def names_action(text: str) -> bool:
-    """Return True if a text contains a kitchen instruction."""
+    """Return True if a text contains a kitchen instruction in its first 600 characters."""
+    text = text[:MAX_READ_CHARS]
     tokens = words(text)
     return bool(find_verbs(text, tokens) or any_verb(tokens))
 
 
 def starts_with_action(text: str) -> bool:
     """Return True if a text begins with an imperative, after adverbs: "Now slice"."""
+    text = text[:MAX_READ_CHARS]
     tokens = words(text)
     found = find_verbs(text, tokens)
     return bool(found) and all(

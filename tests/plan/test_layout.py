@@ -10,13 +10,13 @@ from procvid.errors import RecipeError
 from procvid.plan.clean import clean_text, one_line
 from procvid.plan.layout import (
     lay_out,
-    read_lines,
     section_of,
     split_actions,
     split_sentences,
-    undress,
 )
-from procvid.plan.structured import MAX_DEPTH, load_json, recipe_of_json, recipe_of_page
+from procvid.plan.lines import read_lines, undress
+from procvid.plan.page import recipe_of_page
+from procvid.plan.structured import MAX_DEPTH, load_json, recipe_of_json
 
 
 def test_lines_have_kinds() -> None:
@@ -139,6 +139,7 @@ def test_a_page_gives_its_first_recipe() -> None:
     script = '<script type="application/ld+json">{}</script>'
     good = json.dumps({"@type": "Recipe", "name": "Soup", "recipeInstructions": ["Slice."]})
     found = recipe_of_page(script.format("{broken") + script.format(good))
-    assert found is not None and (found.title, found.steps) == ("Soup", ["Slice."])
+    assert (found.title, found.steps) == ("Soup", ["Slice."])
     assert found.notes == ["Skipped a broken JSON-LD script of the page."]
-    assert recipe_of_page("<p>Slice.</p>") is None
+    with pytest.raises(RecipeError, match="no list of steps"):
+        recipe_of_page("<p>Welcome to my page.</p>")

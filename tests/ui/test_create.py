@@ -386,7 +386,7 @@ def one_step(draft: Draft) -> Draft:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"\xff\xfe\x00", "UTF-8"), (b"x" * 2_000_001, "bytes")]
+    ("content", "reason"), [(b"Slice the jalape\xf1o.", "UTF-8"), (b"x" * 4_000_001, "bytes")]
 )
 def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "r.txt").write_bytes(content)

@@ -9,10 +9,8 @@ from gradio.utils import get_upload_folder
 
 from procvid.errors import InputError, RecipeError
 from procvid.media.image import load_image
+from procvid.plan.parse import MAX_PAGE_BYTES, decode
 from procvid.types import Image
-
-MAX_FILE_BYTES = 2_000_000
-"""Largest recipe file that the page opens; the parser has its own limit."""
 
 
 def uploaded(file: object, what: str = "clip") -> Path:
@@ -69,13 +67,8 @@ def read_recipe_file(file: str) -> str:
     """
     path = Path(file)
     size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
+    if size > MAX_PAGE_BYTES:
         raise RecipeError(
-            f"The file {path.name[:60]!r} has {size} bytes.", f"The limit is {MAX_FILE_BYTES}."
+            f"The file {path.name[:60]!r} has {size} bytes.", f"The limit is {MAX_PAGE_BYTES}."
         )
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RecipeError(
-            f"The file {path.name[:60]!r} is not UTF-8 text.", "Save it as plain text."
-        ) from error
+    return decode(path.read_bytes(), path.name[:60])

@@ -1,0 +1,1 @@
+"""Measurements of how recipes are read."""
