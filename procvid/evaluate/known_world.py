@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save
 
 from procvid.errors import UnavailableError
+from procvid.storage.atomic import write_bytes
 from procvid.storage.files import write_json
 from procvid.types import Image, ModelInfo, Vectors
 
@@ -34,11 +35,11 @@ class WorldFit:
 
     Attributes:
         mean: float32 (D,), mean texture.
-        whitening: float32 (D, D); it maps a texture minus the mean to independent directions.
+        whitening: float16 (D, D); it maps a texture minus the mean to independent directions.
     """
 
     mean: NDArray[np.float32]
-    whitening: NDArray[np.float32]
+    whitening: NDArray[np.float16]
 
     def distance(self, textures: Vectors) -> float:
         """Return the distance of a clip, the mean over its pictures; a known clip is near 1.
@@ -46,7 +47,7 @@ class WorldFit:
         Args:
             textures: float32 (N, D), one for each picture.
         """
-        white = (textures - self.mean) @ self.whitening
+        white = (textures - self.mean) @ self.whitening.astype(np.float32)
         return float(np.sqrt((white.astype(np.float64) ** 2).mean(axis=1)).mean())
 
 
@@ -57,7 +58,7 @@ def fit_world(textures: Vectors) -> WorldFit:
     scaled = (values - mean) / spread
     powers, ways = np.linalg.eigh(scaled.T @ scaled / len(values))
     whitening = ways / np.sqrt(np.maximum(powers, 0) + RIDGE) / spread[:, None]
-    return WorldFit(mean.astype(np.float32), whitening.astype(np.float32))
+    return WorldFit(mean.astype(np.float32), whitening.astype(np.float16))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +99,8 @@ class KnownWorld:
 
 def write_world(folder: Path, stem: str, fit: WorldFit, facts: dict[str, Any]) -> None:
     """Write a calibration: the numbers, and the facts with the encoder, the limit and the errors."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({"mean": fit.mean, "whitening": fit.whitening}, folder / f"{stem}-{NUMBERS}")
+    numbers = save({"mean": fit.mean, "whitening": fit.whitening})
+    write_bytes(folder / f"{stem}-{NUMBERS}", numbers)
     write_json(folder / f"{stem}-{FACTS}", facts)
 
 
@@ -114,8 +115,8 @@ def read_world(folder: Path, stem: str, encoder: ModelInfo) -> tuple[WorldFit, f
         facts = json.loads((folder / f"{stem}-{FACTS}").read_text(encoding="utf-8"))
         owner = (facts["encoder_id"], facts["encoder_revision"])
         limit = float(facts["limit"])
-        numbers = load_file(folder / f"{stem}-{NUMBERS}")
-        fit = WorldFit(numbers["mean"].astype(np.float32), numbers["whitening"].astype(np.float32))
+        numbers = load((folder / f"{stem}-{NUMBERS}").read_bytes())
+        fit = WorldFit(numbers["mean"], numbers["whitening"])
     except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
         raise UnavailableError(
             f"There is no readable calibration of what {encoder.id} knows.", remedy

@@ -96,7 +96,7 @@ class Metric(ABC):
         """
         known = [clip for clip in run.clips if clip.known is not False]
         why = run.why_limited
-        if len(unknown) < len(run.clips):
+        if known:
             why = f"{clips_in_words([clip.number for clip in unknown])}: {why}"
         result = unavailable(self.id, self.direction, why)
         if not known or self.chained:
