@@ -29,6 +29,7 @@ from procvid.evaluate.gather import CLIP_FRAMES
 from procvid.evaluate.inputs import ClipInput, run_input
 from procvid.evaluate.known_world import WorldFit, fit_world, write_world
 from procvid.evaluate.sampling import frames_of, sample
+from procvid.machine import use_one_thread
 from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
 from procvid.run.folder import RUN
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
@@ -75,6 +76,7 @@ def calibrate(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: A folder holds no run.
     """
+    use_one_thread()
     encoder = ClipTowerFrameEncoder(ASSETS / "tiny_clip")
     clips = {
         "rendered": list(rendered(arguments.recipes)),

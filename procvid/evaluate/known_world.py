@@ -26,6 +26,7 @@ from procvid.types import Image, ModelInfo, Vectors
 RIDGE = 1e-3
 """Added to the variance of every direction, in units of a feature's own variance."""
 
+LEAST_SPREAD = 1e-3
 FACTS, NUMBERS = "world.json", "world.safetensors"
 
 
@@ -54,10 +55,12 @@ class WorldFit:
 def fit_world(textures: Vectors) -> WorldFit:
     """Return the distribution of textures, float32 (N, D), of known pictures."""
     values = textures.astype(np.float64)
-    mean, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
-    scaled = (values - mean) / spread
+    mean, spread = values.mean(axis=0), values.std(axis=0)
+    # A feature that never changes says nothing.
+    scale = np.where(spread > LEAST_SPREAD, 1 / np.maximum(spread, LEAST_SPREAD), 0)
+    scaled = (values - mean) * scale
     powers, ways = np.linalg.eigh(scaled.T @ scaled / len(values))
-    whitening = ways / np.sqrt(np.maximum(powers, 0) + RIDGE) / spread[:, None]
+    whitening = ways / np.sqrt(np.maximum(powers, 0) + RIDGE) * scale[:, None]
     return WorldFit(mean.astype(np.float32), whitening.astype(np.float16))
 
 

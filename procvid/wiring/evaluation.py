@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.evidence import (
@@ -239,9 +239,10 @@ def build_scorer(profile: Profile, *, allow_cpu: bool = False) -> TextImageScore
 
         return OpenClipEmbedder(asset_folder(profile, "scorer"))
     embedder = build_embedder(profile, allow_cpu=allow_cpu)
-    if not isinstance(embedder, TextImageScorer):
+    # `isinstance` would read the logit scale, and so load the weights.
+    if not hasattr(type(embedder), "logit_scale"):
         raise UnavailableError(f"{embedder.info.id} has no logit scale.")
-    return embedder
+    return cast(TextImageScorer, embedder)
 
 
 def build_shot_detector() -> ShotDetector:
