@@ -45,8 +45,9 @@ WINDOW, EVERY = 50, 60
 DARK = 8.0
 """Windows whose frames vary less than this (standard deviation, 0 to 255) show nothing and are left out."""
 
-SLACK = 0.5
-"""Place of the limit between the furthest known clip and the nearest foreign one of its part."""
+KNOWN_SHARE, FOREIGN_SHARE = 0.995, 0.05
+"""The limit is in the middle between these quantiles of the distances in its part. A single odd clip on
+either side does not move it."""
 
 PANNED = (480, 360)
 
@@ -94,18 +95,24 @@ def calibrate(arguments: argparse.Namespace) -> None:
     )
     near = [fit.distance(t) for kind in known for t in _of(clips, textures, kind, "limit")]
     far = [fit.distance(t) for t in _of(clips, textures, "foreign", "limit")]
-    limit = round(float(max(near) + SLACK * (min(far) - max(near))), 4)
+    ends = float(np.quantile(near, KNOWN_SHARE)), float(np.quantile(far, FOREIGN_SHARE))
+    limit = round(sum(ends) / 2, 4)
     measured = {
         kind: _errors(fit, limit, _of(clips, textures, kind, "held out"), kind != "foreign")
         for kind in clips
     }
-    print(f"limit {limit}: known clips up to {max(near):.3f}, foreign from {min(far):.3f}")
+    print(
+        f"limit {limit}, set by {len(near)} known clips ({KNOWN_SHARE:.1%} below {ends[0]:.3f}) and "
+        f"{len(far)} foreign ones ({FOREIGN_SHARE:.0%} below {ends[1]:.3f})"
+    )
     for kind, row in measured.items():
         wrong = "refused" if kind != "foreign" else "taken as known"
         print(
             f"{kind}: {row['wrong']} of {row['clips']} held-out clips {wrong}; distance "
             f"{row['nearest']} to {row['furthest']}, median {row['median']}"
         )
+    for kind in clips:
+        _print_wrong(kind, clips[kind], [fit.distance(each) for each in textures[kind]], limit)
     if arguments.out is not None:
         facts = {
             "encoder_id": encoder.info.id,
@@ -121,6 +128,15 @@ def _of(
 ) -> list[Vectors]:
     pairs = zip(clips[kind], textures[kind], strict=True)
     return [texture for clip, texture in pairs if clip.part == part]
+
+
+def _print_wrong(
+    kind: str, clips: Sequence[LabClip], distances: Sequence[float], limit: float
+) -> None:
+    """Print the clips on the wrong side, of all parts but those of the fit."""
+    for clip, distance in zip(clips, distances, strict=True):
+        if clip.part != "fit" and (distance > limit) == (kind != "foreign"):
+            print(f"wrong: {kind}, {clip.source} ({clip.part}): {distance:.3f}")
 
 
 def _errors(

@@ -313,10 +313,11 @@ def _mount_evaluating(context: AppContext) -> None:
         given = run_ids or []
         if not isinstance(given, list) or not isinstance(clips or [], list):
             raise InputError("The runs or clips are not a list.", "Send [] for none.")
+        models = read_backbones(backbones)
         context.allowance.spend(visitor_of(request), "evaluations")
         runs = inputs_of(context, given, clips or [], texts)
         chosen = read_metrics(metrics)
-        for view, event in stream_evaluation(context, runs, chosen, read_backbones(backbones)):
+        for view, event in stream_evaluation(context, runs, chosen, models):
             yield answer_json(view, event)
 
     stream = guarded(evaluate)
