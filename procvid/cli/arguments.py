@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
-from procvid.settings import JUDGE_CHOICES, PLANNER_CHOICES, PROFILE_CHOICES
+from procvid.settings import BACKBONE_CHOICES, JUDGE_CHOICES, PLANNER_CHOICES, PROFILE_CHOICES
 from procvid.types import ShotMode
 
 
@@ -136,6 +136,18 @@ def add_judge(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="judge of state changes: rules, or openai for a language model; auto asks a language "
         "model only for the Phantom profiles (default: auto)",
+    )
+
+
+def add_backbones(parser: argparse.ArgumentParser) -> None:
+    """Add `--backbones`."""
+    parser.add_argument(
+        "--backbones",
+        choices=BACKBONE_CHOICES,
+        default="auto",
+        help="models of the metrics: tiny knows the toy kitchen only; published fetches CLIP, DINO and "
+        "Grounding DINO (1.4 GB) and runs without a GPU too, slowly; auto takes the profile's "
+        "(default: auto)",
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from procvid.cli.arguments import add_json, add_judge, add_profile
+from procvid.cli.arguments import add_backbones, add_json, add_judge, add_profile
 from procvid.cli.screen import Bar
 from procvid.errors import InputError
 from procvid.evaluate.events import (
@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="real clips to compare with, for fid and fvd",
     )
     add_profile(parser)
+    add_backbones(parser)
     add_judge(parser)
     add_json(parser, "print one event per line as JSON")
     parser.set_defaults(run=evaluate)
@@ -74,7 +75,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
         profile, _ = wiring.select_profile(arguments.profile)
         runs, real = _runs(arguments), real_clips([Path(given) for given in arguments.real])
         standard = not set(metrics).isdisjoint(STANDARD)
-        parts = wiring_evaluation.build_evaluation(profile, arguments.judge, standard=standard)
+        parts = wiring_evaluation.build_evaluation(
+            profile, arguments.judge, standard=standard, backbones=arguments.backbones
+        )
         judgements = Judgements.of(parts, out / JUDGEMENTS)
         screen = EvaluationScreen(arguments.json)
         try:

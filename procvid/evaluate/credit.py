@@ -11,8 +11,7 @@ from procvid.evaluate.evidence import ClipEvidence
 from procvid.evaluate.motion import LEAST_PICTURES
 
 PIXEL_FLOOR = 0.4
-"""Lowest `pixel_motion` of a clip that moves, 0 to 255. A frozen clip has 0, or less than 0.2 after
-h264; the toy clip with the least motion has more than 1."""
+"""Lowest `pixel_motion` of a clip that moves, 0 to 255, where its images are not counted."""
 
 RESTING = frozenset({"wait", "chill", "soak", "marinate", "preheat"})
 """Actions during which nothing has to move."""
@@ -28,11 +27,15 @@ PASTED = 0.2
 
 
 def stands_still(clip: ClipEvidence) -> bool:
-    """Return True for a still, even one that is panned or alternated with another."""
-    if clip.pixel_motion is None or clip.pixel_motion < PIXEL_FLOOR:
+    """Return True for a still, even one that is panned or alternated with another.
+
+    Decided by pixels and optical flow, so it holds for any clip, also one that no encoder knows.
+    """
+    if clip.pixel_motion is None:
         return True
-    least = min(LEAST_PICTURES, clip.num_frames)
-    return clip.num_pictures is not None and clip.num_pictures < least
+    if clip.num_pictures is None:
+        return clip.pixel_motion < PIXEL_FLOOR
+    return clip.num_pictures < min(LEAST_PICTURES, clip.num_frames)
 
 
 def copying(pixel_match: float) -> float:

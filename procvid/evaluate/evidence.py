@@ -86,6 +86,8 @@ class ClipEvidence:
         pixel_motion: Mean absolute difference of neighbouring thumbnails, 0 to 255; None for one frame.
         num_pictures: Number of different images among the sampled frames, ignoring camera moves.
         resting: True if the step only waits, so that nothing has to move.
+        known: False if the clip is not of the world that the models know; their evidence is then
+            missing. None if it was not checked.
         frame_vectors: float32 (S, D) of the sampled frames, L2-normalised, from the frame encoder.
         clip_vectors: float32 (8, D) of frames spread over the clip, L2-normalised, from CLIP.
         last_clip_vector: float32 (D,) of the last frame, from CLIP.
@@ -124,6 +126,7 @@ class ClipEvidence:
     planned: int = 0
     num_pictures: int | None = None
     resting: bool = False
+    known: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +162,8 @@ class RunEvidence:
         sets: Features of these and of real clips, by kind of evidence; empty without real clips.
         backbones: "id revision" by kind of evidence.
         missing: Reason why a kind of evidence is not available, by kind.
+        limited: Kinds of evidence whose models know only some clips.
+        why_limited: Why they cannot measure the others.
         notes: Notes for the user.
     """
 
@@ -173,6 +178,8 @@ class RunEvidence:
     sets: Mapping[str, SetEvidence] = field(default_factory=dict)
     backbones: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    limited: frozenset[str] = frozenset()
+    why_limited: str = ""
     notes: tuple[str, ...] = ()
 
     def joints(self) -> list[tuple[ClipEvidence, ClipEvidence]]:

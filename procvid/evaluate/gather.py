@@ -33,6 +33,7 @@ from procvid.evaluate.evidence import (
 from procvid.evaluate.fidelity import GATE
 from procvid.evaluate.inputs import ClipInput, Reference, RunInput
 from procvid.evaluate.judgements import Judgements
+from procvid.evaluate.known_world import clips_in_words
 from procvid.evaluate.motion import num_pictures
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.pixels import copied_detail
@@ -98,6 +99,8 @@ class Gatherer:
         reasons = {kind: NOT_LOADED for kind in needs if kind not in loaded}
         reasons |= {**parts.missing, **real.missing}
         self._missing = {kind: why for kind, why in reasons.items() if kind in needs}
+        world = parts.world
+        self._limited = frozenset() if world is None else world.kinds
         self._clips: list[ClipEvidence] = []
         self._scenes: list[tuple[SceneObject, ...]] = []
 
@@ -124,6 +127,8 @@ class Gatherer:
         shots = self._parts.shot_detector
         sampled = sample(clip, shots.thumbnails if shots else None)
         places = self._motion_places(sampled)
+        known = self._knows(sampled)
+        ask = partial(self._try, beyond=frozenset() if known is not False else self._limited)
         evidence = ClipEvidence(
             number=clip.number,
             text=self._run.text(clip.number),
@@ -137,16 +142,15 @@ class Gatherer:
             resting=self._action(clip.number) in RESTING,
             first_image=_small(sampled.images[0]),
             last_image=_small(sampled.images[-1]),
-            frame_vectors=self._try(
-                FRAMES, lambda: self._encode([sampled.images[p] for p in places])
-            ),
+            frame_vectors=ask(FRAMES, lambda: self._encode([sampled.images[p] for p in places])),
             shot_thumbnails=sampled.shot_thumbnails,
+            known=known,
         )
-        vectors = self._try(CLIP, lambda: self._clip_vectors(sampled))
+        vectors = ask(CLIP, lambda: self._clip_vectors(sampled))
         if vectors is not None:
             evidence = replace(evidence, clip_vectors=vectors[:-1], last_clip_vector=vectors[-1])
-        sightings = self._try(OBJECTS, lambda: self._sightings(clip, sampled))
-        scene, unread = self._try(SCENE, lambda: self._scene(sampled)) or ((), "")
+        sightings = ask(OBJECTS, lambda: self._sightings(clip, sampled))
+        scene, unread = ask(SCENE, lambda: self._scene(sampled)) or ((), "")
         features = {
             kind: self._try(kind, partial(set_features, sampled, self._parts, kind))
             for kind in self._real.kinds
@@ -172,6 +176,7 @@ class Gatherer:
             sorted(self._needs - {SHOTS} - set(self._missing)),
             sorted(self._parts.backbones().items()),
             self._real.kinds,
+            self._parts.world and (self._parts.world.encoder, self._parts.world.limit),
         )
         digest.update(repr(settings).encode())
         for reference in clip.references:
@@ -195,6 +200,7 @@ class Gatherer:
         note = self._judgements.take_note() if self._judgements is not None else ""
         recipe, scorer = self._run.recipe, self._parts.scorer
         steps = self._try(CLIP, lambda: self._texts(recipe.steps)) if recipe else None
+        notes = [note, self._limits_note()]
         scale = self._try(CLIP, lambda: scorer.logit_scale) if scorer else None
         distances = self._try(LPIPS, lambda: joint_distances(clips, self._parts))
         sets = self._real.sets(clips)
@@ -211,15 +217,36 @@ class Gatherer:
             sets=sets,
             backbones=self._parts.backbones(),
             missing=dict(self._missing),
-            notes=(note,) if note else (),
+            limited=self._limited,
+            why_limited="" if self._parts.world is None else self._parts.world.why,
+            notes=tuple(filter(None, notes)),
         )
+
+    def _limits_note(self) -> str:
+        world = self._parts.world
+        unknown = [clip.number for clip in self._clips if clip.known is False]
+        if world is None or not unknown:
+            return ""
+        verb = "shows" if len(unknown) == 1 else "show"
+        return f"{clips_in_words(unknown)} {verb} something other than {world.name}"
 
     def _wants(self, kind: str) -> bool:
         return kind in self._needs and kind not in self._missing
 
-    def _try(self, kind: str, compute: Callable[[], Output]) -> Output | None:
-        """Return the output of a backbone; None if it is not needed or fails, which marks it missing."""
-        if not self._wants(kind):
+    def _try(
+        self, kind: str, compute: Callable[[], Output], beyond: frozenset[str] = frozenset()
+    ) -> Output | None:
+        """Return the output of a backbone.
+
+        Args:
+            kind: Kind of evidence.
+            compute: Asks the backbone.
+            beyond: Kinds whose models do not know the clip.
+
+        Returns:
+            None if the backbone is not needed or fails, which marks it missing, and for a kind in `beyond`.
+        """
+        if kind in beyond or not self._wants(kind):
             return None
         try:
             return compute()
@@ -229,6 +256,13 @@ class Gatherer:
                 raise
             self._missing[kind] = error.message
             return None
+
+    def _knows(self, sampled: SampledClip) -> bool | None:
+        """Return whether the models know a clip; None if no model that is needed is limited."""
+        world = self._parts.world
+        if world is None or not any(self._wants(kind) for kind in self._limited):
+            return None
+        return world.knows([sampled.images[place] for place in sampled.spread(CLIP_FRAMES)])
 
     def _motion_places(self, sampled: SampledClip) -> list[int]:
         count = min(len(sampled.images), MOTION_FRAMES)
@@ -337,7 +371,7 @@ class Gatherer:
         assert self._judgements is not None
         found = {}
         for clip in self._clips:
-            if clip.text:
+            if clip.text and clip.known is not False:
                 texts = (clip.text, *self._judgements.hard_negatives(clip.text))
                 found[clip.number] = self._texts(texts)
         return found
@@ -346,6 +380,8 @@ class Gatherer:
         recipe = self._run.recipe
         assert self._judgements is not None
         if recipe is None or not self._clips or self._clips[-1].number != len(recipe.steps):
+            return None
+        if self._clips[-1].known is False:
             return None
         return self._texts(self._judgements.dishes(recipe))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from procvid.evaluate.evidence import RunEvidence, SetEvidence
+from procvid.evaluate.evidence import ClipEvidence, RunEvidence, SetEvidence
+from procvid.evaluate.known_world import clips_in_words
 from procvid.evaluate.result import (
     Direction,
     MetricItem,
@@ -53,6 +54,7 @@ class Metric(ABC):
         plot: How the items are plotted; None for no plot.
         plotted_fact: Fact of an item that is plotted in place of its value.
         published: Values in the paper's Table 1: Phantom, then fine-tuned with memory.
+        chained: The items of a clip depend on the clips before it.
         has_objections: An item with value 0 holds an objection of the judge as its note.
     """
 
@@ -66,6 +68,7 @@ class Metric(ABC):
     plot: ClassVar[Plot | None] = None
     plotted_fact: ClassVar[str] = ""
     published: ClassVar[tuple[str, ...]] = ()
+    chained: ClassVar[bool] = False
     has_objections: ClassVar[bool] = False
 
     def __init__(self) -> None:
@@ -73,12 +76,38 @@ class Metric(ABC):
 
     def update(self, run: RunEvidence) -> Metric:
         """Measure one recipe and keep the result; return the metric."""
-        missing = next((run.missing[need] for need in self.needs if need in run.missing), None)
-        result = (
-            self.measure(run) if missing is None else unavailable(self.id, self.direction, missing)
-        )
-        self._results.append((run.name, result))
+        self._results.append((run.name, self._result(run)))
         return self
+
+    def _result(self, run: RunEvidence) -> Result:
+        missing = next((run.missing[need] for need in self.needs if need in run.missing), None)
+        if missing is not None:
+            return unavailable(self.id, self.direction, missing)
+        unknown = [clip for clip in self.clips_read(run) if clip.known is False]
+        if not unknown or run.limited.isdisjoint(self.needs):
+            return self.measure(run)
+        return self._limited(run, unknown)
+
+    def _limited(self, run: RunEvidence, unknown: Sequence[ClipEvidence]) -> Result:
+        """Return no value for a run with clips that the models do not know.
+
+        A mean over the other clips would be of another video. Their items are kept, unless they depend on
+        the missing clips.
+        """
+        known = [clip for clip in run.clips if clip.known is not False]
+        why = run.why_limited
+        if known:
+            why = f"{clips_in_words([clip.number for clip in unknown])}: {why}"
+        result = unavailable(self.id, self.direction, why)
+        if not known or self.chained:
+            return result
+        items = self.measure(replace(run, clips=tuple(known))).items
+        lost = [MetricItem(f"step {clip.number}", None, run.why_limited) for clip in unknown]
+        return replace(result, items=(*items, *lost))
+
+    def clips_read(self, run: RunEvidence) -> tuple[ClipEvidence, ...]:
+        """Return the clips on which the value rests."""
+        return run.clips
 
     def compute(self) -> Result:
         """Return the result over all recipes so far: the mean, with its standard deviation.

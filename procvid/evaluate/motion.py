@@ -27,31 +27,59 @@ GRAIN = 0.22
 """A difference is grain if blurring leaves at most this share of it. White noise keeps 0.18, the motion
 of toy clips 0.5 and more."""
 
+MAX_REACH = 2.0
+"""Largest camera move, in pixels of 48, over which slow motion is added up."""
+
+LEAST_OWN, LEAST_SLOW = 0.2, 0.5
+"""Share of a change that no camera move explains, from which it is motion: from one frame to the next,
+and over several frames, where a zoom leaves more."""
+
 LEAST_PICTURES = 3
 """Two alternating images are not motion."""
 
 Small = NDArray[np.float64]
+Camera = NDArray[np.float64]
+"""float64 (2, 3): how far each pixel is moved down and right, as factors of `WAYS`."""
+
+STILL: Camera = np.zeros((2, 3))
+GRID = np.mgrid[:SIDE, :SIDE].astype(np.float64)
+WAYS = np.stack([np.ones((SIDE, SIDE)), *(GRID / SIDE - 0.5)])
+"""Constant, row and column of each pixel, from -0.5 to 0.5; float64 (3, H, W)."""
 
 
 def num_pictures(images: Sequence[Image]) -> int:
     """Return the number of different images among the frames, in any order.
 
-    A frame is not a new image if it repeats an earlier one apart from grain, or if it is its neighbour
-    after a shift, zoom, rotation or change of brightness. These edits make a still look like a clip.
+    A frame is not a new image if it repeats an earlier one apart from grain, or if it is the frame before
+    it after a shift, zoom, rotation or change of brightness. These edits make a still look like a clip.
+    Slow motion adds up: a frame is also compared with the latest image that is known to be new.
 
     Args:
         images: uint8 (H, W, 3) RGB frames of the same size, in order.
     """
     sharp = [_plain(image, blurs=0) for image in images]
     small = [_plain(image) for image in images]
-    pictures = 0
-    for number, frame in enumerate(small):
-        known = any(
-            _difference(frame, small[k]) < max(FLOOR, GRAIN * _difference(sharp[number], sharp[k]))
-            for k in range(number)
-        )
-        if not known and (not number or _unexplained(small[number - 1], frame) >= FLOOR):
-            pictures += 1
+    pictures, known, base, camera = min(1, len(images)), [0], 0, STILL
+    for number in range(1, len(images)):
+        frame = small[number]
+        repeated = [
+            k
+            for k in known
+            if _difference(frame, small[k])
+            < max(FLOOR, GRAIN * _difference(sharp[number], sharp[k]))
+        ]
+        if repeated:
+            base, camera = repeated[0], STILL
+            continue
+        step, change = _registered(small[number - 1], frame)
+        moves = change >= max(FLOOR, LEAST_OWN * _whole_change(small[number - 1], frame))
+        if not moves:
+            camera, change = _registered(small[base], frame, _after(camera, step))
+            moves = change >= max(FLOOR, LEAST_SLOW * _whole_change(small[base], frame))
+        pictures += moves
+        if moves or _reach(camera) > MAX_REACH:
+            known.append(number)
+            base, camera = number, STILL
     return pictures
 
 
@@ -71,33 +99,53 @@ def _difference(a: Small, b: Small) -> float:
     return float(np.abs(a - b).mean())
 
 
-def _unexplained(before: Small, after: Small) -> float:
-    """Return the mean difference that remains after the best camera move of the whole image.
+def _registered(before: Small, after: Small, start: Camera | None = None) -> tuple[Camera, float]:
+    """Return the best camera move of the whole image, and the mean difference that it leaves.
 
-    Finds the best whole shift, then an affine motion, a gain and a tint by least squares, each round
-    linear in the gradients of the image as moved so far (Lucas and Kanade).
+    Finds an affine motion, a gain and a tint by least squares, each round linear in the gradients of the
+    image as moved so far (affine optical flow, Lucas and Kanade). Starts from the best whole shift unless
+    a start is given.
     """
-    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float64)
-    u, v = y / SIDE - 0.5, x / SIDE - 0.5
-    ways = (np.ones_like(u), u, v)
-    shifts = product(range(-MAX_SHIFT, MAX_SHIFT + 1), repeat=2)
-    by_y, by_x = min(
-        shifts,
-        key=lambda by: _difference(_inner(np.roll(before, by, axis=(0, 1))), _inner(after)),
-    )
-    down, right = y - by_y, x - by_x
-    left, flat = np.inf, np.broadcast_to(np.eye(3)[:, None, None], (3, SIDE, SIDE, 3))
+    camera = _best_shift(before, after) if start is None else start
+    best, left = camera, np.inf
+    flat = np.broadcast_to(np.eye(3)[:, None, None], (3, SIDE, SIDE, 3))
     for _ in range(ROUNDS):
-        moved = _sampled(before, down, right)
+        moved = _sampled(before, *_places(camera))
         slopes = np.gradient(moved, axis=(0, 1))
-        columns = [slope * way[..., None] for slope in slopes for way in ways]
+        columns = [slope * way[..., None] for slope in slopes for way in WAYS]
         basis = np.stack([_inner(column).ravel() for column in (*columns, moved, *flat)], axis=1)
         rest = _inner(after - moved).ravel()
         found = np.linalg.lstsq(basis, rest, rcond=None)[0]
-        left = min(left, float(np.abs(rest - basis @ found).mean()))
-        down = down + sum(a * way for a, way in zip(found[:3], ways, strict=True))
-        right = right + sum(a * way for a, way in zip(found[3:6], ways, strict=True))
-    return left
+        unexplained = float(np.abs(rest - basis @ found).mean())
+        camera = camera + found[:6].reshape(2, 3)
+        if unexplained < left:
+            best, left = camera, unexplained
+    return best, left
+
+
+def _best_shift(before: Small, after: Small) -> Camera:
+    shifts = product(range(-MAX_SHIFT, MAX_SHIFT + 1), repeat=2)
+    by = min(
+        shifts,
+        key=lambda by: _whole_change(np.roll(before, by, axis=(0, 1)), after),
+    )
+    return np.array([[-by[0], 0, 0], [-by[1], 0, 0]], np.float64)
+
+
+def _places(camera: Camera) -> NDArray[np.float64]:
+    """Return where each pixel of the moved image lies in the image before, float64 (2, H, W)."""
+    return np.asarray(GRID + np.tensordot(camera, WAYS, axes=1))
+
+
+def _after(first: Camera, second: Camera) -> Camera:
+    """Return the camera move that makes the first move and then the second."""
+    # Both are affine in (1, u, v), and the second says where the first is read.
+    return np.asarray(first + second + first[:, 1:] @ second / SIDE)
+
+
+def _reach(camera: Camera) -> float:
+    """Return how far the move shifts a pixel at most, in pixels of 48."""
+    return float(np.abs(_places(camera) - GRID).max())
 
 
 def _sampled(picture: Small, down: Small, right: Small) -> Small:
@@ -108,6 +156,10 @@ def _sampled(picture: Small, down: Small, right: Small) -> Small:
     upper = picture[i, j] * (1 - b) + picture[i, j + 1] * b
     lower = picture[i + 1, j] * (1 - b) + picture[i + 1, j + 1] * b
     return np.asarray(upper * (1 - a) + lower * a)
+
+
+def _whole_change(before: Small, after: Small) -> float:
+    return _difference(_inner(before), _inner(after))
 
 
 def _inner(picture: Small) -> Small:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, LPIPS, OBJECTS, SCENE, SHOTS
+from procvid.evaluate.known_world import KnownWorld
 from procvid.protocols import (
     Detector,
     FrameDistance,
@@ -30,6 +31,8 @@ class EvaluationParts:
         stand_in: Answers where the judge gives no usable answer; None if the judge needs none.
         strict_judge: If True, a judge error that only a person can fix (a wrong key, no quota) ends the
             evaluation; if False, the stand-in answers.
+        world: What the models know, or None if they are for any clip.
+        notes: Notes for the user.
         restart: Called when an evaluation begins, because a paid model has one budget per evaluation.
     """
 
@@ -45,6 +48,8 @@ class EvaluationParts:
     set_distances: Mapping[str, SetDistance] = field(default_factory=dict)
     stand_in: Judge | None = None
     strict_judge: bool = False
+    world: KnownWorld | None = None
+    notes: tuple[str, ...] = ()
     restart: Callable[[], None] | None = None
 
     def backbones(self) -> dict[str, str]:

@@ -161,6 +161,7 @@ def _lines(scores: Json, name: str, prefix: str, axis: str) -> go.Figure | None:
         points = [
             (item["key"].removeprefix(prefix), item["facts"].get(fact) if fact else item["value"])
             for item in items
+            if item["key"].startswith(prefix)
         ]
         if any(value is not None for _, value in points):
             shown = True

@@ -87,6 +87,7 @@ def _run(run: Mapping[str, Any]) -> str:
     notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in run["notes"])
     return (
         f"<h2>{escape(run['name'] + title)}</h2><p class='lead'>{escape(settings)}</p>{notes}"
+        f"<h3>Clips</h3>{report_tables.clip_table(run)}"
         f"<h3>Frames at the joints</h3>{report_tables.film_strip(run)}"
         f"<h3>Objections of the judge</h3>{report_tables.objections(run)}"
         f"<details><summary>Every step, joint and object</summary>"

@@ -92,6 +92,25 @@ def table_1(ours: Mapping[str, Sequence[str]]) -> str:
     )
 
 
+def clip_table(run: Json) -> str:
+    """Return a table of the clips: their size, and whether they move and are known to the models."""
+    known = {
+        True: "yes",
+        False: "no: metrics of the small models are unavailable",
+        None: "not asked",
+    }
+    rows = "".join(
+        f"<tr><td>step {clip['step']}</td><td>{clip['width']}x{clip['height']} px, "
+        f"{clip['num_frames']} frames</td><td>{'no: frozen' if clip['frozen'] else 'yes'}</td>"
+        f"<td>{known[clip['known']]}</td></tr>"
+        for clip in run["clips"]
+    )
+    return (
+        '<div class="wide"><table><thead><tr><th>Clip</th><th>Size</th><th>Moves</th>'
+        f"<th>Known to the models</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
 def film_strip(run: Json) -> str:
     """Return the last frame before and the first frame after each joint, with the values there."""
     clips = run["clips"]

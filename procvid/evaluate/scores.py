@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from procvid import __version__
 from procvid.errors import InputError
+from procvid.evaluate.credit import stands_still
 from procvid.evaluate.evidence import ClipEvidence, RunEvidence
 from procvid.evaluate.inputs import RunInput
 from procvid.evaluate.parts import EvaluationParts
@@ -67,6 +68,8 @@ def _clip(clip: ClipEvidence) -> dict[str, Any]:
         "fps": round(clip.fps, 3),
         "width": clip.width,
         "height": clip.height,
+        "frozen": stands_still(clip),
+        "known": clip.known,
         "pixel_motion": None if clip.pixel_motion is None else round(clip.pixel_motion, 4),
         "first_frame": picture_url(clip.first_image),
         "last_frame": picture_url(clip.last_image),

@@ -34,7 +34,7 @@ def judge_states(
     steps = {step.number: step.objects for step in plan.steps} if plan else {}
     judged: list[ClipEvidence] = []
     for clip, scene in zip(clips, scenes, strict=True):
-        if clip.unread:
+        if clip.unread or clip.known is False:
             # The scene reader gave no answer, so nothing here is right, wrong or missing.
             judged.append(clip)
             continue

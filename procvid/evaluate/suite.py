@@ -60,6 +60,7 @@ def evaluate(
         parts.restart()
     total = sum(len(run.clips) for run in runs)
     notes = tuple(f"{run.name}: {note}" for run in runs for note in run.notes)
+    notes = (*parts.notes, *notes)
     yield EvaluationStarted(tuple(run.name for run in runs), chosen, total, notes)
 
     merged = {name: METRICS[name]() for name in chosen}

@@ -81,7 +81,9 @@ def read_card_scores(
         )
         for name, result in results.items()
     )
-    return CardScores(str(scores["profile"]), len(runs), num_clips, rows)
+    # The scores name the profile of the backbones, which may be another one than that of the clips.
+    profiles = dict.fromkeys(str(each.get("profile", scores["profile"])) for each in settings)
+    return CardScores(", ".join(profiles), len(runs), num_clips, rows)
 
 
 def _check_lora(file: Path, settings: list[Mapping[str, Any]], sha256: str) -> None:

@@ -15,7 +15,13 @@ import gradio as gr
 
 from procvid.errors import InputError
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.evaluating import answer_json, inputs_of, read_metrics, stream_evaluation
+from procvid.ui.server.evaluating import (
+    answer_json,
+    inputs_of,
+    read_backbones,
+    read_metrics,
+    stream_evaluation,
+)
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import (
@@ -298,6 +304,7 @@ def _mount_evaluating(context: AppContext) -> None:
         clips: list[gr.FileData] | None = None,
         texts: str = "",
         metrics: list[str] | None = None,
+        backbones: str = "auto",
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Measure runs or uploaded clips; streams events, the last one has all scores.
@@ -307,13 +314,16 @@ def _mount_evaluating(context: AppContext) -> None:
             clips: or uploaded clips of one recipe, in order
             texts: the recipe of the clips, or one line per clip
             metrics: metric ids; omit it for all
+            backbones: tiny knows the toy kitchen only, published (1.4 GB) any clip; auto is the server's
         """
         given = run_ids or []
         if not isinstance(given, list) or not isinstance(clips or [], list):
             raise InputError("The runs or clips are not a list.", "Send [] for none.")
+        models = read_backbones(backbones)
         context.allowance.spend(visitor_of(request), "evaluations")
         runs = inputs_of(context, given, clips or [], texts)
-        for view, event in stream_evaluation(context, runs, read_metrics(metrics)):
+        chosen = read_metrics(metrics)
+        for view, event in stream_evaluation(context, runs, chosen, models):
             yield answer_json(view, event)
 
     stream = guarded(evaluate)

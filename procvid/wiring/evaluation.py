@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.evidence import (
@@ -19,10 +20,12 @@ from procvid.evaluate.evidence import (
     SHOTS,
     VIDEO,
 )
+from procvid.evaluate.known_world import KnownWorld, read_world
 from procvid.evaluate.parts import EvaluationParts
 from procvid.machine import asset_folder, generator_folder
 from procvid.plan.variants import EVERYTHING, Choices
 from procvid.protocols import (
+    Detector,
     FrameDistance,
     FrameEncoder,
     Judge,
@@ -31,9 +34,17 @@ from procvid.protocols import (
     ShotDetector,
     TextImageScorer,
 )
-from procvid.settings import JUDGE_CHOICES, Environment, Profile, read_environment
+from procvid.settings import (
+    BACKBONE_CHOICES,
+    JUDGE_CHOICES,
+    PHANTOM_1_3B,
+    TINY,
+    Environment,
+    Profile,
+    read_environment,
+)
 from procvid.toykitchen.words import captions_of
-from procvid.types import Role
+from procvid.types import ModelInfo, Role
 from procvid.wiring.run import check_key, openai_client
 from procvid.wiring.stores import build_detector, build_embedder
 
@@ -46,34 +57,43 @@ __all__ = [
     "build_frame_encoder",
     "build_inception",
     "build_judge",
+    "build_known_world",
     "build_scorer",
     "build_shot_detector",
     "build_video_network",
     "build_watching_reader",
+    "world_stem",
 ]
 
 Part = TypeVar("Part")
+
+WORLD_NAME = "the toy kitchen"
+PUBLISHED = "--backbones published fetches CLIP, DINO and Grounding DINO (1.4 GB)"
+"""What measures other clips. The pinned files have 605, 87 and 690 MB."""
 
 USE_RULES = "Use --judge rules, which asks no service."
 
 
 def build_evaluation(
-    profile: Profile, judge: str = "auto", *, standard: bool = False
+    profile: Profile, judge: str = "auto", *, standard: bool = False, backbones: str = "auto"
 ) -> EvaluationParts:
     """Build the backbones of the metrics; `missing` names the unavailable ones and why.
 
     Most weights are loaded with the first clip.
 
     Args:
-        profile: Whose backbones.
+        profile: The profile of the clips.
         judge: "auto", "rules" or "openai". "auto" asks a language model if one is configured and
-            the profile's CLIP understands free text.
+            the CLIP of the backbones understands free text.
         standard: Build the backbones of the standard figures too.
+        backbones: "auto" for the profile's, "tiny" for the bundled ones, which know the toy kitchen
+            only, or "published" for those of the Hub, which also run without a GPU.
 
     Raises:
-        InputError: No judge has that name.
+        InputError: No judge or no backbones have that name.
         ServiceError: "openai" without an API key.
     """
+    profile, allow_cpu = _profile_of(profile, backbones)
     if judge not in JUDGE_CHOICES:
         raise InputError(
             f"There is no judge {judge[:40]!r}.", f"Choose one of {', '.join(JUDGE_CHOICES)}."
@@ -100,12 +120,18 @@ def build_evaluation(
         for kind, build_it in SET_DISTANCES.items():
             built = have(kind, build_it)
             distances |= {} if built is None else {kind: built}
+    encoder, notes = have(FRAMES, lambda: build_frame_encoder(profile)), list[str]()
+    try:
+        world = build_known_world(profile, encoder)
+    except UnavailableError as error:
+        world = None
+        notes.append(f"clips of other worlds are not recognised: {error.message}")
     return EvaluationParts(
         profile=profile.name,
-        frame_encoder=have(FRAMES, lambda: build_frame_encoder(profile)),
-        scorer=have(CLIP, lambda: build_scorer(profile)),
+        frame_encoder=encoder,
+        scorer=have(CLIP, lambda: build_scorer(profile, allow_cpu=allow_cpu)),
         shot_detector=have(SHOTS, build_shot_detector),
-        detector=have(OBJECTS, lambda: build_detector(profile, build_embedder(profile))),
+        detector=have(OBJECTS, lambda: _detector(profile, allow_cpu)),
         scene_reader=have(SCENE, lambda: build_watching_reader(profile, meter)),
         judge=asked,
         missing=missing,
@@ -113,8 +139,31 @@ def build_evaluation(
         set_distances=distances,
         stand_in=None if asked is rules else rules,
         strict_judge=judge == "openai",
+        world=world,
+        notes=tuple(notes),
         restart=None if meter is None else meter.restart,
     )
+
+
+def _profile_of(profile: Profile, backbones: str) -> tuple[Profile, bool]:
+    """Return the profile whose backbones are used, and whether they may run without a GPU."""
+    match backbones:
+        case "auto":
+            return profile, False
+        case "tiny":
+            return TINY, False
+        case "published":
+            return PHANTOM_1_3B if profile.bundled else profile, True
+        case _:
+            raise InputError(
+                f"There are no backbones {backbones[:40]!r}.",
+                f"Choose one of {', '.join(BACKBONE_CHOICES)}.",
+            )
+
+
+def _detector(profile: Profile, allow_cpu: bool) -> Detector:
+    embedder = build_embedder(profile, allow_cpu=allow_cpu)
+    return build_detector(profile, embedder, allow_cpu=allow_cpu)
 
 
 def _meter(environment: Environment) -> Meter | None:
@@ -147,8 +196,40 @@ def build_frame_encoder(profile: Profile) -> FrameEncoder:
     return DinoFrameEncoder(profile.models["frame encoder"])
 
 
-def build_scorer(profile: Profile) -> TextImageScorer:
+def build_known_world(profile: Profile, encoder: FrameEncoder | None) -> KnownWorld | None:
+    """Build the check that a clip is of the world that a profile's models know.
+
+    Args:
+        profile: None is returned for one whose models are for any clip.
+        encoder: The profile's frame encoder, which describes the pictures.
+
+    Raises:
+        UnavailableError: The encoder is missing, or its calibration.
+    """
+    if not profile.fixed_vocabulary:
+        return None
+    from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
+
+    if not isinstance(encoder, ClipTowerFrameEncoder):
+        raise UnavailableError("The frame encoder is missing.")
+    folder = read_environment().assets_folder / "calibration"
+    fit, limit = read_world(folder, world_stem(encoder.info), encoder.info)
+    kinds = frozenset({FRAMES, CLIP, OBJECTS, SCENE})
+    describe = encoder.describe_textures
+    return KnownWorld(encoder.info, describe, fit, limit, kinds, WORLD_NAME, PUBLISHED)
+
+
+def world_stem(encoder: ModelInfo) -> str:
+    """Return how the files of an encoder's calibration begin."""
+    return re.sub(r"[^a-zA-Z0-9.-]+", "-", encoder.id)
+
+
+def build_scorer(profile: Profile, *, allow_cpu: bool = False) -> TextImageScorer:
     """Build the CLIP model of the metrics, for frames and sentences, with its logit scale.
+
+    Args:
+        profile: Whose model.
+        allow_cpu: Build a published model on a machine without a GPU too.
 
     Raises:
         UnavailableError: The profile cannot run here; the message names what is missing.
@@ -157,10 +238,11 @@ def build_scorer(profile: Profile) -> TextImageScorer:
         from procvid.models.embedders.open_clip import OpenClipEmbedder
 
         return OpenClipEmbedder(asset_folder(profile, "scorer"))
-    embedder = build_embedder(profile)
-    if not isinstance(embedder, TextImageScorer):
+    embedder = build_embedder(profile, allow_cpu=allow_cpu)
+    # `isinstance` would read the logit scale, and so load the weights.
+    if not hasattr(type(embedder), "logit_scale"):
         raise UnavailableError(f"{embedder.info.id} has no logit scale.")
-    return embedder
+    return cast(TextImageScorer, embedder)
 
 
 def build_shot_detector() -> ShotDetector:

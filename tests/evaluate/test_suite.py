@@ -143,7 +143,8 @@ def odd(parts) -> dict[str, dict]:
         )
         for kind, draw in ODD.items()
     ]
-    *_, last = evaluate(runs, parts)
+    # Without the check of what the models know, which refuses most of these clips.
+    *_, last = evaluate(runs, replace(parts, world=None))
     return {run["name"]: run["metrics"] for run in last.scores["runs"]}
 
 

@@ -18,6 +18,7 @@ MODULES = [
     if module.name.endswith(".__main__")
 ] + [
     "lab.food_reference",
+    "lab.known_world",
     "lab.side_by_side",
     "lab.quality.effect",
     "lab.pretrain.default_memory",

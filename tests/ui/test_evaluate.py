@@ -64,6 +64,7 @@ def test_uploaded_clips_are_measured_and_the_files_come_back(
         ({"clips": [{"path": "/etc/passwd"}]}, "not uploaded to this server"),
         ({"clips": ["/etc/passwd"]}, "not uploaded to this server"),
         ({"clips": [3]}, "not an uploaded file"),
+        ({"backbones": "large"}, "Choose one of auto, tiny, published"),
         ({"metrics": ["psnr"], "run_ids": ["0" * 16]}, "no run"),
     ],
 )
@@ -81,7 +82,7 @@ def test_each_row_goes_from_waiting_to_its_value(
     for clip in clips:
         (folder / clip.name).write_bytes(clip.read_bytes())
         files.append(str(folder / clip.name))
-    shown = list(on["score"]("", "", files, texts, FEW))
+    shown = list(on["score"]("", "", files, texts, FEW, "auto"))
     assert "waiting" in shown[0][0] and "running…" in shown[2][0]
     rows, report, *_ = shown[-1]
     assert "waiting" not in rows and "running" not in rows and "Done: 2 metrics, 1 run." in rows
@@ -91,7 +92,7 @@ def test_each_row_goes_from_waiting_to_its_value(
 
 def test_the_tab_says_what_is_missing(on: Events) -> None:
     with pytest.raises(gr.Error, match="No clip was given"):
-        list(on["score"]("", "", None, "", FEW))
+        list(on["score"]("", "", None, "", FEW, "auto"))
     with pytest.raises(gr.Error, match="16 characters of 0-9 and a-f"):
-        list(on["score"]("nonsense", "", None, "", FEW))
+        list(on["score"]("nonsense", "", None, "", FEW, "auto"))
     assert on["fill_in"]("nonsense") == ""

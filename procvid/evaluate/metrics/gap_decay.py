@@ -35,6 +35,7 @@ class GapDecay(Metric):
     order = 6
     direction = "higher"
     needs = (OBJECTS, FRAMES)
+    chained = True
     plot = "gaps"
 
     def measure(self, run: RunEvidence) -> Result:

@@ -12,7 +12,7 @@ Source: the paper, section 3.3, Table 1.
 
 from __future__ import annotations
 
-from procvid.evaluate.evidence import CLIP, JUDGE, RunEvidence
+from procvid.evaluate.evidence import CLIP, JUDGE, ClipEvidence, RunEvidence
 from procvid.evaluate.metric import Metric, why_no_dish
 from procvid.evaluate.result import MetricItem, Result, from_items, not_applicable
 
@@ -27,6 +27,10 @@ class GoalConsistency(Metric):
     direction = "higher"
     needs = (CLIP, JUDGE)
     published = ("0.2490", "0.2415")
+
+    def clips_read(self, run: RunEvidence) -> tuple[ClipEvidence, ...]:
+        """Return the last clip."""
+        return run.clips[-1:]
 
     def measure(self, run: RunEvidence) -> Result:
         """Return the cosine of the recipe's goal and the last frame."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from procvid.evaluate.credit import no_credit
-from procvid.evaluate.evidence import CLIP, JUDGE, OBJECTS, RunEvidence
+from procvid.evaluate.evidence import CLIP, JUDGE, OBJECTS, ClipEvidence, RunEvidence
 from procvid.evaluate.metric import Metric, why_no_dish
 from procvid.evaluate.result import MetricItem, Result, from_items, not_applicable
 from procvid.evaluate.vectors import rank_of_first, softmax
@@ -33,6 +33,10 @@ class GoalRetrieval(Metric):
     direction = "higher"
     needs = (CLIP, JUDGE)
     optional_needs = (OBJECTS,)
+
+    def clips_read(self, run: RunEvidence) -> tuple[ClipEvidence, ...]:
+        """Return the last clip."""
+        return run.clips[-1:]
 
     def measure(self, run: RunEvidence) -> Result:
         """Return the reciprocal rank of the recipe's dish."""

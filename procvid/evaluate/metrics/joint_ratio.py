@@ -1,10 +1,10 @@
 """`joint_ratio`: the jump at a joint, relative to the motion inside the clips.
 
 What: `dino_l2` of a joint divided by the median distance between neighbouring sampled frames of the
-two clips; mean over joints. Part `motion` is the mean of those distances. A clip is `frozen` if its
-motion is below MOTION_FLOOR or it does not move (see `procvid.evaluate.credit`). The joints of a
-frozen clip, and of a clip with a pasted reference, score CEILING, the worst value. A still clip of a
-step that only waits has no motion to compare with, so its joints have no value.
+two clips; mean over joints. Part `motion` is the mean of those distances. Pixels and optical flow
+decide whether a clip is `frozen` (see `procvid.evaluate.credit`). The joints of a frozen clip, and of
+a clip with a pasted reference, score CEILING, the worst value. A still clip of a step that only waits
+has no motion to compare with, so its joints have no value.
 Range: 0 to 25 (CEILING); 1 means that the joint is no larger than the change from frame to frame.
 Direction: lower is better.
 Backbone: the frame encoder, as `dino_l2`.
@@ -21,9 +21,6 @@ from procvid.evaluate.credit import pasted_in, stands_still
 from procvid.evaluate.evidence import FRAMES, OBJECTS, ClipEvidence, RunEvidence
 from procvid.evaluate.metric import NO_JOINTS, Metric
 from procvid.evaluate.result import MetricItem, Result, from_items, mean_of
-
-MOTION_FLOOR = 0.01
-"""Lowest mean distance of neighbouring sampled frames in a clip that moves."""
 
 CEILING = 25.0
 NO_MOTION = "at every joint a clip is still because its step only waits"
@@ -45,7 +42,7 @@ class JointRatio(Metric):
         """Return the mean over the joints; joints of a clip without credit get the worst value."""
         inside = {clip.number: inner_distances(clip) for clip in run.clips}
         motions = {n: float(d.mean()) if len(d) else None for n, d in inside.items()}
-        frozen = {clip.number for clip in run.clips if is_frozen(clip, motions[clip.number])}
+        frozen = {clip.number for clip in run.clips if stands_still(clip)}
         items = []
         for before, after in run.joints():
             assert before.frame_vectors is not None and after.frame_vectors is not None
@@ -84,8 +81,3 @@ def inner_distances(clip: ClipEvidence) -> np.ndarray:
     """Return the distances of neighbouring sampled frames, float (S-1,)."""
     assert clip.frame_vectors is not None
     return np.asarray(np.linalg.norm(np.diff(clip.frame_vectors, axis=0), axis=1))
-
-
-def is_frozen(clip: ClipEvidence, motion: float | None) -> bool:
-    """Return True if nothing moves; a clip of one frame cannot move."""
-    return motion is None or motion < MOTION_FLOOR or stands_still(clip)

@@ -35,6 +35,7 @@ class ObjectFidelity(Metric):
     order = 4
     direction = "higher"
     needs = (OBJECTS, FRAMES)
+    chained = True
     plot = "objects"
 
     def measure(self, run: RunEvidence) -> Result:

@@ -30,6 +30,7 @@ class ObjectState(Metric):
     direction = "higher"
     needs = (SCENE, JUDGE)
     published = ("0.825 ± 0.143", "0.846 ± 0.106")
+    chained = True
     has_objections = True
 
     def measure(self, run: RunEvidence) -> Result:

@@ -31,6 +31,7 @@ class ObjectStateStrict(Metric):
     direction = "higher"
     needs = (SCENE, JUDGE)
     optional_needs = (OBJECTS,)
+    chained = True
     has_objections = True
 
     def measure(self, run: RunEvidence) -> Result:

@@ -68,7 +68,7 @@ class AppContext:
     _parts: Parts | None = field(default=None, repr=False)
     _lora_generator: tuple[str, ClipGenerator] | None = field(default=None, repr=False)
     _loaded: ClipGenerator | None = field(default=None, repr=False)
-    _evaluation: EvaluationParts | None = field(default=None, repr=False)
+    _evaluations: dict[str, EvaluationParts] = field(default_factory=dict, repr=False)
     _looks: EvidenceCache = field(default_factory=EvidenceCache, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     device: FairLock = field(default_factory=FairLock, repr=False)
@@ -131,12 +131,18 @@ class AppContext:
             self._lora_generator = lora, generator
         return self._lora_generator[1]
 
-    def evaluation(self) -> tuple[EvaluationParts, EvidenceCache]:
-        """Return the models of the metrics, loaded by the first call, and the cached features."""
+    def evaluation(self, backbones: str = "auto") -> tuple[EvaluationParts, EvidenceCache]:
+        """Return the models of the metrics, loaded by the first call, and the cached features.
+
+        Args:
+            backbones: "auto", "tiny" or "published".
+        """
         with self._loading:
-            if self._evaluation is None:
-                self._evaluation = wiring_evaluation.build_evaluation(self.profile, standard=True)
-        return self._evaluation, self._looks
+            if backbones not in self._evaluations:
+                self._evaluations[backbones] = wiring_evaluation.build_evaluation(
+                    self.profile, standard=True, backbones=backbones
+                )
+        return self._evaluations[backbones], self._looks
 
     def folder_of(self, run_id: str) -> Path:
         """Return the folder of a run, which may not exist.

@@ -27,6 +27,7 @@ from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
 from procvid.plan.parse import parse_recipe
+from procvid.settings import BACKBONE_CHOICES
 from procvid.types import Recipe
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.uploads import uploaded
@@ -148,8 +149,25 @@ def read_metrics(wanted: object) -> tuple[str, ...]:
     return choose_metrics(wanted)
 
 
+def read_backbones(wanted: object) -> str:
+    """Return "auto", "tiny" or "published".
+
+    Raises:
+        InputError: The value is none of them.
+    """
+    if wanted not in BACKBONE_CHOICES:
+        raise InputError(
+            f"There are no backbones {str(wanted)[:40]!r}.",
+            f"Choose one of {', '.join(BACKBONE_CHOICES)}.",
+        )
+    return str(wanted)
+
+
 def stream_evaluation(
-    context: AppContext, runs: Sequence[RunInput], metrics: Sequence[str]
+    context: AppContext,
+    runs: Sequence[RunInput],
+    metrics: Sequence[str],
+    backbones: str = "auto",
 ) -> Iterator[tuple[EvaluationView, EvaluationEvent]]:
     """Evaluate runs, yielding each event and the state after it.
 
@@ -158,7 +176,7 @@ def stream_evaluation(
     Raises:
         ProcvidError: A clip cannot be read, or the files cannot be written.
     """
-    parts, looks = context.evaluation()
+    parts, looks = context.evaluation(backbones)
     folder = context.runs_folder / FOLDER / new_run_id()
     answers = context.runs_folder / FOLDER / JUDGEMENTS
     judgements = Judgements.of(parts, answers)

@@ -19,12 +19,18 @@ from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import (
     EvaluationView,
     inputs_of,
+    read_backbones,
     read_metrics,
     stream_evaluation,
 )
 from procvid.ui.server.guard import guarded
 
 NOTHING = "Choose a run or upload clips, then press Evaluate."
+BACKBONES = [
+    ("Those of this server", "auto"),
+    ("Tiny", "tiny"),
+    ("Published (CLIP, DINO, Grounding DINO: 1.4 GB)", "published"),
+]
 DOWNLOADS = {REPORT: "Report (HTML)", TABLE: "Table (CSV)", SCORES: "Scores (JSON)"}
 
 
@@ -81,20 +87,26 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState) -> No
             show_label=False,
             label="Metrics",
         )
+    backbones = gr.Radio(
+        choices=BACKBONES,
+        value="auto",
+        label="Backbones",
+        info="The models of the metrics. Tiny ones know the toy kitchen only.",
+    )
     with gr.Row():
         start = gr.Button("Evaluate", variant="primary")
         stop = gr.Button("Stop", variant="stop")
     w = _result_widgets()
 
     def score(
-        run: str, other: str, files: list[str] | None, recipe: str, names: list[str]
+        run: str, other: str, files: list[str] | None, recipe: str, names: list[str], models: str
     ) -> Iterator[Updates]:
         # Uploaded clips come first: the run may have been filled in automatically.
         ids = [] if files else [run.strip(), other.strip()]
         runs = inputs_of(context, ids, files or [], recipe)
-        metrics = read_metrics(names)
+        metrics, models = read_metrics(names), read_backbones(models)
         yield {w.rows: markup.score_rows(EvaluationView(metrics))} | _cleared(w)
-        for view, _ in stream_evaluation(context, runs, metrics):
+        for view, _ in stream_evaluation(context, runs, metrics, models):
             updates = {w.rows: markup.score_rows(view)}
             yield updates if view.scores is None else updates | _finished(context, w, view)
 
@@ -107,7 +119,7 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState) -> No
         return {first: _known(context, one), second: _known(context, other)}
 
     running = start.click(
-        guarded(score), [first, second, clips, texts, chosen], w.all, **QUIET, **ON_GPU
+        guarded(score), [first, second, clips, texts, chosen, backbones], w.all, **QUIET, **ON_GPU
     )
     stop.click(None, None, None, cancels=[running], api_visibility="private")
     w.together.click(None, None, None, js=markup.IN_STEP, api_visibility="private")
