@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from procvid.plan.lexicon import Entry, StateWord, lexicon
+from procvid.plan.lexicon import Entry, StateWord, lexicon, phrase, plurals
 from procvid.plan.mentions import GROUP_WORDS, Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
 PLAIN_GROUPS = frozenset({"spice", "fat", "liquid", "sauce", "powder", "grain", "sweet", "made"})
+CUT_STATES = frozenset("sliced diced grated peeled mashed crumbled torn".split())
 MINOR_GROUPS = frozenset({"spice", "fat"})
 COOKED = frozenset(
     "fried boiled baked grilled steamed toasted melted mixed blended cooked mashed kneaded shaped "
@@ -78,7 +79,8 @@ PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocch
 class Food:
     """A food in use; `listed` while its state comes from the ingredient list only.
 
-    `called` is the recipe's own word for it ("polenta" for cornmeal), "" for its name.
+    `called` is the recipe's own word for it ("polenta" for cornmeal), "" for its name; `base` is the
+    group of what a mixture is mostly made of; `many` says that the recipe names several.
     """
 
     name: str
@@ -89,12 +91,23 @@ class Food:
     vessel: str | None = None
     listed: bool = False
     called: str = ""
+    base: str = ""
+    many: bool = False
     history: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def minor(self) -> bool:
         """Return True for oil, salt and similar foods, which are never the main food of a step."""
         return self.group in MINOR_GROUPS
+
+    @property
+    def shows(self) -> bool:
+        """Return True if it can be seen among other food: butter in a batter, not salt or oil."""
+        return not self.minor or (self.name == "butter" and self.state == "mixed")
+
+    def is_of(self, groups: Collection[str]) -> bool:
+        """Return True for a food, or a mixture of mostly such food."""
+        return self.group in groups or self.base in groups
 
     def description(self) -> str:
         """Return the name with its looks and what earlier steps did to it."""
@@ -103,7 +116,10 @@ class Food:
             by_step.setdefault(step, []).append(state)
         made = [f"{' and '.join(states)} in step {step}" for step, states in by_step.items()]
         name = self.called or self.name
-        looks = [word for word in self.looks.split() if word not in name.split()]
+        looks = [word for word in self.looks.split() if word not in phrase(name)]
+        if self.many:
+            *before, last = name.split()
+            name = " ".join([*before, plurals(last)[0]])
         return ", ".join([" ".join([*looks, name]), *made])
 
 
@@ -227,6 +243,11 @@ class KitchenState:
                     food.state, food.listed = listed.state.state, True
             self.foods[name] = food
         food.looks = food.looks or looks
+        food.many = (
+            food.many
+            or is_plural(mention)
+            or (food.name in self.listed and is_plural(self.listed[food.name]))
+        )
         result = making is not None and mention.state is not None and mention.state.state == making
         if mention.preposition not in ("until", "till") and not result:
             self.set_state(food, mention.state)
@@ -265,6 +286,10 @@ class KitchenState:
         main = next((food for food in known if not food.minor), known[0])
         name = mention.entry.name
         made = Food(name, mention.entry.group, food_looks(mention), main.state, step, main.vessel)
+        if len(known) > 1 or made.state in CUT_STATES:
+            made.state = next((f.state for f in known if f.state in COOKED), "mixed")
+        made.base = main.base or main.group
+        made.many = is_plural(mention)
         for part in known:
             self.absorbed[part.name] = (self.foods.pop(part.name), name)
         self.foods[name] = made
@@ -417,10 +442,15 @@ class KitchenState:
         self.foods[food.name] = self.foods.pop(food.name)
 
 
+def is_plural(mention: Mention) -> bool:
+    """Return True if a text names several of a food: "onions"."""
+    return lexicon().singular(mention.wording) != " ".join(phrase(mention.wording))
+
+
 def called(mention: Mention, name: str) -> str:
     """Return the word of the recipe for a food that has another name here, else ""."""
     spoken = lexicon().singular(mention.wording)
-    same = mention.entry.name != name or name.split()[-1] in spoken.split()
+    same = mention.entry.name != name or {*phrase(name)} <= {*phrase(spoken)}
     return "" if same or not spoken else spoken
 
 
@@ -430,7 +460,8 @@ def food_looks(mention: Mention) -> str:
     wording = mention.wording.split()
     extra = wording[:-1] if len(wording) > 1 and wording[-1].startswith(name[-1][:4]) else []
     words = [*mention.looks.split(), *extra]
-    kept = [w for w in dict.fromkeys(words) if w not in name and w not in NO_LOOKS]
+    known = phrase(mention.entry.name)
+    kept = [w for w in dict.fromkeys(words) if w not in known and w not in NO_LOOKS]
     return " ".join(kept)
 
 

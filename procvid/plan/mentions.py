@@ -156,6 +156,8 @@ def _collect(
         entry = lexicon().look_up(whole) if noun.length > 1 else None
         if entry is not None and entry.role == "food":
             found.named[-1] = replace(last, entry=entry, wording=whole)
+        while len(found.named) > 1 and _only_listed(text, tokens, found.named[-2], found.named[-1]):
+            found.named.pop()
         return
     found.named.append(_with_shared_state(text, tokens, found.named, mention))
 
@@ -177,6 +179,8 @@ def _referring(
     """Yield the word if it refers to foods: "it", "the mixture", "the dry ingredients"."""
     word = tokens[index].text
     before = [t.text for t in tokens[max(0, index - 5) : index]]
+    ends = index + 1 >= len(tokens) or not tokens[index + 1].joined
+    follows = "" if ends else tokens[index + 1].text
     if word in ("ingredients", "ingredient", "mixture", "mix"):
         kinds = [kind for kind in ("wet", "dry") if kind in before]
         if kinds:
@@ -197,6 +201,9 @@ def _referring(
             return
     if word == "everything" and [t.text for t in tokens[index + 1 : index + 2]] == ["else"]:
         yield index, "remaining ingredients", preposition
+        return
+    if word in ("wet", "dry") and before and before[-1] == "the" and follows in ("", "and"):
+        yield index, f"{word} ingredients", preposition
         return
     if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
         yield index, word, preposition
@@ -377,6 +384,12 @@ def _is_alternative(tokens: Sequence[Word], last: Mention, mention: Mention) -> 
         and lexicon().state_at(tokens, last.index + 1 + n) is None
     ]
     return left in (["or"], ["and", "or"]) or (left == [] and "or" in between)
+
+
+def _only_listed(text: str, tokens: Sequence[Word], one: Mention, other: Mention) -> bool:
+    """Return True if only a comma parts two foods: "rice, potatoes or naan"."""
+    after = one.index + len(one.wording.split())
+    return one.entry.role == "food" and after == other.index and "," in gap(text, tokens, after)
 
 
 def _vegetable_peppers(

@@ -152,7 +152,7 @@ def _action_sentence(
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."
     where = _where(action, doing, vessel, tools, foods)
-    means = _means(action, vessel, tools)
+    means = _means(text, action, vessel, tools)
     until = _until(text, action)
     if action in {*HAPPENING, "air fry"}:
         subject = things or (f"the {vessel}" if vessel else "the food")
@@ -160,7 +160,7 @@ def _action_sentence(
         return _sentence(f"Close-up of {subject} {doing}", spot, means, until)
     return _sentence(
         f"Close-up of hands {doing}",
-        _object_of(text, action, doing, foods, vessel, things),
+        _object_of(text, action, doing, foods, vessel, things, tools),
         where,
         means,
         until,
@@ -170,12 +170,18 @@ def _action_sentence(
 def _doing(text: str, action: str) -> str:
     """Return the gerund of the step's own verb where it fits the sentence, else of the action."""
     own = [v.verb.name for v in find_verbs(text, words(text)) if v.verb.action.name == action]
-    spoken = next((name for name in own if name in SPOKEN), action)
+    spoken = own[0] if own and own[0] in SPOKEN else action
     return GERUNDS.get(spoken) or gerund(spoken)
 
 
 def _object_of(
-    text: str, action: str, doing: str, foods: Sequence[PlannedObject], vessel: str, things: str
+    text: str,
+    action: str,
+    doing: str,
+    foods: Sequence[PlannedObject],
+    vessel: str,
+    things: str,
+    tools: Sequence[PlannedObject],
 ) -> str:
     """Return the object of an action with the words that join it to a second food."""
     if (
@@ -193,6 +199,8 @@ def _object_of(
             to_first = foods[0].name in onto or re.search(r"\bwith\b", text.lower())
             return f"{rest} over {first}" if to_first else f"{first} over {rest}"
         return f"{first} {'in' if action in ('coat', 'wrap') else 'with'} {rest}"
+    if action == "remove" and not foods and tools:
+        return f"the {_named(tools[0], '')}"
     if doing == "seasoning" and (len(foods) > 1 or (foods and not things.startswith("the salt"))):
         first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
         return f"{first} with {rest}" if rest else first
@@ -221,6 +229,8 @@ def _where(
         return ""
     if not vessel:
         return device
+    if action == "remove" and any(tool.name == "oven" for tool in tools):
+        return "out of the oven"
     if action == "remove":
         return f"out of the {vessel}" if place(vessel).startswith("in") else f"off the {vessel}"
     if action in ("cover", "uncover", "open") or (action == "wrap" and not foods):
@@ -240,8 +250,27 @@ def _device(tools: Sequence[PlannedObject]) -> str:
     return next((DEVICES[tool.name] for tool in tools if tool.name in DEVICES), "")
 
 
-def _means(action: str, vessel: str, tools: Sequence[PlannedObject]) -> str:
-    used = [tool for tool in tools if tool.name not in DEVICES and _named(tool, "") != vessel]
+@lru_cache(maxsize=256)
+def _tools_elsewhere(text: str, action: str) -> frozenset[str]:
+    """Return the tools that a step names for another action only."""
+    segments = read_step(text).segments
+    own = {m.entry.name for s in segments if s.verb.action.name == action for m in s.tools}
+    return (
+        frozenset({m.entry.name for s in segments for m in s.tools} - own)
+        if own or len(segments) > 1
+        else frozenset()
+    )
+
+
+def _means(text: str, action: str, vessel: str, tools: Sequence[PlannedObject]) -> str:
+    elsewhere = _tools_elsewhere(text, action)
+    used = [
+        tool
+        for tool in tools
+        if tool.name not in DEVICES and tool.name not in elsewhere and _named(tool, "") != vessel
+    ]
+    if action == "remove":
+        return ""
     return f"with {_one(used[0])}" if used else ""
 
 
@@ -325,14 +354,15 @@ def _result(foods: Sequence[PlannedObject], text: str) -> str:
         return f"By the end {'they are' if many else 'it is'} {states[0]}."
     if len(states) == 1 and len(changed) == len(foods):
         return f"By the end everything is {states[0]}."
-    return f"By the end most of it is {states[0]}." if foods[0] in changed else ""
+    return ""
 
 
 def _is_many(food: PlannedObject, text: str) -> bool:
     """Return True if a name is a plural, or the step uses its plural."""
     spoken = {word.text for word in words(text)}
     last = food.name.split()[-1]
-    own = last.endswith("s") and not last.endswith(("ss", "us", "is"))
+    described = food.description.split(",")[0].split()[-1:] or [last]
+    own = described[0].endswith("s") and not described[0].endswith(("ss", "us", "is"))
     return own or any(plural in spoken for plural in plurals(last))
 
 

@@ -88,8 +88,13 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
                          for m in segment.foods)  # fmt: skip
         return "marinate" if with_spice else None
     moved = any(m.preposition in ("to", "into", "onto", "on") for m in segment.vessels)
-    if verb.name in ("remove", "take", "lift", "take out", "lift out") and moved and foods:
+    if verb.name in ("remove", "take", "lift", "take out", "lift out") and moved:
         return "add"
+    lid = any(m.entry.name == "lid" and not m.preposition for m in segment.tools)
+    if lid and not foods and verb.name in PLACING | {"return", "secure", "add"}:
+        return "cover"
+    if verb.name in ("top", "garnish") and not foods and not segment.foods:
+        return "serve"
     on_vessel = any(not m.preposition for m in segment.vessels) and not segment.foods
     if verb.action.name == "remove" and on_vessel and not foods:
         return "wait"

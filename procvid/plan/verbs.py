@@ -39,6 +39,7 @@ MAX_READ_CHARS = 600
 CLAUSE_WORDS = 40
 """Most words after a verb in which its particle is looked for."""
 BOILING = frozenset({"boil", "simmer", "boiling"})
+STOVES = frozenset("cooktop stove stovetop heat oven burner hob grill".split())
 DIALS = frozenset("heat temperature speed mixer flame oven burner".split())
 CARES = frozenset({("make", "sure"), ("be", "sure")})
 FALLBACKS: tuple[tuple[Kind, ...], ...] = ((), ("option",), ("option", "aside"))
@@ -211,11 +212,15 @@ def _whole_verb(
         )
         if noun is not None and noun[0].role == "vessel":
             return replace(found, verb=verbs[name[0]], end=found.end - 1)
+    if name == ("turn",) and {"off", "down"} & set(clause[:4]) and STOVES & set(clause[:4]):
+        return replace(found, verb=verbs["turn off"])
     if name[0] in DIALING and DIALS & set(clause[:4]):
         return replace(found, verb=verbs["reduce heat"])
     into = next((i for i, word in enumerate(clause) if word in ("into", "in")), None)
     if name[0] == "cut" and into is not None:
         after = clause[into + 1 :][:5]
+        if {"mixture", "flour", "streusel", "ingredients"} & set(after):
+            return replace(found, verb=verbs["cut in"])
         for word in after:
             if word in CUTS:
                 return replace(found, verb=verbs["dice" if CUTS[word] == "dice" else "slice"])

@@ -9,7 +9,7 @@ from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import Mention
 from procvid.plan.reading import Reading, Segment, is_title
 from procvid.plan.settle import settle_action
-from procvid.plan.stepwalk import PASSING, Done, StepWalk, here
+from procvid.plan.stepwalk import PASSING, Done, StepWalk, here, see
 from procvid.plan.which_foods import (
     CUTTING,
     NOTHING_IMPLIED,
@@ -23,7 +23,7 @@ DRY_HEAT = frozenset("fry bake toast grill".split())
 ELSEWHERE = frozenset("over onto on for from until till before after while like when once".split())
 """Prepositions whose food the action leaves alone: "grate the cheese over the pasta"."""
 MOVING_NOTHING = (NOTHING_IMPLIED | {"wait", "check"}) - {"heat"}
-MIXING = {"mix": 4, "blend": 2, "knead": 2}
+MIXING = {"mix": 3, "blend": 2, "knead": 2}
 """Actions that make one mixture, and of how many foods at least."""
 HEADING = 30
 """A text without a verb is taken for a heading up to this length."""
@@ -74,6 +74,20 @@ def is_heading(text: str) -> bool:
     return is_title(text) or (len(text) <= HEADING and not text.rstrip().endswith((".", "!")))
 
 
+def _drained(kitchen: KitchenState, walk: StepWalk, foods: list[str]) -> list[str]:
+    """Return what is drained: the food that lies in the water or the oil, not these."""
+    solid = [n for n in foods if kitchen.foods[n].group not in ("liquid", "fat")]
+    if solid or not foods:
+        return solid or foods
+    vessel = kitchen.foods[foods[0]].vessel or kitchen.last_hot
+    inside = [
+        n for n in kitchen.contents(vessel) if kitchen.foods[n].group not in ("liquid", "fat")
+    ]
+    for name in inside:
+        see(kitchen, walk, name)
+    return [n for n in inside if not kitchen.foods[n].minor] or foods
+
+
 def _keep_states(kitchen: KitchenState, walk: StepWalk, names: Sequence[str]) -> None:
     """Give foods that lie in a pan their state back: whisking a sauce does not change the meat."""
     for name in names:
@@ -98,7 +112,9 @@ def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:
 def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
     """Make one mixture of what a step mixed of many foods; the next step shows that."""
     for done in walk.done:
-        mixed = [n for n in done.changed if n in kitchen.foods and not kitchen.foods[n].minor]
+        mixed = [
+            n for n in done.changed if n in kitchen.foods and kitchen.foods[n].group != "spice"
+        ]
         if done.action.name not in MIXING or len(mixed) < MIXING[done.action.name]:
             continue
         parts = [n for n in done.foods if n in kitchen.foods]
@@ -140,8 +156,10 @@ def act(
     """Carry out an action: change states, move foods, use the vessel."""
     source = follower or segment
     tied = {kitchen.name_of(m): m.preposition for m in source.foods}
-    if action.name in ("drain", "serve"):
+    if action.name in ("drain", "serve", "wash"):
         foods = [name for name in foods if name != "water"] or foods
+    if action.name == "drain":
+        foods = _drained(kitchen, walk, foods)
     on_tool = any(not m.preposition for m in segment.tools)
     unnamed = not source.foods and not source.refers and not source.guessed
     packed = action.name == "wrap" and bool(segment.tools)
@@ -153,7 +171,8 @@ def act(
         if action.state is not None and food.state != action.state:
             kitchen.change_state(food, action.state, walk.number)
         food.listed = False
-    if action.name in ("drain", "remove"):
+    leaves_oven = any(m.entry.name == "oven" and m.preposition == "from" for m in segment.tools)
+    if action.name in ("drain", "remove") and not leaves_oven:
         _take_out(kitchen, action, foods, vessel)
     elif vessel is not None and action.name not in MOVING_NOTHING:
         for name in reversed(foods):

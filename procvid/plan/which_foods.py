@@ -10,6 +10,8 @@ from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Segment
 from procvid.plan.stepwalk import StepWalk, holds, see
 
+PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parchment paper"})
+"""Tools that a hand takes off the food."""
 MAX_IMPLIED = 4
 MAX_CARRIED = 5
 CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift".split())
@@ -32,6 +34,9 @@ def find_foods(
     names: list[str] = []
     direct = False
     for mention in sorted(source.foods, key=lambda m: bool(m.preposition)):
+        taken_out = source.verb.action.name in ("remove", "drain")
+        if taken_out and mention.preposition in ("from", "off"):
+            continue
         if mention.preposition == "for" and mention.entry.name not in kitchen.foods:
             continue
         making = source.verb.action.state
@@ -152,7 +157,7 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]
         return [n for n in kitchen.foods if not kitchen.foods[n].vessel]
     groups = groups_of(word)
     if groups and not word.startswith("remaining"):
-        inside = [f.name for f in kitchen.foods.values() if f.group in groups]
+        inside = [f.name for f in kitchen.foods.values() if f.is_of(groups)]
         if any(not kitchen.foods[name].minor for name in inside):
             return inside
     left = [m for m in kitchen.left_over() if not groups or m.entry.group in groups]
@@ -191,6 +196,9 @@ def with_implied(
     vessel: Vessel | None,
 ) -> list[str]:
     """Return the foods of an action and those it acts on unnamed: "season with salt"."""
+    pulled = any(not m.preposition and m.entry.name in PULLED for m in segment.tools)
+    if not foods and action.name == "remove" and pulled:
+        return []
     on_vessel = any(not mention.preposition for mention in segment.vessels)
     if not foods and on_vessel and action.name in ("wrap", "spread", "coat", "prick"):
         return []
@@ -288,7 +296,7 @@ def with_carried(
         or not holds(kitchen, vessel.name)
     ):
         return foods
-    inside = [n for n in kitchen.contents(vessel.name) if not kitchen.foods[n].minor]
+    inside = [n for n in kitchen.contents(vessel.name) if kitchen.foods[n].shows]
     joined = given or action.name == "add" or any(name in inside for name in foods)
     if not joined:
         return foods

@@ -38,7 +38,8 @@ def mentioned_vessel(
         names.append(vessel.name)
         if mention.preposition not in ("from", "of", "off", "out"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
-            places.insert(0 if target else len(places), vessel)
+            beneath = vessel.kind == "cooling rack" and bool(places)
+            places.insert(0 if target and not beneath else len(places), vessel)
     if not places:
         places = _beside(kitchen, segment)
     walk.mentioned_vessels += names
@@ -49,18 +50,23 @@ def mentioned_vessel(
 
 def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
     """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
-    towards = TOWARDS | ({"on", "onto"} if segment.verb.action.name == "add" else set())
+    moving = segment.verb.action.name in ("add", "spread", "squeeze", "grate", "crumble")
+    towards = TOWARDS | ({"on", "onto"} if moving else set())
     names = [kitchen.name_of(m) for m in segment.foods if m.preposition in towards]
     for word in segment.targets:
         if word in GROUP_WORDS:
             names += kitchen.of_groups(word)
         elif groups := groups_of(word):
-            names += [f.name for f in kitchen.foods.values() if f.group in groups]
+            names += [f.name for f in kitchen.foods.values() if f.is_of(groups)]
         elif word in ("mixture", "mix", "ingredients", "contents"):
             names += kitchen.contents(kitchen.last_vessel)
     spots = [kitchen.foods[n].vessel for n in names if n in kitchen.foods]
     held = [kitchen.vessels[spot] for spot in spots if spot is not None and holds(kitchen, spot)]
-    made = any(m.entry.group == "made" and m.preposition in TOWARDS for m in segment.foods)
+    made = any(
+        m.entry.group == "made" and m.definite and m.preposition in TOWARDS for m in segment.foods
+    )
+    if not held and any("crust" in name for name in names):
+        return [kitchen.get_vessel(lexicon().entries["pie dish"], kitchen.last_step)]
     if not held and made:
         full = [v for v in kitchen.vessels.values() if kitchen.contents(v.name)]
         full = [v for v in full if v.use not in PASSING]
@@ -111,6 +117,8 @@ def usual_vessel(
         coating = next((v for v in spots if v is not None and _suits(v, suits)), None)
         if coating is not None:
             return coating
+    if action.name == "drain" and foods and kitchen.foods[foods[0]].state == "fried":
+        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
     hot = kitchen.vessels.get(kitchen.last_hot or "")
     if hot is not None and _waits(kitchen, action, hot, foods):
         return hot
@@ -148,7 +156,8 @@ def _board(
     onto = [kitchen.name_of(m) for m in segment.foods if m.preposition in ("on", "onto", "over")]
     bases = [*onto, *foods[:1]] if action.name == "spread" else onto
     known = [kitchen.foods[name] for name in bases if name in kitchen.foods]
-    loose = (f for f in known if f.group == "bread" and not holds(kitchen, f.vessel))
+    spreading = action.name == "spread"
+    loose = (f for f in known if (spreading or f.group == "bread") and not holds(kitchen, f.vessel))
     return next((food.name for food in loose), None)
 
 
@@ -223,7 +232,8 @@ def _serving(
         and at.use in ("cold", "serve")
     ):
         return at
-    if at is not None and at.use == "serve":
+    served = kitchen.last_action == "serve" and at is not None and at.use == "cold"
+    if at is not None and (at.use == "serve" or served):
         return at
     entries = lexicon().entries
     if dish and all(food.group == "liquid" for food in dish):

@@ -91,7 +91,7 @@ def test_an_unknown_name_is_none() -> None:
     ("verb", "action"),
     [("julienne", "slice"), ("chop", "dice"), ("mince", "dice"), ("saute", "fry"), ("sear", "fry"),
      ("simmer", "boil"), ("poach", "boil"), ("whisk", "mix"), ("fold", "mix"), ("plate", "serve"),
-     ("garnish", "serve"), ("pour", "add"), ("sprinkle", "add"), ("season", "add"),
+     ("garnish", "add"), ("pour", "add"), ("sprinkle", "add"), ("season", "add"),
      ("crack", "add"), ("toss", "stir")],
 )  # fmt: skip
 def test_verbs_have_sensible_actions(verb: str, action: str) -> None:
