@@ -191,7 +191,7 @@ def test_what_shows_no_steps_is_refused_with_one_sentence(text: str, shown: str)
         parse_recipe(text)
 
 
-def test_two_recipes_on_a_page_are_told() -> None:
+def test_two_recipes_on_a_page_are_noted() -> None:
     other = recipe_json(name="Egg pan")
     recipe = parse_recipe(
         f"<html><body>{LD.format(other)}{LD.format(recipe_json())}<h1>Carrot pan</h1>"
