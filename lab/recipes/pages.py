@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lab.recipes.scoring import ReadPage, Score, is_english, score
+from lab.recipes.scoring import ReaderResult, Score, is_english, score
 from procvid.errors import ProcvidError
 from procvid.plan.parse import parse_recipe, read_recipe
 from procvid.types import Recipe
@@ -113,17 +113,17 @@ def measure_page(recipe: Expected, held_out: bool) -> Measured:
     )
 
 
-def _ours(read: Callable[[], Recipe]) -> ReadPage:
+def _ours(read: Callable[[], Recipe]) -> ReaderResult:
     began = time.perf_counter()
     try:
         found = read()
     except ProcvidError as error:
-        return ReadPage(refused=str(error), seconds=time.perf_counter() - began)
+        return ReaderResult(refused=str(error), seconds=time.perf_counter() - began)
     seconds = time.perf_counter() - began
-    return ReadPage(found.title, found.steps, found.ingredients, found.notes, "", seconds)
+    return ReaderResult(found.title, found.steps, found.ingredients, found.notes, "", seconds)
 
 
-def _library(html: str, host: str, *, sites: bool) -> ReadPage:
+def _library(html: str, host: str, *, sites: bool) -> ReaderResult:
     """Read a page with recipe-scrapers: its scraper of the site, or schema.org alone."""
     from recipe_scrapers import scrape_html
 
@@ -134,9 +134,9 @@ def _library(html: str, host: str, *, sites: bool) -> ReadPage:
         title, steps = found.title(), found.instructions_list()
         ingredients = found.ingredients()
     except Exception as error:  # The library raises what its scrapers raise.
-        return ReadPage(refused=repr(error), seconds=time.perf_counter() - began)
+        return ReaderResult(refused=repr(error), seconds=time.perf_counter() - began)
     seconds = time.perf_counter() - began
-    return ReadPage(str(title), tuple(steps), tuple(ingredients), (), "", seconds)
+    return ReaderResult(str(title), tuple(steps), tuple(ingredients), (), "", seconds)
 
 
 def share(scores: Sequence[Score], right: Callable[[Score], bool]) -> str:

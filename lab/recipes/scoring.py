@@ -31,7 +31,7 @@ HEADING = "Skipped heading: "
 
 
 @dataclass(frozen=True)
-class ReadPage:
+class ReaderResult:
     """What a reader returned: title, steps, ingredients, notes, or why it refused the page."""
 
     title: str = ""
@@ -76,7 +76,9 @@ def is_english(lines: Iterable[str]) -> bool:
     return bool(found) and sum(w in ENGLISH for w in found) >= MIN_ENGLISH * len(found)
 
 
-def score(read: ReadPage, title: str, steps: Sequence[str], ingredients: Sequence[str]) -> Score:
+def score(
+    read: ReaderResult, title: str, steps: Sequence[str], ingredients: Sequence[str]
+) -> Score:
     """Compare a reading with the expected recipe."""
     headings = NAMES | {
         tuple(words(note[len(HEADING) :].rstrip('."')))

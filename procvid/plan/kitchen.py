@@ -185,8 +185,6 @@ class KitchenState:
     def name_of(self, mention: Mention) -> str:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
-        if mention.mixture and name in self.absorbed:
-            return self.product_of(name)
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
         if name in known:
             return name
@@ -243,11 +241,9 @@ class KitchenState:
                     food.state, food.listed = listed.state.state, True
             self.foods[name] = food
         food.looks = food.looks or looks
-        food.many = (
-            food.many
-            or is_plural(mention)
-            or (food.name in self.listed and is_plural(self.listed[food.name]))
-        )
+        shown = food.called or food.name
+        listed = self.listed.get(food.name, mention)
+        food.many = food.many or is_plural(mention, shown) or is_plural(listed, shown)
         result = making is not None and mention.state is not None and mention.state.state == making
         if mention.preposition not in ("until", "till") and not result:
             self.set_state(food, mention.state)
@@ -289,7 +285,7 @@ class KitchenState:
         if len(known) > 1 or made.state in CUT_STATES:
             made.state = next((f.state for f in known if f.state in COOKED), "mixed")
         made.base = main.base or main.group
-        made.many = is_plural(mention)
+        made.many = is_plural(mention, name)
         for part in known:
             self.absorbed[part.name] = (self.foods.pop(part.name), name)
         self.foods[name] = made
@@ -304,6 +300,13 @@ class KitchenState:
             name = self.absorbed[name][1]
             seen.add(name)
         return name
+
+    def mixture_of(self, name: str) -> str | None:
+        """Return the mixture that a food went into: "the cheese mixture"; None if there is none."""
+        parts = [part for part in self.absorbed if part == name or part.endswith(f" {name}")]
+        made = [self.product_of(part) for part in parts]
+        made += [food for food in self.foods if food == f"{name} mixture"]
+        return next((food for food in made if food in self.foods), None)
 
     def left_over(self) -> list[Mention]:
         """Return the listed ingredients that no step has used yet and no later step names."""
@@ -442,9 +445,10 @@ class KitchenState:
         self.foods[food.name] = self.foods.pop(food.name)
 
 
-def is_plural(mention: Mention) -> bool:
+def is_plural(mention: Mention, name: str) -> bool:
     """Return True if a text names several of a food: "onions"."""
-    return lexicon().singular(mention.wording) != " ".join(phrase(mention.wording))
+    last = name.split()[-1]
+    return not last.endswith("s") and mention.wording.split()[-1:] in [[p] for p in plurals(last)]
 
 
 def called(mention: Mention, name: str) -> str:

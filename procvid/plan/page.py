@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from procvid.errors import RecipeError
 from procvid.plan.clean import one_line
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 MAX_SCRIPT_CHARS = 500_000
 """Longer scripts are no recipe data; they are dropped before a site's reader sees the page."""
 
+MAX_ELEMENTS = 50_000
+"""Largest number of elements of a page; 891 saved recipe pages have up to 5,000."""
+
 MAX_NODES, MAX_PROPERTIES = 20_000, 2_000
 """Limits of a page that a site's reader sees; its time grows with their squares."""
 
@@ -51,9 +55,11 @@ def recipe_of_page(text: str) -> RecipeSections:
     """Return the recipe of an HTML page.
 
     Raises:
-        RecipeError: The page shows no credible list of steps.
+        RecipeError: The page shows no credible list of steps, or has over 50,000 elements.
     """
     tree = parse_html(text)
+    if next(islice(tree.iter(), MAX_ELEMENTS, None), None) is not None:
+        raise RecipeError(f"The page has more than {MAX_ELEMENTS:,} elements.", NO_STEPS)
     marked, broken = _json_ld(tree)
     site = _site_recipe(tree, text, marked)
     found = site or (marked if marked and marked.steps else None) or marked_recipe(tree)
@@ -147,9 +153,8 @@ def _site_recipe(
     if not url:
         return None
     from recipe_scrapers import SCRAPERS, scrape_html
-    from recipe_scrapers._utils import get_host_name
 
-    if get_host_name(url) not in SCRAPERS or _is_excessive(tree):
+    if _host(url) not in SCRAPERS or _is_excessive(tree):
         return None
     try:
         page = scrape_html(_tidy(tree), org_url=url)
@@ -174,6 +179,14 @@ def _site_recipe(
 def _address(tree: HtmlElement, text: str) -> str:
     """Return the address that a saved page gives as its own."""
     return next((url for url in _addresses(tree, text) if url.startswith("http")), "")
+
+
+def _host(url: str) -> str:
+    """Return the host of an address without "www.", "" for a broken address."""
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
 
 
 def _addresses(tree: HtmlElement, text: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ MAX_TEXT_BYTES = 100_000
 MAX_PAGE_BYTES = 4_000_000
 """A saved web page may be larger than a recipe."""
 MAX_LINES = 800
+MAX_LINE_CHARS = 20_000
 MAX_WORDS = 10_000
 """A page that was copied whole, with its comments, may have that many; a recipe has fewer."""
 MAX_INGREDIENT_CHARS = 400
@@ -199,12 +200,13 @@ def shorten(step: str, notes: list[str]) -> list[str]:
 
 
 def _check_length(text: str, page: bool) -> None:
-    """Raise RecipeError for plain text of more lines or words than a recipe can have."""
+    """Raise RecipeError for plain text of more lines, words or longer lines than a recipe has."""
     if page or LOOKS_LIKE_JSON.match(text):
         return
     for limit, name, count in (
         (MAX_LINES, "lines", sum(1 for line in text.splitlines() if line.strip())),
         (MAX_WORDS, "words", len(text.split())),
+        (MAX_LINE_CHARS, "characters in one line", max(map(len, text.splitlines()))),
     ):
         if count > limit:
             raise RecipeError(

@@ -98,6 +98,9 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     shown, present = _acted_on(text, action, foods)
     if action in ("cover", "uncover") and vessels:
         shown, present = [], foods
+    seasoned = _doing(text, action) == "seasoning" and bool(present)
+    if seasoned and all(_is_fluid(food) or food.importance < 0.3 for food in shown):
+        shown, present = [present[0], *shown], present[1:]
     first = _action_sentence(text, action, shown, vessels, tools)
     sentences = [
         first,
@@ -117,7 +120,7 @@ def _acted_on(
     if action == "serve" or not named:
         return list(foods), []
     onto = _targets(text) if action in ONTO else frozenset()
-    shown = [o for o in named if o.name not in onto]
+    shown = [o for o in named if not any(o.name.endswith(name) for name in onto)]
     shown = shown or [o for o in foods if not o.mentioned][:2] or named
     if foods[0] not in shown and action not in ("add", *ONTO):
         shown = [foods[0], *shown]
@@ -199,6 +202,8 @@ def _object_of(
             to_first = foods[0].name in onto or re.search(r"\bwith\b", text.lower())
             return f"{rest} over {first}" if to_first else f"{first} over {rest}"
         return f"{first} {'in' if action in ('coat', 'wrap') else 'with'} {rest}"
+    if action == "remove" and vessel and any(tool.name == "oven" for tool in tools):
+        return f"the {vessel} with {things}" if things else f"the {vessel}"
     if action == "remove" and not foods and tools:
         return f"the {_named(tools[0], '')}"
     if doing == "seasoning" and (len(foods) > 1 or (foods and not things.startswith("the salt"))):
@@ -324,9 +329,7 @@ def _listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
     """Return "the diced onion, the carrot and the garlic"; `done` is the state not to name."""
     named = []
     for food in foods[:MAX_LISTED]:
-        entry = lexicon().entries.get(food.name)
-        fluid = entry is not None and entry.group in FLUIDS
-        silent = fluid or food.state_before in SILENT_STATES or food.state_before == done
+        silent = _is_fluid(food) or food.state_before in SILENT_STATES or food.state_before == done
         state = "" if silent else food.state_before
         name = _named(food, text)
         named.append(
@@ -335,6 +338,11 @@ def _listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
     if len(foods) > MAX_LISTED:
         named.append("other ingredients")
     return _joined(named)
+
+
+def _is_fluid(food: PlannedObject) -> bool:
+    entry = lexicon().entries.get(food.name)
+    return entry is not None and entry.group in FLUIDS
 
 
 def _joined(names: Sequence[str]) -> str:

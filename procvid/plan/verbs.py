@@ -33,7 +33,7 @@ from procvid.plan.side_clauses import (
 
 CUTS = {
     "cubes": "dice", "cube": "dice", "dice": "dice", "chunks": "dice", "pieces": "dice",
-    "bits": "dice", "bite": "dice", "squares": "dice", "matchsticks": "slice",
+    "bits": "dice", "bite": "dice", "squares": "slice", "matchsticks": "slice",
 }  # fmt: skip
 MAX_READ_CHARS = 600
 CLAUSE_WORDS = 40

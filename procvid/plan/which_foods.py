@@ -19,6 +19,10 @@ NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open was
 CARRYING = frozenset("add stir mix fry boil bake steam flip cover mash blend season melt".split())
 """Actions on all that lies in a vessel, not only on the food that the step names."""
 WET = frozenset({"liquid", "egg", "fat", "sauce", "sweet"})
+SHAPED = frozenset(
+    "dough ball batter paste patty slurry bar cookie meatball dumpling pierogi roux log loaf".split()
+)
+"""Products that foods are made into: "knead into a dough"; a crust is filled instead."""
 BAKED_GOODS = frozenset(
     "cake cookie brownie cupcake muffin loaf pie scone shortbread cheesecake shortcake donut bread "
     "biscuit bar cornbread flatbread pizza quiche cobbler crumble".split()
@@ -41,7 +45,10 @@ def find_foods(
             continue
         making = source.verb.action.state
         members = kitchen.group_members(mention) or [kitchen.name_of(mention)]
-        if kitchen.is_product(mention) and source.verb.action.name not in ("prepare", "gather"):
+        mixture = kitchen.mixture_of(mention.entry.name) if mention.mixture else None
+        if mixture is not None:
+            members = [mixture]
+        elif kitchen.is_product(mention) and source.verb.action.name not in ("prepare", "gather"):
             members = _made(kitchen, walk, segment, mention, names)
         for name in members:
             kitchen.meet_food(mention, walk.number, name=name, making=making)
@@ -74,7 +81,8 @@ def _made(
     made = baked if mention.entry.name in BAKED_GOODS and baked else _parts(kitchen, segment)
     parts = [name for name in made if name not in beside]
     new = {name for done in walk.done for name in done.foods}
-    if mention.preposition in ("into", "to") and any(not m.preposition for m in segment.foods):
+    shaped = mention.preposition in ("into", "to") and mention.entry.name in SHAPED
+    if shaped and any(not m.preposition for m in segment.foods):
         walk.pending.append(([*parts, *beside], mention))
         return []
     if new & set(parts):

@@ -9,7 +9,7 @@ import pytest
 
 from lab.recipes.__main__ import main
 from lab.recipes.pages import PASTED, Expected, paste
-from lab.recipes.scoring import ReadPage, score
+from lab.recipes.scoring import ReaderResult, score
 
 STEPS = ("For the pan", "Slice the carrot on the board.", "Fry the carrot in the pan and serve it.")
 
@@ -17,15 +17,15 @@ STEPS = ("For the pan", "Slice the carrot on the board.", "Fry the carrot in the
 def test_a_missing_or_foreign_word_is_wrong_and_a_reported_heading_is_not() -> None:
     noted = ('Skipped heading: "For the pan"',)
     right = score(
-        ReadPage("CARROTS", STEPS[1:], ("1 carrot",), noted), "Carrots", STEPS, ["1 carrot"]
+        ReaderResult("CARROTS", STEPS[1:], ("1 carrot",), noted), "Carrots", STEPS, ["1 carrot"]
     )
     assert right.right and right.boundaries and right.ingredients
-    joined = score(ReadPage("Carrots", (" ".join(STEPS[1:]),), (), noted), "Carrots", STEPS, [])
+    joined = score(ReaderResult("Carrots", (" ".join(STEPS[1:]),), (), noted), "Carrots", STEPS, [])
     assert joined.right and not joined.boundaries
-    assert score(ReadPage("Carrots", STEPS[1:]), "Carrots", STEPS, []).silently_wrong
-    foreign = ReadPage("Carrots", (*STEPS, "Bake a cake."))
+    assert score(ReaderResult("Carrots", STEPS[1:]), "Carrots", STEPS, []).silently_wrong
+    foreign = ReaderResult("Carrots", (*STEPS, "Bake a cake."))
     assert not score(foreign, "Carrots", STEPS, []).right
-    assert score(ReadPage(refused="no"), "Carrots", STEPS, []).silently_wrong is False
+    assert score(ReaderResult(refused="no"), "Carrots", STEPS, []).silently_wrong is False
 
 
 def test_pasted_text_has_no_headings() -> None:

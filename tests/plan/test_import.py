@@ -179,6 +179,9 @@ def test_a_page_without_marks_is_read_with_a_doubt(body: str) -> None:
          "names the recipe 'Carrot pan' but not its steps"),
         (f"<html><body>{LD.format('{broken')}<p>Welcome.</p></body></html>", "data of this page are broken"),
         ("<html><body>" + "<div>" * 3000 + LIST, "shows no list of steps"),
+        ("<html><body>" + "<br>" * 60_000, "more than 50,000 elements"),
+        ('<html><link rel="canonical" href="https://"><p>Hello.</p></html>', "shows no list of steps"),
+        ('<html><link rel="canonical" href="https://[x"><p>Hello.</p></html>', "shows no list of steps"),
         ("Carrot pan\n" + "salt\n" * 900, "901 lines"),
         ("Carrot pan\n" + "slice it " * 6000, "12,002 words"),
     ],
@@ -188,7 +191,7 @@ def test_what_shows_no_steps_is_refused_with_one_sentence(text: str, shown: str)
         parse_recipe(text)
 
 
-def test_two_recipes_on_a_page_give_a_note() -> None:
+def test_two_recipes_on_a_page_are_noted() -> None:
     other = recipe_json(name="Egg pan")
     recipe = parse_recipe(
         f"<html><body>{LD.format(other)}{LD.format(recipe_json())}<h1>Carrot pan</h1>"
