@@ -141,9 +141,8 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     shown = [done for done in walk.done if done.action.name != "prepare"]
     names = list(dict.fromkeys([*main.foods, *(n for done in shown for n in done.foods)]))
     names = [name for name in names if name in kitchen.foods]
-    names.sort(
-        key=lambda n: (n not in walk.mentioned and len(names) > MAX_FOODS, kitchen.foods[n].minor)
-    )
+    crowded = len(names) > MAX_FOODS
+    names.sort(key=lambda n: (crowded and n not in walk.mentioned, kitchen.foods[n].minor))
     if main.changed and kitchen.foods[main.changed[0]].minor is False:
         names.sort(key=lambda n: n != main.changed[0])
     if len(names) > MAX_FOODS:
