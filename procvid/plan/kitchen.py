@@ -283,7 +283,10 @@ class KitchenState:
         name = mention.entry.name
         made = Food(name, mention.entry.group, food_looks(mention), main.state, step, main.vessel)
         if len(known) > 1 or made.state in CUT_STATES:
-            made.state = next((f.state for f in known if f.state in COOKED), "mixed")
+            states = [food.state for food in known]
+            stirred = (state for state in ("kneaded", "mixed", "blended") if state in states)
+            cooked = (state for state in states if state in COOKED)
+            made.state = next(stirred, next(cooked, "mixed"))
         made.base = main.base or main.group
         made.many = is_plural(mention, name)
         for part in known:

@@ -234,8 +234,9 @@ def _where(
         return ""
     if not vessel:
         return device
-    if action == "remove" and any(tool.name == "oven" for tool in tools):
-        return "out of the oven"
+    source = next((t.name for t in tools if DEVICES.get(t.name, "").startswith("in ")), "")
+    if action == "remove" and source:
+        return f"out of the {source}"
     if action == "remove":
         return f"out of the {vessel}" if place(vessel).startswith("in") else f"off the {vessel}"
     if action in ("cover", "uncover", "open") or (action == "wrap" and not foods):

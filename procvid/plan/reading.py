@@ -80,6 +80,8 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     if not found and not is_title(text):
         other = any_verb(tokens)
         found = [other] if other else []
+    if found and len(tokens) <= MAX_REMARK and all(verb.weak for verb in found):
+        found = [FoundVerb(lexicon().verbs["prepare"], 0, 0)]
     known = bool(found)
     forbidden = tuple(verb.verb.name for verb in found if verb.forbidden)
     if forbidden and all(verb.forbidden or verb.weak for verb in found):
@@ -131,6 +133,8 @@ def is_title(text: str) -> bool:
 
 
 CARRIED_OUT: Kind = ""
+MAX_REMARK = 4
+"""Most words of a remark such as "Working in batches"."""
 PARTICLE_ACTIONS = frozenset("add mix stir grate squeeze melt sift crumble tear fold".split())
 VERB_FOODS = frozenset({"butter", "oil", "salt", "pepper", "flour", "salt and pepper"})
 

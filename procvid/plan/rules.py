@@ -15,6 +15,7 @@ from procvid.plan.codec import MAX_OBJECTS
 from procvid.plan.english import NO_FOODS, is_known, is_number
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Entry, phrase, plurals, words
+from procvid.plan.mentions import Mention
 from procvid.plan.prompt import DEVICES, enhance
 from procvid.plan.reading import OwnFoods, own_foods, read_step
 from procvid.plan.stepwalk import Done, StepWalk
@@ -35,8 +36,7 @@ def plan_recipe(recipe: Recipe) -> Plan:
     dishes = [m.entry.name for s in title.segments for m in s.foods]
     kitchen = KitchenState(dishes, [w.text for w in words(recipe.title)])
     for line in recipe.ingredients:
-        for segment in read_step(line, own).segments:
-            kitchen.list_ingredients(segment.foods)
+        kitchen.list_ingredients(_listed(line, own))
     readings = [read_step(text, own) for text in recipe.steps]
     steps: list[StepPlan] = []
     notes = list(recipe.notes)
@@ -49,6 +49,15 @@ def plan_recipe(recipe: Recipe) -> Plan:
         finish_step(kitchen, walk)
         notes += walk.notes
     return Plan(recipe.title, tuple(steps), PLANNER, tuple(dict.fromkeys(notes)))
+
+
+def _listed(line: str, own: OwnFoods) -> list[Mention]:
+    """Return the foods of a line of the ingredient list; what a comma or a dash adds is no food."""
+    tokens = words(line)
+    found = [m for segment in read_step(line, own).segments for m in segment.foods]
+    note = re.search(r",| [-–—] ", line)
+    end = note.start() if note else len(line)
+    return [m for m in found if tokens[m.index].start < end] or found[:1]
 
 
 def own_words(recipe: Recipe) -> OwnFoods:
@@ -199,6 +208,8 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     usual = VERB_TOOLS.get(main.verb, main.action.tool)
     if main.action.name == "mix" and main.verb not in WHISKING and _is_coarse(kitchen, main):
         usual = "spoon"
+    if main.vessel is not None and main.vessel.kind == "stand mixer bowl" and usual == "whisk":
+        usual = None
     if re.search(r"\b(hands?|fingers|fingertips)\b", walk.text.lower()):
         usual = None
     if main.action.name == "preheat" and walk.mentioned_vessels:

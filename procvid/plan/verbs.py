@@ -212,6 +212,8 @@ def _whole_verb(
         )
         if noun is not None and noun[0].role == "vessel":
             return replace(found, verb=verbs[name[0]], end=found.end - 1)
+    if name == ("turn",) and "out" in clause[:5] and "of" not in clause[:5]:
+        return replace(found, verb=verbs["turn out"])
     if name == ("turn",) and {"off", "down"} & set(clause[:4]) and STOVES & set(clause[:4]):
         return replace(found, verb=verbs["turn off"])
     if name[0] in DIALING and DIALS & set(clause[:4]):

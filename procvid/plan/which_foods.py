@@ -25,7 +25,7 @@ SHAPED = frozenset(
 """Products that foods are made into: "knead into a dough"; a crust is filled instead."""
 BAKED_GOODS = frozenset(
     "cake cookie brownie cupcake muffin loaf pie scone shortbread cheesecake shortcake donut bread "
-    "biscuit bar cornbread flatbread pizza quiche cobbler crumble".split()
+    "biscuit bar crust cornbread flatbread pizza quiche cobbler crumble".split()
 )
 DRY = frozenset({"powder", "spice", "grain", "nut"})
 
