@@ -1,12 +1,13 @@
 """Judge plans of real recipes: write a sheet to fill in, and count a filled one.
 
-    python -m lab.plan_sheet write FOLDER SHEET [--seed 0] [--recipes 20]
+    python -m lab.plan_sheet write FOLDER SHEET [--seed 0] [--recipes 20] [--skip FILE]
     python -m lab.plan_sheet score SHEET
 
 FOLDER holds recipes as JSON with `title`, `ingredients` and `instructions_list`, the format of
 recipe-scrapers' expected results. The sheet has a line of JSON a shot: our plan, and fields for a
 person's judgement. It holds no text of the recipes, so it can be published; `text` is written to a
-second file beside it, to judge by.
+second file beside it, to judge by. FILE names recipes to pass over, a line each: those that somebody
+looked at while the rules were written.
 """
 
 from __future__ import annotations
@@ -36,12 +37,15 @@ def recipes_of(folder: Path) -> Iterator[tuple[str, Recipe]]:
             yield file.stem, Recipe(fields["title"], tuple(filter(None, steps)), tuple(listed))
 
 
-def write(folder: Path, sheet: Path, seed: int, count: int) -> None:
+def write(
+    folder: Path, sheet: Path, seed: int, count: int, skip: frozenset[str] = frozenset()
+) -> None:
     """Write the sheet of recipes chosen by seed, and beside it the texts to judge by."""
     found = list(recipes_of(folder))
     if not found:
         raise InputError(f"{folder} holds no English recipe with instructions_list.")
-    chosen = random.Random(seed).sample(found, min(count, len(found)))
+    random.Random(seed).shuffle(found)
+    chosen = [recipe for recipe in found if recipe[0] not in skip][:count]
     lines, texts = [], []
     for name, recipe in chosen:
         cut = cut_into_shots(recipe)
@@ -121,10 +125,14 @@ def main() -> None:
     writing.add_argument("sheet", type=Path)
     writing.add_argument("--seed", type=int, default=0)
     writing.add_argument("--recipes", type=int, default=20)
+    writing.add_argument("--skip", type=Path)
     commands.add_parser("score").add_argument("sheet", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "write":
-        write(arguments.folder, arguments.sheet, arguments.seed, arguments.recipes)
+        seen = arguments.skip.read_text("utf-8").split() if arguments.skip else ()
+        write(
+            arguments.folder, arguments.sheet, arguments.seed, arguments.recipes, frozenset(seen)
+        )
         return
     for name, (hits, trials) in score(arguments.sheet).items():
         print(f"{name:32} {hits / max(trials, 1):.3f}  ({hits} of {trials})")
