@@ -130,9 +130,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "write":
         seen = arguments.skip.read_text("utf-8").split() if arguments.skip else ()
-        write(
-            arguments.folder, arguments.sheet, arguments.seed, arguments.recipes, frozenset(seen)
-        )
+        write(arguments.folder, arguments.sheet, arguments.seed, arguments.recipes, frozenset(seen))
         return
     for name, (hits, trials) in score(arguments.sheet).items():
         print(f"{name:32} {hits / max(trials, 1):.3f}  ({hits} of {trials})")

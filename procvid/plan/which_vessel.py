@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Verb, lexicon
-from procvid.plan.mentions import GROUP_WORDS
+from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Reading, Segment
 from procvid.plan.settle import GRILLS
 from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
@@ -22,6 +23,7 @@ COOKERS: dict[str, frozenset[str]] = {
     "toast": frozenset({"frying pan", "wok", "griddle"}),
 }
 """Vessels in which an action happens once they were heated."""
+OVEN_KINDS = {"dish": "baking dish", "pan": "roasting pan"}
 SOUPS = frozenset(
     "soup stew curry chowder porridge chili ramen gumbo broth cereal oats pudding ragu".split()
 )
@@ -34,7 +36,7 @@ def mentioned_vessel(
     places: list[Vessel] = []
     names: list[str] = []
     for mention in segment.vessels:
-        vessel = kitchen.meet_vessel(mention, walk.number)
+        vessel = kitchen.meet_vessel(_in_oven(segment, mention), walk.number)
         names.append(vessel.name)
         if mention.preposition not in ("from", "of", "off", "out"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
@@ -46,6 +48,14 @@ def mentioned_vessel(
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
     return places[0] if places else None, names
+
+
+def _in_oven(segment: Segment, mention: Mention) -> Mention:
+    """Read "dish" and "pan" as those of the oven where something is baked."""
+    kind = (
+        OVEN_KINDS.get(mention.wording) if segment.verb.action.name in ("bake", "broil") else None
+    )
+    return replace(mention, entry=lexicon().entries[kind]) if kind else mention
 
 
 def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
