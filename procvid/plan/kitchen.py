@@ -293,7 +293,8 @@ class KitchenState:
             self.absorbed[part.name] = (self.foods.pop(part.name), name)
         self.foods[name] = made
         gone = {part.name for part in known}
-        self.last_foods = [made.name, *(n for n in self.last_foods if n not in gone)]
+        left = [n for n in self.last_foods if n not in gone]
+        self.last_foods = left if len(left) == len(self.last_foods) else [made.name, *left]
         return made
 
     def product_of(self, name: str) -> str:
@@ -412,8 +413,9 @@ class KitchenState:
     def get_vessel(self, entry: Entry, step: int, foods: Sequence[str] = ()) -> Vessel:
         """Return an unnamed vessel of that kind: the last used one, that of the foods, or a free one."""
         same_kind = [v for v in self.vessels.values() if v.kind == entry.name]
+        new = len(foods) > 1 and all(self.foods[n].vessel is None for n in foods if n in self.foods)
         for vessel in same_kind:
-            if vessel.name == self.last_vessel:
+            if vessel.name == self.last_vessel and not (new and self._filled(vessel.name)):
                 return vessel
         held = {self.foods[name].vessel for name in foods if name in self.foods}
         for vessel in same_kind:

@@ -25,6 +25,10 @@ from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 MEASURES = frozenset(
     "cup glass jar bottle spoon container zip-bag jug bag mold measuring-cup measuring-spoon".split()
 )
+FITTED = frozenset(
+    "microwave safe proof microwaveable sized clean sterilized empty quart inch".split()
+)
+"""Words before a vessel that say nothing of its looks."""
 ANOTHER = frozenset({"another", "separate", "second", "different"})
 TARGETS = frozenset({"over", "on", "onto", "to", "into", "from"})
 GROUP_WORDS: dict[str, tuple[str, ...]] = {
@@ -276,9 +280,10 @@ def _mention(
     first, state, another, definite, prepared = index, None, False, False, False
     indefinite = False
     while first > 0 and first - 1 not in verb_words:
-        if CLAUSE_MARK.search(gap(text, tokens, first)):
-            break
         word = tokens[first - 1].text
+        mark = gap(text, tokens, first)
+        if CLAUSE_MARK.search(mark) and not (mark.strip() == "," and word in LOOKS):
+            break
         stated = lexicon().state_at(tokens, first - 1)
         if word in DETERMINERS or word in ANOTHER:
             another = another or word in ANOTHER
@@ -286,7 +291,7 @@ def _mention(
             definite = definite or word in ("the", "same", "your", "that", "this")
         elif word in ("prepared", "lined", "greased", "buttered", "oiled", "floured"):
             prepared = True
-        elif word in LOOKS or is_adverb(word):
+        elif word in LOOKS or word in FITTED or is_adverb(word):
             pass
         elif stated is not None and word not in PREPOSITIONS | OPENERS:
             state = state or stated[0]

@@ -87,10 +87,8 @@ def noun_phrase(
     if length == 1 and tokens[index].text in LOOKS and _colours(tokens, index + 1, extra):
         return None
     head, cut = index, ""
-    if entry.name == "bowl":
-        mixer = _mixer_bowl(tokens, index + length)
-        if mixer:
-            return Noun(lexicon().entries["stand mixer bowl"], length + mixer, head=index)
+    if entry.name == "bowl" and (machine := _machine(tokens, index + length)) is not None:
+        return Noun(machine[0], length + machine[1], head=index)
     while (at := index + length) < len(tokens) and at not in verb_words:
         if gap(text, tokens, at).strip(" -\u2011\t\n\xa0") or "\n" in gap(text, tokens, at):
             break
@@ -117,12 +115,19 @@ def noun_phrase(
     return Noun(entry, length, before, cut, head)
 
 
-def _mixer_bowl(tokens: Sequence[Word], index: int) -> int:
-    """Return the number of words after "bowl" that make it a mixer's, or 0."""
+def _machine(tokens: Sequence[Word], index: int) -> tuple[Entry, int] | None:
+    """Return the machine whose bowl is meant ("bowl of a food processor"), and its words."""
     if index >= len(tokens) or tokens[index].text != "of":
-        return 0
-    spoken = [t.text for t in tokens[index : index + 7]]
-    return spoken.index("mixer") + 1 if "mixer" in spoken else 0
+        return None
+    for at in range(index + 1, min(index + 6, len(tokens))):
+        noun = lexicon().noun_at(tokens, at)
+        if noun is None:
+            continue
+        entry = noun[0]
+        if entry.name == "electric mixer":
+            entry = lexicon().entries["stand mixer bowl"]
+        return (entry, at - index + noun[1]) if entry.role == "vessel" else None
+    return None
 
 
 def _colours(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> bool:

@@ -150,7 +150,7 @@ def _action_sentence(
         what = f"the {vessel}" if vessel else "the oven"
         return f"Close-up of {what} heating up, glowing and still empty."
     if not foods and action == "heat" and vessel:
-        return f"Close-up of the {vessel} heating up on the stove."
+        return f"Close-up of the {vessel} heating up {_device(tools) or 'on the stove'}."
     if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."

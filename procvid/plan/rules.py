@@ -179,7 +179,10 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     return objects
 
 
-VERB_TOOLS = {"brush": "pastry brush", "baste": "pastry brush", "roll out": "rolling pin"}
+VERB_TOOLS = {
+    "brush": "pastry brush", "baste": "pastry brush", "roll out": "rolling pin",
+    "refrigerate": "fridge", "microwave": "microwave", "freeze": "freezer",
+}  # fmt: skip
 WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
 COARSE = frozenset({"meat", "poultry", "bread", "grain", "made", "nut"})
 

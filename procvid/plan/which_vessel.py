@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from procvid.plan.kitchen import KitchenState, Vessel
+from procvid.plan.kitchen import COOKED, KitchenState, Vessel
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Reading, Segment
@@ -72,6 +72,10 @@ def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
             names += kitchen.contents(kitchen.last_vessel)
     spots = [kitchen.foods[n].vessel for n in names if n in kitchen.foods]
     held = [kitchen.vessels[spot] for spot in spots if spot is not None and holds(kitchen, spot)]
+    held = held or [kitchen.vessels[spot] for spot in spots if spot is not None and moving]
+    cooked = [n for n in names if n in kitchen.foods and kitchen.foods[n].state in COOKED]
+    if not held and moving and cooked:
+        return [kitchen.get_vessel(lexicon().entries["plate"], kitchen.last_step, cooked)]
     made = any(
         m.entry.group == "made" and m.definite and m.preposition in TOWARDS for m in segment.foods
     )
