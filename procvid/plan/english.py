@@ -103,7 +103,13 @@ NO_FOODS = frozenset(
     "finished starting stopping rotating batter's components component option options ones one "
     "individual spare overhang overhanging trimmings scraps offcuts strands knots knot headspace "
     "rack racks shelf shelves angle point points spots body film coating layer layers piles pile "
-    "mound mounds ring rings strip strips dye".split()
+    "mound mounds ring rings strip strips dye "
+    "giant huge jumbo mini crunchy crispy juicy savory spicy tangy zesty hearty lovely perfect "
+    "amazing awesome classic traditional authentic simple healthy vegan keto paleo copycat best "
+    "ultimate crowd kids people person tray stamp press board stick sticks handle handles wire paper "
+    "thing things stuff process work works job magic love fun party holiday christmas thanksgiving "
+    "buffalo southern mexican italian greek indian thai chinese japanese korean french german "
+    "american blob cutout exhaust mild cheesy hairy primer topcoat planks shavings seams".split()
 )
 """Words that name no food, found as objects of verbs in real recipes; a guess avoids them."""
 MIN_KNOWN_SHARE = 0.45

@@ -191,8 +191,12 @@ class KitchenState:
         if not mention.definite:
             groups = {n: m.entry.group for n, m in self.listed.items()}
             groups |= {n: food.group for n, food in self.foods.items()}
+            raw = mention.entry.group in RAW_GROUPS
             kinds = [
-                n for n in known if n.endswith(" " + name) and groups[n] == mention.entry.group
+                n
+                for n in known
+                if (n.endswith(f" {name}") or (raw and n.startswith(f"{name} ")))
+                and groups[n] == mention.entry.group
             ]
             return kinds[0] if len(kinds) == 1 else name
         whole = name.split()

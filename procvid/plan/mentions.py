@@ -262,6 +262,7 @@ def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
         after in ("sized", "size", "like", "safe", "proof", "tender", "shaped", "free", "style")
         or bool(SIZES & set(before))
         or bool({"without", "like", "no", "not"} & set(before[-2:]))
+        or ("but" in before[-2:] and "ingredients" in before)
         or bool(
             {"except", "excluding", "minus"} & {t.text for t in tokens[max(0, index - 5) : index]}
         )

@@ -93,6 +93,9 @@ def noun_phrase(
         if gap(text, tokens, at).strip(" -\u2011\t\n\xa0") or "\n" in gap(text, tokens, at):
             break
         word = tokens[at].text
+        following_by = [t.text for t in tokens[at + 1 : at + 2]] == ["by"]
+        if following_by:
+            break
         following = noun_at(tokens, at, extra)
         if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
             cut = PARTS[word]

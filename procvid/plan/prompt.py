@@ -27,6 +27,7 @@ SILENT_STATES = frozenset({"whole", "plain", "mixed", "in use", "clean", ""})
 FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
 """Groups of foods whose state no picture shows, but that of butter and other fats."""
 NO_ENDS = frozenset("the it they just of to a and or".split())
+SEASONED = re.compile(r"\bseason(?:ed|ing)?\b(?: \w+)? with\b", re.I)
 ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth) ")
 MAX_PRESENT = 3
 MAX_LISTED = 6
@@ -98,8 +99,7 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     shown, present = _acted_on(text, action, foods)
     if action in ("cover", "uncover") and vessels:
         shown, present = [], foods
-    seasoned = _doing(text, action) == "seasoning" and bool(present)
-    if seasoned and all(_is_fluid(food) or food.importance < 0.3 for food in shown):
+    if present and SEASONED.search(text):
         shown, present = [present[0], *shown], present[1:]
     first = _action_sentence(text, action, shown, vessels, tools)
     sentences = [
@@ -193,8 +193,8 @@ def _object_of(
         and not foods
     ):
         return f"the {vessel}"
-    if action in ("line", "grease") and vessel:
-        return f"the {vessel} with {things}"
+    if action in ("line", "grease") and things:
+        return f"the {vessel or 'pan'} with {things}"
     if len(foods) > 1 and action in ("spread", "coat", "fill", "wrap", "marinate"):
         first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
         if action == "spread":
@@ -209,6 +209,9 @@ def _object_of(
     if doing == "seasoning" and (len(foods) > 1 or (foods and not things.startswith("the salt"))):
         first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
         return f"{first} with {rest}" if rest else first
+    sprinkled = doing in ("sprinkling", "drizzling") and re.search(r"\bwith\b", text.lower())
+    if sprinkled and len(foods) > 1:
+        return f"{_listed(foods[1:], text)} over {_listed(foods[:1], text)}"
     if action == "fill" and vessel and _comes_first(text, vessel, foods):
         return f"the {vessel} with {things}"
     return things or ("the food" if action not in ("line", "grease") else "the pan")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from procvid.plan.codec import MAX_NAME_CHARS
 from procvid.plan.english import (
@@ -80,8 +80,14 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     if not found and not is_title(text):
         other = any_verb(tokens)
         found = [other] if other else []
-    if found and len(tokens) <= MAX_REMARK and all(verb.weak for verb in found):
+    weak = bool(found) and all(verb.weak for verb in found)
+    if weak and (len(tokens) <= MAX_REMARK or is_title(text)):
         found = [FoundVerb(lexicon().verbs["prepare"], 0, 0)]
+    elif weak and tokens[found[0].start].text.endswith("ing"):
+        later = any_verb(tokens[found[0].end :])
+        if later is not None and not tokens[found[0].end + later.start].text.endswith("ing"):
+            at = found[0].end
+            found = [replace(later, start=later.start + at, end=later.end + at)]
     known = bool(found)
     forbidden = tuple(verb.verb.name for verb in found if verb.forbidden)
     if forbidden and all(verb.forbidden or verb.weak for verb in found):

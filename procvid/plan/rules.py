@@ -66,7 +66,8 @@ def own_words(recipe: Recipe) -> OwnFoods:
         phrase(name): Entry(name, "food", "other", ()) for name in own_foods(recipe.ingredients)
     }
     entries |= {(*key[:-1], key[-1] + "s"): entry for key, entry in entries.items()}
-    title = [w.text for w in words(recipe.title)]
+    head = re.split(r"\bwith\b|\brecipe\b|[(|,:–—]", recipe.title.lower())[0]
+    title = [w.text for w in words(head)][-2:]
     dishes = [w for w in title if not is_known(w) and not is_number(w) and w not in NO_FOODS]
     for word in dishes:
         made = Entry(word, "food", "made", ())

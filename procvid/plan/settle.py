@@ -88,7 +88,7 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
                          for m in segment.foods)  # fmt: skip
         return "marinate" if with_spice else None
     moved = any(m.preposition in ("to", "into", "onto", "on") for m in segment.vessels)
-    if verb.name in ("remove", "take", "lift", "take out", "lift out") and moved:
+    if verb.name in ("remove", "take", "lift", "take out", "lift out", "turn out") and moved:
         return "add"
     lid = any(m.entry.name == "lid" and not m.preposition for m in segment.tools)
     if lid and not foods and verb.name in PLACING | {"return", "secure", "add"}:
@@ -110,6 +110,9 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     coating = [m for m in segment.foods if m.preposition == "in"]
     if verb.name == "roll" and coating and not segment.vessels:
         return "coat"
+    topped = any(m.preposition == "with" for m in segment.foods)
+    if verb.action.name == "cover" and topped and not segment.tools:
+        return "add"
     if verb.name == "position" and not foods:
         return "preheat"
     if (

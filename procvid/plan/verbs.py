@@ -39,6 +39,8 @@ MAX_READ_CHARS = 600
 CLAUSE_WORDS = 40
 """Most words after a verb in which its particle is looked for."""
 BOILING = frozenset({"boil", "simmer", "boiling"})
+SHAPES = frozenset("ball balls log logs rope ropes meatball meatballs cylinder cylinders".split())
+PLACING = frozenset({"place", "put", "set", "return"})
 STOVES = frozenset("cooktop stove stovetop heat oven burner hob grill".split())
 DIALS = frozenset("heat temperature speed mixer flame oven burner".split())
 CARES = frozenset({("make", "sure"), ("be", "sure")})
@@ -216,6 +218,8 @@ def _whole_verb(
         return replace(found, verb=verbs["turn out"])
     if name == ("turn",) and {"off", "down"} & set(clause[:4]) and STOVES & set(clause[:4]):
         return replace(found, verb=verbs["turn off"])
+    if name[0] in PLACING and clause[:1] == ["over"] and {"heat", "flame"} & set(clause[1:5]):
+        return replace(found, verb=verbs["heat"])
     if name[0] in DIALING and DIALS & set(clause[:4]):
         return replace(found, verb=verbs["reduce heat"])
     into = next((i for i, word in enumerate(clause) if word in ("into", "in")), None)
@@ -230,9 +234,9 @@ def _whole_verb(
         return replace(found, verb=verbs["preheat"])
     if name == ("bring",) and BOILING & set(clause):
         return replace(found, verb=verbs["boil"])
-    if name == ("roll",) and {"ball", "balls", "log", "logs", "rope", "ropes"} & set(clause):
+    if name == ("roll",) and SHAPES & set(clause):
         return replace(found, verb=verbs["shape"])
-    if name == ("roll",) and "up" in clause[:6]:
+    if name == ("roll",) and {"up", "spiral"} & set(clause[:8]):
         return replace(found, verb=verbs["roll up"])
     if name in (("let",), ("allow",), ("leave",)):
         return _let(text, tokens, found)

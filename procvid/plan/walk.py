@@ -46,7 +46,7 @@ def walk_step(
         verb = segment.verb
         if not reading.verb_known:
             heading = is_heading(text)
-            verb = lexicon().verbs["prepare" if heading else "add" if segment.foods else "stir"]
+            verb = lexicon().verbs["prepare" if heading else "add" if segment.foods else "check"]
             if kitchen.last_action and "repeat" in text.lower():
                 verb = lexicon().verbs[kitchen.last_action]
             walk.notes.append(f"Step {number}: no known action, treated as {verb.action.name}.")
@@ -230,5 +230,8 @@ def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
     if any(not kitchen.foods[name].minor for name in foods) or (foods and not kitchen.last_foods):
         kitchen.last_foods, kitchen.last_step = foods, walk.number
     for done in walk.done:
+        set_aside = done.action.name in ("wait", "remove") and kitchen.last_hot is not None
+        if set_aside and done.vessel is not None and done.vessel.use == "serve":
+            continue
         if done.vessel is not None and done.vessel.use not in PASSING:
             kitchen.last_vessel = done.vessel.name

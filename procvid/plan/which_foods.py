@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procvid.plan.kitchen import KitchenState, Vessel
+from procvid.plan.kitchen import SIDE_DISHES, KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry
 from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Segment
@@ -12,6 +12,7 @@ from procvid.plan.stepwalk import StepWalk, holds, see
 
 PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parchment paper"})
 """Tools that a hand takes off the food."""
+MELTING = frozenset({"fat", "cheese", "sweet"})
 MAX_IMPLIED = 4
 MAX_CARRIED = 5
 CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift".split())
@@ -253,6 +254,8 @@ def implied_foods(
     if action.name in NOTHING_IMPLIED:
         return []
     here = list(dict.fromkeys(n for done in walk.done for n in done.foods))
+    if action.name == "melt":
+        here = [n for n in here if kitchen.foods[n].group in MELTING] or here
     if action.name in CUTTING:
         here.sort(key=lambda n: kitchen.foods[n].since_step)
     inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
@@ -264,6 +267,8 @@ def implied_foods(
     if not names:
         names = kitchen.last_foods or inside
     names = [n for n in names if not kitchen.foods[n].minor] or list(names)
+    if action.name in (*CUTTING, "serve"):
+        names = [n for n in names if n.split()[-1] not in SIDE_DISHES] or names
     for name in names:
         see(kitchen, walk, name)
     if names and not here and aloud:

@@ -145,6 +145,12 @@ def usual_vessel(
     cooled = action.name in ("wait", "chill") and bool(foods)
     if cooled and kitchen.foods[foods[0]].vessel is None and kitchen.foods[foods[0]].history:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
+    heated = kitchen.last_hot is not None and kitchen.last_hot == kitchen.last_vessel
+    if action.name == "add" and heated and kitchen.last_action in ("heat", "melt", "preheat"):
+        return last
+    loose_base = bool(aside) and moved in kitchen.foods and kitchen.foods[moved].vessel is None
+    if action.name == "add" and loose_base and not kitchen.foods[moved].minor:
+        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
     more = any(mention.left_over for mention in segment.foods)
     leaves = there and action.name == "add" and not more and not _acts_in_place(action, segment)
@@ -157,6 +163,8 @@ def usual_vessel(
     ahead = _vessel_ahead(kitchen, walk, action, later)
     if action.name != "heat" or ahead.use == "stove":
         return ahead
+    if segment.verb.name == "microwave":
+        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     liquid = bool(foods) and kitchen.foods[foods[0]].group == "liquid"
     return kitchen.get_vessel(lexicon().entries["pot" if liquid else "frying pan"], walk.number)
 
