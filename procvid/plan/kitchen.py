@@ -10,10 +10,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from procvid.plan.lexicon import Entry, StateWord, lexicon, phrase, plurals
-from procvid.plan.mentions import GROUP_WORDS, Mention
+from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
 PLAIN_GROUPS = frozenset({"spice", "fat", "liquid", "sauce", "powder", "grain", "sweet", "made"})
+STIRRED = frozenset("soup stew curry chili chowder sauce gravy filling".split())
+"""Products that no picture shows as fried or boiled."""
 CUT_STATES = frozenset("sliced diced grated peeled mashed crumbled torn".split())
 MINOR_GROUPS = frozenset({"spice", "fat"})
 COOKED = frozenset(
@@ -68,10 +70,6 @@ ROUND = frozenset(
     }
 )
 """Vessels that nobody calls a pan or a dish."""
-SIDE_DISHES = frozenset(
-    "dressing sauce marinade glaze frosting topping rub brine gravy slurry paste".split()
-)
-"""Products that go on other food, so that meat or bread is no part of them."""
 PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
 
 
@@ -291,6 +289,8 @@ class KitchenState:
             stirred = (state for state in ("kneaded", "mixed", "blended") if state in states)
             cooked = (state for state in states if state in COOKED)
             made.state = next(stirred, next(cooked, "mixed"))
+        if name.split()[-1] in STIRRED:
+            made.state = "mixed"
         made.base = main.base or main.group
         made.many = is_plural(mention, name)
         for part in known:

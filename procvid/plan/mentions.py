@@ -29,6 +29,11 @@ FITTED = frozenset(
     "microwave safe proof microwaveable sized clean sterilized empty quart inch".split()
 )
 """Words before a vessel that say nothing of its looks."""
+POURED = frozenset({"liquid", "sauce", "fat", "sweet"})
+SIDE_DISHES = frozenset(
+    "dressing sauce marinade glaze frosting topping rub brine gravy slurry paste".split()
+)
+"""Products that go on other food: "pour over the sauce" moves it, "pour over the loaf" does not."""
 ANOTHER = frozenset({"another", "separate", "second", "different"})
 TARGETS = frozenset({"over", "on", "onto", "to", "into", "from"})
 GROUP_WORDS: dict[str, tuple[str, ...]] = {
@@ -171,7 +176,9 @@ def _particle(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry])
     for at in range(index + 1, min(index + 5, len(tokens))):
         noun = noun_at(tokens, at, extra)
         if noun is not None:
-            return "" if noun[0].role == "food" else tokens[index].text
+            poured = noun[0].group in POURED or noun[0].name in SIDE_DISHES
+            moves = noun[0].role == "food" and (tokens[index].text == "in" or poured)
+            return "" if moves else tokens[index].text
         if tokens[at].text in GENERIC_FOODS:
             return ""
     return tokens[index].text
@@ -226,6 +233,8 @@ def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -
     after = tokens[index + length].text if index + length < len(tokens) else ""
     if entry.name == "clove" or after == "by":
         return after in ("of", "by")
+    if index and tokens[index - 1].text == "by":
+        return True
     if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text != "tin":
         return False
     before = tokens[index - 1].text if index else ""

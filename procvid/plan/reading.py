@@ -22,7 +22,7 @@ from procvid.plan.english import (
 from procvid.plan.lexicon import Entry, Phrase, Verb, Word, lexicon, words
 from procvid.plan.mentions import TARGETS, Mention, find_mentions
 from procvid.plan.nouns import LOOKS
-from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, kinds_of
+from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, kinds_of, starts_sentence
 from procvid.plan.verbs import FoundVerb, any_verb, find_verbs
 
 
@@ -82,7 +82,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         found = [other] if other else []
     weak = bool(found) and all(verb.weak for verb in found)
     if weak and (len(tokens) <= MAX_REMARK or is_title(text)):
-        found = [FoundVerb(lexicon().verbs["prepare"], 0, 0)]
+        found = [replace(found[0], verb=lexicon().verbs["prepare"], weak=False)]
     elif weak and tokens[found[0].start].text.endswith("ing"):
         later = any_verb(tokens[found[0].end :])
         if later is not None and not tokens[found[0].end + later.start].text.endswith("ing"):
@@ -104,9 +104,17 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     for number, verb in enumerate(found):
         if verb.forbidden or (strong and verb.weak):
             continue
-        following = [v.start for v in found[number + 1 :] if not (strong and v.beside)]
-        end = following[0] if following else len(tokens)
-        start = 0 if number == 0 else verb.start
+        following = [n for n in range(number + 1, len(found)) if not (strong and found[n].beside)]
+        end = len(tokens)
+        if following:
+            after = found[following[0]]
+            end = _clause_start(text, tokens, found[following[0] - 1].end, after.start)
+        before = found[number - 1] if number else None
+        first = before.end if before else 0
+        start = _clause_start(text, tokens, first, verb.start)
+        if before and strong and before.weak and start == verb.start:
+            commas = (i for i in range(first, verb.start) if not tokens[i].joined)
+            start = next(commas, start)
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
         inside += _food_of_verb(verb)
@@ -127,6 +135,12 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         )
         segments.append(segment)
     return Reading(tuple(segments), known, forbidden)
+
+
+def _clause_start(text: str, tokens: Sequence[Word], first: int, verb: int) -> int:
+    """Return the first word that belongs to a verb: its sentence's, after the verb before it."""
+    starts = [i for i in range(first, verb) if i and starts_sentence(text, tokens, i)]
+    return starts[-1] if starts else (0 if first == 0 else verb)
 
 
 def is_title(text: str) -> bool:

@@ -96,7 +96,8 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     if verb.name in ("top", "garnish") and not foods and not segment.foods:
         return "serve"
     on_vessel = any(not m.preposition for m in segment.vessels) and not segment.foods
-    if verb.action.name == "remove" and on_vessel and not foods:
+    out = any(m.preposition == "from" for m in segment.tools)
+    if verb.action.name == "remove" and on_vessel and not foods and not out:
         return "wait"
     if verb.name == "seal" and not foods:
         return "cover"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procvid.plan.kitchen import SIDE_DISHES, KitchenState, Vessel
+from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry
-from procvid.plan.mentions import GROUP_WORDS, Mention
+from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 from procvid.plan.reading import Segment
 from procvid.plan.stepwalk import StepWalk, holds, see
 
