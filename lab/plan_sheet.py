@@ -15,10 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.command import count, new_parser
+from procvid.cli import run
+from procvid.cli.arguments import Parser
 from procvid.errors import InputError
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots, with_recipe_steps
@@ -38,14 +42,14 @@ def recipes_of(folder: Path) -> Iterator[tuple[str, Recipe]]:
 
 
 def write(
-    folder: Path, sheet: Path, seed: int, count: int, skip: frozenset[str] = frozenset()
+    folder: Path, sheet: Path, seed: int, number: int, skip: frozenset[str] = frozenset()
 ) -> None:
     """Write the sheet of recipes chosen by seed, and beside it the texts to judge by."""
     found = list(recipes_of(folder))
     if not found:
         raise InputError(f"{folder} holds no English recipe with instructions_list.")
     random.Random(seed).shuffle(found)
-    chosen = [recipe for recipe in found if recipe[0] not in skip][:count]
+    chosen = [recipe for recipe in found if recipe[0] not in skip][:number]
     lines, texts = [], []
     for name, recipe in chosen:
         cut = cut_into_shots(recipe)
@@ -116,25 +120,41 @@ def score(sheet: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def main() -> None:
-    """Write or score a sheet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    commands = parser.add_subparsers(dest="command", required=True)
-    writing = commands.add_parser("write")
-    writing.add_argument("folder", type=Path)
-    writing.add_argument("sheet", type=Path)
-    writing.add_argument("--seed", type=int, default=0)
-    writing.add_argument("--recipes", type=int, default=20)
-    writing.add_argument("--skip", type=Path)
-    commands.add_parser("score").add_argument("sheet", type=Path)
-    arguments = parser.parse_args()
-    if arguments.command == "write":
-        seen = arguments.skip.read_text("utf-8").split() if arguments.skip else ()
-        write(arguments.folder, arguments.sheet, arguments.seed, arguments.recipes, frozenset(seen))
-        return
+def parser() -> Parser:
+    """Return the parser of the command."""
+    made = new_parser(
+        "plan_sheet", "Judge plans of real recipes: write a sheet, or count a filled one."
+    )
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    writing = commands.add_parser("write", help="write the plans of recipes chosen by seed")
+    writing.add_argument("folder", type=Path, help="recipes as recipe-scrapers' expected JSON")
+    writing.add_argument(
+        "sheet", type=Path, help="file to write, JSON lines; the texts lie beside it"
+    )
+    writing.add_argument("--seed", type=int, default=0, help="chooses the recipes (default 0)")
+    writing.add_argument("--recipes", type=count, default=20, help="number of recipes (default 20)")
+    writing.add_argument("--skip", type=Path, help="file with names of recipes to pass over")
+    writing.set_defaults(run=_write)
+    scoring = commands.add_parser("score", help="count the judgements of a filled sheet")
+    scoring.add_argument("sheet", type=Path, help="a filled sheet")
+    scoring.set_defaults(run=_score)
+    return made
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    seen = arguments.skip.read_text("utf-8").split() if arguments.skip else ()
+    write(arguments.folder, arguments.sheet, arguments.seed, arguments.recipes, frozenset(seen))
+
+
+def _score(arguments: argparse.Namespace) -> None:
     for name, (hits, trials) in score(arguments.sheet).items():
         print(f"{name:32} {hits / max(trials, 1):.3f}  ({hits} of {trials})")
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run(parser(), argv)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -103,7 +103,7 @@ def test_a_dry_run_writes_nothing(recipe, tmp_path, capsys):
 def test_plan_shows_objects_with_their_states(recipe, capsys):
     assert main(["plan", str(recipe)]) == 0
     out = capsys.readouterr().out
-    assert "carrot (food, whole -> sliced" in out and "prompt: Close view" in out
+    assert "carrot (food, whole -> sliced" in out and "prompt: Close-up of" in out
     assert main(["plan", str(recipe), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert [step["number"] for step in plan["steps"]] == [1, 2]
