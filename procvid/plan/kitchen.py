@@ -14,7 +14,10 @@ from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
 PLAIN_GROUPS = frozenset({"spice", "fat", "liquid", "sauce", "powder", "grain", "sweet", "made"})
-STIRRED = frozenset("soup stew curry chili chowder sauce gravy filling".split())
+STIRRED = frozenset(
+    "soup stew curry chili chowder sauce gravy filling salad slaw coleslaw topping dressing glaze "
+    "frosting".split()
+)
 """Products that no picture shows as fried or boiled."""
 CUT_STATES = frozenset("sliced diced grated peeled mashed crumbled torn".split())
 MINOR_GROUPS = frozenset({"spice", "fat"})

@@ -23,7 +23,8 @@ from procvid.plan.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 
 MEASURES = frozenset(
-    "cup glass jar bottle spoon container zip-bag jug bag mold measuring-cup measuring-spoon".split()
+    "cup glass jar bottle spoon ladle ice-cream-scoop container zip-bag jug bag mold measuring-cup "
+    "measuring-spoon".split()
 )
 FITTED = frozenset(
     "microwave safe proof microwaveable sized clean sterilized empty quart inch".split()
@@ -52,6 +53,7 @@ GROUP_WORDS: dict[str, tuple[str, ...]] = {
 
 
 LEFT_OVER = frozenset("remaining rest other else left remainder reserved second half".split())
+SIZED = frozenset({"inch", "quart", "cm", "x"})
 NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
 """Words before "ingredients" that name no part of the recipe, as "sauce ingredients" does."""
 
@@ -63,7 +65,7 @@ class Mention:
     `preposition` is the last one between the verb and the mention ("" for a direct object);
     `another` marks "another bowl", `definite` "the mushrooms", `indefinite` "a bowl", `prepared` "the
     prepared pan", `left_over` "the rest of the batter", `mixture` "the
-    egg mixture".
+    egg mixture", `sized` "a 9x13-inch dish".
     """
 
     entry: Entry
@@ -78,6 +80,7 @@ class Mention:
     indefinite: bool = False
     left_over: bool = False
     mixture: bool = False
+    sized: bool = False
 
 
 @dataclass
@@ -318,6 +321,8 @@ def _mention(
     if noun.cut:
         state = lexicon().states[(noun.cut,)]
     state = state or _state_after(text, tokens, index + noun.length)
+    before = {t.text for t in tokens[max(0, first - 4) : index]}
+    after = [t.text for t in tokens[index + noun.length : index + noun.length + 1]]
     return Mention(
         noun.entry,
         index,
@@ -328,10 +333,10 @@ def _mention(
         definite,
         another,
         prepared,
-        indefinite,
-        bool(LEFT_OVER & {t.text for t in tokens[max(0, first - 4) : index]}),
-        [t.text for t in tokens[index + noun.length : index + noun.length + 1]]
-        in (["mixture"], ["mix"]),
+        indefinite=indefinite,
+        left_over=bool(LEFT_OVER & before),
+        mixture=after in (["mixture"], ["mix"]),
+        sized=bool(SIZED & before),
     )
 
 

@@ -28,6 +28,7 @@ FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
 """Groups of foods whose state no picture shows, but that of butter and other fats."""
 NO_ENDS = frozenset("the it they just of to a and or".split())
 SEASONED = re.compile(r"\bseason(?:ed|ing)?\b(?: \w+)? with\b", re.I)
+SPRINKLED = re.compile(r"\b(?:sprinkle|drizzle|dust)s? (?!with)[\w ]{3,30} with\b", re.I)
 ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth) ")
 MAX_PRESENT = 3
 MAX_LISTED = 6
@@ -99,7 +100,7 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     shown, present = _acted_on(text, action, foods)
     if action in ("cover", "uncover") and vessels:
         shown, present = [], foods
-    if present and SEASONED.search(text):
+    if present and SEASONED.search(text) and not _has_object(text):
         shown, present = [present[0], *shown], present[1:]
     first = _action_sentence(text, action, shown, vessels, tools)
     sentences = [
@@ -135,6 +136,12 @@ def _targets(text: str) -> frozenset[str]:
     return frozenset(onto - {m.entry.name for m in found if not m.preposition})
 
 
+def _has_object(text: str) -> bool:
+    """Return True if "season" has an object: "season the fish with salt"."""
+    found = [s for s in read_step(text).segments if s.verb.name == "season"]
+    return any(not m.preposition for s in found for m in s.foods)
+
+
 def _action_sentence(
     text: str,
     action: str,
@@ -154,7 +161,7 @@ def _action_sentence(
     if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."
-    where = _where(action, doing, vessel, tools, foods)
+    where = _where(text, action, doing, vessel, tools, foods)
     means = _means(text, action, vessel, tools)
     until = _until(text, action)
     if action in {*HAPPENING, "air fry"}:
@@ -200,16 +207,18 @@ def _object_of(
         if action == "spread":
             onto = _targets(text)
             to_first = foods[0].name in onto or re.search(r"\bwith\b", text.lower())
+            if not to_first and not any(food.name in onto for food in foods):
+                return things
             return f"{rest} over {first}" if to_first else f"{first} over {rest}"
         return f"{first} {'in' if action in ('coat', 'wrap') else 'with'} {rest}"
     if action == "remove" and vessel and any(tool.name == "oven" for tool in tools):
         return f"the {vessel} with {things}" if things else f"the {vessel}"
-    if action == "remove" and not foods and tools:
+    if action in ("remove", "fold") and not foods and tools:
         return f"the {_named(tools[0], '')}"
     if doing == "seasoning" and (len(foods) > 1 or (foods and not things.startswith("the salt"))):
         first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
         return f"{first} with {rest}" if rest else first
-    sprinkled = doing in ("sprinkling", "drizzling") and re.search(r"\bwith\b", text.lower())
+    sprinkled = doing in ("sprinkling", "drizzling") and SPRINKLED.search(text)
     if sprinkled and len(foods) > 1:
         return f"{_listed(foods[1:], text)} over {_listed(foods[:1], text)}"
     if action == "fill" and vessel and _comes_first(text, vessel, foods):
@@ -226,6 +235,7 @@ def _comes_first(text: str, vessel: str, foods: Sequence[PlannedObject]) -> bool
 
 
 def _where(
+    text: str,
     action: str,
     doing: str,
     vessel: str,
@@ -246,7 +256,9 @@ def _where(
         return ""
     if action in ("add", "store"):
         spot = f"{'into' if action == 'store' else 'to'} the {vessel}"
-        if doing in ("pouring", "sprinkling", "drizzling"):
+        if doing in ("sprinkling", "drizzling") and SPRINKLED.search(text):
+            spot = place(vessel)
+        elif doing in ("pouring", "sprinkling", "drizzling"):
             spot = f"{'onto' if place(vessel).startswith('on') else 'into'} the {vessel}"
         if doing == "seasoning":
             spot = place(vessel)

@@ -81,7 +81,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         other = any_verb(tokens)
         found = [other] if other else []
     weak = bool(found) and all(verb.weak for verb in found)
-    if weak and (len(tokens) <= MAX_REMARK or is_title(text)):
+    if found and (is_title(text) or (weak and len(tokens) <= MAX_REMARK)):
         found = [replace(found[0], verb=lexicon().verbs["prepare"], weak=False)]
     elif weak and tokens[found[0].start].text.endswith("ing"):
         later = any_verb(tokens[found[0].end :])

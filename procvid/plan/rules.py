@@ -42,7 +42,11 @@ def plan_recipe(recipe: Recipe) -> Plan:
     notes = list(recipe.notes)
     for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
         kitchen.named_later = frozenset(
-            m.entry.name for r in readings[number:] for s in r.segments for m in s.foods
+            m.entry.name
+            for r in readings[number:]
+            for s in r.segments
+            if s.verb.action.name in ADDING
+            for m in s.foods
         )
         walk = walk_step(kitchen, number, text, reading, readings[number:])
         steps.append(plan_step(kitchen, walk))
@@ -180,6 +184,8 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     return objects
 
 
+ADDING = frozenset("add mix spread squeeze grate coat fill crumble".split())
+"""Actions that bring an ingredient; a later one says that it is not among "all ingredients" now."""
 VERB_TOOLS = {
     "brush": "pastry brush", "baste": "pastry brush", "roll out": "rolling pin",
     "refrigerate": "fridge", "microwave": "microwave", "freeze": "freezer",

@@ -101,6 +101,16 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
         return "wait"
     if verb.name == "seal" and not foods:
         return "cover"
+    over = any(m.preposition in ("over", "around") for m in segment.foods)
+    on_tool = any(not m.preposition for m in segment.tools)
+    if verb.name == "fold" and (over or on_tool):
+        return "fold"
+    bare = not foods and not segment.foods and not segment.refers and not segment.guessed
+    if bare and verb.name == "turn" and any(not m.preposition for m in segment.vessels):
+        return "heat"
+    things = [*segment.vessels, *segment.tools]
+    if bare and verb.name in PLACING and any(not m.preposition for m in things):
+        return "prepare"
     folded = foods[0].name not in ("batter", "egg white") if foods else False
     if (
         verb.name in ("fold", "fold over")

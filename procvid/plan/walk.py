@@ -118,7 +118,7 @@ def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
         if done.action.name not in MIXING or len(mixed) < MIXING[done.action.name]:
             continue
         parts = [n for n in done.foods if n in kitchen.foods]
-        name = f"{mixed[0].split()[-1]} mixture"
+        name = f"{mixed[0].removesuffix(' mixture').split()[-1]} mixture"
         mention = Mention(Entry(name, "food", "made", ()), 0, "", name, None, "")
         kitchen.become(parts, mention, walk.number)
 
@@ -127,7 +127,8 @@ def _forget_unmade(kitchen: KitchenState, walk: StepWalk, done: Done) -> None:
     """Forget what a step only announces: "make the filling"; later steps make it."""
     for name in done.foods:
         food = kitchen.foods.get(name)
-        new = food is not None and food.group == "made" and food.since_step == walk.number
+        bought = name in kitchen.listed
+        new = food is not None and not bought and food.since_step == walk.number
         if food is not None and new and not food.history:
             del kitchen.foods[name]
             kitchen.last_foods = [n for n in kitchen.last_foods if n != name]

@@ -208,6 +208,9 @@ def with_implied(
     pulled = any(not m.preposition and m.entry.name in PULLED for m in segment.tools)
     if not foods and action.name == "remove" and pulled:
         return []
+    on_tool = any(not mention.preposition for mention in segment.tools)
+    if not foods and action.name == "fold" and on_tool:
+        return []
     on_vessel = any(not mention.preposition for mention in segment.vessels)
     if not foods and on_vessel and action.name in ("wrap", "spread", "coat", "prick"):
         return []

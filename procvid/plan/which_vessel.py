@@ -42,6 +42,9 @@ def mentioned_vessel(
             target = mention.preposition in ("to", "into", "onto", "in", "on")
             beneath = vessel.kind == "cooling rack" and bool(places)
             places.insert(0 if target and not beneath else len(places), vessel)
+    mixer = any(m.entry.name == "electric mixer" and m.preposition == "with" for m in segment.tools)
+    if not places and mixer and "stand mixer bowl" in kitchen.vessels:
+        places = [kitchen.vessels["stand mixer bowl"]]
     if not places:
         places = _beside(kitchen, segment)
     walk.mentioned_vessels += names
@@ -52,9 +55,9 @@ def mentioned_vessel(
 
 def _in_oven(segment: Segment, mention: Mention) -> Mention:
     """Read "dish" and "pan" as those of the oven where something is baked."""
-    kind = (
-        OVEN_KINDS.get(mention.wording) if segment.verb.action.name in ("bake", "broil") else None
-    )
+    baked = segment.verb.action.name in ("bake", "broil")
+    dish = mention.sized and mention.wording == "dish"
+    kind = OVEN_KINDS.get(mention.wording) if baked or dish else None
     return replace(mention, entry=lexicon().entries[kind]) if kind else mention
 
 
@@ -120,6 +123,8 @@ def usual_vessel(
     moved = next((name for name in foods if name not in aside), foods[0] if foods else "")
     if suits != ("cut",) and foods and _acts_in_place(action, segment):
         at = kitchen.vessels.get(kitchen.foods[moved].vessel or "")
+        if at is not None and at.use == "stove" and action.name in ("bake", "broil"):
+            return at
         if (
             at is not None
             and _suits(at, suits)
@@ -155,6 +160,8 @@ def usual_vessel(
     more = any(mention.left_over for mention in segment.foods)
     leaves = there and action.name == "add" and not more and not _acts_in_place(action, segment)
     loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
+    if action.name == "stir" and loose and last is not None and last.use == "oven":
+        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     stays = there or not foods or (action.name in ("add", "stir", "fill") and loose)
     if last is not None and stays and not leaves:
         return last
