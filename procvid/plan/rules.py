@@ -51,7 +51,10 @@ def plan_recipe(recipe: Recipe) -> Plan:
         walk = walk_step(kitchen, number, text, reading, readings[number:])
         steps.append(plan_step(kitchen, walk))
         finish_step(kitchen, walk)
-        notes += walk.notes
+        goes_on = (
+            bool(recipe.parents) and recipe.parents[number - 1] in recipe.parents[: number - 1]
+        )
+        notes += [note for note in walk.notes if not (goes_on and NO_FOOD in note)]
     return Plan(recipe.title, tuple(steps), PLANNER, tuple(dict.fromkeys(notes)))
 
 
@@ -184,6 +187,8 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     return objects
 
 
+NO_FOOD = "names no food"
+"""In the note of a step that uses the foods before it; the later shots of a step always do."""
 ADDING = frozenset("add mix spread squeeze grate coat fill crumble".split())
 """Actions that bring an ingredient; a later one says that it is not among "all ingredients" now."""
 VERB_TOOLS = {

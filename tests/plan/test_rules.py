@@ -299,3 +299,9 @@ def test_what_a_step_forbids_is_not_done_and_said() -> None:
     assert "Step 1 says not to slice, so the clip does not show it." in plan.notes
     assert "Step 2 says not to fry or stir, so the clip does not show it." in plan.notes
     assert recipe.notes[0] in plan.notes
+
+
+def test_the_later_shots_of_a_step_use_its_foods_without_a_note() -> None:
+    cut = Recipe("Pan", ("Slice the onion.", "Fry.", "Boil."), (), parents=(1, 1, 2))
+    notes = " ".join(plan_recipe(cut).notes)
+    assert "Step 2 names no food" not in notes and "Step 3 names no food" in notes
