@@ -121,6 +121,12 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     coating = [m for m in segment.foods if m.preposition == "in"]
     if verb.name == "roll" and coating and not segment.vessels:
         return "coat"
+    if (
+        verb.name.startswith("remove the skin")
+        and groups[:1]
+        and groups[0] in ("meat", "poultry", "fish")
+    ):
+        return "tear"
     topped = any(m.preposition == "with" for m in segment.foods)
     if verb.action.name == "cover" and topped and not segment.tools:
         return "add"
