@@ -146,7 +146,7 @@ def add_backbones(parser: argparse.ArgumentParser) -> None:
         choices=BACKBONE_CHOICES,
         default="auto",
         help="models of the metrics: tiny knows the toy kitchen only; published fetches CLIP, DINO and "
-        "Grounding DINO (1.4 GB) and runs without a GPU too, slowly; auto takes the profile's "
+        "Grounding DINO (1.4 GB) and runs without a GPU too, slowly; auto uses the profile's "
         "(default: auto)",
     )
 

@@ -47,7 +47,8 @@ def print_head(plan: Plan) -> None:
 def count(plan: Plan) -> str:
     """Return "5 steps", or "5 steps in 9 shots"."""
     steps, shots = len(plan.groups), len(plan.steps)
-    return f"{steps} steps" if steps == shots else f"{steps} steps in {shots} shots"
+    counted = f"{steps} step{'s' * (steps != 1)}"
+    return counted if steps == shots else f"{counted} in {shots} shots"
 
 
 def print_objects(objects: tuple[PlannedObject, ...]) -> None:

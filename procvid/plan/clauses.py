@@ -259,7 +259,7 @@ def _cut_before(
 
 
 def _after(sentence: str, at: int) -> int:
-    """Return the place after the brackets and quotation marks that close at a place."""
+    """Return the position after closing brackets and quotation marks."""
     while at < len(sentence) and sentence[at] in ")]\"'”’":
         at += 1
     return at

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from procvid.plan.lexicon import Entry, StateWord, lexicon, phrase, plurals
+from procvid.plan.lexicon import Entry, StateWord, lexicon, phrase, plurals, shown_plural
 from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
@@ -120,7 +120,7 @@ class Food:
         looks = [word for word in self.looks.split() if word not in phrase(name)]
         if self.many:
             *before, last = name.split()
-            name = " ".join([*before, plurals(last)[0]])
+            name = " ".join([*before, shown_plural(last)])
         return ", ".join([" ".join([*looks, name]), *made])
 
 
@@ -318,6 +318,10 @@ class KitchenState:
         made = [self.product_of(part) for part in parts]
         made += [food for food in self.foods if food == f"{name} mixture"]
         return next((food for food in made if food in self.foods), None)
+
+    def knows(self, mention: Mention) -> bool:
+        """Return True if a food is in use, or is what was made so far."""
+        return self.name_of(mention) in self.foods or self.is_product(mention)
 
     def left_over(self) -> list[Mention]:
         """Return the listed ingredients that no step has used yet and no later step names."""

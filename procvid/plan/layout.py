@@ -32,6 +32,14 @@ SECTIONS = {
         r"cook'?s notes?|faq)\b", re.I
     ),
 }  # fmt: skip
+LITTER = re.compile(
+    r"^(?:you (?:might|may|will) also (?:like|love|enjoy)|rate this|print(?: recipe)?(?: save| share|$)|"
+    r"subscribe\b|sign up\b|share (?:this|on)\b|filed under|follow (?:us|me)\b|pin (?:it|this)|"
+    r"jump to recipe|leave a (?:comment|reply|review)|did you make this|advertisement$|sponsored\b|"
+    r"related (?:posts|recipes)|posted (?:in|on|by)\b|save (?:this )?recipe|tags?:)",
+    re.I,
+)
+"""Lines of a page around its recipe."""
 FACT = re.compile(
     r"^[(\[]?(?:(?:serves|servings?|makes|yields?)\s{0,4}(?::|=|\babout\b|\bfor\b)?\s{0,4}(?:about )?\d|"
     r"(?:prep(?:aration)?|cook(?:ing)?|total|rest(?:ing)?|bak(?:e|ing))(?: time\s{0,4}[:=]?|\s{0,4}[:=])"
@@ -150,7 +158,8 @@ def lay_out(text: str) -> RecipeSections:
     else:
         _tell_apart(groups, sections)
     first = sections.steps[0] if len(sections.steps) > 1 and not sections.title else ""
-    if first and len(words(first)) <= 8 and not names_action(first):
+    numbered = any(line.kind == "numbered" for line in lines)
+    if first and not numbered and len(words(first)) <= 8 and not names_action(first):
         sections.title, sections.steps = first.rstrip(".!: "), sections.steps[1:]
     return sections
 
@@ -245,7 +254,7 @@ def _is_prose(line: Line) -> bool:
 
 def _is_fact(text: str) -> bool:
     """Return True for lines about the recipe: "Serves 4", "By Ann Lee", an address."""
-    return bool(FACT.match(text) or BYLINE.match(text))
+    return bool(FACT.match(text) or BYLINE.match(text) or LITTER.match(text))
 
 
 def _goes_on(lines: list[Line], numbers: int) -> bool:
@@ -320,7 +329,7 @@ def is_subheading(line: Line) -> bool:
 
 
 def skip_heading(text: str, sections: RecipeSections) -> None:
-    """Note a heading that is no step."""
+    """Note a heading that is not a step."""
     sections.headings.append(text)
     _drop(sections, text, "heading")
 

@@ -123,6 +123,12 @@ def plurals(word: str) -> tuple[str, ...]:
     return (word + "s",)
 
 
+def shown_plural(noun: str) -> str:
+    """Return the usual plural: "potatoes", but "avocados"."""
+    forms = plurals(noun)
+    return forms[0] if noun in ("potato", "tomato", "mango") else forms[-1]
+
+
 def verb_forms(verb: str) -> tuple[str, ...]:
     """Return base, third person and gerund of a verb, in each possible spelling."""
     stem = verb[:-1] if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")) else verb

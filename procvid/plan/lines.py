@@ -34,7 +34,9 @@ FACT_LINE = re.compile(r"^\s{0,8}[\w -]{1,40}:|^\s{0,8}- |^\s*$")
 MAX_FACTS = 40
 MAX_CELLS = 20
 BETWEEN = re.compile(r"\s\u2022\s")
-ENUMERATED = re.compile(r"(?<![\w,/])(?<!\d[.])\(?(\d{1,2})[.)]\s{0,2}(?=[A-Z])")
+ENUMERATED = re.compile(
+    r"(?<![\w,/])(?<!\d[.])(?:\(?(\d{1,2})[.)]|[Ss]tep\s(\d{1,2})\s?[.:)])\s{0,2}(?=[A-Z])"
+)
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10}
 
 
@@ -147,7 +149,7 @@ def split_numbers(text: str) -> list[str]:
     cuts: list[int] = []
     wanted = 0
     for found in ENUMERATED.finditer(text):
-        number = int(found.group(1))
+        number = int(found.group(1) or found.group(2))
         if not wanted and number > 1:
             continue
         if not wanted or number == wanted:

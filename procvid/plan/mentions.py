@@ -65,7 +65,8 @@ class Mention:
     `preposition` is the last one between the verb and the mention ("" for a direct object);
     `another` marks "another bowl", `definite` "the mushrooms", `indefinite` "a bowl", `prepared` "the
     prepared pan", `left_over` "the rest of the batter", `mixture` "the
-    egg mixture", `sized` "a 9x13-inch dish".
+    egg mixture", `sized` "a 9x13-inch dish", `particle` "scatter over the
+    parsley", which moves the parsley if it is not there yet.
     """
 
     entry: Entry
@@ -81,6 +82,7 @@ class Mention:
     left_over: bool = False
     mixture: bool = False
     sized: bool = False
+    particle: bool = False
 
 
 @dataclass
@@ -115,7 +117,7 @@ def find_mentions(
     verb_words = {i for start, end, _ in verbs for i in range(start, end)}
     particles = {end for _, end, particle in verbs if particle}
     found = NamedThings([], [], [])
-    preposition, index = "", 0
+    preposition, index, particle = "", 0, False
     while index < len(tokens):
         word = tokens[index].text
         if index in verb_words:
@@ -127,7 +129,7 @@ def find_mentions(
         noun = noun_phrase(text, tokens, index, verb_words, extra)
         if noun is None:
             if word in PREPOSITIONS and word != "of":
-                preposition = word
+                preposition, particle = word, index in particles
                 if index in particles and word in ("in", "over", "through"):
                     preposition = _particle(tokens, index, extra)
             if not kinds[index]:
@@ -138,7 +140,10 @@ def find_mentions(
             "result",
             "meanwhile",
         ):
+            count = len(found.named)
             _collect(text, tokens, index, noun, preposition, verb_words, kinds, found)
+            if particle and len(found.named) > count:
+                found.named[-1] = replace(found.named[-1], particle=True)
         index += noun.length
     found.named = _vegetable_peppers(text, tokens, found.named)
     return found

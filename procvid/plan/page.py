@@ -79,7 +79,7 @@ def recipe_of_page(text: str) -> RecipeSections:
 
 def _no_recipe(marked: RecipeSections | None, broken: bool) -> RecipeError:
     if broken:
-        return RecipeError("The recipe data of this page are broken.", NO_STEPS)
+        return RecipeError("The recipe data on this page is broken.", NO_STEPS)
     if marked is not None and marked.title:
         return RecipeError(
             f"This page names the recipe {marked.title!r} but not its steps.", NO_STEPS

@@ -36,6 +36,9 @@ SHAPE = "Write a title, an empty line, and one line per step, such as 'Slice the
 ADDRESS = re.compile(r"^(?:https?://|www\.)[^\s<>]{3,2000}$", re.IGNORECASE)
 
 
+LINK_PATH = re.compile(r"https?:/", re.IGNORECASE)
+
+
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file (.txt, .md, .json, .html, UTF-8 or UTF-16).
 
@@ -52,6 +55,8 @@ def read_text(path: Path) -> str:
     Raises:
         RecipeError: There is no such file, it is too large, binary or of another encoding.
     """
+    if LINK_PATH.match(str(path)):
+        raise _link()
     try:
         size = path.stat().st_size
         if path.is_dir():
@@ -106,6 +111,10 @@ def _encoding(data: bytes) -> str:
     return "utf-8-sig"
 
 
+def _link() -> RecipeError:
+    return RecipeError("This is a link.", "Save the page and open the file, or paste the recipe.")
+
+
 def _is_binary(data: bytes) -> bool:
     """Return True for more than a stray control byte in the first 4 kB."""
     head = data[:4096]
@@ -142,9 +151,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
     if not plain.strip():
         raise RecipeError("The recipe is empty.", SHAPE)
     if ADDRESS.match(plain.strip()):
-        raise RecipeError(
-            "This is a link.", "Save the page and open the file, or paste the recipe."
-        )
+        raise _link()
     _check_length(plain, page)
     parts = _read(plain, page)
     notes = list(parts.notes)

@@ -1,7 +1,7 @@
 """Write the prompt of a step as a video model reads it: plain sentences about one shot.
 
-The action comes first, each object is named once, with its looks and its state, and what changes is
-told as a result. 25 to 60 words suit Wan's text encoder; the recipe's amounts and times stay out.
+The action comes first, each object is named once, with its looks and its state, and what changes
+comes last. 20 to 60 words suit Wan's text encoder; the recipe's amounts and times stay out.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SPOKEN = frozenset(
 """Verbs that a prompt uses in place of their action."""
 GERUNDS = {
     "chop": "chopping", "whip": "whipping", "trim": "trimming", "season": "seasoning",
-    "refrigerate": "cooling", "simmer": "simmering",
+    "refrigerate": "cooling", "shred": "shredding", "simmer": "simmering",
     "chill": "cooling", "wait": "resting", "air fry": "air-frying", "remove": "lifting",
     "store": "putting", "check": "checking on", "gather": "laying out", "heat": "heating up",
     "broil": "browning", "grease": "greasing", "line": "lining", "roll up": "rolling up",
@@ -121,6 +121,8 @@ def _acted_on(
     if action == "serve" or not named:
         return list(foods), []
     onto = _targets(text) if action in ONTO else frozenset()
+    if foods[0].mentioned and any(foods[0].name.endswith(name) for name in onto):
+        onto = frozenset(name for name in onto if not foods[0].name.endswith(name))
     shown = [o for o in named if not any(o.name.endswith(name) for name in onto)]
     shown = shown or [o for o in foods if not o.mentioned][:2] or named
     if foods[0] not in shown and action not in ("add", *ONTO):
@@ -153,6 +155,8 @@ def _action_sentence(
     vessel = _named(vessels[0], text) if vessels else ""
     made = lexicon().actions[action].state if action in lexicon().actions else None
     things = _listed(foods, text, made or "")
+    if doing == "seasoning" and all(_is_fluid(food) for food in foods):
+        doing = "sprinkling"
     if action == "preheat":
         what = f"the {vessel}" if vessel else "the oven"
         return f"Close-up of {what} heating up, glowing and still empty."

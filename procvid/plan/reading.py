@@ -100,8 +100,12 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     spans = [(v.start, v.end, v.verb.action.name in PARTICLE_ACTIONS) for v in found]
     mentions = find_mentions(text, tokens, spans, kinds, own.entries)
     strong = any(not verb.weak for verb in found)
-    segments = []
+    segments: list[Segment] = []
+    spared: tuple[Mention, ...] = ()
     for number, verb in enumerate(found):
+        if verb.forbidden:
+            until = found[number + 1].start if number + 1 < len(found) else len(tokens)
+            spared = tuple(m for m in mentions.named if verb.start <= m.index < until)
         if verb.forbidden or (strong and verb.weak):
             continue
         following = [n for n in range(number + 1, len(found)) if not (strong and found[n].beside)]
@@ -133,6 +137,11 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             on_surface=any(m.entry.role == "surface" and m.preposition for m in inside),
             guessed=_guess_food(text, tokens, verb.end, end, kinds, own) if known else "",
         )
+        if forbidden and verb.start == verb.end:
+            segment = replace(segment, foods=(), vessels=(), tools=(), refers=())
+        if spared and segment.refers and not segment.foods:
+            foods = tuple(m for m in spared if m.entry.role == "food")
+            segment = replace(segment, foods=foods, refers=() if foods else segment.refers)
         segments.append(segment)
     return Reading(tuple(segments), known, forbidden)
 

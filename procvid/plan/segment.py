@@ -2,7 +2,7 @@
 
 Each line gets a score: below 0 it looks like an ingredient, above 0 like a step. The best sequence
 of kinds over all lines is then found with the Viterbi algorithm, in which a change of kind costs
-something. One odd line among its like therefore stays with them.
+something. A single odd line keeps the kind of its neighbours.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def split_kinds(lines: Sequence[Line]) -> list[bool]:
 
 
 def headings_of_steps(lines: Sequence[Line], kinds: Sequence[bool]) -> list[int]:
-    """Return the places of lines that rather name the lines below: "For the sauce".
+    """Return the places of lines that are headings of the lines below: "For the sauce".
 
     Such a line begins with "for", or it is short and without amount and stands directly above a
     step, with a blank line above it and none below.

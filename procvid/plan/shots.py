@@ -21,7 +21,8 @@ from procvid.types import Plan, Recipe, ShotMode
 
 MAX_SHOTS_A_STEP = 5
 MAX_SHOTS = 60
-"""Most shots of a video. A recipe with more steps keeps one shot a step."""
+"""Maximum number of shots per video. A recipe with more steps keeps one shot a step."""
+MAX_LISTED = 5
 MAX_TITLE_WORDS = 4
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 STEP_NUMBER = re.compile(r"\b([Ss]teps? )(\d+)\b")
@@ -60,15 +61,15 @@ def cut_into_shots(
 ) -> Recipe:
     """Return the recipe with shots in place of its steps; one that was cut before is unchanged.
 
-    A step with one visible action stays as it is, to the last byte. `parents` gives the step of
+    A step with one visible action stays unchanged. `parents` gives the step of
     each shot and `written` the steps as they were. A note says which steps have more actions than
     shots.
 
     Args:
         recipe: The recipe.
         mode: "auto" for a shot per visible action, "one" for a shot per step.
-        most_a_step: Most shots of one step.
-        most: Most shots of the video; steps then get fewer, at least one each.
+        most_a_step: Maximum number of shots per step.
+        most: Maximum number of shots per video; steps then get fewer, at least one each.
     """
     if recipe.parents:
         return recipe
@@ -107,8 +108,10 @@ def _limit_notes(over: Mapping[int, int], limit: int) -> list[str]:
     if len(over) < 2:
         return [f"Step {n} has {count} actions; {share}." for n, count in over.items()]
     *steps, last = map(str, over)
-    listed = f"{', '.join(steps)} and {last}"
-    return [f"Steps {listed} have more than {limit} action{'s' * (limit > 1)}; some share a shot."]
+    listed = (
+        f"Steps {', '.join(steps)} and {last}" if len(over) <= MAX_LISTED else f"{len(over)} steps"
+    )
+    return [f"{listed} have more than {limit} action{'s' * (limit > 1)}; some share a shot."]
 
 
 def mode_of(recipe: Recipe) -> ShotMode:
@@ -211,7 +214,7 @@ def _actions(text: str) -> tuple[_Shot, ...]:
 
 
 def _with_heading(text: str, clauses: list[Clause]) -> list[Clause]:
-    """Return the clauses; a short first sentence whose action is told below is a heading."""
+    """Return the clauses; a short first sentence whose action later sentences describe is a heading."""
     first, *later = clauses
     if first.verb is None or not later or later[0].sentence == 0:
         return clauses

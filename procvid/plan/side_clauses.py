@@ -53,12 +53,12 @@ LOOSE_VERBS = frozenset(
 
 
 def gap(text: str, tokens: Sequence[Word], index: int) -> str:
-    """Return the signs between a word and the one before it."""
+    """Return the punctuation between a word and the one before it."""
     return text[tokens[index - 1].end if index else 0 : tokens[index].start]
 
 
 def starts_sentence(text: str, tokens: Sequence[Word], index: int) -> bool:
-    """Return True if a sentence ends before a word; the point of "tsp." ends none."""
+    """Return True if a sentence ends before a word; the full stop of "tsp." does not count."""
     mark = gap(text, tokens, index)
     if index == 0:
         return True
@@ -209,7 +209,7 @@ def _is_imperative(tokens: Sequence[Word], index: int, end: int) -> bool:
 
 
 def _mark_asides(text: str, tokens: Sequence[Word], kinds: list[Kind]) -> None:
-    """Mark remarks in brackets; a bracket that lists foods or a state is none."""
+    """Mark remarks in brackets; a bracket that lists foods or a state is not a remark."""
     opened: int | None = None
     for index in range(len(tokens) + 1):
         last = index == len(tokens)

@@ -248,7 +248,7 @@ DIALING = frozenset("reduce lower increase raise turn set adjust".split())
 
 
 def _let(text: str, tokens: Sequence[Word], found: FoundVerb) -> FoundVerb:
-    """Return what "let" lets happen: "let it simmer" is simmer."""
+    """Return the verb after "let": "let it simmer" is simmer."""
     for index in range(found.end, min(found.end + 8, len(tokens))):
         if CLAUSE_MARK.search(gap(text, tokens, index)):
             break

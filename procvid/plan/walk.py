@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry, lexicon
@@ -39,8 +40,9 @@ def walk_step(
     if reading.forbidden:
         actions = " or ".join(dict.fromkeys(reading.forbidden))
         walk.notes.append(f"Step {number} says not to {actions}, so the clip does not show it.")
-    for index, segment in enumerate(reading.segments):
-        follower = sharing(reading.segments[index:])
+    segments = [_with_particles(kitchen, segment) for segment in reading.segments]
+    for index, segment in enumerate(segments):
+        follower = sharing(segments[index:])
         foods = find_foods(kitchen, walk, segment, follower)
         vessel, named = mentioned_vessel(kitchen, walk, segment)
         verb = segment.verb
@@ -86,6 +88,17 @@ def _drained(kitchen: KitchenState, walk: StepWalk, foods: list[str]) -> list[st
     for name in inside:
         see(kitchen, walk, name)
     return [n for n in inside if not kitchen.foods[n].minor] or foods
+
+
+def _with_particles(kitchen: KitchenState, segment: Segment) -> Segment:
+    """Read "scatter over the parsley" by what is there: parsley that is new is what moves."""
+    foods = tuple(
+        replace(m, preposition="")
+        if m.particle and m.preposition == "over" and not kitchen.knows(m)
+        else m
+        for m in segment.foods
+    )
+    return segment if foods == segment.foods else replace(segment, foods=foods)
 
 
 def _keep_states(kitchen: KitchenState, walk: StepWalk, names: Sequence[str]) -> None:

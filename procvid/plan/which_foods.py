@@ -229,7 +229,8 @@ def with_implied(
         known = last or known
         for name in known:
             see(kitchen, walk, name)
-    first = foods if action.name in ("add", "spread") else []
+    over = ties <= {"over", "on", "onto"}
+    first = foods if action.name in ("add", "spread") and not over else []
     unique = list(dict.fromkeys([*first, *known[:MAX_IMPLIED], *foods]))
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
 

@@ -15,6 +15,8 @@ from procvid.plan.which_foods import groups_of
 
 TOWARDS = frozenset({"to", "into", "over"})
 """Prepositions that lead to a food where it lies: "add the egg to the rice"."""
+PARTS = frozenset({"squeeze", "grate", "crumble", "tear"})
+"""Actions that leave their food in the dish with a particle: "squeeze in the lime"."""
 JOINING = frozenset({"add", "mix", "stir"})
 COOKERS: dict[str, frozenset[str]] = {
     "fry": frozenset({"frying pan", "wok", "pot", "griddle", "deep fryer", "pressure cooker"}),
@@ -104,7 +106,8 @@ def usual_vessel(
         return None
     suits = action.needs
     last = kitchen.vessels.get(kitchen.last_vessel or "")
-    joins = (
+    particle = any(m.particle and not m.preposition for m in segment.foods)
+    joins = (particle and action.name in PARTS) or (
         segment.verb.name.split()[-1] in ("in", "through", "together") and action.name in JOINING
     )
     if joins and last is not None and kitchen.contents(last.name) and _suits(last, suits):

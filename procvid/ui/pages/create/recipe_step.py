@@ -77,7 +77,7 @@ def build(context: AppContext) -> RecipeStep:
             choices=[(label, mode) for mode, label in SHOT_LABELS.items()],
             value="auto",
             label="Shots",
-            info="A step with several actions becomes several clips, or one.",
+            info="Make one clip per action, or one per step.",
         )
         with gr.Row():
             seed = gr.Number(

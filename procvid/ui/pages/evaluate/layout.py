@@ -27,7 +27,7 @@ from procvid.ui.server.guard import guarded
 
 NOTHING = "Choose a run or upload clips, then press Evaluate."
 BACKBONES = [
-    ("Those of this server", "auto"),
+    ("Server default", "auto"),
     ("Tiny", "tiny"),
     ("Published (CLIP, DINO, Grounding DINO: 1.4 GB)", "published"),
 ]
