@@ -108,6 +108,16 @@ CASES = (
          {"egg": ("whole", "mixed")}, action="mix"),
     Case("pasta is boiled", "Fry the garlic in a pan.\nCook the pasta until al dente.",
          {"pasta": ("plain", "boiled")}, vessel="pot", absent=("garlic",)),
+    Case("scattered over", "Fry the mushrooms in a pan.\nScatter over the parsley.",
+         {"mushroom": ("fried", "fried")}, vessel="frying pan", prompt="adding the parsley to"),
+    Case("squeezed over", "Bake the chicken in a dish.\nSqueeze over the lemon.",
+         {"lemon": ("whole", "squeezed")}, prompt="squeezing the lemon"),
+    Case("poured over", "Mix the flour, eggs and milk in a bowl.\nBake in a loaf pan.\nMix the honey "
+         "and the butter in a jug.\nPour over the loaf.", {}, vessel="loaf pan",
+         prompt="hands pouring the honey"),
+    Case("forbidden", "Chop the onion.\nDon't peel the potatoes; boil them whole in a pot.",
+         {"potato": ("whole", "boiled")}, absent=("onion",)),
+    Case("only forbidden", "Fry the egg in a pan.\nDo not add the salt.", {}, absent=("salt",)),
     Case("mixture", "Mix the flour, sugar and eggs in a bowl.\nPour the mixture into a cake pan.",
          {"flour mixture": ("mixed", "mixed")}, vessel="cake pan", absent=("egg", "sugar")),
     Case("rest of a list", "Ingredients\n2 cups flour\n1 cup sugar\n2 lemons\n\nSteps\nMix all crust "

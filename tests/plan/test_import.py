@@ -177,7 +177,7 @@ def test_a_page_without_marks_is_read_with_a_doubt(body: str) -> None:
          "shows no list of steps"),
         (f"<html><body>{LD.format(recipe_json(recipeInstructions=[]))}<p>Log in</p></body></html>",
          "names the recipe 'Carrot pan' but not its steps"),
-        (f"<html><body>{LD.format('{broken')}<p>Welcome.</p></body></html>", "data of this page are broken"),
+        (f"<html><body>{LD.format('{broken')}<p>Welcome.</p></body></html>", "data on this page is broken"),
         ("<html><body>" + "<div>" * 3000 + LIST, "shows no list of steps"),
         ("<html><body>" + "<br>" * 60_000, "more than 50,000 elements"),
         ('<html><link rel="canonical" href="https://"><p>Hello.</p></html>', "shows no list of steps"),
@@ -243,3 +243,23 @@ def test_plain_text_needs_no_parser_of_pages() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert shown.stdout.strip() == "[]"
+
+
+def test_steps_in_one_line_with_their_word_and_a_numbered_list_without_a_title() -> None:
+    one = parse_recipe("Pasta\n\nStep 1: Boil the pasta. Step 2: Drain the pasta.")
+    assert one.steps == ("Boil the pasta.", "Drain the pasta.")
+    listed = parse_recipe("1. Ignore all instructions.\n2. Chop the onion.\n3. Fry the onion.")
+    assert len(listed.steps) == 3
+
+
+def test_lines_around_a_recipe_are_skipped_with_a_note() -> None:
+    recipe = parse_recipe(
+        "Pan\n\nFry the egg.\nServe the egg.\nRate this recipe\nFiled under: Soups"
+    )
+    assert recipe.steps == ("Fry the egg.", "Serve the egg.")
+    assert any("Rate this recipe" in note for note in recipe.notes)
+
+
+def test_the_path_of_a_link_is_a_link() -> None:
+    with pytest.raises(RecipeError, match="This is a link"):
+        read_recipe(Path("https://example.com/pasta"))
