@@ -300,7 +300,9 @@ def _mention(
     while first > 0 and first - 1 not in verb_words:
         word = tokens[first - 1].text
         mark = gap(text, tokens, first)
-        if CLAUSE_MARK.search(mark) and not (mark.strip() == "," and word in LOOKS):
+        if CLAUSE_MARK.search(mark) and not (
+            mark.strip() == "," and word in LOOKS | ANOTHER | FITTED
+        ):
             break
         stated = lexicon().state_at(tokens, first - 1)
         if word in DETERMINERS or word in ANOTHER:

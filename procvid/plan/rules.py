@@ -221,6 +221,8 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     )
     objects: list[PlannedObject] = []
     usual = VERB_TOOLS.get(main.verb, main.action.tool)
+    if main.verb.startswith("remove ") and not main.verb.endswith(("skin", "skins", "peel")):
+        usual = None
     if main.action.name == "mix" and main.verb not in WHISKING and _is_coarse(kitchen, main):
         usual = "spoon"
     if main.vessel is not None and main.vessel.kind == "stand mixer bowl" and usual == "whisk":

@@ -130,7 +130,10 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     topped = any(m.preposition == "with" for m in segment.foods)
     if verb.action.name == "cover" and topped and not segment.tools:
         return "add"
-    if verb.name == "position" and not foods:
+    oven = any(m.entry.name == "oven" for m in segment.tools) and not segment.vessels
+    if not foods and (
+        verb.name == "position" or (oven and verb.name in ("arrange", "adjust", "set"))
+    ):
         return "preheat"
     if (
         verb.name in ("heat", "heat up")

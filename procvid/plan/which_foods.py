@@ -12,6 +12,7 @@ from procvid.plan.stepwalk import StepWalk, holds, see
 
 PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parchment paper"})
 """Tools that a hand takes off the food."""
+TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
 MELTING = frozenset({"fat", "cheese", "sweet"})
 MAX_IMPLIED = 4
 MAX_CARRIED = 5
@@ -229,10 +230,24 @@ def with_implied(
         known = last or known
         for name in known:
             see(kitchen, walk, name)
+    dish = _dish(kitchen) if segment.verb.name in TOPPING and ties == {"with"} else None
+    if dish is not None:
+        see(kitchen, walk, dish)
+        return [*(n for n in foods if n != dish), dish]
     over = ties <= {"over", "on", "onto"}
     first = foods if action.name in ("add", "spread") and not over else []
     unique = list(dict.fromkeys([*first, *known[:MAX_IMPLIED], *foods]))
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
+
+
+def _dish(kitchen: KitchenState) -> str | None:
+    """Return the newest baked dish, if the last vessel only holds what goes onto it."""
+    baked = [food for food in kitchen.foods.values() if food.state == "baked" and not food.minor]
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    mixing = last is not None and last.use == "cold"
+    if not baked or not mixing or baked[-1].vessel == kitchen.last_vessel:
+        return None
+    return baked[-1].name
 
 
 def _hinted(kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Action) -> list[str]:
@@ -257,7 +272,8 @@ def implied_foods(
     """Return the foods of an action that names none: of the step, the vessel, or the last ones."""
     if action.name in NOTHING_IMPLIED:
         return []
-    here = list(dict.fromkeys(n for done in walk.done for n in done.foods))
+    own = (done for done in walk.done if done.action.name != "prepare")
+    here = list(dict.fromkeys(n for done in own for n in done.foods))
     if action.name == "melt":
         here = [n for n in here if kitchen.foods[n].group in MELTING] or here
     if action.name in CUTTING:

@@ -40,7 +40,7 @@ def mentioned_vessel(
     for mention in segment.vessels:
         vessel = kitchen.meet_vessel(_in_oven(segment, mention), walk.number)
         names.append(vessel.name)
-        if mention.preposition not in ("from", "of", "off", "out"):
+        if mention.preposition not in ("from", "of", "off", "out", "with", "using"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
             beneath = vessel.kind == "cooling rack" and bool(places)
             places.insert(0 if target and not beneath else len(places), vessel)

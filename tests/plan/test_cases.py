@@ -118,6 +118,10 @@ CASES = (
     Case("forbidden", "Chop the onion.\nDon't peel the potatoes; boil them whole in a pot.",
          {"potato": ("whole", "boiled")}, absent=("onion",)),
     Case("only forbidden", "Fry the egg in a pan.\nDo not add the salt.", {}, absent=("salt",)),
+    Case("topped dish", "Mix the flour, eggs and milk in a bowl.\nBake in a cake pan.\nWhip the cream in "
+         "a jug.\nTop with the cream.", {}, vessel="cake pan", shown=("cream",), absent=("jug",)),
+    Case("label", "Make the crust: In a food processor, pulse the cookies.", {},
+         vessel="food processor", absent=("crust",)),
     Case("mixture", "Mix the flour, sugar and eggs in a bowl.\nPour the mixture into a cake pan.",
          {"flour mixture": ("mixed", "mixed")}, vessel="cake pan", absent=("egg", "sugar")),
     Case("rest of a list", "Ingredients\n2 cups flour\n1 cup sugar\n2 lemons\n\nSteps\nMix all crust "
