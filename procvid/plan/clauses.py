@@ -44,6 +44,8 @@ SILENT_VERBS = frozenset({"enjoy", "eat", "drink", "cool", "remove from heat", "
 """Verbs whose action has a picture, but they do not."""
 FORWARD = frozenset({"preheat", "prepare", "gather", "measure", "open"})
 """Actions without a picture that lead to the next action; the others end the one before."""
+FETCHING = frozenset({"take", "get", "grab", "use"})
+"""Verbs that only fetch a tool for the next action: "take a knife and slice"."""
 NOUN_WORDS = frozenset("extract skin core shell stone seed pit husk ice bone".split())
 FORECASTS = frozenset({"will", "would", "should", "may", "might"})
 HELPS = frozenset({("to", "help"), ("to", "allow"), ("to", "let"), ("to", "make")})
@@ -337,13 +339,15 @@ def _clause(
     alone = start > 0 and all(is_adverb(tokens[i].text) for i in inside if i >= verb.end)
     setting = _is_setting(tokens, verb)
     aside = tokens[verb.start].text in ("set", "put") and tokens[inside[-1]].text == "aside"
+    fetches = not things and verb.verb.name in FETCHING
+    serves = not things and verb.verb.action.name == "serve"
     return Clause(
         start,
         end,
         verb.verb,
-        visible=not (setting or alone or aside or (not things and verb.verb.action.name == "serve"))
+        visible=not (setting or alone or aside or fetches or serves)
         and _is_visible(sentence[start:end], verb.verb),
-        forward=setting or verb.verb.action.name in FORWARD,
+        forward=setting or fetches or verb.verb.action.name in FORWARD,
         places=frozenset(n.name for n in nouns if n.role == "vessel" or n.name == "oven"),
         bare=not things,
     )
