@@ -1,7 +1,7 @@
 """Write the prompt of a step as a video model reads it: plain sentences about one shot.
 
 The action comes first, each object is named once, with its looks and its state, and what changes
-comes last. 20 to 60 words suit Wan's text encoder; the recipe's amounts and times stay out.
+comes last. 25 to 60 words suit Wan's text encoder; the recipe's amounts and times stay out.
 """
 
 from __future__ import annotations
@@ -64,6 +64,9 @@ GERUNDS = {
 UNCOUNTED = frozenset(
     {"parchment paper", "foil", "plastic wrap", "kitchen string", "chopsticks", "tongs", "scissors"}
 )
+MIN_WORDS = 25
+TIDY = "The kitchen is bright and tidy."
+"""Ends a prompt of fewer words."""
 CAMERA = "The light is soft, and the camera stays close and steady above the kitchen {surface}."
 
 
@@ -110,7 +113,8 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
         _at_hand(vessels, tools, first),
     ]
     sentences.append(CAMERA.format(surface=surface))
-    return " ".join(sentence for sentence in sentences if sentence)
+    prompt = " ".join(sentence for sentence in sentences if sentence)
+    return prompt if len(prompt.split()) >= MIN_WORDS else f"{prompt} {TIDY}"
 
 
 def _acted_on(

@@ -163,7 +163,7 @@ def test_a_step_shows_what_a_cook_expects(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.text[-40:])
 def test_prompts_are_plain_sentences_of_25_to_60_words(case: Case) -> None:
     prompt = _last_step(case.text).prompt
-    assert 20 <= len(prompt.split()) <= 60
+    assert 25 <= len(prompt.split()) <= 60
     assert "(" not in prompt and " a a " not in prompt and "the the" not in prompt
 
 
