@@ -451,6 +451,16 @@ class KitchenState:
         recent = [name for name in self.last_foods if name in inside]
         return [*recent, *(name for name in reversed(inside) if name not in recent)]
 
+    def base_beside(self, moved: Sequence[str]) -> list[str]:
+        """Return what lies ready in another vessel than the moved foods: the crust in its dish."""
+        source = {self.foods[name].vessel for name in moved if name in self.foods}
+        source = source or {self.last_vessel}
+        order = [*(v for v in self.vessels.values() if v not in self.named), *self.named]
+        filled = [v for v in reversed(order) if v.name not in source and v.use != "cut"]
+        filled = [v for v in filled if any(not self.foods[n].minor for n in self.contents(v.name))]
+        filled.sort(key=lambda v: v.use != "oven")
+        return self.contents(filled[0].name) if filled else []
+
     def holds(self, vessel: str, *groups: str) -> bool:
         """Return True if a vessel holds a food of one of the groups."""
         return any(self.foods[name].group in groups for name in self.contents(vessel))

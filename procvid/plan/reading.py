@@ -19,6 +19,7 @@ from procvid.plan.english import (
     is_known,
     is_number,
 )
+from procvid.plan.goals import COUNTERS, find_goal
 from procvid.plan.lexicon import Entry, Phrase, Verb, Word, lexicon, words
 from procvid.plan.mentions import TARGETS, Mention, find_mentions
 from procvid.plan.nouns import LOOKS
@@ -32,7 +33,8 @@ class Segment:
 
     `refers` are pronouns and words such as "mixture" that refer to the object, `targets` those
     that name its destination ("on top of the vegetables"), `hints` foods of side clauses ("until
-    the onions are soft"), `guessed` an unknown object; `on_surface` says that the counter is its place.
+    the onions are soft"), `guessed` an unknown object, `goal` an unknown destination ("over the
+    rolls"); `on_surface` says that the counter is its place.
     """
 
     verb: Verb
@@ -46,6 +48,7 @@ class Segment:
     shares_next: bool = False
     guessed: str = ""
     on_surface: bool = False
+    goal: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
         inside += _food_of_verb(verb)
+        goal = find_goal(text, tokens, kinds, (start, end), [m.index for m in inside])
         segment = Segment(
             verb=verb.verb,
             weak=verb.weak,
@@ -134,7 +138,8 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
                 m for m in mentions.hinted if start <= m.index < end and m.entry.role == "food"
             ),
             shares_next=end < len(tokens) and _only_joined(tokens, verb.end, end),
-            on_surface=any(m.entry.role == "surface" and m.preposition for m in inside),
+            on_surface=goal in COUNTERS or any(_is_sheet(m) for m in inside),
+            goal="" if goal in COUNTERS else goal,
             guessed=_guess_food(text, tokens, verb.end, end, kinds, own) if known else "",
         )
         if forbidden and verb.start == verb.end:
@@ -144,6 +149,13 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             segment = replace(segment, foods=foods, refers=() if foods else segment.refers)
         segments.append(segment)
     return Reading(tuple(segments), known, forbidden)
+
+
+def _is_sheet(mention: Mention) -> bool:
+    """Return True for the counter, a board or a sheet of paper as the place of an action."""
+    if mention.entry.role == "surface":
+        return bool(mention.preposition)
+    return mention.entry.name in SHEETS and mention.preposition in ("to", "on", "onto")
 
 
 def _clause_start(text: str, tokens: Sequence[Word], first: int, verb: int) -> int:
@@ -162,6 +174,7 @@ def is_title(text: str) -> bool:
 
 
 CARRIED_OUT: Kind = ""
+SHEETS = frozenset({"parchment paper", "plastic wrap", "foil", "kitchen towel"})
 MAX_REMARK = 4
 """Most words of a remark such as "Working in batches"."""
 PARTICLE_ACTIONS = frozenset("add mix stir grate squeeze melt sift crumble tear fold".split())

@@ -28,7 +28,8 @@ class Done:
 class StepWalk:
     """A step while it is walked through.
 
-    `pending` are foods that become a product at the end of the step, each with its mention.
+    `pending` are foods that become a product at the end of the step, each with its mention;
+    `goal` are those that the present action leads to ("over the rolls").
     """
 
     number: int
@@ -39,6 +40,7 @@ class StepWalk:
     mentioned_vessels: list[str] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     pending: list[tuple[list[str], Mention]] = field(default_factory=list)
+    goal: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

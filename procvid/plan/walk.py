@@ -188,6 +188,10 @@ def act(
     leaves_oven = any(m.entry.name == "oven" and m.preposition == "from" for m in segment.tools)
     if action.name in ("drain", "remove") and not leaves_oven:
         _take_out(kitchen, action, foods, vessel)
+    elif segment.on_surface and vessel is None:
+        for name in foods:
+            kitchen.put(kitchen.foods[name], None)
+        kitchen.last_vessel = None
     elif vessel is not None and action.name not in MOVING_NOTHING:
         for name in reversed(foods):
             if tied.get(name, "") != "from" and (action.name not in CUTTING or name in changed):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from procvid.plan.goals import PIECES
 from procvid.plan.kitchen import KitchenState, Vessel
-from procvid.plan.lexicon import Action, Entry
+from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 from procvid.plan.reading import Segment
 from procvid.plan.stepwalk import StepWalk, holds, see
@@ -29,6 +30,7 @@ BAKED_GOODS = frozenset(
     "cake cookie brownie cupcake muffin loaf pie scone shortbread cheesecake shortcake donut bread "
     "biscuit bar crust cornbread flatbread pizza quiche cobbler crumble".split()
 )
+ONTO = frozenset({"over", "on", "onto", "into", "to", "in"})
 DRY = frozenset({"powder", "spice", "grain", "nut"})
 
 
@@ -64,11 +66,33 @@ def find_foods(
         names = referred_foods(kitchen, walk, source) + names
     elif any(word.endswith(" ingredients") for word in source.refers):
         names += referred_foods(kitchen, walk, source)
+    walk.goal = _goal_foods(kitchen, walk, source, names)
+    names += walk.goal
     unique = list(dict.fromkeys(names))
     if "salt and pepper" in unique:
         unique = [name for name in unique if name not in ("salt", "pepper")]
     first = next((n for n in unique if not kitchen.foods[n].minor), None)
     return unique if first is None else [first, *(n for n in unique if n != first)]
+
+
+def _goal_foods(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, beside: Sequence[str]
+) -> list[str]:
+    """Return the food that an action leads to under another name: "over the rolls"."""
+    if not segment.goal or segment.vessels:
+        return []
+    goal = lexicon().singular(segment.goal)
+    if segment.goal in PIECES:
+        worked = [n for n in kitchen.last_foods if n in kitchen.foods and n not in beside]
+        found = [n for n in worked if not kitchen.foods[n].minor][:1]
+    else:
+        found = [n for n in kitchen.foods if n.split()[-1] == goal and n not in beside][-1:]
+    if not found and (goal in BAKED_GOODS or goal in kitchen.title or segment.goal in kitchen.title):
+        found = kitchen.base_beside(beside)
+    for name in found:
+        see(kitchen, walk, name)
+        walk.mentioned.add(name)
+    return found
 
 
 def _made(
@@ -81,6 +105,8 @@ def _made(
     """Return what "the dough" is in this step: the dough, or its parts if the step mixes them."""
     baked = [f.name for f in kitchen.foods.values() if f.state == "baked" and f.group != "fat"]
     made = baked if mention.entry.name in BAKED_GOODS and baked else _parts(kitchen, segment)
+    if mention.preposition in ONTO and not segment.vessels:
+        made = kitchen.base_beside(beside) or made
     parts = [name for name in made if name not in beside]
     new = {name for done in walk.done for name in done.foods}
     shaped = mention.preposition in ("into", "to") and mention.entry.name in SHAPED

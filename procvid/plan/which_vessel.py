@@ -17,6 +17,8 @@ TOWARDS = frozenset({"to", "into", "over"})
 """Prepositions that lead to a food where it lies: "add the egg to the rice"."""
 PARTS = frozenset({"squeeze", "grate", "crumble", "tear"})
 """Actions that leave their food in the dish with a particle: "squeeze in the lime"."""
+MOVING = frozenset({"add", "spread", "squeeze", "grate", "crumble", "press"})
+"""Actions that put a food somewhere."""
 JOINING = frozenset({"add", "mix", "stir"})
 COOKERS: dict[str, frozenset[str]] = {
     "fry": frozenset({"frying pan", "wok", "pot", "griddle", "deep fryer", "pressure cooker"}),
@@ -48,7 +50,7 @@ def mentioned_vessel(
     if not places and mixer and "stand mixer bowl" in kitchen.vessels:
         places = [kitchen.vessels["stand mixer bowl"]]
     if not places:
-        places = _beside(kitchen, segment)
+        places = _beside(kitchen, walk, segment)
     walk.mentioned_vessels += names
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
@@ -63,11 +65,12 @@ def _in_oven(segment: Segment, mention: Mention) -> Mention:
     return replace(mention, entry=lexicon().entries[kind]) if kind else mention
 
 
-def _beside(kitchen: KitchenState, segment: Segment) -> list[Vessel]:
+def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Vessel]:
     """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
     moving = segment.verb.action.name in ("add", "spread", "squeeze", "grate", "crumble")
     towards = TOWARDS | ({"on", "onto"} if moving else set())
     names = [kitchen.name_of(m) for m in segment.foods if m.preposition in towards]
+    names += walk.goal
     for word in segment.targets:
         if word in GROUP_WORDS:
             names += kitchen.of_groups(word)
@@ -102,7 +105,7 @@ def usual_vessel(
     later: Sequence[Reading],
 ) -> Vessel | None:
     """Return the place of an action that the text does not name."""
-    if segment.on_surface:
+    if segment.on_surface or (segment.goal and not walk.goal and action.name in MOVING):
         return None
     suits = action.needs
     last = kitchen.vessels.get(kitchen.last_vessel or "")
