@@ -24,6 +24,8 @@ NO_GOALS = frozenset(
     "own top side sides bottom hand hands day days occasion batches water steam stovetop stove "
     "hob burner burners rack racks shelf oven grill timer other".split()
 )
+BARE = frozenset("sheet tray pan dish tin basket rack".split())
+"""Goals that are a vessel named before: "on half of the sheet"."""
 PIECES = frozenset(
     "half halves piece pieces slice slices round rounds rectangle rectangles square squares strip "
     "strips circle circles disc discs one each portion portions ball balls dough".split()
@@ -50,7 +52,7 @@ def find_goal(
     """
     for index in range(*span):
         word = tokens[index].text
-        inner = word in ("in", "into") and _names_part(tokens, index + 1, span[1])
+        inner = word in ("in", "into", "to") and _names_part(tokens, index + 1, span[1])
         if not kinds[index] and (word in ONTO or inner):
             goal = _head(text, tokens, index + 1, span[1], named)
             if goal:

@@ -233,7 +233,7 @@ class KitchenState:
         the step's action makes, which a mention may state as its result ("the onions are sliced").
         """
         name = name or self.name_of(mention)
-        food = self.foods.get(name) or self._revived(name)
+        food = self.foods.get(name) or self._revived(name, apart=mention.left_over)
         looks = food_looks(mention)
         if food is None:
             listed = self.listed.get(name)
@@ -254,13 +254,14 @@ class KitchenState:
             self.set_state(food, mention.state)
         return food
 
-    def _revived(self, name: str) -> Food | None:
-        """Return a food that went into a product, if a step names it again."""
+    def _revived(self, name: str, *, apart: bool) -> Food | None:
+        """Return a food that went into a product, if a step names it again; `apart` for its rest."""
         if name not in self.absorbed:
             return None
         food, product = self.absorbed.pop(name)
         whole = self.foods.get(product)
-        food.vessel = whole.vessel if whole is not None else food.vessel
+        if whole is not None:
+            food.vessel = None if apart else whole.vessel
         self.foods[name] = food
         return food
 

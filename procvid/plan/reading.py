@@ -137,7 +137,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             hints=tuple(
                 m for m in mentions.hinted if start <= m.index < end and m.entry.role == "food"
             ),
-            shares_next=end < len(tokens) and _only_joined(tokens, verb.end, end),
+            shares_next=end < len(tokens) and _only_joined(text, tokens, verb.end, end),
             on_surface=goal in COUNTERS or any(_is_sheet(m) for m in inside),
             goal="" if goal in COUNTERS else goal,
             guessed=_guess_food(text, tokens, verb.end, end, kinds, own) if known else "",
@@ -187,8 +187,10 @@ def _food_of_verb(found: FoundVerb) -> list[Mention]:
     return [Mention(entry, found.start, "", entry.name, None, "with")] if entry else []
 
 
-def _only_joined(tokens: Sequence[Word], start: int, end: int) -> bool:
+def _only_joined(text: str, tokens: Sequence[Word], start: int, end: int) -> bool:
     """Return True if only "and" and adverbs lie between two verbs ("peel and dice")."""
+    if any(starts_sentence(text, tokens, i) for i in range(start, end + 1)):
+        return False
     return all(t.text in OPENERS or is_adverb(t.text) for t in tokens[start:end])
 
 

@@ -99,7 +99,8 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     out = any(m.preposition == "from" for m in segment.tools)
     if verb.action.name == "remove" and on_vessel and not foods and not out:
         return "wait"
-    if verb.name == "seal" and not foods:
+    covering = {m.preposition for m in segment.vessels} >= {"", "over"} and not segment.foods
+    if (verb.name == "seal" and not foods) or (verb.name in PLACING and covering):
         return "cover"
     over = any(m.preposition in ("over", "around") for m in segment.foods)
     on_tool = any(not m.preposition for m in segment.tools)

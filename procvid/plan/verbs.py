@@ -122,6 +122,8 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             continue
         verb = _verb_here(tokens, index, is_open, starts=starts_sentence(text, tokens, index))
         after = tokens[index + verb[1]].text if verb and index + verb[1] < len(tokens) else ""
+        if verb and after and gap(text, tokens, index + verb[1]) == "-":
+            verb = None
         if after in ("side", "sides"):
             verb = None
         if aim == "to" and verb is not None and _names_thing(tokens, index, verb[1]):

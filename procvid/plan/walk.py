@@ -244,6 +244,8 @@ def _take_out(
 def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
     """Store what the next step may refer to: the last foods and the last vessel."""
     foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
+    if walk.done[0].action.name == "remove" and kitchen.last_foods:
+        foods = [n for n in foods if kitchen.foods[n].group not in ("spice", "herb")]
     kitchen.last_action = walk.done[0].action.name
     if any(not kitchen.foods[name].minor for name in foods) or (foods and not kitchen.last_foods):
         kitchen.last_foods, kitchen.last_step = foods, walk.number

@@ -9,8 +9,10 @@ from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 from procvid.plan.reading import Segment
-from procvid.plan.stepwalk import StepWalk, holds, see
+from procvid.plan.stepwalk import StepWalk, here, holds, see
 
+APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait remove serve".split())
+"""Actions on the food of the step before, wherever it lies: "season" after "pat the fish dry"."""
 PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parchment paper"})
 """Tools that a hand takes off the food."""
 TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
@@ -163,11 +165,13 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
             ]
             names = [f.name for f in loose] or kitchen.contents(kitchen.last_vessel)
         elif word in ("mixture", "mix", "ingredients", "ingredient", "contents", "everything"):
-            names = kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
+            place = here(kitchen, walk)
+            inside = kitchen.contents(place.name) if place is not None else []
+            names = inside or kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
         elif word in ("it", "them", "they", "these", "those", "this"):
-            here = [n for done in walk.done for n in done.foods if not kitchen.foods[n].minor]
-            names = here or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
-            names = names[:1] if word in ("it", "this") and not here else names
+            own = [n for done in walk.done for n in done.foods if not kitchen.foods[n].minor]
+            names = own or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
+            names = names[:1] if word in ("it", "this") and not own else names
             names = _all_of_it(kitchen, segment, names)
         elif word == "food":
             names = kitchen.last_foods
@@ -194,10 +198,18 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]
     groups = groups_of(word)
     if groups and not word.startswith("remaining"):
         inside = [f.name for f in kitchen.foods.values() if f.is_of(groups)]
+        cold = [n for n in inside if _is_cold(kitchen, n)]
+        inside = cold or inside
         if any(not kitchen.foods[name].minor for name in inside):
             return inside
     left = [m for m in kitchen.left_over() if not groups or m.entry.group in groups]
     return list(dict.fromkeys(kitchen.meet_food(m, walk.number).name for m in left))
+
+
+def _is_cold(kitchen: KitchenState, food: str) -> bool:
+    """Return True if a food lies in a bowl or another vessel for mixing."""
+    vessel = kitchen.vessels.get(kitchen.foods[food].vessel or "")
+    return vessel is not None and vessel.use == "cold"
 
 
 def groups_of(word: str) -> frozenset[str]:
@@ -299,13 +311,16 @@ def implied_foods(
     if action.name in NOTHING_IMPLIED:
         return []
     own = (done for done in walk.done if done.action.name != "prepare")
-    here = list(dict.fromkeys(n for done in own for n in done.foods))
+    before = list(dict.fromkeys(n for done in own for n in done.foods))
     if action.name == "melt":
-        here = [n for n in here if kitchen.foods[n].group in MELTING] or here
+        before = [n for n in before if kitchen.foods[n].group in MELTING] or before
     if action.name in CUTTING:
-        here.sort(key=lambda n: kitchen.foods[n].since_step)
+        before.sort(key=lambda n: kitchen.foods[n].since_step)
     inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
-    names = here
+    loose = [n for n in kitchen.last_foods if n in kitchen.foods and not kitchen.foods[n].minor]
+    if vessel is None and action.name in APART and loose and not set(loose) & set(inside):
+        inside = []
+    names = before
     if not names and action.name in ("add", "serve") and vessel is not None and aloud:
         names = _brought(kitchen, inside)
     if not names and any(not kitchen.foods[n].minor for n in inside):
@@ -317,7 +332,7 @@ def implied_foods(
         names = [n for n in names if n.split()[-1] not in SIDE_DISHES] or names
     for name in names:
         see(kitchen, walk, name)
-    if names and not here and aloud:
+    if names and not before and aloud:
         of = kitchen.last_step
         listed = ", ".join(names[:3])
         walk.notes.append(

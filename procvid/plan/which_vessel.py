@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from procvid.plan.kitchen import COOKED, KitchenState, Vessel
+from procvid.plan.goals import BARE
+from procvid.plan.kitchen import COOKED, MINOR_GROUPS, KitchenState, Vessel
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Reading, Segment
@@ -13,13 +14,14 @@ from procvid.plan.settle import GRILLS
 from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
 from procvid.plan.which_foods import groups_of
 
-TOWARDS = frozenset({"to", "into", "over"})
+TOWARDS = frozenset({"to", "into", "over", "in"})
 """Prepositions that lead to a food where it lies: "add the egg to the rice"."""
 PARTS = frozenset({"squeeze", "grate", "crumble", "tear"})
 """Actions that leave their food in the dish with a particle: "squeeze in the lime"."""
 MOVING = frozenset({"add", "spread", "squeeze", "grate", "crumble", "press"})
 """Actions that put a food somewhere."""
 JOINING = frozenset({"add", "mix", "stir"})
+HOT = frozenset("fried boiled baked grilled steamed toasted".split())
 COOKERS: dict[str, frozenset[str]] = {
     "fry": frozenset({"frying pan", "wok", "pot", "griddle", "deep fryer", "pressure cooker"}),
     "boil": frozenset({"pot", "pressure cooker", "slow cooker", "rice cooker", "kettle"}),
@@ -39,22 +41,33 @@ def mentioned_vessel(
     """Return the vessel that an action names as its place, and all vessels it names."""
     places: list[Vessel] = []
     names: list[str] = []
+    first = "?"
     for mention in segment.vessels:
         vessel = kitchen.meet_vessel(_in_oven(segment, mention), walk.number)
         names.append(vessel.name)
         if mention.preposition not in ("from", "of", "off", "out", "with", "using"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
+            target = target or (mention.preposition == "over" and not first)
+            first = mention.preposition if not places else first
             beneath = vessel.kind == "cooling rack" and bool(places)
             places.insert(0 if target and not beneath else len(places), vessel)
     mixer = any(m.entry.name == "electric mixer" and m.preposition == "with" for m in segment.tools)
     if not places and mixer and "stand mixer bowl" in kitchen.vessels:
         places = [kitchen.vessels["stand mixer bowl"]]
+    if not places and segment.goal in BARE:
+        places = [v for v in reversed(kitchen.named) if _is_called(v, segment.goal)][:1]
     if not places:
         places = _beside(kitchen, walk, segment)
     walk.mentioned_vessels += names
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
     return places[0] if places else None, names
+
+
+def _is_called(vessel: Vessel, word: str) -> bool:
+    """Return True if a bare word such as "sheet" can mean a vessel."""
+    names = {*vessel.name.split(), *vessel.wording.split()}
+    return word in names or word.rstrip("s") in names or (word == "sheet" and "tray" in names)
 
 
 def _in_oven(segment: Segment, mention: Mention) -> Mention:
@@ -69,7 +82,9 @@ def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Ves
     """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
     moving = segment.verb.action.name in ("add", "spread", "squeeze", "grate", "crumble")
     towards = TOWARDS | ({"on", "onto"} if moving else set())
-    names = [kitchen.name_of(m) for m in segment.foods if m.preposition in towards]
+    leading = [m for m in segment.foods if m.preposition in towards]
+    leading = [m for m in leading if m.preposition != "in" or m.entry.group not in MINOR_GROUPS]
+    names = [kitchen.name_of(m) for m in leading]
     names += walk.goal
     for word in segment.targets:
         if word in GROUP_WORDS:
@@ -115,6 +130,8 @@ def usual_vessel(
     )
     if joins and last is not None and kitchen.contents(last.name) and _suits(last, suits):
         return last
+    if any(m.entry.name == "measuring cup" and m.preposition in TOWARDS for m in segment.tools):
+        return None
     if action.name == "remove":
         return kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
     base = _board(kitchen, action, segment, foods)
@@ -147,6 +164,8 @@ def usual_vessel(
     hot = kitchen.vessels.get(kitchen.last_hot or "")
     if hot is not None and _waits(kitchen, action, hot, foods):
         return hot
+    if action.vessel is not None and any(m.entry.name == "microwave" for m in segment.tools):
+        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     if action.vessel is not None:
         ready = [
             v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
@@ -154,7 +173,7 @@ def usual_vessel(
         entry = lexicon().entries[action.vessel]
         return ready[-1] if ready else kitchen.get_vessel(entry, walk.number, foods)
     cooled = action.name in ("wait", "chill") and bool(foods)
-    if cooled and kitchen.foods[foods[0]].vessel is None and kitchen.foods[foods[0]].history:
+    if cooled and kitchen.foods[foods[0]].vessel is None and kitchen.foods[foods[0]].state in HOT:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
     heated = kitchen.last_hot is not None and kitchen.last_hot == kitchen.last_vessel
     if action.name == "add" and heated and kitchen.last_action in ("heat", "melt", "preheat"):
@@ -165,6 +184,7 @@ def usual_vessel(
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
     more = any(mention.left_over for mention in segment.foods)
     leaves = there and action.name == "add" and not more and not _acts_in_place(action, segment)
+    leaves = leaves and not _others(kitchen, last, foods)
     loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
     if action.name == "stir" and loose and last is not None and last.use == "oven":
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
@@ -180,6 +200,12 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     liquid = bool(foods) and kitchen.foods[foods[0]].group == "liquid"
     return kitchen.get_vessel(lexicon().entries["pot" if liquid else "frying pan"], walk.number)
+
+
+def _others(kitchen: KitchenState, vessel: Vessel | None, foods: Sequence[str]) -> bool:
+    """Return True if a vessel holds other food than these."""
+    inside = kitchen.contents(vessel.name) if vessel is not None else []
+    return any(name not in foods and not kitchen.foods[name].minor for name in inside)
 
 
 def _board(
