@@ -404,7 +404,7 @@ class KitchenState:
             return None
         uses = BARE_VESSELS[mention.wording]
         return next(
-            (v for v in reversed(self.named) if v.use in uses and v.kind not in ROUND), None
+            (v for v in reversed(self.named) if v.use in uses and _is_flat(v)), None
         )
 
     def _called(self, wording: str) -> list[Vessel]:
@@ -470,6 +470,11 @@ class KitchenState:
         """Move a food, and place it last in the order."""
         food.vessel = vessel.name if vessel else None
         self.foods[food.name] = self.foods.pop(food.name)
+
+
+def _is_flat(vessel: Vessel) -> bool:
+    """Return True for a vessel that people call a pan or a dish: a saucepan, no pot."""
+    return vessel.kind not in ROUND or vessel.wording.endswith("pan")
 
 
 def is_plural(mention: Mention, name: str) -> bool:

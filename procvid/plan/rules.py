@@ -196,7 +196,9 @@ VERB_TOOLS = {
     "refrigerate": "fridge", "microwave": "microwave", "freeze": "freezer",
 }  # fmt: skip
 WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
-COARSE = frozenset({"meat", "poultry", "bread", "grain", "made", "nut"})
+COARSE = frozenset(
+    "meat poultry bread grain made nut vegetable mushroom fruit cheese fish seafood legume".split()
+)
 
 
 def _is_coarse(kitchen: KitchenState, done: Done) -> bool:

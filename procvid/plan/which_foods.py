@@ -13,6 +13,10 @@ from procvid.plan.stepwalk import StepWalk, here, holds, see
 
 APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait remove serve".split())
 """Actions on the food of the step before, wherever it lies: "season" after "pat the fish dry"."""
+HEAT_ONLY = frozenset(
+    {"reduce heat", "reduce the heat", "turn off", "remove from the heat", "remove from heat"}
+)
+"""Verbs that change the heat of what stands on the stove."""
 PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parchment paper"})
 """Tools that a hand takes off the food."""
 TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
@@ -248,8 +252,10 @@ def with_implied(
     if not foods and action.name == "remove" and pulled:
         return []
     on_tool = any(not mention.preposition for mention in segment.tools)
-    if not foods and action.name == "fold" and on_tool:
+    if not foods and action.name in (*CUTTING, "fold") and on_tool:
         return []
+    if not foods and segment.verb.name in HEAT_ONLY:
+        return kitchen.contents(kitchen.last_hot)[:MAX_IMPLIED]
     on_vessel = any(not mention.preposition for mention in segment.vessels)
     if not foods and on_vessel and action.name in ("wrap", "spread", "coat", "prick"):
         return []

@@ -12,7 +12,7 @@ from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Reading, Segment
 from procvid.plan.settle import GRILLS
 from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
-from procvid.plan.which_foods import groups_of
+from procvid.plan.which_foods import CUTTING, groups_of
 
 TOWARDS = frozenset({"to", "into", "over", "in"})
 """Prepositions that lead to a food where it lies: "add the egg to the rice"."""
@@ -21,6 +21,7 @@ PARTS = frozenset({"squeeze", "grate", "crumble", "tear"})
 MOVING = frozenset({"add", "spread", "squeeze", "grate", "crumble", "press"})
 """Actions that put a food somewhere."""
 JOINING = frozenset({"add", "mix", "stir"})
+SEASONING = frozenset({"season", "salt", "salt and pepper"})
 HOT = frozenset("fried boiled baked grilled steamed toasted".split())
 COOKERS: dict[str, frozenset[str]] = {
     "fry": frozenset({"frying pan", "wok", "pot", "griddle", "deep fryer", "pressure cooker"}),
@@ -138,6 +139,16 @@ def usual_vessel(
     if base is not None:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
     used = here(kitchen, walk)
+    if used is not None and used.name in walk.mentioned_vessels and action.name in JOINING:
+        return used
+    if segment.verb.name in SEASONING and _is_raw(kitchen, foods):
+        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
+        if at is None or at.use in PASSING:
+            return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
+    if action.name in CUTTING and foods and kitchen.foods[foods[0]].group in ("made", "bread"):
+        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
+        if at is not None and at.use == "oven":
+            return at
     if used is not None and _suits(used, suits) and (not action.vessel or used.use != "serve"):
         return used
     if action.name == "serve":
@@ -189,10 +200,13 @@ def usual_vessel(
     if action.name == "stir" and loose and last is not None and last.use == "oven":
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     stays = there or not foods or (action.name in ("add", "stir", "fill") and loose)
+    stays = stays or (action.name == "add" and _others(kitchen, last, foods))
     if last is not None and stays and not leaves:
         return last
-    if segment.verb.name in ("season", "salt", "salt and pepper") and foods:
+    if segment.verb.name in SEASONING and foods:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
+    if action.name == "heat" and any(m.entry.name == "microwave" for m in segment.tools):
+        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     ahead = _vessel_ahead(kitchen, walk, action, later)
     if action.name != "heat" or ahead.use == "stove":
         return ahead
@@ -200,6 +214,10 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     liquid = bool(foods) and kitchen.foods[foods[0]].group == "liquid"
     return kitchen.get_vessel(lexicon().entries["pot" if liquid else "frying pan"], walk.number)
+
+
+def _is_raw(kitchen: KitchenState, foods: Sequence[str]) -> bool:
+    return bool(foods) and kitchen.foods[foods[0]].state == "raw"
 
 
 def _others(kitchen: KitchenState, vessel: Vessel | None, foods: Sequence[str]) -> bool:
