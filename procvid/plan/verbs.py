@@ -150,9 +150,18 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
         noun = lexicon().noun_at(tokens, index)
         place = _starts_with_place(text, tokens, index) and noun is not None
         is_open, aim = place and noun is not None and noun[0].role != "food", ""
+        is_open = is_open or (noun is not None and _after_purpose(text, tokens, found))
         subordinate = subordinate or word in SUBORDINATORS
         index += noun[1] if noun else 1
     return [_whole_verb(text, tokens, verb, counts) for verb in found]
+
+
+def _after_purpose(text: str, tokens: Sequence[Word], found: Sequence[FoundVerb]) -> bool:
+    """Return True right after "To make the sauce", where the instruction may follow."""
+    if not found or not found[-1].weak or found[-1].start == 0:
+        return False
+    before = found[-1].start - 1
+    return tokens[before].text == "to" and starts_sentence(text, tokens, before)
 
 
 def _starts_with_place(text: str, tokens: Sequence[Word], index: int) -> bool:
