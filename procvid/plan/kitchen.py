@@ -462,6 +462,15 @@ class KitchenState:
         filled.sort(key=lambda v: v.use != "oven")
         return self.contents(filled[0].name) if filled else []
 
+    def is_filled(self, vessel: str | None) -> bool:
+        """Return True if a vessel holds more than oil, salt and the like."""
+        return any(not self.foods[name].minor for name in self.contents(vessel))
+
+    def is_among(self, food: str, others: Sequence[str]) -> bool:
+        """Return True if a food lies in the vessel of one of the others."""
+        vessel = self.foods[food].vessel
+        return vessel is not None and any(self.foods[n].vessel == vessel for n in others)
+
     def holds(self, vessel: str, *groups: str) -> bool:
         """Return True if a vessel holds a food of one of the groups."""
         return any(self.foods[name].group in groups for name in self.contents(vessel))

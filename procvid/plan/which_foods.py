@@ -8,6 +8,7 @@ from procvid.plan.goals import PIECES
 from procvid.plan.kitchen import KitchenState, Vessel
 from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
+from procvid.plan.products import BAKED_GOODS, parts_of
 from procvid.plan.reading import Segment
 from procvid.plan.stepwalk import StepWalk, here, holds, see
 
@@ -32,11 +33,6 @@ SHAPED = frozenset(
     "dough ball batter paste patty slurry bar cookie meatball dumpling pierogi roux log loaf".split()
 )
 """Products that foods are made into: "knead into a dough"; a crust is filled instead."""
-BAKED_GOODS = frozenset(
-    "cake cookie brownie cupcake muffin loaf pie scone shortbread cheesecake shortcake donut bread "
-    "biscuit bar crust cornbread flatbread pizza quiche cobbler crumble".split()
-)
-ONTO = frozenset({"over", "on", "onto", "into", "to", "in"})
 DRY = frozenset({"powder", "spice", "grain", "nut"})
 
 
@@ -109,10 +105,7 @@ def _made(
     beside: Sequence[str],
 ) -> list[str]:
     """Return what "the dough" is in this step: the dough, or its parts if the step mixes them."""
-    baked = [f.name for f in kitchen.foods.values() if f.state == "baked" and f.group != "fat"]
-    made = baked if mention.entry.name in BAKED_GOODS and baked else _parts(kitchen, segment)
-    if mention.preposition in ONTO and not segment.vessels:
-        made = kitchen.base_beside(beside) or made
+    made = parts_of(kitchen, segment, mention, beside)
     parts = [name for name in made if name not in beside]
     new = {name for done in walk.done for name in done.foods}
     shaped = mention.preposition in ("into", "to") and mention.entry.name in SHAPED
@@ -124,19 +117,6 @@ def _made(
         return parts
     kitchen.become(parts, mention, walk.number)
     return [mention.entry.name]
-
-
-def _parts(kitchen: KitchenState, segment: Segment) -> list[str]:
-    """Return the foods that "the dough" or "the soup" was made of: those of the vessel in use."""
-    for mention in segment.vessels:
-        named = [v.name for v in kitchen.vessels.values() if v.kind == mention.entry.name]
-        for name in reversed(named):
-            if any(not kitchen.foods[n].minor for n in kitchen.contents(name)):
-                return kitchen.contents(name)
-    inside = kitchen.contents(kitchen.last_vessel)
-    if any(not kitchen.foods[name].minor for name in inside):
-        return inside
-    return [name for name in kitchen.last_foods if name in kitchen.foods]
 
 
 def _guessed(
