@@ -186,6 +186,9 @@ class KitchenState:
     def name_of(self, mention: Mention) -> str:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
+        whole_of = self.absorbed[name][1] if name in self.absorbed else ""
+        if mention.definite and not mention.left_over and whole_of == f"{name} mixture":
+            return whole_of if whole_of in self.foods else name
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
         if name in known:
             return name

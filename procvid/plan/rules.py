@@ -196,14 +196,17 @@ VERB_TOOLS = {
     "refrigerate": "fridge", "microwave": "microwave", "freeze": "freezer",
 }  # fmt: skip
 WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
-COARSE = frozenset(
-    "meat poultry bread grain made nut vegetable mushroom fruit cheese fish seafood legume".split()
-)
+LUMPS = frozenset("meat poultry bread grain made nut fish seafood legume".split())
+COVERS = {"stove": "lid", "oven": "foil", "cold": "kitchen towel"}
+"""What covers a vessel of each use, if the step does not say it."""
 
 
 def _is_coarse(kitchen: KitchenState, done: Done) -> bool:
     """Return True if a spoon mixes the foods rather than a whisk."""
-    return any(kitchen.foods[n].group in COARSE for n in done.foods if n in kitchen.foods)
+    groups = [kitchen.foods[n].group for n in done.foods if n in kitchen.foods]
+    return any(group in LUMPS for group in groups) or groups[:1] == ["cheese"] or (
+        groups[:1] in (["vegetable"], ["fruit"], ["mushroom"])
+    )
 
 
 WRAPPINGS = frozenset(
@@ -225,6 +228,8 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     usual = VERB_TOOLS.get(main.verb, main.action.tool)
     if main.verb.startswith("remove ") and not main.verb.endswith(("skin", "skins", "peel")):
         usual = None
+    if main.action.name == "cover" and main.vessel is not None and not named:
+        usual = COVERS.get(main.vessel.use)
     if main.action.name == "mix" and main.verb not in WHISKING and _is_coarse(kitchen, main):
         usual = "spoon"
     if main.vessel is not None and main.vessel.kind == "stand mixer bowl" and usual == "whisk":

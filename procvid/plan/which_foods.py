@@ -14,6 +14,9 @@ from procvid.plan.stepwalk import StepWalk, here, holds, see
 
 APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait remove serve".split())
 """Actions on the food of the step before, wherever it lies: "season" after "pat the fish dry"."""
+MIXED = frozenset("dressing vinaigrette marinade glaze icing sauce gravy rub".split())
+"""Products of liquids and powders: "to make the dressing, combine all ingredients"."""
+CHUNKS = frozenset("meat poultry fish seafood bread grain fruit nut mushroom legume vegetable".split())
 HEAT_ONLY = frozenset(
     {"reduce heat", "reduce the heat", "turn off", "remove from the heat", "remove from heat"}
 )
@@ -187,6 +190,10 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]
         if any(not kitchen.foods[name].minor for name in inside):
             return inside
     left = [m for m in kitchen.left_over() if not groups or m.entry.group in groups]
+    if groups and not left:
+        return [f.name for f in kitchen.foods.values() if f.is_of(groups) and _is_cold(kitchen, f.name)]
+    if not groups and MIXED & set(walk.text.lower().replace(",", " ").split()[:8]):
+        left = [m for m in left if m.entry.group not in CHUNKS] or left
     return list(dict.fromkeys(kitchen.meet_food(m, walk.number).name for m in left))
 
 
@@ -240,8 +247,11 @@ def with_implied(
     if not foods and on_vessel and action.name in ("wrap", "spread", "coat", "prick"):
         return []
     if not foods:
-        return implied_foods(kitchen, walk, action, vessel) or _hinted(
-            kitchen, walk, segment, action
+        hinted = _hinted_here(kitchen, walk, segment, action, vessel)
+        return (
+            hinted
+            or implied_foods(kitchen, walk, action, vessel)
+            or _hinted(kitchen, walk, segment, action)
         )
     ties = {mention.preposition for mention in segment.foods}
     aside = bool(ties) and ties <= {"with", "in", "over", "on", "onto"} and not segment.refers
@@ -272,6 +282,20 @@ def _dish(kitchen: KitchenState) -> str | None:
     if not baked or not mixing or baked[-1].vessel == kitchen.last_vessel:
         return None
     return baked[-1].name
+
+
+def _hinted_here(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Action, vessel: Vessel | None
+) -> list[str]:
+    """Return what lies in the last vessel if a result names the butter or oil in it."""
+    names = {kitchen.name_of(m) for m in segment.hints}
+    inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
+    named = [n for n in inside if n in names and kitchen.foods[n].group == "fat"]
+    if action.name in NOTHING_IMPLIED or not named or walk.done:
+        return []
+    for name in inside:
+        see(kitchen, walk, name)
+    return [*named, *(n for n in inside if n not in named and not kitchen.foods[n].minor)]
 
 
 def _hinted(kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Action) -> list[str]:

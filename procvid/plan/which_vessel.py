@@ -153,6 +153,8 @@ def usual_vessel(
         return used
     if action.name == "serve":
         return _serving(kitchen, walk, segment, foods, used)
+    if action.name == "drain" and foods and kitchen.foods[foods[0]].state in ("boiled", "soaked"):
+        return kitchen.get_vessel(lexicon().entries["colander"], walk.number, foods)
     aside = {kitchen.name_of(m) for m in segment.foods if m.preposition == "with"}
     moved = next((name for name in foods if name not in aside), foods[0] if foods else "")
     if suits != ("cut",) and foods and _acts_in_place(action, segment):
@@ -233,7 +235,9 @@ def _board(
     if action.name not in ("add", "spread"):
         return None
     onto = [kitchen.name_of(m) for m in segment.foods if m.preposition in ("on", "onto", "over")]
-    bases = [*onto, *foods[:1]] if action.name == "spread" else onto
+    moved = {kitchen.name_of(m) for m in segment.foods if m.preposition in ("with", "")}
+    acted = [n for n in foods if n not in moved] or list(foods)
+    bases = [*onto, *acted[:1]] if action.name == "spread" else onto
     known = [kitchen.foods[name] for name in bases if name in kitchen.foods]
     spreading = action.name == "spread"
     loose = (f for f in known if (spreading or f.group == "bread") and not holds(kitchen, f.vessel))
