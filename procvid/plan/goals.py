@@ -53,9 +53,10 @@ def find_goal(
     for index in range(*span):
         word = tokens[index].text
         inner = word in ("in", "into", "to") and _names_part(tokens, index + 1, span[1])
-        if not kinds[index] and (word in ONTO or inner):
+        leads = word in ONTO or inner or word in ("to", "into", "in")
+        if not kinds[index] and leads:
             goal = _head(text, tokens, index + 1, span[1], named)
-            if goal:
+            if goal and (word in ONTO or inner or goal in BARE):
                 return goal
     return ""
 

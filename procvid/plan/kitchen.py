@@ -47,6 +47,7 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
 """Foods whose name may also mean all foods of its group in use."""
 
 
+ORDINALS = ("second", "third", "fourth", "fifth", "sixth")
 SEPARATE = frozenset({"bowl", "pot", "frying pan", "jar", "container", "blender"})
 """Vessels of which "a bowl" means another one while the one in use is full."""
 BARE_VESSELS: dict[str, tuple[str, ...]] = {
@@ -73,6 +74,8 @@ ROUND = frozenset(
     }
 )
 """Vessels that nobody calls a pan or a dish."""
+MACHINES = frozenset({"food processor", "blender", "stand mixer bowl"})
+"""Vessels with a bowl of their own."""
 PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
 
 
@@ -187,7 +190,8 @@ class KitchenState:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
         whole_of = self.absorbed[name][1] if name in self.absorbed else ""
-        if mention.definite and not mention.left_over and whole_of == f"{name} mixture":
+        lumps = mention.entry.group not in ("liquid", "fat", "spice", "powder", "sweet", "egg")
+        if lumps and mention.definite and not mention.left_over and whole_of == f"{name} mixture":
             return whole_of if whole_of in self.foods else name
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
         if name in known:
@@ -298,7 +302,8 @@ class KitchenState:
             made.state = next(stirred, next(cooked, "mixed"))
         if name.split()[-1] in STIRRED:
             made.state = "mixed"
-        made.base = main.base or main.group
+        floury = not solid and any(food.is_of({"powder"}) for food in known)
+        made.base = "powder" if floury else main.base or main.group
         made.many = is_plural(mention, name)
         for part in known:
             self.absorbed[part.name] = (self.foods.pop(part.name), name)
@@ -384,8 +389,7 @@ class KitchenState:
             differs = size_of(looks) and not mention.another
             name = f"{size_of(looks)} {kind}" if differs else f"second {kind}"
         if mention.another or (name in self.vessels and self._filled(name)):
-            ordinals = ("second", "third", "fourth", "fifth", "sixth")
-            name = next((f"{n} {kind}" for n in ordinals if not self._filled(f"{n} {kind}")), name)
+            name = next((f"{n} {kind}" for n in ORDINALS if not self._filled(f"{n} {kind}")), name)
         if name in self.vessels:
             return self.vessels[name]
         made = Vessel(name, kind, mention.entry.group, looks, step, wording=mention.wording)
@@ -397,18 +401,21 @@ class KitchenState:
     def _meant(self, mention: Mention) -> Vessel | None:
         """Return the vessel that "the prepared pan" or a bare "pan" means: the last one named."""
         bare = mention.wording in BARE_VESSELS
-        if mention.another or mention.indefinite or not (mention.prepared or bare):
+        if mention.another or mention.indefinite:
             return None
         ready = [v for v in self.vessels.values() if v.prepared]
         if mention.prepared and ready:
             same = (v for v in reversed(ready) if v.kind == mention.entry.name)
             return next(same, ready[-1])
+        machine = self.vessels.get(self.last_vessel or "")
+        if mention.wording == "bowl" and machine is not None and machine.kind in MACHINES:
+            return machine if mention.definite and not size_of(mention.looks) else None
         if not bare or size_of(mention.looks):
             return None
         uses = BARE_VESSELS[mention.wording]
-        return next(
-            (v for v in reversed(self.named) if v.use in uses and _is_flat(v)), None
-        )
+        flat = next((v for v in reversed(self.named) if v.use in uses and _is_flat(v)), None)
+        hot = self.vessels.get(self.last_hot or "")
+        return hot if flat is None and mention.definite and mention.wording == "pan" else flat
 
     def _called(self, wording: str) -> list[Vessel]:
         """Return the vessels in use that a bare "dish", "pan" or "tray" can mean."""
@@ -436,7 +443,8 @@ class KitchenState:
         for vessel in same_kind:
             if vessel.name in held or entry.group == "cut" or not self._filled(vessel.name):
                 return vessel
-        name = f"second {entry.name}" if same_kind else entry.name
+        free = (f"{n} {entry.name}" for n in ORDINALS if not self._filled(f"{n} {entry.name}"))
+        name = next(free, f"second {entry.name}") if same_kind else entry.name
         return self.vessels.setdefault(name, Vessel(name, entry.name, entry.group, "", step))
 
     def meet_serving_bowl(self, step: int) -> Vessel:

@@ -46,7 +46,11 @@ def parts_of(
         if kitchen.is_filled(vessel):
             return kitchen.contents(vessel)
     led_to = mention.preposition in TARGETS and not segment.vessels
+    if name in LOOSE and (mixed := _mixture(kitchen, beside)):
+        return [mixed]
     found = [v for v in _by_age(kitchen, beside, led_to=led_to) if _suits(kitchen, v, name)]
+    if not found and led_to and name in BASES:
+        found = [v for v in _by_age(kitchen, (), led_to=False) if _suits(kitchen, v, name)]
     if found:
         return kitchen.contents(found[0])
     if led_to:
@@ -54,6 +58,14 @@ def parts_of(
     if kitchen.is_filled(kitchen.last_vessel):
         return kitchen.contents(kitchen.last_vessel)
     return [n for n in kitchen.last_foods if n in kitchen.foods]
+
+
+def _mixture(kitchen: KitchenState, beside: Sequence[str]) -> str | None:
+    """Return the mixture that was poured over something solid in the last vessel."""
+    inside = kitchen.contents(kitchen.last_vessel)
+    solid = any(kitchen.foods[n].group in RAW_GROUPS for n in inside)
+    mixed = [n for n in inside if n.endswith(" mixture") and n not in beside]
+    return mixed[0] if solid and mixed else None
 
 
 def _by_age(kitchen: KitchenState, moved: Sequence[str], *, led_to: bool) -> list[str]:

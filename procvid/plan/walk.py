@@ -18,7 +18,7 @@ from procvid.plan.which_foods import (
     with_carried,
     with_implied,
 )
-from procvid.plan.which_vessel import mentioned_vessel, usual_vessel
+from procvid.plan.which_vessel import MOVING, mentioned_vessel, usual_vessel
 
 DRY_HEAT = frozenset("fry bake toast grill".split())
 ELSEWHERE = frozenset("over onto on for from until till before after while like when once".split())
@@ -131,6 +131,7 @@ def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
         if done.action.name not in MIXING or len(mixed) < MIXING[done.action.name]:
             continue
         parts = [n for n in done.foods if n in kitchen.foods]
+        mixed.sort(key=lambda n: kitchen.foods[n].group == "liquid")
         name = f"{mixed[0].removesuffix(' mixture').split()[-1]} mixture"
         mention = Mention(Entry(name, "food", "made", ()), 0, "", name, None, "")
         kitchen.become(parts, mention, walk.number)
@@ -188,7 +189,7 @@ def act(
     leaves_oven = any(m.entry.name == "oven" and m.preposition == "from" for m in segment.tools)
     if action.name in ("drain", "remove") and not leaves_oven:
         _take_out(kitchen, action, foods, vessel)
-    elif segment.on_surface and vessel is None:
+    elif vessel is None and (segment.on_surface or action.name in MOVING):
         for name in foods:
             kitchen.put(kitchen.foods[name], None)
         kitchen.last_vessel = None

@@ -16,6 +16,10 @@ APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait re
 """Actions on the food of the step before, wherever it lies: "season" after "pat the fish dry"."""
 MIXED = frozenset("dressing vinaigrette marinade glaze icing sauce gravy rub".split())
 """Products of liquids and powders: "to make the dressing, combine all ingredients"."""
+MIXED_GROUPS = {
+    "vegetables": "mixed vegetables", "veggies": "mixed vegetables", "veg": "mixed vegetables",
+    "herbs": "mixed herbs", "spices": "mixed spice",
+}  # fmt: skip
 CHUNKS = frozenset("meat poultry fish seafood bread grain fruit nut mushroom legume vegetable".split())
 HEAT_ONLY = frozenset(
     {"reduce heat", "reduce the heat", "turn off", "remove from the heat", "remove from heat"}
@@ -168,6 +172,10 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
                 for m in kitchen.left_over()
                 if m.entry.group in GROUP_WORDS[word]
             ]
+            if not names and word in MIXED_GROUPS:
+                entry = lexicon().entries[MIXED_GROUPS[word]]
+                mention = Mention(entry, 0, "", entry.name, None, "", definite=True)
+                names = [kitchen.meet_food(mention, walk.number, name=entry.name).name]
         if word == "ingredients" and not names:
             names = _listed_foods(kitchen, walk, "remaining ingredients")
         names = [n for n in dict.fromkeys(names) if n in kitchen.foods]

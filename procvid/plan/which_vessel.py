@@ -138,6 +138,8 @@ def usual_vessel(
     base = _board(kitchen, action, segment, foods)
     if base is not None:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
+    if action.name in MOVING and _leads_to_loose(kitchen, walk, segment):
+        return None
     used = here(kitchen, walk)
     if used is not None and used.name in walk.mentioned_vessels and action.name in JOINING:
         return used
@@ -216,6 +218,15 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     liquid = bool(foods) and kitchen.foods[foods[0]].group == "liquid"
     return kitchen.get_vessel(lexicon().entries["pot" if liquid else "frying pan"], walk.number)
+
+
+def _leads_to_loose(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> bool:
+    """Return True if an action leads to food that lies in no vessel: "in the centre of the dough"."""
+    tied = [m for m in segment.foods if m.preposition in TOWARDS | {"on", "onto"}]
+    names = [*walk.goal, *(kitchen.name_of(m) for m in tied)]
+    known = [kitchen.foods[n] for n in names if n in kitchen.foods]
+    solid = [food for food in known if not food.minor and food.group != "liquid"]
+    return bool(solid) and not any(holds(kitchen, food.vessel) for food in solid)
 
 
 def _is_raw(kitchen: KitchenState, foods: Sequence[str]) -> bool:
