@@ -227,6 +227,10 @@ class KitchenState:
             return [known_name for known_name in known if known_name in PASTAS]
         return [known_name for known_name, group in known.items() if group in groups]
 
+    def names_of(self, mention: Mention) -> list[str]:
+        """Return the foods of a mention, the members of a group word or one food."""
+        return self.group_members(mention) or [self.name_of(mention)]
+
     def of_groups(self, word: str) -> list[str]:
         """Return the foods in use that a word such as "the vegetables" means."""
         return [f.name for f in self.foods.values() if f.group in GROUP_WORDS[word]]

@@ -87,6 +87,9 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
         with_spice = any(m.preposition in ("with", "over", "on", "") and m.entry.group in ("spice", "fat")
                          for m in segment.foods)  # fmt: skip
         return "marinate" if with_spice else None
+    sugar = any(m.entry.name in ("powdered sugar", "cocoa powder") for m in segment.foods)
+    if verb.name in ("dust", "sprinkle") and sugar and not segment.vessels:
+        return "add"
     moved = any(m.preposition in ("to", "into", "onto", "on") for m in segment.vessels)
     if verb.name in ("remove", "take", "lift", "take out", "lift out", "turn out") and moved:
         return "add"

@@ -28,6 +28,7 @@ HEAT_ONLY = frozenset(
 PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parchment paper"})
 """Tools that a hand takes off the food."""
 TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
+TIED = frozenset({"with", "in", "over", "on", "onto", "to", "into"})
 MELTING = frozenset({"fat", "cheese", "sweet"})
 MAX_IMPLIED = 4
 MAX_CARRIED = 5
@@ -73,7 +74,7 @@ def find_foods(
         names = [*_guessed(kitchen, walk, segment, source.guessed, names), *names]
     elif not direct:
         names = referred_foods(kitchen, walk, source) + names
-    elif any(word.endswith(" ingredients") for word in source.refers):
+    elif any(w.endswith(" ingredients") or w in GROUP_WORDS for w in source.refers):
         names += referred_foods(kitchen, walk, source)
     walk.goal = _goal_foods(kitchen, walk, source, names)
     names += walk.goal
@@ -252,6 +253,9 @@ def with_implied(
     if not foods and segment.verb.name in HEAT_ONLY:
         return kitchen.contents(kitchen.last_hot)[:MAX_IMPLIED]
     on_vessel = any(not mention.preposition for mention in segment.vessels)
+    bowl = vessel is not None and vessel.use == "cold" and not kitchen.contents(vessel.name)
+    if not foods and on_vessel and bowl and action.name in ("chill", "freeze"):
+        return []
     if not foods and on_vessel and action.name in ("wrap", "spread", "coat", "prick"):
         return []
     if not foods:
@@ -262,7 +266,9 @@ def with_implied(
             or _hinted(kitchen, walk, segment, action)
         )
     ties = {mention.preposition for mention in segment.foods}
-    aside = bool(ties) and ties <= {"with", "in", "over", "on", "onto"} and not segment.refers
+    aside = bool(ties) and ties <= TIED and not segment.refers
+    if ties & {"to", "into"}:
+        aside = aside and action.name == "add"
     holds_object = any(not mention.preposition for mention in segment.vessels)
     if not aside or segment.guessed or holds_object:
         return foods

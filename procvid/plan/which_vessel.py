@@ -85,7 +85,7 @@ def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Ves
     towards = TOWARDS | ({"on", "onto"} if moving else set())
     leading = [m for m in segment.foods if m.preposition in towards]
     leading = [m for m in leading if m.preposition != "in" or m.entry.group not in MINOR_GROUPS]
-    names = [kitchen.name_of(m) for m in leading]
+    names = [n for m in leading for n in kitchen.names_of(m)]
     names += walk.goal
     for word in segment.targets:
         if word in GROUP_WORDS:
@@ -138,7 +138,7 @@ def usual_vessel(
     base = _board(kitchen, action, segment, foods)
     if base is not None:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
-    if action.name in MOVING and _leads_to_loose(kitchen, walk, segment):
+    if action.name in ("add", "spread") and _leads_to_loose(kitchen, walk, segment):
         return None
     used = here(kitchen, walk)
     if used is not None and used.name in walk.mentioned_vessels and action.name in JOINING:
@@ -159,7 +159,7 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["colander"], walk.number, foods)
     aside = {kitchen.name_of(m) for m in segment.foods if m.preposition == "with"}
     moved = next((name for name in foods if name not in aside), foods[0] if foods else "")
-    if suits != ("cut",) and foods and _acts_in_place(action, segment):
+    if suits != ("cut",) and foods and _acts_in_place(kitchen, action, segment, foods):
         at = kitchen.vessels.get(kitchen.foods[moved].vessel or "")
         if at is not None and at.use == "stove" and action.name in ("bake", "broil"):
             return at
@@ -198,7 +198,8 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
     more = any(mention.left_over for mention in segment.foods)
-    leaves = there and action.name == "add" and not more and not _acts_in_place(action, segment)
+    leaves = there and action.name == "add" and not more
+    leaves = leaves and not _acts_in_place(kitchen, action, segment, foods)
     leaves = leaves and not _others(kitchen, last, foods)
     loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
     if action.name == "stir" and loose and last is not None and last.use == "oven":
@@ -223,7 +224,7 @@ def usual_vessel(
 def _leads_to_loose(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> bool:
     """Return True if an action leads to food that lies in no vessel: "in the centre of the dough"."""
     tied = [m for m in segment.foods if m.preposition in TOWARDS | {"on", "onto"}]
-    names = [*walk.goal, *(kitchen.name_of(m) for m in tied)]
+    names = [*walk.goal, *(n for m in tied for n in kitchen.names_of(m))]
     known = [kitchen.foods[n] for n in names if n in kitchen.foods]
     solid = [food for food in known if not food.minor and food.group != "liquid"]
     return bool(solid) and not any(holds(kitchen, food.vessel) for food in solid)
@@ -266,11 +267,16 @@ def _waits(kitchen: KitchenState, action: Action, vessel: Vessel, foods: Sequenc
     return all(name in foods or name == "water" for name in inside)
 
 
-def _acts_in_place(action: Action, segment: Segment) -> bool:
+def _acts_in_place(
+    kitchen: KitchenState, action: Action, segment: Segment, foods: Sequence[str]
+) -> bool:
     """Return True if the food stays; "add" moves it, "season the egg" does not."""
     if action.name != "add":
         return True
     with_other = any(mention.preposition == "with" for mention in segment.foods)
+    named = {n for mention in segment.foods for n in kitchen.names_of(mention)}
+    if foods and named and foods[0] not in named and not segment.refers:
+        return True
     return segment.verb.name == "season" or with_other or not segment.foods
 
 
