@@ -294,6 +294,7 @@ class KitchenState:
         """Replace foods by what they have become; None if there are no such foods."""
         known = [self.foods[name] for name in dict.fromkeys(parts) if name in self.foods]
         solid = any(food.group in RAW_GROUPS | {"bread", "grain", "egg"} for food in known)
+        raw = any(food.group in RAW_GROUPS for food in known)
         if not known or (mention.entry.name in SIDE_DISHES and solid):
             return None
         main = next((food for food in known if not food.minor), known[0])
@@ -306,7 +307,7 @@ class KitchenState:
             made.state = next(stirred, next(cooked, "mixed"))
         if name.split()[-1] in STIRRED:
             made.state = "mixed"
-        floury = not solid and any(food.is_of({"powder"}) for food in known)
+        floury = not raw and any(food.is_of({"powder"}) for food in known)
         made.base = "powder" if floury else main.base or main.group
         made.many = is_plural(mention, name)
         for part in known:
@@ -383,6 +384,7 @@ class KitchenState:
                 vessel.looks = vessel.looks or looks
                 return vessel
         fitting = [v for v in same_kind if fits(v.looks, looks)]
+        fitting.sort(key=lambda v: self.named.index(v) if v in self.named else -1, reverse=True)
         if fitting and mention.indefinite and kind in SEPARATE:
             fitting = [v for v in fitting if not self._filled(v.name)]
         if fitting and not mention.another:

@@ -198,6 +198,8 @@ def _referring(
     """Yield the word if it refers to foods: "it", "the mixture", "the dry ingredients"."""
     word = tokens[index].text
     before = [t.text for t in tokens[max(0, index - 5) : index]]
+    leads = [n for n, w in enumerate(before) if w in PREPOSITIONS and w != "of"]
+    before = before[leads[-1] :] if leads else before
     ends = index + 1 >= len(tokens) or not tokens[index + 1].joined
     follows = "" if ends else tokens[index + 1].text
     if word in ("ingredients", "ingredient", "mixture", "mix"):

@@ -37,6 +37,8 @@ def parts_of(
 ) -> list[str]:
     """Return the foods that a product was made of, `beside` being those named before it."""
     name = mention.entry.name.split()[-1]
+    if name == "slurry":
+        return []
     if name in BAKED_GOODS and mention.preposition != "with":
         baked = [f.name for f in kitchen.foods.values() if f.state == "baked" and f.group != "fat"]
         if baked and not kitchen.is_among(baked[-1], beside):

@@ -154,7 +154,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
 def _is_sheet(mention: Mention) -> bool:
     """Return True for the counter, a board or a sheet of paper as the place of an action."""
     if mention.entry.role == "surface":
-        return bool(mention.preposition)
+        return True
     return mention.entry.name in SHEETS and mention.preposition in ("to", "on", "onto")
 
 

@@ -278,7 +278,8 @@ def with_implied(
         known = last or known
         for name in known:
             see(kitchen, walk, name)
-    dish = _dish(kitchen) if segment.verb.name in TOPPING and ties == {"with"} else None
+    topped = segment.verb.name in TOPPING and ties == {"with"}
+    dish = _dish(kitchen, segment, foods) if topped else None
     if dish is not None:
         see(kitchen, walk, dish)
         return [*(n for n in foods if n != dish), dish]
@@ -288,8 +289,13 @@ def with_implied(
     return sorted(unique, key=lambda n: kitchen.foods[n].minor)
 
 
-def _dish(kitchen: KitchenState) -> str | None:
+def _dish(kitchen: KitchenState, segment: Segment, foods: Sequence[str]) -> str | None:
     """Return the newest baked dish, if the last vessel only holds what goes onto it."""
+    inside = kitchen.contents(kitchen.last_vessel)
+    parts = {word for n in inside for word in n.split()}
+    made = any(n in inside or parts & set(n.split()) for n in foods)
+    if not made and not any(m.entry.group == "made" for m in segment.hints):
+        return None
     baked = [food for food in kitchen.foods.values() if food.state == "baked" and not food.minor]
     last = kitchen.vessels.get(kitchen.last_vessel or "")
     mixing = last is not None and last.use == "cold"
