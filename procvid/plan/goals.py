@@ -68,9 +68,7 @@ def _names_part(tokens: Sequence[Word], index: int, end: int) -> bool:
     return index + 1 < end and tokens[index].text in PARTS and tokens[index + 1].text == "of"
 
 
-def _head(
-    text: str, tokens: Sequence[Word], index: int, end: int, named: Sequence[int]
-) -> str:
+def _head(text: str, tokens: Sequence[Word], index: int, end: int, named: Sequence[int]) -> str:
     head = ""
     for at in range(index, min(end, index + MAX_WORDS + 3)):
         word = tokens[at].text
@@ -81,7 +79,11 @@ def _head(
             continue
         if word in DETERMINERS or is_number(word) or (is_adverb(word) and not head):
             continue
-        if word in PREPOSITIONS or word in ("and", "or", "then", "of") or _is_verb(tokens, at, head):
+        if (
+            word in PREPOSITIONS
+            or word in ("and", "or", "then", "of")
+            or _is_verb(tokens, at, head)
+        ):
             break
         head = word
     return "" if head in NO_GOALS or re.search(r"\d", head) else head

@@ -315,7 +315,9 @@ def _mention(
             prepared = True
         elif word in LOOKS or word in FITTED or is_adverb(word):
             pass
-        elif stated is None and word.endswith("ed") and lexicon().noun_at(tokens, first - 1) is None:
+        elif (
+            stated is None and word.endswith("ed") and lexicon().noun_at(tokens, first - 1) is None
+        ):
             pass
         elif stated is not None and word not in PREPOSITIONS | OPENERS:
             state = state or stated[0]

@@ -43,7 +43,9 @@ def parts_of(
         baked = [f.name for f in kitchen.foods.values() if f.state == "baked" and f.group != "fat"]
         if baked and not kitchen.is_among(baked[-1], beside):
             return baked
-    own = [v.name for m in segment.vessels for v in kitchen.vessels.values() if v.kind == m.entry.name]
+    own = [
+        v.name for m in segment.vessels for v in kitchen.vessels.values() if v.kind == m.entry.name
+    ]
     for vessel in reversed(own):
         if kitchen.is_filled(vessel):
             return kitchen.contents(vessel)

@@ -204,8 +204,10 @@ COVERS = {"stove": "lid", "oven": "foil", "cold": "kitchen towel"}
 def _is_coarse(kitchen: KitchenState, done: Done) -> bool:
     """Return True if a spoon mixes the foods rather than a whisk."""
     groups = [kitchen.foods[n].group for n in done.foods if n in kitchen.foods]
-    return any(group in LUMPS for group in groups) or groups[:1] == ["cheese"] or (
-        groups[:1] in (["vegetable"], ["fruit"], ["mushroom"])
+    return (
+        any(group in LUMPS for group in groups)
+        or groups[:1] == ["cheese"]
+        or (groups[:1] in (["vegetable"], ["fruit"], ["mushroom"]))
     )
 
 

@@ -20,7 +20,9 @@ MIXED_GROUPS = {
     "vegetables": "mixed vegetables", "veggies": "mixed vegetables", "veg": "mixed vegetables",
     "herbs": "mixed herbs", "spices": "mixed spice",
 }  # fmt: skip
-CHUNKS = frozenset("meat poultry fish seafood bread grain fruit nut mushroom legume vegetable".split())
+CHUNKS = frozenset(
+    "meat poultry fish seafood bread grain fruit nut mushroom legume vegetable".split()
+)
 HEAT_ONLY = frozenset(
     {"reduce heat", "reduce the heat", "turn off", "remove from the heat", "remove from heat"}
 )
@@ -97,7 +99,9 @@ def _goal_foods(
         found = [n for n in worked if not kitchen.foods[n].minor][:1]
     else:
         found = [n for n in kitchen.foods if n.split()[-1] == goal and n not in beside][-1:]
-    if not found and (goal in BAKED_GOODS or goal in kitchen.title or segment.goal in kitchen.title):
+    if not found and (
+        goal in BAKED_GOODS or goal in kitchen.title or segment.goal in kitchen.title
+    ):
         found = kitchen.base_beside(beside)
     for name in found:
         see(kitchen, walk, name)
@@ -200,7 +204,9 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]
             return inside
     left = [m for m in kitchen.left_over() if not groups or m.entry.group in groups]
     if groups and not left:
-        return [f.name for f in kitchen.foods.values() if f.is_of(groups) and _is_cold(kitchen, f.name)]
+        return [
+            f.name for f in kitchen.foods.values() if f.is_of(groups) and _is_cold(kitchen, f.name)
+        ]
     if not groups and MIXED & set(walk.text.lower().replace(",", " ").split()[:8]):
         left = [m for m in left if m.entry.group not in CHUNKS] or left
     return list(dict.fromkeys(kitchen.meet_food(m, walk.number).name for m in left))

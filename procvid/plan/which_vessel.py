@@ -20,6 +20,8 @@ PARTS = frozenset({"squeeze", "grate", "crumble", "tear"})
 """Actions that leave their food in the dish with a particle: "squeeze in the lime"."""
 MOVING = frozenset({"add", "spread", "squeeze", "grate", "crumble", "press"})
 """Actions that put a food somewhere."""
+AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
+"""Actions that may happen in the vessel that a later step names."""
 JOINING = frozenset({"add", "mix", "stir"})
 SEASONING = frozenset({"season", "salt", "salt and pepper"})
 HOT = frozenset("fried boiled baked grilled steamed toasted".split())
@@ -181,6 +183,8 @@ def usual_vessel(
         return hot
     if action.vessel is not None and any(m.entry.name == "microwave" for m in segment.tools):
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
+    if action.name == "fry" and kitchen.title & SOUPS:
+        return hot if hot is not None else kitchen.get_vessel(lexicon().entries["pot"], walk.number)
     if action.vessel is not None:
         ready = [
             v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
@@ -212,6 +216,8 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
     if action.name == "heat" and any(m.entry.name == "microwave" for m in segment.tools):
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
+    if action.name not in AHEAD:
+        return None
     ahead = _vessel_ahead(kitchen, walk, action, later)
     if action.name != "heat" or ahead.use == "stove":
         return ahead
@@ -311,6 +317,8 @@ def _vessel_ahead(
             if usual and lexicon().entries[usual].group not in (*PASSING, "serve"):
                 return kitchen.get_vessel(lexicon().entries[usual], walk.number)
     kind = "frying pan" if action.name in ("stir", "flip", "heat") else "bowl"
+    if kind == "frying pan" and kitchen.title & SOUPS:
+        kind = "pot"
     return kitchen.get_vessel(lexicon().entries[kind], walk.number)
 
 
