@@ -313,10 +313,15 @@ def _mention(
             definite = definite or word in ("the", "same", "your", "that", "this")
         elif word in ("prepared", "lined", "greased", "buttered", "oiled", "floured"):
             prepared = True
-        elif word in LOOKS or word in FITTED or is_adverb(word):
-            pass
         elif (
-            stated is None and word.endswith("ed") and lexicon().noun_at(tokens, first - 1) is None
+            word in LOOKS
+            or word in FITTED
+            or is_adverb(word)
+            or (
+                stated is None
+                and word.endswith("ed")
+                and lexicon().noun_at(tokens, first - 1) is None
+            )
         ):
             pass
         elif stated is not None and word not in PREPOSITIONS | OPENERS:

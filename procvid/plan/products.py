@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procvid.plan.kitchen import RAW_GROUPS, KitchenState
+from procvid.plan.kitchen import KitchenState
 from procvid.plan.mentions import SIDE_DISHES, Mention
 from procvid.plan.reading import Segment
+from procvid.plan.things import RAW_GROUPS
 
 BAKED_GOODS = frozenset(
     "cake cookie brownie cupcake muffin loaf pie scone shortbread cheesecake shortcake donut bread "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procvid.plan.kitchen import Food, KitchenState, Vessel
+from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.reading import Segment
+from procvid.plan.things import Food, Vessel
 
 PLACING = frozenset("put place transfer slide tip arrange move spoon ladle scoop turn lay".split())
 GENTLE_MIXING = frozenset(

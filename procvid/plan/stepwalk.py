@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from procvid.plan.kitchen import KitchenState, Vessel
+from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Action
 from procvid.plan.mentions import Mention
+from procvid.plan.things import Vessel
 
 PASSING = frozenset({"cut", "passing"})
 

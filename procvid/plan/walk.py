@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from procvid.plan.kitchen import KitchenState, Vessel
+from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import Mention
 from procvid.plan.reading import Reading, Segment, is_title
 from procvid.plan.settle import settle_action
 from procvid.plan.stepwalk import PASSING, Done, StepWalk, here, see
+from procvid.plan.things import Vessel
 from procvid.plan.which_foods import (
     CUTTING,
     NOTHING_IMPLIED,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from procvid.plan.goals import PIECES
-from procvid.plan.kitchen import KitchenState, Vessel
+from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 from procvid.plan.products import BAKED_GOODS, parts_of
 from procvid.plan.reading import Segment
 from procvid.plan.stepwalk import StepWalk, here, holds, see
+from procvid.plan.things import Vessel
 
 APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait remove serve".split())
 """Actions on the food of the step before, wherever it lies: "season" after "pat the fish dry"."""

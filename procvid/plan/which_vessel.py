@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from procvid.plan.goals import BARE
-from procvid.plan.kitchen import COOKED, MINOR_GROUPS, KitchenState, Vessel
+from procvid.plan.kitchen import COOKED, KitchenState
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Reading, Segment
 from procvid.plan.settle import GRILLS
 from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
+from procvid.plan.things import MINOR_GROUPS, Vessel
 from procvid.plan.which_foods import CUTTING, groups_of
 
 TOWARDS = frozenset({"to", "into", "over", "in"})
