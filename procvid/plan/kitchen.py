@@ -27,6 +27,8 @@ STIRRED = frozenset(
     "frosting".split()
 )
 """Products that no picture shows as fried or boiled."""
+POURED_GROUPS = frozenset("liquid fat spice powder sweet egg".split())
+"""Groups of foods that come in portions: a step may use some of it again."""
 CUT_STATES = frozenset("sliced diced grated peeled mashed crumbled torn".split())
 COOKED = frozenset(
     "fried boiled baked grilled steamed toasted melted mixed blended cooked mashed kneaded shaped "
@@ -110,7 +112,7 @@ class KitchenState:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
         whole_of = self.absorbed[name][1] if name in self.absorbed else ""
-        lumps = mention.entry.group not in ("liquid", "fat", "spice", "powder", "sweet", "egg")
+        lumps = mention.entry.group not in POURED_GROUPS
         if lumps and mention.definite and not mention.left_over and whole_of == f"{name} mixture":
             return whole_of if whole_of in self.foods else name
         known = {**dict.fromkeys(self.listed), **dict.fromkeys(self.foods)}
@@ -164,7 +166,8 @@ class KitchenState:
         the step's action makes, which a mention may state as its result ("the onions are sliced").
         """
         name = name or self.name_of(mention)
-        food = self.foods.get(name) or self._revived(name, apart=mention.left_over)
+        portion = not mention.definite and mention.entry.group in POURED_GROUPS
+        food = self.foods.get(name) or self._revived(name, apart=mention.left_over or portion)
         looks = food_looks(mention)
         if food is None:
             listed = self.listed.get(name)
@@ -365,7 +368,8 @@ class KitchenState:
         for vessel in same_kind:
             if vessel.name == self.last_vessel and not (new and self._filled(vessel.name)):
                 return vessel
-        held = {self.foods[name].vessel for name in foods if name in self.foods}
+        known = [self.foods[name] for name in foods if name in self.foods]
+        held = {food.vessel for food in known if food.group not in POURED_GROUPS}
         for vessel in same_kind:
             if vessel.name in held or entry.group == "cut" or not self._filled(vessel.name):
                 return vessel

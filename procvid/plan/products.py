@@ -97,5 +97,5 @@ def _suits(kitchen: KitchenState, vessel: str, name: str) -> bool:
     if name in STEWED:
         return use == "stove"
     if name in LOOSE:
-        return use != "oven" and not any(f.group in SOLID for f in inside)
+        return use in ("cold", "stove") and not any(f.group in SOLID for f in inside)
     return True

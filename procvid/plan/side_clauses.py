@@ -41,6 +41,7 @@ SUBJECTS = frozenset("it they this that these those there he she".split())
 MODALS = frozenset(
     "will may might has have won't shouldn't can't cannot ensures helps is are looks look".split()
 )
+MAX_TITLE = 6
 NEEDED = frozenset("using needed necessary required".split())
 CARES = frozenset(
     {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient")}
@@ -93,7 +94,19 @@ def kinds_of(text: str) -> tuple[Kind, ...]:
     for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
         _mark_sentence(text, tokens, start, end, kinds)
     _mark_asides(text, tokens, kinds)
+    _mark(kinds, 0, _title_end(text, tokens), "aside")
     return tuple(kinds)
+
+
+def _title_end(text: str, tokens: Sequence[Word]) -> int:
+    """Return the number of words of a title before a colon: "Make the glaze: stir the honey"."""
+    end = next((i for i in range(1, len(tokens)) if ":" in gap(text, tokens, i)), 0)
+    title = [token.text for token in tokens[:end]]
+    lists = not end or end > MAX_TITLE or {"following", "these", "with", "in"} & set(title)
+    acts = lexicon().verb_at(tokens, 0) is not None
+    if lists or not acts or any(starts_sentence(text, tokens, i) for i in range(1, end)):
+        return 0
+    return end if any(_is_imperative(tokens, i, len(tokens)) for i in range(end, len(tokens))) else 0
 
 
 def _mark(kinds: list[Kind], start: int, end: int, kind: Kind) -> None:

@@ -264,7 +264,8 @@ def _let(text: str, tokens: Sequence[Word], found: FoundVerb) -> FoundVerb:
         if CLAUSE_MARK.search(gap(text, tokens, index)):
             break
         inner = lexicon().verb_at(tokens, index)
-        if inner is not None and lexicon().noun_at(tokens, index) is None:
+        plural = tokens[index].text.endswith("s") and not tokens[index].text.endswith("ss")
+        if inner is not None and not plural and lexicon().noun_at(tokens, index) is None:
             return replace(found, verb=inner[0])
     return found
 

@@ -17,12 +17,14 @@ from procvid.plan.which_foods import CUTTING, groups_of
 
 TOWARDS = frozenset({"to", "into", "over", "in"})
 """Prepositions that lead to a food where it lies: "add the egg to the rice"."""
-PARTS = frozenset({"squeeze", "grate", "crumble", "tear"})
+PARTS = frozenset({"squeeze", "grate", "crumble", "tear", "sift", "mix", "melt"})
 """Actions that leave their food in the dish with a particle: "squeeze in the lime"."""
 MOVING = frozenset({"add", "spread", "squeeze", "grate", "crumble", "press"})
 """Actions that put a food somewhere."""
 AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
 """Actions that may happen in the vessel that a later step names."""
+OVER = frozenset("top garnish sprinkle dust drizzle brush season rub layer spread".split())
+"""Verbs with which a base lies on a plate, if it lies nowhere else."""
 JOINING = frozenset({"add", "mix", "stir"})
 SEASONING = frozenset({"season", "salt", "salt and pepper"})
 HOT = frozenset("fried boiled baked grilled steamed toasted".split())
@@ -127,7 +129,7 @@ def usual_vessel(
     if segment.on_surface or (segment.goal and not walk.goal and action.name in MOVING):
         return None
     suits = action.needs
-    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    last = here(kitchen, walk) or kitchen.vessels.get(kitchen.last_vessel or "")
     particle = any(m.particle and not m.preposition for m in segment.foods)
     joins = (particle and action.name in PARTS) or (
         segment.verb.name.split()[-1] in ("in", "through", "together") and action.name in JOINING
@@ -143,6 +145,7 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
     if action.name in ("add", "spread") and _leads_to_loose(kitchen, walk, segment):
         return None
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
     used = here(kitchen, walk)
     if used is not None and used.name in walk.mentioned_vessels and action.name in JOINING:
         return used
@@ -198,7 +201,7 @@ def usual_vessel(
     heated = kitchen.last_hot is not None and kitchen.last_hot == kitchen.last_vessel
     if action.name == "add" and heated and kitchen.last_action in ("heat", "melt", "preheat"):
         return last
-    loose_base = bool(aside) and moved in kitchen.foods and kitchen.foods[moved].vessel is None
+    loose_base = bool(aside) and segment.verb.name in OVER and moved in kitchen.foods and kitchen.foods[moved].vessel is None
     if action.name == "add" and loose_base and not kitchen.foods[moved].minor:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
@@ -217,7 +220,8 @@ def usual_vessel(
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
     if action.name == "heat" and any(m.entry.name == "microwave" for m in segment.tools):
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
-    if action.name not in AHEAD:
+    worked = bool(foods) and kitchen.foods[foods[0]].group == "made" and not segment.refers
+    if action.name not in AHEAD or (worked and kitchen.foods[foods[0]].vessel is None):
         return None
     ahead = _vessel_ahead(kitchen, walk, action, later)
     if action.name != "heat" or ahead.use == "stove":
