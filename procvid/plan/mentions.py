@@ -226,6 +226,9 @@ def _referring(
     if word in ("wet", "dry") and before and before[-1] == "the" and follows in ("", "and"):
         yield index, f"{word} ingredients", preposition
         return
+    if word == "flesh":
+        yield index, "it", preposition
+        return
     if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
         yield index, word, preposition
 

@@ -29,6 +29,8 @@ LOOSE = (
 """Products that are made in a bowl or a pan and moved from there."""
 DOUGHS = frozenset("dough batter pastry".split())
 STEWED = frozenset("soup stew curry chili chowder porridge ragu".split())
+SALADS = frozenset("salad slaw coleslaw".split())
+SALAD_GROUPS = frozenset("vegetable fruit grain legume meat poultry fish seafood mushroom".split())
 SOLID = RAW_GROUPS | {"bread", "grain"}
 TARGETS = frozenset({"over", "on", "onto", "into", "to", "in"})
 
@@ -96,6 +98,8 @@ def _suits(kitchen: KitchenState, vessel: str, name: str) -> bool:
         return use != "stove" and any(f.is_of({"powder", "made"}) for f in inside)
     if name in STEWED:
         return use == "stove"
+    if name in SALADS:
+        return any(f.is_of(SALAD_GROUPS) for f in inside)
     if name in LOOSE:
         return use in ("cold", "stove") and not any(f.group in SOLID for f in inside)
     return True

@@ -147,8 +147,17 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         if spared and segment.refers and not segment.foods:
             foods = tuple(m for m in spared if m.entry.role == "food")
             segment = replace(segment, foods=foods, refers=() if foods else segment.refers)
-        segments.append(segment)
+        segments.append(_with_subject(segment, mentions.hinted, start, verb.start))
     return Reading(tuple(segments), known, forbidden)
+
+
+def _with_subject(segment: Segment, hinted: Sequence[Mention], start: int, verb: int) -> Segment:
+    """Read "it" as the food of the clause before: "once the cake is baked, move it to a rack"."""
+    before = {m.entry.name: m for m in hinted if start <= m.index < verb and m.entry.role == "food"}
+    if len(before) != 1 or segment.foods or not {"it", "them"} & set(segment.refers):
+        return segment
+    subject = replace(*before.values(), preposition="", definite=True, state=None)
+    return replace(segment, foods=(subject,), refers=())
 
 
 def _is_sheet(mention: Mention) -> bool:

@@ -196,6 +196,8 @@ VERB_TOOLS = {
     "brush": "pastry brush", "baste": "pastry brush", "roll out": "rolling pin",
     "refrigerate": "fridge", "microwave": "microwave", "freeze": "freezer",
 }  # fmt: skip
+MIXER_SPEED = re.compile(r"\bon (?:a )?(?:low|medium|high|medium-low|medium-high)\b")
+STIRRERS = ("whisk", "spoon", "electric mixer")
 WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
 LUMPS = frozenset("meat poultry bread grain made nut fish seafood legume".split())
 COVERS = {"stove": "lid", "oven": "foil", "cold": "kitchen towel"}
@@ -235,7 +237,9 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
         usual = COVERS.get(main.vessel.use)
     if main.action.name == "mix" and main.verb not in WHISKING and _is_coarse(kitchen, main):
         usual = "spoon"
-    if main.vessel is not None and main.vessel.kind == "stand mixer bowl" and usual == "whisk":
+    if main.action.name == "mix" and MIXER_SPEED.search(walk.text.lower()):
+        usual = "electric mixer"
+    if main.vessel is not None and main.vessel.kind == "stand mixer bowl" and usual in STIRRERS:
         usual = None
     if re.search(r"\b(hands?|fingers|fingertips)\b", walk.text.lower()):
         usual = None

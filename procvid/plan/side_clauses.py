@@ -106,7 +106,9 @@ def _title_end(text: str, tokens: Sequence[Word]) -> int:
     acts = lexicon().verb_at(tokens, 0) is not None
     if lists or not acts or any(starts_sentence(text, tokens, i) for i in range(1, end)):
         return 0
-    return end if any(_is_imperative(tokens, i, len(tokens)) for i in range(end, len(tokens))) else 0
+    return (
+        end if any(_is_imperative(tokens, i, len(tokens)) for i in range(end, len(tokens))) else 0
+    )
 
 
 def _mark(kinds: list[Kind], start: int, end: int, kind: Kind) -> None:

@@ -19,6 +19,7 @@ from procvid.plan.english import (
     PRONOUNS,
     SUBORDINATORS,
     is_adverb,
+    is_number,
 )
 from procvid.plan.lexicon import Verb, Word, lexicon, phrase, words
 from procvid.plan.side_clauses import (
@@ -191,7 +192,10 @@ def _verb_here(
     if verb[1] > 1 or (noun[0].role != "food" and index > 0):
         return verb
     follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
-    acts_on = follower in DETERMINERS | PRONOUNS | {"with", "together"}
+    tied = follower in ("with", "together") and not (
+        noun[0].role == "food" and _is_listed(tokens, index)
+    )
+    acts_on = tied or follower in DETERMINERS | PRONOUNS or (follower and is_number(follower))
     alone = starts and noun[0].role != "food"
     joined = (
         is_adverb(follower)
@@ -199,6 +203,14 @@ def _verb_here(
         or lexicon().noun_at(tokens, index + 1) is not None
     )
     return verb if acts_on or alone or (starts and joined) else None
+
+
+def _is_listed(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for a food after a verb or another food: "whisk cream with", "butter and cream"."""
+    joined = index > 1 and tokens[index - 1].text in ("and", "or")
+    if joined:
+        return lexicon().noun_at(tokens, index - 2) is not None
+    return index > 0 and lexicon().verb_at(tokens, index - 1) is not None
 
 
 def _names_thing(tokens: Sequence[Word], index: int, length: int) -> bool:

@@ -248,7 +248,8 @@ def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
     foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
     if walk.done[0].action.name == "remove" and kitchen.last_foods:
         foods = [n for n in foods if kitchen.foods[n].group not in ("spice", "herb")]
-    kitchen.last_action = walk.done[0].action.name
+    acted = [done for done in walk.done if done.action.name != "prepare"] or walk.done
+    kitchen.last_action = acted[0].action.name
     if any(not kitchen.foods[name].minor for name in foods) or (foods and not kitchen.last_foods):
         kitchen.last_foods, kitchen.last_step = foods, walk.number
     for done in walk.done:

@@ -23,6 +23,8 @@ MOVING = frozenset({"add", "spread", "squeeze", "grate", "crumble", "press"})
 """Actions that put a food somewhere."""
 AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
 """Actions that may happen in the vessel that a later step names."""
+READYING = frozenset("line grease prepare preheat fill heat".split())
+"""Actions on a vessel that the next step may mean by "it"."""
 OVER = frozenset("top garnish sprinkle dust drizzle brush season rub layer spread".split())
 """Verbs with which a base lies on a plate, if it lies nowhere else."""
 JOINING = frozenset({"add", "mix", "stir"})
@@ -60,6 +62,8 @@ def mentioned_vessel(
     mixer = any(m.entry.name == "electric mixer" and m.preposition == "with" for m in segment.tools)
     if not places and mixer and "stand mixer bowl" in kitchen.vessels:
         places = [kitchen.vessels["stand mixer bowl"]]
+    if not places and kitchen.last_action in READYING and {"it", "them"} & set(segment.targets):
+        places = kitchen.named[-1:]
     if not places and segment.goal in BARE:
         places = [v for v in reversed(kitchen.named) if _is_called(v, segment.goal)][:1]
     if not places:
@@ -140,6 +144,9 @@ def usual_vessel(
         return None
     if action.name == "remove":
         return kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
+    liquid = any(m.entry.group == "liquid" and m.preposition in TOWARDS for m in segment.foods)
+    if action.name == "add" and liquid and _leads_to_loose(kitchen, walk, segment, wet=True):
+        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     base = _board(kitchen, action, segment, foods)
     if base is not None:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
@@ -201,8 +208,9 @@ def usual_vessel(
     heated = kitchen.last_hot is not None and kitchen.last_hot == kitchen.last_vessel
     if action.name == "add" and heated and kitchen.last_action in ("heat", "melt", "preheat"):
         return last
-    loose_base = bool(aside) and segment.verb.name in OVER and moved in kitchen.foods and kitchen.foods[moved].vessel is None
-    if action.name == "add" and loose_base and not kitchen.foods[moved].minor:
+    under = kitchen.foods.get(moved)
+    loose = under is not None and under.vessel is None and not under.minor
+    if action.name == "add" and aside and loose and segment.verb.name in OVER:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
     there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
     more = any(mention.left_over for mention in segment.foods)
@@ -212,7 +220,9 @@ def usual_vessel(
     loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
     if action.name == "stir" and loose and last is not None and last.use == "oven":
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
-    stays = there or not foods or (action.name in ("add", "stir", "fill") and loose)
+    cool = last is not None and last.use != "stove"
+    joining = action.name in ("add", "stir") or (action.name == "fill" and cool)
+    stays = there or not foods or (joining and loose)
     stays = stays or (action.name == "add" and _others(kitchen, last, foods))
     if last is not None and stays and not leaves:
         return last
@@ -232,12 +242,14 @@ def usual_vessel(
     return kitchen.get_vessel(lexicon().entries["pot" if liquid else "frying pan"], walk.number)
 
 
-def _leads_to_loose(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> bool:
+def _leads_to_loose(
+    kitchen: KitchenState, walk: StepWalk, segment: Segment, *, wet: bool = False
+) -> bool:
     """Return True if an action leads to food that lies in no vessel: "in the centre of the dough"."""
     tied = [m for m in segment.foods if m.preposition in TOWARDS | {"on", "onto"}]
     names = [*walk.goal, *(n for m in tied for n in kitchen.names_of(m))]
     known = [kitchen.foods[n] for n in names if n in kitchen.foods]
-    solid = [food for food in known if not food.minor and food.group != "liquid"]
+    solid = [food for food in known if not food.minor and (wet or food.group != "liquid")]
     return bool(solid) and not any(holds(kitchen, food.vessel) for food in solid)
 
 
