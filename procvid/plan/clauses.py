@@ -22,7 +22,7 @@ from procvid.plan.english import (
 )
 from procvid.plan.lexicon import Verb, Word, lexicon, words
 from procvid.plan.side_clauses import gap
-from procvid.plan.verbs import find_verbs
+from procvid.plan.verbs import find_plain_verbs
 
 MAX_HEADING_WORDS, MAX_WORD_CHARS = 8, 30
 HEADING = re.compile(r"[^.:!?\u2013\u2014-]+(?::|\s[\u2013\u2014-](?=\s+[A-Z]))\s+")
@@ -49,7 +49,10 @@ FETCHING = frozenset({"take", "get", "grab", "use"})
 NOUN_WORDS = frozenset("extract skin core shell stone seed pit husk ice bone".split())
 FORECASTS = frozenset({"will", "would", "should", "may", "might"})
 HELPS = frozenset({("to", "help"), ("to", "allow"), ("to", "let"), ("to", "make")})
-STATIVE = frozenset("want need like prefer love know see note remember watch repeat".split())
+STATIVE = frozenset(
+    "want need like prefer love know see note remember watch repeat except plus toward towards "
+    "whilst ensure reminder become resemble help calculate pause envision".split()
+)
 SUBJECTS = frozenset({"it", "they", "he", "she", "you"})
 MODALS = frozenset("will would may might can could should must shall".split())
 HELPERS = frozenset("use take continue begin start".split())
@@ -161,7 +164,7 @@ def _imperatives(sentence: str, tokens: Sequence[Word]) -> list[_Found]:
     by_hand = bool(tokens) and tokens[0].text in HELPERS
     found = {
         verb.start: _Found(verb.verb, verb.start, verb.end)
-        for verb in find_verbs(sentence, tokens)
+        for verb in find_plain_verbs(sentence, tokens)
         if not verb.forbidden
         and (not verb.weak or (by_hand and tokens[verb.start - 1].text == "to"))
         and _is_base(tokens[verb.start].text)

@@ -42,7 +42,8 @@ UNITS = frozenset(
     "tbsps tablespoon tablespoons pinch pinches dash dashes handful handfuls bunch "
     "bunches clove cloves can cans tin tins packet packets package packages piece "
     "pieces slice slices stick sticks sprig sprigs head heads stalk stalks knob "
-    "splash drop drops quart quarts pint pints inch inches cm mm x".split()
+    "splash drop drops quart quarts pint pints inch inches cm mm x gm gms tbs tbls ounce kgs "
+    "packs pack".split()
 )
 COMMON = (
     DETERMINERS

@@ -20,7 +20,7 @@ Found = TypeVar("Found")
 Phrase = tuple[str, ...]
 
 MARK = re.compile(r"[.,;:!?()/\n•–—]")
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,/]\d+)?|[½¼¾⅓⅔⅛]")
+WORD = re.compile(r"[^\W\d_①-⓿❶-➓]+(?:['’][^\W\d_]+)*|\d+(?:[.,/]\d+)?|[½¼¾⅓⅔⅛]")
 
 
 @dataclass(frozen=True)

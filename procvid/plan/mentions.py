@@ -145,7 +145,7 @@ def find_mentions(
             if particle and len(found.named) > count:
                 found.named[-1] = replace(found.named[-1], particle=True)
         index += noun.length
-    found.named = _vegetable_peppers(text, tokens, found.named)
+    found.named = _vegetable_peppers(text, tokens, _liners(found.named))
     return found
 
 
@@ -268,7 +268,7 @@ def _is_food(tokens: Sequence[Word], index: int) -> bool:
 
 
 OVEN_WORDS = frozenset(
-    "oven middle center centre position adjust upper lower lowest broiler".split()
+    "middle center centre position positions adjust upper lower lowest arrange third broiler".split()
 )
 SIZES = frozenset({"size", "consistency", "thickness", "texture", "colour", "color"})
 
@@ -278,12 +278,13 @@ def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     before = [t.text for t in tokens[max(0, index - 3) : index]]
     after = tokens[index + length].text if index + length < len(tokens) else ""
     oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
-    if tokens[index].text in ("rack", "racks") and oven:
+    if oven and {t.text for t in tokens[index : index + length]} & {"rack", "racks"}:
         return True
     return (
         after in ("sized", "size", "like", "safe", "proof", "tender", "shaped", "free", "style")
         or bool(SIZES & set(before))
         or bool({"without", "like", "no", "not"} & set(before[-2:]))
+        or before[-2:] == ["for", "another"]
         or ("but" in before[-2:] and "ingredients" in before)
         or bool(
             {"except", "excluding", "minus"} & {t.text for t in tokens[max(0, index - 5) : index]}
@@ -424,13 +425,21 @@ def _is_alternative(tokens: Sequence[Word], last: Mention, mention: Mention) -> 
         and not is_number(w)
         and lexicon().state_at(tokens, last.index + 1 + n) is None
     ]
-    return left in (["or"], ["and", "or"]) or (left == [] and "or" in between)
+    return left == ["or"] or (left == [] and "or" in between)
 
 
 def _only_listed(text: str, tokens: Sequence[Word], one: Mention, other: Mention) -> bool:
     """Return True if only a comma parts two foods: "rice, potatoes or naan"."""
     after = one.index + len(one.wording.split())
     return one.entry.role == "food" and after == other.index and "," in gap(text, tokens, after)
+
+
+def _liners(mentions: Sequence[Mention]) -> list[Mention]:
+    """Read "fill the liners" as the muffin tin, unless the text names the tin too."""
+    tin = lexicon().entries["muffin tin"]
+    if tin in [m.entry for m in mentions]:
+        return list(mentions)
+    return [replace(m, entry=tin) if m.entry.name == "paper liner" else m for m in mentions]
 
 
 def _vegetable_peppers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from procvid.plan.english import DETERMINERS, is_number
 from procvid.plan.lexicon import Entry, Phrase, Word, lexicon
 from procvid.plan.side_clauses import gap
 
@@ -38,12 +39,27 @@ PARTS: dict[str, str] = {
 
 THING_HEADS = frozenset(
     "bag bags stand liner liners rings cutter cutters press maker presser packet package box bowl "
-    "server mill grinder spinner squeezer brush machine warmer dish tender attachment".split()
+    "server mill grinder spinner squeezer brush machine warmer dish tender attachment stick "
+    "holder".split()
 )
 """Words that make a thing of the food before them: "a nut bag", "fork tender"."""
 
+PLAIN_VESSELS = frozenset("pan pot bowl jar dish tray tin basket".split())
+"""Words that repeat what a vessel is: "a baking sheet pan", "the blender jar"."""
+
+MEASURES = frozenset({"cup", "glass"})
+
 PURPOSES = frozenset("cooking boiling soaking poaching braising frying serving dipping".split())
 """Words between a food and what serves it: "pasta cooking water"."""
+
+FLAVORS = frozenset(
+    "extract essence flavoring flavouring flavor flavour concentrate bitters emulsion".split()
+)
+"""Words that make a flavoring of the food before them: "raspberry extract" is no raspberry."""
+
+FRUIT_WORDS = frozenset("fresh ripe juicy naval navel meyer organic whole".split())
+SQUEEZED = frozenset("juice zest rind peel".split())
+"""Parts of a citrus fruit: "juice of 1 large lemon" is lemon juice."""
 
 NOTHING = Entry("", "tool", "", ())
 """Stands for a phrase that names nothing to show."""
@@ -81,6 +97,9 @@ def noun_phrase(
 ) -> Noun | None:
     """Return the noun phrase that begins at a word; its last noun is its head."""
     first = noun_at(tokens, index, extra)
+    part = _part_of_fruit(tokens, index)
+    if part is not None:
+        return part
     if first is None:
         return None
     entry, length = first
@@ -100,6 +119,8 @@ def noun_phrase(
         if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
             cut = PARTS[word]
             length += 1
+        elif entry.role == "vessel" and entry.name not in MEASURES and word in PLAIN_VESSELS:
+            length += 1
         elif following is not None and _joins(entry, following[0]):
             entry, head = following[0], at
             length += following[1]
@@ -108,6 +129,9 @@ def noun_phrase(
             length += 1 + after[1]
         elif word in THING_HEADS and following is None:
             return Noun(NOTHING, length + 1)
+        elif word in FLAVORS and following is None and entry.role == "food":
+            name = f"{entry.name} {word}"
+            return Noun(Entry(name, "food", "spice", ()), length + 1, head=index)
         elif word == "ingredients":
             return Noun(NOTHING, length)
         else:
@@ -116,6 +140,31 @@ def noun_phrase(
         t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
     )
     return Noun(entry, length, before, cut, head)
+
+
+def _part_of_fruit(tokens: Sequence[Word], index: int) -> Noun | None:
+    """Return lemon juice for "juice of 1 large lemon" and "zest and juice of a lemon"."""
+    words = [t.text for t in tokens[index : index + 9]]
+    if words[0] not in SQUEEZED:
+        return None
+    joint = next((i for i, word in enumerate(words[:4]) if word == "of"), None)
+    if joint is None or not all(w in SQUEEZED or w == "and" for w in words[:joint]):
+        return None
+    for at in range(joint + 1, len(words)):
+        noun = lexicon().noun_at(tokens, index + at)
+        if noun is not None and noun[0].group == "fruit":
+            part = "juice" if words[0] == "juice" else "zest"
+            entry = lexicon().look_up(f"{noun[0].name} {part}")
+            length = 1 if joint > 1 else at + noun[1]
+            return Noun(entry, length, head=index) if entry else None
+        if noun is not None or not _sizes(tokens[index + at].text):
+            return None
+    return None
+
+
+def _sizes(word: str) -> bool:
+    """Return True for words between "juice of" and its fruit: "half a large"."""
+    return is_number(word) or word in DETERMINERS | LOOKS | FRUIT_WORDS
 
 
 def _machine(tokens: Sequence[Word], index: int) -> tuple[Entry, int] | None:

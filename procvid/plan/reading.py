@@ -23,7 +23,14 @@ from procvid.plan.goals import COUNTERS, find_goal
 from procvid.plan.lexicon import Entry, Phrase, Verb, Word, lexicon, words
 from procvid.plan.mentions import TARGETS, Mention, find_mentions
 from procvid.plan.nouns import LOOKS
-from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, kinds_of, starts_sentence
+from procvid.plan.side_clauses import (
+    CLAUSE_MARK,
+    OPTION_STARTS,
+    Kind,
+    gap,
+    kinds_of,
+    starts_sentence,
+)
 from procvid.plan.verbs import FoundVerb, any_verb, find_verbs
 
 
@@ -80,6 +87,8 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     tokens = words(text)
     kinds = kinds_of(text)
     found = find_verbs(text, tokens, kinds)
+    if tokens and not found and tokens[0].text in OPTION_STARTS:
+        return Reading((Segment(lexicon().verbs["check"]),))
     if not found and not is_title(text):
         other = any_verb(tokens)
         found = [other] if other else []
@@ -98,8 +107,12 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         found = [FoundVerb(lexicon().verbs["rest"], 0, 0)]
     if not found:
         found = [FoundVerb(lexicon().verbs["stir"], 0, 0)]
+    if is_remark(tokens, kinds):
+        return Reading((Segment(lexicon().verbs["check"]),), known)
     if kinds and all(kinds):
         kinds = tuple(CARRIED_OUT for _ in kinds)
+    elif found and all(kinds[verb.start] == "option" for verb in found if verb.end):
+        kinds = tuple(CARRIED_OUT if kind == "option" else kind for kind in kinds)
     spans = [(v.start, v.end, v.verb.action.name in PARTICLE_ACTIONS) for v in found]
     mentions = find_mentions(text, tokens, spans, kinds, own.entries)
     strong = any(not verb.weak for verb in found)
@@ -165,6 +178,27 @@ def _is_sheet(mention: Mention) -> bool:
     if mention.entry.role == "surface":
         return True
     return mention.entry.name in SHEETS and mention.preposition in ("to", "on", "onto")
+
+
+def is_remark(tokens: Sequence[Word], kinds: Sequence[Kind]) -> bool:
+    """Return True for a step that only tells something: "The soup will thicken as it cools"."""
+    seen = [k for t, k in zip(tokens, kinds, strict=True) if t.text not in OPENERS]
+    passive = any(kinds[i] == "aside" and _is_done(tokens, i) for i in range(len(tokens)))
+    return "aside" in seen and not {"", "option"} & set(seen) and not passive
+
+
+def _is_done(tokens: Sequence[Word], index: int) -> bool:
+    """Return True at "are" in "the onions are finely sliced", which asks for slicing."""
+    if tokens[index].text not in ("is", "are"):
+        return False
+    at = index + 1
+    while at < len(tokens) and is_adverb(tokens[at].text):
+        at += 1
+    word = tokens[at].text if at < len(tokens) else ""
+    state = lexicon().state_at(tokens, at)
+    stems = (word[:-2], word[:-1], word[:-3]) if word.endswith("ed") else ()
+    verb = any(stem in lexicon().verbs for stem in stems)
+    return verb or (state is not None and state[0].state is not None)
 
 
 def _clause_start(text: str, tokens: Sequence[Word], first: int, verb: int) -> int:

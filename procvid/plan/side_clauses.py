@@ -44,11 +44,25 @@ MODALS = frozenset(
 MAX_TITLE = 6
 NEEDED = frozenset("using needed necessary required".split())
 CARES = frozenset(
-    {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient")}
+    {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient"),
+     ("no", "need"), ("don't", "be"), ("there's", "no"), ("skip", "this"), ("keep", "in")}
+)  # fmt: skip
+SPEAKERS = frozenset("i we you i'm i've i'd i'll we've you'll you'd we'd you've mine my".split())
+OPINIONS = frozenset(
+    "like love prefer recommend suggest want need know find think believe see notice hear get end "
+    "have had used made got".split()
 )
+"""Verbs after "I", "we" or "you" that tell an experience: "I like to use a fork"."""
+OWN_VERBS = frozenset("i i'm i've i'd mine my".split())
+"""Words of the author, who instructs nobody: "I added more salt"."""
+STATED = MODALS - {"has", "have", "helps", "ensures", "look", "looks"} | {
+    "should", "would", "must", "can", "could", "was", "were",
+}  # fmt: skip
+TITLE_MARK = re.compile(r":|\s[\u2013\u2014]\s")
 LOOSE_VERBS = frozenset(
     "brown crisp dry cool clean warm open set cream ice dust flour salt pepper season butter core "
-    "top pit seed stone skin skewer process rest thin ".split()
+    "top pit seed stone skin skewer process rest thin wet set rim pile heap run mist pass froth mush "
+    "space fan".split()
 )
 """Verbs that are also adjectives or nouns: inside a sentence they need an object."""
 
@@ -70,6 +84,8 @@ def starts_sentence(text: str, tokens: Sequence[Word], index: int) -> bool:
 
 def takes_object(tokens: Sequence[Word], index: int) -> bool:
     """Return True if a verb that ends before a word has an object or a place after it."""
+    if index < len(tokens) and not tokens[index].joined:
+        return False
     while index < len(tokens) and is_adverb(tokens[index].text):
         index += 1
     if index >= len(tokens):
@@ -99,12 +115,16 @@ def kinds_of(text: str) -> tuple[Kind, ...]:
 
 
 def _title_end(text: str, tokens: Sequence[Word]) -> int:
-    """Return the number of words of a title before a colon: "Make the glaze: stir the honey"."""
-    end = next((i for i in range(1, len(tokens)) if ":" in gap(text, tokens, i)), 0)
+    """Return the number of words of a title before a colon: "Make the glaze: stir the honey".
+
+    A title that repeats the action ("Bake the buns: bake for an hour") names its object.
+    """
+    end = next((i for i in range(1, len(tokens)) if TITLE_MARK.search(gap(text, tokens, i))), 0)
     title = [token.text for token in tokens[:end]]
     lists = not end or end > MAX_TITLE or {"following", "these", "with", "in"} & set(title)
-    acts = lexicon().verb_at(tokens, 0) is not None
-    if lists or not acts or any(starts_sentence(text, tokens, i) for i in range(1, end)):
+    acts = lexicon().verb_at(tokens, 0) is not None or tokens[0].text in ("begin", "start")
+    again = tokens[0].text in {token.text for token in tokens[end:]}
+    if lists or not acts or again or any(starts_sentence(text, tokens, i) for i in range(1, end)):
         return 0
     return (
         end if any(_is_imperative(tokens, i, len(tokens)) for i in range(end, len(tokens))) else 0
@@ -186,17 +206,49 @@ def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int
 
 def _declares(tokens: Sequence[Word], index: int, end: int) -> bool:
     """Return True if a clause tells what happens: "it should thicken", "the dough will rise"."""
+    if tokens[index].text in SPEAKERS:
+        return _tells_opinion(tokens, index, end)
     if tokens[index].text in SUBJECTS:
         following = tokens[index + 1].text if index + 1 < end else ""
         return following not in ("in", "into", "on", "to", "with", "and", "aside", "")
     if tokens[index].text not in ("the", "your", "these", "each"):
-        return False
+        return _states(tokens, index, end)
     for at in range(index + 1, min(index + 6, end)):
         if tokens[at].text in MODALS:
             return True
         if lexicon().verb_at(tokens, at) is not None and lexicon().noun_at(tokens, at) is None:
             return False
     return False
+
+
+def _tells_opinion(tokens: Sequence[Word], index: int, end: int) -> bool:
+    """Return True for "I like to use a fork" and "you want a firm dough", not "you need to stir"."""
+    if tokens[index].text in OWN_VERBS and index + 1 < end:
+        return tokens[index + 1].joined
+    at = index + 1
+    while at < end and (tokens[at].text in STATED or is_adverb(tokens[at].text)):
+        at += 1
+    following = tokens[at + 1].text if at + 1 < end else ""
+    return at < end and tokens[at].text in OPINIONS and following != "to"
+
+
+def _states(tokens: Sequence[Word], index: int, end: int) -> bool:
+    """Return True if a clause without an article states something: "Times will vary"."""
+    for at in range(index, min(index + 4, end)):
+        word = tokens[at].text
+        if word in STATED:
+            return at > index
+        noun = lexicon().noun_at(tokens, at)
+        if word in PREPOSITIONS | DETERMINERS | OPENING or is_number(word) or is_adverb(word):
+            return False
+        if not tokens[at].joined and at > index:
+            return False
+        if noun is None and lexicon().verb_at(tokens, at) is not None:
+            return False
+    return False
+
+
+OPENING = frozenset("and or but then to not never do don't please let let's which that who".split())
 
 
 def _clause_end(text: str, tokens: Sequence[Word], index: int, end: int) -> int:

@@ -22,6 +22,7 @@ from procvid.plan.english import (
     is_number,
 )
 from procvid.plan.lexicon import Verb, Word, lexicon, phrase, words
+from procvid.plan.senses import covers_with_food, sense_of
 from procvid.plan.side_clauses import (
     CLAUSE_MARK,
     Kind,
@@ -93,6 +94,11 @@ def find_verbs(
     return []
 
 
+def find_plain_verbs(text: str, tokens: Sequence[Word]) -> list[FoundVerb]:
+    """Return the imperatives outside options, remarks and side clauses."""
+    return _find(text, tokens, [not kind for kind in kinds_of(text)])
+
+
 def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[FoundVerb]:
     found: list[FoundVerb] = []
     is_open, subordinate, aim = True, False, ""
@@ -133,7 +139,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
         if (
             verb is not None
             and inner
-            and is_loose(word)
+            and (is_loose(word) or is_loose(verb[0].name))
             and not takes_object(tokens, index + verb[1])
         ):
             verb = None
@@ -237,14 +243,21 @@ def _whole_verb(
         )
         if noun is not None and noun[0].role == "vessel":
             return replace(found, verb=verbs[name[0]], end=found.end - 1)
+    meant = sense_of(name[0], clause) if len(name) == 1 else None
+    if meant is not None:
+        return replace(found, verb=verbs[meant])
     if name == ("turn",) and "out" in clause[:5] and "of" not in clause[:5]:
         return replace(found, verb=verbs["turn out"])
     if name == ("turn",) and {"off", "down"} & set(clause[:4]) and STOVES & set(clause[:4]):
         return replace(found, verb=verbs["turn off"])
-    if name[0] in PLACING and clause[:1] == ["over"] and {"heat", "flame"} & set(clause[1:5]):
+    if name[0] in PLACING and _is_over_heat(tokens, found.end, clause):
         return replace(found, verb=verbs["heat"])
+    if name[0] in MOVED and RACKS & set(clause[:5]) and RACK_PLACES & set(clause):
+        return replace(found, verb=verbs["preheat"])
     if name[0] in DIALING and DIALS & set(clause[:4]):
         return replace(found, verb=verbs["reduce heat"])
+    if name == ("cover",) and covers_with_food(tokens, found.end, len(clause)):
+        return replace(found, verb=verbs["top"])
     into = next((i for i, word in enumerate(clause) if word in ("into", "in")), None)
     if name[0] == "cut" and into is not None:
         after = clause[into + 1 :][:5]
@@ -266,6 +279,19 @@ def _whole_verb(
     return found
 
 
+def _is_over_heat(tokens: Sequence[Word], start: int, clause: Sequence[str]) -> bool:
+    """Return True for "over medium heat" and "a pan on high heat", not "the beans over heat"."""
+    at = next((i for i, word in enumerate(clause[:7]) if word in ("over", "on")), None)
+    if at is None or not HEATS & set(clause[at + 1 : at + 5]):
+        return False
+    nouns = (lexicon().noun_at(tokens, start + i) for i in range(at))
+    return all(noun is None or noun[0].role == "vessel" for noun in nouns)
+
+
+HEATS = frozenset({"heat", "flame"})
+MOVED = frozenset("place put set arrange position adjust move".split())
+RACKS = frozenset({"rack", "racks"})
+RACK_PLACES = frozenset("center centre middle third lower upper lowest position positions".split())
 DIALING = frozenset("reduce lower increase raise turn set adjust".split())
 """Verbs that change a heat or a speed when one follows: "reduce the mixer speed"."""
 
@@ -277,7 +303,9 @@ def _let(text: str, tokens: Sequence[Word], found: FoundVerb) -> FoundVerb:
             break
         inner = lexicon().verb_at(tokens, index)
         plural = tokens[index].text.endswith("s") and not tokens[index].text.endswith("ss")
-        if inner is not None and not plural and lexicon().noun_at(tokens, index) is None:
+        stands = inner is not None and inner[0].name in ("set", "run")
+        named = plural or stands or lexicon().noun_at(tokens, index) is not None
+        if inner is not None and not named:
             return replace(found, verb=inner[0])
     return found
 
