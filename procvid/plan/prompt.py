@@ -1,430 +1,99 @@
 """Write the prompt of a step as a video model reads it: plain sentences about one shot.
 
-The action comes first, each object is named once, with its looks and its state, and what changes
-comes last. 25 to 60 words suit Wan's text encoder; the recipe's amounts and times stay out.
+The first sentence is the step's own clause, told as a picture (`clause_sentence`); where that is
+not safe, it is made of the planned objects (`slot_sentence`). A second one names the objects that
+the first leaves out. 25 to 60 words suit Wan's text encoder; amounts and times stay out.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 
-from procvid.plan.english import is_number
-from procvid.plan.lexicon import lexicon, plurals, words
-from procvid.plan.reading import read_step
-from procvid.plan.side_clauses import kinds_of
-from procvid.plan.verbs import find_verbs
-from procvid.types import PlannedObject
+from procvid.plan.clause_sentence import clause_sentences
+from procvid.plan.slot_sentence import slot_sentences
+from procvid.plan.wording import gerund, joined, place, spoken_name
+from procvid.types import PlannedObject, StepPlan
 
-ON_TOP = (
-    "board", "plate", "tray", "sheet", "platter", "rack", "counter", "mat", "grill", "griddle",
-)  # fmt: skip
-"""Vessels that things lie on; everything else has things in it."""
+__all__ = [
+    "complete",
+    "enhance",
+    "from_slots",
+    "gerund",
+    "is_written_by_rules",
+    "place",
+    "with_looks",
+]
 
-VOWELS = "aeiou"
-SILENT_STATES = frozenset({"whole", "plain", "mixed", "in use", "clean", ""})
-FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
-"""Groups of foods whose state no picture shows, but that of butter and other fats."""
-NO_ENDS = frozenset("the it they just of to a and or".split())
-SEASONED = re.compile(r"\bseason(?:ed|ing)?\b(?: \w+)? with\b", re.I)
-SPRINKLED = re.compile(r"\b(?:sprinkle|drizzle|dust)s? (?!with)[\w ]{3,30} with\b", re.I)
-ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth) ")
-MAX_PRESENT = 3
-MAX_LISTED = 6
-MAX_RESULT_WORDS = 6
-DEVICES = {
-    "oven": "in the oven", "microwave": "in the microwave", "fridge": "in the fridge",
-    "freezer": "in the freezer", "toaster": "in the toaster", "stove": "on the stove",
-    "sink": "in the sink", "broiler": "under the broiler", "waffle iron": "in the waffle iron",
-    "bread machine": "in the bread machine", "ice cream maker": "in the ice cream maker",
-}  # fmt: skip
-"""Tools that a food is in, not worked with."""
-
-ONTO = ("add", "spread", "squeeze", "grate", "crumble", "tear", "press")
-"""Actions that may leave the food alone that they lead to."""
-HAPPENING = frozenset(
-    "fry boil steam bake grill toast broil melt heat chill freeze thaw wait soak marinate "
-    "brew blend".split()
-)
-"""Actions that the food does: "the onion frying in the pan"."""
-
-SPOKEN = frozenset(
-    "chop mince whisk beat whip toss combine simmer roast poach season pour sprinkle drizzle brush "
-    "shred halve quarter trim crush press refrigerate rinse".split()
-)
-"""Verbs that a prompt uses in place of their action."""
-GERUNDS = {
-    "chop": "chopping", "whip": "whipping", "trim": "trimming", "season": "seasoning",
-    "refrigerate": "cooling", "shred": "shredding", "simmer": "simmering",
-    "chill": "cooling", "wait": "resting", "air fry": "air-frying", "remove": "lifting",
-    "store": "putting", "check": "checking on", "gather": "laying out", "heat": "heating up",
-    "broil": "browning", "grease": "greasing", "line": "lining", "roll up": "rolling up",
-}  # fmt: skip
-UNCOUNTED = frozenset(
-    {"parchment paper", "foil", "plastic wrap", "kitchen string", "chopsticks", "tongs", "scissors"}
-)
-MIN_WORDS = 25
+MIN_WORDS, MAX_WORDS = 25, 60
 TIDY = "The kitchen is bright and tidy."
 """Ends a prompt of fewer words."""
 CAMERA = "The light is soft, and the camera stays close and steady above the kitchen {surface}."
 
 
-def gerund(verb: str) -> str:
-    """Return the gerund: "slice" -> "slicing", "stir" -> "stirring", "fry" -> "frying"."""
-    if verb.endswith("ie"):
-        return verb[:-2] + "ying"
-    if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
-        return verb[:-1] + "ing"
-    short = len(verb) <= 4 and len(verb) >= 3
-    if short and verb[-1] not in "wxyaeiou" and verb[-2] in VOWELS and verb[-3] not in VOWELS:
-        return verb + verb[-1] + "ing"
-    return verb + "ing"
+@dataclass(frozen=True)
+class _Cast:
+    """The objects of a step by role, the most important first."""
 
-
-def place(vessel: str) -> str:
-    """Return "in the frying pan", or "on the cutting board" for things to lie on."""
-    return f"{'on' if vessel.split()[-1] in ON_TOP else 'in'} the {vessel}"
+    foods: list[PlannedObject]
+    vessels: list[PlannedObject]
+    tools: list[PlannedObject]
+    surface: str
 
 
 def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
-    """Return the prompt of a step.
+    """Return the prompt of a step, from its own words where they make a sentence.
 
     Args:
-        text: The step's own words; only a short "until ..." is taken from them.
+        text: The step's own words.
         action: The canonical action.
         objects: The objects of the step.
     """
+    cast = _cast(text, objects)
+    sentences = clause_sentences(text, action, cast.foods, cast.vessels, cast.tools)
+    if sentences:
+        prompt = _with_camera(sentences, cast.surface)
+        if len(prompt.split()) <= MAX_WORDS:
+            return prompt
+    return from_slots(text, action, objects)
+
+
+def from_slots(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
+    """Return the prompt of a step from its objects alone, as for a plan that a person edited."""
+    cast = _cast(text, objects)
+    sentences = slot_sentences(text, action, cast.foods, cast.vessels, cast.tools)
+    return _with_camera(sentences, cast.surface)
+
+
+def is_written_by_rules(step: StepPlan) -> bool:
+    """Return False for a prompt that a person or a language model wrote."""
+    return step.prompt in (
+        enhance(step.text, step.action, step.objects),
+        from_slots(step.text, step.action, step.objects),
+    )
+
+
+def _cast(text: str, objects: Sequence[PlannedObject]) -> _Cast:
     ranked = sorted(objects, key=lambda o: -o.importance)
-    foods = [o for o in ranked if o.role == "food"]
-    vessels = [o for o in ranked if o.role == "vessel"]
-    tools = [o for o in ranked if o.role == "tool"]
-    surface = next((_named(o, text) for o in ranked if o.role == "surface"), "counter")
-    shown, present = _acted_on(text, action, foods)
-    if action in ("cover", "uncover") and vessels:
-        shown, present = [], foods
-    if present and SEASONED.search(text) and not _has_object(text):
-        shown, present = [present[0], *shown], present[1:]
-    first = _action_sentence(text, action, shown, vessels, tools)
-    sentences = [
-        first,
-        _result(foods, text),
-        _present(present, vessels),
-        _at_hand(vessels, tools, first),
-    ]
-    sentences.append(CAMERA.format(surface=surface))
-    prompt = " ".join(sentence for sentence in sentences if sentence)
+    surface = next((spoken_name(o, text) for o in ranked if o.role == "surface"), "counter")
+    foods, vessels, tools = (
+        [o for o in ranked if o.role == role] for role in ("food", "vessel", "tool")
+    )
+    return _Cast(foods, vessels, tools, surface)
+
+
+def _with_camera(sentences: Sequence[str], surface: str) -> str:
+    """Return the sentences with one about the light and the camera, of at least 25 words."""
+    prompt = " ".join(s for s in (*sentences, CAMERA.format(surface=surface)) if s)
     return prompt if len(prompt.split()) >= MIN_WORDS else f"{prompt} {TIDY}"
-
-
-def _acted_on(
-    text: str, action: str, foods: Sequence[PlannedObject]
-) -> tuple[list[PlannedObject], list[PlannedObject]]:
-    """Return the foods that a hand moves, and those that lie there: "peas to the rice"."""
-    named = [o for o in foods if o.mentioned]
-    if action == "serve" or not named:
-        return list(foods), []
-    onto = _targets(text) if action in ONTO else frozenset()
-    if foods[0].mentioned and any(foods[0].name.endswith(name) for name in onto):
-        onto = frozenset(name for name in onto if not foods[0].name.endswith(name))
-    shown = [o for o in named if not any(o.name.endswith(name) for name in onto)]
-    shown = shown or [o for o in foods if not o.mentioned][:2] or named
-    if foods[0] not in shown and action not in ("add", *ONTO):
-        shown = [foods[0], *shown]
-    return shown, [o for o in foods if o not in shown]
-
-
-@lru_cache(maxsize=256)
-def _targets(text: str) -> frozenset[str]:
-    """Return the foods that a step puts something onto or into."""
-    found = [m for s in read_step(text).segments for m in s.foods]
-    onto = {m.entry.name for m in found if m.preposition in ("over", "on", "onto", "to", "into")}
-    return frozenset(onto - {m.entry.name for m in found if not m.preposition})
-
-
-def _has_object(text: str) -> bool:
-    """Return True if "season" has an object: "season the fish with salt"."""
-    found = [s for s in read_step(text).segments if s.verb.name == "season"]
-    return any(not m.preposition for s in found for m in s.foods)
-
-
-def _action_sentence(
-    text: str,
-    action: str,
-    foods: Sequence[PlannedObject],
-    vessels: Sequence[PlannedObject],
-    tools: Sequence[PlannedObject],
-) -> str:
-    doing = _doing(text, action)
-    vessel = _named(vessels[0], text) if vessels else ""
-    made = lexicon().actions[action].state if action in lexicon().actions else None
-    things = _listed(foods, text, made or "")
-    if doing == "seasoning" and all(_is_fluid(food) for food in foods):
-        doing = "sprinkling"
-    if action == "preheat":
-        what = f"the {vessel}" if vessel else "the oven"
-        return f"Close-up of {what} heating up, glowing and still empty."
-    if not foods and action == "heat" and vessel:
-        return f"Close-up of the {vessel} heating up {_device(tools) or 'on the stove'}."
-    if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
-        what = f"the {vessel}" if vessel else "the ingredients"
-        return f"Close-up of {what} waiting to be used while a cook prepares the next step."
-    where = _where(text, action, doing, vessel, tools, foods)
-    means = _means(text, action, vessel, tools)
-    until = _until(text, action)
-    if action in {*HAPPENING, "air fry"}:
-        subject = things or (f"the {vessel}" if vessel else "the food")
-        spot = where if things or not vessel else _device(tools)
-        return _sentence(f"Close-up of {subject} {doing}", spot, means, until)
-    return _sentence(
-        f"Close-up of hands {doing}",
-        _object_of(text, action, doing, foods, vessel, things, tools),
-        where,
-        means,
-        until,
-    )
-
-
-def _doing(text: str, action: str) -> str:
-    """Return the gerund of the step's own verb where it fits the sentence, else of the action."""
-    own = [v.verb.name for v in find_verbs(text, words(text)) if v.verb.action.name == action]
-    spoken = own[0] if own and own[0] in SPOKEN else action
-    return GERUNDS.get(spoken) or gerund(spoken)
-
-
-def _object_of(
-    text: str,
-    action: str,
-    doing: str,
-    foods: Sequence[PlannedObject],
-    vessel: str,
-    things: str,
-    tools: Sequence[PlannedObject],
-) -> str:
-    """Return the object of an action with the words that join it to a second food."""
-    if (
-        action in ("line", "grease", "cover", "uncover", "open", "wash", "wrap")
-        and vessel
-        and not foods
-    ):
-        return f"the {vessel}"
-    if action in ("line", "grease") and things:
-        return f"the {vessel or 'pan'} with {things}"
-    if len(foods) > 1 and action in ("spread", "coat", "fill", "wrap", "marinate"):
-        first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
-        if action == "spread":
-            onto = _targets(text)
-            to_first = foods[0].name in onto or re.search(r"\bwith\b", text.lower())
-            if not to_first and not any(food.name in onto for food in foods):
-                return things
-            return f"{rest} over {first}" if to_first else f"{first} over {rest}"
-        return f"{first} {'in' if action in ('coat', 'wrap') else 'with'} {rest}"
-    if action == "remove" and vessel and any(tool.name == "oven" for tool in tools):
-        return f"the {vessel} with {things}" if things else f"the {vessel}"
-    if action in ("remove", "fold") and not foods and tools:
-        return f"the {_named(tools[0], '')}"
-    if doing == "seasoning" and (len(foods) > 1 or (foods and not things.startswith("the salt"))):
-        first, rest = _listed(foods[:1], text), _listed(foods[1:], text)
-        return f"{first} with {rest}" if rest else first
-    sprinkled = doing in ("sprinkling", "drizzling") and SPRINKLED.search(text)
-    if sprinkled and len(foods) > 1:
-        return f"{_listed(foods[1:], text)} over {_listed(foods[:1], text)}"
-    if action == "fill" and vessel and _comes_first(text, vessel, foods):
-        return f"the {vessel} with {things}"
-    return things or ("the food" if action not in ("line", "grease") else "the pan")
-
-
-def _comes_first(text: str, vessel: str, foods: Sequence[PlannedObject]) -> bool:
-    """Return True if the step names the vessel before its first food."""
-    spoken = [word.text for word in words(text)]
-    places = [spoken.index(name.split()[-1]) for name in (vessel, *(f.name for f in foods[:1]))
-              if name.split()[-1] in spoken]  # fmt: skip
-    return len(places) == 2 and places[0] < places[1]
-
-
-def _where(
-    text: str,
-    action: str,
-    doing: str,
-    vessel: str,
-    tools: Sequence[PlannedObject],
-    foods: Sequence[PlannedObject],
-) -> str:
-    device = _device(tools)
-    if action in ("line", "grease", "fill"):
-        return ""
-    if not vessel:
-        return device
-    source = next((t.name for t in tools if DEVICES.get(t.name, "").startswith("in ")), "")
-    if action == "remove" and source:
-        return f"out of the {source}"
-    if action == "remove":
-        return f"out of the {vessel}" if place(vessel).startswith("in") else f"off the {vessel}"
-    if action in ("cover", "uncover", "open") or (action == "wrap" and not foods):
-        return ""
-    if action in ("add", "store"):
-        spot = f"{'into' if action == 'store' else 'to'} the {vessel}"
-        if doing in ("sprinkling", "drizzling") and SPRINKLED.search(text):
-            spot = place(vessel)
-        elif doing in ("pouring", "sprinkling", "drizzling"):
-            spot = f"{'onto' if place(vessel).startswith('on') else 'into'} the {vessel}"
-        if doing == "seasoning":
-            spot = place(vessel)
-    else:
-        spot = place(vessel)
-    return f"{spot} {device}".strip()
-
-
-def _device(tools: Sequence[PlannedObject]) -> str:
-    return next((DEVICES[tool.name] for tool in tools if tool.name in DEVICES), "")
-
-
-@lru_cache(maxsize=256)
-def _tools_elsewhere(text: str, action: str) -> frozenset[str]:
-    """Return the tools that a step names for another action only."""
-    segments = read_step(text).segments
-    own = {m.entry.name for s in segments if s.verb.action.name == action for m in s.tools}
-    return (
-        frozenset({m.entry.name for s in segments for m in s.tools} - own)
-        if own or len(segments) > 1
-        else frozenset()
-    )
-
-
-def _means(text: str, action: str, vessel: str, tools: Sequence[PlannedObject]) -> str:
-    elsewhere = _tools_elsewhere(text, action)
-    used = [
-        tool
-        for tool in tools
-        if tool.name not in DEVICES and tool.name not in elsewhere and _named(tool, "") != vessel
-    ]
-    if action == "remove":
-        return ""
-    return f"with {_one(used[0])}" if used else ""
-
-
-def _one(tool: PlannedObject) -> str:
-    """Return "a spoon", "an electric mixer", or "parchment paper" without an article."""
-    name = _named(tool, "")
-    if tool.name in UNCOUNTED:
-        return name
-    return f"{'an' if name[:1] in VOWELS else 'a'} {name}"
-
-
-def _until(text: str, action: str) -> str:
-    """Return the short "until golden brown" of the action, without things and numbers."""
-    tokens = words(text)
-    kinds = kinds_of(text)
-    verbs = find_verbs(text, tokens)
-    own = [n for n, verb in enumerate(verbs) if verb.verb.action.name == action]
-    first = verbs[own[-1]].end if own else 0
-    end = verbs[own[-1] + 1].start if own and own[-1] + 1 < len(verbs) else len(tokens)
-    span = [i for i in range(first, end) if kinds[i] == "result"]
-    if not span:
-        return ""
-    stop = next((i for i in range(span[0], len(tokens)) if kinds[i] != "result"), len(tokens))
-    inside = tokens[span[0] : stop]
-    plain = not any(
-        is_number(t.text) or lexicon().noun_at(inside, n) is not None for n, t in enumerate(inside)
-    )
-    short = 1 < len(inside) <= MAX_RESULT_WORDS
-    spoken = " ".join(["until", *(t.text for t in inside[1:])])
-    return spoken if plain and short and inside[-1].text not in NO_ENDS else ""
-
-
-def _sentence(*parts: str) -> str:
-    return " ".join(part for part in parts if part) + "."
-
-
-def _named(item: PlannedObject, text: str) -> str:
-    """Return an object's looks and name, without its history; plural if the step says so."""
-    name = item.description.split(",")[0].strip() or item.name
-    if item.role == "vessel" and (another := ORDINAL.search(name)):
-        name = f"other {name[: another.start()]}{name[another.end() :]}"
-    if item.role != "food" or not text:
-        return name
-    spoken = {token.text for token in words(text)}
-    *before, last = name.split()
-    many = next((word for word in plurals(last) if word in spoken), last)
-    return " ".join([*before, many])
-
-
-def _listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
-    """Return "the diced onion, the carrot and the garlic"; `done` is the state not to name."""
-    named = []
-    for food in foods[:MAX_LISTED]:
-        silent = _is_fluid(food) or food.state_before in SILENT_STATES or food.state_before == done
-        state = "" if silent else food.state_before
-        name = _named(food, text)
-        named.append(
-            f"the {state} {name}" if state and state not in name.split() else f"the {name}"
-        )
-    if len(foods) > MAX_LISTED:
-        named.append("other ingredients")
-    return _joined(named)
-
-
-def _is_fluid(food: PlannedObject) -> bool:
-    entry = lexicon().entries.get(food.name)
-    return entry is not None and entry.group in FLUIDS
-
-
-def _joined(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _result(foods: Sequence[PlannedObject], text: str) -> str:
-    """Return what has changed at the end, without naming the foods again."""
-    changed = [food for food in foods if food.state_after != food.state_before]
-    if not changed:
-        return ""
-    states = list(dict.fromkeys(food.state_after for food in changed))
-    if len(changed) == 1 and len(foods) == 1:
-        many = _is_many(foods[0], text)
-        return f"By the end {'they are' if many else 'it is'} {states[0]}."
-    if len(states) == 1 and len(changed) == len(foods):
-        return f"By the end everything is {states[0]}."
-    return ""
-
-
-def _is_many(food: PlannedObject, text: str) -> bool:
-    """Return True if a name is a plural, or the step uses its plural."""
-    spoken = {word.text for word in words(text)}
-    last = food.name.split()[-1]
-    described = food.description.split(",")[0].split()[-1:] or [last]
-    own = described[0].endswith("s") and not described[0].endswith(("ss", "us", "is"))
-    return own or any(plural in spoken for plural in plurals(last))
-
-
-def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -> str:
-    if not foods:
-        return ""
-    listed = _listed(foods[:MAX_PRESENT], "")
-    if len(foods) > MAX_PRESENT:
-        listed = listed.replace(" and ", ", ") + " and other ingredients"
-    verb = "is" if len(foods) == 1 and not _is_many(foods[0], "") else "are"
-    inside = bool(vessels) and place(vessels[0].name).startswith("in")
-    where = "in there already" if inside else "there already"
-    return f"{listed[:1].upper()}{listed[1:]} {verb} {where}."
-
-
-def _at_hand(vessels: Sequence[PlannedObject], tools: Sequence[PlannedObject], first: str) -> str:
-    """Name the vessels and tools that the first sentence leaves out."""
-    names = [_named(item, "") for item in (*vessels, *tools)]
-    left = [name for name in names if name not in first]
-    if not left:
-        return ""
-    listed = _joined([f"the {name}" for name in left])
-    return f"{listed[:1].upper()}{listed[1:]} {'is' if len(left) == 1 else 'are'} at hand."
 
 
 def complete(prompt: str, objects: Sequence[PlannedObject]) -> str:
     """Return a prompt that somebody wrote, with a sentence for the objects that it leaves out."""
     spoken = prompt.lower()
     left = [f"the {item.name}" for item in objects if item.name not in spoken]
-    return f"{prompt} In view: {_joined(left)}." if left else prompt
+    return f"{prompt} In view: {joined(left)}." if left else prompt
 
 
 def with_looks(prompt: str, looks: Sequence[tuple[str, str]]) -> str:

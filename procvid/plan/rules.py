@@ -16,11 +16,12 @@ from procvid.plan.english import NO_FOODS, is_known, is_number
 from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Entry, phrase, plurals, words
 from procvid.plan.mentions import Mention
-from procvid.plan.prompt import DEVICES, enhance
+from procvid.plan.prompt import enhance
 from procvid.plan.reading import OwnFoods, own_foods, read_step
 from procvid.plan.stepwalk import Done, StepWalk
 from procvid.plan.things import Vessel
 from procvid.plan.walk import finish_step, walk_step
+from procvid.plan.wording import DEVICES
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 PLANNER = "rules 1"

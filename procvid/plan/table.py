@@ -9,7 +9,7 @@ from typing import Any
 
 from procvid.errors import InputError
 from procvid.plan.codec import LIKELIHOODS, MAX_NAME_CHARS, MAX_OBJECTS, ROLES, check_plan
-from procvid.plan.prompt import enhance
+from procvid.plan.prompt import from_slots
 from procvid.plan.rules import (
     FOOD_IMPORTANCE,
     SURFACE_IMPORTANCE,
@@ -178,4 +178,4 @@ def _with_objects(step: StepPlan, objects: list[PlannedObject], step_name: str) 
         )
     if tuple(objects) == step.objects:
         return step
-    return replace(step, objects=tuple(objects), prompt=enhance(step.text, step.action, objects))
+    return replace(step, objects=tuple(objects), prompt=from_slots(step.text, step.action, objects))

@@ -17,7 +17,7 @@ from procvid.memory.slots import choose_slots
 from procvid.memory.store import add_crops, empty_store
 from procvid.memory.store_folder import load_store, save_store
 from procvid.memory.words import canonical, crop_text
-from procvid.plan.prompt import enhance, with_looks
+from procvid.plan.prompt import is_written_by_rules, with_looks
 from procvid.plan.toy_prompt import toy_prompt, with_toy_looks
 from procvid.protocols import SceneReader
 from procvid.run.assemble import (
@@ -127,7 +127,7 @@ def conditioning_of(
 
 def in_known_words(step: StepPlan) -> StepPlan:
     """Return the step with its prompt in the tiny model's words; a person's own prompt stays."""
-    if step.prompt != enhance(step.text, step.action, step.objects):
+    if not is_written_by_rules(step):
         return step
     return dataclasses.replace(step, prompt=toy_prompt(step.text, step.action, step.objects))
 

@@ -214,9 +214,7 @@ def test_cook_means_what_the_vessel_says() -> None:
 def test_the_prompt_is_the_shared_one_and_begins_with_the_main_food() -> None:
     step = only("Heat the butter in a pan and fry the egg with salt.")
     assert step.prompt == enhance(step.text, step.action, step.objects)
-    assert step.prompt.startswith(
-        "Close-up of the egg, the salt and the butter frying in the frying pan."
-    )
+    assert step.prompt.startswith("Close-up of the egg frying with salt in the frying pan.")
 
 
 def test_importance_orders_the_slots() -> None:

@@ -1,0 +1,272 @@
+"""Tell the clause of a shot's main action as a picture, in the recipe's own words.
+
+"Add onion and garlic" becomes "Close-up of hands adding the onion and the garlic to the frying
+pan." The planned objects stand in for "it" and for what the clause leaves out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from procvid.plan.clause_verbs import doing_of
+from procvid.plan.english import is_adverb
+from procvid.plan.own_clause import OwnClause, own_clauses
+from procvid.plan.phrases import BLANK, SpokenPhrase, entries_in, read_phrases
+from procvid.plan.scene import MAX_CARRIED, ShotScene, is_named, phrase_text, referents
+from procvid.plan.surroundings import ADDING, additions, in_slot_words, left_out, result
+from procvid.plan.wording import (
+    DEVICES,
+    VESSEL_ACTIONS,
+    as_sentence,
+    place,
+    seen_foods,
+    spoken_name,
+)
+from procvid.types import PlannedObject
+
+MAX_FIRST_WORDS, MOST_FIRST_WORDS = 34, 42
+"""Words of the first sentence: where its places stop, and where it is given up."""
+SLOT_ACTIONS = frozenset({"preheat", "prepare", "gather", "check"})
+"""Actions whose picture is made of the objects."""
+ONTO_VERBS = frozenset("pour drizzle spoon brush spread ladle dollop".split())
+BLENDING = frozenset("stirring mixing whisking beating folding working blending swirling".split())
+POURING = BLENDING | frozenset(
+    "pouring adding sprinkling dropping drizzling tossing crumbling ladling throwing putting".split()
+)
+"""Gerunds that "in" follows without a place of its own: "pouring in the milk"."""
+MANNERS = frozenset("motion motions direction pattern layer layers circles batches way".split())
+NOUNISH = frozenset("extract juice salt pepper oil top core skin shell stone pit ice".split())
+"""Verbs that are a noun as often."""
+SILENT = frozenset({"enjoy", "eat", "drink", "taste", "adjust", "turn on", "turn off"})
+"""Verbs without a picture."""
+DRESSING = frozenset(
+    "sprinkle top garnish brush drizzle dust season decorate cover spray baste finish".split()
+)
+"""Verbs whose missing object is the dish: "sprinkle with salt"."""
+SEEDS = frozenset({"seed", "bread", "flatbread", "shortbread", "gingerbread"})
+
+
+def clause_sentences(
+    text: str,
+    action: str,
+    foods: Sequence[PlannedObject],
+    vessels: Sequence[PlannedObject],
+    tools: Sequence[PlannedObject],
+) -> list[str]:
+    """Return one to three sentences from the step's own clause; none if that is not safe.
+
+    Args:
+        text: The step's own words.
+        action: The canonical action.
+        foods: The foods, the most important one first; the same holds for vessels and tools.
+        vessels: The vessels.
+        tools: The tools.
+    """
+    if action == "preheat":
+        return []
+    scene = ShotScene(text, action, foods, vessels, tools)
+    clauses = own_clauses(text, action)
+    clauses.sort(key=lambda c: not read_phrases(c.rest)[0].items)
+    if clauses and clauses[0].known.action.name in SLOT_ACTIONS:
+        return []
+    first = _first_sentence(scene, clauses[0]) if clauses else ""
+    if not first:
+        return []
+    return [first, result(scene, first), *left_out(scene, first)]
+
+
+def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
+    doing, rest, happens = doing_of(clause)
+    if not doing or clause.verbs[-1] in SILENT or (scene.action == "wait" and not happens):
+        return ""
+    phrases = read_phrases(rest)
+    phrases += [p for lead in clause.leads for p in read_phrases(lead) if p.items]
+    subject, others = phrases[0], _merged([p for p in phrases[1:] if p.items])
+    said = " ".join(" ".join(i) for p in phrases for i in p.items)
+    if happens:
+        subject = replace(subject, suffix="")
+    opened = _opening(scene, clause, subject) if not happens else ""
+    doing, subject, others, into = _inward(scene, doing, subject, others)
+    if opened:
+        things = " ".join(" ".join(i) for i in subject.items)
+    else:
+        things = _object(scene, clause, subject, others, said, happens=happens)
+        if not things:
+            return ""
+    if doing == "adding":
+        others = _into_vessels(others)
+    if scene.action == "remove":
+        doing, others = _lifting(doing, others)
+    if clause.verbs[-1].startswith("remove ") and not subject.items and not opened:
+        things = f"from {things}"
+    places = [phrase_text(scene, p, said) for p in others]
+    if None in places or any(things in p for p in places if p and things):
+        return ""
+    body = [things, doing] if happens else ["hands", opened, clause.manner, doing, things]
+    spoken = [p for p in places if p]
+    return _fitted(scene, ["Close-up of", *body, into], spoken, others, happens=happens)
+
+
+def _fitted(
+    scene: ShotScene,
+    body: Sequence[str],
+    places: list[str],
+    others: Sequence[SpokenPhrase],
+    *,
+    happens: bool,
+) -> str:
+    """Return the sentence with as many of its places as it can hold; "" if it stays too long."""
+    sentence = ""
+    for kept in range(len(places), -1, -1):
+        spoken = " ".join(x for x in (*body, *places[:kept]) if x)
+        spoken = in_slot_words(spoken, scene.vessels)
+        sentence = as_sentence(spoken, *additions(scene, spoken, others, happens=happens))
+        if len(sentence.split()) <= MAX_FIRST_WORDS:
+            break
+    sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",")
+    sentence = re.sub(r"\ba (?=[aeio])", "an ", sentence)
+    sentence = re.sub(r"\ban (?=[b-df-gj-np-tv-z])", "a ", sentence)
+    return sentence if len(sentence.split()) <= MOST_FIRST_WORDS else ""
+
+
+def _opening(scene: ShotScene, clause: OwnClause, subject: SpokenPhrase) -> str:
+    """Return "adding the egg to the bowl and" before "whisking", which has no object of its own."""
+    before = clause.before
+    items = [w for i in subject.items if not is_adverbial(i) for w in i]
+    if (
+        before is None
+        or before.verbs[-1] in NOUNISH
+        or (items and set(items) - {"it", "them", "together", "well"})
+    ):
+        return ""
+    doing, rest, happens = doing_of(before)
+    phrases = _object_first(read_phrases(rest), doing)
+    phrases += [p for lead in before.leads for p in read_phrases(lead) if p.items]
+    if happens or not doing or not phrases[0].items or is_adverbial(phrases[0].items[0]):
+        return ""
+    said = " ".join(" ".join(i) for p in phrases for i in p.items)
+    written = [phrase_text(scene, p, said) for p in phrases if p.items]
+    if None in written or "" in written[:1]:
+        return ""
+    return " ".join([before.manner, doing, *(t for t in written if t), "and"]).strip()
+
+
+def _object_first(phrases: list[SpokenPhrase], doing: str) -> list[SpokenPhrase]:
+    """Return the phrases of "add in the milk" as those of "add the milk"."""
+    first, *others = phrases
+    if first.items or not others or others[0].tie != "in" or holds(others[0]):
+        return phrases
+    return [replace(others[0], tie=""), *others[1:]] if doing in POURING else phrases
+
+
+def _inward(
+    scene: ShotScene, doing: str, subject: SpokenPhrase, others: list[SpokenPhrase]
+) -> tuple[str, SpokenPhrase, list[SpokenPhrase], str]:
+    """Return "stirring the rice into the mixture" for "stir in the rice"."""
+    into = doing.endswith(" in")
+    if not subject.items and others and others[0].tie == "in" and doing.split()[-1] in POURING:
+        held = [e for e, _, _ in entries_in(" ".join(others[0].items[-1]))]
+        into = not any(e.role in ("vessel", "surface") or e.name in DEVICES for e in held)
+        into = into and others[0].items[-1][-1] not in MANNERS
+        if into:
+            subject, others = SpokenPhrase("", others[0].items, others[0].suffix), others[1:]
+    if not into:
+        return doing, subject, others, ""
+    doing = doing.removesuffix(" in")
+    if any(p.tie in ("to", "into") for p in others):
+        return doing, subject, others, ""
+    said = " ".join(" ".join(i) for p in (subject, *others) for i in p.items)
+    carried = [f for f in scene.foods if not f.mentioned and not is_named(f, said)]
+    if doing.split()[-1] in POURING - BLENDING:
+        return doing, subject, others, ""
+    target = seen_foods(carried, 2) if 0 < len(carried) < 3 else "the mixture"
+    return doing, subject, others, f"into {target}"
+
+
+def _merged(phrases: Sequence[SpokenPhrase]) -> list[SpokenPhrase]:
+    """Return the phrases with "with rice" and "with parsley" as one."""
+    merged: list[SpokenPhrase] = []
+    for phrase in phrases:
+        if merged and merged[-1].tie == phrase.tie == "with" and not merged[-1].suffix:
+            merged[-1] = replace(phrase, items=[*merged[-1].items, *phrase.items])
+        else:
+            merged.append(phrase)
+    return merged
+
+
+def _into_vessels(others: list[SpokenPhrase]) -> list[SpokenPhrase]:
+    """Return "to a bowl" for "in a bowl", for things that are added."""
+    if any(p.tie == "to" for p in others):
+        return others
+    return [replace(p, tie="to") if p.tie == "in" and holds(p) else p for p in others]
+
+
+def holds(phrase: SpokenPhrase) -> bool:
+    found = entries_in(" ".join(phrase.items[-1])) if phrase.items else []
+    return any(e.role == "vessel" for e, _, _ in found)
+
+
+def _lifting(doing: str, others: list[SpokenPhrase]) -> tuple[str, list[SpokenPhrase]]:
+    """Return "lifting" and "out of the pan" for "removing" and "from the pan"."""
+    changed = []
+    for phrase in others:
+        found = entries_in(" ".join(w for i in phrase.items for w in i))
+        held = [e for e, _, _ in found if e.role == "vessel" or e.name in DEVICES]
+        if phrase.tie == "from" and held:
+            tie = "off" if place(held[0].name).startswith("on") else "out of"
+            changed.append(replace(phrase, tie=tie))
+            doing = doing.replace("removing", "lifting").replace("taking", "lifting")
+        else:
+            changed.append(phrase)
+    return doing, changed
+
+
+def _object(
+    scene: ShotScene,
+    clause: OwnClause,
+    subject: SpokenPhrase,
+    others: Sequence[SpokenPhrase],
+    said: str,
+    *,
+    happens: bool,
+) -> str:
+    """Return what the action is done to, with articles; "" if nobody can say."""
+    adverbs = [i for i in subject.items if is_adverbial(i)]
+    if len(adverbs) < len(subject.items):
+        return phrase_text(scene, subject, said) or ""
+    if happens and clause.before is not None and (earlier := _earlier(scene, clause.before)):
+        return earlier
+    end = "" if happens else "".join(f" {' '.join(i)}" for i in adverbs if i != ["in"])
+    over = others and others[0].tie in ("over", "on", "onto") and not end
+    if over and clause.verbs[-1] not in ONTO_VERBS and scene.action in (*ADDING, "add", "spread"):
+        return ""
+    if scene.action in VESSEL_ACTIONS and scene.vessels:
+        return f"the {spoken_name(scene.vessels[0], '')}{end}"
+    if scene.action == "remove":
+        return ""
+    found = referents(scene, said)
+    if clause.verbs[-1] in DRESSING:
+        found = found[:1]
+    if not found and happens and scene.vessels:
+        return f"the {spoken_name(scene.vessels[0], '')}"
+    return f"{seen_foods(found, MAX_CARRIED)}{end}" if found else ""
+
+
+def _earlier(scene: ShotScene, before: OwnClause) -> str:
+    """Return the object of the clause before, which the action goes on with."""
+    doing, rest, happens = doing_of(before)
+    subject = _object_first(read_phrases(rest), doing)[0]
+    if happens or not doing or scene.action == "remove" or before.known.action.name == "remove":
+        return ""
+    named = [i for i in subject.items if not is_adverbial(i)]
+    said = " ".join(w for i in named for w in i)
+    held = any(e.role in ("vessel", "tool") for e, _, _ in entries_in(said))
+    return "" if held or not named else phrase_text(scene, subject, said) or ""
+
+
+def is_adverbial(item: Sequence[str]) -> bool:
+    """Return True for words that name nothing: "well", "topped" before "with berries"."""
+    plain = [w for w in item if not is_adverb(w) and w not in BLANK]
+    return not plain or (len(plain) == 1 and plain[0].endswith("ed") and plain[0] not in SEEDS)

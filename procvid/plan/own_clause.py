@@ -1,0 +1,232 @@
+"""Find the clause of a shot's main action in the step's own words, without what no clip shows.
+
+"In a large bowl (see note), whisk 2 eggs with a fork for 3 minutes, then rest." becomes the verb
+"whisk", the words "eggs with a fork" and the lead "in a large bowl".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from procvid.plan.clutter import clean
+from procvid.plan.english import OPENERS, is_adverb
+from procvid.plan.happenings import is_happening
+from procvid.plan.lexicon import Verb, Word, lexicon, words
+from procvid.plan.reading import is_title
+from procvid.plan.side_clauses import Kind, gap, kinds_of, starts_sentence
+from procvid.plan.verbs import FoundVerb
+from procvid.plan.wording import verbs_of
+
+MAX_TEXT_CHARS, MAX_REST_WORDS = 800, 60
+MAX_TRIED = 3
+LEADS = frozenset("in into on onto to using with over from inside".split())
+PLACING_WORDS = frozenset("to onto on into between".split())
+"""Second words of verbs such as "slide onto a plate", which belong to the place."""
+COOKED = frozenset({"fry", "boil", "bake", "grill", "steam", "heat"})
+"""Actions that "cook" may mean."""
+
+NO_MANNER = frozenset("finally immediately lastly firstly secondly separately really only".split())
+
+
+BREAK = re.compile(r"[;:\u2013\u2014\u2022]| - ")
+
+
+@dataclass(frozen=True)
+class OwnClause:
+    """The clause of an action.
+
+    Attributes:
+        verbs: The verbs that share its object, as written: ("peel", "dice").
+        known: The lexicon's entry of the last one.
+        manner: An adverb before it: "gently".
+        leads: Phrases that lead to it, each as words: ("in", "a", "bowl").
+        rest: The words and commas after it.
+        before: The clause before it.
+    """
+
+    verbs: tuple[str, ...]
+    known: Verb
+    manner: str
+    leads: tuple[tuple[str, ...], ...]
+    rest: tuple[str, ...]
+    before: OwnClause | None = None
+
+
+def own_clauses(text: str, action: str) -> list[OwnClause]:
+    """Return the clauses of an action in order; none if the text is not safe to speak."""
+    if len(text) > MAX_TEXT_CHARS or is_title(text):
+        return []
+    tokens, kinds = words(text), kinds_of(text)
+    found = [v for v in verbs_of(text) if not v.forbidden and not v.weak]
+    mine = [n for n, v in enumerate(found) if v.verb.action.name == action and v.end > v.start]
+    if not mine and action in COOKED:
+        mine = [n for n, v in enumerate(found) if v.verb.name == "cook"]
+    if not mine and len(found) == 1 and found[0].end > found[0].start:
+        mine = [0]
+    clauses = (_with_one_before(text, tokens, kinds, found, n) for n in mine[:MAX_TRIED])
+    return [clause for clause in clauses if clause is not None]
+
+
+def _with_one_before(
+    text: str,
+    tokens: Sequence[Word],
+    kinds: Sequence[Kind],
+    found: Sequence[FoundVerb],
+    number: int,
+) -> OwnClause | None:
+    """Return the clause of a verb with the one before it, which may name its object."""
+    clause = _clause(text, tokens, kinds, found, number)
+    first, _ = _chain(text, tokens, found, number)
+    if clause is None or first == 0:
+        return clause
+    return replace(clause, before=_clause(text, tokens, kinds, found, first - 1))
+
+
+def _clause(
+    text: str,
+    tokens: Sequence[Word],
+    kinds: Sequence[Kind],
+    found: Sequence[FoundVerb],
+    number: int,
+) -> OwnClause | None:
+    first, last = _chain(text, tokens, found, number)
+    begin = found[first].start
+    end = _end(text, tokens, found[last + 1].start if last + 1 < len(found) else None,
+               found[last].end)  # fmt: skip
+    spoken = _spoken(text, tokens, kinds, found[last].end, end, tail=True)
+    rest = clean(spoken, happens=is_happening(found[last].verb.name))
+    if begin and tokens[begin - 1].text == "or" and lexicon().noun_at(tokens, begin):
+        return None
+    verbs = [_as_written(tokens, v) for v in found[first : last + 1]]
+    head, *more = verbs[-1].split()
+    halved = more == ["in", "half"]
+    if more and (more[0] in PLACING_WORDS or halved) and head != "bring" and rest is not None:
+        verbs[-1], rest = head, (*more, *rest)
+    if rest is None or len(rest) > MAX_REST_WORDS or rest[:1] == ("of",):
+        return None
+    start = max(found[first - 1].end if first else 0, _sentence_start(text, tokens, begin))
+    manner = ""
+    if begin > start and tokens[begin - 1].text.endswith("ly"):
+        manner, begin = tokens[begin - 1].text, begin - 1
+        manner = "" if manner in NO_MANNER else manner
+    leads = (
+        () if first and start == found[first - 1].end else _leads(text, tokens, kinds, start, begin)
+    )
+    return OwnClause(tuple(verbs), found[last].verb, manner, leads, rest)
+
+
+def _chain(
+    text: str, tokens: Sequence[Word], found: Sequence[FoundVerb], number: int
+) -> tuple[int, int]:
+    """Return the first and last of the verbs that share an object with a verb."""
+    first = last = number
+    if is_happening(found[number].verb.name):
+        return number, number
+    while first > 0 and _shares(text, tokens, found[first - 1], found[first]):
+        first -= 1
+    while last + 1 < len(found) and _shares(text, tokens, found[last], found[last + 1]):
+        last += 1
+    return (first, last) if last - first < 3 else (number, number)
+
+
+def _shares(text: str, tokens: Sequence[Word], one: FoundVerb, other: FoundVerb) -> bool:
+    between = [t.text for t in tokens[one.end : other.start]]
+    marks = "".join(gap(text, tokens, i) for i in range(one.end, other.start + 1))
+    joins = bool(between) or "&" in marks or "," in marks
+    plain = all(w in OPENERS and w != "or" for w in between) and not re.search(r"[.;:!?(\n]", marks)
+    hands = not (is_happening(one.verb.name) or is_happening(other.verb.name))
+    return joins and plain and hands and one.verb.action.name != "cover"
+
+
+def _as_written(tokens: Sequence[Word], verb: FoundVerb) -> str:
+    return " ".join(t.text for t in tokens[verb.start : verb.end])
+
+
+def _sentence_start(text: str, tokens: Sequence[Word], index: int) -> int:
+    while index > 0 and not starts_sentence(text, tokens, index):
+        index -= 1
+    return index
+
+
+def _end(text: str, tokens: Sequence[Word], following: int | None, start: int) -> int:
+    """Return where a clause ends: at its sentence's end, or before the next verb's joiners."""
+    end = len(tokens)
+    for index in range(start, len(tokens)):
+        if starts_sentence(text, tokens, index):
+            end = index
+            break
+    if following is None or following >= end:
+        return end
+    end = following
+    while end > start and (tokens[end - 1].text in OPENERS or is_adverb(tokens[end - 1].text)):
+        if "," in gap(text, tokens, end) and tokens[end - 1].text not in OPENERS:
+            break
+        end -= 1
+    lead = _lead_of_next(text, tokens, start, end)
+    return lead
+
+
+def _lead_of_next(text: str, tokens: Sequence[Word], start: int, end: int) -> int:
+    """Return the start of a phrase that leads to the next verb: ", in a bowl, whisk ..."."""
+    if end >= len(tokens) or "," not in gap(text, tokens, end):
+        return end
+    for index in range(end - 1, max(start, end - 8), -1):
+        if "," in gap(text, tokens, index) or tokens[index - 1].text in ("and", "then"):
+            return index if tokens[index].text in LEADS else end
+    return end
+
+
+def _spoken(
+    text: str, tokens: Sequence[Word], kinds: Sequence[Kind], start: int, end: int, *, tail: bool
+) -> str:
+    """Return the words from one to another that count, without what stands in brackets."""
+    depth = 0
+    parts: list[str] = []
+    for index in range(start, end):
+        mark = gap(text, tokens, index) if index > start or tail else ""
+        depth = max(
+            0, depth + mark.count("(") + mark.count("[") - mark.count(")") - mark.count("]")
+        )
+        range_sign = tokens[index].text[0].isdigit() or tokens[index - 1].text[0].isdigit()
+        if index > start and BREAK.search(mark) and depth == 0 and not range_sign:
+            break
+        if depth or kinds[index]:
+            if kinds[index] and parts and depth == 0 and "," not in parts[-1:]:
+                parts.append(", " if "," in mark else " ")
+            continue
+        parts.append(re.sub(r"\([^()]*\)|[()\[\]]", " ", mark))
+        parts.append(text[tokens[index].start : tokens[index].end])
+    if parts and end < len(tokens) and tail:
+        parts.append(re.match(r"\s*[°º˚\"”″]?[FC]?", gap(text, tokens, end))[0])  # type: ignore[index]
+    return "".join(parts)
+
+
+def _leads(
+    text: str, tokens: Sequence[Word], kinds: Sequence[Kind], start: int, end: int
+) -> tuple[tuple[str, ...], ...]:
+    """Return the phrases before a verb that say where or with what: "in a large bowl"."""
+    spoken = clean(_spoken(text, tokens, kinds, start, end, tail=False))
+    if not spoken:
+        return ()
+    phrases: list[list[str]] = [[]]
+    for part in spoken:
+        if part == ",":
+            phrases.append([])
+        else:
+            phrases[-1].append(part)
+    return tuple(tuple(p) for p in phrases if _is_lead(p))
+
+
+def _is_lead(phrase: Sequence[str]) -> bool:
+    if len(phrase) < 2 or phrase[0] not in LEADS:
+        return False
+    tokens = words(" ".join(phrase))
+    if (
+        phrase[0] == "to"
+        and phrase[1] not in ("a", "the", "an", "same")
+        and lexicon().verb_at(tokens, 1)
+    ):
+        return False
+    return any(lexicon().noun_at(tokens, i) for i in range(1, len(tokens)))

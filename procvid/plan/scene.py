@@ -1,0 +1,110 @@
+"""Say what "it", "the mixture" and "the remaining ingredients" stand for in the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from procvid.plan.english import is_adverb
+from procvid.plan.lexicon import plurals, words
+from procvid.plan.phrases import BLANK, SpokenPhrase, entries_in, write_phrase
+from procvid.plan.wording import joined, seen_foods, spoken_name
+from procvid.types import PlannedObject
+
+MAX_CARRIED = 3
+PRONOUNS = frozenset("it them this these those all everything both".split())
+VAGUE_LASTS = frozenset("mixture powder seed seeds paper".split())
+
+
+@dataclass(frozen=True)
+class ShotScene:
+    """A shot's words and objects."""
+
+    text: str
+    action: str
+    foods: Sequence[PlannedObject]
+    vessels: Sequence[PlannedObject]
+    tools: Sequence[PlannedObject]
+
+
+def referents(scene: ShotScene, said: str) -> list[PlannedObject]:
+    """Return the foods that "it" or a missing object stands for."""
+    left = [f for f in scene.foods if not is_named(f, said)]
+    carried = [f for f in left if not f.mentioned]
+    return carried or left
+
+
+def phrase_text(scene: ShotScene, phrase: SpokenPhrase, said: str) -> str | None:
+    """Return a phrase with articles, "it" and "the mixture" replaced; None if nobody can say."""
+    items: list[list[str]] = []
+    texts: dict[int, str] = {}
+    for item in phrase.items:
+        known = _resolved(scene, item, said, phrase.tie)
+        if known is None:
+            return None
+        if known:
+            texts[len(items)] = known
+        items.append(item)
+    if not texts:
+        return write_phrase(phrase)
+    parts = [texts.get(n) or write_phrase(SpokenPhrase("", [item])) for n, item in enumerate(items)]
+    return " ".join(w for w in (phrase.tie, joined(parts)) if w) + phrase.suffix
+
+
+def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str | None:
+    """Return the foods of an item that refers to them; "" if it names things; None if unknown."""
+    head = [w for w in item if not is_adverb(w) and w not in BLANK]
+    if not head:
+        return ""
+    last = len(item)
+    while last > 1 and (is_adverb(item[last - 1]) or item[last - 1] in BLANK):
+        last -= 1
+    tail = list(item[last:])
+    described = head[0] in ("it", "them") and len(head) < 4
+    if (head[0] in PRONOUNS and len(head) == 1) or described:
+        if tie in ("in", "into") and scene.vessels and head[0] == "it":
+            return f"the {spoken_name(scene.vessels[0], '')}"
+        found = referents(scene, said)
+        if not found:
+            return "everything" if head[0] in ("everything", "all") else None
+        return " ".join([seen_foods(found, MAX_CARRIED), *head[1:], *tail])
+    plain = [w for w in head if w not in ("the", "your", "this", "that", "of", "all", "entire")]
+    if len(plain) == 1 and plain[0] in ("mixture", "mix"):
+        return " ".join([_mixture(scene, said, tie), *tail])
+    loose = {"remaining", "dry", "wet", "other", "all", "rest", "first"}
+    if plain and plain[-1] in ("ingredients", "ingredient") and set(plain[:-1]) <= loose:
+        found = [f for f in scene.foods if not is_named(f, said)]
+        named = [f for f in found if f.mentioned] or found
+        return seen_foods(named, 5) if named else f"the {' '.join(plain)}"
+    return ""
+
+
+def _mixture(scene: ShotScene, said: str, tie: str) -> str:
+    found = [f for f in scene.foods if not is_named(f, said)]
+    product = next(
+        (f for f in found if f.name.endswith(("mixture", "batter", "dough", "filling"))), None
+    )
+    if product is not None:
+        return f"the {spoken_name(product, '')}"
+    if 0 < len(found) < 4 and tie != "with":
+        return f"the mixture of {seen_foods(found, 3)}"
+    return "the mixture"
+
+
+def is_named(item: PlannedObject, said: str) -> bool:
+    """Return True if words name an object, also by another name or its last word."""
+    tokens = {w.text for w in words(said)}
+    found = {e.name for e, _, _ in entries_in(said)}
+    if item.name in found or (item.role == "vessel" and found & ends_of(item.name)):
+        return True
+    own = spoken_name(item, "").split()
+    if own[-1] in VAGUE_LASTS and len(own) > 1:
+        return own[0] in tokens and own[-1] in tokens
+    lasts = {own[-1], item.name.split()[-1]}
+    return any(form in tokens for last in lasts for form in (last, *plurals(last)))
+
+
+def ends_of(name: str) -> set[str]:
+    """Return "large frying pan", "frying pan" and "pan"."""
+    parts = name.split()
+    return {" ".join(parts[n:]) for n in range(len(parts))}

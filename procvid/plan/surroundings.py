@@ -1,0 +1,190 @@
+"""Add to a clause what it leaves out: the place, the tool, and the other objects of the plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from procvid.plan.lexicon import lexicon, words
+from procvid.plan.phrases import SHAPES, SpokenPhrase, entries_in
+from procvid.plan.scene import MAX_CARRIED, ShotScene, ends_of, is_named
+from procvid.plan.slot_sentence import result_of, until_of
+from procvid.plan.wording import (
+    DEVICES,
+    VESSEL_ACTIONS,
+    device_of,
+    is_many,
+    joined,
+    one,
+    place,
+    seen_foods,
+    spoken_name,
+)
+from procvid.types import PlannedObject
+
+ADDING = frozenset("add store squeeze grate crumble tear".split())
+TOOL_ACTIONS = frozenset(
+    "slice dice grate peel mash roll mix stir flatten spread sift whisk grind press".split()
+)
+BY_HAND = frozenset({"hand", "hands", "fingers"})
+SEEN_RESULTS = frozenset("sliced diced grated peeled mashed melted".split())
+BAKED = frozenset({"bake", "broil", "toast"})
+DEEP = frozenset({"bowl", "pot", "jug", "cup", "glass", "jar"})
+BAKERY = frozenset(
+    "crust cake cakes cupcake cupcakes pie tart rolls bread toast buns cookies biscuits muffins "
+    "pizza tortilla tortillas sandwich sandwiches loaf pancakes brownies cheesecake".split()
+)
+"""Foods that no bowl holds."""
+CUTTING = frozenset("slice dice mash peel grate".split())
+DRY_ACTIONS = frozenset({"roll", "roll up", "shape", "flatten", "spread", "serve"})
+"""Actions that no pot holds."""
+PLACE_TIES = frozenset("in on onto into to over inside between around under through".split())
+BEFORE_VESSEL = "the|a|an|prepared|same|hot|greased|lined|buttered|oiled"
+WRAPS = frozenset({"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel"})
+
+
+def additions(
+    scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, happens: bool
+) -> list[str]:
+    """Return the place, the tool and the short "until ..." that the clause lacks."""
+    found = [e for e, _, _ in entries_in(spoken)]
+    device = device_of(scene.tools)
+    inside = device and not any(e.name in DEVICES for e in found) and scene.action != "remove"
+    return [
+        _where(scene, spoken, others, happens=happens)
+        if _needs_place(scene, spoken, others)
+        else "",
+        device if inside and (happens or scene.action == "add") else "",
+        "" if happens else _with_tool(scene, spoken),
+        until_of(scene.text, scene.action),
+    ]
+
+
+def _needs_place(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) -> bool:
+    """Return True if a clause names no place, or none beside a vessel that the step names."""
+    if not scene.vessels or is_named(scene.vessels[0], spoken):
+        return False
+    found = [e for e, _, _ in entries_in(spoken)]
+    if any(e.role in ("vessel", "surface") or e.name == "measuring cup" for e in found):
+        return False
+    placed = any(p.tie in PLACE_TIES and _is_place(p) for p in others)
+    return scene.vessels[0].mentioned or not placed
+
+
+def _with_tool(scene: ShotScene, spoken: str) -> str:
+    """Return "with a knife" if the action needs a tool and the clause names none."""
+    tool = next((t for t in scene.tools if t.name not in DEVICES and t.name not in WRAPS), None)
+    found = [e for e, _, _ in entries_in(spoken)]
+    named = any(e.role == "tool" and e.name not in DEVICES for e in found)
+    by_hand = bool(BY_HAND & {w.text for w in words(spoken.removeprefix("Close-up of hands"))})
+    if tool is None or scene.action not in TOOL_ACTIONS or named or by_hand:
+        return ""
+    name = one(spoken_name(tool, ""))
+    if " with " not in spoken:
+        return f"with {name}"
+    return f"using {name}" if scene.action in CUTTING else ""
+
+
+def _is_place(phrase: SpokenPhrase) -> bool:
+    """Return True for "in the center", not for "in oil", "into strips" or "over the cake"."""
+    if not phrase.items:
+        return False
+    last = phrase.items[-1][-1]
+    found = [e for e, _, _ in entries_in(" ".join(phrase.items[-1]))]
+    elsewhere = any(e.role == "food" or e.name in DEVICES for e in found)
+    return last not in SHAPES and last not in ("side", "sides", "boil", "simmer") and not elsewhere
+
+
+def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, happens: bool) -> str:
+    """Return where the main vessel stands in the sentence: "to the pot", "in the bowl"."""
+    name = spoken_name(scene.vessels[0], scene.text)
+    inside = place(name)
+    if not scene.vessels[0].mentioned and _is_unlikely(scene, spoken):
+        return ""
+    if scene.action in VESSEL_ACTIONS:
+        return ""
+    if scene.action == "remove":
+        return "" if any(p.tie in ("from", "out of", "off") for p in others) else f"from the {name}"
+    targeted = " into " in spoken or any(
+        p.tie in ("to", "into", "over", "onto", "on", "with", "in") for p in others
+    )
+    if scene.action in ADDING and not targeted and not happens:
+        tie = "to" if " adding " in spoken else "into"
+        return f"{tie if inside.startswith('in') else 'onto'} the {name}"
+    return inside
+
+
+def _is_unlikely(scene: ShotScene, spoken: str) -> bool:
+    """Return True for a guessed vessel that does not suit: dough rolled in a pot, a cake in a bowl."""
+    entry = lexicon().entries.get(_kind(scene.vessels[0].name))
+    if entry is None:
+        return False
+    small = scene.vessels[0].name.startswith("small")
+    if scene.action in BAKED and (small or entry.group not in ("oven", "stove")):
+        return True
+    if entry.group == "stove" and scene.action in DRY_ACTIONS:
+        return True
+    return entry.name in DEEP and bool(BAKERY & {w.text for w in words(spoken)})
+
+
+def _kind(name: str) -> str:
+    """Return the lexicon's name of a vessel: "large frying pan" -> "frying pan"."""
+    ends = [n for n in ends_of(name) if n in lexicon().entries]
+    return max(ends, key=len) if ends else name
+
+
+def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
+    """Return the words with the planned name of a vessel: "the pan" -> "the cake pan"."""
+    for vessel in vessels:
+        name = vessel.name
+        if name in spoken or " " not in name or name.startswith(("second", "third")):
+            continue
+        last = name.split()[-1]
+        for entry, start, end in entries_in(spoken):
+            tokens = words(spoken)
+            if entry.name == name and tokens[start - 1].text not in DEVICES:
+                a, b = tokens[start].start, tokens[end].end
+                many = spoken[a:b].endswith("s") and not name.endswith("s")
+                return spoken[:a] + name + ("s" if many else "") + spoken[b:]
+        pattern = rf"\b({BEFORE_VESSEL})\s+{last}\b(?!\s+(?:of|\w*pan)\b)"
+        if re.search(pattern, spoken):
+            return re.sub(pattern, rf"\1 {name}", spoken, count=1)
+    return spoken
+
+
+def result(scene: ShotScene, first: str) -> str:
+    """Return how the only food looks at the end."""
+    if len(scene.foods) != 1 or "until" in first or not is_named(scene.foods[0], first):
+        return ""
+    if scene.foods[0].state_after not in SEEN_RESULTS:
+        return ""
+    return result_of(scene.foods, scene.text)
+
+
+def left_out(scene: ShotScene, first: str) -> list[str]:
+    """Return a sentence or two about the objects that the first sentence does not name."""
+    foods = [f for f in scene.foods if not is_named(f, first)]
+    if "other ingredients" in first or "everything" in first:
+        foods = []
+    if "ingredients" in first and "other ingredients" not in first and len(foods) > 1:
+        return [f"The ingredients are {seen_foods(foods, 6)}."]
+    carried = [f for f in foods if not f.mentioned]
+    later = [f for f in foods if f.mentioned and is_named(f, scene.text)]
+    things = [t for t in (*scene.vessels, *scene.tools) if not is_named(t, first)]
+    sentences = []
+    if carried:
+        named = seen_foods(carried, MAX_CARRIED)
+        many = len(carried) > 1 or is_many(carried[0], "")
+        vessel = scene.vessels[0] if scene.vessels else None
+        lies = vessel is not None and is_named(vessel, first)
+        inside = lies and vessel is not None and place(vessel.name).startswith("in")
+        where = "in there already" if inside else "nearby"
+        if "the mixture" in first and "mixture of" not in first:
+            where = "in the mixture"
+        sentences.append(f"{named[:1].upper()}{named[1:]} {'are' if many else 'is'} {where}.")
+    names = [f"the {spoken_name(t, scene.text)}" for t in (*later[:2], *things[:2])]
+    if names:
+        named = joined(names)
+        many = len(names) > 1 or (bool(later) and is_many(later[0], scene.text))
+        sentences.append(f"{named[:1].upper()}{named[1:]} {'are' if many else 'is'} at hand.")
+    return sentences
