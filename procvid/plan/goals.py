@@ -31,6 +31,8 @@ PIECES = frozenset(
     "strips circle circles disc discs one each portion portions ball balls dough".split()
 )
 """Goals that are what the step before worked on: "on each half"."""
+HOLLOWS = frozenset("center centre cavity cavities hollow hollows".split())
+"""Goals in what the step before worked on: "add the nuts to the center"."""
 MAX_WORDS = 5
 
 
@@ -56,7 +58,7 @@ def find_goal(
         leads = word in ONTO or inner or word in ("to", "into", "in")
         if not kinds[index] and leads:
             goal = _head(text, tokens, index + 1, span[1], named)
-            if goal and (word in ONTO or inner or goal in BARE):
+            if goal and (word in ONTO or inner or goal in BARE | HOLLOWS):
                 return goal
     return ""
 
@@ -72,8 +74,10 @@ def _head(text: str, tokens: Sequence[Word], index: int, end: int, named: Sequen
     head = ""
     for at in range(index, min(end, index + MAX_WORDS + 3)):
         word = tokens[at].text
-        if (head and CLAUSE_MARK.search(gap(text, tokens, at))) or at in named:
-            return "" if at in named else head
+        if at in named:
+            return ""
+        if head and CLAUSE_MARK.search(gap(text, tokens, at)):
+            break
         if word == "of" and head in PARTS | {"", *DETERMINERS}:
             head = ""
             continue

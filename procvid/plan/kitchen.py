@@ -74,6 +74,8 @@ ROUND = frozenset(
     }
 )
 """Vessels that nobody calls a pan or a dish."""
+COOKERS = frozenset({"pressure cooker", "slow cooker", "rice cooker"})
+"""Machines whose inner pot is called "the pot"."""
 MACHINES = frozenset({"food processor", "blender", "stand mixer bowl"})
 """Vessels with a bowl of their own."""
 PASTAS = frozenset({"spaghetti", "macaroni", "lasagna sheet", "ravioli", "gnocchi", "noodle"})
@@ -337,6 +339,8 @@ class KitchenState:
             same = (v for v in reversed(ready) if v.kind == mention.entry.name)
             return next(same, ready[-1])
         machine = self.vessels.get(self.last_vessel or "")
+        if mention.wording == "pot" and machine is not None and machine.kind in COOKERS:
+            return machine
         if mention.wording == "bowl" and machine is not None and machine.kind in MACHINES:
             return machine if mention.definite and not size_of(mention.looks) else None
         if not bare or size_of(mention.looks):
@@ -411,6 +415,13 @@ class KitchenState:
         """Return True if a food lies in the vessel of one of the others."""
         vessel = self.foods[food].vessel
         return vessel is not None and any(self.foods[n].vessel == vessel for n in others)
+
+    def beside(self, food: str) -> list[str]:
+        """Return a food with all that lies in its vessel, a board apart."""
+        vessel = self.vessels.get(self.foods[food].vessel or "")
+        if vessel is None or vessel.use in ("cut", "passing"):
+            return [food]
+        return [food, *(n for n in self.contents(vessel.name) if n != food)]
 
     def holds(self, vessel: str, *groups: str) -> bool:
         """Return True if a vessel holds a food of one of the groups."""

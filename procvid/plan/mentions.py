@@ -53,7 +53,7 @@ GROUP_WORDS: dict[str, tuple[str, ...]] = {
 
 
 LEFT_OVER = frozenset("remaining rest other else left remainder reserved second half".split())
-SIZED = frozenset({"inch", "quart", "cm", "x"})
+SIZED = frozenset({"inch", "inches", "quart", "cm", "x"})
 NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
 """Words before "ingredients" that name no part of the recipe, as "sauce ingredients" does."""
 
@@ -124,7 +124,7 @@ def find_mentions(
             preposition = ""
             index += 1
             continue
-        if index and starts_sentence(text, tokens, index):
+        if index and (starts_sentence(text, tokens, index) or ")" in gap(text, tokens, index)):
             preposition = ""
         noun = noun_phrase(text, tokens, index, verb_words, extra)
         if noun is None:
@@ -358,7 +358,8 @@ def _mention(
         indefinite=indefinite,
         left_over=bool(LEFT_OVER & before),
         mixture=after in (["mixture"], ["mix"]),
-        sized=bool(SIZED & before),
+        sized=bool(SIZED & before)
+        or "×" in text[tokens[max(0, first - 4)].start : tokens[index].start],
     )
 
 

@@ -52,6 +52,7 @@ class Segment:
     refers: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     hints: tuple[Mention, ...] = ()
+    hinted_vessels: tuple[Mention, ...] = ()
     shares_next: bool = False
     guessed: str = ""
     on_surface: bool = False
@@ -149,6 +150,11 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             targets=tuple(w for w, tie in refers if tie in TARGETS),
             hints=tuple(
                 m for m in mentions.hinted if start <= m.index < end and m.entry.role == "food"
+            ),
+            hinted_vessels=tuple(
+                m
+                for m in mentions.hinted
+                if start <= m.index < verb.start and m.entry.role == "vessel"
             ),
             shares_next=end < len(tokens) and _only_joined(text, tokens, verb.end, end),
             on_surface=goal in COUNTERS or any(_is_sheet(m) for m in inside),

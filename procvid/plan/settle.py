@@ -74,6 +74,7 @@ SOLID = frozenset(
     "vegetable mushroom fruit herb nut meat poultry fish seafood bread legume".split()
 )
 GRILLS = frozenset({"grill pan", "grill", "griddle", "panini press"})
+STIRRERS = frozenset({"whisk", "spoon", "spatula", "fork"})
 TORN = frozenset({"fork", "tongs"})
 
 
@@ -84,6 +85,8 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
         torn = TORN & {m.entry.name for m in segment.tools}
         if torn or groups[0] in ("meat", "poultry", "fish", "seafood"):
             return "tear"
+    if verb.name == "blend" and STIRRERS & {m.entry.name for m in segment.tools}:
+        return "mix"
     if verb.name == "rub" and groups and groups[0] in ("meat", "poultry", "fish"):
         with_spice = any(m.preposition in ("with", "over", "on", "") and m.entry.group in ("spice", "fat")
                          for m in segment.foods)  # fmt: skip

@@ -196,7 +196,10 @@ def act(
         kitchen.last_vessel = None
     elif vessel is not None and action.name not in MOVING_NOTHING:
         for name in reversed(foods):
-            if tied.get(name, "") != "from" and (action.name not in CUTTING or name in changed):
+            coats = action.name == "coat" and bool(tied.get(name))
+            stays = coats and kitchen.foods[name].vessel is not None
+            stays = stays or (action.name in CUTTING and name not in changed)
+            if tied.get(name, "") != "from" and not stays:
                 kitchen.put(kitchen.foods[name], vessel)
     if action.name in ("grease", "line", "prepare"):
         for mention in segment.vessels:

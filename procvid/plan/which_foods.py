@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from procvid.plan.goals import PIECES
+from procvid.plan.goals import HOLLOWS, PIECES
 from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
@@ -32,6 +33,7 @@ PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parch
 """Tools that a hand takes off the food."""
 TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
 TIED = frozenset({"with", "in", "over", "on", "onto", "to", "into"})
+PARTS_OF = re.compile(r"\b(\w+) ingredients\b")
 MELTING = frozenset({"fat", "cheese", "sweet"})
 MAX_IMPLIED = 4
 MAX_CARRIED = 5
@@ -65,6 +67,8 @@ def find_foods(
         mixture = kitchen.mixture_of(mention.entry.name) if mention.mixture else None
         if mixture is not None:
             members = [mixture]
+        elif mention.mixture and members[0] in kitchen.foods:
+            members = kitchen.beside(members[0])
         elif kitchen.is_product(mention) and source.verb.action.name not in ("prepare", "gather"):
             members = _made(kitchen, walk, segment, mention, names)
         for name in members:
@@ -95,7 +99,7 @@ def _goal_foods(
     if not segment.goal or segment.vessels:
         return []
     goal = lexicon().singular(segment.goal)
-    if segment.goal in PIECES:
+    if segment.goal in PIECES | HOLLOWS:
         worked = [n for n in kitchen.last_foods if n in kitchen.foods and n not in beside]
         found = [n for n in worked if not kitchen.foods[n].minor][:1]
     else:
@@ -184,6 +188,8 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
                 names = [kitchen.meet_food(mention, walk.number, name=entry.name).name]
         if word == "ingredients" and not names:
             names = _listed_foods(kitchen, walk, "remaining ingredients")
+        if word.endswith("ingredients") and not names:
+            names = _called_for(kitchen, walk)
         names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
         if names:
             for name in names:
@@ -211,6 +217,16 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]
     if not groups and MIXED & set(walk.text.lower().replace(",", " ").split()[:8]):
         left = [m for m in left if m.entry.group not in CHUNKS] or left
     return list(dict.fromkeys(kitchen.meet_food(m, walk.number).name for m in left))
+
+
+def _called_for(kitchen: KitchenState, walk: StepWalk) -> list[str]:
+    """Return the glaze of "the glaze ingredients", where the list has no more of them."""
+    product = PARTS_OF.search(walk.text.lower())
+    entry = lexicon().look_up(product[1]) if product is not None else None
+    if entry is None or entry.role != "food":
+        return []
+    mention = Mention(entry, 0, "", entry.name, None, "", definite=True)
+    return [kitchen.meet_food(mention, walk.number, name=entry.name).name]
 
 
 def _is_cold(kitchen: KitchenState, food: str) -> bool:
@@ -257,7 +273,7 @@ def with_implied(
     on_tool = any(not mention.preposition for mention in segment.tools)
     if not foods and action.name in (*CUTTING, "fold") and on_tool:
         return []
-    if not foods and segment.verb.name in HEAT_ONLY:
+    if not foods and segment.verb.name in HEAT_ONLY and "speed" not in walk.text.lower():
         return kitchen.contents(kitchen.last_hot)[:MAX_IMPLIED]
     on_vessel = any(not mention.preposition for mention in segment.vessels)
     bowl = vessel is not None and vessel.use == "cold" and not kitchen.contents(vessel.name)
@@ -348,7 +364,10 @@ def implied_foods(
     if action.name in NOTHING_IMPLIED:
         return []
     own = (done for done in walk.done if done.action.name != "prepare")
-    before = list(dict.fromkeys(n for done in own for n in done.foods))
+    done_before = list(own)
+    drained = [at for at, done in enumerate(done_before) if done.action.name == "drain"]
+    done_before = done_before[drained[-1] :] if drained else done_before
+    before = list(dict.fromkeys(n for done in done_before for n in done.foods))
     if action.name == "melt":
         before = [n for n in before if kitchen.foods[n].group in MELTING] or before
     if action.name in CUTTING:
@@ -361,6 +380,8 @@ def implied_foods(
     if not names and action.name in ("add", "serve") and vessel is not None and aloud:
         names = _brought(kitchen, inside)
     if not names and any(not kitchen.foods[n].minor for n in inside):
+        names = inside
+    if not names and inside and kitchen.last_step < walk.number - 1:
         names = inside
     if not names:
         names = kitchen.last_foods or inside

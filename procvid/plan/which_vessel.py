@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from procvid.plan.goals import BARE
 from procvid.plan.kitchen import COOKED, KitchenState
 from procvid.plan.lexicon import Action, Verb, lexicon
 from procvid.plan.mentions import GROUP_WORDS, Mention
+from procvid.plan.products import BAKED_GOODS
 from procvid.plan.reading import Reading, Segment
 from procvid.plan.settle import GRILLS
 from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
@@ -25,8 +27,11 @@ AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
 """Actions that may happen in the vessel that a later step names."""
 READYING = frozenset("line grease prepare preheat fill heat".split())
 """Actions on a vessel that the next step may mean by "it"."""
+INSIDE = re.compile(r"\binside\b\W*$")
 OVER = frozenset("top garnish sprinkle dust drizzle brush season rub layer spread".split())
 """Verbs with which a base lies on a plate, if it lies nowhere else."""
+PLAINLY = frozenset("add pour tip place put transfer return".split())
+"""Verbs that move their object, also one "with" another."""
 JOINING = frozenset({"add", "mix", "stir"})
 SEASONING = frozenset({"season", "salt", "salt and pepper"})
 HOT = frozenset("fried boiled baked grilled steamed toasted".split())
@@ -50,8 +55,9 @@ def mentioned_vessel(
     places: list[Vessel] = []
     names: list[str] = []
     first = "?"
+    baking = bool(BAKED_GOODS & kitchen.title)
     for mention in segment.vessels:
-        vessel = kitchen.meet_vessel(_in_oven(segment, mention), walk.number)
+        vessel = kitchen.meet_vessel(_in_oven(segment, mention, baking=baking), walk.number)
         names.append(vessel.name)
         if mention.preposition not in ("from", "of", "off", "out", "with", "using"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
@@ -59,11 +65,25 @@ def mentioned_vessel(
             first = mention.preposition if not places else first
             beneath = vessel.kind == "cooling rack" and bool(places)
             places.insert(0 if target and not beneath else len(places), vessel)
+    standing = any(m.wording.startswith("stand") for m in segment.tools)
+    if not places and standing and segment.verb.action.name in (*JOINING, "blend", "knead"):
+        places = [kitchen.get_vessel(lexicon().entries["stand mixer bowl"], walk.number)]
     mixer = any(m.entry.name == "electric mixer" and m.preposition == "with" for m in segment.tools)
+    mixer = mixer and not walk.mentioned_vessels
     if not places and mixer and "stand mixer bowl" in kitchen.vessels:
         places = [kitchen.vessels["stand mixer bowl"]]
-    if not places and kitchen.last_action in READYING and {"it", "them"} & set(segment.targets):
+    within = bool({"it", "them"} & set(segment.targets)) or INSIDE.search(walk.text.lower())
+    if (
+        not places
+        and kitchen.last_action in READYING
+        and segment.verb.action.name == "add"
+        and within
+    ):
         places = kitchen.named[-1:]
+    if not places and segment.verb.action.name in ("add", "stir", "fry"):
+        hinted = [m for m in segment.hinted_vessels if m.definite]
+        met = [kitchen.meet_vessel(m, walk.number) for m in hinted]
+        places = [vessel for vessel in met if vessel.used][:1]
     if not places and segment.goal in BARE:
         places = [v for v in reversed(kitchen.named) if _is_called(v, segment.goal)][:1]
     if not places:
@@ -80,17 +100,20 @@ def _is_called(vessel: Vessel, word: str) -> bool:
     return word in names or word.rstrip("s") in names or (word == "sheet" and "tray" in names)
 
 
-def _in_oven(segment: Segment, mention: Mention) -> Mention:
+def _in_oven(segment: Segment, mention: Mention, *, baking: bool) -> Mention:
     """Read "dish" and "pan" as those of the oven where something is baked."""
     baked = segment.verb.action.name in ("bake", "broil")
     dish = mention.sized and mention.wording == "dish"
     kind = OVEN_KINDS.get(mention.wording) if baked or dish else None
+    readied = segment.verb.action.name in ("line", "grease")
+    if readied and mention.wording in ("pan", "pans") and (mention.sized or baking):
+        kind = "cake pan"
     return replace(mention, entry=lexicon().entries[kind]) if kind else mention
 
 
 def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Vessel]:
     """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
-    moving = segment.verb.action.name in ("add", "spread", "squeeze", "grate", "crumble")
+    moving = segment.verb.action.name in MOVING - {"press"} or segment.verb.name == "pipe"
     towards = TOWARDS | ({"on", "onto"} if moving else set())
     leading = [m for m in segment.foods if m.preposition in towards]
     leading = [m for m in leading if m.preposition != "in" or m.entry.group not in MINOR_GROUPS]
@@ -160,6 +183,10 @@ def usual_vessel(
         at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
         if at is None or at.use in PASSING:
             return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
+    elif segment.verb.name in SEASONING and foods:
+        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
+        if at is not None and at.use == "cut" and not segment.foods[1:]:
+            return at
     if action.name in CUTTING and foods and kitchen.foods[foods[0]].group in ("made", "bread"):
         at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
         if at is not None and at.use == "oven":
@@ -183,6 +210,9 @@ def usual_vessel(
         ):
             return at
     if action.name == "coat":
+        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods[1:] else None
+        if at is not None and at.use not in PASSING and kitchen.is_among(foods[0], foods[1:]):
+            return at
         spots = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in foods[1:]]
         coating = next((v for v in spots if v is not None and _suits(v, suits)), None)
         if coating is not None:
@@ -206,9 +236,24 @@ def usual_vessel(
     if cooled and kitchen.foods[foods[0]].vessel is None and kitchen.foods[foods[0]].state in HOT:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
     heated = kitchen.last_hot is not None and kitchen.last_hot == kitchen.last_vessel
+    fats = bool(foods) and all(kitchen.foods[n].group == "fat" for n in foods)
+    if (
+        action.name == "add"
+        and fats
+        and hot is not None
+        and last is not None
+        and last.use == "serve"
+    ):
+        return hot
     if action.name == "add" and heated and kitchen.last_action in ("heat", "melt", "preheat"):
         return last
     under = kitchen.foods.get(moved)
+    if under is not None and under.state == "baked" and action.name in ("add", "spread"):
+        at = kitchen.vessels.get(under.vessel or "")
+        if at is not None and at.kind == "cooling rack":
+            return at
+        if (at is None or at.use == "cut") and last is not None and last.use != "serve":
+            return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
     loose = under is not None and under.vessel is None and not under.minor
     if action.name == "add" and aside and loose and segment.verb.name in OVER:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
@@ -218,6 +263,10 @@ def usual_vessel(
     leaves = leaves and not _acts_in_place(kitchen, action, segment, foods)
     leaves = leaves and not _others(kitchen, last, foods)
     loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
+    dressed = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in aside]
+    bowl = next((at for at in dressed if at is not None and at.use == "cold"), None)
+    if action.name == "stir" and loose and bowl is not None:
+        return bowl
     if action.name == "stir" and loose and last is not None and last.use == "oven":
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
     cool = last is not None and last.use != "stove"
@@ -296,7 +345,8 @@ def _acts_in_place(
     """Return True if the food stays; "add" moves it, "season the egg" does not."""
     if action.name != "add":
         return True
-    with_other = any(mention.preposition == "with" for mention in segment.foods)
+    plain = segment.verb.name.split()[0] in PLAINLY
+    with_other = not plain and any(mention.preposition == "with" for mention in segment.foods)
     named = {n for mention in segment.foods for n in kitchen.names_of(mention)}
     if foods and named and foods[0] not in named and not segment.refers:
         return True
