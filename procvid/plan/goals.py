@@ -21,7 +21,7 @@ COUNTERS = frozenset(
 """Goals that are a place to work or to drain."""
 NO_GOALS = frozenset(
     "heat flame speed setting settings mode power low high medium minutes minute hour hours time "
-    "own top side sides bottom hand hands day days occasion batches water steam stovetop stove "
+    "own side sides bottom hand hands day days occasion batches water steam stovetop stove "
     "hob burner burners rack racks shelf oven grill timer other".split()
 )
 BARE = frozenset("sheet tray pan dish tin basket rack".split())
@@ -85,7 +85,7 @@ def _head(text: str, tokens: Sequence[Word], index: int, end: int, named: Sequen
             continue
         if (
             word in PREPOSITIONS
-            or word in ("and", "or", "then", "of")
+            or word in ("and", "or", "then", "of", "followed")
             or _is_verb(tokens, at, head)
         ):
             break

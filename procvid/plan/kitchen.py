@@ -74,6 +74,12 @@ ROUND = frozenset(
     }
 )
 """Vessels that nobody calls a pan or a dish."""
+BIRDS = frozenset({"turkey", "whole chicken", "chicken", "duck", "goose", "turkey breast"})
+BIRD_PARTS = frozenset(
+    {"wing", "leg", "breast", "thigh", "drumstick", "skin", "neck", "chicken wing", "chicken leg",
+     "chicken breast", "chicken thigh", "turkey breast"}
+)  # fmt: skip
+"""Foods that are parts of a whole bird, if the list has one."""
 COOKERS = frozenset({"pressure cooker", "slow cooker", "rice cooker"})
 """Machines whose inner pot is called "the pot"."""
 MACHINES = frozenset({"food processor", "blender", "stand mixer bowl"})
@@ -98,6 +104,7 @@ class KitchenState:
         self.tools: dict[str, Vessel] = {}
         self.named: list[Vessel] = []
         self.named_later: frozenset[str] = frozenset()
+        self.served: set[str] = set()
         self.listed: dict[str, Mention] = {}
         self.last_vessel: str | None = None
         self.last_hot: str | None = None
@@ -105,14 +112,24 @@ class KitchenState:
         self.last_step = 0
         self.last_action: str | None = None
 
-    def list_ingredients(self, mentions: Sequence[Mention]) -> None:
-        """Store the ingredient list; its looks and states hold from the first use."""
+    def list_ingredients(self, mentions: Sequence[Mention], *, served: bool = False) -> None:
+        """Store the ingredient list; its looks and states hold from the first use.
+
+        Args:
+            mentions: The foods of a line.
+            served: Whether they come in at the end: "ice cream, for serving".
+        """
         for mention in mentions:
+            if served and mention.entry.name not in self.listed:
+                self.served.add(mention.entry.name)
             self.listed.setdefault(mention.entry.name, mention)
 
     def name_of(self, mention: Mention) -> str:
         """Return the food of a mention: "the chicken" may mean the chicken breast in use."""
         name = mention.entry.name
+        if name in BIRD_PARTS and name not in self.listed:
+            birds = [n for n in self.foods if n in BIRDS]
+            name = birds[0] if birds else name
         whole_of = self.absorbed[name][1] if name in self.absorbed else ""
         lumps = mention.entry.group not in POURED_GROUPS
         if lumps and mention.definite and not mention.left_over and whole_of == f"{name} mixture":
@@ -265,6 +282,7 @@ class KitchenState:
     def left_over(self) -> list[Mention]:
         """Return the listed ingredients that no step has used yet and no later step names."""
         used = {*self.foods, *self.absorbed}
+        used |= self.served
         left = {name: mention for name, mention in self.listed.items() if name not in used}
         unnamed = [mention for name, mention in left.items() if name not in self.named_later]
         return unnamed or list(left.values())

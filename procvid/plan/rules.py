@@ -29,6 +29,9 @@ MAX_FOODS = 8
 VESSEL_IMPORTANCE, SURFACE_IMPORTANCE, TOOL_IMPORTANCE = 0.9, 0.7, 0.5
 FOOD_IMPORTANCE = (0.8, 0.65, 0.55, 0.45, 0.4, 0.36, 0.33, 0.31)
 MINOR_IMPORTANCE = 0.25
+SERVED_LINE = re.compile(r"\b(?:for|to) (?:serv|garnish|decorat)|\bgarnish\b")
+COOKED_APART = {"grain": "boil", "fat": "melt"}
+"""Groups of foods that a later action of that name takes from the list: "boil the pasta"."""
 
 
 def plan_recipe(recipe: Recipe) -> Plan:
@@ -38,7 +41,7 @@ def plan_recipe(recipe: Recipe) -> Plan:
     dishes = [m.entry.name for s in title.segments for m in s.foods]
     kitchen = KitchenState(dishes, [w.text for w in words(recipe.title)])
     for line in recipe.ingredients:
-        kitchen.list_ingredients(_listed(line, own))
+        kitchen.list_ingredients(_listed(line, own), served=bool(SERVED_LINE.search(line.lower())))
     readings = [read_step(text, own) for text in recipe.steps]
     steps: list[StepPlan] = []
     notes = list(recipe.notes)
@@ -47,8 +50,8 @@ def plan_recipe(recipe: Recipe) -> Plan:
             m.entry.name
             for r in readings[number:]
             for s in r.segments
-            if s.verb.action.name in ADDING
             for m in s.foods
+            if s.verb.action.name in ADDING or COOKED_APART.get(m.entry.group) == s.verb.action.name
         )
         walk = walk_step(kitchen, number, text, reading, readings[number:])
         steps.append(plan_step(kitchen, walk))

@@ -27,6 +27,8 @@ ELSEWHERE = frozenset("over onto on for from until till before after while like 
 MOVING_NOTHING = (NOTHING_IMPLIED | {"wait", "check"}) - {"heat"}
 MIXING = {"mix": 3, "blend": 2, "knead": 2}
 """Actions that make one mixture, and of how many foods at least."""
+DISHES = frozenset({"baking dish", "pie dish"})
+"""Dishes that cool with what was baked in them."""
 HEADING = 30
 """A text without a verb is taken for a heading up to this length."""
 
@@ -62,6 +64,17 @@ def walk_step(
             vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
         if vessel is None and action.name in ("line", "grease"):
             vessel = next((v for v in reversed(kitchen.named) if v.use == "oven"), None)
+        if (
+            vessel is not None
+            and vessel.kind == "cooling rack"
+            and action.name in ("chill", "wait")
+        ):
+            at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
+            vessel = at if at is not None and at.kind in DISHES else vessel
+        if action.name == "prepare" and verb.name in ("make", "prepare") and foods:
+            _leave_oven(kitchen)
+            if index + 1 < len(segments):
+                foods = _without_unmade(kitchen, walk, foods)
         own = foods
         foods = with_carried(kitchen, walk, action, foods, vessel, given=given)
         act(kitchen, walk, segment, follower, action, foods, vessel)
@@ -70,6 +83,13 @@ def walk_step(
         walk.done[-1].mentioned_vessels = named
     _remember(kitchen, walk)
     return walk
+
+
+def _leave_oven(kitchen: KitchenState) -> None:
+    """Begin the next product elsewhere than in the oven: "make the sauce"."""
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    if last is not None and last.use in ("oven", "serve"):
+        kitchen.last_vessel = kitchen.last_hot = None
 
 
 def is_heading(text: str) -> bool:
@@ -136,6 +156,23 @@ def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
         name = f"{mixed[0].removesuffix(' mixture').split()[-1]} mixture"
         mention = Mention(Entry(name, "food", "made", ()), 0, "", name, None, "")
         kitchen.become(parts, mention, walk.number)
+
+
+def _without_unmade(kitchen: KitchenState, walk: StepWalk, foods: Sequence[str]) -> list[str]:
+    """Return the foods without products that the same step goes on to make; forget those."""
+    unmade = [
+        name
+        for name in foods
+        if name not in kitchen.listed
+        and kitchen.foods[name].group == "made"
+        and kitchen.foods[name].since_step == walk.number
+        and not kitchen.foods[name].history
+    ]
+    for name in unmade:
+        del kitchen.foods[name]
+        walk.before.pop(name, None)
+        walk.mentioned.discard(name)
+    return [name for name in foods if name not in unmade]
 
 
 def _forget_unmade(kitchen: KitchenState, walk: StepWalk, done: Done) -> None:

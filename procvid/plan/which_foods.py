@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from procvid.plan.goals import HOLLOWS, PIECES
 from procvid.plan.kitchen import KitchenState
@@ -56,7 +57,8 @@ def find_foods(
     source = follower or segment
     names: list[str] = []
     direct = False
-    for mention in sorted(source.foods, key=lambda m: bool(m.preposition)):
+    for named in sorted(source.foods, key=lambda m: bool(m.preposition)):
+        mention = _as_dish(kitchen, named)
         taken_out = source.verb.action.name in ("remove", "drain")
         if taken_out and mention.preposition in ("from", "off"):
             continue
@@ -92,6 +94,14 @@ def find_foods(
     return unique if first is None else [first, *(n for n in unique if n != first)]
 
 
+def _as_dish(kitchen: KitchenState, mention: Mention) -> Mention:
+    """Read "the chili" as the stew if the recipe makes one."""
+    listed = mention.entry.name in kitchen.listed
+    if mention.wording != "chili" or "chili" not in kitchen.title or listed:
+        return mention
+    return replace(mention, entry=Entry("chili", "food", "made", ()))
+
+
 def _goal_foods(
     kitchen: KitchenState, walk: StepWalk, segment: Segment, beside: Sequence[str]
 ) -> list[str]:
@@ -99,9 +109,12 @@ def _goal_foods(
     if not segment.goal or segment.vessels:
         return []
     goal = lexicon().singular(segment.goal)
-    if segment.goal in PIECES | HOLLOWS:
+    if segment.goal in PIECES | HOLLOWS | {"top"}:
         worked = [n for n in kitchen.last_foods if n in kitchen.foods and n not in beside]
         found = [n for n in worked if not kitchen.foods[n].minor][:1]
+        if segment.goal == "top" and not found:
+            inside = kitchen.contents(kitchen.last_vessel)
+            found = [n for n in inside if n not in beside][:1]
     else:
         found = [n for n in kitchen.foods if n.split()[-1] == goal and n not in beside][-1:]
     if not found and (
@@ -279,7 +292,11 @@ def with_implied(
     bowl = vessel is not None and vessel.use == "cold" and not kitchen.contents(vessel.name)
     if not foods and on_vessel and bowl and action.name in ("chill", "freeze"):
         return []
-    if not foods and on_vessel and action.name in ("wrap", "spread", "coat", "prick"):
+    if (
+        not foods
+        and on_vessel
+        and action.name in ("wrap", "spread", "coat", "prick", "dry", "wash")
+    ):
         return []
     if not foods:
         hinted = _hinted_here(kitchen, walk, segment, action, vessel)
@@ -296,7 +313,7 @@ def with_implied(
     if not aside or segment.guessed or holds_object:
         return foods
     known = [n for n in implied_foods(kitchen, walk, action, vessel, aloud=False) if n not in foods]
-    if ties <= {"over", "on", "onto"} and action.name == "add":
+    if ties <= {"over", "on", "onto"} and action.name in ("add", "spread"):
         last = [n for n in kitchen.last_foods if n in kitchen.foods and n not in foods]
         known = last or known
         for name in known:
@@ -374,14 +391,16 @@ def implied_foods(
         before.sort(key=lambda n: kitchen.foods[n].since_step)
     inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
     loose = [n for n in kitchen.last_foods if n in kitchen.foods and not kitchen.foods[n].minor]
-    if vessel is None and action.name in APART and loose and not set(loose) & set(inside):
+    recent = kitchen.last_step >= walk.number - 1
+    apart = recent and bool(loose) and not set(loose) & set(inside)
+    if vessel is None and action.name in APART and apart:
         inside = []
     names = before
     if not names and action.name in ("add", "serve") and vessel is not None and aloud:
         names = _brought(kitchen, inside)
     if not names and any(not kitchen.foods[n].minor for n in inside):
         names = inside
-    if not names and inside and kitchen.last_step < walk.number - 1:
+    if not names and inside and not recent:
         names = inside
     if not names:
         names = kitchen.last_foods or inside

@@ -28,6 +28,8 @@ AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
 READYING = frozenset("line grease prepare preheat fill heat".split())
 """Actions on a vessel that the next step may mean by "it"."""
 INSIDE = re.compile(r"\binside\b\W*$")
+SERVED = frozenset({"serving bowl", "serving bowls", "soup bowl", "soup bowls"})
+SLOWLY = re.compile(r"\bon (?:low|high)\b.*\bhours?\b|\bhours? on (?:low|high)\b")
 OVER = frozenset("top garnish sprinkle dust drizzle brush season rub layer spread".split())
 """Verbs with which a base lies on a plate, if it lies nowhere else."""
 PLAINLY = frozenset("add pour tip place put transfer return".split())
@@ -58,6 +60,8 @@ def mentioned_vessel(
     baking = bool(BAKED_GOODS & kitchen.title)
     for mention in segment.vessels:
         vessel = kitchen.meet_vessel(_in_oven(segment, mention, baking=baking), walk.number)
+        if mention.wording in SERVED and vessel.use == "cold":
+            vessel = kitchen.meet_serving_bowl(walk.number)
         names.append(vessel.name)
         if mention.preposition not in ("from", "of", "off", "out", "with", "using"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
@@ -153,7 +157,8 @@ def usual_vessel(
     later: Sequence[Reading],
 ) -> Vessel | None:
     """Return the place of an action that the text does not name."""
-    if segment.on_surface or (segment.goal and not walk.goal and action.name in MOVING):
+    lost = bool(segment.goal) and segment.goal != "top" and not walk.goal
+    if segment.on_surface or (lost and action.name in MOVING):
         return None
     suits = action.needs
     last = here(kitchen, walk) or kitchen.vessels.get(kitchen.last_vessel or "")
@@ -170,6 +175,11 @@ def usual_vessel(
     liquid = any(m.entry.group == "liquid" and m.preposition in TOWARDS for m in segment.foods)
     if action.name == "add" and liquid and _leads_to_loose(kitchen, walk, segment, wet=True):
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
+    dressed = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in foods]
+    if action.name == "add" and segment.verb.name in OVER and not segment.foods[4:]:
+        board = next((at for at in dressed[1:] if at is not None and at.use == "cut"), None)
+        if board is not None and dressed[0] is not board:
+            return board
     base = _board(kitchen, action, segment, foods)
     if base is not None:
         return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
@@ -224,6 +234,8 @@ def usual_vessel(
         return hot
     if action.vessel is not None and any(m.entry.name == "microwave" for m in segment.tools):
         return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
+    if action.name in ("fry", "boil") and SLOWLY.search(walk.text.lower()):
+        return kitchen.get_vessel(lexicon().entries["slow cooker"], walk.number)
     if action.name == "fry" and kitchen.title & SOUPS:
         return hot if hot is not None else kitchen.get_vessel(lexicon().entries["pot"], walk.number)
     if action.vessel is not None:
