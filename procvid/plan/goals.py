@@ -22,13 +22,13 @@ COUNTERS = frozenset(
 NO_GOALS = frozenset(
     "heat flame speed setting settings mode power low high medium minutes minute hour hours time "
     "own side sides bottom hand hands day days occasion batches water steam stovetop stove "
-    "hob burner burners rack racks shelf oven grill timer other".split()
+    "ingredients mixture contents hob burner burners rack racks shelf oven grill timer other".split()
 )
 BARE = frozenset("sheet tray pan dish tin basket rack".split())
 """Goals that are a vessel named before: "on half of the sheet"."""
 PIECES = frozenset(
     "half halves piece pieces slice slices round rounds rectangle rectangles square squares strip "
-    "strips circle circles disc discs one each portion portions ball balls dough".split()
+    "strips circle circles disc discs layer layers one each portion portions ball balls dough".split()
 )
 """Goals that are what the step before worked on: "on each half"."""
 HOLLOWS = frozenset("center centre cavity cavities hollow hollows".split())

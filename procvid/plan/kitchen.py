@@ -80,6 +80,8 @@ BIRD_PARTS = frozenset(
      "chicken breast", "chicken thigh", "turkey breast"}
 )  # fmt: skip
 """Foods that are parts of a whole bird, if the list has one."""
+COLLECTIVES = {"mixed berries": "berry", "bell pepper": "pepper"}
+"""Names that may stand for a food in use that ends so: "the berries", "the peppers"."""
 COOKERS = frozenset({"pressure cooker", "slow cooker", "rice cooker"})
 """Machines whose inner pot is called "the pot"."""
 MACHINES = frozenset({"food processor", "blender", "stand mixer bowl"})
@@ -130,6 +132,9 @@ class KitchenState:
         if name in BIRD_PARTS and name not in self.listed:
             birds = [n for n in self.foods if n in BIRDS]
             name = birds[0] if birds else name
+        if name in COLLECTIVES and mention.definite and name not in self.listed:
+            last = COLLECTIVES[name]
+            name = next((n for n in reversed(self.foods) if n.endswith(last)), name)
         whole_of = self.absorbed[name][1] if name in self.absorbed else ""
         lumps = mention.entry.group not in POURED_GROUPS
         if lumps and mention.definite and not mention.left_over and whole_of == f"{name} mixture":
@@ -203,6 +208,8 @@ class KitchenState:
         listed = self.listed.get(food.name, mention)
         food.many = food.many or is_plural(mention, shown) or is_plural(listed, shown)
         result = making is not None and mention.state is not None and mention.state.state == making
+        if "fresh" in mention.looks and food.state in COOKED and not mention.definite:
+            food.state, food.vessel = first_state(food.group), None
         if mention.preposition not in ("until", "till") and not result:
             self.set_state(food, mention.state)
         return food
@@ -318,6 +325,7 @@ class KitchenState:
         same_kind = same_kind or [v for v in self.vessels.values() if v.kind == kind]
         for vessel in same_kind:
             separate = mention.indefinite and kind in SEPARATE and self._filled(vessel.name)
+            separate = separate and kind not in MACHINES
             if (
                 vessel.name == self.last_vessel
                 and not mention.another
@@ -328,7 +336,7 @@ class KitchenState:
                 return vessel
         fitting = [v for v in same_kind if fits(v.looks, looks)]
         fitting.sort(key=lambda v: self.named.index(v) if v in self.named else -1, reverse=True)
-        if fitting and mention.indefinite and kind in SEPARATE:
+        if fitting and mention.indefinite and kind in SEPARATE - MACHINES:
             fitting = [v for v in fitting if not self._filled(v.name)]
         if fitting and not mention.another:
             fitting[0].looks = fitting[0].looks or looks
@@ -359,7 +367,8 @@ class KitchenState:
         machine = self.vessels.get(self.last_vessel or "")
         if mention.wording == "pot" and machine is not None and machine.kind in COOKERS:
             return machine
-        if mention.wording == "bowl" and machine is not None and machine.kind in MACHINES:
+        bowls = machine is not None and machine.kind in MACHINES - {"blender"}
+        if mention.wording == "bowl" and machine is not None and bowls:
             return machine if mention.definite and not size_of(mention.looks) else None
         if not bare or size_of(mention.looks):
             return None

@@ -75,6 +75,7 @@ SOLID = frozenset(
 )
 GRILLS = frozenset({"grill pan", "grill", "griddle", "panini press"})
 STIRRERS = frozenset({"whisk", "spoon", "spatula", "fork"})
+CUT_APART = frozenset({"meat", "poultry", "fish", "seafood", "vegetable"})
 TORN = frozenset({"fork", "tongs"})
 
 
@@ -153,6 +154,10 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
         return "grease"
     if verb.name in ("divide", "portion", "split", "press") and segment.vessels:
         return "add" if verb.name != "press" else None
+    if verb.name in ("divide", "portion") and groups[:1] and groups[0] in CUT_APART:
+        return "slice"
+    if verb.name == "level" and any(m.entry.name == "knife" for m in segment.tools):
+        return "slice"
     if verb.name == "press" and foods and (foods[0].group == "fruit" or foods[0].name == "garlic"):
         return "squeeze"
     if verb.name in GENTLE_MIXING and len(groups) > 1 and all(group in SOLID for group in groups):

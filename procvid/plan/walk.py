@@ -183,6 +183,7 @@ def _forget_unmade(kitchen: KitchenState, walk: StepWalk, done: Done) -> None:
         new = food is not None and not bought and food.since_step == walk.number
         if food is not None and new and not food.history:
             del kitchen.foods[name]
+            kitchen.dishes |= {name}
             kitchen.last_foods = [n for n in kitchen.last_foods if n != name]
 
 
@@ -290,7 +291,9 @@ def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
         foods = [n for n in foods if kitchen.foods[n].group not in ("spice", "herb")]
     acted = [done for done in walk.done if done.action.name != "prepare"] or walk.done
     kitchen.last_action = acted[0].action.name
-    if any(not kitchen.foods[name].minor for name in foods) or (foods and not kitchen.last_foods):
+    creamed = kitchen.last_action in ("mix", "melt") and not set(foods) & set(kitchen.last_foods)
+    weighty = any(not kitchen.foods[name].minor for name in foods)
+    if weighty or (foods and (creamed or not kitchen.last_foods)):
         kitchen.last_foods, kitchen.last_step = foods, walk.number
     for done in walk.done:
         set_aside = done.action.name in ("wait", "remove") and kitchen.last_hot is not None

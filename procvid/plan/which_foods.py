@@ -97,6 +97,10 @@ def find_foods(
 def _as_dish(kitchen: KitchenState, mention: Mention) -> Mention:
     """Read "the chili" as the stew if the recipe makes one."""
     listed = mention.entry.name in kitchen.listed
+    cream = kitchen.foods.get("cream")
+    if mention.entry.name == "whipped cream" and not listed and not kitchen.knows(mention):
+        whipped = cream is not None and cream.state == "mixed"
+        return replace(mention, entry=lexicon().entries["cream"]) if whipped else mention
     if mention.wording != "chili" or "chili" not in kitchen.title or listed:
         return mention
     return replace(mention, entry=Entry("chili", "food", "made", ()))
@@ -311,6 +315,8 @@ def with_implied(
         aside = aside and action.name == "add"
     holds_object = any(not mention.preposition for mention in segment.vessels)
     if not aside or segment.guessed or holds_object:
+        return foods
+    if action.name in CUTTING and ties <= {"in", "into"}:
         return foods
     known = [n for n in implied_foods(kitchen, walk, action, vessel, aloud=False) if n not in foods]
     if ties <= {"over", "on", "onto"} and action.name in ("add", "spread"):
