@@ -24,7 +24,9 @@ NO_GOALS = frozenset(
     "own side sides bottom hand hands day days occasion batches water steam stovetop stove "
     "ingredients mixture contents hob burner burners rack racks shelf oven grill timer other".split()
 )
-BARE = frozenset("sheet tray pan dish tin basket rack".split())
+BARE = frozenset(
+    "sheet sheets tray trays pan pans dish dishes tin tins basket baskets rack".split()
+)
 """Goals that are a vessel named before: "on half of the sheet"."""
 PIECES = frozenset(
     "half halves piece pieces slice slices round rounds rectangle rectangles square squares strip "

@@ -395,6 +395,8 @@ class KitchenState:
     def get_vessel(self, entry: Entry, step: int, foods: Sequence[str] = ()) -> Vessel:
         """Return an unnamed vessel of that kind: the last used one, that of the foods, or a free one."""
         same_kind = [v for v in self.vessels.values() if v.kind == entry.name]
+        if same_kind and entry.name in MACHINES | COOKERS:
+            return same_kind[0]
         new = len(foods) > 1 and all(self.foods[n].vessel is None for n in foods if n in self.foods)
         for vessel in same_kind:
             if vessel.name == self.last_vessel and not (new and self._filled(vessel.name)):

@@ -244,8 +244,12 @@ def _refers(tokens: Sequence[Word], index: int) -> bool:
 def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -> bool:
     """Return True for an amount: "2 cups of flour", "a jar of pesto", "1 glass milk"."""
     after = tokens[index + length].text if index + length < len(tokens) else ""
-    if entry.name == "clove" or after == "by":
-        return after in ("of", "by")
+    if entry.name == "clove":
+        return after == "of"
+    if after == "by" and index + length + 1 < len(tokens):
+        sized = is_number(tokens[index + length + 1].text)
+        if sized or entry.role != "vessel" or entry.name.replace(" ", "-") in MEASURES:
+            return True
     if index and tokens[index - 1].text == "by":
         return True
     if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text != "tin":

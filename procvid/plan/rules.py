@@ -21,6 +21,7 @@ from procvid.plan.reading import OwnFoods, own_foods, read_step
 from procvid.plan.stepwalk import Done, StepWalk
 from procvid.plan.things import Vessel
 from procvid.plan.walk import finish_step, walk_step
+from procvid.plan.which_vessel import MIXER_SPEED
 from procvid.plan.wording import DEVICES
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
@@ -200,7 +201,6 @@ VERB_TOOLS = {
     "brush": "pastry brush", "baste": "pastry brush", "roll out": "rolling pin",
     "refrigerate": "fridge", "microwave": "microwave", "freeze": "freezer",
 }  # fmt: skip
-MIXER_SPEED = re.compile(r"\bon (?:a )?(?:low|medium|high|medium-low|medium-high)\b")
 STIRRERS = ("whisk", "spoon", "electric mixer")
 WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
 LUMPS = frozenset("meat poultry bread grain made nut fish seafood legume".split())

@@ -150,6 +150,11 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
         and any(m.entry.name == "oven" and not m.preposition for m in segment.tools)
     ):
         return "preheat"
+    heated = {m.entry.group for m in segment.vessels} & {"stove"} or any(
+        f.group == "fat" for f in foods
+    )
+    if verb.action.name == "preheat" and heated:
+        return "heat"
     if verb.name in ("flour", "dust", "butter", "oil") and len(foods) < 2:
         return "grease"
     if verb.name in ("divide", "portion", "split", "press") and segment.vessels:

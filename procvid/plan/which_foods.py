@@ -34,6 +34,7 @@ PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parch
 """Tools that a hand takes off the food."""
 TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
 TIED = frozenset({"with", "in", "over", "on", "onto", "to", "into"})
+BATTERS = frozenset({"brownie mix", "cake mix", "muffin mix", "pancake mix", "baking mix"})
 PARTS_OF = re.compile(r"\b(\w+) ingredients\b")
 MELTING = frozenset({"fat", "cheese", "sweet"})
 MAX_IMPLIED = 4
@@ -97,6 +98,8 @@ def find_foods(
 def _as_dish(kitchen: KitchenState, mention: Mention) -> Mention:
     """Read "the chili" as the stew if the recipe makes one."""
     listed = mention.entry.name in kitchen.listed
+    if mention.entry.name in BATTERS and not listed:
+        return replace(mention, entry=lexicon().entries["batter"])
     cream = kitchen.foods.get("cream")
     if mention.entry.name == "whipped cream" and not listed and not kitchen.knows(mention):
         whipped = cream is not None and cream.state == "mixed"
@@ -288,7 +291,8 @@ def with_implied(
     if not foods and action.name == "remove" and pulled:
         return []
     on_tool = any(not mention.preposition for mention in segment.tools)
-    if not foods and action.name in (*CUTTING, "fold") and on_tool:
+    fitted = len(segment.tools) > 1 and action.name == "add"
+    if not foods and on_tool and (fitted or action.name in (*CUTTING, "fold")):
         return []
     if not foods and segment.verb.name in HEAT_ONLY and "speed" not in walk.text.lower():
         return kitchen.contents(kitchen.last_hot)[:MAX_IMPLIED]

@@ -28,7 +28,9 @@ AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
 READYING = frozenset("line grease prepare preheat fill heat".split())
 """Actions on a vessel that the next step may mean by "it"."""
 INSIDE = re.compile(r"\binside\b\W*$")
+GREASING = frozenset({"butter", "oil", "flour", "spray"})
 SERVED = frozenset({"serving bowl", "serving bowls", "soup bowl", "soup bowls"})
+MIXER_SPEED = re.compile(r"\bon (?:a )?(?:low|medium|high|medium-low|medium-high)\b")
 SLOWLY = re.compile(r"\bon (?:low|high)\b.*\bhours?\b|\bhours? on (?:low|high)\b")
 OVER = frozenset("top garnish sprinkle dust drizzle brush season rub layer spread".split())
 """Verbs with which a base lies on a plate, if it lies nowhere else."""
@@ -73,9 +75,12 @@ def mentioned_vessel(
     if not places and standing and segment.verb.action.name in (*JOINING, "blend", "knead"):
         places = [kitchen.get_vessel(lexicon().entries["stand mixer bowl"], walk.number)]
     mixer = any(m.entry.name == "electric mixer" and m.preposition == "with" for m in segment.tools)
+    stand = kitchen.vessels.get("stand mixer bowl")
+    fast = bool(MIXER_SPEED.search(walk.text.lower())) and segment.verb.action.name in JOINING
+    mixer = mixer or (fast and stand is not None and kitchen.last_vessel == stand.name)
     mixer = mixer and not walk.mentioned_vessels
-    if not places and mixer and "stand mixer bowl" in kitchen.vessels:
-        places = [kitchen.vessels["stand mixer bowl"]]
+    if not places and mixer and stand is not None:
+        places = [stand]
     within = bool({"it", "them"} & set(segment.targets)) or INSIDE.search(walk.text.lower())
     if (
         not places
@@ -109,7 +114,9 @@ def _in_oven(segment: Segment, mention: Mention, *, baking: bool) -> Mention:
     baked = segment.verb.action.name in ("bake", "broil")
     dish = mention.sized and mention.wording == "dish"
     kind = OVEN_KINDS.get(mention.wording) if baked or dish else None
-    readied = segment.verb.action.name in ("line", "grease")
+    if mention.wording == "pan" and any(m.preposition == "of" for m in segment.foods):
+        kind = "pot" if any(m.entry.name == "water" for m in segment.foods) else kind
+    readied = segment.verb.action.name in ("line", "grease") or segment.verb.name in GREASING
     if readied and mention.wording in ("pan", "pans") and (mention.sized or baking):
         kind = "cake pan"
     return replace(mention, entry=lexicon().entries[kind]) if kind else mention
@@ -128,7 +135,7 @@ def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Ves
             names += kitchen.of_groups(word)
         elif groups := groups_of(word):
             names += [f.name for f in kitchen.foods.values() if f.is_of(groups)]
-        elif word in ("mixture", "mix", "ingredients", "contents"):
+        elif word in ("mixture", "mix", "ingredients", "contents", "everything"):
             names += kitchen.contents(kitchen.last_vessel)
     spots = [kitchen.foods[n].vessel for n in names if n in kitchen.foods]
     held = [kitchen.vessels[spot] for spot in spots if spot is not None and holds(kitchen, spot)]
@@ -163,9 +170,12 @@ def usual_vessel(
     suits = action.needs
     last = here(kitchen, walk) or kitchen.vessels.get(kitchen.last_vessel or "")
     particle = any(m.particle and not m.preposition for m in segment.foods)
+    ending = segment.verb.name.split()[-1]
     joins = (particle and action.name in PARTS) or (
-        segment.verb.name.split()[-1] in ("in", "through", "together") and action.name in JOINING
+        ending in ("in", "through", "together") and action.name in JOINING
     )
+    new = bool(foods) and all(kitchen.foods[n].vessel is None for n in foods)
+    joins = joins and not (ending == "together" and new)
     if joins and last is not None and kitchen.contents(last.name) and _suits(last, suits):
         return last
     if any(m.entry.name == "measuring cup" and m.preposition in TOWARDS for m in segment.tools):
