@@ -74,6 +74,11 @@ ROUND = frozenset(
     }
 )
 """Vessels that nobody calls a pan or a dish."""
+TITLE_COOKERS = {
+    "instant pot": "pressure cooker", "pressure cooker": "pressure cooker",
+    "slow cooker": "slow cooker", "crock pot": "slow cooker", "crockpot": "slow cooker",
+}  # fmt: skip
+"""Machines that a title may name, in which the dish is cooked."""
 BIRDS = frozenset({"turkey", "whole chicken", "chicken", "duck", "goose", "turkey breast"})
 BIRD_PARTS = frozenset(
     {"wing", "leg", "breast", "thigh", "drumstick", "skin", "neck", "chicken wing", "chicken leg",
@@ -100,6 +105,8 @@ class KitchenState:
     def __init__(self, dishes: Collection[str] = (), title: Collection[str] = ()) -> None:
         self.dishes = frozenset(dishes)
         self.title = frozenset(title)
+        words = " ".join(title)
+        self.cooker = next((kind for name, kind in TITLE_COOKERS.items() if name in words), "")
         self.foods: dict[str, Food] = {}
         self.absorbed: dict[str, tuple[Food, str]] = {}
         self.vessels: dict[str, Vessel] = {}

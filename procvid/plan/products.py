@@ -31,6 +31,8 @@ DOUGHS = frozenset("dough batter pastry".split())
 STEWED = frozenset("soup stew curry chili chowder porridge ragu".split())
 SALADS = frozenset("salad slaw coleslaw".split())
 SALAD_GROUPS = frozenset("vegetable fruit grain legume meat poultry fish seafood mushroom".split())
+LUMPS = frozenset("patty meatball fritter ball dumpling burger croquette nugget cutlet".split())
+FORMED = frozenset({"shaped", "flattened", "rolled", "coated"})
 SOLID = RAW_GROUPS | {"bread", "grain"}
 TARGETS = frozenset({"over", "on", "onto", "into", "to", "in"})
 
@@ -46,6 +48,10 @@ def parts_of(
         baked = [f.name for f in kitchen.foods.values() if f.state == "baked" and f.group != "fat"]
         if baked and not kitchen.is_among(baked[-1], beside):
             return baked
+    if name in LUMPS:
+        shaped = [f.name for f in kitchen.foods.values() if f.state in FORMED and f.group == "made"]
+        if shaped and not kitchen.is_among(shaped[-1], beside):
+            return shaped[-1:]
     own = [
         v.name for m in segment.vessels for v in kitchen.vessels.values() if v.kind == m.entry.name
     ]

@@ -16,12 +16,12 @@ from procvid.plan.english import NO_FOODS, is_known, is_number
 from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Entry, phrase, plurals, words
 from procvid.plan.mentions import Mention
+from procvid.plan.named_vessel import MIXER_SPEED
 from procvid.plan.prompt import enhance
 from procvid.plan.reading import OwnFoods, own_foods, read_step
 from procvid.plan.stepwalk import Done, StepWalk
 from procvid.plan.things import Vessel
 from procvid.plan.walk import finish_step, walk_step
-from procvid.plan.which_vessel import MIXER_SPEED
 from procvid.plan.wording import DEVICES
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
@@ -204,6 +204,7 @@ VERB_TOOLS = {
 STIRRERS = ("whisk", "spoon", "electric mixer")
 WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
 LUMPS = frozenset("meat poultry bread grain made nut fish seafood legume".split())
+MEATS = frozenset({"meat", "poultry", "fish"})
 COVERS = {"stove": "lid", "oven": "foil", "cold": "kitchen towel"}
 """What covers a vessel of each use, if the step does not say it."""
 
@@ -244,6 +245,9 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     if main.action.name == "mix" and MIXER_SPEED.search(walk.text.lower()):
         usual = "electric mixer"
     if main.vessel is not None and main.vessel.kind == "stand mixer bowl" and usual in STIRRERS:
+        usual = None
+    meaty = any(kitchen.foods[n].group in MEATS for n in main.foods if n in kitchen.foods)
+    if main.action.name == "flatten" and not meaty:
         usual = None
     if re.search(r"\b(hands?|fingers|fingertips)\b", walk.text.lower()):
         usual = None

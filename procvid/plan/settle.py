@@ -60,7 +60,7 @@ def settle_action(
         and named.use == "serve"
     ):
         return actions["serve"]
-    sense = _sense(verb, segment, foods)
+    sense = _sense(kitchen, verb, segment, foods)
     if sense is not None:
         return actions[sense]
     if verb.name in GENTLE_MIXING:
@@ -79,7 +79,9 @@ CUT_APART = frozenset({"meat", "poultry", "fish", "seafood", "vegetable"})
 TORN = frozenset({"fork", "tongs"})
 
 
-def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
+def _sense(
+    kitchen: KitchenState, verb: Verb, segment: Segment, foods: Sequence[Food]
+) -> str | None:
     """Return the action of a verb with several senses, by its objects."""
     groups = [food.group for food in foods if not food.minor]
     if verb.name in ("shred", "pull", "pull apart") and groups:
@@ -114,6 +116,9 @@ def _sense(verb: Verb, segment: Segment, foods: Sequence[Food]) -> str | None:
     on_tool = any(not m.preposition for m in segment.tools)
     if verb.name == "fold" and (over or on_tool):
         return "fold"
+    last = kitchen.foods.get(next(iter(kitchen.last_foods), ""))
+    if verb.name == "fold" and not foods and last is not None and last.group in ("made", "bread"):
+        return "fold" if last.name != "batter" else None
     bare = not foods and not segment.foods and not segment.refers and not segment.guessed
     if bare and verb.name == "turn" and any(not m.preposition for m in segment.vessels):
         return "heat"

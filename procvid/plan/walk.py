@@ -8,10 +8,12 @@ from dataclasses import replace
 from procvid.plan.kitchen import KitchenState
 from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import Mention
+from procvid.plan.named_vessel import MOVING, mentioned_vessel
 from procvid.plan.reading import Reading, Segment, is_title
 from procvid.plan.settle import settle_action
 from procvid.plan.stepwalk import PASSING, Done, StepWalk, here, see
 from procvid.plan.things import Vessel
+from procvid.plan.vessel_question import VesselQuestion
 from procvid.plan.which_foods import (
     CUTTING,
     NOTHING_IMPLIED,
@@ -19,7 +21,7 @@ from procvid.plan.which_foods import (
     with_carried,
     with_implied,
 )
-from procvid.plan.which_vessel import MOVING, mentioned_vessel, usual_vessel
+from procvid.plan.which_vessel import usual_vessel
 
 DRY_HEAT = frozenset("fry bake toast grill".split())
 ELSEWHERE = frozenset("over onto on for from until till before after while like when once".split())
@@ -61,7 +63,7 @@ def walk_step(
         foods = with_implied(kitchen, walk, segment, action, foods, vessel)
         given = vessel is not None
         if vessel is None and action.in_vessel:
-            vessel = usual_vessel(kitchen, walk, action, segment, foods, later)
+            vessel = usual_vessel(VesselQuestion(kitchen, walk, action, segment, foods, later))
         if vessel is None and action.name in ("line", "grease"):
             vessel = next((v for v in reversed(kitchen.named) if v.use == "oven"), None)
         if (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,20 +11,12 @@ from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import GROUP_WORDS, SIDE_DISHES, Mention
 from procvid.plan.products import BAKED_GOODS, parts_of
 from procvid.plan.reading import Segment
-from procvid.plan.stepwalk import StepWalk, here, holds, see
+from procvid.plan.referred import referred_foods
+from procvid.plan.stepwalk import StepWalk, holds, see
 from procvid.plan.things import Vessel
 
 APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait remove serve".split())
 """Actions on the food of the step before, wherever it lies: "season" after "pat the fish dry"."""
-MIXED = frozenset("dressing vinaigrette marinade glaze icing sauce gravy rub".split())
-"""Products of liquids and powders: "to make the dressing, combine all ingredients"."""
-MIXED_GROUPS = {
-    "vegetables": "mixed vegetables", "veggies": "mixed vegetables", "veg": "mixed vegetables",
-    "herbs": "mixed herbs", "spices": "mixed spice",
-}  # fmt: skip
-CHUNKS = frozenset(
-    "meat poultry fish seafood bread grain fruit nut mushroom legume vegetable".split()
-)
 HEAT_ONLY = frozenset(
     {"reduce heat", "reduce the heat", "turn off", "remove from the heat", "remove from heat"}
 )
@@ -35,7 +26,6 @@ PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parch
 TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
 TIED = frozenset({"with", "in", "over", "on", "onto", "to", "into"})
 BATTERS = frozenset({"brownie mix", "cake mix", "muffin mix", "pancake mix", "baking mix"})
-PARTS_OF = re.compile(r"\b(\w+) ingredients\b")
 MELTING = frozenset({"fat", "cheese", "sweet"})
 MAX_IMPLIED = 4
 MAX_CARRIED = 5
@@ -43,12 +33,10 @@ CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift"
 NOTHING_IMPLIED = frozenset("preheat gather prepare measure line grease open wash heat".split())
 CARRYING = frozenset("add stir mix fry boil bake steam flip cover mash blend season melt".split())
 """Actions on all that lies in a vessel, not only on the food that the step names."""
-WET = frozenset({"liquid", "egg", "fat", "sauce", "sweet"})
 SHAPED = frozenset(
     "dough ball batter paste patty slurry bar cookie meatball dumpling pierogi roux log loaf".split()
 )
 """Products that foods are made into: "knead into a dough"; a crust is filled instead."""
-DRY = frozenset({"powder", "spice", "grain", "nut"})
 
 
 def find_foods(
@@ -97,7 +85,8 @@ def find_foods(
 
 def _as_dish(kitchen: KitchenState, mention: Mention) -> Mention:
     """Read "the chili" as the stew if the recipe makes one."""
-    listed = mention.entry.name in kitchen.listed
+    own = kitchen.listed.get(mention.entry.name)
+    listed = own is not None and not (mention.wording == "chili" and own.wording != "chili")
     if mention.entry.name in BATTERS and not listed:
         return replace(mention, entry=lexicon().entries["batter"])
     cream = kitchen.foods.get("cream")
@@ -171,111 +160,6 @@ def _guessed(
         see(kitchen, walk, one)
         walk.mentioned.add(one)
     return names
-
-
-def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
-    """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
-    for word in segment.refers:
-        if word.endswith(" ingredients"):
-            names = _listed_foods(kitchen, walk, word)
-        elif word == "ingredients" and kitchen.left_over() and not _loose(kitchen):
-            names = _listed_foods(kitchen, walk, "remaining ingredients")
-        elif word in ("everything", "ingredients") and segment.vessels:
-            loose = [
-                f for f in kitchen.foods.values() if not f.vessel or not holds(kitchen, f.vessel)
-            ]
-            names = [f.name for f in loose] or kitchen.contents(kitchen.last_vessel)
-        elif word in ("mixture", "mix", "ingredients", "ingredient", "contents", "everything"):
-            place = here(kitchen, walk)
-            inside = kitchen.contents(place.name) if place is not None else []
-            names = inside or kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
-        elif word in ("it", "them", "they", "these", "those", "this"):
-            own = [n for done in walk.done for n in done.foods if not kitchen.foods[n].minor]
-            names = own or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
-            names = names[:1] if word in ("it", "this") and not own else names
-            names = _all_of_it(kitchen, segment, names)
-        elif word == "food":
-            names = kitchen.last_foods
-        else:
-            names = kitchen.of_groups(word) or [
-                kitchen.meet_food(m, walk.number).name
-                for m in kitchen.left_over()
-                if m.entry.group in GROUP_WORDS[word]
-            ]
-            if not names and word in MIXED_GROUPS:
-                entry = lexicon().entries[MIXED_GROUPS[word]]
-                mention = Mention(entry, 0, "", entry.name, None, "", definite=True)
-                names = [kitchen.meet_food(mention, walk.number, name=entry.name).name]
-        if word == "ingredients" and not names:
-            names = _listed_foods(kitchen, walk, "remaining ingredients")
-        if word.endswith("ingredients") and not names:
-            names = _called_for(kitchen, walk)
-        names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
-        if names:
-            for name in names:
-                see(kitchen, walk, name)
-            return names
-    return []
-
-
-def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]:
-    """Return the foods that "the remaining ingredients" or "the dry ingredients" mean."""
-    if word == "all ingredients" and not kitchen.left_over():
-        return [n for n in kitchen.foods if not kitchen.foods[n].vessel]
-    groups = groups_of(word)
-    if groups and not word.startswith("remaining"):
-        inside = [f.name for f in kitchen.foods.values() if f.is_of(groups)]
-        cold = [n for n in inside if _is_cold(kitchen, n)]
-        inside = cold or inside
-        if any(not kitchen.foods[name].minor for name in inside):
-            return inside
-    left = [m for m in kitchen.left_over() if not groups or m.entry.group in groups]
-    if groups and not left:
-        return [
-            f.name for f in kitchen.foods.values() if f.is_of(groups) and _is_cold(kitchen, f.name)
-        ]
-    if not groups and MIXED & set(walk.text.lower().replace(",", " ").split()[:8]):
-        left = [m for m in left if m.entry.group not in CHUNKS] or left
-    return list(dict.fromkeys(kitchen.meet_food(m, walk.number).name for m in left))
-
-
-def _called_for(kitchen: KitchenState, walk: StepWalk) -> list[str]:
-    """Return the glaze of "the glaze ingredients", where the list has no more of them."""
-    product = PARTS_OF.search(walk.text.lower())
-    entry = lexicon().look_up(product[1]) if product is not None else None
-    if entry is None or entry.role != "food":
-        return []
-    mention = Mention(entry, 0, "", entry.name, None, "", definite=True)
-    return [kitchen.meet_food(mention, walk.number, name=entry.name).name]
-
-
-def _is_cold(kitchen: KitchenState, food: str) -> bool:
-    """Return True if a food lies in a bowl or another vessel for mixing."""
-    vessel = kitchen.vessels.get(kitchen.foods[food].vessel or "")
-    return vessel is not None and vessel.use == "cold"
-
-
-def groups_of(word: str) -> frozenset[str]:
-    """Return the groups of foods that "dry" or "wet ingredients" are; empty for other words."""
-    if "dry ingredients" in word:
-        return DRY
-    return WET if "wet ingredients" in word else frozenset()
-
-
-def _loose(kitchen: KitchenState) -> list[str]:
-    """Return the foods that lie in no vessel that keeps them together."""
-    return [f.name for f in kitchen.foods.values() if not holds(kitchen, f.vessel)]
-
-
-def _all_of_it(kitchen: KitchenState, segment: Segment, names: list[str]) -> list[str]:
-    """Return all foods of a hot vessel if "it" leaves the vessel for a plate."""
-    to_plate = any(mention.entry.group == "serve" for mention in segment.vessels)
-    if not names or not (to_plate or segment.verb.action.name == "serve"):
-        return names
-    vessel = kitchen.vessels.get(kitchen.foods[names[0]].vessel or "")
-    if vessel is None or vessel.use != "stove":
-        return names
-    return [*names, *(n for n in kitchen.contents(vessel.name) if n not in names and n != "water")]
 
 
 def with_implied(
@@ -403,7 +287,13 @@ def implied_foods(
     loose = [n for n in kitchen.last_foods if n in kitchen.foods and not kitchen.foods[n].minor]
     recent = kitchen.last_step >= walk.number - 1
     apart = recent and bool(loose) and not set(loose) & set(inside)
-    if vessel is None and action.name in APART and apart:
+    taken_out = action.name in CUTTING and kitchen.last_action in (
+        "remove",
+        "drain",
+        "wait",
+        "peel",
+    )
+    if vessel is None and apart and (action.name in APART or taken_out):
         inside = []
     names = before
     if not names and action.name in ("add", "serve") and vessel is not None and aloud:

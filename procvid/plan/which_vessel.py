@@ -1,42 +1,29 @@
-"""Find the vessel of an action: named, where the food lies, or the usual one."""
+"""Find the vessel of an action that the text does not name: where the food lies, or the usual one.
+
+The rules are asked in the order of `RULES`; the first that knows an answer gives it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
-from procvid.plan.goals import BARE
-from procvid.plan.kitchen import COOKED, KitchenState
-from procvid.plan.lexicon import Action, Verb, lexicon
-from procvid.plan.mentions import GROUP_WORDS, Mention
-from procvid.plan.products import BAKED_GOODS
-from procvid.plan.reading import Reading, Segment
+from procvid.plan.lexicon import lexicon
+from procvid.plan.named_vessel import JOINING, MOVING, TOWARDS
 from procvid.plan.settle import GRILLS
-from procvid.plan.stepwalk import PASSING, StepWalk, here, holds
-from procvid.plan.things import MINOR_GROUPS, Vessel
-from procvid.plan.which_foods import CUTTING, groups_of
+from procvid.plan.stepwalk import PASSING, holds
+from procvid.plan.things import Vessel
+from procvid.plan.vessel_question import NOWHERE, VesselQuestion
+from procvid.plan.which_foods import CUTTING
 
-TOWARDS = frozenset({"to", "into", "over", "in"})
-"""Prepositions that lead to a food where it lies: "add the egg to the rice"."""
 PARTS = frozenset({"squeeze", "grate", "crumble", "tear", "sift", "mix", "melt"})
 """Actions that leave their food in the dish with a particle: "squeeze in the lime"."""
-MOVING = frozenset({"add", "spread", "squeeze", "grate", "crumble", "press"})
-"""Actions that put a food somewhere."""
 AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
 """Actions that may happen in the vessel that a later step names."""
-READYING = frozenset("line grease prepare preheat fill heat".split())
-"""Actions on a vessel that the next step may mean by "it"."""
-INSIDE = re.compile(r"\binside\b\W*$")
-GREASING = frozenset({"butter", "oil", "flour", "spray"})
-SERVED = frozenset({"serving bowl", "serving bowls", "soup bowl", "soup bowls"})
-MIXER_SPEED = re.compile(r"\bon (?:a )?(?:low|medium|high|medium-low|medium-high)\b")
-SLOWLY = re.compile(r"\bon (?:low|high)\b.*\bhours?\b|\bhours? on (?:low|high)\b")
 OVER = frozenset("top garnish sprinkle dust drizzle brush season rub layer spread".split())
 """Verbs with which a base lies on a plate, if it lies nowhere else."""
 PLAINLY = frozenset("add pour tip place put transfer return".split())
 """Verbs that move their object, also one "with" another."""
-JOINING = frozenset({"add", "mix", "stir"})
 SEASONING = frozenset({"season", "salt", "salt and pepper"})
 HOT = frozenset("fried boiled baked grilled steamed toasted".split())
 COOKERS: dict[str, frozenset[str]] = {
@@ -46,408 +33,372 @@ COOKERS: dict[str, frozenset[str]] = {
     "toast": frozenset({"frying pan", "wok", "griddle"}),
 }
 """Vessels in which an action happens once they were heated."""
-OVEN_KINDS = {"dish": "baking dish", "pan": "roasting pan"}
 SOUPS = frozenset(
     "soup stew curry chowder porridge chili ramen gumbo broth cereal oats pudding ragu".split()
 )
+COLD_MIXING = re.compile(r"\bmix (?:well|everything|together)\b|\bmarinat")
+SLOWLY = re.compile(r"\bon (?:low|high)\b.*\bhours?\b|\bhours? on (?:low|high)\b")
 
 
-def mentioned_vessel(
-    kitchen: KitchenState, walk: StepWalk, segment: Segment
-) -> tuple[Vessel | None, list[str]]:
-    """Return the vessel that an action names as its place, and all vessels it names."""
-    places: list[Vessel] = []
-    names: list[str] = []
-    first = "?"
-    baking = bool(BAKED_GOODS & kitchen.title)
-    for mention in segment.vessels:
-        vessel = kitchen.meet_vessel(_in_oven(segment, mention, baking=baking), walk.number)
-        if mention.wording in SERVED and vessel.use == "cold":
-            vessel = kitchen.meet_serving_bowl(walk.number)
-        names.append(vessel.name)
-        if mention.preposition not in ("from", "of", "off", "out", "with", "using"):
-            target = mention.preposition in ("to", "into", "onto", "in", "on")
-            target = target or (mention.preposition == "over" and not first)
-            first = mention.preposition if not places else first
-            beneath = vessel.kind == "cooling rack" and bool(places)
-            places.insert(0 if target and not beneath else len(places), vessel)
-    standing = any(m.wording.startswith("stand") for m in segment.tools)
-    if not places and standing and segment.verb.action.name in (*JOINING, "blend", "knead"):
-        places = [kitchen.get_vessel(lexicon().entries["stand mixer bowl"], walk.number)]
-    mixer = any(m.entry.name == "electric mixer" and m.preposition == "with" for m in segment.tools)
-    stand = kitchen.vessels.get("stand mixer bowl")
-    fast = bool(MIXER_SPEED.search(walk.text.lower())) and segment.verb.action.name in JOINING
-    mixer = mixer or (fast and stand is not None and kitchen.last_vessel == stand.name)
-    mixer = mixer and not walk.mentioned_vessels
-    if not places and mixer and stand is not None:
-        places = [stand]
-    within = bool({"it", "them"} & set(segment.targets)) or INSIDE.search(walk.text.lower())
-    if (
-        not places
-        and kitchen.last_action in READYING
-        and segment.verb.action.name == "add"
-        and within
-    ):
-        places = kitchen.named[-1:]
-    if not places and segment.verb.action.name in ("add", "stir", "fry"):
-        hinted = [m for m in segment.hinted_vessels if m.definite]
-        met = [kitchen.meet_vessel(m, walk.number) for m in hinted]
-        places = [vessel for vessel in met if vessel.used][:1]
-    if not places and segment.goal in BARE:
-        places = [v for v in reversed(kitchen.named) if _is_called(v, segment.goal)][:1]
-    if not places:
-        places = _beside(kitchen, walk, segment)
-    walk.mentioned_vessels += names
-    if not places and names and segment.verb.action.name == "remove":
-        places = [kitchen.vessels[names[0]]]
-    return places[0] if places else None, names
+def usual_vessel(question: VesselQuestion) -> Vessel | None:
+    """Return the place of an action that the text does not name, None for none."""
+    for rule in RULES:
+        vessel = rule(question)
+        if vessel is NOWHERE:
+            return None
+        if vessel is not None:
+            return vessel
+    return None
 
 
-def _is_called(vessel: Vessel, word: str) -> bool:
-    """Return True if a bare word such as "sheet" can mean a vessel."""
-    names = {*vessel.name.split(), *vessel.wording.split()}
-    return word in names or word.rstrip("s") in names or (word == "sheet" and "tray" in names)
+def _on_a_surface(q: VesselQuestion) -> Vessel | None:
+    """Answer for the counter, and for a goal that nobody knows."""
+    lost = bool(q.segment.goal) and q.segment.goal != "top" and not q.walk.goal
+    return NOWHERE if q.segment.on_surface or (lost and q.name in MOVING) else None
 
 
-def _in_oven(segment: Segment, mention: Mention, *, baking: bool) -> Mention:
-    """Read "dish" and "pan" as those of the oven where something is baked."""
-    baked = segment.verb.action.name in ("bake", "broil")
-    dish = mention.sized and mention.wording == "dish"
-    kind = OVEN_KINDS.get(mention.wording) if baked or dish else None
-    if mention.wording == "pan" and any(m.preposition == "of" for m in segment.foods):
-        kind = "pot" if any(m.entry.name == "water" for m in segment.foods) else kind
-    readied = segment.verb.action.name in ("line", "grease") or segment.verb.name in GREASING
-    if readied and mention.wording in ("pan", "pans") and (mention.sized or baking):
-        kind = "cake pan"
-    return replace(mention, entry=lexicon().entries[kind]) if kind else mention
+def _joining(q: VesselQuestion) -> Vessel | None:
+    """Answer for "stir in the rice" and "squeeze in the lime": where the others lie."""
+    last = q.used or q.last
+    ending = q.verb.split()[-1]
+    particle = any(m.particle and not m.preposition for m in q.segment.foods)
+    joins = ending in ("in", "through", "together") and q.name in JOINING
+    new = bool(q.foods) and all(q.kitchen.foods[n].vessel is None for n in q.foods)
+    joins = ((particle and q.name in PARTS) or joins) and not (ending == "together" and new)
+    filled = last is not None and bool(q.kitchen.contents(last.name)) and q.suits(last)
+    return last if joins and filled else None
 
 
-def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Vessel]:
-    """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
-    moving = segment.verb.action.name in MOVING - {"press"} or segment.verb.name == "pipe"
-    towards = TOWARDS | ({"on", "onto"} if moving else set())
-    leading = [m for m in segment.foods if m.preposition in towards]
-    leading = [m for m in leading if m.preposition != "in" or m.entry.group not in MINOR_GROUPS]
-    names = [n for m in leading for n in kitchen.names_of(m)]
-    names += walk.goal
-    for word in segment.targets:
-        if word in GROUP_WORDS:
-            names += kitchen.of_groups(word)
-        elif groups := groups_of(word):
-            names += [f.name for f in kitchen.foods.values() if f.is_of(groups)]
-        elif word in ("mixture", "mix", "ingredients", "contents", "everything"):
-            names += kitchen.contents(kitchen.last_vessel)
-    spots = [kitchen.foods[n].vessel for n in names if n in kitchen.foods]
-    held = [kitchen.vessels[spot] for spot in spots if spot is not None and holds(kitchen, spot)]
-    held = held or [kitchen.vessels[spot] for spot in spots if spot is not None and moving]
-    cooked = [n for n in names if n in kitchen.foods and kitchen.foods[n].state in COOKED]
-    if not held and moving and cooked:
-        return [kitchen.get_vessel(lexicon().entries["plate"], kitchen.last_step, cooked)]
-    made = any(
-        m.entry.group == "made" and m.definite and m.preposition in TOWARDS for m in segment.foods
-    )
-    if not held and any("crust" in name for name in names):
-        return [kitchen.get_vessel(lexicon().entries["pie dish"], kitchen.last_step)]
-    if not held and made:
-        full = [v for v in kitchen.vessels.values() if kitchen.contents(v.name)]
-        full = [v for v in full if v.use not in PASSING]
-        held = sorted(full, key=lambda v: -len(kitchen.contents(v.name)))[:1]
-    return held
+def _measured(q: VesselQuestion) -> Vessel | None:
+    """Answer for what goes into a measuring cup."""
+    cups = (m.entry.name == "measuring cup" and m.preposition in TOWARDS for m in q.segment.tools)
+    return NOWHERE if any(cups) else None
 
 
-def usual_vessel(
-    kitchen: KitchenState,
-    walk: StepWalk,
-    action: Action,
-    segment: Segment,
-    foods: Sequence[str],
-    later: Sequence[Reading],
-) -> Vessel | None:
-    """Return the place of an action that the text does not name."""
-    lost = bool(segment.goal) and segment.goal != "top" and not walk.goal
-    if segment.on_surface or (lost and action.name in MOVING):
+def _taken_out(q: VesselQuestion) -> Vessel | None:
+    return (q.at(q.main) or NOWHERE) if q.name == "remove" else None
+
+
+def _into_loose_liquid(q: VesselQuestion) -> Vessel | None:
+    """Answer for a liquid that lies in no vessel yet: that is a bowl's work."""
+    liquid = any(m.entry.group == "liquid" and m.preposition in TOWARDS for m in q.segment.foods)
+    return q.get("bowl") if q.name == "add" and liquid and _leads_to_loose(q, wet=True) else None
+
+
+def _topped_on_board(q: VesselQuestion) -> Vessel | None:
+    """Answer for what is topped where it was cut."""
+    if q.name != "add" or q.verb not in OVER or q.segment.foods[4:]:
         return None
-    suits = action.needs
-    last = here(kitchen, walk) or kitchen.vessels.get(kitchen.last_vessel or "")
-    particle = any(m.particle and not m.preposition for m in segment.foods)
-    ending = segment.verb.name.split()[-1]
-    joins = (particle and action.name in PARTS) or (
-        ending in ("in", "through", "together") and action.name in JOINING
-    )
-    new = bool(foods) and all(kitchen.foods[n].vessel is None for n in foods)
-    joins = joins and not (ending == "together" and new)
-    if joins and last is not None and kitchen.contents(last.name) and _suits(last, suits):
-        return last
-    if any(m.entry.name == "measuring cup" and m.preposition in TOWARDS for m in segment.tools):
-        return None
-    if action.name == "remove":
-        return kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
-    liquid = any(m.entry.group == "liquid" and m.preposition in TOWARDS for m in segment.foods)
-    if action.name == "add" and liquid and _leads_to_loose(kitchen, walk, segment, wet=True):
-        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
-    dressed = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in foods]
-    if action.name == "add" and segment.verb.name in OVER and not segment.foods[4:]:
-        board = next((at for at in dressed[1:] if at is not None and at.use == "cut"), None)
-        if board is not None and dressed[0] is not board:
-            return board
-    base = _board(kitchen, action, segment, foods)
+    spots = q.spots(q.foods)
+    board = next((at for at in spots[1:] if at is not None and at.use == "cut"), None)
+    return board if board is not None and spots[0] is not board else None
+
+
+def _loose_base(q: VesselQuestion) -> Vessel | None:
+    """Answer for loose bread or dough that a filling goes onto: a plate."""
+    base = _base(q)
     if base is not None:
-        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [base])
-    if action.name in ("add", "spread") and _leads_to_loose(kitchen, walk, segment):
+        return q.kitchen.get_vessel(lexicon().entries["plate"], q.walk.number, [base])
+    return NOWHERE if q.name in ("add", "spread") and _leads_to_loose(q) else None
+
+
+def _named_before(q: VesselQuestion) -> Vessel | None:
+    """Answer with a vessel that the same step has named."""
+    named = q.used is not None and q.used.name in q.walk.mentioned_vessels
+    return q.used if named and q.name in JOINING else None
+
+
+def _seasoned(q: VesselQuestion) -> Vessel | None:
+    """Answer for food that is seasoned before it is cooked, or on the board."""
+    if q.verb not in SEASONING or q.main is None:
         return None
-    last = kitchen.vessels.get(kitchen.last_vessel or "")
-    used = here(kitchen, walk)
-    if used is not None and used.name in walk.mentioned_vessels and action.name in JOINING:
-        return used
-    if segment.verb.name in SEASONING and _is_raw(kitchen, foods):
-        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
-        if at is None or at.use in PASSING:
-            return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
-    elif segment.verb.name in SEASONING and foods:
-        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
-        if at is not None and at.use == "cut" and not segment.foods[1:]:
-            return at
-    if action.name in CUTTING and foods and kitchen.foods[foods[0]].group in ("made", "bread"):
-        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "")
-        if at is not None and at.use == "oven":
-            return at
-    if used is not None and _suits(used, suits) and (not action.vessel or used.use != "serve"):
-        return used
-    if action.name == "serve":
-        return _serving(kitchen, walk, segment, foods, used)
-    if action.name == "drain" and foods and kitchen.foods[foods[0]].state in ("boiled", "soaked"):
-        return kitchen.get_vessel(lexicon().entries["colander"], walk.number, foods)
-    aside = {kitchen.name_of(m) for m in segment.foods if m.preposition == "with"}
-    moved = next((name for name in foods if name not in aside), foods[0] if foods else "")
-    if suits != ("cut",) and foods and _acts_in_place(kitchen, action, segment, foods):
-        at = kitchen.vessels.get(kitchen.foods[moved].vessel or "")
-        if at is not None and at.use == "stove" and action.name in ("bake", "broil"):
-            return at
-        if (
-            at is not None
-            and _suits(at, suits)
-            and _goes_on(kitchen, action, segment.verb, at, foods[0])
-        ):
-            return at
-    if action.name == "coat":
-        at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods[1:] else None
-        if at is not None and at.use not in PASSING and kitchen.is_among(foods[0], foods[1:]):
-            return at
-        spots = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in foods[1:]]
-        coating = next((v for v in spots if v is not None and _suits(v, suits)), None)
-        if coating is not None:
-            return coating
-    if action.name == "drain" and foods and kitchen.foods[foods[0]].state == "fried":
-        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
-    hot = kitchen.vessels.get(kitchen.last_hot or "")
-    if hot is not None and _waits(kitchen, action, hot, foods):
+    at = q.at(q.main)
+    if q.main.state == "raw":
+        return q.get("plate") if at is None or at.use in PASSING else None
+    return at if at is not None and at.use == "cut" and not q.segment.foods[1:] else None
+
+
+def _cut_in_its_dish(q: VesselQuestion) -> Vessel | None:
+    """Answer for brownies and bread, which are cut in the dish in which they were baked."""
+    if q.name not in CUTTING or q.main is None or q.main.group not in ("made", "bread"):
+        return None
+    at = q.at(q.main)
+    return at if at is not None and at.use == "oven" else None
+
+
+def _same_step(q: VesselQuestion) -> Vessel | None:
+    """Answer with the vessel of an earlier action of the step."""
+    if q.used is None or not q.suits(q.used):
+        return None
+    return q.used if not q.action.vessel or q.used.use != "serve" else None
+
+
+def _served(q: VesselQuestion) -> Vessel | None:
+    return _serving(q) if q.name == "serve" else None
+
+
+def _drained(q: VesselQuestion) -> Vessel | None:
+    wet = q.main is not None and q.main.state in ("boiled", "soaked")
+    return q.get("colander") if q.name == "drain" and wet else None
+
+
+def _in_place(q: VesselQuestion) -> Vessel | None:
+    """Answer with the vessel in which the food lies, if the action leaves it there."""
+    if q.action.needs == ("cut",) or not q.foods or not _acts_in_place(q):
+        return None
+    at = q.at(q.moved)
+    if at is None:
+        return None
+    if at.use == "stove" and q.name in ("bake", "broil"):
+        return at
+    return at if q.suits(at) and _goes_on(q, at) else None
+
+
+def _coated(q: VesselQuestion) -> Vessel | None:
+    """Answer with the vessel of the crumbs or the sauce."""
+    if q.name != "coat":
+        return None
+    at = q.at(q.main) if q.foods[1:] else None
+    together = at is not None and q.kitchen.is_among(q.foods[0], q.foods[1:])
+    if at is not None and at.use not in PASSING and together:
+        return at
+    return next((v for v in q.spots(q.foods[1:]) if v is not None and q.suits(v)), None)
+
+
+def _drained_of_fat(q: VesselQuestion) -> Vessel | None:
+    fried = q.main is not None and q.main.state == "fried"
+    return q.get("plate") if q.name == "drain" and fried else None
+
+
+def _heated(q: VesselQuestion) -> Vessel | None:
+    """Answer with a heated vessel that is free for a cooking action and suits it."""
+    hot, kinds = q.hot, COOKERS.get(q.name)
+    if hot is None or kinds is None or hot.kind not in kinds:
+        return None
+    if q.kitchen.last_action == "heat" and hot is q.last:
         return hot
-    if action.vessel is not None and any(m.entry.name == "microwave" for m in segment.tools):
-        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
-    if action.name in ("fry", "boil") and SLOWLY.search(walk.text.lower()):
-        return kitchen.get_vessel(lexicon().entries["slow cooker"], walk.number)
-    if action.name == "fry" and kitchen.title & SOUPS:
-        return hot if hot is not None else kitchen.get_vessel(lexicon().entries["pot"], walk.number)
-    if action.vessel is not None:
-        ready = [
-            v for v in kitchen.vessels.values() if v.use in suits and _ready(kitchen, action, v)
-        ]
-        entry = lexicon().entries[action.vessel]
-        return ready[-1] if ready else kitchen.get_vessel(entry, walk.number, foods)
-    cooled = action.name in ("wait", "chill") and bool(foods)
-    if cooled and kitchen.foods[foods[0]].vessel is None and kitchen.foods[foods[0]].state in HOT:
-        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
-    heated = kitchen.last_hot is not None and kitchen.last_hot == kitchen.last_vessel
-    fats = bool(foods) and all(kitchen.foods[n].group == "fat" for n in foods)
-    if (
-        action.name == "add"
-        and fats
-        and hot is not None
-        and last is not None
-        and last.use == "serve"
-    ):
-        return hot
-    if action.name == "add" and heated and kitchen.last_action in ("heat", "melt", "preheat"):
-        return last
-    under = kitchen.foods.get(moved)
-    if under is not None and under.state == "baked" and action.name in ("add", "spread"):
-        at = kitchen.vessels.get(under.vessel or "")
-        if at is not None and at.kind == "cooling rack":
-            return at
-        if (at is None or at.use == "cut") and last is not None and last.use != "serve":
-            return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
+    inside = [name for name in q.kitchen.contents(hot.name) if not q.kitchen.foods[name].minor]
+    return hot if all(name in q.foods or name == "water" for name in inside) else None
+
+
+def _machine(q: VesselQuestion) -> Vessel | None:
+    """Answer for the microwave, the slow cooker, and the machine of the title."""
+    microwave = any(m.entry.name == "microwave" for m in q.segment.tools)
+    if q.action.vessel is not None and microwave:
+        return q.get("bowl")
+    if q.name not in ("fry", "boil"):
+        return None
+    if q.says(SLOWLY):
+        return q.get("slow cooker", apart=True)
+    loose = all(q.kitchen.foods[n].vessel is None for n in q.foods)
+    if q.kitchen.cooker and q.hot is None and loose:
+        return q.get(q.kitchen.cooker, apart=True)
+    return None
+
+
+def _of_the_action(q: VesselQuestion) -> Vessel | None:
+    """Answer with the usual vessel of the action, one that waits for it first."""
+    if q.name == "fry" and q.kitchen.title & SOUPS:
+        return q.hot or q.get("pot", apart=True)
+    if q.action.vessel is None:
+        return None
+    known = q.kitchen.vessels.values()
+    ready = [v for v in known if v.use in q.action.needs and _is_ready(q, v)]
+    return ready[-1] if ready else q.get(q.action.vessel)
+
+
+def _cooled(q: VesselQuestion) -> Vessel | None:
+    """Answer for hot food that lies nowhere: it cools on a plate."""
+    loose = q.main is not None and q.main.vessel is None and q.main.state in HOT
+    return q.get("plate") if q.name in ("wait", "chill") and loose else None
+
+
+def _oil_goes_to_heat(q: VesselQuestion) -> Vessel | None:
+    """Answer for oil and butter after food was put onto a plate."""
+    fats = bool(q.foods) and all(q.kitchen.foods[n].group == "fat" for n in q.foods)
+    plated = q.last is not None and q.last.use == "serve"
+    if q.verb != "add" or not fats or not plated:
+        return None
+    return q.hot or q.get(q.kitchen.cooker or "frying pan", apart=True)
+
+
+def _just_heated(q: VesselQuestion) -> Vessel | None:
+    """Answer for what is added after a pan was heated."""
+    heated = q.last is not None and q.hot is q.last
+    readied = q.kitchen.last_action in ("heat", "melt", "preheat")
+    return q.last if q.name == "add" and heated and readied else None
+
+
+def _on_baked_goods(q: VesselQuestion) -> Vessel | None:
+    """Answer for a cake that is filled or frosted: its rack, else a plate."""
+    under = q.moved
+    if under is None or under.state != "baked" or q.name not in ("add", "spread"):
+        return None
+    at = q.at(under)
+    if at is not None and at.kind == "cooling rack":
+        return at
+    loose = (at is None or at.use == "cut") and q.last is not None and q.last.use != "serve"
+    return (
+        q.kitchen.get_vessel(lexicon().entries["plate"], q.walk.number, [under.name])
+        if loose
+        else None
+    )
+
+
+def _loose_dish(q: VesselQuestion) -> Vessel | None:
+    """Answer for loose food that is garnished "with" something: a plate."""
+    under = q.moved
     loose = under is not None and under.vessel is None and not under.minor
-    if action.name == "add" and aside and loose and segment.verb.name in OVER:
-        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, [moved])
-    there = last is not None and bool(foods) and kitchen.foods[foods[0]].vessel == last.name
-    more = any(mention.left_over for mention in segment.foods)
-    leaves = there and action.name == "add" and not more
-    leaves = leaves and not _acts_in_place(kitchen, action, segment, foods)
-    leaves = leaves and not _others(kitchen, last, foods)
-    loose = bool(foods) and not holds(kitchen, kitchen.foods[foods[0]].vessel)
-    dressed = [kitchen.vessels.get(kitchen.foods[n].vessel or "") for n in aside]
-    bowl = next((at for at in dressed if at is not None and at.use == "cold"), None)
-    if action.name == "stir" and loose and bowl is not None:
-        return bowl
-    if action.name == "stir" and loose and last is not None and last.use == "oven":
-        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
-    cool = last is not None and last.use != "stove"
-    joining = action.name in ("add", "stir") or (action.name == "fill" and cool)
-    stays = there or not foods or (joining and loose)
-    stays = stays or (action.name == "add" and _others(kitchen, last, foods))
-    if last is not None and stays and not leaves:
-        return last
-    if segment.verb.name in SEASONING and foods:
-        return kitchen.get_vessel(lexicon().entries["plate"], walk.number, foods)
-    if action.name == "heat" and any(m.entry.name == "microwave" for m in segment.tools):
-        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
-    worked = bool(foods) and kitchen.foods[foods[0]].group == "made" and not segment.refers
-    if action.name not in AHEAD or (worked and kitchen.foods[foods[0]].vessel is None):
+    if q.name != "add" or not q.beside or under is None or not loose or q.verb not in OVER:
         return None
-    ahead = _vessel_ahead(kitchen, walk, action, later)
-    if action.name != "heat" or ahead.use == "stove":
+    return q.kitchen.get_vessel(lexicon().entries["plate"], q.walk.number, [under.name])
+
+
+def _tossed(q: VesselQuestion) -> Vessel | None:
+    """Answer for drained food that is tossed: the bowl of its dressing, else a new one."""
+    loose = q.main is not None and not holds(q.kitchen, q.main.vessel)
+    if q.name != "stir" or not loose:
+        return None
+    spots = q.spots([n for n in q.beside if n in q.kitchen.foods])
+    bowl = next((at for at in spots if at is not None and at.use == "cold"), None)
+    if bowl is None and q.last is not None and q.last.use == "oven":
+        return q.get("bowl")
+    return bowl
+
+
+def _stays(q: VesselQuestion) -> Vessel | None:
+    """Answer with the last vessel, where the work goes on."""
+    last = q.last
+    if last is None:
+        return None
+    there = q.main is not None and q.main.vessel == last.name
+    others = q.name == "add" and _holds_others(q, last)
+    more = any(mention.left_over for mention in q.segment.foods)
+    leaves = there and q.name == "add" and not more and not _acts_in_place(q) and not others
+    loose = q.main is not None and not holds(q.kitchen, q.main.vessel)
+    joining = q.name in ("add", "stir") or (q.name == "fill" and last.use != "stove")
+    stays = there or not q.foods or (joining and loose) or others
+    return last if stays and not leaves else None
+
+
+def _by_later_steps(q: VesselQuestion) -> Vessel | None:
+    """Answer with the vessel that the next steps use, if the action can happen there."""
+    microwave = any(m.entry.name == "microwave" for m in q.segment.tools)
+    if q.verb in SEASONING and q.foods:
+        return q.get("plate")
+    if q.name == "heat" and microwave:
+        return q.get("bowl")
+    worked = q.main is not None and q.main.group == "made" and not q.segment.refers
+    if q.name not in AHEAD or (worked and q.main is not None and q.main.vessel is None):
+        return None
+    ahead = _vessel_ahead(q)
+    if q.name != "heat" or ahead.use == "stove":
         return ahead
-    if segment.verb.name == "microwave":
-        return kitchen.get_vessel(lexicon().entries["bowl"], walk.number, foods)
-    liquid = bool(foods) and kitchen.foods[foods[0]].group == "liquid"
-    return kitchen.get_vessel(lexicon().entries["pot" if liquid else "frying pan"], walk.number)
+    if q.verb == "microwave":
+        return q.get("bowl")
+    liquid = q.main is not None and q.main.group == "liquid"
+    return q.get("pot" if liquid else "frying pan", apart=True)
 
 
-def _leads_to_loose(
-    kitchen: KitchenState, walk: StepWalk, segment: Segment, *, wet: bool = False
-) -> bool:
+RULES: tuple[Callable[[VesselQuestion], Vessel | None], ...] = (
+    _on_a_surface, _joining, _measured, _taken_out, _into_loose_liquid, _topped_on_board,
+    _loose_base, _named_before, _seasoned, _cut_in_its_dish, _same_step, _served, _drained,
+    _in_place, _coated, _drained_of_fat, _heated, _machine, _of_the_action, _cooled,
+    _oil_goes_to_heat, _just_heated, _on_baked_goods, _loose_dish, _tossed, _stays,
+    _by_later_steps,
+)  # fmt: skip
+
+
+def _leads_to_loose(q: VesselQuestion, *, wet: bool = False) -> bool:
     """Return True if an action leads to food that lies in no vessel: "in the centre of the dough"."""
-    tied = [m for m in segment.foods if m.preposition in TOWARDS | {"on", "onto"}]
-    names = [*walk.goal, *(n for m in tied for n in kitchen.names_of(m))]
-    known = [kitchen.foods[n] for n in names if n in kitchen.foods]
+    tied = [m for m in q.segment.foods if m.preposition in TOWARDS | {"on", "onto"}]
+    names = [*q.walk.goal, *(n for m in tied for n in q.kitchen.names_of(m))]
+    known = [q.kitchen.foods[n] for n in names if n in q.kitchen.foods]
     solid = [food for food in known if not food.minor and (wet or food.group != "liquid")]
-    return bool(solid) and not any(holds(kitchen, food.vessel) for food in solid)
+    return bool(solid) and not any(holds(q.kitchen, food.vessel) for food in solid)
 
 
-def _is_raw(kitchen: KitchenState, foods: Sequence[str]) -> bool:
-    return bool(foods) and kitchen.foods[foods[0]].state == "raw"
-
-
-def _others(kitchen: KitchenState, vessel: Vessel | None, foods: Sequence[str]) -> bool:
+def _holds_others(q: VesselQuestion, vessel: Vessel) -> bool:
     """Return True if a vessel holds other food than these."""
-    inside = kitchen.contents(vessel.name) if vessel is not None else []
-    return any(name not in foods and not kitchen.foods[name].minor for name in inside)
+    inside = q.kitchen.contents(vessel.name)
+    return any(name not in q.foods and not q.kitchen.foods[name].minor for name in inside)
 
 
-def _board(
-    kitchen: KitchenState, action: Action, segment: Segment, foods: Sequence[str]
-) -> str | None:
-    """Return the loose bread, tortilla or dough that a filling goes onto: that is done on a plate."""
-    if action.name not in ("add", "spread"):
+def _base(q: VesselQuestion) -> str | None:
+    """Return the loose bread, tortilla or dough that a filling goes onto."""
+    if q.name not in ("add", "spread"):
         return None
-    onto = [kitchen.name_of(m) for m in segment.foods if m.preposition in ("on", "onto", "over")]
-    moved = {kitchen.name_of(m) for m in segment.foods if m.preposition in ("with", "")}
-    acted = [n for n in foods if n not in moved] or list(foods)
-    bases = [*onto, *acted[:1]] if action.name == "spread" else onto
-    known = [kitchen.foods[name] for name in bases if name in kitchen.foods]
-    spreading = action.name == "spread"
-    loose = (f for f in known if (spreading or f.group == "bread") and not holds(kitchen, f.vessel))
-    return next((food.name for food in loose), None)
+    spreads = q.name == "spread"
+    onto = [
+        q.kitchen.name_of(m) for m in q.segment.foods if m.preposition in ("on", "onto", "over")
+    ]
+    moved = {q.kitchen.name_of(m) for m in q.segment.foods if m.preposition in ("with", "")}
+    acted = [n for n in q.foods if n not in moved] or list(q.foods)
+    bases = [*onto, *acted[:1]] if spreads else onto
+    known = [q.kitchen.foods[name] for name in bases if name in q.kitchen.foods]
+    suits = (f for f in known if spreads or f.group == "bread")
+    return next((food.name for food in suits if not holds(q.kitchen, food.vessel)), None)
 
 
-def _waits(kitchen: KitchenState, action: Action, vessel: Vessel, foods: Sequence[str]) -> bool:
-    """Return True if a heated vessel is free for a cooking action and suits it."""
-    kinds = COOKERS.get(action.name)
-    if kinds is None or vessel.kind not in kinds:
-        return False
-    if kitchen.last_action == "heat" and vessel.name == kitchen.last_vessel:
-        return True
-    inside = [name for name in kitchen.contents(vessel.name) if not kitchen.foods[name].minor]
-    return all(name in foods or name == "water" for name in inside)
-
-
-def _acts_in_place(
-    kitchen: KitchenState, action: Action, segment: Segment, foods: Sequence[str]
-) -> bool:
+def _acts_in_place(q: VesselQuestion) -> bool:
     """Return True if the food stays; "add" moves it, "season the egg" does not."""
-    if action.name != "add":
+    if q.name != "add":
         return True
-    plain = segment.verb.name.split()[0] in PLAINLY
-    with_other = not plain and any(mention.preposition == "with" for mention in segment.foods)
-    named = {n for mention in segment.foods for n in kitchen.names_of(mention)}
-    if foods and named and foods[0] not in named and not segment.refers:
+    plain = q.verb.split()[0] in PLAINLY
+    with_other = not plain and any(mention.preposition == "with" for mention in q.segment.foods)
+    named = {n for mention in q.segment.foods for n in q.kitchen.names_of(mention)}
+    if q.foods and named and q.foods[0] not in named and not q.segment.refers:
         return True
-    return segment.verb.name == "season" or with_other or not segment.foods
+    return q.verb == "season" or with_other or not q.segment.foods
 
 
-def _goes_on(kitchen: KitchenState, action: Action, verb: Verb, at: Vessel, food: str) -> bool:
+def _goes_on(q: VesselQuestion, at: Vessel) -> bool:
     """Return True if a food stays in its vessel: boiling may go on, frying leaves the water."""
-    if action.name == "boil" and verb.name in ("boil", "blanch", "poach", "parboil"):
-        return at.kind == "pot" or kitchen.holds(at.name, "liquid")
-    if action.name == "fry":
-        return kitchen.foods[food].state != "boiled"
-    return True
+    if q.name == "boil" and q.verb in ("boil", "blanch", "poach", "parboil"):
+        return at.kind == "pot" or q.kitchen.holds(at.name, "liquid")
+    return q.name != "fry" or q.main is None or q.main.state != "boiled"
 
 
-def _ready(kitchen: KitchenState, action: Action, vessel: Vessel) -> bool:
+def _is_ready(q: VesselQuestion, vessel: Vessel) -> bool:
     """Return True if a vessel waits for this action: hot oil, boiling water, a lined tray."""
-    if action.name == "fry":
-        return kitchen.holds(vessel.name, "fat") or vessel.kind == "wok"
-    if action.name == "boil":
-        return kitchen.holds(vessel.name, "liquid")
-    return action.name == "bake"
+    if q.name == "fry":
+        return q.kitchen.holds(vessel.name, "fat") or vessel.kind == "wok"
+    if q.name == "boil":
+        return q.kitchen.holds(vessel.name, "liquid")
+    return q.name == "bake"
 
 
-def _vessel_ahead(
-    kitchen: KitchenState, walk: StepWalk, action: Action, later: Sequence[Reading]
-) -> Vessel:
+def _vessel_ahead(q: VesselQuestion) -> Vessel:
     """Return the vessel that the next steps use, else a pan or a bowl."""
-    for reading in later[:3]:
+    if q.name == "add" and q.kitchen.last_hot is None and q.says(COLD_MIXING):
+        return q.get("bowl", apart=True)
+    for reading in q.later[:3]:
         for segment in reading.segments:
             for mention in segment.vessels:
                 if mention.entry.group not in PASSING and mention.entry.group != "serve":
-                    return kitchen.meet_vessel(mention, walk.number)
+                    return q.kitchen.meet_vessel(mention, q.walk.number)
             usual = segment.verb.action.vessel
             if usual and lexicon().entries[usual].group not in (*PASSING, "serve"):
-                return kitchen.get_vessel(lexicon().entries[usual], walk.number)
-    kind = "frying pan" if action.name in ("stir", "flip", "heat") else "bowl"
-    if kind == "frying pan" and kitchen.title & SOUPS:
-        kind = "pot"
-    return kitchen.get_vessel(lexicon().entries[kind], walk.number)
+                return q.get(usual, apart=True)
+    if q.name not in ("stir", "flip", "heat"):
+        return q.get("bowl", apart=True)
+    return q.get("pot" if q.kitchen.title & SOUPS else "frying pan", apart=True)
 
 
-def _serving(
-    kitchen: KitchenState,
-    walk: StepWalk,
-    segment: Segment,
-    foods: Sequence[str],
-    used: Vessel | None,
-) -> Vessel:
+def _serving(q: VesselQuestion) -> Vessel:
     """Return what a dish is served in: a bowl for soup, a glass for drinks, else a plate."""
-    if used is not None and used.use == "cold" and walk.mentioned_vessels:
-        return used
-    dish = [kitchen.foods[name] for name in foods if not kitchen.foods[name].minor]
-    at = kitchen.vessels.get(dish[0].vessel or "") if dish else None
-    if (
-        segment.verb.name in ("enjoy", "eat", "drink")
-        and at is not None
-        and at.use in ("cold", "serve")
-    ):
-        return at
-    served = kitchen.last_action == "serve" and at is not None and at.use == "cold"
-    if at is not None and (at.use == "serve" or served):
-        return at
-    entries = lexicon().entries
+    if q.used is not None and q.used.use == "cold" and q.walk.mentioned_vessels:
+        return q.used
+    dish = [q.kitchen.foods[name] for name in q.foods if not q.kitchen.foods[name].minor]
+    at = q.at(dish[0]) if dish else None
+    if at is not None:
+        eaten = q.verb in ("enjoy", "eat", "drink") or q.kitchen.last_action == "serve"
+        if at.use == "serve" or (eaten and at.use == "cold"):
+            return at
     if dish and all(food.group == "liquid" for food in dish):
-        return kitchen.get_vessel(entries["glass"], walk.number)
+        return q.get("glass", apart=True)
     named = {word for food in dish for word in food.name.split()}
     wet = at is not None and at.kind in ("pot", "slow cooker", "pressure cooker")
     if SOUPS & named or (wet and any(food.group == "liquid" for food in dish)):
-        return kitchen.meet_serving_bowl(walk.number)
-    return _plate(kitchen, walk)
-
-
-def _plate(kitchen: KitchenState, walk: StepWalk) -> Vessel:
-    last = kitchen.vessels.get(kitchen.last_vessel or "")
-    if last is not None and last.use == "serve":
-        return last
-    return kitchen.get_vessel(lexicon().entries["plate"], walk.number)
-
-
-def _suits(vessel: Vessel, needs: Sequence[str]) -> bool:
-    return vessel.use in needs if needs else vessel.use not in PASSING
+        return q.kitchen.meet_serving_bowl(q.walk.number)
+    return q.last if q.last is not None and q.last.use == "serve" else q.get("plate", apart=True)
