@@ -252,7 +252,7 @@ def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -
             return True
     if index and tokens[index - 1].text == "by":
         return True
-    if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text != "tin":
+    if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text not in ("tin", "tins"):
         return False
     before = tokens[index - 1].text if index else ""
     at = index + length

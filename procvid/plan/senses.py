@@ -57,6 +57,7 @@ SENSES = (
     _sense("throw", "away out", 6, "discard"),
     _sense("lower reduce turn", "simmer", 8, "simmer"),
     _sense("reduce lower turn", "low medium", 2, "reduce heat"),
+    _sense("turn go become", "golden brown pale pink red white translucent opaque", 3, "check"),
     _sense("bring get", "heat", 9, "heat"),
     _sense("bring", "temperature", 6, "wait"),
     _sense("bring", "together", 8, "shape"),

@@ -76,6 +76,7 @@ SOLID = frozenset(
 GRILLS = frozenset({"grill pan", "grill", "griddle", "panini press"})
 STIRRERS = frozenset({"whisk", "spoon", "spatula", "fork"})
 CUT_APART = frozenset({"meat", "poultry", "fish", "seafood", "vegetable"})
+AROMATICS = frozenset("onion garlic shallot leek celery carrot mushroom ginger".split())
 TORN = frozenset({"fork", "tongs"})
 
 
@@ -175,6 +176,13 @@ def _sense(
     return None
 
 
+def _browns(main: Food | None) -> bool:
+    """Return True for food that is fried in a pot without liquid: bacon, onions."""
+    if main is None:
+        return False
+    return main.name in AROMATICS or main.group in ("meat", "poultry")
+
+
 def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> str:
     """Return fry, boil, bake, grill or steam for a bare "cook"."""
     if place is None and main is not None:
@@ -200,7 +208,7 @@ def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> 
         if place.kind == "steamer":
             return "steam"
         wet = kitchen.holds(place.name, "liquid")
-        dry_pot = place.kind == "pot" and kitchen.holds(place.name, "fat")
+        dry_pot = place.kind == "pot" and (kitchen.holds(place.name, "fat") or _browns(main))
         if wet or place.kind in WET_COOKERS or (place.kind == "pot" and not dry_pot):
             return "boil"
     if main is not None and main.group in ("grain", "legume"):

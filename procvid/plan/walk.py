@@ -31,6 +31,8 @@ MIXING = {"mix": 3, "blend": 2, "knead": 2}
 """Actions that make one mixture, and of how many foods at least."""
 DISHES = frozenset({"baking dish", "pie dish"})
 """Dishes that cool with what was baked in them."""
+STREWN = frozenset("nut cheese herb spice sauce sweet other".split())
+"""Groups of foods that are strewn or spooned over others."""
 HEADING = 30
 """A text without a verb is taken for a heading up to this length."""
 
@@ -116,12 +118,21 @@ def _drained(kitchen: KitchenState, walk: StepWalk, foods: list[str]) -> list[st
 def _with_particles(kitchen: KitchenState, segment: Segment) -> Segment:
     """Read "scatter over the parsley" by what is there: parsley that is new is what moves."""
     foods = tuple(
-        replace(m, preposition="")
-        if m.particle and m.preposition == "over" and not kitchen.knows(m)
-        else m
+        replace(m, preposition="") if m.particle and _moves(kitchen, m) else m
         for m in segment.foods
     )
     return segment if foods == segment.foods else replace(segment, foods=foods)
+
+
+def _moves(kitchen: KitchenState, mention: Mention) -> bool:
+    """Return True if what follows "over" or "on" is what moves: it is new, or lies elsewhere."""
+    if mention.preposition not in ("over", "on"):
+        return False
+    if not kitchen.knows(mention):
+        return mention.preposition == "over"
+    food = kitchen.foods.get(kitchen.name_of(mention))
+    strewn = food is not None and food.group in STREWN and food.vessel != kitchen.last_vessel
+    return strewn and kitchen.is_filled(kitchen.last_vessel)
 
 
 def _keep_states(kitchen: KitchenState, walk: StepWalk, names: Sequence[str]) -> None:
@@ -152,6 +163,9 @@ def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
             n for n in done.changed if n in kitchen.foods and kitchen.foods[n].group != "spice"
         ]
         if done.action.name not in MIXING or len(mixed) < MIXING[done.action.name]:
+            continue
+        hot = done.vessel is not None and done.vessel.use == "stove"
+        if hot and any(kitchen.foods[n].group in ("meat", "poultry", "fish") for n in mixed):
             continue
         parts = [n for n in done.foods if n in kitchen.foods]
         mixed.sort(key=lambda n: kitchen.foods[n].group == "liquid")

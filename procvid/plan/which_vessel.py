@@ -133,6 +133,15 @@ def _same_step(q: VesselQuestion) -> Vessel | None:
     return q.used if not q.action.vessel or q.used.use != "serve" else None
 
 
+def _in_microwave(q: VesselQuestion) -> Vessel | None:
+    """Answer with the bowl that goes into the microwave."""
+    microwave = q.verb == "microwave" or any(m.entry.name == "microwave" for m in q.segment.tools)
+    if not microwave or q.name in ("serve", "remove"):
+        return None
+    spots = (q.used, q.at(q.main), q.last)
+    return next((at for at in spots if at is not None and at.use in ("cold", "serve")), None)
+
+
 def _served(q: VesselQuestion) -> Vessel | None:
     return _serving(q) if q.name == "serve" else None
 
@@ -202,6 +211,9 @@ def _of_the_action(q: VesselQuestion) -> Vessel | None:
         return q.hot or q.get("pot", apart=True)
     if q.action.vessel is None:
         return None
+    pan = q.last is not None and q.last.kind == "frying pan"
+    if q.name == "grill" and pan and not GRILLS & {v.kind for v in q.kitchen.vessels.values()}:
+        return q.last
     known = q.kitchen.vessels.values()
     ready = [v for v in known if v.use in q.action.needs and _is_ready(q, v)]
     return ready[-1] if ready else q.get(q.action.vessel)
@@ -271,6 +283,9 @@ def _stays(q: VesselQuestion) -> Vessel | None:
     last = q.last
     if last is None:
         return None
+    liquid = bool(q.foods) and all(q.kitchen.foods[n].group == "liquid" for n in q.foods)
+    if last.use == "oven" and last.prepared and liquid and not q.kitchen.contents(last.name):
+        return None
     there = q.main is not None and q.main.vessel == last.name
     others = q.name == "add" and _holds_others(q, last)
     more = any(mention.left_over for mention in q.segment.foods)
@@ -302,7 +317,7 @@ def _by_later_steps(q: VesselQuestion) -> Vessel | None:
 
 RULES: tuple[Callable[[VesselQuestion], Vessel | None], ...] = (
     _on_a_surface, _joining, _measured, _taken_out, _into_loose_liquid, _topped_on_board,
-    _loose_base, _named_before, _seasoned, _cut_in_its_dish, _same_step, _served, _drained,
+    _loose_base, _named_before, _seasoned, _cut_in_its_dish, _in_microwave, _same_step, _served, _drained,
     _in_place, _coated, _drained_of_fat, _heated, _machine, _of_the_action, _cooled,
     _oil_goes_to_heat, _just_heated, _on_baked_goods, _loose_dish, _tossed, _stays,
     _by_later_steps,
