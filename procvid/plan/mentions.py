@@ -248,7 +248,7 @@ def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -
         return after == "of"
     if after == "by" and index + length + 1 < len(tokens):
         sized = is_number(tokens[index + length + 1].text)
-        if sized or entry.role != "vessel" or entry.name.replace(" ", "-") in MEASURES:
+        if sized or entry.name.replace(" ", "-") in MEASURES:
             return True
     if index and tokens[index - 1].text == "by":
         return True

@@ -199,12 +199,13 @@ ADDING = frozenset("add mix spread squeeze grate coat fill crumble".split())
 """Actions that bring an ingredient; a later one says that it is not among "all ingredients" now."""
 VERB_TOOLS = {
     "brush": "pastry brush", "baste": "pastry brush", "roll out": "rolling pin",
-    "refrigerate": "fridge", "microwave": "microwave", "freeze": "freezer",
+    "refrigerate": "fridge", "chill": "fridge", "microwave": "microwave", "freeze": "freezer",
 }  # fmt: skip
 STIRRERS = ("whisk", "spoon", "electric mixer")
 WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "beat in"})
 LUMPS = frozenset("meat poultry bread grain made nut fish seafood legume".split())
 MEATS = frozenset({"meat", "poultry", "fish"})
+BY_HAND = re.compile(r"\b(?:with|using|use|by)\b[^.;,:]*\b(?:hands?|fingers|fingertips)\b")
 COVERS = {"stove": "lid", "oven": "foil", "cold": "kitchen towel"}
 """What covers a vessel of each use, if the step does not say it."""
 
@@ -249,7 +250,7 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     meaty = any(kitchen.foods[n].group in MEATS for n in main.foods if n in kitchen.foods)
     if main.action.name == "flatten" and not meaty:
         usual = None
-    if re.search(r"\b(hands?|fingers|fingertips)\b", walk.text.lower()):
+    if BY_HAND.search(walk.text.lower()):
         usual = None
     if main.action.name == "preheat" and walk.mentioned_vessels:
         usual = None

@@ -68,13 +68,7 @@ def walk_step(
             vessel = usual_vessel(VesselQuestion(kitchen, walk, action, segment, foods, later))
         if vessel is None and action.name in ("line", "grease"):
             vessel = next((v for v in reversed(kitchen.named) if v.use == "oven"), None)
-        if (
-            vessel is not None
-            and vessel.kind == "cooling rack"
-            and action.name in ("chill", "wait")
-        ):
-            at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
-            vessel = at if at is not None and at.kind in DISHES else vessel
+        vessel = _in_its_dish(kitchen, segment, action, foods, vessel)
         if action.name == "prepare" and verb.name in ("make", "prepare") and foods:
             _leave_oven(kitchen)
             if index + 1 < len(segments):
@@ -94,6 +88,23 @@ def _leave_oven(kitchen: KitchenState) -> None:
     last = kitchen.vessels.get(kitchen.last_vessel or "")
     if last is not None and last.use in ("oven", "serve"):
         kitchen.last_vessel = kitchen.last_hot = None
+
+
+def _in_its_dish(
+    kitchen: KitchenState,
+    segment: Segment,
+    action: Action,
+    foods: Sequence[str],
+    vessel: Vessel | None,
+) -> Vessel | None:
+    """Return the dish of a food that is set with it onto a rack or a tray, else the vessel."""
+    at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
+    if vessel is None or at is None:
+        return vessel
+    cools = vessel.kind == "cooling rack" and action.name in ("chill", "wait")
+    set_down = vessel.kind == "baking tray" and action.name == "add" and not segment.foods
+    kinds = DISHES | {"cake pan", "loaf pan", "ramekin"} if set_down else DISHES
+    return at if (cools or set_down) and at.kind in kinds else vessel
 
 
 def is_heading(text: str) -> bool:
