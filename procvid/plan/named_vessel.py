@@ -26,6 +26,7 @@ READYING = frozenset("line grease prepare preheat fill heat".split())
 GREASING = frozenset({"butter", "oil", "flour", "spray"})
 SERVED = frozenset({"serving bowl", "serving bowls", "soup bowl", "soup bowls"})
 OVEN_KINDS = {"dish": "baking dish", "pan": "roasting pan"}
+PAN_OF_WATER = re.compile(r"\bpan of (?:\w+ ){0,2}water\b")
 INSIDE = re.compile(r"\binside\b\W*$")
 MIXER_SPEED = re.compile(r"\bon (?:a )?(?:low|medium|high|medium-low|medium-high)\b")
 
@@ -38,7 +39,7 @@ def mentioned_vessel(
     names: list[str] = []
     first = "?"
     for mention in segment.vessels:
-        vessel = kitchen.meet_vessel(_by_use(kitchen, segment, mention), walk.number)
+        vessel = kitchen.meet_vessel(_by_use(kitchen, segment, mention, walk.text), walk.number)
         if mention.wording in SERVED and vessel.use == "cold":
             vessel = kitchen.meet_serving_bowl(walk.number)
         names.append(vessel.name)
@@ -95,15 +96,13 @@ def _is_called(vessel: Vessel, word: str) -> bool:
     return word in names or word.rstrip("s") in names or (word == "sheet" and "tray" in names)
 
 
-def _by_use(kitchen: KitchenState, segment: Segment, mention: Mention) -> Mention:
+def _by_use(kitchen: KitchenState, segment: Segment, mention: Mention, text: str) -> Mention:
     """Read "dish", "pan" and "pot" by what is done: one that is greased for a cake is a cake pan."""
     word = mention.wording
     kind = ""
     if segment.verb.action.name in ("bake", "broil") or (mention.sized and word == "dish"):
         kind = OVEN_KINDS.get(word, "")
-    if word == "pan" and any(
-        m.preposition == "of" and m.entry.name == "water" for m in segment.foods
-    ):
+    if word == "pan" and PAN_OF_WATER.search(text.lower()):
         kind = "pot"
     readied = segment.verb.action.name in ("line", "grease") or segment.verb.name in GREASING
     if readied and word in ("pan", "pans") and (mention.sized or BAKED_GOODS & kitchen.title):

@@ -66,7 +66,8 @@ def parts_of(
         found = [v for v in _by_age(kitchen, (), led_to=False) if _suits(kitchen, v, name)]
     if found:
         return kitchen.contents(found[0])
-    if led_to:
+    last = [kitchen.foods[n] for n in kitchen.contents(kitchen.last_vessel)]
+    if led_to or (name in LOOSE and any(f.state == "baked" or f.group == "bread" for f in last)):
         return []
     if kitchen.is_filled(kitchen.last_vessel):
         return kitchen.contents(kitchen.last_vessel)

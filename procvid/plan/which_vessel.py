@@ -37,7 +37,7 @@ SOUPS = frozenset(
     "soup stew curry chowder porridge chili ramen gumbo broth cereal oats pudding ragu".split()
 )
 COLD_MIXING = re.compile(r"\bmix (?:well|everything|together)\b|\bmarinat")
-SLOWLY = re.compile(r"\bon (?:low|high)\b.*\bhours?\b|\bhours? on (?:low|high)\b")
+SLOWLY = re.compile(r"\bon (?:low|high)\b(?! heat).*\bhours?\b|\bhours? on (?:low|high)\b")
 
 
 def usual_vessel(question: VesselQuestion) -> Vessel | None:
@@ -151,6 +151,12 @@ def _drained(q: VesselQuestion) -> Vessel | None:
     return q.get("colander") if q.name == "drain" and wet else None
 
 
+def _slowly(q: VesselQuestion) -> Vessel | None:
+    """Answer for "cook on low for 8 hours"."""
+    slow = q.verb == "cook" and q.says(SLOWLY) and (q.last is None or q.last.use != "oven")
+    return q.get("slow cooker", apart=True) if slow else None
+
+
 def _in_place(q: VesselQuestion) -> Vessel | None:
     """Answer with the vessel in which the food lies, if the action leaves it there."""
     if q.action.needs == ("cut",) or not q.foods or not _acts_in_place(q):
@@ -197,8 +203,6 @@ def _machine(q: VesselQuestion) -> Vessel | None:
         return q.get("bowl")
     if q.name not in ("fry", "boil"):
         return None
-    if q.says(SLOWLY):
-        return q.get("slow cooker", apart=True)
     loose = all(q.kitchen.foods[n].vessel is None for n in q.foods)
     if q.kitchen.cooker and q.hot is None and loose:
         return q.get(q.kitchen.cooker, apart=True)
@@ -244,7 +248,8 @@ def _just_heated(q: VesselQuestion) -> Vessel | None:
 def _on_baked_goods(q: VesselQuestion) -> Vessel | None:
     """Answer for a cake that is filled or frosted: its rack, else a plate."""
     under = q.moved
-    if under is None or under.state != "baked" or q.name not in ("add", "spread"):
+    baked = under is not None and "baked" in (under.state, *(s for s, _ in under.history))
+    if under is None or not baked or q.name not in ("add", "spread"):
         return None
     at = q.at(under)
     if at is not None and at.kind == "cooling rack":
@@ -317,9 +322,9 @@ def _by_later_steps(q: VesselQuestion) -> Vessel | None:
 
 RULES: tuple[Callable[[VesselQuestion], Vessel | None], ...] = (
     _on_a_surface, _joining, _measured, _taken_out, _into_loose_liquid, _topped_on_board,
-    _loose_base, _named_before, _seasoned, _cut_in_its_dish, _in_microwave, _same_step, _served, _drained,
-    _in_place, _coated, _drained_of_fat, _heated, _machine, _of_the_action, _cooled,
-    _oil_goes_to_heat, _just_heated, _on_baked_goods, _loose_dish, _tossed, _stays,
+    _loose_base, _named_before, _seasoned, _cut_in_its_dish, _in_microwave, _same_step, _served,
+    _drained, _slowly, _in_place, _coated, _drained_of_fat, _heated, _machine, _of_the_action,
+    _cooled, _oil_goes_to_heat, _just_heated, _on_baked_goods, _loose_dish, _tossed, _stays,
     _by_later_steps,
 )  # fmt: skip
 
