@@ -123,6 +123,8 @@ def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Ves
     for word in segment.targets:
         if word in GROUP_WORDS:
             names += kitchen.of_groups(word)
+        elif word in ("it", "them") and moving and not leading:
+            names += [name for name in kitchen.last_foods if name in kitchen.foods][:1]
         elif groups := groups_of(word):
             names += of_groups(kitchen, groups)
         elif word in ("mixture", "mix", "ingredients", "contents", "everything"):

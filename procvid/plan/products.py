@@ -59,6 +59,9 @@ def parts_of(
         if kitchen.is_filled(vessel):
             return kitchen.contents(vessel)
     led_to = mention.preposition in TARGETS and not segment.vessels
+    inside = kitchen.contents(kitchen.last_vessel)
+    if name == "sauce" and (stew := [n for n in inside if n in STEWED]):
+        return stew
     if name in LOOSE and (mixed := _mixture(kitchen, beside)):
         return [mixed]
     found = [v for v in _by_age(kitchen, beside, led_to=led_to) if _suits(kitchen, v, name)]

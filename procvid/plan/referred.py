@@ -28,9 +28,9 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
     """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
     for word in segment.refers:
         if word.endswith(" ingredients"):
-            names = _listed_foods(kitchen, walk, word)
+            names = _listed_foods(kitchen, walk, segment, word)
         elif word == "ingredients" and kitchen.left_over() and not _loose(kitchen):
-            names = _listed_foods(kitchen, walk, "remaining ingredients")
+            names = _listed_foods(kitchen, walk, segment, "remaining ingredients")
         elif word in ("everything", "ingredients") and segment.vessels:
             loose = [
                 f for f in kitchen.foods.values() if not f.vessel or not holds(kitchen, f.vessel)
@@ -58,7 +58,7 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
                 mention = Mention(entry, 0, "", entry.name, None, "", definite=True)
                 names = [kitchen.meet_food(mention, walk.number, name=entry.name).name]
         if word == "ingredients" and not names:
-            names = _listed_foods(kitchen, walk, "remaining ingredients")
+            names = _listed_foods(kitchen, walk, segment, "remaining ingredients")
         if word.endswith("ingredients") and not names:
             names = _called_for(kitchen, walk)
         names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
@@ -69,7 +69,7 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
     return []
 
 
-def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]:
+def _listed_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment, word: str) -> list[str]:
     """Return the foods that "the remaining ingredients" or "the dry ingredients" mean."""
     if word == "all ingredients" and not kitchen.left_over():
         return [n for n in kitchen.foods if not kitchen.foods[n].vessel]
@@ -77,7 +77,8 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, word: str) -> list[str]
     if groups and not word.startswith("remaining"):
         inside = of_groups(kitchen, groups)
         last = kitchen.vessels.get(kitchen.last_vessel or "")
-        if groups is WET and last is not None and last.use == "cold":
+        poured = segment.verb.action.name == "add"
+        if groups is WET and poured and last is not None and last.use == "cold":
             inside = kitchen.contents(last.name)
         if any(not kitchen.foods[name].minor for name in inside):
             return inside

@@ -27,6 +27,7 @@ TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
 TIED = frozenset({"with", "in", "over", "on", "onto", "to", "into"})
 BATTERS = frozenset({"brownie mix", "cake mix", "muffin mix", "pancake mix", "baking mix"})
 MELTING = frozenset({"fat", "cheese", "sweet"})
+GARNISHES = frozenset({"liquid", "sauce", "sweet", "herb", "spice"})
 MAX_IMPLIED = 4
 MAX_CARRIED = 5
 CUTTING = frozenset("slice dice grate peel mash grind crumble tear squeeze sift".split())
@@ -296,6 +297,9 @@ def implied_foods(
     if vessel is None and apart and (action.name in APART or taken_out):
         inside = []
     names = before
+    if action.name == "serve" and before and all(_pours(kitchen, n) for n in before):
+        solid = [n for n in loose if n not in before and not _pours(kitchen, n)]
+        names = [*solid, *before]
     if not names and action.name in ("add", "serve") and vessel is not None and aloud:
         names = _brought(kitchen, inside)
     if not names and any(not kitchen.foods[n].minor for n in inside):
@@ -316,6 +320,11 @@ def implied_foods(
             f"Step {walk.number} names no food, so it uses the {listed} of step {of}."
         )
     return names
+
+
+def _pours(kitchen: KitchenState, food: str) -> bool:
+    """Return True for a liquid, a sauce, a herb and the like, which are no dish."""
+    return kitchen.foods[food].minor or kitchen.foods[food].group in GARNISHES
 
 
 def _brought(kitchen: KitchenState, inside: Sequence[str]) -> list[str]:

@@ -291,6 +291,9 @@ def _stays(q: VesselQuestion) -> Vessel | None:
     liquid = bool(q.foods) and all(q.kitchen.foods[n].group == "liquid" for n in q.foods)
     if last.use == "oven" and last.prepared and liquid and not q.kitchen.contents(last.name):
         return None
+    alone = not q.segment.foods and not q.segment.targets
+    if q.verb == "pour" and alone and last.kind in ("blender", "jug", "cocktail shaker"):
+        return q.get("glass", apart=True)
     there = q.main is not None and q.main.vessel == last.name
     others = q.name == "add" and _holds_others(q, last)
     more = any(mention.left_over for mention in q.segment.foods)
