@@ -58,6 +58,7 @@ SENSES = (
     _sense("lower reduce turn", "simmer", 8, "simmer"),
     _sense("reduce lower turn", "low medium", 2, "reduce heat"),
     _sense("turn go become", "golden brown pale pink red white translucent opaque", 3, "check"),
+    _sense("work", "dough", 3, "knead"),
     _sense("bring get", "heat", 9, "heat"),
     _sense("bring", "temperature", 6, "wait"),
     _sense("bring", "together", 8, "shape"),

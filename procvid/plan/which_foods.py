@@ -142,8 +142,9 @@ def _made(
     if new & set(parts):
         walk.pending.append((parts, mention))
         return parts
-    kitchen.become(parts, mention, walk.number)
-    return [mention.entry.name]
+    product = kitchen.become(parts, mention, walk.number)
+    taken = any(m.preposition == "from" for m in segment.vessels)
+    return parts if product is None and taken and parts else [mention.entry.name]
 
 
 def _guessed(
