@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from procvid.plan.comparisons import is_comparison, is_measure
 from procvid.plan.english import (
     ADVERBS,
     DETERMINERS,
@@ -22,10 +23,6 @@ from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
 from procvid.plan.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 
-MEASURES = frozenset(
-    "cup glass jar bottle spoon ladle ice-cream-scoop container zip-bag jug bag mold measuring-cup "
-    "measuring-spoon".split()
-)
 FITTED = frozenset(
     "microwave safe proof microwaveable sized clean sterilized empty quart inch".split()
 )
@@ -52,6 +49,11 @@ GROUP_WORDS: dict[str, tuple[str, ...]] = {
 """Words for whole groups of foods, and the groups of the lexicon that they cover."""
 
 
+OTHERS = frozenset("other desired favorite favourite preferred".split())
+"""After "or" they open a list, and choose nothing: "cheese, onions or any other toppings"."""
+RIMS = frozenset({"rim", "edge", "top", "bottom", "back"})
+"""Words of "a cutter or the rim of a glass"."""
+LISTING = frozenset({"including", "include", "includes", "namely"})
 LEFT_OVER = frozenset("remaining rest other else left remainder reserved second half".split())
 SIZED = frozenset({"inch", "inches", "quart", "cm", "x"})
 NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
@@ -128,7 +130,13 @@ def find_mentions(
             preposition = ""
         noun = noun_phrase(text, tokens, index, verb_words, extra)
         if noun is None:
-            if word in PREPOSITIONS and word != "of":
+            if word in LISTING:
+                preposition = ""
+            elif (
+                word == "as" and tokens[index + 1 : index + 2] and tokens[index + 1].text == "much"
+            ):
+                pass
+            elif word in PREPOSITIONS and word != "of":
                 preposition, particle = word, index in particles
                 if index in particles and word in ("in", "over", "through"):
                     preposition = _particle(tokens, index, extra)
@@ -159,9 +167,9 @@ def _collect(
     kinds: Sequence[Kind],
     found: NamedThings,
 ) -> None:
-    if noun.entry is NOTHING or _is_measure(tokens, index, noun.length, noun.entry):
+    if noun.entry is NOTHING or is_measure(tokens, index, noun.length, noun.entry):
         return
-    if _is_comparison(tokens, index, noun.length):
+    if is_comparison(tokens, index, noun.length):
         return
     mention = _mention(text, tokens, index, noun, preposition, verb_words)
     if kinds[index]:
@@ -169,6 +177,8 @@ def _collect(
         return
     last = found.named[-1] if found.named else None
     if last is not None and _is_alternative(tokens, last, mention):
+        if OTHERS & {t.text for t in tokens[last.index + 1 : index]}:
+            return
         whole = f"{last.wording} {tokens[index + noun.length - 1].text}"
         entry = lexicon().look_up(whole) if noun.length > 1 else None
         if entry is not None and entry.role == "food":
@@ -211,6 +221,8 @@ def _referring(
         if word == "ingredients" and LEFT_OVER & set(before):
             yield index, "remaining ingredients", preposition
             return
+        if word == "ingredients" and _lists_foods(tokens, index + 1):
+            return
         if word == "ingredients" and before and before[-1] not in NO_PART:
             yield index, "remaining ingredients", preposition
             return
@@ -226,11 +238,25 @@ def _referring(
     if word in ("wet", "dry") and before and before[-1] == "the" and follows in ("", "and"):
         yield index, f"{word} ingredients", preposition
         return
-    if word == "flesh":
+    if word == "all" and follows in ("in", "into", "to", "together", "with"):
+        yield index, "everything", preposition
+        return
+    if word == "flesh" or (word == "roast" and index and tokens[index - 1].text in DETERMINERS):
         yield index, "it", preposition
         return
     if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
         yield index, word, preposition
+
+
+def _lists_foods(tokens: Sequence[Word], index: int) -> bool:
+    """Return True if a list names what the ingredients are: "ingredients, including the ..."."""
+    following = [t.text for t in tokens[index : index + 8]]
+    if LISTING & set(following):
+        return True
+    first = lexicon().noun_at(tokens, index)
+    listed = first is not None and index < len(tokens) and not tokens[index].joined
+    second = index + first[1] if first is not None else index
+    return listed and second < len(tokens) and not tokens[second].joined
 
 
 def _refers(tokens: Sequence[Word], index: int) -> bool:
@@ -239,61 +265,6 @@ def _refers(tokens: Sequence[Word], index: int) -> bool:
         return True
     follower = tokens[index + 1].text if index + 1 < len(tokens) else ""
     return follower in PREPOSITIONS | ADVERBS | {"", "and"}
-
-
-def _is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) -> bool:
-    """Return True for an amount: "2 cups of flour", "a jar of pesto", "1 glass milk"."""
-    after = tokens[index + length].text if index + length < len(tokens) else ""
-    if entry.name == "clove":
-        return after == "of"
-    if after == "by" and index + length + 1 < len(tokens):
-        sized = is_number(tokens[index + length + 1].text)
-        if sized or entry.name.replace(" ", "-") in MEASURES:
-            return True
-    if index and tokens[index - 1].text == "by":
-        return True
-    if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text not in ("tin", "tins"):
-        return False
-    before = tokens[index - 1].text if index else ""
-    at = index + length
-    while at < len(tokens) and (is_number(tokens[at].text) or tokens[at].text in UNITS):
-        at += 1
-    after = tokens[at].text if at < len(tokens) else ""
-    return (
-        after == "of"
-        or is_number(before or " ")
-        or (before in ("a", "half") and _is_food(tokens, index + length))
-    )
-
-
-def _is_food(tokens: Sequence[Word], index: int) -> bool:
-    noun = lexicon().noun_at(tokens, index)
-    return noun is not None and noun[0].role == "food"
-
-
-OVEN_WORDS = frozenset(
-    "middle center centre position positions adjust upper lower lowest arrange third broiler".split()
-)
-SIZES = frozenset({"size", "consistency", "thickness", "texture", "colour", "color"})
-
-
-def _is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
-    """Return True for comparisons: "the size of a walnut", "without salt", "like cream"."""
-    before = [t.text for t in tokens[max(0, index - 3) : index]]
-    after = tokens[index + length].text if index + length < len(tokens) else ""
-    oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
-    if oven and {t.text for t in tokens[index : index + length]} & {"rack", "racks"}:
-        return True
-    return (
-        after in ("sized", "size", "like", "safe", "proof", "tender", "shaped", "free", "style")
-        or bool(SIZES & set(before))
-        or bool({"without", "like", "no", "not"} & set(before[-2:]))
-        or before[-2:] == ["for", "another"]
-        or ("but" in before[-2:] and "ingredients" in before)
-        or bool(
-            {"except", "excluding", "minus"} & {t.text for t in tokens[max(0, index - 5) : index]}
-        )
-    )
 
 
 def _mention(
@@ -349,8 +320,10 @@ def _mention(
     state = state or _state_after(text, tokens, index + noun.length)
     before = {t.text for t in tokens[max(0, first - 4) : index]}
     after = [t.text for t in tokens[index + noun.length : index + noun.length + 1]]
+    two_sizes = _has_two_sizes(tokens, index)
+    baking = two_sizes and wording in ("pan", "pans")
     return Mention(
-        noun.entry,
+        lexicon().entries["cake pan"] if baking else noun.entry,
         index,
         looks,
         wording,
@@ -362,9 +335,15 @@ def _mention(
         indefinite=indefinite,
         left_over=bool(LEFT_OVER & before),
         mixture=after in (["mixture"], ["mix"]),
-        sized=bool(SIZED & before)
-        or "×" in text[tokens[max(0, first - 4)].start : tokens[index].start],
+        sized=two_sizes or bool(SIZED & before),
     )
+
+
+def _has_two_sizes(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for "8 x 8 pan" and "13-by-9-inch pan"."""
+    before = [t.text for t in tokens[max(0, index - 6) : index]]
+    numbers = [word for word in before if is_number(word)]
+    return len(numbers) > 1 and not {"minutes", "degrees", "f", "c", "to"} & set(before)
 
 
 def _looks(text: str, before: Sequence[Word]) -> str:
@@ -421,6 +400,8 @@ def _is_alternative(tokens: Sequence[Word], last: Mention, mention: Mention) -> 
         | DETERMINERS
         | PREPOSITIONS
         | ANOTHER
+        | OTHERS
+        | RIMS
     )
     left = [
         w

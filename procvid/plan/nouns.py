@@ -40,20 +40,31 @@ PARTS: dict[str, str] = {
 THING_HEADS = frozenset(
     "bag bags stand liner liners rings cutter cutters press maker presser packet package box bowl "
     "server mill grinder spinner squeezer brush machine warmer dish tender attachment stick "
-    "holder".split()
+    "holder spray".split()
 )
 """Words that make a thing of the food before them: "a nut bag", "fork tender"."""
 
-PLAIN_VESSELS = frozenset("pan pot bowl jar dish tray tin basket".split())
+PLAIN_VESSELS = frozenset(
+    "pan pans pot pots bowl bowls jar jars dish dishes tray trays tin tins basket baskets".split()
+)
 """Words that repeat what a vessel is: "a baking sheet pan", "the blender jar"."""
 
 MEASURES = frozenset({"cup", "glass"})
+ATTACHED = frozenset({"attachment", "attachments"})
+"""Words that repeat what a tool is: "the dough hook attachment"."""
+CUTS_OF_MEAT = frozenset("wing drumstick thigh breast tenderloin cutlet".split())
+"""Foods that are a part of the meat before them: "turkey cutlets" are turkey."""
+SPICES = frozenset({"spice", "spices", "powder"})
+"""Words after a herb or a spice that change nothing: "oregano spice"."""
+GERUNDS = frozenset("filling topping stuffing dressing frosting icing coating".split())
+"""Foods that are also verbs: ", filling each cup"."""
 
 PURPOSES = frozenset("cooking boiling soaking poaching braising frying serving dipping".split())
 """Words between a food and what serves it: "pasta cooking water"."""
 
 FLAVORS = frozenset(
-    "extract essence flavoring flavouring flavor flavour concentrate bitters emulsion".split()
+    "extract essence flavoring flavouring flavor flavour concentrate bitters emulsion "
+    "powder".split()
 )
 """Words that make a flavoring of the food before them: "raspberry extract" is no raspberry."""
 
@@ -102,7 +113,9 @@ def noun_phrase(
         return part
     if first is None:
         return None
-    entry, length = first
+    entry, length = _overlapping(tokens, index, first)
+    if _is_gerund(text, tokens, index, length):
+        return Noun(NOTHING, 1)
     if length == 1 and tokens[index].text in LOOKS and _colours(tokens, index + 1, extra):
         return None
     head, cut = index, ""
@@ -119,8 +132,10 @@ def noun_phrase(
         if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
             cut = PARTS[word]
             length += 1
-        elif entry.role == "vessel" and entry.name not in MEASURES and word in PLAIN_VESSELS:
+        elif _repeats(entry, word):
             length += 1
+        elif following is not None and entry.group in MEATS and following[0].name in CUTS_OF_MEAT:
+            length += following[1]
         elif following is not None and _joins(entry, following[0]):
             entry, head = following[0], at
             length += following[1]
@@ -140,6 +155,42 @@ def noun_phrase(
         t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
     )
     return Noun(entry, length, before, cut, head)
+
+
+def _overlapping(tokens: Sequence[Word], index: int, first: tuple[Entry, int]) -> tuple[Entry, int]:
+    """Return chili powder for "red chili powder", whose first two words are a food too."""
+    if first[0].role != "food":
+        return first
+    for at in range(index + 1, index + first[1]):
+        other = lexicon().noun_at(tokens, at)
+        if other is not None and other[0].role == "food" and at + other[1] > index + first[1]:
+            return other[0], at + other[1] - index
+    return first
+
+
+def _is_gerund(text: str, tokens: Sequence[Word], index: int, length: int) -> bool:
+    """Return True for "filling" in ", filling each cup" and "filling 3/4 full"."""
+    if length > 1 or tokens[index].text not in GERUNDS or index + 1 >= len(tokens):
+        return False
+    before, after = tokens[index - 1].text if index else "", tokens[index + 1].text
+    opens = not tokens[index].joined or before in ("by", "before", "after", "when", "and")
+    acts = after in ACTED_ON or is_number(after)
+    return tokens[index + 1].joined and acts and (opens or before not in DETERMINERS)
+
+
+ACTED_ON = frozenset("the each them it right your them all every halfway almost about".split())
+
+
+def _repeats(entry: Entry, word: str) -> bool:
+    """Return True if a word only repeats what the thing before it is."""
+    if entry.role == "vessel":
+        return entry.name not in MEASURES and word in PLAIN_VESSELS
+    if entry.role == "tool":
+        return word in ATTACHED
+    return entry.group in ("herb", "spice") and word in SPICES
+
+
+MEATS = frozenset({"meat", "poultry", "fish"})
 
 
 def _part_of_fruit(tokens: Sequence[Word], index: int) -> Noun | None:

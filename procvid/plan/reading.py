@@ -31,7 +31,7 @@ from procvid.plan.side_clauses import (
     kinds_of,
     starts_sentence,
 )
-from procvid.plan.verbs import FoundVerb, any_verb, find_verbs
+from procvid.plan.verbs import MAX_TOOL_WORDS, FoundVerb, any_verb, find_verbs
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,8 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             start = next(commas, start)
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
-        inside += _food_of_verb(verb)
+        inside += _thing_of_verb(verb)
+        inside += [t for side in found if start <= side.start < end for t in _side_tool(side)]
         goal = find_goal(text, tokens, kinds, (start, end), [m.index for m in inside])
         segment = Segment(
             verb=verb.verb,
@@ -210,7 +211,10 @@ def _is_done(tokens: Sequence[Word], index: int) -> bool:
 def _clause_start(text: str, tokens: Sequence[Word], first: int, verb: int) -> int:
     """Return the first word that belongs to a verb: its sentence's, after the verb before it."""
     starts = [i for i in range(first, verb) if i and starts_sentence(text, tokens, i)]
-    return starts[-1] if starts else (0 if first == 0 else verb)
+    if starts:
+        return starts[-1]
+    uses = [i for i in range(max(first, verb - MAX_TOOL_WORDS), verb) if tokens[i].text == "use"]
+    return 0 if first == 0 else [*uses, verb][0]
 
 
 def is_title(text: str) -> bool:
@@ -227,13 +231,24 @@ SHEETS = frozenset({"parchment paper", "plastic wrap", "foil", "kitchen towel"})
 MAX_REMARK = 4
 """Most words of a remark such as "Working in batches"."""
 PARTICLE_ACTIONS = frozenset("add mix stir grate squeeze melt sift crumble tear fold".split())
+VERB_TOOLS = ("ladle", "spoon")
 VERB_FOODS = frozenset({"butter", "oil", "salt", "pepper", "flour", "salt and pepper"})
 
 
-def _food_of_verb(found: FoundVerb) -> list[Mention]:
-    """Return the food that a verb itself names: "butter the bread"."""
-    entry = lexicon().look_up(found.verb.name) if found.verb.name in VERB_FOODS else None
+def _thing_of_verb(found: FoundVerb) -> list[Mention]:
+    """Return the food or tool that a verb itself names: "butter the bread", "ladle the soup"."""
+    name = found.verb.name.split()[0] if found.verb.name.startswith(VERB_TOOLS) else ""
+    name = found.verb.name if found.verb.name in VERB_FOODS else name
+    entry = lexicon().look_up(name) if name else None
     return [Mention(entry, found.start, "", entry.name, None, "with")] if entry else []
+
+
+def _side_tool(found: FoundVerb) -> list[Mention]:
+    """Return the whisk of "pour in the milk, whisking all the time"."""
+    if not found.beside or not found.verb.name.startswith("whisk"):
+        return []
+    entry = lexicon().entries["whisk"]
+    return [Mention(entry, found.start, "", entry.name, None, "with")]
 
 
 def _only_joined(text: str, tokens: Sequence[Word], start: int, end: int) -> bool:

@@ -36,7 +36,7 @@ SENSES = (
     _sense("run", "water", 5, "rinse"),
     _sense("pass run press push", "sieve strainer sifter", 10, "strain"),
     _sense("pass run feed", "machine roller rollers setting", 10, "roll out"),
-    _sense("run", "blender processor machine motor", 4, "blend"),
+    _sense("run", "blender processor machine motor program", 4, "blend"),
     _sense("set", "timer clock time", 5, "wait"),
     _sense("set", "oven broiler", 2, "preheat"),
     _sense("set", "saute manual function mode pressure", 7, "preheat"),
@@ -93,6 +93,7 @@ def covers_with_food(tokens: Sequence[Word], start: int, length: int) -> bool:
         length: Number of words of its clause.
     """
     covered = [t.text for t in tokens[start : start + length]]
+    covered = covered[: covered.index("then")] if "then" in covered else covered
     at = next((i for i, word in enumerate(covered) if word in ("with", "in")), None)
     if at is None:
         return False

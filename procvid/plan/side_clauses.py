@@ -45,8 +45,15 @@ MAX_TITLE = 6
 NEEDED = frozenset("using needed necessary required".split())
 CARES = frozenset(
     {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient"),
-     ("no", "need"), ("don't", "be"), ("there's", "no"), ("skip", "this"), ("keep", "in")}
+     ("no", "need"), ("don't", "be"), ("there's", "no"), ("skip", "this"), ("keep", "in"),
+     ("proceed", "with")}
 )  # fmt: skip
+STATEMENTS = frozenset("pairs goes tastes makes serves yields keeps feeds lasts".split())
+"""First words of a sentence that only says something about the dish: "Pairs well with rice"."""
+RUN_IN_TITLES = frozenset(
+    "chill freeze serve bake fry boil grill prepare shape roll fill store marinate".split()
+)
+"""Actions that as a sentence of one word are a title: "Chill. Pour the custard into ..."."""
 SPEAKERS = frozenset("i we you i'm i've i'd i'll we've you'll you'd we'd you've mine my".split())
 OPINIONS = frozenset(
     "like love prefer recommend suggest want need know find think believe see notice hear get end "
@@ -111,7 +118,16 @@ def kinds_of(text: str) -> tuple[Kind, ...]:
         _mark_sentence(text, tokens, start, end, kinds)
     _mark_asides(text, tokens, kinds)
     _mark(kinds, 0, _title_end(text, tokens), "aside")
+    if starts[1:2] == [1] and ";" not in gap(text, tokens, 1) and _is_run_in_title(tokens):
+        _mark(kinds, 0, 1, "aside")
     return tuple(kinds)
+
+
+def _is_run_in_title(tokens: Sequence[Word]) -> bool:
+    """Return True for the first word of "Chill. Pour the custard into the crust"."""
+    verb = lexicon().verb_at(tokens, 0)
+    titled = verb is not None and verb[0].action.name in RUN_IN_TITLES
+    return titled and lexicon().verb_at(tokens, 1) is not None
 
 
 def _title_end(text: str, tokens: Sequence[Word]) -> int:
@@ -122,8 +138,9 @@ def _title_end(text: str, tokens: Sequence[Word]) -> int:
     end = next((i for i in range(1, len(tokens)) if TITLE_MARK.search(gap(text, tokens, i))), 0)
     title = [token.text for token in tokens[:end]]
     lists = not end or end > MAX_TITLE or {"following", "these", "with", "in"} & set(title)
-    acts = lexicon().verb_at(tokens, 0) is not None or tokens[0].text in ("begin", "start")
-    again = tokens[0].text in {token.text for token in tokens[end:]}
+    first = next((i for i in range(end) if not is_adverb(tokens[i].text)), 0)
+    acts = lexicon().verb_at(tokens, first) is not None or tokens[0].text in ("begin", "start")
+    again = tokens[first].text in {token.text for token in tokens[end:]}
     if lists or not acts or again or any(starts_sentence(text, tokens, i) for i in range(1, end)):
         return 0
     return (
@@ -143,6 +160,9 @@ def _mark_sentence(
     second = tokens[start + 1].text if start + 1 < end else ""
     if first in OPTION_STARTS | {"if", "or"} or (first == "you" and second in OPTION_HELPERS):
         _mark(kinds, start, end, "option")
+        return
+    if first in STATEMENTS:
+        _mark(kinds, start, end, "aside")
         return
     if first == "feel" and second == "free":
         _mark(kinds, start, end, "option")
@@ -187,6 +207,13 @@ def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int
     before = tokens[index - 1].text if index > start else ""
     if word == "once":
         return following not in ("", "and", "or", "more", "again", "every", "a")
+    if word == "which" and following in ("include", "includes"):
+        return False
+    if word == "to":
+        use = tokens[index + 2].text if index + 2 < end else ""
+        return (following, use) in USES
+    if word == "as" and following in ("much", "many", "few"):
+        return False
     if word == "as":
         return before not in ("same", "such", "known") or following == "if"
     if word == "so":
@@ -214,7 +241,8 @@ def _declares(tokens: Sequence[Word], index: int, end: int) -> bool:
     if tokens[index].text not in ("the", "your", "these", "each"):
         return _states(tokens, index, end)
     for at in range(index + 1, min(index + 6, end)):
-        if tokens[at].text in MODALS:
+        is_can = tokens[at - 1].text in DETERMINERS
+        if tokens[at].text in MODALS | STATED and not is_can:
             return True
         if lexicon().verb_at(tokens, at) is not None and lexicon().noun_at(tokens, at) is None:
             return False
@@ -248,6 +276,11 @@ def _states(tokens: Sequence[Word], index: int, end: int) -> bool:
     return False
 
 
+USES = frozenset(
+    {("be", "used"), ("be", "served"), ("use", "in"), ("use", "for"), ("use", "as"),
+     ("use", "later"), ("use", "when")}
+)  # fmt: skip
+"""After "to" they begin a purpose: "reserve the stock to be used in the sauce"."""
 OPENING = frozenset("and or but then to not never do don't please let let's which that who".split())
 
 

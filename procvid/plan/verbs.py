@@ -42,6 +42,12 @@ CLAUSE_WORDS = 40
 """Most words after a verb in which its particle is looked for."""
 BOILING = frozenset({"boil", "simmer", "boiling"})
 SHAPES = frozenset("ball balls log logs rope ropes meatball meatballs cylinder cylinders".split())
+MAX_TOOL_WORDS = 12
+"""Most words of "use a large fork to" before its verb."""
+FLAPS = frozenset("side sides edge edges end ends corner corners flap flaps".split())
+DRAINED = frozenset("water liquid oil grease fat brine".split())
+HEATED = frozenset("oil butter ghee skillet pan wok griddle saucepan pot".split())
+PREHEATED = frozenset("oven broiler grill fryer degrees".split())
 PLACING = frozenset({"place", "put", "set", "return"})
 STOVES = frozenset("cooktop stove stovetop heat oven burner hob grill".split())
 DIALS = frozenset("heat temperature speed mixer flame oven burner".split())
@@ -115,6 +121,10 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             is_open, aim = True, ""
             index += 2
             continue
+        if word == "then" and not subordinate and not is_open:
+            is_open, aim = True, word
+            index += 1
+            continue
         if is_adverb(word) and not _verb_here(tokens, index, is_open):
             index += 1
             continue
@@ -146,7 +156,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
         if verb is not None:
             gerund = word.endswith("ing") and word not in ("bring", "string")
             helped = aim in ("by", "continue", "keep", "start", "begin")
-            weak = (gerund and not helped) or aim == "to"
+            weak = (gerund and not helped) or (aim == "to" and not _uses(text, tokens, index))
             joined = aim == "or" and bool(found) and found[-1].forbidden
             forbidden = aim in NEGATIONS or joined
             beside = gerund and not helped and bool(found)
@@ -158,7 +168,8 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
         place = _starts_with_place(text, tokens, index) and noun is not None
         is_open, aim = place and noun is not None and noun[0].role != "food", ""
         is_open = is_open or (noun is not None and _after_purpose(text, tokens, found))
-        subordinate = subordinate or word in SUBORDINATORS
+        compares = word == "as" and {"much", "many"} & {t.text for t in tokens[index : index + 2]}
+        subordinate = subordinate or (word in SUBORDINATORS and not compares)
         index += noun[1] if noun else 1
     return [_whole_verb(text, tokens, verb, counts) for verb in found]
 
@@ -223,7 +234,22 @@ def _names_thing(tokens: Sequence[Word], index: int, length: int) -> bool:
     """Return True if the word after "to" is a thing: "transfer to plate", not "to plate them"."""
     follower = tokens[index + length].text if index + length < len(tokens) else ""
     noun = lexicon().noun_at(tokens, index)
+    if noun is None and is_loose(tokens[index].text):
+        described = lexicon().noun_at(tokens, index + length)
+        return described is not None and described[0].role == "vessel"
     return noun is not None and follower not in DETERMINERS | PRONOUNS
+
+
+def _uses(text: str, tokens: Sequence[Word], index: int) -> bool:
+    """Return True for the verb after "use a fork to", which names the action."""
+    for at in range(index - 1, max(-1, index - MAX_TOOL_WORDS), -1):
+        if tokens[at].text == "use":
+            before = tokens[at - 1].text if at else ""
+            opens = bool(CLAUSE_MARK.search(gap(text, tokens, at)))
+            return at == 0 or opens or before in ("and", "then")
+        if CLAUSE_MARK.search(gap(text, tokens, at)):
+            return False
+    return False
 
 
 def _whole_verb(
@@ -246,6 +272,14 @@ def _whole_verb(
     meant = sense_of(name[0], clause) if len(name) == 1 else None
     if meant is not None:
         return replace(found, verb=verbs[meant])
+    folded = name in (("fold",), ("fold", "in")) and bool(FLAPS & set(clause[:4]))
+    if folded or (name == ("fold", "in", "half") and clause[:1] == ["of"]):
+        return replace(found, verb=verbs["fold in half" if folded else "fold in"])
+    if name == ("pour",) and {"out", "off"} & set(clause[:5]) and DRAINED & set(clause[:5]):
+        return replace(found, verb=verbs["drain"])
+    warms = name in (("preheat",), ("pre", "heat")) and bool(HEATED & set(clause[:5]))
+    if warms and not PREHEATED & set(clause[:6]):
+        return replace(found, verb=verbs["heat"])
     if name == ("turn",) and "out" in clause[:5] and "of" not in clause[:5]:
         return replace(found, verb=verbs["turn out"])
     if name == ("turn",) and {"off", "down"} & set(clause[:4]) and STOVES & set(clause[:4]):
@@ -305,7 +339,7 @@ def _let(text: str, tokens: Sequence[Word], found: FoundVerb) -> FoundVerb:
         plural = tokens[index].text.endswith("s") and not tokens[index].text.endswith("ss")
         stands = inner is not None and inner[0].name in ("set", "run")
         named = plural or stands or lexicon().noun_at(tokens, index) is not None
-        if inner is not None and not named:
+        if inner is not None and not named and inner[0].name != "dissolve":
             return replace(found, verb=inner[0])
     return found
 
