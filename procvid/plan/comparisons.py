@@ -51,6 +51,7 @@ OVEN_WORDS = frozenset(
     "middle center centre position positions adjust upper lower lowest arrange third broiler".split()
 )
 SIZES = frozenset({"size", "consistency", "thickness", "texture", "colour", "color"})
+STYLES = frozenset({"style", "fashion"})
 SIZE_WORDS = frozenset("medium large small regular full standard good decent".split())
 COMPARED = frozenset("sized size like safe proof tender shaped free style fashion".split())
 """Words after a thing that is only compared: "walnut sized", "jelly roll fashion"."""
@@ -64,7 +65,10 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     if before[-1:] == ["size"] and before[-2:-1] and before[-2] in SIZE_WORDS:
         before = []
     rack = tokens[index].text in ("rack", "racks") and before[-1:] == ["oven"]
-    if rack or before[-1:] == ["per"] or before[-2:] == ["part", "of"]:
+    styled = after == "or" and STYLES & {
+        t.text for t in tokens[index + length : index + length + 6]
+    }
+    if rack or styled or before[-1:] == ["per"] or before[-2:] == ["part", "of"]:
         return True
     oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
     if oven and {t.text for t in tokens[index : index + length]} & {"rack", "racks"}:

@@ -141,7 +141,7 @@ def find_mentions(
                 if index in particles and word in ("in", "over", "through"):
                     preposition = _particle(tokens, index, extra)
             if not kinds[index]:
-                found.refers += _referring(tokens, index, preposition)
+                found.refers += _referring(tokens, index, preposition, _names_food(found))
             index += 1
             continue
         if (noun.entry is not NOTHING and not kinds[index]) or kinds[index] in (
@@ -176,7 +176,7 @@ def _collect(
         found.hinted.append(mention)
         return
     last = found.named[-1] if found.named else None
-    if last is not None and _is_alternative(tokens, last, mention):
+    if last is not None and _is_alternative(tokens, last, mention, kinds):
         if OTHERS & {t.text for t in tokens[last.index + 1 : index]}:
             return
         whole = f"{last.wording} {tokens[index + noun.length - 1].text}"
@@ -202,10 +202,17 @@ def _particle(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry])
     return tokens[index].text
 
 
+def _names_food(found: NamedThings) -> bool:
+    return any(mention.entry.role == "food" for mention in found.named)
+
+
 def _referring(
-    tokens: Sequence[Word], index: int, preposition: str
+    tokens: Sequence[Word], index: int, preposition: str, after_food: bool
 ) -> Iterator[tuple[int, str, str]]:
-    """Yield the word if it refers to foods: "it", "the mixture", "the dry ingredients"."""
+    """Yield the word if it refers to foods: "it", "the mixture", "the dry ingredients".
+
+    After a food of the same step, "the ingredients" are those that it has named.
+    """
     word = tokens[index].text
     before = [t.text for t in tokens[max(0, index - 5) : index]]
     leads = [n for n, w in enumerate(before) if w in PREPOSITIONS and w != "of"]
@@ -227,6 +234,10 @@ def _referring(
             yield index, "remaining ingredients", preposition
             return
         follower = [t.text for t in tokens[index + 1 : index + 2]]
+        whole = before[-1:] == ["the"] and not {"all", "both"} & set(before)
+        if word == "ingredients" and after_food and whole and follower != ["for"]:
+            yield index, "mixture", preposition
+            return
         if word == "ingredients" and (
             {"all", "both", "every"} & set(before) or follower == ["for"]
         ):
@@ -388,8 +399,10 @@ def _with_shared_state(
     return mention
 
 
-def _is_alternative(tokens: Sequence[Word], last: Mention, mention: Mention) -> bool:
-    """Return True for the second of "a blender or food processor"."""
+def _is_alternative(
+    tokens: Sequence[Word], last: Mention, mention: Mention, kinds: Sequence[Kind]
+) -> bool:
+    """Return True for the second of "a blender or food processor", outside brackets."""
     if (last.entry.role == "food") != (mention.entry.role == "food"):
         return False
     between = [t.text for t in tokens[last.index + 1 : mention.index]]
@@ -407,11 +420,13 @@ def _is_alternative(tokens: Sequence[Word], last: Mention, mention: Mention) -> 
         w
         for n, w in enumerate(between)
         if w not in own
+        and not kinds[last.index + 1 + n]
         and not is_adverb(w)
         and not is_number(w)
         and lexicon().state_at(tokens, last.index + 1 + n) is None
     ]
-    return left == ["or"] or (left == [] and "or" in between)
+    said = [w for n, w in enumerate(between) if not kinds[last.index + 1 + n]]
+    return left == ["or"] or (left == [] and "or" in said)
 
 
 def _only_listed(text: str, tokens: Sequence[Word], one: Mention, other: Mention) -> bool:

@@ -138,7 +138,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             start = next(commas, start)
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
-        inside += _thing_of_verb(verb)
+        inside = [_seasoning(verb, m) for m in inside] + _thing_of_verb(verb)
         inside += [t for side in found if start <= side.start < end for t in _side_tool(side)]
         goal = find_goal(text, tokens, kinds, (start, end), [m.index for m in inside])
         segment = Segment(
@@ -241,6 +241,13 @@ def _thing_of_verb(found: FoundVerb) -> list[Mention]:
     name = found.verb.name if found.verb.name in VERB_FOODS else name
     entry = lexicon().look_up(name) if name else None
     return [Mention(entry, found.start, "", entry.name, None, "with")] if entry else []
+
+
+def _seasoning(found: FoundVerb, mention: Mention) -> Mention:
+    """Read "adjust the seasonings" as salt and pepper, not as the spices of the recipe."""
+    if mention.entry.name != "mixed spice" or found.verb.name not in ("adjust", "check", "taste"):
+        return mention
+    return replace(mention, entry=lexicon().entries["salt and pepper"])
 
 
 def _side_tool(found: FoundVerb) -> list[Mention]:

@@ -60,6 +60,7 @@ SENSES = (
     _sense("turn go become", "golden brown pale pink red white translucent opaque", 3, "check"),
     _sense("work", "dough", 3, "knead"),
     _sense("bring get", "heat", 9, "heat"),
+    _sense("release", "pressure steam valve", 4, "wait"),
     _sense("bring", "temperature", 6, "wait"),
     _sense("bring", "together", 8, "shape"),
     _sense("divide portion distribute", "bowls plates glasses cups", 14, "divide between"),

@@ -46,7 +46,7 @@ NEEDED = frozenset("using needed necessary required".split())
 CARES = frozenset(
     {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient"),
      ("no", "need"), ("don't", "be"), ("there's", "no"), ("skip", "this"), ("keep", "in"),
-     ("proceed", "with")}
+     ("proceed", "with"), ("get", "started")}
 )  # fmt: skip
 STATEMENTS = frozenset("pairs goes tastes makes serves yields keeps feeds lasts".split())
 """First words of a sentence that only says something about the dish: "Pairs well with rice"."""
@@ -276,6 +276,7 @@ def _states(tokens: Sequence[Word], index: int, end: int) -> bool:
     return False
 
 
+TIMES = frozenset("minute minutes min mins hour hours second seconds".split())
 USES = frozenset(
     {("be", "used"), ("be", "served"), ("use", "in"), ("use", "for"), ("use", "as"),
      ("use", "later"), ("use", "when")}
@@ -291,6 +292,8 @@ def _clause_end(text: str, tokens: Sequence[Word], index: int, end: int) -> int:
             return at
         word = tokens[at].text
         if word in ("and", "then", "but") and _is_imperative(tokens, at + 1, end):
+            return at
+        if tokens[at - 1].text in TIMES and _is_imperative(tokens, at, end):
             return at
     return end
 

@@ -25,6 +25,7 @@ from procvid.plan.lexicon import Verb, Word, lexicon, phrase, words
 from procvid.plan.senses import covers_with_food, sense_of
 from procvid.plan.side_clauses import (
     CLAUSE_MARK,
+    TIMES,
     Kind,
     gap,
     is_loose,
@@ -114,7 +115,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
         if CLAUSE_MARK.search(mark):
             is_open, subordinate, aim = True, False, ""
         if not counts[index]:
-            is_open = False
+            is_open = word in TIMES
             index += 1
             continue
         if (word, tokens[index + 1].text if index + 1 < len(tokens) else "") in CARES:
@@ -319,7 +320,7 @@ def _is_over_heat(tokens: Sequence[Word], start: int, clause: Sequence[str]) -> 
     if at is None or not HEATS & set(clause[at + 1 : at + 5]):
         return False
     nouns = (lexicon().noun_at(tokens, start + i) for i in range(at))
-    return all(noun is None or noun[0].role == "vessel" for noun in nouns)
+    return all(n is None or n[0].role == "vessel" or n[0].name == "water" for n in nouns)
 
 
 HEATS = frozenset({"heat", "flame"})
