@@ -52,6 +52,11 @@ OVEN_WORDS = frozenset(
 )
 SIZES = frozenset({"size", "consistency", "thickness", "texture", "colour", "color"})
 STYLES = frozenset({"style", "fashion"})
+EXAMPLES = frozenset(
+    "toppings topping ingredients vegetables veggies herbs spices fruits extras sides sauces "
+    "garnishes ins".split()
+)
+"""Words before "like" that examples follow: "toppings like diced onions"."""
 SIZE_WORDS = frozenset("medium large small regular full standard good decent".split())
 COMPARED = frozenset("sized size like safe proof tender shaped free style fashion".split())
 """Words after a thing that is only compared: "walnut sized", "jelly roll fashion"."""
@@ -68,6 +73,7 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     styled = after == "or" and STYLES & {
         t.text for t in tokens[index + length : index + length + 6]
     }
+    examples = "like" in before and bool(EXAMPLES & set(before))
     if rack or styled or before[-1:] == ["per"] or before[-2:] == ["part", "of"]:
         return True
     oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
@@ -76,7 +82,7 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     return (
         after in COMPARED
         or bool(SIZES & set(before))
-        or bool({"without", "like", "no", "not"} & set(before[-2:]))
+        or (bool({"without", "like", "no", "not"} & set(before[-2:])) and not examples)
         or before[-2:] == ["for", "another"]
         or ("but" in before[-2:] and "ingredients" in before)
         or bool(

@@ -110,7 +110,8 @@ NO_FOODS = frozenset(
     "ultimate crowd kids people person tray stamp press board stick sticks handle handles wire paper "
     "thing things stuff process work works job magic love fun party holiday christmas thanksgiving "
     "buffalo southern mexican italian greek indian thai chinese japanese korean french german "
-    "american blob cutout exhaust mild cheesy hairy primer topcoat planks shavings seams".split()
+    "american cross crosses stripe zigzag "
+    "blob cutout exhaust mild cheesy hairy primer topcoat planks shavings seams".split()
 )
 """Words that name no food, found as objects of verbs in real recipes; a guess avoids them."""
 MIN_KNOWN_SHARE = 0.45

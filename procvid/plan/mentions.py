@@ -217,6 +217,8 @@ def _referring(
     before = [t.text for t in tokens[max(0, index - 5) : index]]
     leads = [n for n, w in enumerate(before) if w in PREPOSITIONS and w != "of"]
     before = before[leads[-1] :] if leads else before
+    if word == "ingredients" and _lists_foods(tokens, index + 1):
+        return
     ends = index + 1 >= len(tokens) or not tokens[index + 1].joined
     follows = "" if ends else tokens[index + 1].text
     if word in ("ingredients", "ingredient", "mixture", "mix"):
@@ -227,8 +229,6 @@ def _referring(
             return
         if word == "ingredients" and LEFT_OVER & set(before):
             yield index, "remaining ingredients", preposition
-            return
-        if word == "ingredients" and _lists_foods(tokens, index + 1):
             return
         if word == "ingredients" and before and before[-1] not in NO_PART:
             yield index, "remaining ingredients", preposition
@@ -264,10 +264,15 @@ def _lists_foods(tokens: Sequence[Word], index: int) -> bool:
     following = [t.text for t in tokens[index : index + 8]]
     if LISTING & set(following):
         return True
+    if index >= len(tokens) or tokens[index].joined:
+        return False
+    while index < len(tokens) and (
+        tokens[index].text in DETERMINERS or lexicon().state_at(tokens, index) is not None
+    ):
+        index += 1
     first = lexicon().noun_at(tokens, index)
-    listed = first is not None and index < len(tokens) and not tokens[index].joined
-    second = index + first[1] if first is not None else index
-    return listed and second < len(tokens) and not tokens[second].joined
+    second = index + first[1] if first is not None else len(tokens)
+    return second < len(tokens) and not tokens[second].joined
 
 
 def _refers(tokens: Sequence[Word], index: int) -> bool:

@@ -56,6 +56,8 @@ CUTS_OF_MEAT = frozenset("wing drumstick thigh breast tenderloin cutlet".split()
 """Foods that are a part of the meat before them: "turkey cutlets" are turkey."""
 SPICES = frozenset({"spice", "spices", "powder"})
 """Words after a herb or a spice that change nothing: "oregano spice"."""
+CUPPED = frozenset({"vegetable", "bread"})
+"""Groups of foods that serve as cups: "lettuce cups"."""
 GERUNDS = frozenset("filling topping stuffing dressing frosting icing coating".split())
 """Foods that are also verbs: ", filling each cup"."""
 
@@ -132,7 +134,7 @@ def noun_phrase(
         if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
             cut = PARTS[word]
             length += 1
-        elif _repeats(entry, word):
+        elif _repeats(entry, word) or (entry.group in CUPPED and word in ("cup", "cups")):
             length += 1
         elif following is not None and entry.group in MEATS and following[0].name in CUTS_OF_MEAT:
             length += following[1]

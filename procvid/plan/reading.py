@@ -299,7 +299,7 @@ NO_NOUN_ENDINGS = tuple(
 
 def _can_be_food(name: Sequence[str], definite: bool, known: Collection[str]) -> bool:
     """Return True if the recipe lists the words, or if they pass for a noun with an article."""
-    if not name or any(word in NO_FOODS for word in name):
+    if not name or any(word in NO_FOODS or word.removesuffix("s") in NO_FOODS for word in name):
         return False
     if any(word in known or word.removesuffix("s") in known for word in name[-1:]):
         return True

@@ -46,7 +46,7 @@ NEEDED = frozenset("using needed necessary required".split())
 CARES = frozenset(
     {("be", "careful"), ("take", "care"), ("don't", "worry"), ("be", "gentle"), ("be", "patient"),
      ("no", "need"), ("don't", "be"), ("there's", "no"), ("skip", "this"), ("keep", "in"),
-     ("proceed", "with"), ("get", "started")}
+     ("proceed", "with"), ("get", "started"), ("use", "any")}
 )  # fmt: skip
 STATEMENTS = frozenset("pairs goes tastes makes serves yields keeps feeds lasts".split())
 """First words of a sentence that only says something about the dish: "Pairs well with rice"."""
@@ -337,7 +337,7 @@ def _is_remark(tokens: Sequence[Word], start: int, end: int) -> bool:
             index += noun[1]
         elif state is not None:
             index += state[1]
-        elif (word in ("and", "with", "the", "of") and index > start) or is_adverb(word):
+        elif (word in ("and", "with", "of") and index > start) or word == "the" or is_adverb(word):
             index += 1
         else:
             return True

@@ -43,6 +43,7 @@ CLAUSE_WORDS = 40
 """Most words after a verb in which its particle is looked for."""
 BOILING = frozenset({"boil", "simmer", "boiling"})
 SHAPES = frozenset("ball balls log logs rope ropes meatball meatballs cylinder cylinders".split())
+KINDS_OF_FOODS = frozenset("ingredients ingredient spices mixture mix seasonings goods".split())
 MAX_TOOL_WORDS = 12
 """Most words of "use a large fork to" before its verb."""
 FLAPS = frozenset("side sides edge edges end ends corner corners flap flaps".split())
@@ -146,7 +147,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             verb = None
         if aim == "to" and verb is not None and _names_thing(tokens, index, verb[1]):
             verb = None
-        inner = bool(index) and not starts_sentence(text, tokens, index)
+        inner = bool(index) and (":" in mark or not starts_sentence(text, tokens, index))
         if (
             verb is not None
             and inner
@@ -203,6 +204,9 @@ def _verb_here(
     if verb is None:
         return None
     noun = lexicon().noun_at(tokens, index)
+    kind = [t.text for t in tokens[index : index + 2]]
+    if kind[0] in ("dry", "wet") and kind[-1] in KINDS_OF_FOODS:
+        return None
     if noun is None:
         return verb
     if noun[1] > verb[1]:
@@ -273,6 +277,8 @@ def _whole_verb(
     meant = sense_of(name[0], clause) if len(name) == 1 else None
     if meant is not None:
         return replace(found, verb=verbs[meant])
+    if name == ("take",) and _begins_with_in(text, tokens, found.start):
+        return replace(found, verb=verbs["put"])
     folded = name in (("fold",), ("fold", "in")) and bool(FLAPS & set(clause[:4]))
     if folded or (name == ("fold", "in", "half") and clause[:1] == ["of"]):
         return replace(found, verb=verbs["fold in half" if folded else "fold in"])
@@ -312,6 +318,14 @@ def _whole_verb(
     if name in (("let",), ("allow",), ("leave",)):
         return _let(text, tokens, found)
     return found
+
+
+def _begins_with_in(text: str, tokens: Sequence[Word], index: int) -> bool:
+    """Return True if the sentence of a verb names its place first: "In a bowl, take the flour"."""
+    start = index
+    while start > 0 and not starts_sentence(text, tokens, start):
+        start -= 1
+    return start < index and tokens[start].text == "in"
 
 
 def _is_over_heat(tokens: Sequence[Word], start: int, clause: Sequence[str]) -> bool:
