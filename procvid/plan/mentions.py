@@ -49,6 +49,8 @@ GROUP_WORDS: dict[str, tuple[str, ...]] = {
 """Words for whole groups of foods, and the groups of the lexicon that they cover."""
 
 
+GROUPS = frozenset({"mixed spice", "mixed herbs", "mixed vegetables", "mixed greens"})
+"""Names of groups, which a list after them replaces: "the spices: cumin, ..."."""
 OTHERS = frozenset("other desired favorite favourite preferred".split())
 """After "or" they open a list, and choose nothing: "cheese, onions or any other toppings"."""
 RIMS = frozenset({"rim", "edge", "top", "bottom", "back"})
@@ -170,6 +172,8 @@ def _collect(
     if noun.entry is NOTHING or is_measure(tokens, index, noun.length, noun.entry):
         return
     if is_comparison(tokens, index, noun.length):
+        return
+    if noun.entry.name in GROUPS and _lists_foods(tokens, index + noun.length):
         return
     mention = _mention(text, tokens, index, noun, preposition, verb_words)
     if kinds[index]:
@@ -431,7 +435,7 @@ def _is_alternative(
         and lexicon().state_at(tokens, last.index + 1 + n) is None
     ]
     said = [w for n, w in enumerate(between) if not kinds[last.index + 1 + n]]
-    return left == ["or"] or (left == [] and "or" in said)
+    return set(left) == {"or"} or (left == [] and "or" in said)
 
 
 def _only_listed(text: str, tokens: Sequence[Word], one: Mention, other: Mention) -> bool:

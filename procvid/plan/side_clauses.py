@@ -218,6 +218,8 @@ def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int
         return before not in ("same", "such", "known") or following == "if"
     if word == "so":
         return following in ("that", "it", "they", "the", "you", "there", "as", "your")
+    if word == "that" and following in MODALS:
+        return True
     if word == "that":
         known = before in PREPOSITIONS | DETERMINERS | {""}
         verb = index > start and lexicon().verb_at(tokens, index - 1) is not None

@@ -43,6 +43,8 @@ CLAUSE_WORDS = 40
 """Most words after a verb in which its particle is looked for."""
 BOILING = frozenset({"boil", "simmer", "boiling"})
 SHAPES = frozenset("ball balls log logs rope ropes meatball meatballs cylinder cylinders".split())
+STARTING = frozenset("continue keep start begin".split())
+"""Words before "to stir" and "stirring", which are what is done."""
 KINDS_OF_FOODS = frozenset("ingredients ingredient spices mixture mix seasonings goods".split())
 MAX_TOOL_WORDS = 12
 """Most words of "use a large fork to" before its verb."""
@@ -132,7 +134,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             continue
         if word in OPENERS:
             is_open = not (subordinate and word in ("and", "or", "to"))
-            aim = word
+            aim = aim if word == "to" and aim in STARTING else word
             index += 1
             continue
         if word == "taste" and index and tokens[index - 1].text == "to":
@@ -157,7 +159,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             verb = None
         if verb is not None:
             gerund = word.endswith("ing") and word not in ("bring", "string")
-            helped = aim in ("by", "continue", "keep", "start", "begin")
+            helped = aim == "by" or aim in STARTING
             weak = (gerund and not helped) or (aim == "to" and not _uses(text, tokens, index))
             joined = aim == "or" and bool(found) and found[-1].forbidden
             forbidden = aim in NEGATIONS or joined
