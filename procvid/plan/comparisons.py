@@ -69,7 +69,8 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     after = tokens[index + length].text if follows else ""
     if before[-1:] == ["size"] and before[-2:-1] and before[-2] in SIZE_WORDS:
         before = []
-    rack = tokens[index].text in ("rack", "racks") and before[-1:] == ["oven"]
+    span = {t.text for t in tokens[max(0, index - 1) : index + length]}
+    rack = bool({"rack", "racks"} & span) and "oven" in span
     styled = after == "or" and STYLES & {
         t.text for t in tokens[index + length : index + length + 6]
     }

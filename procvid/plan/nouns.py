@@ -116,7 +116,7 @@ def noun_phrase(
     if first is None:
         return None
     entry, length = _overlapping(tokens, index, first)
-    if _is_gerund(text, tokens, index, length):
+    if _is_gerund(text, tokens, index, length) or _is_purpose(tokens, index, length):
         return Noun(NOTHING, 1)
     if length == 1 and tokens[index].text in LOOKS and _colours(tokens, index + 1, extra):
         return None
@@ -136,7 +136,7 @@ def noun_phrase(
             length += 1
         elif _repeats(entry, word) or (entry.group in CUPPED and word in ("cup", "cups")):
             length += 1
-        elif following is not None and entry.group in MEATS and following[0].name in CUTS_OF_MEAT:
+        elif following is not None and _is_kind_of(entry, following[0]):
             length += following[1]
         elif following is not None and _joins(entry, following[0]):
             entry, head = following[0], at
@@ -180,6 +180,12 @@ def _is_gerund(text: str, tokens: Sequence[Word], index: int, length: int) -> bo
     return tokens[index + 1].joined and acts and (opens or before not in DETERMINERS)
 
 
+def _is_purpose(tokens: Sequence[Word], index: int, length: int) -> bool:
+    """Return True for "to pickle" and "to brine", which name no food."""
+    to = index > 0 and tokens[index - 1].text == "to"
+    return to and length == 1 and tokens[index].text in ("pickle", "brine")
+
+
 ACTED_ON = frozenset("the each them it right your them all every halfway almost about".split())
 
 
@@ -193,6 +199,13 @@ def _repeats(entry: Entry, word: str) -> bool:
 
 
 MEATS = frozenset({"meat", "poultry", "fish"})
+PASTAS = frozenset({"macaroni", "spaghetti", "ravioli", "gnocchi", "pasta"})
+
+
+def _is_kind_of(first: Entry, second: Entry) -> bool:
+    """Return True if the second noun adds nothing: "turkey cutlets", "macaroni noodles"."""
+    cut = first.group in MEATS and second.name in CUTS_OF_MEAT
+    return cut or (first.name in PASTAS and second.name in ("noodle", "pasta"))
 
 
 def _part_of_fruit(tokens: Sequence[Word], index: int) -> Noun | None:

@@ -52,6 +52,23 @@ def verbs(text: str) -> list[str]:
         ("You want a sugar that has starch in it.", ["check"]),
         ("Chill the cake to set the icing and let it start setting.", ["chill", "wait"]),
         ("Knead until the dough is soft and smooth (about 3 minutes).", ["knead"]),
+        ("Slice the leek then fry it.", ["slice", "fry"]),
+        ("Simmer until thick then add the peas.", ["boil", "add"]),
+        ("Add the sugar and use a fork to mash the pear.", ["add", "mash"]),
+        ("Cover and continue to simmer for an hour.", ["cover", "boil"]),
+        ("After 5 minutes add in the peas, all in one layer.", ["add"]),
+        ("Fold in the sides of the wrap.", ["fold"]),
+        ("Fold in half of the flour.", ["mix"]),
+        ("Pour out the water.", ["drain"]),
+        ("Preheat the oil in a skillet.", ["heat"]),
+        ("Preheat the oven with a skillet inside.", ["preheat"]),
+        ("Bring a skillet to medium heat.", ["heat"]),
+        ("Set a pot of water on high heat.", ["heat"]),
+        ("In a bowl, take the flour.", ["add"]),
+        ("Cover, and let the yeast dissolve.", ["cover", "wait"]),
+        ("Chill. Pour the custard into the crust.", ["add"]),
+        ("Slice the bread. Goes well with soup.", ["slice"]),
+        ("Mix the dry ingredients: flour, sugar and salt.", ["mix"]),
     ],
 )
 def test_the_verbs_of_a_step(text: str, actions: list[str]) -> None:
@@ -92,6 +109,69 @@ def test_pronouns_and_groups_refer_back() -> None:
 def test_amounts_and_comparisons_are_no_things() -> None:
     (segment,) = read("Add 2 cups of flour, pieces the size of a walnut.").segments
     assert [m.entry.name for m in segment.foods] == ["flour"] and segment.vessels == ()
+
+
+def foods(text: str) -> list[str]:
+    return [m.entry.name for segment in read(text).segments for m in segment.foods]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Add all sauce ingredients (the honey, chopped garlic and lime juice).",
+         ["honey", "garlic", "lime juice"]),
+        ("Mix the filling ingredients, which include the rice, peas and salt.",
+         ["rice", "pea", "salt"]),
+        ("Add the spices: cumin, paprika and salt.", ["cumin", "paprika", "salt"]),
+        ("Top with feta, olives, mint, or any other favorite toppings.",
+         ["feta", "olive", "mint"]),
+        ("Top with toppings like diced onions and feta.", ["onion", "feta"]),
+        ("Mix the brown sugar (or coconut sugar), melted butter and salt.",
+         ["brown sugar", "butter", "salt"]),
+        ("Season with plenty of pepper. Like, more than you think.", ["pepper"]),
+        ("Fill the cups, filling each 3/4 full with batter.", ["batter"]),
+        ("Drop the batter by spoonfuls into the oil.", ["batter", "oil"]),
+        ("Serve with as much salsa as you like.", ["salsa"]),
+        ("Pour a ladle of batter per pancake.", ["batter"]),
+        ("Set aside to pickle.", []),
+        ("Reserve the broth to be used in the gravy.", ["broth"]),
+        ("Sear the turkey cutlets with the oregano spice.", ["turkey", "oregano"]),
+        ("Add the red chili powder and the beet powder.", ["chili powder", "beetroot powder"]),
+        ("Boil the macaroni noodles.", ["macaroni"]),
+        ("Serve in lettuce cups.", ["lettuce"]),
+        ("Taste and adjust the seasonings.", ["salt and pepper"]),
+    ],
+)  # fmt: skip
+def test_the_foods_of_a_step(text: str, named: list[str]) -> None:
+    assert foods(text) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "vessels", "tools"),
+    [
+        ("Grease a 9 x 9-inch pan.", ["cake pan"], []),
+        ("Grease a 13-by-9-inch pan.", ["cake pan"], []),
+        ("Heat a 12-inch pan.", ["frying pan"], []),
+        ("Oil a medium-size bowl.", ["bowl"], []),
+        ("Move the oven rack up. Line 2 baking sheet pans.", ["baking tray"], []),
+        ("Transfer the corn to clean bowls.", ["bowl"], []),
+        ("Cover the bowl loosely by foil.", ["bowl"], ["foil"]),
+        ("Knead the dough with the dough hook attachment.", [], ["electric mixer"]),
+        ("Pour in the milk, whisking all the time.", [], ["whisk"]),
+        ("Ladle the soup into a bowl.", ["bowl"], ["ladle"]),
+        ("Cut rounds with a cookie cutter or the rim of a glass.", [], ["cookie cutter"]),
+    ],
+)
+def test_the_vessels_and_tools_of_a_step(text: str, vessels: list[str], tools: list[str]) -> None:
+    segments = read(text).segments
+    assert [m.entry.name for s in segments for m in s.vessels] == vessels
+    assert [m.entry.name for s in segments for m in s.tools] == tools
+
+
+def test_all_and_the_ingredients_refer_to_what_was_named() -> None:
+    assert read("Transfer all to a pot.").segments[0].refers == ("everything",)
+    assert read("Add the milk and whisk the ingredients.").segments[-1].refers == ("mixture",)
+    assert read("Stir the ingredients.").segments[0].refers == ("ingredients",)
 
 
 def test_foods_of_the_ingredient_list_are_known() -> None:
