@@ -56,7 +56,7 @@ CUTS_OF_MEAT = frozenset("wing drumstick thigh breast tenderloin cutlet".split()
 """Foods that are a part of the meat before them: "turkey cutlets" are turkey."""
 SPICES = frozenset({"spice", "spices", "powder"})
 """Words after a herb or a spice that change nothing: "oregano spice"."""
-CUPPED = frozenset({"vegetable", "bread"})
+CUPPED = frozenset({"vegetable", "bread", "made"})
 """Groups of foods that serve as cups: "lettuce cups"."""
 GERUNDS = frozenset("filling topping stuffing dressing frosting icing coating".split())
 """Foods that are also verbs: ", filling each cup"."""
@@ -134,7 +134,7 @@ def noun_phrase(
         if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
             cut = PARTS[word]
             length += 1
-        elif _repeats(entry, word) or (entry.group in CUPPED and word in ("cup", "cups")):
+        elif _repeats(entry, word) or (word == "cups" and entry.group in CUPPED):
             length += 1
         elif following is not None and _is_kind_of(entry, following[0]):
             length += following[1]
@@ -199,13 +199,18 @@ def _repeats(entry: Entry, word: str) -> bool:
 
 
 MEATS = frozenset({"meat", "poultry", "fish"})
+PEPPERS = frozenset(
+    {"chili pepper", "jalapeno", "habanero", "poblano pepper", "chipotle pepper", "bell pepper",
+     "pepperoncini"}
+)  # fmt: skip
 PASTAS = frozenset({"macaroni", "spaghetti", "ravioli", "gnocchi", "pasta"})
 
 
 def _is_kind_of(first: Entry, second: Entry) -> bool:
     """Return True if the second noun adds nothing: "turkey cutlets", "macaroni noodles"."""
     cut = first.group in MEATS and second.name in CUTS_OF_MEAT
-    return cut or (first.name in PASTAS and second.name in ("noodle", "pasta"))
+    hot = first.name in PEPPERS and second.name in ("pepper", *PEPPERS)
+    return cut or hot or (first.name in PASTAS and second.name in ("noodle", "pasta"))
 
 
 def _part_of_fruit(tokens: Sequence[Word], index: int) -> Noun | None:

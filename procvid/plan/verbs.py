@@ -46,7 +46,8 @@ SHAPES = frozenset("ball balls log logs rope ropes meatball meatballs cylinder c
 STARTING = frozenset("continue keep start begin".split())
 """Words before "to stir" and "stirring", which are what is done."""
 KINDS_OF_FOODS = frozenset("ingredients ingredient spices mixture mix seasonings goods".split())
-MAX_TOOL_WORDS = 12
+MAX_TOOL_WORDS = 16
+TOOL_MARK = re.compile(r"[.!?;:,]")
 """Most words of "use a large fork to" before its verb."""
 FLAPS = frozenset("side sides edge edges end ends corner corners flap flaps".split())
 DRAINED = frozenset("water liquid oil grease fat brine".split())
@@ -115,7 +116,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
     index = 0
     while index < len(tokens):
         mark, word = gap(text, tokens, index), tokens[index].text
-        if CLAUSE_MARK.search(mark):
+        if CLAUSE_MARK.search(mark) and mark.strip() != "/":
             is_open, subordinate, aim = True, False, ""
         if not counts[index]:
             is_open = word in TIMES
@@ -254,7 +255,7 @@ def _uses(text: str, tokens: Sequence[Word], index: int) -> bool:
             before = tokens[at - 1].text if at else ""
             opens = bool(CLAUSE_MARK.search(gap(text, tokens, at)))
             return at == 0 or opens or before in ("and", "then")
-        if CLAUSE_MARK.search(gap(text, tokens, at)):
+        if TOOL_MARK.search(gap(text, tokens, at)):
             return False
     return False
 
@@ -281,6 +282,8 @@ def _whole_verb(
         return replace(found, verb=verbs[meant])
     if name == ("take",) and _begins_with_in(text, tokens, found.start):
         return replace(found, verb=verbs["put"])
+    if name == ("scoop",) and "out" in clause[1:6]:
+        return replace(found, verb=verbs["scoop out"])
     folded = name in (("fold",), ("fold", "in")) and bool(FLAPS & set(clause[:4]))
     if folded or (name == ("fold", "in", "half") and clause[:1] == ["of"]):
         return replace(found, verb=verbs["fold in half" if folded else "fold in"])
@@ -371,7 +374,8 @@ def any_verb(tokens: Sequence[Word]) -> FoundVerb | None:
         verb = lexicon().verb_at(tokens, index)
         state = lexicon().state_at(tokens, index)
         working = index == 0 and tokens[0].text.endswith("ing")
-        if verb is not None and noun is None and not working:
+        ends = index + 1 == len(tokens) and tokens[index].text.endswith("s")
+        if verb is not None and noun is None and not working and not ends:
             return FoundVerb(verb[0], index, index + verb[1])
         if stated is None and state is not None and state[0].state in by_state:
             linked = index > 0 and any(t.text in LINKING for t in tokens[max(0, index - 3) : index])

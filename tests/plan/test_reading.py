@@ -66,6 +66,9 @@ def verbs(text: str) -> list[str]:
         ("Set a pot of water on high heat.", ["heat"]),
         ("In a bowl, take the flour.", ["add"]),
         ("Cover, and let the yeast dissolve.", ["cover", "wait"]),
+        ("Scoop the seeds out of the squash.", ["remove"]),
+        ("Use the whisk (or two forks) to beat the egg.", ["mix"]),
+        ("Preheat the oven with a pizza steel/stone in it.", ["preheat"]),
         ("Chill. Pour the custard into the crust.", ["add"]),
         ("Slice the bread. Goes well with soup.", ["slice"]),
         ("Mix the dry ingredients: flour, sugar and salt.", ["mix"]),
@@ -139,6 +142,7 @@ def foods(text: str) -> list[str]:
         ("Add the red chili powder and the beet powder.", ["chili powder", "beetroot powder"]),
         ("Boil the macaroni noodles.", ["macaroni"]),
         ("Serve in lettuce cups.", ["lettuce"]),
+        ("Add the scotch bonnet pepper and the Thai chili peppers.", ["habanero", "chili pepper"]),
         ("Taste and adjust the seasonings.", ["salt and pepper"]),
     ],
 )  # fmt: skip
