@@ -18,9 +18,10 @@ def is_measure(tokens: Sequence[Word], index: int, length: int, entry: Entry) ->
     after = tokens[index + length].text if index + length < len(tokens) else ""
     if entry.name == "clove":
         return after == "of"
-    if _is_repeated(tokens, index):
+    sized = index + length + 1 < len(tokens) and is_number(tokens[index + length + 1].text)
+    if _is_repeated(tokens, index) or (after == "by" and sized):
         return True
-    if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text != "tin":
+    if entry.name.replace(" ", "-") not in MEASURES and tokens[index].text not in ("tin", "tins"):
         return False
     before = tokens[index - 1].text if index else ""
     at = index + length

@@ -62,7 +62,6 @@ SENSES = (
     _sense("bring get", "heat", 9, "heat"),
     _sense("release", "pressure steam valve", 4, "wait"),
     _sense("bring", "temperature", 6, "wait"),
-    _sense("bring", "heat", 6, "heat"),
     _sense("bring", "together", 8, "shape"),
     _sense("divide portion distribute", "bowls plates glasses cups", 14, "divide between"),
     _sense("divide", "between among amongst", 10, "distribute"),
