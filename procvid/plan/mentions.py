@@ -49,6 +49,7 @@ GROUP_WORDS: dict[str, tuple[str, ...]] = {
 """Words for whole groups of foods, and the groups of the lexicon that they cover."""
 
 
+LIST_MARK = re.compile(r"[:(\u2013\u2014]")
 GROUPS = frozenset({"mixed spice", "mixed herbs", "mixed vegetables", "mixed greens"})
 """Names of groups, which a list after them replaces: "the spices: cumin, ..."."""
 OTHERS = frozenset("other desired favorite favourite preferred".split())
@@ -143,7 +144,7 @@ def find_mentions(
                 if index in particles and word in ("in", "over", "through"):
                     preposition = _particle(tokens, index, extra)
             if not kinds[index]:
-                found.refers += _referring(tokens, index, preposition, _names_food(found))
+                found.refers += _referring(text, tokens, index, preposition, _names_food(found))
             index += 1
             continue
         if (noun.entry is not NOTHING and not kinds[index]) or kinds[index] in (
@@ -173,7 +174,7 @@ def _collect(
         return
     if is_comparison(tokens, index, noun.length):
         return
-    if noun.entry.name in GROUPS and _lists_foods(tokens, index + noun.length):
+    if noun.entry.name in GROUPS and _lists_foods(text, tokens, index + noun.length):
         return
     mention = _mention(text, tokens, index, noun, preposition, verb_words)
     if kinds[index]:
@@ -211,7 +212,7 @@ def _names_food(found: NamedThings) -> bool:
 
 
 def _referring(
-    tokens: Sequence[Word], index: int, preposition: str, after_food: bool
+    text: str, tokens: Sequence[Word], index: int, preposition: str, after_food: bool
 ) -> Iterator[tuple[int, str, str]]:
     """Yield the word if it refers to foods: "it", "the mixture", "the dry ingredients".
 
@@ -221,7 +222,7 @@ def _referring(
     before = [t.text for t in tokens[max(0, index - 5) : index]]
     leads = [n for n, w in enumerate(before) if w in PREPOSITIONS and w != "of"]
     before = before[leads[-1] :] if leads else before
-    if word == "ingredients" and _lists_foods(tokens, index + 1):
+    if word == "ingredients" and _lists_foods(text, tokens, index + 1):
         return
     ends = index + 1 >= len(tokens) or not tokens[index + 1].joined
     follows = "" if ends else tokens[index + 1].text
@@ -263,12 +264,12 @@ def _referring(
         yield index, word, preposition
 
 
-def _lists_foods(tokens: Sequence[Word], index: int) -> bool:
+def _lists_foods(text: str, tokens: Sequence[Word], index: int) -> bool:
     """Return True if a list names what the ingredients are: "ingredients, including the ..."."""
     following = [t.text for t in tokens[index : index + 8]]
     if LISTING & set(following):
         return True
-    if index >= len(tokens) or tokens[index].joined:
+    if index >= len(tokens) or not LIST_MARK.search(gap(text, tokens, index)):
         return False
     while index < len(tokens) and (
         tokens[index].text in DETERMINERS or lexicon().state_at(tokens, index) is not None

@@ -218,7 +218,8 @@ def _with_heading(text: str, clauses: list[Clause]) -> list[Clause]:
     first, *later = clauses
     if first.verb is None or not later or later[0].sentence == 0:
         return clauses
-    again = any(c.verb is not None and c.verb.action == first.verb.action for c in later[1:])
+    after = later if text[later[0].start :].lstrip().startswith("In ") else later[1:]
+    again = any(c.verb is not None and c.verb.action == first.verb.action for c in after)
     short = len(words(text[: first.end])) <= MAX_TITLE_WORDS
     return [replace(first, visible=False, forward=True), *later] if again and short else clauses
 

@@ -126,6 +126,7 @@ def foods(text: str) -> list[str]:
         ("Mix the filling ingredients, which include the rice, peas and salt.",
          ["rice", "pea", "salt"]),
         ("Add the spices: cumin, paprika and salt.", ["cumin", "paprika", "salt"]),
+        ("Add the herbs, peas, and leek.", ["mixed herbs", "pea", "leek"]),
         ("Top with feta, olives, mint, or any other favorite toppings.",
          ["feta", "olive", "mint"]),
         ("Top with toppings like diced onions and feta.", ["onion", "feta"]),

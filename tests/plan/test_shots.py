@@ -28,6 +28,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 CUT = [
     (
+        "Whip the cream. In a cold bowl, whisk the cream until stiff.",
+        ["Whip the cream. In a cold bowl, whisk the cream until stiff."],
+    ),
+    (
         "In a large bowl, whisk the eggs with the milk, then stir in the flour.",
         ["In a large bowl, whisk the eggs with the milk.", "Stir in the flour."],
     ),
