@@ -174,6 +174,8 @@ def _collect(
         return
     if is_comparison(tokens, index, noun.length):
         return
+    if noun.entry.role == "food" and index and tokens[index - 1].text == "per":
+        return
     if noun.entry.name in GROUPS and _lists_foods(text, tokens, index + noun.length):
         return
     mention = _mention(text, tokens, index, noun, preposition, verb_words)

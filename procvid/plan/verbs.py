@@ -135,7 +135,7 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
             continue
         if word in OPENERS:
             is_open = not (subordinate and word in ("and", "or", "to"))
-            aim = aim if word == "to" and aim in STARTING else word
+            aim = aim if word == "to" and aim in ("start", "begin") else word
             index += 1
             continue
         if word == "taste" and index and tokens[index - 1].text == "to":
