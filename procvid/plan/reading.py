@@ -138,7 +138,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             start = next(commas, start)
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
-        inside = [_seasoning(verb, m) for m in inside] + _thing_of_verb(verb)
+        inside = [_soda(_seasoning(verb, m), own) for m in inside] + _thing_of_verb(verb)
         inside += [t for side in found if start <= side.start < end for t in _side_tool(side)]
         goal = find_goal(text, tokens, kinds, (start, end), [m.index for m in inside])
         segment = Segment(
@@ -213,7 +213,8 @@ def _clause_start(text: str, tokens: Sequence[Word], first: int, verb: int) -> i
     starts = [i for i in range(first, verb) if i and starts_sentence(text, tokens, i)]
     if starts:
         return starts[-1]
-    uses = [i for i in range(max(first, verb - MAX_TOOL_WORDS), verb) if tokens[i].text == "use"]
+    near = range(max(first, verb - MAX_TOOL_WORDS), verb)
+    uses = [i for i in near if tokens[i].text in ("use", "using")]
     return 0 if first == 0 else [*uses, verb][0]
 
 
@@ -248,6 +249,12 @@ def _seasoning(found: FoundVerb, mention: Mention) -> Mention:
     if mention.entry.name != "mixed spice" or found.verb.name not in ("adjust", "check", "taste"):
         return mention
     return replace(mention, entry=lexicon().entries["salt and pepper"])
+
+
+def _soda(mention: Mention, own: OwnFoods) -> Mention:
+    """Read "soda" as baking soda if the recipe bakes with it."""
+    bakes = mention.wording == "soda" and "baking" in own.words
+    return replace(mention, entry=lexicon().entries["baking soda"]) if bakes else mention
 
 
 def _side_tool(found: FoundVerb) -> list[Mention]:

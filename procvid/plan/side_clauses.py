@@ -278,6 +278,8 @@ def _states(tokens: Sequence[Word], index: int, end: int) -> bool:
     return False
 
 
+RESULT_VERBS = frozenset("release lose hold keep absorb show reach".split())
+"""Verbs of "until the berries soften and release their juices"."""
 TIMES = frozenset("minute minutes min mins hour hours second seconds".split())
 USES = frozenset(
     {("be", "used"), ("be", "served"), ("use", "in"), ("use", "for"), ("use", "as"),
@@ -293,6 +295,9 @@ def _clause_end(text: str, tokens: Sequence[Word], index: int, end: int) -> int:
         if CLAUSE_MARK.search(gap(text, tokens, at).replace("/", "")):
             return at
         word = tokens[at].text
+        following = {t.text for t in tokens[at + 1 : at + 4]}
+        if following & RESULT_VERBS and following & {"their", "its"}:
+            continue
         if word in ("and", "then", "but") and _is_imperative(tokens, at + 1, end):
             return at
         if tokens[at - 1].text in TIMES and _is_imperative(tokens, at, end):

@@ -251,8 +251,10 @@ def _names_thing(tokens: Sequence[Word], index: int, length: int) -> bool:
 def _uses(text: str, tokens: Sequence[Word], index: int) -> bool:
     """Return True for the verb after "use a fork to", which names the action."""
     for at in range(index - 1, max(-1, index - MAX_TOOL_WORDS), -1):
+        before = tokens[at - 1].text if at else ""
+        if tokens[at].text == "using" and before == "by":
+            return True
         if tokens[at].text == "use":
-            before = tokens[at - 1].text if at else ""
             opens = bool(CLAUSE_MARK.search(gap(text, tokens, at)))
             return at == 0 or opens or before in ("and", "then")
         if TOOL_MARK.search(gap(text, tokens, at)):
@@ -287,7 +289,8 @@ def _whole_verb(
     folded = name in (("fold",), ("fold", "in")) and bool(FLAPS & set(clause[:4]))
     if folded or (name == ("fold", "in", "half") and clause[:1] == ["of"]):
         return replace(found, verb=verbs["fold in half" if folded else "fold in"])
-    if name == ("pour",) and {"out", "off"} & set(clause[:5]) and DRAINED & set(clause[:5]):
+    poured = name == ("pour", "out") or (name == ("pour",) and {"out", "off"} & set(clause[:5]))
+    if poured and DRAINED & set(clause[:5]):
         return replace(found, verb=verbs["drain"])
     warms = name in (("preheat",), ("pre", "heat")) and bool(HEATED & set(clause[:5]))
     if warms and not PREHEATED & set(clause[:6]):

@@ -60,6 +60,8 @@ def verbs(text: str) -> list[str]:
         ("Fold in the sides of the wrap.", ["fold"]),
         ("Fold in half of the flour.", ["mix"]),
         ("Pour out the water.", ["drain"]),
+        ("Fry until the pears soften and release their juices.", ["fry"]),
+        ("Fry until the pears soften and add the rice.", ["fry", "add"]),
         ("Preheat the oil in a skillet.", ["heat"]),
         ("Preheat the oven with a skillet inside.", ["preheat"]),
         ("Bring a skillet to medium heat.", ["heat"]),
