@@ -255,7 +255,7 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     if main.action.name == "preheat" and walk.mentioned_vessels:
         usual = None
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")
-    alone = all(m.entry.name in WRAPPINGS - {usual} for m in named)
+    alone = all(m.entry.name in WRAPPINGS - {usual} for m in main.tools)
     baked = usual == "oven" and all(m.entry.name != "oven" for m in named)
     if usual and not machine and (alone or baked):
         objects.append(_tool_object(kitchen, walk, usual, "", TOOL_IMPORTANCE, mentioned=False))

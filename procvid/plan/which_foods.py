@@ -57,6 +57,7 @@ def find_foods(
         making = source.verb.action.state
         members = kitchen.group_members(mention) or [kitchen.name_of(mention)]
         mixture = kitchen.mixture_of(mention.entry.name) if mention.mixture else None
+        mixture = mixture or _spice_mix(kitchen, walk, mention)
         if mixture is not None:
             members = [mixture]
         elif mention.mixture and members[0] in kitchen.foods:
@@ -97,6 +98,25 @@ def _as_dish(kitchen: KitchenState, mention: Mention) -> Mention:
     if mention.wording != "chili" or "chili" not in kitchen.title or listed:
         return mention
     return replace(mention, entry=Entry("chili", "food", "made", ()))
+
+
+def _spice_mix(kitchen: KitchenState, walk: StepWalk, mention: Mention) -> str | None:
+    """Return the mix of spices in a bowl that "the seasoning" or "the spice mix" means."""
+    name = mention.entry.name
+    if name in kitchen.foods or name in kitchen.listed or not mention.definite:
+        return None
+    if name not in ("seasoning mix", "mixed spice", "rub") and mention.wording != "seasoning":
+        return None
+    for vessel in reversed(list(kitchen.vessels.values())):
+        inside = kitchen.contents(vessel.name)
+        spices = [n for n in inside if kitchen.foods[n].group in ("spice", "sweet")]
+        if vessel.use == "cold" and len(spices) > 1 and len(spices) == len(inside):
+            mix = Mention(
+                Entry("seasoning mix", "food", "spice", ()), 0, "", "seasoning mix", None, ""
+            )
+            kitchen.become(inside, mix, walk.number)
+            return "seasoning mix"
+    return None
 
 
 def _goal_foods(

@@ -99,7 +99,12 @@ def _loose_base(q: VesselQuestion) -> Vessel | None:
     base = _base(q)
     if base is not None:
         return q.kitchen.get_vessel(lexicon().entries["plate"], q.walk.number, [base])
-    return NOWHERE if q.name in ("add", "spread") and _leads_to_loose(q) else None
+    if q.name not in ("add", "spread") or not _leads_to_loose(q):
+        return None
+    raw = next((n for n in q.foods if q.kitchen.foods[n].state == "raw"), None)
+    if raw is None:
+        return NOWHERE
+    return q.kitchen.get_vessel(lexicon().entries["plate"], q.walk.number, [raw])
 
 
 def _named_before(q: VesselQuestion) -> Vessel | None:
