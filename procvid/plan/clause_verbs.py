@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from procvid.plan.clutter import SIDE_WORK
 from procvid.plan.english import is_adverb
 from procvid.plan.happenings import ENDINGS, HAPPENS, LETTING
 from procvid.plan.lexicon import lexicon, words
@@ -13,6 +14,8 @@ COMPOUND = {
     "soft boil": "boiling", "roughly chop": "roughly chopping", "sous vide": "cooking",
     "salt and pepper": "seasoning",
 }  # fmt: skip
+WAYS_OF_COOKING = frozenset("bake fry roast boil toast grill".split())
+"""Last words of verbs such as "blind bake"."""
 STANDING = {"stand": "resting", "sit": "resting", "rise": "rising", "set": "setting",
             "thicken": "thickening", "dry": "drying", "come": "", "absorb": ""}  # fmt: skip
 
@@ -48,9 +51,16 @@ def _hand_gerund(verb: str) -> str:
     if verb in COMPOUND:
         return COMPOUND[verb]
     head, *particles = verb.split()
+    if particles and particles[-1] in WAYS_OF_COOKING:
+        return f"{head}-{gerund(particles[-1])}"
     return " ".join(
         [head if head.endswith("ing") and head != "bring" else gerund(head), *particles]
     )
+
+
+def _without_side_work(rest: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words without ", stirring often" at their start."""
+    return () if rest[:1] == (",",) and rest[1:2] and rest[1] in SIDE_WORK else rest
 
 
 def _letting(verb: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...], bool]:
@@ -66,5 +76,5 @@ def _letting(verb: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...], bo
             if inner is not None and rest[index + 1 : index + 2] not in (("on",), ("in",)):
                 name, length = inner[0].name, inner[1]
             doing = STANDING.get(word, HAPPENS.get(name, gerund(word)))
-            return doing, (*before, *rest[index + length :]), True
+            return doing, _without_side_work((*before, *rest[index + length :])), True
     return ("resting", rest, True) if verb == "leave" else ("", rest, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -51,6 +52,8 @@ TOP_PLACES = frozenset("top bottom side sides center centre middle edge edges en
 SUFFIX_LASTS = frozenset({"up", "down", "apart", "first", "out"})
 STOP_AFTER_COMMA = frozenset("about plus including and".split())
 MAX_ITEMS = 7
+SHORT_REMARK = 3
+"""Most words of a remark that a list goes on after: "butter, softened, and sugar"."""
 
 
 @dataclass
@@ -142,7 +145,7 @@ def _tidy(phrase: SpokenPhrase) -> SpokenPhrase:
     """Return the phrase without empty and second-choice items, and with its suffix apart."""
     kept: list[list[str]] = []
     suffix = ""
-    for item in phrase.items:
+    for item in _described(phrase.items):
         if not item or (
             kept and len(item) == 1 and item[0].endswith("ing") and _names_nothing(item)
         ):
@@ -154,9 +157,20 @@ def _tidy(phrase: SpokenPhrase) -> SpokenPhrase:
             suffix = suffix or f", {' '.join(item)}"
             continue
         if kept and _is_remark(item):
-            break
+            if len(item) > SHORT_REMARK:
+                break
+            continue
         kept.append(item)
     return SpokenPhrase(phrase.tie, kept, suffix)
+
+
+def _described(items: Sequence[list[str]]) -> list[list[str]]:
+    """Return "peeled", "quartered potatoes" as one item, "peeled and quartered potatoes"."""
+    first = items[0] if items else []
+    loose = 0 < len(first) < 3 and first[-1].endswith("ed") and not entries_in(" ".join(first))
+    if len(items) < 2 or not loose or not items[1] or items[1][0] == "or":
+        return list(items)
+    return [[*first, "and", *items[1]], *items[2:]] if entries_in(" ".join(items[1])) else [*items]
 
 
 def _chosen(kept: list[list[str]], other: list[str]) -> list[list[str]]:
@@ -225,10 +239,12 @@ def write_phrase(phrase: SpokenPhrase) -> str:
 def with_article(item: Sequence[str], tie: str) -> str:
     """Return the words of a noun with the article that recipes leave out."""
     item = [w for n, w in enumerate(item) if w != "some" or item[n + 1 : n + 2] != ["more"]]
+    if item[:2] == ["some", "of"]:
+        return " ".join(item)
     item = ["the" if w in DEFINITE else w for w in item]
     text = " ".join(item)
     if not item or item[0] in STARTS or item[0] == "the":
-        return text.replace(" the the ", " the ")
+        return re.sub(r"\bthe (?=the\b)", "", text)
     core = list(item)
     before: list[str] = []
     while len(core) > 1 and (is_adverb(core[0]) or core[0] in PARTICLES - STATES):
@@ -273,6 +289,7 @@ def _article(core: Sequence[str], tie: str) -> str:
         (e for e, _, end in found if end == len(words(" ".join(core[: head + 1]))) - 1), None
     )
     plural = last.endswith("s") and not last.endswith(PLURAL_SAFE)
+    last = core[0] if core[0] in SHAPES and core[1:2] != ["of"] else last
     if last in SHAPES and (tie in ("into", "in", "to", "by", "at") or (plural and entry is None)):
         return ""
     if tie == "to" and last in ("boil", "simmer"):
@@ -282,11 +299,12 @@ def _article(core: Sequence[str], tie: str) -> str:
     if last in FIXED_PLACES:
         return "the"
     if entry is not None and entry.role in ("vessel", "tool", "surface"):
-        if tie in ("", "to", "from"):
+        if tie in ("", "to", "from", "out of", "off"):
             return "the"
         if plural or entry.name in UNCOUNTED or last in ("paper", "foil", "wrap", "parchment"):
             return ""
-        return one(core[0]).split()[0] if core[0] not in UNCOUNTED else "a"
+        first = one(core[0]).split()[0]
+        return first if first in ("a", "an") else ""
     if tie in ("with", "using", "without", "by", "at", "through"):
         return ""
     if last in TOP_PLACES:

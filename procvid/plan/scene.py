@@ -6,25 +6,75 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from procvid.plan.english import is_adverb
-from procvid.plan.lexicon import plurals, words
+from procvid.plan.lexicon import lexicon, plurals, words
 from procvid.plan.phrases import BLANK, SpokenPhrase, entries_in, write_phrase
 from procvid.plan.wording import joined, seen_foods, spoken_name
 from procvid.types import PlannedObject
 
 MAX_CARRIED = 3
 PRONOUNS = frozenset("it them this these those all everything both".split())
+MIXED = frozenset({"mixed", "blended", "kneaded"})
+BLENDING_ACTIONS = frozenset("mix stir blend fold whisk".split())
+"""Actions that show how the foods become one."""
+SETTING_DOWN = frozenset({"add", "serve"})
+"""Actions before which foods may lie apart."""
+AS_ONE = frozenset("bake broil chill freeze wait steam knead shape roll".split())
+"""Actions that a mixture goes through as one thing."""
+POURED = frozenset("pour pouring scrape spoon ladle pipe".split())
+"""Verbs that do so."""
+SOLID = frozenset("meat poultry fish seafood made bread vegetable mushroom".split())
+"""Groups of foods that no batter takes up."""
 VAGUE_LASTS = frozenset("mixture powder seed seeds paper".split())
 
 
 @dataclass(frozen=True)
 class ShotScene:
-    """A shot's words and objects."""
+    """A shot's words and objects; `verb_end` is the first word after its verb."""
 
     text: str
     action: str
     foods: Sequence[PlannedObject]
     vessels: Sequence[PlannedObject]
     tools: Sequence[PlannedObject]
+    verb_end: int = -1
+
+    @property
+    def done(self) -> str:
+        """The state that the action makes: "sliced"."""
+        action = lexicon().actions.get(self.action)
+        return (action.state if action else None) or ""
+
+
+def foods_text(scene: ShotScene, foods: Sequence[PlannedObject], most: int) -> str:
+    """Return foods as a list, those that are mixed together as one thing."""
+    mixed = _mixed_together(scene, foods)
+    if len(mixed) < 2:
+        return seen_foods(foods, most, scene.done)
+    apart = [f for f in foods if f not in mixed]
+    names = [f"the {spoken_name(f, '').removesuffix(' mixture')}" for f in mixed]
+    shown = max(2, most - len(apart))
+    if len(names) > shown:
+        names = [*names[:shown], "other ingredients"]
+    baked = scene.done != "baked" and any(f.state_before == "baked" for f in mixed)
+    mixture = f"the {'baked ' if baked else ''}mixture of {joined(names)}"
+    return f"{seen_foods(apart, 2, scene.done)} with {mixture}" if apart else mixture
+
+
+def _mixed_together(scene: ShotScene, foods: Sequence[PlannedObject]) -> list[PlannedObject]:
+    """Return the foods that an earlier step mixed, with what it folded in."""
+    if scene.action in BLENDING_ACTIONS:
+        return []
+    mixed = [f for f in foods if f.state_before in MIXED or f.name.endswith(" mixture")]
+    as_one = scene.action in AS_ONE or bool(POURED & {w.text for w in words(scene.text)})
+    if not as_one:
+        apart = len(foods) - len(mixed)
+        return mixed if apart < (1 if scene.action in SETTING_DOWN else 2) else []
+    return [f for f in foods if f in mixed or not _stays_apart(f)] if mixed else []
+
+
+def _stays_apart(food: PlannedObject) -> bool:
+    entry = lexicon().entries.get(food.name)
+    return entry is not None and entry.group in SOLID
 
 
 def referents(scene: ShotScene, said: str) -> list[PlannedObject]:
@@ -61,13 +111,14 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         last -= 1
     tail = list(item[last:])
     described = head[0] in ("it", "them") and len(head) < 4
-    if (head[0] in PRONOUNS and len(head) == 1) or described:
+    one = head in (["each"], ["each", "one"])
+    if (head[0] in PRONOUNS and len(head) == 1) or described or one:
         if tie in ("in", "into") and scene.vessels and head[0] == "it":
             return f"the {spoken_name(scene.vessels[0], '')}"
         found = referents(scene, said)
         if not found:
             return "everything" if head[0] in ("everything", "all") else None
-        return " ".join([seen_foods(found, MAX_CARRIED), *head[1:], *tail])
+        return " ".join([foods_text(scene, found, MAX_CARRIED), *([] if one else head[1:]), *tail])
     plain = [w for w in head if w not in ("the", "your", "this", "that", "of", "all", "entire")]
     if len(plain) == 1 and plain[0] in ("mixture", "mix"):
         return " ".join([_mixture(scene, said, tie), *tail])
@@ -75,7 +126,7 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
     if plain and plain[-1] in ("ingredients", "ingredient") and set(plain[:-1]) <= loose:
         found = [f for f in scene.foods if not is_named(f, said)]
         named = [f for f in found if f.mentioned] or found
-        return seen_foods(named, 5) if named else f"the {' '.join(plain)}"
+        return seen_foods(named, 5, scene.done) if named else f"the {' '.join(plain)}"
     return ""
 
 
@@ -87,7 +138,7 @@ def _mixture(scene: ShotScene, said: str, tie: str) -> str:
     if product is not None:
         return f"the {spoken_name(product, '')}"
     if 0 < len(found) < 4 and tie != "with":
-        return f"the mixture of {seen_foods(found, 3)}"
+        return f"the mixture of {seen_foods(found, 3, scene.done)}"
     return "the mixture"
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from procvid.plan.lexicon import lexicon, words
 from procvid.plan.phrases import SHAPES, SpokenPhrase, entries_in
-from procvid.plan.scene import MAX_CARRIED, ShotScene, ends_of, is_named
+from procvid.plan.scene import MAX_CARRIED, ShotScene, ends_of, foods_text, is_named
 from procvid.plan.slot_sentence import result_of, until_of
 from procvid.plan.wording import (
     DEVICES,
     VESSEL_ACTIONS,
     device_of,
-    is_many,
+    is_or_are,
     joined,
     one,
     place,
@@ -23,11 +23,20 @@ from procvid.plan.wording import (
 from procvid.types import PlannedObject
 
 ADDING = frozenset("add store squeeze grate crumble tear".split())
+STAYING = frozenset(
+    "seasoning topping garnishing decorating moving arranging breaking layering stacking finishing "
+    "glazing dividing scraping keeping leaving swirling turning pushing sprinkling".split()
+)
+"""Gerunds of adding that move nothing into the vessel, or that "in" suits better."""
 TOOL_ACTIONS = frozenset(
-    "slice dice grate peel mash roll mix stir flatten spread sift whisk grind press".split()
+    "slice dice grate peel mash roll mix stir flatten spread sift whisk grind press flip".split()
 )
 BY_HAND = frozenset({"hand", "hands", "fingers"})
 SEEN_RESULTS = frozenset("sliced diced grated peeled mashed melted".split())
+GROUPS = frozenset(
+    "vegetables veggies spices herbs seasonings toppings fruit fruits nuts greens meats cheeses".split()
+)
+"""Words that stand for several foods."""
 BAKED = frozenset({"bake", "broil", "toast"})
 DEEP = frozenset({"bowl", "pot", "jug", "cup", "glass", "jar"})
 BAKERY = frozenset(
@@ -35,10 +44,13 @@ BAKERY = frozenset(
     "pizza tortilla tortillas sandwich sandwiches loaf pancakes brownies cheesecake".split()
 )
 """Foods that no bowl holds."""
-CUTTING = frozenset("slice dice mash peel grate".split())
 DRY_ACTIONS = frozenset({"roll", "roll up", "shape", "flatten", "spread", "serve"})
 """Actions that no pot holds."""
-PLACE_TIES = frozenset("in on onto into to over inside between around under through".split())
+MIXER = re.compile(
+    r"\b(?:in|into|to) ((?:a|an|the) (?:[\w-]+ )?(?:stand |electric )?mixer)\b(?! bowl)"
+)
+"""A machine whose bowl is meant: "in a stand mixer"."""
+PLACE_TIES = frozenset("in on onto into to over inside between around under through among".split())
 BEFORE_VESSEL = "the|a|an|prepared|same|hot|greased|lined|buttered|oiled"
 WRAPS = frozenset({"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel"})
 
@@ -56,7 +68,7 @@ def additions(
         else "",
         device if inside and (happens or scene.action == "add") else "",
         "" if happens else _with_tool(scene, spoken),
-        until_of(scene.text, scene.action),
+        until_of(scene.text, scene.action, scene.verb_end),
     ]
 
 
@@ -77,12 +89,15 @@ def _with_tool(scene: ShotScene, spoken: str) -> str:
     found = [e for e, _, _ in entries_in(spoken)]
     named = any(e.role == "tool" and e.name not in DEVICES for e in found)
     by_hand = bool(BY_HAND & {w.text for w in words(spoken.removeprefix("Close-up of hands"))})
+    wrap = next((t for t in scene.tools if t.name in WRAPS), None)
+    if scene.action == "cover" and wrap is not None and not named:
+        return f"with the {spoken_name(wrap, '')}"
     if tool is None or scene.action not in TOOL_ACTIONS or named or by_hand:
         return ""
     name = one(spoken_name(tool, ""))
     if " with " not in spoken:
         return f"with {name}"
-    return f"using {name}" if scene.action in CUTTING else ""
+    return f"using {name}"
 
 
 def _is_place(phrase: SpokenPhrase) -> bool:
@@ -91,6 +106,8 @@ def _is_place(phrase: SpokenPhrase) -> bool:
         return False
     last = phrase.items[-1][-1]
     found = [e for e, _, _ in entries_in(" ".join(phrase.items[-1]))]
+    if phrase.tie in ("in", "into") and last == "water":
+        return True
     elsewhere = any(e.role == "food" or e.name in DEVICES for e in found)
     return last not in SHAPES and last not in ("side", "sides", "boil", "simmer") and not elsewhere
 
@@ -105,10 +122,13 @@ def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, hap
         return ""
     if scene.action == "remove":
         return "" if any(p.tie in ("from", "out of", "off") for p in others) else f"from the {name}"
-    targeted = " into " in spoken or any(
-        p.tie in ("to", "into", "over", "onto", "on", "with", "in") for p in others
+    targeted = (
+        " into " in spoken
+        or " over " in spoken
+        or any(p.tie in ("to", "into", "over", "onto", "on", "with", "in") for p in others)
     )
-    if scene.action in ADDING and not targeted and not happens:
+    staying = any(f" {doing} " in f"{spoken} " for doing in STAYING)
+    if scene.action in ADDING and not targeted and not happens and not staying:
         tie = "to" if " adding " in spoken else "into"
         return f"{tie if inside.startswith('in') else 'onto'} the {name}"
     return inside
@@ -137,6 +157,8 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
     """Return the words with the planned name of a vessel: "the pan" -> "the cake pan"."""
     for vessel in vessels:
         name = vessel.name
+        if name.endswith("bowl") and "bowl" not in spoken:
+            spoken = MIXER.sub(rf"in the {spoken_name(vessel, '')} of \1", spoken, count=1)
         if name in spoken or " " not in name or name.startswith(("second", "third")):
             continue
         last = name.split()[-1]
@@ -158,7 +180,11 @@ def result(scene: ShotScene, first: str) -> str:
         return ""
     if scene.foods[0].state_after not in SEEN_RESULTS:
         return ""
-    return result_of(scene.foods, scene.text)
+    return result_of(scene.foods, scene.text, first)
+
+
+def _names(foods: Sequence[PlannedObject]) -> list[str]:
+    return [spoken_name(food, "") for food in foods]
 
 
 def left_out(scene: ShotScene, first: str) -> list[str]:
@@ -167,24 +193,25 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
     if "other ingredients" in first or "everything" in first:
         foods = []
     if "ingredients" in first and "other ingredients" not in first and len(foods) > 1:
-        return [f"The ingredients are {seen_foods(foods, 6)}."]
+        return [f"The ingredients are {seen_foods(foods, 6, scene.done)}."]
     carried = [f for f in foods if not f.mentioned]
     later = [f for f in foods if f.mentioned and is_named(f, scene.text)]
     things = [t for t in (*scene.vessels, *scene.tools) if not is_named(t, first)]
     sentences = []
     if carried:
-        named = seen_foods(carried, MAX_CARRIED)
-        many = len(carried) > 1 or is_many(carried[0], "")
+        named = foods_text(scene, carried, MAX_CARRIED)
+        verb = "is" if named.startswith("the mixture of") else is_or_are(_names(carried))
         vessel = scene.vessels[0] if scene.vessels else None
         lies = vessel is not None and is_named(vessel, first)
         inside = lies and vessel is not None and place(vessel.name).startswith("in")
         where = "in there already" if inside else "nearby"
-        if "the mixture" in first and "mixture of" not in first:
+        if "the mixture" in first.split(" until ")[0] and "mixture of" not in first:
             where = "in the mixture"
-        sentences.append(f"{named[:1].upper()}{named[1:]} {'are' if many else 'is'} {where}.")
+        elif GROUPS & {w.text for w in words(first)}:
+            where = "in view"
+        sentences.append(f"{named[:1].upper()}{named[1:]} {verb} {where}.")
     names = [f"the {spoken_name(t, scene.text)}" for t in (*later[:2], *things[:2])]
     if names:
         named = joined(names)
-        many = len(names) > 1 or (bool(later) and is_many(later[0], scene.text))
-        sentences.append(f"{named[:1].upper()}{named[1:]} {'are' if many else 'is'} at hand.")
+        sentences.append(f"{named[:1].upper()}{named[1:]} {is_or_are(names)} at hand.")
     return sentences
