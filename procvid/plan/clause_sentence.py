@@ -131,7 +131,7 @@ def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
     if scene.action == "remove":
         doing, others = _lifting(scene, doing, others)
     if clause.verbs[-1].startswith("remove ") and not subject.items and not opened:
-        things = f"from {things}"
+        things = "" if any(p.tie in ("from", "off") for p in others) else f"from {things}"
     places = [phrase_text(scene, p, said) for p in others]
     if None in places or any(things in p for p in places if p and things):
         return ""

@@ -85,7 +85,7 @@ AMOUNT = re.compile(
 HALF = re.compile(r"(?:1/2|½)\s?of\b")
 SHARE = re.compile(rf"{DIGITS}(?:{TO}{DIGITS})?\s?(?:(?:portions?|parts?) )?of\b(?:\sthe\b)?")
 BITS = re.compile(
-    rf"{DIGITS} (slices|leaves|pieces|strips|cubes|servings|portions) "
+    rf"{DIGITS} (slices|leaves|pieces|strips|cubes|servings|portions|drops|sheets|scoops) "
     r"(?!of |in |into |on |to |at |for |and |from |with |\w+ly\b|\w+wise\b|\w+ways\b)(?=[a-z])",
     re.I,
 )
@@ -104,7 +104,7 @@ NOISE = re.compile(
         "as desired, right away, in the meantime, at this point, at this time, or so, once more",
         "lastly, firstly, in batches, if needed, as needed, to your liking, if desired, optionally",
         "straight away, every now and then, every so often, from time to time, now and then",
-        r"at first, no more than, at most, but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",
+        r"at first, no more than, at most, and hold, but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",
         "either(?! side), homemade, store-bought, good quality, your favou?rite, favou?rite",
     )
     + r")\b,?",
@@ -157,7 +157,7 @@ NEXT = re.compile(
     r"(?:,\s?(?:and\s|then\s)?|\sand\s|\sthen\s)(?:"
     + _any_of(
         "let, set, continue, allow, bring, leave, keep, begin, start, repeat, reduce, increase",
-        "raise, lower, use, share, finish, turn (?:the heat|off|down|up), switch, wait, go on",
+        "plug, raise, lower, use, share, finish, turn (?:the heat|off|down|up), switch, wait, go on",
     )
     + r")\b.*",
     re.I,
@@ -213,6 +213,7 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     spoken = BITS.sub(r"\1 of ", spoken)
     spoken = COUNT.sub(" ", SHARE.sub(" ", HALF.sub("half of", spoken)))
     spoken = spoken.replace("and/or", "and").replace("half and half", "half-and-half")
+    spoken = spoken.replace(" off of ", " off ")
     spoken = LOOSE_QUOTE.sub(" ", re.sub(r"[.!?\"“”:]", " ", spoken))
     parts = PART.findall(spoken)
     safe = all(part == "," or (WORD.fullmatch(part) and _is_latin(part)) for part in parts)

@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 MIN_WORDS, MAX_WORDS = 25, 60
+MAX_READ_CHARS = 4000
+"""Most characters of a step that its prompt is made of."""
 TIDY = "The kitchen is bright and tidy."
 """Ends a prompt of fewer words."""
 CAMERA = "The light is soft, and the camera stays close and steady above the kitchen {surface}."
@@ -59,6 +61,7 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
         action: The canonical action.
         objects: The objects of the step.
     """
+    text = text[:MAX_READ_CHARS]
     cast = _cast(text, objects)
     camera = _camera(action, cast)
     if is_statement(text) and cast.foods:
@@ -74,6 +77,7 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
 
 def from_slots(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     """Return the prompt of a step from its objects alone, as for a plan that a person edited."""
+    text = text[:MAX_READ_CHARS]
     cast = _cast(text, objects)
     sentences = slot_sentences(text, action, cast.foods, cast.vessels, cast.tools)
     return _with_camera(sentences, _camera(action, cast))

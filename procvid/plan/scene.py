@@ -119,11 +119,15 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         if not found:
             return "everything" if head[0] in ("everything", "all") else None
         return " ".join([foods_text(scene, found, MAX_CARRIED), *([] if one else head[1:]), *tail])
+    if head in (["wet"], ["the", "wet"], ["dry"], ["the", "dry"]):
+        return f"the {head[-1]} ingredients"
     plain = [w for w in head if w not in ("the", "your", "this", "that", "of", "all", "entire")]
     if len(plain) == 1 and plain[0] in ("mixture", "mix"):
         return " ".join([_mixture(scene, said, tie), *tail])
     loose = {"remaining", "dry", "wet", "other", "all", "rest", "first"}
     if plain and plain[-1] in ("ingredients", "ingredient") and set(plain[:-1]) <= loose:
+        if tie not in ("", "with"):
+            return ""
         found = [f for f in scene.foods if not is_named(f, said)]
         named = [f for f in found if f.mentioned] or found
         return seen_foods(named, 5, scene.done) if named else f"the {' '.join(plain)}"

@@ -316,6 +316,7 @@ def until_of(text: str, action: str, verb_end: int = -1) -> str:
     )
     short = 1 < len(inside) <= MAX_RESULT_WORDS
     said = [t.text for t in inside[1:]]
+    said = said[: said.index("until")] if "until" in said else said
     if said[:1] and said[0] in THINGS:
         said.insert(0, "the")
     spoken = " ".join(["until", *said])

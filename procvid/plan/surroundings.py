@@ -38,6 +38,7 @@ GROUPS = frozenset(
 )
 """Words that stand for several foods."""
 BAKED = frozenset({"bake", "broil", "toast"})
+MACHINES = frozenset({"blender", "food processor"})
 DEEP = frozenset({"bowl", "pot", "jug", "cup", "glass", "jar"})
 BAKERY = frozenset(
     "crust cake cakes cupcake cupcakes pie tart rolls bread toast buns cookies biscuits muffins "
@@ -140,6 +141,8 @@ def _is_unlikely(scene: ShotScene, spoken: str) -> bool:
     if entry is None:
         return False
     small = scene.vessels[0].name.startswith("small")
+    if entry.name in MACHINES and scene.action in DRY_ACTIONS | {"fill", "coat", "marinate"}:
+        return True
     if scene.action in BAKED and (small or entry.group not in ("oven", "stove")):
         return True
     if entry.group == "stove" and scene.action in DRY_ACTIONS:
@@ -161,7 +164,9 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
             spoken = MIXER.sub(rf"in the {spoken_name(vessel, '')} of \1", spoken, count=1)
         if name in spoken or " " not in name or name.startswith(("second", "third")):
             continue
-        last = name.split()[-1]
+        first, last = name.split()[0], name.split()[-1]
+        if re.search(rf"\b{first}(?:,? [\w-]+){{1,4}} {last}\b", spoken):
+            continue
         for entry, start, end in entries_in(spoken):
             tokens = words(spoken)
             if entry.name == name and tokens[start - 1].text not in DEVICES:

@@ -22,6 +22,8 @@ VISIBLE_STATES = frozenset(
 )
 FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
 """Groups of foods whose state no picture shows, but that of butter and other fats."""
+MELTING = frozenset({"fat", "cheese", "sweet"})
+"""Groups of foods that melt."""
 ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth) ")
 MAX_LISTED = 6
 DEVICES = {
@@ -112,6 +114,7 @@ def seen_foods(foods: Sequence[PlannedObject], most: int, done: str = "") -> str
     named = []
     for food in foods[:most]:
         seen = food.state_before in VISIBLE_STATES - {done} and not is_fluid(food)
+        seen = seen and (food.state_before != "melted" or melts(food))
         name = spoken_name(food, "")
         state = f"{food.state_before} " if seen and food.state_before not in name.split() else ""
         named.append(f"the {state}{name}")
@@ -124,6 +127,12 @@ def is_fluid(food: PlannedObject) -> bool:
     """Return True for a food whose state no picture shows."""
     entry = lexicon().entries.get(food.name)
     return entry is not None and entry.group in FLUIDS
+
+
+def melts(food: PlannedObject) -> bool:
+    """Return True for butter, cheese and chocolate, not for the bread that they are on."""
+    entry = lexicon().entries.get(food.name)
+    return entry is None or entry.group in MELTING
 
 
 def joined(names: Sequence[str]) -> str:
@@ -146,7 +155,7 @@ def is_plural(name: str) -> bool:
 
 def is_or_are(names: Sequence[str]) -> str:
     """Return the verb after a list of names."""
-    return "are" if len(names) > 1 or is_plural(names[0]) else "is"
+    return "are" if len(names) > 1 or " and " in names[0] or is_plural(names[0]) else "is"
 
 
 def is_many(food: PlannedObject, text: str) -> bool:
