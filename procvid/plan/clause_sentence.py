@@ -73,6 +73,9 @@ DRESSING = frozenset(
     "sprinkle top garnish brush drizzle dust season decorate cover spray baste finish".split()
 )
 """Verbs whose missing object is the dish: "sprinkle with salt"."""
+REPEATED = re.compile(r"\b(\w{3,}?)(\w?ing(?: up| out)? the )\1\w{0,2}ed ")
+"""A state that repeats the verb: "rolling the rolled dough"."""
+IN_DEVICE = re.compile(r" in (?:the|a) (?:[\w-]+ )?(?:oven|fridge|refrigerator|freezer|microwave)$")
 SEEDS = frozenset({"seed", "bread", "flatbread", "shortbread", "gingerbread"})
 
 
@@ -95,7 +98,7 @@ def clause_sentences(
     if action == "preheat":
         return []
     scene = ShotScene(text, action, foods, vessels, tools)
-    clauses = own_clauses(text, action)
+    clauses = [c for c in own_clauses(text, action) if not DIALS & {*c.rest[:3]}]
     clauses.sort(key=lambda c: not read_phrases(c.rest)[0].items)
     if clauses and clauses[0].known.action.name in SLOT_ACTIONS:
         return []
@@ -178,11 +181,16 @@ def _fitted(
     for kept in range(len(places), -1, -1):
         spoken = " ".join(x for x in (*body, *places[:kept]) if x)
         spoken = in_slot_words(spoken, scene.vessels)
-        added = " ".join(a for a in additions(scene, spoken, others, happens=happens) if a)
+        where, *more = additions(scene, spoken, others, happens=happens)
+        inside = IN_DEVICE.search(spoken) if where else None
+        if inside:
+            spoken, where = spoken[: inside.start()], where + inside[0]
+        added = " ".join(a for a in (where, *more) if a)
         sentence = as_sentence(spoken, added + beside)
         if len(sentence.split()) <= MAX_FIRST_WORDS:
             break
     sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",")
+    sentence = REPEATED.sub(r"\1\2", sentence)
     sentence = re.sub(r"\ba (?=[aeio])", "an ", sentence)
     sentence = re.sub(r"\ban (?=[b-df-gj-np-tv-z])", "a ", sentence)
     return sentence if len(sentence.split()) <= MOST_FIRST_WORDS else ""

@@ -157,7 +157,7 @@ NEXT = re.compile(
     r"(?:,\s?(?:and\s|then\s)?|\sand\s|\sthen\s)(?:"
     + _any_of(
         "let, set, continue, allow, bring, leave, keep, begin, start, repeat, reduce, increase",
-        "plug, raise, lower, use, share, finish, turn (?:the heat|off|down|up), switch, wait, go on",
+        "plug, replace, raise, lower, use, share, finish, turn (?:the heat|off|down|up), switch, wait, go on",
     )
     + r")\b.*",
     re.I,

@@ -13,7 +13,7 @@ from procvid.plan.wording import UNCOUNTED, joined, one
 
 TIES = frozenset(
     "in into on onto to with over from at by inside through between around across using without "
-    "against along off under underneath beneath beside atop among throughout via".split()
+    "against along off toward towards under underneath beneath beside atop among throughout via".split()
 )
 DROPPED = frozenset("for per during after before until".split())
 """Prepositions whose phrase no clip shows: "for serving"."""
@@ -51,6 +51,7 @@ LIQUIDS = frozenset("broth stock vinegar sauce".split())
 TOP_PLACES = frozenset("top bottom side sides center centre middle edge edges end ends".split())
 SUFFIX_LASTS = frozenset({"up", "down", "apart", "first", "out"})
 STOP_AFTER_COMMA = frozenset("about plus including and".split())
+PARTICIPLES = frozenset("cut ground frozen torn split beaten".split())
 MAX_ITEMS = 7
 SHORT_REMARK = 3
 """Most words of a remark that a list goes on after: "butter, softened, and sugar"."""
@@ -146,9 +147,7 @@ def _tidy(phrase: SpokenPhrase) -> SpokenPhrase:
     kept: list[list[str]] = []
     suffix = ""
     for item in _described(phrase.items):
-        if not item or (
-            kept and len(item) == 1 and item[0].endswith("ing") and _names_nothing(item)
-        ):
+        if not item or (len(item) == 1 and item[0].endswith("ing") and _names_nothing(item)):
             continue
         if item[0] == "or":
             kept = _chosen(kept, item[1:])
@@ -167,7 +166,8 @@ def _tidy(phrase: SpokenPhrase) -> SpokenPhrase:
 def _described(items: Sequence[list[str]]) -> list[list[str]]:
     """Return "peeled", "quartered potatoes" as one item, "peeled and quartered potatoes"."""
     first = items[0] if items else []
-    loose = 0 < len(first) < 3 and first[-1].endswith("ed") and not entries_in(" ".join(first))
+    made = bool(first) and (first[-1].endswith("ed") or first[-1] in PARTICIPLES)
+    loose = made and len(first) < 3 and not entries_in(" ".join(first))
     if len(items) < 2 or not loose or not items[1] or items[1][0] == "or":
         return list(items)
     return [[*first, "and", *items[1]], *items[2:]] if entries_in(" ".join(items[1])) else [*items]
@@ -309,7 +309,7 @@ def _article(core: Sequence[str], tie: str) -> str:
         return ""
     if last in TOP_PLACES:
         return "the" if tie not in ("on",) or last not in ("top",) else ""
-    if tie == "in" and (entry is None or entry.group in ("liquid", "oil")):
+    if tie == "in" and (entry is None or entry.group in ("liquid", "fat")):
         return "" if last in ("half", "two", "water", "oil", "butter") else "the"
     return "the"
 

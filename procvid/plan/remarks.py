@@ -16,6 +16,11 @@ MODALS = frozenset(
 )
 RECIPE_LINK = re.compile(r"[A-Z][^.!?:;\n]{0,80}\bRecipes?$")
 """The title of another recipe, which pages list below their own."""
+DIAL = re.compile(
+    r"(?:turn|switch) (?:it |the (?:mixer|speed|machine) )?(?:up |down )?(?:to|on|off)\b[^.,]{0,20}\.?$",
+    re.I,
+)
+"""An order to a machine alone: "Turn to high"."""
 MAX_SUBJECT_WORDS = 8
 MAX_STILL = 4
 JOINERS = frozenset({"and", "then", "or"})
@@ -23,7 +28,7 @@ JOINERS = frozenset({"and", "then", "or"})
 
 def is_statement(text: str) -> bool:
     """Return True for "The cream should have stiff peaks", which asks for no action."""
-    if RECIPE_LINK.match(text.strip()):
+    if RECIPE_LINK.match(text.strip()) or DIAL.match(text.strip()):
         return True
     tokens = words(text)
     if not tokens or tokens[0].text not in SUBJECTS:

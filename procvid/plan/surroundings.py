@@ -81,6 +81,8 @@ def _needs_place(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) 
     if any(e.role in ("vessel", "surface") or e.name == "measuring cup" for e in found):
         return False
     placed = any(p.tie in PLACE_TIES and _is_place(p) for p in others)
+    flat = place(scene.vessels[0].name).startswith("on")
+    placed = placed or (flat and any(p.items and p.items[-1][-1] == "water" for p in others))
     return scene.vessels[0].mentioned or not placed
 
 
@@ -107,8 +109,6 @@ def _is_place(phrase: SpokenPhrase) -> bool:
         return False
     last = phrase.items[-1][-1]
     found = [e for e, _, _ in entries_in(" ".join(phrase.items[-1]))]
-    if phrase.tie in ("in", "into") and last == "water":
-        return True
     elsewhere = any(e.role == "food" or e.name in DEVICES for e in found)
     return last not in SHAPES and last not in ("side", "sides", "boil", "simmer") and not elsewhere
 
