@@ -57,7 +57,7 @@ RUNNING = frozenset(
     "sauce gravy dressing glaze icing frosting marinade topping pesto salsa".split()
 )
 """Made foods that do so, too."""
-WAYS = frozenset({"through", "down", "up", "well", "uncovered", "covered"})
+WAYS = frozenset({"together", "through", "down", "up", "well", "uncovered", "covered"})
 PLACING = frozenset({"putting", "placing", "setting", "returning"})
 ON_HEAT = re.compile(r"\b(?:on|over|to) (?:an? |the )?(?:[\w-]+ ){0,2}(?:heat|flame|hob)\b")
 MANNERS = frozenset("motion motions direction pattern layer layers circles batches way".split())
@@ -339,6 +339,9 @@ def _object(
 ) -> str:
     """Return what the action is done to, with articles; "" if nobody can say."""
     adverbs = [i for i in subject.items if is_adverbial(i)]
+    it = happens and subject.items in ([["it"]], [["them"]]) and clause.before is not None
+    if it and clause.before is not None and (earlier := _earlier(scene, clause.before)):
+        return earlier
     if len(adverbs) < len(subject.items):
         return phrase_text(scene, subject, said) or ""
     if happens and clause.before is not None and (earlier := _earlier(scene, clause.before)):

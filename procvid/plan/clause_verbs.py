@@ -30,11 +30,12 @@ def doing_of(clause: OwnClause) -> tuple[str, tuple[str, ...], bool]:
         known = HAPPENS.get(verb, "coming")
         return (known if boils else "bringing"), rest, boils
     name = clause.known.name if clause.known.name.split()[0] == verb.split()[0] else verb
-    if HAPPENS.get(name):
+    placed = name == "set" and bool({"on", "in", "into", "over", "onto"} & {*rest[1:]})
+    if HAPPENS.get(name) and not placed:
         return HAPPENS[name], rest, True
     if any(v.split()[0] not in _base_forms(v) for v in clause.verbs):
         return "", rest, False
-    hands = [v for v in clause.verbs if v not in HAPPENS and v not in ENDINGS]
+    hands = [v for v in clause.verbs if placed or (v not in HAPPENS and v not in ENDINGS)]
     hands = [v for v in hands if "heat" not in v.split()]
     hands = hands or [clause.verbs[-1]]
     return joined([_hand_gerund(v) for v in hands]), rest, False

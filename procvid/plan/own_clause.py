@@ -29,6 +29,8 @@ PLACING_WORDS = frozenset("to onto on into between".split())
 COOKED = frozenset({"fry", "boil", "bake", "grill", "steam", "heat"})
 """Actions that "cook" may mean."""
 
+ORDERED = frozenset("the a an all in your some".split())
+"""Words after a verb that nobody read as one: "to the bowl add all the flour"."""
 NO_MANNER = frozenset("finally immediately lastly firstly secondly separately really only".split())
 
 
@@ -256,4 +258,9 @@ def _is_lead(phrase: Sequence[str]) -> bool:
         and lexicon().verb_at(tokens, 1)
     ):
         return False
-    return any(lexicon().noun_at(tokens, i) for i in range(1, len(tokens)))
+    return any(lexicon().noun_at(tokens, i) for i in range(1, len(tokens))) and not any(
+        lexicon().verb_at(tokens, i)
+        and lexicon().noun_at(tokens, i) is None
+        and tokens[i + 1].text in ORDERED
+        for i in range(2, len(tokens) - 1)
+    )

@@ -244,6 +244,7 @@ def with_article(item: Sequence[str], tie: str) -> str:
     item = ["the" if w in DEFINITE else w for w in item]
     text = " ".join(item)
     if not item or item[0] in STARTS or item[0] == "the":
+        text = " ".join(_with_the(list(item)))
         return re.sub(r"\bthe (?=the\b)", "", text)
     core = list(item)
     before: list[str] = []

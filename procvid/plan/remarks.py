@@ -17,7 +17,8 @@ MODALS = frozenset(
 RECIPE_LINK = re.compile(r"[A-Z][^.!?:;\n]{0,80}\bRecipes?$")
 """The title of another recipe, which pages list below their own."""
 DIAL = re.compile(
-    r"(?:turn|switch) (?:it |the (?:mixer|speed|machine) )?(?:up |down )?(?:to|on|off)\b[^.,]{0,20}\.?$",
+    r"(?:turn|switch) (?:it |the (?:mixer|speed|machine) )?(?:up |down )?"
+    r"(?:to (?:high|low|medium|full)|on|off)\b[^.,]{0,20}\.?$",
     re.I,
 )
 """An order to a machine alone: "Turn to high"."""

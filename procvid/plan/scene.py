@@ -45,10 +45,22 @@ class ShotScene:
         return (action.state if action else None) or ""
 
 
-def foods_text(scene: ShotScene, foods: Sequence[PlannedObject], most: int) -> str:
-    """Return foods as a list, those that are mixed together as one thing."""
+def foods_text(
+    scene: ShotScene, foods: Sequence[PlannedObject], most: int, *, whole: bool = False
+) -> str:
+    """Return foods as a list, those that are mixed together as one thing.
+
+    Args:
+        scene: The shot.
+        foods: Some of its foods.
+        most: How many of them to name.
+        whole: True for a mixture of all the foods or none.
+    """
     mixed = _mixed_together(scene, foods)
-    if len(mixed) < 2:
+    entry = lexicon().entries.get(foods[0].name) if foods else None
+    if len(foods) == len(mixed) == 1 and entry is not None and entry.group == "powder":
+        return f"the {spoken_name(foods[0], '')} mixture"
+    if len(mixed) < 2 or (whole and len(mixed) < len(foods)):
         return seen_foods(foods, most, scene.done)
     apart = [f for f in foods if f not in mixed]
     names = [f"the {spoken_name(f, '').removesuffix(' mixture')}" for f in mixed]

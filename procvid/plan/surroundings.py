@@ -204,7 +204,7 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
     things = [t for t in (*scene.vessels, *scene.tools) if not is_named(t, first)]
     sentences = []
     if carried:
-        named = foods_text(scene, carried, MAX_CARRIED)
+        named = foods_text(scene, carried, MAX_CARRIED, whole=True)
         verb = "is" if named.startswith("the mixture of") else is_or_are(_names(carried))
         vessel = scene.vessels[0] if scene.vessels else None
         lies = vessel is not None and is_named(vessel, first)

@@ -89,7 +89,7 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
         ),
         (
             "Whip the cream in a bowl.\nThe cream should stay put on turning the bowl.",
-            "the cream.",
+            "the cream in the bowl.",
         ),
         (
             "Mix the flour and the milk in a bowl.\nPour it into a cake pan.\nBake for an hour.",
