@@ -57,7 +57,7 @@ RUNNING = frozenset(
     "sauce gravy dressing glaze icing frosting marinade topping pesto salsa".split()
 )
 """Made foods that do so, too."""
-WAYS = frozenset({"together", "through", "down", "up", "well", "uncovered", "covered"})
+WAYS = frozenset({"side", "together", "through", "down", "up", "well", "uncovered", "covered"})
 PLACING = frozenset({"putting", "placing", "setting", "returning"})
 ON_HEAT = re.compile(r"\b(?:on|over|to) (?:an? |the )?(?:[\w-]+ ){0,2}(?:heat|flame|hob)\b")
 MANNERS = frozenset("motion motions direction pattern layer layers circles batches way".split())
@@ -163,7 +163,7 @@ def _without_way(subject: SpokenPhrase) -> tuple[SpokenPhrase, str]:
     end = len(last)
     while end > 1 and (last[end - 1] in WAYS or last[end - 1].endswith("ly")):
         end -= 1
-    way = " ".join(last[end:])
+    way = " ".join("on each side" if w == "side" else w for w in last[end:])
     return replace(subject, items=[*items, last[:end]]), f" {way}" if way else ""
 
 

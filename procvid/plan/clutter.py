@@ -54,6 +54,9 @@ TEMPERATURE = re.compile(
     re.I,
 )
 LEVEL = r"(?:very|low|medium|moderate|moderately|high|gentle|med|hot|slow|your|lowest|highest)"
+HOT_OVEN = re.compile(
+    r"\bin (?:an?|the) \d{2,3}\s?(?:°|º|˚|degrees?)?\s?(?:[FC]\b)?\s?(?:preheated )?oven\b", re.I
+)
 HEAT = re.compile(
     rf",?\s?\b(?:over|on|at|to|using|with|under)\s(?:an? |the )?{LEVEL}\b"
     rf"(?:(?:\s|-|\bto\b|\bor\b){{1,4}}{LEVEL}\b){{0,4}}[\s-](?:direct |indirect )?"
@@ -94,7 +97,9 @@ COUNT = re.compile(r"\b\d+(?:\s?(?:[-–/]|to|or)\s?\d+)*\b|[½¼¾⅓⅔⅛]")
 
 # Words that say nothing about the picture.
 LOOKS = re.compile(
-    r"\bin (?:colou?r|texture|size|thickness|diameter|shape|appearance|consistency)\b", re.I
+    r"\b(?:doubled )?in (?:colou?r|texture|volume|bulk|size|thickness|diameter|shape|appearance|"
+    r"consistency)\b",
+    re.I,
 )
 NOISE = re.compile(
     r"\b(?:"
@@ -124,7 +129,7 @@ REMARK = re.compile(
         "if, unless, when, while, until, till, to your, leaving, allowing, reserving, otherwise",
         "remembering, do not, don't, but, not, rather, instead, adding, making, trying, saving",
         "per (?:the |package )?, following (?:the |package )?, in which, on which, as long as",
-        "should, would, will, can, could, may, at which, by which, about, note",
+        r"should, would, will, can(?! of), could, may, at which, by which, about, note",
         r"works? (?:best|well|great|too)",
     )
     + r")\b).*",
@@ -204,7 +209,7 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     if len(spoken) > MAX_CLAUSE_CHARS:
         return None
     spoken = BRAND.sub(" ", spoken).replace("’", "'").replace("&", " and ")
-    spoken = " ".join(spoken.split())
+    spoken = HOT_OVEN.sub("in the oven", " ".join(spoken.split()))
     for pattern in (BURSTS, PORTIONS, TIME, TEMPERATURE, HEAT, LONG, SIZE, AMOUNT, LOOKS, NOISE):
         spoken = " ".join(pattern.sub(" ", spoken).split())
     spoken = f" {THEN_THE.sub(', ', FOLLOWED.sub(',', spoken))}"

@@ -168,7 +168,11 @@ def _described(items: Sequence[list[str]]) -> list[list[str]]:
     first = items[0] if items else []
     made = bool(first) and (first[-1].endswith("ed") or first[-1] in PARTICIPLES)
     loose = made and len(first) < 3 and not entries_in(" ".join(first))
-    if len(items) < 2 or not loose or not items[1] or items[1][0] == "or":
+    if len(items) < 2 or not items[1] or items[1][0] in STARTS | {"or", "the"}:
+        return list(items)
+    if len(first) == 2 and first[0] in ("a", "an") and not entries_in(first[1]):
+        return [[*first, "and", *items[1]], *items[2:]]
+    if not loose:
         return list(items)
     return [[*first, "and", *items[1]], *items[2:]] if entries_in(" ".join(items[1])) else [*items]
 

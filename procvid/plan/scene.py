@@ -123,6 +123,8 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         last -= 1
     tail = list(item[last:])
     described = head[0] in ("it", "them") and len(head) < 4
+    if list(item) in (["wet"], ["the", "wet"], ["dry"], ["the", "dry"]):
+        return f"the {item[-1]} ingredients"
     one = head in (["each"], ["each", "one"])
     if (head[0] in PRONOUNS and len(head) == 1) or described or one:
         if tie in ("in", "into") and scene.vessels and head[0] == "it":
@@ -130,20 +132,26 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         found = referents(scene, said)
         if not found:
             return "everything" if head[0] in ("everything", "all") else None
-        return " ".join([foods_text(scene, found, MAX_CARRIED), *([] if one else head[1:]), *tail])
-    if head in (["wet"], ["the", "wet"], ["dry"], ["the", "dry"]):
-        return f"the {head[-1]} ingredients"
+        return " ".join(
+            [foods_text(scene, found, MAX_CARRIED), *([] if one else head[1:]), *_on_sides(tail)]
+        )
     plain = [w for w in head if w not in ("the", "your", "this", "that", "of", "all", "entire")]
     if len(plain) == 1 and plain[0] in ("mixture", "mix"):
         return " ".join([_mixture(scene, said, tie), *tail])
     loose = {"remaining", "dry", "wet", "other", "all", "rest", "first"}
     if plain and plain[-1] in ("ingredients", "ingredient") and set(plain[:-1]) <= loose:
-        if tie not in ("", "with"):
+        both = {"wet", "dry"} <= {w.text for w in words(said)}
+        if tie not in ("", "with") or both:
             return ""
         found = [f for f in scene.foods if not is_named(f, said)]
         named = [f for f in found if f.mentioned] or found
         return seen_foods(named, 5, scene.done) if named else f"the {' '.join(plain)}"
     return ""
+
+
+def _on_sides(tail: list[str]) -> list[str]:
+    """Return "on each side" for the "side" of "cook each side"."""
+    return ["on", "each", "side"] if tail in (["side"], ["sides"]) else tail
 
 
 def _mixture(scene: ShotScene, said: str, tie: str) -> str:
