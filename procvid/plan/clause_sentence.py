@@ -185,11 +185,13 @@ def _fitted(
         inside = IN_DEVICE.search(spoken) if where else None
         if inside:
             spoken, where = spoken[: inside.start()], where + inside[0]
+        if spoken.endswith(" in") and where.startswith(("in the", "into the")):
+            spoken, where = spoken.removesuffix(" in"), f"into the {where.split('the ', 1)[1]}"
         added = " ".join(a for a in (where, *more) if a)
         sentence = as_sentence(spoken, added + beside)
         if len(sentence.split()) <= MAX_FIRST_WORDS:
             break
-    sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",")
+    sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",").replace(" out out of", " out of")
     sentence = REPEATED.sub(r"\1\2", sentence)
     sentence = re.sub(r"\ba (?=[aeio])", "an ", sentence)
     sentence = re.sub(r"\ban (?=[b-df-gj-np-tv-z])", "a ", sentence)

@@ -69,7 +69,7 @@ HEAT = re.compile(
 SIZE = re.compile(
     rf"\b(?:about |around |approximately |roughly )?(?:\d+\s?(?:x|×|by)\s?){{0,2}}{RANGE}{GLUE}"
     r"(?:inch(?:es)?|cm|mm|centimet(?:er|re)s?|(?:quarts?|qt)(?! of)|[\"”″])(?![a-z])"
-    r"[\s-]?(?:thick(?:ness)?\b|long\b|wide\b|deep\b|in diameter|apart\b|square\b)?"
+    r"[\s-]?(?:thick(?:ness)?\b|long\b|wide\b|deep\b|in diameter|apart\b|square\b)?(?:\s?of\b(?! the))?"
     r"|\b\d+\s?(?:x|×)\s?\d+(?:[\s-]?inch(?:es)?)?",
     re.I,
 )
@@ -109,7 +109,9 @@ NOISE = re.compile(
         "as desired, right away, in the meantime, at this point, at this time, or so, once more",
         "lastly, firstly, in batches, if needed, as needed, to your liking, if desired, optionally",
         "straight away, every now and then, every so often, from time to time, now and then",
-        r"at first, no more than, at most, and hold, but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",
+        "a few times, several times, a couple of times, two or three times",
+        "at first, no more than, at most, at once, and hold",
+        r"but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",
         "either(?! side), homemade, store-bought, good quality, your favou?rite, favou?rite",
     )
     + r")\b,?",
@@ -218,7 +220,7 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     spoken = BITS.sub(r"\1 of ", spoken)
     spoken = COUNT.sub(" ", SHARE.sub(" ", HALF.sub("half of", spoken)))
     spoken = spoken.replace("and/or", "and").replace("half and half", "half-and-half")
-    spoken = spoken.replace(" off of ", " off ")
+    spoken = spoken.replace(" off of ", " off ").replace(" on to ", " onto ")
     spoken = LOOSE_QUOTE.sub(" ", re.sub(r"[.!?\"“”:]", " ", spoken))
     parts = PART.findall(spoken)
     safe = all(part == "," or (WORD.fullmatch(part) and _is_latin(part)) for part in parts)

@@ -32,11 +32,9 @@ MAX_READ_CHARS = 4000
 """Most characters of a step that its prompt is made of."""
 TIDY = "The kitchen is bright and tidy."
 """Ends a prompt of fewer words."""
-CAMERA = "The light is soft, and the camera stays close and steady above the kitchen {surface}."
-
-CAMERA_BESIDE = (
-    "The light is soft, and the camera stays close and steady beside the kitchen {surface}."
-)
+LIGHT = "The light is soft, and the camera"
+CAMERA = LIGHT + " stays close and steady above the kitchen {surface}."
+CAMERA_BESIDE = LIGHT + " stays close and steady beside the kitchen {surface}."
 """For what happens in the oven, in the fridge, on the stove or in the sink."""
 HOT_ACTIONS = frozenset(
     {"fry", "boil", "steam", "melt", "heat", "preheat", "bake", "broil", "grill"}
@@ -80,7 +78,11 @@ def from_slots(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     text = text[:MAX_READ_CHARS]
     cast = _cast(text, objects)
     sentences = slot_sentences(text, action, cast.foods, cast.vessels, cast.tools)
-    return _with_camera(sentences, _camera(action, cast))
+    prompt = _with_camera(sentences, _camera(action, cast))
+    while len(prompt.split()) > MAX_WORDS and len(sentences) > 1:
+        prompt = _with_camera(sentences, _camera(action, cast).replace(LIGHT, "The camera"))
+        sentences.pop()
+    return prompt
 
 
 def is_written_by_rules(step: StepPlan) -> bool:

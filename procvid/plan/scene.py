@@ -115,6 +115,11 @@ def phrase_text(scene: ShotScene, phrase: SpokenPhrase, said: str) -> str | None
 
 def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str | None:
     """Return the foods of an item that refers to them; "" if it names things; None if unknown."""
+    if len(item) > 2 and item[-2] == "of" and item[-1] in ("it", "them"):
+        found = referents(scene, said)
+        place = " ".join(item[:-1])
+        place = place if item[0] in ("top", "the", "half", "each") else f"the {place}"
+        return f"{place} {foods_text(scene, found, MAX_CARRIED)}" if found else None
     head = [w for w in item if not is_adverb(w) and w not in BLANK]
     if not head:
         return ""
