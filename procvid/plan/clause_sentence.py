@@ -76,6 +76,8 @@ DRESSING = frozenset(
 REPEATED = re.compile(r"\b(\w{3,}?)(\w?ing(?: up| out)? the )\1\w{0,2}ed ")
 """A state that repeats the verb: "rolling the rolled dough"."""
 IN_DEVICE = re.compile(r" in (?:the|a) (?:[\w-]+ )?(?:oven|fridge|refrigerator|freezer|microwave)$")
+MAKING = frozenset({"make", "prepare"})
+"""Verbs of a heading: "Make the puree. Rinse the potatoes."."""
 SEEDS = frozenset({"seed", "bread", "flatbread", "shortbread", "gingerbread"})
 
 
@@ -135,7 +137,7 @@ def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
         doing, others = _lifting(scene, doing, others)
     if clause.verbs[-1].startswith("remove ") and not subject.items and not opened:
         things = "" if any(p.tie in ("from", "off") for p in others) else f"from {things}"
-    places = [phrase_text(scene, p, said) for p in others]
+    places = [_place_text(scene, p, said) for p in others]
     if None in places or any(things in p for p in places if p and things):
         return ""
     body = [things, doing] if happens else ["hands", opened, clause.manner, doing, things]
@@ -143,6 +145,13 @@ def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
     if not spoken and doing in PLACING and ON_HEAT.search(scene.text):
         spoken = ["on the stove"]
     return _fitted(scene, ["Close-up of", *body, into], spoken, others, beside, happens=happens)
+
+
+def _place_text(scene: ShotScene, phrase: SpokenPhrase, said: str) -> str | None:
+    """Return a place with articles; "" for an "over it" that nobody can resolve."""
+    text = phrase_text(scene, phrase, said)
+    vague = phrase.tie in ("over", "on", "onto") and phrase.items in ([["it"]], [["them"]])
+    return "" if text is None and vague else text
 
 
 def _side_work(phrases: list[SpokenPhrase]) -> tuple[list[SpokenPhrase], str]:
@@ -207,6 +216,8 @@ def _opening(scene: ShotScene, clause: OwnClause, subject: SpokenPhrase) -> str:
         or before.verbs[-1] in NOUNISH
         or (items and set(items) - {"it", "them", "together", "well"})
     ):
+        return ""
+    if before.verbs[-1] in MAKING:
         return ""
     doing, rest, happens = doing_of(before)
     phrases = _object_first(read_phrases(rest), doing)

@@ -71,6 +71,9 @@ def _letting(verb: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...], bo
         spot = next((i for i, t in enumerate(tokens) if t.text == word.lower()), None)
         inner = lexicon().verb_at(tokens, spot) if spot is not None else None
         names = inner is not None and lexicon().noun_at(tokens, spot or 0) is not None
+        described = index > 0 and rest[index - 1] in ("the", "a", "an", "your")
+        if described and word not in STANDING:
+            continue
         if word in STANDING or (inner is not None and not names and not is_adverb(word)):
             before = tuple(w for w in rest[:index] if w != "to")
             name, length = word, 1

@@ -109,6 +109,7 @@ NOISE = re.compile(
         "as desired, right away, in the meantime, at this point, at this time, or so, once more",
         "lastly, firstly, in batches, if needed, as needed, to your liking, if desired, optionally",
         "straight away, every now and then, every so often, from time to time, now and then",
+        r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
         "a few times, several times, a couple of times, two or three times",
         "at first, no more than, at most, at once, and hold",
         r"but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",

@@ -64,6 +64,9 @@ def foods_text(
         return seen_foods(foods, most, scene.done)
     apart = [f for f in foods if f not in mixed]
     names = [f"the {spoken_name(f, '').removesuffix(' mixture')}" for f in mixed]
+    names = list(dict.fromkeys(names))
+    if len(names) < 2:
+        return seen_foods(foods, most, scene.done)
     shown = max(2, most - len(apart))
     if len(names) > shown:
         names = [*names[:shown], "other ingredients"]

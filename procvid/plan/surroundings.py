@@ -161,7 +161,8 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
     for vessel in vessels:
         name = vessel.name
         if name.endswith("bowl") and "bowl" not in spoken:
-            spoken = MIXER.sub(rf"in the {spoken_name(vessel, '')} of \1", spoken, count=1)
+            machine = "" if "mixer" in name else r" of \1"
+            spoken = MIXER.sub(rf"in the {spoken_name(vessel, '')}{machine}", spoken, count=1)
         if name in spoken or " " not in name or name.startswith(("second", "third")):
             continue
         first, last = name.split()[0], name.split()[-1]

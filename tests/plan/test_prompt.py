@@ -118,7 +118,7 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
         ),
         (
             "In a stand mixer fitted with a whisk, whip the cream and sugar.",
-            "hands whipping the cream and the sugar in the bowl of a stand mixer fitted with a whisk.",
+            "hands whipping the cream and the sugar in the stand mixer bowl fitted with a whisk.",
         ),
         (
             "Place peeled, quartered potatoes in a pot of cold water.",
