@@ -194,6 +194,8 @@ def _fitted(
         inside = IN_DEVICE.search(spoken) if where else None
         if inside:
             spoken, where = spoken[: inside.start()], where + inside[0]
+        if spoken.endswith(" on") and where.startswith("on the"):
+            spoken = spoken.removesuffix(" on")
         if spoken.endswith(" in") and where.startswith(("in the", "into the")):
             spoken, where = spoken.removesuffix(" in"), f"into the {where.split('the ', 1)[1]}"
         added = " ".join(a for a in (where, *more) if a)

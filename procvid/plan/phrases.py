@@ -88,7 +88,11 @@ def read_phrases(rest: Sequence[str]) -> list[SpokenPhrase]:
             comma = False
         elif word == "to" and _is_purpose(rest, index + 1):
             break
-        elif word in TIES | DROPPED and not _is_particle(rest, index, current):
+        elif (
+            word in TIES | DROPPED
+            and rest[max(0, index - 1) : index] not in (("the",), ("your",))
+            and not _is_particle(rest, index, current)
+        ):
             phrases.append(SpokenPhrase(word))
             comma = False
         else:
@@ -147,7 +151,9 @@ def _tidy(phrase: SpokenPhrase) -> SpokenPhrase:
     kept: list[list[str]] = []
     suffix = ""
     for item in _described(phrase.items):
-        if not item or (len(item) == 1 and item[0].endswith("ing") and _names_nothing(item)):
+        if all(w in TIES for w in item) or (
+            len(item) == 1 and item[0].endswith("ing") and _names_nothing(item)
+        ):
             continue
         if item[0] == "or":
             kept = _chosen(kept, item[1:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from procvid.plan.english import is_adverb
 from procvid.plan.lexicon import lexicon, plurals, words
-from procvid.plan.phrases import BLANK, SpokenPhrase, entries_in, write_phrase
+from procvid.plan.phrases import BLANK, STARTS, SpokenPhrase, entries_in, write_phrase
 from procvid.plan.wording import joined, seen_foods, spoken_name
 from procvid.types import PlannedObject
 
@@ -121,8 +121,11 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
     if len(item) > 2 and item[-2] == "of" and item[-1] in ("it", "them"):
         found = referents(scene, said)
         place = " ".join(item[:-1])
-        place = place if item[0] in ("top", "the", "half", "each") else f"the {place}"
+        place = place if item[0] in STARTS | {"top", "the"} else f"the {place}"
         return f"{place} {foods_text(scene, found, MAX_CARRIED)}" if found else None
+    if len(item) > 2 and item[0] in ("it", "them") and item[1] in ("a", "an", "another", "yet"):
+        found = referents(scene, said)
+        return f"{foods_text(scene, found, MAX_CARRIED)} {' '.join(item[1:])}" if found else None
     head = [w for w in item if not is_adverb(w) and w not in BLANK]
     if not head:
         return ""
