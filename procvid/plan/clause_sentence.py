@@ -57,7 +57,7 @@ RUNNING = frozenset(
     "sauce gravy dressing glaze icing frosting marinade topping pesto salsa".split()
 )
 """Made foods that do so, too."""
-WAYS = frozenset({"side", "together", "through", "down", "up", "well", "uncovered", "covered"})
+WAYS = frozenset({"together", "through", "down", "up", "well", "uncovered", "covered"})
 PLACING = frozenset({"putting", "placing", "setting", "returning"})
 ON_HEAT = re.compile(r"\b(?:on|over|to) (?:an? |the )?(?:[\w-]+ ){0,2}(?:heat|flame|hob)\b")
 MANNERS = frozenset("motion motions direction pattern layer layers circles batches way".split())
@@ -172,7 +172,9 @@ def _without_way(subject: SpokenPhrase) -> tuple[SpokenPhrase, str]:
     end = len(last)
     while end > 1 and (last[end - 1] in WAYS or last[end - 1].endswith("ly")):
         end -= 1
-    way = " ".join("on each side" if w == "side" else w for w in last[end:])
+    way = " ".join(last[end:])
+    if last == ["each", "side"]:
+        end, way = 1, "on each side"
     return replace(subject, items=[*items, last[:end]]), f" {way}" if way else ""
 
 
@@ -190,6 +192,8 @@ def _fitted(
     for kept in range(len(places), -1, -1):
         spoken = " ".join(x for x in (*body, *places[:kept]) if x)
         spoken = in_slot_words(spoken, scene.vessels)
+        if spoken.endswith(" on") and scene.action == "cover" and scene.vessels:
+            spoken = f"{spoken} the {spoken_name(scene.vessels[0], '')}"
         where, *more = additions(scene, spoken, others, happens=happens)
         inside = IN_DEVICE.search(spoken) if where else None
         if inside:

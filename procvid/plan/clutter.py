@@ -165,7 +165,8 @@ NEXT = re.compile(
     r"(?:,\s?(?:and\s|then\s)?|\sand\s|\sthen\s)(?:"
     + _any_of(
         "let, set, continue, allow, bring, leave, keep, begin, start, repeat, reduce, increase",
-        "plug, replace, raise, lower, use, share, finish, turn (?:the heat|off|down|up), switch, wait, go on",
+        "plug, replace, whizz?, raise, lower, use, share, finish, switch, wait, go on",
+        "turn (?:the heat|off|down|up)",
     )
     + r")\b.*",
     re.I,

@@ -74,6 +74,8 @@ def read_phrases(rest: Sequence[str]) -> list[SpokenPhrase]:
         word = rest[index]
         current = phrases[-1]
         following = rest[index + 1] if index + 1 < len(rest) else ""
+        if word == "or" and following in TIES:
+            break
         if word == "," or (word in ("and", "plus", "or") and following in TIES | {"then"}):
             comma = True
         elif (comma or rest[index - 1 : index] in (("and",), ["and"])) and _starts_instruction(
@@ -300,7 +302,8 @@ def _article(core: Sequence[str], tie: str) -> str:
         (e for e, _, end in found if end == len(words(" ".join(core[: head + 1]))) - 1), None
     )
     plural = last.endswith("s") and not last.endswith(PLURAL_SAFE)
-    last = core[0] if core[0] in SHAPES and core[1:2] != ["of"] else last
+    shaped = core[0] in SHAPES and core[0].endswith("s") and core[1:2] != ["of"]
+    last = core[0] if shaped else last
     if last in SHAPES and (tie in ("into", "in", "to", "by", "at") or (plural and entry is None)):
         return ""
     if tie == "to" and last in ("boil", "simmer"):

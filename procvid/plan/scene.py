@@ -136,7 +136,7 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
     described = head[0] in ("it", "them") and len(head) < 4
     if list(item) in (["wet"], ["the", "wet"], ["dry"], ["the", "dry"]):
         return f"the {item[-1]} ingredients"
-    one = head in (["each"], ["each", "one"])
+    one = tie == "" and head in (["each"], ["each", "one"])
     if (head[0] in PRONOUNS and len(head) == 1) or described or one:
         if tie in ("in", "into") and scene.vessels and head[0] == "it":
             return f"the {spoken_name(scene.vessels[0], '')}"

@@ -12,7 +12,7 @@ from functools import lru_cache
 from procvid.plan.english import is_number
 from procvid.plan.lexicon import lexicon, words
 from procvid.plan.reading import read_step
-from procvid.plan.side_clauses import kinds_of
+from procvid.plan.side_clauses import gap, kinds_of
 from procvid.plan.wording import (
     DEVICES,
     as_sentence,
@@ -309,7 +309,14 @@ def until_of(text: str, action: str, verb_end: int = -1) -> str:
     span = [i for i in range(first, end) if kinds[i] == "result"]
     if not span:
         return ""
-    stop = next((i for i in range(span[0], len(tokens)) if kinds[i] != "result"), len(tokens))
+    stop = next(
+        (
+            i
+            for i in range(span[0] + 1, len(tokens))
+            if kinds[i] != "result" or " - " in gap(text, tokens, i)
+        ),
+        len(tokens),
+    )
     inside = tokens[span[0] : stop]
     plain = not any(
         is_number(t.text) or lexicon().noun_at(inside, n) is not None for n, t in enumerate(inside)

@@ -51,6 +51,8 @@ MIXER = re.compile(
     r"\b(?:in|into|to) ((?:a|an|the) (?:[\w-]+ )?(?:stand |electric )?mixer)\b(?! bowl)"
 )
 """A machine whose bowl is meant: "in a stand mixer"."""
+ANY_PAN = re.compile(r"\b(the(?: same| hot)?) pan\b(?! (?:of|with|and)\b)")
+"""What recipes call any pot: "add the rice to the pan"."""
 PLACE_TIES = frozenset("in on onto into to over inside between around under through among".split())
 BEFORE_VESSEL = "the|a|an|prepared|same|hot|greased|lined|buttered|oiled"
 WRAPS = frozenset({"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel"})
@@ -177,7 +179,14 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
         pattern = rf"\b({BEFORE_VESSEL})\s+{last}\b(?!\s+(?:of|\w*pan)\b)"
         if re.search(pattern, spoken):
             return re.sub(pattern, rf"\1 {name}", spoken, count=1)
+    if vessels and _is_pan(vessels[0].name) and not is_named(vessels[0], spoken):
+        return ANY_PAN.sub(rf"\1 {spoken_name(vessels[0], '')}", spoken, count=1)
     return spoken
+
+
+def _is_pan(name: str) -> bool:
+    entry = lexicon().entries.get(_kind(name))
+    return entry is not None and entry.group in ("stove", "oven")
 
 
 def result(scene: ShotScene, first: str) -> str:
