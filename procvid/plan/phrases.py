@@ -39,7 +39,7 @@ SHAPES = frozenset(
     "matchsticks ribbons florets circles squares triangles balls patties discs disks portions logs "
     "dice bits segments crumbs batches layers bites parts shreds spears sections shape shapes half "
     "thin small large bite sized flakes stages patty mounds rectangles peaks powder coins dough "
-    "sheets bars fingers intervals puree place".split()
+    "sheets handfuls bars fingers intervals puree place".split()
 )
 FIXED_PLACES = frozenset("oven fridge refrigerator freezer microwave stove stovetop sink".split())
 PLURAL_SAFE = ("ss", "us", "is")

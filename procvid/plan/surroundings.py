@@ -176,9 +176,9 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
                 a, b = tokens[start].start, tokens[end].end
                 many = spoken[a:b].endswith("s") and not name.endswith("s")
                 return spoken[:a] + name + ("s" if many else "") + spoken[b:]
-        pattern = rf"\b({BEFORE_VESSEL})\s+{last}\b(?!\s+(?:of|\w*pan)\b)"
+        pattern = rf"\b({BEFORE_VESSEL})\s+{last}(s?)\b(?!\s+(?:of|\w*pan)\b)"
         if re.search(pattern, spoken):
-            return re.sub(pattern, rf"\1 {name}", spoken, count=1)
+            return re.sub(pattern, rf"\1 {name}\2", spoken, count=1)
     if vessels and _is_pan(vessels[0].name) and not is_named(vessels[0], spoken):
         return ANY_PAN.sub(rf"\1 {spoken_name(vessels[0], '')}", spoken, count=1)
     return spoken
