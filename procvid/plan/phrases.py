@@ -251,7 +251,7 @@ def write_phrase(phrase: SpokenPhrase) -> str:
 def with_article(item: Sequence[str], tie: str) -> str:
     """Return the words of a noun with the article that recipes leave out."""
     item = [w for n, w in enumerate(item) if w != "some" or item[n + 1 : n + 2] != ["more"]]
-    if item[:2] == ["some", "of"]:
+    if "some of" in " ".join(item):
         return " ".join(item)
     item = ["the" if w in DEFINITE else w for w in item]
     text = " ".join(item)

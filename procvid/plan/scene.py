@@ -13,6 +13,8 @@ from procvid.types import PlannedObject
 
 MAX_CARRIED = 3
 PRONOUNS = frozenset("it them this these those all everything both".split())
+FOLLOWING = frozenset("a an another yet out off".split())
+"""Words after "it" that are no part of it: "give it a stir", "take it out of the pan"."""
 MIXED = frozenset({"mixed", "blended", "kneaded"})
 BLENDING_ACTIONS = frozenset("mix stir blend fold whisk".split())
 """Actions that show how the foods become one."""
@@ -123,7 +125,7 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         place = " ".join(item[:-1])
         place = place if item[0] in STARTS | {"top", "the"} else f"the {place}"
         return f"{place} {foods_text(scene, found, MAX_CARRIED)}" if found else None
-    if len(item) > 2 and item[0] in ("it", "them") and item[1] in ("a", "an", "another", "yet"):
+    if len(item) > 2 and item[0] in ("it", "them") and item[1] in FOLLOWING:
         found = referents(scene, said)
         return f"{foods_text(scene, found, MAX_CARRIED)} {' '.join(item[1:])}" if found else None
     head = [w for w in item if not is_adverb(w) and w not in BLANK]
