@@ -39,7 +39,9 @@ MAX_FIRST_WORDS, MOST_FIRST_WORDS = 34, 42
 SLOT_ACTIONS = frozenset({"preheat", "prepare", "gather", "check"})
 """Actions whose picture is made of the objects."""
 ONTO_VERBS = frozenset("pour drizzle spoon brush spread ladle dollop".split())
-BLENDING = frozenset("stirring mixing whisking beating folding working blending swirling".split())
+BLENDING = frozenset(
+    "mashing stirring mixing whisking beating folding working blending swirling".split()
+)
 POURING = BLENDING | frozenset(
     "pouring adding sprinkling dropping drizzling tossing crumbling ladling throwing putting "
     "cracking breaking squeezing grating spooning scattering sifting tipping whizzing rubbing "

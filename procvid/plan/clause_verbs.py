@@ -26,11 +26,13 @@ def doing_of(clause: OwnClause) -> tuple[str, tuple[str, ...], bool]:
     if verb in LETTING:
         return _letting(verb, rest)
     if verb.startswith("bring"):
+        rest = tuple("boil" if w == "boiling" else w for w in rest)
         boils = bool({"boil", "simmer"} & {*rest, *verb.split()})
         known = HAPPENS.get(verb, "coming")
         return (known if boils else "bringing"), rest, boils
     name = clause.known.name if clause.known.name.split()[0] == verb.split()[0] else verb
-    placed = name == "set" and bool({"on", "in", "into", "over", "onto"} & {*rest[1:]})
+    spots = {*rest[1:]} & {"on", "in", "into", "over", "onto"}
+    placed = name == "set" and (bool(spots) or rest[:1] == ("out",))
     if HAPPENS.get(name) and not placed:
         return HAPPENS[name], rest, True
     if any(v.split()[0] not in _base_forms(v) for v in clause.verbs):

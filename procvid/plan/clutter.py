@@ -200,6 +200,7 @@ LOOSE_ENDS = frozenset(
 )
 
 
+JOINERS = frozenset({",", "and", "or"})
 SERVING = frozenset("serve enjoy serving".split())
 
 
@@ -250,9 +251,9 @@ def _trimmed(parts: list[str]) -> list[str]:
         parts.pop()
     if parts[-1:] and parts[-1] in ("in", "on") and parts[-1] in parts[:-1]:
         parts.pop()
-    started = next((p for p in parts[:3] if p != "," and not p.endswith("ly")), "")
-    if started.endswith("ing") and (parts[0] == "," or started in SIDE_WORK):
+    started = next((p for p in parts[:3] if p not in JOINERS and not p.endswith("ly")), "")
+    if started.endswith("ing") and (parts[0] in JOINERS or started in SIDE_WORK):
         return []
-    while parts and parts[0] in (",", "and", "or"):
+    while parts and parts[0] in JOINERS:
         parts.pop(0)
     return parts

@@ -21,6 +21,7 @@ from procvid.plan.wording import verbs_of
 
 MAX_TEXT_CHARS, MAX_REST_WORDS = 800, 60
 MAX_TRIED = 3
+PLAIN: Kind = ""
 MAX_USED_WORDS = 10
 """Most words from "use" to the verb in "use a fork to dock the crust"."""
 LEADS = frozenset("in into on onto to using with over from inside".split())
@@ -65,6 +66,8 @@ def own_clauses(text: str, action: str) -> list[OwnClause]:
     if len(text) > MAX_TEXT_CHARS or is_title(text):
         return []
     tokens, kinds = words(text), kinds_of(text)
+    if all(kind == "option" for kind in kinds):
+        kinds = tuple(PLAIN for _ in kinds)
     found = [v for v in verbs_of(text) if not v.forbidden and not v.weak]
     found = found or [v for v in verbs_of(text) if not v.forbidden and _is_use(tokens, v)]
     mine = [n for n, v in enumerate(found) if v.verb.action.name == action and v.end > v.start]

@@ -25,7 +25,7 @@ from procvid.types import PlannedObject
 ADDING = frozenset("add store squeeze grate crumble tear".split())
 STAYING = frozenset(
     "seasoning topping garnishing decorating moving arranging breaking layering stacking finishing "
-    "glazing dividing scraping keeping leaving swirling turning pushing sprinkling".split()
+    "glazing setting dividing scraping keeping leaving swirling turning pushing sprinkling".split()
 )
 """Gerunds of adding that move nothing into the vessel, or that "in" suits better."""
 TOOL_ACTIONS = frozenset(
@@ -145,6 +145,9 @@ def _is_unlikely(scene: ShotScene, spoken: str) -> bool:
     small = scene.vessels[0].name.startswith("small")
     if entry.name in MACHINES and scene.action in DRY_ACTIONS | {"fill", "coat", "marinate"}:
         return True
+    deep = entry.name in DEEP or scene.vessels[0].name.endswith("bowl")
+    if deep and scene.action in ("roll", "roll up", "flatten", "spread"):
+        return True
     if scene.action in BAKED and (small or entry.group not in ("oven", "stove")):
         return True
     if entry.group == "stove" and scene.action in DRY_ACTIONS:
@@ -222,6 +225,7 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
         where = "in there already" if inside else "nearby"
         if "the mixture" in first.split(" until ")[0] and "mixture of" not in first:
             where = "in the mixture"
+            named, verb = seen_foods(carried, MAX_CARRIED), is_or_are(_names(carried))
         elif GROUPS & {w.text for w in words(first)}:
             where = "in view"
         sentences.append(f"{named[:1].upper()}{named[1:]} {verb} {where}.")
