@@ -162,6 +162,18 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
             "hands stirring the peas and the butter into the rice in the pot.",
         ),
         (
+            "Put the peas in a pot.\nBring to boiling.",
+            "the peas coming to a boil in the pot.",
+        ),
+        (
+            "Fry the fish in a pan.\nGarnish with lemon and parsley if desired.",
+            "hands garnishing the fish with lemon and parsley in the frying pan.",
+        ),
+        (
+            "Bake the cake in a loaf pan.\nTake it out of the pan.",
+            "hands taking the baked cake out of the loaf pan.",
+        ),
+        (
             "Peel and dice the potatoes.",
             "hands peeling and dicing the potatoes on the cutting board with a knife.",
         ),
