@@ -12,9 +12,17 @@ from dataclasses import replace
 
 from procvid.plan.clause_verbs import doing_of
 from procvid.plan.english import is_adverb
+from procvid.plan.lexicon import Entry, lexicon
 from procvid.plan.own_clause import OwnClause, own_clauses
 from procvid.plan.phrases import BLANK, SpokenPhrase, entries_in, read_phrases
-from procvid.plan.scene import MAX_CARRIED, ShotScene, is_named, phrase_text, referents
+from procvid.plan.scene import (
+    MAX_CARRIED,
+    ShotScene,
+    foods_text,
+    is_named,
+    phrase_text,
+    referents,
+)
 from procvid.plan.surroundings import ADDING, additions, in_slot_words, left_out, result
 from procvid.plan.wording import (
     DEVICES,
@@ -31,20 +39,47 @@ MAX_FIRST_WORDS, MOST_FIRST_WORDS = 34, 42
 SLOT_ACTIONS = frozenset({"preheat", "prepare", "gather", "check"})
 """Actions whose picture is made of the objects."""
 ONTO_VERBS = frozenset("pour drizzle spoon brush spread ladle dollop".split())
-BLENDING = frozenset("stirring mixing whisking beating folding working blending swirling".split())
+BLENDING = frozenset(
+    "mashing stirring mixing whisking beating folding working blending swirling".split()
+)
 POURING = BLENDING | frozenset(
-    "pouring adding sprinkling dropping drizzling tossing crumbling ladling throwing putting".split()
+    "pouring adding sprinkling dropping drizzling tossing crumbling ladling throwing putting "
+    "cracking breaking squeezing grating spooning scattering sifting tipping whizzing rubbing "
+    "dumping shaking tearing pressing".split()
 )
 """Gerunds that "in" follows without a place of its own: "pouring in the milk"."""
+SCATTERING = frozenset(
+    "pouring sprinkling drizzling spooning scattering ladling spreading brushing grating crumbling "
+    "dusting squeezing shaking piling dolloping layering sifting tossing adding".split()
+)
+"""Gerunds that "on" and "over" follow so: "scattering over the nuts"."""
+SCATTERED = frozenset("herb spice nut cheese sauce liquid sweet fat powder".split())
+"""Groups of foods that come onto others."""
+RUNNING = frozenset(
+    "sauce gravy dressing glaze icing frosting marinade topping pesto salsa".split()
+)
+"""Made foods that do so, too."""
+WAYS = frozenset({"together", "through", "down", "up", "well", "uncovered", "covered"})
+PLACING = frozenset({"putting", "placing", "setting", "returning"})
+ON_HEAT = re.compile(r"\b(?:on|over|to) (?:an? |the )?(?:[\w-]+ ){0,2}(?:heat|flame|hob)\b")
 MANNERS = frozenset("motion motions direction pattern layer layers circles batches way".split())
 NOUNISH = frozenset("extract juice salt pepper oil top core skin shell stone pit ice".split())
 """Verbs that are a noun as often."""
 SILENT = frozenset({"enjoy", "eat", "drink", "taste", "adjust", "turn on", "turn off"})
 """Verbs without a picture."""
+TURNING_OUT = frozenset("invert turn flip tip slide unmold unmould drain".split())
+"""Verbs of removing whose missing object is the food."""
+DIALS = frozenset("heat temperature oven flame speed burner timer".split())
+"""Things that a cook turns up or down, which no later verb goes on with."""
 DRESSING = frozenset(
     "sprinkle top garnish brush drizzle dust season decorate cover spray baste finish".split()
 )
 """Verbs whose missing object is the dish: "sprinkle with salt"."""
+REPEATED = re.compile(r"\b(\w{3,}?)(\w?ing(?: up| out)? the )\1\w{0,2}ed ")
+"""A state that repeats the verb: "rolling the rolled dough"."""
+IN_DEVICE = re.compile(r" in (?:the|a) (?:[\w-]+ )?(?:oven|fridge|refrigerator|freezer|microwave)$")
+MAKING = frozenset({"make", "prepare"})
+"""Verbs of a heading: "Make the puree. Rinse the potatoes."."""
 SEEDS = frozenset({"seed", "bread", "flatbread", "shortbread", "gingerbread"})
 
 
@@ -67,7 +102,7 @@ def clause_sentences(
     if action == "preheat":
         return []
     scene = ShotScene(text, action, foods, vessels, tools)
-    clauses = own_clauses(text, action)
+    clauses = [c for c in own_clauses(text, action) if not DIALS & {*c.rest[:3]}]
     clauses.sort(key=lambda c: not read_phrases(c.rest)[0].items)
     if clauses and clauses[0].known.action.name in SLOT_ACTIONS:
         return []
@@ -79,14 +114,17 @@ def clause_sentences(
 
 def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
     doing, rest, happens = doing_of(clause)
+    scene = replace(scene, verb_end=clause.end)
     if not doing or clause.verbs[-1] in SILENT or (scene.action == "wait" and not happens):
         return ""
     phrases = read_phrases(rest)
     phrases += [p for lead in clause.leads for p in read_phrases(lead) if p.items]
+    phrases, beside = _side_work(phrases)
     subject, others = phrases[0], _merged([p for p in phrases[1:] if p.items])
     said = " ".join(" ".join(i) for p in phrases for i in p.items)
     if happens:
-        subject = replace(subject, suffix="")
+        subject, way = _without_way(replace(subject, suffix=""))
+        doing, beside = f"{doing}{way}", ""
     opened = _opening(scene, clause, subject) if not happens else ""
     doing, subject, others, into = _inward(scene, doing, subject, others)
     if opened:
@@ -98,15 +136,48 @@ def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
     if doing == "adding":
         others = _into_vessels(others)
     if scene.action == "remove":
-        doing, others = _lifting(doing, others)
+        doing, others = _lifting(scene, doing, others)
     if clause.verbs[-1].startswith("remove ") and not subject.items and not opened:
-        things = f"from {things}"
-    places = [phrase_text(scene, p, said) for p in others]
+        things = "" if any(p.tie in ("from", "off") for p in others) else f"from {things}"
+    places = [_place_text(scene, p, said) for p in others]
     if None in places or any(things in p for p in places if p and things):
         return ""
     body = [things, doing] if happens else ["hands", opened, clause.manner, doing, things]
     spoken = [p for p in places if p]
-    return _fitted(scene, ["Close-up of", *body, into], spoken, others, happens=happens)
+    if not spoken and doing in PLACING and ON_HEAT.search(scene.text):
+        spoken = ["on the stove"]
+    return _fitted(scene, ["Close-up of", *body, into], spoken, others, beside, happens=happens)
+
+
+def _place_text(scene: ShotScene, phrase: SpokenPhrase, said: str) -> str | None:
+    """Return a place with articles; "" for an "over it" that nobody can resolve."""
+    text = phrase_text(scene, phrase, said)
+    vague = phrase.tie in ("over", "on", "onto") and phrase.items in ([["it"]], [["them"]])
+    return "" if text is None and vague else text
+
+
+def _side_work(phrases: list[SpokenPhrase]) -> tuple[list[SpokenPhrase], str]:
+    """Return the phrases without ", stirring gently", and those words, which end the sentence."""
+    beside = ""
+    for number, phrase in enumerate(phrases):
+        if phrase.suffix.split()[1:2] and phrase.suffix.split()[1].endswith("ing"):
+            beside = phrase.suffix
+            phrases[number] = replace(phrase, suffix="")
+    return phrases, beside
+
+
+def _without_way(subject: SpokenPhrase) -> tuple[SpokenPhrase, str]:
+    """Return an object without the adverbs after it, and these: "it through", "them slowly"."""
+    if not subject.items:
+        return subject, ""
+    *items, last = subject.items
+    end = len(last)
+    while end > 1 and (last[end - 1] in WAYS or last[end - 1].endswith("ly")):
+        end -= 1
+    way = " ".join(last[end:])
+    if last == ["each", "side"]:
+        end, way = 1, "on each side"
+    return replace(subject, items=[*items, last[:end]]), f" {way}" if way else ""
 
 
 def _fitted(
@@ -114,6 +185,7 @@ def _fitted(
     body: Sequence[str],
     places: list[str],
     others: Sequence[SpokenPhrase],
+    beside: str,
     *,
     happens: bool,
 ) -> str:
@@ -122,10 +194,22 @@ def _fitted(
     for kept in range(len(places), -1, -1):
         spoken = " ".join(x for x in (*body, *places[:kept]) if x)
         spoken = in_slot_words(spoken, scene.vessels)
-        sentence = as_sentence(spoken, *additions(scene, spoken, others, happens=happens))
+        if spoken.endswith(" on") and scene.action == "cover" and scene.vessels:
+            spoken = f"{spoken} the {spoken_name(scene.vessels[0], '')}"
+        where, *more = additions(scene, spoken, others, happens=happens)
+        inside = IN_DEVICE.search(spoken) if where else None
+        if inside:
+            spoken, where = spoken[: inside.start()], where + inside[0]
+        if spoken.endswith(" on") and where.startswith("on the"):
+            spoken = spoken.removesuffix(" on")
+        if spoken.endswith(" in") and where.startswith(("in the", "into the")):
+            spoken, where = spoken.removesuffix(" in"), f"into the {where.split('the ', 1)[1]}"
+        added = " ".join(a for a in (where, *more) if a)
+        sentence = as_sentence(spoken, added + beside)
         if len(sentence.split()) <= MAX_FIRST_WORDS:
             break
-    sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",")
+    sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",").replace(" out out of", " out of")
+    sentence = REPEATED.sub(r"\1\2", sentence)
     sentence = re.sub(r"\ba (?=[aeio])", "an ", sentence)
     sentence = re.sub(r"\ban (?=[b-df-gj-np-tv-z])", "a ", sentence)
     return sentence if len(sentence.split()) <= MOST_FIRST_WORDS else ""
@@ -141,10 +225,15 @@ def _opening(scene: ShotScene, clause: OwnClause, subject: SpokenPhrase) -> str:
         or (items and set(items) - {"it", "them", "together", "well"})
     ):
         return ""
+    if before.verbs[-1] in MAKING:
+        return ""
     doing, rest, happens = doing_of(before)
     phrases = _object_first(read_phrases(rest), doing)
     phrases += [p for lead in before.leads for p in read_phrases(lead) if p.items]
     if happens or not doing or not phrases[0].items or is_adverbial(phrases[0].items[0]):
+        return ""
+    moved = before.known.action.name == "remove" and phrases[0].items[0] in (["it"], ["them"])
+    if moved or any(DIALS & set(item) for item in phrases[0].items):
         return ""
     said = " ".join(" ".join(i) for p in phrases for i in p.items)
     written = [phrase_text(scene, p, said) for p in phrases if p.items]
@@ -165,6 +254,9 @@ def _inward(
     scene: ShotScene, doing: str, subject: SpokenPhrase, others: list[SpokenPhrase]
 ) -> tuple[str, SpokenPhrase, list[SpokenPhrase], str]:
     """Return "stirring the rice into the mixture" for "stir in the rice"."""
+    if not subject.items and others and _is_scattered(scene, doing, others[0]):
+        onto = _base(scene, others)
+        return doing, SpokenPhrase("", others[0].items, others[0].suffix), others[1:], onto
     into = doing.endswith(" in")
     if not subject.items and others and others[0].tie == "in" and doing.split()[-1] in POURING:
         held = [e for e, _, _ in entries_in(" ".join(others[0].items[-1]))]
@@ -183,6 +275,36 @@ def _inward(
         return doing, subject, others, ""
     target = seen_foods(carried, 2) if 0 < len(carried) < 3 else "the mixture"
     return doing, subject, others, f"into {target}"
+
+
+def _is_scattered(scene: ShotScene, doing: str, phrase: SpokenPhrase) -> bool:
+    """Return True for "over the nuts" after "scattering", where it is the object."""
+    if phrase.tie not in ("on", "over") or doing.split()[-1] not in SCATTERING:
+        return False
+    found = [e for e, _, _ in entries_in(" ".join(phrase.items[-1]))]
+    loose = bool(found) and found[-1].role == "food" and is_scattered(found[-1])
+    return loose and (phrase.tie == "on" or any(not f.mentioned for f in scene.foods))
+
+
+def is_scattered(entry: Entry) -> bool:
+    """Return True for what comes onto other foods: herbs, cheese, sauces."""
+    return entry.group in SCATTERED or entry.name.split()[-1] in RUNNING
+
+
+def _base(scene: ShotScene, others: Sequence[SpokenPhrase]) -> str:
+    """Return "over the chicken" for the carried food that something is scattered over."""
+    said = " ".join(" ".join(i) for p in others for i in p.items)
+    carried = [f for f in scene.foods if not f.mentioned and not is_named(f, said)]
+    placed = any(p.tie in ("over", "onto", "on", "to") for p in others[1:])
+    onto = _solid_first(carried)[:1]
+    return f"over {seen_foods(onto, 1)}" if onto and not placed else ""
+
+
+def _solid_first(foods: Sequence[PlannedObject]) -> list[PlannedObject]:
+    """Return foods in order, those that others are scattered over first."""
+    known = [lexicon().entries.get(f.name) for f in foods]
+    solid = [f for f, e in zip(foods, known, strict=True) if e is None or not is_scattered(e)]
+    return [*solid, *(f for f in foods if f not in solid)]
 
 
 def _merged(phrases: Sequence[SpokenPhrase]) -> list[SpokenPhrase]:
@@ -208,14 +330,18 @@ def holds(phrase: SpokenPhrase) -> bool:
     return any(e.role == "vessel" for e, _, _ in found)
 
 
-def _lifting(doing: str, others: list[SpokenPhrase]) -> tuple[str, list[SpokenPhrase]]:
+def _lifting(
+    scene: ShotScene, doing: str, others: list[SpokenPhrase]
+) -> tuple[str, list[SpokenPhrase]]:
     """Return "lifting" and "out of the pan" for "removing" and "from the pan"."""
     changed = []
     for phrase in others:
         found = entries_in(" ".join(w for i in phrase.items for w in i))
         held = [e for e, _, _ in found if e.role == "vessel" or e.name in DEVICES]
         if phrase.tie == "from" and held:
-            tie = "off" if place(held[0].name).startswith("on") else "out of"
+            meant = [v.name for v in scene.vessels if v.name.endswith(phrase.items[-1][-1])]
+            flat = place((meant or [held[0].name])[0]).startswith("on")
+            tie = "off" if flat else "out of"
             changed.append(replace(phrase, tie=tie))
             doing = doing.replace("removing", "lifting").replace("taking", "lifting")
         else:
@@ -234,6 +360,9 @@ def _object(
 ) -> str:
     """Return what the action is done to, with articles; "" if nobody can say."""
     adverbs = [i for i in subject.items if is_adverbial(i)]
+    it = happens and subject.items in ([["it"]], [["them"]]) and clause.before is not None
+    if it and clause.before is not None and (earlier := _earlier(scene, clause.before)):
+        return earlier
     if len(adverbs) < len(subject.items):
         return phrase_text(scene, subject, said) or ""
     if happens and clause.before is not None and (earlier := _earlier(scene, clause.before)):
@@ -244,14 +373,14 @@ def _object(
         return ""
     if scene.action in VESSEL_ACTIONS and scene.vessels:
         return f"the {spoken_name(scene.vessels[0], '')}{end}"
-    if scene.action == "remove":
+    if scene.action == "remove" and clause.verbs[-1].split()[0] not in TURNING_OUT:
         return ""
     found = referents(scene, said)
     if clause.verbs[-1] in DRESSING:
-        found = found[:1]
+        found = _solid_first(found)[:1]
     if not found and happens and scene.vessels:
         return f"the {spoken_name(scene.vessels[0], '')}"
-    return f"{seen_foods(found, MAX_CARRIED)}{end}" if found else ""
+    return f"{foods_text(scene, found, MAX_CARRIED)}{end}" if found else ""
 
 
 def _earlier(scene: ShotScene, before: OwnClause) -> str:
@@ -259,6 +388,8 @@ def _earlier(scene: ShotScene, before: OwnClause) -> str:
     doing, rest, happens = doing_of(before)
     subject = _object_first(read_phrases(rest), doing)[0]
     if happens or not doing or scene.action == "remove" or before.known.action.name == "remove":
+        return ""
+    if any(DIALS & set(item) for item in subject.items):
         return ""
     named = [i for i in subject.items if not is_adverbial(i)]
     said = " ".join(w for i in named for w in i)

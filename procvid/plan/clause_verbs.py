@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from procvid.plan.clutter import SIDE_WORK
 from procvid.plan.english import is_adverb
 from procvid.plan.happenings import ENDINGS, HAPPENS, LETTING
 from procvid.plan.lexicon import lexicon, words
@@ -13,6 +14,8 @@ COMPOUND = {
     "soft boil": "boiling", "roughly chop": "roughly chopping", "sous vide": "cooking",
     "salt and pepper": "seasoning",
 }  # fmt: skip
+WAYS_OF_COOKING = frozenset("bake fry roast boil toast grill".split())
+"""Last words of verbs such as "blind bake"."""
 STANDING = {"stand": "resting", "sit": "resting", "rise": "rising", "set": "setting",
             "thicken": "thickening", "dry": "drying", "come": "", "absorb": ""}  # fmt: skip
 
@@ -23,15 +26,18 @@ def doing_of(clause: OwnClause) -> tuple[str, tuple[str, ...], bool]:
     if verb in LETTING:
         return _letting(verb, rest)
     if verb.startswith("bring"):
+        rest = tuple("boil" if w == "boiling" else w for w in rest)
         boils = bool({"boil", "simmer"} & {*rest, *verb.split()})
         known = HAPPENS.get(verb, "coming")
         return (known if boils else "bringing"), rest, boils
     name = clause.known.name if clause.known.name.split()[0] == verb.split()[0] else verb
-    if HAPPENS.get(name):
+    spots = {*rest[1:]} & {"on", "in", "into", "over", "onto"}
+    placed = name == "set" and (bool(spots) or rest[:1] == ("out",))
+    if HAPPENS.get(name) and not placed:
         return HAPPENS[name], rest, True
     if any(v.split()[0] not in _base_forms(v) for v in clause.verbs):
         return "", rest, False
-    hands = [v for v in clause.verbs if v not in HAPPENS and v not in ENDINGS]
+    hands = [v for v in clause.verbs if placed or (v not in HAPPENS and v not in ENDINGS)]
     hands = [v for v in hands if "heat" not in v.split()]
     hands = hands or [clause.verbs[-1]]
     return joined([_hand_gerund(v) for v in hands]), rest, False
@@ -48,9 +54,16 @@ def _hand_gerund(verb: str) -> str:
     if verb in COMPOUND:
         return COMPOUND[verb]
     head, *particles = verb.split()
+    if particles and particles[-1] in WAYS_OF_COOKING:
+        return f"{head}-{gerund(particles[-1])}"
     return " ".join(
         [head if head.endswith("ing") and head != "bring" else gerund(head), *particles]
     )
+
+
+def _without_side_work(rest: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words without ", stirring often" at their start."""
+    return () if rest[:1] == (",",) and rest[1:2] and rest[1] in SIDE_WORK else rest
 
 
 def _letting(verb: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...], bool]:
@@ -60,11 +73,14 @@ def _letting(verb: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...], bo
         spot = next((i for i, t in enumerate(tokens) if t.text == word.lower()), None)
         inner = lexicon().verb_at(tokens, spot) if spot is not None else None
         names = inner is not None and lexicon().noun_at(tokens, spot or 0) is not None
+        described = index > 0 and rest[index - 1] in ("the", "a", "an", "your")
+        if described and word not in STANDING:
+            continue
         if word in STANDING or (inner is not None and not names and not is_adverb(word)):
             before = tuple(w for w in rest[:index] if w != "to")
             name, length = word, 1
             if inner is not None and rest[index + 1 : index + 2] not in (("on",), ("in",)):
                 name, length = inner[0].name, inner[1]
             doing = STANDING.get(word, HAPPENS.get(name, gerund(word)))
-            return doing, (*before, *rest[index + length :]), True
+            return doing, _without_side_work((*before, *rest[index + length :])), True
     return ("resting", rest, True) if verb == "leave" else ("", rest, True)

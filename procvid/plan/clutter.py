@@ -21,7 +21,7 @@ def _any_of(*phrases: str) -> str:
 DIGITS = r"(?:\d+(?:[.,/]\d+)?\s*[½¼¾⅓⅔⅛]?|[½¼¾⅓⅔⅛])"
 SPELLED = _any_of(
     "one, two, three, four, five, six, seven, eight, nine, ten, twelve, fifteen, twenty, thirty",
-    "a few, several, a couple of, half an, an, a",
+    "a few, few, several, a couple of, half an, an, a",
 )
 NUMBER = rf"(?:{DIGITS}|\b(?:{SPELLED})\b)"
 TO = r"\s*(?:-|–|—|\bto\b|\bor\b|\band\b)?\s*"
@@ -32,8 +32,8 @@ TIME = re.compile(
     r"in|within|every|the|last|first|additional|more|an extra)\b)*"
     rf"\s?{RANGE}{GLUE}(?:more |full |additional )?"
     r"(?:minutes?|mins?|hours?|hrs?|hr|seconds?|secs?|days?|weeks?|nights?)\b\.?"
-    r"(?:\s(?:more|longer|each|in total|total|or so|at a time|"
-    r"(?:per|on each|on the other|on the first|each) sides?))?",
+    r"(?:\s(?:or more|or less|more|longer|each(?! side)|in total|total|or so|at a time|"
+    r"(?:per|on each|on the other|on the first|on both|on one|on a|each|a|one) sides?\b))?",
     re.I,
 )
 LONG = re.compile(r"\b(?:for )?(?:overnight|a while|a bit longer|a moment|the time)\b", re.I)
@@ -54,19 +54,22 @@ TEMPERATURE = re.compile(
     re.I,
 )
 LEVEL = r"(?:very|low|medium|moderate|moderately|high|gentle|med|hot|slow|your|lowest|highest)"
+HOT_OVEN = re.compile(
+    r"\bin (?:an?|the) \d{2,3}\s?(?:°|º|˚|degrees?)?\s?(?:[FC]\b)?\s?(?:preheated )?oven\b", re.I
+)
 HEAT = re.compile(
     rf",?\s?\b(?:over|on|at|to|using|with|under)\s(?:an? |the )?{LEVEL}\b"
     rf"(?:(?:\s|-|\bto\b|\bor\b){{1,4}}{LEVEL}\b){{0,4}}[\s-](?:direct |indirect )?"
     r"(?:heat|flame|fire|speed|power|settings?)\b"
     r"|,?\s?\b(?:on|over|at|to)\s(?:low|medium|high|med)(?:[\s-](?:to[\s-])?(?:low|medium|high))?\b"
     r"(?! (?:rack|shelf|sided))"
-    r"|\b(?:over|on|from|off|to) (?:the )?heat\b",
+    r"|\b(?:(?:over|on|from|off) (?:the )?|to the )heat\b",
     re.I,
 )
 SIZE = re.compile(
-    rf"\b(?:about |approximately |roughly )?(?:\d+\s?(?:x|×|by)\s?){{0,2}}{RANGE}{GLUE}"
-    r"(?:inch(?:es)?|cm|mm|centimet(?:er|re)s?|quarts?|qt|[\"”″])(?![a-z])"
-    r"[\s-]?(?:thick(?:ness)?\b|long\b|wide\b|deep\b|in diameter|apart\b|square\b)?"
+    rf"\b(?:about |around |approximately |roughly )?(?:\d+\s?(?:x|×|by)\s?){{0,2}}{RANGE}{GLUE}"
+    r"(?:inch(?:es)?|cm|mm|centimet(?:er|re)s?|(?:quarts?|qt)(?! of)|[\"”″])(?![a-z])"
+    r"[\s-]?(?:thick(?:ness)?\b|long\b|wide\b|deep\b|in diameter|apart\b|square\b)?(?:\s?of\b(?! the))?"
     r"|\b\d+\s?(?:x|×)\s?\d+(?:[\s-]?inch(?:es)?)?",
     re.I,
 )
@@ -77,18 +80,26 @@ UNIT = (
 PIECES = r"(?:cloves?|heads?|stalks?|sprigs?|bunch(?:es)?)"
 SIZED = rf"{GLUE}(?:heaping |level |scant |generous |large |small )?"
 AMOUNT = re.compile(
-    r"(?:\b(?:about|around|roughly|approximately|another|each|the|remaining)\s)?"
-    rf"(?:{DIGITS}(?:{TO}{DIGITS})?{SIZED}(?:{UNIT}|{PIECES})\b\.?(?:\seach\b)?(?:\sof\b(?:\sthe\b)?)?"
+    r"(?:\b(?:about|around|roughly|approximately|another|each|the|remaining|a|an|your)\s)?"
+    rf"(?:{DIGITS}(?:{TO}{DIGITS})?{SIZED}(?:{UNIT}|{PIECES})\b\.?(?:[\s-]sized?\b)?(?:\seach\b)?(?:\sof\b(?:\sthe\b)?)?"
     rf"|{RANGE}{SIZED}{UNIT}\sof\b(?:\sthe\b)?)",
     re.I,
 )
 HALF = re.compile(r"(?:1/2|½)\s?of\b")
-SHARE = re.compile(rf"{DIGITS}\s?of\b(?:\sthe\b)?")
+SHARE = re.compile(rf"{DIGITS}(?:{TO}{DIGITS})?\s?(?:(?:portions?|parts?) )?of\b(?:\sthe\b)?")
+BITS = re.compile(
+    rf"{DIGITS} (slices|leaves|pieces|strips|cubes|servings|portions|drops|sheets|scoops) "
+    r"(?!of |in |into |on |to |at |for |and |from |with |\w+ly\b|\w+wise\b|\w+ways\b)(?=[a-z])",
+    re.I,
+)
+"""Pieces without "of": "4 slices squash"."""
 COUNT = re.compile(r"\b\d+(?:\s?(?:[-–/]|to|or)\s?\d+)*\b|[½¼¾⅓⅔⅛]")
 
 # Words that say nothing about the picture.
 LOOKS = re.compile(
-    r"\bin (?:colou?r|texture|size|thickness|diameter|shape|appearance|consistency)\b", re.I
+    r"\b(?:doubled )?in (?:colou?r|texture|volume|bulk|size|thickness|diameter|shape|appearance|"
+    r"consistency)\b",
+    re.I,
 )
 NOISE = re.compile(
     r"\b(?:"
@@ -98,6 +109,10 @@ NOISE = re.compile(
         "as desired, right away, in the meantime, at this point, at this time, or so, once more",
         "lastly, firstly, in batches, if needed, as needed, to your liking, if desired, optionally",
         "straight away, every now and then, every so often, from time to time, now and then",
+        r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
+        "a few times, several times, a couple of times, two or three times",
+        "at first, no more than, at most, at once, and hold",
+        r"but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",
         "either(?! side), homemade, store-bought, good quality, your favou?rite, favou?rite",
     )
     + r")\b,?",
@@ -105,6 +120,7 @@ NOISE = re.compile(
 )
 
 # What ends a clause, to its last word.
+FOLLOWED = re.compile(r",? followed by\b")
 THEN_THE = re.compile(r"\bthen (?=(?:the|a|an) )", re.I)
 THEN = re.compile(r"(?<=[a-z,])\sthen\b.*", re.I)
 REMARK = re.compile(
@@ -115,7 +131,9 @@ REMARK = re.compile(
         "to within, preferably, plus (?:more|extra), like, such as, which, that, who, where, see",
         "if, unless, when, while, until, till, to your, leaving, allowing, reserving, otherwise",
         "remembering, do not, don't, but, not, rather, instead, adding, making, trying, saving",
-        "should, would, will, can, could, may, at which, by which, about, note",
+        "per (?:the |package )?, following (?:the |package )?, in which, on which, as long as",
+        r"should, would, will, can(?! of), could, may, at which, by which, about, note",
+        r"works? (?:best|well|great|too)",
     )
     + r")\b).*",
     re.I,
@@ -147,7 +165,8 @@ NEXT = re.compile(
     r"(?:,\s?(?:and\s|then\s)?|\sand\s|\sthen\s)(?:"
     + _any_of(
         "let, set, continue, allow, bring, leave, keep, begin, start, repeat, reduce, increase",
-        "raise, lower, use, share, finish, turn (?:the heat|off|down|up), switch, wait, go on",
+        "plug, replace, whizz?, raise, lower, use, share, finish, switch, wait, go on",
+        "turn (?:the heat|off|down|up)",
     )
     + r")\b.*",
     re.I,
@@ -181,6 +200,10 @@ LOOSE_ENDS = frozenset(
 )
 
 
+JOINERS = frozenset({",", "and", "or"})
+SERVING = frozenset("serve enjoy serving".split())
+
+
 def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     """Return the words and commas of a clause without amounts, times and heat; None if unsafe.
 
@@ -190,18 +213,17 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     """
     if len(spoken) > MAX_CLAUSE_CHARS:
         return None
-    spoken = " ".join(BRAND.sub(" ", spoken).replace("’", "'").split())
+    spoken = BRAND.sub(" ", spoken).replace("’", "'").replace("&", " and ")
+    spoken = HOT_OVEN.sub("in the oven", " ".join(spoken.split()))
     for pattern in (BURSTS, PORTIONS, TIME, TEMPERATURE, HEAT, LONG, SIZE, AMOUNT, LOOKS, NOISE):
         spoken = " ".join(pattern.sub(" ", spoken).split())
-    spoken = f" {THEN_THE.sub(', ', spoken)}"
+    spoken = f" {THEN_THE.sub(', ', FOLLOWED.sub(',', spoken))}"
     for ending in (THEN, REMARK, SIDE, PURPOSE, NEXT):
         spoken = ending.sub("", spoken, 1)
+    spoken = BITS.sub(r"\1 of ", spoken)
     spoken = COUNT.sub(" ", SHARE.sub(" ", HALF.sub("half of", spoken)))
-    spoken = (
-        spoken.replace("&", " and ")
-        .replace("and/or", "and")
-        .replace("half and half", "half-and-half")
-    )
+    spoken = spoken.replace("and/or", "and").replace("half and half", "half-and-half")
+    spoken = spoken.replace(" off of ", " off ").replace(" on to ", " onto ")
     spoken = LOOSE_QUOTE.sub(" ", re.sub(r"[.!?\"“”:]", " ", spoken))
     parts = PART.findall(spoken)
     safe = all(part == "," or (WORD.fullmatch(part) and _is_latin(part)) for part in parts)
@@ -223,13 +245,15 @@ def _cased(word: str) -> str:
 
 def _trimmed(parts: list[str]) -> list[str]:
     """Return the parts without joiners and prepositions at the end, or commas at the start."""
-    while parts and parts[-1] in LOOSE_ENDS - {"in", "on", "over"}:
+    while parts and parts[-1] in (LOOSE_ENDS | SERVING) - {"in", "on", "over"}:
         parts.pop()
     while len(parts) > 1 and parts[-1] in ("in", "on", "over") and parts[-2] in LOOSE_ENDS:
         parts.pop()
-    started = next((p for p in parts[:3] if p != "," and not p.endswith("ly")), "")
-    if started.endswith("ing") and (parts[0] == "," or started in SIDE_WORK):
+    if parts[-1:] and parts[-1] in ("in", "on") and parts[-1] in parts[:-1]:
+        parts.pop()
+    started = next((p for p in parts[:3] if p not in JOINERS and not p.endswith("ly")), "")
+    if started.endswith("ing") and (parts[0] in JOINERS or started in SIDE_WORK):
         return []
-    while parts and parts[0] in (",", "and", "or"):
+    while parts and parts[0] in JOINERS:
         parts.pop(0)
     return parts

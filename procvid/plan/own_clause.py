@@ -21,12 +21,17 @@ from procvid.plan.wording import verbs_of
 
 MAX_TEXT_CHARS, MAX_REST_WORDS = 800, 60
 MAX_TRIED = 3
+PLAIN: Kind = ""
+MAX_USED_WORDS = 10
+"""Most words from "use" to the verb in "use a fork to dock the crust"."""
 LEADS = frozenset("in into on onto to using with over from inside".split())
 PLACING_WORDS = frozenset("to onto on into between".split())
 """Second words of verbs such as "slide onto a plate", which belong to the place."""
 COOKED = frozenset({"fry", "boil", "bake", "grill", "steam", "heat"})
 """Actions that "cook" may mean."""
 
+ORDERED = frozenset("the a an all in your some".split())
+"""Words after a verb that nobody read as one: "to the bowl add all the flour"."""
 NO_MANNER = frozenset("finally immediately lastly firstly secondly separately really only".split())
 
 
@@ -43,6 +48,7 @@ class OwnClause:
         manner: An adverb before it: "gently".
         leads: Phrases that lead to it, each as words: ("in", "a", "bowl").
         rest: The words and commas after it.
+        end: The index of the first word after it.
         before: The clause before it.
     """
 
@@ -51,6 +57,7 @@ class OwnClause:
     manner: str
     leads: tuple[tuple[str, ...], ...]
     rest: tuple[str, ...]
+    end: int = -1
     before: OwnClause | None = None
 
 
@@ -59,7 +66,10 @@ def own_clauses(text: str, action: str) -> list[OwnClause]:
     if len(text) > MAX_TEXT_CHARS or is_title(text):
         return []
     tokens, kinds = words(text), kinds_of(text)
+    if all(kind == "option" for kind in kinds):
+        kinds = tuple(PLAIN for _ in kinds)
     found = [v for v in verbs_of(text) if not v.forbidden and not v.weak]
+    found = found or [v for v in verbs_of(text) if not v.forbidden and _is_use(tokens, v)]
     mine = [n for n, v in enumerate(found) if v.verb.action.name == action and v.end > v.start]
     if not mine and action in COOKED:
         mine = [n for n, v in enumerate(found) if v.verb.name == "cook"]
@@ -67,6 +77,14 @@ def own_clauses(text: str, action: str) -> list[OwnClause]:
         mine = [0]
     clauses = (_with_one_before(text, tokens, kinds, found, n) for n in mine[:MAX_TRIED])
     return [clause for clause in clauses if clause is not None]
+
+
+def _is_use(tokens: Sequence[Word], verb: FoundVerb) -> bool:
+    """Return True for "dock" in "use a fork to dock the crust"."""
+    before = [t.text for t in tokens[max(0, verb.start - MAX_USED_WORDS) : verb.start]]
+    while before and is_adverb(before[-1]):
+        before.pop()
+    return before[-1:] == ["to"] and "use" in before
 
 
 def _with_one_before(
@@ -114,7 +132,7 @@ def _clause(
     leads = (
         () if first and start == found[first - 1].end else _leads(text, tokens, kinds, start, begin)
     )
-    return OwnClause(tuple(verbs), found[last].verb, manner, leads, rest)
+    return OwnClause(tuple(verbs), found[last].verb, manner, leads, rest, found[last].end)
 
 
 def _chain(
@@ -192,6 +210,8 @@ def _spoken(
         range_sign = tokens[index].text[0].isdigit() or tokens[index - 1].text[0].isdigit()
         if index > start and BREAK.search(mark) and depth == 0 and not range_sign:
             break
+        if index > start and not kinds[index] and _is_unfinished(tokens, kinds, index):
+            break
         if depth or kinds[index]:
             if kinds[index] and parts and depth == 0 and "," not in parts[-1:]:
                 parts.append(", " if "," in mark else " ")
@@ -201,6 +221,16 @@ def _spoken(
     if parts and end < len(tokens) and tail:
         parts.append(re.match(r"\s*[°º˚\"”″]?[FC]?", gap(text, tokens, end))[0])  # type: ignore[index]
     return "".join(parts)
+
+
+def _is_unfinished(tokens: Sequence[Word], kinds: Sequence[Kind], index: int) -> bool:
+    """Return True after "until a thick," whose noun follows its comma."""
+    return (
+        index > 2
+        and kinds[index - 1] == "result"
+        and tokens[index - 2].text in ("a", "an", "the")
+        and lexicon().noun_at(tokens, index - 1) is None
+    )
 
 
 def _leads(
@@ -214,13 +244,15 @@ def _leads(
     for part in spoken:
         if part == ",":
             phrases.append([])
+        elif part == "use" and not phrases[-1]:
+            phrases[-1].append("with")
         else:
             phrases[-1].append(part)
     return tuple(tuple(p) for p in phrases if _is_lead(p))
 
 
 def _is_lead(phrase: Sequence[str]) -> bool:
-    if len(phrase) < 2 or phrase[0] not in LEADS:
+    if len(phrase) < 2 or phrase[0] not in LEADS or phrase[-1] in ("hand", "hands", "fingers"):
         return False
     tokens = words(" ".join(phrase))
     if (
@@ -229,4 +261,9 @@ def _is_lead(phrase: Sequence[str]) -> bool:
         and lexicon().verb_at(tokens, 1)
     ):
         return False
-    return any(lexicon().noun_at(tokens, i) for i in range(1, len(tokens)))
+    return any(lexicon().noun_at(tokens, i) for i in range(1, len(tokens))) and not any(
+        lexicon().verb_at(tokens, i)
+        and lexicon().noun_at(tokens, i) is None
+        and tokens[i + 1].text in ORDERED
+        for i in range(2, len(tokens) - 1)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,14 +13,14 @@ from procvid.plan.wording import UNCOUNTED, joined, one
 
 TIES = frozenset(
     "in into on onto to with over from at by inside through between around across using without "
-    "against along off under underneath beneath beside atop among throughout via".split()
+    "against along off toward towards under underneath beneath beside atop among throughout via".split()
 )
 DROPPED = frozenset("for per during after before until".split())
 """Prepositions whose phrase no clip shows: "for serving"."""
 DEFINITE = frozenset("your my our their his her its some".split())
 STARTS = frozenset(
     "a an the that each every both all half another two three four five six seven eight nine ten "
-    "form fit cover fill any more one this these those everything half".split()
+    "form fit cover fill any more enough plenty one this these those everything half".split()
 )
 PARTICLES = frozenset(
     "in out up down off over through together aside well back on away apart open dry flat even "
@@ -38,7 +39,7 @@ SHAPES = frozenset(
     "matchsticks ribbons florets circles squares triangles balls patties discs disks portions logs "
     "dice bits segments crumbs batches layers bites parts shreds spears sections shape shapes half "
     "thin small large bite sized flakes stages patty mounds rectangles peaks powder coins dough "
-    "sheets bars fingers intervals puree place".split()
+    "sheets handfuls bars fingers intervals puree place".split()
 )
 FIXED_PLACES = frozenset("oven fridge refrigerator freezer microwave stove stovetop sink".split())
 PLURAL_SAFE = ("ss", "us", "is")
@@ -50,7 +51,10 @@ LIQUIDS = frozenset("broth stock vinegar sauce".split())
 TOP_PLACES = frozenset("top bottom side sides center centre middle edge edges end ends".split())
 SUFFIX_LASTS = frozenset({"up", "down", "apart", "first", "out"})
 STOP_AFTER_COMMA = frozenset("about plus including and".split())
+PARTICIPLES = frozenset("cut ground frozen torn split beaten".split())
 MAX_ITEMS = 7
+SHORT_REMARK = 3
+"""Most words of a remark that a list goes on after: "butter, softened, and sugar"."""
 
 
 @dataclass
@@ -70,6 +74,8 @@ def read_phrases(rest: Sequence[str]) -> list[SpokenPhrase]:
         word = rest[index]
         current = phrases[-1]
         following = rest[index + 1] if index + 1 < len(rest) else ""
+        if word == "or" and following in TIES:
+            break
         if word == "," or (word in ("and", "plus", "or") and following in TIES | {"then"}):
             comma = True
         elif (comma or rest[index - 1 : index] in (("and",), ["and"])) and _starts_instruction(
@@ -84,7 +90,11 @@ def read_phrases(rest: Sequence[str]) -> list[SpokenPhrase]:
             comma = False
         elif word == "to" and _is_purpose(rest, index + 1):
             break
-        elif word in TIES | DROPPED and not _is_particle(rest, index, current):
+        elif (
+            word in TIES | DROPPED
+            and rest[max(0, index - 1) : index] not in (("the",), ("your",))
+            and not _is_particle(rest, index, current)
+        ):
             phrases.append(SpokenPhrase(word))
             comma = False
         else:
@@ -142,9 +152,9 @@ def _tidy(phrase: SpokenPhrase) -> SpokenPhrase:
     """Return the phrase without empty and second-choice items, and with its suffix apart."""
     kept: list[list[str]] = []
     suffix = ""
-    for item in phrase.items:
-        if not item or (
-            kept and len(item) == 1 and item[0].endswith("ing") and _names_nothing(item)
+    for item in _described(phrase.items):
+        if all(w in TIES for w in item) or (
+            len(item) == 1 and item[0].endswith("ing") and _names_nothing(item)
         ):
             continue
         if item[0] == "or":
@@ -154,9 +164,25 @@ def _tidy(phrase: SpokenPhrase) -> SpokenPhrase:
             suffix = suffix or f", {' '.join(item)}"
             continue
         if kept and _is_remark(item):
-            break
+            if len(item) > SHORT_REMARK:
+                break
+            continue
         kept.append(item)
     return SpokenPhrase(phrase.tie, kept, suffix)
+
+
+def _described(items: Sequence[list[str]]) -> list[list[str]]:
+    """Return "peeled", "quartered potatoes" as one item, "peeled and quartered potatoes"."""
+    first = items[0] if items else []
+    made = bool(first) and (first[-1].endswith("ed") or first[-1] in PARTICIPLES)
+    loose = made and len(first) < 3 and not entries_in(" ".join(first))
+    if len(items) < 2 or not items[1] or items[1][0] in STARTS | {"or", "the"}:
+        return list(items)
+    if len(first) == 2 and first[0] in ("a", "an") and not entries_in(first[1]):
+        return [[*first, "and", *items[1]], *items[2:]]
+    if not loose:
+        return list(items)
+    return [[*first, "and", *items[1]], *items[2:]] if entries_in(" ".join(items[1])) else [*items]
 
 
 def _chosen(kept: list[list[str]], other: list[str]) -> list[list[str]]:
@@ -225,10 +251,13 @@ def write_phrase(phrase: SpokenPhrase) -> str:
 def with_article(item: Sequence[str], tie: str) -> str:
     """Return the words of a noun with the article that recipes leave out."""
     item = [w for n, w in enumerate(item) if w != "some" or item[n + 1 : n + 2] != ["more"]]
+    if "some of" in " ".join(item):
+        return " ".join(item)
     item = ["the" if w in DEFINITE else w for w in item]
     text = " ".join(item)
     if not item or item[0] in STARTS or item[0] == "the":
-        return text.replace(" the the ", " the ")
+        text = " ".join(_with_the(list(item)))
+        return re.sub(r"\bthe (?=the\b)", "", text)
     core = list(item)
     before: list[str] = []
     while len(core) > 1 and (is_adverb(core[0]) or core[0] in PARTICLES - STATES):
@@ -273,6 +302,8 @@ def _article(core: Sequence[str], tie: str) -> str:
         (e for e, _, end in found if end == len(words(" ".join(core[: head + 1]))) - 1), None
     )
     plural = last.endswith("s") and not last.endswith(PLURAL_SAFE)
+    shaped = core[0] in SHAPES and core[0].endswith("s") and core[1:2] != ["of"]
+    last = core[0] if shaped else last
     if last in SHAPES and (tie in ("into", "in", "to", "by", "at") or (plural and entry is None)):
         return ""
     if tie == "to" and last in ("boil", "simmer"):
@@ -282,16 +313,17 @@ def _article(core: Sequence[str], tie: str) -> str:
     if last in FIXED_PLACES:
         return "the"
     if entry is not None and entry.role in ("vessel", "tool", "surface"):
-        if tie in ("", "to", "from"):
+        if tie in ("", "to", "from", "out of", "off"):
             return "the"
         if plural or entry.name in UNCOUNTED or last in ("paper", "foil", "wrap", "parchment"):
             return ""
-        return one(core[0]).split()[0] if core[0] not in UNCOUNTED else "a"
+        first = one(core[0]).split()[0]
+        return first if first in ("a", "an") else ""
     if tie in ("with", "using", "without", "by", "at", "through"):
         return ""
     if last in TOP_PLACES:
         return "the" if tie not in ("on",) or last not in ("top",) else ""
-    if tie == "in" and (entry is None or entry.group in ("liquid", "oil")):
+    if tie == "in" and (entry is None or entry.group in ("liquid", "fat")):
         return "" if last in ("half", "two", "water", "oil", "butter") else "the"
     return "the"
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from procvid.plan.clause_sentence import clause_sentences
-from procvid.plan.slot_sentence import slot_sentences
-from procvid.plan.wording import gerund, joined, place, spoken_name
+from procvid.plan.remarks import is_statement, still_sentence
+from procvid.plan.slot_sentence import at_hand, slot_sentences
+from procvid.plan.wording import DEVICES, gerund, joined, place, spoken_name
 from procvid.types import PlannedObject, StepPlan
 
 __all__ = [
@@ -27,9 +28,17 @@ __all__ = [
 ]
 
 MIN_WORDS, MAX_WORDS = 25, 60
+MAX_READ_CHARS = 4000
+"""Most characters of a step that its prompt is made of."""
 TIDY = "The kitchen is bright and tidy."
 """Ends a prompt of fewer words."""
-CAMERA = "The light is soft, and the camera stays close and steady above the kitchen {surface}."
+LIGHT = "The light is soft, and the camera"
+CAMERA = LIGHT + " stays close and steady above the kitchen {surface}."
+CAMERA_BESIDE = LIGHT + " stays close and steady beside the kitchen {surface}."
+"""For what happens in the oven, in the fridge, on the stove or in the sink."""
+HOT_ACTIONS = frozenset(
+    {"fry", "boil", "steam", "melt", "heat", "preheat", "bake", "broil", "grill"}
+)
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,15 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
         action: The canonical action.
         objects: The objects of the step.
     """
+    text = text[:MAX_READ_CHARS]
     cast = _cast(text, objects)
+    camera = _camera(action, cast)
+    if is_statement(text) and cast.foods:
+        still = still_sentence(cast.foods, cast.vessels)
+        return _with_camera([still, at_hand(cast.vessels, cast.tools, still)], camera)
     sentences = clause_sentences(text, action, cast.foods, cast.vessels, cast.tools)
     if sentences:
-        prompt = _with_camera(sentences, cast.surface)
+        prompt = _with_camera(sentences, camera)
         if len(prompt.split()) <= MAX_WORDS:
             return prompt
     return from_slots(text, action, objects)
@@ -61,9 +75,14 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
 
 def from_slots(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     """Return the prompt of a step from its objects alone, as for a plan that a person edited."""
+    text = text[:MAX_READ_CHARS]
     cast = _cast(text, objects)
     sentences = slot_sentences(text, action, cast.foods, cast.vessels, cast.tools)
-    return _with_camera(sentences, cast.surface)
+    prompt = _with_camera(sentences, _camera(action, cast))
+    while len(prompt.split()) > MAX_WORDS and len(sentences) > 1:
+        prompt = _with_camera(sentences, _camera(action, cast).replace(LIGHT, "The camera"))
+        sentences.pop()
+    return prompt
 
 
 def is_written_by_rules(step: StepPlan) -> bool:
@@ -83,9 +102,15 @@ def _cast(text: str, objects: Sequence[PlannedObject]) -> _Cast:
     return _Cast(foods, vessels, tools, surface)
 
 
-def _with_camera(sentences: Sequence[str], surface: str) -> str:
+def _camera(action: str, cast: _Cast) -> str:
+    """Return the sentence about the light and the camera, which names the surface."""
+    elsewhere = action in HOT_ACTIONS or any(t.name in DEVICES for t in cast.tools)
+    return (CAMERA_BESIDE if elsewhere else CAMERA).format(surface=cast.surface)
+
+
+def _with_camera(sentences: Sequence[str], camera: str) -> str:
     """Return the sentences with one about the light and the camera, of at least 25 words."""
-    prompt = " ".join(s for s in (*sentences, CAMERA.format(surface=surface)) if s)
+    prompt = " ".join(s for s in (*sentences, camera) if s)
     return prompt if len(prompt.split()) >= MIN_WORDS else f"{prompt} {TIDY}"
 
 

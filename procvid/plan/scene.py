@@ -6,25 +6,92 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from procvid.plan.english import is_adverb
-from procvid.plan.lexicon import plurals, words
-from procvid.plan.phrases import BLANK, SpokenPhrase, entries_in, write_phrase
+from procvid.plan.lexicon import lexicon, plurals, words
+from procvid.plan.phrases import BLANK, STARTS, SpokenPhrase, entries_in, write_phrase
 from procvid.plan.wording import joined, seen_foods, spoken_name
 from procvid.types import PlannedObject
 
 MAX_CARRIED = 3
 PRONOUNS = frozenset("it them this these those all everything both".split())
+FOLLOWING = frozenset("a an another yet out off".split())
+"""Words after "it" that are no part of it: "give it a stir", "take it out of the pan"."""
+MIXED = frozenset({"mixed", "blended", "kneaded"})
+BLENDING_ACTIONS = frozenset("mix stir blend fold whisk".split())
+"""Actions that show how the foods become one."""
+SETTING_DOWN = frozenset({"add", "serve"})
+"""Actions before which foods may lie apart."""
+AS_ONE = frozenset("bake broil chill freeze wait steam knead shape roll".split())
+"""Actions that a mixture goes through as one thing."""
+POURED = frozenset("pour pouring scrape spoon ladle pipe".split())
+"""Verbs that do so."""
+SOLID = frozenset("meat poultry fish seafood made bread vegetable mushroom".split())
+"""Groups of foods that no batter takes up."""
 VAGUE_LASTS = frozenset("mixture powder seed seeds paper".split())
 
 
 @dataclass(frozen=True)
 class ShotScene:
-    """A shot's words and objects."""
+    """A shot's words and objects; `verb_end` is the first word after its verb."""
 
     text: str
     action: str
     foods: Sequence[PlannedObject]
     vessels: Sequence[PlannedObject]
     tools: Sequence[PlannedObject]
+    verb_end: int = -1
+
+    @property
+    def done(self) -> str:
+        """The state that the action makes: "sliced"."""
+        action = lexicon().actions.get(self.action)
+        return (action.state if action else None) or ""
+
+
+def foods_text(
+    scene: ShotScene, foods: Sequence[PlannedObject], most: int, *, whole: bool = False
+) -> str:
+    """Return foods as a list, those that are mixed together as one thing.
+
+    Args:
+        scene: The shot.
+        foods: Some of its foods.
+        most: How many of them to name.
+        whole: True for a mixture of all the foods or none.
+    """
+    mixed = _mixed_together(scene, foods)
+    entry = lexicon().entries.get(foods[0].name) if foods else None
+    if len(foods) == len(mixed) == 1 and entry is not None and entry.group == "powder":
+        return f"the {spoken_name(foods[0], '')} mixture"
+    if len(mixed) < 2 or (whole and len(mixed) < len(foods)):
+        return seen_foods(foods, most, scene.done)
+    apart = [f for f in foods if f not in mixed]
+    names = [f"the {spoken_name(f, '').removesuffix(' mixture')}" for f in mixed]
+    names = list(dict.fromkeys(names))
+    if len(names) < 2:
+        return seen_foods(foods, most, scene.done)
+    shown = max(2, most - len(apart))
+    if len(names) > shown:
+        names = [*names[:shown], "other ingredients"]
+    baked = scene.done != "baked" and any(f.state_before == "baked" for f in mixed)
+    mixture = f"the {'baked ' if baked else ''}mixture of {joined(names)}"
+    return f"{seen_foods(apart, 2, scene.done)} with {mixture}" if apart else mixture
+
+
+def _mixed_together(scene: ShotScene, foods: Sequence[PlannedObject]) -> list[PlannedObject]:
+    """Return the foods that an earlier step mixed, with what it folded in."""
+    if scene.action in BLENDING_ACTIONS:
+        return []
+    mixed = [f for f in foods if f.state_before in MIXED or f.name.endswith(" mixture")]
+    as_one = scene.action in AS_ONE or bool(POURED & {w.text for w in words(scene.text)})
+    if not as_one:
+        apart = len(foods) - len(mixed)
+        return mixed if apart < (1 if scene.action in SETTING_DOWN else 2) else []
+    return [f for f in foods if f in mixed or not _stays_apart(f)] if mixed else []
+
+
+def _stays_apart(food: PlannedObject) -> bool:
+    entry = lexicon().entries.get(food.name)
+    return entry is not None and entry.group in SOLID
 
 
 def referents(scene: ShotScene, said: str) -> list[PlannedObject]:
@@ -53,6 +120,14 @@ def phrase_text(scene: ShotScene, phrase: SpokenPhrase, said: str) -> str | None
 
 def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str | None:
     """Return the foods of an item that refers to them; "" if it names things; None if unknown."""
+    if len(item) > 2 and item[-2] == "of" and item[-1] in ("it", "them"):
+        found = referents(scene, said)
+        place = " ".join(item[:-1])
+        place = place if item[0] in STARTS | {"top", "the"} else f"the {place}"
+        return f"{place} {foods_text(scene, found, MAX_CARRIED)}" if found else None
+    if len(item) > 2 and item[0] in ("it", "them") and item[1] in FOLLOWING:
+        found = referents(scene, said)
+        return f"{foods_text(scene, found, MAX_CARRIED)} {' '.join(item[1:])}" if found else None
     head = [w for w in item if not is_adverb(w) and w not in BLANK]
     if not head:
         return ""
@@ -61,22 +136,35 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         last -= 1
     tail = list(item[last:])
     described = head[0] in ("it", "them") and len(head) < 4
-    if (head[0] in PRONOUNS and len(head) == 1) or described:
+    if list(item) in (["wet"], ["the", "wet"], ["dry"], ["the", "dry"]):
+        return f"the {item[-1]} ingredients"
+    one = tie == "" and head in (["each"], ["each", "one"])
+    if (head[0] in PRONOUNS and len(head) == 1) or described or one:
         if tie in ("in", "into") and scene.vessels and head[0] == "it":
             return f"the {spoken_name(scene.vessels[0], '')}"
         found = referents(scene, said)
         if not found:
             return "everything" if head[0] in ("everything", "all") else None
-        return " ".join([seen_foods(found, MAX_CARRIED), *head[1:], *tail])
+        return " ".join(
+            [foods_text(scene, found, MAX_CARRIED), *([] if one else head[1:]), *_on_sides(tail)]
+        )
     plain = [w for w in head if w not in ("the", "your", "this", "that", "of", "all", "entire")]
     if len(plain) == 1 and plain[0] in ("mixture", "mix"):
         return " ".join([_mixture(scene, said, tie), *tail])
     loose = {"remaining", "dry", "wet", "other", "all", "rest", "first"}
     if plain and plain[-1] in ("ingredients", "ingredient") and set(plain[:-1]) <= loose:
+        both = {"wet", "dry"} <= {w.text for w in words(said)}
+        if tie not in ("", "with") or both:
+            return ""
         found = [f for f in scene.foods if not is_named(f, said)]
         named = [f for f in found if f.mentioned] or found
-        return seen_foods(named, 5) if named else f"the {' '.join(plain)}"
+        return seen_foods(named, 5, scene.done) if named else f"the {' '.join(plain)}"
     return ""
+
+
+def _on_sides(tail: list[str]) -> list[str]:
+    """Return "on each side" for the "side" of "cook each side"."""
+    return ["on", "each", "side"] if tail in (["side"], ["sides"]) else tail
 
 
 def _mixture(scene: ShotScene, said: str, tie: str) -> str:
@@ -87,7 +175,7 @@ def _mixture(scene: ShotScene, said: str, tie: str) -> str:
     if product is not None:
         return f"the {spoken_name(product, '')}"
     if 0 < len(found) < 4 and tie != "with":
-        return f"the mixture of {seen_foods(found, 3)}"
+        return f"the mixture of {seen_foods(found, 3, scene.done)}"
     return "the mixture"
 
 

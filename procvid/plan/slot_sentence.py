@@ -12,7 +12,7 @@ from functools import lru_cache
 from procvid.plan.english import is_number
 from procvid.plan.lexicon import lexicon, words
 from procvid.plan.reading import read_step
-from procvid.plan.side_clauses import kinds_of
+from procvid.plan.side_clauses import gap, kinds_of
 from procvid.plan.wording import (
     DEVICES,
     as_sentence,
@@ -20,6 +20,7 @@ from procvid.plan.wording import (
     gerund,
     is_fluid,
     is_many,
+    is_or_are,
     joined,
     listed,
     one,
@@ -30,6 +31,24 @@ from procvid.plan.wording import (
 from procvid.types import PlannedObject
 
 NO_ENDS = frozenset("the it they just of to a and or".split())
+PURPOSES = frozenset(
+    "ready needed required desired use using serve serving eat enjoy you your later hungry".split()
+)
+"""Words of an "until ..." that no clip shows: "until ready to serve"."""
+THINGS = frozenset(
+    "mixture vegetables veggies liquid edges surface center centre top tops bottom sides skin skins "
+    "meat texture fruit juices spices herbs ingredients".split()
+)
+"""Nouns that recipes write without an article."""
+STEMS = {
+    "sliced": "slic|cut|halv|quarter|split|carv|trim", "diced": "dic|chop|minc|cub|cut",
+    "grated": "grat|shred|zest", "mashed": "mash|crush|smash", "mixed": r"\w+",
+    "fried": "fry|cook|saut|brown|sear|soften|frying", "boiled": "boil|simmer|cook|coming|poach|brais",
+    "baked": "bak|roast|cook|brown", "torn": "tear|shred", "ground": "grind",
+    "shaped": "shap|roll|form|press|crimp", "grilled": "grill|brown|char|cook",
+    "blended": "blend|process|puls|blitz|whizz|pur|mix",
+}  # fmt: skip
+"""Starts of the gerunds that lead to a state."""
 SEASONED = re.compile(r"\bseason(?:ed|ing)?\b(?: \w+)? with\b", re.I)
 SPRINKLED = re.compile(r"\b(?:sprinkle|drizzle|dust)s? (?!with)[\w ]{3,30} with\b", re.I)
 MAX_PRESENT = 3
@@ -80,9 +99,9 @@ def slot_sentences(
     first = _action_sentence(text, action, shown, vessels, tools)
     return [
         first,
-        result_of(foods, text),
+        result_of(foods, text, first),
         _present(present, vessels),
-        _at_hand(vessels, tools, first),
+        at_hand(vessels, tools, first),
     ]
 
 
@@ -188,6 +207,8 @@ def _object_of(
                 return things
             return f"{rest} over {first}" if to_first else f"{first} over {rest}"
         return f"{first} {'in' if action in ('coat', 'wrap') else 'with'} {rest}"
+    if action == "remove" and not vessel and not foods and device_of(tools):
+        return "the food"
     if action == "remove" and vessel and any(tool.name == "oven" for tool in tools):
         return f"the {vessel} with {things}" if things else f"the {vessel}"
     if action in ("remove", "fold") and not foods and tools:
@@ -222,11 +243,11 @@ def _where(
     device = device_of(tools)
     if action in ("line", "grease", "fill"):
         return ""
-    if not vessel:
-        return device
     source = next((t.name for t in tools if DEVICES.get(t.name, "").startswith("in ")), "")
     if action == "remove" and source:
         return f"out of the {source}"
+    if not vessel:
+        return device
     if action == "remove":
         return f"out of the {vessel}" if place(vessel).startswith("in") else f"off the {vessel}"
     if action in ("cover", "uncover", "open") or (action == "wrap" and not foods):
@@ -270,33 +291,59 @@ def _means(text: str, action: str, vessel: str, tools: Sequence[PlannedObject]) 
     return f"with {one(spoken_name(used[0], ''))}" if used else ""
 
 
-def until_of(text: str, action: str) -> str:
-    """Return the short "until golden brown" of the action, without things and numbers."""
+def until_of(text: str, action: str, verb_end: int = -1) -> str:
+    """Return the short "until golden brown" of the action, without things and numbers.
+
+    Args:
+        text: The step's own words.
+        action: The canonical action.
+        verb_end: The first word after the verb, if the action has several; -1 for the last one.
+    """
     tokens = words(text)
     kinds = kinds_of(text)
     verbs = verbs_of(text)
     own = [n for n, verb in enumerate(verbs) if verb.verb.action.name == action]
+    own = [n for n in own if verbs[n].end == verb_end] or own
     first = verbs[own[-1]].end if own else 0
     end = verbs[own[-1] + 1].start if own and own[-1] + 1 < len(verbs) else len(tokens)
     span = [i for i in range(first, end) if kinds[i] == "result"]
     if not span:
         return ""
-    stop = next((i for i in range(span[0], len(tokens)) if kinds[i] != "result"), len(tokens))
+    stop = next(
+        (
+            i
+            for i in range(span[0] + 1, len(tokens))
+            if kinds[i] != "result" or " - " in gap(text, tokens, i)
+        ),
+        len(tokens),
+    )
     inside = tokens[span[0] : stop]
     plain = not any(
         is_number(t.text) or lexicon().noun_at(inside, n) is not None for n, t in enumerate(inside)
     )
     short = 1 < len(inside) <= MAX_RESULT_WORDS
-    spoken = " ".join(["until", *(t.text for t in inside[1:])])
+    said = [t.text for t in inside[1:]]
+    said = said[: said.index("until")] if "until" in said else said
+    if said[:1] and said[0] in THINGS:
+        said.insert(0, "the")
+    spoken = " ".join(["until", *said])
+    if PURPOSES & set(said) or said[:1] in (["a"], ["an"]):
+        return ""
     return spoken if plain and short and inside[-1].text not in NO_ENDS else ""
 
 
-def result_of(foods: Sequence[PlannedObject], text: str) -> str:
-    """Return what has changed at the end, without naming the foods again."""
+def result_of(foods: Sequence[PlannedObject], text: str, first: str) -> str:
+    """Return what has changed at the end, without naming the foods again.
+
+    Args:
+        foods: The foods of the shot.
+        text: The step's own words.
+        first: The sentence of the action, which may say it already.
+    """
     changed = [food for food in foods if food.state_after != food.state_before]
-    if not changed:
-        return ""
     states = list(dict.fromkeys(food.state_after for food in changed))
+    if not changed or any(_says(first, state) for state in states):
+        return ""
     if len(changed) == 1 and len(foods) == 1:
         many = is_many(foods[0], text)
         return f"By the end {'they are' if many else 'it is'} {states[0]}."
@@ -305,23 +352,29 @@ def result_of(foods: Sequence[PlannedObject], text: str) -> str:
     return ""
 
 
+def _says(first: str, state: str) -> bool:
+    """Return True if a sentence has the gerund that leads to a state: "chopping" to "diced"."""
+    stems = STEMS.get(state, state.removesuffix("d").removesuffix("e").removesuffix("i"))
+    return re.search(rf"\b(?:{stems})\w*ing\b(?! board)", first) is not None
+
+
 def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -> str:
     if not foods:
         return ""
     named = listed(foods[:MAX_PRESENT], "")
     if len(foods) > MAX_PRESENT:
         named = named.replace(" and ", ", ") + " and other ingredients"
-    verb = "is" if len(foods) == 1 and not is_many(foods[0], "") else "are"
+    verb = is_or_are([spoken_name(food, "") for food in foods])
     inside = bool(vessels) and place(vessels[0].name).startswith("in")
     where = "in there already" if inside else "there already"
     return f"{named[:1].upper()}{named[1:]} {verb} {where}."
 
 
-def _at_hand(vessels: Sequence[PlannedObject], tools: Sequence[PlannedObject], first: str) -> str:
+def at_hand(vessels: Sequence[PlannedObject], tools: Sequence[PlannedObject], first: str) -> str:
     """Name the vessels and tools that the first sentence leaves out."""
     names = [spoken_name(item, "") for item in (*vessels, *tools)]
     left = [name for name in names if name not in first]
     if not left:
         return ""
     shown = joined([f"the {name}" for name in left])
-    return f"{shown[:1].upper()}{shown[1:]} {'is' if len(left) == 1 else 'are'} at hand."
+    return f"{shown[:1].upper()}{shown[1:]} {is_or_are(left)} at hand."

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from procvid.plan.lexicon import lexicon, words
 from procvid.plan.phrases import SHAPES, SpokenPhrase, entries_in
-from procvid.plan.scene import MAX_CARRIED, ShotScene, ends_of, is_named
+from procvid.plan.scene import MAX_CARRIED, ShotScene, ends_of, foods_text, is_named
 from procvid.plan.slot_sentence import result_of, until_of
 from procvid.plan.wording import (
     DEVICES,
     VESSEL_ACTIONS,
     device_of,
-    is_many,
+    is_or_are,
     joined,
     one,
     place,
@@ -23,22 +23,37 @@ from procvid.plan.wording import (
 from procvid.types import PlannedObject
 
 ADDING = frozenset("add store squeeze grate crumble tear".split())
+STAYING = frozenset(
+    "seasoning topping garnishing decorating moving arranging breaking layering stacking finishing "
+    "glazing setting dividing scraping keeping leaving swirling turning pushing sprinkling".split()
+)
+"""Gerunds of adding that move nothing into the vessel, or that "in" suits better."""
 TOOL_ACTIONS = frozenset(
-    "slice dice grate peel mash roll mix stir flatten spread sift whisk grind press".split()
+    "slice dice grate peel mash roll mix stir flatten spread sift whisk grind press flip".split()
 )
 BY_HAND = frozenset({"hand", "hands", "fingers"})
 SEEN_RESULTS = frozenset("sliced diced grated peeled mashed melted".split())
+GROUPS = frozenset(
+    "vegetables veggies spices herbs seasonings toppings fruit fruits nuts greens meats cheeses".split()
+)
+"""Words that stand for several foods."""
 BAKED = frozenset({"bake", "broil", "toast"})
+MACHINES = frozenset({"blender", "food processor"})
 DEEP = frozenset({"bowl", "pot", "jug", "cup", "glass", "jar"})
 BAKERY = frozenset(
     "crust cake cakes cupcake cupcakes pie tart rolls bread toast buns cookies biscuits muffins "
     "pizza tortilla tortillas sandwich sandwiches loaf pancakes brownies cheesecake".split()
 )
 """Foods that no bowl holds."""
-CUTTING = frozenset("slice dice mash peel grate".split())
 DRY_ACTIONS = frozenset({"roll", "roll up", "shape", "flatten", "spread", "serve"})
 """Actions that no pot holds."""
-PLACE_TIES = frozenset("in on onto into to over inside between around under through".split())
+MIXER = re.compile(
+    r"\b(?:in|into|to) ((?:a|an|the) (?:[\w-]+ )?(?:stand |electric )?mixer)\b(?! bowl)"
+)
+"""A machine whose bowl is meant: "in a stand mixer"."""
+ANY_PAN = re.compile(r"\b(the(?: same| hot)?) pan\b(?! (?:of|with|and)\b)")
+"""What recipes call any pot: "add the rice to the pan"."""
+PLACE_TIES = frozenset("in on onto into to over inside between around under through among".split())
 BEFORE_VESSEL = "the|a|an|prepared|same|hot|greased|lined|buttered|oiled"
 WRAPS = frozenset({"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel"})
 
@@ -56,7 +71,7 @@ def additions(
         else "",
         device if inside and (happens or scene.action == "add") else "",
         "" if happens else _with_tool(scene, spoken),
-        until_of(scene.text, scene.action),
+        until_of(scene.text, scene.action, scene.verb_end),
     ]
 
 
@@ -68,6 +83,8 @@ def _needs_place(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) 
     if any(e.role in ("vessel", "surface") or e.name == "measuring cup" for e in found):
         return False
     placed = any(p.tie in PLACE_TIES and _is_place(p) for p in others)
+    flat = place(scene.vessels[0].name).startswith("on")
+    placed = placed or (flat and any(p.items and p.items[-1][-1] == "water" for p in others))
     return scene.vessels[0].mentioned or not placed
 
 
@@ -77,12 +94,15 @@ def _with_tool(scene: ShotScene, spoken: str) -> str:
     found = [e for e, _, _ in entries_in(spoken)]
     named = any(e.role == "tool" and e.name not in DEVICES for e in found)
     by_hand = bool(BY_HAND & {w.text for w in words(spoken.removeprefix("Close-up of hands"))})
+    wrap = next((t for t in scene.tools if t.name in WRAPS), None)
+    if scene.action == "cover" and wrap is not None and not named:
+        return f"with the {spoken_name(wrap, '')}"
     if tool is None or scene.action not in TOOL_ACTIONS or named or by_hand:
         return ""
     name = one(spoken_name(tool, ""))
     if " with " not in spoken:
         return f"with {name}"
-    return f"using {name}" if scene.action in CUTTING else ""
+    return f"using {name}"
 
 
 def _is_place(phrase: SpokenPhrase) -> bool:
@@ -105,10 +125,13 @@ def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, hap
         return ""
     if scene.action == "remove":
         return "" if any(p.tie in ("from", "out of", "off") for p in others) else f"from the {name}"
-    targeted = " into " in spoken or any(
-        p.tie in ("to", "into", "over", "onto", "on", "with", "in") for p in others
+    targeted = (
+        " into " in spoken
+        or " over " in spoken
+        or any(p.tie in ("to", "into", "over", "onto", "on", "with", "in") for p in others)
     )
-    if scene.action in ADDING and not targeted and not happens:
+    staying = any(f" {doing} " in f"{spoken} " for doing in STAYING)
+    if scene.action in ADDING and not targeted and not happens and not staying:
         tie = "to" if " adding " in spoken else "into"
         return f"{tie if inside.startswith('in') else 'onto'} the {name}"
     return inside
@@ -120,6 +143,11 @@ def _is_unlikely(scene: ShotScene, spoken: str) -> bool:
     if entry is None:
         return False
     small = scene.vessels[0].name.startswith("small")
+    if entry.name in MACHINES and scene.action in DRY_ACTIONS | {"fill", "coat", "marinate"}:
+        return True
+    deep = entry.name in DEEP or scene.vessels[0].name.endswith("bowl")
+    if deep and scene.action in ("roll", "roll up", "flatten", "spread"):
+        return True
     if scene.action in BAKED and (small or entry.group not in ("oven", "stove")):
         return True
     if entry.group == "stove" and scene.action in DRY_ACTIONS:
@@ -137,19 +165,31 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
     """Return the words with the planned name of a vessel: "the pan" -> "the cake pan"."""
     for vessel in vessels:
         name = vessel.name
+        if name.endswith("bowl") and "bowl" not in spoken:
+            machine = "" if "mixer" in name else r" of \1"
+            spoken = MIXER.sub(rf"in the {spoken_name(vessel, '')}{machine}", spoken, count=1)
         if name in spoken or " " not in name or name.startswith(("second", "third")):
             continue
-        last = name.split()[-1]
+        first, last = name.split()[0], name.split()[-1]
+        if re.search(rf"\b{first}(?:,? [\w-]+){{1,4}} {last}\b", spoken):
+            continue
         for entry, start, end in entries_in(spoken):
             tokens = words(spoken)
             if entry.name == name and tokens[start - 1].text not in DEVICES:
                 a, b = tokens[start].start, tokens[end].end
                 many = spoken[a:b].endswith("s") and not name.endswith("s")
                 return spoken[:a] + name + ("s" if many else "") + spoken[b:]
-        pattern = rf"\b({BEFORE_VESSEL})\s+{last}\b(?!\s+(?:of|\w*pan)\b)"
+        pattern = rf"\b({BEFORE_VESSEL})\s+{last}(s?)\b(?!\s+(?:of|\w*pan)\b)"
         if re.search(pattern, spoken):
-            return re.sub(pattern, rf"\1 {name}", spoken, count=1)
+            return re.sub(pattern, rf"\1 {name}\2", spoken, count=1)
+    if vessels and _is_pan(vessels[0].name) and not is_named(vessels[0], spoken):
+        return ANY_PAN.sub(rf"\1 {spoken_name(vessels[0], '')}", spoken, count=1)
     return spoken
+
+
+def _is_pan(name: str) -> bool:
+    entry = lexicon().entries.get(_kind(name))
+    return entry is not None and entry.group in ("stove", "oven")
 
 
 def result(scene: ShotScene, first: str) -> str:
@@ -158,7 +198,11 @@ def result(scene: ShotScene, first: str) -> str:
         return ""
     if scene.foods[0].state_after not in SEEN_RESULTS:
         return ""
-    return result_of(scene.foods, scene.text)
+    return result_of(scene.foods, scene.text, first)
+
+
+def _names(foods: Sequence[PlannedObject]) -> list[str]:
+    return [spoken_name(food, "") for food in foods]
 
 
 def left_out(scene: ShotScene, first: str) -> list[str]:
@@ -167,24 +211,26 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
     if "other ingredients" in first or "everything" in first:
         foods = []
     if "ingredients" in first and "other ingredients" not in first and len(foods) > 1:
-        return [f"The ingredients are {seen_foods(foods, 6)}."]
+        return [f"The ingredients are {seen_foods(foods, 6, scene.done)}."]
     carried = [f for f in foods if not f.mentioned]
     later = [f for f in foods if f.mentioned and is_named(f, scene.text)]
     things = [t for t in (*scene.vessels, *scene.tools) if not is_named(t, first)]
     sentences = []
     if carried:
-        named = seen_foods(carried, MAX_CARRIED)
-        many = len(carried) > 1 or is_many(carried[0], "")
+        named = foods_text(scene, carried, MAX_CARRIED, whole=True)
+        verb = "is" if named.startswith("the mixture of") else is_or_are(_names(carried))
         vessel = scene.vessels[0] if scene.vessels else None
         lies = vessel is not None and is_named(vessel, first)
         inside = lies and vessel is not None and place(vessel.name).startswith("in")
         where = "in there already" if inside else "nearby"
-        if "the mixture" in first and "mixture of" not in first:
+        if "the mixture" in first.split(" until ")[0] and "mixture of" not in first:
             where = "in the mixture"
-        sentences.append(f"{named[:1].upper()}{named[1:]} {'are' if many else 'is'} {where}.")
+            named, verb = seen_foods(carried, MAX_CARRIED), is_or_are(_names(carried))
+        elif GROUPS & {w.text for w in words(first)}:
+            where = "in view"
+        sentences.append(f"{named[:1].upper()}{named[1:]} {verb} {where}.")
     names = [f"the {spoken_name(t, scene.text)}" for t in (*later[:2], *things[:2])]
     if names:
         named = joined(names)
-        many = len(names) > 1 or (bool(later) and is_many(later[0], scene.text))
-        sentences.append(f"{named[:1].upper()}{named[1:]} {'are' if many else 'is'} at hand.")
+        sentences.append(f"{named[:1].upper()}{named[1:]} {is_or_are(names)} at hand.")
     return sentences

@@ -22,6 +22,8 @@ VISIBLE_STATES = frozenset(
 )
 FLUIDS = frozenset({"liquid", "spice", "powder", "sauce", "sweet"})
 """Groups of foods whose state no picture shows, but that of butter and other fats."""
+MELTING = frozenset({"fat", "cheese", "sweet"})
+"""Groups of foods that melt."""
 ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth) ")
 MAX_LISTED = 6
 DEVICES = {
@@ -37,7 +39,9 @@ UNCOUNTED = frozenset(
 )  # fmt: skip
 VESSEL_ACTIONS = frozenset("cover uncover line grease open close".split())
 """Actions that are done to a vessel."""
-DOUBLED = frozenset("transfer strip scrub shred unwrap".split())
+MASSES = frozenset({"molasses", "swiss", "grits"})
+"""Words in -s that are singular."""
+DOUBLED = frozenset("transfer strip scrub shred unwrap split unzip".split())
 """Long verbs that double their last letter."""
 SINGLE = frozenset({"open", "even"})
 """Short verbs that do not."""
@@ -99,11 +103,18 @@ def listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
     return joined(named)
 
 
-def seen_foods(foods: Sequence[PlannedObject], most: int) -> str:
-    """Return foods with the states that a picture shows, and "other ingredients" for the rest."""
+def seen_foods(foods: Sequence[PlannedObject], most: int, done: str = "") -> str:
+    """Return foods with the states that a picture shows, and "other ingredients" for the rest.
+
+    Args:
+        foods: The foods.
+        most: How many of them to name.
+        done: The state that the action makes, which the verb says already.
+    """
     named = []
     for food in foods[:most]:
-        seen = food.state_before in VISIBLE_STATES and not is_fluid(food)
+        seen = food.state_before in VISIBLE_STATES - {done} and not is_fluid(food)
+        seen = seen and (food.state_before != "melted" or melts(food))
         name = spoken_name(food, "")
         state = f"{food.state_before} " if seen and food.state_before not in name.split() else ""
         named.append(f"the {state}{name}")
@@ -118,6 +129,12 @@ def is_fluid(food: PlannedObject) -> bool:
     return entry is not None and entry.group in FLUIDS
 
 
+def melts(food: PlannedObject) -> bool:
+    """Return True for butter, cheese and chocolate, not for the bread that they are on."""
+    entry = lexicon().entries.get(food.name)
+    return entry is None or entry.group in MELTING
+
+
 def joined(names: Sequence[str]) -> str:
     """Return "a, b and c"."""
     if len(names) < 2:
@@ -128,6 +145,17 @@ def joined(names: Sequence[str]) -> str:
 def as_sentence(*parts: str) -> str:
     """Return the parts that are not empty as a sentence."""
     return " ".join(part for part in parts if part) + "."
+
+
+def is_plural(name: str) -> bool:
+    """Return True for "tongs", "the noodles" and "tortilla chips", by the last word."""
+    last = name.split()[-1].lower()
+    return last.endswith("s") and not last.endswith(("ss", "us", "is")) and last not in MASSES
+
+
+def is_or_are(names: Sequence[str]) -> str:
+    """Return the verb after a list of names."""
+    return "are" if len(names) > 1 or " and " in names[0] or is_plural(names[0]) else "is"
 
 
 def is_many(food: PlannedObject, text: str) -> bool:

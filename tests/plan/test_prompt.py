@@ -6,9 +6,11 @@ import pytest
 
 from procvid.errors import InputError
 from procvid.plan.prompt import complete, enhance, gerund, place, with_looks
+from procvid.plan.rules import plan_recipe
 from procvid.plan.toy_prompt import change, scene_sentence, toy_prompt, with_toy_looks
 from procvid.plan.transcript import PAUSE_S, deed, steps_said
 from procvid.plan.variants import Choices, dish_of, other_dishes, read, state_made, vary_step
+from procvid.plan.wording import is_or_are
 from procvid.types import PlannedObject, Recipe, TimedText
 
 CARROT = PlannedObject("carrot", "food", "", "whole", "sliced", "unlikely", 0.8)
@@ -55,8 +57,7 @@ def test_the_scene_names_what_matters_first() -> None:
 def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> None:
     prompt = enhance("Slice the carrots.", "slice", (CARROT, BOARD, KNIFE))
     assert prompt.startswith(
-        "Close-up of hands slicing the carrots on the cutting board with a knife. By the end they "
-        "are sliced."
+        "Close-up of hands slicing the carrots on the cutting board with a knife."
     )
     looks = [("cutting board", "round oak cutting board"), ("knife", "black one")]
     looked = with_looks(prompt, looks)
@@ -65,6 +66,161 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
     assert complete("A cook slices a carrot.", (CARROT, BOARD)) == (
         "A cook slices a carrot. In view: the cutting board."
     )
+
+
+@pytest.mark.parametrize(
+    ("steps", "picture"),
+    [
+        (
+            "Mix the flour and the milk in a bowl.\nCrack in an egg.",
+            "hands cracking an egg into the bowl. The mixture of the flour and the milk is in there already.",
+        ),
+        (
+            "Bake the salmon on a baking tray.\nScatter over the walnuts.",
+            "hands scattering the walnuts over the baked salmon on the baking tray.",
+        ),
+        (
+            "Boil the pasta in a pot.\nSprinkle on a handful of grated cheddar.",
+            "hands sprinkling a handful of grated cheddar over the pasta.",
+        ),
+        (
+            "Fry the chicken in a pan.\nPour on the sauce.",
+            "hands pouring the sauce over the chicken.",
+        ),
+        (
+            "Whip the cream in a bowl.\nThe cream should stay put on turning the bowl.",
+            "the cream in the bowl.",
+        ),
+        (
+            "Mix the flour and the milk in a bowl.\nPour it into a cake pan.\nBake for an hour.",
+            "the flour mixture baking in the cake pan in the oven.",
+        ),
+        ("Knead the dough.\nKnead again for 5 minutes.", "hands kneading the dough."),
+        (
+            "Finely chop the coriander.",
+            "hands finely chopping the coriander on the cutting board with a knife.",
+        ),
+        (
+            "Roll out the pie crust.\nUse a fork to prick the crust all over.",
+            "hands pricking the crust all over with a fork.",
+        ),
+        (
+            "Put the sugar in a bowl.\nDissolve a 2 to 3 teaspoons of sugar in 1/3 cup of water.",
+            "hands dissolving the sugar in water in the bowl with a spoon.",
+        ),
+        (
+            "Put the ground beef in a frying pan.\nCook it through.",
+            "the ground beef cooking through in the frying pan.",
+        ),
+        (
+            "Mix the oil and the vinegar in a jar.\nStore in the fridge until ready to serve.",
+            "hands storing the vinegar in the jar in the fridge.",
+        ),
+        (
+            "In a stand mixer fitted with a whisk, whip the cream and sugar.",
+            "hands whipping the cream and the sugar in the stand mixer bowl fitted with a whisk.",
+        ),
+        (
+            "Place peeled, quartered potatoes in a pot of cold water.",
+            "hands placing the peeled and quartered potatoes in a pot of cold water.",
+        ),
+        (
+            "In a bowl, beat 1/2 cup butter, softened, 1/2 cup sugar and 2 eggs until fluffy.",
+            "hands beating the butter, the sugar and the eggs in a bowl with a whisk until fluffy.",
+        ),
+        (
+            "Fry the onion in a pan.\nAdd the milk, stirring gently.",
+            "hands adding the milk to the frying pan, stirring gently. The onion is in there already.",
+        ),
+        ("Put the pan on a high heat.", "hands putting the frying pan on the stove."),
+        (
+            "Fry the onion in a pan.\nReduce the temperature to low and simmer gently until soft.",
+            "the onion simmering in the frying pan until soft.",
+        ),
+        (
+            "Fry the onions in a pan.\nCover the pan and let it simmer.",
+            "the onions simmering in the frying pan.",
+        ),
+        (
+            "Bake the cake in a cake pan.\nInvert onto a cooling rack.",
+            "hands inverting the baked cake onto a cooling rack.",
+        ),
+        (
+            "Cook the spaghetti in a pot following the package directions.",
+            "the spaghetti cooking in a pot.",
+        ),
+        (
+            "Add 4 slices squash and 2 leaves cabbage to the pot.",
+            "hands adding slices of squash and the leaves of cabbage to the pot.",
+        ),
+        (
+            "Fill a large pot with about 4-6 quarts of water.",
+            "hands filling a large pot with water.",
+        ),
+        (
+            "Boil the rice in a pot.\nStir in the peas and the butter.",
+            "hands stirring the peas and the butter into the rice in the pot.",
+        ),
+        (
+            "Put the peas in a pot.\nBring to boiling.",
+            "the peas coming to a boil in the pot.",
+        ),
+        (
+            "Fry the fish in a pan.\nGarnish with lemon and parsley if desired.",
+            "hands garnishing the fish with lemon and parsley in the frying pan.",
+        ),
+        (
+            "Bake the cake in a loaf pan.\nTake it out of the pan.",
+            "hands taking the baked cake out of the loaf pan.",
+        ),
+        (
+            "Peel and dice the potatoes.",
+            "hands peeling and dicing the potatoes on the cutting board with a knife.",
+        ),
+        (
+            "Chop the onion and the carrot.\nAdd all the vegetables to a pan.",
+            "hands adding all the vegetables to a frying pan. The diced carrot and the diced onion "
+            "are in view.",
+        ),
+    ],
+)
+def test_the_clause_of_the_last_step_becomes_a_picture(steps: str, picture: str) -> None:
+    plan = plan_recipe(Recipe("Dinner", tuple(steps.split("\n"))))
+    shown, _ = plan.steps[-1].prompt.split(" The light is soft")
+    assert shown == f"Close-up of {picture}"
+    assert 25 <= len(plan.steps[-1].prompt.split()) <= 60
+
+
+@pytest.mark.parametrize(
+    ("text", "camera"),
+    [
+        ("Bake the cake in the oven.", "beside the kitchen counter."),
+        ("Chill the dough in the fridge.", "beside the kitchen counter."),
+        ("Fry the onion in a pan.", "beside the kitchen counter."),
+        ("Slice the carrot.", "above the kitchen counter."),
+    ],
+)
+def test_the_camera_stands_where_the_food_is(text: str, camera: str) -> None:
+    assert f"steady {camera}" in plan_recipe(Recipe("Dinner", (text,))).steps[0].prompt
+
+
+@pytest.mark.parametrize(
+    ("names", "verb"),
+    [
+        (["the tongs"], "are"),
+        (["the tortilla chips"], "are"),
+        (["the asparagus"], "is"),
+        (["the knife", "the spoon"], "are"),
+        (["the salt and pepper"], "are"),
+    ],
+)
+def test_the_verb_agrees_with_the_names(names: list[str], verb: str) -> None:
+    assert is_or_are(names) == verb
+
+
+def test_a_long_step_is_read_in_part() -> None:
+    prompt = enhance("Stir in the milk and the flour. " * 3000, "add", (CARROT, BOARD))
+    assert 25 <= len(prompt.split()) <= 60
 
 
 def test_looks_are_appended_once_they_say_more_than_the_name() -> None:
