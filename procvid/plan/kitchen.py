@@ -274,6 +274,11 @@ class KitchenState:
         self.last_foods = left if len(left) == len(self.last_foods) else [made.name, *left]
         return made
 
+    def forget(self, food: str) -> None:
+        """Take a food out of use, as if no step had named it."""
+        del self.foods[food]
+        self.last_foods = [name for name in self.last_foods if name != food]
+
     def product_of(self, name: str) -> str:
         """Return what a food has become, at the end of the chain; its own name if it is gone."""
         seen = {name}

@@ -41,7 +41,8 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
             inside = kitchen.contents(place.name) if place is not None else []
             names = inside or kitchen.contents(kitchen.last_vessel) or kitchen.last_foods
         elif word in ("it", "them", "they", "these", "those", "this"):
-            own = [n for done in walk.done for n in done.foods if not kitchen.foods[n].minor]
+            known = [n for done in walk.done for n in done.foods if n in kitchen.foods]
+            own = [n for n in known if not kitchen.foods[n].minor]
             names = own or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
             names = names[:1] if word in ("it", "this") and not own else names
             names = _all_of_it(kitchen, segment, names)

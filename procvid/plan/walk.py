@@ -196,7 +196,7 @@ def _without_unmade(kitchen: KitchenState, walk: StepWalk, foods: Sequence[str])
         and not kitchen.foods[name].history
     ]
     for name in unmade:
-        del kitchen.foods[name]
+        kitchen.forget(name)
         walk.before.pop(name, None)
         walk.mentioned.discard(name)
     return [name for name in foods if name not in unmade]
@@ -209,9 +209,8 @@ def _forget_unmade(kitchen: KitchenState, walk: StepWalk, done: Done) -> None:
         bought = name in kitchen.listed
         new = food is not None and not bought and food.since_step == walk.number
         if food is not None and new and not food.history:
-            del kitchen.foods[name]
+            kitchen.forget(name)
             kitchen.dishes |= {name}
-            kitchen.last_foods = [n for n in kitchen.last_foods if n != name]
 
 
 def sharing(segments: Sequence[Segment]) -> Segment | None:
@@ -313,7 +312,8 @@ def _take_out(
 
 def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
     """Store what the next step may refer to: the last foods and the last vessel."""
-    foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
+    acted_on = (n for done in walk.done for n in done.foods if n in kitchen.foods)
+    foods = list(dict.fromkeys(acted_on))
     if walk.done[0].action.name == "remove" and kitchen.last_foods:
         foods = [n for n in foods if kitchen.foods[n].group not in ("spice", "herb")]
     acted = [done for done in walk.done if done.action.name != "prepare"] or walk.done

@@ -300,7 +300,8 @@ def implied_foods(
     done_before = list(own)
     drained = [at for at, done in enumerate(done_before) if done.action.name == "drain"]
     done_before = done_before[drained[-1] :] if drained else done_before
-    before = list(dict.fromkeys(n for done in done_before for n in done.foods))
+    known = [n for done in done_before for n in done.foods if n in kitchen.foods]
+    before = list(dict.fromkeys(known))
     if action.name == "melt":
         before = [n for n in before if kitchen.foods[n].group in MELTING] or before
     if action.name in CUTTING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from procvid.plan.rules import plan_recipe
 from procvid.types import Recipe
@@ -90,3 +92,16 @@ def test_an_action_happens_where_a_cook_does_it(place: Place) -> None:
     names = {o.name for o in step.objects}
     assert not {*filter(None, place.shown.split(", "))} - names
     assert not {*filter(None, place.absent.split(", "))} & names
+
+
+LINES = sorted({line for place in PLACES for line in place.steps.splitlines()})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(LINES), min_size=2, max_size=9))
+def test_steps_in_any_order_give_a_plan(lines: list[str]) -> None:
+    plan = plan_recipe(Recipe("Plum Cake", tuple(lines)))
+    assert [step.text for step in plan.steps] == lines
+    for step in plan.steps:
+        assert len({o.name for o in step.objects}) == len(step.objects)
+        assert 25 <= len(step.prompt.split()) <= 60
