@@ -79,6 +79,9 @@ def walk_step(
         if action.name == "mix" and vessel is not None and vessel.use == "stove":
             _keep_states(kitchen, walk, [name for name in foods if name not in own])
         walk.done[-1].mentioned_vessels = named
+    for done in walk.done:
+        done.foods = [name for name in done.foods if name in kitchen.foods]
+        done.changed = [name for name in done.changed if name in kitchen.foods]
     _remember(kitchen, walk)
     return walk
 
@@ -312,8 +315,7 @@ def _take_out(
 
 def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
     """Store what the next step may refer to: the last foods and the last vessel."""
-    acted_on = (n for done in walk.done for n in done.foods if n in kitchen.foods)
-    foods = list(dict.fromkeys(acted_on))
+    foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
     if walk.done[0].action.name == "remove" and kitchen.last_foods:
         foods = [n for n in foods if kitchen.foods[n].group not in ("spice", "herb")]
     acted = [done for done in walk.done if done.action.name != "prepare"] or walk.done
