@@ -87,11 +87,13 @@ class StateWord:
 
 def fold(text: str) -> str:
     """Return lower case without accents and with plain apostrophes; may change the length."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def words(text: str) -> tuple[Word, ...]:
     """Return the words of a text in order; hyphens separate words, numbers are words."""
     found: list[Word] = []
