@@ -342,7 +342,7 @@ def _mention(
         state = lexicon().states[(noun.cut,)]
     state = state or _state_after(text, tokens, index + noun.length)
     before = {t.text for t in tokens[max(0, first - 4) : index]}
-    after = [t.text for t in tokens[index + noun.length : index + noun.length + 1]]
+    after = [t.text for t in tokens[index + noun.length : index + noun.length + 1] if t.joined]
     two_sizes = _has_two_sizes(tokens, index)
     baking = two_sizes and wording in ("pan", "pans")
     return Mention(

@@ -42,6 +42,7 @@ def mentioned_vessel(
         vessel = kitchen.meet_vessel(_by_use(kitchen, segment, mention, walk.text), walk.number)
         if mention.wording in SERVED and vessel.use == "cold":
             vessel = kitchen.meet_serving_bowl(walk.number)
+        vessel = _with_food(kitchen, segment, mention) or vessel
         names.append(vessel.name)
         if mention.preposition not in ("from", "of", "off", "out", "with", "using"):
             target = mention.preposition in ("to", "into", "onto", "in", "on")
@@ -71,6 +72,16 @@ def mentioned_vessel(
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
     return places[0] if places else None, names
+
+
+def _with_food(kitchen: KitchenState, segment: Segment, mention: Mention) -> Vessel | None:
+    """Return the plate of "the plate with the steak", if there are several."""
+    beside = [m for m in segment.foods if m.preposition == "with" and m.index > mention.index]
+    if not mention.definite or not beside:
+        return None
+    food = kitchen.foods.get(kitchen.name_of(beside[0]))
+    at = kitchen.vessels.get(food.vessel or "") if food is not None else None
+    return at if at is not None and at.kind == mention.entry.name else None
 
 
 def _mixer_bowl(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Vessel]:

@@ -70,7 +70,12 @@ def parts_of(
     if found:
         return kitchen.contents(found[0])
     last = [kitchen.foods[n] for n in kitchen.contents(kitchen.last_vessel)]
-    if led_to or (name in LOOSE and any(f.state == "baked" or f.group == "bread" for f in last)):
+    with_it = mention.preposition == "with" and name in LOOSE
+    if (
+        led_to
+        or with_it
+        or (name in LOOSE and any(f.state == "baked" or f.group == "bread" for f in last))
+    ):
         return []
     if kitchen.is_filled(kitchen.last_vessel):
         return kitchen.contents(kitchen.last_vessel)

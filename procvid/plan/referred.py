@@ -9,6 +9,7 @@ from procvid.plan.lexicon import lexicon
 from procvid.plan.mentions import GROUP_WORDS, Mention
 from procvid.plan.reading import Segment
 from procvid.plan.stepwalk import StepWalk, here, holds, see
+from procvid.plan.things import MINOR_GROUPS
 
 MIXED = frozenset("dressing vinaigrette marinade glaze icing sauce gravy rub".split())
 """Products of liquids and powders: "to make the dressing, combine all ingredients"."""
@@ -43,6 +44,8 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
         elif word in ("it", "them", "they", "these", "those", "this"):
             known = [n for done in walk.done for n in done.foods if n in kitchen.foods]
             own = [n for n in known if not kitchen.foods[n].minor]
+            if segment.verb.action.name in ("melt", "heat"):
+                own = own or known
             names = own or [n for n in kitchen.last_foods if not kitchen.foods[n].minor]
             names = names[:1] if word in ("it", "this") and not own else names
             names = _all_of_it(kitchen, segment, names)
@@ -75,7 +78,10 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment, word:
     if word == "all ingredients" and not kitchen.left_over():
         return [n for n in kitchen.foods if not kitchen.foods[n].vessel]
     groups = groups_of(word)
-    if groups and not word.startswith("remaining"):
+    unused = [m for m in kitchen.left_over() if m.entry.group in groups - MINOR_GROUPS]
+    gathers = segment.verb.action.name == "mix" or bool(segment.vessels)
+    fresh = gathers and len(unused) > 1
+    if groups and not fresh and not word.startswith("remaining"):
         inside = of_groups(kitchen, groups)
         last = kitchen.vessels.get(kitchen.last_vessel or "")
         poured = segment.verb.action.name == "add"

@@ -59,6 +59,7 @@ SENSES = (
     _sense("reduce lower turn", "low medium", 2, "reduce heat"),
     _sense("turn go become", "golden brown pale pink red white translucent opaque", 3, "check"),
     _sense("work", "dough", 3, "knead"),
+    _sense("remove take lift pull", "heat flame burner", 6, "remove from the heat"),
     _sense("bring get", "heat", 9, "heat"),
     _sense("release", "pressure steam valve", 4, "wait"),
     _sense("bring", "temperature", 6, "wait"),

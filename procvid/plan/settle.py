@@ -77,6 +77,8 @@ GRILLS = frozenset({"grill pan", "grill", "griddle", "panini press"})
 STIRRERS = frozenset({"whisk", "spoon", "spatula", "fork"})
 CUT_APART = frozenset({"meat", "poultry", "fish", "seafood", "vegetable"})
 AROMATICS = frozenset("onion garlic shallot leek celery carrot mushroom ginger".split())
+SHEETS = frozenset({"dough", "pastry", "crust", "wrapper", "paper"})
+"""Last words of foods that are folded and not mixed."""
 TORN = frozenset({"fork", "tongs"})
 
 
@@ -118,8 +120,9 @@ def _sense(
     if verb.name == "fold" and (over or on_tool):
         return "fold"
     last = kitchen.foods.get(next(iter(kitchen.last_foods), ""))
-    if verb.name == "fold" and not foods and last is not None and last.group in ("made", "bread"):
-        return "fold" if last.name != "batter" else None
+    sheet = last is not None and (last.group == "bread" or last.name.split()[-1] in SHEETS)
+    if verb.name == "fold" and not foods and sheet:
+        return "fold"
     bare = not foods and not segment.foods and not segment.refers and not segment.guessed
     if bare and verb.name == "turn" and any(not m.preposition for m in segment.vessels):
         return "heat"
@@ -209,7 +212,12 @@ def _cooking(kitchen: KitchenState, main: Food | None, place: Vessel | None) -> 
             return "steam"
         wet = kitchen.holds(place.name, "liquid")
         dry_pot = place.kind == "pot" and (kitchen.holds(place.name, "fat") or _browns(main))
-        if wet or place.kind in WET_COOKERS or (place.kind == "pot" and not dry_pot):
+        sauteed = kitchen.holds(place.name, "fat") and _browns(main)
+        if (
+            wet
+            or (place.kind in WET_COOKERS and not sauteed)
+            or (place.kind == "pot" and not dry_pot)
+        ):
             return "boil"
     if main is not None and main.group in ("grain", "legume"):
         return "boil" if place is None or place.kind == "pot" else "fry"

@@ -10,6 +10,7 @@ from procvid.plan.lexicon import Action, Entry, lexicon
 from procvid.plan.mentions import Mention
 from procvid.plan.named_vessel import MOVING, mentioned_vessel
 from procvid.plan.reading import Reading, Segment, is_title
+from procvid.plan.referred import CHUNKS
 from procvid.plan.settle import settle_action
 from procvid.plan.stepwalk import PASSING, Done, StepWalk, here, see
 from procvid.plan.things import Vessel
@@ -268,6 +269,11 @@ def act(
             stays = stays or (action.name in CUTTING and name not in changed)
             if tied.get(name, "") != "from" and not stays:
                 kitchen.put(kitchen.foods[name], vessel)
+    if segment.verb.name == "set aside" and (segment.foods or segment.refers):
+        for name in foods:
+            at = kitchen.vessels.get(kitchen.foods[name].vessel or "")
+            if at is not None and at.use == "stove" and kitchen.foods[name].group in CHUNKS:
+                kitchen.put(kitchen.foods[name], None)
     if action.name in ("grease", "line", "prepare"):
         for mention in segment.vessels:
             kitchen.meet_vessel(mention, walk.number).prepared = True

@@ -58,7 +58,10 @@ def find_foods(
         members = kitchen.group_members(mention) or [kitchen.name_of(mention)]
         mixture = kitchen.mixture_of(mention.entry.name) if mention.mixture else None
         mixture = mixture or _spice_mix(kitchen, walk, mention)
-        if mixture is not None:
+        shaped = _in_hand(kitchen, walk, mention)
+        if shaped is not None:
+            members = [shaped]
+        elif mixture is not None:
             members = [mixture]
         elif mention.mixture and members[0] in kitchen.foods:
             members = kitchen.beside(members[0])
@@ -98,6 +101,20 @@ def _as_dish(kitchen: KitchenState, mention: Mention) -> Mention:
     if mention.wording != "chili" or "chili" not in kitchen.title or listed:
         return mention
     return replace(mention, entry=Entry("chili", "food", "made", ()))
+
+
+def _in_hand(kitchen: KitchenState, walk: StepWalk, mention: Mention) -> str | None:
+    """Return what "a ball" is shaped of: the dough, or what the step before made."""
+    if mention.entry.name != "ball" or "ball" in kitchen.listed:
+        return None
+    if "dough" in kitchen.foods:
+        return "dough"
+    known = [n for n in kitchen.last_foods if n in kitchen.foods and not kitchen.foods[n].minor]
+    if any(kitchen.foods[n].group == "powder" for n in known) and len(known) > 1:
+        dough = Mention(lexicon().entries["dough"], 0, "", "dough", None, "", definite=True)
+        kitchen.become(kitchen.contents(kitchen.foods[known[0]].vessel), dough, walk.number)
+        return "dough" if "dough" in kitchen.foods else None
+    return known[0] if known else None
 
 
 def _spice_mix(kitchen: KitchenState, walk: StepWalk, mention: Mention) -> str | None:

@@ -72,7 +72,10 @@ def _joining(q: VesselQuestion) -> Vessel | None:
 def _measured(q: VesselQuestion) -> Vessel | None:
     """Answer for what goes into a measuring cup."""
     cups = (m.entry.name == "measuring cup" and m.preposition in TOWARDS for m in q.segment.tools)
-    return NOWHERE if any(cups) else None
+    if any(cups):
+        return NOWHERE
+    measured = any(done.action.name == "measure" for done in q.walk.done) and q.used is None
+    return q.get("jug") if measured and q.name in ("add", "stir") else None
 
 
 def _taken_out(q: VesselQuestion) -> Vessel | None:
@@ -174,13 +177,36 @@ def _in_place(q: VesselQuestion) -> Vessel | None:
     return at if q.suits(at) and _goes_on(q, at) else None
 
 
+def _scooped(q: VesselQuestion) -> Vessel | None:
+    """Answer for what is scooped or portioned where it lies."""
+    at = q.at(q.main)
+    stays = q.verb in ("scoop", "portion") and not q.segment.targets and not q.segment.goal
+    return at if stays and at is not None and at.use not in PASSING else None
+
+
+def _ground(q: VesselQuestion) -> Vessel | None:
+    """Answer for what is ground: a mortar is for spices and little things."""
+    small = q.main is None or q.main.group in ("spice", "herb", "nut")
+    if q.name != "grind" or small:
+        return None
+    machines = [v for v in q.kitchen.vessels.values() if v.kind in ("food processor", "blender")]
+    return machines[-1] if machines else q.get("food processor")
+
+
+def _soaked(q: VesselQuestion) -> Vessel | None:
+    """Answer for what is put into a bath of its own: a bowl."""
+    new = q.main is not None and q.main.vessel is None and q.used is None
+    return q.get("bowl") if q.name == "soak" and new else None
+
+
 def _coated(q: VesselQuestion) -> Vessel | None:
     """Answer with the vessel of the crumbs or the sauce."""
     if q.name != "coat":
         return None
     at = q.at(q.main) if q.foods[1:] else None
     together = at is not None and q.kitchen.is_among(q.foods[0], q.foods[1:])
-    if at is not None and at.use not in PASSING and together:
+    fats = all(q.kitchen.foods[n].group == "fat" for n in q.foods[1:])
+    if at is not None and at.use not in PASSING and (together or fats):
         return at
     return next((v for v in q.spots(q.foods[1:]) if v is not None and q.suits(v)), None)
 
@@ -331,9 +357,9 @@ def _by_later_steps(q: VesselQuestion) -> Vessel | None:
 RULES: tuple[Callable[[VesselQuestion], Vessel | None], ...] = (
     _on_a_surface, _joining, _measured, _taken_out, _into_loose_liquid, _topped_on_board,
     _loose_base, _named_before, _seasoned, _cut_in_its_dish, _in_microwave, _same_step, _served,
-    _drained, _slowly, _in_place, _coated, _drained_of_fat, _heated, _machine, _of_the_action,
-    _cooled, _oil_goes_to_heat, _just_heated, _on_baked_goods, _loose_dish, _tossed, _stays,
-    _by_later_steps,
+    _drained, _slowly, _in_place, _scooped, _ground, _soaked, _coated, _drained_of_fat, _heated,
+    _machine, _of_the_action, _cooled, _oil_goes_to_heat, _just_heated, _on_baked_goods,
+    _loose_dish, _tossed, _stays, _by_later_steps,
 )  # fmt: skip
 
 
