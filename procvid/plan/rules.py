@@ -256,8 +256,8 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
         usual = None
     machine = main.vessel is not None and main.vessel.name in ("blender", "food processor")
     alone = all(m.entry.name in WRAPPINGS - {usual} for m in main.tools)
-    baked = usual == "oven" and all(m.entry.name != "oven" for m in named)
-    if usual and not machine and (alone or baked):
+    absent = all(m.entry.name != usual for m in named)
+    if usual and not machine and absent and (alone or usual == "oven"):
         objects.append(_tool_object(kitchen, walk, usual, "", TOOL_IMPORTANCE, mentioned=False))
     for rank, mention in enumerate(named):
         importance = max(TOOL_IMPORTANCE - 0.05 * (rank + len(objects)), 0.2)
