@@ -5,9 +5,9 @@
 
 FOLDER holds recipes as JSON with `title`, `ingredients` and `instructions_list`, the format of
 recipe-scrapers' expected results. The sheet has a line of JSON a shot: our plan, and fields for a
-person's judgement. It holds no text of the recipes, so it can be published; `text` is written to a
-second file beside it, to judge by. FILE names recipes to pass over, a line each: those that somebody
-looked at while the rules were written.
+person's judgement. It holds no text of the recipes, so it can be published. The texts and our
+prompts, which use the recipe's own words, are written to a second file beside it, to judge by. FILE
+names recipes to pass over, a line each: those that somebody looked at while the rules were written.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def write(
         for step in plan.steps:
             lines.append(json.dumps(row_of(name, step)))
             texts.append(f"{name} shot {step.number} (step {step.recipe_step}): {step.text}")
+            texts.append(f"    prompt: {step.prompt}")
     sheet.write_text("\n".join(lines) + "\n", "utf-8")
     sheet.with_suffix(".txt").write_text("\n".join(texts) + "\n", "utf-8")
 
@@ -74,7 +75,6 @@ def row_of(name: str, step: StepPlan) -> dict[str, Any]:
         "action": step.action,
         "vessel": vessels[0].name if vessels else "",
         "vessel_sensible": None,
-        "prompt": step.prompt,
         "prompt_acceptable": None,
         "missing": None,
         "objects": [

@@ -139,6 +139,9 @@ class KitchenState:
         if name in BIRD_PARTS and name not in self.listed:
             birds = [n for n in self.foods if n in BIRDS]
             name = birds[0] if birds else name
+        peppers = [n for n in {**self.foods, **self.listed} if n in ("bell pepper", "chili pepper")]
+        if name in ("pepper", "spare rib") and mention.definite and peppers:
+            name = peppers[0] if name == "pepper" or name not in self.listed else name
         if name in COLLECTIVES and mention.definite and name not in self.listed:
             last = COLLECTIVES[name]
             name = next((n for n in reversed(self.foods) if n.endswith(last)), name)

@@ -170,6 +170,8 @@ def _in_place(q: VesselQuestion) -> Vessel | None:
     if q.action.needs == ("cut",) or not q.foods or not _acts_in_place(q):
         return None
     at = q.at(q.moved)
+    if at is None and q.name in ("boil", "fry") and q.last is not None and q.last.use == "stove":
+        at = next((v for v in q.spots(q.foods) if v is q.last), None)
     if at is None:
         return None
     if at.use == "stove" and q.name in ("bake", "broil"):
@@ -314,6 +316,18 @@ def _tossed(q: VesselQuestion) -> Vessel | None:
     return bowl
 
 
+def _to_the_other_bowl(q: VesselQuestion) -> Vessel | None:
+    """Answer for "add the flour mixture": the bowl with what was mixed before it."""
+    at = q.at(q.main)
+    plain = q.name == "add" and q.segment.foods and not q.segment.vessels and not q.segment.targets
+    if not plain or q.main is None or at is None or at.use != "cold" or at is not q.last:
+        return None
+    if q.main.state not in ("mixed", "sifted", "blended") or _holds_others(q, at):
+        return None
+    named = [v for v in reversed(q.kitchen.named) if v.use == "cold" and v is not at]
+    return next((v for v in named if q.kitchen.is_filled(v.name)), None)
+
+
 def _stays(q: VesselQuestion) -> Vessel | None:
     """Answer with the last vessel, where the work goes on."""
     last = q.last
@@ -359,7 +373,7 @@ RULES: tuple[Callable[[VesselQuestion], Vessel | None], ...] = (
     _loose_base, _named_before, _seasoned, _cut_in_its_dish, _in_microwave, _same_step, _served,
     _drained, _slowly, _in_place, _scooped, _ground, _soaked, _coated, _drained_of_fat, _heated,
     _machine, _of_the_action, _cooled, _oil_goes_to_heat, _just_heated, _on_baked_goods,
-    _loose_dish, _tossed, _stays, _by_later_steps,
+    _loose_dish, _tossed, _to_the_other_bowl, _stays, _by_later_steps,
 )  # fmt: skip
 
 
