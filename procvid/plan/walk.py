@@ -219,7 +219,8 @@ def _forget_unmade(kitchen: KitchenState, walk: StepWalk, done: Done) -> None:
 
 def sharing(segments: Sequence[Segment]) -> Segment | None:
     """Return the later verb whose object an action shares: "peel and dice the potatoes"."""
-    if not segments[0].shares_next or segments[0].foods:
+    waits = segments[0].verb.action.name == "wait"
+    if not segments[0].shares_next or segments[0].foods or waits:
         return None
     follower = next((s for s in segments[1:] if not s.shares_next or s.foods), None)
     if follower is None:

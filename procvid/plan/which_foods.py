@@ -327,12 +327,8 @@ def implied_foods(
     loose = [n for n in kitchen.last_foods if n in kitchen.foods and not kitchen.foods[n].minor]
     recent = kitchen.last_step >= walk.number - 1
     apart = recent and bool(loose) and not set(loose) & set(inside)
-    taken_out = action.name in CUTTING and kitchen.last_action in (
-        "remove",
-        "drain",
-        "wait",
-        "peel",
-    )
+    cut_before = kitchen.last_action in (*CUTTING, "remove", "drain", "wait")
+    taken_out = action.name in CUTTING and cut_before
     if vessel is None and apart and (action.name in APART or taken_out):
         inside = []
     names = before

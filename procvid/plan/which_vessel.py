@@ -263,10 +263,11 @@ def _cooled(q: VesselQuestion) -> Vessel | None:
 
 
 def _oil_goes_to_heat(q: VesselQuestion) -> Vessel | None:
-    """Answer for oil and butter after food was put onto a plate."""
+    """Answer for oil, butter and raw meat after food was put onto a plate."""
     fats = bool(q.foods) and all(q.kitchen.foods[n].group == "fat" for n in q.foods)
+    raw = q.main is not None and q.main.state == "raw" and q.hot is not None
     plated = q.last is not None and q.last.use == "serve"
-    if q.verb != "add" or not fats or not plated:
+    if q.verb != "add" or not plated or not (fats or raw):
         return None
     return q.hot or q.get(q.kitchen.cooker or "frying pan", apart=True)
 
