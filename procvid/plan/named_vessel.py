@@ -135,7 +135,9 @@ def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Ves
         if word in GROUP_WORDS:
             names += kitchen.of_groups(word)
         elif word in ("it", "them") and moving and not leading:
-            names += [name for name in kitchen.last_foods if name in kitchen.foods][:1]
+            moved = [name for m in segment.foods for name in kitchen.names_of(m)]
+            last = [n for n in kitchen.last_foods if n in kitchen.foods and n not in moved]
+            names += last[:1] or kitchen.base_beside(moved)
         elif groups := groups_of(word):
             names += of_groups(kitchen, groups)
         elif word in ("mixture", "mix", "ingredients", "contents", "everything"):

@@ -106,7 +106,8 @@ def _in_its_dish(
     if vessel is None or at is None:
         return vessel
     cools = vessel.kind == "cooling rack" and action.name in ("chill", "wait")
-    set_down = vessel.kind == "baking tray" and action.name == "add" and not segment.foods
+    moved = action.name in ("add", "bake") and not segment.foods
+    set_down = vessel.kind == "baking tray" and moved
     kinds = DISHES | {"cake pan", "loaf pan", "ramekin"} if set_down else DISHES
     return at if (cools or set_down) and at.kind in kinds else vessel
 

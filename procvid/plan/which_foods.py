@@ -110,7 +110,8 @@ def _in_hand(kitchen: KitchenState, walk: StepWalk, mention: Mention) -> str | N
     if "dough" in kitchen.foods:
         return "dough"
     known = [n for n in kitchen.last_foods if n in kitchen.foods and not kitchen.foods[n].minor]
-    if any(kitchen.foods[n].group == "powder" for n in known) and len(known) > 1:
+    floury = any(kitchen.foods[n].is_of({"powder"}) for n in known)
+    if floury and (len(known) > 1 or known[0].endswith(" mixture")):
         dough = Mention(lexicon().entries["dough"], 0, "", "dough", None, "", definite=True)
         kitchen.become(kitchen.contents(kitchen.foods[known[0]].vessel), dough, walk.number)
         return "dough" if "dough" in kitchen.foods else None
@@ -236,6 +237,11 @@ def with_implied(
             or implied_foods(kitchen, walk, action, vessel)
             or _hinted(kitchen, walk, segment, action)
         )
+    if action.name in ("fry", "boil", "bake") and all(
+        kitchen.foods[n].group == "fat" for n in foods
+    ):
+        known = implied_foods(kitchen, walk, action, vessel, aloud=False)
+        return [*(n for n in known if n not in foods), *foods]
     ties = {mention.preposition for mention in segment.foods}
     aside = bool(ties) and ties <= TIED and not segment.refers
     if ties & {"to", "into"}:

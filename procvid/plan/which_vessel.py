@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from procvid.plan.kitchen import POURED_GROUPS
 from procvid.plan.lexicon import lexicon
 from procvid.plan.named_vessel import JOINING, MOVING, TOWARDS
 from procvid.plan.settle import GRILLS
@@ -172,7 +173,7 @@ def _in_place(q: VesselQuestion) -> Vessel | None:
     at = q.at(q.moved)
     if at is None and q.name in ("boil", "fry") and q.last is not None and q.last.use == "stove":
         at = next((v for v in q.spots(q.foods) if v is q.last), None)
-    if at is None:
+    if at is None or (q.name == "mix" and _begins_anew(q, at)):
         return None
     if at.use == "stove" and q.name in ("bake", "broil"):
         return at
@@ -421,10 +422,18 @@ def _acts_in_place(q: VesselQuestion) -> bool:
     return q.verb == "season" or with_other or not q.segment.foods
 
 
+def _begins_anew(q: VesselQuestion, at: Vessel) -> bool:
+    """Return True if new food is mixed with sugar, flour or the like that was used before."""
+    new = any(q.kitchen.foods[n].vessel is None for n in q.foods)
+    portion = q.moved is not None and q.moved.group in POURED_GROUPS
+    return new and portion and at is not q.last
+
+
 def _goes_on(q: VesselQuestion, at: Vessel) -> bool:
     """Return True if a food stays in its vessel: boiling may go on, frying leaves the water."""
     if q.name == "boil" and q.verb in ("boil", "blanch", "poach", "parboil"):
-        return at.kind == "pot" or q.kitchen.holds(at.name, "liquid")
+        wet = q.main is not None and q.main.group in ("sauce", "made")
+        return at.kind == "pot" or wet or q.kitchen.holds(at.name, "liquid")
     return q.name != "fry" or q.main is None or q.main.state != "boiled"
 
 
