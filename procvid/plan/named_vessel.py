@@ -39,7 +39,9 @@ def mentioned_vessel(
     names: list[str] = []
     first = "?"
     for mention in segment.vessels:
-        vessel = kitchen.meet_vessel(_by_use(kitchen, segment, mention, walk.text), walk.number)
+        vessel = _same_dish(kitchen, segment, mention)
+        if vessel is None:
+            vessel = kitchen.meet_vessel(_by_use(kitchen, segment, mention, walk.text), walk.number)
         if mention.wording in SERVED and vessel.use == "cold":
             vessel = kitchen.meet_serving_bowl(walk.number)
         vessel = _with_food(kitchen, segment, mention) or vessel
@@ -64,6 +66,9 @@ def mentioned_vessel(
         hinted = [m for m in segment.hinted_vessels if m.definite]
         met = [kitchen.meet_vessel(m, walk.number) for m in hinted]
         places = [vessel for vessel in met if vessel.used][:1]
+        ready = [kitchen.foods.get(kitchen.name_of(m)) for m in segment.conditions]
+        spots = [kitchen.vessels.get(f.vessel or "") for f in ready if f is not None]
+        places = places or [at for at in spots if at is not None and at.use == "stove"][:1]
     if not places and segment.goal in BARE:
         places = [v for v in reversed(kitchen.named) if _is_called(v, segment.goal)][:1]
     if not places:
@@ -72,6 +77,17 @@ def mentioned_vessel(
     if not places and names and segment.verb.action.name == "remove":
         places = [kitchen.vessels[names[0]]]
     return places[0] if places else None, names
+
+
+def _same_dish(kitchen: KitchenState, segment: Segment, mention: Mention) -> Vessel | None:
+    """Return the last tray or tin if "the pan" in which something cools can only be that."""
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    rests = segment.verb.action.name in ("chill", "wait", "remove", "cover") or (
+        segment.verb.name.split()[0] in ("let", "rest", "leave")
+    )
+    unseen = all(v.kind != mention.entry.name for v in kitchen.vessels.values())
+    oven = last is not None and last.use == "oven" and mention.entry.group == "oven"
+    return last if rests and mention.definite and unseen and oven else None
 
 
 def _with_food(kitchen: KitchenState, segment: Segment, mention: Mention) -> Vessel | None:

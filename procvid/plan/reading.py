@@ -53,6 +53,7 @@ class Segment:
     targets: tuple[str, ...] = ()
     hints: tuple[Mention, ...] = ()
     hinted_vessels: tuple[Mention, ...] = ()
+    conditions: tuple[Mention, ...] = ()
     shares_next: bool = False
     guessed: str = ""
     on_surface: bool = False
@@ -156,6 +157,11 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
                 m
                 for m in mentions.hinted
                 if start <= m.index < verb.start and m.entry.role == "vessel"
+            ),
+            conditions=tuple(
+                m
+                for m in mentions.hinted
+                if start <= m.index < verb.start and m.entry.role == "food"
             ),
             shares_next=end < len(tokens) and _only_joined(text, tokens, verb.end, end),
             on_surface=goal in COUNTERS or any(_is_sheet(m) for m in inside),

@@ -264,6 +264,8 @@ def act(
         for name in foods:
             kitchen.put(kitchen.foods[name], None)
         kitchen.last_vessel = None
+    elif action.name in ("cover", "wrap") and any(d.action.name == "remove" for d in walk.done):
+        pass
     elif vessel is not None and action.name not in MOVING_NOTHING:
         for name in reversed(foods):
             coats = action.name == "coat" and bool(tied.get(name))

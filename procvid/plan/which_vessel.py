@@ -21,7 +21,7 @@ PARTS = frozenset({"squeeze", "grate", "crumble", "tear", "sift", "mix", "melt"}
 """Actions that leave their food in the dish with a particle: "squeeze in the lime"."""
 AHEAD = frozenset("add stir mix marinate soak heat fill flip".split())
 """Actions that may happen in the vessel that a later step names."""
-OVER = frozenset("top garnish sprinkle dust drizzle brush season rub layer spread".split())
+OVER = frozenset("top garnish decorate sprinkle dust drizzle brush season rub layer spread".split())
 """Verbs with which a base lies on a plate, if it lies nowhere else."""
 PLAINLY = frozenset("add pour tip place put transfer return".split())
 """Verbs that move their object, also one "with" another."""
@@ -90,11 +90,11 @@ def _into_loose_liquid(q: VesselQuestion) -> Vessel | None:
 
 
 def _topped_on_board(q: VesselQuestion) -> Vessel | None:
-    """Answer for what is topped where it was cut."""
+    """Answer for what is topped where it was cut or where it cools."""
     if q.name != "add" or q.verb not in OVER or q.segment.foods[4:]:
         return None
     spots = q.spots(q.foods)
-    board = next((at for at in spots[1:] if at is not None and at.use == "cut"), None)
+    board = next((at for at in spots[1:] if at is not None and at.use in PASSING), None)
     return board if board is not None and spots[0] is not board else None
 
 
