@@ -38,6 +38,7 @@ NAMES_OF_GROUPS: dict[str, frozenset[str]] = {
     "meat": frozenset({"meat", "poultry"}),
     "cheese": frozenset({"cheese"}),
     "pasta": frozenset({"grain"}),
+    "noodle": frozenset({"grain"}),
     "fish": frozenset({"fish"}),
     "nut": frozenset({"nut"}),
     "mixed herbs": frozenset({"herb"}),
@@ -179,7 +180,7 @@ class KitchenState:
             return []
         listed = {m.entry.name: m.entry.group for m in self.listed.values()}
         known = {**listed, **{food.name: food.group for food in self.foods.values()}}
-        if name == "pasta":
+        if name in ("pasta", "noodle"):
             return [known_name for known_name in known if known_name in PASTAS]
         return [known_name for known_name, group in known.items() if group in groups]
 
@@ -336,7 +337,8 @@ class KitchenState:
         if known is not None:
             return known
         same_kind = [v for v in self.vessels.values() if v.kind == kind and v.used]
-        same_kind = same_kind or self._called(mention.wording)
+        if not mention.indefinite:
+            same_kind = same_kind or self._called(mention.wording)
         same_kind = same_kind or [v for v in self.vessels.values() if v.kind == kind]
         for vessel in same_kind:
             separate = mention.indefinite and kind in SEPARATE and self._filled(vessel.name)

@@ -110,7 +110,8 @@ def _suits(kitchen: KitchenState, vessel: str, name: str) -> bool:
     if name in BASES:
         return use == "oven"
     if name in DOUGHS:
-        return use != "stove" and any(f.is_of({"powder", "made"}) for f in inside)
+        cold = use != "stove" or kitchen.vessels[vessel].prepared
+        return cold and any(f.is_of({"powder", "made"}) for f in inside)
     if name in STEWED:
         return use == "stove"
     if name in SALADS:

@@ -26,6 +26,7 @@ OVER = frozenset("top garnish decorate sprinkle dust drizzle brush season rub la
 PLAINLY = frozenset("add pour tip place put transfer return".split())
 """Verbs that move their object, also one "with" another."""
 SEASONING = frozenset({"season", "salt", "salt and pepper"})
+RUBBING = frozenset({"rub", "brush", "massage"})
 HOT = frozenset("fried boiled baked grilled steamed toasted".split())
 COOKERS: dict[str, frozenset[str]] = {
     "fry": frozenset({"frying pan", "wok", "pot", "griddle", "deep fryer", "pressure cooker"}),
@@ -114,16 +115,20 @@ def _loose_base(q: VesselQuestion) -> Vessel | None:
 def _named_before(q: VesselQuestion) -> Vessel | None:
     """Answer with a vessel that the same step has named."""
     named = q.used is not None and q.used.name in q.walk.mentioned_vessels
+    if q.name == "mix" and q.used is not None and q.used.use in PASSING:
+        return None
     return q.used if named and q.name in JOINING else None
 
 
 def _seasoned(q: VesselQuestion) -> Vessel | None:
     """Answer for food that is seasoned before it is cooked, or on the board."""
-    if q.verb not in SEASONING or q.main is None:
+    if q.verb not in SEASONING | RUBBING or q.main is None:
         return None
     at = q.at(q.main)
     if q.main.state == "raw":
         return q.get("plate") if at is None or at.use in PASSING else None
+    if q.verb in RUBBING:
+        return None
     return at if at is not None and at.use == "cut" and not q.segment.foods[1:] else None
 
 
