@@ -14,7 +14,8 @@ from procvid.plan.clause_verbs import doing_of
 from procvid.plan.english import is_adverb
 from procvid.plan.lexicon import Entry, lexicon
 from procvid.plan.own_clause import OwnClause, own_clauses
-from procvid.plan.phrases import BLANK, SpokenPhrase, entries_in, read_phrases
+from procvid.plan.phrases import BLANK, TIES, SpokenPhrase, entries_in, read_phrases
+from procvid.plan.remarks import still_sentence
 from procvid.plan.scene import (
     MAX_CARRIED,
     ShotScene,
@@ -60,6 +61,8 @@ RUNNING = frozenset(
 )
 """Made foods that do so, too."""
 WAYS = frozenset({"together", "through", "down", "up", "well", "uncovered", "covered"})
+PLACED = frozenset("return place put set move transfer".split())
+HEATERS = frozenset("stove stovetop hob burner cooktop".split())
 PLACING = frozenset({"putting", "placing", "setting", "returning"})
 ON_HEAT = re.compile(r"\b(?:on|over|to) (?:an? |the )?(?:[\w-]+ ){0,2}(?:heat|flame|hob)\b")
 MANNERS = frozenset("motion motions direction pattern layer layers circles batches way".split())
@@ -69,15 +72,26 @@ SILENT = frozenset({"enjoy", "eat", "drink", "taste", "adjust", "turn on", "turn
 """Verbs without a picture."""
 TURNING_OUT = frozenset("invert turn flip tip slide unmold unmould drain".split())
 """Verbs of removing whose missing object is the food."""
-DIALS = frozenset("heat temperature oven flame speed burner timer".split())
+DIALS = frozenset(
+    "heat temperature oven flame speed burner timer valve dial knob pressure mode button vent power "
+    "setting".split()
+)
 """Things that a cook turns up or down, which no later verb goes on with."""
+SWITCHING = frozenset({"turn", "switch", "set"})
+"""Verbs that turn a pot on: "turn the pot to sauté"."""
+MANNER_WORDS = frozenset("thin thick wide fine smooth high low tight loose flat even again".split())
+"""Adjectives that say how: "spread thin"."""
 DRESSING = frozenset(
     "sprinkle top garnish brush drizzle dust season decorate cover spray baste finish".split()
 )
 """Verbs whose missing object is the dish: "sprinkle with salt"."""
 REPEATED = re.compile(r"\b(\w{3,}?)(\w?ing(?: up| out)? the )\1\w{0,2}ed ")
 """A state that repeats the verb: "rolling the rolled dough"."""
-IN_DEVICE = re.compile(r" in (?:the|a) (?:[\w-]+ )?(?:oven|fridge|refrigerator|freezer|microwave)$")
+IN_DEVICE = re.compile(
+    r"(?: (?:in|on|over) (?:the|a|an) (?:[\w-]+ ){0,2}?(?:rack|shelf|layer|layers|mode|pressure)"
+    r"(?: (?:of|in) the oven)?| in (?:the|a) (?:[\w-]+ )?(?:oven|fridge|refrigerator|freezer|microwave))$"
+)
+"""What comes after the vessel: "in the pot on the middle rack", "to the pan in a single layer"."""
 MAKING = frozenset({"make", "prepare"})
 """Verbs of a heading: "Make the puree. Rinse the potatoes."."""
 SEEDS = frozenset({"seed", "bread", "flatbread", "shortbread", "gingerbread"})
@@ -102,7 +116,10 @@ def clause_sentences(
     if action == "preheat":
         return []
     scene = ShotScene(text, action, foods, vessels, tools)
-    clauses = [c for c in own_clauses(text, action) if not DIALS & {*c.rest[:3]}]
+    found = own_clauses(text, action)
+    clauses = [c for c in found if not DIALS & {*c.rest[:3]}]
+    if foods and found and all(_turns_dial(c) for c in found):
+        return [still_sentence(foods, vessels)]
     clauses.sort(key=lambda c: not read_phrases(c.rest)[0].items)
     if clauses and clauses[0].known.action.name in SLOT_ACTIONS:
         return []
@@ -110,6 +127,13 @@ def clause_sentences(
     if not first:
         return []
     return [first, result(scene, first), *left_out(scene, first)]
+
+
+def _turns_dial(clause: OwnClause) -> bool:
+    """Return True for "flip the valve", not for "take it out of the oven"."""
+    ahead = list(clause.rest[:3])
+    near = next((n for n, w in enumerate(ahead) if w in DIALS - {"oven"}), -1)
+    return near >= 0 and not TIES & {*ahead[:near]}
 
 
 def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
@@ -231,6 +255,8 @@ def _opening(scene: ShotScene, clause: OwnClause, subject: SpokenPhrase) -> str:
     phrases = _object_first(read_phrases(rest), doing)
     phrases += [p for lead in before.leads for p in read_phrases(lead) if p.items]
     if happens or not doing or not phrases[0].items or is_adverbial(phrases[0].items[0]):
+        return ""
+    if before.known.name in SWITCHING and holds(phrases[0]):
         return ""
     moved = before.known.action.name == "remove" and phrases[0].items[0] in (["it"], ["them"])
     if moved or any(DIALS & set(item) for item in phrases[0].items):
@@ -371,6 +397,9 @@ def _object(
     over = others and others[0].tie in ("over", "on", "onto") and not end
     if over and clause.verbs[-1] not in ONTO_VERBS and scene.action in (*ADDING, "add", "spread"):
         return ""
+    if scene.vessels and clause.verbs[-1] in PLACED and _is_on_heat(others):
+        inside = f" with {foods_text(scene, scene.foods, MAX_CARRIED)}" if scene.foods else ""
+        return f"the {spoken_name(scene.vessels[0], '')}{inside}"
     if scene.action in VESSEL_ACTIONS and scene.vessels:
         return f"the {spoken_name(scene.vessels[0], '')}{end}"
     if scene.action == "remove" and clause.verbs[-1].split()[0] not in TURNING_OUT:
@@ -381,6 +410,11 @@ def _object(
     if not found and happens and scene.vessels:
         return f"the {spoken_name(scene.vessels[0], '')}"
     return f"{foods_text(scene, found, MAX_CARRIED)}{end}" if found else ""
+
+
+def _is_on_heat(others: Sequence[SpokenPhrase]) -> bool:
+    """Return True for "to the stovetop", where the pot goes with its foods."""
+    return any(p.tie in ("to", "on", "onto") and HEATERS & {*p.items[-1]} for p in others)
 
 
 def _earlier(scene: ShotScene, before: OwnClause) -> str:
@@ -400,4 +434,7 @@ def _earlier(scene: ShotScene, before: OwnClause) -> str:
 def is_adverbial(item: Sequence[str]) -> bool:
     """Return True for words that name nothing: "well", "topped" before "with berries"."""
     plain = [w for w in item if not is_adverb(w) and w not in BLANK]
-    return not plain or (len(plain) == 1 and plain[0].endswith("ed") and plain[0] not in SEEDS)
+    return not plain or (
+        len(plain) == 1
+        and (plain[0] in MANNER_WORDS or (plain[0].endswith("ed") and plain[0] not in SEEDS))
+    )

@@ -42,7 +42,7 @@ BURSTS = re.compile(
     re.I,
 )
 PORTIONS = re.compile(
-    rf",?\s?(?:about |roughly )?{NUMBER}(?: \w+){{0,2}} at a time\b|"
+    rf",?\s?(?:about |roughly )?{NUMBER}(?: \w+ or {NUMBER})?(?: \w+){{0,2}} at a time\b|"
     rf"(?:about |almost )?(?:{NUMBER}|three[- ]quarters|two[- ]thirds|half(?:way)?)"
     r"(?: of the way)?(?: up| full)(?: full)?\b|\bof the way(?: full)?\b",
     re.I,
@@ -58,7 +58,10 @@ HOT_OVEN = re.compile(
     r"\bin (?:an?|the) \d{2,3}\s?(?:°|º|˚|degrees?)?\s?(?:[FC]\b)?\s?(?:preheated )?oven\b", re.I
 )
 HEAT = re.compile(
-    rf",?\s?\b(?:over|on|at|to|using|with|under)\s(?:an? |the )?{LEVEL}\b"
+    r",?\s?\b(?:over|on|at|to|using|with|under)\s(?:an? |the )?(?:manual[\s,-]*)?"
+    r"(?:high|low)[\s-]pressure(?: (?:mode|setting|cook(?:ing)?))?\b"
+    r"|,?\s?\b(?:over|on|using|with|in) (?:the )?(?:manual|saut[eé]|pressure cook)(?: mode| setting)\b"
+    rf"|,?\s?\b(?:over|on|at|to|using|with|under)\s(?:an? |the )?{LEVEL}\b"
     rf"(?:(?:\s|-|\bto\b|\bor\b){{1,4}}{LEVEL}\b){{0,4}}[\s-](?:direct |indirect )?"
     r"(?:heat|flame|fire|speed|power|settings?)\b"
     r"|,?\s?\b(?:on|over|at|to)\s(?:low|medium|high|med)(?:[\s-](?:to[\s-])?(?:low|medium|high))?\b"
@@ -111,6 +114,7 @@ NOISE = re.compile(
         "straight away, every now and then, every so often, from time to time, now and then",
         r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
         "a few times, several times, a couple of times, two or three times",
+        r"(?:well )?(?:between|after) (?:each|every)(?: \w+)?",
         "at first, no more than, at most, at once, and hold",
         r"but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",
         "either(?! side), homemade, store-bought, good quality, your favou?rite, favou?rite",
@@ -129,8 +133,10 @@ REMARK = re.compile(
         "according, as (?:you|desired|needed|directed|for|per|instructed), because, making sure",
         "taking care, be(?:ing)? (?:careful|sure), ensuring, so (?:that|it|they|as)?, depending",
         "to within, preferably, plus (?:more|extra), like, such as, which, that, who, where, see",
+        "as (?:much|far|thin|thinly|evenly|well|many|little|possible|close|fast|quickly|best|long)",
+        "listed (?:under|for|in), (?:a bit |slightly )?(?:smaller|larger|bigger|thicker) than",
         "if, unless, when, while, until, till, to your, leaving, allowing, reserving, otherwise",
-        "remembering, do not, don't, but, not, rather, instead, adding, making, trying, saving",
+        "remembering, do not, don't, but, not, rather, instead, adding, making, trying, saving, to keep",
         "per (?:the |package )?, following (?:the |package )?, in which, on which, as long as",
         r"should, would, will, can(?! of), could, may, at which, by which, about, note",
         r"works? (?:best|well|great|too)",
@@ -188,6 +194,8 @@ FORBIDDEN = re.compile(
 PART = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\S")
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 BRAND = re.compile(r"\S{0,40}[®™©]\S{0,40}|\*+")
+BOTH = re.compile(r"(?<=[a-z])\s?/\s?(?=[a-z])")
+"""A slash between words: "milk/vinegar mixture"."""
 LOOSE_QUOTE = re.compile(r"(?<![^\W\d_])'|'(?![^\W\d_])")
 LAST_LATIN = 0x24F
 PROPER = frozenset(
@@ -224,6 +232,7 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     spoken = COUNT.sub(" ", SHARE.sub(" ", HALF.sub("half of", spoken)))
     spoken = spoken.replace("and/or", "and").replace("half and half", "half-and-half")
     spoken = spoken.replace(" off of ", " off ").replace(" on to ", " onto ")
+    spoken = BOTH.sub(" and ", spoken)
     spoken = LOOSE_QUOTE.sub(" ", re.sub(r"[.!?\"“”:]", " ", spoken))
     parts = PART.findall(spoken)
     safe = all(part == "," or (WORD.fullmatch(part) and _is_latin(part)) for part in parts)

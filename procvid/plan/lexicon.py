@@ -128,7 +128,8 @@ def plurals(word: str) -> tuple[str, ...]:
 def shown_plural(noun: str) -> str:
     """Return the usual plural: "potatoes", but "avocados"."""
     forms = plurals(noun)
-    return forms[0] if noun in ("potato", "tomato", "mango") else forms[-1]
+    first = noun in ("potato", "tomato", "mango") or noun.endswith(("leaf", "loaf", "half"))
+    return forms[0] if first else forms[-1]
 
 
 def verb_forms(verb: str) -> tuple[str, ...]:

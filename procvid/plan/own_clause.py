@@ -25,6 +25,8 @@ PLAIN: Kind = ""
 MAX_USED_WORDS = 10
 """Most words from "use" to the verb in "use a fork to dock the crust"."""
 LEADS = frozenset("in into on onto to using with over from inside".split())
+ONTO_VERBS = frozenset("pour drizzle spoon brush spread ladle dollop sprinkle scatter".split())
+"""Verbs whose "over" belongs to the place as well."""
 PLACING_WORDS = frozenset("to onto on into between".split())
 """Second words of verbs such as "slide onto a plate", which belong to the place."""
 COOKED = frozenset({"fry", "boil", "bake", "grill", "steam", "heat"})
@@ -120,7 +122,13 @@ def _clause(
     verbs = [_as_written(tokens, v) for v in found[first : last + 1]]
     head, *more = verbs[-1].split()
     halved = more == ["in", "half"]
-    if more and (more[0] in PLACING_WORDS or halved) and head != "bring" and rest is not None:
+    poured = more == ["over"] and head in ONTO_VERBS
+    if (
+        more
+        and (more[0] in PLACING_WORDS or halved or poured)
+        and head != "bring"
+        and rest is not None
+    ):
         verbs[-1], rest = head, (*more, *rest)
     if rest is None or len(rest) > MAX_REST_WORDS or rest[:1] == ("of",):
         return None

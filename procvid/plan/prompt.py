@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from procvid.plan.clause_sentence import clause_sentences
 from procvid.plan.remarks import is_statement, still_sentence
+from procvid.plan.scene import is_named
 from procvid.plan.slot_sentence import at_hand, slot_sentences
-from procvid.plan.wording import DEVICES, gerund, joined, place, spoken_name
+from procvid.plan.wording import DEVICES, gerund, is_or_are, joined, place, spoken_name
 from procvid.types import PlannedObject, StepPlan
 
 __all__ = [
@@ -36,6 +37,8 @@ LIGHT = "The light is soft, and the camera"
 CAMERA = LIGHT + " stays close and steady above the kitchen {surface}."
 CAMERA_BESIDE = LIGHT + " stays close and steady beside the kitchen {surface}."
 """For what happens in the oven, in the fridge, on the stove or in the sink."""
+REPEAT = re.compile(r"(?:[.;!)]|, (?:and|then)| and| then)\s{1,3}repeat\b", re.I)
+"""The start of a repetition, which comes after the action of the shot."""
 HOT_ACTIONS = frozenset(
     {"fry", "boil", "steam", "melt", "heat", "preheat", "bake", "broil", "grill"}
 )
@@ -60,6 +63,12 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
         objects: The objects of the step.
     """
     text = text[:MAX_READ_CHARS]
+    once = _before_repeating(text)
+    later = [o for o in objects if o.role == "food" and o.mentioned and not is_named(o, once)]
+    if once != text and len(later) < sum(o.role == "food" for o in objects):
+        prompt = enhance(once, action, [o for o in objects if o not in later])
+        if len(prompt.split()) <= MAX_WORDS:
+            return _with_repeated(prompt, later)
     cast = _cast(text, objects)
     camera = _camera(action, cast)
     if is_statement(text) and cast.foods:
@@ -71,6 +80,22 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
         if len(prompt.split()) <= MAX_WORDS:
             return prompt
     return from_slots(text, action, objects)
+
+
+def _before_repeating(text: str) -> str:
+    """Return the text without a later "Repeat with the rest of the oil and the chicken"."""
+    again = REPEAT.search(text)
+    return text[: again.start() + 1] if again else text
+
+
+def _with_repeated(prompt: str, later: Sequence[PlannedObject]) -> str:
+    """Return the prompt with a sentence for the foods that only the repetition takes."""
+    first, light, end = prompt.partition(f" {LIGHT}")
+    names = [f"the {spoken_name(food, '')}" for food in later]
+    if not names:
+        return prompt
+    waiting = f"{joined(names)} {is_or_are(names)} at hand."
+    return f"{first} {waiting[:1].upper()}{waiting[1:]}{light}{end}"
 
 
 def from_slots(text: str, action: str, objects: Sequence[PlannedObject]) -> str:

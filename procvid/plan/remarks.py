@@ -22,6 +22,8 @@ DIAL = re.compile(
     re.I,
 )
 """An order to a machine alone: "Turn to high"."""
+HEADING = re.compile(r"(?:to )?(?:assemble|finish)(?:,? (?:and|&) (?:serve|enjoy))?[\s.:!]*$", re.I)
+"""A heading that names no food: "Assemble and serve"."""
 MAX_SUBJECT_WORDS = 8
 MAX_STILL = 4
 JOINERS = frozenset({"and", "then", "or"})
@@ -29,7 +31,7 @@ JOINERS = frozenset({"and", "then", "or"})
 
 def is_statement(text: str) -> bool:
     """Return True for "The cream should have stiff peaks", which asks for no action."""
-    if RECIPE_LINK.match(text.strip()) or DIAL.match(text.strip()):
+    if any(known.match(text.strip()) for known in (RECIPE_LINK, DIAL, HEADING)):
         return True
     tokens = words(text)
     if not tokens or tokens[0].text not in SUBJECTS:

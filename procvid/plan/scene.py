@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from procvid.plan.english import is_adverb
 from procvid.plan.lexicon import lexicon, plurals, words
 from procvid.plan.phrases import BLANK, STARTS, SpokenPhrase, entries_in, write_phrase
-from procvid.plan.wording import joined, seen_foods, spoken_name
+from procvid.plan.wording import heaviest, joined, seen_foods, spoken_name
 from procvid.types import PlannedObject
 
-MAX_CARRIED = 3
+MAX_CARRIED = 4
 PRONOUNS = frozenset("it them this these those all everything both".split())
 FOLLOWING = frozenset("a an another yet out off".split())
 """Words after "it" that are no part of it: "give it a stir", "take it out of the pan"."""
@@ -26,6 +26,8 @@ POURED = frozenset("pour pouring scrape spoon ladle pipe".split())
 """Verbs that do so."""
 SOLID = frozenset("meat poultry fish seafood made bread vegetable mushroom".split())
 """Groups of foods that no batter takes up."""
+OUTSIDES = frozenset("top tops surface edges ends".split())
+"""Parts that a clause names without the food that they belong to: "smooth the top"."""
 VAGUE_LASTS = frozenset("mixture powder seed seeds paper".split())
 
 
@@ -65,11 +67,13 @@ def foods_text(
     if len(mixed) < 2 or (whole and len(mixed) < len(foods)):
         return seen_foods(foods, most, scene.done)
     apart = [f for f in foods if f not in mixed]
-    names = [f"the {spoken_name(f, '').removesuffix(' mixture')}" for f in mixed]
+    shown = max(2, most - len(apart))
+    first = heaviest(mixed, shown)
+    ordered = [*first, *(f for f in mixed if f not in first)]
+    names = [f"the {spoken_name(f, '').removesuffix(' mixture')}" for f in ordered]
     names = list(dict.fromkeys(names))
     if len(names) < 2:
         return seen_foods(foods, most, scene.done)
-    shown = max(2, most - len(apart))
     if len(names) > shown:
         names = [*names[:shown], "other ingredients"]
     baked = scene.done != "baked" and any(f.state_before == "baked" for f in mixed)
@@ -92,6 +96,12 @@ def _mixed_together(scene: ShotScene, foods: Sequence[PlannedObject]) -> list[Pl
 def _stays_apart(food: PlannedObject) -> bool:
     entry = lexicon().entries.get(food.name)
     return entry is not None and entry.group in SOLID
+
+
+def _is_made(food: PlannedObject) -> bool:
+    """Return True for a sauce or a marinade, which are no ingredients."""
+    entry = lexicon().entries.get(food.name)
+    return entry is not None and entry.group == "made"
 
 
 def referents(scene: ShotScene, said: str) -> list[PlannedObject]:
@@ -129,6 +139,10 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         found = referents(scene, said)
         return f"{foods_text(scene, found, MAX_CARRIED)} {' '.join(item[1:])}" if found else None
     head = [w for w in item if not is_adverb(w) and w not in BLANK]
+    if list(item[-2:-1]) == ["the"] and len(item) == 2 and item[-1] in OUTSIDES and tie != "on":
+        found = referents(scene, said)
+        few = 0 < len(found) < 3
+        return f"the {item[-1]} of {foods_text(scene, found, MAX_CARRIED)}" if few else ""
     if not head:
         return ""
     last = len(item)
@@ -157,7 +171,7 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         if tie not in ("", "with") or both:
             return ""
         found = [f for f in scene.foods if not is_named(f, said)]
-        named = [f for f in found if f.mentioned] or found
+        named = [f for f in found if f.mentioned and not _is_made(f)] or found
         return seen_foods(named, 5, scene.done) if named else f"the {' '.join(plain)}"
     return ""
 

@@ -18,6 +18,7 @@ from procvid.plan.wording import (
     as_sentence,
     device_of,
     gerund,
+    heaviest,
     is_fluid,
     is_many,
     is_or_are,
@@ -51,6 +52,8 @@ STEMS = {
 """Starts of the gerunds that lead to a state."""
 SEASONED = re.compile(r"\bseason(?:ed|ing)?\b(?: \w+)? with\b", re.I)
 SPRINKLED = re.compile(r"\b(?:sprinkle|drizzle|dust)s? (?!with)[\w ]{3,30} with\b", re.I)
+SPARING = frozenset("grease line cover uncover".split())
+"""Actions that leave the foods as they are."""
 MAX_PRESENT = 3
 MAX_RESULT_WORDS = 6
 ONTO = ("add", "spread", "squeeze", "grate", "crumble", "tear", "press")
@@ -99,7 +102,7 @@ def slot_sentences(
     first = _action_sentence(text, action, shown, vessels, tools)
     return [
         first,
-        result_of(foods, text, first),
+        result_of(foods, text, action, first),
         _present(present, vessels),
         at_hand(vessels, tools, first),
     ]
@@ -157,6 +160,9 @@ def _action_sentence(
     if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."
+    if not foods and not vessel and action not in ("remove", "fold", "line", "grease"):
+        what = f"the {spoken_name(tools[0], '')}" if tools else "the ingredients"
+        return f"Close-up of {what} ready to be used while a cook prepares the next step."
     where = _where(text, action, doing, vessel, tools, foods)
     means = _means(text, action, vessel, tools)
     until = until_of(text, action)
@@ -332,15 +338,18 @@ def until_of(text: str, action: str, verb_end: int = -1) -> str:
     return spoken if plain and short and inside[-1].text not in NO_ENDS else ""
 
 
-def result_of(foods: Sequence[PlannedObject], text: str, first: str) -> str:
+def result_of(foods: Sequence[PlannedObject], text: str, action: str, first: str) -> str:
     """Return what has changed at the end, without naming the foods again.
 
     Args:
         foods: The foods of the shot.
         text: The step's own words.
+        action: The canonical action.
         first: The sentence of the action, which may say it already.
     """
     changed = [food for food in foods if food.state_after != food.state_before]
+    if action in SPARING or (action == "add" and any(f.state_after == "coated" for f in changed)):
+        return ""
     states = list(dict.fromkeys(food.state_after for food in changed))
     if not changed or any(_says(first, state) for state in states):
         return ""
@@ -361,7 +370,7 @@ def _says(first: str, state: str) -> bool:
 def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -> str:
     if not foods:
         return ""
-    named = listed(foods[:MAX_PRESENT], "")
+    named = listed(heaviest(foods, MAX_PRESENT), "")
     if len(foods) > MAX_PRESENT:
         named = named.replace(" and ", ", ") + " and other ingredients"
     verb = is_or_are([spoken_name(food, "") for food in foods])

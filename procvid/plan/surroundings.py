@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from procvid.plan.english import is_adverb
 from procvid.plan.lexicon import lexicon, words
-from procvid.plan.phrases import SHAPES, SpokenPhrase, entries_in
+from procvid.plan.phrases import SHAPES, TOP_PLACES, SpokenPhrase, entries_in
 from procvid.plan.scene import MAX_CARRIED, ShotScene, ends_of, foods_text, is_named
 from procvid.plan.slot_sentence import result_of, until_of
 from procvid.plan.wording import (
@@ -53,8 +54,21 @@ MIXER = re.compile(
 """A machine whose bowl is meant: "in a stand mixer"."""
 ANY_PAN = re.compile(r"\b(the(?: same| hot)?) pan\b(?! (?:of|with|and)\b)")
 """What recipes call any pot: "add the rice to the pan"."""
+NO_PLACES = TOP_PLACES | frozenset(
+    "layer layers rack shelf mixture direction directions motion motions mode setting additions "
+    "tops surface pressure bottoms batch order".split()
+)
+"""Nouns that leave open where: "in a single layer", "on the middle rack", "to the mixture"."""
+OVEN_RACK = re.compile(
+    r"\b(?:middle|center|centre|top|upper|lower|bottom|oven) (?:rack|shelf)\b|\brack of the oven\b"
+)
+CRUMBS = frozenset({"crumbs", "crumb"})
+SOURCES = frozenset("pouring transferring ladling scraping tipping spooning".split())
+"""Gerunds that empty a vessel into another."""
 PLACE_TIES = frozenset("in on onto into to over inside between around under through among".split())
 BEFORE_VESSEL = "the|a|an|prepared|same|hot|greased|lined|buttered|oiled"
+SHAPERS = {"cookie cutter": ("slice", "press"), "cookie scoop": (), "toothpick": ()}
+"""Tools with the actions that they suit among those that need a tool."""
 WRAPS = frozenset({"lid", "foil", "plastic wrap", "parchment paper", "kitchen towel"})
 
 
@@ -79,7 +93,7 @@ def _needs_place(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) 
     """Return True if a clause names no place, or none beside a vessel that the step names."""
     if not scene.vessels or is_named(scene.vessels[0], spoken):
         return False
-    found = [e for e, _, _ in entries_in(spoken)]
+    found = [e for e, _, _ in entries_in(OVEN_RACK.sub("oven", spoken))]
     if any(e.role in ("vessel", "surface") or e.name == "measuring cup" for e in found):
         return False
     placed = any(p.tie in PLACE_TIES and _is_place(p) for p in others)
@@ -97,6 +111,8 @@ def _with_tool(scene: ShotScene, spoken: str) -> str:
     wrap = next((t for t in scene.tools if t.name in WRAPS), None)
     if scene.action == "cover" and wrap is not None and not named:
         return f"with the {spoken_name(wrap, '')}"
+    if tool is not None and tool.name in SHAPERS and scene.action not in SHAPERS[tool.name]:
+        tool = None
     if tool is None or scene.action not in TOOL_ACTIONS or named or by_hand:
         return ""
     name = one(spoken_name(tool, ""))
@@ -109,10 +125,12 @@ def _is_place(phrase: SpokenPhrase) -> bool:
     """Return True for "in the center", not for "in oil", "into strips" or "over the cake"."""
     if not phrase.items:
         return False
-    last = phrase.items[-1][-1]
-    found = [e for e, _, _ in entries_in(" ".join(phrase.items[-1]))]
+    item = [w for w in phrase.items[-1] if not is_adverb(w) and not w.endswith("wise")]
+    last = (item or [""])[-1]
+    found = [e for e, _, _ in entries_in(" ".join(item))]
     elsewhere = any(e.role == "food" or e.name in DEVICES for e in found)
-    return last not in SHAPES and last not in ("side", "sides", "boil", "simmer") and not elsewhere
+    vague = last in SHAPES | NO_PLACES or last in ("boil", "simmer", "")
+    return not vague and not elsewhere and not NO_PLACES & {*item[:-1]}
 
 
 def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, happens: bool) -> str:
@@ -128,7 +146,11 @@ def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, hap
     targeted = (
         " into " in spoken
         or " over " in spoken
-        or any(p.tie in ("to", "into", "over", "onto", "on", "with", "in") for p in others)
+        or any(
+            p.tie in ("to", "into", "over", "onto", "on", "with")
+            or (p.tie == "in" and p.items[-1][-1] not in NO_PLACES)
+            for p in others
+        )
     )
     staying = any(f" {doing} " in f"{spoken} " for doing in STAYING)
     if scene.action in ADDING and not targeted and not happens and not staying:
@@ -152,7 +174,8 @@ def _is_unlikely(scene: ShotScene, spoken: str) -> bool:
         return True
     if entry.group == "stove" and scene.action in DRY_ACTIONS:
         return True
-    return entry.name in DEEP and bool(BAKERY & {w.text for w in words(spoken)})
+    said = {w.text for w in words(spoken)}
+    return entry.name in DEEP and bool(BAKERY & said) and not CRUMBS & said
 
 
 def _kind(name: str) -> str:
@@ -198,7 +221,7 @@ def result(scene: ShotScene, first: str) -> str:
         return ""
     if scene.foods[0].state_after not in SEEN_RESULTS:
         return ""
-    return result_of(scene.foods, scene.text, first)
+    return result_of(scene.foods, scene.text, scene.action, first)
 
 
 def _names(foods: Sequence[PlannedObject]) -> list[str]:
@@ -217,20 +240,41 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
     things = [t for t in (*scene.vessels, *scene.tools) if not is_named(t, first)]
     sentences = []
     if carried:
-        named = foods_text(scene, carried, MAX_CARRIED, whole=True)
-        verb = "is" if named.startswith("the mixture of") else is_or_are(_names(carried))
-        vessel = scene.vessels[0] if scene.vessels else None
-        lies = vessel is not None and is_named(vessel, first)
-        inside = lies and vessel is not None and place(vessel.name).startswith("in")
-        where = "in there already" if inside else "nearby"
-        if "the mixture" in first.split(" until ")[0] and "mixture of" not in first:
-            where = "in the mixture"
-            named, verb = seen_foods(carried, MAX_CARRIED), is_or_are(_names(carried))
-        elif GROUPS & {w.text for w in words(first)}:
-            where = "in view"
-        sentences.append(f"{named[:1].upper()}{named[1:]} {verb} {where}.")
+        where = _lie(scene, carried, first)
+        sentences.append(where)
+        things = [t for t in things if t.role == "tool" or not is_named(t, where)]
     names = [f"the {spoken_name(t, scene.text)}" for t in (*later[:2], *things[:2])]
     if names:
         named = joined(names)
         sentences.append(f"{named[:1].upper()}{named[1:]} {is_or_are(names)} at hand.")
     return sentences
+
+
+def _lie(scene: ShotScene, carried: Sequence[PlannedObject], first: str) -> str:
+    """Return the sentence that says where the foods of former steps lie."""
+    named = foods_text(scene, carried, MAX_CARRIED, whole=True)
+    verb = "is" if named.startswith("the mixture of") else is_or_are(_names(carried))
+    where = _spot(scene, first)
+    if "the mixture" in first.split(" until ")[0] and "mixture of" not in first:
+        where = "in the mixture"
+        named, verb = seen_foods(carried, MAX_CARRIED), is_or_are(_names(carried))
+    elif GROUPS & {w.text for w in words(first)}:
+        where = "in view"
+    return f"{named[:1].upper()}{named[1:]} {verb} {where}."
+
+
+def _spot(scene: ShotScene, first: str) -> str:
+    """Return where foods of former steps lie: "in there already", "in the pot", "nearby"."""
+    if not scene.vessels:
+        return "nearby"
+    vessel = scene.vessels[0]
+    name = spoken_name(vessel, "")
+    inside = place(name)
+    entry = lexicon().entries.get(_kind(vessel.name))
+    if entry is not None and entry.group == "cut":
+        return "nearby"
+    if is_named(vessel, first):
+        return "in there already" if inside.startswith("in") else "there already"
+    elsewhere = any(e.role == "vessel" for e, _, _ in entries_in(first))
+    unlikely = not vessel.mentioned and _is_unlikely(scene, first)
+    return "nearby" if elsewhere or unlikely else inside

@@ -26,6 +26,12 @@ MELTING = frozenset({"fat", "cheese", "sweet"})
 """Groups of foods that melt."""
 ORDINAL = re.compile(r"\b(?:second|third|fourth|fifth|sixth) ")
 MAX_LISTED = 6
+WEIGHTS = {
+    "made": 0, "meat": 0, "poultry": 0, "fish": 0, "seafood": 0, "grain": 1, "bread": 1,
+    "legume": 1, "egg": 3, "vegetable": 2, "mushroom": 2, "fruit": 2, "cheese": 2, "nut": 3,
+    "sauce": 3, "liquid": 4, "herb": 4, "fat": 5, "sweet": 5, "powder": 5, "spice": 6,
+}  # fmt: skip
+"""How early a long list names the foods of a group."""
 DEVICES = {
     "oven": "in the oven", "microwave": "in the microwave", "fridge": "in the fridge",
     "freezer": "in the freezer", "toaster": "in the toaster", "stove": "on the stove",
@@ -77,7 +83,7 @@ def one(name: str) -> str:
 
 def spoken_name(item: PlannedObject, text: str) -> str:
     """Return an object's looks and name, without its history; plural if the step says so."""
-    name = item.description.split(",")[0].strip() or item.name
+    name = item.description.split(",")[0].strip().removeprefix("bottomed ") or item.name
     if item.role == "vessel" and (another := ORDINAL.search(name)):
         name = f"other {name[: another.start()]}{name[another.end() :]}"
     if item.role != "food" or not text:
@@ -91,7 +97,7 @@ def spoken_name(item: PlannedObject, text: str) -> str:
 def listed(foods: Sequence[PlannedObject], text: str, done: str = "") -> str:
     """Return "the diced onion, the carrot and the garlic"; `done` is the state not to name."""
     named = []
-    for food in foods[:MAX_LISTED]:
+    for food in heaviest(foods, MAX_LISTED):
         silent = is_fluid(food) or food.state_before in SILENT_STATES or food.state_before == done
         state = "" if silent else food.state_before
         name = spoken_name(food, text)
@@ -112,7 +118,7 @@ def seen_foods(foods: Sequence[PlannedObject], most: int, done: str = "") -> str
         done: The state that the action makes, which the verb says already.
     """
     named = []
-    for food in foods[:most]:
+    for food in heaviest(foods, most):
         seen = food.state_before in VISIBLE_STATES - {done} and not is_fluid(food)
         seen = seen and (food.state_before != "melted" or melts(food))
         name = spoken_name(food, "")
@@ -121,6 +127,19 @@ def seen_foods(foods: Sequence[PlannedObject], most: int, done: str = "") -> str
     if len(foods) > most:
         named.append("other ingredients")
     return joined(named)
+
+
+def heaviest(foods: Sequence[PlannedObject], most: int) -> list[PlannedObject]:
+    """Return the foods that a list of some length names, all of them if it holds them.
+
+    A longer list starts with what a picture shows most of: meat, pasta, vegetables.
+    """
+    return list(foods) if len(foods) <= most else sorted(foods, key=_weight)[:most]
+
+
+def _weight(food: PlannedObject) -> int:
+    entry = lexicon().entries.get(food.name)
+    return 0 if entry is None else WEIGHTS.get(entry.group, 2)
 
 
 def is_fluid(food: PlannedObject) -> bool:
