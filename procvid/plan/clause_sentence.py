@@ -29,6 +29,7 @@ from procvid.plan.wording import (
     DEVICES,
     VESSEL_ACTIONS,
     as_sentence,
+    by_weight,
     place,
     seen_foods,
     spoken_name,
@@ -199,6 +200,8 @@ def _without_way(subject: SpokenPhrase) -> tuple[SpokenPhrase, str]:
     while end > 1 and (last[end - 1] in WAYS or last[end - 1].endswith("ly")):
         end -= 1
     way = " ".join(last[end:])
+    if end > 2 and last[end - 1].endswith("-side"):
+        end -= 1
     if last == ["each", "side"]:
         end, way = 1, "on each side"
     return replace(subject, items=[*items, last[:end]]), f" {way}" if way else ""
@@ -265,6 +268,7 @@ def _opening(scene: ShotScene, clause: OwnClause, subject: SpokenPhrase) -> str:
     written = [phrase_text(scene, p, said) for p in phrases if p.items]
     if None in written or "" in written[:1]:
         return ""
+    doing = doing.removesuffix(" in")
     return " ".join([before.manner, doing, *(t for t in written if t), "and"]).strip()
 
 
@@ -330,6 +334,7 @@ def _solid_first(foods: Sequence[PlannedObject]) -> list[PlannedObject]:
     """Return foods in order, those that others are scattered over first."""
     known = [lexicon().entries.get(f.name) for f in foods]
     solid = [f for f, e in zip(foods, known, strict=True) if e is None or not is_scattered(e)]
+    solid = by_weight(solid)
     return [*solid, *(f for f in foods if f not in solid)]
 
 
@@ -428,6 +433,7 @@ def _earlier(scene: ShotScene, before: OwnClause) -> str:
     named = [i for i in subject.items if not is_adverbial(i)]
     said = " ".join(w for i in named for w in i)
     held = any(e.role in ("vessel", "tool") for e, _, _ in entries_in(said))
+    subject = _without_way(subject)[0]
     return "" if held or not named else phrase_text(scene, subject, said) or ""
 
 

@@ -111,7 +111,7 @@ NOISE = re.compile(
         "approximately, at room temperature, to taste, if using, of your choice, of choice, still",
         "as desired, right away, in the meantime, at this point, at this time, or so, once more",
         "lastly, firstly, in batches, if needed, as needed, to your liking, if desired, optionally",
-        "straight away, every now and then, every so often, from time to time, now and then",
+        "necessary, straight away, every now and then, every so often, from time to time, now and then",
         r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
         "a few times, several times, a couple of times, two or three times",
         r"(?:well )?(?:between|after) (?:each|every)(?: \w+)?",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 HAPPENS = {
     "bake": "baking", "cook": "cooking", "simmer": "simmering", "boil": "boiling",
-    "roast": "roasting", "fry": "frying", "saute": "sautéing", "brown": "browning",
+    "roast": "roasting", "fry": "frying", "saute": "sautéing", "preheat": "heating up", "brown": "browning",
     "sear": "searing", "toast": "toasting", "grill": "grilling", "broil": "browning",
     "steam": "steaming", "poach": "poaching", "blanch": "blanching", "melt": "melting",
     "heat": "heating up", "warm": "warming up", "reheat": "heating up", "heat up": "heating up",

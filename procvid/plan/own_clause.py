@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from procvid.plan.clutter import clean
 from procvid.plan.english import OPENERS, is_adverb
-from procvid.plan.happenings import is_happening
+from procvid.plan.happenings import ENDINGS, is_happening
 from procvid.plan.lexicon import Verb, Word, lexicon, words
 from procvid.plan.reading import is_title
 from procvid.plan.side_clauses import Kind, gap, kinds_of, starts_sentence
@@ -120,6 +120,8 @@ def _clause(
     if begin and tokens[begin - 1].text == "or" and lexicon().noun_at(tokens, begin):
         return None
     verbs = [_as_written(tokens, v) for v in found[first : last + 1]]
+    while len(verbs) > 1 and verbs[-1] in ENDINGS:
+        verbs.pop()
     head, *more = verbs[-1].split()
     halved = more == ["in", "half"]
     poured = more == ["over"] and head in ONTO_VERBS

@@ -109,7 +109,7 @@ def read_phrases(rest: Sequence[str]) -> list[SpokenPhrase]:
 def _is_open(phrase: SpokenPhrase) -> bool:
     """Return True for "in a wide" before a comma and "heavy-bottomed pan"."""
     item = phrase.items[-1]
-    described = phrase.tie != "" and len(item) == 2 and item[0] in ("a", "an", "the")
+    described = phrase.tie != "" and len(item) in (2, 3) and item[0] in ("a", "an", "the")
     return described and not entries_in(" ".join(item))
 
 

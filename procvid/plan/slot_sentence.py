@@ -52,6 +52,7 @@ STEMS = {
 """Starts of the gerunds that lead to a state."""
 SEASONED = re.compile(r"\bseason(?:ed|ing)?\b(?: \w+)? with\b", re.I)
 SPRINKLED = re.compile(r"\b(?:sprinkle|drizzle|dust)s? (?!with)[\w ]{3,30} with\b", re.I)
+CUTTING = frozenset("slice dice grate peel".split())
 SPARING = frozenset("grease line cover uncover".split())
 """Actions that leave the foods as they are."""
 MAX_PRESENT = 3
@@ -95,6 +96,9 @@ def slot_sentences(
         tools: The tools.
     """
     shown, present = _acted_on(text, action, foods)
+    cut = [f for f in shown if not is_fluid(f)]
+    if action in CUTTING and cut:
+        shown, present = cut, [*present, *(f for f in shown if f not in cut)]
     if action in ("cover", "uncover") and vessels:
         shown, present = [], list(foods)
     if present and SEASONED.search(text) and not _has_object(text):
@@ -376,6 +380,7 @@ def _present(foods: Sequence[PlannedObject], vessels: Sequence[PlannedObject]) -
     verb = is_or_are([spoken_name(food, "") for food in foods])
     inside = bool(vessels) and place(vessels[0].name).startswith("in")
     where = "in there already" if inside else "there already"
+    where = "nearby" if vessels and vessels[0].name == "cutting board" else where
     return f"{named[:1].upper()}{named[1:]} {verb} {where}."
 
 

@@ -52,7 +52,9 @@ MIXER = re.compile(
     r"\b(?:in|into|to) ((?:a|an|the) (?:[\w-]+ )?(?:stand |electric )?mixer)\b(?! bowl)"
 )
 """A machine whose bowl is meant: "in a stand mixer"."""
-ANY_PAN = re.compile(r"\b(the(?: same| hot)?) pan\b(?! (?:of|with|and)\b)")
+ANY_PAN = re.compile(
+    r"\b(the(?: same| hot)?) pan\b(?! (?:of|with|and)\b)|\b(a) pan\b(?= of [\w ]{0,20}water\b)"
+)
 """What recipes call any pot: "add the rice to the pan"."""
 NO_PLACES = TOP_PLACES | frozenset(
     "layer layers rack shelf mixture direction directions motion motions mode setting additions "
@@ -83,7 +85,7 @@ def additions(
         _where(scene, spoken, others, happens=happens)
         if _needs_place(scene, spoken, others)
         else "",
-        device if inside and (happens or scene.action == "add") else "",
+        device if inside and (happens or scene.action in ("add", "heat")) else "",
         "" if happens else _with_tool(scene, spoken),
         until_of(scene.text, scene.action, scene.verb_end),
     ]
@@ -109,11 +111,15 @@ def _with_tool(scene: ShotScene, spoken: str) -> str:
     named = any(e.role == "tool" and e.name not in DEVICES for e in found)
     by_hand = bool(BY_HAND & {w.text for w in words(spoken.removeprefix("Close-up of hands"))})
     wrap = next((t for t in scene.tools if t.name in WRAPS), None)
-    if scene.action == "cover" and wrap is not None and not named:
+    sealed = {"sealing", "closing"} & {*spoken.split()}
+    if scene.action == "cover" and not sealed and wrap is not None and not named:
         return f"with the {spoken_name(wrap, '')}"
     if tool is not None and tool.name in SHAPERS and scene.action not in SHAPERS[tool.name]:
         tool = None
-    if tool is None or scene.action not in TOOL_ACTIONS or named or by_hand:
+    moved = (
+        tool is not None and tool.name == "spoon" and {"shaking", "swirling"} & {*spoken.split()}
+    )
+    if tool is None or moved or scene.action not in TOOL_ACTIONS or named or by_hand:
         return ""
     name = one(spoken_name(tool, ""))
     if " with " not in spoken:
@@ -206,7 +212,9 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
         if re.search(pattern, spoken):
             return re.sub(pattern, rf"\1 {name}\2", spoken, count=1)
     if vessels and _is_pan(vessels[0].name) and not is_named(vessels[0], spoken):
-        return ANY_PAN.sub(rf"\1 {spoken_name(vessels[0], '')}", spoken, count=1)
+        return ANY_PAN.sub(
+            lambda m: f"{m[1] or m[2]} {spoken_name(vessels[0], '')}", spoken, count=1
+        )
     return spoken
 
 
@@ -258,6 +266,8 @@ def _lie(scene: ShotScene, carried: Sequence[PlannedObject], first: str) -> str:
     if "the mixture" in first.split(" until ")[0] and "mixture of" not in first:
         where = "in the mixture"
         named, verb = seen_foods(carried, MAX_CARRIED), is_or_are(_names(carried))
+    elif scene.action == "serve" and "mixture into" in first:
+        where = "in the mixture"
     elif GROUPS & {w.text for w in words(first)}:
         where = "in view"
     return f"{named[:1].upper()}{named[1:]} {verb} {where}."

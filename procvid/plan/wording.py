@@ -134,12 +134,19 @@ def heaviest(foods: Sequence[PlannedObject], most: int) -> list[PlannedObject]:
 
     A longer list starts with what a picture shows most of: meat, pasta, vegetables.
     """
-    return list(foods) if len(foods) <= most else sorted(foods, key=_weight)[:most]
+    return list(foods) if len(foods) <= most else by_weight(foods)[:most]
+
+
+def by_weight(foods: Sequence[PlannedObject]) -> list[PlannedObject]:
+    """Return foods with what a picture shows most of first."""
+    return sorted(foods, key=_weight)
 
 
 def _weight(food: PlannedObject) -> int:
     entry = lexicon().entries.get(food.name)
-    return 0 if entry is None else WEIGHTS.get(entry.group, 2)
+    if entry is None:
+        return WEIGHTS["sauce"] if food.name.endswith("mixture") else 0
+    return WEIGHTS.get(entry.group, 2)
 
 
 def is_fluid(food: PlannedObject) -> bool:
