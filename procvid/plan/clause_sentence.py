@@ -62,6 +62,8 @@ RUNNING = frozenset(
 )
 """Made foods that do so, too."""
 WAYS = frozenset({"together", "through", "down", "up", "well", "uncovered", "covered"})
+PARTS = frozenset("bottom bottoms sides side base inside insides edges".split())
+"""Parts of a vessel that a clause names without it."""
 PLACED = frozenset("return place put set move transfer".split())
 HEATERS = frozenset("stove stovetop hob burner cooktop".split())
 PLACING = frozenset({"putting", "placing", "setting", "returning"})
@@ -125,6 +127,8 @@ def clause_sentences(
     if clauses and clauses[0].known.action.name in SLOT_ACTIONS:
         return []
     first = _first_sentence(scene, clauses[0]) if clauses else ""
+    if clauses:
+        scene = replace(scene, verb_end=clauses[0].end)
     if not first:
         return []
     return [first, result(scene, first), *left_out(scene, first)]
@@ -202,6 +206,8 @@ def _without_way(subject: SpokenPhrase) -> tuple[SpokenPhrase, str]:
     way = " ".join(last[end:])
     if end > 2 and last[end - 1].endswith("-side"):
         end -= 1
+    if last[-2:] in (["other", "side"], ["second", "side"]):
+        return replace(subject, items=[["it"]]), f" on the {last[-2]} side"
     if last == ["each", "side"]:
         end, way = 1, "on each side"
     return replace(subject, items=[*items, last[:end]]), f" {way}" if way else ""
@@ -394,17 +400,22 @@ def _object(
     it = happens and subject.items in ([["it"]], [["them"]]) and clause.before is not None
     if it and clause.before is not None and (earlier := _earlier(scene, clause.before)):
         return earlier
+    if heated_vessel := _heated_vessel(scene, clause, subject, others):
+        return heated_vessel
     if len(adverbs) < len(subject.items):
-        return phrase_text(scene, subject, said) or ""
+        spoken = phrase_text(scene, subject, said) or ""
+        part = (
+            scene.action in VESSEL_ACTIONS and spoken.split()[-1:] and spoken.split()[-1] in PARTS
+        )
+        if part and scene.vessels and not is_named(scene.vessels[0], said):
+            return f"{spoken} of the {spoken_name(scene.vessels[0], '')}"
+        return spoken
     if happens and clause.before is not None and (earlier := _earlier(scene, clause.before)):
         return earlier
     end = "" if happens else "".join(f" {' '.join(i)}" for i in adverbs if i != ["in"])
     over = others and others[0].tie in ("over", "on", "onto") and not end
     if over and clause.verbs[-1] not in ONTO_VERBS and scene.action in (*ADDING, "add", "spread"):
         return ""
-    if scene.vessels and clause.verbs[-1] in PLACED and _is_on_heat(others):
-        inside = f" with {foods_text(scene, scene.foods, MAX_CARRIED)}" if scene.foods else ""
-        return f"the {spoken_name(scene.vessels[0], '')}{inside}"
     if scene.action in VESSEL_ACTIONS and scene.vessels:
         return f"the {spoken_name(scene.vessels[0], '')}{end}"
     if scene.action == "remove" and clause.verbs[-1].split()[0] not in TURNING_OUT:
@@ -415,6 +426,20 @@ def _object(
     if not found and happens and scene.vessels:
         return f"the {spoken_name(scene.vessels[0], '')}"
     return f"{foods_text(scene, found, MAX_CARRIED)}{end}" if found else ""
+
+
+def _heated_vessel(
+    scene: ShotScene, clause: OwnClause, subject: SpokenPhrase, others: Sequence[SpokenPhrase]
+) -> str:
+    """Return "the pot with the milk" for what "return to the stovetop" moves; else ""."""
+    named = [i for i in subject.items if i and not is_adverbial(i)]
+    if named not in ([], [["it"]], [["them"]]) or clause.verbs[-1] not in PLACED:
+        return ""
+    over = not others and ON_HEAT.search(scene.text)
+    if not scene.vessels or not (over or _is_on_heat(others)):
+        return ""
+    inside = f" with {foods_text(scene, scene.foods, MAX_CARRIED)}" if scene.foods else ""
+    return f"the {spoken_name(scene.vessels[0], '')}{inside}"
 
 
 def _is_on_heat(others: Sequence[SpokenPhrase]) -> bool:

@@ -48,7 +48,7 @@ PORTIONS = re.compile(
     re.I,
 )
 TEMPERATURE = re.compile(
-    r"(?:,?\s?\b(?:at|to|until|in a|of|about)\s)?(?:a temperature of )?\d{2,3}\s?"
+    r"(?:,?\s?\b(?:set )?(?:at|to|until|in a|of|about)\s)?(?:a temperature of )?\d{2,3}\s?"
     r"(?:(?:°|º|˚|degrees?|deg\b)\s?(?:[FC]\b|fahrenheit|celsius|centigrade)?|[FC]\b)"
     r"|\bgas(?: mark)? \d\b",
     re.I,
@@ -194,6 +194,7 @@ FORBIDDEN = re.compile(
 PART = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\S")
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 BRAND = re.compile(r"\S{0,40}[®™©]\S{0,40}|\*+")
+TWICE = re.compile(r"\b(\w+) \1\b", re.I)
 BOTH = re.compile(r"(?<=[a-z])\s?/\s?(?=[a-z])")
 """A slash between words: "milk/vinegar mixture"."""
 LOOSE_QUOTE = re.compile(r"(?<![^\W\d_])'|'(?![^\W\d_])")
@@ -204,7 +205,7 @@ PROPER = frozenset(
 )
 AFTER_COMMA = frozenset("in on into onto with over under using".split())
 LOOSE_ENDS = frozenset(
-    "and or then with in on to for of the a an from at over into until by about , your each".split()
+    "and or then with in on to for of the a an from at over into until by about , your each right".split()
 )
 
 
@@ -231,7 +232,8 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     spoken = BITS.sub(r"\1 of ", spoken)
     spoken = COUNT.sub(" ", SHARE.sub(" ", HALF.sub("half of", spoken)))
     spoken = spoken.replace("and/or", "and").replace("half and half", "half-and-half")
-    spoken = spoken.replace(" off of ", " off ").replace(" on to ", " onto ")
+    spoken = spoken.replace("all purpose", "all-purpose").replace(" its own ", " its ")
+    spoken = TWICE.sub(r"\1", spoken.replace(" off of ", " off ").replace(" on to ", " onto "))
     spoken = BOTH.sub(" and ", spoken)
     spoken = LOOSE_QUOTE.sub(" ", re.sub(r"[.!?\"“”:]", " ", spoken))
     parts = PART.findall(spoken)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from procvid.plan.clause_sentence import clause_sentences
 from procvid.plan.remarks import is_statement, still_sentence
@@ -37,6 +37,8 @@ LIGHT = "The light is soft, and the camera"
 CAMERA = LIGHT + " stays close and steady above the kitchen {surface}."
 CAMERA_BESIDE = LIGHT + " stays close and steady beside the kitchen {surface}."
 """For what happens in the oven, in the fridge, on the stove or in the sink."""
+HISTORY = " in step "
+"""Part of the description of a food that an earlier step changed."""
 REPEAT = re.compile(r"(?:[.;!)]|, (?:and|then)| and| then)\s{1,3}repeat\b", re.I)
 """The start of a repetition, which comes after the action of the shot."""
 HOT_ACTIONS = frozenset(
@@ -64,11 +66,13 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     """
     text = text[:MAX_READ_CHARS]
     once = _before_repeating(text)
-    later = [o for o in objects if o.role == "food" and o.mentioned and not is_named(o, once)]
-    if once != text and len(later) < sum(o.role == "food" for o in objects):
-        prompt = enhance(once, action, [o for o in objects if o not in later])
+    if once != text:
+        later = [o for o in objects if o.role == "food" and o.mentioned and not is_named(o, once)]
+        told = [replace(o, mentioned=False) if o in later else o for o in objects]
+        new = [o for o in later if HISTORY not in o.description]
+        prompt = enhance(once, action, [o for o in told if replace(o, mentioned=True) not in new])
         if len(prompt.split()) <= MAX_WORDS:
-            return _with_repeated(prompt, later)
+            return _with_repeated(prompt, new)
     cast = _cast(text, objects)
     camera = _camera(action, cast)
     if is_statement(text) and cast.foods:

@@ -143,6 +143,11 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         found = referents(scene, said)
         few = 0 < len(found) < 3
         return f"the {item[-1]} of {foods_text(scene, found, MAX_CARRIED)}" if few else ""
+    sides = [w for w in item if w not in ("the", "on", "for")]
+    if tie == "" and sides in (["other", "side"], ["second", "side"], ["both", "sides"]):
+        found = referents(scene, said)
+        on = f"on {'' if sides[0] == 'both' else 'the '}{' '.join(sides)}"
+        return f"{foods_text(scene, found, MAX_CARRIED)} {on}" if found else None
     if not head:
         return ""
     last = len(item)
@@ -202,6 +207,8 @@ def is_named(item: PlannedObject, said: str) -> bool:
     own = spoken_name(item, "").split()
     if own[-1] in VAGUE_LASTS and len(own) > 1:
         return own[0] in tokens and own[-1] in tokens
+    if "florets" in tokens and item.name in ("broccoli", "cauliflower"):
+        return True
     lasts = {own[-1], item.name.split()[-1]}
     return any(form in tokens for last in lasts for form in (last, *plurals(last)))
 

@@ -33,7 +33,8 @@ from procvid.types import PlannedObject
 
 NO_ENDS = frozenset("the it they just of to a and or".split())
 PURPOSES = frozenset(
-    "ready needed required desired use using serve serving eat enjoy you your later hungry".split()
+    "ready needed required desired use using serve serving eat enjoy you your later hungry "
+    "low medium high".split()
 )
 """Words of an "until ..." that no clip shows: "until ready to serve"."""
 THINGS = frozenset(
@@ -174,9 +175,13 @@ def _action_sentence(
         subject = things or (f"the {vessel}" if vessel else "the food")
         spot = where if things or not vessel else device_of(tools)
         return as_sentence(f"Close-up of {subject} {doing}", spot, means, until)
+    moved = _object_of(text, action, doing, foods, vessel, things, tools)
+    if moved == "the food":
+        what = vessel or (spoken_name(tools[0], "") if tools else "plate")
+        return f"Close-up of the {what} ready to be used while a cook prepares the next step."
     return as_sentence(
         f"Close-up of hands {doing}",
-        _object_of(text, action, doing, foods, vessel, things, tools),
+        moved,
         where,
         means,
         until,

@@ -58,9 +58,16 @@ ANY_PAN = re.compile(
 """What recipes call any pot: "add the rice to the pan"."""
 NO_PLACES = TOP_PLACES | frozenset(
     "layer layers rack shelf mixture direction directions motion motions mode setting additions "
-    "tops surface pressure bottoms batch order".split()
+    "well ingredients tops surface pressure bottoms batch order".split()
 )
 """Nouns that leave open where: "in a single layer", "on the middle rack", "to the mixture"."""
+MIXTURE = re.compile(r"\bthe (?:(\w+) )?mixture\b(?! of)")
+"""A mixture that is not named by its foods: "the mixture", "the tempered mixture"."""
+IN_VESSEL = frozenset("mix stir blend boil fry steam bake heat melt fold grill".split())
+"""Actions that happen to all that was put into a vessel."""
+MOVED_AWAY = re.compile(
+    r"\b(?:remov|set aside|transfer|drain|take|lift|once|when|while|if|after)", re.I
+)
 OVEN_RACK = re.compile(
     r"\b(?:middle|center|centre|top|upper|lower|bottom|oven) (?:rack|shelf)\b|\brack of the oven\b"
 )
@@ -147,6 +154,10 @@ def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, hap
         return ""
     if scene.action in VESSEL_ACTIONS:
         return ""
+    if scene.action == "remove" and "running" in spoken:
+        return inside
+    if "scooping" in spoken and not others and not happens:
+        return f"from the {name}"
     if scene.action == "remove":
         return "" if any(p.tie in ("from", "out of", "off") for p in others) else f"from the {name}"
     targeted = (
@@ -243,8 +254,10 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
         foods = []
     if "ingredients" in first and "other ingredients" not in first and len(foods) > 1:
         return [f"The ingredients are {seen_foods(foods, 6, scene.done)}."]
-    carried = [f for f in foods if not f.mentioned]
-    later = [f for f in foods if f.mentioned and is_named(f, scene.text)]
+    before = _said_before(scene)
+    added = [f for f in foods if f.mentioned and before and is_named(f, before)]
+    carried = [f for f in foods if not f.mentioned or f in added]
+    later = [f for f in foods if f.mentioned and f not in added and is_named(f, scene.text)]
     things = [t for t in (*scene.vessels, *scene.tools) if not is_named(t, first)]
     sentences = []
     if carried:
@@ -258,12 +271,22 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
     return sentences
 
 
+def _said_before(scene: ShotScene) -> str:
+    """Return the words before a verb, whose foods are in the vessel by then: "add X. Mix"."""
+    tokens = words(scene.text)
+    if scene.action not in IN_VESSEL or not 1 < scene.verb_end <= len(tokens):
+        return ""
+    before = scene.text[: tokens[scene.verb_end - 1].start]
+    return "" if MOVED_AWAY.search(before) else before
+
+
 def _lie(scene: ShotScene, carried: Sequence[PlannedObject], first: str) -> str:
     """Return the sentence that says where the foods of former steps lie."""
     named = foods_text(scene, carried, MAX_CARRIED, whole=True)
     verb = "is" if named.startswith("the mixture of") else is_or_are(_names(carried))
     where = _spot(scene, first)
-    if "the mixture" in first.split(" until ")[0] and "mixture of" not in first:
+    mixture = MIXTURE.search(first.split(" until ")[0])
+    if mixture and (not mixture[1] or lexicon().look_up(mixture[1]) is None):
         where = "in the mixture"
         named, verb = seen_foods(carried, MAX_CARRIED), is_or_are(_names(carried))
     elif scene.action == "serve" and "mixture into" in first:
