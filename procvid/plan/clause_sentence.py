@@ -341,7 +341,7 @@ def _solid_first(foods: Sequence[PlannedObject]) -> list[PlannedObject]:
     known = [lexicon().entries.get(f.name) for f in foods]
     solid = [f for f, e in zip(foods, known, strict=True) if e is None or not is_scattered(e)]
     solid = by_weight(solid)
-    return [*solid, *(f for f in foods if f not in solid)]
+    return [*solid, *by_weight([f for f in foods if f not in solid])]
 
 
 def _merged(phrases: Sequence[SpokenPhrase]) -> list[SpokenPhrase]:

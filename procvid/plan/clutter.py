@@ -44,7 +44,7 @@ BURSTS = re.compile(
 PORTIONS = re.compile(
     rf",?\s?(?:about |roughly )?{NUMBER}(?: \w+ or {NUMBER})?(?: \w+){{0,2}} at a time\b|"
     rf"(?:about |almost )?(?:{NUMBER}|three[- ]quarters|two[- ]thirds|half(?:way)?)"
-    r"(?: of the way)?(?: up| full)(?: full)?\b|\bof the way(?: full)?\b",
+    rf"(?: of the way)?(?: up| full)(?: full)?\b|\b{DIGITS}\s?way\b|\bof the way(?: full)?\b",
     re.I,
 )
 TEMPERATURE = re.compile(
@@ -89,6 +89,8 @@ AMOUNT = re.compile(
     re.I,
 )
 HALF = re.compile(r"(?:1/2|½)\s?of\b")
+REST = re.compile(rf"\b(remaining|rest of the) {UNIT}\b\.?(?: of(?: the)?)?(?= [a-z])", re.I)
+"""An amount without a number: "the remaining cup water"."""
 SHARE = re.compile(rf"{DIGITS}(?:{TO}{DIGITS})?\s?(?:(?:portions?|parts?) )?of\b(?:\sthe\b)?")
 BITS = re.compile(
     rf"{DIGITS} (slices|leaves|pieces|strips|cubes|servings|portions|drops|sheets|scoops) "
@@ -115,6 +117,7 @@ NOISE = re.compile(
         r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
         "a few times, several times, a couple of times, two or three times",
         r"(?:well )?(?:between|after) (?:each|every)(?: \w+)?",
+        "(?:a|one) (?:second|third|last|final|more) time",
         "at first, no more than, at most, at once, and hold",
         r"but (?:still )?\w+(?= \w+ (?:\w+|$)), too(?=$|[.!])",
         "either(?! side), homemade, store-bought, good quality, your favou?rite, favou?rite",
@@ -229,7 +232,7 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     spoken = f" {THEN_THE.sub(', ', FOLLOWED.sub(',', spoken))}"
     for ending in (THEN, REMARK, SIDE, PURPOSE, NEXT):
         spoken = ending.sub("", spoken, 1)
-    spoken = BITS.sub(r"\1 of ", spoken)
+    spoken = REST.sub(r"\1", BITS.sub(r"\1 of ", spoken))
     spoken = COUNT.sub(" ", SHARE.sub(" ", HALF.sub("half of", spoken)))
     spoken = spoken.replace("and/or", "and").replace("half and half", "half-and-half")
     spoken = spoken.replace("all purpose", "all-purpose").replace(" its own ", " its ")

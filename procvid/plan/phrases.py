@@ -203,6 +203,9 @@ def _is_suffix(item: Sequence[str]) -> bool:
         "frosting",
         "seasoning",
         "topping",
+        "remaining",
+        "whipping",
+        "baking",
     )
     return (
         (item[-1] in SUFFIX_LASTS and (side or len(item) < 4))

@@ -131,7 +131,7 @@ def phrase_text(scene: ShotScene, phrase: SpokenPhrase, said: str) -> str | None
 def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str | None:
     """Return the foods of an item that refers to them; "" if it names things; None if unknown."""
     if len(item) > 2 and item[-2] == "of" and item[-1] in ("it", "them"):
-        found = referents(scene, said)
+        found = _as_product(referents(scene, said))
         place = " ".join(item[:-1])
         place = place if item[0] in STARTS | {"top", "the"} else f"the {place}"
         return f"{place} {foods_text(scene, found, MAX_CARRIED)}" if found else None
@@ -179,6 +179,12 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         named = [f for f in found if f.mentioned and not _is_made(f)] or found
         return seen_foods(named, 5, scene.done) if named else f"the {' '.join(plain)}"
     return ""
+
+
+def _as_product(foods: list[PlannedObject]) -> list[PlannedObject]:
+    """Return the mixture or product alone, which "the rest of it" means; else all the foods."""
+    made = [f for f in foods if f.name.endswith("mixture") or _is_made(f)]
+    return made[:1] or foods
 
 
 def _on_sides(tail: list[str]) -> list[str]:

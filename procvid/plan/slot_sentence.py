@@ -53,6 +53,7 @@ STEMS = {
 """Starts of the gerunds that lead to a state."""
 SEASONED = re.compile(r"\bseason(?:ed|ing)?\b(?: \w+)? with\b", re.I)
 SPRINKLED = re.compile(r"\b(?:sprinkle|drizzle|dust)s? (?!with)[\w ]{3,30} with\b", re.I)
+ON_STOVE = ("pan", "pot", "wok", "griddle", "kettle", "skillet", "saucepan")
 CUTTING = frozenset("slice dice grate peel".split())
 SPARING = frozenset("grease line cover uncover".split())
 """Actions that leave the foods as they are."""
@@ -161,7 +162,8 @@ def _action_sentence(
         what = f"the {vessel}" if vessel else "the oven"
         return f"Close-up of {what} heating up, glowing and still empty."
     if not foods and action == "heat" and vessel:
-        return f"Close-up of the {vessel} heating up {device_of(tools) or 'on the stove'}."
+        spot = device_of(tools) or ("on the stove" if vessel.endswith(ON_STOVE) else "")
+        return as_sentence(f"Close-up of the {vessel} heating up", spot)
     if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."

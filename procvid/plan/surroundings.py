@@ -238,7 +238,8 @@ def result(scene: ShotScene, first: str) -> str:
     """Return how the only food looks at the end."""
     if len(scene.foods) != 1 or "until" in first or not is_named(scene.foods[0], first):
         return ""
-    if scene.foods[0].state_after not in SEEN_RESULTS:
+    state = scene.foods[0].state_after
+    if state not in SEEN_RESULTS or state not in (scene.done, "melted"):
         return ""
     return result_of(scene.foods, scene.text, scene.action, first)
 

@@ -32,6 +32,8 @@ WEIGHTS = {
     "sauce": 3, "liquid": 4, "herb": 4, "fat": 5, "sweet": 5, "powder": 5, "spice": 6,
 }  # fmt: skip
 """How early a long list names the foods of a group."""
+SPOONED = frozenset("mixture sauce gravy dressing glaze icing frosting marinade".split())
+"""Made foods that come onto others."""
 DEVICES = {
     "oven": "in the oven", "microwave": "in the microwave", "fridge": "in the fridge",
     "freezer": "in the freezer", "toaster": "in the toaster", "stove": "on the stove",
@@ -144,8 +146,10 @@ def by_weight(foods: Sequence[PlannedObject]) -> list[PlannedObject]:
 
 def _weight(food: PlannedObject) -> int:
     entry = lexicon().entries.get(food.name)
+    if food.name.split()[-1] in SPOONED:
+        return WEIGHTS["sauce"]
     if entry is None:
-        return WEIGHTS["sauce"] if food.name.endswith("mixture") else 0
+        return 0
     return WEIGHTS.get(entry.group, 2)
 
 
