@@ -55,6 +55,8 @@ SCATTERING = frozenset(
     "dusting squeezing shaking piling dolloping layering sifting tossing adding".split()
 )
 """Gerunds that "on" and "over" follow so: "scattering over the nuts"."""
+SPRINKLING = frozenset("sprinkling drizzling scattering dusting".split())
+"""Gerunds whose object comes over the food that is there already."""
 SCATTERED = frozenset("herb spice nut cheese sauce liquid sweet fat powder".split())
 """Groups of foods that come onto others."""
 RUNNING = frozenset(
@@ -90,6 +92,7 @@ DRESSING = frozenset(
 """Verbs whose missing object is the dish: "sprinkle with salt"."""
 REPEATED = re.compile(r"\b(\w{3,}?)(\w?ing(?: up| out)? the )\1\w{0,2}ed ")
 """A state that repeats the verb: "rolling the rolled dough"."""
+PINCH = re.compile(r"(\ba (?:\w+ )?(?:pinch|dash|sprinkle|drizzle)(?: each)? of \w+ and) the ")
 IN_DEVICE = re.compile(
     r"(?: (?:in|on|over) (?:the|a|an) (?:[\w-]+ ){0,2}?(?:rack|shelf|layer|layers|mode|pressure)"
     r"(?: (?:of|in) the oven)?| in (?:the|a) (?:[\w-]+ )?(?:oven|fridge|refrigerator|freezer|microwave))$"
@@ -144,7 +147,8 @@ def _turns_dial(clause: OwnClause) -> bool:
 def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
     doing, rest, happens = doing_of(clause)
     scene = replace(scene, verb_end=clause.end)
-    if not doing or clause.verbs[-1] in SILENT or (scene.action == "wait" and not happens):
+    idle = clause.verbs[-1] == "give" and rest[:1] not in (("it",), ("them",), ("everything",))
+    if not doing or idle or clause.verbs[-1] in SILENT or (scene.action == "wait" and not happens):
         return ""
     phrases = read_phrases(rest)
     phrases += [p for lead in clause.leads for p in read_phrases(lead) if p.items]
@@ -243,6 +247,7 @@ def _fitted(
             break
     sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",").replace(" out out of", " out of")
     sentence = REPEATED.sub(r"\1\2", sentence)
+    sentence = PINCH.sub(r"\1 ", sentence)
     sentence = re.sub(r"\ba (?=[aeio])", "an ", sentence)
     sentence = re.sub(r"\ban (?=[b-df-gj-np-tv-z])", "a ", sentence)
     return sentence if len(sentence.split()) <= MOST_FIRST_WORDS else ""
@@ -301,8 +306,11 @@ def _inward(
         if into:
             subject, others = SpokenPhrase("", others[0].items, others[0].suffix), others[1:]
     if not into:
-        return doing, subject, others, ""
+        loose = subject.items and not others and doing.split()[-1] in SPRINKLING
+        return doing, subject, others, _base(scene, [subject]) if loose else ""
     doing = doing.removesuffix(" in")
+    if not subject.items:
+        return doing, subject, others, ""
     if any(p.tie in ("to", "into") for p in others):
         return doing, subject, others, ""
     said = " ".join(" ".join(i) for p in (subject, *others) for i in p.items)

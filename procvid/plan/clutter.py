@@ -38,6 +38,7 @@ TIME = re.compile(
 )
 LONG = re.compile(r"\b(?:for )?(?:overnight|a while|a bit longer|a moment|the time)\b", re.I)
 BURSTS = re.compile(
+    r"\b(?:for )?(?:about |another )?an? (?:minute|second|hour|day) or (?:two|so|more)\b|"
     rf"\b(?:in|at) {RANGE}{GLUE}(?:second|minute|sec)s?[\s-](?:increments?|intervals?|bursts?)",
     re.I,
 )
@@ -113,7 +114,8 @@ NOISE = re.compile(
         "approximately, at room temperature, to taste, if using, of your choice, of choice, still",
         "as desired, right away, in the meantime, at this point, at this time, or so, once more",
         "lastly, firstly, in batches, if needed, as needed, to your liking, if desired, optionally",
-        "necessary, straight away, every now and then, every so often, from time to time, now and then",
+        "necessary, forth, straight away, every now and then, every so often, from time to time",
+        "now and then",
         r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
         "a few times, several times, a couple of times, two or three times",
         r"(?:well )?(?:between|after) (?:each|every)(?: \w+)?",

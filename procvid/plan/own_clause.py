@@ -14,6 +14,7 @@ from procvid.plan.clutter import clean
 from procvid.plan.english import OPENERS, is_adverb
 from procvid.plan.happenings import ENDINGS, is_happening
 from procvid.plan.lexicon import Verb, Word, lexicon, words
+from procvid.plan.phrases import entries_in
 from procvid.plan.reading import is_title
 from procvid.plan.side_clauses import Kind, gap, kinds_of, starts_sentence
 from procvid.plan.verbs import FoundVerb
@@ -68,7 +69,8 @@ def own_clauses(text: str, action: str) -> list[OwnClause]:
     if len(text) > MAX_TEXT_CHARS or is_title(text):
         return []
     tokens, kinds = words(text), kinds_of(text)
-    if all(kind == "option" for kind in kinds):
+    required = [t.text for t, kind in zip(tokens, kinds, strict=True) if kind != "option"]
+    if all(word in OPENERS or is_adverb(word) for word in required):
         kinds = tuple(PLAIN for _ in kinds)
     found = [v for v in verbs_of(text) if not v.forbidden and not v.weak]
     found = found or [v for v in verbs_of(text) if not v.forbidden and _is_use(tokens, v)]
@@ -258,7 +260,14 @@ def _leads(
             phrases[-1].append("with")
         else:
             phrases[-1].append(part)
-    return tuple(tuple(p) for p in phrases if _is_lead(p))
+    return tuple(_in_vessel(p) for p in phrases if _is_lead(p))
+
+
+def _in_vessel(phrase: Sequence[str]) -> tuple[str, ...]:
+    """Return "in the same pan" for "use the same pan"; machines are used as tools."""
+    found = [e for e, _, _ in entries_in(" ".join(phrase))]
+    holds = len(found) == 1 and found[0].role == "vessel" and found[0].group in ("stove", "oven")
+    return ("in", *phrase[1:]) if holds and phrase[0] == "with" else tuple(phrase)
 
 
 def _is_lead(phrase: Sequence[str]) -> bool:

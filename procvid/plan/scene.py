@@ -139,10 +139,16 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
         found = referents(scene, said)
         return f"{foods_text(scene, found, MAX_CARRIED)} {' '.join(item[1:])}" if found else None
     head = [w for w in item if not is_adverb(w) and w not in BLANK]
-    if list(item[-2:-1]) == ["the"] and len(item) == 2 and item[-1] in OUTSIDES and tie != "on":
+    plain = [w for w in item if w in ("top", "the") or not is_adverb(w)]
+    if len(plain) == 2 and plain[0] == "the" and plain[1] in OUTSIDES and tie != "on":
         found = referents(scene, said)
+        way = "".join(f" {w}" for w in item if w not in plain)
         few = 0 < len(found) < 3
-        return f"the {item[-1]} of {foods_text(scene, found, MAX_CARRIED)}" if few else ""
+        return f"the {plain[1]} of {foods_text(scene, found, MAX_CARRIED)}{way}" if few else ""
+    if item[-1:] == ["amount"] and (found := referents(scene, said)):
+        return f"{write_phrase(SpokenPhrase('', [list(item)]))} of {seen_foods(found[:1], 1)}"
+    if len(item) > 1 and item[-1] == "mixture" and item[-2] in ("wet", "dry"):
+        return f"the {item[-2]} mixture"
     sides = [w for w in item if w not in ("the", "on", "for")]
     if tie == "" and sides in (["other", "side"], ["second", "side"], ["both", "sides"]):
         found = referents(scene, said)

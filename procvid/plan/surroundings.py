@@ -38,6 +38,12 @@ GROUPS = frozenset(
     "vegetables veggies spices herbs seasonings toppings fruit fruits nuts greens meats cheeses".split()
 )
 """Words that stand for several foods."""
+KINDS = {
+    "spices": ("spice", "herb", "powder"), "seasonings": ("spice", "herb"),
+    "herbs": ("herb", "spice"), "vegetables": ("vegetable", "mushroom"),
+    "veggies": ("vegetable", "mushroom"), "cheeses": ("cheese",), "nuts": ("nut",),
+}  # fmt: skip
+"""Groups of foods that such a word stands for."""
 BAKED = frozenset({"bake", "broil", "toast"})
 MACHINES = frozenset({"blender", "food processor"})
 DEEP = frozenset({"bowl", "pot", "jug", "cup", "glass", "jar"})
@@ -185,7 +191,8 @@ def _is_unlikely(scene: ShotScene, spoken: str) -> bool:
     if entry.name in MACHINES and scene.action in DRY_ACTIONS | {"fill", "coat", "marinate"}:
         return True
     deep = entry.name in DEEP or scene.vessels[0].name.endswith("bowl")
-    if deep and scene.action in ("roll", "roll up", "flatten", "spread"):
+    rubbed = "rubbing" in spoken or "massaging" in spoken
+    if deep and not rubbed and scene.action in ("roll", "roll up", "flatten", "spread"):
         return True
     if scene.action in BAKED and (small or entry.group not in ("oven", "stove")):
         return True
@@ -265,11 +272,25 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
         where = _lie(scene, carried, first)
         sentences.append(where)
         things = [t for t in things if t.role == "tool" or not is_named(t, where)]
+    later, group = _grouped(later, first)
+    sentences += group
     names = [f"the {spoken_name(t, scene.text)}" for t in (*later[:2], *things[:2])]
     if names:
         named = joined(names)
         sentences.append(f"{named[:1].upper()}{named[1:]} {is_or_are(names)} at hand.")
     return sentences
+
+
+def _grouped(foods: Sequence[PlannedObject], first: str) -> tuple[list[PlannedObject], list[str]]:
+    """Return the other foods, and "The spices are the cumin and the mace." after "the spices"."""
+    said = [w.text for w in words(first) if w.text in KINDS]
+    entries = lexicon().entries
+    own = [
+        f for f in foods if said and f.name in entries and entries[f.name].group in KINDS[said[0]]
+    ]
+    if len(own) < 2:
+        return list(foods), []
+    return [f for f in foods if f not in own], [f"The {said[0]} are {seen_foods(own, 4)}."]
 
 
 def _said_before(scene: ShotScene) -> str:

@@ -32,7 +32,7 @@ WEIGHTS = {
     "sauce": 3, "liquid": 4, "herb": 4, "fat": 5, "sweet": 5, "powder": 5, "spice": 6,
 }  # fmt: skip
 """How early a long list names the foods of a group."""
-SPOONED = frozenset("mixture sauce gravy dressing glaze icing frosting marinade".split())
+SPOONED = frozenset("mixture sauce gravy dressing glaze icing frosting marinade paste".split())
 """Made foods that come onto others."""
 DEVICES = {
     "oven": "in the oven", "microwave": "in the microwave", "fridge": "in the fridge",

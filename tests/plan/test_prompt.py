@@ -178,6 +178,67 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
             "hands peeling and dicing the potatoes on the cutting board with a knife.",
         ),
         (
+            "Fry the onion in a pan.\nAdd the shrimp in a single layer.",
+            "hands adding the shrimp to the frying pan in a single layer. The onion is in there already.",
+        ),
+        (
+            "Toss the potatoes in a baking dish.\nBake on the middle rack of the oven.",
+            "the potatoes baking in the baking dish on the middle rack of the oven.",
+        ),
+        (
+            "Put the apples in a pot.\nCook on manual high pressure for 8 minutes.",
+            "the apples cooking in the pot.",
+        ),
+        (
+            "Put the lentils in a pot.\nTurn the valve to sealing.",
+            "the lentils in the pot.",
+        ),
+        (
+            "Put the milk in a saucepan.\nPlace it over medium heat.",
+            "hands placing the pot with the milk on the stove.",
+        ),
+        (
+            "Put the rice in a pot.\nReturn to the stovetop.",
+            "hands returning the pot with the rice to the stovetop.",
+        ),
+        (
+            "Melt the fudge in a pot.\nSpread thin on a plate.",
+            "hands spreading the fudge thin on a plate.",
+        ),
+        (
+            "Fry the chicken in a pan.\nTake it out of the pan. Repeat with the rest of the oil.",
+            "hands taking the chicken out of the frying pan. The oil is at hand.",
+        ),
+        (
+            "Put the flour in a bowl.\nAdd the oil and milk/vinegar mixture. Mix with a hand mixer.",
+            "hands adding the oil, the milk and the vinegar mixture and mixing with a hand mixer in "
+            "the bowl. The flour is in there already.",
+        ),
+        (
+            "Pour the batter into a cake pan.\nSmooth the top with a spatula.",
+            "hands smoothing the top of the batter with a spatula in the cake pan.",
+        ),
+        (
+            "Put the dough in a frying pan.\nCook the other side until golden.",
+            "the dough cooking on the other side in the frying pan until golden.",
+        ),
+        (
+            "Fry the bananas in a pan.\nSprinkle the brown sugar.",
+            "hands sprinkling the brown sugar over the bananas in the frying pan.",
+        ),
+        (
+            "Put the rice in a pot.\nAdd the broth. Stir and bring to a boil.",
+            "the rice coming to a boil in the pot. The broth is in there already.",
+        ),
+        (
+            "Use the pan to fry the onion for a minute or two.",
+            "the onion frying in the pan.",
+        ),
+        (
+            "Turn the dough onto a board to use cookie cutters.",
+            "hands turning the dough onto a cutting board. The cookie cutter is at hand.",
+        ),
+        (
             "Chop the onion and the carrot.\nAdd all the vegetables to a pan.",
             "hands adding all the vegetables to a frying pan. The diced carrot and the diced onion "
             "are in view.",
