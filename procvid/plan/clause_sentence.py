@@ -247,6 +247,8 @@ def _fitted(
             break
     sentence = re.sub(r"\s+", " ", sentence).replace(" ,", ",").replace(" out out of", " out of")
     sentence = REPEATED.sub(r"\1\2", sentence)
+    sentence = sentence.replace("frosting the frosting", "spreading the frosting")
+    sentence = re.sub(r"\ban? (same|other)\b", r"the \1", sentence)
     sentence = PINCH.sub(r"\1 ", sentence)
     sentence = re.sub(r"\ba (?=[aeio])", "an ", sentence)
     sentence = re.sub(r"\ban (?=[b-df-gj-np-tv-z])", "a ", sentence)
@@ -429,6 +431,8 @@ def _object(
     if scene.action == "remove" and clause.verbs[-1].split()[0] not in TURNING_OUT:
         return ""
     found = referents(scene, said)
+    if found and adverbs == [["half"]]:
+        return f"half of {foods_text(scene, found, MAX_CARRIED)}"
     if clause.verbs[-1] in DRESSING:
         found = _solid_first(found)[:1]
     if not found and happens and scene.vessels:

@@ -14,10 +14,13 @@ COMPOUND = {
     "soft boil": "boiling", "roughly chop": "roughly chopping", "sous vide": "cooking",
     "salt and pepper": "seasoning",
 }  # fmt: skip
+LOWERING = frozenset({"lower", "reduce", "return", "turn down"})
+"""Verbs of the heat in "reduce to a simmer"."""
 WAYS_OF_COOKING = frozenset("bake fry roast boil toast grill".split())
 """Last words of verbs such as "blind bake"."""
 STANDING = {"stand": "resting", "sit": "resting", "rise": "rising", "set": "setting",
-            "thicken": "thickening", "dry": "drying", "come": "", "absorb": ""}  # fmt: skip
+            "thicken": "thickening", "harden": "hardening", "dry": "drying",
+            "come": "", "absorb": ""}  # fmt: skip
 
 
 def doing_of(clause: OwnClause) -> tuple[str, tuple[str, ...], bool]:
@@ -30,6 +33,8 @@ def doing_of(clause: OwnClause) -> tuple[str, tuple[str, ...], bool]:
         boils = bool({"boil", "simmer"} & {*rest, *verb.split()})
         known = HAPPENS.get(verb, "coming")
         return (known if boils else "bringing"), rest, boils
+    if verb in LOWERING and {"simmer", "boil"} & {*rest}:
+        return ("simmering" if "simmer" in rest else "boiling"), (), True
     name = clause.known.name if clause.known.name.split()[0] == verb.split()[0] else verb
     spots = {*rest[1:]} & {"on", "in", "into", "over", "onto"}
     placed = name == "set" and (bool(spots) or rest[:1] == ("out",))
@@ -73,7 +78,7 @@ def _letting(verb: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...], bo
         spot = next((i for i, t in enumerate(tokens) if t.text == word.lower()), None)
         inner = lexicon().verb_at(tokens, spot) if spot is not None else None
         names = inner is not None and lexicon().noun_at(tokens, spot or 0) is not None
-        described = index > 0 and rest[index - 1] in ("the", "a", "an", "your")
+        described = index > 0 and rest[index - 1] in ("the", "a", "an", "your", "one", "each")
         if described and word not in STANDING:
             continue
         if word in STANDING or (inner is not None and not names and not is_adverb(word)):

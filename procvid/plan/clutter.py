@@ -36,7 +36,10 @@ TIME = re.compile(
     r"(?:per|on each|on the other|on the first|on both|on one|on a|each|a|one) sides?\b))?",
     re.I,
 )
-LONG = re.compile(r"\b(?:for )?(?:overnight|a while|a bit longer|a moment|the time)\b", re.I)
+LONG = re.compile(
+    r"\b(?:for )?(?:overnight|the (?:entire|whole) time|a while|a bit longer|a moment|the time)\b",
+    re.I,
+)
 BURSTS = re.compile(
     r"\b(?:for )?(?:about |another )?an? (?:minute|second|hour|day) or (?:two|so|more)\b|"
     rf"\b(?:in|at) {RANGE}{GLUE}(?:second|minute|sec)s?[\s-](?:increments?|intervals?|bursts?)",
@@ -73,7 +76,8 @@ HEAT = re.compile(
 SIZE = re.compile(
     rf"\b(?:about |around |approximately |roughly )?(?:\d+\s?(?:x|×|by)\s?){{0,2}}{RANGE}{GLUE}"
     r"(?:inch(?:es)?|cm|mm|centimet(?:er|re)s?|(?:quarts?|qt)(?! of)|[\"”″])(?![a-z])"
-    r"[\s-]?(?:thick(?:ness)?\b|long\b|wide\b|deep\b|in diameter|apart\b|square\b)?(?:\s?of\b(?! the))?"
+    r"[\s-]?(?:thick(?:ness)?\b|long\b|wide\b|deep\b|(?:in )?diameter\b|apart\b|square\b)?"
+    r"(?:\s?of\b(?! the))?"
     r"|\b\d+\s?(?:x|×)\s?\d+(?:[\s-]?inch(?:es)?)?",
     re.I,
 )

@@ -1,6 +1,6 @@
 """Write the prompt of a step as a video model reads it: plain sentences about one shot.
 
-The first sentence is the step's own clause, told as a picture (`clause_sentence`); where that is
+The first sentence is the step's own clause, shown as a picture (`clause_sentence`); where that is
 not safe, it is made of the planned objects (`slot_sentence`). A second one names the objects that
 the first leaves out. 25 to 60 words suit Wan's text encoder; amounts and times stay out.
 """
@@ -15,7 +15,7 @@ from procvid.plan.clause_sentence import clause_sentences
 from procvid.plan.remarks import is_statement, still_sentence
 from procvid.plan.scene import is_named
 from procvid.plan.slot_sentence import at_hand, slot_sentences
-from procvid.plan.wording import DEVICES, gerund, is_or_are, joined, place, spoken_name
+from procvid.plan.wording import DEVICES, gerund, is_light, is_or_are, joined, place, spoken_name
 from procvid.types import PlannedObject, StepPlan
 
 __all__ = [
@@ -68,9 +68,10 @@ def enhance(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     once = _before_repeating(text)
     if once != text:
         later = [o for o in objects if o.role == "food" and o.mentioned and not is_named(o, once)]
-        told = [replace(o, mentioned=False) if o in later else o for o in objects]
-        new = [o for o in later if HISTORY not in o.description]
-        prompt = enhance(once, action, [o for o in told if replace(o, mentioned=True) not in new])
+        shown = [replace(o, mentioned=False) if o in later else o for o in objects]
+        kept = any(o.role == "food" and o.mentioned and o not in later for o in objects)
+        new = [o for o in later if kept or HISTORY not in o.description or is_light(o)]
+        prompt = enhance(once, action, [o for o in shown if replace(o, mentioned=True) not in new])
         if len(prompt.split()) <= MAX_WORDS:
             return _with_repeated(prompt, new)
     cast = _cast(text, objects)

@@ -34,7 +34,7 @@ from procvid.types import PlannedObject
 NO_ENDS = frozenset("the it they just of to a and or".split())
 PURPOSES = frozenset(
     "ready needed required desired use using serve serving eat enjoy you your later hungry "
-    "low medium high".split()
+    "low medium high valve".split()
 )
 """Words of an "until ..." that no clip shows: "until ready to serve"."""
 THINGS = frozenset(
@@ -159,6 +159,8 @@ def _action_sentence(
     if doing == "seasoning" and all(is_fluid(food) for food in foods):
         doing = "sprinkling"
     if action == "preheat":
+        if vessel and device_of(tools):
+            return f"Close-up of the {vessel} heating up {device_of(tools)}, still empty."
         what = f"the {vessel}" if vessel else "the oven"
         return f"Close-up of {what} heating up, glowing and still empty."
     if not foods and action == "heat" and vessel:

@@ -74,6 +74,7 @@ IN_VESSEL = frozenset("mix stir blend boil fry steam bake heat melt fold grill".
 MOVED_AWAY = re.compile(
     r"\b(?:remov|set aside|transfer|drain|take|lift|once|when|while|if|after)", re.I
 )
+AIM = re.compile(r"\b(?:to (?:prevent|keep|avoid|help|make|ensure)|until|so (?:that )?the)\b", re.I)
 OVEN_RACK = re.compile(
     r"\b(?:middle|center|centre|top|upper|lower|bottom|oven) (?:rack|shelf)\b|\brack of the oven\b"
 )
@@ -160,7 +161,9 @@ def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, hap
         return ""
     if scene.action in VESSEL_ACTIONS:
         return ""
-    if scene.action == "remove" and "running" in spoken:
+    entry = lexicon().entries.get(_kind(scene.vessels[0].name))
+    cut = entry is not None and entry.group == "cut"
+    if scene.action == "remove" and (cut or "running" in spoken):
         return inside
     if "scooping" in spoken and not others and not happens:
         return f"from the {name}"
@@ -225,10 +228,11 @@ def in_slot_words(spoken: str, vessels: Sequence[PlannedObject]) -> str:
             if entry.name == name and tokens[start - 1].text not in DEVICES:
                 a, b = tokens[start].start, tokens[end].end
                 many = spoken[a:b].endswith("s") and not name.endswith("s")
-                return spoken[:a] + name + ("s" if many else "") + spoken[b:]
+                spoken = spoken[:a] + name + ("s" if many else "") + spoken[b:]
+                break
         pattern = rf"\b({BEFORE_VESSEL})\s+{last}(s?)\b(?!\s+(?:of|\w*pan)\b)"
-        if re.search(pattern, spoken):
-            return re.sub(pattern, rf"\1 {name}\2", spoken, count=1)
+        if name not in spoken and re.search(pattern, spoken):
+            spoken = re.sub(pattern, rf"\1 {name}\2", spoken, count=1)
     if vessels and _is_pan(vessels[0].name) and not is_named(vessels[0], spoken):
         return ANY_PAN.sub(
             lambda m: f"{m[1] or m[2]} {spoken_name(vessels[0], '')}", spoken, count=1
@@ -262,7 +266,7 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
         foods = []
     if "ingredients" in first and "other ingredients" not in first and len(foods) > 1:
         return [f"The ingredients are {seen_foods(foods, 6, scene.done)}."]
-    before = _said_before(scene)
+    before = f"{_said_before(scene)} {_said_for(scene)}".strip()
     added = [f for f in foods if f.mentioned and before and is_named(f, before)]
     carried = [f for f in foods if not f.mentioned or f in added]
     later = [f for f in foods if f.mentioned and f not in added and is_named(f, scene.text)]
@@ -300,6 +304,16 @@ def _said_before(scene: ShotScene) -> str:
         return ""
     before = scene.text[: tokens[scene.verb_end - 1].start]
     return "" if MOVED_AWAY.search(before) else before
+
+
+def _said_for(scene: ShotScene) -> str:
+    """Return the purpose of an action, whose foods it has: "stir to keep the peas whole"."""
+    tokens = words(scene.text)
+    if scene.action not in IN_VESSEL or not 0 < scene.verb_end <= len(tokens):
+        return ""
+    sentence = scene.text[tokens[scene.verb_end - 1].end :].split(". ")[0]
+    found = AIM.search(sentence)
+    return sentence[found.start() :] if found else ""
 
 
 def _lie(scene: ShotScene, carried: Sequence[PlannedObject], first: str) -> str:

@@ -153,6 +153,11 @@ def _weight(food: PlannedObject) -> int:
     return WEIGHTS.get(entry.group, 2)
 
 
+def is_light(food: PlannedObject) -> bool:
+    """Return True for fats, liquids, herbs, powders and spices."""
+    return _weight(food) >= WEIGHTS["liquid"]
+
+
 def is_fluid(food: PlannedObject) -> bool:
     """Return True for a food whose state no picture shows."""
     entry = lexicon().entries.get(food.name)
