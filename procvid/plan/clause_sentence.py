@@ -14,7 +14,7 @@ from procvid.plan.clause_verbs import doing_of
 from procvid.plan.english import is_adverb
 from procvid.plan.lexicon import Entry, lexicon
 from procvid.plan.own_clause import OwnClause, own_clauses
-from procvid.plan.phrases import BLANK, TIES, SpokenPhrase, entries_in, read_phrases
+from procvid.plan.phrases import BLANK, TIES, SpokenPhrase, entries_in, read_phrases, write_phrase
 from procvid.plan.remarks import still_sentence
 from procvid.plan.scene import (
     MAX_CARRIED,
@@ -42,12 +42,12 @@ SLOT_ACTIONS = frozenset({"preheat", "prepare", "gather", "check"})
 """Actions whose picture is made of the objects."""
 ONTO_VERBS = frozenset("pour drizzle spoon brush spread ladle dollop".split())
 BLENDING = frozenset(
-    "mashing stirring mixing whisking beating folding working blending swirling".split()
+    "mashing kneading stirring mixing whisking beating folding working blending swirling".split()
 )
 POURING = BLENDING | frozenset(
     "pouring adding sprinkling dropping drizzling tossing crumbling ladling throwing putting "
     "cracking breaking squeezing grating spooning scattering sifting tipping whizzing rubbing "
-    "dumping shaking tearing pressing".split()
+    "scraping dumping shaking tearing pressing".split()
 )
 """Gerunds that "in" follows without a place of its own: "pouring in the milk"."""
 SCATTERING = frozenset(
@@ -150,9 +150,8 @@ def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:
     idle = clause.verbs[-1] == "give" and rest[:1] not in (("it",), ("them",), ("everything",))
     if not doing or idle or clause.verbs[-1] in SILENT or (scene.action == "wait" and not happens):
         return ""
-    phrases = read_phrases(rest)
+    phrases, beside = _side_work(read_phrases(rest))
     phrases += [p for lead in clause.leads for p in read_phrases(lead) if p.items]
-    phrases, beside = _side_work(phrases)
     subject, others = phrases[0], _merged([p for p in phrases[1:] if p.items])
     said = " ".join(" ".join(i) for p in phrases for i in p.items)
     if happens:
@@ -191,12 +190,12 @@ def _place_text(scene: ShotScene, phrase: SpokenPhrase, said: str) -> str | None
 
 def _side_work(phrases: list[SpokenPhrase]) -> tuple[list[SpokenPhrase], str]:
     """Return the phrases without ", stirring gently", and those words, which end the sentence."""
-    beside = ""
     for number, phrase in enumerate(phrases):
         if phrase.suffix.split()[1:2] and phrase.suffix.split()[1].endswith("ing"):
-            beside = phrase.suffix
+            later = "".join(f" {write_phrase(p)}" for p in phrases[number + 1 :] if p.items)
             phrases[number] = replace(phrase, suffix="")
-    return phrases, beside
+            return phrases[: number + 1], phrase.suffix + later
+    return phrases, ""
 
 
 def _without_way(subject: SpokenPhrase) -> tuple[SpokenPhrase, str]:

@@ -118,7 +118,7 @@ NOISE = re.compile(
         "approximately, at room temperature, to taste, if using, of your choice, of choice, still",
         "as desired, right away, in the meantime, at this point, at this time, or so, once more",
         "lastly, firstly, in batches, if needed, as needed, to your liking, if desired, optionally",
-        "necessary, forth, straight away, every now and then, every so often, from time to time",
+        "x, necessary, forth, straight away, every now and then, every so often, from time to time",
         "now and then",
         r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
         "a few times, several times, a couple of times, two or three times",
@@ -232,6 +232,7 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     if len(spoken) > MAX_CLAUSE_CHARS:
         return None
     spoken = BRAND.sub(" ", spoken).replace("’", "'").replace("&", " and ")
+    spoken = spoken.replace('"-inch', "-inch").replace('" inch', " inch")
     spoken = HOT_OVEN.sub("in the oven", " ".join(spoken.split()))
     for pattern in (BURSTS, PORTIONS, TIME, TEMPERATURE, HEAT, LONG, SIZE, AMOUNT, LOOKS, NOISE):
         spoken = " ".join(pattern.sub(" ", spoken).split())

@@ -210,7 +210,7 @@ def _is_suffix(item: Sequence[str]) -> bool:
     )
     return (
         (item[-1] in SUFFIX_LASTS and (side or len(item) < 4))
-        or (working and lexicon().look_up(" ".join(named)) is None and len(item) < 6)
+        or (working and lexicon().look_up(" ".join(named)) is None and len(item) < 8)
         or (len(item) < 4 and all(is_adverb(w) or w in BLANK for w in item))
     )
 

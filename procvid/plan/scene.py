@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from procvid.plan.english import is_adverb
 from procvid.plan.lexicon import lexicon, plurals, words
 from procvid.plan.phrases import BLANK, STARTS, SpokenPhrase, entries_in, write_phrase
-from procvid.plan.wording import heaviest, joined, seen_foods, spoken_name
+from procvid.plan.wording import heaviest, is_light, joined, seen_foods, spoken_name
 from procvid.types import PlannedObject
 
 MAX_CARRIED = 4
@@ -66,6 +66,7 @@ def foods_text(
         return f"the {spoken_name(foods[0], '')} mixture"
     if len(mixed) < 2 or (whole and len(mixed) < len(foods)):
         return seen_foods(foods, most, scene.done)
+    mixed = [f for f in foods if f in mixed or is_light(f)]
     apart = [f for f in foods if f not in mixed]
     shown = max(2, most - len(apart))
     first = heaviest(mixed, shown)

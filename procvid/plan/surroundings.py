@@ -59,12 +59,12 @@ MIXER = re.compile(
 )
 """A machine whose bowl is meant: "in a stand mixer"."""
 ANY_PAN = re.compile(
-    r"\b(the(?: same| hot)?) pan\b(?! (?:of|with|and)\b)|\b(a) pan\b(?= of [\w ]{0,20}water\b)"
+    r"\b(the(?: same| hot)?) pan\b(?! (?:of|and)\b)|\b(a) pan\b(?= of [\w ]{0,20}water\b)"
 )
 """What recipes call any pot: "add the rice to the pan"."""
 NO_PLACES = TOP_PLACES | frozenset(
     "layer layers rack shelf mixture direction directions motion motions mode setting additions "
-    "well ingredients tops surface pressure bottoms batch order".split()
+    "thickness temperature consistency well ingredients tops surface pressure bottoms batch order".split()
 )
 """Nouns that leave open where: "in a single layer", "on the middle rack", "to the mixture"."""
 MIXTURE = re.compile(r"\bthe (?:(\w+) )?mixture\b(?! of)")
@@ -81,6 +81,8 @@ OVEN_RACK = re.compile(
 CRUMBS = frozenset({"crumbs", "crumb"})
 SOURCES = frozenset("pouring transferring ladling scraping tipping spooning".split())
 """Gerunds that empty a vessel into another."""
+PARTING = frozenset("cutting slicing breaking tearing chopping shredding pulling".split())
+"""Gerunds whose "into" leads to pieces: "cutting the beef into strands"."""
 PLACE_TIES = frozenset("in on onto into to over inside between around under through among".split())
 BEFORE_VESSEL = "the|a|an|prepared|same|hot|greased|lined|buttered|oiled"
 SHAPERS = {"cookie cutter": ("slice", "press"), "cookie scoop": (), "toothpick": ()}
@@ -112,7 +114,10 @@ def _needs_place(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) 
     found = [e for e, _, _ in entries_in(OVEN_RACK.sub("oven", spoken))]
     if any(e.role in ("vessel", "surface") or e.name == "measuring cup" for e in found):
         return False
-    placed = any(p.tie in PLACE_TIES and _is_place(p) for p in others)
+    parted = bool(PARTING & {*spoken.split()})
+    placed = any(
+        p.tie in PLACE_TIES - ({"into"} if parted else set()) and _is_place(p) for p in others
+    )
     flat = place(scene.vessels[0].name).startswith("on")
     placed = placed or (flat and any(p.items and p.items[-1][-1] == "water" for p in others))
     return scene.vessels[0].mentioned or not placed
