@@ -79,7 +79,7 @@ OVEN_RACK = re.compile(
     r"\b(?:middle|center|centre|top|upper|lower|bottom|oven) (?:rack|shelf)\b|\brack of the oven\b"
 )
 CRUMBS = frozenset({"crumbs", "crumb"})
-SOURCES = frozenset("pouring transferring ladling scraping tipping spooning".split())
+SOURCES = frozenset("pouring transferring ladling scraping tipping spooning scooping".split())
 """Gerunds that empty a vessel into another."""
 PARTING = frozenset("cutting slicing breaking tearing chopping shredding pulling".split())
 """Gerunds whose "into" leads to pieces: "cutting the beef into strands"."""
@@ -97,10 +97,10 @@ def additions(
     found = [e for e, _, _ in entries_in(spoken)]
     device = device_of(scene.tools)
     inside = device and not any(e.name in DEVICES for e in found) and scene.action != "remove"
+    needed = _needs_place(scene, spoken, others)
+    where = _where(scene, spoken, others, happens=happens) if needed else ""
     return [
-        _where(scene, spoken, others, happens=happens)
-        if _needs_place(scene, spoken, others)
-        else "",
+        where or _source(scene, spoken, others),
         device if inside and (happens or scene.action in ("add", "heat")) else "",
         "" if happens else _with_tool(scene, spoken),
         until_of(scene.text, scene.action, scene.verb_end),
@@ -121,6 +121,16 @@ def _needs_place(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) 
     flat = place(scene.vessels[0].name).startswith("on")
     placed = placed or (flat and any(p.items and p.items[-1][-1] == "water" for p in others))
     return scene.vessels[0].mentioned or not placed
+
+
+def _source(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) -> str:
+    """Return "from the pot" where a clause pours the contents of a vessel into another place."""
+    if not scene.vessels or scene.vessels[0].mentioned or is_named(scene.vessels[0], spoken):
+        return ""
+    name = spoken_name(scene.vessels[0], "")
+    emptied = SOURCES & {*spoken.split()} and not place(name).startswith("on")
+    moved = any(p.tie in ("into", "onto", "to") and _is_place(p) for p in others)
+    return f"from the {name}" if emptied and moved else ""
 
 
 def _with_tool(scene: ShotScene, spoken: str) -> str:
