@@ -64,7 +64,7 @@ RUNNING = frozenset(
 )
 """Made foods that do so, too."""
 WAYS = frozenset({"together", "through", "down", "up", "well", "uncovered", "covered"})
-PARTS = frozenset("bottom bottoms sides side base inside insides edges".split())
+PARTS = frozenset("top tops bottom bottoms sides side base inside insides edges".split())
 """Parts of a vessel that a clause names without it."""
 PLACED = frozenset("return place put set move transfer".split())
 HEATERS = frozenset("stove stovetop hob burner cooktop".split())
@@ -248,6 +248,8 @@ def _fitted(
     sentence = REPEATED.sub(r"\1\2", sentence)
     sentence = sentence.replace("frosting the frosting", "spreading the frosting")
     sentence = re.sub(r"\ban? (same|other)\b", r"the \1", sentence)
+    if scene.action == "grease" and " with " in sentence:
+        sentence = sentence.replace("buttering ", "greasing ").replace("oiling ", "greasing ")
     sentence = PINCH.sub(r"\1 ", sentence)
     sentence = re.sub(r"\ba (?=[aeio])", "an ", sentence)
     sentence = re.sub(r"\ban (?=[b-df-gj-np-tv-z])", "a ", sentence)

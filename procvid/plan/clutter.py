@@ -66,7 +66,7 @@ HEAT = re.compile(
     r"(?:high|low)[\s-]pressure(?: (?:mode|setting|cook(?:ing)?))?\b"
     r"|,?\s?\b(?:over|on|using|with|in) (?:the )?(?:manual|saut[eé]|pressure cook)(?: mode| setting)\b"
     rf"|,?\s?\b(?:over|on|at|to|using|with|under)\s(?:an? |the )?{LEVEL}\b"
-    rf"(?:(?:\s|-|\bto\b|\bor\b){{1,4}}{LEVEL}\b){{0,4}}[\s-](?:direct |indirect )?"
+    rf"(?:(?:\s|-|/|\bto\b|\bor\b){{1,4}}{LEVEL}\b){{0,4}}[\s-](?:direct |indirect )?"
     r"(?:heat|flame|fire|speed|power|settings?)\b"
     r"|,?\s?\b(?:on|over|at|to)\s(?:low|medium|high|med)(?:[\s-](?:to[\s-])?(?:low|medium|high))?\b"
     r"(?! (?:rack|shelf|sided))"
@@ -122,6 +122,7 @@ NOISE = re.compile(
         "now and then",
         r"\d+(?:\s?[-–]\s?\d+| or \d+| to \d+)? times, at a time",
         "a few times, several times, a couple of times, two or three times",
+        r"right(?= (?:to|in|on|into|before|after)\b)",
         r"(?:well )?(?:between|after) (?:each|every)(?: \w+)?",
         "(?:a|one) (?:second|third|last|final|more) time",
         "at first, no more than, at most, at once, and hold",
@@ -171,7 +172,7 @@ PURPOSE = re.compile(
         "let, be, have, taste, serve, finish, check, absorb, remove, loosen, use, incorporate, do",
         "distribute, bring out, warm, cool, soften, your, mix, blend, combine, coat, bind, thicken",
         "emulsify, go, reveal, expose, start, stop, develop, drain, rest, set, settle, fully",
-        "completely, see, room",
+        "completely, see, room, thin, make, loosen, balance, adjust, moisten",
     )
     + r")\b.*",
     re.I,
@@ -251,6 +252,8 @@ def clean(spoken: str, *, happens: bool = False) -> tuple[str, ...] | None:
     if not safe or FORBIDDEN.search(spoken):
         return None
     if happens and parts[:1] == [","] and parts[1:2] and parts[1].lower() not in AFTER_COMMA:
+        return ()
+    if happens and [p.lower() for p in parts[:1]] == ["and"]:
         return ()
     return tuple(_trimmed([_cased(part) for part in parts]))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from procvid.plan.english import is_adverb
 from procvid.plan.lexicon import lexicon, plurals, words
 from procvid.plan.phrases import BLANK, STARTS, SpokenPhrase, entries_in, write_phrase
-from procvid.plan.wording import heaviest, is_light, joined, seen_foods, spoken_name
+from procvid.plan.wording import VESSEL_ACTIONS, heaviest, is_light, joined, seen_foods, spoken_name
 from procvid.types import PlannedObject
 
 MAX_CARRIED = 4
@@ -142,6 +142,8 @@ def _resolved(scene: ShotScene, item: Sequence[str], said: str, tie: str) -> str
     head = [w for w in item if not is_adverb(w) and w not in BLANK]
     plain = [w for w in item if w in ("top", "the") or not is_adverb(w)]
     if len(plain) == 2 and plain[0] == "the" and plain[1] in OUTSIDES and tie != "on":
+        if scene.action in VESSEL_ACTIONS:
+            return ""
         found = referents(scene, said)
         way = "".join(f" {w}" for w in item if w not in plain)
         few = 0 < len(found) < 3

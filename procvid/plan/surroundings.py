@@ -59,12 +59,14 @@ MIXER = re.compile(
 )
 """A machine whose bowl is meant: "in a stand mixer"."""
 ANY_PAN = re.compile(
-    r"\b(the(?: same| hot)?) pan\b(?! (?:of|and)\b)|\b(a) pan\b(?= of [\w ]{0,20}water\b)"
+    r"\b(the(?: same| hot)?|(?:the|a) (?:prepared|greased|lined)) pan\b(?! (?:of|and)\b)"
+    r"|\b(a) pan\b(?= of [\w ]{0,20}water\b)"
 )
 """What recipes call any pot: "add the rice to the pan"."""
 NO_PLACES = TOP_PLACES | frozenset(
     "layer layers rack shelf mixture direction directions motion motions mode setting additions "
-    "thickness temperature consistency well ingredients tops surface pressure bottoms batch order".split()
+    "way ways fashion thickness temperature consistency well ingredients tops surface pressure "
+    "bottoms batch order".split()
 )
 """Nouns that leave open where: "in a single layer", "on the middle rack", "to the mixture"."""
 MIXTURE = re.compile(r"\bthe (?:(\w+) )?mixture\b(?! of)")
@@ -74,11 +76,14 @@ IN_VESSEL = frozenset("mix stir blend boil fry steam bake heat melt fold grill".
 MOVED_AWAY = re.compile(
     r"\b(?:remov|set aside|transfer|drain|take|lift|once|when|while|if|after)", re.I
 )
+OFF_HEAT = re.compile(r"\b(?:remove|take) ([\w ]{1,40} )?(?:from|off) (?:the )?heat\b", re.I)
 AIM = re.compile(r"\b(?:to (?:prevent|keep|avoid|help|make|ensure)|until|so (?:that )?the)\b", re.I)
 OVEN_RACK = re.compile(
     r"\b(?:middle|center|centre|top|upper|lower|bottom|oven) (?:rack|shelf)\b|\brack of the oven\b"
 )
-CRUMBS = frozenset({"crumbs", "crumb"})
+CRUMBS = frozenset("crumbs crumb cubes cubed diced".split())
+DIPPING = frozenset({"coat", "soak", "mix", "stir", "crumble", "tear"})
+"""Actions that bread goes into a bowl for."""
 SOURCES = frozenset("pouring transferring ladling scraping tipping spooning scooping".split())
 """Gerunds that empty a vessel into another."""
 PARTING = frozenset("cutting slicing breaking tearing chopping shredding pulling".split())
@@ -102,7 +107,7 @@ def additions(
     return [
         where or _source(scene, spoken, others),
         device if inside and (happens or scene.action in ("add", "heat")) else "",
-        "" if happens else _with_tool(scene, spoken),
+        "" if happens else _with_fat(scene, spoken) or _with_tool(scene, spoken),
         until_of(scene.text, scene.action, scene.verb_end),
     ]
 
@@ -131,6 +136,13 @@ def _source(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) -> st
     emptied = SOURCES & {*spoken.split()} and not place(name).startswith("on")
     moved = any(p.tie in ("into", "onto", "to") and _is_place(p) for p in others)
     return f"from the {name}" if emptied and moved else ""
+
+
+def _with_fat(scene: ShotScene, spoken: str) -> str:
+    """Return "with the butter" for what a pan is greased with."""
+    fats = [f for f in scene.foods if not is_named(f, spoken)]
+    lacking = scene.action == "grease" and " with " not in spoken and bool(fats)
+    return f"with {seen_foods(fats[:2], 2)}" if lacking else ""
 
 
 def _with_tool(scene: ShotScene, spoken: str) -> str:
@@ -164,7 +176,7 @@ def _is_place(phrase: SpokenPhrase) -> bool:
     last = (item or [""])[-1]
     found = [e for e, _, _ in entries_in(" ".join(item))]
     elsewhere = any(e.role == "food" or e.name in DEVICES for e in found)
-    vague = last in SHAPES | NO_PLACES or last in ("boil", "simmer", "")
+    vague = last in SHAPES | NO_PLACES | GROUPS or last in ("boil", "simmer", "")
     return not vague and not elsewhere and not NO_PLACES & {*item[:-1]}
 
 
@@ -175,13 +187,16 @@ def _where(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase], *, hap
     if not scene.vessels[0].mentioned and _is_unlikely(scene, spoken):
         return ""
     if scene.action in VESSEL_ACTIONS:
-        return ""
+        held = scene.action == "cover" and any(is_named(f, spoken) for f in scene.foods)
+        return inside if held else ""
     entry = lexicon().entries.get(_kind(scene.vessels[0].name))
     cut = entry is not None and entry.group == "cut"
     if scene.action == "remove" and (cut or "running" in spoken):
         return inside
     if "scooping" in spoken and not others and not happens:
         return f"from the {name}"
+    if scene.action == "remove" and " out of the oven" in spoken:
+        return inside
     if scene.action == "remove":
         return "" if any(p.tie in ("from", "out of", "off") for p in others) else f"from the {name}"
     targeted = (
@@ -209,15 +224,16 @@ def _is_unlikely(scene: ShotScene, spoken: str) -> bool:
     if entry.name in MACHINES and scene.action in DRY_ACTIONS | {"fill", "coat", "marinate"}:
         return True
     deep = entry.name in DEEP or scene.vessels[0].name.endswith("bowl")
-    rubbed = "rubbing" in spoken or "massaging" in spoken
+    rubbed = bool({"rubbing", "massaging", "brushing", "basting"} & {*spoken.split()})
     if deep and not rubbed and scene.action in ("roll", "roll up", "flatten", "spread"):
         return True
     if scene.action in BAKED and (small or entry.group not in ("oven", "stove")):
         return True
-    if entry.group == "stove" and scene.action in DRY_ACTIONS:
+    if entry.group == "stove" and scene.action in DRY_ACTIONS and not rubbed:
         return True
     said = {w.text for w in words(spoken)}
-    return entry.name in DEEP and bool(BAKERY & said) and not CRUMBS & said
+    loose = scene.action in DIPPING or bool(CRUMBS & said)
+    return entry.name in DEEP and bool(BAKERY & said) and not loose
 
 
 def _kind(name: str) -> str:
@@ -284,7 +300,13 @@ def left_out(scene: ShotScene, first: str) -> list[str]:
     before = f"{_said_before(scene)} {_said_for(scene)}".strip()
     added = [f for f in foods if f.mentioned and before and is_named(f, before)]
     carried = [f for f in foods if not f.mentioned or f in added]
-    later = [f for f in foods if f.mentioned and f not in added and is_named(f, scene.text)]
+    if scene.action in ("cover", "uncover") and scene.vessels:
+        carried = foods
+    later = [
+        f
+        for f in foods
+        if f not in carried and f.mentioned and f not in added and is_named(f, scene.text)
+    ]
     things = [t for t in (*scene.vessels, *scene.tools) if not is_named(t, first)]
     sentences = []
     if carried:
@@ -315,10 +337,11 @@ def _grouped(foods: Sequence[PlannedObject], first: str) -> tuple[list[PlannedOb
 def _said_before(scene: ShotScene) -> str:
     """Return the words before a verb, whose foods are in the vessel by then: "add X. Mix"."""
     tokens = words(scene.text)
-    if scene.action not in IN_VESSEL or not 1 < scene.verb_end <= len(tokens):
+    off = scene.action == "add" and OFF_HEAT.search(scene.text)
+    if (scene.action not in IN_VESSEL and not off) or not 1 < scene.verb_end <= len(tokens):
         return ""
     before = scene.text[: tokens[scene.verb_end - 1].start]
-    return "" if MOVED_AWAY.search(before) else before
+    return "" if MOVED_AWAY.search(OFF_HEAT.sub("", before)) else OFF_HEAT.sub(r"\1", before)
 
 
 def _said_for(scene: ShotScene) -> str:

@@ -239,6 +239,24 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
             "hands turning the dough onto a cutting board. The cookie cutter is at hand.",
         ),
         (
+            "Mix the flour and the milk in a bowl.\nSpoon the mixture into the cases.",
+            "hands spooning the mixture of the flour and the milk into the cases from the bowl. The "
+            "spoon is at hand.",
+        ),
+        (
+            "Bake the meatballs on a baking tray.\nRemove the meatballs from the oven.",
+            "hands lifting the meatballs out of the oven on the baking tray.",
+        ),
+        (
+            "Put the peas in a pot.\nStir often to keep the peas from sticking.",
+            "hands stirring the peas often in the pot with a spoon.",
+        ),
+        (
+            "Put the dough in a bowl.\nCover and let the dough rest.",
+            "hands covering the bowl with the kitchen towel. The dough is in there already.",
+        ),
+        ("Butter a loaf pan.", "hands greasing a loaf pan with the butter."),
+        (
             "Chop the onion and the carrot.\nAdd all the vegetables to a pan.",
             "hands adding all the vegetables to a frying pan. The diced carrot and the diced onion "
             "are in view.",
