@@ -20,7 +20,7 @@ DROPPED = frozenset("for per during after before until".split())
 DEFINITE = frozenset("your my our their his her its some".split())
 STARTS = frozenset(
     "a an the that each every both all half another two three four five six seven eight nine ten "
-    "form fit cover fill any more enough plenty one this these those everything itself "
+    "brim form fit cover fill any more enough plenty one this these those everything itself "
     "themselves".split()
 )
 PARTICLES = frozenset(
