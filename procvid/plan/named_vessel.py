@@ -24,6 +24,7 @@ JOINING = frozenset({"add", "mix", "stir"})
 READYING = frozenset("line grease prepare preheat fill heat".split())
 """Actions on a vessel that the next step may mean by "it"."""
 GREASING = frozenset({"butter", "oil", "flour", "spray"})
+ICING = frozenset({"pipe", "swirl", "frost"})
 SERVED = frozenset({"serving bowl", "serving bowls", "soup bowl", "soup bowls"})
 OVEN_KINDS = {"dish": "baking dish", "pan": "roasting pan"}
 PAN_OF_WATER = re.compile(r"\bpan of (?:\w+ ){0,2}water\b")
@@ -141,8 +142,8 @@ def _by_use(kitchen: KitchenState, segment: Segment, mention: Mention, text: str
 
 def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Vessel]:
     """Return the vessel of the food that an action leads to: "add the egg to the rice"."""
-    moving = segment.verb.action.name in MOVING - {"press"} or segment.verb.name == "pipe"
-    towards = TOWARDS | ({"on", "onto"} if moving else set())
+    moving = segment.verb.action.name in MOVING - {"press"} or segment.verb.name in ICING
+    towards = TOWARDS | ({"on", "onto", "across"} if moving else set())
     leading = [m for m in segment.foods if m.preposition in towards]
     leading = [m for m in leading if m.preposition != "in" or m.entry.group not in MINOR_GROUPS]
     names = [n for m in leading for n in kitchen.names_of(m)]

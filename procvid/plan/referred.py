@@ -84,7 +84,7 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment, word:
     if groups and not fresh and not word.startswith("remaining"):
         inside = of_groups(kitchen, groups)
         last = kitchen.vessels.get(kitchen.last_vessel or "")
-        poured = segment.verb.action.name == "add"
+        poured = segment.verb.action.name == "add" or bool(segment.targets)
         if groups is WET and poured and last is not None and last.use == "cold":
             inside = kitchen.contents(last.name)
         if any(not kitchen.foods[name].minor for name in inside):

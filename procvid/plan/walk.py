@@ -325,7 +325,10 @@ def _take_out(
 
 def _remember(kitchen: KitchenState, walk: StepWalk) -> None:
     """Store what the next step may refer to: the last foods and the last vessel."""
+    dipped = [d for d in walk.done if d.action.name == "coat" and d.foods]
     foods = list(dict.fromkeys(n for done in walk.done for n in done.foods))
+    if dipped:
+        foods = (dipped[0].changed or dipped[0].foods)[:1]
     if walk.done[0].action.name == "remove" and kitchen.last_foods:
         foods = [n for n in foods if kitchen.foods[n].group not in ("spice", "herb")]
     acted = [done for done in walk.done if done.action.name != "prepare"] or walk.done
