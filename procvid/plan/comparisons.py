@@ -63,6 +63,15 @@ COMPARED = frozenset("sized size like safe proof tender shaped free style fashio
 """Words after a thing that is only compared: "walnut sized", "jelly roll fashion"."""
 
 
+ADDED = frozenset("any adding using added extra more".split())
+
+
+def _is_left_out(before: Sequence[str]) -> bool:
+    """Return True after "without adding any"."""
+    words = [word for word in before if word not in ADDED]
+    return words[-1:] == ["without"]
+
+
 def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     """Return True for comparisons: "the size of a walnut", "without salt", "like cream"."""
     before = [t.text for t in tokens[max(0, index - 3) : index]]
@@ -85,6 +94,7 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
         after in COMPARED
         or bool(SIZES & set(before))
         or (bool({"without", "like", "no", "not"} & set(before[-2:])) and not examples)
+        or _is_left_out(before)
         or before[-2:] == ["for", "another"]
         or ("but" in before[-2:] and "ingredients" in before)
         or bool(

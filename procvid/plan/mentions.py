@@ -21,6 +21,7 @@ from procvid.plan.english import (
 )
 from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
 from procvid.plan.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
+from procvid.plan.shaped import is_result, points_back
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 
 FITTED = frozenset(
@@ -59,6 +60,8 @@ RIMS = frozenset({"rim", "edge", "top", "bottom", "back"})
 LISTING = frozenset({"including", "include", "includes", "namely"})
 LEFT_OVER = frozenset("remaining rest other else left remainder reserved second half".split())
 SIZED = frozenset({"inch", "inches", "quart", "cm", "x"})
+LISTED = frozenset({"listed", "mentioned"})
+HALVED = frozenset("to into in onto over on".split())
 NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
 """Words before "ingredients" that name no part of the recipe, as "sauce ingredients" does."""
 
@@ -132,6 +135,8 @@ def find_mentions(
         if index and (starts_sentence(text, tokens, index) or ")" in gap(text, tokens, index)):
             preposition = ""
         noun = noun_phrase(text, tokens, index, verb_words, extra)
+        if noun is not None and noun.length == 1 and _is_shape(tokens, index):
+            noun = None
         if noun is None:
             if word in LISTING:
                 preposition = ""
@@ -196,6 +201,11 @@ def _collect(
     found.named.append(_with_shared_state(text, tokens, found.named, mention))
 
 
+def _is_shape(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for a word that names no food of its own: "into a ball", "press the log"."""
+    return is_result(tokens, index) or points_back(tokens, index)
+
+
 def _particle(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> str:
     """Return "" for "pour in the eggs" (an object), "in" for "pour in the bowl" (a place)."""
     for at in range(index + 1, min(index + 5, len(tokens))):
@@ -258,6 +268,15 @@ def _referring(
         return
     if word == "all" and follows in ("in", "into", "to", "together", "with"):
         yield index, "everything", preposition
+        return
+    if word == "everything" and follows in LISTED:
+        yield index, "remaining ingredients", preposition
+        return
+    if word == "half" and follows in HALVED:
+        yield index, "it", preposition
+        return
+    if points_back(tokens, index):
+        yield index, "it", preposition
         return
     if word == "flesh" or (word == "roast" and index and tokens[index - 1].text in DETERMINERS):
         yield index, "it", preposition

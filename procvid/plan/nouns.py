@@ -132,7 +132,7 @@ def noun_phrase(
             break
         following = noun_at(tokens, at, extra)
         if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
-            cut = PARTS[word]
+            cut = PARTS[word] if entry.group != "made" else ""
             length += 1
         elif _repeats(entry, word) or (word == "cups" and entry.group in CUPPED):
             length += 1
@@ -261,8 +261,14 @@ def _colours(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) 
     return noun is not None and noun[0].role != "food"
 
 
+NO_HEADS = frozenset({"half-and-half"})
+"""Foods that no food before them describes: "stock half and half" lacks a comma."""
+
+
 def _joins(first: Entry, second: Entry) -> bool:
     """Return True if two nouns side by side are one thing: "soup bowl", "garlic sauce"."""
+    if second.name in NO_HEADS:
+        return False
     if second.role == "food":
         return first.role == "food" or second.name in ("sauce", "juice", "gravy")
     return second.role != "surface"

@@ -158,10 +158,12 @@ def _mark_sentence(
 ) -> None:
     first = tokens[start].text
     second = tokens[start + 1].text if start + 1 < end else ""
-    if first in OPTION_STARTS | {"if", "or"} or (first == "you" and second in OPTION_HELPERS):
+    allows = first == "you" and second in OPTION_HELPERS
+    allows = allows or (first in OPTION_HELPERS and second in ("be", "also"))
+    if first in OPTION_STARTS | {"if", "or"} or allows:
         _mark(kinds, start, end, "option")
         return
-    if first in STATEMENTS:
+    if first in STATEMENTS or (start > 0 and _repeats(tokens, start, end)):
         _mark(kinds, start, end, "aside")
         return
     if first == "feel" and second == "free":
@@ -186,7 +188,9 @@ def _mark_sentence(
         elif _begins_side_clause(tokens, index, start, end):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "meanwhile")
-        elif opens and ((word, following) in CARES or _declares(tokens, index, end)):
+        elif _begins_remark(tokens, index, end) or (
+            opens and _is_remark_clause(tokens, index, end)
+        ):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "aside")
         elif (
@@ -199,6 +203,26 @@ def _mark_sentence(
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "option")
         index = stop
+
+
+def _is_remark_clause(tokens: Sequence[Word], index: int, end: int) -> bool:
+    """Return True for a clause that warns or tells: "be careful", "it should thicken"."""
+    following = tokens[index + 1].text if index + 1 < end else ""
+    return (tokens[index].text, following) in CARES or _declares(tokens, index, end)
+
+
+def _begins_remark(tokens: Sequence[Word], index: int, end: int) -> bool:
+    """Return True for "not to use water" and "repeat with the rest"."""
+    following = tokens[index + 1].text if index + 1 < end else ""
+    if index > 0 and _repeats(tokens, index, end):
+        return True
+    return (tokens[index].text, following) == ("not", "to")
+
+
+def _repeats(tokens: Sequence[Word], index: int, end: int) -> bool:
+    """Return True for "repeat with the rest of the rolls", which no clip shows."""
+    following = {t.text for t in tokens[index + 1 : min(index + 7, end)]}
+    return tokens[index].text == "repeat" and "with" in following and bool(following & REST)
 
 
 def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int) -> bool:
@@ -286,6 +310,7 @@ USES = frozenset(
      ("use", "later"), ("use", "when")}
 )  # fmt: skip
 """After "to" they begin a purpose: "reserve the stock to be used in the sauce"."""
+REST = frozenset("remaining rest other others remainder".split())
 OPENING = frozenset("and or but then to not never do don't please let let's which that who".split())
 
 
