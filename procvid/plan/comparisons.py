@@ -9,7 +9,7 @@ from procvid.plan.lexicon import Entry, Word, lexicon
 
 MEASURES = frozenset(
     "cup glass jar bottle spoon ladle ice-cream-scoop container zip-bag jug bag mold measuring-cup "
-    "measuring-spoon".split()
+    "measuring-spoon liquid-measuring-cup".split()
 )
 
 
@@ -67,9 +67,9 @@ ADDED = frozenset("any adding using added extra more".split())
 
 
 def _is_left_out(before: Sequence[str]) -> bool:
-    """Return True after "without adding any"."""
+    """Return True after "without adding any" and "everything listed under"."""
     words = [word for word in before if word not in ADDED]
-    return words[-1:] == ["without"]
+    return words[-1:] == ["without"] or (before[-1:] == ["under"] and before[-2:-1] == ["listed"])
 
 
 def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:

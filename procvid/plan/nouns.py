@@ -131,7 +131,11 @@ def noun_phrase(
         if following_by:
             break
         following = noun_at(tokens, at, extra)
-        if entry.role == "food" and word in PARTS and (following is None or word in ("mash",)):
+        if (
+            entry.role == "food"
+            and word in PARTS
+            and (following is None or word in ("mash", "leg", "legs"))
+        ):
             cut = PARTS[word] if entry.group != "made" else ""
             length += 1
         elif _repeats(entry, word) or (word == "cups" and entry.group in CUPPED):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from procvid.plan.codec import MAX_NAME_CHARS
 from procvid.plan.english import (
+    COMMON,
     DETERMINERS,
     NO_FOODS,
     OPENERS,
@@ -134,12 +135,12 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         before = found[number - 1] if number else None
         first = before.end if before else 0
         start = _clause_start(text, tokens, first, verb.start)
-        if before and strong and before.weak and start == verb.start:
+        if before and strong and before.weak:
             commas = (i for i in range(first, verb.start) if not tokens[i].joined)
-            start = next(commas, start)
+            start = max(next(commas, start), start if start < verb.start else 0)
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
-        inside = [_soda(_seasoning(verb, m), own) for m in inside] + _thing_of_verb(verb)
+        inside = [_soda(_seasoning(verb, _jug(m)), own) for m in inside] + _thing_of_verb(verb)
         inside += [t for side in found if start <= side.start < end for t in _side_tool(side)]
         goal = find_goal(text, tokens, kinds, (start, end), [m.index for m in inside])
         segment = Segment(
@@ -173,6 +174,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         if spared and segment.refers and not segment.foods:
             foods = tuple(m for m in spared if m.entry.role == "food")
             segment = replace(segment, foods=foods, refers=() if foods else segment.refers)
+        segment = _of_the_food(segment)
         segments.append(_with_subject(segment, mentions.hinted, start, verb.start))
     return Reading(tuple(segments), known, forbidden)
 
@@ -184,6 +186,16 @@ def _with_subject(segment: Segment, hinted: Sequence[Mention], start: int, verb:
         return segment
     subject = replace(*before.values(), preposition="", definite=True, state=None)
     return replace(segment, foods=(subject,), refers=())
+
+
+def _of_the_food(segment: Segment) -> Segment:
+    """Read "drain all the water" and "rinse under cold water" as done to the food before."""
+    names = {mention.entry.name for mention in segment.foods}
+    watery = segment.verb.action.name in ("drain", "wash") and names == {"water"}
+    if not watery or segment.refers or segment.guessed:
+        return segment
+    foods = tuple(replace(mention, preposition="under") for mention in segment.foods)
+    return replace(segment, foods=foods, refers=("it",))
 
 
 def _is_sheet(mention: Mention) -> bool:
@@ -250,6 +262,13 @@ def _thing_of_verb(found: FoundVerb) -> list[Mention]:
     return [Mention(entry, found.start, "", entry.name, None, "with")] if entry else []
 
 
+def _jug(mention: Mention) -> Mention:
+    """Read "whisk in a measuring cup" as a jug, in which things are mixed."""
+    if mention.entry.name != "measuring cup" or mention.preposition not in ("in", "into", "to"):
+        return mention
+    return replace(mention, entry=lexicon().entries["liquid measuring cup"])
+
+
 def _seasoning(found: FoundVerb, mention: Mention) -> Mention:
     """Read "adjust the seasonings" as salt and pepper, not as the spices of the recipe."""
     if mention.entry.name != "mixed spice" or found.verb.name not in ("adjust", "check", "taste"):
@@ -299,10 +318,19 @@ def _guess_food(
             continue
         if lexicon().state_at(tokens, index) is not None and not name:
             continue
-        if is_known(word):
+        if is_known(word) and (name or not _is_part_of_name(tokens, index, own)):
             break
         name.append(word)
     return _own_name(name) if _can_be_food(name, definite, own.words) else ""
+
+
+def _is_part_of_name(tokens: Sequence[Word], index: int, own: OwnFoods) -> bool:
+    """Return True for a listed word that the lexicon knows only inside a name: "granules"."""
+    word = tokens[index].text
+    if word not in own.words or word in COMMON:
+        return False
+    known = (lexicon().noun_at, lexicon().verb_at, lexicon().state_at)
+    return not any(look(tokens, index) for look in known)
 
 
 NO_NOUN_ENDINGS = tuple(

@@ -12,6 +12,11 @@ SHAPES = frozenset(
 )
 """Words that refer to what was shaped, and name no food."""
 SHAPED_BY = frozenset({"shape", "knead", "roll", "press", "flatten", "roll up", "prepare"})
+PIECES = frozenset(
+    "floret florets fillet fillets piece pieces slice slices wedge wedges strip strips cube cubes "
+    "halves chunk chunks rectangle rectangles square squares".split()
+)
+"""Words for the pieces of the food before: "coat each fillet with the crumbs"."""
 POINTING = frozenset("the each every one your".split())
 
 
@@ -27,7 +32,7 @@ def is_result(tokens: Sequence[Word], index: int) -> bool:
 
 def points_back(tokens: Sequence[Word], index: int) -> bool:
     """Return True for a shape that was made before: "press the log", "flatten each ball"."""
-    if tokens[index].text not in SHAPES or _is_described(tokens, index):
+    if tokens[index].text not in SHAPES | PIECES or _is_described(tokens, index):
         return False
     if any(token.text == "balls" for token in tokens[:index]):
         return False

@@ -160,7 +160,8 @@ def _mark_sentence(
     second = tokens[start + 1].text if start + 1 < end else ""
     allows = first == "you" and second in OPTION_HELPERS
     allows = allows or (first in OPTION_HELPERS and second in ("be", "also"))
-    if first in OPTION_STARTS | {"if", "or"} or allows:
+    machine = first == "if" and _has_machine(tokens, start, end)
+    if (first in OPTION_STARTS | {"if", "or"} and not machine) or allows:
         _mark(kinds, start, end, "option")
         return
     if first in STATEMENTS or (start > 0 and _repeats(tokens, start, end)):
@@ -181,7 +182,7 @@ def _mark_sentence(
         if word in RESULTS:
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "result")
-        elif word == "if":
+        elif word == "if" and not (machine and index == start):
             stop = _clause_end(text, tokens, index, end)
             whole = not opens and following not in NEEDED
             _mark(kinds, clause if whole else index, stop, "option" if whole else "meanwhile")
@@ -203,6 +204,17 @@ def _mark_sentence(
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "option")
         index = stop
+
+
+def _has_machine(tokens: Sequence[Word], start: int, end: int) -> bool:
+    """Return True for the first "If using a food processor, add ...", which is carried out."""
+    earlier = any(token.text == "if" for token in tokens[:start])
+    if earlier or [t.text for t in tokens[start + 1 : start + 2]] != ["using"]:
+        return False
+    comma = next((i for i in range(start + 1, end) if not tokens[i].joined), end)
+    nouns = [n[0] for i in range(start, comma) if (n := lexicon().noun_at(tokens, i))]
+    things = any(noun.role != "food" for noun in nouns)
+    return things and _is_imperative(tokens, comma, end)
 
 
 def _is_remark_clause(tokens: Sequence[Word], index: int, end: int) -> bool:
@@ -233,6 +245,8 @@ def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int
         return following not in ("", "and", "or", "more", "again", "every", "a")
     if word == "which" and following in ("include", "includes"):
         return False
+    if word == "to" and following in PURPOSES:
+        return True
     if word == "to":
         use = tokens[index + 2].text if index + 2 < end else ""
         return (following, use) in USES
@@ -311,6 +325,8 @@ USES = frozenset(
 )  # fmt: skip
 """After "to" they begin a purpose: "reserve the stock to be used in the sauce"."""
 REST = frozenset("remaining rest other others remainder".split())
+PURPOSES = frozenset("catch prevent avoid ensure protect".split())
+"""Verbs of a purpose, whose objects no clip needs: "a tray to catch the juice"."""
 OPENING = frozenset("and or but then to not never do don't please let let's which that who".split())
 
 

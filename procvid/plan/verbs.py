@@ -46,6 +46,7 @@ SHAPES = frozenset("ball balls log logs rope ropes meatball meatballs cylinder c
 STARTING = frozenset("continue keep start begin".split())
 """Words before "to stir" and "stirring", which are what is done."""
 KINDS_OF_FOODS = frozenset("ingredients ingredient spices mixture mix seasonings goods".split())
+FETCHING = frozenset("prepare use get grab take".split())
 MAX_TOOL_WORDS = 16
 TOOL_MARK = re.compile(r"[.!?;:,]")
 """Most words of "use a large fork to" before its verb."""
@@ -55,6 +56,7 @@ HEATED = frozenset("oil butter ghee skillet pan wok griddle saucepan pot".split(
 PREHEATED = frozenset("oven broiler grill fryer degrees".split())
 PLACING = frozenset({"place", "put", "set", "return"})
 STOVES = frozenset("cooktop stove stovetop heat oven burner hob grill".split())
+LEVELS = frozenset("high low medium broil warm simmer".split())
 DIALS = frozenset("heat temperature speed mixer flame oven burner".split())
 CARES = frozenset({("make", "sure"), ("be", "sure")})
 FALLBACKS: tuple[tuple[Kind, ...], ...] = ((), ("option",), ("option", "aside"))
@@ -176,7 +178,20 @@ def _find(text: str, tokens: Sequence[Word], counts: Sequence[bool]) -> list[Fou
         compares = word == "as" and {"much", "many"} & {t.text for t in tokens[index : index + 2]}
         subordinate = subordinate or (word in SUBORDINATORS and not compares)
         index += noun[1] if noun else 1
-    return [_whole_verb(text, tokens, verb, counts) for verb in found]
+    found = [_whole_verb(text, tokens, verb, counts) for verb in found]
+    return _with_purpose(text, tokens, found)
+
+
+def _with_purpose(text: str, tokens: Sequence[Word], found: Sequence[FoundVerb]) -> list[FoundVerb]:
+    """Return slicing for "to slice the cake, prepare a knife": the purpose is what is seen."""
+    if len(found) < 2 or not found[0].weak or found[1].verb.name not in FETCHING:
+        return list(found)
+    at = found[0].start - 1
+    to = at >= 0 and tokens[at].text == "to" and starts_sentence(text, tokens, at)
+    noun = next((n for i in range(6) if (n := lexicon().noun_at(tokens, found[1].end + i))), None)
+    if not to or noun is None or noun[0].role != "tool":
+        return list(found)
+    return [replace(found[0], weak=False), replace(found[1], weak=True), *found[2:]]
 
 
 def _after_purpose(text: str, tokens: Sequence[Word], found: Sequence[FoundVerb]) -> bool:
@@ -207,6 +222,8 @@ def _verb_here(
     if verb is None:
         return None
     noun = lexicon().noun_at(tokens, index)
+    if starts and index and _lists_dry(tokens, index):
+        return None
     kind = [t.text for t in tokens[index : index + 2]]
     if kind[0] in ("dry", "wet") and kind[-1] in KINDS_OF_FOODS:
         return None
@@ -228,6 +245,16 @@ def _verb_here(
         or lexicon().noun_at(tokens, index + 1) is not None
     )
     return verb if acts_on or alone or (starts and joined) else None
+
+
+def _lists_dry(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for "Dry rice, salt and cumin": a list of what the sentence before adds."""
+    first = lexicon().noun_at(tokens, index + 1) if tokens[index].text == "dry" else None
+    after = index + 1 + first[1] if first is not None else len(tokens)
+    if after >= len(tokens) or tokens[after].joined:
+        return False
+    second = lexicon().noun_at(tokens, after)
+    return second is not None and second[0].role == "food"
 
 
 def _is_listed(tokens: Sequence[Word], index: int) -> bool:
@@ -303,6 +330,8 @@ def _whole_verb(
         return replace(found, verb=verbs["heat"])
     if name[0] in MOVED and RACKS & set(clause[:5]) and RACK_PLACES & set(clause):
         return replace(found, verb=verbs["preheat"])
+    if name == ("turn",) and clause[:1] == ["to"] and LEVELS & set(clause[1:3]):
+        return replace(found, verb=verbs["reduce heat"])
     if name[0] in DIALING and DIALS & set(clause[:4]):
         return replace(found, verb=verbs["reduce heat"])
     if name == ("cover",) and covers_with_food(tokens, found.end, len(clause)):
@@ -378,7 +407,8 @@ def any_verb(tokens: Sequence[Word]) -> FoundVerb | None:
         state = lexicon().state_at(tokens, index)
         working = index == 0 and tokens[0].text.endswith("ing")
         ends = index + 1 == len(tokens) and tokens[index].text.endswith("s")
-        if verb is not None and noun is None and not working and not ends:
+        left = tokens[index].text == "rest" and index and tokens[index - 1].text in DETERMINERS
+        if verb is not None and noun is None and not working and not ends and not left:
             return FoundVerb(verb[0], index, index + verb[1])
         if stated is None and state is not None and state[0].state in by_state:
             linked = index > 0 and any(t.text in LINKING for t in tokens[max(0, index - 3) : index])
