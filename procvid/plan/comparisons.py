@@ -59,7 +59,7 @@ EXAMPLES = frozenset(
 )
 """Words before "like" that examples follow: "toppings like diced onions"."""
 SIZE_WORDS = frozenset("medium large small regular full standard good decent".split())
-COMPARED = frozenset("sized size like safe proof tender shaped free style fashion".split())
+COMPARED = frozenset("packed sized size like safe proof tender shaped free style fashion".split())
 """Words after a thing that is only compared: "walnut sized", "jelly roll fashion"."""
 
 
@@ -89,6 +89,11 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
         return True
     oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
     if oven and {t.text for t in tokens[index : index + length]} & {"rack", "racks"}:
+        return True
+    turned = [t.text for t in tokens[index + length : index + length + 2]]
+    if turned[:1] == ["side"] and turned[1:] in (["up"], ["down"]):
+        return True
+    if tokens[index].text == "date" and {"label", "mark"} & set(before):
         return True
     return (
         after in COMPARED

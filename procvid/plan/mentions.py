@@ -20,6 +20,7 @@ from procvid.plan.english import (
     is_number,
 )
 from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
+from procvid.plan.lists import LISTING, list_goes_on, lists_foods
 from procvid.plan.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
 from procvid.plan.shaped import is_result, points_back
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
@@ -50,14 +51,12 @@ GROUP_WORDS: dict[str, tuple[str, ...]] = {
 """Words for whole groups of foods, and the groups of the lexicon that they cover."""
 
 
-LIST_MARK = re.compile(r"[:(\u2013\u2014]")
 GROUPS = frozenset({"mixed spice", "mixed herbs", "mixed vegetables", "mixed greens"})
 """Names of groups, which a list after them replaces: "the spices: cumin, ..."."""
 OTHERS = frozenset("other desired favorite favourite preferred".split())
 """After "or" they open a list, and choose nothing: "cheese, onions or any other toppings"."""
 RIMS = frozenset({"rim", "edge", "top", "bottom", "back"})
 """Words of "a cutter or the rim of a glass"."""
-LISTING = frozenset({"including", "include", "includes", "namely"})
 LEFT_OVER = frozenset("remaining rest other else left remainder reserved second half".split())
 SIZED = frozenset({"inch", "inches", "quart", "cm", "x"})
 LISTED = frozenset({"listed", "mentioned"})
@@ -181,7 +180,7 @@ def _collect(
         return
     if noun.entry.role == "food" and index and tokens[index - 1].text == "per":
         return
-    if noun.entry.name in GROUPS and _lists_foods(text, tokens, index + noun.length):
+    if noun.entry.name in GROUPS and lists_foods(text, tokens, index + noun.length):
         return
     mention = _mention(text, tokens, index, noun, preposition, verb_words)
     if kinds[index]:
@@ -195,7 +194,9 @@ def _collect(
         entry = lexicon().look_up(whole) if noun.length > 1 else None
         if entry is not None and entry.role == "food":
             found.named[-1] = replace(last, entry=entry, wording=whole)
-        while len(found.named) > 1 and _only_listed(text, tokens, found.named[-2], found.named[-1]):
+        if list_goes_on(text, tokens, index + noun.length):
+            return
+        while len(found.named) > 1 and _only_listed(text, tokens, *found.named[-2:]):
             found.named.pop()
         return
     found.named.append(_with_shared_state(text, tokens, found.named, mention))
@@ -234,7 +235,7 @@ def _referring(
     before = [t.text for t in tokens[max(0, index - 5) : index]]
     leads = [n for n, w in enumerate(before) if w in PREPOSITIONS and w != "of"]
     before = before[leads[-1] :] if leads else before
-    if word == "ingredients" and _lists_foods(text, tokens, index + 1):
+    if word == "ingredients" and lists_foods(text, tokens, index + 1):
         return
     ends = index + 1 >= len(tokens) or not tokens[index + 1].joined
     follows = "" if ends else tokens[index + 1].text
@@ -283,22 +284,6 @@ def _referring(
         return
     if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
         yield index, word, preposition
-
-
-def _lists_foods(text: str, tokens: Sequence[Word], index: int) -> bool:
-    """Return True if a list names what the ingredients are: "ingredients, including the ..."."""
-    following = [t.text for t in tokens[index : index + 8]]
-    if LISTING & set(following):
-        return True
-    if index >= len(tokens) or not LIST_MARK.search(gap(text, tokens, index)):
-        return False
-    while index < len(tokens) and (
-        tokens[index].text in DETERMINERS or lexicon().state_at(tokens, index) is not None
-    ):
-        index += 1
-    first = lexicon().noun_at(tokens, index)
-    second = index + first[1] if first is not None else len(tokens)
-    return second < len(tokens) and not tokens[second].joined
 
 
 def _refers(tokens: Sequence[Word], index: int) -> bool:

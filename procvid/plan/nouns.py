@@ -127,8 +127,7 @@ def noun_phrase(
         if gap(text, tokens, at).strip(" -\u2011\t\n\xa0") or "\n" in gap(text, tokens, at):
             break
         word = tokens[at].text
-        following_by = [t.text for t in tokens[at + 1 : at + 2]] == ["by"]
-        if following_by:
+        if _stands_apart(tokens, at + 1):
             break
         following = noun_at(tokens, at, extra)
         if (
@@ -161,6 +160,12 @@ def noun_phrase(
         t.text for t in tokens[index:head] if first[0].role == "food" or t.text in LOOKS
     )
     return Noun(entry, length, before, cut, head)
+
+
+def _stands_apart(tokens: Sequence[Word], index: int) -> bool:
+    """Return True before "by" and "side up", which the noun before belongs to: "mayo-side down"."""
+    after = [t.text for t in tokens[index : index + 2]]
+    return after[:1] == ["by"] or after in (["side", "up"], ["side", "down"])
 
 
 def _overlapping(tokens: Sequence[Word], index: int, first: tuple[Entry, int]) -> tuple[Entry, int]:

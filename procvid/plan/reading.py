@@ -140,7 +140,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             start = max(next(commas, start), start if start < verb.start else 0)
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]
-        inside = [_soda(_seasoning(verb, _jug(m)), own) for m in inside] + _thing_of_verb(verb)
+        inside = [_as_bought(_seasoning(verb, _jug(m)), own) for m in inside] + _thing_of_verb(verb)
         inside += [t for side in found if start <= side.start < end for t in _side_tool(side)]
         goal = find_goal(text, tokens, kinds, (start, end), [m.index for m in inside])
         segment = Segment(
@@ -176,7 +176,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             segment = replace(segment, foods=foods, refers=() if foods else segment.refers)
         segment = _of_the_food(segment)
         segments.append(_with_subject(segment, mentions.hinted, start, verb.start))
-    return Reading(tuple(segments), known, forbidden)
+    return Reading(_of_prepared(segments), known, forbidden)
 
 
 def _with_subject(segment: Segment, hinted: Sequence[Mention], start: int, verb: int) -> Segment:
@@ -196,6 +196,25 @@ def _of_the_food(segment: Segment) -> Segment:
         return segment
     foods = tuple(replace(mention, preposition="under") for mention in segment.foods)
     return replace(segment, foods=foods, refers=("it",))
+
+
+def _of_prepared(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Read "prepare the salmon: peel and slice" as peeling the salmon."""
+    out: list[Segment] = []
+    for number, segment in enumerate(segments):
+        last = out[-1] if out else None
+        rest = segments[number + 1 : number + 2] if segment.shares_next else ()
+        acts = segment.verb.action.name in ("peel", "slice", "dice", "wash", "dry")
+        named = any(_has_object(one) for one in (segment, *rest))
+        if last is not None and last.verb.name == "prepare" and acts and not named:
+            raw = (m for m in last.foods if m.entry.group != "made")
+            segment = replace(segment, foods=tuple(replace(m, definite=True) for m in raw))
+        out.append(segment)
+    return tuple(out)
+
+
+def _has_object(segment: Segment) -> bool:
+    return bool(segment.foods or segment.refers or segment.guessed or segment.vessels)
 
 
 def _is_sheet(mention: Mention) -> bool:
@@ -250,6 +269,11 @@ SHEETS = frozenset({"parchment paper", "plastic wrap", "foil", "kitchen towel"})
 MAX_REMARK = 4
 """Most words of a remark such as "Working in batches"."""
 PARTICLE_ACTIONS = frozenset("add mix stir grate squeeze melt sift crumble tear fold".split())
+BOUGHT = {
+    "soda": (("baking", "baking soda"),),
+    "pastry": (("puff", "puff pastry"), ("shortcrust", "shortcrust pastry")),
+}
+"""Words of the recipe that say which food a plain word means."""
 VERB_TOOLS = ("ladle", "spoon")
 VERB_FOODS = frozenset({"butter", "oil", "salt", "pepper", "flour", "salt and pepper"})
 
@@ -276,10 +300,12 @@ def _seasoning(found: FoundVerb, mention: Mention) -> Mention:
     return replace(mention, entry=lexicon().entries["salt and pepper"])
 
 
-def _soda(mention: Mention, own: OwnFoods) -> Mention:
-    """Read "soda" as baking soda if the recipe bakes with it."""
-    bakes = mention.wording == "soda" and "baking" in own.words
-    return replace(mention, entry=lexicon().entries["baking soda"]) if bakes else mention
+def _as_bought(mention: Mention, own: OwnFoods) -> Mention:
+    """Read "soda" as baking soda and "pastry" as puff pastry if the recipe has these."""
+    for mark, name in BOUGHT.get(mention.wording, ()):
+        if mark in own.words:
+            return replace(mention, entry=lexicon().entries[name])
+    return mention
 
 
 def _side_tool(found: FoundVerb) -> list[Mention]:

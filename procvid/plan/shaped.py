@@ -14,7 +14,8 @@ SHAPES = frozenset(
 SHAPED_BY = frozenset({"shape", "knead", "roll", "press", "flatten", "roll up", "prepare"})
 PIECES = frozenset(
     "floret florets fillet fillets piece pieces slice slices wedge wedges strip strips cube cubes "
-    "halves chunk chunks rectangle rectangles square squares".split()
+    "halves chunk chunks rectangle rectangles square squares "
+    "circle circles".split()
 )
 """Words for the pieces of the food before: "coat each fillet with the crumbs"."""
 POINTING = frozenset("the each every one your".split())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from procvid.plan.english import (
     DETERMINERS,
@@ -51,6 +52,9 @@ MAX_TOOL_WORDS = 16
 TOOL_MARK = re.compile(r"[.!?;:,]")
 """Most words of "use a large fork to" before its verb."""
 FLAPS = frozenset("side sides edge edges end ends corner corners flap flaps".split())
+FOLDED = frozenset(
+    "half thirds quarters triangle triangles rectangle square envelope parcel".split()
+)
 DRAINED = frozenset("water liquid oil grease fat brine".split())
 HEATED = frozenset("oil butter ghee skillet pan wok griddle saucepan pot".split())
 PREHEATED = frozenset("oven broiler grill fryer degrees".split())
@@ -230,7 +234,7 @@ def _verb_here(
     if noun is None:
         return verb
     if noun[1] > verb[1]:
-        return None
+        return verb if _browns(tokens, index, noun[0].group, starts=starts) else None
     if verb[1] > 1 or (noun[0].role != "food" and index > 0):
         return verb
     follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
@@ -245,6 +249,12 @@ def _verb_here(
         or lexicon().noun_at(tokens, index + 1) is not None
     )
     return verb if acts_on or alone or (starts and joined) else None
+
+
+def _browns(tokens: Sequence[Word], index: int, group: str, *, starts: bool) -> bool:
+    """Return True for "brown onions and garlic in oil", which opens its clause."""
+    opens = starts or (index > 0 and is_adverb(tokens[index - 1].text))
+    return tokens[index].text == "brown" and opens and group in ("vegetable", "meat", "poultry")
 
 
 def _lists_dry(tokens: Sequence[Word], index: int) -> bool:
@@ -313,7 +323,7 @@ def _whole_verb(
         return replace(found, verb=verbs["put"])
     if name == ("scoop",) and "out" in clause[1:6]:
         return replace(found, verb=verbs["scoop out"])
-    folded = name in (("fold",), ("fold", "in")) and bool(FLAPS & set(clause[:4]))
+    folded = name in (("fold",), ("fold", "in")) and _folds_over(clause)
     if folded or (name == ("fold", "in", "half") and clause[:1] == ["of"]):
         return replace(found, verb=verbs["fold in half" if folded else "fold in"])
     poured = name == ("pour", "out") or (name == ("pour",) and {"out", "off"} & set(clause[:5]))
@@ -355,6 +365,13 @@ def _whole_verb(
     if name in (("let",), ("allow",), ("leave",)):
         return _let(text, tokens, found)
     return found
+
+
+def _folds_over(clause: Sequence[str]) -> bool:
+    """Return True for "fold in the sides" and "fold it into a triangle", which mixes nothing."""
+    words = [word for word in clause if word not in ("a", "an")]
+    shaped = any(a in ("into", "in") and b in FOLDED for a, b in pairwise(words))
+    return bool(FLAPS & set(clause[:4])) or shaped
 
 
 def _begins_with_in(text: str, tokens: Sequence[Word], index: int) -> bool:
