@@ -91,7 +91,7 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
     if oven and {t.text for t in tokens[index : index + length]} & {"rack", "racks"}:
         return True
     turned = [t.text for t in tokens[index + length : index + length + 2]]
-    if turned[:1] == ["side"] and turned[1:] in (["up"], ["down"]):
+    if length == 1 and turned[:1] == ["side"] and turned[1:] in (["up"], ["down"]):
         return True
     if tokens[index].text == "date" and {"label", "mark"} & set(before):
         return True

@@ -22,7 +22,7 @@ from procvid.plan.english import (
 from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
 from procvid.plan.lists import LISTING, list_goes_on, lists_foods
 from procvid.plan.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
-from procvid.plan.shaped import is_result, points_back
+from procvid.plan.shaped import is_portion, is_result, points_back
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 
 FITTED = frozenset(
@@ -204,7 +204,7 @@ def _collect(
 
 def _is_shape(tokens: Sequence[Word], index: int) -> bool:
     """Return True for a word that names no food of its own: "into a ball", "press the log"."""
-    return is_result(tokens, index) or points_back(tokens, index)
+    return any(test(tokens, index) for test in (is_result, is_portion, points_back))
 
 
 def _particle(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> str:
@@ -455,7 +455,7 @@ def _liners(mentions: Sequence[Mention]) -> list[Mention]:
     """Read "fill the liners" as the muffin tin, unless the text names the tin too."""
     tin = lexicon().entries["muffin tin"]
     if tin in [m.entry for m in mentions]:
-        return list(mentions)
+        return [m for m in mentions if m.wording not in ("cup", "cups")]
     return [replace(m, entry=tin) if m.entry.name == "paper liner" else m for m in mentions]
 
 

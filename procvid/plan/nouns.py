@@ -40,7 +40,7 @@ PARTS: dict[str, str] = {
 THING_HEADS = frozenset(
     "bag bags stand liner liners rings cutter cutters press maker presser packet package box bowl "
     "server mill grinder spinner squeezer brush machine warmer dish tender attachment stick "
-    "holder spray".split()
+    "holder spray wheel wheels".split()
 )
 """Words that make a thing of the food before them: "a nut bag", "fork tender"."""
 

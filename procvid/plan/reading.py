@@ -112,7 +112,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         found = [FoundVerb(lexicon().verbs["stir"], 0, 0)]
     if is_remark(tokens, kinds):
         return Reading((Segment(lexicon().verbs["check"]),), known)
-    if kinds and all(kinds):
+    if kinds and all(kinds) and "option" not in kinds:
         kinds = tuple(CARRIED_OUT for _ in kinds)
     elif found and all(kinds[verb.start] == "option" for verb in found if verb.end):
         kinds = tuple(CARRIED_OUT if kind == "option" else kind for kind in kinds)

@@ -53,7 +53,7 @@ SENSES = (
     _sense("secure fasten", "toothpick toothpicks skewer skewers", 12, "skewer"),
     _sense("place put pop return replace fit close", "lid", 2, "cover"),
     _sense("remove lift take", "lid cover", 3, "uncover"),
-    _sense("peel", "paper parchment backing foil plastic wrap wrapper liner", 5, "remove"),
+    _sense("peel", "paper parchment backing foil plastic wrap wrapper liner", 7, "remove"),
     _sense("throw", "away out", 6, "discard"),
     _sense("lower reduce turn", "simmer", 8, "simmer"),
     _sense("reduce lower turn", "low medium", 2, "reduce heat"),

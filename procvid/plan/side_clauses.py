@@ -185,7 +185,8 @@ def _mark_sentence(
         elif word == "if" and not (machine and index == start):
             stop = _clause_end(text, tokens, index, end)
             whole = not opens and following not in NEEDED
-            _mark(kinds, clause if whole else index, stop, "option" if whole else "meanwhile")
+            _mark(kinds, clause, index if whole else clause, "option")
+            _mark(kinds, index, stop, "meanwhile")
         elif _begins_side_clause(tokens, index, start, end):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "meanwhile")

@@ -226,7 +226,7 @@ def _verb_here(
     if verb is None:
         return None
     noun = lexicon().noun_at(tokens, index)
-    if starts and index and _lists_dry(tokens, index):
+    if (starts and index and _lists_dry(tokens, index)) or _counts_pieces(tokens, index):
         return None
     kind = [t.text for t in tokens[index : index + 2]]
     if kind[0] in ("dry", "wet") and kind[-1] in KINDS_OF_FOODS:
@@ -255,6 +255,12 @@ def _browns(tokens: Sequence[Word], index: int, group: str, *, starts: bool) -> 
     """Return True for "brown onions and garlic in oil", which opens its clause."""
     opens = starts or (index > 0 and is_adverb(tokens[index - 1].text))
     return tokens[index].text == "brown" and opens and group in ("vegetable", "meat", "poultry")
+
+
+def _counts_pieces(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for "slices of chicken", which is no slicing."""
+    after = [t.text for t in tokens[index + 1 : index + 2]]
+    return tokens[index].text.endswith("s") and after == ["of"]
 
 
 def _lists_dry(tokens: Sequence[Word], index: int) -> bool:
@@ -356,7 +362,7 @@ def _whole_verb(
                 return replace(found, verb=verbs["dice" if CUTS[word] == "dice" else "slice"])
     if name == ("heat",) and clause[:1] == ["to"] and re.fullmatch(r"\d{3}", " ".join(clause[1:2])):
         return replace(found, verb=verbs["preheat"])
-    if name == ("bring",) and BOILING & set(clause):
+    if name in (("bring",), ("return",), ("come",)) and BOILING & set(clause):
         return replace(found, verb=verbs["boil"])
     if name == ("roll",) and SHAPES & set(clause):
         return replace(found, verb=verbs["shape"])
