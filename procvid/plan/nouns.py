@@ -192,7 +192,7 @@ def _is_gerund(text: str, tokens: Sequence[Word], index: int, length: int) -> bo
 def _is_purpose(tokens: Sequence[Word], index: int, length: int) -> bool:
     """Return True for "to pickle" and "to brine", which name no food."""
     to = index > 0 and tokens[index - 1].text == "to"
-    return to and length == 1 and tokens[index].text in ("pickle", "brine")
+    return to and length == 1 and tokens[index].text in ("pickle", "brine", "scallop")
 
 
 ACTED_ON = frozenset("the each them it right your them all every halfway almost about".split())

@@ -112,7 +112,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         found = [FoundVerb(lexicon().verbs["stir"], 0, 0)]
     if is_remark(tokens, kinds):
         return Reading((Segment(lexicon().verbs["check"]),), known)
-    if kinds and all(kinds) and "option" not in kinds:
+    if kinds and all(kinds):
         kinds = tuple(CARRIED_OUT for _ in kinds)
     elif found and all(kinds[verb.start] == "option" for verb in found if verb.end):
         kinds = tuple(CARRIED_OUT if kind == "option" else kind for kind in kinds)
@@ -136,7 +136,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         first = before.end if before else 0
         start = _clause_start(text, tokens, first, verb.start)
         if before and strong and before.weak:
-            commas = (i for i in range(first, verb.start) if not tokens[i].joined)
+            commas = (i for i in range(first, verb.start + 1) if not tokens[i].joined)
             start = max(next(commas, start), start if start < verb.start else 0)
         inside = [m for m in mentions.named if start <= m.index < end]
         refers = [(w, tie) for i, w, tie in mentions.refers if start <= i < end]

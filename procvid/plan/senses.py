@@ -54,6 +54,8 @@ SENSES = (
     _sense("place put pop return replace fit close", "lid", 2, "cover"),
     _sense("remove lift take", "lid cover", 3, "uncover"),
     _sense("peel", "paper parchment backing foil plastic wrap wrapper liner", 7, "remove"),
+    _sense("pat", "into out rectangle square circle disc thick thickness", 8, "press"),
+    _sense("process", "canner canning bath", 7, "boil"),
     _sense("throw", "away out", 6, "discard"),
     _sense("lower reduce turn", "simmer", 8, "simmer"),
     _sense("reduce lower turn", "low medium", 2, "reduce heat"),

@@ -185,8 +185,7 @@ def _mark_sentence(
         elif word == "if" and not (machine and index == start):
             stop = _clause_end(text, tokens, index, end)
             whole = not opens and following not in NEEDED
-            _mark(kinds, clause, index if whole else clause, "option")
-            _mark(kinds, index, stop, "meanwhile")
+            _mark(kinds, clause if whole else index, stop, "option" if whole else "meanwhile")
         elif _begins_side_clause(tokens, index, start, end):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "meanwhile")
@@ -246,7 +245,7 @@ def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int
         return following not in ("", "and", "or", "more", "again", "every", "a")
     if word == "which" and following in ("include", "includes"):
         return False
-    if word == "to" and following in PURPOSES:
+    if word == "to" and (following in PURPOSES or (following == "use" and index == start)):
         return True
     if word == "to":
         use = tokens[index + 2].text if index + 2 < end else ""

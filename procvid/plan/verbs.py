@@ -235,9 +235,11 @@ def _verb_here(
         return verb
     if noun[1] > verb[1]:
         return verb if _browns(tokens, index, noun[0].group, starts=starts) else None
+    follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
+    if noun[0].role != "food" and _is_second(tokens, index) and follower not in DETERMINERS:
+        return None
     if verb[1] > 1 or (noun[0].role != "food" and index > 0):
         return verb
-    follower = tokens[index + verb[1]].text if index + verb[1] < len(tokens) else ""
     tied = follower in ("with", "together") and not (
         noun[0].role == "food" and _is_listed(tokens, index)
     )
@@ -255,6 +257,14 @@ def _browns(tokens: Sequence[Word], index: int, group: str, *, starts: bool) -> 
     """Return True for "brown onions and garlic in oil", which opens its clause."""
     opens = starts or (index > 0 and is_adverb(tokens[index - 1].text))
     return tokens[index].text == "brown" and opens and group in ("vegetable", "meat", "poultry")
+
+
+def _is_second(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for the plate of "a cake pan or plate"."""
+    before = [t.text for t in tokens[max(0, index - 1) : index]]
+    nouns = (lexicon().noun_at(tokens, index - n) for n in (2, 3) if index >= n)
+    things = any(noun is not None and noun[0].role != "food" for noun in nouns)
+    return before == ["or"] and things
 
 
 def _counts_pieces(tokens: Sequence[Word], index: int) -> bool:
@@ -412,11 +422,19 @@ def _let(text: str, tokens: Sequence[Word], found: FoundVerb) -> FoundVerb:
             break
         inner = lexicon().verb_at(tokens, index)
         plural = tokens[index].text.endswith("s") and not tokens[index].text.endswith("ss")
+        plural = plural or tokens[index].text == "steam" or _describes_noun(tokens, index)
         stands = inner is not None and inner[0].name in ("set", "run")
         named = plural or stands or lexicon().noun_at(tokens, index) is not None
         if inner is not None and not named and inner[0].name != "dissolve":
-            return replace(found, verb=inner[0])
+            rests = inner[0].name == "release"
+            return replace(found, verb=lexicon().verbs["wait"] if rests else inner[0])
     return found
+
+
+def _describes_noun(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for the first word of "brown butter", a look and not an action."""
+    noun = lexicon().noun_at(tokens, index + 1)
+    return is_loose(tokens[index].text) and tokens[index].text != "cool" and noun is not None
 
 
 def any_verb(tokens: Sequence[Word]) -> FoundVerb | None:

@@ -74,6 +74,25 @@ def verbs(text: str) -> list[str]:
         ("Chill. Pour the custard into the crust.", ["add"]),
         ("Slice the bread. Goes well with soup.", ["slice"]),
         ("Mix the dry ingredients: flour, sugar and salt.", ["mix"]),
+        ("Turn the valve to sealing.", ["wait"]),
+        ("Press the start button.", ["wait"]),
+        ("Turn to high.", ["wait"]),
+        ("Allow the steam to release.", ["wait"]),
+        ("Return to a boil.", ["boil"]),
+        ("Return the leek to the pan.", ["add"]),
+        ("Fold it into a triangle.", ["fold"]),
+        ("Fold the egg whites into the batter.", ["mix"]),
+        ("Gently pat it into a rectangle.", ["press"]),
+        ("Pat the fish dry.", ["dry"]),
+        ("Process the jars in a water bath canner.", ["boil"]),
+        ("Meanwhile, brown onions and garlic in oil.", ["fry"]),
+        ("Let the brown butter cool.", ["chill"]),
+        ("To slice the cake, prepare a sharp knife.", ["slice"]),
+        ("Pour in the stock. Dry rice, cumin and salt.", ["add"]),
+        ("Dry the rice, then fry it.", ["dry", "fry"]),
+        ("Use a cake pan or plate to press the dough.", ["press"]),
+        ("Top with slices of ham.", ["add"]),
+        ("If using a blender, add the oats. Pulse briefly.", ["add", "blend"]),
     ],
 )
 def test_the_verbs_of_a_step(text: str, actions: list[str]) -> None:
@@ -138,6 +157,26 @@ def foods(text: str) -> list[str]:
         ("Fill the cups, filling each 3/4 full with batter.", ["batter"]),
         ("Drop the batter by spoonfuls into the oil.", ["batter", "oil"]),
         ("Serve with as much salsa as you like.", ["salsa"]),
+        ("Shape into a smooth ball.", []),
+        ("Roll the dough into a ball.", ["dough"]),
+        ("Scoop balls of cookie dough onto the tray.", ["dough"]),
+        ("Pour in the stock. Dry rice, cumin and salt.", ["broth", "rice", "cumin", "salt"]),
+        ("Add the leek. Repeat with the rest of the oil.", ["leek"]),
+        ("Try not to use any water to grind the oats.", []),
+        ("Whisk the eggs without adding any milk.", ["egg"]),
+        ("Mix in the stock half and half, and salt.", ["broth", "half-and-half", "salt"]),
+        ("Slice the spring onion greens.", ["spring onion greens"]),
+        ("Add the white parts of the leek and the whites of the spring onions.",
+         ["leek", "spring onion whites"]),
+        ("Mix the peas, rice, sage or parsley, leek and salt.",
+         ["pea", "rice", "sage", "leek", "salt"]),
+        ("Serve with rice, potatoes or naan.", ["rice"]),
+        ("Mix everything listed under tahini sauce.", []),
+        ("Place a tray below to catch any sugar.", []),
+        ("Baste the duck with the pan juices.", ["duck", "pan juices"]),
+        ("Arrange the bread mayo-side down.", ["bread"]),
+        ("Add a lid, label, and date.", []),
+        ("Prepare the leek: peel and slice.", ["leek", "leek"]),
         ("Pour a ladle of batter per pancake.", ["batter"]),
         ("Set aside to pickle.", []),
         ("Reserve the broth to be used in the gravy.", ["broth"]),
@@ -168,12 +207,47 @@ def test_the_foods_of_a_step(text: str, named: list[str]) -> None:
         ("Pour in the milk, whisking all the time.", [], ["whisk"]),
         ("Ladle the soup into a bowl.", ["bowl"], ["ladle"]),
         ("Cut rounds with a cookie cutter or the rim of a glass.", [], ["cookie cutter"]),
+        ("In a measuring cup, whisk the egg.", ["liquid measuring cup"], []),
+        ("Blend well. Can be stored in a jar in the fridge.", [], []),
+        (
+            "Spoon the batter into a muffin tin, filling half of each cup.",
+            ["muffin tin"],
+            ["spoon"],
+        ),
+        ("Cut the dough with a pastry wheel.", [], ["pizza cutter"]),
+        ("To use cookie cutters, turn the dough out.", [], []),
+        ("To roll and use cookie cutters, turn the dough out.", [], []),
     ],
 )
 def test_the_vessels_and_tools_of_a_step(text: str, vessels: list[str], tools: list[str]) -> None:
     segments = read(text).segments
     assert [m.entry.name for s in segments for m in s.vessels] == vessels
     assert [m.entry.name for s in segments for m in s.tools] == tools
+
+
+@pytest.mark.parametrize(
+    ("text", "refers"),
+    [
+        ("Press the log down.", ("it",)),
+        ("Coat each fillet with crumbs.", ("it",)),
+        ("Pour half into the pan.", ("it",)),
+        ("Drain all the water.", ("it",)),
+        ("Rinse under cold water.", ("it",)),
+        ("Drain the water from the rice.", ()),
+        ("Mix everything listed under tahini sauce.", ("remaining ingredients",)),
+    ],
+)
+def test_shapes_pieces_and_drained_water_refer_to_the_food(
+    text: str, refers: tuple[str, ...]
+) -> None:
+    assert read(text).segments[0].refers == refers
+
+
+def test_the_recipe_says_which_pastry_is_meant() -> None:
+    bought = read_step("Roll out the pastry.", OwnFoods({}, frozenset({"puff", "pastry"})))
+    own = read_step("Roll out the pastry.", OwnFoods({}, frozenset({"flour"})))
+    names = [reading.segments[0].foods[0].entry.name for reading in (bought, own)]
+    assert names == ["puff pastry", "pastry"]
 
 
 def test_all_and_the_ingredients_refer_to_what_was_named() -> None:
