@@ -22,7 +22,7 @@ from procvid.plan.english import (
 from procvid.plan.lexicon import Entry, Phrase, StateWord, Word, lexicon
 from procvid.plan.lists import LISTING, list_goes_on, lists_foods
 from procvid.plan.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
-from procvid.plan.shaped import is_portion, is_result, points_back
+from procvid.plan.shaped import is_portion, points_back
 from procvid.plan.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
 
 FITTED = frozenset(
@@ -203,8 +203,8 @@ def _collect(
 
 
 def _is_shape(tokens: Sequence[Word], index: int) -> bool:
-    """Return True for a word that names no food of its own: "into a ball", "press the log"."""
-    return any(test(tokens, index) for test in (is_result, is_portion, points_back))
+    """Return True for a word that names no food of its own: "balls of dough", "press the log"."""
+    return is_portion(tokens, index) or points_back(tokens, index)
 
 
 def _particle(tokens: Sequence[Word], index: int, extra: Mapping[Phrase, Entry]) -> str:

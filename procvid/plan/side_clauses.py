@@ -325,7 +325,7 @@ USES = frozenset(
 )  # fmt: skip
 """After "to" they begin a purpose: "reserve the stock to be used in the sauce"."""
 REST = frozenset("remaining rest other others remainder".split())
-PURPOSES = frozenset("catch prevent avoid ensure protect".split())
+PURPOSES = frozenset({"catch"})
 """Verbs of a purpose, whose objects no clip needs: "a tray to catch the juice"."""
 OPENING = frozenset("and or but then to not never do don't please let let's which that who".split())
 

@@ -422,13 +422,19 @@ def _let(text: str, tokens: Sequence[Word], found: FoundVerb) -> FoundVerb:
             break
         inner = lexicon().verb_at(tokens, index)
         plural = tokens[index].text.endswith("s") and not tokens[index].text.endswith("ss")
-        plural = plural or tokens[index].text == "steam" or _describes_noun(tokens, index)
+        plural = plural or _describes_noun(tokens, index) or _is_steam(tokens, index)
         stands = inner is not None and inner[0].name in ("set", "run")
         named = plural or stands or lexicon().noun_at(tokens, index) is not None
         if inner is not None and not named and inner[0].name != "dissolve":
             rests = inner[0].name == "release"
             return replace(found, verb=lexicon().verbs["wait"] if rests else inner[0])
     return found
+
+
+def _is_steam(tokens: Sequence[Word], index: int) -> bool:
+    """Return True for "let steam escape", but not for "let them steam"."""
+    before = tokens[index - 1].text
+    return tokens[index].text == "steam" and before in DETERMINERS | {"let", "allow"}
 
 
 def _describes_noun(tokens: Sequence[Word], index: int) -> bool:

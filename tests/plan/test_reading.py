@@ -157,8 +157,6 @@ def foods(text: str) -> list[str]:
         ("Fill the cups, filling each 3/4 full with batter.", ["batter"]),
         ("Drop the batter by spoonfuls into the oil.", ["batter", "oil"]),
         ("Serve with as much salsa as you like.", ["salsa"]),
-        ("Shape into a smooth ball.", []),
-        ("Roll the dough into a ball.", ["dough"]),
         ("Scoop balls of cookie dough onto the tray.", ["dough"]),
         ("Pour in the stock. Dry rice, cumin and salt.", ["broth", "rice", "cumin", "salt"]),
         ("Add the leek. Repeat with the rest of the oil.", ["leek"]),
