@@ -276,7 +276,8 @@ NO_HEADS = frozenset({"half-and-half"})
 
 def _joins(first: Entry, second: Entry) -> bool:
     """Return True if two nouns side by side are one thing: "soup bowl", "garlic sauce"."""
-    if second.name in NO_HEADS:
+    zested = first.group == "herb" and second.name.endswith(" zest")
+    if second.name in NO_HEADS or zested:
         return False
     if second.role == "food":
         return first.role == "food" or second.name in ("sauce", "juice", "gravy")

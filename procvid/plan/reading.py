@@ -206,7 +206,7 @@ def _of_prepared(segments: Sequence[Segment]) -> tuple[Segment, ...]:
         rest = segments[number + 1 : number + 2] if segment.shares_next else ()
         acts = segment.verb.action.name in ("peel", "slice", "dice", "wash", "dry")
         named = any(_has_object(one) for one in (segment, *rest))
-        if last is not None and last.verb.name == "prepare" and acts and not named:
+        if last is not None and last.verb.name in ("prepare", "prep") and acts and not named:
             raw = (m for m in last.foods if m.entry.group != "made")
             segment = replace(segment, foods=tuple(replace(m, definite=True) for m in raw))
         out.append(segment)

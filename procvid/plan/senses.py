@@ -45,6 +45,7 @@ SENSES = (
         "make create form dig", "well wells hole holes dent indent indentation dimple", 5, "press"
     ),
     _sense("make", "slit slits cuts incision incisions", 6, "slice"),
+    _sense("make", "balls patties", 9, "shape"),
     _sense("give", "whisk", 6, "whisk"),
     _sense("give", "rinse wash", 6, "rinse"),
     _sense("give", "knead", 6, "knead"),
