@@ -85,7 +85,7 @@ def is_comparison(tokens: Sequence[Word], index: int, length: int) -> bool:
         t.text for t in tokens[index + length : index + length + 6]
     }
     examples = "like" in before and bool(EXAMPLES & set(before))
-    if rack or styled or before[-2:] == ["part", "of"]:
+    if rack or styled or before[-2:] in (["part", "of"], ["similar", "to"]):
         return True
     oven = {t.text for t in tokens[max(0, index - 6) : index + 8]} & OVEN_WORDS
     if oven and {t.text for t in tokens[index : index + length]} & {"rack", "racks"}:

@@ -432,17 +432,29 @@ def _is_alternative(
         | OTHERS
         | RIMS
     )
+    first = last.index + 1
     left = [
         w
         for n, w in enumerate(between)
         if w not in own
-        and not kinds[last.index + 1 + n]
+        and not kinds[first + n]
         and not is_adverb(w)
         and not is_number(w)
-        and lexicon().state_at(tokens, last.index + 1 + n) is None
+        and lexicon().state_at(tokens, first + n) is None
+        and first + n not in _inside_others(tokens, last, mention)
     ]
     said = [w for n, w in enumerate(between) if not kinds[last.index + 1 + n]]
     return set(left) == {"or"} or (left == [] and "or" in said)
+
+
+def _inside_others(tokens: Sequence[Word], last: Mention, mention: Mention) -> set[int]:
+    """Return the places of vessels between two: "a cake pan or baking dish or skillet"."""
+    if last.entry.role != "vessel":
+        return set()
+    after = last.index + len(last.wording.split())
+    nouns = {i: lexicon().noun_at(tokens, i) for i in range(after, mention.index)}
+    vessels = {i: n[1] for i, n in nouns.items() if n is not None and n[0].role == "vessel"}
+    return {at for i, length in vessels.items() for at in range(i, i + length)}
 
 
 def _only_listed(text: str, tokens: Sequence[Word], one: Mention, other: Mention) -> bool:

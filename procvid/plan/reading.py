@@ -126,6 +126,8 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
             until = found[number + 1].start if number + 1 < len(found) else len(tokens)
             spared = tuple(m for m in mentions.named if verb.start <= m.index < until)
         if verb.forbidden or (strong and verb.weak):
+            if segments and tokens[verb.start - 1].text == "to":
+                segments[-1] = _with_melted(segments[-1], verb, mentions.named)
             continue
         following = [n for n in range(number + 1, len(found)) if not (strong and found[n].beside)]
         end = len(tokens)
@@ -217,6 +219,15 @@ def _has_object(segment: Segment) -> bool:
     return bool(segment.foods or segment.refers or segment.guessed or segment.vessels)
 
 
+def _with_melted(segment: Segment, purpose: FoundVerb, named: Sequence[Mention]) -> Segment:
+    """Read "swirl to melt the butter" as swirling the butter."""
+    if _has_object(segment) or purpose.verb.name not in ("melt", "dissolve"):
+        return segment
+    near = range(purpose.end, purpose.end + MAX_MELTED_WORDS)
+    foods = [m for m in named if m.index in near and m.entry.role == "food" and not m.preposition]
+    return replace(segment, foods=tuple(foods[:1]))
+
+
 def _is_sheet(mention: Mention) -> bool:
     """Return True for the counter, a board or a sheet of paper as the place of an action."""
     if mention.entry.role == "surface":
@@ -266,6 +277,8 @@ def is_title(text: str) -> bool:
 
 CARRIED_OUT: Kind = ""
 SHEETS = frozenset({"parchment paper", "plastic wrap", "foil", "kitchen towel"})
+MAX_MELTED_WORDS = 4
+"""Most words from "to melt" to its food."""
 MAX_REMARK = 4
 """Most words of a remark such as "Working in batches"."""
 PARTICLE_ACTIONS = frozenset("add mix stir grate squeeze melt sift crumble tear fold".split())

@@ -159,6 +159,7 @@ def _mark_sentence(
     first = tokens[start].text
     second = tokens[start + 1].text if start + 1 < end else ""
     allows = first == "you" and second in OPTION_HELPERS
+    allows = allows or _is_titled_option(text, tokens, start, end)
     allows = allows or (first in OPTION_HELPERS and second in ("be", "also"))
     machine = first == "if" and _has_machine(tokens, start, end)
     if (first in OPTION_STARTS | {"if", "or"} and not machine) or allows:
@@ -215,6 +216,14 @@ def _has_machine(tokens: Sequence[Word], start: int, end: int) -> bool:
     nouns = [n[0] for i in range(start, comma) if (n := lexicon().noun_at(tokens, i))]
     things = any(noun.role != "food" for noun in nouns)
     return things and _is_imperative(tokens, comma, end)
+
+
+def _is_titled_option(text: str, tokens: Sequence[Word], start: int, end: int) -> bool:
+    """Return True for "Low-fat option - poach the eggs"."""
+    for index in range(start, min(start + 4, end - 1)):
+        if tokens[index].text in ("option", "version"):
+            return gap(text, tokens, index + 1).strip() in ("-", ":", "\u2013", "\u2014")
+    return False
 
 
 def _is_remark_clause(tokens: Sequence[Word], index: int, end: int) -> bool:
