@@ -433,6 +433,7 @@ def _is_alternative(
         | RIMS
     )
     first = last.index + 1
+    dropped = _inside_others(tokens, last, mention)
     left = [
         w
         for n, w in enumerate(between)
@@ -441,7 +442,7 @@ def _is_alternative(
         and not is_adverb(w)
         and not is_number(w)
         and lexicon().state_at(tokens, first + n) is None
-        and first + n not in _inside_others(tokens, last, mention)
+        and first + n not in dropped
     ]
     said = [w for n, w in enumerate(between) if not kinds[last.index + 1 + n]]
     return set(left) == {"or"} or (left == [] and "or" in said)

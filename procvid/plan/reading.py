@@ -176,7 +176,7 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
         if spared and segment.refers and not segment.foods:
             foods = tuple(m for m in spared if m.entry.role == "food")
             segment = replace(segment, foods=foods, refers=() if foods else segment.refers)
-        segment = _of_the_food(segment)
+        segment = _of_repeat(_of_the_food(segment), tokens[verb.end : end], verb.end)
         segments.append(_with_subject(segment, mentions.hinted, start, verb.start))
     return Reading(_of_prepared(segments), known, forbidden)
 
@@ -226,6 +226,15 @@ def _with_melted(segment: Segment, purpose: FoundVerb, named: Sequence[Mention])
     near = range(purpose.end, purpose.end + MAX_MELTED_WORDS)
     foods = [m for m in named if m.index in near and m.entry.role == "food" and not m.preposition]
     return replace(segment, foods=tuple(foods[:1]))
+
+
+def _of_repeat(segment: Segment, after: Sequence[Word], start: int) -> Segment:
+    """Read "remove. Repeat with the rest of the rolls": what is removed was there before."""
+    at = next((i for i, t in enumerate(after, start) if t.text == "repeat"), None)
+    if segment.refers or segment.guessed or at is None:
+        return segment
+    later = bool(segment.foods) and all(mention.index > at for mention in segment.foods)
+    return replace(segment, refers=("it",)) if later else segment
 
 
 def _is_sheet(mention: Mention) -> bool:

@@ -165,7 +165,7 @@ def _mark_sentence(
     if (first in OPTION_STARTS | {"if", "or"} and not machine) or allows:
         _mark(kinds, start, end, "option")
         return
-    if first in STATEMENTS or (start > 0 and _repeats(tokens, start, end)):
+    if first in STATEMENTS:
         _mark(kinds, start, end, "aside")
         return
     if first == "feel" and second == "free":
@@ -190,7 +190,7 @@ def _mark_sentence(
         elif _begins_side_clause(tokens, index, start, end):
             stop = _clause_end(text, tokens, index, end)
             _mark(kinds, index, stop, "meanwhile")
-        elif _begins_remark(tokens, index, end) or (
+        elif (word, following) == ("not", "to") or (
             opens and _is_remark_clause(tokens, index, end)
         ):
             stop = _clause_end(text, tokens, index, end)
@@ -209,7 +209,7 @@ def _mark_sentence(
 
 def _has_machine(tokens: Sequence[Word], start: int, end: int) -> bool:
     """Return True for the first "If using a food processor, add ...", which is carried out."""
-    earlier = any(token.text == "if" for token in tokens[:start])
+    earlier = any(t.text == "if" for t in tokens[max(0, start - CHOICE_WORDS) : start])
     if earlier or [t.text for t in tokens[start + 1 : start + 2]] != ["using"]:
         return False
     comma = next((i for i in range(start + 1, end) if not tokens[i].joined), end)
@@ -230,20 +230,6 @@ def _is_remark_clause(tokens: Sequence[Word], index: int, end: int) -> bool:
     """Return True for a clause that warns or tells: "be careful", "it should thicken"."""
     following = tokens[index + 1].text if index + 1 < end else ""
     return (tokens[index].text, following) in CARES or _declares(tokens, index, end)
-
-
-def _begins_remark(tokens: Sequence[Word], index: int, end: int) -> bool:
-    """Return True for "not to use water" and "repeat with the rest"."""
-    following = tokens[index + 1].text if index + 1 < end else ""
-    if index > 0 and _repeats(tokens, index, end):
-        return True
-    return (tokens[index].text, following) == ("not", "to")
-
-
-def _repeats(tokens: Sequence[Word], index: int, end: int) -> bool:
-    """Return True for "repeat with the rest of the rolls", which no clip shows."""
-    following = {t.text for t in tokens[index + 1 : min(index + 7, end)]}
-    return tokens[index].text == "repeat" and "with" in following and bool(following & REST)
 
 
 def _begins_side_clause(tokens: Sequence[Word], index: int, start: int, end: int) -> bool:
@@ -333,9 +319,10 @@ USES = frozenset(
      ("use", "later"), ("use", "when")}
 )  # fmt: skip
 """After "to" they begin a purpose: "reserve the stock to be used in the sauce"."""
-REST = frozenset("remaining rest other others remainder".split())
 PURPOSES = frozenset({"catch"})
 """Verbs of a purpose, whose objects no clip needs: "a tray to catch the juice"."""
+CHOICE_WORDS = 80
+"""Words before "If using an oven" in which another machine may have been chosen."""
 OPENING = frozenset("and or but then to not never do don't please let let's which that who".split())
 
 

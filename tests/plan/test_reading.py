@@ -159,7 +159,6 @@ def foods(text: str) -> list[str]:
         ("Serve with as much salsa as you like.", ["salsa"]),
         ("Scoop balls of cookie dough onto the tray.", ["dough"]),
         ("Pour in the stock. Dry rice, cumin and salt.", ["broth", "rice", "cumin", "salt"]),
-        ("Add the leek. Repeat with the rest of the oil.", ["leek"]),
         ("Try not to use any water to grind the oats.", []),
         ("Whisk the eggs without adding any milk.", ["egg"]),
         ("Mix in the stock half and half, and salt.", ["broth", "half-and-half", "salt"]),
@@ -239,6 +238,8 @@ def test_the_vessels_and_tools_of_a_step(text: str, vessels: list[str], tools: l
         ("Drain all the water.", ("it",)),
         ("Rinse under cold water.", ("it",)),
         ("Drain the water from the rice.", ()),
+        ("Remove from the pan. Repeat with the rest of the oil and leek.", ("it",)),
+        ("Add the leek. Repeat with the rest of the oil.", ()),
         ("Mix everything listed under tahini sauce.", ("remaining ingredients",)),
     ],
 )
