@@ -61,6 +61,8 @@ LEFT_OVER = frozenset("remaining rest other else left remainder reserved second 
 SIZED = frozenset({"inch", "inches", "quart", "cm", "x"})
 LISTED = frozenset({"listed", "mentioned"})
 HALVED = frozenset("to into in onto over on".split())
+MAX_APART = 40
+"""Most words between two alternatives."""
 NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
 """Words before "ingredients" that name no part of the recipe, as "sauce ingredients" does."""
 
@@ -420,6 +422,8 @@ def _is_alternative(
 ) -> bool:
     """Return True for the second of "a blender or food processor", outside brackets."""
     if (last.entry.role == "food") != (mention.entry.role == "food"):
+        return False
+    if mention.index - last.index > MAX_APART:
         return False
     between = [t.text for t in tokens[last.index + 1 : mention.index]]
     own = (
