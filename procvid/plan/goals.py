@@ -23,7 +23,7 @@ NO_GOALS = frozenset(
     "heat flame speed setting settings mode power low high medium minutes minute hour hours time "
     "own side sides bottom hand hands day days occasion batches water steam stovetop stove "
     "ingredients mixture contents hob burner burners rack racks shelf oven grill timer other "
-    "addition additions".split()
+    "addition additions pressure dial".split()
 )
 BARE = frozenset(
     "sheet sheets tray trays pan pans dish dishes tin tins basket baskets rack".split()
