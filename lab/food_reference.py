@@ -24,7 +24,7 @@ from lab.weights import load_oracle
 from procvid.cli import run
 from procvid.cli.arguments import Parser
 from procvid.memory.slots import choose_slots
-from procvid.plan.toy_prompt import with_toy_looks
+from procvid.plan.writing.toy_prompt import with_toy_looks
 from procvid.run.condition import condition, looks_of
 from procvid.run.generate import step_seed
 from procvid.run.parts import Parts, start_memory

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         StoreError,
         UnavailableError,
     )
-    from procvid.plan.parse import read_recipe
+    from procvid.plan.recipe.parse import read_recipe
     from procvid.run.parts import Parts
     from procvid.run.story import make_video, regenerate_step
     from procvid.settings import choose_sampling

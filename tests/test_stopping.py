@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.run.story import make_video
 from procvid.settings import TINY, choose_sampling
 from procvid.stopping import Stopped, stop_if_asked, stoppable

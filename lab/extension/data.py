@@ -16,7 +16,7 @@ from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.toy_texts import prompt_of
 from procvid.media.image import save_png
 from procvid.media.video import write_clip
-from procvid.plan.toy_prompt import with_toy_looks
+from procvid.plan.writing.toy_prompt import with_toy_looks
 from procvid.storage.atomic import write_text
 from procvid.toykitchen.extension import EXTRA_FOODS, extended_recipe
 from procvid.toykitchen.identity import EXTRA_COUNTERS

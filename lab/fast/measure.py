@@ -23,7 +23,7 @@ from lab.pretrain.toy_texts import objects_of
 from lab.quality.clips import reference_crops
 from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.plan.toy_prompt import toy_prompt
+from procvid.plan.writing.toy_prompt import toy_prompt
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, SIZE
 from procvid.types import EXACT, Frames, Shortcuts

@@ -1,6 +1,6 @@
 """Write the training texts of the tiny models: scenes as enhanced prompts or as recipe steps.
 
-Enhanced prompts come from `procvid.plan.toy_prompt`, as in the product.
+Enhanced prompts come from `procvid.plan.writing.toy_prompt`, as in the product.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from lab.pretrain.toy_crops import look_of
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
-from procvid.plan.toy_prompt import scene_sentence, toy_prompt, with_toy_looks
+from procvid.plan.writing.toy_prompt import scene_sentence, toy_prompt, with_toy_looks
 from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.identity import ToyKitchen, random_kitchen
 from procvid.toykitchen.scene import STATES, TOOL_OF, Scene

@@ -19,7 +19,7 @@ from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.toy_latents import source_frames
 from lab.pretrain.toy_texts import objects_of
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.plan.toy_prompt import toy_prompt
+from procvid.plan.writing.toy_prompt import toy_prompt
 from procvid.protocols import Embedder
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import ToyKitchen

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.recipes.scoring import ReaderResult, Score, is_english, score
 from procvid.errors import ProcvidError
-from procvid.plan.parse import parse_recipe, read_recipe
+from procvid.plan.recipe.parse import parse_recipe, read_recipe
 from procvid.types import Recipe
 
 PAGES = (".testhtml", ".html", ".htm")

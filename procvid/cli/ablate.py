@@ -30,7 +30,7 @@ from procvid.evaluate.ablation import (
     settings_of,
 )
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
-from procvid.plan.parse import read_recipe
+from procvid.plan.recipe.parse import read_recipe
 from procvid.run.parts import Parts
 from procvid.settings import MAX_SEED, choose_sampling, user_path
 from procvid.storage.lock import output_folder

@@ -21,7 +21,7 @@ from procvid.cli.screen import show_run
 from procvid.cli.sources import absolute_lora, absolute_memory
 from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
-from procvid.plan.parse import read_recipe
+from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.story import make_video
 from procvid.run.timings import ClipSetting, measured

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from procvid.cli.arguments import add_json, add_planner, add_recipe, add_shots
 from procvid.plan.codec import plan_to_json
-from procvid.plan.parse import read_recipe
+from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.types import Plan, PlannedObject
 from procvid.wiring import run as wiring

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from procvid.data.source import Row
-from procvid.plan.lexicon import words
-from procvid.plan.transcript import deed
+from procvid.plan.language.lexicon import words
+from procvid.plan.recipe.transcript import deed
 
 ALIKE = 0.8
 """Minimum share of common words of two texts that describe the same step."""

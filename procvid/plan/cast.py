@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from procvid.plan.clean import one_line
-from procvid.plan.lexicon import Entry, fold, lexicon, words
+from procvid.plan.language.lexicon import Entry, fold, lexicon, words
+from procvid.plan.recipe.clean import one_line
 from procvid.types import Likelihood, Recipe, Role
 
 MAX_CAST = 60

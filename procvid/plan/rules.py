@@ -12,17 +12,17 @@ from __future__ import annotations
 import re
 
 from procvid.plan.codec import MAX_OBJECTS
-from procvid.plan.english import NO_FOODS, is_known, is_number
-from procvid.plan.kitchen import KitchenState
-from procvid.plan.lexicon import Entry, phrase, plurals, words
-from procvid.plan.mentions import Mention
-from procvid.plan.named_vessel import MIXER_SPEED
-from procvid.plan.prompt import enhance
-from procvid.plan.reading import OwnFoods, own_foods, read_step
-from procvid.plan.stepwalk import Done, StepWalk
-from procvid.plan.things import Vessel
-from procvid.plan.walk import finish_step, walk_step
-from procvid.plan.wording import DEVICES
+from procvid.plan.kitchen.named_vessel import MIXER_SPEED
+from procvid.plan.kitchen.state import KitchenState
+from procvid.plan.kitchen.stepwalk import Done, StepWalk
+from procvid.plan.kitchen.things import Vessel
+from procvid.plan.kitchen.walk import finish_step, walk_step
+from procvid.plan.language.english import NO_FOODS, is_known, is_number
+from procvid.plan.language.lexicon import Entry, phrase, plurals, words
+from procvid.plan.language.mentions import Mention
+from procvid.plan.language.reading import OwnFoods, own_foods, read_step
+from procvid.plan.writing.prompt import enhance
+from procvid.plan.writing.wording import DEVICES
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 PLANNER = "rules 1"

@@ -19,8 +19,7 @@ from procvid.plan.cast import (
     clean_words,
     shown_in,
 )
-from procvid.plan.lexicon import lexicon
-from procvid.plan.prompt import complete
+from procvid.plan.language.lexicon import lexicon
 from procvid.plan.rules import (
     FOOD_IMPORTANCE,
     MAX_FOODS,
@@ -28,6 +27,7 @@ from procvid.plan.rules import (
     TOOL_IMPORTANCE,
     VESSEL_IMPORTANCE,
 )
+from procvid.plan.writing.prompt import complete
 from procvid.types import PlannedObject, StepPlan
 
 MAX_PROMPT_CHARS = 600

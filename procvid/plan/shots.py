@@ -15,8 +15,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 from procvid.errors import InputError
-from procvid.plan.clauses import Clause, read_clauses
-from procvid.plan.lexicon import words
+from procvid.plan.language.clauses import Clause, read_clauses
+from procvid.plan.language.lexicon import words
 from procvid.types import Plan, Recipe, ShotMode
 
 MAX_SHOTS_A_STEP = 5

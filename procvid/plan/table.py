@@ -9,7 +9,6 @@ from typing import Any
 
 from procvid.errors import InputError
 from procvid.plan.codec import LIKELIHOODS, MAX_NAME_CHARS, MAX_OBJECTS, ROLES, check_plan
-from procvid.plan.prompt import from_slots
 from procvid.plan.rules import (
     FOOD_IMPORTANCE,
     SURFACE_IMPORTANCE,
@@ -17,6 +16,7 @@ from procvid.plan.rules import (
     VESSEL_IMPORTANCE,
 )
 from procvid.plan.shots import choices
+from procvid.plan.writing.prompt import from_slots
 from procvid.storage.text import printable
 from procvid.types import Plan, PlannedObject, Role, StepPlan
 

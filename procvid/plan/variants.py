@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from procvid.plan.lexicon import lexicon, plurals, words
-from procvid.plan.prompt import place
+from procvid.plan.language.lexicon import lexicon, plurals, words
+from procvid.plan.language.verbs import find_verbs
 from procvid.plan.rules import plan_recipe
-from procvid.plan.verbs import find_verbs
+from procvid.plan.writing.prompt import place
 from procvid.types import PlannedObject, Recipe, StepPlan
 
 ACTIONS = tuple(

@@ -17,7 +17,7 @@ PLAIN_NAME: Callable[[PlannedObject], str] = operator.attrgetter("name")
 NO_OBJECT = "Reference {} looks like no object of this step, so the prompt does not name it."
 
 AddLooks = Callable[[str, Sequence[tuple[str, str]]], str]
-"""Appends `(name, description)` pairs to a prompt; see `procvid.plan.prompt.with_looks`."""
+"""Appends `(name, description)` pairs to a prompt; see `procvid.plan.writing.prompt.with_looks`."""
 
 
 def condition(

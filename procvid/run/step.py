@@ -17,8 +17,8 @@ from procvid.memory.slots import choose_slots
 from procvid.memory.store import add_crops, empty_store
 from procvid.memory.store_folder import load_store, save_store
 from procvid.memory.words import canonical, crop_text
-from procvid.plan.prompt import is_written_by_rules, with_looks
-from procvid.plan.toy_prompt import toy_prompt, with_toy_looks
+from procvid.plan.writing.prompt import is_written_by_rules, with_looks
+from procvid.plan.writing.toy_prompt import toy_prompt, with_toy_looks
 from procvid.protocols import SceneReader
 from procvid.run.assemble import (
     crop_hashes,

@@ -9,7 +9,7 @@ import pytest
 from procvid.cli import main
 from procvid.cli.benchmark.tiny import FIVE_STEPS, UNITS
 from procvid.machine import gpu_facts
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 
 
 def test_its_recipe_has_five_steps():

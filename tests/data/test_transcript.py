@@ -9,7 +9,7 @@ import pytest
 from procvid.data.subtitles import read_subtitles
 from procvid.data.transcript import clean_cues
 from procvid.errors import InputError
-from procvid.plan.transcript import steps_said
+from procvid.plan.recipe.transcript import steps_said
 from procvid.types import TimedText as Said
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from procvid.errors import RecipeError
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 
 SIZE, LIMIT_S = 99_000, 0.5

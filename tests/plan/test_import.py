@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from procvid.errors import RecipeError
-from procvid.plan.page import DOUBT
-from procvid.plan.parse import parse_recipe, read_recipe
+from procvid.plan.recipe.page import DOUBT
+from procvid.plan.recipe.parse import parse_recipe, read_recipe
 
 CASES = Path(__file__).parent / "cases"
 SLICE, FRY = "Slice the carrot on the cutting board.", "Fry the carrot in the frying pan."
@@ -235,7 +235,7 @@ def test_files_in_utf_16_and_renamed_pdf(tmp_path: Path) -> None:
 
 def test_plain_text_needs_no_parser_of_pages() -> None:
     program = (
-        "import sys; from procvid.plan.parse import parse_recipe;"
+        "import sys; from procvid.plan.recipe.parse import parse_recipe;"
         "parse_recipe('Carrots\\n1. Slice the carrot.\\n2. Fry it.');"
         "print([m for m in ('lxml', 'recipe_scrapers', 'extruct', 'bs4') if m in sys.modules])"
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from procvid.plan.kitchen import KitchenState
-from procvid.plan.lexicon import lexicon
-from procvid.plan.mentions import Mention
-from procvid.plan.reading import read_step
+from procvid.plan.kitchen.state import KitchenState
+from procvid.plan.kitchen.things import first_state, fits, food_looks, size_of
+from procvid.plan.kitchen.walk import StepWalk, walk_step
+from procvid.plan.language.lexicon import lexicon
+from procvid.plan.language.mentions import Mention
+from procvid.plan.language.reading import read_step
 from procvid.plan.rules import plan_recipe
-from procvid.plan.things import first_state, fits, food_looks, size_of
-from procvid.plan.walk import StepWalk, walk_step
 from procvid.types import PlannedObject, Recipe, StepPlan
 
 

@@ -7,16 +7,16 @@ import json
 import pytest
 
 from procvid.errors import RecipeError
-from procvid.plan.clean import clean_text, one_line
-from procvid.plan.layout import (
+from procvid.plan.recipe.clean import clean_text, one_line
+from procvid.plan.recipe.layout import (
     lay_out,
     section_of,
     split_actions,
     split_sentences,
 )
-from procvid.plan.lines import read_lines, undress
-from procvid.plan.page import recipe_of_page
-from procvid.plan.structured import MAX_DEPTH, load_json, recipe_of_json
+from procvid.plan.recipe.lines import read_lines, undress
+from procvid.plan.recipe.page import recipe_of_page
+from procvid.plan.recipe.structured import MAX_DEPTH, load_json, recipe_of_json
 
 
 def test_lines_have_kinds() -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from procvid.plan.lexicon import given_forms, lexicon, phrase, plurals, read_rows, verb_forms, words
+from procvid.plan.language.lexicon import (
+    given_forms,
+    lexicon,
+    phrase,
+    plurals,
+    read_rows,
+    verb_forms,
+    words,
+)
 
 TOY_FOODS = ("carrot", "tomato", "cucumber", "mushroom", "egg", "onion", "potato", "cheese")
 TOY_THINGS = ("frying pan", "pot", "bowl", "cutting board", "plate", "knife", "spoon", "whisk")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procvid.errors import RecipeError
-from procvid.plan.parse import parse_recipe, read_recipe
+from procvid.plan.recipe.parse import parse_recipe, read_recipe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STEPS = ("Slice the carrot.", "Fry it in the pan.")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procvid.errors import RecipeError
-from procvid.plan.parse import parse_recipe, read_recipe
+from procvid.plan.recipe.parse import parse_recipe, read_recipe
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from procvid.errors import InputError
-from procvid.plan.prompt import complete, enhance, gerund, place, with_looks
+from procvid.plan.recipe.transcript import PAUSE_S, deed, steps_said
 from procvid.plan.rules import plan_recipe
-from procvid.plan.toy_prompt import change, scene_sentence, toy_prompt, with_toy_looks
-from procvid.plan.transcript import PAUSE_S, deed, steps_said
 from procvid.plan.variants import Choices, dish_of, other_dishes, read, state_made, vary_step
-from procvid.plan.wording import is_or_are
+from procvid.plan.writing.prompt import complete, enhance, gerund, place, with_looks
+from procvid.plan.writing.toy_prompt import change, scene_sentence, toy_prompt, with_toy_looks
+from procvid.plan.writing.wording import is_or_are
 from procvid.types import PlannedObject, Recipe, TimedText
 
 CARROT = PlannedObject("carrot", "food", "", "whole", "sliced", "unlikely", 0.8)

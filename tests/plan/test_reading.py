@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from procvid.plan.lexicon import Entry, phrase
-from procvid.plan.reading import OwnFoods, Reading, own_foods, read_step
-from procvid.plan.verbs import names_action, starts_with_action
+from procvid.plan.language.lexicon import Entry, phrase
+from procvid.plan.language.reading import OwnFoods, Reading, own_foods, read_step
+from procvid.plan.language.verbs import names_action, starts_with_action
 
 
 def read(text: str, *own: str) -> Reading:

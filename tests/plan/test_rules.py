@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procvid.plan.parse import read_recipe
-from procvid.plan.prompt import enhance
+from procvid.plan.kitchen.things import first_state
+from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.rules import plan_recipe
-from procvid.plan.things import first_state
+from procvid.plan.writing.prompt import enhance
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -11,7 +11,7 @@ import pytest
 from procvid.errors import InputError
 from procvid.models.planners.rules import RulesPlanner
 from procvid.plan.codec import check_plan, plan_from_json, plan_to_json
-from procvid.plan.parse import parse_recipe, read_recipe
+from procvid.plan.recipe.parse import parse_recipe, read_recipe
 from procvid.plan.shots import (
     cut_into_shots,
     mode_of,

@@ -6,7 +6,7 @@ import pytest
 
 from procvid.errors import InputError
 from procvid.plan.codec import MAX_OBJECTS
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.plan.table import HEADERS, apply_rows, rows_of, with_prompt
 from procvid.types import Plan

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from procvid.errors import InputError
-from procvid.plan.prompt import with_looks
+from procvid.plan.writing.prompt import with_looks
 from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.types import Crop, Hit, ModelInfo, PlannedObject, Retrieval, Slot, StepPlan
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from procvid.errors import InputError
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.settings import read_environment

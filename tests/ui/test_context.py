@@ -9,7 +9,7 @@ from gradio.context import LocalContext
 
 from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.machine import gpu_facts
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.jobs import start_run

@@ -17,7 +17,7 @@ from gradio.utils import get_upload_folder
 
 from procvid.errors import OutputError, RecipeError
 from procvid.media.image import save_png
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup

@@ -16,7 +16,7 @@ import pytest
 
 from procvid.errors import BusyError, RunError
 from procvid.events import Event, Progress, Warned
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.types import StepChanges

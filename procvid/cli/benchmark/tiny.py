@@ -16,7 +16,7 @@ from pathlib import Path
 
 from procvid.cli.benchmark.process import failed, timed
 from procvid.cli.screen import Bar
-from procvid.plan.parse import read_recipe
+from procvid.plan.recipe.parse import read_recipe
 from procvid.settings import TINY
 from procvid.wiring import benchmark as wiring_measuring
 

@@ -17,7 +17,7 @@ from procvid.hub.client import HubClient
 from procvid.hub.names import parse_hub_id, size
 from procvid.hub.space import FINISHED, SpaceFile, space_files, write_space
 from procvid.hub.space_push import SpacePlan, plan_push, push
-from procvid.plan.parse import read_recipe
+from procvid.plan.recipe.parse import read_recipe
 from procvid.run.examples import Finished, example_recipes, files_of, recipe_sha256
 from procvid.run.parts import Parts
 from procvid.run.records import RunRecord

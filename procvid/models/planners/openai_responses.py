@@ -17,7 +17,7 @@ from procvid.models.meter import Meter
 from procvid.models.openai_client import CHARS_PER_TOKEN, OpenAIClient, Question
 from procvid.plan.cast import Member, ObjectsAnswer, StepsAnswer, believed
 from procvid.plan.codec import check_plan
-from procvid.plan.lexicon import lexicon
+from procvid.plan.language.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
 from procvid.plan.rules import plan_recipe
 from procvid.plan.scripted import Continuity, plan_answered_step, problems_of

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procvid.plan.transcript import steps_said
+from procvid.plan.recipe.transcript import steps_said
 from procvid.types import ModelInfo, TimedText
 
 
 class RulesStepFinder:
-    """Finds steps by the rules of `procvid.plan.transcript`; the same cues give the same steps."""
+    """Finds steps by the rules of `procvid.plan.recipe.transcript`; the same cues give the same steps."""
 
     info = ModelInfo(id="rules", revision="2")
 

@@ -26,7 +26,7 @@ from procvid.evaluate.metrics import DEFAULT, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.settings import BACKBONE_CHOICES
 from procvid.types import Recipe
 from procvid.ui.server.context import AppContext, new_run_id

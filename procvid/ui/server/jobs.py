@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 import procvid
 from procvid.errors import InputError, RecipeError
 from procvid.plan.codec import check_plan
-from procvid.plan.parse import parse_recipe
+from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.parts import start_memory
 from procvid.run.step import preview

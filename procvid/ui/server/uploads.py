@@ -9,7 +9,7 @@ from gradio.utils import get_upload_folder
 
 from procvid.errors import InputError, RecipeError
 from procvid.media.image import load_image
-from procvid.plan.parse import MAX_PAGE_BYTES, decode
+from procvid.plan.recipe.parse import MAX_PAGE_BYTES, decode
 from procvid.types import Image
 
 

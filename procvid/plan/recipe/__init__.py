@@ -1,0 +1,1 @@
+"""Read recipes from text, saved pages and exports."""
