@@ -19,7 +19,7 @@ from procvid.plan.kitchen.things import Vessel
 from procvid.plan.kitchen.walk import finish_step, walk_step
 from procvid.plan.language.english import NO_FOODS, is_known, is_number
 from procvid.plan.language.lexicon import Entry, phrase, plurals, words
-from procvid.plan.language.mentions import Mention
+from procvid.plan.language.mention import Mention
 from procvid.plan.language.reading import OwnFoods, own_foods, read_step
 from procvid.plan.writing.prompt import enhance
 from procvid.plan.writing.wording import DEVICES
@@ -30,6 +30,14 @@ MAX_FOODS = 8
 VESSEL_IMPORTANCE, SURFACE_IMPORTANCE, TOOL_IMPORTANCE = 0.9, 0.7, 0.5
 FOOD_IMPORTANCE = (0.8, 0.65, 0.55, 0.45, 0.4, 0.36, 0.33, 0.31)
 MINOR_IMPORTANCE = 0.25
+HEAVY = frozenset("meat poultry fish seafood grain made vegetable legume".split())
+"""Groups of foods that stay in a crowded plan, although the step does not name them."""
+GLUED = re.compile(
+    r"(?<=[\d½¼¾⅓⅔⅛] )(cups?|teaspoons?|tablespoons?|ounces?|pounds?|grams?)(?!cake|ful|s\b)"
+    r"(?=[a-z]{3})",
+    re.IGNORECASE,
+)
+"""A unit without a space before the food: "3 cupswater"."""
 SERVED_LINE = re.compile(r"\b(?:for|to) (?:serv|garnish|decorat)|\bgarnish\b")
 COOKED_APART = {"grain": "boil", "fat": "melt"}
 """Groups of foods that a later action of that name takes from the list: "boil the pasta"."""
@@ -66,6 +74,7 @@ def plan_recipe(recipe: Recipe) -> Plan:
 
 def _listed(line: str, own: OwnFoods) -> list[Mention]:
     """Return the foods of a line of the ingredient list; what a comma or a dash adds is no food."""
+    line = GLUED.sub(r"\1 ", line)
     tokens = words(line)
     found = [m for segment in read_step(line, own).segments for m in segment.foods]
     note = re.search(r",| [-–—] ", line)
@@ -166,6 +175,11 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     names = [name for name in names if name in kitchen.foods]
     crowded = len(names) > MAX_FOODS
     names.sort(key=lambda n: (crowded and n not in walk.mentioned, kitchen.foods[n].minor))
+    if crowded:
+        carried = [n for n in names if n not in walk.mentioned]
+        heavy = [n for n in carried if kitchen.foods[n].group in HEAVY][:2]
+        first = [n for n in names if n not in heavy][: MAX_FOODS - len(heavy)]
+        names = [*first, *heavy, *(n for n in names if n not in (*first, *heavy))]
     if main.changed and kitchen.foods[main.changed[0]].minor is False:
         names.sort(key=lambda n: n != main.changed[0])
     if len(names) > MAX_FOODS:
@@ -206,6 +220,8 @@ WHISKING = frozenset({"whisk", "beat", "whip", "whisk together", "whisk in", "be
 LUMPS = frozenset("meat poultry bread grain made nut fish seafood legume".split())
 MEATS = frozenset({"meat", "poultry", "fish"})
 BY_HAND = re.compile(r"\b(?:with|using|use|by)\b[^.;,:]*\b(?:hands?|fingers|fingertips)\b")
+CRUMBS = frozenset({"breadcrumbs", "oreo", "oats"})
+STIRRING = frozenset({"fork", "whisk", "spoon", "spatula", "electric mixer", "chopsticks"})
 COVERS = {"stove": "lid", "oven": "foil", "cold": "kitchen towel"}
 """What covers a vessel of each use, if the step does not say it."""
 
@@ -215,6 +231,7 @@ def _is_coarse(kitchen: KitchenState, done: Done) -> bool:
     groups = [kitchen.foods[n].group for n in done.foods if n in kitchen.foods]
     return (
         any(group in LUMPS for group in groups)
+        or bool(CRUMBS & set(done.foods))
         or groups[:1] == ["cheese"]
         or (groups[:1] in (["vegetable"], ["fruit"], ["mushroom"]))
     )
@@ -246,6 +263,9 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     if main.action.name == "mix" and MIXER_SPEED.search(walk.text.lower()):
         usual = "electric mixer"
     if main.vessel is not None and main.vessel.kind == "stand mixer bowl" and usual in STIRRERS:
+        usual = None
+    stirred = usual in ("whisk", "spoon") and any(m.entry.name in STIRRING for m in named)
+    if stirred or main.verb in ("shake", "swirl"):
         usual = None
     meaty = any(kitchen.foods[n].group in MEATS for n in main.foods if n in kitchen.foods)
     if main.action.name == "flatten" and not meaty:

@@ -8,7 +8,7 @@ from procvid.plan.kitchen.state import KitchenState
 from procvid.plan.kitchen.things import first_state, fits, food_looks, size_of
 from procvid.plan.kitchen.walk import StepWalk, walk_step
 from procvid.plan.language.lexicon import lexicon
-from procvid.plan.language.mentions import Mention
+from procvid.plan.language.mention import Mention
 from procvid.plan.language.reading import read_step
 from procvid.plan.rules import plan_recipe
 from procvid.types import PlannedObject, Recipe, StepPlan

@@ -85,7 +85,7 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
         ),
         (
             "Fry the chicken in a pan.\nPour on the sauce.",
-            "hands pouring the sauce over the chicken.",
+            "hands pouring the sauce over the chicken in the frying pan.",
         ),
         (
             "Whip the cream in a bowl.\nThe cream should stay put on turning the bowl.",

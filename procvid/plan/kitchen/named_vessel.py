@@ -12,7 +12,8 @@ from procvid.plan.kitchen.stepwalk import PASSING, StepWalk, holds
 from procvid.plan.kitchen.things import MINOR_GROUPS, Vessel
 from procvid.plan.language.goals import BARE
 from procvid.plan.language.lexicon import lexicon
-from procvid.plan.language.mentions import GROUP_WORDS, Mention
+from procvid.plan.language.mention import Mention
+from procvid.plan.language.mentions import GROUP_WORDS
 from procvid.plan.language.reading import Segment
 
 TOWARDS = frozenset({"to", "into", "over", "in"})
@@ -28,6 +29,7 @@ ICING = frozenset({"pipe", "swirl", "frost"})
 SERVED = frozenset({"serving bowl", "serving bowls", "soup bowl", "soup bowls"})
 OVEN_KINDS = {"dish": "baking dish", "pan": "roasting pan"}
 PAN_OF_WATER = re.compile(r"\bpan of (?:\w+ ){0,2}water\b")
+OR_MACHINE = re.compile(r"\bor\b[^.;]*\bmixer\b")
 INSIDE = re.compile(r"\binside\b\W*$")
 MIXER_SPEED = re.compile(r"\bon (?:a )?(?:low|medium|high|medium-low|medium-high)\b")
 
@@ -104,6 +106,8 @@ def _with_food(kitchen: KitchenState, segment: Segment, mention: Mention) -> Ves
 def _mixer_bowl(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Vessel]:
     """Return the bowl of the stand mixer if the mixer works: "beat on low speed"."""
     action = segment.verb.action.name
+    if action == "knead" and OR_MACHINE.search(walk.text.lower()):
+        return []
     if any(m.wording.startswith("stand") for m in segment.tools) and action in (
         *JOINING,
         "blend",

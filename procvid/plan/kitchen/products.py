@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from procvid.plan.kitchen.state import KitchenState
 from procvid.plan.kitchen.things import RAW_GROUPS
-from procvid.plan.language.mentions import SIDE_DISHES, Mention
+from procvid.plan.language.mention import Mention
+from procvid.plan.language.mentions import SIDE_DISHES
 from procvid.plan.language.reading import Segment
 
 BAKED_GOODS = frozenset(

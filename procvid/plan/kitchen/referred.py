@@ -7,8 +7,9 @@ import re
 from procvid.plan.kitchen.state import KitchenState
 from procvid.plan.kitchen.stepwalk import StepWalk, here, holds, see
 from procvid.plan.kitchen.things import MINOR_GROUPS
-from procvid.plan.language.lexicon import lexicon
-from procvid.plan.language.mentions import GROUP_WORDS, Mention
+from procvid.plan.language.lexicon import lexicon, words
+from procvid.plan.language.mention import Mention
+from procvid.plan.language.mentions import GROUP_WORDS
 from procvid.plan.language.reading import Segment
 
 MIXED = frozenset("dressing vinaigrette marinade glaze icing sauce gravy rub".split())
@@ -27,7 +28,8 @@ DRY = frozenset({"powder", "spice", "grain", "nut"})
 
 def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[str]:
     """Return the foods that "it", "them", "the vegetables" or "the mixture" mean."""
-    for word in segment.refers:
+    last = "ingredients" if "mixture" in segment.refers else "?"
+    for word in sorted(segment.refers, key=lambda w: w.endswith(last)):
         if word.endswith(" ingredients"):
             names = _listed_foods(kitchen, walk, segment, word)
         elif word == "ingredients" and kitchen.left_over() and not _loose(kitchen):
@@ -94,8 +96,9 @@ def _listed_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment, word:
         return [
             f.name for f in kitchen.foods.values() if f.is_of(groups) and _is_cold(kitchen, f.name)
         ]
-    if not groups and MIXED & set(walk.text.lower().replace(",", " ").split()[:8]):
-        left = [m for m in left if m.entry.group not in CHUNKS] or left
+    if not groups and MIXED & {token.text for token in words(walk.text)[:8]}:
+        fluid = any(m.entry.group in ("liquid", "fat", "sauce", "sweet") for m in left)
+        left = [m for m in left if m.entry.group not in CHUNKS] if fluid else []
     return list(dict.fromkeys(kitchen.meet_food(m, walk.number).name for m in left))
 
 

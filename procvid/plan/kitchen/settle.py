@@ -137,6 +137,8 @@ def _sense(
     ):
         return "fold"
     coating = [m for m in segment.foods if m.preposition == "in"]
+    if verb.name == "roll" and groups[:1] == ["bread"] and not coating:
+        return "roll up"
     if verb.name == "roll" and coating and not segment.vessels:
         return "coat"
     if (

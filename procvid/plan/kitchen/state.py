@@ -20,7 +20,8 @@ from procvid.plan.kitchen.things import (
     size_of,
 )
 from procvid.plan.language.lexicon import Entry, StateWord
-from procvid.plan.language.mentions import GROUP_WORDS, SIDE_DISHES, Mention
+from procvid.plan.language.mention import Mention
+from procvid.plan.language.mentions import GROUP_WORDS, SIDE_DISHES
 
 STIRRED = frozenset(
     "soup stew curry chili chowder sauce gravy filling salad slaw coleslaw topping dressing glaze "
@@ -105,6 +106,7 @@ class KitchenState:
 
     def __init__(self, dishes: Collection[str] = (), title: Collection[str] = ()) -> None:
         self.dishes = frozenset(dishes)
+        self.title_words = tuple(title)
         self.title = frozenset(title)
         words = " ".join(title)
         self.cooker = next((kind for name, kind in TITLE_COOKERS.items() if name in words), "")
@@ -408,6 +410,14 @@ class KitchenState:
         """Begin another part of the recipe: nothing that lies about belongs to it."""
         self.last_vessel = self.last_hot = None
         self.last_foods = []
+
+    def begin_variant(self, heading: str) -> None:
+        """Begin the recipe anew as a heading says ("Stove top"): nothing was done to the food yet."""
+        words = heading.lower()
+        self.cooker = next((kind for name, kind in TITLE_COOKERS.items() if name in words), "")
+        self.begin_part()
+        self.foods.clear()
+        self.absorbed.clear()
 
     def get_vessel(self, entry: Entry, step: int, foods: Sequence[str] = ()) -> Vessel:
         """Return an unnamed vessel of that kind: the last used one, that of the foods, or a free one."""

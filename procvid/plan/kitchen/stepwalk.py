@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from procvid.plan.kitchen.state import KitchenState
 from procvid.plan.kitchen.things import Vessel
 from procvid.plan.language.lexicon import Action
-from procvid.plan.language.mentions import Mention
+from procvid.plan.language.mention import Mention
 
 PASSING = frozenset({"cut", "passing"})
 

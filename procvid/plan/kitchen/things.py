@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from procvid.plan.language.lexicon import lexicon, phrase, plurals, shown_plural
-from procvid.plan.language.mentions import Mention
+from procvid.plan.language.mention import Mention
 
 RAW_GROUPS = frozenset({"meat", "poultry", "fish", "seafood"})
 PLAIN_GROUPS = frozenset({"spice", "fat", "liquid", "sauce", "powder", "grain", "sweet", "made"})

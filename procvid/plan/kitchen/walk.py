@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from procvid.plan.kitchen.named_vessel import MOVING, mentioned_vessel
+from procvid.plan.kitchen.products import BAKED_GOODS, DOUGHS
 from procvid.plan.kitchen.referred import CHUNKS
 from procvid.plan.kitchen.settle import settle_action
-from procvid.plan.kitchen.state import KitchenState
+from procvid.plan.kitchen.state import POURED_GROUPS, KitchenState
 from procvid.plan.kitchen.stepwalk import PASSING, Done, StepWalk, here, see
 from procvid.plan.kitchen.things import Vessel
 from procvid.plan.kitchen.vessel_question import VesselQuestion
@@ -21,7 +23,7 @@ from procvid.plan.kitchen.which_foods import (
 )
 from procvid.plan.kitchen.which_vessel import usual_vessel
 from procvid.plan.language.lexicon import Action, Entry, lexicon
-from procvid.plan.language.mentions import Mention
+from procvid.plan.language.mention import Mention
 from procvid.plan.language.reading import Reading, Segment, is_title
 
 DRY_HEAT = frozenset("fry bake toast grill".split())
@@ -32,6 +34,17 @@ MIXING = {"mix": 3, "blend": 2, "knead": 2}
 """Actions that make one mixture, and of how many foods at least."""
 DISHES = frozenset({"baking dish", "pie dish"})
 """Dishes that cool with what was baked in them."""
+METHOD_CHARS = 40
+METHOD = re.compile(
+    r"^\W*(?:stove ?top|oven|air fryer|slow cooker|crock ?pot|instant pot|pressure cooker|grill|"
+    r"microwave)(?: (?:method|instructions|directions|version|option))?\W*$",
+    re.IGNORECASE,
+)
+"""A heading of another way to cook the same dish."""
+LEAVEN = frozenset(
+    {"yeast", "cornstarch", "mustard", "vinegar", "baking soda", "baking powder", "lemon juice"}
+)
+"""Foods that give their name to a mixture only if nothing else is in it."""
 STREWN = frozenset("nut cheese herb spice sauce sweet other".split())
 """Groups of foods that are strewn or spooned over others."""
 HEADING = 30
@@ -45,6 +58,8 @@ def walk_step(
     walk = StepWalk(number, text)
     if not reading.verb_known and is_heading(text):
         kitchen.begin_part()
+    if len(text) <= METHOD_CHARS and METHOD.search(text):
+        kitchen.begin_variant(text)
     if reading.forbidden:
         actions = " or ".join(dict.fromkeys(reading.forbidden))
         walk.notes.append(f"Step {number} says not to {actions}, so the clip does not show it.")
@@ -137,14 +152,28 @@ def _with_particles(kitchen: KitchenState, segment: Segment) -> Segment:
         replace(m, preposition="") if m.particle and _moves(kitchen, m) else m
         for m in segment.foods
     )
+    if segment.verb.name.endswith(" over"):
+        foods = tuple(
+            replace(m, preposition="over") if not m.preposition and _lies_apart(kitchen, m) else m
+            for m in foods
+        )
     return segment if foods == segment.foods else replace(segment, foods=foods)
+
+
+def _lies_apart(kitchen: KitchenState, mention: Mention) -> bool:
+    """Return True for food in another vessel than the last one: "spoon over the chicken"."""
+    food = kitchen.foods.get(kitchen.name_of(mention))
+    at = kitchen.vessels.get(food.vessel or "") if food is not None else None
+    filled = kitchen.is_filled(kitchen.last_vessel)
+    return at is not None and at.name != kitchen.last_vessel and filled
 
 
 def _moves(kitchen: KitchenState, mention: Mention) -> bool:
     """Return True if what follows "over" or "on" is what moves: it is new, or lies elsewhere."""
     if mention.preposition not in ("over", "on"):
         return False
-    if not kitchen.knows(mention):
+    portion = mention.entry.group in POURED_GROUPS and not mention.definite
+    if portion or not kitchen.knows(mention):
         return mention.preposition == "over"
     food = kitchen.foods.get(kitchen.name_of(mention))
     strewn = food is not None and food.group in STREWN and food.vessel != kitchen.last_vessel
@@ -170,6 +199,28 @@ def finish_step(kitchen: KitchenState, walk: StepWalk) -> None:
         if done.action.name == "prepare":
             _forget_unmade(kitchen, walk, done)
     _join_mixed(kitchen, walk)
+    _name_baked(kitchen, walk)
+
+
+def _name_baked(kitchen: KitchenState, walk: StepWalk) -> None:
+    """Call a baked batter or dough what the title calls it: the cake, the bread."""
+    words = [lexicon().singular(word) for word in kitchen.title_words]
+    names = [word for word in words if word in BAKED_GOODS - {"crust"}]
+    for done in walk.done:
+        if done.action.name != "bake" or done.vessel is None or not names:
+            continue
+        inside = kitchen.contents(done.vessel.name)
+        floury = any(n in DOUGHS or _is_floury(kitchen, n) for n in inside)
+        if floury and names[-1] not in kitchen.foods:
+            mention = Mention(Entry(names[-1], "food", "made", ()), 0, "", names[-1], None, "")
+            baked = kitchen.become(inside, mention, walk.number)
+            if baked is not None:
+                baked.state = "baked"
+
+
+def _is_floury(kitchen: KitchenState, name: str) -> bool:
+    food = kitchen.foods[name]
+    return name.endswith(" mixture") and food.base == "powder"
 
 
 def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
@@ -184,7 +235,7 @@ def _join_mixed(kitchen: KitchenState, walk: StepWalk) -> None:
         if hot and any(kitchen.foods[n].group in ("meat", "poultry", "fish") for n in mixed):
             continue
         parts = [n for n in done.foods if n in kitchen.foods]
-        mixed.sort(key=lambda n: kitchen.foods[n].group == "liquid")
+        mixed.sort(key=lambda n: (n in LEAVEN, kitchen.foods[n].group == "liquid"))
         name = f"{mixed[0].removesuffix(' mixture').split()[-1]} mixture"
         mention = Mention(Entry(name, "food", "made", ()), 0, "", name, None, "")
         kitchen.become(parts, mention, walk.number)
@@ -264,6 +315,12 @@ def act(
         for name in foods:
             kitchen.put(kitchen.foods[name], None)
         kitchen.last_vessel = None
+    elif vessel is None and action.name in ("roll", "knead", "flatten"):
+        for name in foods:
+            at = kitchen.vessels.get(kitchen.foods[name].vessel or "")
+            if at is not None and at.use == "cold":
+                kitchen.put(kitchen.foods[name], None)
+                kitchen.last_vessel = None
     elif action.name in ("cover", "wrap") and any(d.action.name == "remove" for d in walk.done):
         pass
     elif vessel is not None and action.name not in MOVING_NOTHING:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from procvid.plan.kitchen.products import BAKED_GOODS, parts_of
+from procvid.plan.kitchen.products import BAKED_GOODS, DOUGHS, parts_of
 from procvid.plan.kitchen.referred import referred_foods
 from procvid.plan.kitchen.state import KitchenState
 from procvid.plan.kitchen.stepwalk import StepWalk, holds, see
 from procvid.plan.kitchen.things import Vessel
 from procvid.plan.language.goals import HOLLOWS, PIECES
 from procvid.plan.language.lexicon import Action, Entry, lexicon
-from procvid.plan.language.mentions import GROUP_WORDS, SIDE_DISHES, Mention
+from procvid.plan.language.mention import Mention
+from procvid.plan.language.mentions import GROUP_WORDS, SIDE_DISHES
 from procvid.plan.language.reading import Segment
 
 APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait remove serve".split())
@@ -23,7 +24,7 @@ HEAT_ONLY = frozenset(
 """Verbs that change the heat of what stands on the stove."""
 PULLED = frozenset({"toothpick", "skewer", "foil", "lid", "plastic wrap", "parchment paper"})
 """Tools that a hand takes off the food."""
-TOPPING = frozenset("top garnish sprinkle dust decorate finish".split())
+TOPPING = frozenset("top garnish sprinkle dust decorate finish spread frost fill".split())
 TIED = frozenset({"with", "in", "over", "on", "onto", "to", "into"})
 BATTERS = frozenset({"brownie mix", "cake mix", "muffin mix", "pancake mix", "baking mix"})
 MELTING = frozenset({"fat", "cheese", "sweet"})
@@ -67,6 +68,8 @@ def find_foods(
             members = kitchen.beside(members[0])
         elif kitchen.is_product(mention) and source.verb.action.name not in ("prepare", "gather"):
             members = _made(kitchen, walk, segment, mention, names)
+        if members == [mention.entry.name] and members[0] in DOUGHS & kitchen.foods.keys():
+            _absorb(kitchen, walk, mention)
         for name in members:
             kitchen.meet_food(mention, walk.number, name=name, making=making)
             see(kitchen, walk, name)
@@ -81,7 +84,7 @@ def find_foods(
         names += referred_foods(kitchen, walk, source)
     walk.goal = _goal_foods(kitchen, walk, source, names)
     names += walk.goal
-    unique = list(dict.fromkeys(names))
+    unique = [name for name in dict.fromkeys(names) if name in kitchen.foods]
     if "salt and pepper" in unique:
         unique = [name for name in unique if name not in ("salt", "pepper")]
     first = next((n for n in unique if not kitchen.foods[n].minor), None)
@@ -101,6 +104,17 @@ def _as_dish(kitchen: KitchenState, mention: Mention) -> Mention:
     if mention.wording != "chili" or "chili" not in kitchen.title or listed:
         return mention
     return replace(mention, entry=Entry("chili", "food", "made", ()))
+
+
+def _absorb(kitchen: KitchenState, walk: StepWalk, mention: Mention) -> None:
+    """Let a batter or dough take in what was mixed into its bowl since."""
+    name = mention.entry.name
+    vessel = kitchen.vessels.get(kitchen.foods[name].vessel or "")
+    inside = kitchen.contents(vessel.name) if vessel is not None and vessel.use == "cold" else []
+    if len(inside) > 1 and name not in walk.before:
+        old = kitchen.foods[name]
+        kitchen.become([name, *(n for n in inside if n != name)], mention, walk.number)
+        kitchen.foods[name].state = old.state
 
 
 def _in_hand(kitchen: KitchenState, walk: StepWalk, mention: Mention) -> str | None:
@@ -230,6 +244,12 @@ def with_implied(
         and action.name in ("wrap", "spread", "coat", "prick", "dry", "wash")
     ):
         return []
+    ready = [kitchen.name_of(m) for m in segment.conditions]
+    ready = [n for n in dict.fromkeys(ready) if n in kitchen.foods and not kitchen.foods[n].minor]
+    if not foods and ready and action.name not in NOTHING_IMPLIED:
+        for name in ready:
+            see(kitchen, walk, name)
+        return ready
     if not foods:
         hinted = _hinted_here(kitchen, walk, segment, action, vessel)
         return (
@@ -352,6 +372,11 @@ def implied_foods(
     names = [n for n in names if not kitchen.foods[n].minor] or list(names)
     if action.name in (*CUTTING, "serve"):
         names = [n for n in names if n.split()[-1] not in SIDE_DISHES] or names
+    if action.name in ("slice", "roll", "roll up", "uncover") and all(
+        _flows(kitchen, n) for n in names
+    ):
+        baked = [f.name for f in kitchen.foods.values() if f.state == "baked" and not f.minor]
+        names = baked[-1:] or names
     for name in names:
         see(kitchen, walk, name)
     if names and not before and aloud:
@@ -366,6 +391,12 @@ def implied_foods(
 def _pours(kitchen: KitchenState, food: str) -> bool:
     """Return True for a liquid, a sauce, a herb and the like, which are no dish."""
     return kitchen.foods[food].minor or kitchen.foods[food].group in GARNISHES
+
+
+def _flows(kitchen: KitchenState, food: str) -> bool:
+    """Return True for a cream, a filling and the like, which nobody slices or rolls."""
+    known = kitchen.foods[food]
+    return known.group in (*GARNISHES, "cheese", "fat", "powder") or known.state == "mixed"
 
 
 def _brought(kitchen: KitchenState, inside: Sequence[str]) -> list[str]:

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable
 
 from procvid.plan.kitchen.named_vessel import JOINING, MOVING, TOWARDS
+from procvid.plan.kitchen.serving import SOUPS, serving_vessel
 from procvid.plan.kitchen.settle import GRILLS
 from procvid.plan.kitchen.state import POURED_GROUPS
 from procvid.plan.kitchen.stepwalk import PASSING, holds
 from procvid.plan.kitchen.things import Vessel
 from procvid.plan.kitchen.vessel_question import NOWHERE, VesselQuestion
 from procvid.plan.kitchen.which_foods import CUTTING
+from procvid.plan.language.goals import PIECES
 from procvid.plan.language.lexicon import lexicon
 
 PARTS = frozenset({"squeeze", "grate", "crumble", "tear", "sift", "mix", "melt"})
@@ -35,9 +37,6 @@ COOKERS: dict[str, frozenset[str]] = {
     "toast": frozenset({"frying pan", "wok", "griddle"}),
 }
 """Vessels in which an action happens once they were heated."""
-SOUPS = frozenset(
-    "soup stew curry chowder porridge chili ramen gumbo broth cereal oats pudding ragu".split()
-)
 COLD_MIXING = re.compile(r"\bmix (?:well|everything|together)\b|\bmarinat")
 SLOWLY = re.compile(r"\bon (?:low|high)\b(?! heat).*\bhours?\b|\bhours? on (?:low|high)\b")
 
@@ -55,7 +54,7 @@ def usual_vessel(question: VesselQuestion) -> Vessel | None:
 
 def _on_a_surface(q: VesselQuestion) -> Vessel | None:
     """Answer for the counter, and for a goal that nobody knows."""
-    lost = bool(q.segment.goal) and q.segment.goal != "top" and not q.walk.goal
+    lost = bool(q.segment.goal) and q.segment.goal not in PIECES | {"top"} and not q.walk.goal
     return NOWHERE if q.segment.on_surface or (lost and q.name in MOVING) else None
 
 
@@ -86,7 +85,10 @@ def _taken_out(q: VesselQuestion) -> Vessel | None:
 
 def _into_loose_liquid(q: VesselQuestion) -> Vessel | None:
     """Answer for a liquid that lies in no vessel yet: that is a bowl's work."""
-    liquid = any(m.entry.group == "liquid" and m.preposition in TOWARDS for m in q.segment.foods)
+    liquid = any(
+        m.entry.group == "liquid" and m.preposition in TOWARDS and not m.particle
+        for m in q.segment.foods
+    )
     return q.get("bowl") if q.name == "add" and liquid and _leads_to_loose(q, wet=True) else None
 
 
@@ -102,6 +104,8 @@ def _topped_on_board(q: VesselQuestion) -> Vessel | None:
 def _loose_base(q: VesselQuestion) -> Vessel | None:
     """Answer for loose bread or dough that a filling goes onto: a plate."""
     base = _base(q)
+    if base is not None and base.split()[-1] in ("dough", "pastry"):
+        return NOWHERE
     if base is not None:
         return q.kitchen.get_vessel(lexicon().entries["plate"], q.walk.number, [base])
     if q.name not in ("add", "spread") or not _leads_to_loose(q):
@@ -156,8 +160,16 @@ def _in_microwave(q: VesselQuestion) -> Vessel | None:
     return next((at for at in spots if at is not None and at.use in ("cold", "serve")), None)
 
 
+def _blended_in_place(q: VesselQuestion) -> Vessel | None:
+    """Answer for an immersion blender, which goes into the pot."""
+    immersed = any(
+        "immersion" in m.wording or m.wording.startswith("stick") for m in q.segment.tools
+    )
+    return (q.at(q.main) or q.last) if q.name == "blend" and immersed else None
+
+
 def _served(q: VesselQuestion) -> Vessel | None:
-    return _serving(q) if q.name == "serve" else None
+    return serving_vessel(q) if q.name == "serve" else None
 
 
 def _drained(q: VesselQuestion) -> Vessel | None:
@@ -377,16 +389,17 @@ def _by_later_steps(q: VesselQuestion) -> Vessel | None:
 
 RULES: tuple[Callable[[VesselQuestion], Vessel | None], ...] = (
     _on_a_surface, _joining, _measured, _taken_out, _into_loose_liquid, _topped_on_board,
-    _loose_base, _named_before, _seasoned, _cut_in_its_dish, _in_microwave, _same_step, _served,
-    _drained, _slowly, _in_place, _scooped, _ground, _soaked, _coated, _drained_of_fat, _heated,
-    _machine, _of_the_action, _cooled, _oil_goes_to_heat, _just_heated, _on_baked_goods,
-    _loose_dish, _tossed, _to_the_other_bowl, _stays, _by_later_steps,
+    _loose_base, _named_before, _seasoned, _cut_in_its_dish, _in_microwave, _blended_in_place,
+    _same_step, _served, _drained, _slowly, _in_place, _scooped, _ground, _soaked, _coated,
+    _drained_of_fat, _heated, _machine, _of_the_action, _cooled, _oil_goes_to_heat, _just_heated,
+    _on_baked_goods, _loose_dish, _tossed, _to_the_other_bowl, _stays, _by_later_steps,
 )  # fmt: skip
 
 
 def _leads_to_loose(q: VesselQuestion, *, wet: bool = False) -> bool:
     """Return True if an action leads to food that lies in no vessel: "in the centre of the dough"."""
     tied = [m for m in q.segment.foods if m.preposition in TOWARDS | {"on", "onto"}]
+    tied = [m for m in tied if not m.particle]
     names = [*q.walk.goal, *(n for m in tied for n in q.kitchen.names_of(m))]
     known = [q.kitchen.foods[n] for n in names if n in q.kitchen.foods]
     solid = [food for food in known if not food.minor and (wet or food.group != "liquid")]
@@ -466,22 +479,3 @@ def _vessel_ahead(q: VesselQuestion) -> Vessel:
     if q.name not in ("stir", "flip", "heat"):
         return q.get("bowl", apart=True)
     return q.get("pot" if q.kitchen.title & SOUPS else "frying pan", apart=True)
-
-
-def _serving(q: VesselQuestion) -> Vessel:
-    """Return what a dish is served in: a bowl for soup, a glass for drinks, else a plate."""
-    if q.used is not None and q.used.use == "cold" and q.walk.mentioned_vessels:
-        return q.used
-    dish = [q.kitchen.foods[name] for name in q.foods if not q.kitchen.foods[name].minor]
-    at = q.at(dish[0]) if dish else None
-    if at is not None:
-        eaten = q.verb in ("enjoy", "eat", "drink") or q.kitchen.last_action == "serve"
-        if at.use == "serve" or (eaten and at.use == "cold"):
-            return at
-    if dish and all(food.group == "liquid" for food in dish):
-        return q.get("glass", apart=True)
-    named = {word for food in dish for word in food.name.split()}
-    wet = at is not None and at.kind in ("pot", "slow cooker", "pressure cooker")
-    if SOUPS & named or (wet and any(food.group == "liquid" for food in dish)):
-        return q.kitchen.meet_serving_bowl(q.walk.number)
-    return q.last if q.last is not None and q.last.use == "serve" else q.get("plate", apart=True)

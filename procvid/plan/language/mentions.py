@@ -21,6 +21,8 @@ from procvid.plan.language.english import (
 )
 from procvid.plan.language.lexicon import Entry, Phrase, StateWord, Word, lexicon
 from procvid.plan.language.lists import LISTING, list_goes_on, lists_foods
+from procvid.plan.language.mention import Mention
+from procvid.plan.language.neighbours import by_neighbours
 from procvid.plan.language.nouns import LOOKS, NOTHING, Noun, noun_at, noun_phrase
 from procvid.plan.language.shaped import is_portion, points_back
 from procvid.plan.language.side_clauses import CLAUSE_MARK, Kind, gap, starts_sentence
@@ -65,33 +67,6 @@ MAX_APART = 40
 """Most words between two alternatives."""
 NO_PART = DETERMINERS | {"of", "and", "with", "in", "together", "listed"}
 """Words before "ingredients" that name no part of the recipe, as "sauce ingredients" does."""
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A thing named in a step: its words, looks, state and preposition.
-
-    `preposition` is the last one between the verb and the mention ("" for a direct object);
-    `another` marks "another bowl", `definite` "the mushrooms", `indefinite` "a bowl", `prepared` "the
-    prepared pan", `left_over` "the rest of the batter", `mixture` "the
-    egg mixture", `sized` "a 9x13-inch dish", `particle` "scatter over the
-    parsley", which moves the parsley if it is not there yet.
-    """
-
-    entry: Entry
-    index: int
-    looks: str
-    wording: str
-    state: StateWord | None
-    preposition: str
-    definite: bool = False
-    another: bool = False
-    prepared: bool = False
-    indefinite: bool = False
-    left_over: bool = False
-    mixture: bool = False
-    sized: bool = False
-    particle: bool = False
 
 
 @dataclass
@@ -162,7 +137,7 @@ def find_mentions(
             if particle and len(found.named) > count:
                 found.named[-1] = replace(found.named[-1], particle=True)
         index += noun.length
-    found.named = _vegetable_peppers(text, tokens, _liners(found.named))
+    found.named = by_neighbours(tokens, found.named)
     return found
 
 
@@ -466,31 +441,3 @@ def _only_listed(text: str, tokens: Sequence[Word], one: Mention, other: Mention
     """Return True if only a comma parts two foods: "rice, potatoes or naan"."""
     after = one.index + len(one.wording.split())
     return one.entry.role == "food" and after == other.index and "," in gap(text, tokens, after)
-
-
-def _liners(mentions: Sequence[Mention]) -> list[Mention]:
-    """Read "fill the liners" as the muffin tin, unless the text names the tin too."""
-    tin = lexicon().entries["muffin tin"]
-    if tin in [m.entry for m in mentions]:
-        return [m for m in mentions if m.wording not in ("cup", "cups")]
-    return [replace(m, entry=tin) if m.entry.name == "paper liner" else m for m in mentions]
-
-
-def _vegetable_peppers(
-    text: str, tokens: Sequence[Word], mentions: Sequence[Mention]
-) -> list[Mention]:
-    """Read "onion, pepper and garlic" as the vegetable: a list goes on with vegetables."""
-    bell = lexicon().entries["bell pepper"]
-    salted = any(m.entry.name == "salt" for m in mentions)
-    out = list(mentions)
-    for n, one in enumerate(out):
-        following = out[n + 1] if n + 1 < len(out) else None
-        plain = one.entry.name == "pepper" and one.wording in ("pepper", "peppers")
-        listed = (
-            following is not None
-            and following.entry.group == "vegetable"
-            and following.index - one.index <= 3
-        )
-        if plain and (one.wording == "peppers" or (listed and not salted)):
-            out[n] = replace(one, entry=bell)
-    return out

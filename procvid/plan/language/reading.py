@@ -22,7 +22,8 @@ from procvid.plan.language.english import (
 )
 from procvid.plan.language.goals import COUNTERS, find_goal
 from procvid.plan.language.lexicon import Entry, Phrase, Verb, Word, lexicon, words
-from procvid.plan.language.mentions import TARGETS, Mention, find_mentions
+from procvid.plan.language.mention import Mention
+from procvid.plan.language.mentions import TARGETS, find_mentions
 from procvid.plan.language.nouns import LOOKS
 from procvid.plan.language.side_clauses import (
     CLAUSE_MARK,
