@@ -65,6 +65,11 @@ def mentioned_vessel(
         and within
     ):
         places = kitchen.named[-1:]
+    bare = segment.verb.name in ("transfer", "pour", "tip") and not (
+        segment.targets or segment.goal
+    )
+    if not places and bare and kitchen.last_action in ("grease", "line"):
+        places = kitchen.named[-1:]
     if not places and segment.verb.action.name in ("add", "stir", "fry"):
         hinted = [m for m in segment.hinted_vessels if m.definite]
         met = [kitchen.meet_vessel(m, walk.number) for m in hinted]

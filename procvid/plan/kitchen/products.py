@@ -112,7 +112,8 @@ def _suits(kitchen: KitchenState, vessel: str, name: str) -> bool:
         return use == "oven"
     if name in DOUGHS:
         cold = use != "stove" or kitchen.vessels[vessel].prepared
-        return cold and any(f.is_of({"powder", "made"}) for f in inside)
+        floury = [f for f in inside if f.name not in ("cornstarch", "slurry")]
+        return cold and any(f.is_of({"powder", "made"}) for f in floury)
     if name in STEWED:
         return use == "stove"
     if name in SALADS:

@@ -339,7 +339,7 @@ class KitchenState:
         if known is not None:
             return known
         same_kind = [v for v in self.vessels.values() if v.kind == kind and v.used]
-        if not mention.indefinite:
+        if not mention.indefinite and not mention.sized:
             same_kind = same_kind or self._called(mention.wording)
         same_kind = same_kind or [v for v in self.vessels.values() if v.kind == kind]
         for vessel in same_kind:
@@ -384,7 +384,8 @@ class KitchenState:
             same = (v for v in reversed(ready) if v.kind == mention.entry.name)
             return next(same, ready[-1])
         machine = self.vessels.get(self.last_vessel or "")
-        if mention.wording == "pot" and machine is not None and machine.kind in COOKERS:
+        of_machine = mention.wording == "pot" and not mention.sized
+        if of_machine and machine is not None and machine.kind in COOKERS:
             return machine
         bowls = machine is not None and machine.kind in MACHINES - {"blender"}
         if mention.wording == "bowl" and machine is not None and bowls:

@@ -185,10 +185,11 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
 def _with_subject(segment: Segment, hinted: Sequence[Mention], start: int, verb: int) -> Segment:
     """Read "it" as the food of the clause before: "once the cake is baked, move it to a rack"."""
     before = {m.entry.name: m for m in hinted if start <= m.index < verb and m.entry.role == "food"}
-    if len(before) != 1 or segment.foods or not {"it", "them"} & set(segment.refers):
+    direct = any(not m.preposition for m in segment.foods)
+    if len(before) != 1 or direct or not {"it", "them"} & set(segment.refers):
         return segment
     subject = replace(*before.values(), preposition="", definite=True, state=None)
-    return replace(segment, foods=(subject,), refers=())
+    return replace(segment, foods=(subject, *segment.foods), refers=())
 
 
 def _of_the_food(segment: Segment) -> Segment:

@@ -41,6 +41,8 @@ SUBJECTS = frozenset("it they this that these those there he she".split())
 MODALS = frozenset(
     "will may might has have won't shouldn't can't cannot ensures helps is are looks look".split()
 )
+MAX_LABEL = 2
+"""Words of a label that names a part of the dish: "Sauce: heat the oil"."""
 MAX_TITLE = 6
 NEEDED = frozenset("using needed necessary required".split())
 CARES = frozenset(
@@ -140,6 +142,8 @@ def _title_end(text: str, tokens: Sequence[Word]) -> int:
     lists = not end or end > MAX_TITLE or {"following", "these", "with", "in"} & set(title)
     first = next((i for i in range(end) if not is_adverb(tokens[i].text)), 0)
     acts = lexicon().verb_at(tokens, first) is not None or tokens[0].text in ("begin", "start")
+    colon = bool(end) and ":" in gap(text, tokens, end)
+    acts = acts or (colon and end <= MAX_LABEL and lexicon().noun_at(tokens, 0) is not None)
     again = tokens[first].text in {token.text for token in tokens[end:]}
     if lists or not acts or again or any(starts_sentence(text, tokens, i) for i in range(1, end)):
         return 0
