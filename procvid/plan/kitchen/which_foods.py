@@ -370,6 +370,8 @@ def implied_foods(
     if not names:
         names = kitchen.last_foods or inside
     names = [n for n in names if not kitchen.foods[n].minor] or list(names)
+    if action.name in (*CUTTING, "serve", "remove", "dry"):
+        names = [n for n in names if n != "water"] or names
     if action.name in (*CUTTING, "serve"):
         names = [n for n in names if n.split()[-1] not in SIDE_DISHES] or names
     if action.name in ("slice", "roll", "roll up", "uncover") and all(
