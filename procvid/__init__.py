@@ -61,7 +61,7 @@ _MODULES = {
     "build": "wiring.run",
     "choose_sampling": "settings",
     "make_video": "run.story",
-    "read_recipe": "plan.parse",
+    "read_recipe": "plan.recipe.parse",
     "regenerate_step": "run.story",
 }
 """Where a name is defined; the others are in `procvid.errors`."""

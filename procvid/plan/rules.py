@@ -38,7 +38,7 @@ GLUED = re.compile(
     re.IGNORECASE,
 )
 """A unit without a space before the food: "3 cupswater"."""
-SERVED_LINE = re.compile(r"\b(?:for|to) (?:serv|garnish|decorat)|\bgarnish\b")
+SERVED_LINE = re.compile(r"\b(?:for|to) (?:serv|garnish|decorat|cook|fry|greas)|\bgarnish\b")
 COOKED_APART = {"grain": "boil", "fat": "melt"}
 """Groups of foods that a later action of that name takes from the list: "boil the pasta"."""
 
@@ -177,7 +177,8 @@ def _food_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     names.sort(key=lambda n: (crowded and n not in walk.mentioned, kitchen.foods[n].minor))
     if crowded:
         carried = [n for n in names if n not in walk.mentioned]
-        heavy = [n for n in carried if kitchen.foods[n].group in HEAVY][:2]
+        heavy = [n for n in carried if kitchen.foods[n].group in HEAVY]
+        heavy = sorted(heavy, key=lambda n: kitchen.foods[n].group not in MEATS)[:2]
         first = [n for n in names if n not in heavy][: MAX_FOODS - len(heavy)]
         names = [*first, *heavy, *(n for n in names if n not in (*first, *heavy))]
     if main.changed and kitchen.foods[main.changed[0]].minor is False:
@@ -266,6 +267,9 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
         usual = None
     stirred = usual in ("whisk", "spoon") and any(m.entry.name in STIRRING for m in named)
     if stirred or main.verb in ("shake", "swirl"):
+        usual = None
+    baked = any(kitchen.foods[n].state == "baked" for n in main.foods if n in kitchen.foods)
+    if main.verb == "roll" and baked:
         usual = None
     meaty = any(kitchen.foods[n].group in MEATS for n in main.foods if n in kitchen.foods)
     if main.action.name == "flatten" and not meaty:

@@ -28,7 +28,7 @@ GREASING = frozenset({"butter", "oil", "flour", "spray"})
 ICING = frozenset({"pipe", "swirl", "frost"})
 SERVED = frozenset({"serving bowl", "serving bowls", "soup bowl", "soup bowls"})
 OVEN_KINDS = {"dish": "baking dish", "pan": "roasting pan"}
-PAN_OF_WATER = re.compile(r"\bpan of (?:\w+ ){0,2}water\b")
+PAN_OF_WATER = re.compile(r"\bpan of (?:[\w-]+ ){0,2}water\b")
 OR_MACHINE = re.compile(r"\bor\b[^.;]*\bmixer\b")
 INSIDE = re.compile(r"\binside\b\W*$")
 MIXER_SPEED = re.compile(r"\bon (?:a )?(?:low|medium|high|medium-low|medium-high)\b")
@@ -178,6 +178,11 @@ def _beside(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> list[Ves
         m.entry.group == "made" and m.definite and m.preposition in TOWARDS for m in segment.foods
     )
     if not held and any("crust" in name for name in names):
+        baked = [
+            v for v in kitchen.vessels.values() if v.use == "oven" and kitchen.contents(v.name)
+        ]
+        if baked:
+            return baked[-1:]
         return [kitchen.get_vessel(lexicon().entries["pie dish"], kitchen.last_step)]
     if not held and made:
         full = [v for v in kitchen.vessels.values() if kitchen.contents(v.name)]

@@ -32,6 +32,8 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
     for word in sorted(segment.refers, key=lambda w: w.endswith(last)):
         if word.endswith(" ingredients"):
             names = _listed_foods(kitchen, walk, segment, word)
+        elif word == "ingredients" and (added := _added_here(kitchen, walk)):
+            names = added
         elif word == "ingredients" and kitchen.left_over() and not _loose(kitchen):
             names = _listed_foods(kitchen, walk, segment, "remaining ingredients")
         elif word in ("everything", "ingredients") and segment.vessels:
@@ -67,12 +69,22 @@ def referred_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment) -> l
             names = _listed_foods(kitchen, walk, segment, "remaining ingredients")
         if word.endswith("ingredients") and not names:
             names = _called_for(kitchen, walk)
+        if groups_of(word):
+            others = [w for w in segment.refers if w != word and groups_of(w)]
+            names += [n for w in others for n in _listed_foods(kitchen, walk, segment, w)]
         names = [n for n in dict.fromkeys(names) if n in kitchen.foods]
         if names:
             for name in names:
                 see(kitchen, walk, name)
             return names
     return []
+
+
+def _added_here(kitchen: KitchenState, walk: StepWalk) -> list[str]:
+    """Return what the step has just added by name: "add the water and sugar, whisk ingredients"."""
+    before = walk.done[-1] if walk.done else None
+    named = before is not None and before.action.name == "add" and len(before.foods) > 1
+    return [n for n in before.foods if n in kitchen.foods] if before is not None and named else []
 
 
 def _listed_foods(kitchen: KitchenState, walk: StepWalk, segment: Segment, word: str) -> list[str]:

@@ -19,7 +19,7 @@ from procvid.plan.kitchen.things import (
     is_plural,
     size_of,
 )
-from procvid.plan.language.lexicon import Entry, StateWord
+from procvid.plan.language.lexicon import Entry, StateWord, lexicon
 from procvid.plan.language.mention import Mention
 from procvid.plan.language.mentions import GROUP_WORDS, SIDE_DISHES
 
@@ -164,13 +164,16 @@ class KitchenState:
                 for n in known
                 if (n.endswith(f" {name}") or (raw and n.startswith(f"{name} ")))
                 and groups[n] == mention.entry.group
+                and not _is_other_kind(mention, n)
             ]
             return kinds[0] if len(kinds) == 1 else name
         whole = name.split()
         longer = [
             k
             for k in known
-            if k != name and (k.split()[: len(whole)] == whole or k.split()[-len(whole) :] == whole)
+            if k != name
+            and (k.split()[: len(whole)] == whole or k.split()[-len(whole) :] == whole)
+            and not _is_other_kind(mention, k)
         ]
         return longer[0] if len(longer) == 1 else name
 
@@ -493,3 +496,9 @@ class KitchenState:
 def _is_flat(vessel: Vessel) -> bool:
     """Return True for a vessel that people call a pan or a dish: a saucepan, no pot."""
     return vessel.kind not in ROUND or vessel.wording.endswith("pan")
+
+
+def _is_other_kind(mention: Mention, name: str) -> bool:
+    """Return True for "the blackberry juices" beside lemon juice: the words name another food."""
+    said = [lexicon().look_up(word) for word in mention.looks.split() if word not in name.split()]
+    return any(entry is not None and entry.role == "food" for entry in said)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from procvid.plan.kitchen.named_vessel import MOVING, mentioned_vessel
 from procvid.plan.kitchen.products import BAKED_GOODS, DOUGHS
 from procvid.plan.kitchen.referred import CHUNKS
-from procvid.plan.kitchen.settle import settle_action
+from procvid.plan.kitchen.settle import PLACING, settle_action
 from procvid.plan.kitchen.state import POURED_GROUPS, KitchenState
 from procvid.plan.kitchen.stepwalk import PASSING, Done, StepWalk, here, see
 from procvid.plan.kitchen.things import Vessel
@@ -47,8 +47,8 @@ LEAVEN = frozenset(
 """Foods that give their name to a mixture only if nothing else is in it."""
 STREWN = frozenset("nut cheese herb spice sauce sweet other".split())
 """Groups of foods that are strewn or spooned over others."""
-HEADING = 30
-"""A text without a verb is taken for a heading up to this length."""
+HEADING, LABEL = 30, 60
+"""A text without a verb is taken for a heading up to this length, one with a colon up to LABEL."""
 
 
 def walk_step(
@@ -120,16 +120,19 @@ def _in_its_dish(
     at = kitchen.vessels.get(kitchen.foods[foods[0]].vessel or "") if foods else None
     if vessel is None or at is None:
         return vessel
-    cools = vessel.kind == "cooling rack" and action.name in ("chill", "wait")
     moved = action.name in ("add", "bake") and not segment.foods
-    set_down = vessel.kind == "baking tray" and moved
+    rack = vessel.kind == "cooling rack"
+    cools = rack and action.name in ("chill", "wait")
+    hot = rack and kitchen.last_action == "bake" and segment.verb.name in PLACING | {"set"}
+    set_down = moved and (hot or vessel.kind == "baking tray")
     kinds = DISHES | {"cake pan", "loaf pan", "ramekin"} if set_down else DISHES
     return at if (cools or set_down) and at.kind in kinds else vessel
 
 
 def is_heading(text: str) -> bool:
     """Return True if a text without a verb is a heading: short, and no sentence."""
-    return is_title(text) or (len(text) <= HEADING and not text.rstrip().endswith((".", "!")))
+    long = LABEL if text.rstrip().endswith(":") else HEADING
+    return is_title(text) or (len(text) <= long and not text.rstrip().endswith((".", "!")))
 
 
 def _drained(kitchen: KitchenState, walk: StepWalk, foods: list[str]) -> list[str]:

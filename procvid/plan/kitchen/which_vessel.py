@@ -38,6 +38,7 @@ COOKERS: dict[str, frozenset[str]] = {
 }
 """Vessels in which an action happens once they were heated."""
 COLD_MIXING = re.compile(r"\bmix (?:well|everything|together)\b|\bmarinat")
+AS_IT_COOKS = re.compile(r"\b(?:as|while) (?:it|they|the \w+) cooks?\b|\bas you cook\b")
 SLOWLY = re.compile(r"\bon (?:low|high)\b(?! heat).*\bhours?\b|\bhours? on (?:low|high)\b")
 
 
@@ -137,10 +138,14 @@ def _seasoned(q: VesselQuestion) -> Vessel | None:
 
 
 def _cut_in_its_dish(q: VesselQuestion) -> Vessel | None:
-    """Answer for brownies and bread, which are cut in the dish in which they were baked."""
-    if q.name not in CUTTING or q.main is None or q.main.group not in ("made", "bread"):
+    """Answer for brownies, cut in their dish, and for meat that is chopped as it cooks."""
+    if q.name not in CUTTING or q.main is None:
         return None
     at = q.at(q.main)
+    if at is not None and at.use == "stove" and AS_IT_COOKS.search(q.walk.text.lower()):
+        return at
+    if q.main.group not in ("made", "bread"):
+        return None
     return at if at is not None and at.use == "oven" else None
 
 

@@ -225,7 +225,8 @@ def _referring(
         if word == "ingredients" and LEFT_OVER & set(before):
             yield index, "remaining ingredients", preposition
             return
-        if word == "ingredients" and before and before[-1] not in NO_PART:
+        part = before[-1] if before else ""
+        if word == "ingredients" and part and part not in NO_PART and not _is_tool_verb(part):
             yield index, "remaining ingredients", preposition
             return
         follower = [t.text for t in tokens[index + 1 : index + 2]]
@@ -261,6 +262,12 @@ def _referring(
         return
     if word in PRONOUNS | GENERIC_FOODS | GROUP_WORDS.keys() and _refers(tokens, index):
         yield index, word, preposition
+
+
+def _is_tool_verb(word: str) -> bool:
+    """Return True for "whisk" in "whisk ingredients together", not for "glaze"."""
+    noun = lexicon().look_up(word)
+    return word in lexicon().verbs and (noun is None or noun.role != "food")
 
 
 def _refers(tokens: Sequence[Word], index: int) -> bool:

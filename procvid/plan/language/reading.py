@@ -93,11 +93,12 @@ def read_step(text: str, own: OwnFoods = NO_OWN) -> Reading:
     found = find_verbs(text, tokens, kinds)
     if tokens and not found and tokens[0].text in OPTION_STARTS:
         return Reading((Segment(lexicon().verbs["check"]),))
-    if not found and not is_title(text):
+    title = is_title(text) or _is_label(text, tokens)
+    if not found and not title:
         other = any_verb(tokens)
         found = [other] if other else []
     weak = bool(found) and all(verb.weak for verb in found)
-    if found and (is_title(text) or (weak and len(tokens) <= MAX_REMARK)):
+    if found and (title or (weak and len(tokens) <= MAX_REMARK)):
         found = [replace(found[0], verb=lexicon().verbs["prepare"], weak=False)]
     elif weak and tokens[found[0].start].text.endswith("ing"):
         later = any_verb(tokens[found[0].end :])
@@ -286,7 +287,15 @@ def is_title(text: str) -> bool:
     )
 
 
+def _is_label(text: str, tokens: Sequence[Word]) -> bool:
+    """Return True for "Assembling the bars:" and "For the crushed cracker crust:"."""
+    if len(text) >= MAX_LABEL_CHARS or not tokens or not text.rstrip().endswith(":"):
+        return False
+    return tokens[0].text == "for" or tokens[0].text.endswith("ing")
+
+
 CARRIED_OUT: Kind = ""
+MAX_LABEL_CHARS = 60
 SHEETS = frozenset({"parchment paper", "plastic wrap", "foil", "kitchen towel"})
 MAX_MELTED_WORDS = 4
 """Most words from "to melt" to its food."""
