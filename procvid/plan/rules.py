@@ -223,6 +223,7 @@ MEATS = frozenset({"meat", "poultry", "fish"})
 BY_HAND = re.compile(r"\b(?:with|using|use|by)\b[^.;,:]*\b(?:hands?|fingers|fingertips)\b")
 CRUMBS = frozenset({"breadcrumbs", "oreo", "oats"})
 STIRRING = frozenset({"fork", "whisk", "spoon", "spatula", "electric mixer", "chopsticks"})
+LIDDED = frozenset({"jar", "container"})
 COVERS = {"stove": "lid", "oven": "foil", "cold": "kitchen towel"}
 """What covers a vessel of each use, if the step does not say it."""
 
@@ -258,7 +259,7 @@ def _tool_objects(kitchen: KitchenState, walk: StepWalk, main: Done) -> list[Pla
     if main.verb.startswith("remove ") and not main.verb.endswith(("skin", "skins", "peel")):
         usual = None
     if main.action.name == "cover" and main.vessel is not None and not named:
-        usual = COVERS.get(main.vessel.use)
+        usual = "lid" if main.vessel.kind in LIDDED else COVERS.get(main.vessel.use)
     if main.action.name == "mix" and main.verb not in WHISKING and _is_coarse(kitchen, main):
         usual = "spoon"
     if main.action.name == "mix" and MIXER_SPEED.search(walk.text.lower()):

@@ -107,6 +107,20 @@ PLACES = (
     Place("announced", "Prepare the topping: mix oats and honey in a bowl.", "bowl", absent="topping"),
     Place("oil that is added", "Fry the eggplant in a pan.\nCook, adding more oil as needed.",
           "frying pan", shown="eggplant"),
+    Place("pan of water", "Bring a large pan of well-salted water to a boil.", "pot"),
+    Place("a heading", "Press the biscuits into a cake pan.\nBake.\nAssembling the cheesecake bars:\nSpread "
+          "the filling on top of the crust.", "cake pan"),
+    Place("chopped as it cooks", "Fry the beef in a pan.\nChop it up as it cooks.", "frying pan",
+          absent="cutting board"),
+    Place("ingredients just named", "Mix milk and eggs in a bowl.\nAdd water and sugar to a saucepan and "
+          "whisk ingredients together.", "pot", shown="water, sugar", absent="milk, egg"),
+    Place("heated alone", "Put the cream in a saucepan.\nHeat until it simmers.", "pot", shown="cream"),
+    Place("another juice", "Squeeze the lemon juice into a glass.\nBoil the blackberry juice in a pot.",
+          "pot", shown="juice", absent="lemon juice"),
+    Place("brine on vegetables", "Fill the jars with carrots and radishes.\nPour the brine on each jar.",
+          "jar", shown="brine, carrot, radish"),
+    Place("to stew", "Fry the broccoli in a pan.\nAllow it to stew for ten minutes.", "frying pan",
+          absent="stew"),
     Place("one food processor", "Chop the nuts in a food processor.\nPour them into a jar.\nBlend the "
           "dates in a food processor.", "food processor", absent="nut"),
 )  # fmt: skip

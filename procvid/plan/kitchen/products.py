@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from procvid.plan.kitchen.referred import CHUNKS
 from procvid.plan.kitchen.state import KitchenState
 from procvid.plan.kitchen.things import RAW_GROUPS
 from procvid.plan.language.mention import Mention
@@ -35,6 +36,8 @@ SALAD_GROUPS = frozenset("vegetable fruit grain legume meat poultry fish seafood
 LUMPS = frozenset("patty meatball fritter ball dumpling burger croquette nugget cutlet".split())
 FORMED = frozenset({"shaped", "flattened", "rolled", "coated"})
 SOLID = RAW_GROUPS | {"bread", "grain"}
+ONTO = frozenset({"to", "into", "on", "onto", "over"})
+"""Prepositions of the vessel that a product goes to, which does not hold it yet."""
 TARGETS = frozenset({"over", "on", "onto", "into", "to", "in"})
 
 
@@ -54,11 +57,16 @@ def parts_of(
         if shaped and not kitchen.is_among(shaped[-1], beside):
             return shaped[-1:]
     own = [
-        v.name for m in segment.vessels for v in kitchen.vessels.values() if v.kind == m.entry.name
+        v.name
+        for m in segment.vessels
+        for v in kitchen.vessels.values()
+        if v.kind == m.entry.name and m.preposition not in ONTO
     ]
     for vessel in reversed(own):
         if kitchen.is_filled(vessel):
             return kitchen.contents(vessel)
+    if _is_poured_over(kitchen, segment):
+        return []
     led_to = mention.preposition in TARGETS and not segment.vessels
     inside = kitchen.contents(kitchen.last_vessel)
     if name == "sauce" and (stew := [n for n in inside if n in STEWED]):
@@ -81,6 +89,16 @@ def parts_of(
     if kitchen.is_filled(kitchen.last_vessel):
         return kitchen.contents(kitchen.last_vessel)
     return [n for n in kitchen.last_foods if n in kitchen.foods]
+
+
+def _is_poured_over(kitchen: KitchenState, segment: Segment) -> bool:
+    """Return True for "pour the brine into the jar" if only raw pieces lie in the last vessel."""
+    last = kitchen.vessels.get(kitchen.last_vessel or "")
+    kinds = {m.entry.name for m in segment.vessels if m.preposition in ONTO}
+    if last is None or last.kind not in kinds or segment.verb.name not in ("pour", "ladle"):
+        return False
+    inside = [kitchen.foods[n] for n in kitchen.contents(last.name)]
+    return bool(inside) and all(food.group in CHUNKS for food in inside)
 
 
 def _mixture(kitchen: KitchenState, beside: Sequence[str]) -> str | None:

@@ -56,6 +56,7 @@ def settle_action(
     if (
         verb.name in PLACING
         and verb.action.name in ("add", "flip")
+        and segment.vessels
         and named
         and named.use == "serve"
     ):

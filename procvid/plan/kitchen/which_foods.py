@@ -18,6 +18,8 @@ from procvid.plan.language.reading import Segment
 
 APART = frozenset("add chill freeze wrap shape roll fry grill bake broil wait remove serve".split())
 """Actions on the food of the step before, wherever it lies: "season" after "pat the fish dry"."""
+WARMING = frozenset({"heat", "heat up", "warm", "warm up", "reheat"})
+"""Verbs without an object that warm what is on the stove: "heat until it simmers"."""
 HEAT_ONLY = frozenset(
     {"reduce heat", "reduce the heat", "turn off", "remove from the heat", "remove from heat"}
 )
@@ -234,6 +236,10 @@ def with_implied(
         return []
     if not foods and segment.verb.name in HEAT_ONLY and "speed" not in walk.text.lower():
         return kitchen.contents(kitchen.last_hot)[:MAX_IMPLIED]
+    bare = not (foods or segment.vessels or segment.tools or walk.done)
+    if bare and segment.verb.name in WARMING:
+        inside = kitchen.contents(vessel.name if vessel else kitchen.last_vessel)
+        return [n for n in inside if kitchen.foods[n].group != "fat"][:MAX_IMPLIED]
     on_vessel = any(not mention.preposition for mention in segment.vessels)
     bowl = vessel is not None and vessel.use == "cold" and not kitchen.contents(vessel.name)
     if not foods and on_vessel and bowl and action.name in ("chill", "freeze"):

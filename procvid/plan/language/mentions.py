@@ -120,7 +120,7 @@ def find_mentions(
                 word == "as" and tokens[index + 1 : index + 2] and tokens[index + 1].text == "much"
             ):
                 pass
-            elif word in PREPOSITIONS and word != "of":
+            elif word in PREPOSITIONS and word != "of" and not (word == "about" and preposition):
                 preposition, particle = word, index in particles
                 if index in particles and word in ("in", "over", "through"):
                     preposition = _particle(tokens, index, extra)

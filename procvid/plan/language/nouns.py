@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from procvid.plan.language.english import DETERMINERS, is_number
+from procvid.plan.language.english import DETERMINERS, is_adverb, is_number
 from procvid.plan.language.lexicon import Entry, Phrase, Word, lexicon
 from procvid.plan.language.side_clauses import gap
 
@@ -191,10 +191,14 @@ def _is_gerund(text: str, tokens: Sequence[Word], index: int, length: int) -> bo
 
 def _is_purpose(tokens: Sequence[Word], index: int, length: int) -> bool:
     """Return True for "to pickle" and "to brine", which name no food."""
-    to = index > 0 and tokens[index - 1].text == "to"
-    return to and length == 1 and tokens[index].text in ("pickle", "brine", "scallop")
+    to = index > 0 and tokens[index - 1].text == "to" and length == 1
+    after = tokens[index + 1].text if index + 1 < len(tokens) else ""
+    stews = tokens[index].text == "stew" and (after in STEWING or is_adverb(after))
+    return to and (tokens[index].text in ("pickle", "brine", "scallop") or stews)
 
 
+STEWING = frozenset({"for", "in", "until", "till", "over", "on", "about"})
+"""Words after "stew" the verb: "allow it to stew for an hour"."""
 ACTED_ON = frozenset("the each them it right your them all every halfway almost about".split())
 
 

@@ -107,6 +107,10 @@ IN_DEVICE = re.compile(
 """What comes after the vessel: "in the pot on the middle rack", "to the pan in a single layer"."""
 MAKING = frozenset({"make", "prepare"})
 """Verbs of a heading: "Make the puree. Rinse the potatoes."."""
+PEELED = frozenset(
+    "skin skins seeds peel shell shells bones stems stones pits stalks core membranes ribs".split()
+)
+"""Parts that are removed from a food, whatever holds it."""
 SEEDS = frozenset({"seed", "bread", "flatbread", "shortbread", "gingerbread"})
 
 
@@ -427,7 +431,9 @@ def _object(
         )
         if part and scene.vessels and not is_named(scene.vessels[0], said):
             return f"{spoken} of the {spoken_name(scene.vessels[0], '')}"
-        return spoken
+        peeled = scene.action in ("remove", "peel") and subject.items[-1][-1] in PEELED
+        whole = referents(scene, said)[:1] if peeled and not others else []
+        return f"{spoken} from {foods_text(scene, whole, 1)}" if whole else spoken
     if happens and clause.before is not None and (earlier := _earlier(scene, clause.before)):
         return earlier
     end = "" if happens else "".join(f" {' '.join(i)}" for i in adverbs if i != ["in"])
@@ -484,6 +490,8 @@ def _earlier(scene: ShotScene, before: OwnClause) -> str:
 
 def is_adverbial(item: Sequence[str]) -> bool:
     """Return True for words that name nothing: "well", "topped" before "with berries"."""
+    if list(item[-2:]) == ["long", "enough"]:
+        return True
     plain = [w for w in item if not is_adverb(w) and w not in BLANK]
     return not plain or (
         len(plain) == 1

@@ -134,6 +134,10 @@ def _clause(
         and rest is not None
     ):
         verbs[-1], rest = head, (*more, *rest)
+    elif more[:1] == ["the"] and rest is not None:
+        at = found[last].end
+        lists = at < len(tokens) and (tokens[at].text == "and" or "," in gap(text, tokens, at))
+        verbs[-1], rest = head, (*more, *(("and",) if lists and rest else ()), *rest)
     if rest is None or len(rest) > MAX_REST_WORDS or rest[:1] == ("of",):
         return None
     start = max(found[first - 1].end if first else 0, _sentence_start(text, tokens, begin))

@@ -116,6 +116,8 @@ def _needs_place(scene: ShotScene, spoken: str, others: Sequence[SpokenPhrase]) 
     """Return True if a clause names no place, or none beside a vessel that the step names."""
     if not scene.vessels or is_named(scene.vessels[0], spoken):
         return False
+    if scene.action == "remove" and " from " in spoken:
+        return False
     found = [e for e, _, _ in entries_in(OVEN_RACK.sub("oven", spoken))]
     if any(e.role in ("vessel", "surface") or e.name == "measuring cup" for e in found):
         return False
