@@ -121,6 +121,8 @@ PLACES = (
           "jar", shown="brine, carrot, radish"),
     Place("to stew", "Fry the broccoli in a pan.\nAllow it to stew for ten minutes.", "frying pan",
           absent="stew"),
+    Place("pancakes with toppings", "Fry the pancakes in a pan.\nServe with your favorite toppings. Some "
+          "suggestions include maple syrup.", "plate", shown="pancake", absent="maple syrup"),
     Place("one food processor", "Chop the nuts in a food processor.\nPour them into a jar.\nBlend the "
           "dates in a food processor.", "food processor", absent="nut"),
 )  # fmt: skip

@@ -246,6 +246,8 @@ class KitchenState:
         name = mention.entry.name
         if name in self.foods or name in self.listed or mention.preposition in ("for", "as"):
             return False
+        if name == "topping" and mention.preposition == "with":
+            return False
         group = mention.entry.group
         bought = (
             n for n in self.listed if n.endswith(name) and n not in {**self.foods, **self.absorbed}

@@ -52,6 +52,8 @@ CARES = frozenset(
 )  # fmt: skip
 STATEMENTS = frozenset("pairs goes tastes makes serves yields keeps feeds lasts".split())
 """First words of a sentence that only says something about the dish: "Pairs well with rice"."""
+IDEAS = frozenset("suggestions ideas options examples favorites favourites people".split())
+"""Words after "some" in such a sentence: "Some suggestions include maple syrup"."""
 RUN_IN_TITLES = frozenset(
     "chill freeze serve bake fry boil grill prepare shape roll fill store marinate".split()
 )
@@ -169,7 +171,7 @@ def _mark_sentence(
     if (first in OPTION_STARTS | {"if", "or"} and not machine) or allows:
         _mark(kinds, start, end, "option")
         return
-    if first in STATEMENTS:
+    if first in STATEMENTS or (first == "some" and second in IDEAS):
         _mark(kinds, start, end, "aside")
         return
     if first == "feel" and second == "free":

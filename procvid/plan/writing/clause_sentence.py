@@ -91,6 +91,8 @@ DIALS = frozenset(
 """Things that a cook turns up or down, which no later verb goes on with."""
 SWITCHING = frozenset({"turn", "switch", "set"})
 """Verbs that turn a pot on: "turn the pot to sauté"."""
+TO_SETTING = re.compile(r"(?:cooker|[Pp]ot|fryer|grill) (?:to|on) (?:high|low|medium|warm|saut)")
+"""A machine whose dial is turned: "turn the slow cooker to high"."""
 MANNER_WORDS = frozenset("thin thick wide fine smooth high low tight loose flat even again".split())
 """Adjectives that say how: "spread thin"."""
 DRESSING = frozenset(
@@ -426,6 +428,8 @@ def _object(
         return heated_vessel
     if len(adverbs) < len(subject.items):
         spoken = phrase_text(scene, subject, said) or ""
+        if clause.verbs[-1] in SWITCHING and holds(subject) and TO_SETTING.search(scene.text):
+            return f"the dial of {spoken}"
         part = (
             scene.action in VESSEL_ACTIONS and spoken.split()[-1:] and spoken.split()[-1] in PARTS
         )

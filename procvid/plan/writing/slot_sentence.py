@@ -81,6 +81,12 @@ GERUNDS = {
 }  # fmt: skip
 
 
+OVEN_DIAL = re.compile(
+    r"\b(?:reduce|lower|raise|turn|decrease|increase)\b(?: (?:the|down|up|your))*"
+    r" (?:oven|heat of the oven|temperature of the oven)\b"
+)
+
+
 def slot_sentences(
     text: str,
     action: str,
@@ -166,6 +172,8 @@ def _action_sentence(
     if not foods and action == "heat" and vessel:
         spot = device_of(tools) or ("on the stove" if vessel.endswith(ON_STOVE) else "")
         return as_sentence(f"Close-up of the {vessel} heating up", spot)
+    if not foods and action == "wait" and OVEN_DIAL.search(text.lower()):
+        return "Close-up of hands turning the dial of the oven."
     if not foods and action in ("wait", "chill", "heat", "check", "prepare", "gather"):
         what = f"the {vessel}" if vessel else "the ingredients"
         return f"Close-up of {what} waiting to be used while a cook prepares the next step."
