@@ -261,6 +261,27 @@ def test_a_look_takes_the_place_of_the_name_and_missing_objects_are_added() -> N
             "hands adding all the vegetables to a frying pan. The diced carrot and the diced onion "
             "are in view.",
         ),
+        (
+            "Halve the peppers.\nRemove the seeds and the membranes.",
+            "hands removing the seeds and the membranes from the sliced peppers on the cutting board. "
+            "By the end they are peeled.",
+        ),
+        (
+            "Blanch the tomatoes in a bowl of water.\nRemove their skins.",
+            "hands removing the skins from the tomatoes. The bowl is at hand.",
+        ),
+        (
+            "Cook the broccoli in a pan.\nSimmer long enough for the flavours to come together.",
+            "the broccoli simmering in the frying pan.",
+        ),
+        (
+            "Add the soup to the crockpot.\nTurn the crockpot to high.",
+            "hands turning the dial of the slow cooker.",
+        ),
+        (
+            "Preheat the oven.\nReduce the oven temperature to 285.",
+            "hands turning the dial of the oven.",
+        ),
     ],
 )
 def test_the_clause_of_the_last_step_becomes_a_picture(steps: str, picture: str) -> None:
