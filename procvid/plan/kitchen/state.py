@@ -19,8 +19,8 @@ from procvid.plan.kitchen.things import (
     is_plural,
     size_of,
 )
-from procvid.plan.language.lexicon import Entry, StateWord, lexicon
-from procvid.plan.language.mention import Mention
+from procvid.plan.language.lexicon import Entry, StateWord
+from procvid.plan.language.mention import Mention, is_other_kind
 from procvid.plan.language.mentions import GROUP_WORDS, SIDE_DISHES
 
 STIRRED = frozenset(
@@ -164,7 +164,7 @@ class KitchenState:
                 for n in known
                 if (n.endswith(f" {name}") or (raw and n.startswith(f"{name} ")))
                 and groups[n] == mention.entry.group
-                and not _is_other_kind(mention, n)
+                and not is_other_kind(mention, n)
             ]
             return kinds[0] if len(kinds) == 1 else name
         whole = name.split()
@@ -173,7 +173,7 @@ class KitchenState:
             for k in known
             if k != name
             and (k.split()[: len(whole)] == whole or k.split()[-len(whole) :] == whole)
-            and not _is_other_kind(mention, k)
+            and not is_other_kind(mention, k)
         ]
         return longer[0] if len(longer) == 1 else name
 
@@ -498,9 +498,3 @@ class KitchenState:
 def _is_flat(vessel: Vessel) -> bool:
     """Return True for a vessel that people call a pan or a dish: a saucepan, no pot."""
     return vessel.kind not in ROUND or vessel.wording.endswith("pan")
-
-
-def _is_other_kind(mention: Mention, name: str) -> bool:
-    """Return True for "the blackberry juices" beside lemon juice: the words name another food."""
-    said = [lexicon().look_up(word) for word in mention.looks.split() if word not in name.split()]
-    return any(entry is not None and entry.role == "food" for entry in said)

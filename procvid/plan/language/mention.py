@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from procvid.plan.language.lexicon import Entry, StateWord
+from procvid.plan.language.lexicon import Entry, StateWord, lexicon
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,9 @@ class Mention:
     mixture: bool = False
     sized: bool = False
     particle: bool = False
+
+
+def is_other_kind(mention: Mention, name: str) -> bool:
+    """Return True for "the blackberry juices" beside lemon juice: the words name another food."""
+    said = [lexicon().look_up(word) for word in mention.looks.split() if word not in name.split()]
+    return any(entry is not None and entry.role == "food" for entry in said)

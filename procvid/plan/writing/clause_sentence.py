@@ -12,11 +12,10 @@ from dataclasses import replace
 
 from procvid.plan.language.english import is_adverb
 from procvid.plan.language.lexicon import Entry, lexicon
-from procvid.plan.writing.clause_verbs import doing_of
+from procvid.plan.writing.clause_verbs import DIALS, SWITCHING, TO_SETTING, doing_of, turns_dial
 from procvid.plan.writing.own_clause import OwnClause, own_clauses
 from procvid.plan.writing.phrases import (
     BLANK,
-    TIES,
     SpokenPhrase,
     entries_in,
     read_phrases,
@@ -84,15 +83,6 @@ SILENT = frozenset({"enjoy", "eat", "drink", "taste", "adjust", "turn on", "turn
 """Verbs without a picture."""
 TURNING_OUT = frozenset("invert turn flip tip slide unmold unmould drain".split())
 """Verbs of removing whose missing object is the food."""
-DIALS = frozenset(
-    "heat temperature oven flame speed burner timer valve dial knob pressure mode button vent power "
-    "setting".split()
-)
-"""Things that a cook turns up or down, which no later verb goes on with."""
-SWITCHING = frozenset({"turn", "switch", "set"})
-"""Verbs that turn a pot on: "turn the pot to sauté"."""
-TO_SETTING = re.compile(r"(?:cooker|[Pp]ot|fryer|grill) (?:to|on) (?:high|low|medium|warm|saut)")
-"""A machine whose dial is turned: "turn the slow cooker to high"."""
 MANNER_WORDS = frozenset("thin thick wide fine smooth high low tight loose flat even again".split())
 """Adjectives that say how: "spread thin"."""
 DRESSING = frozenset(
@@ -137,7 +127,7 @@ def clause_sentences(
     scene = ShotScene(text, action, foods, vessels, tools)
     found = own_clauses(text, action)
     clauses = [c for c in found if not DIALS & {*c.rest[:3]}]
-    if foods and found and all(_turns_dial(c) for c in found):
+    if foods and found and all(turns_dial(c) for c in found):
         return [still_sentence(foods, vessels)]
     clauses.sort(key=lambda c: not read_phrases(c.rest)[0].items)
     if clauses and clauses[0].known.action.name in SLOT_ACTIONS:
@@ -148,13 +138,6 @@ def clause_sentences(
     if not first:
         return []
     return [first, result(scene, first), *left_out(scene, first)]
-
-
-def _turns_dial(clause: OwnClause) -> bool:
-    """Return True for "flip the valve", not for "take it out of the oven"."""
-    ahead = list(clause.rest[:3])
-    near = next((n for n, w in enumerate(ahead) if w in DIALS - {"oven"}), -1)
-    return near >= 0 and not TIES & {*ahead[:near]}
 
 
 def _first_sentence(scene: ShotScene, clause: OwnClause) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from procvid.plan.language.english import is_adverb
 from procvid.plan.language.lexicon import lexicon, words
 from procvid.plan.writing.clutter import SIDE_WORK
 from procvid.plan.writing.happenings import ENDINGS, HAPPENS, LETTING
 from procvid.plan.writing.own_clause import OwnClause
+from procvid.plan.writing.phrases import TIES
 from procvid.plan.writing.wording import gerund, joined
 
 COMPOUND = {
@@ -14,6 +17,15 @@ COMPOUND = {
     "soft boil": "boiling", "roughly chop": "roughly chopping", "sous vide": "cooking",
     "salt and pepper": "seasoning",
 }  # fmt: skip
+DIALS = frozenset(
+    "heat temperature oven flame speed burner timer valve dial knob pressure mode button vent power "
+    "setting".split()
+)
+"""Things that a cook turns up or down, which no later verb goes on with."""
+SWITCHING = frozenset({"turn", "switch", "set"})
+"""Verbs that turn a pot on: "turn the pot to sauté"."""
+TO_SETTING = re.compile(r"(?:cooker|[Pp]ot|fryer|grill) (?:to|on) (?:high|low|medium|warm|saut)")
+"""A machine whose dial is turned: "turn the slow cooker to high"."""
 LOWERING = frozenset({"lower", "reduce", "return", "turn down"})
 """Verbs of the heat in "reduce to a simmer"."""
 WAYS_OF_COOKING = frozenset("bake fry roast boil toast grill".split())
@@ -89,3 +101,10 @@ def _letting(verb: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...], bo
             doing = STANDING.get(word, HAPPENS.get(name, gerund(word)))
             return doing, _without_side_work((*before, *rest[index + length :])), True
     return ("resting", rest, True) if verb == "leave" else ("", rest, True)
+
+
+def turns_dial(clause: OwnClause) -> bool:
+    """Return True for "flip the valve", not for "take it out of the oven"."""
+    ahead = list(clause.rest[:3])
+    near = next((n for n, w in enumerate(ahead) if w in DIALS - {"oven"}), -1)
+    return near >= 0 and not TIES & {*ahead[:near]}
