@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from procvid.plan.kitchen.state import KitchenState
@@ -50,6 +51,13 @@ def see(kitchen: KitchenState, walk: StepWalk, name: str) -> None:
     if name not in walk.before:
         walk.before[name] = kitchen.foods[name].state
         walk.past[name] = kitchen.foods[name].description()
+
+
+def see_named(kitchen: KitchenState, walk: StepWalk, names: Sequence[str]) -> None:
+    """Store foods as `see` does, and that the step names them."""
+    for name in names:
+        see(kitchen, walk, name)
+    walk.mentioned.update(names)
 
 
 def holds(kitchen: KitchenState, vessel: str | None) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from procvid.plan.kitchen.products import BAKED_GOODS, DOUGHS, parts_of
 from procvid.plan.kitchen.referred import referred_foods
 from procvid.plan.kitchen.state import KitchenState
-from procvid.plan.kitchen.stepwalk import StepWalk, holds, see
+from procvid.plan.kitchen.stepwalk import StepWalk, holds, see, see_named
 from procvid.plan.kitchen.things import Vessel
 from procvid.plan.language.goals import HOLLOWS, PIECES
 from procvid.plan.language.lexicon import Action, Entry, lexicon
@@ -172,9 +172,7 @@ def _goal_foods(
         goal in BAKED_GOODS or goal in kitchen.title or segment.goal in kitchen.title
     ):
         found = kitchen.base_beside(beside)
-    for name in found:
-        see(kitchen, walk, name)
-        walk.mentioned.add(name)
+    see_named(kitchen, walk, found)
     return found
 
 
@@ -212,9 +210,7 @@ def _guessed(
     if names == [name] and name not in kitchen.foods:
         kitchen.meet_food(mention, walk.number, name=name)
         walk.notes.append(f'Step {walk.number}: unknown word "{name}", treated as a food.')
-    for one in names:
-        see(kitchen, walk, one)
-        walk.mentioned.add(one)
+    see_named(kitchen, walk, names)
     return names
 
 
@@ -328,9 +324,7 @@ def _hinted(kitchen: KitchenState, walk: StepWalk, segment: Segment, action: Act
     if action.name in NOTHING_IMPLIED:
         return []
     names = [kitchen.meet_food(mention, walk.number).name for mention in segment.hints]
-    for name in names:
-        see(kitchen, walk, name)
-        walk.mentioned.add(name)
+    see_named(kitchen, walk, names)
     return names
 
 
