@@ -60,7 +60,7 @@ class Profile:
         demo: True if its clips only show how procvid works.
         fixed_vocabulary: True if its models know only the words of the rules planner, listed in the
             generator's `vocabulary.json`. "auto" then asks no language model.
-        half_precision: True if it computes in half precision, so that `--precise` applies.
+        half_precision: True if it computes in half precision. It is then precise by default.
         auto_vram_gib: "auto" chooses it on a GPU with this much memory or more.
         fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
         shortcuts: Shortcuts of `--fast`.
@@ -94,6 +94,10 @@ class Profile:
         """Return the default sampling of `--fast`."""
         steps = self.fast_steps or self.sampling.num_inference_steps
         return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
+
+    def is_precise(self, wanted: bool | None = None) -> bool:
+        """Return True if clips keep upstream's float32 layers; `wanted` overrides the default."""
+        return self.half_precision if wanted is None else wanted
 
     def describe(self, reason: str) -> str:
         """Return the profile and the reason why it was chosen, as a sentence for the user."""

@@ -19,7 +19,6 @@ from procvid.cli.arguments import (
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import show_run
 from procvid.cli.sources import absolute_lora, absolute_memory
-from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
@@ -62,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_lora(parser, "LoRA to merge into the model")
     parser.add_argument(
-        "--precise", action="store_true", help="float32 where half precision loses most; GPU only"
+        "--precise",
+        action=argparse.BooleanOptionalAction,
+        help="float32 where half precision loses most; GPU only (default: yes)",
     )
     add_fast(parser)
     add_json(parser, "print one event per line as JSON")
@@ -76,8 +77,6 @@ def generate(arguments: argparse.Namespace) -> None:
         InputError: An option is wrong, or the folder belongs to another run.
     """
     recipe = read_recipe(Path(arguments.recipe))
-    if arguments.fast and arguments.precise:
-        raise InputError("--fast and --precise exclude each other.", "Choose one of them.")
     loras = tuple(absolute_lora(text, ask=not arguments.dry_run) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
@@ -116,7 +115,9 @@ def generate(arguments: argparse.Namespace) -> None:
     events = measured(
         make_video(request, parts, out),
         out,
-        ClipSetting.of(profile.name, device_name(), sampling, arguments.precise),
+        ClipSetting.of(
+            profile.name, device_name(), sampling, profile.is_precise(arguments.precise)
+        ),
         read_environment().cache_folder,
         lambda: peak_memory_mib(profile),
     )

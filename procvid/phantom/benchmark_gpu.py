@@ -17,17 +17,12 @@ from transformers import UMT5Config, UMT5EncoderModel
 from procvid.phantom.benchmark import random_tensors, run_pipeline, run_plain_loop, seconds_of
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.flops import forward_flops, num_tokens
-from procvid.phantom.ladder import (
-    SUMMARIES,
-    place,
-    release_vram,
-    rungs,
-    take_off,
-)
+from procvid.phantom.ladder import SUMMARIES, rungs
 from procvid.phantom.layout import Config, empty_transformer, stored_dtype
 from procvid.phantom.loading import phantom_scheduler
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.phantom.vram import ALLOWANCE, UMT5_XXL, ClipShape, estimate
+from procvid.phantom.placing import place, release_memory, take_off
+from procvid.phantom.vram import UMT5_XXL, ClipShape, estimate
 from procvid.types import EXACT, Sampling
 
 LIMIT_TFLOPS = 700.0
@@ -207,7 +202,7 @@ def measure_rungs(
     config = {key: value for key, value in config.items() if not key.startswith("_")}
     dtype = pipeline.transformer.dtype
     estimates = {
-        rung.name: rung.device_bytes / ALLOWANCE
+        rung.name: rung.peak_bytes
         for rung in rungs(clip, lambda shape: estimate(shape, config, dtype=dtype))
     }
     rows = []
@@ -220,7 +215,7 @@ def measure_rungs(
             row["peak_bytes"] = torch.cuda.max_memory_allocated(device)
         except torch.OutOfMemoryError:
             row["seconds"] = row["peak_bytes"] = None
-        release_vram()
+        release_memory()
         rows.append(row)
     take_off(pipeline)
     return rows

@@ -16,11 +16,8 @@ from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.types import Shortcuts
 
 
-def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
+def check_shortcuts(shortcuts: Shortcuts) -> None:
     """Raise ValueError if a shortcut is not valid; the message has the value and the valid range."""
-    if precise and shortcuts.cache is not None:
-        # The float32 head needs layers that a cache skips.
-        raise ValueError("A step cache and the precise mode exclude each other: use only one.")
     if not 0 <= shortcuts.guided_share <= 1:
         raise ValueError(f"guided_share must be 0 to 1, but is {shortcuts.guided_share!r}.")
     if shortcuts.guided_every < 1:
