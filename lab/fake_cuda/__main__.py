@@ -14,7 +14,7 @@ import torch
 
 from lab.command import new_parser
 from lab.fake_cuda.cards import card_rows
-from lab.fake_cuda.faults import find_planted
+from lab.fake_cuda.faults import FAULTS, problem_with
 from lab.fake_cuda.full_size import Outcome
 from lab.fake_cuda.scenarios import SCENARIOS, run_scenario
 from procvid.cli import run
@@ -104,9 +104,10 @@ def _print_cards() -> None:
 
 def _find_faults() -> None:
     missed = 0
-    for name, problem in find_planted():
+    for fault in FAULTS:
+        problem = problem_with(fault)
         missed += not problem
-        print(f"{'found' if problem else 'MISSED':7}{name}: {problem[:150]}", flush=True)
+        print(f"{'found' if problem else 'MISSED':7}{fault}: {problem[:150]}", flush=True)
     if missed:
         raise InputError(f"{missed} planted faults were not found.", "Mend the scenarios.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from procvid.errors import UnavailableError
 from procvid.phantom.ladder import choose_rung, describe_choice, describe_shortage, rungs
@@ -33,7 +34,8 @@ class CardRow:
     sentence: str
 
 
-def card_rows(profile: str) -> list[CardRow]:
+@lru_cache
+def card_rows(profile: str) -> tuple[CardRow, ...]:
     """Return a row for each card and machine, for the default clip with four references."""
     sampling = PROFILES[profile].sampling
     clip = ClipShape(sampling.width, sampling.height, sampling.num_frames, 4)
@@ -62,7 +64,7 @@ def card_rows(profile: str) -> list[CardRow]:
                     describe_choice(profile, clip, all_rungs, chosen, free[0]),
                 )
             )
-    return rows
+    return tuple(rows)
 
 
 def _refused(profile: str, card_gb: int, host_gb: int, error: UnavailableError) -> CardRow:

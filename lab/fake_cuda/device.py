@@ -22,10 +22,14 @@ from unittest import mock
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.overrides import TorchFunctionMode, _pop_mode_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
+from transformers import UMT5Config, UMT5EncoderModel
+
+from procvid.phantom.layout import Config, stored_dtype
 
 GPU = torch.device("cuda", 0)
 
@@ -98,6 +102,9 @@ class FakeDevice:
     peak: int = 0
     on_op: Callable[[str], None] | None = None
 
+    torch_device = GPU
+    counts_attention = True
+
     def __post_init__(self) -> None:
         self.fake_mode = FakeTensorMode(allow_non_fake_inputs=True)
         self.pinned_storages: set[int] = set()
@@ -106,6 +113,21 @@ class FakeDevice:
         self._sizes: dict[int, int] = {}
         self._key_of: dict[int, int | None] = {}
         self._made_at: dict[int, str] = {}
+
+    def models(
+        self, transformer: Config, text_encoder: Config, dtype: torch.dtype
+    ) -> tuple[WanTransformer3DModel, UMT5EncoderModel, AutoencoderKLWan]:
+        """Return models on the CPU whose weights have no bytes."""
+        with self.fake_mode:
+            model = WanTransformer3DModel(**transformer)
+            for name, parameter in model.named_parameters():
+                parameter.data = parameter.data.to(stored_dtype(name, dtype))
+            encoder = UMT5EncoderModel(UMT5Config(**text_encoder)).to(dtype)
+            return model, encoder, AutoencoderKLWan()
+
+    def limit(self, num_bytes: float) -> None:
+        """Run out of memory above so many bytes."""
+        self.capacity = num_bytes
 
     def forget_counts(self) -> None:
         """Start the counters anew; bytes are kept."""
@@ -436,7 +458,10 @@ def _apply(module: torch.nn.Module, fn: Callable, recurse: bool = True) -> torch
 @contextmanager
 def outside() -> Iterator[None]:
     """Leave the pretended device, for code with fake tensors of its own."""
-    with _pop_mode_temporarily(), _disable_current_modes():
+    with ExitStack() as stack:
+        if torch._C._len_torch_function_stack():
+            stack.enter_context(_pop_mode_temporarily())
+        stack.enter_context(_disable_current_modes())
         yield
 
 
