@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,9 +70,10 @@ class Placement:
 ON_CPU = Placement()
 
 
-def on_gpu(precise: bool = False) -> Placement:
-    """Return the placement on the first CUDA device, in bfloat16, fitted to its memory."""
-    return Placement(torch.device("cuda", 0), torch.bfloat16, precise, free_bytes)
+def on_gpu(precise: bool = False, index: int = 0) -> Placement:
+    """Return the placement on a CUDA device, in bfloat16, fitted to its memory."""
+    free = partial(free_bytes, index)
+    return Placement(torch.device("cuda", index), torch.bfloat16, precise, free)
 
 
 class PipelineModel(Protocol):
@@ -263,6 +264,9 @@ class PipelineHost:
             UnavailableError: The clip does not fit even on the lowest rung.
         """
         self.check(sampling)
+        if self._placement.device.index:
+            # diffusers creates its streams, and waits for them, on the thread's current device.
+            torch.cuda.set_device(self._placement.device)
         ladder = self._ladder_for(sampling)
         pipeline = self.pipeline
         while True:
@@ -278,7 +282,8 @@ class PipelineHost:
                 raise UnavailableError(
                     f"There is not enough memory for a clip of {sampling.width}x{sampling.height} "
                     f"and {sampling.num_frames} frames ({reason}).",
-                    "Choose a smaller --size or fewer --frames.",
+                    "Close other programs that use this memory, or choose a smaller --size or fewer "
+                    "--frames.",
                 )
 
     def _make(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -232,7 +233,9 @@ def release_vram() -> None:
     """Release VRAM that is no longer used."""
     gc.collect()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        # It empties the caches of all devices, and one that is lost refuses.
+        with suppress(torch.AcceleratorError):
+            torch.cuda.empty_cache()
 
 
 def _store_in_fp8(pipeline: PhantomWanPipeline) -> None:

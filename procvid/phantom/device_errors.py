@@ -1,0 +1,83 @@
+"""Tell the errors of a GPU that is lost from those after which it works on.
+
+After such an error every later call to the device fails in this process. An out-of-memory error is
+not one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from procvid.errors import LostCardError
+
+LASTING = (
+    *("device-side assert", "illegal memory access", "illegal instruction", "misaligned address"),
+    *("unspecified launch failure", "invalid program counter", "hardware stack error"),
+    *("launch timed out", "uncorrectable", "unknown error", "no CUDA-capable device"),
+    *(
+        "no ROCm-capable device",
+        "busy or unavailable",
+        "driver shutting down",
+        "not yet initialized",
+    ),
+)
+"""Words of CUDA's own texts for errors that no later call survives, or that mean that no device is there."""
+
+_OF_THE_DEVICE = re.compile(r"(?:CUDA|HIP)(?: driver)? error: (?P<reason>[^\n]*)")
+_OF_A_LIBRARY = re.compile(
+    r"No CUDA GPUs are available|GPU is lost|(?:CUBLAS|CUDNN)_STATUS_EXECUTION_FAILED"
+)
+"""How other libraries report a device that failed before."""
+
+
+def lost_card(error: BaseException, index: int) -> LostCardError | None:
+    """Return the error for the user if this one, or one that caused it, means a lost device.
+
+    Args:
+        error: Any error. `torch.AcceleratorError` and older forms are RuntimeErrors.
+        index: The CUDA device on which the work ran.
+    """
+    for each in _causes(error):
+        if isinstance(each, LostCardError):
+            return each
+        reason = _reason(each)
+        if reason:
+            return LostCardError(
+                f"GPU {index} no longer works ({reason}).",
+                "Finished clips are kept. Resume the run to make the rest. Restart procvid before "
+                "you use this GPU again.",
+            )
+    return None
+
+
+def no_card_left(indices: tuple[int, ...]) -> LostCardError:
+    """Return the error for work that waits when every device is lost."""
+    names = " and ".join(f"GPU {index}" for index in indices)
+    verb = "works" if len(indices) == 1 else "work"
+    return LostCardError(
+        f"{names} no longer {verb}, so no clip can be made.",
+        "Restart procvid. Waiting runs then continue.",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Return the device's own words for a lasting error, else ""."""
+    if not isinstance(error, RuntimeError):
+        return ""
+    text = str(error)
+    found = _OF_THE_DEVICE.search(text)
+    if found is not None:
+        reason = found["reason"].strip()
+        return reason[:120] if any(word in reason for word in LASTING) else ""
+    found = _OF_A_LIBRARY.search(text)
+    return found[0] if found else ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__
