@@ -238,6 +238,7 @@ class Worker:
         if running is not None:
             with self._changed:
                 del self._running[card]
+                self._publish_positions()
                 self._finish(running.ticket, error)
 
     def _take(self, card: int) -> _Running | None:
