@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -111,9 +112,9 @@ def gpu_indices() -> tuple[int, ...]:
     Empty without a GPU. ZeroGPU lends one.
 
     Raises:
-        InputError: `PROCVID_GPUS` names a device that torch does not find.
+        InputError: `PROCVID_GPUS` is not a list, or names a device that torch does not find.
     """
-    wanted = read_environment().gpus
+    wanted = _read_gpus(read_environment().gpus)
     if is_lent():
         return (0,)
     if not any(Path(trace).exists() for trace in DRIVER_TRACES):
@@ -122,6 +123,24 @@ def gpu_indices() -> tuple[int, ...]:
     import torch
 
     return _chosen_gpus(wanted, torch.cuda.device_count() if torch.cuda.is_available() else 0)
+
+
+def _read_gpus(text: str) -> tuple[int, ...] | None:
+    """Return the numbers of a list such as "0,2"; None for "auto". Raise InputError for others."""
+    if text.lower() == "auto":
+        return None
+    numbers = [number.strip() for number in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,3}", number) for number in numbers):
+        raise InputError(
+            f"PROCVID_GPUS is {text[:40]!r}, not a list of GPU numbers.",
+            "Write e.g. 0,2, or auto for all GPUs.",
+        )
+    gpus = tuple(int(number) for number in numbers)
+    if len(set(gpus)) < len(gpus):
+        raise InputError(
+            f"PROCVID_GPUS is {text[:40]!r}, which names a GPU twice.", "Name each GPU once."
+        )
+    return gpus
 
 
 def _chosen_gpus(wanted: Sequence[int] | None, count: int) -> tuple[int, ...]:
@@ -240,7 +259,13 @@ def free_bytes(index: int = 0) -> tuple[int, int]:
     """
     import torch
 
-    device_bytes, _ = torch.cuda.mem_get_info(index)
+    try:
+        device_bytes, _ = torch.cuda.mem_get_info(index)
+    except torch.AcceleratorError as error:
+        if "out of memory" not in str(error):
+            raise
+        # Other processes leave too little for the first call to a device.
+        return 0, free_machine_bytes()
     unused = torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)
     return device_bytes + unused, free_machine_bytes()
 

@@ -341,7 +341,7 @@ class Environment:
             them; default `~/.cache/procvid/models`.
         space_owner: Owner of the Hugging Face Space that runs the app, from `SPACE_ID`; else "".
         profile: `PROCVID_PROFILE`, the profile of the app; default "auto".
-        gpus: `PROCVID_GPUS`, the CUDA devices to use, such as "0,2"; None ("auto") for all.
+        gpus: `PROCVID_GPUS`, the CUDA devices to use, such as "0,2"; default "auto", all.
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
         keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
         keep_gb: `PROCVID_KEEP_GB`: the app deletes the oldest runs above this size, in 10^9 bytes; 0
@@ -358,7 +358,7 @@ class Environment:
     models_folder: Path = Path("models")
     space_owner: str = ""
     profile: str = "auto"
-    gpus: tuple[int, ...] | None = None
+    gpus: str = "auto"
     host: Host = "machine"
     keep_days: float = 0.0
     keep_gb: float = 0.0
@@ -373,7 +373,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
     """Read the environment variables; by default those of this process.
 
     Raises:
-        InputError: One of them is not a number, not an address or not a list of GPUs.
+        InputError: One of them is not a number or not an address.
     """
     variables = os.environ if variables is None else variables
     assets = variables.get("PROCVID_ASSETS") or Path(__file__).parent / "assets"
@@ -394,7 +394,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         models_folder=user_path(models) if models else home_folder() / ".cache/procvid/models",
         space_owner=_space_owner(variables),
         profile=variables.get("PROCVID_PROFILE", "").strip() or "auto",
-        gpus=_gpus(variables),
+        gpus=variables.get("PROCVID_GPUS", "").strip() or "auto",
         host=_host(variables),
         keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
         keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),
@@ -445,25 +445,6 @@ def _host(variables: Mapping[str, str]) -> Host:
     if variables.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
         return "zerogpu"
     return "space" if _is_space(variables) else "machine"
-
-
-def _gpus(variables: Mapping[str, str]) -> tuple[int, ...] | None:
-    """Return the numbers of a list such as "0,2"; None for "auto" or nothing."""
-    text = variables.get("PROCVID_GPUS", "").strip()
-    if text.lower() in ("", "auto"):
-        return None
-    numbers = [number.strip() for number in text.split(",")]
-    if not all(re.fullmatch(r"[0-9]{1,3}", number) for number in numbers):
-        raise InputError(
-            f"PROCVID_GPUS is {text[:40]!r}, not a list of GPU numbers.",
-            "Write e.g. 0,2, or auto for all GPUs.",
-        )
-    gpus = tuple(int(number) for number in numbers)
-    if len(set(gpus)) < len(gpus):
-        raise InputError(
-            f"PROCVID_GPUS is {text[:40]!r}, which names a GPU twice.", "Name each GPU once."
-        )
-    return gpus
 
 
 def _url(name: str, text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+import torch
 
 from procvid import machine
 from procvid.errors import InputError, UnavailableError
@@ -21,7 +22,7 @@ from procvid.machine import (
     generator_folder,
     keep_loopback_direct,
 )
-from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling
+from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling, read_environment
 
 SMALL, LARGE = (PHANTOM_1_3B.name,), (PHANTOM_14B.name,)
 NO_GPU = (
@@ -186,3 +187,33 @@ def test_free_memory_is_asked_of_the_card_that_makes_the_clip(monkeypatch):
     placement = on_gpu(index=2)
     assert placement.device.index == 2 and placement.free_bytes is not None
     assert placement.free_bytes()[0] == 2 * 10**9 + 180
+
+    def refuse(index: int) -> None:
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    # Another process has filled the card.
+    monkeypatch.setattr("torch.cuda.mem_get_info", refuse)
+    assert placement.free_bytes()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "gpus"), [("", None), (" Auto ", None), ("0", (0,)), ("2, 0", (2, 0))]
+)
+def test_gpus_are_a_list_of_numbers_or_all(text, gpus):
+    assert machine._read_gpus(read_environment({"PROCVID_GPUS": text}).gpus) == gpus
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("two", r"'two', not a list of GPU numbers\. Write e\.g\. 0,2, or auto"),
+        ("0,,1", "not a list"),
+        ("-1", "not a list"),
+        ("cuda:0", "not a list"),
+        ("1,0,1", "names a GPU twice"),
+    ],
+)
+def test_gpus_that_cannot_be_read_are_refused(monkeypatch, text, words):
+    monkeypatch.setenv("PROCVID_GPUS", text)
+    with pytest.raises(InputError, match=f"PROCVID_GPUS is .*{words}"):
+        machine.gpu_indices()

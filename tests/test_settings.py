@@ -110,28 +110,6 @@ def test_an_empty_variable_counts_as_not_set():
     assert environment.assets_folder.name == "assets"
 
 
-@pytest.mark.parametrize(
-    ("text", "gpus"), [("", None), (" Auto ", None), ("0", (0,)), ("2, 0", (2, 0))]
-)
-def test_gpus_are_a_list_of_numbers_or_all(text, gpus):
-    assert read_environment({"PROCVID_GPUS": text}).gpus == gpus
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("two", r"'two', not a list of GPU numbers\. Write e\.g\. 0,2, or auto"),
-        ("0,,1", "not a list"),
-        ("-1", "not a list"),
-        ("cuda:0", "not a list"),
-        ("1,0,1", "names a GPU twice"),
-    ],
-)
-def test_gpus_that_cannot_be_read_are_refused(text, words):
-    with pytest.raises(InputError, match=f"PROCVID_GPUS is .*{words}"):
-        read_environment({"PROCVID_GPUS": text})
-
-
 def test_only_settings_reads_the_environment(project):
     package = project / "procvid"
     # torchrun passes ranks to its processes this way, and the benchmark passes its environment on.

@@ -1,7 +1,7 @@
 """Tell the errors of a GPU that is lost from those after which it works on.
 
-After such an error every later call to the device fails in this process. An out-of-memory error is
-not one of them.
+After an error of the first kind every later call to the device fails in this process. A lack of
+memory is of the second kind.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from procvid.errors import LostCardError
+from procvid.errors import LostCardError, UnavailableError
 
 LASTING = (
     *("device-side assert", "illegal memory access", "illegal instruction", "misaligned address"),
@@ -25,10 +25,31 @@ LASTING = (
 """Words of CUDA's own texts for errors that no later call survives, or that mean that no device is there."""
 
 _OF_THE_DEVICE = re.compile(r"(?:CUDA|HIP)(?: driver)? error: (?P<reason>[^\n]*)")
+_OUT_OF_MEMORY = re.compile(r"(?:CUDA|HIP)(?: driver)?(?: error:)? out of memory")
 _OF_A_LIBRARY = re.compile(
     r"No CUDA GPUs are available|GPU is lost|(?:CUBLAS|CUDNN)_STATUS_EXECUTION_FAILED"
 )
 """How other libraries report a device that failed before."""
+
+
+def device_error(error: BaseException, index: int) -> UnavailableError | None:
+    """Return the error for the user if this one came from a device: lost, or out of memory.
+
+    An error that has its own sentence about memory is not one of them.
+
+    Args:
+        error: Any error.
+        index: The CUDA device on which the work ran.
+    """
+    lost = lost_card(error, index)
+    if lost is not None:
+        return lost
+    if isinstance(error, RuntimeError) and _OUT_OF_MEMORY.search(str(error)):
+        return UnavailableError(
+            f"GPU {index} has too little free memory.",
+            "Close other programs that use it, then resume the run.",
+        )
+    return None
 
 
 def lost_card(error: BaseException, index: int) -> LostCardError | None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from procvid.errors import LostCardError, UnavailableError
-from procvid.phantom.device_errors import lost_card, no_card_left
+from procvid.phantom.device_errors import device_error, lost_card, no_card_left
 
 BELOW = "\nCUDA kernel errors might be asynchronously reported at some other API call."
 
@@ -44,6 +44,18 @@ def test_after_a_lasting_error_the_card_is_lost(error: Exception, reason: str) -
 )
 def test_after_other_errors_it_works_on(error: Exception) -> None:
     assert lost_card(error, 0) is None
+
+
+def test_a_lack_of_memory_gets_a_sentence_unless_it_has_one() -> None:
+    pinned = torch.AcceleratorError(f"CUDA error: out of memory{BELOW}")
+    for error in (torch.OutOfMemoryError("CUDA out of memory. Tried 2 GiB."), pinned):
+        shown = device_error(error, 1)
+        assert shown is not None and not isinstance(shown, LostCardError)
+        assert shown.message == "GPU 1 has too little free memory."
+    own = UnavailableError("There is not enough memory for a clip.")
+    own.__cause__ = pinned
+    assert device_error(own, 1) is None and device_error(ValueError("x"), 1) is None
+    assert isinstance(device_error(RuntimeError("CUDA error: unknown error"), 1), LostCardError)
 
 
 def test_an_error_that_names_its_cause_keeps_it() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from procvid.errors import LostCardError
-from procvid.phantom.device_errors import lost_card, no_card_left
+from procvid.phantom.device_errors import device_error, no_card_left
 
 
 @dataclass(eq=False)
@@ -63,6 +63,7 @@ class FairLock:
 
         Raises:
             LostCardError: The card is lost: during the block, before, or while waiting.
+            UnavailableError: The block raised an out-of-memory error of the card.
         """
         mine = _Claim(card)
         with self.changed:
@@ -78,14 +79,13 @@ class FairLock:
         try:
             yield held
         except Exception as error:
-            lost = lost_card(error, held)
-            if lost is None:
+            shown = device_error(error, held)
+            if isinstance(shown, LostCardError):
+                with self.changed:
+                    self._lost.add(held)
+            if shown is None or shown is error:
                 raise
-            with self.changed:
-                self._lost.add(held)
-            if lost is error:
-                raise
-            raise lost from error
+            raise shown from error
         finally:
             with self.changed:
                 self._leave(mine)

@@ -93,7 +93,7 @@ class AppContext:
         Args:
             memory: One of `MEMORIES`, a visitor's own by its id or alias, or a pulled store.
             lora: A pulled LoRA, or "". It needs its own generator.
-            card: One of `cards`; by default the first.
+            card: One of `cards`; by default the first that works.
 
         Raises:
             InputError: There is no such memory or LoRA, or it belongs to another model.
@@ -107,7 +107,8 @@ class AppContext:
             raise InputError(
                 f"There is no memory {memory[:40]!r}.", f"Choose {' or '.join(MEMORIES)}."
             )
-        card = self.cards[0] if card is None else card
+        if card is None:
+            card = (*self.device.working, *self.cards)[0]
         with self._loading:
             if card not in self._parts:
                 built = wiring.build(
