@@ -33,6 +33,7 @@ from procvid.phantom.ladder import (
     rungs,
 )
 from procvid.phantom.latent_colours import LatentColours
+from procvid.phantom.load_alone import computing, each_computed
 from procvid.phantom.lora import LoraFile, merge_loras
 from procvid.phantom.model_folder import MANIFEST, check_manifest
 from procvid.phantom.vram import ClipBytes, ClipShape, Denoising
@@ -292,7 +293,8 @@ class PipelineHost:
         noise = torch.Generator(self._placement.device).manual_seed(sampling.seed)
         step, foresight = None, Foresight()
         preview_of = self._preview_of(pipeline, ladder) if self._previews else None
-        for step in self._model.denoise(pipeline, conditioning, sampling, noise):
+        steps = self._model.denoise(pipeline, conditioning, sampling, noise)
+        for step in each_computed(steps):
             clean = foresight.after(step) if preview_of else None
             is_last = step.number == step.total
             preview = None if clean is None or is_last else preview_of(clean, step.number)
@@ -329,7 +331,8 @@ class PipelineHost:
     def _decode(self, pipeline: Any, ladder: Ladder | None, latents: torch.Tensor) -> np.ndarray:
         while True:
             try:
-                return pipeline.decode_latents(latents, output_type="np")
+                with computing():
+                    return pipeline.decode_latents(latents, output_type="np")
             except torch.OutOfMemoryError as error:
                 failed = error.with_traceback(None)
             if ladder is None or not ladder.make_room():

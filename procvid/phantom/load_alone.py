@@ -22,7 +22,11 @@ _loading: list[int] = []
 
 @contextmanager
 def computing() -> Iterator[None]:
-    """Wait while another thread loads, and hold off all that want to load until the block ends."""
+    """Wait while another thread loads, and hold off all that want to load until the block ends.
+
+    In the block, take no lock that a thread may hold while it loads. That of a `cached_property` is
+    one in Python 3.11, so load the model before the block.
+    """
     me = threading.get_ident()
     with _changed:
         if not _computing[me]:

@@ -300,3 +300,18 @@ def test_two_real_generators_stand_for_two_cards_and_one_vanishes(
     resumed = last(resume_run(app, runs[1], LOCAL))
     assert files_of(resumed) == expected
     assert app.device.working == [0]
+
+
+@pytest.mark.slow
+def test_cards_that_load_at_the_same_time_make_the_same_files(
+    context: AppContext, draft: Draft, tmp_path: Path
+) -> None:
+    """Nothing is loaded before, and loading waits for the other card's denoising steps."""
+    options = RunOptions(steps=1)
+    expected = files_of(last(start_run(context, draft, options, LOCAL)))
+    app = AppContext(
+        *(context.profile, context.profile_reason, context.planner, tmp_path / "runs", tmp_path),
+        cards=(0, 1, 2),
+    )
+    for feed in [start_run(app, draft, options, LOCAL) for _ in app.cards]:
+        assert files_of(last(feed)) == expected

@@ -17,7 +17,6 @@ from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
 from procvid.machine import check_gpu, gpu_indices, is_lent, on_card
 from procvid.memory.store_folder import load_store
-from procvid.phantom.load_alone import each_computed
 from procvid.protocols import ClipGenerator, Planner
 from procvid.run.folder import PLAN
 from procvid.run.story import make_video, regenerate_step
@@ -235,7 +234,7 @@ class AppContext:
         # ZeroGPU lends the GPU to the visitor who asked; their page may be closed by now.
         LocalContext.event_id.set(None)
         with on_card(card), closing(self._events_of(job, card)) as events:
-            yield from each_computed(events)
+            yield from events
 
     def _events_of(self, job: Job, card: int) -> Generator[Event, None, None]:
         parts = self.parts(job.options.memory, job.options.lora, card)

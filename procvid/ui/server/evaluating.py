@@ -27,7 +27,6 @@ from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
 from procvid.machine import each_on_card
-from procvid.phantom.load_alone import each_computed
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.settings import BACKBONE_CHOICES
 from procvid.types import Recipe
@@ -186,7 +185,7 @@ def stream_evaluation(
         judgements = Judgements.of(parts, answers)
         events = evaluate_into(folder, runs, parts, metrics, judgements, looks)
         with closing(events):
-            for event in each_on_card(card, each_computed(events)):
+            for event in each_on_card(card, events):
                 view.apply(event)
                 if isinstance(event, EvaluationFinished):
                     if judgements is not None:
