@@ -6,6 +6,7 @@ how modules create parameters. A clip that another thread makes at that moment w
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
@@ -18,6 +19,17 @@ _changed = threading.Condition()
 _computing: Counter[int] = Counter()
 _loading: list[int] = []
 """Threads by their id; of those that want to load, the first one does."""
+
+
+def _begin_anew() -> None:
+    """Forget other threads: only the one that forked lives on in the new process (ZeroGPU)."""
+    global _changed
+    _changed = threading.Condition()
+    _computing.clear()
+    _loading.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 @contextmanager
@@ -37,7 +49,7 @@ def computing() -> Iterator[None]:
     finally:
         with _changed:
             _computing[me] -= 1
-            if not _computing[me]:
+            if _computing[me] <= 0:
                 del _computing[me]
             _changed.notify_all()
 
@@ -60,7 +72,8 @@ def loading() -> Iterator[None]:
         yield
     finally:
         with _changed:
-            _loading.remove(me)
+            if me in _loading:
+                _loading.remove(me)
             _changed.notify_all()
             if share:
                 _changed.wait_for(lambda: _loading[:1] in ([], [me]))

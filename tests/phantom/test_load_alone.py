@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 
@@ -69,3 +70,27 @@ def test_an_error_leaves_nothing_behind() -> None:
     with pytest.raises(KeyError), computing(), loading():
         raise KeyError
     assert not load_alone._loading and not load_alone._computing
+
+
+def compute() -> None:
+    with computing():
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_does_not_wait_for_threads_that_it_lacks() -> None:
+    loads, go = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with loading():
+            loads.set()
+            go.wait(20)
+
+    thread = in_thread(load)
+    loads.wait(20)
+    process = multiprocessing.get_context("fork").Process(target=compute)
+    process.start()
+    process.join(20)
+    go.set()
+    thread.join(20)
+    assert process.exitcode == 0
