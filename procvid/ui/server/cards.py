@@ -91,7 +91,7 @@ class FairLock:
                 self._leave(mine)
 
     def _is_granted(self, mine: _Claim) -> bool:
-        """Serve the line in order; an early claim of a busy card lets later ones of others pass."""
+        """Serve the line in order. A claim of a busy card does not hold up claims of other cards."""
         if not self._cards_for(mine, self.working):
             raise self.no_card_left()
         free = [card for card in self.working if self.is_free(card)]
