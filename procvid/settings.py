@@ -345,6 +345,7 @@ class Environment:
             them; default `~/.cache/procvid/models`.
         space_owner: Owner of the Hugging Face Space that runs the app, from `SPACE_ID`; else "".
         profile: `PROCVID_PROFILE`, the profile of the app; default "auto".
+        gpus: `PROCVID_GPUS`, the CUDA devices to use, such as "0,2"; default "auto", all.
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
         keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
         keep_gb: `PROCVID_KEEP_GB`: the app deletes the oldest runs above this size, in 10^9 bytes; 0
@@ -361,6 +362,7 @@ class Environment:
     models_folder: Path = Path("models")
     space_owner: str = ""
     profile: str = "auto"
+    gpus: str = "auto"
     host: Host = "machine"
     keep_days: float = 0.0
     keep_gb: float = 0.0
@@ -396,6 +398,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         models_folder=user_path(models) if models else home_folder() / ".cache/procvid/models",
         space_owner=_space_owner(variables),
         profile=variables.get("PROCVID_PROFILE", "").strip() or "auto",
+        gpus=variables.get("PROCVID_GPUS", "").strip() or "auto",
         host=_host(variables),
         keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
         keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),

@@ -35,9 +35,9 @@ from procvid.phantom.autoencoding import (
 )
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
+from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.fast import FastModel, check_shortcuts
 from procvid.phantom.guidance import Guidance
-from procvid.phantom.memory_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.precision import float32_layers
 from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -142,9 +143,11 @@ def release_memory() -> None:
     """Give unused memory back: of the GPU, and page-locked memory of the machine."""
     gc.collect()
     if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-        if hasattr(torch.accelerator, "empty_host_cache"):
-            torch.accelerator.empty_host_cache()
+        # They empty the caches of all devices, and one that is lost refuses.
+        with suppress(torch.AcceleratorError):
+            torch.cuda.empty_cache()
+            if hasattr(torch.accelerator, "empty_host_cache"):
+                torch.accelerator.empty_host_cache()
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from procvid.errors import UnavailableError
 from procvid.machine import best_device
 from procvid.models.hub_files import HubModel, fetch
 from procvid.models.quiet import quiet_loading
+from procvid.phantom.load_alone import computing
 from procvid.storage.files import sha256_of
 from procvid.types import Detection, Image, ModelInfo
 
@@ -128,7 +129,7 @@ class GroundingDinoDetector:
         processor, model = self._loaded
         text = prompt_of(list(prompt.values()))
         inputs = processor(images=list(images), text=[text] * len(images), return_tensors="pt")
-        with torch.no_grad():
+        with computing(), torch.no_grad():
             outputs = model(**inputs.to(model.device))
         scores_BQT = outputs.logits.sigmoid().float().cpu()
         boxes_BQ4 = outputs.pred_boxes.float().cpu()

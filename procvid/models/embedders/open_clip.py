@@ -17,6 +17,7 @@ from procvid.machine import best_device
 from procvid.media.image import fit_on_white
 from procvid.models.hub_files import HubModel, fetch
 from procvid.models.quiet import quiet_root
+from procvid.phantom.load_alone import computing
 from procvid.storage.files import sha256_of
 from procvid.types import Image, ModelInfo, Vectors
 
@@ -110,7 +111,12 @@ class OpenClipEmbedder:
         """Embed uint8 (H, W, 3) RGB images, letter-boxed on white, as float32 (N, dim)."""
         if not images:
             return np.zeros((0, self.dim), np.float32)
+        # Loaded before `computing`, which loading waits for.
         visual = self._model.visual
+        with computing():
+            return self._embed_images(images, visual)
+
+    def _embed_images(self, images: Sequence[Image], visual: torch.nn.Module) -> Vectors:
         size = int(
             visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
         )
