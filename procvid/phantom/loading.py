@@ -27,6 +27,7 @@ from procvid.phantom.layout import (
     parameter_shapes,
     stored_dtype,
 )
+from procvid.phantom.recognise import refusal, refuse_expert
 
 FLOW_SHIFT = 5.0
 """Upstream's flow shift at every size; the published Wan2.1 folder has 3.0."""
@@ -55,6 +56,7 @@ def load_transformer(
         InputError: The file is missing, damaged, or of another model.
         UnavailableError: The package gguf, which a GGUF needs, is not installed.
     """
+    refuse_expert(source)
     if source.suffix == ".gguf":
         return _load_gguf(source, config, dtype, sha256)
     with open_checkpoint(source, sha256) as checkpoint:
@@ -111,7 +113,8 @@ def _gguf_report(weights: Mapping[str, torch.Tensor], config: Config) -> KeyRepo
     renamed = {key: diffusers_name(key) for key in weights if diffusers_name(key) in wanted}
     unexpected = tuple(key for key in weights if key not in renamed)
     missing = tuple(name for name in wanted if name not in set(renamed.values()))
-    return KeyReport(renamed, missing, unexpected, {})
+    shapes = {key: tuple(value.shape) for key, value in weights.items()}
+    return KeyReport(renamed, missing, unexpected, {}, refusal(shapes, config))
 
 
 def torch_dtype(name: str) -> torch.dtype:
