@@ -32,6 +32,11 @@ class HubModel:
         """The repository and its commit, "owner/name@commit"."""
         return f"{self.repo}@{self.revision}"
 
+    @property
+    def command(self) -> str:
+        """The command that downloads it."""
+        return f"hf download {self.repo} --revision {self.revision}"
+
 
 _PHANTOM = "bytedance-research/Phantom", "926cb19b8273d3841edcf905ca4ddb57f8e43207"
 
@@ -52,6 +57,8 @@ WAN_BASE = HubModel(
     23_231_000_000,
 )
 """Wan2.1 without its transformer."""
+WAN_OTHER_BYTES = 530_000_000
+"""Of these: autoencoder (126.9 million parameters in float32) and tokenizer, which stay as they are."""
 
 CLIP_VIT_B_32 = HubModel(
     "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",

@@ -42,7 +42,7 @@ def fetch(model: HubModel, *, only_kept: bool = False) -> Path:
     if wrong:
         raise UnavailableError(
             f"The file {wrong[0]} of {model.repo} is missing or not the published one.",
-            f"Delete it from the cache and download it again: {_command(model)}",
+            f"Delete it from the cache and download it again: {model.command}",
         )
     return folder
 
@@ -156,9 +156,5 @@ def _is_network_error(error: Exception) -> bool:
 def _incomplete(model: HubModel) -> UnavailableError:
     return UnavailableError(
         f"The model {model.repo} is not complete in the cache, and the Hub cannot be reached.",
-        f"Connect this machine and run: {_command(model)}",
+        f"Connect this machine and run: {model.command}",
     )
-
-
-def _command(model: HubModel) -> str:
-    return f"hf download {model.repo} --revision {model.revision}"

@@ -16,10 +16,7 @@ from procvid.phantom.checkpoint import open_checkpoint
 from procvid.phantom.layout import Config, parameter_shapes, stored_dtype
 from procvid.phantom.published import TRANSFORMERS, download_of, hub_cache
 from procvid.phantom.vram import UMT5_XXL
-from procvid.pins import WAN_BASE
-
-_OTHER_BYTES = 530_000_000
-"""Autoencoder (126.9 million parameters in float32) and tokenizer of the published Wan2.1."""
+from procvid.pins import WAN_BASE, WAN_OTHER_BYTES
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ def _base_bytes(base: Path | None, dtype: torch.dtype) -> int:
     if base is None or not (base / "text_encoder").is_dir():
         with torch.device("meta"):
             encoder = UMT5EncoderModel(UMT5Config.from_dict(dict(UMT5_XXL)))
-        return sum(p.numel() for p in encoder.parameters()) * dtype.itemsize + _OTHER_BYTES
+        return sum(p.numel() for p in encoder.parameters()) * dtype.itemsize + WAN_OTHER_BYTES
     with open_checkpoint(base / "text_encoder") as text:
         count = sum(torch.Size(fact.shape).numel() for fact in text.facts.values())
     copied = (file for part in ("tokenizer", "vae") for file in (base / part).rglob("*"))

@@ -12,7 +12,13 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants, errors, snapshot_download, try_to_load_from_cache
 
 from procvid.errors import UnavailableError
-from procvid.pins import PHANTOM_1_3B_WEIGHTS, PHANTOM_14B_WEIGHTS, WAN_BASE, HubModel
+from procvid.pins import (
+    PHANTOM_1_3B_WEIGHTS,
+    PHANTOM_14B_WEIGHTS,
+    WAN_BASE,
+    WAN_OTHER_BYTES,
+    HubModel,
+)
 
 TRANSFORMERS: Mapping[str, HubModel] = {
     "phantom-1.3b": PHANTOM_1_3B_WEIGHTS,
@@ -81,6 +87,15 @@ def download_of(model: HubModel, *, ask: bool = True) -> Download:
         and not try_to_load_from_cache(model.repo, file.rfilename, revision=model.revision)
     ]
     return Download(sum(missing))
+
+
+def written_bytes(profile: str) -> int:
+    """Return about how many bytes a conversion to half precision writes.
+
+    Half of the published float32 weights; autoencoder and tokenizer stay as they are.
+    """
+    weights = TRANSFORMERS[profile].size_bytes + WAN_BASE.size_bytes - WAN_OTHER_BYTES
+    return weights // 2 + WAN_OTHER_BYTES
 
 
 def is_cached(model: HubModel) -> bool:

@@ -154,13 +154,13 @@ def calibration_file(info: ModelInfo) -> Path:
     return read_environment().cache_folder / "calibration" / name
 
 
-def missing_downloads(profile: Profile) -> dict[str, int]:
-    """Return the bytes, by name, of a profile's published models that are not in the Hub's cache."""
+def missing_downloads(profile: Profile) -> list[HubModel]:
+    """Return a profile's published models that are not in the Hub's cache."""
     if profile.bundled:
-        return {}
+        return []
     from procvid.models.hub_files import is_kept
 
-    return {model.repo: model.size_bytes for model in _published() if not is_kept(model)}
+    return [model for model in _published() if not is_kept(model)]
 
 
 def check_downloads() -> Iterator[tuple[str, int, UnavailableError | None]]:

@@ -71,7 +71,7 @@ def test_measured_clips_give_the_time_the_memory_and_the_disk(recipe, tmp_path, 
     assert half["seconds"] == 7.0 + 1.0 + 1.0 and "in proportion" in half["basis"]
     assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "Time: about 12 s; memory: at most 950 MiB; measured on 2 clips" in out
+    assert "Time of the run: about 12 s; memory: at most 950 MiB; measured on 2 clips" in out
     assert "slot 1: " in out and "slot 4: " in out and "seed " in out
 
 
