@@ -19,7 +19,7 @@ from lab.command import new_parser
 from procvid.cli import run
 from procvid.cli.arguments import Parser, add_json
 from procvid.errors import UnavailableError
-from procvid.pins import PINS, HubModel
+from procvid.storage.pins import PINS, HubModel
 
 SIZE_TOLERANCE = 0.05
 """A pin's size is approximate; a larger difference is a problem."""
@@ -100,7 +100,7 @@ def check(arguments: argparse.Namespace) -> None:
     if open_pins:
         raise UnavailableError(
             f"{len(open_pins)} of {len(reports)} pins are not confirmed.",
-            "Connect to the network, or change procvid/pins.py.",
+            "Connect to the network, or change procvid/storage/pins.py.",
         )
 
 

@@ -17,7 +17,6 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from procvid.errors import InputError
-from procvid.pins import PHANTOM_1_3B_WEIGHTS
 from procvid.types import EXACT, Sampling, Shortcuts, StepCache
 
 MAX_STEPS = 200
@@ -54,8 +53,8 @@ class Profile:
         max_frames: Longest clip, in frames.
         max_references: Maximum number of reference images of a step.
         display_scale: Clips are enlarged this many times when they are written.
-        models: Folder below `assets`, or Hub id with its pinned revision, by part. `procvid.pins` has
-            the other published models.
+        models: Folder below `assets` by part, for a bundled profile. `procvid.storage.pins` lists the
+            published models.
         needs_gpu: True if it does not run on a CPU.
         bundled: True if its models ship with the package. The generator of another profile is made
             by `procvid convert`; its other models come from the Hub.
@@ -150,7 +149,6 @@ PHANTOM_1_3B = Profile(
         guidance_scale_image=5.0,
         seed=0,
     ),
-    models={"generator": PHANTOM_1_3B_WEIGHTS.pinned},
     # Chosen with the tiny model at these steps and scales, not measured on these weights
     # (docs/fast.md). Batching the branches gains nothing where one call fills the GPU.
     shortcuts=Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=5)),

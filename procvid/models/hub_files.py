@@ -17,9 +17,9 @@ from huggingface_hub.errors import (
 from procvid.errors import ProcvidError, UnavailableError
 from procvid.machine import check_network
 from procvid.phantom.published import recorded_sha256
-from procvid.pins import HubModel
 from procvid.storage.atomic import output_error
 from procvid.storage.files import sha256_of
+from procvid.storage.pins import HubModel
 
 
 def fetch(model: HubModel, *, only_kept: bool = False) -> Path:

@@ -14,9 +14,9 @@ from transformers import UMT5Config, UMT5EncoderModel
 from procvid.errors import OutputError
 from procvid.phantom.checkpoint import open_checkpoint
 from procvid.phantom.layout import Config, parameter_shapes, stored_dtype
-from procvid.phantom.published import TRANSFORMERS, download_of, hub_cache
+from procvid.phantom.published import download_of, hub_cache
 from procvid.phantom.vram import UMT5_XXL
-from procvid.pins import WAN_BASE, WAN_OTHER_BYTES
+from procvid.storage.pins import TRANSFORMERS, WAN_BASE, WAN_OTHER_BYTES
 
 
 @dataclass(frozen=True)

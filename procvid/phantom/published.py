@@ -12,19 +12,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants, errors, snapshot_download, try_to_load_from_cache
 
 from procvid.errors import UnavailableError
-from procvid.pins import (
-    PHANTOM_1_3B_WEIGHTS,
-    PHANTOM_14B_WEIGHTS,
-    WAN_BASE,
-    WAN_OTHER_BYTES,
-    HubModel,
-)
-
-TRANSFORMERS: Mapping[str, HubModel] = {
-    "phantom-1.3b": PHANTOM_1_3B_WEIGHTS,
-    "phantom-14b": PHANTOM_14B_WEIGHTS,
-}
-"""Phantom's weights, by profile."""
+from procvid.storage.pins import TRANSFORMERS, WAN_BASE, WAN_OTHER_BYTES, HubModel
 
 _OFFLINE = "it is not in the local cache, and the Hub cannot be reached"
 _REASONS: Mapping[type[Exception], str] = {

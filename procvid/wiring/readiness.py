@@ -16,10 +16,10 @@ from procvid.models.machine_facts import (
     check_library,
     machine_facts,
 )
-from procvid.phantom.published import TRANSFORMERS, download_of, written_bytes
-from procvid.pins import WAN_BASE
+from procvid.phantom.published import download_of, written_bytes
 from procvid.run.timings import ClipSample, ClipSetting, pattern_of
 from procvid.settings import Profile
+from procvid.storage.pins import TRANSFORMERS, WAN_BASE
 from procvid.types import Sampling
 from procvid.wiring.stores import missing_downloads
 

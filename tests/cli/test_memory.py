@@ -18,8 +18,8 @@ from procvid.media.image import resize, save_png
 from procvid.memory.index import CropIndex
 from procvid.memory.store import CropStore, StoredCrops, normalised
 from procvid.memory.store_folder import load_store, save_store
-from procvid.pins import CLIP_VIT_B_32
 from procvid.settings import TINY
+from procvid.storage.pins import CLIP_VIT_B_32
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.types import ModelInfo

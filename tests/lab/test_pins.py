@@ -11,8 +11,8 @@ import pytest
 from huggingface_hub import HfApi
 
 from lab import pins
-from procvid.pins import CLIP_VIT_B_32, PINS, HubModel
-from procvid.settings import PROFILES
+from procvid.settings import CONVERTIBLE
+from procvid.storage.pins import CLIP_VIT_B_32, PINS, TRANSFORMERS, HubModel
 
 WEIGHTS = "open_clip_model.safetensors"
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,5 +72,5 @@ def test_the_code_names_no_other_commit():
         for file in (ROOT / folder).rglob("*.py"):
             found = set(re.findall(r"\b[0-9a-f]{40}\b", file.read_text("utf-8")))
             assert found <= known, file
-    hub = {m for p in PROFILES.values() for m in p.models.values() if "@" in m}
-    assert hub <= {model.pinned for model in PINS}
+    assert set(TRANSFORMERS) == set(CONVERTIBLE)
+    assert all(model in PINS for model in TRANSFORMERS.values())

@@ -20,8 +20,8 @@ from procvid.errors import UnavailableError
 from procvid.machine import best_device
 from procvid.models.hub_files import fetch
 from procvid.models.quiet import quiet_loading
-from procvid.pins import GROUNDING_DINO_TINY, HubModel
 from procvid.storage.files import sha256_of
+from procvid.storage.pins import GROUNDING_DINO_TINY, HubModel
 from procvid.types import Detection, Image, ModelInfo
 
 WEIGHTS = "model.safetensors"

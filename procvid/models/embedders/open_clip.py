@@ -17,8 +17,8 @@ from procvid.machine import best_device
 from procvid.media.image import fit_on_white
 from procvid.models.hub_files import fetch
 from procvid.models.quiet import quiet_root
-from procvid.pins import HubModel
 from procvid.storage.files import sha256_of
+from procvid.storage.pins import HubModel
 from procvid.types import Image, ModelInfo, Vectors
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"

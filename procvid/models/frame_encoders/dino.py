@@ -15,7 +15,7 @@ from procvid.errors import UnavailableError
 from procvid.machine import best_device
 from procvid.models.hub_files import fetch
 from procvid.models.quiet import quiet_loading
-from procvid.pins import DINO_VIT_S_16, HubModel
+from procvid.storage.pins import DINO_VIT_S_16, HubModel
 from procvid.types import Image, ModelInfo, Vectors
 
 MEAN = (0.485, 0.456, 0.406)

@@ -60,6 +60,12 @@ WAN_BASE = HubModel(
 WAN_OTHER_BYTES = 530_000_000
 """Of these: autoencoder (126.9 million parameters in float32) and tokenizer, which stay as they are."""
 
+TRANSFORMERS: Mapping[str, HubModel] = {
+    "phantom-1.3b": PHANTOM_1_3B_WEIGHTS,
+    "phantom-14b": PHANTOM_14B_WEIGHTS,
+}
+"""Phantom's weights, by profile."""
+
 CLIP_VIT_B_32 = HubModel(
     "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
     "1a25a446712ba5ee05982a381eed697ef9b435cf",
