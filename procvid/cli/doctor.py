@@ -88,7 +88,7 @@ def doctor(arguments: argparse.Namespace) -> None:
     works = all(f.verdict != "missing" for f in findings)
     ready = _profiles(facts) if works else {}
     runnable = [name for name, one in ready.items() if one.runs]
-    findings += [_profile_finding(one, facts) for one in ready.values() if one.profile != TINY.name]
+    findings += [_profile_finding(one) for one in ready.values() if one.profile != TINY.name]
     last = _last_line(facts, ready)
     if arguments.json:
         rows = [
@@ -121,7 +121,7 @@ def _profiles(facts: MachineFacts) -> dict[str, Readiness]:
     }
 
 
-def _profile_finding(ready: Readiness, facts: MachineFacts) -> Finding:
+def _profile_finding(ready: Readiness) -> Finding:
     """Return what a profile lacks, and how and how fast it would run."""
     needed = [part for part in ready.missing if part.needed]
     details = [f"missing: {part}" for part in needed]
@@ -130,8 +130,8 @@ def _profile_finding(ready: Readiness, facts: MachineFacts) -> Finding:
     if ready.clip_seconds is not None:
         details.append(ready.time)
     commands = [part.command for part in needed if part.command]
-    # Without a GPU, or with one that is too small, the weights alone do not help.
-    remedy = "\n".join(commands) if facts.card is not None and ready.fits else ""
+    # On a card that is too small the weights do not help.
+    remedy = "" if ready.fits is False else "\n".join(commands)
     verdict = "ok" if ready.runs else "note"
     return Finding(f"profile {ready.profile}", verdict, "; ".join(details) or "ready", remedy)
 
@@ -158,7 +158,7 @@ def _last_line(facts: MachineFacts, ready: Mapping[str, Readiness]) -> str:
     others = [name for name in runnable if name != chosen.name]
     if others:
         return f"{runs}\nWith --profile it also runs {', '.join(others)}."
-    fitting = [name for name, one in ready.items() if one.rung and one.fits]
+    fitting = [name for name, one in ready.items() if one.fits]
     if chosen.demo and fitting:
         return f"{runs}\nFor cooking footage, get the weights first: procvid convert {fitting[0]}"
     return runs

@@ -74,7 +74,7 @@ class Readiness:
         missing: What it lacks here.
         rung: Name of the rung of the VRAM ladder; "" without a GPU, without a ladder, or if none fits.
         placement: How the model is placed, as a sentence; "" if unknown.
-        fits: False if the clips fit in no way.
+        fits: True if the clips fit the card, False if they do not; None without a card.
         clip_seconds: Time of a clip; None if unknown.
         measured: True if that time was measured on this machine, False if it is counted.
         basis: Where the time comes from.
@@ -84,7 +84,7 @@ class Readiness:
     missing: tuple[MissingPart, ...] = ()
     rung: str = ""
     placement: str = ""
-    fits: bool = True
+    fits: bool | None = None
     clip_seconds: float | None = None
     measured: bool = False
     basis: str = ""
@@ -92,7 +92,7 @@ class Readiness:
     @property
     def runs(self) -> bool:
         """True if a run can start now, with a network for the rest of the downloads."""
-        return self.fits and not any(part.needed for part in self.missing)
+        return self.fits is not False and not any(part.needed for part in self.missing)
 
     @property
     def time(self) -> str:
@@ -189,7 +189,7 @@ def _on_card(
         return replace(known, placement=f"none fits: it needs about {lacks}", fits=False)
     rung = outlook.rung
     memory = _memory(rung.device_bytes, rung.host_bytes)
-    placed = replace(known, rung=rung.name, placement=f"{rung.summary}, {memory}")
+    placed = replace(known, rung=rung.name, placement=f"{rung.summary}, {memory}", fits=True)
     if placed.measured or not card.tflops:
         return placed
     basis = (

@@ -127,7 +127,9 @@ def test_a_card_and_what_is_untried(facts, words):
 
 CONVERT = MissingPart("the converted weights", "procvid convert phantom-1.3b", 29 * GB, 15 * GB)
 TINY_RUNS = Readiness("tiny")
-FITS = Readiness("phantom-1.3b", rung="full", placement="everything on the GPU", clip_seconds=480.0)
+FITS = Readiness(
+    "phantom-1.3b", rung="full", fits=True, placement="everything on the GPU", clip_seconds=480.0
+)
 
 
 @pytest.mark.parametrize(
@@ -161,11 +163,11 @@ def test_the_last_line_is_what_generate_does(converted, gb, readinesses, last, m
 
 
 def test_a_profile_says_what_it_lacks_and_how_long_a_clip_takes():
-    finding = doctor._profile_finding(replace(FITS, missing=(CONVERT,)), machine(card()))
+    finding = doctor._profile_finding(replace(FITS, missing=(CONVERT,)))
     assert finding.verdict == "note" and finding.remedy == "procvid convert phantom-1.3b"
     assert "downloads 29.0 GB, writes 15.0 GB" in finding.detail and "about 8 min" in finding.detail
-    alone = doctor._profile_finding(replace(FITS, missing=(CONVERT,)), machine())
-    assert alone.remedy == "", "without a GPU the weights do not help"
+    small = doctor._profile_finding(replace(FITS, missing=(CONVERT,), fits=False))
+    assert small.remedy == "", "on a card that is too small the weights do not help"
 
 
 def test_an_old_library_is_one_sentence(monkeypatch):
