@@ -154,7 +154,8 @@ def readiness(
     pattern = pattern_of(samples, setting)
     known = Readiness(profile.name, missing, basis="no such clip was made on this machine")
     if pattern is not None:
-        basis = f"measured on {pattern.num_samples} clips of this machine"
+        clips = "1 clip" if pattern.num_samples == 1 else f"{pattern.num_samples} clips"
+        basis = f"measured on {clips} of this machine"
         known = replace(known, clip_seconds=pattern.clip_s, measured=True, basis=basis)
     if not profile.needs_gpu or facts.card is None:
         return known
@@ -183,10 +184,11 @@ def _on_card(
     if outlook.rung is None:
         least = outlook.smallest
         if least.device_bytes > card.free_bytes:
-            lacks = f"{_gb(least.device_bytes)} of GPU memory, and {_gb(card.free_bytes)} are free"
+            needs, free = f"{_gb(least.device_bytes)} of GPU memory", card.free_bytes
         else:
-            lacks = f"{_gb(least.host_bytes)} of RAM, and {_gb(facts.ram_free_bytes)} are free"
-        return replace(known, placement=f"none fits: it needs about {lacks}", fits=False)
+            needs, free = f"{_gb(least.host_bytes)} of RAM", facts.ram_free_bytes
+        lacks = f"does not fit: about {needs} is needed, {_gb(free)} is free"
+        return replace(known, placement=lacks, fits=False)
     rung = outlook.rung
     memory = _memory(rung.device_bytes, rung.host_bytes)
     placed = replace(known, rung=rung.name, placement=f"{rung.summary}, {memory}", fits=True)

@@ -50,7 +50,7 @@ def test_a_measured_clip_counts_more(converted):
     setting = ClipSetting.of("phantom-1.3b", "Pretended", TINY.sampling)
     ready = asked(machine(8, 32), [ClipSample(setting, False, 150.0, 1, 1.0)])
     assert (ready.clip_seconds, ready.measured) == (150.0, True)
-    assert ready.time == "about 2 min a clip (measured on 1 clips of this machine)"
+    assert ready.time == "about 2 min a clip (measured on 1 clip of this machine)"
 
 
 def test_too_little_memory_is_named(converted):
@@ -58,12 +58,12 @@ def test_too_little_memory_is_named(converted):
     assert (
         not ready.runs
         and not ready.fits
-        and "of GPU memory, and 0.0 GB are free" in ready.placement
+        and "of GPU memory is needed, 0.0 GB is free" in ready.placement
     )
     folder = generator_folder(PHANTOM_1_3B)
     whole = foresee(PHANTOM_1_3B, folder, TINY.sampling, (GB, GB)).rung
     ram = asked(machine((whole.device_bytes - 1) / GB, 0.0))
-    assert not ram.fits and "of RAM, and 0.0 GB are free" in ram.placement
+    assert not ram.fits and "of RAM is needed, 0.0 GB is free" in ram.placement
 
 
 def test_without_weights_the_commands_and_their_sizes(tmp_path, monkeypatch):
