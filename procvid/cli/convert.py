@@ -79,7 +79,7 @@ def convert(arguments: argparse.Namespace) -> None:
     from procvid.phantom import published
     from procvid.phantom.conversion_cost import conversion_cost
     from procvid.phantom.layout import CONFIGS
-    from procvid.phantom.loading import read_config, torch_dtype
+    from procvid.phantom.loading import check_weights, read_config, torch_dtype
 
     profile = PROFILES[arguments.profile]
     config = read_config(Path(arguments.config)) if arguments.config else CONFIGS[profile.name]
@@ -101,6 +101,9 @@ def convert(arguments: argparse.Namespace) -> None:
         base=own_base,
         only_check=arguments.check,
     )
+    if own is not None and cost.fetch_bytes:
+        # A wrong file is refused before gigabytes are downloaded for it.
+        check_weights(own, config, arguments.sha256)
     _agree(cost, arguments)
     if own is None:
         transformer = published.fetch_transformer(profile.name)
@@ -160,10 +163,12 @@ def _check(transformer: PublishedFiles, config: Config, as_json: bool) -> None:
             "renamed": dict(report.renamed),
             "missing": report.missing,
             "unexpected": report.unexpected,
+            "holds": report.refusal[0] if report.refusal else "",
             "misshapen": {k: [list(s) for s in v] for k, v in report.misshapen.items()},
         }
         print(json.dumps(facts))
-    else:
+    elif report.refusal is None:
+        # Of another model almost no key fits, and a list of hundreds helps nobody.
         print("\n".join(report.lines()))
     report.require(str(transformer.source))
 

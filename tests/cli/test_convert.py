@@ -109,6 +109,17 @@ def test_check_reports_how_the_keys_fit_and_writes_nothing(weights, shards, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_a_wrong_file_is_refused_before_a_download(weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(conversion_cost, "download_of", lambda model, ask: Download(10**9))
+    wrong = {**weights, "vace_blocks.0.self_attn.q.weight": torch.zeros(4)}
+    arguments = command(write_shards(wrong, tmp_path / "vace"), tmp_path / "out", "--yes")
+    at = arguments.index("--base")
+    assert main(arguments[:at] + arguments[at + 2 :]) == 2
+    assert main([*command(tmp_path / "vace", tmp_path / "out"), "--check"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("weights of Wan VACE, not of Phantom") == 2
+
+
 def test_the_other_size_is_refused(shards, tmp_path, capsys):
     arguments = command(shards, tmp_path / "out")
     del arguments[arguments.index("--config") : arguments.index("--config") + 2]
