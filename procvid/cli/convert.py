@@ -114,9 +114,9 @@ def convert(arguments: argparse.Namespace) -> None:
     else:
         _write(transformer, config, own_base or published.fetch_base(), out, arguments)
     if not arguments.json:
-        if own is not None:
+        if own is not None and not arguments.sha256:
             print(SAME_LAYOUT)
-        elif not arguments.check:
+        if own is None and not arguments.check:
             print(f"The downloaded files in {cost.cache} are no longer needed.")
 
 
