@@ -236,11 +236,11 @@ def best_device() -> str:
     return f"cuda:{first_gpu() if index is None else index}"
 
 
-def expected_tflops() -> float:
-    """Return about how many 10^12 operations a second the first CUDA device makes in bfloat16."""
+def expected_tflops(index: int = 0) -> float:
+    """Return about how many 10^12 operations a second a CUDA device makes in half precision."""
     import torch
 
-    facts = torch.cuda.get_device_properties(0)
+    facts = torch.cuda.get_device_properties(index)
     per_core = TFLOPS_PER_CORE.get(facts.major, OTHER_TFLOPS_PER_CORE)
     return float(facts.multi_processor_count * per_core)
 

@@ -17,7 +17,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from lab.fake_cuda.device import FakeDevice, fake_cuda, outside
+from lab.fake_cuda.device import FakeDevice
+from lab.fake_cuda.modes import fake_cuda, outside
 from lab.fake_cuda.real import RealDevice
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.pipeline_host import PipelineHost, Placement

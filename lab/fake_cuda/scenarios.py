@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from lab.fake_cuda.device import fake_cuda
 from lab.fake_cuda.full_size import Case, Device, Machine, Outcome, make_clip
+from lab.fake_cuda.modes import fake_cuda
 from procvid.models.pipeline_host import PipelineHost
 from procvid.phantom.placing import FULL, place
 from procvid.settings import PROFILES
 from procvid.types import Shortcuts, StepCache
 
-LEFT_BYTES = 10e6
+LEFT_BYTES = 50e6
 """Bytes that may stay on the device after a clip: the last states of the solver."""
 
 _ATTENTION = "_scaled_dot_product_flash_attention"

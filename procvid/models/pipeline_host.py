@@ -18,6 +18,7 @@ import torch
 
 from procvid.errors import UnavailableError
 from procvid.machine import free_bytes
+from procvid.models.machine_facts import half_precision
 from procvid.models.quiet import quiet_loading
 from procvid.phantom.denoising import DenoisingStep
 from procvid.phantom.device_errors import MEMORY_ERRORS, lost_card, ran_out
@@ -73,17 +74,8 @@ ON_CPU = Placement()
 def on_gpu(precise: bool = False, index: int = 0) -> Placement:
     """Return the placement on a CUDA device, in half precision, fitted to its memory."""
     device = torch.device("cuda", index)
-    dtype = half_dtype(torch.cuda.get_device_capability(device))
+    dtype = getattr(torch, half_precision(torch.cuda.get_device_capability(device)))
     return Placement(device, dtype, precise, partial(free_bytes, index))
-
-
-def half_dtype(capability: tuple[int, int]) -> torch.dtype:
-    """Return the half precision for a card of some compute capability.
-
-    Before 8.0 (T4, V100, RTX 20) no fused attention takes bfloat16, and without one the attention of
-    a clip of 81 frames needs 36 GB.
-    """
-    return torch.bfloat16 if capability >= (8, 0) else torch.float16
 
 
 class PipelineModel(Protocol):

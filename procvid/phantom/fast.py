@@ -7,13 +7,17 @@ effect, measured by `python -m lab.fast`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
+from diffusers import WanTransformer3DModel
 
 from procvid.phantom.denoising import GuidedModel, LoopPosition
-from procvid.types import Shortcuts
+from procvid.phantom.precision import float32_layers
+from procvid.phantom.step_cache import step_cache
+from procvid.types import Shortcuts, StepCache
 
 
 def check_shortcuts(shortcuts: Shortcuts) -> None:
@@ -34,6 +38,28 @@ def check_shortcuts(shortcuts: Shortcuts) -> None:
         )
     if cache.full_steps < 1:
         raise ValueError(f"full_steps must be at least 1, but is {cache.full_steps!r}.")
+
+
+@contextmanager
+def prepared(
+    transformer: WanTransformer3DModel,
+    precise: bool,
+    cache: StepCache | None,
+    *,
+    num_steps: int,
+    num_video_frames: int,
+    mag_ratios: Sequence[float] | None = None,
+) -> Iterator[None]:
+    """Run a transformer with its float32 layers and its step cache; see these for the arguments."""
+    caching = step_cache(
+        transformer,
+        cache,
+        num_steps=num_steps,
+        num_video_frames=num_video_frames,
+        mag_ratios=mag_ratios,
+    )
+    with float32_layers(transformer, precise), caching:
+        yield
 
 
 @dataclass

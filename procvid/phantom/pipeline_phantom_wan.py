@@ -36,12 +36,12 @@ from procvid.phantom.autoencoding import (
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
 from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
-from procvid.phantom.fast import FastModel, check_shortcuts
+from procvid.phantom.fast import FastModel, check_shortcuts, prepared
 from procvid.phantom.guidance import Guidance
-from procvid.phantom.precision import float32_layers
+from procvid.phantom.placing import send_back
 from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
-from procvid.phantom.step_cache import forget, step_cache
+from procvid.phantom.step_cache import forget
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
 from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
@@ -290,15 +290,13 @@ class PhantomWanPipeline(WanPipeline):
         self.check_inputs(clip)
         try:
             model, state = self._prepare(clip)
-            with (
-                float32_layers(self.transformer, self.precise),
-                step_cache(
-                    self.transformer,
-                    self.shortcuts.cache,
-                    num_steps=clip.num_inference_steps,
-                    num_video_frames=state["latents"].shape[2],
-                    mag_ratios=self.mag_ratios,
-                ),
+            with prepared(
+                self.transformer,
+                self.precise,
+                self.shortcuts.cache,
+                num_steps=clip.num_inference_steps,
+                num_video_frames=state["latents"].shape[2],
+                mag_ratios=self.mag_ratios,
             ):
                 yield from self._steps(clip, model, state)
         finally:
@@ -311,7 +309,7 @@ class PhantomWanPipeline(WanPipeline):
         references = clip.reference_latents
         if references is None:
             references = self.prepare_reference_latents(clip.images, clip.height, clip.width)
-            self._send_back(self.vae)
+            send_back(self, self.vae)
         stop_if_asked()
         num_references = references.shape[2]
         guidance = Guidance(clip.guidance_scale_text, clip.guidance_scale_image, num_references)
@@ -342,12 +340,6 @@ class PhantomWanPipeline(WanPipeline):
             self.transformer, guidance, references, self.precise, self.shortcuts.batched
         )
         return FastModel(exact, self.shortcuts), state
-
-    def _send_back(self, model: torch.nn.Module) -> None:
-        """Move a model off the device if one model at a time is there, before the next one comes."""
-        for hook in getattr(self, "_all_hooks", ()):
-            if hook.model is model:
-                hook.offload()
 
     def _steps(
         self, clip: ClipArguments, model: FastModel, state: dict[str, torch.Tensor]

@@ -118,6 +118,13 @@ def _offloaded(pipeline: DiffusionPipeline) -> Iterator[torch.nn.Module]:
         yield pipeline.text_encoder.encoder
 
 
+def send_back(pipeline: DiffusionPipeline, model: torch.nn.Module) -> None:
+    """Move a model off the device if one model at a time is there, before the next one comes."""
+    for hook in getattr(pipeline, "_all_hooks", ()):
+        if hook.model is model:
+            hook.offload()
+
+
 def is_in_8_bits(pipeline: DiffusionPipeline) -> bool:
     """Return True if the transformer is stored in 8 bits, which only reloading undoes."""
     return any(value.dtype == torch.float8_e4m3fn for value in pipeline.transformer.parameters())

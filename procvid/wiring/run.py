@@ -23,6 +23,7 @@ from procvid.machine import (
 )
 from procvid.memory.store import CropStore
 from procvid.memory.store_folder import load_store
+from procvid.models.machine_facts import check_libraries
 from procvid.protocols import ClipGenerator, Embedder, Planner, SceneReader
 from procvid.run.parts import Parts
 from procvid.settings import (
@@ -219,6 +220,7 @@ def build_generator(
             "Omit it.",
         )
     check_gpu(profile)
+    check_libraries()
     loras = [_lora(text) for text in lora]
     from procvid.models.pipeline_host import ON_CPU, PipelineHost, PipelineModel, on_gpu
 

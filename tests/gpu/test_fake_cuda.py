@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lab.fake_cuda.cards import card_rows
+from lab.fake_cuda.cards import on_card
 from lab.fake_cuda.faults import FAULTS, problem_with
 from lab.fake_cuda.real import real_cuda
 from lab.fake_cuda.scenarios import SCENARIOS, run_scenario
@@ -45,16 +45,22 @@ def test_a_scenario_on_a_real_card(name):
 
 
 @pytest.mark.parametrize(
-    ("profile", "card_gb", "host_gb", "rung"),
+    ("profile", "card", "host", "rung", "from_files"),
     [
-        ("phantom-1.3b", 6, 16, "tiled, from files"),
-        ("phantom-1.3b", 12, 32, "model_offload"),
-        ("phantom-1.3b", 24, 16, "full"),
-        ("phantom-14b", 12, 64, "group_offload"),
-        ("phantom-14b", 16, 32, "group_offload, from files"),
-        ("phantom-14b", 80, 64, "full"),
+        ("phantom-1.3b", 6, 16, "tiled", True),
+        ("phantom-1.3b", 12, 32, "model_offload", False),
+        ("phantom-1.3b", 24, 16, "full", False),
+        ("phantom-14b", 12, 64, "group_offload", False),
+        ("phantom-14b", 16, 32, "group_offload", True),
+        ("phantom-14b", 80, 64, "full", False),
     ],
 )
-def test_the_rung_on_a_common_card(profile, card_gb, host_gb, rung):
-    (row,) = (r for r in card_rows(profile) if (r.card_gb, r.host_gb) == (card_gb, host_gb))
-    assert row.rung == rung, row.sentence
+def test_the_rung_on_a_common_card(profile, card, host, rung, from_files):
+    ready = on_card(profile, card, host)
+    assert ready.rung == rung and ready.fits, ready.placement
+    assert ("read from the files" in ready.placement) == from_files
+
+
+def test_a_clip_that_fits_nowhere_is_refused_with_the_memory_that_is_short():
+    refused = on_card("phantom-14b", 6, 16)
+    assert refused.fits is False and "GB of RAM is needed" in refused.placement
