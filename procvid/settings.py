@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from procvid.errors import InputError
@@ -30,6 +30,9 @@ pipeline itself, and training settings that are parsed before the base model is 
 """
 
 MAX_SEED = 2**63 - 1
+
+AttentionKind = Literal["auto", "native", "cudnn", "flash", "efficient", "flash3", "flash3_hub"]
+"""Attention kernels for a GPU; see `procvid.phantom.attention`."""
 
 GeneratorKind = Literal["phantom-wan"]
 """The adapters that make clips; `procvid.wiring.run.build_generator` has one case for each."""
@@ -345,6 +348,8 @@ class Environment:
         keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
         keep_gb: `PROCVID_KEEP_GB`: the app deletes the oldest runs above this size, in 10^9 bytes; 0
             for no limit.
+        attention: `PROCVID_ATTENTION`, the attention kernel on a GPU; "auto" chooses by the card.
+        compiles: `PROCVID_COMPILE`: compile the transformer's blocks on a GPU; "0" or "1".
     """
 
     openai_api_key: str | None = field(repr=False)
@@ -360,6 +365,8 @@ class Environment:
     host: Host = "machine"
     keep_days: float = 0.0
     keep_gb: float = 0.0
+    attention: AttentionKind = "auto"
+    compiles: bool = False
 
     @property
     def has_openai(self) -> bool:
@@ -395,6 +402,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         host=_host(variables),
         keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
         keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),
+        attention=_choice("PROCVID_ATTENTION", variables, get_args(AttentionKind)),
+        compiles=_choice("PROCVID_COMPILE", variables, ("0", "1")) == "1",
     )
 
 
@@ -466,6 +475,14 @@ def _limit(name: str, variables: Mapping[str, str], default: object) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12):
         raise InputError(f"{name} is {text[:40]!r}, not a whole number.", f"Write e.g. {default}.")
     return int(text)
+
+
+def _choice(name: str, variables: Mapping[str, str], choices: Sequence[str]) -> Any:
+    """Return one of the choices; the first without a value."""
+    text = variables.get(name, "").strip().lower() or choices[0]
+    if text not in choices:
+        raise InputError(f"{name} is {text[:40]!r}.", f"Choose one of {', '.join(choices)}.")
+    return text
 
 
 def _amount(name: str, variables: Mapping[str, str], default_on_space: float) -> float:

@@ -292,12 +292,18 @@ class Shortcuts:
         guided_every: Every n-th guided step predicts all branches. The steps between reuse its
             guidance term and make one call.
         cache: Reuses what layers gave in earlier steps; None computes every step.
+        drop_zero_references: The branch without references predicts the video frames alone, instead
+            of the video frames and zeros for the references.
+        attention_in_8_bits: Attention multiplies queries and keys in 8 bits, by the package
+            sageattention on a GPU.
     """
 
     batched: bool = False
     guided_share: float = 1.0
     guided_every: int = 1
     cache: StepCache | None = None
+    drop_zero_references: bool = False
+    attention_in_8_bits: bool = False
 
     @property
     def summary(self) -> str:
@@ -310,6 +316,10 @@ class Shortcuts:
         if self.cache is not None:
             cache = self.cache
             words.append(f"{cache.kind} cache {cache.strength:g} after {cache.full_steps} steps")
+        if self.drop_zero_references:
+            words.append("no zero references")
+        if self.attention_in_8_bits:
+            words.append("8-bit attention")
         return ", ".join(words)
 
 

@@ -7,12 +7,17 @@ effect, measured by `python -m lab.fast`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
+from diffusers import WanTransformer3DModel
 
+from procvid.phantom.attention import attention_in_8_bits
 from procvid.phantom.denoising import GuidedModel, LoopPosition
+from procvid.phantom.step_cache import step_cache
 from procvid.types import Shortcuts
 
 
@@ -37,6 +42,22 @@ def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
         )
     if cache.full_steps < 1:
         raise ValueError(f"full_steps must be at least 1, but is {cache.full_steps!r}.")
+
+
+@contextmanager
+def shortened(
+    transformer: WanTransformer3DModel, shortcuts: Shortcuts, **settings: Any
+) -> Iterator[None]:
+    """Run a transformer with the shortcuts that change it, and restore it afterwards.
+
+    Args:
+        transformer: A transformer without a cache.
+        shortcuts: Those of the run.
+        settings: See `step_cache`.
+    """
+    in_8_bits = attention_in_8_bits(transformer, shortcuts.attention_in_8_bits)
+    with in_8_bits, step_cache(transformer, shortcuts.cache, **settings):
+        yield
 
 
 @dataclass

@@ -35,11 +35,11 @@ from procvid.phantom.autoencoding import (
 )
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
-from procvid.phantom.fast import FastModel, check_shortcuts
+from procvid.phantom.fast import FastModel, check_shortcuts, shortened
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
-from procvid.phantom.step_cache import forget, step_cache
+from procvid.phantom.step_cache import forget
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
 from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
@@ -111,6 +111,8 @@ class PhantomWanPipeline(WanPipeline):
         self.tile_decoding = False
         # Use upstream's float32 residual stream around half-precision layers.
         self.precise = False
+        # Compile the transformer's blocks where the ladder allows it.
+        self.compiles = False
         # Use fewer and cheaper model calls.
         self.shortcuts = EXACT
         # For the "mag" cache: the ratio of each step's change to that of the step before.
@@ -288,9 +290,9 @@ class PhantomWanPipeline(WanPipeline):
         self.check_inputs(clip)
         try:
             model, state = self._prepare(clip)
-            with step_cache(
+            with shortened(
                 self.transformer,
-                self.shortcuts.cache,
+                self.shortcuts,
                 num_steps=clip.num_inference_steps,
                 num_video_frames=state["latents"].shape[2],
                 mag_ratios=self.mag_ratios,
@@ -332,9 +334,7 @@ class PhantomWanPipeline(WanPipeline):
         if guidance.needs_negative_text:
             state["negative_prompt_embeds"] = negative_prompt_embeds.to(device, dtype)
         references = references.to(device, dtype)
-        exact = GuidedModel(
-            self.transformer, guidance, references, self.precise, self.shortcuts.batched
-        )
+        exact = GuidedModel(self.transformer, guidance, references, self.precise, self.shortcuts)
         return FastModel(exact, self.shortcuts), state
 
     def _steps(
