@@ -21,6 +21,7 @@ import torch
 from diffusers.hooks import HookRegistry, apply_group_offloading
 from diffusers.hooks import group_offloading as diffusers_names
 
+from procvid.phantom.compiling import compile_placed, undo_compiling
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.vram import ALLOWANCE, ClipBytes, ClipShape
 
@@ -195,6 +196,7 @@ def place(pipeline: PhantomWanPipeline, name: str, device: torch.device) -> None
 def take_off(pipeline: PhantomWanPipeline) -> None:
     """Undo `place`, except for the 8 bits, and release the VRAM."""
     pipeline.remove_all_hooks()
+    undo_compiling(pipeline.transformer)
     # Otherwise `maybe_free_model_hooks` enables model offloading again after the next clip.
     pipeline._offload_device = None
     for model in (pipeline.transformer, pipeline.text_encoder):
@@ -288,6 +290,7 @@ class Ladder:
         self.index = start
         self._notes = [note] if note else []
         place(pipeline, self.rung.name, device)
+        self._notes += compile_placed(pipeline, self.rung.name, device)
 
     @property
     def rung(self) -> Rung:
@@ -302,6 +305,7 @@ class Ladder:
         self.index += 1
         self._notes.append(describe_step_down(before, self.rung))
         place(self._pipeline, self.rung.name, self._device)
+        self._notes += compile_placed(self._pipeline, self.rung.name, self._device)
         return True
 
     def make_room(self) -> bool:
