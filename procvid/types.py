@@ -7,6 +7,7 @@ is better unless a field says otherwise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -304,6 +305,11 @@ class Shortcuts:
     cache: StepCache | None = None
     drop_zero_references: bool = False
     attention_in_8_bits: bool = False
+
+    def num_guided(self, steps: int) -> int:
+        """Return how many of the denoising steps are guided, rounded up."""
+        # A share of k / steps means k steps, although the product may be a little more.
+        return math.ceil(round(self.guided_share * steps, 9))
 
     @property
     def summary(self) -> str:

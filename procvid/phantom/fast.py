@@ -86,8 +86,7 @@ class FastModel:
         """
         branches = self.model.guidance.branches
         *weaker, strongest = branches
-        num_guided = math.ceil(self.shortcuts.guided_share * position.total)
-        is_guided = position.index < num_guided
+        is_guided = position.index < self.shortcuts.num_guided(position.total)
         in_full = position.index % self.shortcuts.guided_every == 0 or self._kept_term is None
         needed = branches if weaker and is_guided and in_full else (strongest,)
         predictions = self.model.predict(needed, latents_BCFhw, timestep, text_BLD, position)

@@ -50,7 +50,7 @@ def branch_forwards(sampling: Sampling, num_references: int) -> dict[Branch, int
     scales = sampling.guidance_scale_text, sampling.guidance_scale_image
     *weaker, strongest = Guidance(*scales, num_references).branches
     steps, shortcuts = sampling.num_inference_steps, sampling.shortcuts
-    guided = math.ceil(math.ceil(shortcuts.guided_share * steps) / shortcuts.guided_every)
+    guided = math.ceil(shortcuts.num_guided(steps) / shortcuts.guided_every)
     guided = guided if weaker else 0
     companions = [b for b in weaker if b.sees_references or not shortcuts.drop_zero_references]
     if shortcuts.batched and companions:

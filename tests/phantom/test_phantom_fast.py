@@ -71,6 +71,14 @@ def test_equal_scales_need_two_branches_of_upstreams_three(pipeline, calls, shor
     assert error(two, three) < 1e-4
 
 
+def test_a_share_of_the_steps_is_a_number_of_guided_steps():
+    for steps in range(1, 201):
+        for guided in range(steps + 1):
+            assert Shortcuts(guided_share=guided / steps).num_guided(steps) == guided
+    thirds = Shortcuts(guided_share=1 / 3)
+    assert [thirds.num_guided(steps) for steps in (1, 4, 6, 8, 12)] == [1, 2, 2, 3, 4]
+
+
 def test_dropped_zero_references_shorten_the_call_that_sees_none(pipeline, calls):
     exact = make(pipeline, EXACT)
     calls.clear()
