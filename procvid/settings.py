@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from procvid.errors import InputError
-from procvid.types import EXACT, Sampling, Shortcuts, StepCache
+from procvid.types import EXACT, AttentionKind, Sampling, Shortcuts, StepCache
 
 MAX_STEPS = 200
 """Maximum number of denoising steps of a clip."""
@@ -30,9 +30,6 @@ pipeline itself, and training settings that are parsed before the base model is 
 """
 
 MAX_SEED = 2**63 - 1
-
-AttentionKind = Literal["auto", "native", "cudnn", "flash", "efficient", "flash3", "flash3_hub"]
-"""Attention kernels for a GPU; see `procvid.phantom.attention`."""
 
 GeneratorKind = Literal["phantom-wan"]
 """The adapters that make clips; `procvid.wiring.run.build_generator` has one case for each."""
@@ -224,15 +221,18 @@ def choose_sampling(
     num_inference_steps: int | None = None,
     seed: int = 0,
     fast: bool = False,
+    distilled: bool = False,
 ) -> Sampling:
     """Return the profile's sampling with the user's choices, checked.
 
     `fast` takes the profile's shortcuts, and its fewer denoising steps unless a number is given.
+    `distilled` takes the sampling for distilled LoRAs instead.
 
     Raises:
         InputError: The profile cannot make such a clip.
     """
     default = profile.fast_sampling if fast else profile.sampling
+    default = profile.sampling.distilled if distilled else default
     width, height = size or (default.width, default.height)
     sampling = replace(
         default,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -262,6 +262,9 @@ class Conditioning:
     warnings: tuple[str, ...] = ()
 
 
+AttentionKind = Literal["auto", "native", "cudnn", "flash", "efficient", "flash3", "flash3_hub"]
+"""Attention kernels for a GPU; see `procvid.phantom.attention`."""
+
 CacheKind = Literal["first_block", "mag", "sea", "taylor"]
 """A step cache of diffusers; see `procvid.phantom.step_cache`."""
 
@@ -348,6 +351,21 @@ class Sampling:
     guidance_scale_image: float
     seed: int
     shortcuts: Shortcuts = EXACT
+
+    @property
+    def distilled(self) -> Sampling:
+        """Return this sampling as a LoRA needs that was distilled for few steps.
+
+        Such a LoRA has learned the guidance by text. Without any guidance Phantom loses the references,
+        so the first third of the steps keeps a mild one (`docs/fast.md`).
+        """
+        return replace(
+            self,
+            num_inference_steps=6,
+            guidance_scale_text=min(3.0, self.guidance_scale_text),
+            guidance_scale_image=min(3.0, self.guidance_scale_image),
+            shortcuts=Shortcuts(guided_share=1 / 3),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import Any
 
 from lab.command import new_parser
 from lab.roofline.cards import CARDS, Card
-from lab.roofline.count import Cost, Counter
+from lab.roofline.count import CallCost, Counter
 from procvid.cli import run
 from procvid.cli.arguments import Parser
 from procvid.phantom.flops import branch_forwards
@@ -76,7 +76,7 @@ def clip_rows(profile: Profile) -> list[dict[str, Any]]:
             way = Way(name, sampling.shortcuts, compiled=compiled)
             counter = _counter(profile, sampling, way)
             forwards = branch_forwards(sampling, MAX_REFERENCES)
-            cost = Cost()
+            cost = CallCost()
             for branch, number in forwards.items():
                 cost += counter.call(branch) * number
             row = _row(f"{name}, compiled" if compiled else name, cost, "")
@@ -93,7 +93,7 @@ def _counter(profile: Profile, sampling: Sampling, way: Way) -> Counter:
     return Counter(CONFIGS[profile.name], clip, denoising, way.compiled)
 
 
-def _row(name: str, cost: Cost, attention: str) -> dict[str, Any]:
+def _row(name: str, cost: CallCost, attention: str) -> dict[str, Any]:
     seconds = {card.name: card.seconds(cost, attention) for card in CARDS}
     return {"name": name, **asdict(cost), "seconds": seconds}
 

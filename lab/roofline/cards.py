@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.roofline.count import Cost
+from lab.roofline.count import CallCost
 
 LAUNCH_S = 4e-6
 """Seconds between two kernels; they count only where the GPU waits for the host."""
@@ -28,7 +28,7 @@ class Card:
     moved: float
     default: str
 
-    def seconds(self, cost: Cost, attention: str = "") -> float:
+    def seconds(self, cost: CallCost, attention: str = "") -> float:
         """Return the seconds of a cost, with the default or another attention kernel."""
         rate = self.attention[attention or self.default]
         busy_s = (

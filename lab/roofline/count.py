@@ -39,7 +39,7 @@ _FUSED = (_ATTENTION, torch.nn.functional.rms_norm)
 
 
 @dataclass(frozen=True)
-class Cost:
+class CallCost:
     """Cost of some model calls.
 
     Attributes:
@@ -54,16 +54,16 @@ class Cost:
     attention: float = 0.0
     moved: float = 0.0
 
-    def __add__(self, other: Cost) -> Cost:
+    def __add__(self, other: CallCost) -> CallCost:
         """Return the cost of both."""
-        return Cost(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+        return CallCost(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
 
-    def __mul__(self, times: float) -> Cost:
+    def __mul__(self, times: float) -> CallCost:
         """Return the cost of doing this several times."""
-        return Cost(*(times * value for value in _values(self)))
+        return CallCost(*(times * value for value in _values(self)))
 
 
-def _values(cost: Cost) -> tuple[float, float, float, float]:
+def _values(cost: CallCost) -> tuple[float, float, float, float]:
     return cost.kernels, cost.products, cost.attention, cost.moved
 
 
@@ -162,9 +162,9 @@ def _product_flop(func: Any, args: Any, result: torch.Tensor) -> float:
     return 2.0 * result.numel() * matrix.shape[-1]
 
 
-def _cost(operations: list[_Operation]) -> Cost:
+def _cost(operations: list[_Operation]) -> CallCost:
     light = [one for one in operations if not one.heavy]
-    return Cost(
+    return CallCost(
         kernels=len(operations),
         products=sum(one.products for one in operations),
         attention=sum(one.attention for one in operations),
@@ -172,7 +172,7 @@ def _cost(operations: list[_Operation]) -> Cost:
     )
 
 
-def _fused_cost(operations: list[_Operation]) -> Cost:
+def _fused_cost(operations: list[_Operation]) -> CallCost:
     """Return the cost if connected light operations between two heavy ones are one kernel."""
     writer: dict[int, int] = {}
     group = list(range(len(operations)))
@@ -197,7 +197,7 @@ def _fused_cost(operations: list[_Operation]) -> Cost:
             members.setdefault(root(index), []).append(index)
     moved = sum(_moved(operations, inside) for inside in members.values())
     plain, heavy = _cost(operations), sum(one.heavy for one in operations)
-    return Cost(heavy + len(members), plain.products, plain.attention, moved)
+    return CallCost(heavy + len(members), plain.products, plain.attention, moved)
 
 
 def _moved(operations: list[_Operation], inside: list[int]) -> int:
@@ -234,23 +234,23 @@ class Counter:
     denoising: Denoising = PLAIN
     compiled: bool = False
 
-    def step(self) -> Cost:
+    def step(self) -> CallCost:
         """Return the cost of a denoising step that predicts every branch."""
         return self._count(
             lambda model, *rest: FastModel(model, self.denoising.shortcuts).velocity(*rest)
         )
 
-    def call(self, branch: Branch) -> Cost:
+    def call(self, branch: Branch) -> CallCost:
         """Return the cost of one call for one branch."""
         return self._count(lambda model, *rest: model.predict((branch,), *rest))
 
-    def _count(self, run: Callable[..., object]) -> Cost:
+    def _count(self, run: Callable[..., object]) -> CallCost:
         """Count all layers from two depths, because the blocks are alike."""
         one, two = self._at_depth(run, 1), self._at_depth(run, 2)
         block = two + one * -1
         return one + block * (self.config["num_layers"] - 1)
 
-    def _at_depth(self, run: Callable[..., object], num_layers: int) -> Cost:
+    def _at_depth(self, run: Callable[..., object], num_layers: int) -> CallCost:
         clip, dtype = self.clip, torch.bfloat16
         channels = self.config["in_channels"]
         frames, size_hw = (clip.num_frames - 1) // 4 + 1, (clip.height // 8, clip.width // 8)

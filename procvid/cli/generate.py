@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precise", action="store_true", help="float32 where half precision loses most; GPU only"
     )
     add_fast(parser)
+    parser.add_argument(
+        "--distilled",
+        action="store_true",
+        help="sample as a LoRA needs that was distilled for few steps: 6 steps, of which the first "
+        "third is guided (docs/fast.md)",
+    )
     add_json(parser, "print one event per line as JSON")
     parser.set_defaults(run=generate)
 
@@ -78,6 +84,11 @@ def generate(arguments: argparse.Namespace) -> None:
     recipe = read_recipe(Path(arguments.recipe))
     if arguments.fast and arguments.precise:
         raise InputError("--fast and --precise exclude each other.", "Choose one of them.")
+    if arguments.distilled and (arguments.fast or not arguments.lora):
+        raise InputError(
+            "--distilled is for a distilled LoRA and excludes --fast.",
+            "Name the LoRA with --lora, and omit --fast.",
+        )
     loras = tuple(absolute_lora(text, ask=not arguments.dry_run) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
@@ -87,6 +98,7 @@ def generate(arguments: argparse.Namespace) -> None:
         num_inference_steps=arguments.steps,
         seed=arguments.seed,
         fast=arguments.fast,
+        distilled=arguments.distilled,
     )
     memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
     if arguments.dry_run:

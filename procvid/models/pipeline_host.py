@@ -43,9 +43,17 @@ from procvid.phantom.latent_colours import LatentColours
 from procvid.phantom.lora import LoraFile, merge_loras
 from procvid.phantom.model_folder import MANIFEST, check_manifest
 from procvid.phantom.vram import ClipBytes, ClipShape, Denoising
-from procvid.settings import AttentionKind, Profile, check_sampling
+from procvid.settings import Profile, check_sampling
 from procvid.stopping import stop_if_asked
-from procvid.types import Clip, Conditioning, Denoised, Image, ModelInfo, Sampling
+from procvid.types import (
+    AttentionKind,
+    Clip,
+    Conditioning,
+    Denoised,
+    Image,
+    ModelInfo,
+    Sampling,
+)
 
 LORA_NAMES = "teaches"
 """Key of a LoRA's `training.json`: names of the objects that it was trained on."""

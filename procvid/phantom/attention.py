@@ -16,7 +16,7 @@ from diffusers.models.attention_dispatch import attention_backend, dispatch_atte
 from diffusers.utils import logging as diffusers_logging
 
 from procvid.errors import UnavailableError
-from procvid.settings import AttentionKind
+from procvid.types import AttentionKind
 
 NATIVE = "native"
 _EIGHT_BITS = "sage"

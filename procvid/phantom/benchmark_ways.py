@@ -19,8 +19,7 @@ from procvid.phantom.benchmark import run_pipeline, seconds_of
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.compiling import compile_blocks, undo_compiling
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.settings import AttentionKind
-from procvid.types import EXACT, Shortcuts
+from procvid.types import EXACT, AttentionKind, Shortcuts
 
 KERNELS: tuple[AttentionKind, ...] = ("cudnn", "flash", "efficient", "flash3_hub")
 COMPILED = "compiled blocks"

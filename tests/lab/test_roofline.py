@@ -9,7 +9,7 @@ import torch
 
 from lab.roofline.__main__ import breaks_even_after, table
 from lab.roofline.cards import CARDS, H100, RTX_4090
-from lab.roofline.count import Cost, Counter, _cost, _Fused, _fused_cost, _Record
+from lab.roofline.count import CallCost, Counter, _cost, _Fused, _fused_cost, _Record
 from procvid.phantom.flops import forward_flops, num_tokens
 from procvid.phantom.layout import CONFIGS
 from procvid.phantom.vram import ClipShape, Denoising
@@ -20,7 +20,7 @@ CLIP = ClipShape(832, 480, 81, 4)
 
 
 @pytest.fixture(scope="module")
-def step() -> Cost:
+def step() -> CallCost:
     return Counter(CONFIG, CLIP).step()
 
 
@@ -69,9 +69,9 @@ def test_fused_kernels_read_and_write_only_what_others_need():
 
 
 def test_a_card_waits_for_kernels_only_if_they_are_all_there_is():
-    work = Cost(1000, 650e12, 620e12, 2.8e12)
+    work = CallCost(1000, 650e12, 620e12, 2.8e12)
     assert H100.seconds(work) == pytest.approx(3.0)
-    assert H100.seconds(Cost(1_000_000)) == pytest.approx(4.0)
+    assert H100.seconds(CallCost(1_000_000)) == pytest.approx(4.0)
     assert RTX_4090.seconds(replace(work, products=0, attention=0)) == pytest.approx(2.8 / 0.9)
     assert H100.seconds(work, "flash") > H100.seconds(work) > H100.seconds(work, "8 bits")
 

@@ -105,8 +105,8 @@ def test_operations_of_a_forward_at_full_size(profile, linear, self_attention, c
 
 def test_every_mode_is_measured_and_exact_is_the_plain_loop():
     pipeline = random_pipeline(CONFIG, torch.bfloat16, CPU, all_parts=False)
-    fast = replace(TINY.sampling, num_inference_steps=8, shortcuts=PHANTOM_1_3B.shortcuts)
-    figures = measure_steps(pipeline, SHAPE, fast, CPU, 1, 2, TimeLimit(80))
+    fast = replace(TINY.sampling, num_inference_steps=6, shortcuts=PHANTOM_1_3B.shortcuts)
+    figures = measure_steps(pipeline, SHAPE, fast, CPU, 1, 1, TimeLimit(80))
     measured = figures["steps"]
     assert set(measured["step_s"]) == set(MODES) and all(s > 0 for s in measured["step_s"].values())
     assert measured["ratio_to_plain"]["plain"] == 1 and measured["calls_a_step"] == 3
