@@ -357,14 +357,14 @@ class Sampling:
         """Return this sampling as a LoRA needs that was distilled for few steps.
 
         Such a LoRA has learned the guidance by text. Without any guidance Phantom loses the references,
-        so the first third of the steps keeps a mild one (`docs/fast.md`).
+        so the first half of the steps keeps a mild one (`docs/fast.md`).
         """
         return replace(
             self,
             num_inference_steps=6,
             guidance_scale_text=min(3.0, self.guidance_scale_text),
             guidance_scale_image=min(3.0, self.guidance_scale_image),
-            shortcuts=Shortcuts(guided_share=1 / 3),
+            shortcuts=Shortcuts(guided_share=0.5),
         )
 
 

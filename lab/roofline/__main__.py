@@ -69,7 +69,11 @@ def step_rows(profile: Profile) -> list[dict[str, Any]]:
 
 def clip_rows(profile: Profile) -> list[dict[str, Any]]:
     """Return the cost of denoising a whole clip with the sampling of each mode."""
-    modes = {"exact": profile.sampling, "--fast": profile.fast_sampling}
+    modes = {
+        "exact": profile.sampling,
+        "--fast": profile.fast_sampling,
+        "--distilled": profile.sampling.distilled,
+    }
     rows = []
     for name, sampling in modes.items():
         for compiled in (False, True):

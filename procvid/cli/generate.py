@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--distilled",
         action="store_true",
         help="sample as a LoRA needs that was distilled for few steps: 6 steps, of which the first "
-        "third is guided (docs/fast.md)",
+        "half is guided (docs/fast.md)",
     )
     add_json(parser, "print one event per line as JSON")
     parser.set_defaults(run=generate)

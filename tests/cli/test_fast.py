@@ -114,7 +114,7 @@ def test_a_record_from_before_there_were_shortcuts_is_read_as_exact(recipe, tmp_
     assert "Nothing to do" in capsys.readouterr().out
 
 
-def test_a_distilled_run_has_few_steps_and_guides_the_first_third(recipe, tmp_path, capsys):
+def test_a_distilled_run_has_few_steps_and_guides_the_first_half(recipe, tmp_path, capsys):
     weights = {"diffusion_model.blocks.0.ffn.2.lora_A.weight": torch.ones(2, 48) / 20}
     weights["diffusion_model.blocks.0.ffn.2.lora_B.weight"] = torch.ones(48, 2)
     save_file(weights, tmp_path / "distilled.safetensors")
@@ -125,12 +125,12 @@ def test_a_distilled_run_has_few_steps_and_guides_the_first_third(recipe, tmp_pa
         assert "--distilled is for a distilled LoRA" in capsys.readouterr().err
     assert main([*lora, "--distilled"]) == 0
     said = capsys.readouterr().out
-    assert "6 denoising steps" in said and "guided for 0.333333 of the steps" in said
+    assert "6 denoising steps" in said and "guided for 0.5 of the steps" in said
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
-def test_the_distilled_sampling_predicts_two_branches_in_two_of_six_steps(profile):
+def test_the_distilled_sampling_predicts_two_branches_in_three_of_six_steps(profile):
     sampling = choose_sampling(profile, distilled=True)
-    assert num_forwards(sampling, 2) == 6 + 2
+    assert num_forwards(sampling, 2) == 6 + 3
     assert max(sampling.guidance_scale_text, sampling.guidance_scale_image) <= 3
     assert choose_sampling(profile, distilled=True, num_inference_steps=4).num_inference_steps == 4
