@@ -60,7 +60,7 @@ class Profile:
         demo: True if its clips only show how procvid works.
         fixed_vocabulary: True if its models know only the words of the rules planner, listed in the
             generator's `vocabulary.json`. "auto" then asks no language model.
-        half_precision: True if it computes in half precision, so that `--precise` applies.
+        half_precision: True if it computes in half precision. It is then precise by default.
         auto_vram_gib: "auto" chooses it on a GPU with this much memory or more.
         fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
         shortcuts: Shortcuts of `--fast`.
@@ -94,6 +94,10 @@ class Profile:
         """Return the default sampling of `--fast`."""
         steps = self.fast_steps or self.sampling.num_inference_steps
         return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
+
+    def is_precise(self, wanted: bool | None = None) -> bool:
+        """Return True if clips keep upstream's float32 layers; `wanted` overrides the default."""
+        return self.half_precision if wanted is None else wanted
 
     def describe(self, reason: str) -> str:
         """Return the profile and the reason why it was chosen, as a sentence for the user."""
@@ -346,10 +350,8 @@ class Environment:
         profile: `PROCVID_PROFILE`, the profile of the app; default "auto".
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
         keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
-        keep_gb: `PROCVID_KEEP_GB`: the app deletes the oldest runs above this size, in 10^9 bytes; 0
-            for no limit.
-        attention: `PROCVID_ATTENTION`, the attention kernel on a GPU; "auto" chooses by the card.
-        compiles: `PROCVID_COMPILE`: compile the transformer's blocks on a GPU; "0" or "1".
+        keep_gb: `PROCVID_KEEP_GB`, 10^9 bytes above which the app deletes the oldest runs; 0 for never.
+        attention, compiles: `PROCVID_ATTENTION` and `PROCVID_COMPILE`; see `docs/gpu.md`.
     """
 
     openai_api_key: str | None = field(repr=False)

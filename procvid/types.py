@@ -441,7 +441,8 @@ class StepChanges:
 class GenerateRequest:
     """A request for a video; the same request with the same folder resumes.
 
-    `shots` says how the steps become clips. A recipe that was cut before keeps its shots.
+    `shots` says how the steps become clips. A recipe that was cut before keeps its shots. `precise`
+    keeps upstream's float32 layers in half precision; None is the profile's default.
     """
 
     recipe: Recipe
@@ -450,6 +451,6 @@ class GenerateRequest:
     memory: str = "default"
     planner: str = "auto"
     lora: tuple[str, ...] = ()
-    precise: bool = False
+    precise: bool | None = None
     seed: int = 0
     shots: ShotMode = "auto"

@@ -51,7 +51,9 @@ def dry_run(
     samples = read_samples(read_environment().cache_folder)
     about_clips = parts.generator.notes(sampling) if parts else ()
     plan = dataclasses.replace(plan, notes=(*plan.notes, *about_clips))
-    setting = ClipSetting.of(profile.name, device_name(), sampling, arguments.precise)
+    setting = ClipSetting.of(
+        profile.name, device_name(), sampling, profile.is_precise(arguments.precise)
+    )
     result = forecast(
         plan,
         profile,
@@ -93,7 +95,11 @@ def _plan(wanted: str, profile: Profile, recipe: Recipe) -> tuple[Plan, ServiceU
 
 
 def _parts(
-    profile: Profile, memory: str, downloads: dict[str, int], loras: tuple[str, ...], precise: bool
+    profile: Profile,
+    memory: str,
+    downloads: dict[str, int],
+    loras: tuple[str, ...],
+    precise: bool | None,
 ) -> tuple[Parts | None, str]:
     """Return the models if this machine has them, else the reason; a dry run downloads nothing."""
     if hub_id_of(memory, "memory") and known_release(memory, "memory") is None:

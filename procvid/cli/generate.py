@@ -62,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_lora(parser, "LoRA to merge into the model")
     parser.add_argument(
-        "--precise", action="store_true", help="float32 where half precision loses most; GPU only"
+        "--precise",
+        action=argparse.BooleanOptionalAction,
+        help="float32 where half precision loses most; GPU only (default: yes)",
     )
     add_fast(parser)
     parser.add_argument(
@@ -82,8 +84,6 @@ def generate(arguments: argparse.Namespace) -> None:
         InputError: An option is wrong, or the folder belongs to another run.
     """
     recipe = read_recipe(Path(arguments.recipe))
-    if arguments.fast and arguments.precise:
-        raise InputError("--fast and --precise exclude each other.", "Choose one of them.")
     if arguments.distilled and (arguments.fast or not arguments.lora):
         raise InputError(
             "--distilled is for a distilled LoRA and excludes --fast.",
@@ -128,7 +128,9 @@ def generate(arguments: argparse.Namespace) -> None:
     events = measured(
         make_video(request, parts, out),
         out,
-        ClipSetting.of(profile.name, device_name(), sampling, arguments.precise),
+        ClipSetting.of(
+            profile.name, device_name(), sampling, profile.is_precise(arguments.precise)
+        ),
         read_environment().cache_folder,
         lambda: peak_memory_mib(profile),
     )

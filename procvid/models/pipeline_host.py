@@ -29,19 +29,18 @@ from procvid.phantom.compiling import COMPILED_RUNGS, WARM_UP, keep_compiled_in
 from procvid.phantom.denoising import DenoisingStep
 from procvid.phantom.foresight import Foresight
 from procvid.phantom.ladder import (
-    FEWER_FRAMES,
     Ladder,
     Rung,
     choose_rung,
     describe_choice,
-    held_bytes,
-    is_in_8_bits,
-    release_vram,
+    describe_shortage,
     rungs,
 )
 from procvid.phantom.latent_colours import LatentColours
 from procvid.phantom.lora import LoraFile, merge_loras
+from procvid.phantom.memory_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.model_folder import MANIFEST, check_manifest
+from procvid.phantom.placing import FEWER_FRAMES, held_bytes, is_in_8_bits, release_memory
 from procvid.phantom.vram import ClipBytes, ClipShape, Denoising
 from procvid.settings import Profile, check_sampling
 from procvid.stopping import stop_if_asked
@@ -71,7 +70,7 @@ class Placement:
     Attributes:
         device: "cpu", or the device of a GPU.
         dtype: Of transformer and text encoder.
-        precise: Keep upstream's float32 residual stream in half precision.
+        precise: Keep upstream's float32 layers in half precision.
         free_bytes: Returns the free bytes of the device and of the machine's memory. None disables
             the ladder, which is right for a small model.
         attention: Attention kernel on a GPU; "auto" chooses by the card.
@@ -92,9 +91,19 @@ ON_CPU = Placement()
 def on_gpu(
     precise: bool = False, attention: AttentionKind = "auto", compiled_in: Path | None = None
 ) -> Placement:
-    """Return the placement on the first CUDA device, in bfloat16, fitted to its memory."""
+    """Return the placement on the first CUDA device, in half precision, fitted to its memory."""
     device = torch.device("cuda", 0)
-    return Placement(device, torch.bfloat16, precise, free_bytes, attention, compiled_in)
+    dtype = half_dtype(torch.cuda.get_device_capability(device))
+    return Placement(device, dtype, precise, free_bytes, attention, compiled_in)
+
+
+def half_dtype(capability: tuple[int, int]) -> torch.dtype:
+    """Return the half precision for a card of some compute capability.
+
+    Before 8.0 (T4, V100, RTX 20) no fused attention takes bfloat16, and without one the attention of
+    a clip of 81 frames needs 36 GB.
+    """
+    return torch.bfloat16 if capability >= (8, 0) else torch.float16
 
 
 class PipelineModel(Protocol):
@@ -138,6 +147,10 @@ class PipelineModel(Protocol):
 
     def clip_bytes(self, clip: ClipShape, dtype: torch.dtype, denoising: Denoising) -> ClipBytes:
         """Return the bytes of each part for a clip."""
+        ...
+
+    def unmapped_bytes(self, dtype: torch.dtype, has_loras: bool) -> int:
+        """Return the bytes of the loaded weights that are not mapped from their files."""
         ...
 
     def tflop(self, sampling: Sampling, num_references: int) -> float:
@@ -205,6 +218,8 @@ class PipelineHost:
             details["attention"] = self._attention[0]
         if placement.compiled_in is not None:
             details["compiled"] = "blocks"
+        if placement.dtype == torch.float16:
+            revision += " float16"
         if placement.precise:
             details["precision"] = "precise"
             revision += " precise"
@@ -226,7 +241,7 @@ class PipelineHost:
         """Free the weights; the next clip loads them again."""
         vars(self).pop("pipeline", None)
         self._ladder = self._kind = None
-        release_vram()
+        release_memory()
 
     def undrawable(self, conditioning_words: Sequence[str]) -> tuple[str, ...]:
         """Return the object names that this model was not trained on."""
@@ -263,24 +278,23 @@ class PipelineHost:
         device_bytes, host_bytes = self._placement.free_bytes()
         if "pipeline" in vars(self):
             on_device, on_host = held_bytes(self.pipeline)
-            return device_bytes + on_device, host_bytes + on_host
+            loaded = self._model.unmapped_bytes(self._placement.dtype, has_loras=bool(self._loras))
+            return device_bytes + on_device, host_bytes + on_host + loaded
         return device_bytes, host_bytes
 
     def _choose(self, kind: ClipKind) -> tuple[list[Rung], int, int]:
         """Return the rungs, the index of the first that fits and has not failed, and free bytes."""
         clip, dtype = kind.shape, self._placement.dtype
-        all_rungs = rungs(clip, lambda shape: self._model.clip_bytes(shape, dtype, kind.denoising))
+        all_rungs = rungs(
+            clip,
+            lambda shape: self._model.clip_bytes(shape, dtype, kind.denoising),
+            self._model.unmapped_bytes(dtype, has_loras=bool(self._loras)),
+        )
         device_bytes, host_bytes = self._free_bytes()
         start = choose_rung(all_rungs, device_bytes, host_bytes)
         if start is None:
-            last = all_rungs[-1]
-            raise UnavailableError(
-                f"{self._profile.name} at {clip.width}x{clip.height} needs at least "
-                f"{last.device_bytes / 1e9:.1f} GB of GPU memory and {last.host_bytes / 1e9:.1f} GB "
-                f"of machine memory; {device_bytes / 1e9:.1f} GB and {host_bytes / 1e9:.1f} GB are "
-                "free.",
-                "Choose a smaller --size, close other programs, or use --profile tiny.",
-            )
+            name = self._profile.name
+            raise describe_shortage(name, clip, all_rungs, device_bytes, host_bytes)
         return all_rungs, max(start, self._reached.get(kind, 0)), device_bytes
 
     def generate(
@@ -302,7 +316,9 @@ class PipelineHost:
                 sampling = replace(sampling, num_frames=frames)
             try:
                 return (yield from self._make(pipeline, ladder, conditioning, sampling))
-            except torch.OutOfMemoryError as error:
+            except MEMORY_ERRORS as error:
+                if not ran_out(error):
+                    raise
                 reason = str(error).splitlines()[0][:160]
             # Outside the handler, since its error keeps the tensors alive.
             if ladder is None or not ladder.step_down():
@@ -356,7 +372,9 @@ class PipelineHost:
         while True:
             try:
                 return pipeline.decode_latents(latents, output_type="np")
-            except torch.OutOfMemoryError as error:
+            except MEMORY_ERRORS as error:
+                if not ran_out(error):
+                    raise
                 failed = error.with_traceback(None)
             if ladder is None or not ladder.make_room():
                 raise failed
@@ -383,10 +401,12 @@ class PipelineHost:
         if is_in_8_bits(self.pipeline) and not rung.in_8_bits:
             # Loaded again: the precision that is lost cannot be restored.
             del self.pipeline
-            release_vram()
+            release_memory()
         notes = (note, self._attention_note)
         note, self._attention_note = "; ".join(filter(None, notes)), ""
-        self._ladder = Ladder(self.pipeline, self._placement.device, all_rungs, start, note)
+        self._ladder = Ladder(
+            self.pipeline, self._placement.device, all_rungs, start, note, self._free_bytes
+        )
         self._kind = kind
         self.pipeline.make_room = self._ladder.make_room
         return self._ladder

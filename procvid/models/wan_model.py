@@ -8,6 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from diffusers import WanTransformer3DModel
+from safetensors import safe_open
+from transformers import UMT5Config, UMT5EncoderModel
 
 from procvid.errors import InputError, UnavailableError
 from procvid.phantom.flops import clip_tflop
@@ -78,6 +81,18 @@ class WanModel:
             self._quantised,
         )
 
+    def unmapped_bytes(self, dtype: torch.dtype, has_loras: bool) -> int:
+        """Return the bytes of the loaded weights that are not mapped from their files.
+
+        Weights of another dtype are converted, those of a GGUF are copied, and a LoRA changes them.
+        """
+        transformer, text_encoder = self._weight_counts
+        converted = self._stored_dtype not in (None, dtype)
+        copied = text_encoder if converted else 0
+        if converted or has_loras or self._quantised is not None:
+            copied += transformer
+        return copied * dtype.itemsize
+
     def tflop(self, sampling: Sampling, num_references: int) -> float:
         """Return the operations of a clip, in 10^12; see `procvid.phantom.flops`."""
         return clip_tflop(self._configs["transformer"], sampling, num_references)
@@ -90,6 +105,26 @@ class WanModel:
         }
         transformer = read_config(self.folder / "transformer" / "config.json")
         return {**{k: _without_private(v) for k, v in configs.items()}, "transformer": transformer}
+
+    @cached_property
+    def _weight_counts(self) -> tuple[int, int]:
+        """Numbers of weights of transformer and text encoder."""
+        with torch.device("meta"):
+            models = (
+                WanTransformer3DModel(**self._configs["transformer"]),
+                UMT5EncoderModel(UMT5Config.from_dict(dict(self._configs["text_encoder"]))),
+            )
+        transformer, text = (sum(v.numel() for v in model.parameters()) for model in models)
+        return transformer, text
+
+    @cached_property
+    def _stored_dtype(self) -> torch.dtype | None:
+        """Dtype of the text encoder's files; None if there are none."""
+        files = sorted((self.folder / "text_encoder").glob("*.safetensors"))
+        if not files:
+            return None
+        with safe_open(files[0], framework="pt") as opened:
+            return opened.get_tensor(next(iter(opened.keys()))).dtype
 
     @cached_property
     def _quantised(self) -> Mapping[str, QuantisedTensor] | None:

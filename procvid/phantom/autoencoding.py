@@ -43,11 +43,14 @@ def encode_references(
     """
     mean, std = _latent_statistics(vae, device)
     encoded = []
-    for image in images:
-        stop_if_asked()
-        pixels_CHW = torch.from_numpy(reference_pixels(image, width, height))
-        frame_BCTHW = pixels_CHW[None, :, None].to(device, vae.dtype)
-        encoded.append(vae.encode(frame_BCTHW).latent_dist.mode().float())
+    try:
+        for image in images:
+            stop_if_asked()
+            pixels_CHW = torch.from_numpy(reference_pixels(image, width, height))
+            frame_BCTHW = pixels_CHW[None, :, None].to(device, vae.dtype)
+            encoded.append(vae.encode(frame_BCTHW).latent_dist.mode().float())
+    finally:
+        forget_frames(vae)
     return (torch.cat(encoded, dim=2) - mean) / std
 
 
@@ -80,6 +83,12 @@ def decode_video(
     finally:
         stop_check.remove()
         vae.use_tiling = before
+        forget_frames(vae)
+
+
+def forget_frames(vae: AutoencoderKLWan) -> None:
+    """Drop the frames that the autoencoder keeps for the next ones; a stop or an error leaves them."""
+    vae.clear_cache()
 
 
 def to_frames(video_BCTHW: torch.Tensor, output_type: str) -> DecodedFrames:

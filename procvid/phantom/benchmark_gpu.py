@@ -19,17 +19,12 @@ from procvid.phantom.benchmark import random_tensors, run_pipeline, run_plain_lo
 from procvid.phantom.benchmark_ways import NO_TIME, TimeLimit
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.flops import forward_flops, num_forwards, num_tokens
-from procvid.phantom.ladder import (
-    SUMMARIES,
-    place,
-    release_vram,
-    rungs,
-    take_off,
-)
+from procvid.phantom.ladder import SUMMARIES, rungs
 from procvid.phantom.layout import Config, empty_transformer, stored_dtype
 from procvid.phantom.loading import phantom_scheduler
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.phantom.vram import ALLOWANCE, UMT5_XXL, ClipShape, estimate
+from procvid.phantom.placing import place, release_memory, take_off
+from procvid.phantom.vram import UMT5_XXL, ClipShape, estimate
 from procvid.types import EXACT, Sampling
 
 LIMIT_TFLOPS = 700.0
@@ -232,7 +227,7 @@ def measure_rungs(
     config = {key: value for key, value in config.items() if not key.startswith("_")}
     dtype = pipeline.transformer.dtype
     estimates = {
-        rung.name: rung.device_bytes / ALLOWANCE
+        rung.name: rung.peak_bytes
         for rung in rungs(clip, lambda shape: estimate(shape, config, dtype=dtype))
     }
     rows: list[dict[str, object]] = []
@@ -253,7 +248,7 @@ def measure_rungs(
             row["peak_bytes"] = torch.cuda.max_memory_allocated(device)
         except torch.OutOfMemoryError:
             row["reason"] = "out of memory"
-        release_vram()
+        release_memory()
         whole_s = time.monotonic() - start_s
     take_off(pipeline)
     return rows

@@ -40,7 +40,7 @@ def compile_placed(pipeline: Any, rung: str, device: torch.device) -> list[str]:
     Returns:
         Notes for the user.
     """
-    if not pipeline.compiles or rung not in COMPILED_RUNGS:
+    if not getattr(pipeline, "compiles", False) or rung not in COMPILED_RUNGS:
         return []
     note = compile_blocks(pipeline.transformer, device)
     return [note] if note else []

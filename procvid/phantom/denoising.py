@@ -16,7 +16,7 @@ from diffusers import WanTransformer3DModel
 from diffusers.models.cache_utils import CacheMixin
 
 from procvid.phantom.guidance import Branch, Guidance
-from procvid.phantom.precision import float32_residual
+from procvid.phantom.precision import half_autocast
 from procvid.stopping import stop_if_asked
 from procvid.types import EXACT, Shortcuts
 
@@ -64,7 +64,7 @@ class GuidedModel:
         transformer: Takes `[B, C, T, h, w]` in its own dtype.
         guidance: Decides the branches and combines their predictions.
         reference_latents: `[B, C, R, h, w]`, normalised, in the dtype of the transformer.
-        precise: Keep residual stream and output head in float32 around half-precision layers.
+        precise: Run under autocast, inside `procvid.phantom.precision.float32_layers`.
         shortcuts: Decides which branches share a call and what stands for references not seen.
     """
 
@@ -97,7 +97,7 @@ class GuidedModel:
         """
         precision: AbstractContextManager[None] = nullcontext()
         if self.precise:
-            precision = float32_residual(self.transformer, latents_BCFhw.device)
+            precision = half_autocast(self.transformer, latents_BCFhw.device)
         # A batch needs its own cache context, because cached states have the size of the batch.
         calls = self._calls(branches)
         predictions: dict[str, torch.Tensor] = {}

@@ -7,25 +7,25 @@ effect, measured by `python -m lab.fast`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from diffusers import WanTransformer3DModel
 
 from procvid.phantom.attention import attention_in_8_bits
 from procvid.phantom.denoising import GuidedModel, LoopPosition
+from procvid.phantom.precision import float32_layers
 from procvid.phantom.step_cache import step_cache
 from procvid.types import Shortcuts
 
 
 def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
     """Raise ValueError if a shortcut is not valid; the message has the value and the valid range."""
-    if precise and shortcuts.cache is not None:
-        # The float32 head needs layers that a cache skips.
-        raise ValueError("A step cache and the precise mode exclude each other: use only one.")
+    if precise and shortcuts.attention_in_8_bits:
+        # Its kernels take half precision only, and autocast does not reach them.
+        raise ValueError("8-bit attention and the precise mode exclude each other: use only one.")
     if not 0 <= shortcuts.guided_share <= 1:
         raise ValueError(f"guided_share must be 0 to 1, but is {shortcuts.guided_share!r}.")
     if shortcuts.guided_every < 1:
@@ -46,17 +46,32 @@ def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
 
 @contextmanager
 def shortened(
-    transformer: WanTransformer3DModel, shortcuts: Shortcuts, **settings: Any
+    transformer: WanTransformer3DModel,
+    shortcuts: Shortcuts,
+    precise: bool,
+    num_steps: int,
+    num_video_frames: int,
+    mag_ratios: Sequence[float] | None = None,
 ) -> Iterator[None]:
-    """Run a transformer with the shortcuts that change it, and restore it afterwards.
+    """Run a transformer with the layers and shortcuts that change it, and restore it afterwards.
 
     Args:
         transformer: A transformer without a cache.
         shortcuts: Those of the run.
-        settings: See `step_cache`.
+        precise: Keep upstream's float32 layers; see `float32_layers`.
+        num_steps: Denoising steps of the run.
+        num_video_frames: Latent frames of the video, without references.
+        mag_ratios: See `step_cache`.
     """
     in_8_bits = attention_in_8_bits(transformer, shortcuts.attention_in_8_bits)
-    with in_8_bits, step_cache(transformer, shortcuts.cache, **settings):
+    cached = step_cache(
+        transformer,
+        shortcuts.cache,
+        num_steps=num_steps,
+        num_video_frames=num_video_frames,
+        mag_ratios=mag_ratios,
+    )
+    with float32_layers(transformer, precise), in_8_bits, cached:
         yield
 
 

@@ -1,4 +1,4 @@
-"""The ladder: ways to fit a clip into the free VRAM, from the fastest to the smallest.
+"""The ladder: ways to fit a clip into the memory of the GPU and of the machine, from the fastest.
 
     full                everything on the GPU
     model_offload       one model at a time on the GPU
@@ -7,30 +7,36 @@
     fp8_group_offload   the same, with the transformer stored in 8 bits
     fewer_frames        the same, with a shorter clip
 
-The first three rungs give the same clip. The next ones reduce quality, the last one the length. A GGUF
-is never stored in 8 bits, because it is already quantised.
+From group_offload on, each rung exists twice: with a page-locked copy of the weights in the machine's
+memory, and without, which is slower. The first three names give the same clip. The next ones reduce
+quality, the last one the length. A GGUF is never stored in 8 bits, because it is already quantised.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from diffusers.hooks import HookRegistry, apply_group_offloading
-from diffusers.hooks import group_offloading as diffusers_names
 
-from procvid.phantom.compiling import compile_placed, undo_compiling
+from procvid.errors import UnavailableError
+from procvid.phantom.compiling import compile_placed
+from procvid.phantom.memory_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
-from procvid.phantom.vram import ALLOWANCE, ClipBytes, ClipShape
-
-FULL = "full"
-MODEL_OFFLOAD = "model_offload"
-GROUP_OFFLOAD = "group_offload"
-TILED = "tiled"
-FP8_GROUP_OFFLOAD = "fp8_group_offload"
-FEWER_FRAMES = "fewer_frames"
+from procvid.phantom.placing import (
+    BLOCKS_AT_A_TIME,
+    FEWER_FRAMES,
+    FP8_GROUP_OFFLOAD,
+    FULL,
+    GROUP_OFFLOAD,
+    IN_8_BITS,
+    IN_TILES,
+    MODEL_OFFLOAD,
+    TILED,
+    pinned_size,
+    place,
+)
+from procvid.phantom.vram import ALLOWANCE, ClipBytes, ClipShape, PartBytes
 
 SUMMARIES = {
     FULL: "everything stays on the GPU",
@@ -41,11 +47,6 @@ SUMMARIES = {
     FEWER_FRAMES: "block by block, decoded in tiles, with fewer frames",
 }
 
-_IN_8_BITS = (FP8_GROUP_OFFLOAD, FEWER_FRAMES)
-_IN_TILES = (TILED, *_IN_8_BITS)
-_BLOCKS_AT_A_TIME = 2
-"""With a stream, the next block (or leaf of the text encoder) is copied while one runs."""
-
 
 @dataclass(frozen=True)
 class Rung:
@@ -55,9 +56,11 @@ class Rung:
         name: One of the names above.
         num_frames: Frames of the clip.
         device_bytes: Peak of VRAM, including the allowance.
-        host_bytes: Memory of the machine (RAM) for offloaded weights.
+        host_bytes: Memory of the machine (RAM) for copies of the weights, page-locked ones included.
         step_bytes: Peak of VRAM in a denoising step, including the allowance.
         in_8_bits: True if the transformer is stored in 8 bits.
+        pinned: True if the offloaded weights have a page-locked copy.
+        peak_bytes: Peak of VRAM, without the allowance.
     """
 
     name: str
@@ -66,25 +69,48 @@ class Rung:
     host_bytes: int
     step_bytes: int = 0
     in_8_bits: bool = False
+    pinned: bool = False
+    peak_bytes: int = 0
+
+    @property
+    def in_groups(self) -> bool:
+        """True if the weights go through the GPU in groups."""
+        return self.name not in (FULL, MODEL_OFFLOAD)
 
     @property
     def summary(self) -> str:
         """Description for the user."""
-        if self.name != FEWER_FRAMES:
-            return SUMMARIES[self.name]
-        stored = "stored in 8 bits, " if self.in_8_bits else ""
-        return f"block by block, decoded in tiles, {stored}with fewer frames ({self.num_frames})"
+        text = SUMMARIES[self.name]
+        if self.name == FEWER_FRAMES:
+            stored = "stored in 8 bits, " if self.in_8_bits else ""
+            text = (
+                f"block by block, decoded in tiles, {stored}with fewer frames ({self.num_frames})"
+            )
+        slow = self.in_groups and not self.pinned
+        return f"{text}, read from the files because RAM is short" if slow else text
+
+    def needs_less_vram(self, other: Rung) -> bool:
+        """Return True if this rung needs less VRAM than another, in the whole clip or in a step."""
+        mine = self.device_bytes, self.step_bytes
+        return mine < (other.device_bytes, other.step_bytes)
+
+    def fits(self, device_bytes: int, host_bytes: int) -> bool:
+        """Return True if the rung fits into so much free VRAM and RAM."""
+        return self.device_bytes <= device_bytes and self.host_bytes <= host_bytes
 
 
-def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[Rung]:
+def rungs(
+    clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes], unmapped: int = 0
+) -> list[Rung]:
     """Return all rungs for a clip, from the top.
 
-    Each rung needs less VRAM than the one before, either at the peak of the whole clip or, at the same
+    Each name needs less VRAM than the one before, either at the peak of the whole clip or, at the same
     peak, in a denoising step.
 
     Args:
         clip: The clip.
         bytes_of: Computes the bytes of this and of shorter clips; see `procvid.phantom.vram`.
+        unmapped: Bytes of loaded weights that are not mapped from files and always take RAM.
     """
     parts = bytes_of(clip)
     possible = [name for name in SUMMARIES if parts.transformer_fp8 or name != FP8_GROUP_OFFLOAD]
@@ -97,39 +123,67 @@ def rungs(clip: ClipShape, bytes_of: Callable[[ClipShape], ClipBytes]) -> list[R
         made.append(_rung(FEWER_FRAMES, shorter, bytes_of(shorter)))
     kept: list[Rung] = []
     for rung in made:
-        last = kept[-1:] or [replace(rung, device_bytes=rung.device_bytes + 1)]
-        if rung.device_bytes < last[0].device_bytes or (
-            rung.device_bytes == last[0].device_bytes and rung.step_bytes < last[0].step_bytes
-        ):
+        if not kept or rung.needs_less_vram(kept[-1]):
             kept.append(rung)
-    return kept
+    return [
+        replace(variant, host_bytes=variant.host_bytes + unmapped)
+        for rung in kept
+        for variant in _variants(rung, bytes_of(replace(clip, num_frames=rung.num_frames)))
+    ]
 
 
 def _rung(name: str, clip: ClipShape, parts: ClipBytes) -> Rung:
+    """Return a rung without the memory of the machine."""
     text = parts.text_encoder
-    in_8_bits = name in _IN_8_BITS and parts.transformer_fp8 is not None
+    in_8_bits = name in IN_8_BITS and parts.transformer_fp8 is not None
     transformer = parts.transformer_fp8 if in_8_bits else parts.transformer
-    vae = parts.vae_tiled if name in _IN_TILES else parts.vae
-    weights = text.weights + transformer.weights + vae.weights
+    vae = parts.vae_tiled if name in IN_TILES else parts.vae
     match name:
         case "full":
-            working = max(p.activations for p in (text, transformer, vae))
-            peak, host = weights + working, 0
-            step = weights + transformer.activations
+            weights = text.weights + transformer.weights + vae.weights
+            held = weights, weights, weights
         case "model_offload":
-            peak = max(p.weights + p.activations for p in (text, transformer, vae))
-            host = weights
-            step = transformer.weights + transformer.activations
+            held = text.weights, transformer.weights, vae.weights
         case _:
-            # The autoencoder stays on the device: it is small, and offloading its layers is slow.
-            blocks = transformer.outside + _BLOCKS_AT_A_TIME * transformer.block
-            leaves = _BLOCKS_AT_A_TIME * text.largest_leaf
-            step = vae.weights + blocks + transformer.activations
-            peak = max(step, vae.weights + max(leaves + text.activations, vae.activations))
-            # A pinned copy for the stream, besides the loaded weights until each was used once.
-            host = 2 * (weights - vae.weights)
-    sizes = int(ALLOWANCE * peak), host, int(ALLOWANCE * step)
-    return Rung(name, clip.num_frames, *sizes, in_8_bits)
+            blocks = transformer.outside + BLOCKS_AT_A_TIME * transformer.block
+            held = vae.weights + text.two_leaves, vae.weights + blocks, vae.weights
+    phases = list(zip(held, (text, transformer, vae), strict=True))
+    return Rung(
+        name,
+        clip.num_frames,
+        device_bytes=max(needed_bytes(weights, part) for weights, part in phases),
+        host_bytes=0,
+        step_bytes=needed_bytes(held[1], transformer),
+        in_8_bits=in_8_bits,
+        peak_bytes=max(weights + part.activations for weights, part in phases),
+    )
+
+
+def needed_bytes(weights: int, part: PartBytes) -> int:
+    """Return the VRAM that a part needs: the weights are exact, activations get the allowance."""
+    return weights + int(ALLOWANCE * part.activations)
+
+
+def _variants(rung: Rung, parts: ClipBytes) -> list[Rung]:
+    """Return a rung with the machine memory it needs: page-locked, then read from the files."""
+    text, transformer = parts.text_encoder, parts.transformer
+    if rung.name == FULL:
+        return [rung]
+    if rung.name == MODEL_OFFLOAD:
+        # A model that has run is copied back to the machine.
+        return [replace(rung, host_bytes=text.weights + transformer.weights + parts.vae.weights)]
+    made = 0
+    if rung.in_8_bits:
+        transformer = parts.transformer_fp8
+        made = transformer.weights
+    # What lies outside the blocks is copied to the GPU and back in each forward pass.
+    made += transformer.outside
+    locked = transformer.pinned + text.pinned
+    transient = BLOCKS_AT_A_TIME * pinned_size(transformer.block) + pinned_size(text.two_leaves)
+    return [
+        replace(rung, host_bytes=made + locked, pinned=True),
+        replace(rung, host_bytes=made + transient),
+    ]
 
 
 def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> int | None:
@@ -140,10 +194,8 @@ def choose_rung(all_rungs: list[Rung], device_bytes: int, host_bytes: int) -> in
         device_bytes: Free VRAM, before anything is loaded.
         host_bytes: Free RAM.
     """
-    for index, rung in enumerate(all_rungs):
-        if rung.device_bytes <= device_bytes and rung.host_bytes <= host_bytes:
-            return index
-    return None
+    fitting = (n for n, rung in enumerate(all_rungs) if rung.fits(device_bytes, host_bytes))
+    return next(fitting, None)
 
 
 def describe_choice(
@@ -152,117 +204,36 @@ def describe_choice(
     """Return one sentence on the VRAM that a clip needs, the free VRAM, and the chosen rung."""
     top, rung = all_rungs[0], all_rungs[chosen]
     what = f"{profile} at {clip.width}x{clip.height}, {clip.num_frames} frames"
-    needs = f"{what} needs about {_gb(top.device_bytes)} GB, {_gb(free)} GB are free"
+    needed, free_gb = (f"{n / 1e9:.1f}" for n in (top.device_bytes, free))
+    needs = f"{what} needs about {needed} GB of GPU memory, {free_gb} GB are free"
     if chosen == 0:
         return f"{needs}: {SUMMARIES[FULL]}"
-    return f"{needs}: {rung.summary}, about {_gb(rung.device_bytes)} GB"
+    return f"{needs}: {rung.summary}, about {rung.device_bytes / 1e9:.1f} GB"
 
 
-def describe_step_down(before: Rung, after: Rung) -> str:
-    """Return one sentence on the step down after an out-of-memory error."""
-    return f"out of memory ({before.summary}): continues with {after.summary}"
-
-
-def _gb(num_bytes: int) -> str:
-    value = num_bytes / 1e9
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
-
-
-def place(pipeline: PhantomWanPipeline, name: str, device: torch.device) -> None:
-    """Place a pipeline on a device as a rung describes, regardless of its current placement.
-
-    Storing in 8 bits cannot be undone, so only 8-bit rungs may follow such a rung.
-
-    Args:
-        pipeline: A loaded pipeline with merged LoRAs.
-        name: Name of the rung.
-        device: Device of the computation. On the CPU, the rungs differ only in the 8 bits.
-    """
-    take_off(pipeline)
-    pipeline.tile_decoding = name in _IN_TILES
-    match name:
-        case "full":
-            pipeline.to(device)
-        case "model_offload":
-            if device.type == "cpu":
-                return
-            pipeline.enable_model_cpu_offload(device=device)
-        case _:
-            if name in _IN_8_BITS:
-                _store_in_fp8(pipeline)
-            _offload_groups(pipeline, device)
-
-
-def take_off(pipeline: PhantomWanPipeline) -> None:
-    """Undo `place`, except for the 8 bits, and release the VRAM."""
-    pipeline.remove_all_hooks()
-    undo_compiling(pipeline.transformer)
-    # Otherwise `maybe_free_model_hooks` enables model offloading again after the next clip.
-    pipeline._offload_device = None
-    for model in (pipeline.transformer, pipeline.text_encoder):
-        if model is None:
-            continue
-        registry = HookRegistry.check_if_exists_or_initialize(model)
-        for hook in (
-            diffusers_names._GROUP_OFFLOADING,
-            diffusers_names._LAYER_EXECUTION_TRACKER,
-            diffusers_names._LAZY_PREFETCH_GROUP_OFFLOADING,
-        ):
-            registry.remove_hook(hook, recurse=True)
-    pipeline.to("cpu", silence_dtype_warnings=True)
-    release_vram()
-
-
-def is_in_8_bits(pipeline: PhantomWanPipeline) -> bool:
-    """Return True if the transformer is stored in 8 bits, which only reloading undoes."""
-    return any(value.dtype == torch.float8_e4m3fn for value in pipeline.transformer.parameters())
-
-
-def held_bytes(pipeline: PhantomWanPipeline) -> tuple[int, int]:
-    """Return the bytes of the models now, in VRAM and in RAM."""
-    on_device = on_host = 0
-    for model in (pipeline.transformer, pipeline.text_encoder, pipeline.vae):
-        for value in () if model is None else (*model.parameters(), *model.buffers()):
-            if value.device.type == "cpu":
-                on_host += value.nbytes
-            else:
-                on_device += value.nbytes
-    return on_device, on_host
-
-
-def release_vram() -> None:
-    """Release VRAM that is no longer used."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _store_in_fp8(pipeline: PhantomWanPipeline) -> None:
-    transformer = pipeline.transformer
-    quantised = any(value.dtype == torch.uint8 for value in transformer.parameters())
-    if quantised or is_in_8_bits(pipeline):
-        return
-    transformer.enable_layerwise_casting(
-        storage_dtype=torch.float8_e4m3fn, compute_dtype=transformer.dtype
+def describe_shortage(
+    profile: str, clip: ClipShape, all_rungs: list[Rung], device_bytes: int, host_bytes: int
+) -> UnavailableError:
+    """Return the error for a clip that fits on no rung: it names the memory that is short."""
+    what = f"{profile} at {clip.width}x{clip.height}"
+    least = min(rung.device_bytes for rung in all_rungs)
+    if least > device_bytes:
+        return UnavailableError(
+            f"{what} needs at least {least / 1e9:.1f} GB of GPU memory; "
+            f"{device_bytes / 1e9:.1f} GB are free.",
+            "Choose a smaller --size, close programs that use the GPU, or use --profile tiny.",
+        )
+    needed = min(rung.host_bytes for rung in all_rungs if rung.device_bytes <= device_bytes)
+    return UnavailableError(
+        f"{what} fits this GPU, but needs {needed / 1e9:.1f} GB of free RAM for the weights; "
+        f"{host_bytes / 1e9:.1f} GB are free.",
+        "Close other programs, or use --profile tiny.",
     )
 
 
-def _offload_groups(pipeline: PhantomWanPipeline, device: torch.device) -> None:
-    use_stream = device.type == "cuda"
-    common = {
-        "onload_device": device,
-        "offload_device": torch.device("cpu"),
-        "use_stream": use_stream,
-        "non_blocking": use_stream,
-    }
-    pipeline.transformer.enable_group_offload(
-        offload_type="block_level", num_blocks_per_group=1, **common
-    )
-    if pipeline.text_encoder is not None:
-        # diffusers does not find its nested blocks; the largest leaf is the vocabulary.
-        apply_group_offloading(pipeline.text_encoder, offload_type="leaf_level", **common)
-    if pipeline.vae is not None:
-        pipeline.vae.to(device)
+def describe_step_down(before: Rung, after: Rung, short: str = "memory") -> str:
+    """Return one sentence on the step down after memory ran out."""
+    return f"out of {short} ({before.summary}): continues with {after.summary}"
 
 
 class Ladder:
@@ -274,6 +245,10 @@ class Ladder:
         all_rungs: All rungs, from the top.
         start: Index of the first rung to try.
         note: Note on the choice, for the first call of `take_note`.
+        free_bytes: Returns the free VRAM and RAM, what the pipeline holds included. None: unknown.
+
+    Raises:
+        UnavailableError: The machine's memory runs out while the weights are placed.
     """
 
     def __init__(
@@ -283,39 +258,80 @@ class Ladder:
         all_rungs: list[Rung],
         start: int,
         note: str = "",
+        free_bytes: Callable[[], tuple[int, int]] | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._device = device
         self._rungs = all_rungs
+        self._free_bytes = free_bytes
         self.index = start
         self._notes = [note] if note else []
-        place(pipeline, self.rung.name, device)
-        self._notes += compile_placed(pipeline, self.rung.name, device)
+        self._place()
 
     @property
     def rung(self) -> Rung:
         """The current rung."""
         return self._rungs[self.index]
 
-    def step_down(self) -> bool:
-        """Go one rung down and place the pipeline again; return False at the bottom."""
-        if self.index + 1 >= len(self._rungs):
-            return False
+    def step_down(self, keep_length: bool = False) -> bool:
+        """Go down to the next rung that fits into GPU and machine now, and place the pipeline again.
+
+        Args:
+            keep_length: Take only rungs with the same number of frames.
+
+        Returns:
+            False if there is none; nothing has changed then.
+        """
         before = self.rung
-        self.index += 1
+        following = self._following(before, keep_length)
+        if following is None:
+            return False
+        self.index = following
         self._notes.append(describe_step_down(before, self.rung))
-        place(self._pipeline, self.rung.name, self._device)
-        self._notes += compile_placed(self._pipeline, self.rung.name, self._device)
+        self._place()
         return True
 
     def make_room(self) -> bool:
         """Step down during a denoising step; return False if that would change the clip's length."""
-        following = self._rungs[self.index + 1 :][:1]
-        if not following or following[0].num_frames != self.rung.num_frames:
-            return False
-        return self.step_down()
+        return self.step_down(keep_length=True)
 
     def take_note(self) -> str:
         """Return the notes since the last call, or ""."""
         note, self._notes = "; ".join(self._notes), []
         return note
+
+    def _following(self, before: Rung, keep_length: bool) -> int | None:
+        free = None if self._free_bytes is None else self._free_bytes()
+        for index in range(self.index + 1, len(self._rungs)):
+            rung = self._rungs[index]
+            if not rung.needs_less_vram(before):
+                continue
+            if keep_length and rung.num_frames != before.num_frames:
+                return None
+            if free is None or rung.fits(*free):
+                return index
+        return None
+
+    def _place(self) -> None:
+        """Place the pipeline; without enough RAM for a page-locked copy, read from the files."""
+        while True:
+            rung = self.rung
+            try:
+                place(self._pipeline, rung.name, self._device, pinned=rung.pinned)
+                self._notes += compile_placed(self._pipeline, rung.name, self._device)
+                return
+            except MEMORY_ERRORS as error:
+                if not ran_out(error):
+                    raise
+                reason = str(error).splitlines()[0][:160]
+            for index in range(self.index + 1, len(self._rungs)):
+                less = self._rungs[index]
+                if less.host_bytes < rung.host_bytes and less.num_frames == rung.num_frames:
+                    self._notes.append(describe_step_down(rung, less, "RAM"))
+                    self.index = index
+                    break
+            else:
+                raise UnavailableError(
+                    f"The machine's memory ran out while the weights were placed ({reason}).",
+                    "Close other programs, or use --profile tiny.",
+                )

@@ -37,6 +37,7 @@ from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
 from procvid.phantom.fast import FastModel, check_shortcuts, shortened
 from procvid.phantom.guidance import Guidance
+from procvid.phantom.memory_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
 from procvid.phantom.step_cache import forget
@@ -109,10 +110,8 @@ class PhantomWanPipeline(WanPipeline):
         self.make_room: Callable[[], bool] | None = None
         # Decode in tiles, which needs less VRAM and leaves faint seams.
         self.tile_decoding = False
-        # Use upstream's float32 residual stream around half-precision layers.
+        # Keep upstream's float32 layers in half precision.
         self.precise = False
-        # Compile the transformer's blocks where the ladder allows it.
-        self.compiles = False
         # Use fewer and cheaper model calls.
         self.shortcuts = EXACT
         # For the "mag" cache: the ratio of each step's change to that of the step before.
@@ -290,13 +289,8 @@ class PhantomWanPipeline(WanPipeline):
         self.check_inputs(clip)
         try:
             model, state = self._prepare(clip)
-            with shortened(
-                self.transformer,
-                self.shortcuts,
-                num_steps=clip.num_inference_steps,
-                num_video_frames=state["latents"].shape[2],
-                mag_ratios=self.mag_ratios,
-            ):
+            run = clip.num_inference_steps, state["latents"].shape[2], self.mag_ratios
+            with shortened(self.transformer, self.shortcuts, self.precise, *run):
                 yield from self._steps(clip, model, state)
         finally:
             self._current_timestep = None
@@ -308,6 +302,7 @@ class PhantomWanPipeline(WanPipeline):
         references = clip.reference_latents
         if references is None:
             references = self.prepare_reference_latents(clip.images, clip.height, clip.width)
+            self._send_back(self.vae)
         stop_if_asked()
         num_references = references.shape[2]
         guidance = Guidance(clip.guidance_scale_text, clip.guidance_scale_image, num_references)
@@ -336,6 +331,12 @@ class PhantomWanPipeline(WanPipeline):
         references = references.to(device, dtype)
         exact = GuidedModel(self.transformer, guidance, references, self.precise, self.shortcuts)
         return FastModel(exact, self.shortcuts), state
+
+    def _send_back(self, model: torch.nn.Module) -> None:
+        """Move a model off the device if one model at a time is there, before the next one comes."""
+        for hook in getattr(self, "_all_hooks", ()):
+            if hook.model is model:
+                hook.offload()
 
     def _steps(
         self, clip: ClipArguments, model: FastModel, state: dict[str, torch.Tensor]
@@ -377,13 +378,16 @@ class PhantomWanPipeline(WanPipeline):
         while True:
             try:
                 return model.velocity(latents, timestep, text, position)
-            except torch.OutOfMemoryError as error:
+            except MEMORY_ERRORS as error:
+                if not ran_out(error):
+                    raise
                 # Without its traceback, which keeps tensors alive.
                 failed = error.with_traceback(None)
+            # Before the models move: the states take memory, and the failed call may have left one
+            # that is incomplete.
+            forget(self.transformer)
             if self.make_room is None or not self.make_room():
                 raise failed
-            # The failed call may have left an incomplete state in the cache.
-            forget(self.transformer)
 
     @torch.no_grad()
     def decode_latents(self, latents: torch.Tensor, output_type: str = "np") -> DecodedFrames:

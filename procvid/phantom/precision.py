@@ -1,51 +1,95 @@
-"""Mixed precision as upstream: a float32 residual stream and head around half-precision layers.
+"""Mixed precision as upstream: float32 residual stream, time embedding and head around half precision.
 
 Guidance multiplies the rounding errors of three predictions by 7.5, -2.5 and -4. Upstream runs
-half-precision layers under autocast around a float32 residual stream and ends in a float32 head;
-diffusers in bfloat16 rounds the stream after every layer. On a model of twelve layers the error of the
-final latents was 0.69 % with this precision and 1.57 % with that of diffusers.
+half-precision layers under autocast around a float32 residual stream, and computes the time embedding,
+its projection and the head in float32. diffusers in bfloat16 rounds all of these. `docs/gpu.md` has the
+distance of each to a float32 model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
+from diffusers.hooks import HookRegistry, ModelHook
+
+_NAME = "procvid_float32"
+
+
+class _Float32Result(ModelHook):
+    """Gives the result of a layer in float32."""
+
+    def post_forward(self, _module: torch.nn.Module, output: torch.Tensor) -> torch.Tensor:
+        return output.float()
+
+
+class _Float32Head(ModelHook):
+    """Computes a linear layer in float32, whatever the dtype of its weights."""
+
+    def new_forward(self, module: torch.nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(hidden.device.type, enabled=False):
+            bias = None if module.bias is None else module.bias.float()
+            return F.linear(hidden.float(), module.weight.float(), bias)
+
+
+class _Float32Time(ModelHook):
+    """Computes the time embedding and its projection in float32, and the text as before."""
+
+    def new_forward(
+        self, module: torch.nn.Module, timestep: torch.Tensor, *rest: Any, **named: Any
+    ) -> Any:
+        # In the order of `WanTimeTextImageEmbedding.forward`, with one timestep for all frames.
+        _, _, *others = self.fn_ref.original_forward(timestep, *rest, **named)
+        with torch.autocast(timestep.device.type, enabled=False):
+            embedded = module.time_embedder(module.timesteps_proj(timestep).float())
+            linear = module.time_proj
+            projected = F.linear(
+                module.act_fn(embedded), linear.weight.float(), linear.bias.float()
+            )
+        return embedded, projected, *others
 
 
 @contextmanager
-def float32_residual(transformer: WanTransformer3DModel, device: torch.device) -> Iterator[None]:
-    """Run a half-precision transformer with upstream's float32 residual stream and output head.
+def float32_layers(transformer: WanTransformer3DModel, precise: bool = True) -> Iterator[None]:
+    """Keep upstream's float32 layers in a half-precision transformer while the block runs.
 
-    Activations between blocks take four bytes per number, not two. The blocks round their inputs to the
-    dtype of their weights, as autocast does. A float32 model runs unchanged.
+    Enter it before a step cache is enabled, and call the transformer under `half_autocast`. Activations
+    between blocks then take four bytes per number, not two. A float32 model runs unchanged.
 
     Args:
         transformer: In bfloat16 or float16, with the float32 modules of diffusers.
-        device: Device of the computation; the weights of an offloaded model may be elsewhere.
+        precise: False changes nothing.
     """
-    dtype = transformer.dtype
-    if dtype == torch.float32:
+    if not precise or transformer.dtype == torch.float32:
         yield
         return
-    handles = [
-        transformer.patch_embedding.register_forward_hook(lambda _m, _i, output: output.float()),
-        transformer.proj_out.register_forward_hook(_float32_head),
-    ]
-    try:
-        with torch.autocast(device.type, dtype=dtype):
-            yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as stack:
+        for module, hook in (
+            (transformer.patch_embedding, _Float32Result()),
+            (transformer.condition_embedder, _Float32Time()),
+            (transformer.proj_out, _Float32Head()),
+        ):
+            # Not torch's own hooks: those of offloading, 8 bits and step caches are diffusers' too.
+            registry = HookRegistry.check_if_exists_or_initialize(module)
+            registry.register_hook(hook, _NAME)
+            stack.callback(registry.remove_hook, _NAME, recurse=False)
+        yield
 
 
-def _float32_head(
-    head: torch.nn.Linear, inputs: tuple[torch.Tensor, ...], _rounded: torch.Tensor
-) -> torch.Tensor:
-    (hidden,) = inputs
-    with torch.autocast(hidden.device.type, enabled=False):
-        bias = None if head.bias is None else head.bias.float()
-        return torch.nn.functional.linear(hidden.float(), head.weight.float(), bias)
+@contextmanager
+def half_autocast(transformer: WanTransformer3DModel, device: torch.device) -> Iterator[None]:
+    """Round the inputs of a transformer's layers to the dtype of their weights, as upstream does.
+
+    Args:
+        transformer: In any dtype; a float32 model runs unchanged.
+        device: Device of the computation; the weights of an offloaded model may be elsewhere.
+    """
+    if transformer.dtype == torch.float32:
+        yield
+        return
+    with torch.autocast(device.type, dtype=transformer.dtype):
+        yield

@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 from diffusers import WanTransformer3DModel, hooks
+from diffusers.hooks import HookRegistry
+from diffusers.hooks import group_offloading as names
 
 from procvid.errors import UnavailableError
 from procvid.types import StepCache
@@ -64,11 +66,37 @@ def step_cache(
     if cache is None:
         yield
         return
-    transformer.enable_cache(_config(cache, num_steps, num_video_frames, mag_ratios))
+    config = _config(cache, num_steps, num_video_frames, mag_ratios)
+    with without_trackers(transformer):
+        transformer.enable_cache(config)
     try:
         yield
     finally:
+        # Before the hooks go: their states would stay on the device in reference cycles.
+        forget(transformer)
         transformer.disable_cache()
+
+
+@contextmanager
+def without_trackers(transformer: WanTransformer3DModel) -> Iterator[None]:
+    """Take off the trackers of group offloading while the block runs.
+
+    With a stream, diffusers tracks the order of the layers in the first forward pass and then removes
+    its trackers. Removing one overwrites a hook that was registered later, so a cache must lie below
+    them.
+    """
+    root = HookRegistry.check_if_exists_or_initialize(transformer)
+    prefetch = root.get_hook(names._LAZY_PREFETCH_GROUP_OFFLOADING)
+    if prefetch is None:
+        yield
+        return
+    for name in (names._LAZY_PREFETCH_GROUP_OFFLOADING, names._LAYER_EXECUTION_TRACKER):
+        root.remove_hook(name, recurse=True)
+    try:
+        yield
+    finally:
+        # It registers its trackers again.
+        root.register_hook(prefetch, names._LAZY_PREFETCH_GROUP_OFFLOADING)
 
 
 def forget(transformer: WanTransformer3DModel) -> None:

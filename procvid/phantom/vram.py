@@ -8,7 +8,7 @@ Workspaces of kernels and fragmentation of the allocator are not counted; `ALLOW
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -24,11 +24,13 @@ from procvid.phantom.gguf_file import QuantisedTensor, dequantising_bytes
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.layout import Config, stored_dtype
 from procvid.phantom.peak import ValuesUnknown, peak_bytes
+from procvid.phantom.placing import pinned_size
+from procvid.phantom.precision import float32_layers
 from procvid.phantom.step_cache import step_cache
 from procvid.types import EXACT, Shortcuts
 
 ALLOWANCE = 1.1
-"""A clip needs the computed bytes times this factor."""
+"""A clip needs the computed bytes of its activations times this factor."""
 
 UMT5_XXL: Config = {
     "vocab_size": 256384,
@@ -70,7 +72,7 @@ class Denoising:
 
     Attributes:
         guidance_scales: Text and image scale, which decide the branches to predict.
-        precise: True if residual stream and output head are float32.
+        precise: True if residual stream, time embedding and output head are float32.
         shortcuts: Those of `--fast`: batched branches, and step caches with a state for each branch.
     """
 
@@ -88,17 +90,19 @@ class PartBytes:
 
     Attributes:
         weights: All weights.
-        largest_leaf: The largest single layer.
+        two_leaves: The largest two layers that follow each other.
         block: The largest of the repeated blocks; 0 without blocks.
         outside: All weights outside the repeated blocks; 0 without blocks.
         activations: Peak of a forward pass, including inputs and result.
+        pinned: Page-locked bytes of what is offloaded in groups: the blocks, or all without blocks.
     """
 
     weights: int
-    largest_leaf: int
+    two_leaves: int
     block: int
     outside: int
     activations: int
+    pinned: int = 0
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def estimate(
 def _text_encoder_bytes(config: str, text_length: int, dtype: torch.dtype) -> PartBytes:
     with torch.device("meta"), torch.no_grad():
         encoder = UMT5EncoderModel(UMT5Config.from_dict(_thawed(config))).eval().to(dtype)
-        return _part(encoder, "encoder.block", peak_bytes(lambda: _encode(encoder, text_length)))
+        return _part(encoder, "", peak_bytes(lambda: _encode(encoder, text_length)))
 
 
 @lru_cache(maxsize=64)
@@ -212,7 +216,7 @@ def _transformer_bytes(
     plain = _part(model, "blocks", activations)
     model.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
     # A layer is cast up while it runs.
-    leaf = 2 * _largest_leaf(model)
+    leaf = 2 * max(_leaves(model))
     return plain, _part(model, "blocks", activations + leaf)
 
 
@@ -246,12 +250,15 @@ def _denoising_bytes(
 
         def steps() -> None:
             model = FastModel(guided, shortcuts)
-            with step_cache(
-                shallow,
-                None if cache is None else replace(cache, full_steps=total),
-                num_steps=total,
-                num_video_frames=video[2],
-                mag_ratios=[1.0] * total,
+            with (
+                float32_layers(shallow, denoising.precise),
+                step_cache(
+                    shallow,
+                    None if cache is None else replace(cache, full_steps=total),
+                    num_steps=total,
+                    num_video_frames=video[2],
+                    mag_ratios=[1.0] * total,
+                ),
             ):
                 # A branch runs again while the state of its first call is still cached.
                 for index in range(1 if shortcuts == EXACT else shortcuts.guided_every + 1):
@@ -313,20 +320,41 @@ def _encode_reference(autoencoder: AutoencoderKLWan, clip: ClipShape) -> torch.T
 def _part(model: torch.nn.Module, blocks: str, activations: int) -> PartBytes:
     weights = _bytes(model)
     block = outside = 0
+    repeated = model
     if blocks:
         repeated = model.get_submodule(blocks)
         block = max(_bytes(one) for one in repeated.children())
         outside = weights - _bytes(repeated)
-    return PartBytes(weights, _largest_leaf(model), block, outside, activations)
+    leaves = _leaves(model)
+    return PartBytes(
+        weights,
+        max(a + b for a, b in zip(leaves, [*leaves[1:], 0], strict=True)),
+        block,
+        outside,
+        activations,
+        sum(pinned_size(value.nbytes) for value in _values(repeated)),
+    )
 
 
 def _bytes(model: torch.nn.Module) -> int:
-    values = {id(value): value for value in (*model.parameters(), *model.buffers())}
-    return sum(value.numel() * value.element_size() for value in values.values())
+    return sum(value.nbytes for value in _values(model))
 
 
-def _largest_leaf(model: torch.nn.Module) -> int:
-    return max(_bytes(module) for module in model.modules() if not list(module.children()))
+def _values(model: torch.nn.Module) -> Collection[torch.Tensor]:
+    """Return parameters and buffers; those that are shared occur once."""
+    return {id(value): value for value in (*model.parameters(), *model.buffers())}.values()
+
+
+def _leaves(model: torch.nn.Module) -> list[int]:
+    """Return the bytes of the layers with weights, in order; a shared weight counts once."""
+    seen: set[int] = set()
+    sizes = []
+    for module in model.modules():
+        own = [v for v in _values(module) if not list(module.children()) and id(v) not in seen]
+        seen.update(map(id, own))
+        if own:
+            sizes.append(sum(value.nbytes for value in own))
+    return sizes
 
 
 def _frozen(config: Config) -> str:

@@ -58,7 +58,7 @@ def build(
     planner: str = "auto",
     lora: Sequence[str] = (),
     profile_reason: str | None = None,
-    precise: bool = False,
+    precise: bool | None = None,
     previews: bool = False,
 ) -> Parts:
     """Build the parts of a run.
@@ -70,7 +70,7 @@ def build(
         planner: "auto", "rules" or "openai".
         lora: LoRA files, folders or Hub repositories, each with an optional "=WEIGHT".
         profile_reason: Why this profile, if it was chosen before.
-        precise: Keep upstream's float32 residual stream; for profiles in half precision.
+        precise: Keep upstream's float32 layers in half precision; None is the profile's default.
         previews: Add previews to the progress. The clips do not change.
 
     Raises:
@@ -192,7 +192,10 @@ def try_openai() -> str | None:
 
 
 def build_generator(
-    profile: Profile, lora: Sequence[str] = (), precise: bool = False, previews: bool = False
+    profile: Profile,
+    lora: Sequence[str] = (),
+    precise: bool | None = None,
+    previews: bool = False,
 ) -> ClipGenerator:
     """Build the clip generator; its weights are loaded with the first clip.
 
@@ -227,7 +230,7 @@ def build_generator(
         compiled_in = environment.cache_folder / "compiled"
     placement = ON_CPU
     if profile.needs_gpu:
-        placement = on_gpu(precise, environment.attention, compiled_in)
+        placement = on_gpu(profile.is_precise(precise), environment.attention, compiled_in)
     generator = PipelineHost(model, loras, placement, previews)
     return lend(generator, profile) if is_lent() else generator
 

@@ -109,7 +109,6 @@ def test_wrong_input_is_refused_before_a_forecast(recipe, tmp_path, capsys):
     ("option", "message"),
     [
         (["--precise"], "computes in float32"),
-        (["--fast", "--precise"], "exclude each other"),
         (["--lora", "nowhere.safetensors"], "There is no LoRA"),
     ],
 )

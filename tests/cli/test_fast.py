@@ -94,13 +94,6 @@ def hashes(folder: Path) -> dict[str, str]:
     return {f.relative_to(folder).as_posix(): sha256_of(f) for f in files}
 
 
-def test_faster_and_more_precise_at_once_is_refused(recipe, tmp_path, capsys):
-    out = tmp_path / "run"
-    assert main(["generate", str(recipe), "--out", str(out), "--fast", "--precise"]) == 2
-    assert "--fast and --precise exclude each other." in capsys.readouterr().err
-    assert not out.exists()
-
-
 def test_a_record_from_before_there_were_shortcuts_is_read_as_exact(recipe, tmp_path, capsys):
     run = tmp_path / "run"
     command = ["generate", str(recipe), "--out", str(run), "--memory", "none", "--steps", "2"]

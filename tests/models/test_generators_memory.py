@@ -16,9 +16,10 @@ from procvid.models import pipeline_host
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.pipeline_host import PipelineHost, Placement
 from procvid.phantom import compiling
-from procvid.phantom.ladder import Rung, place, rungs
+from procvid.phantom.ladder import Rung, rungs
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import read_config
+from procvid.phantom.placing import place
 from procvid.settings import TINY
 from tests.models.test_generators import PLAIN, SAMPLING, clip_of, folder
 from tests.phantom.published import write_gguf
@@ -97,7 +98,7 @@ def test_clips_of_another_length_have_a_ladder_of_their_own(expected, monkeypatc
     monkeypatch.setattr(
         pipeline_host,
         "rungs",
-        lambda clip, _: [
+        lambda clip, *_: [
             Rung("full", clip.num_frames, 100, 0),
             Rung("fewer_frames", 5, 10, 0, in_8_bits=True),
         ],
@@ -154,9 +155,11 @@ def gguf_model(tmp_path_factory):
 def test_a_gguf_is_counted_to_the_byte_and_offloaded_like_any_model(gguf_model, monkeypatch):
     counted = []
 
-    def keep(clip, bytes_of):
+    def keep(clip, bytes_of, unmapped):
         counted.append(bytes_of(clip))
-        return rungs(clip, bytes_of)
+        # The weights of a GGUF are copied when they are loaded.
+        assert unmapped > 0
+        return rungs(clip, bytes_of, unmapped)
 
     monkeypatch.setattr(pipeline_host, "rungs", keep)
     placement = Placement(free_bytes=lambda: (10**12, 10**12))

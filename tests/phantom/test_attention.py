@@ -98,3 +98,6 @@ def test_attention_in_8_bits_needs_its_package(make_pipeline, transformer):
     with pytest.raises(UnavailableError, match="8-bit attention cannot run here") as caught:
         make(pipeline, Shortcuts(attention_in_8_bits=True))
     assert "sageattention 2.1.1" in caught.value.hint
+    pipeline.precise = True
+    with pytest.raises(ValueError, match="precise mode exclude each other"):
+        make(pipeline, Shortcuts(attention_in_8_bits=True))

@@ -194,12 +194,6 @@ def test_an_invalid_shortcut_is_an_error(pipeline, calls, shortcuts, message):
     assert not calls
 
 
-def test_a_cache_and_the_float32_head_exclude_each_other(pipeline):
-    pipeline.precise = True
-    with pytest.raises(ValueError, match="exclude each other"):
-        make(pipeline, Shortcuts(cache=CACHES["taylor"]))
-
-
 def test_a_cache_that_diffusers_lacks_is_unavailable(pipeline, monkeypatch):
     monkeypatch.delattr(hooks, "SeaCacheConfig")
     with pytest.raises(UnavailableError, match="no sea cache"):

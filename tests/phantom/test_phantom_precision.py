@@ -19,10 +19,10 @@ from procvid.phantom.benchmark_gpu import (
 from procvid.phantom.benchmark_ways import TimeLimit
 from procvid.phantom.compiling import is_compiled
 from procvid.phantom.layout import CONFIGS, kept_in_fp32
-from procvid.phantom.precision import float32_residual
+from procvid.phantom.precision import float32_layers, half_autocast
 from procvid.phantom.vram import ClipShape
 from procvid.settings import PHANTOM_1_3B, TINY
-from procvid.types import EXACT
+from procvid.types import EXACT, Shortcuts, StepCache
 
 CPU = torch.device("cpu")
 CONFIG = {
@@ -39,12 +39,14 @@ CONFIG = {
 SHAPE = ClipShape(width=64, height=48, num_frames=9, num_references=2)
 
 
-def final_latents(dtype: torch.dtype, precise: bool = False) -> torch.Tensor:
+def final_latents(
+    dtype: torch.dtype, precise: bool = False, shortcuts: Shortcuts = EXACT
+) -> torch.Tensor:
     pipeline = random_pipeline(CONFIG, torch.float32, CPU, all_parts=False)
     for name, parameter in pipeline.transformer.named_parameters():
         if not kept_in_fp32(name):
             parameter.data = parameter.data.to(dtype)
-    pipeline.precise = precise
+    pipeline.precise, pipeline.shortcuts = precise, shortcuts
     generator = torch.Generator().manual_seed(1)
     *_, last = pipeline.denoise(
         height=48,
@@ -59,13 +61,18 @@ def final_latents(dtype: torch.dtype, precise: bool = False) -> torch.Tensor:
     return last.latents
 
 
-def test_precise_is_nearer_to_float32_than_plain_half_precision():
-    exact = final_latents(torch.float32)
+@pytest.mark.parametrize(
+    "shortcuts",
+    [EXACT, Shortcuts(cache=StepCache("taylor", 2, 2))],
+    ids=["exact", "with a step cache"],
+)
+def test_precise_is_nearer_to_float32_than_plain_half_precision(shortcuts):
+    exact = final_latents(torch.float32, shortcuts=shortcuts)
     plain, precise = (
-        ((final_latents(torch.bfloat16, precise=p) - exact).norm() / exact.norm()).item()
+        ((final_latents(torch.bfloat16, p, shortcuts) - exact).norm() / exact.norm()).item()
         for p in (False, True)
     )
-    assert 0 < precise < 0.75 * plain, (precise, plain)
+    assert 0 < precise < 0.5 * plain, (precise, plain)
 
 
 def test_in_float32_precise_changes_nothing():
@@ -79,7 +86,7 @@ def test_the_model_is_unchanged_afterwards():
     call = (frames, torch.tensor([500]), text)
     with torch.no_grad():
         before = transformer(*call, return_dict=False)[0]
-        with float32_residual(transformer, CPU):
+        with float32_layers(transformer), half_autocast(transformer, CPU):
             inside = transformer(*call, return_dict=False)[0]
         after = transformer(*call, return_dict=False)[0]
     assert inside.dtype == torch.float32 and before.dtype == torch.bfloat16

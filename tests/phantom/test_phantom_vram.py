@@ -14,21 +14,24 @@ from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.phantom.fast import FastModel
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.ladder import (
+    Ladder,
+    Rung,
+    choose_rung,
+    describe_choice,
+    rungs,
+)
+from procvid.phantom.layout import CONFIGS, stored_dtype
+from procvid.phantom.peak import peak_bytes
+from procvid.phantom.placing import (
     FEWER_FRAMES,
     FP8_GROUP_OFFLOAD,
     FULL,
     GROUP_OFFLOAD,
     MODEL_OFFLOAD,
     TILED,
-    Ladder,
-    Rung,
-    choose_rung,
-    describe_choice,
     place,
-    rungs,
 )
-from procvid.phantom.layout import CONFIGS, stored_dtype
-from procvid.phantom.peak import peak_bytes
+from procvid.phantom.precision import float32_layers
 from procvid.phantom.step_cache import known_caches, step_cache
 from procvid.phantom.vram import ClipShape, Denoising, estimate
 from procvid.settings import PHANTOM_1_3B
@@ -107,7 +110,10 @@ def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) ->
     guided = GuidedModel(model, guidance, references, denoising.precise, shortcuts)
     fast, latents = FastModel(guided, shortcuts), torch.randn(1, 8, 5, 12, 16)
     text = {sees: torch.randn(1, CLIP.text_length, 64).to(dtype) for sees in (True, False)}
-    with step_cache(model, shortcuts.cache, num_steps=9, num_video_frames=5, mag_ratios=[1.0] * 9):
+    caching = step_cache(
+        model, shortcuts.cache, num_steps=9, num_video_frames=5, mag_ratios=[1.0] * 9
+    )
+    with float32_layers(model, denoising.precise), caching:
         for index in range(4 if shortcuts.cache else 2):
             timestep, position = torch.tensor(900 - index), LoopPosition(index, 9, 0.9)
             latents = latents + 0.1 * fast.velocity(latents, timestep, text, position)
@@ -164,8 +170,8 @@ def test_rungs_go_down_and_only_the_last_ones_are_shorter():
     all_rungs = made_rungs()
     sizes = [rung.device_bytes for rung in all_rungs]
     assert sizes == sorted(sizes, reverse=True)
-    both = [(rung.device_bytes, rung.step_bytes) for rung in all_rungs]
-    assert len(set(both)) == len(both)
+    needs = [(rung.device_bytes, rung.step_bytes, rung.host_bytes) for rung in all_rungs]
+    assert len(set(needs)) == len(needs)
     assert all_rungs[0].name == FULL and all_rungs[0].host_bytes == 0
     order = [FULL, MODEL_OFFLOAD, GROUP_OFFLOAD, TILED, FP8_GROUP_OFFLOAD, FEWER_FRAMES]
     places = [order.index(rung.name) for rung in all_rungs]
@@ -196,12 +202,12 @@ def test_the_first_rung_that_fits_is_taken():
 
 def test_the_note_has_the_needed_and_the_free_vram():
     sizes = {FULL: 46e9, MODEL_OFFLOAD: 34e9, GROUP_OFFLOAD: 9.4e9}
-    all_rungs = [Rung(name, 81, int(size), 0) for name, size in sizes.items()]
+    all_rungs = [Rung(name, 81, int(size), 0, pinned=True) for name, size in sizes.items()]
     clip = ClipShape(832, 480, 81, 4)
     note = describe_choice("phantom-14b", clip, all_rungs, 2, int(24e9))
     assert note == (
-        "phantom-14b at 832x480, 81 frames needs about 46 GB, 24 GB are free: the transformer goes "
-        "through the GPU block by block, about 9.4 GB"
+        "phantom-14b at 832x480, 81 frames needs about 46.0 GB of GPU memory, 24.0 GB are free: the "
+        "transformer goes through the GPU block by block, about 9.4 GB"
     )
     assert "everything stays on the GPU" in describe_choice("x", clip, all_rungs, 0, int(80e9))
 
