@@ -47,7 +47,7 @@ class Way:
 
 DROPPED = Shortcuts(drop_zero_references=True)
 WAYS = (
-    Way("default"),
+    Way("half precision"),
     Way("flash attention", attention="flash"),
     Way("precise", precise=True),
     Way("compiled", compiled=True),
@@ -68,7 +68,7 @@ def step_rows(profile: Profile) -> list[dict[str, Any]]:
 
 
 def clip_rows(profile: Profile) -> list[dict[str, Any]]:
-    """Return the cost of denoising a whole clip with the sampling of each mode."""
+    """Return the cost of denoising a whole clip with the sampling of each mode, in precise mode."""
     modes = {
         "exact": profile.sampling,
         "--fast": profile.fast_sampling,
@@ -77,7 +77,7 @@ def clip_rows(profile: Profile) -> list[dict[str, Any]]:
     rows = []
     for name, sampling in modes.items():
         for compiled in (False, True):
-            way = Way(name, sampling.shortcuts, compiled=compiled)
+            way = Way(name, sampling.shortcuts, profile.half_precision, compiled)
             counter = _counter(profile, sampling, way)
             forwards = branch_forwards(sampling, MAX_REFERENCES)
             cost = CallCost()

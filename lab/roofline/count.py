@@ -22,6 +22,7 @@ from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.phantom.fast import FastModel
 from procvid.phantom.guidance import Branch, Guidance
 from procvid.phantom.layout import Config
+from procvid.phantom.precision import float32_layers
 from procvid.phantom.vram import PLAIN, ClipShape, Denoising, _meta_transformer
 
 aten = torch.ops.aten
@@ -266,6 +267,7 @@ class Counter:
             timestep = torch.zeros((), dtype=torch.int64)
             record = _Record()
             position = LoopPosition(0, 100, 0.5)
-            with _Fused(record), record:
+            precise = float32_layers(model, self.denoising.precise)
+            with precise, _Fused(record), record:
                 run(guided, latents, timestep, {True: text, False: text}, position)
         return _fused_cost(record.operations) if self.compiled else _cost(record.operations)
