@@ -198,7 +198,9 @@ class PipelineHost:
         self._announced: tuple[ClipKind, Rung] | None = None
         self._colours: LatentColours | None = None
         capability = compute_capability(placement.device)
-        self._attention = attention_kinds(capability, installed_kernels(), placement.attention)
+        self._attention = attention_kinds(
+            capability, installed_kernels(), placement.attention, precise=placement.precise
+        )
         self._attention_note = ""
         # Read now, so that a wrong file is reported before any work.
         self._loras = model.read_loras(loras)

@@ -53,6 +53,8 @@ def attention_kinds(
     capability: tuple[int, int] | None,
     installed: Collection[str] = (),
     wanted: AttentionKind = "auto",
+    *,
+    precise: bool = False,
 ) -> tuple[AttentionKind, ...]:
     """Return the attention kernels for a card, the best first; the last one is torch's own choice.
 
@@ -60,6 +62,7 @@ def attention_kinds(
         capability: Compute capability of an NVIDIA card; None for any other device.
         installed: Packages with kernels; see `installed_kernels`.
         wanted: The user's choice; "auto" chooses by the card.
+        precise: In precise mode, where FlashAttention 3 gets float32, which it does not take.
     """
     if capability is None:
         return ("native",)
@@ -67,7 +70,7 @@ def attention_kinds(
         return (wanted, "native") if wanted != "native" else ("native",)
     match capability[0]:
         case 9:
-            built = ("flash3",) if _FLASH_3_PACKAGE in installed else ()
+            built = ("flash3",) if _FLASH_3_PACKAGE in installed and not precise else ()
             return (*built, "cudnn", "flash", "native")
         case 10:
             return ("cudnn", "flash", "native")

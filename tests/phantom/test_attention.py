@@ -55,6 +55,10 @@ def test_each_card_has_a_kernel_and_ends_in_torchs_own_choice(capability, instal
     assert kinds[-1] == "native"
 
 
+def test_precise_mode_leaves_flash_attention_3_out():
+    assert attention_kinds((9, 0), BUILT, precise=True) == attention_kinds((9, 0))
+
+
 def test_a_users_choice_comes_first_and_needs_a_gpu():
     assert attention_kinds((9, 0), (), "efficient") == ("efficient", "native")
     assert attention_kinds((9, 0), (), "native") == ("native",)
