@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from procvid.errors import (
         BusyError,
         InputError,
+        LostCardError,
         OutputError,
         ProcvidError,
         RecipeError,
@@ -34,6 +35,7 @@ __all__ = [
     "BusyError",
     "GenerateRequest",
     "InputError",
+    "LostCardError",
     "OutputError",
     "Parts",
     "ProcvidError",

@@ -8,6 +8,7 @@ ProcvidError               what is wrong (with the value) and what to do
 |   `-- OutputError        the output folder cannot be written
 `-- UnavailableError       a model, a service or a device is not available   -> exit code 1
     |-- BusyError          the queue is full, or a visitor sends too many requests
+    |-- LostCardError      a GPU no longer works
     `-- ServiceError       a model behind an API refused, failed or gave an unusable answer
 """
 
@@ -57,6 +58,10 @@ class UnavailableError(ProcvidError):
 
 class BusyError(UnavailableError):
     """The server is busy; try again later."""
+
+
+class LostCardError(UnavailableError):
+    """A GPU stopped working during this process, or every one of them did."""
 
 
 class ServiceError(UnavailableError):

@@ -8,12 +8,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 from urllib.request import getproxies_environment
 
 from procvid import __version__
@@ -26,6 +30,8 @@ from procvid.settings import (
     Profile,
     read_environment,
 )
+
+Value = TypeVar("Value")
 
 PIXEL_LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "av", "Pillow")
 
@@ -100,17 +106,109 @@ def is_lent() -> bool:
     return read_environment().host == "zerogpu"
 
 
-def gpu_facts() -> tuple[str | None, float]:
-    """Return name and memory in GiB of the first CUDA device; (None, 0.0) without one."""
-    if not (is_lent() or any(Path(trace).exists() for trace in DRIVER_TRACES)):
+def gpu_indices() -> tuple[int, ...]:
+    """Return the CUDA devices to use, as torch numbers them: all, or those of `PROCVID_GPUS`.
+
+    Empty without a GPU. ZeroGPU lends one.
+
+    Raises:
+        InputError: `PROCVID_GPUS` is not a list, or names a device that torch does not find.
+    """
+    wanted = _read_gpus(read_environment().gpus)
+    if is_lent():
+        return (0,)
+    if not any(Path(trace).exists() for trace in DRIVER_TRACES):
         # Decided without torch, which is slow to import.
+        return ()
+    import torch
+
+    return _chosen_gpus(wanted, torch.cuda.device_count() if torch.cuda.is_available() else 0)
+
+
+def _read_gpus(text: str) -> tuple[int, ...] | None:
+    """Return the numbers of a list such as "0,2"; None for "auto". Raise InputError for others."""
+    if text.lower() == "auto":
+        return None
+    numbers = [number.strip() for number in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,3}", number) for number in numbers):
+        raise InputError(
+            f"PROCVID_GPUS is {text[:40]!r}, not a list of GPU numbers.",
+            "Write e.g. 0,2, or auto for all GPUs.",
+        )
+    gpus = tuple(int(number) for number in numbers)
+    if len(set(gpus)) < len(gpus):
+        raise InputError(
+            f"PROCVID_GPUS is {text[:40]!r}, which names a GPU twice.", "Name each GPU once."
+        )
+    return gpus
+
+
+def _chosen_gpus(wanted: Sequence[int] | None, count: int) -> tuple[int, ...]:
+    """Return the wanted ones of `count` devices; all for None, none without any device."""
+    if wanted is None or count == 0:
+        return tuple(range(count))
+    for index in wanted:
+        if index >= count:
+            found = "only GPU 0" if count == 1 else f"GPU 0 to {count - 1}"
+            raise InputError(
+                f"PROCVID_GPUS names GPU {index}, and torch finds {found}.",
+                "Name only GPUs that are there, or unset it to use all.",
+            )
+    return tuple(wanted)
+
+
+def first_gpu() -> int:
+    """Return the device that a command uses: the first of `gpu_indices`, or 0 without a GPU."""
+    return next(iter(gpu_indices()), 0)
+
+
+def gpu_facts(index: int | None = None) -> tuple[str | None, float]:
+    """Return name and memory in GiB of a CUDA device, by default `first_gpu`.
+
+    (None, 0.0) without a GPU.
+    """
+    found = gpu_indices()
+    if not found:
         return None, 0.0
     import torch
 
     if not torch.cuda.is_available():
         return None, 0.0
-    vram_bytes = torch.cuda.get_device_properties(0).total_memory
-    return str(torch.cuda.get_device_name(0)), float(vram_bytes / 2**30)
+    index = found[0] if index is None else index
+    vram_bytes = torch.cuda.get_device_properties(index).total_memory
+    return str(torch.cuda.get_device_name(index)), float(vram_bytes / 2**30)
+
+
+_card: ContextVar[int | None] = ContextVar("card", default=None)
+
+
+@contextmanager
+def on_card(index: int) -> Iterator[None]:
+    """Let this thread use one CUDA device in the block; without a GPU nothing changes.
+
+    diffusers and torch create streams and wait for them on the thread's current device.
+    """
+    token = _card.set(index)
+    try:
+        if gpu_indices() and not is_lent():
+            import torch
+
+            with torch.cuda.device(index):
+                yield
+        else:
+            yield
+    finally:
+        _card.reset(token)
+
+
+def each_on_card(index: int, values: Iterator[Value]) -> Iterator[Value]:
+    """Yield the same values, each made `on_card`; a page may ask for each in another thread."""
+    while True:
+        with on_card(index):
+            following = next(values, None)
+        if following is None:
+            return
+        yield following
 
 
 def check_gpu(profile: Profile) -> None:
@@ -128,20 +226,21 @@ def device_name() -> str:
 
 
 def best_device() -> str:
-    """Return the device of a small model: "cuda" if there is a GPU, else "cpu".
+    """Return the device of a small model: that of `on_card`, else `first_gpu`, else "cpu".
 
     A lent GPU does not count: it exists only while a clip is made.
     """
+    if is_lent() or not gpu_indices():
+        return "cpu"
+    index = _card.get()
+    return f"cuda:{first_gpu() if index is None else index}"
+
+
+def expected_tflops(index: int = 0) -> float:
+    """Return about how many 10^12 operations a second a CUDA device makes in half precision."""
     import torch
 
-    return "cuda" if torch.cuda.is_available() and not is_lent() else "cpu"
-
-
-def expected_tflops() -> float:
-    """Return about how many 10^12 operations a second the first CUDA device makes in bfloat16."""
-    import torch
-
-    facts = torch.cuda.get_device_properties(0)
+    facts = torch.cuda.get_device_properties(index)
     per_core = TFLOPS_PER_CORE.get(facts.major, OTHER_TFLOPS_PER_CORE)
     return float(facts.multi_processor_count * per_core)
 
@@ -153,15 +252,21 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def free_bytes() -> tuple[int, int]:
-    """Return the free bytes of the first CUDA device and of the machine's memory.
+def free_bytes(index: int = 0) -> tuple[int, int]:
+    """Return the free bytes of a CUDA device and of the machine's memory.
 
     What torch has reserved on the device and does not use counts as free.
     """
     import torch
 
-    device_bytes, _ = torch.cuda.mem_get_info(0)
-    unused = torch.cuda.memory_reserved(0) - torch.cuda.memory_allocated(0)
+    try:
+        device_bytes, _ = torch.cuda.mem_get_info(index)
+    except torch.AcceleratorError as error:
+        if "out of memory" not in str(error):
+            raise
+        # Other processes leave too little for the first call to a device.
+        return 0, free_machine_bytes()
+    unused = torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)
     return device_bytes + unused, free_machine_bytes()
 
 
@@ -181,7 +286,8 @@ def peak_memory_mib(profile: Profile) -> float:
     if profile.needs_gpu:
         import torch
 
-        peak = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
+        used = first_gpu()
+        peak = torch.cuda.max_memory_reserved(used) if torch.cuda.is_available() else 0
         return float(peak / 2**20)
     # Linux counts ru_maxrss in KiB, macOS in bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10

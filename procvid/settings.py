@@ -53,7 +53,8 @@ class Profile:
         max_frames: Longest clip, in frames.
         max_references: Maximum number of reference images of a step.
         display_scale: Clips are enlarged this many times when they are written.
-        models: Folder below `assets`, or Hub id with its pinned revision, by part.
+        models: Folder below `assets` by part, for a bundled profile. `procvid.storage.pins` lists the
+            published models.
         needs_gpu: True if it does not run on a CPU.
         bundled: True if its models ship with the package. The generator of another profile is made
             by `procvid convert`; its other models come from the Hub.
@@ -104,12 +105,6 @@ class Profile:
         return f"{reason}." if self.demo else f"Profile {self.name}: {reason}."
 
 
-DINO_HUB = "facebook/dino-vits16@a7a4d161f5c0bd70478c05ca5777ec7cd8848021"
-"""The revision that holds safetensors."""
-
-PHANTOM_HUB = "bytedance-research/Phantom@926cb19b8273d3841edcf905ca4ddb57f8e43207"
-WAN_HUB = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers@0fad780a534b6463e45facd96134c9f345acfa5b"
-
 TINY = Profile(
     name="tiny",
     purpose="cartoons of 96x96 px on any CPU, nothing to download",
@@ -158,7 +153,6 @@ PHANTOM_1_3B = Profile(
         guidance_scale_image=5.0,
         seed=0,
     ),
-    models={"generator": PHANTOM_HUB, "base": WAN_HUB, "frame encoder": DINO_HUB},
     # Chosen with the tiny model at these steps and scales, not measured on these weights
     # (docs/fast.md). Batching the branches gains nothing where one call fills the GPU.
     shortcuts=Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=5)),
@@ -348,6 +342,7 @@ class Environment:
             them; default `~/.cache/procvid/models`.
         space_owner: Owner of the Hugging Face Space that runs the app, from `SPACE_ID`; else "".
         profile: `PROCVID_PROFILE`, the profile of the app; default "auto".
+        gpus: `PROCVID_GPUS`, the CUDA devices to use, such as "0,2"; default "auto", all.
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
         keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
         keep_gb: `PROCVID_KEEP_GB`, 10^9 bytes above which the app deletes the oldest runs; 0 for never.
@@ -364,6 +359,7 @@ class Environment:
     models_folder: Path = Path("models")
     space_owner: str = ""
     profile: str = "auto"
+    gpus: str = "auto"
     host: Host = "machine"
     keep_days: float = 0.0
     keep_gb: float = 0.0
@@ -401,6 +397,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         models_folder=user_path(models) if models else home_folder() / ".cache/procvid/models",
         space_owner=_space_owner(variables),
         profile=variables.get("PROCVID_PROFILE", "").strip() or "auto",
+        gpus=variables.get("PROCVID_GPUS", "").strip() or "auto",
         host=_host(variables),
         keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
         keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),

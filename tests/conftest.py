@@ -31,7 +31,7 @@ os.environ.update(
 )
 for personal in (
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "PROCVID_OPENAI_MODEL", "HF_TOKEN"),
-    *("PROCVID_RUNS", "PROCVID_ASSETS"),
+    *("PROCVID_RUNS", "PROCVID_ASSETS", "PROCVID_GPUS"),
 ):
     os.environ.pop(personal, None)
 _cache = tempfile.TemporaryDirectory(prefix="procvid-tests-")

@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import procvid
+from procvid.models.machine_facts import OLDEST_LIBRARIES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -88,6 +89,18 @@ def relative(paths: Iterable[Path]) -> list[str]:
 def test_requirements_are_the_core_dependencies() -> None:
     wanted = as_requirements(pyproject()["project"]["dependencies"])
     assert as_requirements(requirement_lines(ROOT / "requirements.txt")) == wanted
+
+
+def test_the_oldest_libraries_are_those_of_the_dependencies() -> None:
+    wanted = map(Requirement, pyproject()["project"]["dependencies"])
+    oldest = {
+        requirement.name: min(
+            str(one.version) for one in requirement.specifier if ">" in one.operator
+        )
+        for requirement in wanted
+    }
+    for name, version in OLDEST_LIBRARIES.items():
+        assert oldest[name] == ".".join(map(str, version))
 
 
 def test_every_import_is_a_declared_dependency() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 
 import httpx
 import pytest
+import torch
 
+from procvid import machine
 from procvid.errors import InputError, UnavailableError
 from procvid.machine import (
     LENT_STEPS,
@@ -19,7 +22,7 @@ from procvid.machine import (
     generator_folder,
     keep_loopback_direct,
 )
-from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling
+from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling, read_environment
 
 SMALL, LARGE = (PHANTOM_1_3B.name,), (PHANTOM_14B.name,)
 NO_GPU = (
@@ -151,3 +154,66 @@ def test_usual_proxies_and_tokens(proxies):
         with pytest.raises(UnavailableError, match="contains characters that no token has"):
             check_network(token)
     check_network()
+
+
+def test_all_cards_are_used_or_those_that_are_named():
+    assert machine._chosen_gpus(None, 3) == (0, 1, 2)
+    assert machine._chosen_gpus((2, 0), 3) == (2, 0)
+    assert machine._chosen_gpus((5,), 0) == (), "a machine without a GPU says that it has none"
+    with pytest.raises(InputError, match=r"names GPU 3, and torch finds GPU 0 to 1\. Name only"):
+        machine._chosen_gpus((0, 3), 2)
+    with pytest.raises(InputError, match=r"names GPU 1, and torch finds only GPU 0\."):
+        machine._chosen_gpus((1,), 1)
+
+
+def test_small_models_run_on_the_card_of_their_thread(monkeypatch):
+    monkeypatch.setattr("procvid.machine.gpu_indices", lambda: (2, 3))
+    monkeypatch.setattr("torch.cuda.device", lambda index: nullcontext())
+    assert (machine.first_gpu(), machine.best_device()) == (2, "cuda:2")
+    with machine.on_card(3):
+        assert machine.best_device() == "cuda:3"
+    assert list(machine.each_on_card(3, (machine.best_device() for _ in "ab"))) == ["cuda:3"] * 2
+    assert machine.best_device() == "cuda:2"
+    monkeypatch.setattr("procvid.machine.is_lent", lambda: True)
+    assert machine.best_device() == "cpu"
+
+
+def test_free_memory_is_asked_of_the_card_that_makes_the_clip(monkeypatch):
+    from procvid.models.pipeline_host import on_gpu
+
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda index: (index * 10**9, 10**12))
+    monkeypatch.setattr("torch.cuda.memory_reserved", lambda index: index * 100)
+    monkeypatch.setattr("torch.cuda.memory_allocated", lambda index: index * 10)
+    placement = on_gpu(index=2)
+    assert placement.device.index == 2 and placement.free_bytes is not None
+    assert placement.free_bytes()[0] == 2 * 10**9 + 180
+
+    def refuse(index: int) -> None:
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    # Another process has filled the card.
+    monkeypatch.setattr("torch.cuda.mem_get_info", refuse)
+    assert placement.free_bytes()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "gpus"), [("", None), (" Auto ", None), ("0", (0,)), ("2, 0", (2, 0))]
+)
+def test_gpus_are_a_list_of_numbers_or_all(text, gpus):
+    assert machine._read_gpus(read_environment({"PROCVID_GPUS": text}).gpus) == gpus
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("two", r"'two', not a list of GPU numbers\. Write e\.g\. 0,2, or auto"),
+        ("0,,1", "not a list"),
+        ("-1", "not a list"),
+        ("cuda:0", "not a list"),
+        ("1,0,1", "names a GPU twice"),
+    ],
+)
+def test_gpus_that_cannot_be_read_are_refused(monkeypatch, text, words):
+    monkeypatch.setenv("PROCVID_GPUS", text)
+    with pytest.raises(InputError, match=f"PROCVID_GPUS is .*{words}"):
+        machine.gpu_indices()

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from procvid.cli import main
+from procvid.machine import gpu_facts
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 README_ADDRESS = "http://127.0.0.1:7860"
@@ -96,7 +99,7 @@ def test_it_says_how_to_install_without_make() -> None:
 
 
 def test_every_fenced_block_is_tried_here() -> None:
-    tried = ["console"] * 2 + ["bash"] * 3 + ["python"] * 2
+    tried = ["console"] * 2 + ["bash"] * 3 + ["sh"] + ["python"] * 2
     assert sorted(re.findall(r"^```(\w+)\n", README, re.M)) == sorted(tried)
     assert len(re.findall(r"^```", README, re.M)) == 2 * len(tried)
 
@@ -142,6 +145,32 @@ def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
     printed = run(["bash", "-euo", "pipefail", "-c", metrics], folder, environment)
     assert re.search(r"Metrics: \d+, clips: 5", printed)
     assert (folder / "scores1" / "report.html").is_file()
+
+
+@pytest.mark.skipif(gpu_facts()[0] is not None, reason="they would run for minutes")
+def test_the_commands_for_a_gpu_say_what_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a GPU and a network, each one works or ends with a sentence. Nothing is downloaded."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PROCVID_MODELS", str(folder / "models"))
+    (walk,) = blocks("sh")
+    ends = {"doctor": 0, "convert": 1, "benchmark": 1, "generate --dry-run": 0, "generate": 1}
+    assert len(walk.splitlines()) == len(ends)
+    for line, (name, code) in zip(walk.splitlines(), ends.items(), strict=True):
+        program, *arguments = line.split()
+        assert program == "procvid" and set(name.split()) <= set(arguments)
+        # tests/cli/test_doctor.py and test_cli.py run the doctor.
+        if name == "doctor":
+            continue
+        assert main(arguments) == code, line
+        printed = capsys.readouterr()
+        if name == "convert":
+            assert "28.9 GB" in printed.out and "14.7 GB" in printed.out
+        elif name == "generate --dry-run":
+            assert "-> procvid convert phantom-1.3b" in printed.out
+        else:
+            assert "needs a CUDA GPU" in printed.err
 
 
 def test_the_python_program(folder: Path, quick_environment: dict[str, str]) -> None:

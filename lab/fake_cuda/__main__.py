@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from lab.command import new_parser
-from lab.fake_cuda.cards import card_rows
-from lab.fake_cuda.faults import find_planted
+from lab.fake_cuda.cards import CARDS, HOSTS, on_card
+from lab.fake_cuda.faults import FAULTS, problem_with
 from lab.fake_cuda.full_size import Outcome
 from lab.fake_cuda.scenarios import SCENARIOS, run_scenario
 from procvid.cli import run
@@ -95,18 +95,18 @@ def _line(row: dict[str, Any]) -> str:
 
 def _print_cards() -> None:
     for profile in CONVERTIBLE:
-        for row in card_rows(profile):
-            print(
-                f"{row.profile:13}{row.card_gb:3} GB{row.host_gb:4} GB  {row.rung:29}"
-                f"{row.device_gb:5.1f}{row.needed_ram_gb:6.1f}  {row.sentence}"
-            )
+        for card in CARDS:
+            for host in HOSTS:
+                ready = on_card(profile, card, host)
+                print(f"{profile:13}{card:3} GB{host:4} GB  {ready.rung:18}{ready.placement}")
 
 
 def _find_faults() -> None:
     missed = 0
-    for name, problem in find_planted():
+    for fault in FAULTS:
+        problem = problem_with(fault)
         missed += not problem
-        print(f"{'found' if problem else 'MISSED':7}{name}: {problem[:150]}", flush=True)
+        print(f"{'found' if problem else 'MISSED':7}{fault}: {problem[:150]}", flush=True)
     if missed:
         raise InputError(f"{missed} planted faults were not found.", "Mend the scenarios.")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -60,9 +58,9 @@ FAULTS: dict[str, tuple[Any, str, Any, Scenario]] = {
 """By name: the owner, the attribute, its faulty value, and the scenario that must find it."""
 
 
-def find_planted() -> Iterator[tuple[str, str]]:
-    """Plant each fault; yield its name and the first problem that was found, or ""."""
-    for name, (owner, attribute, value, scenario) in FAULTS.items():
-        with mock.patch.object(owner, attribute, value):
-            _, problems = run_scenario(replace(scenario, always=False))
-        yield name, (problems or [""])[0]
+def problem_with(fault: str) -> str:
+    """Plant a fault and return the first problem that its scenario finds, or ""."""
+    owner, attribute, value, scenario = FAULTS[fault]
+    with mock.patch.object(owner, attribute, value):
+        _, problems = run_scenario(scenario)
+    return (problems or [""])[0]

@@ -7,27 +7,31 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
+from transformers import PreTrainedTokenizerFast
 
-from lab.fake_cuda.device import GPU, FakeDevice, fake_cuda, outside
+from lab.fake_cuda.device import FakeDevice
+from lab.fake_cuda.modes import fake_cuda, outside
+from lab.fake_cuda.real import RealDevice
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.pipeline_host import PipelineHost, Placement
-from procvid.phantom.layout import CONFIGS, stored_dtype
+from procvid.phantom.layout import CONFIGS
 from procvid.phantom.loading import phantom_scheduler
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.vram import UMT5_XXL
 from procvid.settings import PROFILES
 from procvid.stopping import Stopped, stoppable
 from procvid.types import Clip, Conditioning, Denoised, Shortcuts, Slot
+
+Device = FakeDevice | RealDevice
+Machine = Callable[[], AbstractContextManager[Device]]
 
 WORDS = ("<pad>", "</s>", "<unk>", "a", "hand", "stirs", "the", "red", "pan", "slowly")
 
@@ -46,19 +50,15 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 class FullSizeModel(PhantomWan):
-    """Phantom-Wan with fake weights, as `load_pipeline` leaves it: on the CPU, parts in their dtypes."""
+    """Phantom-Wan with made-up weights, as `load_pipeline` leaves it: on the CPU, parts in dtypes."""
 
-    device: FakeDevice
+    device: Device
 
     def load(self, dtype: torch.dtype, precise: bool) -> PhantomWanPipeline:
-        """Return a pipeline whose weights have no bytes."""
-        with self.device.fake_mode:
-            transformer = WanTransformer3DModel(**self._configs["transformer"])
-            for name, parameter in transformer.named_parameters():
-                parameter.data = parameter.data.to(stored_dtype(name, dtype))
-            text_config = UMT5Config(**self._configs["text_encoder"])
-            text_encoder = UMT5EncoderModel(text_config).to(dtype)
-            vae = AutoencoderKLWan()
+        """Return a pipeline with weights of the device's making."""
+        transformer, text_encoder, vae = self.device.models(
+            self._configs["transformer"], self._configs["text_encoder"], dtype
+        )
         pipeline = PhantomWanPipeline(
             tokenizer=tokenizer(),
             text_encoder=text_encoder.requires_grad_(False).eval(),
@@ -169,8 +169,8 @@ class Case:
     frames: int | None = None
     loras: tuple[tuple[Path, float], ...] = ()
     dtype: torch.dtype = torch.bfloat16
-    answers: Callable[[FakeDevice], Callable[[], float]] | None = None
-    prepare: Callable[[PipelineHost, FakeDevice], None] | None = None
+    answers: Callable[[Device], Callable[[], float]] | None = None
+    prepare: Callable[[PipelineHost, Device], None] | None = None
     clips: int = 1
 
 
@@ -191,7 +191,7 @@ class Outcome:
         seconds: Wall time.
     """
 
-    device: FakeDevice
+    device: Device
     rung: str
     estimated: float
     peak: int
@@ -203,15 +203,18 @@ class Outcome:
     seconds: float
 
 
-def make_clip(case: Case, stop_at: tuple[str, int] | None = None) -> Outcome:
+def make_clip(
+    case: Case, stop_at: tuple[str, int] | None = None, machine: Machine = fake_cuda
+) -> Outcome:
     """Make one clip, from the prompt and the pictures to frames, as `PipelineHost` makes it.
 
     Args:
         case: The clip.
         stop_at: Kernel and its number at which a stop is asked; None for never.
+        machine: Gives the device; the pretended one by default.
     """
 
-    def is_stopped(device: FakeDevice) -> bool:
+    def is_stopped(device: Device) -> bool:
         return stop_at is not None and device.ops[stop_at[0]] >= stop_at[1]
 
     start_s = time.perf_counter()
@@ -231,10 +234,10 @@ def make_clip(case: Case, stop_at: tuple[str, int] | None = None) -> Outcome:
         config["num_layers"] = case.layers
     if case.text_layers:
         text["num_layers"] = case.text_layers
-    with model_folder(config, text) as folder, fake_cuda() as device:
+    with model_folder(config, text) as folder, machine() as device:
         device.locked_capacity = case.lockable_gb * 1e9
         if case.hard_limit:
-            device.capacity = case.free_gb * 1e9
+            device.limit(case.free_gb * 1e9)
         if case.answers:
             device.answer = case.answers(device)
 
@@ -244,7 +247,7 @@ def make_clip(case: Case, stop_at: tuple[str, int] | None = None) -> Outcome:
 
         model = FullSizeModel(profile, folder)
         model.device = device
-        placement = Placement(GPU, case.dtype, case.precise, free_bytes)
+        placement = Placement(device.torch_device, case.dtype, case.precise, free_bytes)
         host = ForcedRung(model, case.loras, placement, case.previews)
         host.forced = case.rung
         assert host.pipeline is not None

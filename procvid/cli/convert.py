@@ -1,20 +1,33 @@
-"""`procvid convert`: convert published Phantom weights for generate."""
+"""`procvid convert`: convert published Phantom weights for generate.
+
+It first prints what it downloads and writes, checks both disks, and asks. An interrupted download
+continues with the same command. An interrupted conversion starts again, and its leftovers are removed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procvid.cli.arguments import add_json
 from procvid.cli.screen import Bar
-from procvid.errors import InputError, OutputError
+from procvid.errors import InputError, OutputError, UnavailableError
 from procvid.settings import CONVERTIBLE, PROFILES, read_environment, user_path
+from procvid.storage.files import restore
 
 if TYPE_CHECKING:
+    from procvid.phantom.conversion_cost import ConversionCost
     from procvid.phantom.layout import Config
     from procvid.phantom.published import PublishedFiles
+
+
+SAME_LAYOUT = (
+    "Note: Phantom and plain Wan2.1 T2V have the same names and shapes, so nothing shows which of them "
+    "a file holds. Compare its sha256 with the publisher's."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="only report how the keys match; write nothing"
     )
-    add_json(parser, "print one line of JSON per file, or the report")
+    parser.add_argument("--yes", action="store_true", help="download without asking")
+    add_json(parser, "print one line of JSON for the sizes and per file, or the report")
     parser.set_defaults(run=convert)
 
 
@@ -57,12 +71,15 @@ def convert(arguments: argparse.Namespace) -> None:
     """Convert the weights, or with --check report how their keys match.
 
     Raises:
-        OutputError: The output folder exists.
+        InputError: The download was not confirmed.
+        OutputError: The output folder exists, or a disk is too small.
+        UnavailableError: The Hub cannot be reached.
     """
     # Imported here because these import torch, which `convert --help` does not need.
     from procvid.phantom import published
+    from procvid.phantom.conversion_cost import conversion_cost
     from procvid.phantom.layout import CONFIGS
-    from procvid.phantom.loading import read_config
+    from procvid.phantom.loading import check_weights, read_config, torch_dtype
 
     profile = PROFILES[arguments.profile]
     config = read_config(Path(arguments.config)) if arguments.config else CONFIGS[profile.name]
@@ -70,17 +87,64 @@ def convert(arguments: argparse.Namespace) -> None:
     if not arguments.check and out.exists() and (not out.is_dir() or any(out.iterdir())):
         # Checked before gigabytes are downloaded.
         raise OutputError(f"{str(out)!r} already exists.", "Remove it, or choose another --out.")
-    if arguments.transformer:
-        file = user_path(arguments.transformer)
-        transformer = published.PublishedFiles(file, arguments.sha256)
+    if not arguments.check:
+        # What a killed conversion left counts as used space.
+        restore(out.resolve())
+    own = user_path(arguments.transformer) if arguments.transformer else None
+    own_base = user_path(arguments.base) if arguments.base else None
+    cost = conversion_cost(
+        profile.name,
+        config,
+        out,
+        torch_dtype(arguments.dtype),
+        transformer=own,
+        base=own_base,
+        only_check=arguments.check,
+    )
+    if own is not None and cost.fetch_bytes:
+        # A wrong file is refused before gigabytes are downloaded for it.
+        check_weights(own, config, arguments.sha256)
+    _agree(cost, arguments)
+    if own is None:
+        transformer = published.fetch_transformer(profile.name)
     else:
-        transformer = published.fetch_transformer(profile.name, profile.models["generator"])
+        transformer = published.PublishedFiles(own, arguments.sha256)
     if arguments.check:
         _check(transformer, config, arguments.json)
+    else:
+        _write(transformer, config, own_base or published.fetch_base(), out, arguments)
+    if not arguments.json:
+        if own is not None and not arguments.sha256:
+            print(SAME_LAYOUT)
+        if own is None and not arguments.check:
+            print(f"The downloaded files in {cost.cache} are no longer needed.")
+
+
+def _agree(cost: ConversionCost, arguments: argparse.Namespace) -> None:
+    """Print the cost, check the disks, and ask before anything is downloaded."""
+    if cost.fetch_bytes or not arguments.check:
+        if arguments.json:
+            print(json.dumps(cost.as_json()), flush=True)
+        else:
+            print("\n".join(cost.lines()), flush=True)
+    cost.require_room()
+    if not cost.fetch_bytes:
         return
-    given = arguments.base
-    base = user_path(given) if given else published.fetch_base(profile.models["base"])
-    _write(transformer, config, base, out, arguments)
+    if cost.problem:
+        raise UnavailableError(
+            "The published weights could not be downloaded from the Hugging Face Hub "
+            f"({cost.problem}).",
+            "Connect to the network, or give local files with --transformer and --base.",
+        )
+    if arguments.yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(
+            "Nothing was downloaded: the download needs a confirmation, but stdin is not a terminal.",
+            "Check the sizes, then add --yes.",
+        )
+    if input("Continue? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InputError("Nothing was downloaded.", "")
 
 
 def _check(transformer: PublishedFiles, config: Config, as_json: bool) -> None:
@@ -99,10 +163,12 @@ def _check(transformer: PublishedFiles, config: Config, as_json: bool) -> None:
             "renamed": dict(report.renamed),
             "missing": report.missing,
             "unexpected": report.unexpected,
+            "holds": report.refusal[0] if report.refusal else "",
             "misshapen": {k: [list(s) for s in v] for k, v in report.misshapen.items()},
         }
         print(json.dumps(facts))
-    else:
+    elif report.refusal is None:
+        # Of another model almost no key fits, and a list of hundreds helps nobody.
         print("\n".join(report.lines()))
     report.require(str(transformer.source))
 

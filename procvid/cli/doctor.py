@@ -11,7 +11,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,19 @@ from pathlib import Path
 from procvid import __version__
 from procvid.cli.arguments import add_json
 from procvid.errors import ProcvidError
-from procvid.machine import check_network, converted_profiles, gpu_facts
-from procvid.settings import CONVERTIBLE, PROFILES, TINY, read_environment
+from procvid.machine import check_network, choose_profile, converted_profiles, device_name
+from procvid.run.timings import read_samples
+from procvid.settings import PROFILES, TINY, read_environment
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
+from procvid.wiring.readiness import (
+    OLDEST_LIBRARIES,
+    MachineFacts,
+    Readiness,
+    check_library,
+    machine_facts,
+    readiness,
+)
 from procvid.wiring.stores import (
     build_detector,
     build_embedder,
@@ -73,27 +82,89 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> None:
-    """Print every finding, and whether this machine runs the tiny profile."""
-    findings = list(examine())
-    runnable = ["tiny"] if all(f.verdict != "missing" for f in findings) else []
+    """Print every finding, and which profiles this machine runs."""
+    facts = machine_facts()
+    findings = list(examine(facts))
+    works = all(f.verdict != "missing" for f in findings)
+    ready = _profiles(facts) if works else {}
+    runnable = [name for name, one in ready.items() if one.runs]
+    findings += [_profile_finding(one) for one in ready.values() if one.profile != TINY.name]
+    last = _last_line(facts, ready)
     if arguments.json:
         rows = [
             {"subject": f.subject, "verdict": f.verdict, "told": f.detail, "remedy": f.remedy}
             for f in findings
         ]
-        print(json.dumps({"findings": rows, "profiles": runnable}, ensure_ascii=False))
+        answer = {
+            "findings": rows,
+            "profiles": runnable,
+            "machine": facts.as_json(),
+            "readiness": [one.as_json() for one in ready.values()],
+            "summary": last,
+        }
+        print(json.dumps(answer, ensure_ascii=False))
         return
     for finding in findings:
         print(f"{finding.verdict:8}{finding.subject}: {finding.detail}")
-        if finding.remedy:
-            print(f"{'':8}-> {finding.remedy}")
-    if runnable:
-        print("This machine runs the tiny profile: procvid generate RECIPE --out DIR")
-    else:
-        print("This machine cannot make a video yet: install what is missing above.")
+        for remedy in finding.remedy.splitlines():
+            print(f"{'':8}-> {remedy}")
+    print(last)
 
 
-def examine() -> Iterator[Finding]:
+def _profiles(facts: MachineFacts) -> dict[str, Readiness]:
+    """Return what each profile can do here, with its default sampling."""
+    samples = read_samples(read_environment().cache_folder)
+    device = facts.card.name if facts.card is not None else device_name()
+    return {
+        profile.name: readiness(profile, profile.sampling, facts, samples, device)
+        for profile in PROFILES.values()
+    }
+
+
+def _profile_finding(ready: Readiness) -> Finding:
+    """Return what a profile lacks, and how and how fast it would run."""
+    needed = [part for part in ready.missing if part.needed]
+    details = [f"missing: {part}" for part in needed]
+    if ready.placement:
+        details.append(ready.placement)
+    if ready.clip_seconds is not None:
+        details.append(ready.time)
+    commands = [part.command for part in needed if part.command]
+    # On a card that is too small the weights do not help.
+    remedy = "" if ready.fits is False else "\n".join(commands)
+    verdict = "ok" if ready.runs else "note"
+    return Finding(f"profile {ready.profile}", verdict, "; ".join(details) or "ready", remedy)
+
+
+def _last_line(facts: MachineFacts, ready: Mapping[str, Readiness]) -> str:
+    """Return what `procvid generate` does here, and the other profiles that run."""
+    if not ready:
+        return "This machine cannot make a video yet: install what is missing above."
+    card = facts.card
+    chosen, _ = choose_profile(
+        "auto",
+        gpu=None if card is None else card.name,
+        weights=converted_profiles(),
+        vram_gib=0.0 if card is None else card.total_bytes / 2**30,
+        host=read_environment().host,
+    )
+    runnable = [name for name, one in ready.items() if one.runs]
+    if chosen.name not in runnable:
+        return (
+            f"`procvid generate` chooses the {chosen.name} profile, which cannot run here now. "
+            f"Use: procvid generate RECIPE --out DIR --profile {TINY.name}"
+        )
+    runs = f"This machine runs the {chosen.name} profile: procvid generate RECIPE --out DIR"
+    others = [name for name in runnable if name != chosen.name]
+    if others:
+        return f"{runs}\nWith --profile it also runs {', '.join(others)}."
+    fitting = [name for name, one in ready.items() if one.fits]
+    if chosen.demo and fitting:
+        return f"{runs}\nFor cooking footage, get the weights first: procvid convert {fitting[0]}"
+    return runs
+
+
+def examine(facts: MachineFacts) -> Iterator[Finding]:
     """Check everything that procvid needs, in the order in which it is needed."""
     yield _python()
     yield from _network()
@@ -101,8 +172,8 @@ def examine() -> Iterator[Finding]:
     yield from _weights()
     yield from _fast()
     yield _disk()
-    yield _ram()
-    yield from _gpu()
+    yield _ram(facts)
+    yield from _gpu(facts)
     yield from _downloads()
     yield from _caches()
     yield _model_service()
@@ -128,9 +199,13 @@ def _network() -> Iterator[Finding]:
 def _libraries() -> Iterator[Finding]:
     for module, package in LIBRARIES.items():
         try:
+            if module in OLDEST_LIBRARIES:
+                check_library(module)
             # Only an import shows a broken binary.
             importlib.import_module(module)
             yield Finding(module, "ok", _version(module, package))
+        except ProcvidError as error:
+            yield Finding(module, "missing", error.message, error.hint)
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             if isinstance(error, ImportError | ValueError) and any(_network()):
                 # gradio prepares a connection when it is imported.
@@ -217,31 +292,31 @@ def _disk() -> Finding:
     return Finding("disk", "note", detail, "free some space, or work in another folder")
 
 
-def _ram() -> Finding:
-    total_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    detail = f"{total_gib:.1f} GiB of RAM, {os.cpu_count()} CPU cores"
-    if total_gib >= NEEDED_RAM_GIB:
+def _ram(facts: MachineFacts) -> Finding:
+    detail = (
+        f"{facts.ram_bytes / 1e9:.1f} GB of RAM, {facts.ram_free_bytes / 1e9:.1f} GB free, "
+        f"{facts.cores} CPU cores"
+    )
+    if facts.ram_bytes / 2**30 >= NEEDED_RAM_GIB:
         return Finding("memory", "ok", detail)
     return Finding("memory", "note", detail, f"a run takes up to {NEEDED_RAM_GIB:.0f} GiB")
 
 
-def _gpu() -> Iterator[Finding]:
-    try:
-        name, vram_gib = gpu_facts()
-    except ImportError:
-        return
-    if name is None:
+def _gpu(facts: MachineFacts) -> Iterator[Finding]:
+    card = facts.card
+    if card is None:
         yield Finding("gpu", "note", "no CUDA device; the Phantom profiles need one")
     else:
-        yield Finding("gpu", "ok", f"{name}, {vram_gib:.0f} GiB")
-    converted = converted_profiles()
-    for profile in CONVERTIBLE:
-        folder = read_environment().models_folder / profile
-        if profile in converted:
-            yield Finding(f"{profile} weights", "ok", str(folder))
-        else:
-            remedy = f"procvid convert {profile}"
-            yield Finding(f"{profile} weights", "note", f"not in {folder}", remedy)
+        major, minor = card.capability
+        detail = (
+            f"{card.name}, {card.total_bytes / 1e9:.1f} GB, {card.free_bytes / 1e9:.1f} GB free, "
+            f"compute capability {major}.{minor}, computes in {card.precision}"
+        )
+        yield Finding("gpu", "ok", detail)
+    if facts.untried:
+        yield Finding("gpu", "note", facts.untried)
+    detail = f"{facts.disk_free_bytes / 1e9:.1f} GB free in {facts.models_folder}"
+    yield Finding("disk for converted models", "ok", detail)
 
 
 def _downloads() -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from procvid.run.timings import ClipSetting, pattern_of, read_samples
 from procvid.settings import Profile, read_environment
 from procvid.types import Plan, Recipe, Sampling, ServiceUse
 from procvid.wiring import run as wiring
+from procvid.wiring.readiness import Readiness, machine_facts, readiness
 from procvid.wiring.stores import missing_downloads
 
 NOT_ASKED = (
@@ -46,14 +47,15 @@ def dry_run(
         UnavailableError: The clips do not fit in GPU memory on any rung of the ladder.
     """
     plan, service = _plan(arguments.planner, profile, recipe)
-    downloads = missing_downloads(profile)
+    downloads = {model.repo: model.size_bytes for model in missing_downloads(profile)}
+    facts = machine_facts()
     parts, no_slots = _parts(profile, memory, downloads, loras, arguments.precise)
     samples = read_samples(read_environment().cache_folder)
     about_clips = parts.generator.notes(sampling) if parts else ()
     plan = dataclasses.replace(plan, notes=(*plan.notes, *about_clips))
-    setting = ClipSetting.of(
-        profile.name, device_name(), sampling, profile.is_precise(arguments.precise)
-    )
+    precise = profile.is_precise(arguments.precise)
+    ready = readiness(profile, sampling, facts, samples, device_name(), precise=precise)
+    setting = ClipSetting.of(profile.name, device_name(), sampling, precise)
     result = forecast(
         plan,
         profile,
@@ -65,7 +67,9 @@ def dry_run(
         no_slots=no_slots,
     )
     if arguments.json:
-        print(json.dumps(_to_json(result, plan, profile, reason), ensure_ascii=False))
+        printed = _to_json(result, plan, profile, reason)
+        printed |= {"machine": facts.as_json(), "readiness": ready.as_json()}
+        print(json.dumps(printed, ensure_ascii=False))
         return
     print(profile.describe(reason))
     print(
@@ -79,7 +83,8 @@ def dry_run(
     for step in result.steps:
         _print_step(step, plan.names, result.no_slots, profile.max_references)
     print()
-    _print_totals(result)
+    _print_totals(result, ready)
+    print("\n".join((*facts.lines(), *ready.lines())))
 
 
 def _plan(wanted: str, profile: Profile, recipe: Recipe) -> tuple[Plan, ServiceUse]:
@@ -144,17 +149,17 @@ def _print_step(
         print(f"   not in the memory; the clips may supply it: {own}")
 
 
-def _print_totals(result: Forecast) -> None:
-    time = "not known" if result.seconds is None else duration(result.seconds)
+def _print_totals(result: Forecast, ready: Readiness) -> None:
+    seconds, basis = result.seconds, result.basis
+    if seconds is None and ready.clip_seconds is not None:
+        seconds, basis = ready.clip_seconds * len(result.steps), "counted, not measured"
+    time = "not known" if seconds is None else duration(seconds)
     peak = "not known" if result.peak_mib is None else f"at most {result.peak_mib:.0f} MiB"
     disk = f"{'at most' if result.disk_is_bound else 'about'} {size(round(result.disk_bytes))}"
     use = result.service
     tokens = f"about {use.tokens} tokens in {use.calls} calls" if use.calls else "no tokens"
-    print(f"Time: {time}; memory: {peak}; {result.basis}.")
+    print(f"Time of the run: {time}; memory: {peak}; {basis}.")
     print(f"Disk: {disk}. Language model: {tokens}.")
-    if result.downloads:
-        downloads = ", ".join(f"{name} ({size(n)})" for name, n in result.downloads.items())
-        print(f"Downloads first: {downloads}.")
 
 
 def _to_json(result: Forecast, plan: Plan, profile: Profile, reason: str) -> dict[str, Any]:

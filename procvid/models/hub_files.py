@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import huggingface_hub
@@ -18,27 +16,10 @@ from huggingface_hub.errors import (
 
 from procvid.errors import ProcvidError, UnavailableError
 from procvid.machine import check_network
+from procvid.phantom.published import recorded_sha256
 from procvid.storage.atomic import output_error
 from procvid.storage.files import sha256_of
-
-
-@dataclass(frozen=True)
-class HubModel:
-    """A model on the Hub.
-
-    Attributes:
-        repo: "owner/name".
-        revision: The commit, 40 hex digits.
-        files: The files that are needed.
-        size_bytes: Their approximate total size.
-        sha256: Hashes of files whose bytes are pinned, by name.
-    """
-
-    repo: str
-    revision: str
-    files: tuple[str, ...]
-    size_bytes: int
-    sha256: Mapping[str, str] = field(default_factory=dict)
+from procvid.storage.pins import HubModel
 
 
 def fetch(model: HubModel, *, only_kept: bool = False) -> Path:
@@ -61,7 +42,7 @@ def fetch(model: HubModel, *, only_kept: bool = False) -> Path:
     if wrong:
         raise UnavailableError(
             f"The file {wrong[0]} of {model.repo} is missing or not the published one.",
-            f"Delete it from the cache and download it again: {_command(model)}",
+            f"Delete it from the cache and download it again: {model.command}",
         )
     return folder
 
@@ -94,11 +75,6 @@ def check_access(model: HubModel) -> bool:
     return False
 
 
-def cache_folder() -> Path:
-    """Return the Hub's cache, where downloads are kept; it may not exist yet."""
-    return Path(huggingface_hub.constants.HF_HUB_CACHE)
-
-
 def _pull(model: HubModel, *, only_kept: bool, force: bool) -> Path:
     if not only_kept:
         check_network(huggingface_hub.get_token())
@@ -121,11 +97,15 @@ def _pull(model: HubModel, *, only_kept: bool, force: bool) -> Path:
 
 def _wrong_files(folder: Path, model: HubModel) -> list[str]:
     return [
-        name
-        for name in model.files
-        if not (folder / name).is_file()
-        or (name in model.sha256 and sha256_of(folder / name) != model.sha256[name])
+        name for name in model.files if not _is_published(folder / name, model.sha256.get(name))
     ]
+
+
+def _is_published(file: Path, sha256: str | None) -> bool:
+    if not file.is_file():
+        return False
+    wanted = sha256 or recorded_sha256(file)
+    return wanted is None or sha256_of(file) == wanted
 
 
 def _known_error(error: Exception, model: HubModel) -> ProcvidError | None:
@@ -176,9 +156,5 @@ def _is_network_error(error: Exception) -> bool:
 def _incomplete(model: HubModel) -> UnavailableError:
     return UnavailableError(
         f"The model {model.repo} is not complete in the cache, and the Hub cannot be reached.",
-        f"Connect this machine and run: {_command(model)}",
+        f"Connect this machine and run: {model.command}",
     )
-
-
-def _command(model: HubModel) -> str:
-    return f"hf download {model.repo} --revision {model.revision}"

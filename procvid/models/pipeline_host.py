@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ import torch
 
 from procvid.errors import UnavailableError
 from procvid.machine import free_bytes
+from procvid.models.machine_facts import half_precision
 from procvid.models.quiet import quiet_loading
 from procvid.phantom.attention import (
     attention_kinds,
@@ -27,6 +28,7 @@ from procvid.phantom.attention import (
 )
 from procvid.phantom.compiling import COMPILED_RUNGS, WARM_UP, keep_compiled_in
 from procvid.phantom.denoising import DenoisingStep
+from procvid.phantom.device_errors import MEMORY_ERRORS, lost_card, ran_out
 from procvid.phantom.foresight import Foresight
 from procvid.phantom.ladder import (
     Ladder,
@@ -37,8 +39,8 @@ from procvid.phantom.ladder import (
     rungs,
 )
 from procvid.phantom.latent_colours import LatentColours
+from procvid.phantom.load_alone import computing, each_computed
 from procvid.phantom.lora import LoraFile, merge_loras
-from procvid.phantom.memory_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.model_folder import MANIFEST, check_manifest
 from procvid.phantom.placing import FEWER_FRAMES, held_bytes, is_in_8_bits, release_memory
 from procvid.phantom.vram import ClipBytes, ClipShape, Denoising
@@ -89,21 +91,16 @@ ON_CPU = Placement()
 
 
 def on_gpu(
-    precise: bool = False, attention: AttentionKind = "auto", compiled_in: Path | None = None
+    precise: bool = False,
+    index: int = 0,
+    attention: AttentionKind = "auto",
+    compiled_in: Path | None = None,
 ) -> Placement:
-    """Return the placement on the first CUDA device, in half precision, fitted to its memory."""
-    device = torch.device("cuda", 0)
-    dtype = half_dtype(torch.cuda.get_device_capability(device))
-    return Placement(device, dtype, precise, free_bytes, attention, compiled_in)
-
-
-def half_dtype(capability: tuple[int, int]) -> torch.dtype:
-    """Return the half precision for a card of some compute capability.
-
-    Before 8.0 (T4, V100, RTX 20) no fused attention takes bfloat16, and without one the attention of
-    a clip of 81 frames needs 36 GB.
-    """
-    return torch.bfloat16 if capability >= (8, 0) else torch.float16
+    """Return the placement on a CUDA device, in half precision, fitted to its memory."""
+    device = torch.device("cuda", index)
+    dtype = getattr(torch, half_precision(torch.cuda.get_device_capability(device)))
+    free = partial(free_bytes, index)
+    return Placement(device, dtype, precise, free, attention, compiled_in)
 
 
 class PipelineModel(Protocol):
@@ -307,9 +304,13 @@ class PipelineHost:
         After an out-of-memory error the failed step, or the decoding, is repeated one rung down.
 
         Raises:
+            LostCardError: The GPU no longer works.
             UnavailableError: The clip does not fit even on the lowest rung.
         """
         self.check(sampling)
+        if self._placement.device.index:
+            # diffusers creates its streams, and waits for them, on the thread's current device.
+            torch.cuda.set_device(self._placement.device)
         ladder = self._ladder_for(sampling)
         pipeline = self.pipeline
         while True:
@@ -320,14 +321,15 @@ class PipelineHost:
                 return (yield from self._make(pipeline, ladder, conditioning, sampling))
             except MEMORY_ERRORS as error:
                 if not ran_out(error):
-                    raise
+                    raise lost_card(error, self._placement.device.index or 0) or error from error
                 reason = str(error).splitlines()[0][:160]
             # Outside the handler, since its error keeps the tensors alive.
             if ladder is None or not ladder.step_down():
                 raise UnavailableError(
                     f"There is not enough memory for a clip of {sampling.width}x{sampling.height} "
                     f"and {sampling.num_frames} frames ({reason}).",
-                    "Choose a smaller --size or fewer --frames.",
+                    "Close other programs that use this memory, or choose a smaller --size or fewer "
+                    "--frames.",
                 )
 
     def _make(
@@ -336,7 +338,8 @@ class PipelineHost:
         noise = torch.Generator(self._placement.device).manual_seed(sampling.seed)
         step, foresight = None, Foresight()
         preview_of = self._preview_of(pipeline, ladder) if self._previews else None
-        for step in self._model.denoise(pipeline, conditioning, sampling, noise):
+        steps = self._model.denoise(pipeline, conditioning, sampling, noise)
+        for step in each_computed(steps):
             clean = foresight.after(step) if preview_of else None
             is_last = step.number == step.total
             preview = None if clean is None or is_last else preview_of(clean, step.number)
@@ -373,7 +376,8 @@ class PipelineHost:
     def _decode(self, pipeline: Any, ladder: Ladder | None, latents: torch.Tensor) -> np.ndarray:
         while True:
             try:
-                return pipeline.decode_latents(latents, output_type="np")
+                with computing():
+                    return pipeline.decode_latents(latents, output_type="np")
             except MEMORY_ERRORS as error:
                 if not ran_out(error):
                     raise

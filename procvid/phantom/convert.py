@@ -20,6 +20,7 @@ from procvid.phantom.layout import (
     stored_dtype,
     without_prefix,
 )
+from procvid.phantom.recognise import refusal
 
 MAX_SHARD_BYTES = 4 * 2**30
 """Maximum size of a written file. One such file and one tensor are held in memory."""
@@ -37,17 +38,20 @@ class KeyReport:
         missing: Diffusers names without a key.
         unexpected: Keys that are not in the model.
         misshapen: Keys of another shape, with their shape and the expected one.
+        refusal: What the file holds instead, if it is recognised, and the remedy.
     """
 
     renamed: Mapping[str, str]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     misshapen: Mapping[str, tuple[Shape, Shape]]
+    refusal: tuple[str, str] | None = None
 
     @property
     def fits(self) -> bool:
         """True if the file has exactly the keys and shapes of the model."""
-        return not (self.missing or self.unexpected or self.misshapen)
+        wrong = self.missing or self.unexpected or self.misshapen or self.refusal
+        return not wrong
 
     def lines(self) -> Iterator[str]:
         """Yield the whole report, one line for each key that does not fit."""
@@ -60,9 +64,15 @@ class KeyReport:
             yield f"shape       {name} is {list(found)}, should be {list(wanted)}"
 
     def require(self, source: str) -> None:
-        """Raise InputError unless the file fits; the message names some keys of each kind."""
+        """Raise InputError unless the file fits.
+
+        The message names the model that the file holds, else some keys of each kind.
+        """
         if self.fits:
             return
+        if self.refusal is not None:
+            holds, remedy = self.refusal
+            raise InputError(f"{source!r} holds {holds}.", remedy)
         problems = []
         for word, names in (
             ("missing", self.missing),
@@ -101,7 +111,9 @@ def match_keys(checkpoint: Checkpoint, config: Config) -> KeyReport:
             renamed[key] = name
     given = {*renamed.values(), *wrong}
     missing = tuple(name for name in wanted if name not in given)
-    return KeyReport(renamed, missing, tuple(unexpected), misshapen)
+    shapes = {key: fact.shape for key, fact in checkpoint.facts.items()}
+    known = refusal(shapes, config) if missing or unexpected or misshapen else None
+    return KeyReport(renamed, missing, tuple(unexpected), misshapen, known)
 
 
 @dataclass(frozen=True)

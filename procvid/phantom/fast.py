@@ -18,7 +18,7 @@ from procvid.phantom.attention import attention_in_8_bits
 from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.phantom.precision import float32_layers
 from procvid.phantom.step_cache import step_cache
-from procvid.types import Shortcuts
+from procvid.types import Shortcuts, StepCache
 
 
 def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
@@ -45,6 +45,28 @@ def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
 
 
 @contextmanager
+def prepared(
+    transformer: WanTransformer3DModel,
+    precise: bool,
+    cache: StepCache | None,
+    *,
+    num_steps: int,
+    num_video_frames: int,
+    mag_ratios: Sequence[float] | None = None,
+) -> Iterator[None]:
+    """Run a transformer with its float32 layers and its step cache; see these for the arguments."""
+    caching = step_cache(
+        transformer,
+        cache,
+        num_steps=num_steps,
+        num_video_frames=num_video_frames,
+        mag_ratios=mag_ratios,
+    )
+    with float32_layers(transformer, precise), caching:
+        yield
+
+
+@contextmanager
 def shortened(
     transformer: WanTransformer3DModel,
     shortcuts: Shortcuts,
@@ -64,14 +86,15 @@ def shortened(
         mag_ratios: See `step_cache`.
     """
     in_8_bits = attention_in_8_bits(transformer, shortcuts.attention_in_8_bits)
-    cached = step_cache(
+    rest = prepared(
         transformer,
+        precise,
         shortcuts.cache,
         num_steps=num_steps,
         num_video_frames=num_video_frames,
         mag_ratios=mag_ratios,
     )
-    with float32_layers(transformer, precise), in_8_bits, cached:
+    with in_8_bits, rest:
         yield
 
 

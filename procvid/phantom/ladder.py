@@ -21,7 +21,7 @@ import torch
 
 from procvid.errors import UnavailableError
 from procvid.phantom.compiling import compile_placed
-from procvid.phantom.memory_errors import MEMORY_ERRORS, ran_out
+from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.placing import (
     BLOCKS_AT_A_TIME,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ from procvid.phantom.layout import (
     parameter_shapes,
     stored_dtype,
 )
+from procvid.phantom.recognise import refusal, refuse_expert
 
 FLOW_SHIFT = 5.0
 """Upstream's flow shift at every size; the published Wan2.1 folder has 3.0."""
@@ -55,6 +57,7 @@ def load_transformer(
         InputError: The file is missing, damaged, or of another model.
         UnavailableError: The package gguf, which a GGUF needs, is not installed.
     """
+    refuse_expert(source)
     if source.suffix == ".gguf":
         return _load_gguf(source, config, dtype, sha256)
     with open_checkpoint(source, sha256) as checkpoint:
@@ -79,30 +82,56 @@ def _assemble(
 def _load_gguf(
     source: Path, config: Config, dtype: torch.dtype, sha256: str | None
 ) -> WanTransformer3DModel:
+    _require_gguf_file(source)
+    check_hash(source, sha256)
+    # diffusers accepts a config only as a folder.
+    with tempfile.TemporaryDirectory() as folder, _as_input_error(source):
+        write_config(config, Path(folder))
+        weights = load_gguf_checkpoint(str(source))
+        _gguf_report(weights, config).require(str(source))
+        transformer = WanTransformer3DModel.from_single_file(
+            weights,
+            config=folder,
+            quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
+            torch_dtype=dtype,
+        )
+    return transformer.requires_grad_(False).eval()
+
+
+def check_weights(source: Path, config: Config, sha256: str | None = None) -> None:
+    """Check names and shapes of a transformer's weights, without loading them.
+
+    Raises:
+        InputError: The file is missing, damaged, or of another model.
+        UnavailableError: The package gguf, which a GGUF needs, is not installed.
+    """
+    refuse_expert(source)
+    if source.suffix != ".gguf":
+        with open_checkpoint(source, sha256) as checkpoint:
+            match_keys(checkpoint, config).require(str(source))
+        return
+    _require_gguf_file(source)
+    with _as_input_error(source):
+        _gguf_report(load_gguf_checkpoint(str(source)), config).require(str(source))
+
+
+def _require_gguf_file(source: Path) -> None:
     require_gguf(source)
     if not source.is_file():
         raise InputError(f"The file {str(source)!r} does not exist.", "Check the path.")
-    check_hash(source, sha256)
-    # diffusers accepts a config only as a folder.
-    with tempfile.TemporaryDirectory() as folder:
-        write_config(config, Path(folder))
-        try:
-            weights = load_gguf_checkpoint(str(source))
-            _gguf_report(weights, config).require(str(source))
-            transformer = WanTransformer3DModel.from_single_file(
-                weights,
-                config=folder,
-                quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
-                torch_dtype=dtype,
-            )
-        except (ValueError, IndexError, KeyError, OSError, RuntimeError) as error:
-            # These are raised for a damaged file.
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            raise InputError(
-                f"{str(source)!r} is damaged or of another model ({reason}).",
-                "Choose a profile and a file of the same model, or download the file again.",
-            ) from error
-    return transformer.requires_grad_(False).eval()
+
+
+@contextmanager
+def _as_input_error(source: Path) -> Iterator[None]:
+    """Turn the errors of a damaged GGUF into InputError."""
+    try:
+        yield
+    except (ValueError, IndexError, KeyError, OSError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(
+            f"{str(source)!r} is damaged or of another model ({reason}).",
+            "Choose a profile and a file of the same model, or download the file again.",
+        ) from error
 
 
 def _gguf_report(weights: Mapping[str, torch.Tensor], config: Config) -> KeyReport:
@@ -111,7 +140,8 @@ def _gguf_report(weights: Mapping[str, torch.Tensor], config: Config) -> KeyRepo
     renamed = {key: diffusers_name(key) for key in weights if diffusers_name(key) in wanted}
     unexpected = tuple(key for key in weights if key not in renamed)
     missing = tuple(name for name in wanted if name not in set(renamed.values()))
-    return KeyReport(renamed, missing, unexpected, {})
+    shapes = {key: tuple(value.shape) for key, value in weights.items()}
+    return KeyReport(renamed, missing, unexpected, {}, refusal(shapes, config))
 
 
 def torch_dtype(name: str) -> torch.dtype:

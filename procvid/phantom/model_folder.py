@@ -10,8 +10,10 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+import transformers
 from diffusers.pipelines import pipeline_utils
 
 from procvid.errors import InputError, UnavailableError
@@ -28,6 +30,7 @@ from procvid.phantom.gguf_file import find_gguf
 from procvid.phantom.layout import Config
 from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.recognise import refuse_expert
 from procvid.storage.atomic import new_folder
 from procvid.storage.files import sha256_of
 
@@ -78,6 +81,7 @@ def write_model(
         InputError: The weights do not fit, are damaged, or belong to another base model.
         OutputError: The folder exists, cannot be written, or the disk is too small.
     """
+    refuse_expert(transformer)
     base_index = _check_base(base, config)
     with open_checkpoint(base / "text_encoder") as text:
         if transformer.suffix == ".gguf":
@@ -227,8 +231,24 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomW
             f"The model in {folder} cannot be loaded: {reason}",
             "A file is missing or damaged. Create the model again with `procvid convert`.",
         ) from error
+    _check_vocabulary(pipeline.text_encoder)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _check_vocabulary(text_encoder: Any) -> None:
+    """Raise UnavailableError if the encoder does not read the vocabulary that was loaded.
+
+    transformers 5.0 to 5.2 leave its own copy at zero, because the published config unties them.
+    """
+    if text_encoder is None:
+        return
+    if text_encoder.shared.weight is not text_encoder.encoder.embed_tokens.weight:
+        raise UnavailableError(
+            f"transformers {transformers.__version__} loads the text encoder without its vocabulary, so "
+            "prompts would have no effect.",
+            "Run `pip install --upgrade 'transformers>=5.3,<6'`.",
+        )
 
 
 def _read_json(file: Path) -> dict[str, object]:

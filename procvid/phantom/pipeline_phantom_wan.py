@@ -35,9 +35,10 @@ from procvid.phantom.autoencoding import (
 )
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
+from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.fast import FastModel, check_shortcuts, shortened
 from procvid.phantom.guidance import Guidance
-from procvid.phantom.memory_errors import MEMORY_ERRORS, ran_out
+from procvid.phantom.placing import send_back
 from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
 from procvid.phantom.step_cache import forget
@@ -302,7 +303,7 @@ class PhantomWanPipeline(WanPipeline):
         references = clip.reference_latents
         if references is None:
             references = self.prepare_reference_latents(clip.images, clip.height, clip.width)
-            self._send_back(self.vae)
+            send_back(self, self.vae)
         stop_if_asked()
         num_references = references.shape[2]
         guidance = Guidance(clip.guidance_scale_text, clip.guidance_scale_image, num_references)
@@ -331,12 +332,6 @@ class PhantomWanPipeline(WanPipeline):
         references = references.to(device, dtype)
         exact = GuidedModel(self.transformer, guidance, references, self.precise, self.shortcuts)
         return FastModel(exact, self.shortcuts), state
-
-    def _send_back(self, model: torch.nn.Module) -> None:
-        """Move a model off the device if one model at a time is there, before the next one comes."""
-        for hook in getattr(self, "_all_hooks", ()):
-            if hook.model is model:
-                hook.offload()
 
     def _steps(
         self, clip: ClipArguments, model: FastModel, state: dict[str, torch.Tensor]

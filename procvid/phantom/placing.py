@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -120,6 +121,13 @@ def _offloaded(pipeline: DiffusionPipeline) -> Iterator[torch.nn.Module]:
         yield pipeline.text_encoder.encoder
 
 
+def send_back(pipeline: DiffusionPipeline, model: torch.nn.Module) -> None:
+    """Move a model off the device if one model at a time is there, before the next one comes."""
+    for hook in getattr(pipeline, "_all_hooks", ()):
+        if hook.model is model:
+            hook.offload()
+
+
 def is_in_8_bits(pipeline: DiffusionPipeline) -> bool:
     """Return True if the transformer is stored in 8 bits, which only reloading undoes."""
     return any(value.dtype == torch.float8_e4m3fn for value in pipeline.transformer.parameters())
@@ -145,9 +153,11 @@ def release_memory() -> None:
     """Give unused memory back: of the GPU, and page-locked memory of the machine."""
     gc.collect()
     if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-        if hasattr(torch.accelerator, "empty_host_cache"):
-            torch.accelerator.empty_host_cache()
+        # They empty the caches of all devices, and one that is lost refuses.
+        with suppress(torch.AcceleratorError):
+            torch.cuda.empty_cache()
+            if hasattr(torch.accelerator, "empty_host_cache"):
+                torch.accelerator.empty_host_cache()
 
 
 @lru_cache(maxsize=1)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
-from huggingface_hub import HfApi, errors, snapshot_download
+from huggingface_hub import HfApi, constants, errors, snapshot_download, try_to_load_from_cache
 
 from procvid.errors import UnavailableError
-
-TRANSFORMER_FILES: Mapping[str, Sequence[str]] = {
-    "phantom-1.3b": ("Phantom-Wan-1.3B.pth",),
-    "phantom-14b": ("Phantom_Wan_14B-*.safetensors", "Phantom_Wan_14B.safetensors.index.json"),
-}
-"""Files in Phantom's repository, by profile."""
-
-BASE_FILES = ("text_encoder/*", "tokenizer/*", "vae/*", "model_index.json")
-"""Files in the repository of Wan2.1, without its transformer."""
+from procvid.storage.pins import TRANSFORMERS, WAN_BASE, WAN_OTHER_BYTES, HubModel
 
 _OFFLINE = "it is not in the local cache, and the Hub cannot be reached"
 _REASONS: Mapping[type[Exception], str] = {
@@ -43,31 +38,110 @@ class PublishedFiles:
     sha256: str | None
 
 
-def fetch_transformer(profile: str, pinned: str) -> PublishedFiles:
+@dataclass(frozen=True)
+class Download:
+    """What a download takes.
+
+    Attributes:
+        fetch_bytes: Bytes that are not in the Hub's cache yet.
+        problem: Why the Hub could not be asked, so that the bytes are those of the list of pins;
+            "" if it was.
+    """
+
+    fetch_bytes: int
+    problem: str = ""
+
+
+def download_of(model: HubModel, *, ask: bool = True) -> Download:
+    """Return what the download of a model takes. Downloads nothing.
+
+    Args:
+        model: The model.
+        ask: Ask the Hub for the sizes of the files that are missing.
+    """
+    if is_cached(model):
+        return Download(0)
+    if not ask:
+        return Download(model.size_bytes, "the Hub was not asked")
+    try:
+        # One request. The client's own dry run would try for half a minute without a network.
+        info = HfApi().model_info(model.repo, revision=model.revision, files_metadata=True)
+    except Exception as error:
+        return Download(model.size_bytes, _reason(error))
+    missing = [
+        file.size or 0
+        for file in info.siblings or ()
+        if any(fnmatch(file.rfilename, pattern) for pattern in model.files)
+        and not try_to_load_from_cache(model.repo, file.rfilename, revision=model.revision)
+    ]
+    return Download(sum(missing))
+
+
+def written_bytes(profile: str) -> int:
+    """Return about how many bytes a conversion to half precision writes.
+
+    Half of the published float32 weights; autoencoder and tokenizer stay as they are.
+    """
+    weights = TRANSFORMERS[profile].size_bytes + WAN_BASE.size_bytes - WAN_OTHER_BYTES
+    return weights // 2 + WAN_OTHER_BYTES
+
+
+def is_cached(model: HubModel) -> bool:
+    """Return True if every file of a model is in the Hub's cache; does not check their bytes."""
+    try:
+        folder = _snapshot(model, local_files_only=True)
+    except Exception:
+        # The client has a new error in almost every version; the download will report it.
+        return False
+    names = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    shards = {
+        shard for name in names if name.endswith(".index.json") for shard in _shards(folder / name)
+    }
+    wanted = all(any(fnmatch(name, pattern) for name in names) for pattern in model.files)
+    return wanted and all(shard.is_file() for shard in shards)
+
+
+def _shards(index: Path) -> set[Path]:
+    try:
+        files = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return {index.parent / str(name) for name in files}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # A damaged index: nothing that it lists is there.
+        return {index / "damaged"}
+
+
+def hub_cache() -> Path:
+    """Return the Hub's cache, where downloads are kept; it may not exist yet."""
+    return Path(constants.HF_HUB_CACHE)
+
+
+def fetch_transformer(profile: str) -> PublishedFiles:
     """Download Phantom's weights, or find them in the Hub cache.
+
+    An interrupted download continues where it stopped.
 
     Args:
         profile: "phantom-1.3b" or "phantom-14b".
-        pinned: "owner/name@revision" with a full commit hash.
 
     Raises:
         UnavailableError: The download failed.
     """
-    patterns = TRANSFORMER_FILES[profile]
-    folder = _download(pinned, patterns)
-    pickles = [name for name in patterns if name.endswith(".pth")]
+    model = TRANSFORMERS[profile]
+    folder = _download(model)
+    pickles = [name for name in model.files if name.endswith(".pth")]
     if not pickles:
         return PublishedFiles(folder, None)
-    return PublishedFiles(folder / pickles[0], _recorded_sha256(pinned, pickles[0]))
+    file = folder / pickles[0]
+    return PublishedFiles(file, recorded_sha256(file) or _asked_sha256(model, pickles[0]))
 
 
-def fetch_base(pinned: str) -> Path:
+def fetch_base() -> Path:
     """Download text encoder, tokenizer and autoencoder of Wan2.1, or find them in the Hub cache.
 
     Raises:
         UnavailableError: The download failed.
     """
-    return _download(pinned, BASE_FILES)
+    return _download(WAN_BASE)
 
 
 def fetch_lora(repository: str) -> Path:
@@ -76,41 +150,64 @@ def fetch_lora(repository: str) -> Path:
     Raises:
         UnavailableError: The download failed.
     """
+    name, _, revision = repository.partition("@")
     try:
-        return _download(repository, ("*.safetensors",))
+        return _download(HubModel(name, revision, ("*.safetensors",), 0))
     except UnavailableError as error:
         raise UnavailableError(
             f"The LoRA {error.message}", "Connect to the network, or give a local file."
         ) from error
 
 
-def _download(pinned: str, patterns: Sequence[str]) -> Path:
-    repository, _, revision = pinned.partition("@")
-    try:
-        return Path(
-            snapshot_download(repository, revision=revision or None, allow_patterns=list(patterns))
+def recorded_sha256(file: Path) -> str | None:
+    """Return the sha256 of a large file in the Hub's cache, as its commit records it.
+
+    The cache names the file by this hash. None for small files, and where the cache has no links.
+    """
+    name = file.resolve().name
+    return name if re.fullmatch("[0-9a-f]{64}", name) else None
+
+
+def _snapshot(model: HubModel, *, local_files_only: bool) -> Path:
+    return Path(
+        snapshot_download(
+            model.repo,
+            revision=model.revision or None,
+            allow_patterns=list(model.files),
+            local_files_only=local_files_only,
         )
-    except Exception as error:
-        raise _unavailable(repository, error) from error
+    )
 
 
-def _recorded_sha256(pinned: str, file: str) -> str:
-    """Return the sha256 of a large file as recorded in the pinned commit, whose hash covers it."""
-    repository, _, revision = pinned.partition("@")
+def _download(model: HubModel) -> Path:
     try:
-        (fact,) = HfApi().get_paths_info(repository, [file], revision=revision)
+        return _snapshot(model, local_files_only=False)
+    except Exception as error:
+        raise _unavailable(model.repo, error) from error
+
+
+def _asked_sha256(model: HubModel, file: str) -> str:
+    """Return the sha256 of a large file as recorded in the pinned commit, whose hash covers it."""
+    try:
+        (fact,) = HfApi().get_paths_info(model.repo, [file], revision=model.revision)
         return str(fact.lfs.sha256)
     except Exception as error:
-        raise _unavailable(repository, error) from error
+        raise _unavailable(model.repo, error) from error
 
 
 def _unavailable(repository: str, error: Exception) -> UnavailableError:
-    # The client raises its own errors, those of its transport, OSError and ValueError.
-    reason = next((text for kind, text in _REASONS.items() if isinstance(error, kind)), "")
-    if not reason:
-        first = (str(error).splitlines() or [""])[0][:160]
-        reason = f"{type(error).__name__}: {first}"
     return UnavailableError(
-        f"{repository} could not be downloaded from the Hugging Face Hub ({reason}).",
+        f"{repository} could not be downloaded from the Hugging Face Hub ({_reason(error)}).",
         "Connect to the network, or give local files with --transformer and --base.",
     )
+
+
+def _reason(error: Exception) -> str:
+    # The client raises its own errors, those of its transport, OSError and ValueError.
+    for kind, text in _REASONS.items():
+        if isinstance(error, kind):
+            return text
+    if type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore"):
+        return "the Hub cannot be reached"
+    first = (str(error).splitlines() or [""])[0][:160]
+    return f"{type(error).__name__}: {first}"

@@ -19,14 +19,12 @@ from torch._subclasses import FakeTensorMode
 from transformers import UMT5Config, UMT5EncoderModel
 
 from procvid.phantom.denoising import GuidedModel, LoopPosition
-from procvid.phantom.fast import FastModel
+from procvid.phantom.fast import FastModel, prepared
 from procvid.phantom.gguf_file import QuantisedTensor, dequantising_bytes
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.layout import Config, stored_dtype
 from procvid.phantom.peak import ValuesUnknown, peak_bytes
 from procvid.phantom.placing import pinned_size
-from procvid.phantom.precision import float32_layers
-from procvid.phantom.step_cache import step_cache
 from procvid.types import EXACT, Shortcuts
 
 ALLOWANCE = 1.1
@@ -250,15 +248,13 @@ def _denoising_bytes(
 
         def steps() -> None:
             model = FastModel(guided, shortcuts)
-            with (
-                float32_layers(shallow, denoising.precise),
-                step_cache(
-                    shallow,
-                    None if cache is None else replace(cache, full_steps=total),
-                    num_steps=total,
-                    num_video_frames=video[2],
-                    mag_ratios=[1.0] * total,
-                ),
+            with prepared(
+                shallow,
+                denoising.precise,
+                None if cache is None else replace(cache, full_steps=total),
+                num_steps=total,
+                num_video_frames=video[2],
+                mag_ratios=[1.0] * total,
             ):
                 # A branch runs again while the state of its first call is still cached.
                 for index in range(1 if shortcuts == EXACT else shortcuts.guided_every + 1):

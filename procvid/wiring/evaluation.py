@@ -193,7 +193,7 @@ def build_frame_encoder(profile: Profile) -> FrameEncoder:
         return ClipTowerFrameEncoder(asset_folder(profile, "frame encoder"))
     from procvid.models.frame_encoders.dino import DinoFrameEncoder
 
-    return DinoFrameEncoder(profile.models["frame encoder"])
+    return DinoFrameEncoder()
 
 
 def build_known_world(profile: Profile, encoder: FrameEncoder | None) -> KnownWorld | None:

@@ -14,13 +14,16 @@ from procvid.machine import (
     check_gpu,
     choose_profile,
     converted_profiles,
+    first_gpu,
     generator_folder,
     gpu_facts,
     is_lent,
     library_versions,
+    on_card,
 )
 from procvid.memory.store import CropStore
 from procvid.memory.store_folder import load_store
+from procvid.models.machine_facts import check_libraries
 from procvid.protocols import ClipGenerator, Embedder, Planner, SceneReader
 from procvid.run.parts import Parts
 from procvid.settings import (
@@ -60,6 +63,7 @@ def build(
     profile_reason: str | None = None,
     precise: bool | None = None,
     previews: bool = False,
+    card: int | None = None,
 ) -> Parts:
     """Build the parts of a run.
 
@@ -72,6 +76,8 @@ def build(
         profile_reason: Why this profile, if it was chosen before.
         precise: Keep upstream's float32 layers in half precision; None is the profile's default.
         previews: Add previews to the progress. The clips do not change.
+        card: The CUDA device of the models; by default the first that `PROCVID_GPUS` names. The
+            clips do not depend on it.
 
     Raises:
         InputError: A name is unknown, or a LoRA does not fit.
@@ -81,8 +87,9 @@ def build(
     chosen, reason = select_profile(profile)
     # The light parts first: a wrong name is reported before models are loaded.
     chosen_planner = build_planner(planner, chosen)
-    generator = build_generator(chosen, lora, precise, previews)
-    embedder = build_embedder(chosen)
+    generator = build_generator(chosen, lora, precise, previews, card)
+    with on_card(first_gpu() if card is None else card):
+        embedder = build_embedder(chosen)
     return Parts(
         profile=chosen,
         profile_reason=profile_reason or reason,
@@ -196,8 +203,12 @@ def build_generator(
     lora: Sequence[str] = (),
     precise: bool | None = None,
     previews: bool = False,
+    card: int | None = None,
 ) -> ClipGenerator:
     """Build the clip generator; its weights are loaded with the first clip.
+
+    `card` is its CUDA device, by default the first that `PROCVID_GPUS` names. A profile that needs
+    no GPU ignores it.
 
     Raises:
         InputError: A LoRA is missing or does not fit.
@@ -209,6 +220,7 @@ def build_generator(
             "Omit it.",
         )
     check_gpu(profile)
+    check_libraries()
     loras = [_lora(text) for text in lora]
     from procvid.models.pipeline_host import ON_CPU, PipelineHost, PipelineModel, on_gpu
 
@@ -228,9 +240,10 @@ def build_generator(
     compiled_in = None
     if environment.compiles and not is_lent():
         compiled_in = environment.cache_folder / "compiled"
+    card = first_gpu() if card is None else card
     placement = ON_CPU
     if profile.needs_gpu:
-        placement = on_gpu(profile.is_precise(precise), environment.attention, compiled_in)
+        placement = on_gpu(profile.is_precise(precise), card, environment.attention, compiled_in)
     generator = PipelineHost(model, loras, placement, previews)
     return lend(generator, profile) if is_lent() else generator
 

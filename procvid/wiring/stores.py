@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from procvid.errors import UnavailableError
 from procvid.machine import asset_folder, check_gpu
@@ -19,10 +18,8 @@ from procvid.memory.store import CropStore
 from procvid.memory.store_folder import load_store, made_with
 from procvid.protocols import Detector, Embedder
 from procvid.settings import PHANTOM_1_3B, TINY, Profile, read_environment
+from procvid.storage.pins import CLIP_VIT_B_32, GROUNDING_DINO_TINY, HubModel
 from procvid.types import ModelInfo
-
-if TYPE_CHECKING:
-    from procvid.models.hub_files import HubModel
 
 __all__ = [
     "build_detector",
@@ -54,11 +51,11 @@ def build_embedder(profile: Profile = TINY, *, allow_cpu: bool = False) -> Embed
     """
     if not (profile.bundled or allow_cpu):
         check_gpu(profile)
-    from procvid.models.embedders.open_clip import VIT_B_32, OpenClipEmbedder
+    from procvid.models.embedders.open_clip import OpenClipEmbedder
 
     if profile.bundled:
         return OpenClipEmbedder(asset_folder(profile, "embedder"))
-    return OpenClipEmbedder(VIT_B_32)
+    return OpenClipEmbedder(CLIP_VIT_B_32)
 
 
 def build_detector(profile: Profile, embedder: Embedder, *, allow_cpu: bool = False) -> Detector:
@@ -88,9 +85,7 @@ def profile_of(info: ModelInfo) -> Profile:
 
     Loading the store then reports that it was made with another embedder.
     """
-    from procvid.models.embedders.open_clip import VIT_B_32
-
-    return PHANTOM_1_3B if info.id == VIT_B_32.repo else TINY
+    return PHANTOM_1_3B if info.id == CLIP_VIT_B_32.repo else TINY
 
 
 def embedder_of(store: Path) -> Embedder:
@@ -159,13 +154,13 @@ def calibration_file(info: ModelInfo) -> Path:
     return read_environment().cache_folder / "calibration" / name
 
 
-def missing_downloads(profile: Profile) -> dict[str, int]:
-    """Return the bytes, by name, of a profile's published models that are not in the Hub's cache."""
+def missing_downloads(profile: Profile) -> list[HubModel]:
+    """Return a profile's published models that are not in the Hub's cache."""
     if profile.bundled:
-        return {}
+        return []
     from procvid.models.hub_files import is_kept
 
-    return {model.repo: model.size_bytes for model in _published() if not is_kept(model)}
+    return [model for model in _published() if not is_kept(model)]
 
 
 def check_downloads() -> Iterator[tuple[str, int, UnavailableError | None]]:
@@ -184,13 +179,10 @@ def check_downloads() -> Iterator[tuple[str, int, UnavailableError | None]]:
 
 def hub_cache() -> Path:
     """Return the Hub's cache, where published models are kept; it may not exist yet."""
-    from procvid.models.hub_files import cache_folder
+    from procvid.phantom.published import hub_cache as cache
 
-    return cache_folder()
+    return cache()
 
 
 def _published() -> tuple[HubModel, ...]:
-    from procvid.models.detectors.grounding_dino import SWIN_T
-    from procvid.models.embedders.open_clip import VIT_B_32
-
-    return VIT_B_32, SWIN_T
+    return CLIP_VIT_B_32, GROUNDING_DINO_TINY

@@ -17,6 +17,7 @@ from procvid.cli import COMMANDS, doctor, hub, main, memory, train
 from procvid.cli.screen import time_left
 from procvid.media.image import save_png
 from procvid.settings import TINY, read_environment
+from procvid.wiring.readiness import machine_facts
 from procvid.wiring.run import default_memory
 
 RECIPE = """Fried carrots
@@ -52,7 +53,7 @@ def finished(generated) -> Path:
 @pytest.fixture(scope="module")
 def findings() -> list[doctor.Finding]:
     """Return the findings of the doctor on this machine."""
-    return list(doctor.examine())
+    return list(doctor.examine(machine_facts()))
 
 
 def refused(capsys, code: int, *arguments: object) -> str:
@@ -173,7 +174,7 @@ def test_memory_build_makes_a_store_of_the_clips_of_a_run(finished, tmp_path, ca
 
 
 def test_doctor_prints_what_runs_and_what_is_missing(findings, capsys, monkeypatch):
-    monkeypatch.setattr(doctor, "examine", lambda: iter(findings))
+    monkeypatch.setattr(doctor, "examine", lambda _: iter(findings))
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "This machine runs the tiny profile" in out
@@ -182,12 +183,13 @@ def test_doctor_prints_what_runs_and_what_is_missing(findings, capsys, monkeypat
     subjects = {finding["subject"]: finding for finding in answer["findings"]}
     assert answer["profiles"] == ["tiny"] and subjects["torch"]["verdict"] == "ok"
     assert {"python", "faiss", "disk", "memory", "language model"} <= subjects.keys()
-    assert {"tiny generator", "--fast"} <= subjects.keys()
+    assert {"tiny generator", "--fast", "profile phantom-1.3b"} <= subjects.keys()
+    assert answer["machine"]["ram_bytes"] > 0 and len(answer["readiness"]) == 3
 
 
 def test_doctor_names_the_remedy(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PROCVID_ASSETS", str(tmp_path))
-    monkeypatch.setattr(doctor, "examine", doctor._weights)
+    monkeypatch.setattr(doctor, "examine", lambda _: doctor._weights())
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "missing tiny generator" in out and "-> pip install" in out
@@ -363,7 +365,7 @@ def test_a_key_is_never_printed(recipe, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr()
     assert "Note: the rules planner made this plan, because the service at 127.0.0.1:9" in said.out
     # The other findings have no key.
-    monkeypatch.setattr(doctor, "examine", lambda: iter([doctor._model_service()]))
+    monkeypatch.setattr(doctor, "examine", lambda _: iter([doctor._model_service()]))
     assert main(["doctor"]) == 0
     found = capsys.readouterr()
     assert "The service at 127.0.0.1:9 cannot be reached" in found.out

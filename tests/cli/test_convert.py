@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+from collections import namedtuple
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,15 @@ import torch
 from safetensors.torch import load_file
 
 from procvid.cli import main
+from procvid.errors import OutputError
+from procvid.phantom import conversion_cost, published
+from procvid.phantom.conversion_cost import ConversionCost
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import FLOW_SHIFT, read_config
 from procvid.phantom.model_folder import load_pipeline
+from procvid.phantom.published import Download
 from procvid.settings import read_environment
+from tests.disk import files_no_larger_than
 from tests.phantom.published import write_shards
 
 TINY = read_environment({}).assets_folder / "tiny_phantom"
@@ -44,7 +52,10 @@ def command(source: Path, out: Path, *more: str) -> list[str]:
 
 def test_a_converted_folder_makes_the_same_clip(shards, tmp_path, capsys):
     assert main(command(shards, tmp_path / "out", "--dtype", "float32", "--json")) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    cost, *lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert cost["fetch_bytes"] == 0 and cost["problem"] == ""
+    size = sum(f.stat().st_size for f in (tmp_path / "out").rglob("*.safetensors"))
+    assert cost["write_bytes"] == pytest.approx(size, rel=0.02)
     assert [line["file"] for line in lines] == [
         "transformer/diffusion_pytorch_model.safetensors",
         "text_encoder/model.safetensors",
@@ -83,7 +94,8 @@ def test_a_pth_needs_its_hash(weights, tmp_path, capsys):
 
 def test_check_reports_how_the_keys_fit_and_writes_nothing(weights, shards, tmp_path, capsys):
     assert main(command(shards, tmp_path / "out", "--check")) == 0
-    assert capsys.readouterr().out == f"{len(weights)} keys fit\n"
+    first, *note = capsys.readouterr().out.splitlines()
+    assert first == f"{len(weights)} keys fit" and "plain Wan2.1 T2V" in note[0]
     weights = {key: value for key, value in weights.items() if key != "head.head.bias"}
     assert (
         main(
@@ -95,6 +107,17 @@ def test_check_reports_how_the_keys_fit_and_writes_nothing(weights, shards, tmp_
     assert json.loads(printed.out)["missing"] == ["proj_out.bias"]
     assert "1 missing (proj_out.bias)" in printed.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_file_is_refused_before_a_download(weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(conversion_cost, "download_of", lambda model, ask: Download(10**9))
+    wrong = {**weights, "vace_blocks.0.self_attn.q.weight": torch.zeros(4)}
+    arguments = command(write_shards(wrong, tmp_path / "vace"), tmp_path / "out", "--yes")
+    at = arguments.index("--base")
+    assert main(arguments[:at] + arguments[at + 2 :]) == 2
+    assert main([*command(tmp_path / "vace", tmp_path / "out"), "--check"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("weights of Wan VACE, not of Phantom") == 2
 
 
 def test_the_other_size_is_refused(shards, tmp_path, capsys):
@@ -119,11 +142,61 @@ def test_nothing_is_overwritten(shards, tmp_path, capsys):
     assert "already exists" in capsys.readouterr().err
 
 
+def killed(out: Path) -> Path:
+    """What a conversion leaves that is killed: a hidden folder that names a process that has ended."""
+    done = subprocess.Popen(["true"])
+    done.wait()
+    left = out.with_name(f".{out.stem}.{done.pid}-1.tmp{out.suffix}")
+    (left / "transformer").mkdir(parents=True)
+    return left
+
+
+def test_after_a_kill_it_starts_again_and_removes_the_leftovers(shards, tmp_path):
+    out = tmp_path / "phantom-1.3b"
+    left = killed(out)
+    assert main(command(shards, out)) == 0
+    assert not left.exists() and sorted(tmp_path.iterdir()) == [out]
+
+
+def test_a_disk_that_fills_up_leaves_nothing_behind(shards, tmp_path, capsys):
+    with files_no_larger_than(1_000_000):
+        assert main(command(shards, tmp_path / "out")) == 2
+    assert "cannot be written" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize(
+    ("free", "one_disk", "message"),
+    [
+        (10**12, True, ""),
+        (30 * 10**9, True, "download needs 28.9 GB and the converted model 14.7 GB, on one disk"),
+        (30 * 10**9, False, ""),
+        (20 * 10**9, False, "The download needs 28.9 GB, and /hub has 20.0 GB free."),
+    ],
+)
+def test_both_disks_are_checked(free, one_disk, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
+    monkeypatch.setattr(conversion_cost, "_disk", lambda folder: one_disk or folder)
+    cost = ConversionCost(28_900_000_000, 14_700_000_000, Path("/hub"), tmp_path / "out")
+    with pytest.raises(OutputError, match=message) if message else nullcontext():
+        cost.require_room()
+
+
+def test_nothing_is_downloaded_without_a_yes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(conversion_cost, "download_of", lambda model, ask: Download(1000))
+    monkeypatch.setattr(published, "fetch_transformer", lambda _: pytest.fail("downloaded"))
+    assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr()
+    assert "Download: 0.0 MB to" in printed.out and "Write: 14.7 GB to" in printed.out
+    assert "add --yes" in printed.err and not (tmp_path / "out").exists()
+
+
 def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 1
-    printed = capsys.readouterr().err
-    assert (
-        "could not be downloaded from the Hugging Face Hub" in printed
-        and "--transformer" in printed
-    )
+    printed = capsys.readouterr()
+    assert "Download: 28.9 GB (counted from the weights: " in printed.out
+    assert "could not be downloaded from the Hugging Face Hub" in printed.err
+    assert "--transformer" in printed.err

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 import shutil
 from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,7 @@ from procvid.cli import doctor
 from procvid.errors import ServiceError, UnavailableError
 from procvid.settings import TINY
 from procvid.wiring import run as wiring
+from procvid.wiring.readiness import GraphicsCard, MachineFacts, MissingPart, Readiness
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -88,9 +93,95 @@ def test_what_fast_does():
     assert TINY.shortcuts.summary in finding.detail and "taylor" in finding.detail
 
 
-def test_no_gpu(monkeypatch):
-    monkeypatch.setattr(doctor, "gpu_facts", lambda: (None, 0.0))
-    assert "no CUDA device" in found(doctor._gpu())["gpu"].detail
+GB = 10**9
+
+
+def machine(
+    card: GraphicsCard | None = None, ram_gb: int = 64, apple: bool = False
+) -> MachineFacts:
+    return MachineFacts(card, ram_gb * GB, ram_gb * GB, 8, Path("/models"), 200 * GB, apple)
+
+
+def card(name: str = "RTX 4090", gb: int = 24, capability=(8, 9), amd: bool = False):
+    return GraphicsCard(name, gb * GB, gb * GB, capability, 120.0, amd)
+
+
+def test_a_machine_without_a_gpu():
+    findings = found(doctor._gpu(machine()))
+    assert "no CUDA device" in findings["gpu"].detail
+    assert "200.0 GB free in /models" in findings["disk for converted models"].detail
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (machine(card()), "RTX 4090, 24.0 GB, 24.0 GB free, compute capability 8.9, .*bfloat16"),
+        (machine(card("T4", 15, (7, 5))), "capability 7.5, computes in float16"),
+        (machine(card("Radeon", amd=True)), r"ROCm\) are untried"),
+        (machine(apple=True), r"MPS\) is untried"),
+    ],
+)
+def test_a_card_and_what_is_untried(facts, words):
+    assert any(re.search(words, finding.detail) for finding in doctor._gpu(facts))
+
+
+CONVERT = MissingPart("the converted weights", "procvid convert phantom-1.3b", 29 * GB, 15 * GB)
+TINY_RUNS = Readiness("tiny")
+FITS = Readiness(
+    "phantom-1.3b", rung="full", fits=True, placement="everything on the GPU", clip_seconds=480.0
+)
+
+
+@pytest.mark.parametrize(
+    ("converted", "gb", "readinesses", "last"),
+    [
+        (
+            (),
+            24,
+            [replace(FITS, missing=(CONVERT,))],
+            r"tiny profile.*\n.*procvid convert phantom-1",
+        ),
+        (
+            ("phantom-1.3b",),
+            24,
+            [FITS],
+            r"runs the phantom-1.3b profile.*\nWith .* also runs tiny\.",
+        ),
+        (("phantom-1.3b",), 24, [replace(FITS, fits=False)], "chooses the phantom-1.3b .* tiny$"),
+        (
+            ("phantom-1.3b", "phantom-14b"),
+            24,
+            [FITS, replace(FITS, profile="phantom-14b")],
+            "phantom-1.3b profile.*\nWith .* tiny, phantom-14b",
+        ),
+    ],
+)
+def test_the_last_line_is_what_generate_does(converted, gb, readinesses, last, monkeypatch):
+    monkeypatch.setattr(doctor, "converted_profiles", lambda: converted)
+    ready = {one.profile: one for one in (TINY_RUNS, *readinesses)}
+    assert re.search(last, doctor._last_line(machine(card(gb=gb)), ready), re.S)
+
+
+def test_a_profile_says_what_it_lacks_and_how_long_a_clip_takes():
+    finding = doctor._profile_finding(replace(FITS, missing=(CONVERT,)))
+    assert finding.verdict == "note" and finding.remedy == "procvid convert phantom-1.3b"
+    assert "downloads 29.0 GB, writes 15.0 GB" in finding.detail and "about 8 min" in finding.detail
+    small = doctor._profile_finding(replace(FITS, missing=(CONVERT,), fits=False))
+    assert small.remedy == "", "on a card that is too small the weights do not help"
+
+
+def test_an_old_library_is_one_sentence(monkeypatch):
+    version = importlib.metadata.version
+    old = {"torch": "2.7.1+cu126"}
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: old.get(name) or version(name))
+    finding = next(doctor._libraries())
+    assert (finding.verdict, finding.detail) == (
+        "missing",
+        "torch 2.7.1+cu126 is too old; procvid needs 2.8 or newer.",
+    )
+    assert finding.remedy == "Run `pip install --upgrade 'torch>=2.8'`."
+    with pytest.raises(UnavailableError, match=r"torch 2\.7\.1.*too old"):
+        wiring.build_generator(TINY)
 
 
 def test_a_proxy_that_cannot_be_used(monkeypatch):

@@ -71,7 +71,7 @@ def test_measured_clips_give_the_time_the_memory_and_the_disk(recipe, tmp_path, 
     assert half["seconds"] == 7.0 + 1.0 + 1.0 and "in proportion" in half["basis"]
     assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "Time: about 12 s; memory: at most 950 MiB; measured on 2 clips" in out
+    assert "Time of the run: about 12 s; memory: at most 950 MiB; measured on 2 clips" in out
     assert "slot 1: " in out and "slot 4: " in out and "seed " in out
 
 
@@ -92,10 +92,19 @@ def test_a_dry_run_asks_no_language_model(recipe, monkeypatch, capsys):
 
 def test_a_profile_that_cannot_run_here_has_a_forecast_without_slots(recipe, monkeypatch, capsys):
     monkeypatch.setattr("procvid.machine.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setattr("procvid.models.machine_facts.gpu_facts", lambda: (None, 0.0))
+    monkeypatch.setenv("PROCVID_MODELS", str(recipe.parent / "models"))
     answer = forecast(capsys, recipe, "--profile", "phantom-1.3b")
     assert answer["profile"] == "phantom-1.3b" and all(s["slots"] is None for s in answer["steps"])
     assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K" in answer["downloads"]
     assert "not known until" in answer["no_slots"] and answer["steps"][2]["own"]["frying pan"] == 2
+    assert answer["machine"]["gpu"] is None and answer["machine"]["disk_free_bytes"] > 0
+    ready = answer["readiness"]
+    assert ready["runs"] is False and ready["clip_seconds"] is None
+    assert [part["command"] for part in ready["missing"][:2]] == [
+        "",
+        "procvid convert phantom-1.3b",
+    ]
 
 
 def test_wrong_input_is_refused_before_a_forecast(recipe, tmp_path, capsys):

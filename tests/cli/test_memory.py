@@ -18,8 +18,8 @@ from procvid.media.image import resize, save_png
 from procvid.memory.index import CropIndex
 from procvid.memory.store import CropStore, StoredCrops, normalised
 from procvid.memory.store_folder import load_store, save_store
-from procvid.models.embedders.open_clip import VIT_B_32
 from procvid.settings import TINY
+from procvid.storage.pins import CLIP_VIT_B_32
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import render
 from procvid.types import ModelInfo
@@ -185,7 +185,7 @@ def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFix
         vectors,
         vectors,
         vectors,
-        ModelInfo(VIT_B_32.repo, VIT_B_32.revision),
+        ModelInfo(CLIP_VIT_B_32.repo, CLIP_VIT_B_32.revision),
         CropIndex(vectors),
     )
     save_store(plain, tmp_path / "kitchen")
@@ -194,7 +194,7 @@ def test_a_store_of_the_published_clip(tmp_path: Path, capsys: pytest.CaptureFix
     for command in (("calibrate", tmp_path / "kitchen"), ("search", tmp_path / "kitchen", "pan")):
         assert main(["memory", *map(str, command)]) == 1
         said = capsys.readouterr().err
-        assert VIT_B_32.repo in said and "Traceback" not in said, said
+        assert CLIP_VIT_B_32.repo in said and "Traceback" not in said, said
     assert "was made with the embedder" in refused(
         capsys, "memory", "merge", "default", tmp_path / "kitchen", "--out", tmp_path / "both"
     )

@@ -187,9 +187,7 @@ def test_backbones_are_chosen_apart_from_the_profile():
 
 
 def test_the_size_of_the_published_backbones():
-    from procvid.models.detectors.grounding_dino import SWIN_T
-    from procvid.models.embedders.open_clip import VIT_B_32
-    from procvid.models.frame_encoders.dino import SIZE_BYTES
+    from procvid.storage.pins import CLIP_VIT_B_32, DINO_VIT_S_16, GROUNDING_DINO_TINY
 
-    total = VIT_B_32.size_bytes + SWIN_T.size_bytes + SIZE_BYTES
+    total = CLIP_VIT_B_32.size_bytes + GROUNDING_DINO_TINY.size_bytes + DINO_VIT_S_16.size_bytes
     assert f"({total / 1e9:.1f} GB)" in WHY

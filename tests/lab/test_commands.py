@@ -19,6 +19,7 @@ MODULES = [
 ] + [
     "lab.food_reference",
     "lab.known_world",
+    "lab.pins",
     "lab.plan_sheet",
     "lab.side_by_side",
     "lab.quality.effect",

@@ -288,7 +288,7 @@ def grounding_dino_folder(tmp_path_factory) -> Path:
         SwinConfig,
     )
 
-    from procvid.models.detectors.grounding_dino import FILES
+    from procvid.storage.pins import GROUNDING_DINO_TINY
 
     swin = SwinConfig(
         image_size=64,
@@ -329,7 +329,7 @@ def grounding_dino_folder(tmp_path_factory) -> Path:
     # Saved separately, as in the published repositories: the processor would write another file.
     images.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    assert set(FILES) <= {file.name for file in folder.iterdir()}
+    assert set(GROUNDING_DINO_TINY.files) <= {file.name for file in folder.iterdir()}
     return folder
 
 

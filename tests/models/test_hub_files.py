@@ -29,17 +29,22 @@ import json, resource, signal, sys, time
 time.sleep = lambda seconds: None  # the Hub client waits between its tries
 from procvid.errors import ProcvidError
 from procvid.models.hub_files import HubModel, check_access, fetch, is_kept
+from procvid.phantom.published import download_of
 sha, revision, *names = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 said = {}
 for name in names:
-    action, _, repo = name.partition(" ")
-    model = HubModel(repo, revision, ("config.json", "w.safetensors"), 1, {"w.safetensors": sha})
+    action, _, repo = name.rpartition(" ")
+    pinned = {} if repo == "x/lfs" else {"w.safetensors": sha}
+    model = HubModel(repo, revision, ("config.json", "w.safetensors"), 1, pinned)
     try:
         if action == "check":
             said[name] = check_access(model)
         elif action == "kept":
             said[name] = is_kept(model)
+        elif action.startswith("size"):
+            cost = download_of(model)
+            said[name] = [cost.fetch_bytes, cost.problem]
         else:
             if action == "full":  # no file may grow beyond what the configuration needs
                 resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
@@ -85,13 +90,18 @@ class Hub:
             )
         if path.startswith("/api/models/"):
             names = ["config.json", "w.safetensors", "evil.bin"]
-            siblings = [{"rfilename": name} for name in names]
+            sizes = {"config.json": 2, "w.safetensors": len(BYTES)}
+            siblings = [{"rfilename": name, "size": sizes.get(name, 9)} for name in names]
             return JSONResponse({"id": repo, "sha": REVISION, "siblings": siblings})
         body = b"{}" if path.endswith("config.json") else BYTES
         first = self.hits[path] <= 1
         if path.endswith("w.safetensors") and (repo == "x/wrong" or (repo == "x/once" and first)):
             body = body[::-1]
-        headers = {"X-Repo-Commit": REVISION, "ETag": f'"{hashlib.sha1(body).hexdigest()}"'}
+        etag = hashlib.sha1(body).hexdigest()
+        if path.startswith("/x/lfs/") and path.endswith("w.safetensors"):
+            # The Hub names a large file by its sha256.
+            body, etag = body[::-1], SHA256
+        headers = {"X-Repo-Commit": REVISION, "ETag": f'"{etag}"'}
         return Response(body, headers=headers)
 
 
@@ -137,13 +147,21 @@ def ask(home: Path, *names: str, **variables: str) -> dict[str, object]:
 def test_files_are_fetched_once_and_checked_and_errors_are_one_sentence(hub, tmp_path):
     answers = ask(
         tmp_path,
-        *("kept x/good", "check x/good", "fetch x/good", "kept x/good", "check x/good"),
+        *("size before x/good", "kept x/good", "check x/good", "fetch x/good", "kept x/good"),
+        *("check x/good", "size x/good", "size x/gone", "fetch x/lfs"),
         *("fetch x/once", "fetch x/wrong", "full x/large"),
         *("fetch x/gated", "check x/gated", "fetch x/gone", "fetch x/old", "fetch x/token"),
         HF_ENDPOINT=hub.url,
     )
     assert answers["fetch x/good"] == ["config.json", "w.safetensors"]
     assert answers["kept x/good"] is True and answers["check x/good"] is True
+    assert answers["size before x/good"] == [2 + len(BYTES), ""] and answers["size x/good"] == [
+        0,
+        "",
+    ]
+    assert answers["size x/gone"] == [1, "it does not exist or is private"]
+    # Its commit records the hash, although the code does not.
+    assert "w.safetensors of x/lfs is missing or not the published one" in answers["fetch x/lfs"]
     assert not any("evil.bin" in path for path in hub.hits)
     # Damaged in transit with the right length: only the hash shows it, and it is downloaded again.
     assert answers["fetch x/once"] == ["config.json", "w.safetensors"]

@@ -7,12 +7,13 @@ import importlib.metadata
 import numpy as np
 import pytest
 import torch
+from transformers import ViTConfig, ViTModel
 
 from procvid.errors import UnavailableError
 from procvid.media.video import stream_frames
 from procvid.models.frame_encoders.dino import DinoFrameEncoder
 from procvid.protocols import FrameEncoder, SceneReader, ShotDetector, TextImageScorer
-from procvid.settings import DINO_HUB, PHANTOM_1_3B, TINY
+from procvid.settings import PHANTOM_1_3B, TINY
 from procvid.toykitchen.dataset import random_clip
 from procvid.toykitchen.recipes import HELD_OUT
 from procvid.wiring import evaluation as wiring_evaluation
@@ -51,7 +52,21 @@ def test_the_watching_reader_does_not_read_the_text():
 def test_dino_without_the_hub_is_unavailable():
     assert wiring_evaluation.build_frame_encoder(PHANTOM_1_3B).info.id == "facebook/dino-vits16"
     with pytest.raises(UnavailableError, match="facebook/dino-vits16"):
-        DinoFrameEncoder(DINO_HUB).embed_frames([toy(0)[0]])
+        DinoFrameEncoder().embed_frames([toy(0)[0]])
+
+
+def test_dino_reads_the_published_pickle_of_tensors(tmp_path):
+    """A tiny model in the files of the pinned commit: a config and `pytorch_model.bin`."""
+    config = ViTConfig(
+        hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24
+    )
+    config.save_pretrained(tmp_path)
+    weights = ViTModel(config, add_pooling_layer=False).state_dict()
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    encoder = DinoFrameEncoder(tmp_path)
+    vectors = encoder.embed_frames(toy(0)[:2])
+    assert vectors.shape == (2, 12) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert torch.equal(encoder._model.embeddings.cls_token.cpu(), weights["embeddings.cls_token"])
 
 
 @pytest.fixture(scope="module")

@@ -123,6 +123,26 @@ def test_diffusers_loader_agrees_where_it_reads_the_layout(layout, transformer, 
     assert (ours - plain).abs().max() > 0.01
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "model.diffusion_model.{}.lora_{}.weight",
+        "base_model.model.{}.lora_{}.weight",
+        "diffusion_model.{}.lora_{}.default.weight",
+    ],
+)
+def test_other_prefixes_are_read_alike(names, tmp_path):
+    tensors = {
+        names.format(module, side): value
+        for module, pair in matrices(1).items()
+        for side, value in zip("AB", pair, strict=True)
+    }
+    save_file(tensors, tmp_path / "other.safetensors")
+    file, _ = lora_file("diffusion-pipe", tmp_path)
+    found, wanted = read(tmp_path / "other.safetensors"), read(file)
+    assert len(found.keys) == len(wanted.keys) == len(matrices(1))
+
+
 def test_several_at_once_add_up_and_are_rounded_once(transformer, tmp_path):
     transformer.to(torch.bfloat16)
     before = {name: value.float() for name, value in transformer.state_dict().items()}
@@ -176,6 +196,24 @@ def test_unmatched_keys_are_an_error_that_names_them(tmp_path):
     assert "1 of the" in message and "k_img" in message
     assert "dora_scale" in refuse(tmp_path, {"diffusion_model.x.dora_scale": torch.zeros(1)})
     assert "0 of the 0 keys" in refuse(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "diffusion_model.blocks.0.self_attn.q.lora_A",
+        "diffusion_model.blocks.0.self_attn.q_lora.down.weight",
+        "lora_unet__blocks_0_self_attn_q.lora_down.weight",
+        "lycoris_blocks_0_self_attn_q.lora_down.weight",
+        "lora_transformer_blocks_0_self_attn_q.lora_down.weight",
+        "base_model.model.diffusion_model.blocks.0.self_attn.q.lora_A.weight",
+        "lora_unet_blocks_0_self_attn_q.lokr_w1",
+        "diffusion_model.vace_blocks.0.self_attn.q.lora_A.weight",
+    ],
+)
+def test_a_layout_that_is_not_known_is_refused(key, tmp_path):
+    message = refuse(tmp_path, {key: torch.zeros(4, 24)})
+    assert "match no module of this model" in message and key in message
 
 
 def test_a_lora_of_another_size_is_refused(tmp_path):

@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from procvid.phantom.autoencoding import decode_video
 from procvid.phantom.denoising import GuidedModel, LoopPosition
-from procvid.phantom.fast import FastModel
+from procvid.phantom.fast import FastModel, prepared
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.ladder import (
     Ladder,
@@ -31,8 +31,7 @@ from procvid.phantom.placing import (
     TILED,
     place,
 )
-from procvid.phantom.precision import float32_layers
-from procvid.phantom.step_cache import known_caches, step_cache
+from procvid.phantom.step_cache import known_caches
 from procvid.phantom.vram import ClipShape, Denoising, estimate
 from procvid.settings import PHANTOM_1_3B
 from procvid.types import Shortcuts, StepCache
@@ -110,10 +109,14 @@ def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) ->
     guided = GuidedModel(model, guidance, references, denoising.precise, shortcuts)
     fast, latents = FastModel(guided, shortcuts), torch.randn(1, 8, 5, 12, 16)
     text = {sees: torch.randn(1, CLIP.text_length, 64).to(dtype) for sees in (True, False)}
-    caching = step_cache(
-        model, shortcuts.cache, num_steps=9, num_video_frames=5, mag_ratios=[1.0] * 9
-    )
-    with float32_layers(model, denoising.precise), caching:
+    with prepared(
+        model,
+        denoising.precise,
+        shortcuts.cache,
+        num_steps=9,
+        num_video_frames=5,
+        mag_ratios=[1.0] * 9,
+    ):
         for index in range(4 if shortcuts.cache else 2):
             timestep, position = torch.tensor(900 - index), LoopPosition(index, 9, 0.9)
             latents = latents + 0.1 * fast.velocity(latents, timestep, text, position)

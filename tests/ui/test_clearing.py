@@ -17,11 +17,12 @@ from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.settings import read_environment
 from procvid.storage.lock import locked
+from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import DAY_S, Retention, clear
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket, Tickets
 from procvid.ui.server.stream import RunView
-from procvid.ui.server.worker import FairLock, Worker
+from procvid.ui.server.worker import Worker
 
 NOW_S = 1_800_000_000.0
 WEEK = Retention(days=7)
@@ -37,7 +38,7 @@ def draft(recipe: str) -> Draft:
 def worker(tmp_path: Path) -> Iterator[Worker]:
     going = Event()
 
-    def make(job: Job) -> Any:
+    def make(job: Job, card: int) -> Any:
         going.wait(20)
         yield from ()
 
@@ -168,7 +169,7 @@ def test_the_worker_clears_up_after_each_job_and_outlives_it(tmp_path: Path, dra
         return RunView(job.run_id, tmp_path, state="stopped")
 
     worker = Worker(
-        Tickets(tmp_path / "queue"), lambda job: iter_none(), look, FairLock(), clear_old
+        Tickets(tmp_path / "queue"), lambda job, card: iter_none(), look, FairLock(), clear_old
     )
     for number in (1, 2, 3):
         for _ in worker.submit(Job(new_run_id(), draft, RunOptions())).follow():

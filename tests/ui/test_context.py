@@ -74,8 +74,8 @@ def test_a_run_is_made_in_the_context_of_its_visitor(context: AppContext) -> Non
     draft, seen = Draft(parsed, context.planner.plan(parsed)), []
     run_job = context.worker._run_job
 
-    def spied(job: Job) -> Any:
-        for event in run_job(job):
+    def spied(job: Job, card: int) -> Any:
+        for event in run_job(job, card):
             seen.append((LocalContext.request.get(), LocalContext.event_id.get()))
             yield event
 

@@ -20,13 +20,14 @@ from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.types import StepChanges
+from procvid.ui.server.cards import FairLock
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.jobs import start_run
 from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket, Tickets
 from procvid.ui.server.redo import fitted
 from procvid.ui.server.stream import Queued, RunView
 from procvid.ui.server.visitors import LIMITS, LOCAL, Allowance, Visitor, visitor_of
-from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, FairLock, Worker
+from procvid.ui.server.worker import MAX_EACH, MAX_TRIES, MAX_WAITING, Worker
 
 STRANGER = Visitor("a" * 16, is_local=False)
 
@@ -49,7 +50,7 @@ class Bench:
         self.tickets = Tickets(folder)
         self.worker = Worker(self.tickets, self.make, self.look, FairLock())
 
-    def make(self, job: Job) -> Generator[Event, None, None]:
+    def make(self, job: Job, card: int) -> Generator[Event, None, None]:
         try:
             yield Warned("begun")
             if job.options.seed == 13:
@@ -235,7 +236,7 @@ def test_a_restarted_server_finishes_the_very_run(
         context.planner,
         context.runs_folder,
         tmp_path,
-        _parts=context.parts("default"),
+        _parts={0: context.parts("default")},
     )
     assert after.worker.adopt() == [run_id]
     feed = after.worker.feed(run_id)

@@ -18,6 +18,7 @@ from procvid.hub.release import Release
 from procvid.media.video import read_metadata
 from procvid.settings import PROFILES
 from procvid.storage.files import sha256_of
+from procvid.storage.pins import TRANSFORMERS
 
 MAX_EXAMPLES = 4
 
@@ -102,8 +103,8 @@ def _base_model(
             "profile": base,
         }
     profile = base if base in PROFILES else str(training.get("profile", ""))
-    if base in PROFILES:
-        base = PROFILES[base].models["generator"]
+    if base in TRANSFORMERS:
+        base = TRANSFORMERS[base].pinned
     name, _, revision = base.partition("@")
     revision = revision or str(training.get("base_revision", ""))
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) or not revision:

@@ -18,24 +18,14 @@ from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
 from procvid.errors import UnavailableError
 from procvid.machine import best_device
-from procvid.models.hub_files import HubModel, fetch
+from procvid.models.hub_files import fetch
 from procvid.models.quiet import quiet_loading
+from procvid.phantom.load_alone import computing
 from procvid.storage.files import sha256_of
+from procvid.storage.pins import GROUNDING_DINO_TINY, HubModel
 from procvid.types import Detection, Image, ModelInfo
 
 WEIGHTS = "model.safetensors"
-FILES = (
-    *("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"),
-    WEIGHTS,
-)
-SWIN_T = HubModel(
-    "IDEA-Research/grounding-dino-tiny",
-    "a2bb814dd30d776dcf7e30523b00659f4f141c71",
-    FILES,
-    690_300_000,
-    {WEIGHTS: "1a2412ef99bd74bcd3c2a246fa1e48581f8889a1300c9051974741314fc042f3"},
-)
-"""The Swin-T checkpoint, 690 MB; swint_ogc in the paper's repository."""
 
 BOX_THRESHOLD, TEXT_THRESHOLD = 0.35, 0.25
 """Upstream's defaults."""
@@ -59,7 +49,7 @@ class GroundingDinoDetector:
 
     def __init__(
         self,
-        source: Path | HubModel = SWIN_T,
+        source: Path | HubModel = GROUNDING_DINO_TINY,
         *,
         box_threshold: float = BOX_THRESHOLD,
         text_threshold: float = TEXT_THRESHOLD,
@@ -128,7 +118,7 @@ class GroundingDinoDetector:
         processor, model = self._loaded
         text = prompt_of(list(prompt.values()))
         inputs = processor(images=list(images), text=[text] * len(images), return_tensors="pt")
-        with torch.no_grad():
+        with computing(), torch.no_grad():
             outputs = model(**inputs.to(model.device))
         scores_BQT = outputs.logits.sigmoid().float().cpu()
         boxes_BQ4 = outputs.pred_boxes.float().cpu()

@@ -15,6 +15,7 @@ from torch import nn
 from procvid.errors import UnavailableError
 from procvid.media.image import resize
 from procvid.media.keying import foreground_mask
+from procvid.phantom.load_alone import loading
 from procvid.protocols import Embedder
 from procvid.storage.files import sha256_of
 from procvid.types import Detection, Image, ModelInfo
@@ -83,7 +84,8 @@ class TinyDetector:
     @cached_property
     def _model(self) -> TextGridDetector:
         config = json.loads((self._folder / "config.json").read_text())
-        model = TextGridDetector(config["dim"], config["width"])
+        with loading():
+            model = TextGridDetector(config["dim"], config["width"])
         model.load_state_dict({k: v.float() for k, v in load_file(self._folder / WEIGHTS).items()})
         return model.eval().requires_grad_(False)
 

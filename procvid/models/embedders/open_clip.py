@@ -15,21 +15,14 @@ from safetensors import SafetensorError
 from procvid.errors import UnavailableError
 from procvid.machine import best_device
 from procvid.media.image import fit_on_white
-from procvid.models.hub_files import HubModel, fetch
+from procvid.models.hub_files import fetch
 from procvid.models.quiet import quiet_root
+from procvid.phantom.load_alone import computing
 from procvid.storage.files import sha256_of
+from procvid.storage.pins import HubModel
 from procvid.types import Image, ModelInfo, Vectors
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
-VIT_B_32 = HubModel(
-    "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-    "1a25a446712ba5ee05982a381eed697ef9b435cf",
-    # Its tokenizer is inside open_clip; the .bin beside the weights is never downloaded.
-    (CONFIG, WEIGHTS),
-    605_200_000,
-    {WEIGHTS: "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6"},
-)
-"""512 wide, 605 MB, MIT."""
 
 BATCH = 64
 
@@ -110,7 +103,12 @@ class OpenClipEmbedder:
         """Embed uint8 (H, W, 3) RGB images, letter-boxed on white, as float32 (N, dim)."""
         if not images:
             return np.zeros((0, self.dim), np.float32)
+        # Loaded before `computing`, which loading waits for.
         visual = self._model.visual
+        with computing():
+            return self._embed_images(images, visual)
+
+    def _embed_images(self, images: Sequence[Image], visual: torch.nn.Module) -> Vectors:
         size = int(
             visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
         )

@@ -14,6 +14,7 @@ from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights
 from procvid.machine import best_device
 from procvid.media.image import resize
 from procvid.models.torch_checkpoints import fetch_checkpoint, installed_version
+from procvid.phantom.load_alone import loading
 from procvid.types import Image, ModelInfo
 
 EXTRA = "pip install 'procvid[metrics]'"
@@ -43,7 +44,8 @@ class LpipsDistance:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
         fetch_checkpoint(BACKBONES[self._net].url)
-        metric = LearnedPerceptualImagePatchSimilarity(net_type=self._net, normalize=True)
+        with loading():
+            metric = LearnedPerceptualImagePatchSimilarity(net_type=self._net, normalize=True)
         return metric.eval().requires_grad_(False).to(best_device())
 
     def distance(self, a: Image, b: Image) -> float:

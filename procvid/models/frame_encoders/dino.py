@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,38 +13,42 @@ from PIL import Image as Pillow
 
 from procvid.errors import UnavailableError
 from procvid.machine import best_device
+from procvid.models.hub_files import fetch
+from procvid.models.quiet import quiet_loading
+from procvid.storage.pins import DINO_VIT_S_16, HubModel
 from procvid.types import Image, ModelInfo, Vectors
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 RESIZE, CROP = 256, 224
 BATCH = 32
-SIZE_BYTES = 86_700_000
-"""Of `model.safetensors`: 21.7 million parameters in float32."""
 
 
 class DinoFrameEncoder:
     """Frames as float32 (N, 384), L2-normalised. Loads at first use.
 
     Args:
-        repo: A Hub id with its pinned revision, "facebook/dino-vits16@<commit>".
+        source: The model on the Hub, or a folder in the transformers layout.
     """
 
-    def __init__(self, repo: str) -> None:
-        name, _, revision = repo.partition("@")
-        self.info = ModelInfo(id=name, revision=revision)
+    def __init__(self, source: HubModel | Path = DINO_VIT_S_16) -> None:
+        self._source = source
+        if isinstance(source, HubModel):
+            self.info = ModelInfo(id=source.repo, revision=source.revision)
+        else:
+            self.info = ModelInfo(id=source.name, revision="")
 
     @cached_property
     def _model(self) -> torch.nn.Module:
         from transformers import ViTModel
 
+        folder = fetch(self._source) if isinstance(self._source, HubModel) else self._source
         try:
-            model = ViTModel.from_pretrained(
-                self.info.id,
-                revision=self.info.revision or None,
-                add_pooling_layer=False,
-                use_safetensors=True,
-            )
+            # The published weights are a pickle; only tensors are read from it.
+            with quiet_loading():
+                model = ViTModel.from_pretrained(
+                    folder, add_pooling_layer=False, weights_only=True, local_files_only=True
+                )
         except (OSError, ValueError, RuntimeError) as error:
             raise UnavailableError(
                 f"The frame encoder {self.info.id} cannot be loaded: "

@@ -12,6 +12,7 @@ import torch
 
 from procvid.machine import best_device
 from procvid.models.torch_checkpoints import fetch_checkpoint, installed_version
+from procvid.phantom.load_alone import loading
 from procvid.types import Frames, ModelInfo, Vectors
 
 EXTRA = "pip install 'procvid[metrics]'"
@@ -50,7 +51,8 @@ class InceptionDistance:
         from torchmetrics.image.fid import FrechetInceptionDistance
 
         file = fetch_checkpoint(URL_INCEPTION_V3)
-        metric = FrechetInceptionDistance(feature=DIM, feature_extractor_weights_path=str(file))
+        with loading():
+            metric = FrechetInceptionDistance(feature=DIM, feature_extractor_weights_path=str(file))
         return metric.inception.to(best_device())
 
     def features(self, frames: Frames) -> Vectors:

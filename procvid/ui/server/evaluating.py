@@ -26,6 +26,7 @@ from procvid.evaluate.metrics import DEFAULT, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.result import Result
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, TABLE
+from procvid.machine import each_on_card
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.settings import BACKBONE_CHOICES
 from procvid.types import Recipe
@@ -176,21 +177,22 @@ def stream_evaluation(
     Raises:
         ProcvidError: A clip cannot be read, or the files cannot be written.
     """
-    parts, looks = context.evaluation(backbones)
     folder = context.runs_folder / FOLDER / new_run_id()
     answers = context.runs_folder / FOLDER / JUDGEMENTS
-    judgements = Judgements.of(parts, answers)
     view = EvaluationView(tuple(metrics))
-    events = evaluate_into(folder, runs, parts, metrics, judgements, looks)
-    with context.device.hold(), closing(events):
-        for event in events:
-            view.apply(event)
-            if isinstance(event, EvaluationFinished):
-                if judgements is not None:
-                    # Stand-ins for a failed service are not cached, since all visitors share the cache.
-                    judgements.save(answers, stand_ins=False)
-                view.folder = folder
-            yield view, event
+    with context.evaluating.hold(), context.device.hold() as card:
+        parts, looks = context.evaluation(backbones, card)
+        judgements = Judgements.of(parts, answers)
+        events = evaluate_into(folder, runs, parts, metrics, judgements, looks)
+        with closing(events):
+            for event in each_on_card(card, events):
+                view.apply(event)
+                if isinstance(event, EvaluationFinished):
+                    if judgements is not None:
+                        # Without stand-ins for a failed service, since all visitors share the cache.
+                        judgements.save(answers, stand_ins=False)
+                    view.folder = folder
+                yield view, event
 
 
 def answer_json(view: EvaluationView, event: EvaluationEvent) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from procvid.types import Conditioning, Image, Plan
 
 @dataclass(frozen=True)
 class Queued:
-    """A run waits in the queue; `ahead` counts the runs before it and the one in progress."""
+    """A run waits in the queue; `ahead` counts the runs before it, those in progress included."""
 
     ahead: int
 
@@ -77,7 +77,7 @@ class RunView:
         video: The whole video; None before it is made.
         captions: Its captions.
         duration_s: Length of the video.
-        ahead: Runs before it in the queue.
+        ahead: Runs before it, in the queue and in progress.
         trouble: Why it failed, or "".
         preview: Low-resolution view of the clip in progress.
     """

@@ -1,4 +1,4 @@
-"""Make the clips of all runs: a queue on disk, and one thread that owns the generator.
+"""Make the clips of all runs: a queue on disk, and for each card one thread that owns its generator.
 
 Pages and programs submit jobs and follow them. A caller who leaves stops nothing, and a restarted
 server continues the jobs that were in the queue.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from contextvars import Context, copy_context
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from procvid.errors import BusyError, ProcvidError, RunError
 from procvid.events import Event, RunFinished
 from procvid.stopping import Stopped, stoppable
 from procvid.storage.lock import AlreadyHeldError
+from procvid.ui.server.cards import FairLock
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.guard import as_gradio_error, log
 from procvid.ui.server.queue import Job, Ticket, Tickets
@@ -32,50 +32,32 @@ MAX_TRIES = 3
 CLEAR_EVERY_S = 3600.0
 
 
-class FairLock:
-    """A first-come, first-served lock: the device does one task at a time."""
+@dataclass(frozen=True)
+class _Running:
+    """A job in progress, and the flag that stops it."""
 
-    def __init__(self) -> None:
-        self._line: deque[object] = deque()
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Wait for the lock, and hold it until the block ends."""
-        me = object()
-        with self._changed:
-            self._line.append(me)
-            try:
-                self._changed.wait_for(lambda: self._line[0] is me)
-            except BaseException:
-                self._leave(me)
-                raise
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._leave(me)
-
-    def _leave(self, me: object) -> None:
-        self._line.remove(me)
-        self._changed.notify_all()
+    ticket: Ticket
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 class Worker:
-    """Runs jobs one by one, in the order in which they came.
+    """Runs one job at a time on each card, in the order in which the jobs came.
+
+    A visitor with a job in progress lets others go first. A job keeps its card until it ends. One
+    that needs no second card does not get it, so that no model is loaded there.
 
     Args:
         tickets: The files of the queue.
-        run_job: Runs a job and yields its events.
+        run_job: Runs a job on a card and yields its events.
         read_view: Returns the run of a job as it is on disk, or a new one.
-        device: Held while a job runs.
+        device: The cards; one is held while a job runs on it.
         clear: Deletes old runs; called at the start, after each job, and once an hour.
     """
 
     def __init__(
         self,
         tickets: Tickets,
-        run_job: Callable[[Job], Generator[Event, None, None]],
+        run_job: Callable[[Job, int], Generator[Event, None, None]],
         read_view: Callable[[Job], RunView],
         device: FairLock,
         clear: Callable[[], object] = lambda: None,
@@ -86,12 +68,13 @@ class Worker:
         self._device = device
         self._clear = clear
         self._waiting: list[Ticket] = []
-        self._current: Ticket | None = None
-        self._stop = threading.Event()
+        self._running: dict[int, _Running] = {}
         self._feeds: dict[str, Feed] = {}
         self._contexts: dict[str, Context] = {}
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        # One condition for both: who may start depends on the queue and on the cards.
+        self._changed = device.changed
+        self._clearing = threading.Lock()
+        self._has_threads = False
 
     def submit(self, job: Job, visitor: str = "", limit: int = MAX_WAITING) -> Feed:
         """Write a job to the end of the queue and return its feed.
@@ -103,10 +86,13 @@ class Worker:
 
         Raises:
             BusyError: The queue is full.
+            LostCardError: No card works.
             RunError: The run is in the queue or in progress.
             OutputError: The ticket cannot be written.
         """
         with self._changed:
+            if not self._device.working:
+                raise self._device.no_card_left()
             if job.run_id in self._feeds:
                 raise RunError(
                     f"Run {job.run_id} is in progress.", "Wait until it ends, or stop it first."
@@ -134,7 +120,7 @@ class Worker:
                     self.tickets.write(replace(ticket, failed=reason))
                 else:
                     self._enqueue(ticket)
-            self._start_thread()
+            self._start_threads()
             return [ticket.job.run_id for ticket in left]
 
     def _enqueue(self, ticket: Ticket) -> Feed:
@@ -143,15 +129,17 @@ class Worker:
         # ZeroGPU lends a GPU to the visitor who asked; the context of their request names them.
         self._contexts[ticket.job.run_id] = copy_context()
         self._waiting.append(ticket)
-        feed.publish(Queued(len(self._waiting) - (self._current is None)))
-        self._start_thread()
+        self._publish_positions(new=ticket)
+        self._start_threads()
         self._changed.notify_all()
         return feed
 
-    def _start_thread(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
-            self._thread.start()
+    def _start_threads(self) -> None:
+        if not self._has_threads:
+            self._has_threads = True
+            for card in self._device.cards:
+                name = f"worker {card}"
+                threading.Thread(target=self._work, args=(card,), name=name, daemon=True).start()
 
     def feed(self, run_id: str) -> Feed | None:
         """Return the feed of a run in the queue or in progress, else None."""
@@ -164,9 +152,10 @@ class Worker:
             False if the run is neither in the queue nor in progress.
         """
         with self._changed:
-            if self._current is not None and self._current.job.run_id == run_id:
-                self._stop.set()
-                return True
+            for running in self._running.values():
+                if running.ticket.job.run_id == run_id:
+                    running.stop.set()
+                    return True
             for ticket in self._waiting:
                 if ticket.job.run_id == run_id:
                     self._waiting.remove(ticket)
@@ -188,54 +177,119 @@ class Worker:
             action()
             return True
 
-    def _publish_positions(self) -> None:
-        for place, ticket in enumerate(self._waiting):
-            feed = self._feeds[ticket.job.run_id]
-            feed.publish(Queued(place + (self._current is not None)))
+    def _line(self) -> list[Ticket]:
+        """Return the waiting tickets in the order in which they start, if runs end as they began.
 
-    def _work(self) -> None:
+        The next one is always the first of those whose visitor has the fewest runs in progress.
+        """
+        busy = [running.ticket.visitor for running in self._running.values()]
+        waiting, line = list(self._waiting), list[Ticket]()
+        num_cards = max(1, len(self._device.working))
+        while waiting:
+            del busy[: max(0, len(busy) - num_cards + 1)]
+            following = min(waiting, key=lambda ticket: busy.count(ticket.visitor))
+            waiting.remove(following)
+            busy.append(following.visitor)
+            line.append(following)
+        return line
+
+    def _publish_positions(self, new: Ticket | None = None) -> None:
+        num_free = max(0, len(self._device.working) - len(self._running))
+        for place, ticket in enumerate(self._line()):
+            ahead = 0 if place < num_free else place + len(self._running)
+            feed = self._feeds[ticket.job.run_id]
+            if ticket is new or feed.snapshot().ahead != ahead:
+                feed.publish(Queued(ahead))
+
+    def _is_wanted(self, card: int) -> bool:
+        """Return True if a job waits for which no earlier card is free."""
+        earlier = self._device.cards[: self._device.cards.index(card)]
+        return len(self._waiting) > sum(map(self._device.is_free, earlier))
+
+    def _work(self, card: int) -> None:
         while True:
             self._clear_old_runs()
             with self._changed:
-                if not self._changed.wait_for(lambda: bool(self._waiting), CLEAR_EVERY_S):
+                self._changed.wait_for(
+                    lambda: self._is_lost(card) or self._is_wanted(card), CLEAR_EVERY_S
+                )
+                if self._is_lost(card):
+                    self._give_up_if_last()
+                    return
+                if not self._is_wanted(card):
                     continue
-                ticket = self._waiting.pop(0)
-                ticket = self._current = replace(ticket, tries=ticket.tries + 1)
-                self._stop.clear()
-                self._publish_positions()
-            error: Exception | None = None
-            try:
-                self.tickets.write(ticket)
-                with self._device.hold():
-                    self._do(ticket.job)
-            except Exception as caught:
-                error = caught
-            except BaseException as caught:
-                # A panic in a Rust library is not an Exception; the other runs must continue.
-                error = RuntimeError(f"the work ended with {caught!r}")
+            self._work_once(card)
+
+    def _work_once(self, card: int) -> None:
+        """Make the next job on a card, unless another card has taken it meanwhile."""
+        running: _Running | None = None
+        error: Exception | None = None
+        try:
+            with self._device.hold(card):
+                running = self._take(card)
+                if running is not None:
+                    self.tickets.write(running.ticket)
+                    self._do(running, card)
+        except Exception as caught:
+            error = caught
+        except BaseException as caught:
+            # A panic in a Rust library is not an Exception; the other runs must continue.
+            error = RuntimeError(f"the work ended with {caught!r}")
+        if running is not None:
             with self._changed:
-                self._current = None
-                self._finish(ticket, error)
+                del self._running[card]
+                self._publish_positions()
+                self._finish(running.ticket, error)
+
+    def _take(self, card: int) -> _Running | None:
+        with self._changed:
+            if not self._waiting:
+                return None
+            ticket = self._line()[0]
+            self._waiting.remove(ticket)
+            running = _Running(replace(ticket, tries=ticket.tries + 1))
+            self._running[card] = running
+            self._publish_positions()
+            return running
+
+    def _is_lost(self, card: int) -> bool:
+        return card not in self._device.working
+
+    def _give_up_if_last(self) -> None:
+        """End the waiting jobs if no card works; their tickets stay for the next start."""
+        while self._waiting and not self._device.working:
+            ticket = self._waiting.pop(0)
+            self._finish(ticket, self._device.no_card_left(), keep_ticket=True)
 
     def _clear_old_runs(self) -> None:
+        if not self._clearing.acquire(blocking=False):
+            return
         try:
             self._clear()
         except Exception as error:
             log.error("cannot clear old runs: %s", error)
+        finally:
+            self._clearing.release()
 
-    def _do(self, job: Job) -> None:
-        if not self._stop.is_set():
-            self._contexts[job.run_id].run(self._publish_events, job, self._feeds[job.run_id])
+    def _do(self, running: _Running, card: int) -> None:
+        job = running.ticket.job
+        if not running.stop.is_set():
+            context, feed = self._contexts[job.run_id], self._feeds[job.run_id]
+            context.run(self._publish_events, self._run_job(job, card), feed, running.stop.is_set)
 
-    def _publish_events(self, job: Job, feed: Feed) -> None:
-        stop_asked = self._stop.is_set
-        with suppress(Stopped), stoppable(stop_asked), closing(self._run_job(job)) as events:
+    @staticmethod
+    def _publish_events(
+        made: Generator[Event, None, None], feed: Feed, stop_asked: Callable[[], bool]
+    ) -> None:
+        with suppress(Stopped), stoppable(stop_asked), closing(made) as events:
             while not stop_asked() and (event := next(events, None)) is not None:
                 # `_finish` reports the end, with the run as it then is on disk.
                 if not isinstance(event, RunFinished):
                     feed.publish(event)
 
-    def _finish(self, ticket: Ticket, error: Exception | None = None) -> None:
+    def _finish(
+        self, ticket: Ticket, error: Exception | None = None, *, keep_ticket: bool = False
+    ) -> None:
         run_id = ticket.job.run_id
         feed = self._feeds[run_id]
         try:
@@ -246,7 +300,8 @@ class Worker:
             elif error is not None:
                 shown = as_gradio_error(error)
                 view.state, view.trouble = "failed", str(shown.message)
-                self.tickets.write(replace(ticket, failed=view.trouble))
+                if not keep_ticket:
+                    self.tickets.write(replace(ticket, failed=view.trouble))
                 error = error if isinstance(error, ProcvidError) else shown
             else:
                 view.state = "stopped" if view.state == "waiting" else view.state

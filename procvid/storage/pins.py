@@ -1,0 +1,112 @@
+"""The published models that procvid downloads, each pinned to a commit: the only list of them.
+
+`python -m lab.pins` asks the Hub whether every one of them still exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model on the Hub.
+
+    Attributes:
+        repo: "owner/name".
+        revision: The commit, 40 hex digits.
+        files: The files that are needed, as names or patterns such as "vae/*".
+        size_bytes: Their approximate total size.
+        sha256: Hashes of files whose bytes are pinned, by name.
+    """
+
+    repo: str
+    revision: str
+    files: tuple[str, ...]
+    size_bytes: int
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pinned(self) -> str:
+        """The repository and its commit, "owner/name@commit"."""
+        return f"{self.repo}@{self.revision}"
+
+    @property
+    def command(self) -> str:
+        """The command that downloads it."""
+        return f"hf download {self.repo} --revision {self.revision}"
+
+
+_PHANTOM = "bytedance-research/Phantom", "926cb19b8273d3841edcf905ca4ddb57f8e43207"
+
+# Sizes of Phantom and Wan: their parameters in float32, 4 bytes each, as they are published.
+PHANTOM_1_3B_WEIGHTS = HubModel(*_PHANTOM, ("Phantom-Wan-1.3B.pth",), 5_676_000_000)
+PHANTOM_14B_WEIGHTS = HubModel(
+    *_PHANTOM,
+    (
+        *(f"Phantom_Wan_14B-{number:05d}-of-00006.safetensors" for number in range(1, 7)),
+        "Phantom_Wan_14B.safetensors.index.json",
+    ),
+    57_154_000_000,
+)
+WAN_BASE = HubModel(
+    "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+    "0fad780a534b6463e45facd96134c9f345acfa5b",
+    ("text_encoder/*", "tokenizer/*", "vae/*", "model_index.json"),
+    23_231_000_000,
+)
+"""Wan2.1 without its transformer."""
+WAN_OTHER_BYTES = 530_000_000
+"""Of these: autoencoder (126.9 million parameters in float32) and tokenizer, which stay as they are."""
+
+TRANSFORMERS: Mapping[str, HubModel] = {
+    "phantom-1.3b": PHANTOM_1_3B_WEIGHTS,
+    "phantom-14b": PHANTOM_14B_WEIGHTS,
+}
+"""Phantom's weights, by profile."""
+
+CLIP_VIT_B_32 = HubModel(
+    "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+    "1a25a446712ba5ee05982a381eed697ef9b435cf",
+    # Its tokenizer is inside open_clip; the .bin beside the weights is never downloaded.
+    ("open_clip_config.json", "open_clip_model.safetensors"),
+    605_200_000,
+    {
+        "open_clip_model.safetensors": (
+            "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6"
+        )
+    },
+)
+"""512 wide, MIT."""
+
+GROUNDING_DINO_TINY = HubModel(
+    "IDEA-Research/grounding-dino-tiny",
+    "a2bb814dd30d776dcf7e30523b00659f4f141c71",
+    (
+        *("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"),
+        "model.safetensors",
+    ),
+    690_300_000,
+    {"model.safetensors": "1a2412ef99bd74bcd3c2a246fa1e48581f8889a1300c9051974741314fc042f3"},
+)
+"""The Swin-T checkpoint; swint_ogc in the paper's repository."""
+
+DINO_VIT_S_16 = HubModel(
+    "facebook/dino-vits16",
+    # On the main branch. Its weights are a pickle, read with the hash that the commit records.
+    "abe3b354cb6a9b6f146096b14a4a9d7eecbcb4bd",
+    ("config.json", "pytorch_model.bin"),
+    86_700_000,
+)
+"""21.7 million parameters in float32."""
+
+PINS = (
+    PHANTOM_1_3B_WEIGHTS,
+    PHANTOM_14B_WEIGHTS,
+    WAN_BASE,
+    CLIP_VIT_B_32,
+    GROUNDING_DINO_TINY,
+    DINO_VIT_S_16,
+)
+"""All of them."""
