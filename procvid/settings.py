@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from procvid.errors import InputError
-from procvid.types import EXACT, Sampling, Shortcuts, StepCache
+from procvid.types import EXACT, AttentionKind, Sampling, Shortcuts, StepCache
 
 MAX_STEPS = 200
 """Maximum number of denoising steps of a clip."""
@@ -219,15 +219,18 @@ def choose_sampling(
     num_inference_steps: int | None = None,
     seed: int = 0,
     fast: bool = False,
+    distilled: bool = False,
 ) -> Sampling:
     """Return the profile's sampling with the user's choices, checked.
 
     `fast` takes the profile's shortcuts, and its fewer denoising steps unless a number is given.
+    `distilled` takes the sampling for distilled LoRAs instead.
 
     Raises:
         InputError: The profile cannot make such a clip.
     """
     default = profile.fast_sampling if fast else profile.sampling
+    default = profile.sampling.distilled if distilled else default
     width, height = size or (default.width, default.height)
     sampling = replace(
         default,
@@ -342,8 +345,8 @@ class Environment:
         gpus: `PROCVID_GPUS`, the CUDA devices to use, such as "0,2"; default "auto", all.
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
         keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
-        keep_gb: `PROCVID_KEEP_GB`: the app deletes the oldest runs above this size, in 10^9 bytes; 0
-            for no limit.
+        keep_gb: `PROCVID_KEEP_GB`, 10^9 bytes above which the app deletes the oldest runs; 0 for never.
+        attention, compiles: `PROCVID_ATTENTION` and `PROCVID_COMPILE`; see `docs/gpu.md`.
     """
 
     openai_api_key: str | None = field(repr=False)
@@ -360,6 +363,8 @@ class Environment:
     host: Host = "machine"
     keep_days: float = 0.0
     keep_gb: float = 0.0
+    attention: AttentionKind = "auto"
+    compiles: bool = False
 
     @property
     def has_openai(self) -> bool:
@@ -396,6 +401,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         host=_host(variables),
         keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
         keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),
+        attention=_choice("PROCVID_ATTENTION", variables, get_args(AttentionKind)),
+        compiles=_choice("PROCVID_COMPILE", variables, ("0", "1")) == "1",
     )
 
 
@@ -467,6 +474,14 @@ def _limit(name: str, variables: Mapping[str, str], default: object) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12):
         raise InputError(f"{name} is {text[:40]!r}, not a whole number.", f"Write e.g. {default}.")
     return int(text)
+
+
+def _choice(name: str, variables: Mapping[str, str], choices: Sequence[str]) -> Any:
+    """Return one of the choices; the first without a value."""
+    text = variables.get(name, "").strip().lower() or choices[0]
+    if text not in choices:
+        raise InputError(f"{name} is {text[:40]!r}.", f"Choose one of {', '.join(choices)}.")
+    return text
 
 
 def _amount(name: str, variables: Mapping[str, str], default_on_space: float) -> float:

@@ -7,8 +7,9 @@ is better unless a field says otherwise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -261,6 +262,9 @@ class Conditioning:
     warnings: tuple[str, ...] = ()
 
 
+AttentionKind = Literal["auto", "native", "cudnn", "flash", "efficient", "flash3", "flash3_hub"]
+"""Attention kernels for a GPU; see `procvid.phantom.attention`."""
+
 CacheKind = Literal["first_block", "mag", "sea", "taylor"]
 """A step cache of diffusers; see `procvid.phantom.step_cache`."""
 
@@ -292,12 +296,23 @@ class Shortcuts:
         guided_every: Every n-th guided step predicts all branches. The steps between reuse its
             guidance term and make one call.
         cache: Reuses what layers gave in earlier steps; None computes every step.
+        drop_zero_references: The branch without references predicts the video frames alone, instead
+            of the video frames and zeros for the references.
+        attention_in_8_bits: Attention multiplies queries and keys in 8 bits, by the package
+            sageattention on a GPU.
     """
 
     batched: bool = False
     guided_share: float = 1.0
     guided_every: int = 1
     cache: StepCache | None = None
+    drop_zero_references: bool = False
+    attention_in_8_bits: bool = False
+
+    def num_guided(self, steps: int) -> int:
+        """Return how many of the denoising steps are guided, rounded up."""
+        # A share of k / steps means k steps, although the product may be a little more.
+        return math.ceil(round(self.guided_share * steps, 9))
 
     @property
     def summary(self) -> str:
@@ -310,6 +325,10 @@ class Shortcuts:
         if self.cache is not None:
             cache = self.cache
             words.append(f"{cache.kind} cache {cache.strength:g} after {cache.full_steps} steps")
+        if self.drop_zero_references:
+            words.append("no zero references")
+        if self.attention_in_8_bits:
+            words.append("8-bit attention")
         return ", ".join(words)
 
 
@@ -332,6 +351,21 @@ class Sampling:
     guidance_scale_image: float
     seed: int
     shortcuts: Shortcuts = EXACT
+
+    @property
+    def distilled(self) -> Sampling:
+        """Return this sampling as a LoRA needs that was distilled for few steps.
+
+        Such a LoRA has learned the guidance by text. Without any guidance Phantom loses the references,
+        so the first half of the steps keeps a mild one (`docs/fast.md`).
+        """
+        return replace(
+            self,
+            num_inference_steps=6,
+            guidance_scale_text=min(3.0, self.guidance_scale_text),
+            guidance_scale_image=min(3.0, self.guidance_scale_image),
+            shortcuts=Shortcuts(guided_share=0.5),
+        )
 
 
 @dataclass(frozen=True, eq=False)

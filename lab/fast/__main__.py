@@ -82,6 +82,15 @@ def caches(steps: int, base: Shortcuts) -> Iterator[tuple[str, Shortcuts]]:
         yield f"sea {threshold}", replace(base, cache=StepCache("sea", threshold, full))
 
 
+def few_steps(full: int, scales: tuple[float, float]) -> Iterator[Variant]:
+    """Yield few steps with guidance on all, the first half, or the first one, of them."""
+    for steps in (4, 6, 8):
+        for guided in (steps, steps // 2, 1):
+            if steps < full or guided < steps:
+                name = f"{steps} steps, {guided} guided"
+                yield Variant(name, steps, Shortcuts(guided_share=guided / steps), scales)
+
+
 def two_branches() -> Regime:
     """Return the regime of the tiny profile: equal scales, so two branches are exact."""
     steps = TINY.sampling.num_inference_steps
@@ -101,6 +110,11 @@ def two_branches() -> Regime:
         variant("guidance every 3rd", Shortcuts(guided_every=3)),
     ]
     cached = [variant(name, shortcuts) for name, shortcuts in caches(steps, Shortcuts())]
+    cheaper = [
+        variant("no zero references", Shortcuts(drop_zero_references=True)),
+        replace(variant("8-bit attention (simulated)", Shortcuts()), in_8_bits=True),
+        *few_steps(steps, scales),
+    ]
     together = [
         variant("batched, 6 steps", BATCHED, 6),
         variant("batched, 5 steps", BATCHED, 5),
@@ -112,7 +126,16 @@ def two_branches() -> Regime:
             Shortcuts(guided_every=2, cache=StepCache("taylor", 3, 2)),
         ),
     ]
-    variants = (variant("batched", BATCHED), three, *fewer, *guided, *cached, *together, chosen)
+    variants = (
+        variant("batched", BATCHED),
+        three,
+        *fewer,
+        *guided,
+        *cached,
+        *cheaper,
+        *together,
+        chosen,
+    )
     return Regime(
         "tiny",
         f"the tiny profile: {steps} steps, equal scales, two branches",
@@ -140,6 +163,8 @@ def three_branches() -> Regime:
         variant("20 steps", Shortcuts(), 20),
         variant("guided for 3/4", Shortcuts(guided_share=0.75)),
         variant("guidance every 2nd", Shortcuts(guided_every=2)),
+        variant("no zero references", Shortcuts(drop_zero_references=True)),
+        replace(variant("8-bit attention (simulated)", Shortcuts()), in_8_bits=True),
         variant("taylor 3", taylor(3)),
         variant("taylor 4", taylor(4)),
         variant("first block 0.1", Shortcuts(cache=StepCache("first_block", 0.1))),
@@ -275,6 +300,13 @@ def parser() -> Parser:
     made.add_argument("--recipes", type=count, default=20, help="recipes of exact and chosen runs")
     made.add_argument("--fewer", type=count, default=40, help="clips of other variants, 2 or more")
     made.add_argument("--rounds", type=count, default=5, help="timed clips per variant")
+    made.add_argument(
+        "--only",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="measure only variants whose name contains this, and no implementations; repeatable",
+    )
     made.add_argument("--no-compile", action="store_true", help="skip regional compile")
     made.set_defaults(run=measure)
     return made
@@ -306,6 +338,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     }
     text = []
     for regime, share in ((two_branches(), 1), (three_branches(), 2)):
+        regime = _only(regime, arguments.only)
         # 50 steps of three branches take six times as long, so they get half of the clips.
         rows = measure_regime(
             pipeline,
@@ -321,6 +354,8 @@ def _measure(arguments: argparse.Namespace) -> None:
         # Written after each regime, so that an interrupted run keeps its results.
         _write(out, results, text)
     draw_front(results, out)
+    if arguments.only:
+        return
     results["implementations"] = measure_implementations(
         pipeline,
         clips[0],
@@ -330,6 +365,12 @@ def _measure(arguments: argparse.Namespace) -> None:
     )
     text.append(table_of_implementations(results["implementations"]))
     _write(out, results, text)
+
+
+def _only(regime: Regime, texts: Sequence[str]) -> Regime:
+    """Return a regime with the variants whose name contains one of the texts; all without texts."""
+    chosen = (v for v in regime.variants if any(text in v.name for text in texts))
+    return replace(regime, variants=tuple(chosen)) if texts else regime
 
 
 def _write(out: Path, results: dict[str, Any], text: list[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image as Pillow
 
+from lab.fast.eight_bits import simulated_8_bits
 from lab.pretrain.oracle import Oracle, truth_of
 from lab.pretrain.toy_texts import objects_of
 from lab.quality.clips import reference_crops
@@ -41,12 +42,14 @@ class Variant:
         steps: Denoising steps.
         shortcuts: Sampling shortcuts.
         scales: Guidance scales of text and image.
+        in_8_bits: Simulate 8-bit attention (`lab.fast.eight_bits`); its time means nothing.
     """
 
     name: str
     steps: int
     shortcuts: Shortcuts = EXACT
     scales: tuple[float, float] = (2.0, 2.0)
+    in_8_bits: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,17 +141,19 @@ def _denoise(
     pipeline: PhantomWanPipeline, clip: ToyClip, variant: Variant, **given: Any
 ) -> torch.Tensor:
     before, pipeline.shortcuts = pipeline.shortcuts, variant.shortcuts
+    rounded = simulated_8_bits(pipeline) if variant.in_8_bits else nullcontext()
     try:
-        *_, last = pipeline.denoise(
-            **given,
-            height=SIZE,
-            width=SIZE,
-            num_frames=NUM_FRAMES,
-            num_inference_steps=variant.steps,
-            guidance_scale_text=variant.scales[0],
-            guidance_scale_image=variant.scales[1],
-            generator=torch.Generator("cpu").manual_seed(clip.seed),
-        )
+        with rounded:
+            *_, last = pipeline.denoise(
+                **given,
+                height=SIZE,
+                width=SIZE,
+                num_frames=NUM_FRAMES,
+                num_inference_steps=variant.steps,
+                guidance_scale_text=variant.scales[0],
+                guidance_scale_image=variant.scales[1],
+                generator=torch.Generator("cpu").manual_seed(clip.seed),
+            )
     finally:
         pipeline.shortcuts = before
     return last.latents

@@ -19,6 +19,7 @@ from procvid.cli.arguments import (
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import show_run
 from procvid.cli.sources import absolute_lora, absolute_memory
+from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
@@ -66,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="float32 where half precision loses most; GPU only (default: yes)",
     )
     add_fast(parser)
+    parser.add_argument(
+        "--distilled",
+        action="store_true",
+        help="sample as a LoRA needs that was distilled for few steps: 6 steps, of which the first "
+        "half is guided (docs/fast.md)",
+    )
     add_json(parser, "print one event per line as JSON")
     parser.set_defaults(run=generate)
 
@@ -77,6 +84,11 @@ def generate(arguments: argparse.Namespace) -> None:
         InputError: An option is wrong, or the folder belongs to another run.
     """
     recipe = read_recipe(Path(arguments.recipe))
+    if arguments.distilled and (arguments.fast or not arguments.lora):
+        raise InputError(
+            "--distilled is for a distilled LoRA and excludes --fast.",
+            "Name the LoRA with --lora, and omit --fast.",
+        )
     loras = tuple(absolute_lora(text, ask=not arguments.dry_run) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(
@@ -86,6 +98,7 @@ def generate(arguments: argparse.Namespace) -> None:
         num_inference_steps=arguments.steps,
         seed=arguments.seed,
         fast=arguments.fast,
+        distilled=arguments.distilled,
     )
     memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
     if arguments.dry_run:

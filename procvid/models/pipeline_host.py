@@ -20,6 +20,13 @@ from procvid.errors import UnavailableError
 from procvid.machine import free_bytes
 from procvid.models.machine_facts import half_precision
 from procvid.models.quiet import quiet_loading
+from procvid.phantom.attention import (
+    attention_kinds,
+    compute_capability,
+    installed_kernels,
+    set_attention,
+)
+from procvid.phantom.compiling import COMPILED_RUNGS, WARM_UP, keep_compiled_in
 from procvid.phantom.denoising import DenoisingStep
 from procvid.phantom.device_errors import MEMORY_ERRORS, lost_card, ran_out
 from procvid.phantom.foresight import Foresight
@@ -39,7 +46,15 @@ from procvid.phantom.placing import FEWER_FRAMES, held_bytes, is_in_8_bits, rele
 from procvid.phantom.vram import ClipBytes, ClipShape, Denoising
 from procvid.settings import Profile, check_sampling
 from procvid.stopping import stop_if_asked
-from procvid.types import Clip, Conditioning, Denoised, Image, ModelInfo, Sampling
+from procvid.types import (
+    AttentionKind,
+    Clip,
+    Conditioning,
+    Denoised,
+    Image,
+    ModelInfo,
+    Sampling,
+)
 
 LORA_NAMES = "teaches"
 """Key of a LoRA's `training.json`: names of the objects that it was trained on."""
@@ -60,22 +75,32 @@ class Placement:
         precise: Keep upstream's float32 layers in half precision.
         free_bytes: Returns the free bytes of the device and of the machine's memory. None disables
             the ladder, which is right for a small model.
+        attention: Attention kernel on a GPU; "auto" chooses by the card.
+        compiled_in: Compile the transformer's blocks and keep the code in this folder; None does not.
     """
 
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
     precise: bool = False
     free_bytes: Callable[[], tuple[int, int]] | None = None
+    attention: AttentionKind = "auto"
+    compiled_in: Path | None = None
 
 
 ON_CPU = Placement()
 
 
-def on_gpu(precise: bool = False, index: int = 0) -> Placement:
+def on_gpu(
+    precise: bool = False,
+    index: int = 0,
+    attention: AttentionKind = "auto",
+    compiled_in: Path | None = None,
+) -> Placement:
     """Return the placement on a CUDA device, in half precision, fitted to its memory."""
     device = torch.device("cuda", index)
     dtype = getattr(torch, half_precision(torch.cuda.get_device_capability(device)))
-    return Placement(device, dtype, precise, partial(free_bytes, index))
+    free = partial(free_bytes, index)
+    return Placement(device, dtype, precise, free, attention, compiled_in)
 
 
 class PipelineModel(Protocol):
@@ -169,6 +194,11 @@ class PipelineHost:
         self._reached: dict[ClipKind, int] = {}
         self._announced: tuple[ClipKind, Rung] | None = None
         self._colours: LatentColours | None = None
+        capability = compute_capability(placement.device)
+        self._attention = attention_kinds(
+            capability, installed_kernels(), placement.attention, precise=placement.precise
+        )
+        self._attention_note = ""
         # Read now, so that a wrong file is reported before any work.
         self._loras = model.read_loras(loras)
         self._known = model.known_objects
@@ -183,6 +213,10 @@ class PipelineHost:
         revision = " + ".join(parts)
         details = {"dtype": str(placement.dtype).removeprefix("torch.")}
         details["device"] = placement.device.type
+        if placement.device.type != "cpu":
+            details["attention"] = self._attention[0]
+        if placement.compiled_in is not None:
+            details["compiled"] = "blocks"
         if placement.dtype == torch.float16:
             revision += " float16"
         if placement.precise:
@@ -227,7 +261,9 @@ class PipelineHost:
             return (f"continues as before: {self._ladder.rung.summary}",)
         all_rungs, start, free = self._choose(kind)
         self._announced = kind, all_rungs[start]
-        return (describe_choice(self._profile.name, kind.shape, all_rungs, start, free),)
+        choice = describe_choice(self._profile.name, kind.shape, all_rungs, start, free)
+        compiles = self._placement.compiled_in and all_rungs[start].name in COMPILED_RUNGS
+        return (choice, WARM_UP) if compiles else (choice,)
 
     def _kind_of(self, sampling: Sampling) -> ClipKind:
         # With all references that a step can have, since the next step may have them.
@@ -372,6 +408,8 @@ class PipelineHost:
             # Loaded again: the precision that is lost cannot be restored.
             del self.pipeline
             release_memory()
+        notes = (note, self._attention_note)
+        note, self._attention_note = "; ".join(filter(None, notes)), ""
         self._ladder = Ladder(
             self.pipeline, self._placement.device, all_rungs, start, note, self._free_bytes
         )
@@ -395,7 +433,20 @@ class PipelineHost:
             hint = "Install procvid again; one of its files is damaged."
             raise UnavailableError(error.message, hint) from error
         merge_loras(pipeline.transformer, self._loras)
+        self._make_fast(pipeline)
         return pipeline
+
+    def _make_fast(self, pipeline: Any) -> None:
+        """Set the attention kernel, and prepare compiling; both change the clips by rounding only."""
+        placement = self._placement
+        if placement.device.type != "cpu":
+            kind, self._attention_note = set_attention(
+                pipeline.transformer, placement.device, self._attention, precise=placement.precise
+            )
+            self.info.details["attention"] = kind
+        pipeline.compiles = placement.compiled_in is not None
+        if placement.compiled_in is not None:
+            keep_compiled_in(placement.compiled_in)
 
 
 def weights_sha256(folder: Path) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,8 +16,9 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from transformers import UMT5Config, UMT5EncoderModel
 
 from procvid.phantom.benchmark import random_tensors, run_pipeline, run_plain_loop, seconds_of
+from procvid.phantom.benchmark_ways import NO_TIME, TimeLimit
 from procvid.phantom.clip import ClipArguments
-from procvid.phantom.flops import forward_flops, num_tokens
+from procvid.phantom.flops import forward_flops, num_forwards, num_tokens
 from procvid.phantom.ladder import SUMMARIES, rungs
 from procvid.phantom.layout import Config, empty_transformer, stored_dtype
 from procvid.phantom.loading import phantom_scheduler
@@ -83,7 +85,8 @@ class StepTimes:
     """Seconds of a denoising step by mode, and the arithmetic of the exact mode.
 
     Attributes:
-        seconds: Medians, by mode of `MODES`; for "fast", the mean step of a whole schedule.
+        seconds: Medians, by mode of `MODES`; for "fast", the mean step of a whole schedule. A mode
+            that was not measured is missing.
         calls: Model calls per step.
         tflop: Operations of a step, in 10^12.
         tflops: Operations per second in exact mode, in 10^12.
@@ -111,43 +114,63 @@ class StepTimes:
         }
 
 
-def measure_modes(
-    pipeline: PhantomWanPipeline, clip: ClipShape, fast: Sampling, *, num_steps: int, repeats: int
-) -> StepTimes:
-    """Time a step in every mode, in turns, after a warm-up of each.
-
-    The fast mode skips steps that other modes compute, so it is timed over its whole schedule.
-
-    Args:
-        pipeline: A pipeline on its device.
-        clip: The clip; guidance is the published one, with three calls per step.
-        fast: Steps and shortcuts of the fast mode.
-        num_steps: Denoising steps of a run in the other modes.
-        repeats: Timed runs of each mode.
-    """
-    arguments = ClipArguments(
+def clip_arguments(pipeline: PhantomWanPipeline, clip: ClipShape, num_steps: int) -> ClipArguments:
+    """Return random tensors for a clip with the published guidance of three calls per step."""
+    return ClipArguments(
         height=clip.height,
         width=clip.width,
         num_frames=clip.num_frames,
         num_inference_steps=num_steps,
         **random_tensors(pipeline, clip.height, clip.width, clip.num_frames, clip.num_references),
     )
+
+
+def measure_modes(
+    pipeline: PhantomWanPipeline,
+    clip: ClipShape,
+    fast: Sampling,
+    *,
+    num_steps: int,
+    repeats: int,
+    limit: TimeLimit,
+) -> StepTimes:
+    """Time a step in every mode, in turns, after a warm-up of each.
+
+    The fast mode skips steps that other modes compute, so it is timed over its whole schedule, after
+    the others and without a warm-up of its own.
+
+    Args:
+        pipeline: A pipeline on its device.
+        clip: The clip; guidance is the published one, with three calls per step.
+        fast: Steps and shortcuts of the fast mode.
+        num_steps: Denoising steps of a run in the other modes.
+        repeats: Timed runs of each mode, fewer if the limit is near.
+        limit: The fast mode is not measured if it would end after it.
+    """
+    arguments = clip_arguments(pipeline, clip, num_steps)
+    others = [mode for mode in MODES if mode != "fast"]
     runs = {mode: _run(mode, fast) for mode in MODES}
-    lengths = dict.fromkeys(MODES, num_steps) | {"fast": fast.num_inference_steps}
-    finals = {mode: run(pipeline, arguments) for mode, run in runs.items()}
+    finals = {mode: runs[mode](pipeline, arguments) for mode in others}
     times: dict[str, list[float]] = {mode: [] for mode in MODES}
     for number in range(repeats):
+        if number and not limit.allows(num_steps * sum(times[mode][-1] for mode in others)):
+            break
         # The first mode may be slower, so the order changes.
-        order = [*MODES[number % len(MODES) :], *MODES[: number % len(MODES)]]
-        for mode in order:
-            times[mode].append(seconds_of(runs[mode], pipeline, arguments) / lengths[mode])
-    seconds = {mode: statistics.median(values) for mode, values in times.items()}
+        for mode in [*others[number % len(others) :], *others[: number % len(others)]]:
+            times[mode].append(seconds_of(runs[mode], pipeline, arguments) / num_steps)
+    calls = 3 if clip.num_references else 2
+    whole_s = times["exact"][0] * num_forwards(fast, clip.num_references) / calls
+    for _ in range(repeats):
+        if not limit.allows(whole_s):
+            break
+        whole_s = seconds_of(runs["fast"], pipeline, arguments)
+        times["fast"].append(whole_s / fast.num_inference_steps)
+    seconds = {mode: statistics.median(values) for mode, values in times.items() if values}
     config = pipeline.transformer.config
     tokens = num_tokens(
         config, clip, pipeline.vae_scale_factor_spatial, pipeline.vae_scale_factor_temporal
     )
     operations = sum(forward_flops(config, tokens, clip.text_length).values())
-    calls = 3 if clip.num_references else 2
     tflop = calls * operations / 1e12
     return StepTimes(
         seconds=seconds,
@@ -185,7 +208,7 @@ def _run(mode: str, fast: Sampling) -> Callable[[PhantomWanPipeline, ClipArgumen
 
 @torch.no_grad()
 def measure_rungs(
-    pipeline: PhantomWanPipeline, clip: ClipShape, device: torch.device
+    pipeline: PhantomWanPipeline, clip: ClipShape, device: torch.device, limit: TimeLimit
 ) -> list[dict[str, object]]:
     """Measure the peak VRAM of every rung for encoding, one step and decoding.
 
@@ -193,10 +216,12 @@ def measure_rungs(
         pipeline: A pipeline on the CPU with all parts except the tokenizer.
         clip: The clip.
         device: A CUDA device that no other process uses.
+        limit: Rungs that would end after it are not measured.
 
     Returns:
-        One row per rung: its name, `peak_bytes`, `estimated_bytes` (without the allowance) and
-        `seconds` of its denoising step, including transfers of weights.
+        One row per rung: its name, `peak_bytes`, `estimated_bytes` (without the allowance),
+        `seconds` of its denoising step, including transfers of weights, and the `reason` if it was not
+        measured.
     """
     config = dict(pipeline.transformer.config)
     config = {key: value for key, value in config.items() if not key.startswith("_")}
@@ -205,18 +230,26 @@ def measure_rungs(
         rung.name: rung.peak_bytes
         for rung in rungs(clip, lambda shape: estimate(shape, config, dtype=dtype))
     }
-    rows = []
+    rows: list[dict[str, object]] = []
+    whole_s = 0.0
     for name in list(SUMMARIES)[:-1]:
+        row: dict[str, object] = {"rung": name, "estimated_bytes": estimates.get(name)}
+        row |= {"seconds": None, "peak_bytes": None, "reason": ""}
+        rows.append(row)
+        # A rung takes at most about twice as long as the one before.
+        if not limit.allows(2 * whole_s):
+            row["reason"] = NO_TIME
+            continue
+        start_s = time.monotonic()
         place(pipeline, name, device)
         torch.cuda.reset_peak_memory_stats(device)
-        row: dict[str, object] = {"rung": name, "estimated_bytes": estimates.get(name)}
         try:
             row["seconds"] = _one_clip(pipeline, clip, device)
             row["peak_bytes"] = torch.cuda.max_memory_allocated(device)
         except torch.OutOfMemoryError:
-            row["seconds"] = row["peak_bytes"] = None
+            row["reason"] = "out of memory"
         release_memory()
-        rows.append(row)
+        whole_s = time.monotonic() - start_s
     take_off(pipeline)
     return rows
 
@@ -224,13 +257,7 @@ def measure_rungs(
 def _one_clip(pipeline: PhantomWanPipeline, clip: ClipShape, device: torch.device) -> float:
     ids = torch.zeros((1, clip.text_length), dtype=torch.int64, device=device)
     pipeline.text_encoder(ids)
-    arguments = ClipArguments(
-        height=clip.height,
-        width=clip.width,
-        num_frames=clip.num_frames,
-        num_inference_steps=1,
-        **random_tensors(pipeline, clip.height, clip.width, clip.num_frames, clip.num_references),
-    )
+    arguments = clip_arguments(pipeline, clip, 1)
     latents: list[torch.Tensor] = []
 
     def keep(pipeline: PhantomWanPipeline, arguments: ClipArguments) -> torch.Tensor:

@@ -18,6 +18,7 @@ from diffusers.models.cache_utils import CacheMixin
 from procvid.phantom.guidance import Branch, Guidance
 from procvid.phantom.precision import half_autocast
 from procvid.stopping import stop_if_asked
+from procvid.types import EXACT, Shortcuts
 
 # Since diffusers 0.42; before, a cache context takes only a name.
 _CONTEXT_TAKES_POSITION = "kwargs" in inspect.signature(CacheMixin.cache_context).parameters
@@ -64,14 +65,14 @@ class GuidedModel:
         guidance: Decides the branches and combines their predictions.
         reference_latents: `[B, C, R, h, w]`, normalised, in the dtype of the transformer.
         precise: Run under autocast, inside `procvid.phantom.precision.float32_layers`.
-        batched: Use one call for all branches instead of one each; results differ only by rounding.
+        shortcuts: Decides which branches share a call and what stands for references not seen.
     """
 
     transformer: WanTransformer3DModel
     guidance: Guidance
     reference_latents: torch.Tensor
     precise: bool = False
-    batched: bool = False
+    shortcuts: Shortcuts = EXACT
 
     def predict(
         self,
@@ -98,13 +99,22 @@ class GuidedModel:
         if self.precise:
             precision = half_autocast(self.transformer, latents_BCFhw.device)
         # A batch needs its own cache context, because cached states have the size of the batch.
-        calls = [tuple(branches)] if self.batched else [(branch,) for branch in branches]
+        calls = self._calls(branches)
         predictions: dict[str, torch.Tensor] = {}
         with precision:
             for call in calls:
                 stop_if_asked()
                 predictions |= self._call(call, latents_BCFhw, timestep, text_BLD, position)
         return predictions
+
+    def _calls(self, branches: Sequence[Branch]) -> list[tuple[Branch, ...]]:
+        """Return the branches of each call; those of one call have the same number of frames."""
+        if not self.shortcuts.batched:
+            return [(branch,) for branch in branches]
+        if not self.shortcuts.drop_zero_references:
+            return [tuple(branches)]
+        groups = (tuple(b for b in branches if b.sees_references is sees) for sees in (False, True))
+        return [group for group in groups if group]
 
     def _call(
         self,
@@ -115,15 +125,9 @@ class GuidedModel:
         position: LoopPosition,
     ) -> dict[str, torch.Tensor]:
         """Call the transformer once for one or more branches."""
-        # Zeros in the normalised space, for the same number of frames. This differs from an absent
-        # reference and from a black or white image.
-        zeros = torch.zeros_like(self.reference_latents)
         latents = latents_BCFhw.to(self.reference_latents.dtype)
         frames_BCThw = _batch(
-            [
-                torch.cat([latents, self.reference_latents if b.sees_references else zeros], dim=2)
-                for b in branches
-            ]
+            [torch.cat([latents, self._references_of(branch)], dim=2) for branch in branches]
         )
         texts_BLD = _batch([text_BLD[branch.sees_text] for branch in branches])
         name = "+".join(branch.name for branch in branches)
@@ -138,6 +142,17 @@ class GuidedModel:
         velocity_BCFhw = velocity_BCThw[:, :, : latents_BCFhw.shape[2]].float()
         parts = velocity_BCFhw.chunk(len(branches))
         return {branch.name: part for branch, part in zip(branches, parts, strict=True)}
+
+    def _references_of(self, branch: Branch) -> torch.Tensor:
+        """Return the reference frames that a branch sees.
+
+        Zeros in the normalised space differ from absent frames and from a black or white image.
+        """
+        if branch.sees_references:
+            return self.reference_latents
+        if self.shortcuts.drop_zero_references:
+            return self.reference_latents[:, :, :0]
+        return torch.zeros_like(self.reference_latents)
 
 
 def _batch(tensors: Sequence[torch.Tensor]) -> torch.Tensor:

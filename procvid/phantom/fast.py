@@ -14,14 +14,18 @@ from dataclasses import dataclass, field
 import torch
 from diffusers import WanTransformer3DModel
 
+from procvid.phantom.attention import attention_in_8_bits
 from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.phantom.precision import float32_layers
 from procvid.phantom.step_cache import step_cache
 from procvid.types import Shortcuts, StepCache
 
 
-def check_shortcuts(shortcuts: Shortcuts) -> None:
+def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
     """Raise ValueError if a shortcut is not valid; the message has the value and the valid range."""
+    if precise and shortcuts.attention_in_8_bits:
+        # Its kernels take half precision only, and autocast does not reach them.
+        raise ValueError("8-bit attention and the precise mode exclude each other: use only one.")
     if not 0 <= shortcuts.guided_share <= 1:
         raise ValueError(f"guided_share must be 0 to 1, but is {shortcuts.guided_share!r}.")
     if shortcuts.guided_every < 1:
@@ -62,6 +66,38 @@ def prepared(
         yield
 
 
+@contextmanager
+def shortened(
+    transformer: WanTransformer3DModel,
+    shortcuts: Shortcuts,
+    precise: bool,
+    num_steps: int,
+    num_video_frames: int,
+    mag_ratios: Sequence[float] | None = None,
+) -> Iterator[None]:
+    """Run a transformer with the layers and shortcuts that change it, and restore it afterwards.
+
+    Args:
+        transformer: A transformer without a cache.
+        shortcuts: Those of the run.
+        precise: Keep upstream's float32 layers; see `float32_layers`.
+        num_steps: Denoising steps of the run.
+        num_video_frames: Latent frames of the video, without references.
+        mag_ratios: See `step_cache`.
+    """
+    in_8_bits = attention_in_8_bits(transformer, shortcuts.attention_in_8_bits)
+    rest = prepared(
+        transformer,
+        precise,
+        shortcuts.cache,
+        num_steps=num_steps,
+        num_video_frames=num_video_frames,
+        mag_ratios=mag_ratios,
+    )
+    with in_8_bits, rest:
+        yield
+
+
 @dataclass
 class FastModel:
     """A guided model that computes exact velocities, or with shortcuts fewer predictions.
@@ -88,8 +124,7 @@ class FastModel:
         """
         branches = self.model.guidance.branches
         *weaker, strongest = branches
-        num_guided = math.ceil(self.shortcuts.guided_share * position.total)
-        is_guided = position.index < num_guided
+        is_guided = position.index < self.shortcuts.num_guided(position.total)
         in_full = position.index % self.shortcuts.guided_every == 0 or self._kept_term is None
         needed = branches if weaker and is_guided and in_full else (strongest,)
         predictions = self.model.predict(needed, latents_BCFhw, timestep, text_BLD, position)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from procvid.phantom.guidance import Guidance
+from procvid.phantom.guidance import Branch, Guidance
 from procvid.phantom.layout import Config
 from procvid.phantom.vram import ClipShape
-from procvid.types import Sampling
+from procvid.types import Sampling, StepCache
 
 
 def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> dict[str, float]:
@@ -41,25 +41,38 @@ def num_tokens(config: Config, clip: ClipShape, spatial: int = 8, temporal: int 
     return frames // patch_frames * rows * (clip.width // (spatial * patch_width))
 
 
-def num_forwards(sampling: Sampling, num_references: int) -> int:
-    """Return the number of forward passes of the transformer for a clip, without skipped ones.
+def branch_forwards(sampling: Sampling, num_references: int) -> dict[Branch, int]:
+    """Return the number of forward passes of a clip for each branch of the guidance.
 
     Only the "taylor" step cache skips by number. The other caches decide by value, so all their passes
     are counted. Without references the two weaker branches are one.
     """
     scales = sampling.guidance_scale_text, sampling.guidance_scale_image
-    weaker = len(Guidance(*scales, num_references).branches) - 1
+    *weaker, strongest = Guidance(*scales, num_references).branches
     steps, shortcuts = sampling.num_inference_steps, sampling.shortcuts
-    guided = math.ceil(math.ceil(shortcuts.guided_share * steps) / shortcuts.guided_every)
-    cache = shortcuts.cache
+    guided = math.ceil(shortcuts.num_guided(steps) / shortcuts.guided_every)
+    guided = guided if weaker else 0
+    companions = [b for b in weaker if b.sees_references or not shortcuts.drop_zero_references]
+    if shortcuts.batched and companions:
+        # The batch and the single branch have a cache each, and each fills its own.
+        alone = _computed(shortcuts.cache, guided) + _computed(shortcuts.cache, steps - guided)
+    else:
+        alone = _computed(shortcuts.cache, steps)
+    return {**dict.fromkeys(weaker, _computed(shortcuts.cache, guided)), strongest: alone}
+
+
+def _computed(cache: StepCache | None, calls: int) -> int:
+    """Return how many of the calls with one cache are computed."""
     if cache is None or cache.kind != "taylor":
-        return steps + weaker * guided
+        return calls
+    in_full = min(calls, cache.full_steps)
+    # The first call after the full ones is predicted, the second is computed.
+    return in_full + max(0, math.ceil((calls - in_full - 1) / cache.strength))
 
-    def computed(calls: int) -> int:
-        in_full = min(calls, cache.full_steps)
-        return in_full + math.ceil((calls - in_full) / cache.strength)
 
-    return computed(steps) + weaker * computed(guided)
+def num_forwards(sampling: Sampling, num_references: int) -> int:
+    """Return the number of forward passes of a clip over all branches; see `branch_forwards`."""
+    return sum(branch_forwards(sampling, num_references).values())
 
 
 def clip_tflop(config: Config, sampling: Sampling, num_references: int) -> float:
@@ -70,6 +83,14 @@ def clip_tflop(config: Config, sampling: Sampling, num_references: int) -> float
         sampling: Size, length, denoising steps, guidance and shortcuts.
         num_references: Number of references; each adds one latent frame.
     """
-    shape = ClipShape(sampling.width, sampling.height, sampling.num_frames, num_references)
-    each = sum(forward_flops(config, num_tokens(config, shape)).values())
-    return num_forwards(sampling, num_references) * each / 1e12
+    total = 0.0
+    for branch, forwards in branch_forwards(sampling, num_references).items():
+        dropped = sampling.shortcuts.drop_zero_references and not branch.sees_references
+        shape = ClipShape(
+            sampling.width,
+            sampling.height,
+            sampling.num_frames,
+            0 if dropped else num_references,
+        )
+        total += forwards * sum(forward_flops(config, num_tokens(config, shape)).values())
+    return total / 1e12

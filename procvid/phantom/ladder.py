@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from procvid.errors import UnavailableError
+from procvid.phantom.compiling import compile_placed
 from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.placing import (
@@ -317,6 +318,7 @@ class Ladder:
             rung = self.rung
             try:
                 place(self._pipeline, rung.name, self._device, pinned=rung.pinned)
+                self._notes += compile_placed(self._pipeline, rung.name, self._device)
                 return
             except MEMORY_ERRORS as error:
                 if not ran_out(error):

@@ -36,7 +36,7 @@ from procvid.phantom.autoencoding import (
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
 from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
-from procvid.phantom.fast import FastModel, check_shortcuts, prepared
+from procvid.phantom.fast import FastModel, check_shortcuts, shortened
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.placing import send_back
 from procvid.phantom.references import ReferenceImage
@@ -283,21 +283,15 @@ class PhantomWanPipeline(WanPipeline):
             ValueError: An argument is not valid.
         """
         clip = ClipArguments(**arguments)
-        check_shortcuts(self.shortcuts)
+        check_shortcuts(self.shortcuts, self.precise)
         if isinstance(clip.callback_on_step_end, (PipelineCallback, MultiPipelineCallbacks)):
             tensor_names = clip.callback_on_step_end.tensor_inputs
             clip = replace(clip, callback_on_step_end_tensor_inputs=tensor_names)
         self.check_inputs(clip)
         try:
             model, state = self._prepare(clip)
-            with prepared(
-                self.transformer,
-                self.precise,
-                self.shortcuts.cache,
-                num_steps=clip.num_inference_steps,
-                num_video_frames=state["latents"].shape[2],
-                mag_ratios=self.mag_ratios,
-            ):
+            run = clip.num_inference_steps, state["latents"].shape[2], self.mag_ratios
+            with shortened(self.transformer, self.shortcuts, self.precise, *run):
                 yield from self._steps(clip, model, state)
         finally:
             self._current_timestep = None
@@ -336,9 +330,7 @@ class PhantomWanPipeline(WanPipeline):
         if guidance.needs_negative_text:
             state["negative_prompt_embeds"] = negative_prompt_embeds.to(device, dtype)
         references = references.to(device, dtype)
-        exact = GuidedModel(
-            self.transformer, guidance, references, self.precise, self.shortcuts.batched
-        )
+        exact = GuidedModel(self.transformer, guidance, references, self.precise, self.shortcuts)
         return FastModel(exact, self.shortcuts), state
 
     def _steps(

@@ -20,6 +20,8 @@ from diffusers import DiffusionPipeline
 from diffusers.hooks import HookRegistry, apply_group_offloading
 from diffusers.hooks import group_offloading as names
 
+from procvid.phantom.compiling import undo_compiling
+
 FULL = "full"
 MODEL_OFFLOAD = "model_offload"
 GROUP_OFFLOAD = "group_offload"
@@ -76,6 +78,7 @@ def take_off(pipeline: DiffusionPipeline) -> None:
     """Undo `place`, except for the 8 bits, and release the memory of GPU and machine."""
     home = _home_of(pipeline)
     pipeline.remove_all_hooks()
+    undo_compiling(pipeline.transformer)
     # Otherwise `maybe_free_model_hooks` enables model offloading again after the next clip.
     pipeline._offload_device = None
     for model in _offloaded(pipeline):

@@ -240,7 +240,7 @@ def _denoising_bytes(
             Guidance(*scales, clip.num_references),
             references,
             denoising.precise,
-            shortcuts.batched,
+            shortcuts,
         )
         latents, timestep = torch.zeros(video), torch.zeros((), dtype=torch.int64)
         shape = (1, clip.text_length, shallow.config.text_dim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from procvid.machine import asset_folder, check_gpu
-from procvid.settings import Profile
+from procvid.settings import Profile, read_environment
 from procvid.types import Sampling
 
 __all__ = ["measure_denoising", "measure_on_gpu"]
@@ -30,21 +30,25 @@ def measure_on_gpu(
     num_references: int,
     repeats: int,
     with_rungs: bool,
+    limit_s: float,
 ) -> dict[str, object]:
     """Measure a denoising step on the first GPU, with random weights of the profile's full size.
 
-    See `procvid.phantom.benchmark_gpu` for the result.
+    See `procvid.models.measuring` for the result.
 
     Raises:
         UnavailableError: There is no GPU.
     """
     check_gpu(profile)
     from procvid.models.measuring import measure_phantom
+    from procvid.phantom.compiling import keep_compiled_in
 
+    keep_compiled_in(read_environment().cache_folder / "compiled")
     return measure_phantom(
         profile.name,
         sampling,
         num_references=num_references,
         repeats=repeats,
         with_rungs=with_rungs,
+        limit_s=limit_s,
     )

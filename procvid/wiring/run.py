@@ -235,8 +235,15 @@ def build_generator(
                 f"The {profile.name} profile names the unknown generator {unknown!r}.",
                 "Add a case for it to procvid.wiring.run.build_generator.",
             )
+    environment = read_environment()
+    # Compiled code would be lost with the process of each loan.
+    compiled_in = None
+    if environment.compiles and not is_lent():
+        compiled_in = environment.cache_folder / "compiled"
     card = first_gpu() if card is None else card
-    placement = on_gpu(profile.is_precise(precise), card) if profile.needs_gpu else ON_CPU
+    placement = ON_CPU
+    if profile.needs_gpu:
+        placement = on_gpu(profile.is_precise(precise), card, environment.attention, compiled_in)
     generator = PipelineHost(model, loras, placement, previews)
     return lend(generator, profile) if is_lent() else generator
 

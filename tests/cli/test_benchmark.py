@@ -7,6 +7,7 @@ import json
 import pytest
 
 from procvid.cli import main
+from procvid.cli.benchmark.gpu import _lines
 from procvid.cli.benchmark.tiny import FIVE_STEPS, UNITS
 from procvid.machine import gpu_facts
 from procvid.plan.recipe.parse import parse_recipe
@@ -34,6 +35,7 @@ def test_it_prints_every_number(capsys):
     [
         (["--references", "5", "--random-weights"], 2, "5 references is out of range"),
         (["--frames", "80", "--random-weights"], 2, "80 frames"),
+        (["--minutes", "0", "--random-weights"], 2, "0 minutes is out of range"),
         ([], 2, "--random-weights"),
         (["--random-weights"], 1, "needs a CUDA GPU"),
     ],
@@ -43,3 +45,36 @@ def test_it_prints_every_number(capsys):
 def test_what_cannot_be_measured_is_one_sentence(options, code, message, capsys):
     assert main(["benchmark", "--profile", "phantom-1.3b", *options]) == code
     assert message in capsys.readouterr().err
+
+
+def test_the_lines_of_a_gpu_say_what_was_not_measured():
+    way = {"first_s": 41.0, "max_abs_difference": 0.01, "reason": ""}
+    rung = {"peak_bytes": 12e9, "estimated_bytes": 11.5e9, "seconds": 3.0}
+    figures = {
+        "device": "a card",
+        "torch": "2",
+        "attention": "cudnn",
+        "clip": "a clip",
+        "steps": {
+            "step_s": {"exact": 2.0, "precise": 2.2, "plain": 2.0},
+            "ratio_to_plain": {"exact": 1.0, "precise": 1.1, "plain": 1.0},
+            "tflops": 500.0,
+            "limit_tflops": 700.0,
+            "share_of_limit": 0.71,
+            "tflop_a_step": 1000.0,
+            "max_abs_difference": 0.0,
+        },
+        "ways": [
+            {"name": "compiled blocks", "step_s": 1.5, **way},
+            {"name": "attention flash", "step_s": None, **way, "reason": "no time left"},
+        ],
+        "rungs": [
+            {"rung": "full", "peak_bytes": None, "reason": "out of memory"},
+            {"rung": "model_offload", **rung},
+        ],
+    }
+    text = "\n".join(_lines(figures))
+    assert "attention cudnn" in text and "fast: no time left" in text
+    assert "1.500  s per step, compiled blocks (0.750 of exact; the first run took 41 s" in text
+    assert "-  attention flash: no time left" in text and "-  full: out of memory" in text
+    assert "12.00  GB at most, model_offload (computed 11.50), 3.0 s per step" in text

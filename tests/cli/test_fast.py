@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from procvid.cli import main
+from procvid.phantom.flops import num_forwards
 from procvid.run.story import make_video
-from procvid.settings import TINY, choose_sampling
+from procvid.settings import PROFILES, TINY, choose_sampling
 from procvid.storage.files import sha256_of
 from procvid.types import GenerateRequest, Recipe
 from procvid.wiring import run as wiring
@@ -102,3 +105,25 @@ def test_a_record_from_before_there_were_shortcuts_is_read_as_exact(recipe, tmp_
     capsys.readouterr()
     assert main(command) == 0
     assert "Nothing to do" in capsys.readouterr().out
+
+
+def test_a_distilled_run_has_few_steps_and_guides_the_first_half(recipe, tmp_path, capsys):
+    weights = {"diffusion_model.blocks.0.ffn.2.lora_A.weight": torch.ones(2, 48) / 20}
+    weights["diffusion_model.blocks.0.ffn.2.lora_B.weight"] = torch.ones(48, 2)
+    save_file(weights, tmp_path / "distilled.safetensors")
+    plain = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--memory", "none"]
+    lora = [*plain, "--lora", str(tmp_path / "distilled.safetensors"), "--dry-run"]
+    for wrong in ([*plain, "--distilled"], [*lora, "--distilled", "--fast"]):
+        assert main(wrong) == 2
+        assert "--distilled is for a distilled LoRA" in capsys.readouterr().err
+    assert main([*lora, "--distilled"]) == 0
+    said = capsys.readouterr().out
+    assert "6 denoising steps" in said and "guided for 0.5 of the steps" in said
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
+def test_the_distilled_sampling_predicts_two_branches_in_three_of_six_steps(profile):
+    sampling = choose_sampling(profile, distilled=True)
+    assert num_forwards(sampling, 2) == 6 + 3
+    assert max(sampling.guidance_scale_text, sampling.guidance_scale_image) <= 3
+    assert choose_sampling(profile, distilled=True, num_inference_steps=4).num_inference_steps == 4

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from lab.command import ASSETS
 from lab.fast.__main__ import main, table
+from lab.fast.eight_bits import rounded_to_int8
 from lab.fast.measure import (
     Variant,
     mag_ratios,
@@ -103,3 +106,17 @@ def test_the_docs_show_the_measured_table_and_the_choice_of_fast():
     # What --fast promises.
     assert chosen["clip_ratio"] < 0.5 and chosen["clips"] >= 100
     assert abs(chosen["identity_change"]) < 0.02 and abs(chosen["text_change"]) < 0.02
+
+
+def test_simulated_8_bits_round_a_little_and_leave_nothing(pipeline, clips):
+    before = dict(pipeline.transformer.attn_processors)
+    exact = make_all(pipeline, clips[:1], EXACT_WAY)[0][0]
+    rounded = make_all(pipeline, clips[:1], replace(EXACT_WAY, in_8_bits=True))[0][0]
+    assert 0 < ((rounded - exact).norm() / exact.norm()).item() < 0.1
+    assert pipeline.transformer.attn_processors == before
+
+
+def test_rounding_keeps_a_scale_for_each_block():
+    values = torch.cat([torch.full((1, 1, 64, 4), 127.0), torch.full((1, 1, 10, 4), 0.3)], dim=2)
+    assert torch.equal(rounded_to_int8(values, 64), values)
+    assert not torch.allclose(rounded_to_int8(values, 128)[:, :, 64:], values[:, :, 64:])

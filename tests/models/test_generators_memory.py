@@ -15,6 +15,7 @@ from procvid.errors import InputError, UnavailableError
 from procvid.models import pipeline_host
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.pipeline_host import PipelineHost, Placement
+from procvid.phantom import compiling
 from procvid.phantom.ladder import Rung, rungs
 from procvid.phantom.layout import original_names
 from procvid.phantom.loading import read_config
@@ -54,6 +55,22 @@ def test_with_plenty_of_memory_it_is_the_same_clip_with_a_note(expected):
     assert note.startswith("tiny at 96x96, 17 frames needs about") and "stays on the GPU" in note
     clip = clip_of(generator, PLAIN, SAMPLING)
     assert clip.memory == "full" and np.array_equal(clip.frames, expected.frames)
+
+
+def test_without_a_compiler_the_clip_is_the_same_and_a_note_says_so(
+    expected, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiling, "cannot_compile", lambda _device: "no C++ compiler")
+    placement = Placement(free_bytes=lambda: (10**12, 10**12), compiled_in=tmp_path)
+    generator = PipelineHost(PhantomWan(TINY, folder()), placement=placement)
+    assert generator.info.details == {"dtype": "float32", "device": "cpu", "compiled": "blocks"}
+    # Rounding alone differs, so the model is the same.
+    assert generator.info.revision == PipelineHost(PhantomWan(TINY, folder())).info.revision
+    assert "compiles the transformer once" in generator.notes(SAMPLING)[1]
+    notes, clip = notes_and_clip(generator, SAMPLING)
+    assert notes == ["the transformer runs uncompiled: no C++ compiler"]
+    assert np.array_equal(clip.frames, expected.frames)
 
 
 def test_out_of_memory_steps_down_with_a_note_and_makes_the_same_clip(expected):

@@ -71,6 +71,32 @@ def test_equal_scales_need_two_branches_of_upstreams_three(pipeline, calls, shor
     assert error(two, three) < 1e-4
 
 
+def test_a_share_of_the_steps_is_a_number_of_guided_steps():
+    for steps in range(1, 201):
+        for guided in range(steps + 1):
+            assert Shortcuts(guided_share=guided / steps).num_guided(steps) == guided
+    thirds = Shortcuts(guided_share=1 / 3)
+    assert [thirds.num_guided(steps) for steps in (1, 4, 6, 8, 12)] == [1, 2, 2, 3, 4]
+
+
+def test_dropped_zero_references_shorten_the_call_that_sees_none(pipeline, calls):
+    exact = make(pipeline, EXACT)
+    calls.clear()
+    dropped = make(pipeline, Shortcuts(drop_zero_references=True))
+    # Three video frames, and two references in the calls that see them.
+    assert [call["hidden_states"].shape[2] for call in calls] == [3, 5, 5] * 4
+    assert 1e-4 < error(dropped, exact) < 0.5
+    calls.clear()
+    batched = make(pipeline, Shortcuts(batched=True, drop_zero_references=True))
+    assert [call["hidden_states"].shape[0] for call in calls] == [1, 2] * 4
+    assert error(batched, dropped) < 1e-4
+
+
+def test_without_references_there_is_no_zero_reference_to_drop(pipeline):
+    exact = make(pipeline, EXACT, references=0)
+    assert torch.equal(make(pipeline, Shortcuts(drop_zero_references=True), references=0), exact)
+
+
 def test_steps_without_guidance_make_one_call(pipeline, calls):
     make(pipeline, Shortcuts(guided_share=0.5), steps=6)
     assert len(calls) == 3 * 3 + 3

@@ -31,13 +31,18 @@ def generator(quick_models):
         Shortcuts(guided_share=0.5),
         Shortcuts(guided_every=2),
         Shortcuts(guided_every=2, cache=StepCache("taylor", strength=3, full_steps=2)),
+        Shortcuts(cache=StepCache("taylor", strength=2, full_steps=2)),
+        Shortcuts(cache=StepCache("taylor", strength=5, full_steps=7)),
+        Shortcuts(batched=True, drop_zero_references=True),
+        Shortcuts(True, guided_every=2, cache=StepCache("taylor", 3, 2), drop_zero_references=True),
     ],
     ids=lambda shortcuts: shortcuts.summary or "exact",
 )
 def test_the_counted_forwards_are_those_computed(shortcuts, slots, generator):
     made = []
     block = generator.pipeline.transformer.blocks[-1].attn1.to_q
-    handle = block.register_forward_hook(lambda *_: made.append(1))
+    # A batch counts once for each of its branches.
+    handle = block.register_forward_hook(lambda _m, _i, output: made.extend(output))
     sampling = replace(SAMPLING, shortcuts=shortcuts)
     asked: Conditioning = replace(PLAIN, slots=slots)
     for _ in generator.generate(asked, sampling):

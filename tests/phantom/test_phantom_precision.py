@@ -7,15 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
+from procvid.models.measuring import measure_steps
 from procvid.phantom.benchmark_gpu import (
     MODES,
     forward_flops,
-    measure_modes,
     measure_rungs,
     num_tokens,
     random_pipeline,
     random_transformer,
 )
+from procvid.phantom.benchmark_ways import TimeLimit
+from procvid.phantom.compiling import is_compiled
 from procvid.phantom.layout import CONFIGS, kept_in_fp32
 from procvid.phantom.precision import float32_layers, half_autocast
 from procvid.phantom.vram import ClipShape
@@ -110,15 +112,42 @@ def test_operations_of_a_forward_at_full_size(profile, linear, self_attention, c
 
 def test_every_mode_is_measured_and_exact_is_the_plain_loop():
     pipeline = random_pipeline(CONFIG, torch.bfloat16, CPU, all_parts=False)
-    fast = replace(TINY.sampling, num_inference_steps=8, shortcuts=PHANTOM_1_3B.shortcuts)
-    measured = measure_modes(pipeline, SHAPE, fast, num_steps=1, repeats=2).to_json()
+    fast = replace(TINY.sampling, num_inference_steps=6, shortcuts=PHANTOM_1_3B.shortcuts)
+    figures = measure_steps(pipeline, SHAPE, fast, CPU, 1, 1, TimeLimit(80))
+    measured = figures["steps"]
     assert set(measured["step_s"]) == set(MODES) and all(s > 0 for s in measured["step_s"].values())
     assert measured["ratio_to_plain"]["plain"] == 1 and measured["calls_a_step"] == 3
     assert measured["max_abs_difference"] == 0
     assert measured["tflop_a_step"] == pytest.approx(
         measured["tflops"] * measured["step_s"]["exact"]
     )
+    assert figures["attention"] == "native"
+    ways = {way["name"]: way for way in figures["ways"]}
+    assert "No viable backend" in ways["attention cudnn"]["reason"]
+    assert "Sage Attention" in ways["attention in 8 bits"]["reason"]
+    # Less time is left than is set aside for compiling.
+    assert ways["compiled blocks"]["reason"] == "no time left"
+    # Kernels differ by rounding; the call without zero references differs by more.
+    assert ways["attention flash"]["max_abs_difference"] < 0.2
+    assert ways["no zero references"]["max_abs_difference"] > 0
     assert not pipeline.precise and pipeline.shortcuts == EXACT
+    assert pipeline.transformer.blocks[0].attn1.processor._attention_backend == "native"
+
+
+@pytest.mark.slow
+def test_compiled_blocks_are_measured_and_undone():
+    pipeline = random_pipeline(CONFIG, torch.bfloat16, CPU, all_parts=False)
+    figures = measure_steps(pipeline, SHAPE, TINY.sampling, CPU, 1, 1, TimeLimit())
+    compiled = figures["ways"][-1]
+    assert compiled["name"] == "compiled blocks" and compiled["first_s"] > compiled["step_s"] > 0
+    assert not is_compiled(pipeline.transformer)
+
+
+def test_what_does_not_fit_the_time_limit_is_left_out():
+    pipeline = random_pipeline(CONFIG, torch.bfloat16, CPU, all_parts=False)
+    figures = measure_steps(pipeline, SHAPE, TINY.sampling, CPU, 1, 9, TimeLimit(0))
+    assert set(figures["steps"]["step_s"]) == {"exact", "precise", "plain"}
+    assert {way["reason"] for way in figures["ways"]} == {"no time left"}
 
 
 def test_random_weights_stay_in_range():
@@ -139,7 +168,7 @@ def test_rungs_need_the_estimated_vram():
     clip = ClipShape(width=416, height=240, num_frames=17, num_references=2)
     config = CONFIGS["phantom-1.3b"]
     pipeline = random_pipeline(config, torch.bfloat16, device, all_parts=True)
-    rows = measure_rungs(pipeline, clip, device)
+    rows = measure_rungs(pipeline, clip, device, TimeLimit())
     assert len(rows) == 5
     for row in rows:
         if row["estimated_bytes"] is not None:

@@ -106,7 +106,7 @@ def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) ->
     guidance = Guidance(*denoising.guidance_scales, CLIP.num_references)
     references = torch.randn(1, 8, CLIP.num_references, 12, 16).to(dtype)
     shortcuts = denoising.shortcuts
-    guided = GuidedModel(model, guidance, references, denoising.precise, shortcuts.batched)
+    guided = GuidedModel(model, guidance, references, denoising.precise, shortcuts)
     fast, latents = FastModel(guided, shortcuts), torch.randn(1, 8, 5, 12, 16)
     text = {sees: torch.randn(1, CLIP.text_length, 64).to(dtype) for sees in (True, False)}
     with prepared(

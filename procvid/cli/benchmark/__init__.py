@@ -9,6 +9,7 @@ from procvid.errors import InputError
 from procvid.settings import MAX_REFERENCES, PROFILES, TINY
 
 MAX_REPEATS = 1000
+MAX_MINUTES = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2,
         help="denoising steps of a timed run (default: 2)",
     )
+    gpu.add_argument(
+        "--minutes",
+        metavar="N",
+        type=whole_number,
+        default=8,
+        help=f"time limit, 1 to {MAX_MINUTES}; what does not fit is not measured (default: 8)",
+    )
     gpu.add_argument("--no-rungs", action="store_true", help="skip the GPU memory ladder")
     parser.set_defaults(run=benchmark)
 
@@ -79,6 +87,10 @@ def benchmark(arguments: argparse.Namespace) -> None:
     if not 1 <= arguments.repeats <= MAX_REPEATS:
         raise InputError(
             f"{arguments.repeats} repeats is out of range.", f"Choose 1 to {MAX_REPEATS}."
+        )
+    if not 1 <= arguments.minutes <= MAX_MINUTES:
+        raise InputError(
+            f"{arguments.minutes} minutes is out of range.", f"Choose 1 to {MAX_MINUTES}."
         )
     if not PROFILES[arguments.profile].bundled:
         from procvid.cli.benchmark.gpu import benchmark_gpu

@@ -1,0 +1,1 @@
+"""Cost of a denoising step on any card, counted from the configs without a GPU."""
