@@ -16,9 +16,9 @@ from procvid.data.matching import MatchRules
 from procvid.data.quality import QualityRules
 from procvid.data.readers.choose import Collection
 from procvid.data.shots import ShotRules
-from procvid.data.spread import Spread
 from procvid.data.stages import STAGES, Rules
 from procvid.errors import InputError
+from procvid.machine.spread import Spread
 from procvid.settings import CAPTIONER_CHOICES, COLLECTION_FORMATS, STEP_FINDER_CHOICES
 from procvid.wiring.curation import build_tools
 

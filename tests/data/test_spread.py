@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from procvid.data import shots
-from procvid.data.spread import Spread
 from procvid.errors import UnavailableError
+from procvid.machine.spread import Spread
 from procvid.wiring import evaluation as wiring_evaluation
 from tests.data.conftest import DifferenceDetector, contents, make_tools, write_video
 
