@@ -100,6 +100,15 @@ def is_lent() -> bool:
     return read_environment().host == "zerogpu"
 
 
+def gpu_indices() -> tuple[int, ...]:
+    """Return the numbers of the CUDA devices; () without one."""
+    if gpu_facts()[0] is None:
+        return ()
+    import torch
+
+    return tuple(range(torch.cuda.device_count()))
+
+
 def gpu_facts() -> tuple[str | None, float]:
     """Return name and memory in GiB of the first CUDA device; (None, 0.0) without one."""
     if not (is_lent() or any(Path(trace).exists() for trace in DRIVER_TRACES)):
