@@ -96,7 +96,7 @@ def ablate(arguments: argparse.Namespace) -> None:
 
     build = partial(build_setting, profile.name, reason)
     evaluate = partial(wiring_evaluation.build_evaluation, profile, arguments.judge)
-    spread = spread_of(arguments, partial(make_tools, build, evaluate), profile)
+    spread = spread_of(arguments, partial(make_tools, build, evaluate), needs_gpu=profile.needs_gpu)
     # Every worker computes on one thread, so this process does so too.
     use_one_thread()
     out, bar = Path(arguments.out), Bar()

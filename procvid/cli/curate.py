@@ -11,7 +11,7 @@ from pathlib import Path
 
 from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.screen import Bar, time_left
-from procvid.cli.workers import add_workers, check_workers
+from procvid.cli.workers import add_workers, spread_of
 from procvid.data.curate import CLIPS, COUNTS, Curation, CurationProgress
 from procvid.data.matching import MatchRules
 from procvid.data.quality import QualityRules
@@ -19,7 +19,6 @@ from procvid.data.readers.choose import Collection
 from procvid.data.shots import ShotRules
 from procvid.data.stages import STAGES, Rules
 from procvid.errors import InputError
-from procvid.machine.spread import Spread
 from procvid.settings import CAPTIONER_CHOICES, COLLECTION_FORMATS, STEP_FINDER_CHOICES
 from procvid.wiring.curation import build_tools
 
@@ -130,7 +129,6 @@ def curation_of(arguments: argparse.Namespace, collection: Collection, out: Path
     Raises:
         InputError: An option is out of range.
     """
-    check_workers(arguments)
     if not 0 <= arguments.min_rating <= 6:
         raise InputError(f"--min-rating {arguments.min_rating} is out of range.", "Choose 0 to 6.")
     return Curation(
@@ -138,7 +136,7 @@ def curation_of(arguments: argparse.Namespace, collection: Collection, out: Path
         out=out,
         rules=_rules(arguments),
         make_tools=partial(build_tools, arguments.steps, arguments.captions),
-        spread=Spread(build_tools, arguments.workers or 1, arguments.ray),
+        spread=spread_of(arguments, build_tools),
         limit=arguments.limit,
         pictures=not arguments.no_pictures,
         licence=arguments.licence,

@@ -10,7 +10,6 @@ from procvid.errors import InputError
 from procvid.machine import gpu_indices
 from procvid.machine.jobs import Tools
 from procvid.machine.spread import Spread
-from procvid.settings import Profile
 
 MAX_WORKERS = 1024
 
@@ -21,7 +20,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         "--workers",
         metavar="N",
         type=whole_number,
-        help="processes that share the work (default: 1, or one per GPU if the profile needs one)",
+        help="processes that share the work (default: 1, or one per GPU)",
     )
     parser.add_argument(
         "--ray",
@@ -31,32 +30,27 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_workers(arguments: argparse.Namespace) -> None:
-    """Raise InputError if `--workers` is out of range."""
-    wanted = arguments.workers
-    if wanted is not None and not 1 <= wanted <= MAX_WORKERS:
-        raise InputError(f"--workers {wanted} is out of range.", f"Choose 1 to {MAX_WORKERS}.")
-
-
 def spread_of(
-    arguments: argparse.Namespace, make_tools: Callable[[], Tools], profile: Profile
+    arguments: argparse.Namespace, make_tools: Callable[[], Tools], *, needs_gpu: bool = False
 ) -> Spread[Tools]:
-    """Return the workers that the options describe. Each has a GPU of its own if it needs one.
+    """Return the workers that the options describe.
 
     Args:
         arguments: The options.
         make_tools: Builds the models of a worker. Must be picklable.
-        profile: The profile of the models.
+        needs_gpu: Give each worker a GPU of its own.
 
     Raises:
         InputError: The number of workers is out of range, or larger than that of the GPUs.
     """
-    check_workers(arguments)
-    gpus = gpu_indices() if profile.needs_gpu and not arguments.ray else ()
-    workers = arguments.workers or max(1, len(gpus))
+    wanted = arguments.workers
+    if wanted is not None and not 1 <= wanted <= MAX_WORKERS:
+        raise InputError(f"--workers {wanted} is out of range.", f"Choose 1 to {MAX_WORKERS}.")
+    gpus = gpu_indices() if needs_gpu and not arguments.ray else ()
+    workers = wanted or max(1, len(gpus))
     if gpus and workers > len(gpus):
         raise InputError(
             f"--workers {workers} is more than the GPUs of this machine.",
             f"Choose 1 to {len(gpus)}.",
         )
-    return Spread(make_tools, workers, arguments.ray, profile.needs_gpu, gpus)
+    return Spread(make_tools, workers, arguments.ray, needs_gpu, gpus)
