@@ -235,7 +235,7 @@ class BatchScreen:
             failed = {name: error.message for name, error in sorted(self._errors.items())}
             self._print({"event": "batch_finished", "finished": finished, "failed": failed})
         elif finished:
-            exist = f", {len(self._reused)} of them before" if self._reused else ""
+            exist = f", {len(self._reused)} of them from before" if self._reused else ""
             print(f"Done: {len(finished)} of {self._total} videos are in {out}{exist}.")
             if self._notes:
                 print(f"Notes of a run are in its {EVENTS}.")
@@ -250,7 +250,7 @@ class BatchScreen:
 
     @property
     def _eta_s(self) -> float | None:
-        if not self._made:
+        if not self._made or self._done == self._total:
             return None
         each_s = (time.monotonic() - self._started_s) / len(self._made)
         return each_s * (self._total - self._done)

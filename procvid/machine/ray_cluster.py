@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,6 +23,7 @@ from procvid.machine.jobs import (
 )
 
 LOCAL_RAY = "local"
+CONNECT_S = 10.0
 
 
 class _Actor(Generic[Tools]):
@@ -152,6 +154,8 @@ def _connect(address: str, num_workers: int, needs_gpu: bool) -> Any:
         raise UnavailableError("Ray is not installed.", "pip install 'procvid[ray]'") from error
     if not ray.is_initialized():
         try:
+            if not _may_answer(address):
+                raise ConnectionError(address)
             if address == LOCAL_RAY:
                 ray.init(
                     num_cpus=num_workers,
@@ -171,3 +175,15 @@ def _connect(address: str, num_workers: int, needs_gpu: bool) -> Any:
             f"The Ray cluster at {address!r} has no GPU.", "Add a machine with one."
         )
     return ray
+
+
+def _may_answer(address: str) -> bool:
+    """Return False if nothing listens at HOST:PORT, where Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return True
+    try:
+        with socket.create_connection((host, int(port)), CONNECT_S):
+            return True
+    except (OSError, OverflowError):
+        return False
