@@ -16,7 +16,7 @@ from pathlib import Path
 from procvid.cli.screen import Bar, time_left
 from procvid.cli.workers import spread_of
 from procvid.errors import InputError, ProcvidError, RecipeError, ServiceError, UnavailableError
-from procvid.events import Event, Progress, RunFinished, Warned, to_json
+from procvid.events import ClipReady, Event, Progress, RunFinished, Warned, to_json
 from procvid.machine import device_name, peak_memory_mib, use_one_thread
 from procvid.plan.recipe.parse import read_recipe, read_text
 from procvid.run.folder import EVENTS, RUN
@@ -40,6 +40,14 @@ class BatchJob:
     name: str
     request: GenerateRequest
     folder: Path
+
+
+@dataclass
+class BatchTools:
+    """The models of a worker; `is_loaded` once it has made a clip."""
+
+    parts: Parts
+    is_loaded: bool = False
 
 
 def generate_many(
@@ -68,8 +76,8 @@ def generate_many(
         raise InputError(
             f"The folder {arguments.out!r} is the run of one recipe.", "Choose another folder."
         )
-    make_parts = partial(_one_thread, build)
-    spread = spread_of(arguments, make_parts, needs_gpu=profile.needs_gpu)
+    make_tools = partial(build_tools, build)
+    spread = spread_of(arguments, make_tools, needs_gpu=profile.needs_gpu)
     screen = BatchScreen(len(files), arguments.json)
     with output_folder(out):
         screen.begin(arguments.out, profile.describe(reason))
@@ -88,27 +96,31 @@ def generate_many(
     screen.end(arguments.out)
 
 
-def _one_thread(build: Callable[[], Parts]) -> Parts:
+def build_tools(build: Callable[[], Parts]) -> BatchTools:
     """Build the models of a worker, computing on one thread."""
     use_one_thread()
-    return build()
+    return BatchTools(build())
 
 
-def make_events(parts: Parts, job: BatchJob) -> Iterator[Event]:
+def make_events(tools: BatchTools, job: BatchJob) -> Iterator[Event]:
     """Make the video of a job, and yield its events. Raises as `make_video`."""
     if not job.folder.parent.is_dir():
         raise UnavailableError(
             f"The worker on {platform.node()} does not see the folder {str(job.folder.parent)!r}.",
             "Choose a folder that all machines share at the same path.",
         )
-    request = job.request
-    yield from measured(
+    request, parts = job.request, tools.parts
+    events = measured(
         make_video(request, parts, job.folder),
         job.folder,
         ClipSetting.of(parts.profile.name, device_name(), request.sampling, request.precise),
         read_environment().cache_folder,
         lambda: peak_memory_mib(parts.profile),
+        is_loaded=tools.is_loaded,
     )
+    for event in events:
+        tools.is_loaded |= isinstance(event, ClipReady) and not event.reused
+        yield event
 
 
 def recipe_files(source: Path) -> dict[str, Path]:

@@ -137,7 +137,7 @@ def _serve(pipe: Connection, task: bytes, gpu: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if gpu is not None:
-        os.environ[CARDS] = str(gpu)
+        _see_only(gpu)
     try:
         make_tools, work = pickle.loads(task)
         tools = built(make_tools)
@@ -152,6 +152,12 @@ def _serve(pipe: Connection, task: bytes, gpu: int | None) -> None:
         return
     except Exception as error:
         pipe.send(Crashed(f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+
+def _see_only(gpu: int) -> None:
+    """Hide all GPUs from torch but one, which its parent numbers `gpu`."""
+    seen = [name for name in os.environ.get(CARDS, "").split(",") if name.strip()]
+    os.environ[CARDS] = seen[gpu] if gpu < len(seen) else str(gpu)
 
 
 def _end_with_parent() -> None:

@@ -27,7 +27,8 @@ class Spread(Generic[Tools]):
         workers: Number of workers.
         ray: Address of a Ray cluster, "local" for one on this machine, or "" for none.
         needs_gpu: Every worker on Ray gets a GPU of its own.
-        gpus: The GPUs of this machine that worker processes get in turn. Empty: all see all.
+        gpus: The GPUs that worker processes get in turn, as torch numbers them here. Empty: each
+            worker sees all.
     """
 
     make_tools: Callable[[], Tools]
@@ -38,8 +39,8 @@ class Spread(Generic[Tools]):
 
     @property
     def is_here(self) -> bool:
-        """True if the jobs run in this process."""
-        return not self.ray and self.workers == 1
+        """True if the jobs run in this process, which uses the first GPU."""
+        return not self.ray and self.workers == 1 and (not self.gpus or self.gpus[0] == 0)
 
     def run(
         self, work: Work[Tools, Job, Value], jobs: Iterator[Job], tools: Tools | None = None
@@ -64,9 +65,9 @@ class Spread(Generic[Tools]):
         jobs = chain([first], jobs)
         if self.ray:
             return on_ray(self.ray, self.make_tools, self.workers, self.needs_gpu, work, jobs)
-        if self.workers > 1:
-            return in_processes(self.make_tools, self.workers, self.gpus, work, jobs)
-        return _here(self, work, jobs, tools)
+        if self.is_here:
+            return _here(self, work, jobs, tools)
+        return in_processes(self.make_tools, self.workers, self.gpus, work, jobs)
 
 
 def _here(

@@ -75,12 +75,20 @@ def test_here_models_are_built_once_and_errors_are_values(jobs) -> None:
     assert list(Spread(jobs.missing).run(jobs.work, iter(()))) == []
 
 
-def test_a_killed_worker_loses_one_job_and_is_replaced(jobs) -> None:
-    spread = Spread(jobs.make, workers=2, gpus=(5,))
+def test_a_killed_worker_loses_one_job_and_is_replaced(jobs, monkeypatch) -> None:
+    # The second of the GPUs that this process sees.
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7,9")
+    spread = Spread(jobs.make, workers=2, gpus=(1,))
     found = in_order(spread.run(jobs.work, iter(["a", "killed", "wrong", "b", "c"])))
     lost = found.pop("killed")
-    assert found == {"a": ["5", "A"], "b": ["5", "B"], "c": ["5", "C"], "wrong": WRONG}
+    assert found == {"a": ["9", "A"], "b": ["9", "B"], "c": ["9", "C"], "wrong": WRONG}
     assert len(lost) == 1 and lost[0].startswith("LostWorkerError: A worker process was ended by")
+
+
+def test_one_worker_on_another_gpu_is_a_process(jobs) -> None:
+    assert Spread(jobs.make, gpus=(0, 1)).is_here and not Spread(jobs.make, gpus=(1,)).is_here
+    found = in_order(Spread(jobs.make, gpus=(1,)).run(jobs.work, iter("a")))
+    assert found == {"a": ["1", "A"]}
 
 
 @pytest.mark.parametrize(
