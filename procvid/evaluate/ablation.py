@@ -32,7 +32,7 @@ from procvid.machine.spread import Spread
 from procvid.plan.shots import cut_into_shots
 from procvid.protocols import Planner
 from procvid.run.folder import VIDEO
-from procvid.storage.files import sha256_of
+from procvid.storage.files import sha256_of, write_json
 from procvid.types import Recipe, Sampling, ShotMode
 
 TABLE_SCHEMA = 1
@@ -198,7 +198,7 @@ class Ablation:
         for job, made in self.spread.run(make_and_score, jobs, tools):
             if isinstance(made, ProcvidError):
                 raise made
-            place, _ = run_place(folder, made.setting, job.name, job.seed)
+            place, file = run_place(folder, made.setting, job.name, job.seed)
             if not (place / VIDEO).is_file():
                 raise UnavailableError(
                     f"A worker wrote {str(place)!r}, which this machine does not see.",
@@ -207,6 +207,8 @@ class Ablation:
             if judgements is not None:
                 judgements.add(made.answers)
                 judgements.save(folder / JUDGED)
+            # After the answers: a run that is scored has all of its answers on disk.
+            write_json(file, made.scores)
             yield job, made
 
 

@@ -20,7 +20,7 @@ from procvid.evaluate.suite import evaluate
 from procvid.run.folder import VIDEO
 from procvid.run.parts import Parts
 from procvid.run.story import make_video
-from procvid.storage.files import sha256_of, write_json
+from procvid.storage.files import sha256_of
 from procvid.types import GenerateRequest, ModelInfo, Plan, Recipe, Sampling
 
 JUDGED = "judgements.json"
@@ -145,9 +145,9 @@ def make_and_score(tools: AblationTools, job: RunsJob) -> Iterator[RunScores]:
     for setting in job.settings:
         judgements = tools.judgements(job.folder)
         known = dict(judgements.answers) if judgements else {}
-        place, file = run_place(job.folder, setting.name, job.name, job.seed)
+        place, _ = run_place(job.folder, setting.name, job.name, job.seed)
         _make(tools.parts(setting), setting, job, place)
-        scores = _score(tools, judgements, place, file)
+        scores = _score(tools, judgements, place)
         answers = dict(judgements.answers) if judgements else {}
         new = {key: answer for key, answer in answers.items() if known.get(key) != answer}
         yield RunScores(setting.name, scores, new)
@@ -179,9 +179,7 @@ def _make(parts: Parts, setting: AblationSetting, job: RunsJob, place: Path) -> 
             pass
 
 
-def _score(
-    tools: AblationTools, judgements: Judgements | None, place: Path, file: Path
-) -> dict[str, Any]:
+def _score(tools: AblationTools, judgements: Judgements | None, place: Path) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     run = run_input(place)
     for event in evaluate([run], tools.evaluation, None, judgements, tools.cache):
@@ -190,5 +188,4 @@ def _score(
     for clip in scores["runs"][0]["clips"]:
         del clip["first_frame"], clip["last_frame"]
     scores["video_sha256"] = sha256_of(place / VIDEO)
-    write_json(file, scores)
     return scores
