@@ -14,6 +14,9 @@ ProcvidError               what is wrong (with the value) and what to do
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class ProcvidError(Exception):
     """An error that the user can understand: one sentence, then what to do.
@@ -32,6 +35,10 @@ class ProcvidError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers send errors. Subclasses may take other arguments, so none is called again.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
 class InputError(ProcvidError):

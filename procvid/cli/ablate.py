@@ -6,6 +6,8 @@ import argparse
 import dataclasses
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +22,19 @@ from procvid.cli.arguments import (
 )
 from procvid.cli.screen import Bar, time_left
 from procvid.cli.sources import absolute_lora, absolute_memory
+from procvid.cli.workers import add_workers, spread_of
 from procvid.errors import InputError
 from procvid.evaluate.ablation import (
     MAX_RUNS,
     Ablation,
     AblationFinished,
-    AblationSetting,
     RunScored,
     settings_of,
 )
 from procvid.evaluate.ablation_report import TABLE_HTML, write_table
+from procvid.evaluate.ablation_runs import AblationSetting, AblationTools, BuildParts
+from procvid.evaluate.parts import EvaluationParts
+from procvid.machine import use_one_thread
 from procvid.plan.recipe.parse import read_recipe
 from procvid.run.parts import Parts
 from procvid.settings import MAX_SEED, choose_sampling, user_path
@@ -75,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_fast(parser)
     add_profile(parser)
     add_judge(parser)
+    add_workers(parser)
     add_json(parser, "print one event per line as JSON")
     parser.set_defaults(run=ablate)
 
@@ -88,19 +94,15 @@ def ablate(arguments: argparse.Namespace) -> None:
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(profile, num_inference_steps=arguments.steps, fast=arguments.fast)
 
-    def build(setting: AblationSetting) -> Parts:
-        parts = wiring.build(
-            profile.name, memory=setting.memory, lora=setting.lora, profile_reason=reason
-        )
-        rules = dataclasses.replace(
-            parts.rules, state_aware=setting.state_aware, write_back=setting.write_back
-        )
-        return dataclasses.replace(parts, rules=rules)
-
+    build = partial(build_setting, profile.name, reason)
+    evaluate = partial(wiring_evaluation.build_evaluation, profile, arguments.judge)
+    spread = spread_of(arguments, partial(make_tools, build, evaluate), needs_gpu=profile.needs_gpu)
+    # Every worker computes on one thread, so this process does so too.
+    use_one_thread()
     out, bar = Path(arguments.out), Bar()
     with output_folder(out):
-        evaluation = wiring_evaluation.build_evaluation(profile, arguments.judge)
-        ablation = Ablation(recipes, settings, seeds, sampling, build, evaluation)
+        planner = wiring.build_planner("auto", profile)
+        ablation = Ablation(recipes, settings, seeds, sampling, planner, build, evaluate(), spread)
         try:
             for event in ablation.run(out):
                 if arguments.json:
@@ -119,6 +121,23 @@ def ablate(arguments: argparse.Namespace) -> None:
             bar.clear()
     if not arguments.json:
         print(f"Done: {out / TABLE_HTML}")
+
+
+def build_setting(profile: str, reason: str, setting: AblationSetting) -> Parts:
+    """Build the models of a setting. The plans come from the main process."""
+    return wiring.build(
+        profile,
+        memory=setting.memory,
+        planner="rules",
+        lora=setting.lora,
+        profile_reason=reason,
+    )
+
+
+def make_tools(build: BuildParts, build_evaluation: Callable[[], EvaluationParts]) -> AblationTools:
+    """Build the models of a worker."""
+    use_one_thread()
+    return AblationTools(build, build_evaluation())
 
 
 def _json(event: RunScored | AblationFinished) -> dict[str, Any]:

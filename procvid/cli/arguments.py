@@ -92,9 +92,14 @@ def add_json(parser: argparse.ArgumentParser, summary: str = "print JSON") -> No
     parser.add_argument("--json", action="store_true", help=summary)
 
 
-def add_recipe(parser: argparse.ArgumentParser) -> None:
+def add_recipe(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add the recipe file."""
-    parser.add_argument("recipe", metavar="RECIPE", help="text, Markdown, JSON or HTML file")
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        nargs="?" if optional else None,
+        help="text, Markdown, JSON or HTML file",
+    )
 
 
 def add_profile(

@@ -11,18 +11,17 @@ from pathlib import Path
 
 from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.screen import Bar, time_left
+from procvid.cli.workers import add_workers, spread_of
 from procvid.data.curate import CLIPS, COUNTS, Curation, CurationProgress
 from procvid.data.matching import MatchRules
 from procvid.data.quality import QualityRules
 from procvid.data.readers.choose import Collection
 from procvid.data.shots import ShotRules
-from procvid.data.spread import Spread
 from procvid.data.stages import STAGES, Rules
 from procvid.errors import InputError
 from procvid.settings import CAPTIONER_CHOICES, COLLECTION_FORMATS, STEP_FINDER_CHOICES
 from procvid.wiring.curation import build_tools
 
-MAX_WORKERS = 1024
 NUMBERS = (
     ("min-iou", 0.5, "a clip matches a step when their times overlap more than this (Algorithm 1)"),
     ("min-iou-begun", 0.2, "or more than this, if it starts near the step and ends after it"),
@@ -105,15 +104,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-pictures", action="store_true", help="write a dataset without an image per clip"
     )
-    parser.add_argument(
-        "--workers", metavar="N", type=whole_number, default=1, help="processes (default: 1)"
-    )
-    parser.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        default="",
-        help="Ray cluster to work on: its address, auto, or local for this machine",
-    )
+    add_workers(parser)
     add_json(parser, "print one line of JSON per unit of work")
 
 
@@ -138,10 +129,6 @@ def curation_of(arguments: argparse.Namespace, collection: Collection, out: Path
     Raises:
         InputError: An option is out of range.
     """
-    if not 1 <= arguments.workers <= MAX_WORKERS:
-        raise InputError(
-            f"--workers {arguments.workers} is out of range.", f"Choose 1 to {MAX_WORKERS}."
-        )
     if not 0 <= arguments.min_rating <= 6:
         raise InputError(f"--min-rating {arguments.min_rating} is out of range.", "Choose 0 to 6.")
     return Curation(
@@ -149,7 +136,7 @@ def curation_of(arguments: argparse.Namespace, collection: Collection, out: Path
         out=out,
         rules=_rules(arguments),
         make_tools=partial(build_tools, arguments.steps, arguments.captions),
-        spread=Spread(build_tools, arguments.workers, arguments.ray),
+        spread=spread_of(arguments, build_tools),
         limit=arguments.limit,
         pictures=not arguments.no_pictures,
         licence=arguments.licence,

@@ -1,8 +1,9 @@
-"""`procvid generate`: make the video of a recipe, or continue an unfinished run."""
+"""`procvid generate`: make the video of a recipe or of many, or continue unfinished runs."""
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from procvid.cli.arguments import (
@@ -16,9 +17,11 @@ from procvid.cli.arguments import (
     add_steps,
     whole_number,
 )
+from procvid.cli.batch import generate_many
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import show_run
 from procvid.cli.sources import absolute_lora, absolute_memory
+from procvid.cli.workers import add_workers
 from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
 from procvid.plan.recipe.parse import read_recipe
@@ -32,8 +35,15 @@ from procvid.wiring import run as wiring
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    add_recipe(parser)
-    parser.add_argument("--out", metavar="DIR", required=True, help="run folder")
+    add_recipe(parser, optional=True)
+    parser.add_argument(
+        "--many",
+        metavar="FOLDER|LIST",
+        help="instead of RECIPE: a folder of recipes, or a text file with one recipe file per line",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="run folder; with --many the folder of all runs"
+    )
     add_profile(parser)
     parser.add_argument(
         "--memory",
@@ -73,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sample as a LoRA needs that was distilled for few steps: 6 steps, of which the first "
         "half is guided (docs/fast.md)",
     )
+    add_workers(parser)
     add_json(parser, "print one event per line as JSON")
     parser.set_defaults(run=generate)
 
@@ -83,7 +94,8 @@ def generate(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: An option is wrong, or the folder belongs to another run.
     """
-    recipe = read_recipe(Path(arguments.recipe))
+    _check_many(arguments)
+    recipe = None if arguments.recipe is None else read_recipe(Path(arguments.recipe))
     if arguments.distilled and (arguments.fast or not arguments.lora):
         raise InputError(
             "--distilled is for a distilled LoRA and excludes --fast.",
@@ -101,11 +113,12 @@ def generate(arguments: argparse.Namespace) -> None:
         distilled=arguments.distilled,
     )
     memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
-    if arguments.dry_run:
+    if arguments.dry_run and recipe is not None:
         cut = cut_into_shots(recipe, arguments.shots)
         dry_run(arguments, cut, profile, reason, sampling, memory, loras)
         return
-    parts = wiring.build(
+    build = partial(
+        wiring.build,
         profile=profile.name,
         memory=memory,
         planner=arguments.planner,
@@ -113,8 +126,8 @@ def generate(arguments: argparse.Namespace) -> None:
         lora=loras,
         precise=arguments.precise,
     )
-    request = GenerateRequest(
-        recipe=recipe,
+    request = partial(
+        GenerateRequest,
         sampling=sampling,
         profile=profile.name,
         memory=memory,
@@ -124,9 +137,12 @@ def generate(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         shots=arguments.shots,
     )
+    if recipe is None:
+        generate_many(arguments, profile, reason, build, request)
+        return
     out = Path(arguments.out)
     events = measured(
-        make_video(request, parts, out),
+        make_video(request(recipe), build(), out),
         out,
         ClipSetting.of(
             profile.name, device_name(), sampling, profile.is_precise(arguments.precise)
@@ -135,3 +151,17 @@ def generate(arguments: argparse.Namespace) -> None:
         lambda: peak_memory_mib(profile),
     )
     show_run(events, arguments.json)
+
+
+def _check_many(arguments: argparse.Namespace) -> None:
+    """Raise InputError if the options of one recipe and of many are mixed."""
+    if arguments.many is None:
+        if arguments.recipe is None:
+            raise InputError("There is no recipe.", "Give a RECIPE, or many with --many.")
+        if arguments.workers is not None or arguments.ray:
+            raise InputError("--workers and --ray are for many recipes.", "Use --many.")
+        return
+    if arguments.recipe is not None:
+        raise InputError("A RECIPE and --many exclude each other.", "Give one of them.")
+    if arguments.dry_run:
+        raise InputError("--dry-run is for one recipe.", "Give a RECIPE instead of --many.")

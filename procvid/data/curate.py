@@ -23,7 +23,6 @@ from procvid.data.export import DATASET, write_clip_list, write_dataset
 from procvid.data.journal import StageJournal, as_line, key_of
 from procvid.data.readers.choose import Collection
 from procvid.data.source import Row
-from procvid.data.spread import MakeTools, Spread
 from procvid.data.stages import (
     STAGES,
     CurationStage,
@@ -31,9 +30,11 @@ from procvid.data.stages import (
     StageInput,
     StageResult,
     Tools,
+    attempt,
     source_row,
 )
-from procvid.errors import InputError
+from procvid.errors import InputError, ProcvidError
+from procvid.machine.spread import Spread
 from procvid.storage.atomic import replacing, write_bytes
 from procvid.storage.lock import locked
 
@@ -89,8 +90,8 @@ class Curation:
     collection: Collection
     out: Path
     rules: Rules
-    make_tools: MakeTools
-    spread: Spread
+    make_tools: Callable[[], Tools]
+    spread: Spread[Tools]
     limit: int | None = None
     pictures: bool = True
     licence: str = ""
@@ -207,8 +208,10 @@ class Curation:
         asks_service = bool(stage.asks) and _is_service(tools, stage)
         if not stage.heavy or asks_service:
             spread = Spread(self.make_tools)
-        results = spread.run(stage, self.rules, jobs(), tools)
+        results = spread.run(partial(_attempted, stage, self.rules), jobs(), tools)
         for number, (job, made) in enumerate(results, start=1):
+            if isinstance(made, ProcvidError):
+                raise made
             video_id = job.video["video_id"]
             key = keys.pop(video_id)
             # If a service had no answer, this result counts now and the next run asks again.
@@ -255,6 +258,12 @@ def _check_folder(out: Path) -> None:
             f"The folder {out} exists and is not a curation.",
             "Choose another folder, or remove this one.",
         )
+
+
+def _attempted(
+    stage: CurationStage, rules: Rules, tools: Tools, job: StageInput
+) -> Iterator[StageResult]:
+    yield attempt(stage, tools, rules, job)
 
 
 def _is_service(tools: Tools, stage: CurationStage) -> bool:

@@ -7,57 +7,37 @@ what is missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from procvid.errors import InputError
+from procvid.errors import InputError, ProcvidError, UnavailableError
+from procvid.evaluate.ablation_runs import (
+    JUDGED,
+    AblationSetting,
+    AblationTools,
+    BuildParts,
+    RunScores,
+    RunsJob,
+    make_and_score,
+    run_place,
+)
 from procvid.evaluate.compare import Difference, paired_difference, why_not_comparable
-from procvid.evaluate.events import EvaluationFinished
-from procvid.evaluate.gather import EvidenceCache
-from procvid.evaluate.inputs import run_input
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, finite, mean_of
 from procvid.evaluate.scores import check_replaceable, read_scores
-from procvid.evaluate.shared_clips import SharedClips
-from procvid.evaluate.suite import evaluate
+from procvid.machine.spread import Spread
+from procvid.plan.shots import cut_into_shots
+from procvid.protocols import Planner
 from procvid.run.folder import VIDEO
-from procvid.run.parts import Parts
-from procvid.run.story import make_video
 from procvid.storage.files import sha256_of, write_json
-from procvid.types import GenerateRequest, Recipe, Sampling
+from procvid.types import Recipe, Sampling, ShotMode
 
 TABLE_SCHEMA = 1
 MAX_RUNS = 2000
-JUDGED = "judgements.json"
-
-
-@dataclass(frozen=True)
-class AblationSetting:
-    """One of the compared settings; the first of an ablation is the base.
-
-    Attributes:
-        name: Name in tables and folders.
-        memory: The store, or "none".
-        lora: LoRA files.
-        state_aware: False ignores the state of objects when crops are retrieved.
-        write_back: False adds no crops of generated clips to the memory.
-    """
-
-    name: str
-    memory: str
-    lora: tuple[str, ...] = ()
-    state_aware: bool = True
-    write_back: bool = True
-
-    @property
-    def memory_label(self) -> str:
-        """The store and the parts of the memory that are left out, as in the record of a run."""
-        left_out = "" if self.state_aware else ", any state"
-        return self.memory + left_out + ("" if self.write_back else ", no write-back")
+SHOTS: ShotMode = "auto"
 
 
 def settings_of(
@@ -101,6 +81,7 @@ class RunScored:
     """One run is made and scored: `done` of `total`.
 
     `eta_s` is None until the first new run is made; `reused` marks a run that was finished before.
+    Finished runs come first; with several workers the others come in any order.
     `notes` are for the user: missing steps, answers of a stand-in for the judge.
     """
 
@@ -130,90 +111,120 @@ class Ablation:
         settings: The compared settings, the base first.
         seeds: Seeds with which each recipe is generated.
         sampling: Sampling of all runs; its seed is replaced.
+        planner: Plans each recipe, in this process.
         build: Builds the models of a setting.
         evaluation: The backbones of the metrics.
+        spread: The workers, which build the same models.
     """
 
     recipes: Mapping[str, Recipe]
     settings: tuple[AblationSetting, ...]
     seeds: tuple[int, ...]
     sampling: Sampling
-    build: Callable[[AblationSetting], Parts]
+    planner: Planner
+    build: BuildParts
     evaluation: EvaluationParts
+    spread: Spread[AblationTools]
 
     def run(self, folder: Path) -> Iterator[RunScored | AblationFinished]:
         """Make the missing runs and scores in `folder`, then the table.
 
         Raises:
-            InputError: There are too many runs, or a run folder belongs to another request.
-            UnavailableError: A model of a setting is not available.
+            InputError: There are too many runs, a run folder belongs to another request, or a
+                language model would judge in several processes.
+            UnavailableError: A model of a setting is not available, or a worker was lost.
             OutputError: The folder cannot be written.
         """
         total = len(self.recipes) * len(self.settings) * len(self.seeds)
         if not 1 <= total <= MAX_RUNS:
             raise InputError(f"{total} runs are not possible.", f"Choose 1 to {MAX_RUNS} in all.")
-        clips = SharedClips()
-        judgements = Judgements.of(self.evaluation, folder / JUDGED)
-        cache, started_s, made, done = EvidenceCache(), time.monotonic(), 0, 0
-        scores: dict[tuple[str, str, int], dict[str, Any]] = {}
+        if self.evaluation.stand_in is not None and not self.spread.is_here:
+            raise InputError(
+                "A language model judges in one process only, which keeps its answers.",
+                "Use --judge rules, or omit --workers and --ray.",
+            )
+        # Workers may have another working directory.
+        folder, started_s = folder.resolve(), time.monotonic()
+        scores = dict(self._finished(folder))
+        for done, ((setting, name, seed), known) in enumerate(scores.items(), start=1):
+            yield _scored(setting, name, seed, known, done, total, None, reused=True)
+        num_reused = len(scores)
+        for job, made in self._made(folder, self._jobs(folder, set(scores))):
+            scores[made.setting, job.name, job.seed] = made.scores
+            each_s = (time.monotonic() - started_s) / (len(scores) - num_reused)
+            eta_s = each_s * (total - len(scores))
+            yield _scored(made.setting, job.name, job.seed, made.scores, len(scores), total, eta_s)
+        ordered = {
+            (setting.name, name, seed): scores[setting.name, name, seed]
+            for setting in self.settings
+            for name in self.recipes
+            for seed in self.seeds
+        }
+        yield AblationFinished(table_of(ordered, self.settings, self.evaluation))
+
+    def _finished(self, folder: Path) -> Iterator[tuple[tuple[str, str, int], dict[str, Any]]]:
+        """Yield the runs that are made and scored, with their scores."""
         for setting in self.settings:
-            parts: Parts | None = None
-            for name, recipe in self.recipes.items():
+            for name in self.recipes:
                 for seed in self.seeds:
-                    place = folder / "runs" / setting.name / f"{name}-seed{seed}"
-                    file = folder / "scores" / setting.name / f"{name}-seed{seed}.json"
+                    place, file = run_place(folder, setting.name, name, seed)
                     known = _still_good(file, place, self.evaluation.backbones())
-                    if known is None:
-                        parts = parts or _sharing(self.build(setting), clips)
-                        self._make(parts, setting, recipe, seed, place)
-                        known = self._score(place, file, judgements, cache)
-                        made += 1
-                        if judgements is not None:
-                            judgements.save(folder / JUDGED)
-                        reused = False
-                    else:
-                        reused = True
-                    scores[setting.name, name, seed] = known
-                    done += 1
-                    each_s = (time.monotonic() - started_s) / made if made else None
-                    eta_s = None if each_s is None else each_s * (total - done)
-                    notes = tuple(known["runs"][0]["notes"])
-                    yield RunScored(setting.name, name, seed, done, total, eta_s, reused, notes)
-        yield AblationFinished(table_of(scores, self.settings, self.evaluation))
+                    if known is not None:
+                        yield (setting.name, name, seed), known
 
-    def _make(
-        self, parts: Parts, setting: AblationSetting, recipe: Recipe, seed: int, place: Path
-    ) -> None:
-        request = GenerateRequest(
-            recipe=recipe,
-            sampling=replace(self.sampling, seed=seed),
-            profile=parts.profile.name,
-            memory=setting.memory_label,
-            planner=parts.planner.info.id,
-            lora=setting.lora,
-            seed=seed,
-        )
-        with closing(make_video(request, parts, place)) as events:
-            for _ in events:
-                pass
+    def _jobs(self, folder: Path, finished: Set[tuple[str, str, int]]) -> Iterator[RunsJob]:
+        for lora in dict.fromkeys(setting.lora for setting in self.settings):
+            alike = [setting for setting in self.settings if setting.lora == lora]
+            for name, recipe in self.recipes.items():
+                cut = cut_into_shots(recipe, SHOTS)
+                for seed in self.seeds:
+                    missing = [s for s in alike if (s.name, name, seed) not in finished]
+                    if missing:
+                        yield RunsJob(
+                            folder=folder,
+                            name=name,
+                            recipe=recipe,
+                            seed=seed,
+                            settings=tuple(missing),
+                            sampling=replace(self.sampling, seed=seed),
+                            planner=self.planner.info,
+                            plan=self.planner.plan(cut),
+                        )
 
-    def _score(
-        self, place: Path, file: Path, judgements: Judgements | None, cache: EvidenceCache
-    ) -> dict[str, Any]:
-        scores: dict[str, Any] = {}
-        run = run_input(place)
-        for event in evaluate([run], self.evaluation, None, judgements, cache):
-            if isinstance(event, EvaluationFinished):
-                scores = event.scores
-        for clip in scores["runs"][0]["clips"]:
-            del clip["first_frame"], clip["last_frame"]
-        scores["video_sha256"] = sha256_of(place / VIDEO)
-        write_json(file, scores)
-        return scores
+    def _made(self, folder: Path, jobs: Iterator[RunsJob]) -> Iterator[tuple[RunsJob, RunScores]]:
+        """Yield each new run, when its files and the answers of the judge are on disk."""
+        tools = AblationTools(self.build, self.evaluation) if self.spread.is_here else None
+        judgements = Judgements.of(self.evaluation, folder / JUDGED)
+        for job, made in self.spread.run(make_and_score, jobs, tools):
+            if isinstance(made, ProcvidError):
+                raise made
+            place, file = run_place(folder, made.setting, job.name, job.seed)
+            if not (place / VIDEO).is_file():
+                raise UnavailableError(
+                    f"A worker wrote {str(place)!r}, which this machine does not see.",
+                    "Choose a folder that all machines share at the same path.",
+                )
+            if judgements is not None:
+                judgements.add(made.answers)
+                judgements.save(folder / JUDGED)
+            # After the answers: a run that is scored has all of its answers on disk.
+            write_json(file, made.scores)
+            yield job, made
 
 
-def _sharing(parts: Parts, clips: SharedClips) -> Parts:
-    return replace(parts, generator=clips.around(parts.generator))
+def _scored(
+    setting: str,
+    name: str,
+    seed: int,
+    scores: Mapping[str, Any],
+    done: int,
+    total: int,
+    eta_s: float | None,
+    *,
+    reused: bool = False,
+) -> RunScored:
+    notes = tuple(scores["runs"][0]["notes"])
+    return RunScored(setting, name, seed, done, total, eta_s, reused, notes)
 
 
 def _still_good(file: Path, place: Path, backbones: Mapping[str, str]) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Caches by content: each image goes through a backbone once, and each clip is read once."""
+"""Caches by content: equal requests to a backbone are answered once, and each clip is read once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from procvid.types import Image, ModelInfo, Vectors
 
@@ -40,11 +39,15 @@ class Recent(Generic[Value]):
 
 
 class VectorCache:
-    """Vectors by model and image or text; `hits` and `misses` count the requests."""
+    """Vectors of images and texts by model and request; `hits` and `misses` count the requests.
+
+    A model rounds differently with other inputs in its batch. So a request is answered as a whole:
+    its vectors do not depend on earlier requests, nor on which worker answers.
+    """
 
     def __init__(self, max_vectors: int = MAX_VECTORS) -> None:
-        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._max = max_vectors
+        self._answers: OrderedDict[str, Vectors] = OrderedDict()
+        self._max, self._num_vectors = max_vectors, 0
         self.hits = 0
         self.misses = 0
 
@@ -54,7 +57,7 @@ class VectorCache:
         images: Sequence[Image],
         embed: Callable[[Sequence[Image]], Vectors],
     ) -> Vectors:
-        """Return float32 (N, D): cached vectors, and the others from one call of `embed`."""
+        """Return float32 (N, D): of an earlier request with the same images, or from `embed`."""
         return self._cached([_key(info, image) for image in images], images, embed)
 
     def text_vectors(
@@ -72,18 +75,19 @@ class VectorCache:
         inputs: Sequence[Input],
         embed: Callable[[Sequence[Input]], Vectors],
     ) -> Vectors:
-        new = {key: i for i, key in enumerate(keys) if key not in self._vectors}
-        found = {key: self._vectors[key] for key in keys if key in self._vectors}
-        self.hits += len(inputs) - len(new)
-        self.misses += len(new)
-        if new:
-            made = embed([inputs[i] for i in new.values()])
-            found |= dict(zip(new, made, strict=True))
-        for key in new:
-            self._vectors[key] = found[key]
-        while len(self._vectors) > self._max:
-            self._vectors.popitem(last=False)
-        return np.stack([found[key] for key in keys])
+        rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+        request = hashlib.sha256("\1".join(rows).encode()).hexdigest()
+        answer = self._answers.get(request)
+        self.hits += answer is not None
+        self.misses += answer is None
+        if answer is None:
+            answer = embed(list(dict(zip(keys, inputs, strict=True)).values()))
+            self._answers[request] = answer
+            self._num_vectors += len(answer)
+            while self._num_vectors > self._max and len(self._answers) > 1:
+                _, oldest = self._answers.popitem(last=False)
+                self._num_vectors -= len(oldest)
+        return answer[[rows[key] for key in keys]]
 
 
 def _key(info: ModelInfo, image: Image) -> str:

@@ -65,14 +65,27 @@ class Judgements:
         known = read_answers(file) if file is not None else {}
         return cls(parts.judge, known, parts.stand_in, parts.strict_judge)
 
+    @property
+    def answers(self) -> Mapping[str, Judgement]:
+        """All answers so far, by the hash of their question."""
+        return self._answers
+
+    def add(self, answers: Mapping[str, Judgement]) -> None:
+        """Take over answers of another process."""
+        self._answers.update(answers)
+
     def save(self, file: Path, *, stand_ins: bool = True) -> None:
-        """Write all answers, or only those of the judge itself. Raises OutputError."""
+        """Write all answers, or only those of the judge itself. Raises OutputError.
+
+        The order of the file does not depend on the order of the questions.
+        """
         own = _name(self.info)
+        ordered = sorted(self._answers.items(), key=lambda item: (item[1].question, item[0]))
         content = {
             "judge": own,
             "answers": {
                 key: {"question": list(each.question), "answer": each.answer, "by": each.by}
-                for key, each in self._answers.items()
+                for key, each in ordered
                 if stand_ins or each.by == own
             },
         }

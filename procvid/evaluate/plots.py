@@ -145,7 +145,12 @@ def plots_html(figures: Sequence[go.Figure]) -> str:
     """Return the figures as HTML that loads nothing; the first includes plotly's script."""
     config = {"displaylogo": False, "responsive": True, "displayModeBar": False}
     return "".join(
-        figure.to_html(full_html=False, include_plotlyjs=number == 0, config=config)
+        figure.to_html(
+            full_html=False,
+            include_plotlyjs=number == 0,
+            config=config,
+            div_id=f"plot-{number}",
+        )
         for number, figure in enumerate(figures)
     )
 

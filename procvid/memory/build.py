@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from procvid.errors import InputError, OutputError
+from procvid.errors import InputError, OutputError, ProcvidError
+from procvid.machine.spread import Spread
 from procvid.media.video import DEFAULT_LIMITS, Limits
 from procvid.memory.clip_crops import KEEP, SETTLED, BestSights, crops_of_clip
 from procvid.memory.clip_frames import ClipFrames, ahead, read_clip_frames
 from procvid.memory.clip_list import ListedClip, read_clip_list
 from procvid.memory.duplicates import DEFAULT_NEAR, NearRules, near_duplicates
 from procvid.memory.history import edit_now
-from procvid.memory.journal import ClipJournal
+from procvid.memory.journal import ClipJournal, packed
 from procvid.memory.store import CropStore, add_crops, empty_store, merged, of_rows
 from procvid.memory.store_folder import (
     REJECTS,
@@ -37,7 +38,7 @@ from procvid.storage.atomic import remove
 from procvid.storage.text import lines_of
 from procvid.types import Likelihood, ModelInfo
 
-__all__ = ["BuildProgress", "build_store", "crops_of_clip"]
+__all__ = ["BuildProgress", "ClipModels", "build_store", "crops_of_clip"]
 
 DECODE_AHEAD = 2
 
@@ -93,6 +94,7 @@ def build_store(
     sample_fps: float = 2.0,
     limits: Limits = DEFAULT_LIMITS,
     near: NearRules = DEFAULT_NEAR,
+    spread: Spread[ClipModels] | None = None,
 ) -> Iterator[BuildProgress]:
     """Build a store from a clip list, and yield a progress value after each clip.
 
@@ -115,18 +117,20 @@ def build_store(
         sample_fps: Frames per second to search.
         limits: Limits of the videos.
         near: Thresholds for near-duplicates.
+        spread: Workers that decode and search clips with the same models. Default: this process.
 
     Raises:
         InputError: The list is invalid, `out` holds something else, or no clip gave a crop.
         StoreError: Another process builds or changes this store.
         OutputError: `out` cannot be written.
+        UnavailableError: A worker was lost. Finished clips are kept.
     """
     out, clips = Path(out), read_clip_list(Path(manifest), warn)
     models = [scene_reader.info, detector.info, embedder.info]
     models += [] if frame_encoder is None else [frame_encoder.info]
     request = _request(clips, Path(manifest).parent, models, keep, sample_fps, limits, near)
     with writing(out):
-        one = _OneClip(scene_reader, detector, embedder, keep)
+        one = ClipModels(scene_reader, detector, embedder, keep)
         if _is_built(out, request):
             store = load_store(out, embedder)
             described = _described(store, name, licence, rights)
@@ -138,7 +142,7 @@ def build_store(
         with closing(ClipJournal(work, request)) as journal:
             rejects: list[dict[str, str | float | None]] = []
             progress = None
-            for progress in _clip_by_clip(clips, journal, one, rejects, sample_fps, limits):
+            for progress in _clip_by_clip(clips, journal, one, spread, rejects, sample_fps, limits):
                 yield progress
             assert progress is not None
             if not progress.num_crops:
@@ -159,8 +163,8 @@ def build_store(
 
 
 @dataclass(frozen=True)
-class _OneClip:
-    """The models that make a small store from one clip."""
+class ClipModels:
+    """The models that make a small store from one clip. `keep` is that of `build_store`."""
 
     scene_reader: SceneReader
     detector: Detector
@@ -168,6 +172,7 @@ class _OneClip:
     keep: Set[Likelihood]
 
     def store(self, read: ClipFrames) -> CropStore:
+        """Return the crops of a clip."""
         clip = read.clip
         items = self.scene_reader.read(read.frames, clip.text)
         first_s, last_s = read.times_s[0], read.times_s[-1]
@@ -185,48 +190,119 @@ class _OneClip:
         return add_crops(empty_store(clip.source_id, self.embedder), best.crops(), self.embedder)
 
 
+@dataclass(frozen=True)
+class _ClipJob:
+    """A clip to search, by its number in the list. In this process it is decoded already."""
+
+    number: int
+    clip: ListedClip
+    sample_fps: float
+    limits: Limits
+    read: ClipFrames | InputError | None = None
+
+
+@dataclass(frozen=True)
+class _ClipCrops:
+    """The crops of a clip as the journal keeps them, or why it was skipped."""
+
+    num_crops: int
+    body: bytes
+    message: str = ""
+
+
+def _search(models: ClipModels, job: _ClipJob) -> Iterator[_ClipCrops]:
+    """Yield the crops of one clip.
+
+    Raises:
+        OutputError: The disk is full.
+    """
+    try:
+        read = job.read or _read(job.clip, job.sample_fps, job.limits)
+        if isinstance(read, InputError):
+            raise read
+        part = models.store(read)
+    except OutputError:
+        raise
+    except InputError as error:
+        yield _ClipCrops(0, b"", _without_folder(error, job.clip))
+    else:
+        yield _ClipCrops(len(part), packed(part))
+
+
 def _clip_by_clip(
     clips: Sequence[ListedClip],
     journal: ClipJournal,
-    one: _OneClip,
+    one: ClipModels,
+    spread: Spread[ClipModels] | None,
     rejects: list[dict[str, str | float | None]],
     sample_fps: float,
     limits: Limits,
 ) -> Iterator[BuildProgress]:
-    """Finish the clips that the journal lacks, and yield a progress value for each clip."""
+    """Finish the clips that the journal lacks, and yield a progress value for each clip.
+
+    Finished clips come first. The rejects are those of the whole list, in its order.
+    """
     finished = journal.numbers()
-    num_crops, num_reused, started_s = 0, 0, time.monotonic()
-    missing = (clip for number, clip in enumerate(clips, start=1) if number not in finished)
-    decoded = ahead((_read(clip, sample_fps, limits) for clip in missing), DECODE_AHEAD)
-    with closing(decoded):  # type: ignore[type-var]
-        for number, clip in enumerate(clips, start=1):
-            message = ""
-            if number in finished:
-                num_crops += finished[number]
-                num_reused += 1
-            else:
-                read = next(decoded)
-                try:
-                    if isinstance(read, InputError):
-                        raise read
-                    part = one.store(read)
-                    journal.keep(number, part)
-                    num_crops += len(part)
-                except OutputError:
-                    raise
-                except InputError as error:
-                    message = _without_folder(error, clip)
-                    rejects.append(_reject(clip, message))
-            yield BuildProgress(
-                done=number,
-                total=len(clips),
-                num_crops=num_crops,
-                num_rejected=len(rejects),
-                num_reused=num_reused,
-                elapsed_s=time.monotonic() - started_s,
-                source_id=clip.source_id,
-                message=message,
-            )
+    started_s = time.monotonic()
+    progress = BuildProgress(0, len(clips), 0, 0, len(finished), 0.0)
+    for number, num_crops in sorted(finished.items()):
+        progress = replace(
+            progress,
+            done=progress.done + 1,
+            num_crops=progress.num_crops + num_crops,
+            num_reused=progress.done + 1,
+            source_id=clips[number - 1].source_id,
+        )
+        yield progress
+    missing = [
+        _ClipJob(number, _absolute(clip), sample_fps, limits)
+        for number, clip in enumerate(clips, start=1)
+        if number not in finished
+    ]
+    skipped: dict[int, dict[str, str | float | None]] = {}
+    for job, made in _searched(missing, one, spread):
+        if made.message:
+            skipped[job.number] = _reject(job.clip, made.message)
+        else:
+            journal.keep(job.number, made.num_crops, made.body)
+        progress = replace(
+            progress,
+            done=progress.done + 1,
+            num_crops=progress.num_crops + made.num_crops,
+            num_rejected=len(skipped),
+            elapsed_s=time.monotonic() - started_s,
+            source_id=job.clip.source_id,
+            message=made.message,
+        )
+        yield progress
+    rejects.extend(reject for _, reject in sorted(skipped.items()))
+
+
+def _searched(
+    jobs: Sequence[_ClipJob], one: ClipModels, spread: Spread[ClipModels] | None
+) -> Iterator[tuple[_ClipJob, _ClipCrops]]:
+    """Yield each clip with its crops: here with the next clips decoded ahead, or in workers."""
+    spread = spread or Spread(lambda: one)
+    if spread.is_here:
+        decoded = ahead(
+            (replace(job, read=_read(job.clip, job.sample_fps, job.limits)) for job in jobs),
+            DECODE_AHEAD,
+        )
+    else:
+        decoded = iter(jobs)
+    try:
+        for job, made in spread.run(_search, decoded, one if spread.is_here else None):
+            if isinstance(made, ProcvidError):
+                raise made
+            yield job, made
+    finally:
+        if isinstance(decoded, Generator):
+            decoded.close()
+
+
+def _absolute(clip: ListedClip) -> ListedClip:
+    # Workers may have another working directory.
+    return replace(clip, file=clip.file.absolute())
 
 
 def _described(store: CropStore, name: str, licence: str, rights: str) -> CropStore:
@@ -256,7 +332,7 @@ def _tried_again(
     before: CropStore,
     store: CropStore,
     clips: Sequence[ListedClip],
-    one: _OneClip,
+    one: ClipModels,
     frame_encoder: FrameEncoder | None,
     sample_fps: float,
     limits: Limits,

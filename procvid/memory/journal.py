@@ -53,15 +53,12 @@ class ClipJournal(Journal):
             return good
         return good
 
-    def keep(self, number: int, store: CropStore) -> None:
-        """Write the crops and vectors of a finished clip."""
-        table = columns.parquet_bytes(store.crops.facts, store.crops.pictures)
-        vectors = columns.vectors_bytes(store.image_vectors, store.text_vectors, store.vectors)
-        body = len(table).to_bytes(LENGTH_BYTES, "big") + table + vectors
+    def keep(self, number: int, num_crops: int, body: bytes) -> None:
+        """Write the crops and vectors of a finished clip, as `packed` returns them."""
         with self.writing():
             self.database.execute(
                 "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?)",
-                (number, len(store), body, columns.digest(body)),
+                (number, num_crops, body, columns.digest(body)),
             )
 
     def crops(self, number: int, like: CropStore) -> CropStore:
@@ -82,3 +79,10 @@ class ClipJournal(Journal):
         facts, pictures = columns.crops_from_parquet(table)
         image_vectors, text_vectors, _ = columns.vectors_from_bytes(rest, len(facts))
         return with_rows(like, facts, pictures, image_vectors, text_vectors)
+
+
+def packed(store: CropStore) -> bytes:
+    """Return the crops and vectors of a clip as the bytes that a journal keeps."""
+    table = columns.parquet_bytes(store.crops.facts, store.crops.pictures)
+    vectors = columns.vectors_bytes(store.image_vectors, store.text_vectors, store.vectors)
+    return len(table).to_bytes(LENGTH_BYTES, "big") + table + vectors

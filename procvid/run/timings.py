@@ -154,8 +154,19 @@ def measured(
     setting: ClipSetting,
     cache_folder: Path,
     peak_mib: Callable[[], float],
+    *,
+    is_loaded: bool = False,
 ) -> Iterator[Event]:
-    """Pass on a run's events, and store the time of each clip."""
+    """Pass on a run's events, and store the time of each clip.
+
+    Args:
+        events: The events.
+        run_folder: Folder of the run.
+        setting: Setting of the clips.
+        cache_folder: Folder of the stored times.
+        peak_mib: Returns the peak memory.
+        is_loaded: An earlier run of this process has loaded the models.
+    """
     samples: list[ClipSample] = []
     try:
         with closing(events):  # type: ignore[type-var]  # the makers of events are generators
@@ -163,7 +174,7 @@ def measured(
                 if isinstance(event, ClipReady) and not event.reused:
                     folder = (run_folder / event.file).parent
                     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-                    first = not samples
+                    first = not samples and not is_loaded
                     samples.append(ClipSample(setting, first, event.seconds, size, peak_mib()))
                 yield event
     finally:

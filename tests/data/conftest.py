@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from procvid.data.curate import Curation
 from procvid.data.readers.choose import Collection
-from procvid.data.spread import Spread
 from procvid.data.stages import Rules, Tools
+from procvid.machine.spread import Spread
 from procvid.media.captions import write_vtt
 from procvid.media.video import write_clip
 from procvid.models.step_finders.rules import RulesStepFinder

@@ -13,9 +13,9 @@ import pytest
 from procvid.cli import main
 from procvid.data import curate
 from procvid.data.matching import MatchRules
-from procvid.data.spread import Spread
 from procvid.data.stages import Rules
 from procvid.errors import InputError, OutputError, ServiceError
+from procvid.machine.spread import Spread
 from procvid.media.video import write_clip
 from procvid.memory.clip_list import read_clip_list
 from procvid.types import ModelInfo

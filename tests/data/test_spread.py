@@ -12,10 +12,8 @@ import numpy as np
 import pytest
 
 from procvid.data import shots
-from procvid.data.spread import Spread
-from procvid.errors import UnavailableError
 from procvid.wiring import evaluation as wiring_evaluation
-from tests.data.conftest import DifferenceDetector, contents, make_tools, write_video
+from tests.data.conftest import DifferenceDetector, contents, write_video
 
 
 def command(source: Path, out: Path, *options: str) -> list[str]:
@@ -32,20 +30,6 @@ def test_two_workers_give_the_same_bytes(videos, tmp_path, options) -> None:
     subprocess.run(command(videos, tmp_path / "two", *options), check=True, capture_output=True)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert b'"v2"' in contents(tmp_path / "two")["shots.jsonl"]
-
-
-def test_a_cluster_that_is_not_there_is_reported(videos, curated, monkeypatch) -> None:
-    ray = pytest.importorskip("ray")
-
-    def refuse(**options):
-        raise ConnectionError("nobody there")
-
-    monkeypatch.setattr(ray, "init", refuse)
-    with pytest.raises(UnavailableError, match=r"No Ray cluster found at '127\.0\.0\.1:1'"):
-        list(curated(videos, spread=Spread(make_tools, 2, "127.0.0.1:1")).run())
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UnavailableError, match="Ray is not installed"):
-        list(curated(videos, spread=Spread(make_tools, 2, "local")).run())
 
 
 @pytest.mark.slow

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,50 @@ def test_after_an_interruption_only_missing_runs_are_made(tmp_path, capsys):
     assert [event["reused"] for event in again[:-1]] == [True, False]
     assert Path(clip).read_bytes() == kept.read_bytes(), "the clip was not generated again"
     assert again[-1]["table"] == first[-1]["table"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return all files of an ablation except the events, which have times."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "events.jsonl"
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("--workers", "2"), ("--workers", "2", "--ray", "local")])
+def test_two_workers_killed_once_give_the_bytes_of_one_process(tmp_path, quick_models, options):
+    if "--ray" in options:
+        pytest.importorskip("ray")
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    for food in ("carrot", "onion", "egg"):
+        (recipes / f"{food}.txt").write_text(f"Soup\n1. Boil the {food} in the pot.\n")
+
+    def command(out: str, *more: str) -> list[str]:
+        start = ["ablate", str(recipes), "--out", str(tmp_path / out), "--steps", "1", "--json"]
+        return [*start, *more]
+
+    assert main(command("one")) == 0
+    again = [sys.executable, "-m", "procvid", *command("two", *options)]
+    killed = subprocess.Popen(again, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    last = subprocess.run(again, check=True, capture_output=True, text=True)
+    events = [json.loads(line) for line in last.stdout.splitlines()]
+    assert 1 <= sum(event.get("reused", False) for event in events) < 6
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def test_a_language_model_judges_in_one_process(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    out = tmp_path / "out"
+    command = ["ablate", "toykitchen", "--limit", "1", "--out", str(out), "--judge", "openai"]
+    assert main([*command, "--workers", "2"]) == 2
+    assert "A language model judges in one process only" in capsys.readouterr().err
 
 
 def test_too_many_recipes_are_refused_at_once(tmp_path, capsys):

@@ -16,6 +16,7 @@ import pytest
 
 from procvid.errors import UnavailableError
 from procvid.evaluate import metrics as package
+from procvid.evaluate.cache import VectorCache
 from procvid.evaluate.events import ClipRead, EvaluationFinished, MetricDone
 from procvid.evaluate.evidence import FRAMES
 from procvid.evaluate.gather import EvidenceCache
@@ -28,7 +29,7 @@ from procvid.evaluate.scores import read_scores, scores_csv
 from procvid.evaluate.suite import evaluate
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
-from procvid.types import Recipe
+from procvid.types import ModelInfo, Recipe
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 
@@ -183,3 +184,22 @@ def test_every_metric_has_its_card(name):
         assert f"\n{heading}" in card, heading
     assert f"Direction: {METRICS[name].direction} is better" in card
     assert METRICS[name].title
+
+
+def test_vectors_do_not_depend_on_earlier_requests():
+    """A model rounds differently with other inputs in its batch, so a batch is never a part."""
+    batches = []
+
+    def embed(texts):
+        batches.append(list(texts))
+        return np.array([[len(texts), len(text)] for text in texts], np.float32)
+
+    info, cache = ModelInfo(id="m", revision="1"), VectorCache(max_vectors=5)
+    first = cache.text_vectors(info, ["a", "bb", "a"], embed)
+    assert first.tolist() == [[2, 1], [2, 2], [2, 1]] and batches == [["a", "bb"]]
+    assert cache.text_vectors(info, ["bb", "ccc"], embed).tolist() == [[2, 2], [2, 3]]
+    assert cache.text_vectors(info, ["a", "bb", "a"], embed).tolist() == first.tolist()
+    assert len(batches) == 2 and (cache.hits, cache.misses) == (1, 2)
+    cache.text_vectors(info, ["d", "e"], embed)
+    cache.text_vectors(info, ["a", "bb"], embed)
+    assert len(batches) == 4, "the oldest request was dropped"

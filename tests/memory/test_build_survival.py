@@ -36,9 +36,9 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(videos: Path, out: Path) -> list[str]:
-    listed = str(videos / "clips.jsonl")
-    return [sys.executable, "-m", "procvid", "memory", "build", listed, "--out", str(out), "--json"]
+def command(videos: Path, out: Path, *options: str) -> list[str]:
+    start = [sys.executable, "-m", "procvid", "memory", "build", str(videos / "clips.jsonl")]
+    return [*start, "--out", str(out), "--json", *options]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -50,11 +50,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_killed_twice_it_is_the_same_store(videos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--workers", "2"), ("--workers", "2", "--ray", "local")])
+def test_killed_twice_it_is_the_same_store(
+    videos: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    if "--ray" in options:
+        pytest.importorskip("ray")
     subprocess.run(command(videos, tmp_path / "whole" / "store"), check=True, capture_output=True)
     out = tmp_path / "killed" / "store"
     for clips in (3, 5):
-        build = subprocess.Popen(command(videos, out), stdout=subprocess.PIPE, text=True)
+        build = subprocess.Popen(command(videos, out, *options), stdout=subprocess.PIPE, text=True)
         assert build.stdout is not None
         for line in build.stdout:
             row = json.loads(line)
@@ -63,7 +68,9 @@ def test_killed_twice_it_is_the_same_store(videos: Path, tmp_path: Path) -> None
         build.send_signal(signal.SIGKILL)
         build.wait()
         assert not out.exists()
-    last = subprocess.run(command(videos, out), check=True, capture_output=True, text=True)
+    last = subprocess.run(
+        command(videos, out, *options), check=True, capture_output=True, text=True
+    )
     assert json.loads(last.stdout.splitlines()[-1])["num_reused"] >= 8
     assert contents(out) == contents(tmp_path / "whole" / "store")
     assert [path.name for path in out.parent.iterdir()] == ["store"]

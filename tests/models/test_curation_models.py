@@ -9,9 +9,9 @@ import pytest
 
 from procvid.data.curate import Curation
 from procvid.data.readers.choose import Collection
-from procvid.data.spread import Spread
 from procvid.data.stages import Rules, Tools
 from procvid.errors import InputError, ServiceError
+from procvid.machine.spread import Spread
 from procvid.models.captioners.openai_vision import OpenAICaptioner
 from procvid.models.meter import Meter
 from procvid.models.step_finders.openai_transcripts import CUES_AT_ONCE, OpenAIStepFinder

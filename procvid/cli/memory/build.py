@@ -6,16 +6,21 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Set
+from functools import partial
 from pathlib import Path
 
 from procvid.cli.arguments import add_json, add_profile
 from procvid.cli.screen import Bar, time_left
+from procvid.cli.workers import add_workers, spread_of
 from procvid.errors import InputError
-from procvid.memory.build import build_store
+from procvid.machine import gpu_facts, use_one_thread
+from procvid.memory.build import ClipModels, build_store
 from procvid.memory.clip_crops import KEEP
 from procvid.run.step import EVERY_LIKELIHOOD
 from procvid.settings import SCENE_READER_CHOICES
 from procvid.storage.text import printable
+from procvid.types import Likelihood
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.stores import build_embedder, detector_of
@@ -53,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-duplicates", action="store_true", help="keep crops that show the same object"
     )
+    add_workers(parser)
     add_json(parser, "print one line of JSON per clip")
     parser.set_defaults(run=build)
 
@@ -65,7 +71,16 @@ def build(arguments: argparse.Namespace) -> None:
             f"Choose more than 0, up to {MAX_FPS}.",
         )
     profile, _ = wiring.select_profile(arguments.profile)
-    embedder = build_embedder(profile, allow_cpu=True)
+    keep = EVERY_LIKELIHOOD if arguments.keep_changing else KEEP
+    make_models = partial(build_models, profile.name, arguments.scene_reader, keep)
+    on_gpu = profile.needs_gpu and gpu_facts()[0] is not None
+    spread = spread_of(arguments, make_models, needs_gpu=on_gpu)
+    if arguments.scene_reader != "rules" and not spread.is_here:
+        raise InputError(
+            "A language model reads the scenes in one process only, which keeps its budget.",
+            "Use --scene-reader rules, or omit --workers and --ray.",
+        )
+    models = make_models()
     bar = Bar()
 
     def note(sentence: str) -> None:
@@ -76,18 +91,19 @@ def build(arguments: argparse.Namespace) -> None:
     for progress in build_store(
         Path(arguments.manifest),
         Path(arguments.out),
-        scene_reader=wiring.build_scene_reader(arguments.scene_reader),
-        detector=detector_of(embedder),
-        embedder=embedder,
+        scene_reader=models.scene_reader,
+        detector=models.detector,
+        embedder=models.embedder,
         frame_encoder=None
         if arguments.keep_duplicates
         else wiring_evaluation.build_frame_encoder(profile),
-        keep=EVERY_LIKELIHOOD if arguments.keep_changing else KEEP,
+        keep=keep,
         sample_fps=arguments.fps,
         name=arguments.name,
         licence=arguments.licence,
         rights=arguments.rights,
         warn=note,
+        spread=spread,
     ):
         num_crops, num_duplicates = progress.num_crops, progress.num_duplicates
         num_rejected = progress.num_rejected
@@ -117,3 +133,12 @@ def build(arguments: argparse.Namespace) -> None:
         print(
             f"{num_rejected} clips failed; see build/rejects.jsonl. The same command tries them again."
         )
+
+
+def build_models(profile: str, scene_reader: str, keep: Set[Likelihood]) -> ClipModels:
+    """Build the models of a worker, computing on one thread."""
+    use_one_thread()
+    chosen, _ = wiring.select_profile(profile)
+    embedder = build_embedder(chosen, allow_cpu=True)
+    reader = wiring.build_scene_reader(scene_reader)
+    return ClipModels(reader, detector_of(embedder), embedder, keep)
