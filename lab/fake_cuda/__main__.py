@@ -75,7 +75,7 @@ def _row(outcome: Outcome | None) -> dict[str, object]:
         "rung": outcome.rung,
         "peak_gb": round(outcome.peak / 1e9, 2),
         "estimated_gb": round(outcome.estimated / 1e9, 2),
-        "locked_gb": round(outcome.device.locked_peak / 1e9, 2),
+        "host_gb": round(outcome.host_bytes / 1e9, 2),
         "host_estimated_gb": round(outcome.host_estimated / 1e9, 2),
         "waits": sum(outcome.device.waits.values()),
         "left_mb": round(outcome.left / 1e6, 1),
@@ -88,7 +88,7 @@ def _line(row: dict[str, Any]) -> str:
     if "rung" in row:
         lines[0] += (
             f"{row['rung']:18}{row['peak_gb']:6} of {row['estimated_gb']:5} GB, host "
-            f"{row['locked_gb']:5} of {row['host_estimated_gb']:5} GB, {row['seconds']:5} s"
+            f"{row['host_gb']:5} of {row['host_estimated_gb']:5} GB, {row['seconds']:5} s"
         )
     return "\n".join([*lines, *(f"{'':5}-> {problem}" for problem in row["problems"])])
 

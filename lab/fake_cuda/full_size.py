@@ -25,6 +25,7 @@ from procvid.models.pipeline_host import PipelineHost, Placement
 from procvid.phantom.layout import CONFIGS
 from procvid.phantom.loading import phantom_scheduler
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.phantom.placing import loaded_weights
 from procvid.phantom.vram import UMT5_XXL
 from procvid.settings import PROFILES
 from procvid.stopping import Stopped, stoppable
@@ -183,7 +184,9 @@ class Outcome:
         rung: The last rung.
         estimated: Estimated peak of that rung, without the allowance.
         peak: Peak of the device, bytes.
-        host_estimated: Estimated memory of the machine.
+        host_bytes: Memory of the machine for copies of the weights: page-locked, made in 8 bits, and
+            those of one model at a time.
+        host_estimated: The same, estimated.
         left: Bytes on the device after the clip, beyond those of the placement.
         left_released: Bytes on the device after the generator released everything.
         notes: Notes of the run.
@@ -195,6 +198,7 @@ class Outcome:
     rung: str
     estimated: float
     peak: int
+    host_bytes: int
     host_estimated: float
     left: int
     left_released: int
@@ -261,6 +265,7 @@ def make_clip(
             frames = _follow(made, notes, lambda: is_stopped(device))
         del made
         rung, held = host._ladder.rung, weights_on_device(host.pipeline)
+        host_bytes = device.locked_peak + _copied_bytes(host.pipeline, device)
         gc.collect()
         left = device.live - held
         host.release()
@@ -270,6 +275,7 @@ def make_clip(
             rung.name,
             rung.peak_bytes,
             device.peak,
+            host_bytes,
             rung.host_bytes,
             left,
             device.live,
@@ -284,6 +290,20 @@ def weights_on_device(pipeline: PhantomWanPipeline) -> int:
     parts = (pipeline.transformer, pipeline.text_encoder, pipeline.vae)
     values = (v for part in parts for v in (*part.parameters(), *part.buffers()))
     return sum(v.nbytes for v in values if v.device.type == "cuda")
+
+
+def _copied_bytes(pipeline: PhantomWanPipeline, device: Device) -> int:
+    """Return the bytes of weights in the machine's memory that are neither page-locked nor mapped."""
+    home = {value.untyped_storage()._cdata for value in loaded_weights(pipeline)}
+    return sum(
+        value.nbytes
+        for part in (pipeline.transformer, pipeline.text_encoder, pipeline.vae)
+        for value in part.parameters()
+        if value.device.type == "cpu" and not device.is_pinned(value)
+        if value.untyped_storage()._cdata not in home
+    ) + sum(
+        value.nbytes for value in loaded_weights(pipeline) if value.dtype == torch.float8_e4m3fn
+    )
 
 
 def _follow(

@@ -91,6 +91,10 @@ class RealDevice:
             value.zero_()
         return random_transformer(transformer, dtype, CPU), encoder, AutoencoderKLWan()
 
+    def is_pinned(self, tensor: torch.Tensor) -> bool:
+        """Return True for a page-locked tensor."""
+        return self._on_gpu and tensor.is_pinned()
+
     def limit(self, num_bytes: float) -> None:
         """Run out of memory above so many bytes."""
         if self._on_gpu:

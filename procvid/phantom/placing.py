@@ -9,7 +9,7 @@ that offloading makes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -133,12 +133,17 @@ def is_in_8_bits(pipeline: DiffusionPipeline) -> bool:
     return any(value.dtype == torch.float8_e4m3fn for value in pipeline.transformer.parameters())
 
 
+def loaded_weights(pipeline: DiffusionPipeline) -> Collection[torch.Tensor]:
+    """Return the weights as they were loaded, or made in 8 bits: where `take_off` returns to."""
+    return _home_of(pipeline).values()
+
+
 def held_bytes(pipeline: DiffusionPipeline) -> tuple[int, int]:
     """Return the bytes of the models on the GPU, and of their copies in the machine's memory.
 
     Weights as they were loaded do not count as copies.
     """
-    home = {value.untyped_storage()._cdata for value in _home_of(pipeline).values()}
+    home = {value.untyped_storage()._cdata for value in loaded_weights(pipeline)}
     on_device = on_host = 0
     for model in _models(pipeline):
         for value in (*model.parameters(), *model.buffers()):

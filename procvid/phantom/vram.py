@@ -290,23 +290,37 @@ def _decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipS
 
 
 def _tiled_decoding(autoencoder: AutoencoderKLWan, video: tuple[int, ...], clip: ClipShape) -> int:
-    """Return the peak of decoding in tiles; the decoded tiles and the joined result are kept."""
+    """Return the peak of decoding in tiles: the decoded tiles are kept while the next one is decoded.
+
+    The order is that of `AutoencoderKLWan.tiled_decode`.
+    """
     spatial = autoencoder.config.scale_factor_spatial
-    rows = min(video[3], autoencoder.tile_sample_min_height // spatial)
-    columns = min(video[4], autoencoder.tile_sample_min_width // spatial)
-    tile = _decoding(
-        autoencoder,
-        (*video[:3], rows, columns),
-        replace(clip, height=rows * spatial, width=columns * spatial),
+    heights, widths = (
+        _tile_sizes(size, least // spatial, stride // spatial)
+        for size, least, stride in (
+            (
+                video[3],
+                autoencoder.tile_sample_min_height,
+                autoencoder.tile_sample_stride_height,
+            ),
+            (video[4], autoencoder.tile_sample_min_width, autoencoder.tile_sample_stride_width),
+        )
     )
-    overlapping = (
-        autoencoder.tile_sample_min_height
-        / autoencoder.tile_sample_stride_height
-        * autoencoder.tile_sample_min_width
-        / autoencoder.tile_sample_stride_width
-    )
-    result = 3 * clip.num_frames * clip.height * clip.width * 4
-    return tile + int((1 + overlapping) * result)
+    largest = replace(clip, height=max(heights) * spatial, width=max(widths) * spatial)
+    whole = _decoding(autoencoder, (*video[:3], max(heights), max(widths)), largest)
+    frames = 3 * clip.num_frames * spatial**2 * 4
+    kept = peak = 0
+    for height in heights:
+        for width in widths:
+            share = height * width / (max(heights) * max(widths))
+            peak = max(peak, kept + int(share * whole))
+            kept += frames * height * width
+    # In the end the tiles are joined to rows, and the rows to the result.
+    return max(peak, kept + 2 * frames * video[3] * video[4])
+
+
+def _tile_sizes(size: int, largest: int, stride: int) -> list[int]:
+    return [min(largest, size - start) for start in range(0, size, stride)]
 
 
 def _encode_reference(autoencoder: AutoencoderKLWan, clip: ClipShape) -> torch.Tensor:
