@@ -178,7 +178,7 @@ SCENARIOS: dict[str, Scenario] = {
     "half guided": Scenario(
         _of(_SHORT, shortcuts=Shortcuts(guided_share=0.5, guided_every=2), steps=4)
     ),
-    "--fast": Scenario(_of(_SHORT, shortcuts=_FAST, steps=9), 2 * (6 + 5 + 5)),
+    "fast": Scenario(_of(_SHORT, shortcuts=_FAST, steps=9), 2 * (6 + 5 + 5)),
     "first_block": Scenario(_of(_SKIPS, shortcuts=cache("first_block", 0.1)), 3 * (4 + 7)),
     "mag": Scenario(_of(_SKIPS, shortcuts=cache("mag", 0.5), prepare=give_ratios)),
     "sea": Scenario(_of(_SKIPS, shortcuts=cache("sea", 0.5))),

@@ -12,7 +12,7 @@ import re
 import resource
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from importlib.util import find_spec
@@ -270,15 +270,38 @@ def free_bytes(index: int = 0) -> tuple[int, int]:
     return device_bytes + unused, free_machine_bytes()
 
 
-def free_machine_bytes() -> int:
-    """Return the bytes of memory that a program can use without swapping."""
+def free_machine_bytes(root: Path = Path("/")) -> int:
+    """Return the bytes of memory that a program can use without swapping, in a container its share.
+
+    Args:
+        root: Where `proc` and `sys` are.
+    """
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            facts = dict(line.split(":", 1) for line in lines)
-        return int(facts["MemAvailable"].split()[0]) * 1024
+        lines = (root / "proc/meminfo").read_text("ascii").splitlines()
+        facts = dict(line.split(":", 1) for line in lines)
+        free = int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         # Not Linux: take the total, because nothing better is known.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([free, *_free_in_container(root / "sys/fs/cgroup")])
+
+
+def _free_in_container(groups: Path) -> Iterator[int]:
+    """Yield the bytes that are left below the memory limit of a control group, if it has one."""
+    for folder, limit, used, cache in (
+        (groups, "memory.max", "memory.current", "inactive_file"),
+        (
+            groups / "memory",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            "total_inactive_file",
+        ),
+    ):
+        # Version 2, then 1. "max" is no limit. The system drops cached files when it needs room.
+        with suppress(OSError, ValueError, KeyError):
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            taken = int((folder / used).read_text()) - int(stat[cache])
+            yield max(0, int((folder / limit).read_text()) - taken)
 
 
 def peak_memory_mib(profile: Profile) -> float:

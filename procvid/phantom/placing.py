@@ -149,8 +149,8 @@ def held_bytes(pipeline: DiffusionPipeline) -> tuple[int, int]:
         for value in (*model.parameters(), *model.buffers()):
             if value.device.type != "cpu":
                 on_device += value.nbytes
-            elif value.untyped_storage()._cdata not in home:
-                on_host += value.nbytes
+            elif isinstance(value, torch.nn.Parameter):
+                on_host += 0 if value.untyped_storage()._cdata in home else value.nbytes
     return on_device, on_host
 
 

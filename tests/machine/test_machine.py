@@ -181,11 +181,14 @@ def test_small_models_run_on_the_card_of_their_thread(monkeypatch):
 def test_free_memory_is_asked_of_the_card_that_makes_the_clip(monkeypatch):
     from procvid.models.pipeline_host import on_gpu
 
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (7, 5))
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda index: (index * 10**9, 10**12))
     monkeypatch.setattr("torch.cuda.memory_reserved", lambda index: index * 100)
     monkeypatch.setattr("torch.cuda.memory_allocated", lambda index: index * 10)
     placement = on_gpu(index=2)
     assert placement.device.index == 2 and placement.free_bytes is not None
+    # A card of that age has no fused attention in bfloat16.
+    assert placement.dtype == torch.float16
     assert placement.free_bytes()[0] == 2 * 10**9 + 180
 
     def refuse(index: int) -> None:
@@ -217,3 +220,29 @@ def test_gpus_that_cannot_be_read_are_refused(monkeypatch, text, words):
     monkeypatch.setenv("PROCVID_GPUS", text)
     with pytest.raises(InputError, match=f"PROCVID_GPUS is .*{words}"):
         machine.gpu_indices()
+
+
+V2 = {"memory.max": "4000000", "memory.current": "2500000"}
+V1 = {"memory/memory.limit_in_bytes": "4000000", "memory/memory.usage_in_bytes": "2500000"}
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, 8 * 2**20),
+        ({**V2, "memory.stat": "anon 1\ninactive_file 500000\n"}, 2_000_000),
+        ({**V2, "memory.max": "max", "memory.stat": "inactive_file 0\n"}, 8 * 2**20),
+        ({**V2, "memory.current": "9000000", "memory.stat": "inactive_file 0\n"}, 0),
+        ({**V1, "memory/memory.stat": "total_inactive_file 500000\n"}, 2_000_000),
+        ({"memory.stat": "nonsense"}, 8 * 2**20),
+    ],
+    ids=["no container", "version 2", "no limit", "above the limit", "version 1", "damaged"],
+)
+def test_free_memory_is_what_the_container_may_use(tmp_path, files, free):
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 16384 kB\nMemAvailable: 8192 kB\n")
+    for name, text in files.items():
+        file = tmp_path / "sys/fs/cgroup" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert machine.free_machine_bytes(tmp_path) == free

@@ -9,8 +9,11 @@ import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch.profiler import ProfilerActivity, profile
 
+from procvid.errors import UnavailableError
+from procvid.phantom import ladder as ladder_module
 from procvid.phantom.autoencoding import decode_video
 from procvid.phantom.denoising import GuidedModel, LoopPosition
+from procvid.phantom.device_errors import ran_out
 from procvid.phantom.fast import FastModel, prepared
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.ladder import (
@@ -18,6 +21,7 @@ from procvid.phantom.ladder import (
     Rung,
     choose_rung,
     describe_choice,
+    describe_shortage,
     rungs,
 )
 from procvid.phantom.layout import CONFIGS, stored_dtype
@@ -29,7 +33,9 @@ from procvid.phantom.placing import (
     GROUP_OFFLOAD,
     MODEL_OFFLOAD,
     TILED,
+    held_bytes,
     place,
+    take_off,
 )
 from procvid.phantom.step_cache import known_caches
 from procvid.phantom.vram import ClipShape, Denoising, estimate
@@ -203,6 +209,35 @@ def test_the_first_rung_that_fits_is_taken():
     assert choose_rung(all_rungs, all_rungs[0].device_bytes - 1, 0) is None
 
 
+def test_without_ram_for_a_page_locked_copy_the_weights_are_read_from_their_files():
+    all_rungs = made_rungs()
+    pinned, from_files, *_ = (rung for rung in all_rungs if rung.in_groups)
+    assert pinned.pinned and not from_files.pinned
+    assert pinned.device_bytes == from_files.device_bytes
+    assert from_files.summary == f"{pinned.summary}, read from the files because RAM is short"
+    chosen = choose_rung(all_rungs, pinned.device_bytes, pinned.host_bytes - 1)
+    assert chosen is not None and all_rungs[chosen] == from_files
+
+
+def test_weights_that_are_not_mapped_take_ram_on_every_rung():
+    plain = made_rungs()
+    copied = rungs(CLIP, lambda clip: estimated(torch.bfloat16, clip), unmapped=1000)
+    assert [b.host_bytes - a.host_bytes for a, b in zip(plain, copied, strict=True)] == [
+        1000
+    ] * len(plain)
+
+
+@pytest.mark.parametrize(
+    ("free", "words"),
+    [((10**3, 10**15), "GB of GPU memory; 0.0 GB are free"), ((10**15, -1), "GB of free RAM")],
+    ids=["GPU", "machine"],
+)
+def test_a_clip_that_fits_nowhere_names_the_memory_that_is_short(free, words):
+    error = describe_shortage("phantom-14b", CLIP, made_rungs()[1:], *free)
+    assert words in error.message and "--profile tiny" in error.hint
+    assert ("--size" in error.hint) == ("GPU" in words)
+
+
 def test_the_note_has_the_needed_and_the_free_vram():
     sizes = {FULL: 46e9, MODEL_OFFLOAD: 34e9, GROUP_OFFLOAD: 9.4e9}
     all_rungs = [Rung(name, 81, int(size), 0, pinned=True) for name, size in sizes.items()]
@@ -300,6 +335,71 @@ def test_out_of_memory_retries_the_same_step(own_pipeline, clip):
     assert "out of memory" in ladder.take_note() and ladder.take_note() == ""
     # The next rung would change the clip's length during the run.
     assert not ladder.make_room() and ladder.rung.name == GROUP_OFFLOAD
+
+
+def test_weights_return_to_where_they_were_loaded_and_leave_no_copies(own_pipeline):
+    before = {id(p): p.data_ptr() for p in own_pipeline.transformer.parameters()}
+    for name in (GROUP_OFFLOAD, FULL, TILED):
+        place(own_pipeline, name, torch.device("cpu"))
+    for parameter in own_pipeline.transformer.parameters():
+        # As offloading leaves it: a copy.
+        parameter.data = parameter.data.clone()
+    assert held_bytes(own_pipeline)[1] > 0
+    take_off(own_pipeline)
+    after = {id(p): p.data_ptr() for p in own_pipeline.transformer.parameters()}
+    assert after == before and held_bytes(own_pipeline) == (0, 0)
+
+
+def test_a_step_down_asks_both_memories_and_takes_the_next_rung_that_fits(own_pipeline):
+    all_rungs = [
+        Rung(FULL, 9, 40, 0),
+        Rung(MODEL_OFFLOAD, 9, 30, 50),
+        Rung(GROUP_OFFLOAD, 9, 20, 40, pinned=True),
+        Rung(GROUP_OFFLOAD, 9, 20, 10),
+        Rung(TILED, 9, 10, 40, pinned=True),
+        Rung(TILED, 9, 10, 10),
+    ]
+    free = [100, 15]
+    ladder = Ladder(own_pipeline, torch.device("cpu"), all_rungs, 0, free_bytes=lambda: tuple(free))
+    assert ladder.step_down() and ladder.index == 3
+    free[0] = 5
+    assert not ladder.step_down() and ladder.index == 3
+    free[0] = 10
+    assert ladder.step_down() and ladder.index == 5
+
+
+def test_without_page_locked_memory_the_next_variant_is_placed(own_pipeline, monkeypatch):
+    locked = []
+
+    def place_unpinned(pipeline, name, device, *, pinned):
+        locked.append(pinned)
+        if pinned:
+            raise torch.AcceleratorError("CUDA error: out of memory", 2)
+        place(pipeline, name, device, pinned=pinned)
+
+    monkeypatch.setattr(ladder_module, "place", place_unpinned)
+    all_rungs = [Rung(GROUP_OFFLOAD, 9, 2, 9, pinned=True), Rung(GROUP_OFFLOAD, 9, 2, 1)]
+    ladder = Ladder(own_pipeline, torch.device("cpu"), all_rungs, 0)
+    assert locked == [True, False] and ladder.index == 1
+    assert ladder.take_note().startswith("out of RAM (")
+    with pytest.raises(UnavailableError, match="memory ran out while the weights were placed"):
+        Ladder(own_pipeline, torch.device("cpu"), all_rungs[:1], 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "out"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), True),
+        (torch.AcceleratorError("CUDA error: out of memory", 2), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes"), True),
+        (MemoryError(), True),
+        (torch.AcceleratorError("CUDA error: device-side assert triggered", 710), False),
+        (RuntimeError("size mismatch"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_only_a_lack_of_memory_steps_down(error, out):
+    assert ran_out(error) == out
 
 
 def test_without_a_ladder_out_of_memory_is_raised(own_pipeline, clip):
