@@ -64,9 +64,16 @@ def float32_layers(transformer: WanTransformer3DModel, precise: bool = True) -> 
         transformer: In bfloat16 or float16, with the float32 modules of diffusers.
         precise: False changes nothing.
     """
-    if not precise or transformer.dtype == torch.float32:
+    if precise and transformer.dtype != torch.float32:
+        with hooked_float32_layers(transformer):
+            yield
+    else:
         yield
-        return
+
+
+@contextmanager
+def hooked_float32_layers(transformer: WanTransformer3DModel) -> Iterator[None]:
+    """Compute the float32 layers in float32 while the block runs, whatever the dtype of the model."""
     with ExitStack() as stack:
         for module, hook in (
             (transformer.patch_embedding, _Float32Result()),

@@ -21,6 +21,7 @@ MODULES = [
     "lab.known_world",
     "lab.pins",
     "lab.plan_sheet",
+    "lab.precision",
     "lab.side_by_side",
     "lab.quality.effect",
     "lab.pretrain.default_memory",
