@@ -6,6 +6,7 @@ import gc
 import json
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -57,9 +58,12 @@ class FullSizeModel(PhantomWan):
 
     def load(self, dtype: torch.dtype, precise: bool) -> PhantomWanPipeline:
         """Return a pipeline with weights of the device's making."""
+        # Making up weights is no work of the path.
+        before = Counter(self.device.cpu_work)
         transformer, text_encoder, vae = self.device.models(
             self._configs["transformer"], self._configs["text_encoder"], dtype
         )
+        self.device.cpu_work = before
         pipeline = PhantomWanPipeline(
             tokenizer=tokenizer(),
             text_encoder=text_encoder.requires_grad_(False).eval(),
