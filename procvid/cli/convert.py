@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--dtype",
-        choices=("bfloat16", "float32"),
+        choices=("bfloat16", "float16", "float32"),
         default="bfloat16",
         help="type of the written weights (default: bfloat16)",
     )

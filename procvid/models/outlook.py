@@ -57,8 +57,9 @@ def foresee(
     shape = ClipShape(sampling.width, sampling.height, sampling.num_frames, references)
     scales = (sampling.guidance_scale_text, sampling.guidance_scale_image)
     denoising = Denoising(scales, precise, sampling.shortcuts)
-    bytes_of = _bytes_of(profile, folder)
-    all_rungs = rungs(shape, lambda clip: bytes_of(clip, getattr(torch, dtype), denoising))
+    stored = getattr(torch, dtype)
+    bytes_of, unmapped = _model(profile, folder, stored, shape)
+    all_rungs = rungs(shape, lambda clip: bytes_of(clip, stored, denoising), unmapped)
     chosen = choose_rung(all_rungs, *free)
     on_card = [rung for rung in all_rungs if rung.device_bytes <= free[0]]
     file = folder / "transformer" / "config.json"
@@ -72,10 +73,19 @@ def foresee(
     )
 
 
-def _bytes_of(
-    profile: Profile, folder: Path
-) -> Callable[[ClipShape, torch.dtype, Denoising], ClipBytes]:
+def _model(
+    profile: Profile, folder: Path, dtype: torch.dtype, shape: ClipShape
+) -> tuple[Callable[[ClipShape, torch.dtype, Denoising], ClipBytes], int]:
+    """Return what computes the bytes of a clip, and the bytes of weights that are not mapped."""
     if (folder / "model_index.json").is_file():
-        return WanModel(profile, folder).clip_bytes
-    config = CONFIGS[profile.name]
-    return lambda clip, dtype, denoising: estimate(clip, config, dtype=dtype, denoising=denoising)
+        model = WanModel(profile, folder)
+        return model.clip_bytes, model.unmapped_bytes(dtype, has_loras=False)
+    config, copied = CONFIGS[profile.name], 0
+    if dtype != torch.bfloat16:
+        # `procvid convert` writes bfloat16.
+        parts = estimate(shape, config, dtype=dtype)
+        copied = parts.text_encoder.weights + parts.transformer.weights
+    return (
+        lambda clip, dtype, denoising: estimate(clip, config, dtype=dtype, denoising=denoising),
+        copied,
+    )

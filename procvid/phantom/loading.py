@@ -145,8 +145,8 @@ def _gguf_report(weights: Mapping[str, torch.Tensor], config: Config) -> KeyRepo
 
 
 def torch_dtype(name: str) -> torch.dtype:
-    """Return the torch dtype of "bfloat16" or "float32"."""
-    return {"bfloat16": torch.bfloat16, "float32": torch.float32}[name]
+    """Return the torch dtype of "bfloat16", "float16" or "float32"."""
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
 
 
 def phantom_scheduler() -> UniPCMultistepScheduler:
