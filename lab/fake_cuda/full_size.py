@@ -250,7 +250,8 @@ def make_clip(
             device.answer = case.answers(device)
 
         def free_bytes() -> tuple[int, int]:
-            free_host = int(case.host_gb * 1e9) - device.locked
+            taken = _copied_bytes(host.pipeline, device) if "pipeline" in vars(host) else 0
+            free_host = int(case.host_gb * 1e9) - device.locked - taken
             return int(case.free_gb * 1e9) - device.live, free_host
 
         model = FullSizeModel(profile, folder)

@@ -136,6 +136,14 @@ SCENARIOS: dict[str, Scenario] = {
         _of(_SHORTEST, prepare=out_of_memory(5), shortcuts=cache("first_block", 0.1)),
         moves=True, always=True, ends_on="model_offload",
     ),
+    "out of memory under a cache": Scenario(
+        _of(
+            _SKIPS_SHORT, rung="group_offload", shortcuts=cache("first_block", 0.1), clips=2,
+            prepare=out_of_memory(5),
+        ),
+        # A clip without the failure takes 27; three are of the call that is made again.
+        27 + 3 + 27, moves=True, always=True,
+    ),
     "out of memory in decoding": Scenario(
         _of(_SHORTEST, prepare=out_of_memory(70, "convolution", 2)),
         moves=True, always=True, ends_on="group_offload",
@@ -218,6 +226,13 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "out of memory in the text": Scenario(
         _of(_SHORT, prepare=out_of_memory(1, "_scaled_dot_product_efficient_attention")),
+        moves=True,
+    ),
+    "out of memory under sea, model_offload": Scenario(
+        _of(
+            _SKIPS, rung="model_offload", shortcuts=cache("sea", 0.5), prepare=out_of_memory(5),
+            clips=2,
+        ),
         moves=True,
     ),
     "out of memory, precise": Scenario(

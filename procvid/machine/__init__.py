@@ -288,19 +288,16 @@ def free_machine_bytes(root: Path = Path("/")) -> int:
 
 def _free_in_container(groups: Path) -> Iterator[int]:
     """Yield the bytes that are left below the memory limit of a control group, if it has one."""
-    for folder, limit, used, cache in (
-        (groups, "memory.max", "memory.current", "inactive_file"),
-        (
-            groups / "memory",
-            "memory.limit_in_bytes",
-            "memory.usage_in_bytes",
-            "total_inactive_file",
-        ),
+    version_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
+    for folder, (limit, used, prefix) in (
+        (groups, ("memory.max", "memory.current", "")),
+        (groups / "memory", version_1),
     ):
-        # Version 2, then 1. "max" is no limit. The system drops cached files when it needs room.
+        # "max" is no limit. The system drops cached files when it needs room.
         with suppress(OSError, ValueError, KeyError):
             stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-            taken = int((folder / used).read_text()) - int(stat[cache])
+            cached = sum(int(stat[f"{prefix}{kind}_file"]) for kind in ("active", "inactive"))
+            taken = int((folder / used).read_text()) - cached
             yield max(0, int((folder / limit).read_text()) - taken)
 
 

@@ -11,12 +11,12 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import chain, cycle
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic
 
-from procvid.errors import ProcvidError
+from procvid.errors import LostCardError, ProcvidError
 from procvid.machine.jobs import (
     KEPT,
     Crashed,
@@ -89,7 +89,14 @@ def in_processes(
                     yield worker.job, lost
                     start(worker.gpu)
                     continue
-                if not isinstance(value, _Ended):
+                if isinstance(value, LostCardError):
+                    # Another worker takes the job; a new one would get the same GPU.
+                    workers.remove(worker)
+                    worker.stop()
+                    if not workers:
+                        raise value
+                    jobs = chain([worker.job], jobs)
+                elif not isinstance(value, _Ended):
                     yield worker.job, value
                 elif not _has_next(worker, jobs):
                     workers.remove(worker)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Generic, cast
 
-from procvid.errors import ProcvidError, UnavailableError
+from procvid.errors import LostCardError, ProcvidError, UnavailableError
 from procvid.machine.jobs import (
     KEPT,
     Job,
@@ -101,7 +101,16 @@ def on_ray(
                 if remote.job is None:
                     checked(ray.get(answer))
                 else:
-                    yield remote.job, checked(ray.get(next(answer)))
+                    value = checked(ray.get(next(answer)))
+                    if isinstance(value, LostCardError):
+                        # Another actor takes the job.
+                        del cluster.answers[answer]
+                        cluster.end(remote)
+                        if not cluster.answers:
+                            raise value
+                        jobs = chain([remote.job], jobs)
+                    else:
+                        yield remote.job, value
                     continue
             except StopIteration:
                 pass

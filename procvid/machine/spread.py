@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Generic
 
-from procvid.errors import ProcvidError
+from procvid.errors import LostCardError, ProcvidError
 from procvid.machine.jobs import Job, Tools, Value, Work, results_of
 from procvid.machine.processes import in_processes
 from procvid.machine.ray_cluster import on_ray
@@ -48,7 +48,8 @@ class Spread(Generic[Tools]):
         """Yield the results of all jobs, each with its job. Closing the iterator ends the workers.
 
         If a job fails, its last result is the error. Other jobs go on. A worker that dies gives its
-        job a `LostWorkerError`, and a new worker takes its place.
+        job a `LostWorkerError`, and a new worker takes its place. A worker whose GPU is lost ends, and
+        another one does its job again.
 
         Args:
             work: Yields the results of a job.
@@ -56,6 +57,7 @@ class Spread(Generic[Tools]):
             tools: The models of this process, if they are already built.
 
         Raises:
+            LostCardError: No worker has a GPU that works.
             ProcvidError: `make_tools` failed.
             UnavailableError: Ray is missing, or a worker died before its first job.
         """
@@ -78,4 +80,6 @@ def _here(
     for job in jobs:
         with closing(results_of(work, tools, job)) as values:
             for value in values:
+                if isinstance(value, LostCardError):
+                    raise value
                 yield job, value

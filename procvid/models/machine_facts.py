@@ -19,6 +19,7 @@ from procvid.errors import UnavailableError
 from procvid.machine import (
     expected_tflops,
     first_gpu,
+    free_bytes,
     free_machine_bytes,
     gpu_facts,
     is_lent,
@@ -164,11 +165,10 @@ def _first_card() -> GraphicsCard | None:
     import torch
 
     index = first_gpu()
-    free, total = torch.cuda.mem_get_info(index)
     return GraphicsCard(
         name=name,
-        total_bytes=total,
-        free_bytes=free,
+        total_bytes=torch.cuda.get_device_properties(index).total_memory,
+        free_bytes=free_bytes(index)[0],
         capability=torch.cuda.get_device_capability(index),
         tflops=expected_tflops(index),
         is_amd=torch.version.hip is not None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -58,6 +59,9 @@ from procvid.types import (
 
 LORA_NAMES = "teaches"
 """Key of a LoRA's `training.json`: names of the objects that it was trained on."""
+
+PLACING = threading.Lock()
+"""Held while memory is asked for and taken, because all devices share that of the machine."""
 
 PREVIEW_EVERY = 3
 """Steps between decoded previews; on two cores each costs about 3 % of the tiny clip's time."""
@@ -257,9 +261,10 @@ class PipelineHost:
         if self._placement.free_bytes is None:
             return ()
         kind = self._kind_of(sampling)
-        if self._ladder is not None and kind == self._kind:
+        if self._ladder is not None and kind == self._kind and self._ladder.is_placed:
             return (f"continues as before: {self._ladder.rung.summary}",)
-        all_rungs, start, free = self._choose(kind)
+        with computing():
+            all_rungs, start, free = self._choose(kind)
         self._announced = kind, all_rungs[start]
         choice = describe_choice(self._profile.name, kind.shape, all_rungs, start, free)
         compiles = self._placement.compiled_in and all_rungs[start].name in COMPILED_RUNGS
@@ -290,11 +295,12 @@ class PipelineHost:
             self._model.unmapped_bytes(dtype, has_loras=bool(self._loras)),
         )
         device_bytes, host_bytes = self._free_bytes()
-        start = choose_rung(all_rungs, device_bytes, host_bytes)
+        reached = self._reached.get(kind, 0)
+        start = choose_rung(all_rungs[reached:], device_bytes, host_bytes)
         if start is None:
             name = self._profile.name
-            raise describe_shortage(name, clip, all_rungs, device_bytes, host_bytes)
-        return all_rungs, max(start, self._reached.get(kind, 0)), device_bytes
+            raise describe_shortage(name, clip, all_rungs[reached:], device_bytes, host_bytes)
+        return all_rungs, reached + start, device_bytes
 
     def generate(
         self, conditioning: Conditioning, sampling: Sampling
@@ -361,7 +367,8 @@ class PipelineHost:
     ) -> Callable[[torch.Tensor, int], Image | None]:
         if ladder is not None:
             if self._colours is None:
-                self._colours = LatentColours.fit(pipeline)
+                with computing():
+                    self._colours = LatentColours.fit(pipeline)
             return lambda clean, _: self._colours.picture(clean)
 
         def decoded(clean: torch.Tensor, number: int) -> Image | None:
@@ -395,21 +402,37 @@ class PipelineHost:
                 self.pipeline.to(self._placement.device)
             return None
         kind = self._kind_of(sampling)
-        if self._ladder is not None and kind == self._kind:
+        if self._ladder is not None and kind == self._kind and self._ladder.is_placed:
             return self._ladder
-        if self._ladder is not None:
+        if self._ladder is not None and self._ladder.is_placed:
             self._reached[self._kind] = self._ladder.index
-        all_rungs, start, free = self._choose(kind)
-        rung, note = all_rungs[start], ""
-        if start and self._announced != (kind, rung):
-            note = describe_choice(self._profile.name, kind.shape, all_rungs, start, free)
         self._ladder = None
-        if is_in_8_bits(self.pipeline) and not rung.in_8_bits:
-            # Loaded again: the precision that is lost cannot be restored.
-            del self.pipeline
-            release_memory()
+        # Refused before anything is loaded, and after: loading takes memory.
+        with computing():
+            self._choose(kind)
+        assert self.pipeline is not None
+        # Other devices of this process ask for the same memory of the machine.
+        with computing(), PLACING:
+            all_rungs, start, free = self._choose(kind)
+            if is_in_8_bits(self.pipeline) and not all_rungs[start].in_8_bits:
+                # Loaded again: the precision that is lost cannot be restored.
+                del self.pipeline
+            else:
+                return self._place(kind, all_rungs, start, free)
+        release_memory()
+        return self._ladder_for(sampling)
+
+    def _place(self, kind: ClipKind, all_rungs: list[Rung], start: int, free: int) -> Ladder:
+        """Place the pipeline on a rung and return its ladder."""
+        note = ""
+        if start and self._announced != (kind, all_rungs[start]):
+            note = describe_choice(self._profile.name, kind.shape, all_rungs, start, free)
         notes = (note, self._attention_note)
         note, self._attention_note = "; ".join(filter(None, notes)), ""
+        cache = kind.denoising.shortcuts.cache
+        # Other caches hook every block, and each hooked block would be compiled anew.
+        may_compile = cache is None or cache.kind == "taylor"
+        self.pipeline.compiles = self._placement.compiled_in is not None and may_compile
         self._ladder = Ladder(
             self.pipeline, self._placement.device, all_rungs, start, note, self._free_bytes
         )
@@ -444,7 +467,6 @@ class PipelineHost:
                 pipeline.transformer, placement.device, self._attention, precise=placement.precise
             )
             self.info.details["attention"] = kind
-        pipeline.compiles = placement.compiled_in is not None
         if placement.compiled_in is not None:
             keep_compiled_in(placement.compiled_in)
 

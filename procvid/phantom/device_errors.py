@@ -31,7 +31,11 @@ _OF_A_LIBRARY = re.compile(
 MEMORY_ERRORS = (RuntimeError, MemoryError)
 """Types of the errors when memory runs out; ask `ran_out` about each, because most have other causes."""
 
-_SIGNS_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+_SIGNS_OF_MEMORY = (
+    *("out of memory", "can't allocate memory", "cannot allocate memory"),
+    # Of cuBLAS and cuDNN, which allocate their own workspace.
+    *("status_alloc_failed", "unable to find an engine to execute this computation"),
+)
 
 
 def ran_out(error: BaseException) -> bool:

@@ -35,6 +35,7 @@ from procvid.phantom.placing import (
     TILED,
     pinned_size,
     place,
+    take_off,
 )
 from procvid.phantom.vram import ALLOWANCE, ClipBytes, ClipShape, PartBytes
 
@@ -239,6 +240,8 @@ def describe_step_down(before: Rung, after: Rung, short: str = "memory") -> str:
 class Ladder:
     """The rungs of one pipeline for one kind of clip; `index` is the current one, from the top.
 
+    `is_placed` is False after placing has failed.
+
     Args:
         pipeline: A loaded pipeline on the CPU.
         device: Device of the computation.
@@ -248,7 +251,7 @@ class Ladder:
         free_bytes: Returns the free VRAM and RAM, what the pipeline holds included. None: unknown.
 
     Raises:
-        UnavailableError: The machine's memory runs out while the weights are placed.
+        UnavailableError: Memory runs out while the weights are placed, on every rung.
     """
 
     def __init__(
@@ -265,6 +268,7 @@ class Ladder:
         self._rungs = all_rungs
         self._free_bytes = free_bytes
         self.index = start
+        self.is_placed = False
         self._notes = [note] if note else []
         self._place()
 
@@ -288,7 +292,7 @@ class Ladder:
             return False
         self.index = following
         self._notes.append(describe_step_down(before, self.rung))
-        self._place()
+        self._place(keep_length)
         return True
 
     def make_room(self) -> bool:
@@ -312,26 +316,41 @@ class Ladder:
                 return index
         return None
 
-    def _place(self) -> None:
-        """Place the pipeline; without enough RAM for a page-locked copy, read from the files."""
+    def _place(self, keep_length: bool = False) -> None:
+        """Place the pipeline; while memory runs out, go on to a rung that needs less of it."""
         while True:
             rung = self.rung
             try:
                 place(self._pipeline, rung.name, self._device, pinned=rung.pinned)
                 self._notes += compile_placed(self._pipeline, rung.name, self._device)
+                self.is_placed = True
                 return
-            except MEMORY_ERRORS as error:
-                if not ran_out(error):
+            except BaseException as error:
+                self.is_placed = False
+                take_off(self._pipeline)
+                if not (isinstance(error, MEMORY_ERRORS) and ran_out(error)):
                     raise
-                reason = str(error).splitlines()[0][:160]
-            for index in range(self.index + 1, len(self._rungs)):
-                less = self._rungs[index]
-                if less.host_bytes < rung.host_bytes and less.num_frames == rung.num_frames:
-                    self._notes.append(describe_step_down(rung, less, "RAM"))
-                    self.index = index
-                    break
-            else:
+                on_gpu = isinstance(error, torch.OutOfMemoryError)
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+            memory = "memory" if on_gpu else "RAM"
+            index = self._following(rung, keep_length) if on_gpu else self._with_less_ram(rung)
+            if index is None:
                 raise UnavailableError(
-                    f"The machine's memory ran out while the weights were placed ({reason}).",
+                    f"There is not enough {'GPU memory' if on_gpu else 'RAM'} to place the weights "
+                    f"({reason}).",
                     "Close other programs, or use --profile tiny.",
                 )
+            self._notes.append(describe_step_down(rung, self._rungs[index], memory))
+            self.index = index
+
+    def _with_less_ram(self, rung: Rung) -> int | None:
+        """Return the index of the next rung of the same length that needs less RAM."""
+        return next(
+            (
+                index
+                for index in range(self.index + 1, len(self._rungs))
+                if self._rungs[index].host_bytes < rung.host_bytes
+                and self._rungs[index].num_frames == rung.num_frames
+            ),
+            None,
+        )

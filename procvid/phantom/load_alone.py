@@ -73,7 +73,8 @@ def loading() -> Iterator[None]:
     finally:
         with _changed:
             if me in _loading:
-                _loading.remove(me)
+                # The last one: this thread may load within `loading`.
+                _loading.pop(len(_loading) - 1 - _loading[::-1].index(me))
             _changed.notify_all()
             if share:
                 _changed.wait_for(lambda: _loading[:1] in ([], [me]))

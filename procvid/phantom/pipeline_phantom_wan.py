@@ -41,7 +41,7 @@ from procvid.phantom.guidance import Guidance
 from procvid.phantom.placing import send_back
 from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
-from procvid.phantom.step_cache import forget
+from procvid.phantom.step_cache import without_cache
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
 from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
@@ -378,10 +378,9 @@ class PhantomWanPipeline(WanPipeline):
                     raise
                 # Without its traceback, which keeps tensors alive.
                 failed = error.with_traceback(None)
-            # Before the models move: the states take memory, and the failed call may have left one
-            # that is incomplete.
-            forget(self.transformer)
-            if self.make_room is None or not self.make_room():
+            with without_cache(self.transformer):
+                has_room = self.make_room is not None and self.make_room()
+            if not has_room:
                 raise failed
 
     @torch.no_grad()

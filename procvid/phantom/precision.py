@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
 from diffusers.hooks import HookRegistry, ModelHook
+from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
 
 _NAME = "procvid_float32"
 
@@ -32,8 +33,7 @@ class _Float32Head(ModelHook):
 
     def new_forward(self, module: torch.nn.Linear, hidden: torch.Tensor) -> torch.Tensor:
         with torch.autocast(hidden.device.type, enabled=False):
-            bias = None if module.bias is None else module.bias.float()
-            return F.linear(hidden.float(), module.weight.float(), bias)
+            return F.linear(hidden.float(), *_in_float32(module))
 
 
 class _Float32Time(ModelHook):
@@ -46,11 +46,17 @@ class _Float32Time(ModelHook):
         _, _, *others = self.fn_ref.original_forward(timestep, *rest, **named)
         with torch.autocast(timestep.device.type, enabled=False):
             embedded = module.time_embedder(module.timesteps_proj(timestep).float())
-            linear = module.time_proj
-            projected = F.linear(
-                module.act_fn(embedded), linear.weight.float(), linear.bias.float()
-            )
+            projected = F.linear(module.act_fn(embedded), *_in_float32(module.time_proj))
         return embedded, projected, *others
+
+
+def _in_float32(layer: torch.nn.Linear) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return weight and bias of a layer in float32; those of a GGUF are quantised."""
+    weight, bias = (
+        dequantize_gguf_tensor(value) if hasattr(value, "quant_type") else value
+        for value in (layer.weight, layer.bias)
+    )
+    return weight.float(), None if bias is None else bias.float()
 
 
 @contextmanager

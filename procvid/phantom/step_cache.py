@@ -78,6 +78,26 @@ def step_cache(
 
 
 @contextmanager
+def without_cache(transformer: WanTransformer3DModel) -> Iterator[None]:
+    """Take a step cache off while the block moves the model, and put it on again, empty.
+
+    Removing or adding a hook of offloading under the hook of a cache breaks one of them.
+    """
+    config = transformer._cache_config
+    if not transformer.is_cache_enabled:
+        yield
+        return
+    # The states take memory, and a call that failed may have left one that is incomplete.
+    forget(transformer)
+    transformer.disable_cache()
+    try:
+        yield
+    finally:
+        with without_trackers(transformer):
+            transformer.enable_cache(config)
+
+
+@contextmanager
 def without_trackers(transformer: WanTransformer3DModel) -> Iterator[None]:
     """Take off the trackers of group offloading while the block runs.
 

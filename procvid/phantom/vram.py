@@ -158,6 +158,11 @@ def estimate(
 def _text_encoder_bytes(config: str, text_length: int, dtype: torch.dtype) -> PartBytes:
     with torch.device("meta"), torch.no_grad():
         encoder = UMT5EncoderModel(UMT5Config.from_dict(_thawed(config))).eval().to(dtype)
+        if dtype == torch.float16:
+            # transformers keeps these layers in float32, because float16 overflows there.
+            for name, module in encoder.named_modules():
+                if name.rpartition(".")[2] in UMT5EncoderModel._keep_in_fp32_modules:
+                    module.float()
         return _part(encoder, "", peak_bytes(lambda: _encode(encoder, text_length)))
 
 

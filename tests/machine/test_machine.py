@@ -230,10 +230,13 @@ V1 = {"memory/memory.limit_in_bytes": "4000000", "memory/memory.usage_in_bytes":
     ("files", "free"),
     [
         ({}, 8 * 2**20),
-        ({**V2, "memory.stat": "anon 1\ninactive_file 500000\n"}, 2_000_000),
-        ({**V2, "memory.max": "max", "memory.stat": "inactive_file 0\n"}, 8 * 2**20),
-        ({**V2, "memory.current": "9000000", "memory.stat": "inactive_file 0\n"}, 0),
-        ({**V1, "memory/memory.stat": "total_inactive_file 500000\n"}, 2_000_000),
+        ({**V2, "memory.stat": "anon 1\ninactive_file 300000\nactive_file 200000\n"}, 2_000_000),
+        ({**V2, "memory.max": "max", "memory.stat": "inactive_file 0\nactive_file 0\n"}, 8 * 2**20),
+        ({**V2, "memory.current": "9000000", "memory.stat": "inactive_file 0\nactive_file 0\n"}, 0),
+        (
+            {**V1, "memory/memory.stat": "total_inactive_file 500000\ntotal_active_file 0\n"},
+            2_000_000,
+        ),
         ({"memory.stat": "nonsense"}, 8 * 2**20),
     ],
     ids=["no container", "version 2", "no limit", "above the limit", "version 1", "damaged"],
