@@ -15,7 +15,6 @@ ProcvidError               what is wrong (with the value) and what to do
 from __future__ import annotations
 
 import copyreg
-from typing import Any
 
 
 class ProcvidError(Exception):
@@ -36,7 +35,7 @@ class ProcvidError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # Workers send errors. Subclasses may take other arguments, so none is called again.
         return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from procvid.settings import PROFILES
 from procvid.wiring.readiness import GraphicsCard, MachineFacts, Readiness, readiness
 
-CARDS = {6: (7, 5), 8: (8, 6), 12: (8, 6), 16: (8, 9), 24: (8, 9), 80: (9, 0)}
+CARDS = {6: (8, 6), 8: (8, 6), 12: (8, 6), 16: (8, 9), 24: (8, 9), 80: (9, 0)}
 """Memory in GiB, and the compute capability of a common card with so much."""
 HOSTS = (16, 32, 64, 128)
 """Memory of a machine, in GiB."""

@@ -11,14 +11,14 @@ from types import ModuleType
 
 import pytest
 
-from procvid.errors import InputError, ProcvidError, ServiceError, UnavailableError
+from procvid.errors import InputError, LostCardError, ProcvidError, ServiceError, UnavailableError
 from procvid.machine.jobs import LostWorkerError
 from procvid.machine.spread import Spread
 from procvid.storage.lock import AlreadyHeldError
 
 JOBS = """
 import os, signal
-from procvid.errors import InputError, UnavailableError
+from procvid.errors import InputError, LostCardError, UnavailableError
 
 def make():
     return [os.environ.get("CUDA_VISIBLE_DEVICES", "")]
@@ -32,6 +32,8 @@ def work(tools, job):
         raise InputError("The job is wrong.", "Write another.")
     if job == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if job.startswith("gpu") and tools[0] in job:
+        raise LostCardError("GPU " + tools[0] + " no longer works.", "Restart.")
     if job == "bug":
         raise KeyError("x")
     tools.append(job)
@@ -83,6 +85,14 @@ def test_a_killed_worker_loses_one_job_and_is_replaced(jobs, monkeypatch) -> Non
     lost = found.pop("killed")
     assert found == {"a": ["9", "A"], "b": ["9", "B"], "c": ["9", "C"], "wrong": WRONG}
     assert len(lost) == 1 and lost[0].startswith("LostWorkerError: A worker process was ended by")
+
+
+def test_a_worker_whose_gpu_is_lost_ends_and_another_takes_its_job(jobs) -> None:
+    spread = Spread(jobs.make, workers=2, gpus=(1, 2))
+    found = in_order(spread.run(jobs.work, iter(["gpu 2", "gpu 2 too", "a", "b"])))
+    assert {values[0] for values in found.values()} == {"1"} and len(found) == 4
+    with pytest.raises(LostCardError, match="no longer works"):
+        list(spread.run(jobs.work, iter(["gpu 1 and 2"])))
 
 
 def test_one_worker_on_another_gpu_is_a_process(jobs) -> None:

@@ -172,6 +172,16 @@ def test_a_gguf_is_counted_to_the_byte_and_offloaded_like_any_model(gguf_model, 
     assert np.array_equal(clip_of(generator, PLAIN, SAMPLING).frames, whole.frames)
 
 
+def test_a_gguf_keeps_the_float32_layers_too(gguf_model):
+    clips = []
+    for dtype, precise in ((torch.float32, False), (torch.bfloat16, True)):
+        generator = PipelineHost(
+            PhantomWan(TINY, gguf_model), placement=Placement(dtype=dtype, precise=precise)
+        )
+        clips.append(clip_of(generator, PLAIN, SAMPLING).frames.astype(float))
+    assert np.abs(clips[0] - clips[1]).mean() < 2
+
+
 def test_a_lora_on_a_gguf_is_refused_before_anything_is_loaded(gguf_model, tmp_path):
     with pytest.raises(InputError, match=r"quantised weights, .* is phantom-Q8_0.gguf"):
         PipelineHost(PhantomWan(TINY, gguf_model), [(lora(tmp_path), 1.0)])

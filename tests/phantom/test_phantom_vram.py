@@ -380,9 +380,26 @@ def test_without_page_locked_memory_the_next_variant_is_placed(own_pipeline, mon
     monkeypatch.setattr(ladder_module, "place", place_unpinned)
     all_rungs = [Rung(GROUP_OFFLOAD, 9, 2, 9, pinned=True), Rung(GROUP_OFFLOAD, 9, 2, 1)]
     ladder = Ladder(own_pipeline, torch.device("cpu"), all_rungs, 0)
-    assert locked == [True, False] and ladder.index == 1
+    assert locked == [True, False] and ladder.index == 1 and ladder.is_placed
     assert ladder.take_note().startswith("out of RAM (")
-    with pytest.raises(UnavailableError, match="memory ran out while the weights were placed"):
+    with pytest.raises(UnavailableError, match="not enough RAM to place the weights"):
+        Ladder(own_pipeline, torch.device("cpu"), all_rungs[:1], 0)
+
+
+def test_vram_that_another_program_took_meanwhile_is_a_step_down(own_pipeline, monkeypatch):
+    """The device runs out of memory while the weights are moved to it."""
+
+    def place_small(pipeline, name, device, *, pinned):
+        if name == FULL:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        place(pipeline, name, device, pinned=pinned)
+
+    monkeypatch.setattr(ladder_module, "place", place_small)
+    all_rungs = [Rung(FULL, 9, 3, 0), Rung(GROUP_OFFLOAD, 9, 2, 5, pinned=True)]
+    ladder = Ladder(own_pipeline, torch.device("cpu"), all_rungs, 0)
+    assert ladder.rung.name == GROUP_OFFLOAD and ladder.is_placed
+    assert ladder.take_note().startswith("out of memory (everything stays on the GPU)")
+    with pytest.raises(UnavailableError, match="not enough GPU memory to place the weights"):
         Ladder(own_pipeline, torch.device("cpu"), all_rungs[:1], 0)
 
 
@@ -393,6 +410,7 @@ def test_without_page_locked_memory_the_next_variant_is_placed(own_pipeline, mon
         (torch.AcceleratorError("CUDA error: out of memory", 2), True),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes"), True),
         (MemoryError(), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `x`"), True),
         (torch.AcceleratorError("CUDA error: device-side assert triggered", 710), False),
         (RuntimeError("size mismatch"), False),
         (ValueError("out of memory"), False),
