@@ -139,10 +139,10 @@ SCENARIOS: dict[str, Scenario] = {
     "out of memory under a cache": Scenario(
         _of(
             _SKIPS_SHORT, rung="group_offload", shortcuts=cache("first_block", 0.1), clips=2,
-            prepare=out_of_memory(5),
+            prepare=out_of_memory(5), steps=4,
         ),
-        # A clip without the failure takes 27; three are of the call that is made again.
-        27 + 3 + 27, moves=True, always=True,
+        # A clip without the failure takes 15; three are of the calls that are made again.
+        15 + 3 + 15, moves=True, always=True,
     ),
     "out of memory in decoding": Scenario(
         _of(_SHORTEST, prepare=out_of_memory(70, "convolution", 2)),

@@ -71,9 +71,9 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
         # The reader of stdout is gone; Python would print another error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except KeyboardInterrupt:
-        message = "Interrupted. Finished work is kept; run the same command to continue."
-        return _fail(message, INTERRUPTED, debug)
+    except KeyboardInterrupt as error:
+        rest = str(error) or "Finished work is kept; run the same command to continue."
+        return _fail(f"Interrupted. {rest}", INTERRUPTED, debug)
     except UsageError as error:
         return _fail(str(error), WRONG_INPUT, debug)
     except ProcvidError as error:

@@ -143,8 +143,11 @@ def recipe_files(source: Path) -> dict[str, Path]:
         files = [f for f in sorted(source.iterdir()) if f.suffix.lower() in SUFFIXES]
         files = [f for f in files if f.is_file() and not f.name.startswith(".")]
         if not files:
-            suffixes = ", ".join(SUFFIXES)
-            raise InputError(f"The folder {str(source)!r} holds no recipe.", f"Add {suffixes}.")
+            suffixes = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+            raise InputError(
+                f"The folder {str(source)!r} holds no recipe.",
+                f"Add a file that ends in {suffixes}.",
+            )
     else:
         files = _listed(source)
     named: dict[str, Path] = {}
@@ -262,7 +265,9 @@ class BatchScreen:
             names = ", ".join(sorted(self._errors))
             raise kind(
                 printable(f"{len(self._errors)} of {self._total} recipes failed: {names}."),
-                "The same command tries them again.",
+                "Correct them, then give the same command."
+                if inputs
+                else "The same command tries them again.",
             )
 
     @property

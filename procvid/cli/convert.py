@@ -1,7 +1,7 @@
 """`procvid convert`: convert published Phantom weights for generate.
 
 It first prints what it downloads and writes, checks both disks, and asks. An interrupted download
-continues with the same command. An interrupted conversion starts again, and its leftovers are removed.
+continues with the same command. An interrupted conversion starts over and removes its leftovers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from procvid.cli.arguments import add_json
 from procvid.cli.screen import Bar
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 SAME_LAYOUT = (
-    "Note: Phantom and plain Wan2.1 T2V have the same names and shapes, so nothing shows which of them "
-    "a file holds. Compare its sha256 with the publisher's."
+    "Note: Phantom and plain Wan2.1 T2V have the same names and shapes, so procvid cannot tell them "
+    "apart. Compare its sha256 with the publisher's."
 )
 
 
@@ -71,15 +71,17 @@ def convert(arguments: argparse.Namespace) -> None:
     """Convert the weights, or with --check report how their keys match.
 
     Raises:
-        InputError: The download was not confirmed.
+        InputError: A local file or folder is missing or wrong, or the download was not confirmed.
         OutputError: The output folder exists, or a disk is too small.
         UnavailableError: The Hub cannot be reached.
     """
     # Imported here because these import torch, which `convert --help` does not need.
     from procvid.phantom import published
+    from procvid.phantom.checkpoint import require_source
     from procvid.phantom.conversion_cost import conversion_cost
     from procvid.phantom.layout import CONFIGS
     from procvid.phantom.loading import check_weights, read_config, torch_dtype
+    from procvid.phantom.model_folder import check_base
 
     profile = PROFILES[arguments.profile]
     config = read_config(Path(arguments.config)) if arguments.config else CONFIGS[profile.name]
@@ -92,6 +94,10 @@ def convert(arguments: argparse.Namespace) -> None:
         restore(out.resolve())
     own = user_path(arguments.transformer) if arguments.transformer else None
     own_base = user_path(arguments.base) if arguments.base else None
+    if own is not None:
+        require_source(own)
+    if own_base is not None and not arguments.check:
+        check_base(own_base, config)
     cost = conversion_cost(
         profile.name,
         config,
@@ -143,8 +149,21 @@ def _agree(cost: ConversionCost, arguments: argparse.Namespace) -> None:
             "Nothing was downloaded: the download needs a confirmation, but stdin is not a terminal.",
             "Check the sizes, then add --yes.",
         )
-    if input("Continue? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not _confirmed(sys.stderr if arguments.json else sys.stdout):
         raise InputError("Nothing was downloaded.", "")
+
+
+def _confirmed(screen: TextIO) -> bool:
+    """Return True if the user agrees to the download; an end of the input is a no."""
+    print("Continue? [y/N] ", end="", file=screen, flush=True)
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=screen)
+        raise KeyboardInterrupt("Nothing was downloaded.") from None
+    if not answer:
+        print(file=screen)
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _check(transformer: PublishedFiles, config: Config, as_json: bool) -> None:

@@ -41,7 +41,7 @@ from procvid.wiring.stores import (
 )
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
-NEEDED_DISK_GIB, NEEDED_RAM_GIB = 1.0, 3.0
+NEEDED_DISK_GB, NEEDED_RAM_GB = 1.0, 3.2
 
 LIBRARIES = {
     "torch": "torch",
@@ -130,8 +130,8 @@ def _profile_finding(ready: Readiness) -> Finding:
     if ready.clip_seconds is not None:
         details.append(ready.time)
     commands = [part.command for part in needed if part.command]
-    # On a card that is too small the weights do not help.
-    remedy = "" if ready.fits is False else "\n".join(commands)
+    # Without a card, or on one that is too small, the weights do not help.
+    remedy = "\n".join(commands) if ready.fits else ""
     verdict = "ok" if ready.runs else "note"
     return Finding(f"profile {ready.profile}", verdict, "; ".join(details) or "ready", remedy)
 
@@ -285,9 +285,9 @@ def _fast() -> Iterator[Finding]:
 
 
 def _disk() -> Finding:
-    free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
-    detail = f"{free_gib:.1f} GiB free in {Path.cwd()}"
-    if free_gib >= NEEDED_DISK_GIB:
+    free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
+    detail = f"{free_gb:.1f} GB free in {Path.cwd()}"
+    if free_gb >= NEEDED_DISK_GB:
         return Finding("disk", "ok", detail)
     return Finding("disk", "note", detail, "free some space, or work in another folder")
 
@@ -297,9 +297,9 @@ def _ram(facts: MachineFacts) -> Finding:
         f"{facts.ram_bytes / 1e9:.1f} GB of RAM, {facts.ram_free_bytes / 1e9:.1f} GB free, "
         f"{facts.cores} CPU cores"
     )
-    if facts.ram_bytes / 2**30 >= NEEDED_RAM_GIB:
+    if facts.ram_bytes / 1e9 >= NEEDED_RAM_GB:
         return Finding("memory", "ok", detail)
-    return Finding("memory", "note", detail, f"a run takes up to {NEEDED_RAM_GIB:.0f} GiB")
+    return Finding("memory", "note", detail, f"a run takes up to {NEEDED_RAM_GB:.1f} GB")
 
 
 def _gpu(facts: MachineFacts) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from procvid.cli.screen import duration
 from procvid.errors import UnavailableError
 from procvid.events import Conditioned, to_json
 from procvid.hub.names import hub_id_of, size
-from procvid.hub.resolve import known_release
+from procvid.hub.resolve import known_release, named_lora, parse_lora
 from procvid.machine import device_name
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast
@@ -78,7 +78,8 @@ def dry_run(
         f"{sampling.num_inference_steps} denoising steps each, in {arguments.out}."
     )
     if sampling.shortcuts.summary:
-        print(f"Fast: {sampling.shortcuts.summary}.")
+        kind = "Distilled" if arguments.distilled else "Fast"
+        print(f"{kind}: {sampling.shortcuts.summary}.")
     print_head(plan)
     for step in result.steps:
         _print_step(step, plan.names, result.no_slots, profile.max_references)
@@ -106,10 +107,18 @@ def _parts(
     loras: tuple[str, ...],
     precise: bool | None,
 ) -> tuple[Parts | None, str]:
-    """Return the models if this machine has them, else the reason; a dry run downloads nothing."""
+    """Return the models if this machine has them, else the reason; a dry run downloads nothing.
+
+    Raises:
+        InputError: A local LoRA does not exist, or the memory or a LoRA cannot be used.
+    """
+    local = [text for text in loras if not wiring.is_lora_on_hub(text)]
+    for text in local:
+        source, _ = parse_lora(text)
+        if hub_id_of(source, "lora") is None:
+            named_lora(source)
     if hub_id_of(memory, "memory") and known_release(memory, "memory") is None:
         return None, f"not known until {memory} is downloaded (procvid hub pull {memory})"
-    local = [text for text in loras if not wiring.is_lora_on_hub(text)]
     if downloads:
         return None, f"not known until these are downloaded: {', '.join(downloads)}"
     try:

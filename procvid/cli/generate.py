@@ -80,8 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--distilled",
         action="store_true",
-        help="sample as a LoRA needs that was distilled for few steps: 6 steps, of which the first "
-        "half is guided (docs/fast.md)",
+        help="sampling for few-step distilled LoRAs: 6 steps, guidance on the first half "
+        "(docs/fast.md)",
     )
     add_workers(parser)
     add_json(parser, "print one event per line as JSON")
@@ -96,11 +96,10 @@ def generate(arguments: argparse.Namespace) -> None:
     """
     _check_many(arguments)
     recipe = None if arguments.recipe is None else read_recipe(Path(arguments.recipe))
-    if arguments.distilled and (arguments.fast or not arguments.lora):
-        raise InputError(
-            "--distilled is for a distilled LoRA and excludes --fast.",
-            "Name the LoRA with --lora, and omit --fast.",
-        )
+    if arguments.distilled and arguments.fast:
+        raise InputError("--distilled and --fast exclude each other.", "Omit one of them.")
+    if arguments.distilled and not arguments.lora:
+        raise InputError("--distilled is for a distilled LoRA.", "Name the LoRA with --lora.")
     loras = tuple(absolute_lora(text, ask=not arguments.dry_run) for text in arguments.lora)
     profile, reason = wiring.select_profile(arguments.profile)
     sampling = choose_sampling(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,15 +90,12 @@ def open_checkpoint(source: Path, sha256: str | None = None) -> Checkpoint:
             and with `weights_only=True`.
 
     Raises:
-        InputError: The weights do not exist, a shard is missing or truncated, the hash differs, or a
-            pickle has no hash.
+        InputError: The weights do not exist, a shard is missing or truncated, the hash differs or is
+            none, or a pickle has no hash.
     """
     if source.is_dir():
         return Checkpoint(_shard_facts(source), None)
-    if not source.is_file():
-        raise InputError(
-            f"The weights {str(source)!r} do not exist.", "Give the path of a file or a folder."
-        )
+    require_source(source)
     if source.suffix == ".safetensors":
         check_hash(source, sha256)
         return Checkpoint(_file_facts(source), None)
@@ -111,16 +109,30 @@ def open_checkpoint(source: Path, sha256: str | None = None) -> Checkpoint:
         return _pickle(source)
     raise InputError(
         f"Weights with the suffix {source.suffix!r} cannot be read.",
-        "Give a .safetensors or .pth file, or the folder of its shards.",
+        "Give a .safetensors, .gguf or .pth file, or the folder of its shards.",
     )
+
+
+def require_source(source: Path) -> None:
+    """Raise InputError if weights are neither a file nor a folder."""
+    if not source.is_file() and not source.is_dir():
+        raise InputError(
+            f"The weights {str(source)!r} do not exist.", "Give the path of a file or a folder."
+        )
 
 
 def check_hash(file: Path, expected: str | None) -> None:
     """Raise InputError if the sha256 of a file differs from the expected one; None checks nothing."""
     if expected is None:
         return
+    wanted = expected.strip().lower()
+    if re.fullmatch("[0-9a-f]{64}", wanted) is None:
+        raise InputError(
+            f"{expected[:80]!r} is not a sha256, which has 64 hex digits.",
+            "Copy the hash that the publisher shows.",
+        )
     found = sha256_of(file)
-    if found != expected.strip().lower():
+    if found != wanted:
         raise InputError(
             f"{str(file)!r} is not the expected file: its sha256 is {found}, not {expected}.",
             "Download it again.",
@@ -154,6 +166,11 @@ def _shard_facts(folder: Path) -> dict[str, TensorFact]:
         folder.glob("*.safetensors")
     )
     missing = [file.name for file in files if not file.is_file()]
+    if not files and (folder / "transformer").is_dir():
+        raise InputError(
+            f"{str(folder)!r} is a whole model in the diffusers layout.",
+            "Give its subfolder transformer.",
+        )
     if missing or not files:
         raise InputError(
             f"{str(folder)!r} lacks {', '.join(missing) or 'weights (*.safetensors)'}.",
@@ -201,8 +218,7 @@ def _pickle(file: Path) -> Checkpoint:
     except Exception as error:
         # A damaged pickle can raise any exception.
         raise InputError(
-            f"{str(file)!r} is not a plain file of weights ({type(error).__name__}).",
-            "Download it again.",
+            f"{str(file)!r} is not a plain file of weights.", "Download it again."
         ) from error
     if not isinstance(read, dict) or not all(torch.is_tensor(t) for t in read.values()):
         raise InputError(f"{str(file)!r} contains more than weights.", "Give a plain state dict.")

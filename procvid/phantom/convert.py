@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from procvid.errors import InputError, OutputError
@@ -191,6 +194,9 @@ def rewrite(
 
     Yields:
         A `FileWritten` after each file.
+
+    Raises:
+        OSError: The disk is full, or the file cannot be written for another reason of the system.
     """
     sizes = {
         new: torch.Size(checkpoint.facts[old].shape).numel() * dtype_of(new).itemsize
@@ -237,9 +243,11 @@ def _shards(
 def _save(tensors: dict[str, torch.Tensor], file: Path) -> None:
     try:
         save_file(tensors, file, metadata={"format": "pt"})
-    except Exception as error:
-        # safetensors raises its own error if the disk is full.
-        raise OutputError(
-            f"{str(file)!r} cannot be written ({str(error)[:120]}).",
-            "Free some disk space and try again.",
-        ) from error
+    except SafetensorError as error:
+        # Its text ends in "(os error 28)" if the disk is full. The caller of `rewrite` names the folder.
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise OutputError(
+                f"{file.name} cannot be written ({str(error)[:120]}).", "Try again."
+            ) from error
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error

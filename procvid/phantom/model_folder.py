@@ -82,7 +82,7 @@ def write_model(
         OutputError: The folder exists, cannot be written, or the disk is too small.
     """
     refuse_expert(transformer)
-    base_index = _check_base(base, config)
+    base_index = check_base(base, config)
     with open_checkpoint(base / "text_encoder") as text:
         if transformer.suffix == ".gguf":
             # Loaded once to check that it is complete and of this model.
@@ -110,7 +110,17 @@ def _size(checkpoint: Checkpoint, dtype: torch.dtype) -> int:
     return int(1.1 * count * dtype.itemsize)
 
 
-def _check_base(base: Path, config: Config) -> dict[str, object]:
+def check_base(base: Path, config: Config) -> dict[str, object]:
+    """Return the model index of a Wan2.1 folder in the diffusers layout; empty if it has none.
+
+    Raises:
+        InputError: The folder does not exist, lacks a part, is damaged, or belongs to another model.
+    """
+    if not base.is_dir():
+        raise InputError(
+            f"The Wan2.1 folder {str(base)!r} does not exist.",
+            "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
+        )
     missing = [part for part in BASE_PARTS if not (base / part).is_dir()]
     if missing:
         raise InputError(

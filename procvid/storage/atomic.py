@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,7 +34,12 @@ REASONS = {
 def output_error(path: Path, error: OSError) -> OutputError:
     """Return the OutputError that explains why `path` could not be written."""
     unknown = (error.strerror or type(error).__name__, "Choose another folder.")
-    reason, hint = REASONS.get(error.errno or 0, unknown)
+    number = error.errno
+    if isinstance(error, shutil.Error):
+        # copytree gathers its errors as text.
+        found = re.search(r"\[Errno (\d+)\]", str(error))
+        number = int(found[1]) if found else None
+    reason, hint = REASONS.get(number or 0, unknown)
     return OutputError(f"Cannot write {path}: {reason}.", hint)
 
 

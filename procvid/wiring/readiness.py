@@ -60,7 +60,7 @@ class MissingPart:
         if self.write_bytes:
             sizes.append(f"writes {_gb(self.write_bytes)}")
         if not self.needed:
-            sizes.append("a run does this")
+            sizes = [f"{_gb(self.fetch_bytes)}, downloaded by the first run"]
         detail = f" ({', '.join(sizes)})" if sizes else ""
         return f"{self.what}{detail}"
 
@@ -109,7 +109,8 @@ class Readiness:
         yield f"Profile {self.profile}: {can} run on this machine now."
         if self.placement:
             yield f"Placement: {self.placement}."
-        yield f"Time: {self.time}."
+        if self.clip_seconds is not None:
+            yield f"Time: {self.time}."
         for part in self.missing:
             yield f"Missing: {part}."
             if part.command:
@@ -156,7 +157,7 @@ def readiness(
     known = Readiness(profile.name, missing, basis="no such clip was made on this machine")
     if pattern is not None:
         clips = "1 clip" if pattern.num_samples == 1 else f"{pattern.num_samples} clips"
-        basis = f"measured on {clips} of this machine"
+        basis = f"measured on {clips} made on this machine"
         known = replace(known, clip_seconds=pattern.clip_s, measured=True, basis=basis)
     if not profile.needs_gpu or facts.card is None:
         return known

@@ -52,7 +52,9 @@ def test_a_recipe_that_cannot_be_read_is_named_and_the_others_are_made(
     assert main(command(recipes, out)) == 2
     said = capsys.readouterr()
     assert "egg: 1 clip, 2.1 s" in said.out and f"Done: 2 of 3 videos are in {out}" in said.out
-    assert said.err.startswith("Failed: bad: ") and "1 of 3 recipes failed: bad." in said.err
+    assert said.err.startswith("Failed: bad: ") and said.err.endswith(
+        "1 of 3 recipes failed: bad. Correct them, then give the same command.\n"
+    )
     assert sorted(path.name for path in out.iterdir()) == ["egg", "soup"]
     before = contents(out)
 

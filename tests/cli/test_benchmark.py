@@ -22,6 +22,22 @@ def test_repeats_have_limits(capsys):
     assert "0 repeats is out of range" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "96x96"], "--size is for a profile on a GPU. Add --profile phantom-1.3b."),
+        (["--random-weights"], "--random-weights is for a profile on a GPU."),
+        (["--minutes", "8"], "--minutes is for a profile on a GPU."),
+        (["--no-rungs", "--evaluation"], "--no-rungs is for a profile on a GPU."),
+        (["--evaluation", "--profile", "phantom-1.3b"], "--evaluation is for the tiny profile."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_options_of_another_profile_are_refused(options, message, capsys):
+    assert main(["benchmark", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_it_prints_every_number(capsys):
     assert main(["benchmark", "--repeats", "1", "--json"]) == 0

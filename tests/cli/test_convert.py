@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -161,7 +162,8 @@ def test_after_a_kill_it_starts_again_and_removes_the_leftovers(shards, tmp_path
 def test_a_disk_that_fills_up_leaves_nothing_behind(shards, tmp_path, capsys):
     with files_no_larger_than(1_000_000):
         assert main(command(shards, tmp_path / "out")) == 2
-    assert "cannot be written" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+    message = f"Cannot write {tmp_path / 'out'}: the file is larger than the system allows."
+    assert message in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
 Usage = namedtuple("Usage", "total used free")
@@ -191,6 +193,47 @@ def test_nothing_is_downloaded_without_a_yes(tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr()
     assert "Download: 0.0 MB to" in printed.out and "Write: 14.7 GB to" in printed.out
     assert "add --yes" in printed.err and not (tmp_path / "out").exists()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("typed", ["n\n", "\n", ""])
+def test_a_terminal_is_asked_and_an_end_of_its_input_is_a_no(typed, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(conversion_cost, "download_of", lambda model, ask: Download(1000))
+    monkeypatch.setattr(published, "fetch_transformer", lambda _: pytest.fail("downloaded"))
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out"), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["fetch_bytes"] == 2000
+    assert printed.err.startswith("Continue? [y/N] ") and "Nothing was downloaded." in printed.err
+
+
+def test_an_interrupted_question_keeps_no_work(tmp_path, capsys, monkeypatch):
+    def interrupt() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(conversion_cost, "download_of", lambda model, ask: Download(1000))
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdin.readline", interrupt)
+    assert main(["convert", "phantom-1.3b", "--out", str(tmp_path / "out")]) == 130
+    assert "Interrupted. Nothing was downloaded." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--base", "The Wan2.1 folder '/nope' does not exist."), ("--transformer", "do not exist")],
+)
+def test_a_missing_path_is_refused_before_anything_is_downloaded(
+    option, message, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(conversion_cost, "download_of", lambda model, ask: Download(1000))
+    command = ["convert", "phantom-1.3b", option, "/nope", "--out", str(tmp_path / "out"), "--yes"]
+    assert main(command) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and message in printed.err
 
 
 def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch):

@@ -168,6 +168,8 @@ def test_a_profile_says_what_it_lacks_and_how_long_a_clip_takes():
     assert "downloads 29.0 GB, writes 15.0 GB" in finding.detail and "about 8 min" in finding.detail
     small = doctor._profile_finding(replace(FITS, missing=(CONVERT,), fits=False))
     assert small.remedy == "", "on a card that is too small the weights do not help"
+    without = doctor._profile_finding(Readiness("phantom-1.3b", missing=(CONVERT,)))
+    assert without.remedy == "", "nor do they without a card"
 
 
 def test_an_old_library_is_one_sentence(monkeypatch):

@@ -114,6 +114,13 @@ def test_wrong_input_is_refused_before_a_forecast(recipe, tmp_path, capsys):
     assert "OPENAI_API_KEY is not set" in capsys.readouterr().err
 
 
+def test_a_missing_lora_is_refused_before_downloads_are_reported(recipe, monkeypatch, capsys):
+    monkeypatch.setenv("PROCVID_MODELS", str(recipe.parent / "models"))
+    command = ["generate", str(recipe), "--out", str(recipe.parent / "run"), "--dry-run"]
+    assert main([*command, "--profile", "phantom-1.3b", "--lora", "/nope"]) == 2
+    assert "There is no LoRA '/nope'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

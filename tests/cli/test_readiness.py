@@ -50,7 +50,7 @@ def test_a_measured_clip_counts_more(converted):
     setting = ClipSetting.of("phantom-1.3b", "Pretended", TINY.sampling, precise=True)
     ready = asked(machine(8, 32), [ClipSample(setting, False, 150.0, 1, 1.0)])
     assert (ready.clip_seconds, ready.measured) == (150.0, True)
-    assert ready.time == "about 2 min a clip (measured on 1 clip of this machine)"
+    assert ready.time == "about 2 min a clip (measured on 1 clip made on this machine)"
 
 
 def test_too_little_memory_is_named(converted):

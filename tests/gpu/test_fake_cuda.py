@@ -60,7 +60,9 @@ RUNGS = {
 """By profile, card and machine: the rung, and whether weights are read from their files."""
 
 
-@pytest.mark.parametrize("profile", RUNGS)
+@pytest.mark.parametrize(
+    "profile", ["phantom-1.3b", pytest.param("phantom-14b", marks=pytest.mark.slow)]
+)
 def test_the_rung_on_common_cards(profile):
     for (card, host), (rung, from_files) in RUNGS[profile].items():
         ready = on_card(profile, card, host)

@@ -189,6 +189,18 @@ def test_a_pickle_is_read_only_with_its_hash(weights, tmp_path):
         load_transformer(source, TINY_CONFIG, sha256="0" * 64)
 
 
+def test_a_hash_has_64_hex_digits(weights, tmp_path):
+    source, _ = write("pth", weights, tmp_path)
+    with pytest.raises(InputError, match="'abc' is not a sha256, which has 64 hex digits"):
+        load_transformer(source, TINY_CONFIG, sha256="abc")
+
+
+def test_a_whole_model_in_the_diffusers_layout_is_named(tmp_path):
+    (tmp_path / "transformer").mkdir()
+    with pytest.raises(InputError, match=r"whole model .* Give its subfolder transformer"):
+        load_transformer(tmp_path, TINY_CONFIG)
+
+
 def test_a_pickle_that_would_run_code_does_not(tmp_path):
     class Hostile:
         def __reduce__(self):

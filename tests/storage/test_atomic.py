@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from procvid.errors import OutputError
 from procvid.storage.atomic import new_folder, replacing, replacing_folder, write_text
+from tests.disk import files_no_larger_than
 
 
 def names(folder: Path) -> list[str]:
@@ -39,6 +41,18 @@ def test_a_folder_that_fails_leaves_the_older_one(tmp_path: Path) -> None:
         (temporary / "two.txt").write_text("two")
         raise OSError(28, "No space left on device")
     assert names(path) == ["one.txt"] and names(tmp_path) == ["store"]
+
+
+def test_a_disk_that_fills_up_while_a_folder_is_copied_is_named(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "weights").write_bytes(bytes(3000))
+    with (
+        pytest.raises(OutputError, match="larger than the system allows"),
+        files_no_larger_than(1000),
+        replacing_folder(tmp_path / "to") as new,
+    ):
+        shutil.copytree(tmp_path / "from", new / "part")
+    assert [path.name for path in tmp_path.iterdir()] == ["from"]
 
 
 def test_text_has_unix_line_ends(tmp_path: Path) -> None:

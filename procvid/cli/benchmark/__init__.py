@@ -6,10 +6,20 @@ import argparse
 
 from procvid.cli.arguments import add_json, whole_number
 from procvid.errors import InputError
-from procvid.settings import MAX_REFERENCES, PROFILES, TINY
+from procvid.settings import CONVERTIBLE, MAX_REFERENCES, PROFILES, TINY
 
 MAX_REPEATS = 1000
 MAX_MINUTES = 600
+GPU_DEFAULTS = {
+    "random_weights": False,
+    "size": None,
+    "frames": None,
+    "references": MAX_REFERENCES,
+    "steps": 2,
+    "minutes": 8,
+    "no_rungs": False,
+}
+"""Options for a profile on a GPU, with their values if they are not given."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(parser)
     gpu = parser.add_argument_group("on a GPU")
-    gpu.add_argument("--random-weights", action="store_true", help="download no weights")
+    # None shows that an option was not given.
+    gpu.add_argument(
+        "--random-weights", action="store_true", default=None, help="download no weights"
+    )
     gpu.add_argument("--size", metavar="WxH", help="size of the clip, px (default: the profile's)")
     gpu.add_argument(
         "--frames",
@@ -51,24 +64,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--references",
         metavar="N",
         type=whole_number,
-        default=MAX_REFERENCES,
         help=f"reference images, 0 to {MAX_REFERENCES} (default: {MAX_REFERENCES})",
     )
     gpu.add_argument(
         "--steps",
         metavar="N",
         type=whole_number,
-        default=2,
         help="denoising steps of a timed run (default: 2)",
     )
     gpu.add_argument(
         "--minutes",
         metavar="N",
         type=whole_number,
-        default=8,
         help=f"time limit, 1 to {MAX_MINUTES}; what does not fit is not measured (default: 8)",
     )
-    gpu.add_argument("--no-rungs", action="store_true", help="skip the GPU memory ladder")
+    gpu.add_argument(
+        "--no-rungs", action="store_true", default=None, help="skip the GPU memory ladder"
+    )
     parser.set_defaults(run=benchmark)
 
 
@@ -76,9 +88,16 @@ def benchmark(arguments: argparse.Namespace) -> None:
     """Measure and print; store nothing.
 
     Raises:
-        InputError: An option is out of range.
+        InputError: An option is out of range, or does not fit the profile.
         UnavailableError: A process failed, or there is no GPU.
     """
+    bundled = PROFILES[arguments.profile].bundled
+    if arguments.evaluation and not bundled:
+        raise InputError(
+            f"--evaluation is for the {TINY.name} profile.",
+            f"Omit --profile {arguments.profile} or --evaluation.",
+        )
+    _fill_gpu_options(arguments, bundled)
     if arguments.evaluation:
         from procvid.cli.benchmark.evaluation import benchmark_evaluation
 
@@ -92,7 +111,7 @@ def benchmark(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"{arguments.minutes} minutes is out of range.", f"Choose 1 to {MAX_MINUTES}."
         )
-    if not PROFILES[arguments.profile].bundled:
+    if not bundled:
         from procvid.cli.benchmark.gpu import benchmark_gpu
 
         benchmark_gpu(arguments)
@@ -100,3 +119,15 @@ def benchmark(arguments: argparse.Namespace) -> None:
         from procvid.cli.benchmark.tiny import benchmark_tiny
 
         benchmark_tiny(arguments)
+
+
+def _fill_gpu_options(arguments: argparse.Namespace, bundled: bool) -> None:
+    """Set the defaults of the options for a GPU. Raise InputError if one is given for a bundled profile."""
+    for name, default in GPU_DEFAULTS.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, default)
+        elif bundled:
+            raise InputError(
+                f"--{name.replace('_', '-')} is for a profile on a GPU.",
+                f"Add --profile {CONVERTIBLE[0]}.",
+            )

@@ -128,11 +128,11 @@ def build(arguments: argparse.Namespace) -> None:
         return
     print(f"Done: {arguments.out} holds {num_crops} crops.")
     if num_duplicates:
-        print(f"{num_duplicates} duplicates were skipped.")
+        many = "1 duplicate was" if num_duplicates == 1 else f"{num_duplicates} duplicates were"
+        print(f"{many} skipped.")
     if num_rejected:
-        print(
-            f"{num_rejected} clips failed; see build/rejects.jsonl. The same command tries them again."
-        )
+        clips = "1 clip" if num_rejected == 1 else f"{num_rejected} clips"
+        print(f"{clips} failed; see build/rejects.jsonl. The same command tries them again.")
 
 
 def build_models(profile: str, scene_reader: str, keep: Set[Likelihood]) -> ClipModels:

@@ -55,4 +55,5 @@ def merge(arguments: argparse.Namespace) -> None:
     skipped = sum(map(len, stores)) - len(merged)
     print(f"Done: {Path(arguments.out)} holds {len(merged)} crops.")
     if skipped:
-        print(f"{skipped} duplicates were skipped.")
+        many = "1 duplicate was" if skipped == 1 else f"{skipped} duplicates were"
+        print(f"{many} skipped.")
