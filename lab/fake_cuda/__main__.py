@@ -84,7 +84,7 @@ def _row(outcome: Outcome | None) -> dict[str, object]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    lines = [f"{'FAIL' if row['problems'] else 'ok':5}{row['scenario']:28}"]
+    lines = [f"{'FAIL' if row['problems'] else 'ok':5}{row['scenario']:39}"]
     if "rung" in row:
         lines[0] += (
             f"{row['rung']:18}{row['peak_gb']:6} of {row['estimated_gb']:5} GB, host "

@@ -130,7 +130,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "first_block, group offload": Scenario(
         _of(_SKIPS_SHORT, rung="group_offload", shortcuts=cache("first_block", 0.1)),
-        3 * (2 + 7), always=True,
+        3 * (2 + 7),
     ),
     "out of memory, first_block": Scenario(
         _of(_SHORTEST, prepare=out_of_memory(5), shortcuts=cache("first_block", 0.1)),

@@ -113,6 +113,7 @@ def test_a_second_generator_needs_nothing_but_its_own_description(expected):
     assert generator.undrawable(["salmon"]) == () and generator.tflop(SAMPLING, 0) > 0
 
 
+@pytest.mark.slow
 def test_it_is_placed_and_falls_down_the_ladder(expected):
     generator = careful()
     (note,) = generator.notes(SAMPLING)

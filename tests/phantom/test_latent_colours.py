@@ -41,6 +41,7 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(small[0], small[1])[0, 1])
 
 
+@pytest.mark.slow
 def test_previews_show_the_coming_clip_and_change_nothing(plain):
     previewing = generator(previews=True)
     steps, steps_seen = previewing.generate(PLAIN, SAMPLING), []

@@ -69,7 +69,7 @@ def test_the_first_reference_of_a_thing_is_kept(finished):
         assert (two["origin"], two["generation"]) == ("memory", 0)
 
 
-@pytest.mark.parametrize("damage", ["removed", "changed"])
+@pytest.mark.parametrize("damage", [pytest.param("removed", marks=pytest.mark.slow), "changed"])
 def test_a_step_whose_crops_are_damaged_is_made_again(finished, parts, tmp_path, damage):
     folder = copy_of(finished, tmp_path)
     crops = folder / "steps/01/crops"
