@@ -326,16 +326,18 @@ class PipelineHost:
             try:
                 return (yield from self._make(pipeline, ladder, conditioning, sampling))
             except MEMORY_ERRORS as error:
+                lost = lost_card(error, self._placement.device.index or 0)
+                if lost is not None:
+                    raise lost from error
                 if not ran_out(error):
-                    raise lost_card(error, self._placement.device.index or 0) or error from error
+                    raise
                 reason = str(error).splitlines()[0][:160]
             # Outside the handler, since its error keeps the tensors alive.
             if ladder is None or not ladder.step_down():
                 raise UnavailableError(
                     f"There is not enough memory for a clip of {sampling.width}x{sampling.height} "
                     f"and {sampling.num_frames} frames ({reason}).",
-                    "Close other programs that use this memory, or choose a smaller --size or fewer "
-                    "--frames.",
+                    "Close other programs, or choose a smaller --size or fewer --frames.",
                 )
 
     def _make(

@@ -18,7 +18,7 @@ from procvid.phantom.attention import attention_in_8_bits
 from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.phantom.precision import float32_layers
 from procvid.phantom.step_cache import step_cache
-from procvid.types import Shortcuts, StepCache
+from procvid.types import Shortcuts
 
 
 def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
@@ -45,28 +45,6 @@ def check_shortcuts(shortcuts: Shortcuts, precise: bool = False) -> None:
 
 
 @contextmanager
-def prepared(
-    transformer: WanTransformer3DModel,
-    precise: bool,
-    cache: StepCache | None,
-    *,
-    num_steps: int,
-    num_video_frames: int,
-    mag_ratios: Sequence[float] | None = None,
-) -> Iterator[None]:
-    """Run a transformer with its float32 layers and its step cache; see these for the arguments."""
-    caching = step_cache(
-        transformer,
-        cache,
-        num_steps=num_steps,
-        num_video_frames=num_video_frames,
-        mag_ratios=mag_ratios,
-    )
-    with float32_layers(transformer, precise), caching:
-        yield
-
-
-@contextmanager
 def shortened(
     transformer: WanTransformer3DModel,
     shortcuts: Shortcuts,
@@ -85,16 +63,15 @@ def shortened(
         num_video_frames: Latent frames of the video, without references.
         mag_ratios: See `step_cache`.
     """
-    in_8_bits = attention_in_8_bits(transformer, shortcuts.attention_in_8_bits)
-    rest = prepared(
+    caching = step_cache(
         transformer,
-        precise,
         shortcuts.cache,
         num_steps=num_steps,
         num_video_frames=num_video_frames,
         mag_ratios=mag_ratios,
     )
-    with in_8_bits, rest:
+    in_8_bits = attention_in_8_bits(transformer, shortcuts.attention_in_8_bits)
+    with in_8_bits, float32_layers(transformer, precise), caching:
         yield
 
 

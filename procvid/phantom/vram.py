@@ -19,7 +19,7 @@ from torch._subclasses import FakeTensorMode
 from transformers import UMT5Config, UMT5EncoderModel
 
 from procvid.phantom.denoising import GuidedModel, LoopPosition
-from procvid.phantom.fast import FastModel, prepared
+from procvid.phantom.fast import FastModel, shortened
 from procvid.phantom.gguf_file import QuantisedTensor, dequantising_bytes
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.layout import Config, stored_dtype
@@ -235,7 +235,10 @@ def _denoising_bytes(
     Uses fake tensors, because autocast does not support the meta device.
     """
     scales, shortcuts = denoising.guidance_scales, denoising.shortcuts
-    total, cache = 100, shortcuts.cache
+    total = 100
+    full_cache = shortcuts.cache and replace(shortcuts.cache, full_steps=total)
+    # Without a device there is no kernel in 8 bits; fused attention is counted alike.
+    counted = replace(shortcuts, cache=full_cache, attention_in_8_bits=False)
     with FakeTensorMode(), torch.no_grad():
         # The peak of a forward pass does not depend on the number of blocks, and two run faster.
         shallow = _meta_transformer({**transformer, "num_layers": 2}, dtype)
@@ -253,14 +256,7 @@ def _denoising_bytes(
 
         def steps() -> None:
             model = FastModel(guided, shortcuts)
-            with prepared(
-                shallow,
-                denoising.precise,
-                None if cache is None else replace(cache, full_steps=total),
-                num_steps=total,
-                num_video_frames=video[2],
-                mag_ratios=[1.0] * total,
-            ):
+            with shortened(shallow, counted, denoising.precise, total, video[2], [1.0] * total):
                 # A branch runs again while the state of its first call is still cached.
                 for index in range(1 if shortcuts == EXACT else shortcuts.guided_every + 1):
                     model.velocity(latents, timestep, text, LoopPosition(index, total, 0.5))

@@ -14,7 +14,7 @@ from procvid.phantom import ladder as ladder_module
 from procvid.phantom.autoencoding import decode_video
 from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.phantom.device_errors import ran_out
-from procvid.phantom.fast import FastModel, prepared
+from procvid.phantom.fast import FastModel, shortened
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.ladder import (
     Ladder,
@@ -115,14 +115,7 @@ def really_denoise(model: WanTransformer3DModel, denoising: Denoising, dtype) ->
     guided = GuidedModel(model, guidance, references, denoising.precise, shortcuts)
     fast, latents = FastModel(guided, shortcuts), torch.randn(1, 8, 5, 12, 16)
     text = {sees: torch.randn(1, CLIP.text_length, 64).to(dtype) for sees in (True, False)}
-    with prepared(
-        model,
-        denoising.precise,
-        shortcuts.cache,
-        num_steps=9,
-        num_video_frames=5,
-        mag_ratios=[1.0] * 9,
-    ):
+    with shortened(model, shortcuts, denoising.precise, 9, 5, [1.0] * 9):
         for index in range(4 if shortcuts.cache else 2):
             timestep, position = torch.tensor(900 - index), LoopPosition(index, 9, 0.9)
             latents = latents + 0.1 * fast.velocity(latents, timestep, text, position)
