@@ -66,6 +66,7 @@ def in_processes(
     """Yield the results of all jobs; see `Spread.run`."""
     workers: list[_Process[Job]] = []
     cards = cycle(gpus or (None,))
+    working = list(gpus)
 
     def start(gpu: int | None) -> None:
         for job in jobs:
@@ -90,12 +91,15 @@ def in_processes(
                     start(worker.gpu)
                     continue
                 if isinstance(value, LostCardError):
-                    # Another worker takes the job; a new one would get the same GPU.
+                    # A worker with another GPU takes the job, a new one if the others have ended.
                     workers.remove(worker)
                     worker.stop()
-                    if not workers:
-                        raise value
+                    working = [gpu for gpu in working if gpu != worker.gpu]
                     jobs = chain([worker.job], jobs)
+                    if not workers and not working:
+                        raise value
+                    if not workers:
+                        start(working[0])
                 elif not isinstance(value, _Ended):
                     yield worker.job, value
                 elif not _has_next(worker, jobs):

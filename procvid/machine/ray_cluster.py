@@ -89,6 +89,7 @@ def on_ray(
     """Yield the results of all jobs; see `Spread.run`."""
     ray = _connect(address, num_workers, needs_gpu)
     cluster = _Cluster(ray, make_tools, needs_gpu, work)
+    num_lost = 0
     try:
         first = [job for _, job in zip(range(num_workers), jobs, strict=False)]
         jobs = chain(first, jobs)
@@ -103,12 +104,15 @@ def on_ray(
                 else:
                     value = checked(ray.get(next(answer)))
                     if isinstance(value, LostCardError):
-                        # Another actor takes the job.
+                        # Another actor takes the job, a new one if the others have ended.
                         del cluster.answers[answer]
                         cluster.end(remote)
-                        if not cluster.answers:
-                            raise value
+                        num_lost += 1
                         jobs = chain([remote.job], jobs)
+                        if not cluster.answers and num_lost >= num_workers:
+                            raise value
+                        if not cluster.answers:
+                            cluster.start()
                     else:
                         yield remote.job, value
                     continue

@@ -17,7 +17,7 @@ from procvid.machine.spread import Spread
 from procvid.storage.lock import AlreadyHeldError
 
 JOBS = """
-import os, signal
+import os, signal, time
 from procvid.errors import InputError, LostCardError, UnavailableError
 
 def make():
@@ -33,6 +33,7 @@ def work(tools, job):
     if job == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if job.startswith("gpu") and tools[0] in job:
+        time.sleep(0.5 if "late" in job else 0)
         raise LostCardError("GPU " + tools[0] + " no longer works.", "Restart.")
     if job == "bug":
         raise KeyError("x")
@@ -91,6 +92,9 @@ def test_a_worker_whose_gpu_is_lost_ends_and_another_takes_its_job(jobs) -> None
     spread = Spread(jobs.make, workers=2, gpus=(1, 2))
     found = in_order(spread.run(jobs.work, iter(["gpu 2", "gpu 2 too", "a", "b"])))
     assert {values[0] for values in found.values()} == {"1"} and len(found) == 4
+    # The other worker has ended when this one loses its GPU.
+    found = in_order(spread.run(jobs.work, iter(["a", "gpu 2 late"])))
+    assert {values[0] for name, values in found.items() if name != "a"} == {"1"}
     with pytest.raises(LostCardError, match="no longer works"):
         list(spread.run(jobs.work, iter(["gpu 1 and 2"])))
 
