@@ -76,10 +76,6 @@ NAMES = """() => {
       const image = b.querySelector('img');
       if (image && image.alt) image.alt = '';
     });
-    document.querySelectorAll('.stepper.compact .step-button').forEach(
-      b => b.setAttribute('aria-label', 'Step ' + b.dataset.tabId));
-    document.querySelectorAll('.stepper:not(.compact) .step-button[aria-label]').forEach(
-      b => b.removeAttribute('aria-label'));
     document.querySelectorAll('.toast-body').forEach(b => {
       const header = b.querySelector('.toast-header');
       if (header && header.hasAttribute('role')) {
@@ -114,10 +110,9 @@ CSS = """
 .gradio-container .html-container { padding: 0 !important; }
 .gradio-container .pv-chips li, .gradio-container .pv-steps li, .gradio-container .pv-tiles li { margin: 0; }
 .dark { --color-accent: var(--primary-400); }
-.dark .step-button:not(.pending) .step-number { color: #0c0a09; }
 /* Without this a wide table would widen the page. */
 .gradio-container .main, .gradio-container .main > .wrap,
-.gradio-container main.contain, .gradio-container .stepper, .gradio-container .stepper > .tabitem {
+.gradio-container main.contain, .gradio-container .pv-stepper, .gradio-container .pv-stepper > .tabitem {
   min-width: 0; max-width: 100%; box-sizing: border-box; }
 .pv-head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 16px; padding: 8px 0 0; }
 .pv-head h1 { font-size: 1.75rem; font-weight: 700; letter-spacing: -0.02em; margin: 0; }
@@ -257,9 +252,28 @@ CSS = """
 .gradio-container, .gradio-container .tabs { overflow: clip !important; }  /* required for sticky */
 .pv-next { position: sticky; bottom: 12px; z-index: 60; }  /* above Gradio's field labels */
 .gradio-container [role=tab]:focus-visible { outline-offset: -3px; }
+.pv-stepper > .tab-wrapper [role=tablist] { counter-reset: pv-stage; }
+.pv-stepper > .tab-wrapper [role=tab] { counter-increment: pv-stage; min-height: 40px; }
+.pv-stepper > .tab-wrapper [role=tab]::before { content: counter(pv-stage); display: inline-grid;
+  place-items: center; width: 22px; height: 22px; margin-right: 8px; border-radius: 50%;
+  font-size: .75rem; font-weight: 600; background: var(--border-color-primary); }
+.pv-stepper > .tab-wrapper [role=tab].selected::before { background: var(--primary-700); color: #fff; }
+@media (max-width: 480px) { .pv-stepper > .tab-wrapper [role=tab] { padding-inline: 6px; font-size: .8125rem; }
+  .pv-stepper > .tab-wrapper [role=tab]::before { display: none; } }
+.pv-button { min-height: 28px; padding: 3px 12px; border-radius: 8px; font: inherit; font-size: .8125rem;
+  font-weight: 500; cursor: pointer; color: var(--button-secondary-text-color);
+  background: var(--button-secondary-background-fill); border: 1px solid var(--button-secondary-border-color); }
+.pv-button:hover { background: var(--button-secondary-background-fill-hover); }
+.pv-button:disabled { opacity: .55; cursor: default; }
+.pv-button.primary { color: #fff; background: var(--primary-700); border-color: var(--primary-700); }
+.pv-button.quiet { background: none; border-color: transparent; color: var(--body-text-color-subdued); }
+.pv-button:focus-visible, .gradio-container button[data-act]:focus-visible, .pv-field:focus-visible {
+  outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.pv-field { min-height: 32px; padding: 3px 8px; border-radius: 8px; font: inherit; font-size: .8125rem;
+  color: var(--body-text-color); background: var(--input-background-fill);
+  border: 1px solid var(--input-border-color); }
 .pv-last { align-items: center; }
 .pv-upload { width: auto !important; align-self: flex-start; }
-.stepper.compact .step-number { font-size: 0; }  /* no room for numbers */
 .gradio-container input[role=combobox] { text-overflow: ellipsis; padding-right: 24px; }
 .gradio-container input[role=combobox]:focus-visible { outline: 2px solid var(--color-accent);
   outline-offset: 3px; border-radius: 4px; }
