@@ -171,9 +171,7 @@ def test_a_picture_that_cannot_be_shown_is_a_sentence(
     assert on["search_picture"]("", photo, ANY, ANY)[-1] is None
     assert (
         said
-        == [
-            "The file IMG_1.HEIC is an HEIC photo, which procvid does not read. Save it as JPEG or PNG."
-        ]
+        == ["The HEIC photo IMG_1.HEIC is damaged or of an unknown kind. Save it as JPEG or PNG."]
         * 2
     )
     # Gradio would open the file before the handler is called.

@@ -13,8 +13,8 @@ from procvid.media.image import load_image
 from procvid.types import Image
 from procvid.ui.server.guard import for_the_page
 
-SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"]
-"""File types of upload buttons. A phone that stores HEIC then sends JPEG."""
+SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".heic", ".heif"]
+"""File types of upload buttons."""
 
 
 def picture_field(**settings: Any) -> gr.Image:
