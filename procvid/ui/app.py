@@ -63,7 +63,7 @@ def build_app(context: AppContext) -> Any:
             with gr.Tab("Hub", id="hub") as hub_tab:
                 hub.build(context, app, hub_tab)
             with gr.Tab("About", id="about"):
-                about.build(facts(context))
+                about.build(context.profile, facts(context))
         gr.HTML(f'<p class="pv-small">{escape(footer(context))}</p>')
     app.queue(max_size=MAX_EVENTS)
     return app

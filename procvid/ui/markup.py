@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from procvid.types import Conditioning, Image, Plan, Slot
+from procvid.ui.server.guard import page_words
 
 TILE_PX = 192
 """Longest side of a tile's image, in pixels; the run folder has the full crop."""
@@ -24,14 +25,14 @@ ORIGIN_WORDS = {"memory": "from the memory", "run": "from this video", "upload":
 
 def note(text: str, kind: str = "") -> str:
     """Return a framed sentence; `kind` is "", "warn" or "bad"."""
-    return f'<div class="pv-note {kind}"><p>{escape(text)}</p></div>'
+    return f'<div class="pv-note {kind}"><p>{escape(page_words(text))}</p></div>'
 
 
 def notes(lead: str, texts: Sequence[str], kind: str = "") -> str:
     """Return a framed list under a lead sentence, or "" without texts."""
     if not texts:
         return ""
-    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    items = "".join(f"<li>{escape(page_words(text))}</li>" for text in texts)
     return f'<div class="pv-note {kind}"><p>{escape(lead)}</p><ul>{items}</ul></div>'
 
 

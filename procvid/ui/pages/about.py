@@ -18,13 +18,13 @@ before, finds pictures of them in a memory, and gives up to four of them to the 
 """
 
 DEMO = """
-**Here runs the demo model.** It was trained on a *toy kitchen*: drawings of twelve foods, four tools
+**This server runs the demo model.** It was trained on a *toy kitchen*: drawings of twelve foods, four tools
 and six vessels, made by a program. It needs no GPU and no download, and it does not make real
 cooking footage.
 """
 
 FULL = """
-**Here runs {generator}.** It makes real footage from your recipe.
+**This server runs Phantom-Wan** with the profile {name}.
 """
 
 EFFECT = "The same recipe and seeds, one frame per clip: without memory above, with memory below."
@@ -63,7 +63,7 @@ def build(profile: Profile, facts: Mapping[str, str]) -> None:
 
 def model_words(profile: Profile) -> str:
     """Return which video model runs here."""
-    return DEMO if profile.demo else FULL.format(generator=profile.models["generator"].repo)
+    return DEMO if profile.demo else FULL.format(name=profile.name)
 
 
 def _effect() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from procvid.memory.words import canonical, usual_state
 from procvid.plan.cast import known_as
 from procvid.protocols import Embedder
 from procvid.ui.events import ON_GPU, QUIET, Updates
-from procvid.ui.pages.memory.viewing import Asked, chosen, show
+from procvid.ui.pages.memory.viewing import Now, chosen, show
 from procvid.ui.pages.picture import as_shown, shown_picture
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.guard import guarded
@@ -29,36 +29,6 @@ if TYPE_CHECKING:
 
 SAME = "Merge marked"
 Edited = Callable[[CropStore, Embedder], CropStore]
-
-
-@dataclass(frozen=True)
-class Now:
-    """What the page shows when a button is pressed.
-
-    Attributes:
-        own: Id of the visitor's own memory, "" before their first change.
-        text: Words of the search.
-        picture: Picture of the search.
-        name: The object that is shown.
-        state: The state that is shown.
-        at: The page, from 1.
-        crop_id: The selected picture, or "".
-        marked: The marked pictures.
-    """
-
-    own: str
-    text: str = ""
-    picture: str | None = None
-    name: str = ANY
-    state: str = ANY
-    at: int = 1
-    crop_id: str = ""
-    marked: Sequence[str] = ()
-
-    @property
-    def asked(self) -> Asked:
-        """The search and the filters."""
-        return Asked(self.own, self.text, self.picture, self.name, self.state)
 
 
 def wire(context: AppContext, w: MemoryWidgets) -> None:
@@ -74,7 +44,7 @@ def wire(context: AppContext, w: MemoryWidgets) -> None:
         # A picture that is gone is no longer marked.
         marked = [each for each in now.marked if each in rows]
         crop = store.crops[rows[now.crop_id]] if now.crop_id in rows else None
-        shown = show(context, w, now.asked, now.at, selected=now.crop_id, marked=marked)
+        shown = show(context, w, replace(now, marked=marked))
         return shown | chosen(w, crop) | _marked(w, marked)
 
     def rename(name: str, *values: Any) -> Updates:
@@ -122,7 +92,7 @@ def wire(context: AppContext, w: MemoryWidgets) -> None:
         row_of(shown_store(context, now.own), now.crop_id)
         ids = [each for each in now.marked if each != now.crop_id]
         ids = ids if now.crop_id in now.marked else [*ids, now.crop_id]
-        shown = show(context, w, now.asked, now.at, selected=now.crop_id, marked=ids)
+        shown = show(context, w, replace(now, marked=ids))
         return shown | _marked(w, ids)
 
     def same(*values: Any) -> Updates:
@@ -174,22 +144,21 @@ def wire(context: AppContext, w: MemoryWidgets) -> None:
         now = Now(own, name=crop.name)
         return changed(now, added, at=1, crop_id=crop.id) | _no_search(w)
 
-    around = [*w.asked, w.page, w.chosen, w.marked]
     results = [w.own, *w.shown, w.chosen, w.crop, w.tools, w.new_name, w.new_state, w.ban,
              w.marked, w.same]  # fmt: skip
     searched = [w.text, w.picture]
     for button, what, inputs, more in (
-        (w.rename, rename, [w.new_name, *around], searched),
-        (w.retag, retag, [w.new_state, *around], []),
-        (w.ban, ban, around, []),
-        (w.remove, remove, around, []),
-        (w.same, same, around, []),
-        (w.undo, undo, around, []),
+        (w.rename, rename, [w.new_name, *w.now], searched),
+        (w.retag, retag, [w.new_state, *w.now], []),
+        (w.ban, ban, w.now, []),
+        (w.remove, remove, w.now, []),
+        (w.same, same, w.now, []),
+        (w.undo, undo, w.now, []),
         (w.add, add, [w.own, w.photo, w.photo_name, w.photo_state, w.photo_whole], searched),
     ):
         button.click(guarded(what), inputs, [*results, *more], **QUIET, **ON_GPU)
     w.photo.upload(guarded(check_photo), w.photo, [w.photo], **QUIET)
-    w.mark.click(guarded(mark), around, [*w.shown, w.marked, w.same], **QUIET)
+    w.mark.click(guarded(mark), w.now, [*w.shown, w.marked, w.same], **QUIET)
 
 
 def _no_search(w: MemoryWidgets) -> Updates:

@@ -59,9 +59,10 @@ class MemoryWidgets:
     history: gr.HTML
 
     @property
-    def asked(self) -> list[Any]:
-        """The components of a `viewing.Asked`, in its order."""
-        return [self.own, self.text, self.picture, self.name, self.state]
+    def now(self) -> list[Any]:
+        """The components of a `viewing.Now`, in its order."""
+        asked = [self.own, self.text, self.picture, self.name, self.state]
+        return [*asked, self.page, self.chosen, self.marked]
 
     @property
     def shown(self) -> list[Any]:

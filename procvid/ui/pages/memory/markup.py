@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from zlib import crc32
 
 from procvid.memory.history import Edit
 from procvid.memory.store import CropStore
@@ -55,7 +56,10 @@ def tiles(shown: Sequence[Tile], selected: str = "") -> str:
     if not shown:
         return empty("Nothing to show.")
     items = "".join(_tile(tile, tile.crop.id == selected) for tile in shown)
-    return f'<div class="pv-pictures" role="radiogroup" aria-label="Pictures">{items}</div>'
+    # Gradio changes only what differs, and would keep the choice of a radio button. An element of
+    # another name is replaced.
+    tag = f"pv-{crc32(items.encode()):08x}"
+    return f'<{tag} class="pv-pictures" role="radiogroup" aria-label="Pictures">{items}</{tag}>'
 
 
 def _tile(tile: Tile, checked: bool) -> str:

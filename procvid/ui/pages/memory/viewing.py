@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -30,15 +30,18 @@ MAX_WORDS = 400
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a visitor wants to see.
+class Now:
+    """What the page shows, or is to show.
 
     Attributes:
-        own: Id of their own memory; "" for the default one.
+        own: Id of the visitor's own memory; "" for the default one.
         text: Words to search for, or "".
         picture: File of a picture to search with, or None.
         name: Only this object; `ANY` for all.
         state: Only this state; `ANY` for all.
+        at: The page, from 1.
+        crop_id: The selected picture, or "".
+        marked: The marked pictures.
     """
 
     own: str
@@ -46,6 +49,9 @@ class Asked:
     picture: str | None = None
     name: str = ANY
     state: str = ANY
+    at: int = 1
+    crop_id: str = ""
+    marked: Sequence[str] = ()
 
     @property
     def words(self) -> str:
@@ -57,23 +63,25 @@ def wire(context: AppContext, page: gr.Blocks, w: MemoryWidgets, sync: gr.Button
     """Wire the events that show pictures."""
 
     def open_tab(own: str) -> Updates:
-        return show(context, w, Asked(own))
+        return show(context, w, Now(own))
 
-    def look(own: str, text: str, picture: str | None, name: str, state: str) -> Updates:
-        return show(context, w, Asked(own, text, picture, name, state))
+    def look(*values: Any) -> Updates:
+        return show(context, w, replace(Now(*values), at=1))
 
-    def drop(own: str, text: str, picture: str | None, name: str, state: str) -> Updates:
-        image = shown_picture(picture)
+    def drop(*values: Any) -> Updates:
+        now = Now(*values)
+        image = shown_picture(now.picture)
         if image is None:
             return {w.picture: None}
-        found = show(context, w, Asked(own, text, picture, name, state))
-        return found | as_shown(w.picture, picture, image)
+        return show(context, w, replace(now, at=1)) | as_shown(w.picture, now.picture, image)
 
-    def back(own: str, text: str, picture: str | None, name: str, state: str, at: int) -> Updates:
-        return show(context, w, Asked(own, text, picture, name, state), at - 1)
+    def back(*values: Any) -> Updates:
+        now = Now(*values)
+        return show(context, w, replace(now, at=now.at - 1))
 
-    def forth(own: str, text: str, picture: str | None, name: str, state: str, at: int) -> Updates:
-        return show(context, w, Asked(own, text, picture, name, state), at + 1)
+    def forth(*values: Any) -> Updates:
+        now = Now(*values)
+        return show(context, w, replace(now, at=now.at + 1))
 
     def choose(own: str, event: gr.EventData) -> Updates:
         pressed = read_press(event)
@@ -90,10 +98,10 @@ def wire(context: AppContext, page: gr.Blocks, w: MemoryWidgets, sync: gr.Button
     sync.click(None, w.own, w.own, js=READ_MEMORY, api_visibility="private")
     sync.click(guarded(open_tab), w.own, w.shown, js=READ_MEMORY, **QUIET)
     for event in (w.search.click, w.text.submit, w.picture.clear, w.name.input, w.state.input):
-        event(guarded(look), w.asked, w.shown, **QUIET, **ON_GPU)
-    w.picture.upload(guarded(drop), w.asked, [*w.shown, w.picture], **QUIET, **ON_GPU)
-    w.previous.click(guarded(back), [*w.asked, w.page], w.shown, **QUIET)
-    w.following.click(guarded(forth), [*w.asked, w.page], w.shown, **QUIET)
+        event(guarded(look), w.now, w.shown, **QUIET, **ON_GPU)
+    w.picture.upload(guarded(drop), w.now, [*w.shown, w.picture], **QUIET, **ON_GPU)
+    w.previous.click(guarded(back), w.now, w.shown, **QUIET)
+    w.following.click(guarded(forth), w.now, w.shown, **QUIET)
     w.grid.select(
         guarded(choose),
         w.own,
@@ -103,60 +111,46 @@ def wire(context: AppContext, page: gr.Blocks, w: MemoryWidgets, sync: gr.Button
     w.draw.click(guarded(draw), w.own, w.plane, **QUIET)
 
 
-def show(
-    context: AppContext,
-    w: MemoryWidgets,
-    asked: Asked,
-    number: int = 1,
-    *,
-    selected: str = "",
-    marked: Sequence[str] = (),
-) -> Updates:
+def show(context: AppContext, w: MemoryWidgets, now: Now) -> Updates:
     """Return the pictures that were asked for, the filters, and the history.
 
-    Args:
-        context: Context of the app.
-        w: The components.
-        asked: What to show. A filter that the memory does not have is dropped.
-        number: The page, from 1.
-        selected: Id of the selected picture.
-        marked: Ids of the marked pictures.
+    A filter that the memory does not have is dropped.
     """
-    store = shown_store(context, asked.own)
+    store = shown_store(context, now.own)
     names, states = kinds(store)
-    name = asked.name if asked.name in {value for _, value in names} else ANY
-    state = asked.state if asked.state in {value for _, value in states} else ANY
-    rows, reason = _rows(context, store, asked, name, state)
+    name = now.name if now.name in {value for _, value in names} else ANY
+    state = now.state if now.state in {value for _, value in states} else ANY
+    rows, reason = _rows(context, store, now, name, state)
     last = max(1, -(-len(rows) // ON_A_PAGE))
-    number = min(max(1, number), last)
+    number = min(max(1, now.at), last)
     start = (number - 1) * ON_A_PAGE
     tiles = [
-        markup.Tile(store.crops[row], score, store.crops.facts[row].id in marked)
+        markup.Tile(store.crops[row], score, store.crops.facts[row].id in now.marked)
         for row, score in rows[start : start + ON_A_PAGE]
     ]
     place = f"{start + 1} to {start + len(tiles)} of {len(rows)}" if tiles else ""
     calibrated = find_calibration(store.embedder) is not None
     return {
-        w.grid: markup.tiles(tiles, selected),
+        w.grid: markup.tiles(tiles, now.crop_id),
         w.page: number,
         w.previous: gr.Button(interactive=number > 1),
         w.place: markup.place(place),
         w.following: gr.Button(interactive=number < last),
         w.note: gr.HTML(value=note(reason) if reason else "", visible=bool(reason)),
-        w.overview: markup.overview(store, has_own(context, asked.own), calibrated),
+        w.overview: markup.overview(store, has_own(context, now.own), calibrated),
         w.name: gr.Dropdown(choices=names, value=name),
         w.state: gr.Dropdown(choices=states, value=state),
         w.history: markup.edits(store.history),
-        w.undo: gr.Button(markup.undo_words(store.history), visible=can_undo(context, asked.own)),
+        w.undo: gr.Button(markup.undo_words(store.history), visible=can_undo(context, now.own)),
     }
 
 
 def _rows(
-    context: AppContext, store: CropStore, asked: Asked, name: str, state: str
+    context: AppContext, store: CropStore, now: Now, name: str, state: str
 ) -> tuple[list[tuple[int, float | None]], str]:
     """Return rows with their similarity, None if nothing was searched for, and why there are none."""
-    image = shown_picture(asked.picture)
-    if not asked.words and image is None:
+    image = shown_picture(now.picture)
+    if not now.words and image is None:
         with_pictures = store.crops.pictures
         rows = [row for row in browse(store, name, state) if with_pictures[row] is not None]
         return [(row, None) for row in rows], "" if rows else "No picture of this kind."
@@ -166,7 +160,7 @@ def _rows(
         store,
         context.parts("default").embedder,
         ON_A_PAGE,
-        text=asked.words,
+        text=now.words,
         image=image,
         state=None if state == ANY else state,
         rules=build_rules(store.embedder),
