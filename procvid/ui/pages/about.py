@@ -70,7 +70,7 @@ def _effect() -> str:
     # Served as a file, so that the browser loads it only when the tab is opened.
     gr.set_static_paths([PICTURE])
     image = f'<img loading="lazy" src="{file_url(PICTURE)}" alt="{ALT}">'
-    return f'<figure class="pv-effect">{image}<figcaption>{EFFECT}</figcaption></figure>'
+    return f'<figure class="pv-effect pv-small-effect">{image}<figcaption>{EFFECT}</figcaption></figure>'
 
 
 def _facts(facts: Mapping[str, str]) -> str:

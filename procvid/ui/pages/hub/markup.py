@@ -9,7 +9,7 @@ from procvid.hub.names import size
 from procvid.hub.publish import PublishPlan
 from procvid.hub.pull import Offer
 from procvid.ui.markup import note, notes
-from procvid.ui.pages.hub.releases import KINDS, InspectedRelease, facts_text
+from procvid.ui.pages.hub.releases import KINDS, InspectedRelease, facts_text, short_name
 
 MAX_ROWS = 30
 
@@ -20,7 +20,7 @@ def offer_card(offer: Offer) -> str:
     facts = {
         "Kind": KINDS[release.artifact],
         "Name": release.name,
-        "Repository": offer.hub_id.label,
+        "Repository": short_name(offer.hub_id),
         "Licence": release.licence or "not stated",
         "Terms of use": release.rights or "not stated",
         "Contents": facts_text(release),

@@ -165,7 +165,7 @@ def inspect_release(visitor: Visitor, key: str) -> InspectedRelease:
 def releases_of(visitor: Visitor) -> dict[str, CachedRelease]:
     """Return the releases that a visitor may see, by their label on the page."""
     return {
-        f"{KINDS[cached.artifact]}: {cached.hub_id.repo}@{cached.hub_id.revision[:12]}": cached
+        f"{KINDS[cached.artifact]}: {short_name(cached.hub_id)}": cached
         for cached in visitor.cache.releases()
     }
 
@@ -185,8 +185,17 @@ def facts_text(release: Release) -> str:
 
 
 def counts_text(counts: Mapping[str, object]) -> str:
-    """ "326 crops, 326 with pixels"."""
+    """Return the counts of a memory, such as "494 pictures of 22 objects from 206 videos"."""
+    match counts:
+        case {"crops": crops, "names": names, "sources": sources, "with_pixels": pictures}:
+            missing = "" if crops == pictures else f", of which {pictures} can be seen"
+            return f"{crops} pictures of {names} objects from {sources} videos{missing}"
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def short_name(hub_id: HubId) -> str:
+    """Return OWNER/NAME with the first letters of the commit."""
+    return f"{hub_id.repo}@{hub_id.revision[:12]}"
 
 
 def plan_publication(
@@ -274,7 +283,7 @@ def _facts(
     return {
         "Kind": KINDS[cached.artifact],
         "Name": str(name),
-        "Repository": f"{cached.hub_id.repo}@{cached.hub_id.revision}",
+        "Repository": short_name(cached.hub_id),
         "Licence": str(licence) or "not stated",
         "Terms of use": str(rights) or "not stated",
         "Contents": contents,
