@@ -11,6 +11,7 @@ from typing import Any
 from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.screen import show_run
 from procvid.errors import InputError, RunError
+from procvid.events import ClipReady
 from procvid.plan.shots import number_of
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.retakes import choose_take, delete_take
@@ -81,7 +82,11 @@ def _keep(
         lora=request.lora,
         precise=request.precise,
     )
-    show_run(choose_take(folder, number, arguments.keep, parts), arguments.json, plan)
+    events = choose_take(folder, number, arguments.keep, parts)
+    shown = (event for event in events if arguments.json or not isinstance(event, ClipReady))
+    show_run(shown, arguments.json, plan)
+    if not arguments.json:
+        print(f"Step {plan.names[number]} has take {arguments.keep} now.")
 
 
 def _show(run: RunFolder, plan: Plan, number: int, as_json: bool) -> None:
