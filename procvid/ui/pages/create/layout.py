@@ -57,18 +57,18 @@ def build(
         tabs: The tabs of the page.
     """
     runs = run_list.build()
-    with gr.Walkthrough(selected=RECIPE, elem_id="create-steps") as walk:
-        with gr.Step("Recipe", id=RECIPE):
+    with gr.Tabs(selected=RECIPE, elem_id="create-steps", elem_classes="pv-stepper") as walk:
+        with gr.Tab("Recipe", id=RECIPE):
             recipe = recipe_step.build(context)
-        with gr.Step("Plan", id=PLAN):
+        with gr.Tab("Plan", id=PLAN):
             plan = plan_step.build()
-        with gr.Step("References", id=REFERENCES):
+        with gr.Tab("References", id=REFERENCES):
             references = references_step.build()
             make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
-        with gr.Step("Video", id=VIDEO):
+        with gr.Tab("Video", id=VIDEO):
             video = video_step.build()
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
-        with gr.Step("Review", id=REVIEW):
+        with gr.Tab("Review", id=REVIEW):
             review = review_step.build(context.profile.max_references)
     state = PageState(
         page=page,

@@ -91,7 +91,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
         return {
             state.draft: draft,
             state.changes: {},
-            state.walk: gr.Walkthrough(selected=PLAN),
+            state.walk: gr.Tabs(selected=PLAN),
             **show_plan(context, step, draft.plan),
         }
 

@@ -175,7 +175,7 @@ def wire(
             step.shown: tiles_of(Spot.of(request, draft, changed, None, memory, seed, own)),
             step.which: gr.Dropdown(choices=objects, value=None),
             step.choices: gr.Gallery(value=[], visible=False),
-            state.walk: gr.Walkthrough(selected=REFERENCES),
+            state.walk: gr.Tabs(selected=REFERENCES),
         }
 
     def tiles_of(spot: Spot) -> str:

@@ -119,7 +119,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         view = context.view_of(run_id)
         # The fields may hold values of another run, so clear them.
         return {
-            state.walk: gr.Walkthrough(selected=REVIEW),
+            state.walk: gr.Tabs(selected=REVIEW),
             step.pictures: None,
             **show_review(context, step, view),
             step.which: gr.Dropdown(choices=_redoable(view), value=None),
@@ -170,7 +170,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         return open_video(resume_run(context, run_id, visitor_of(request)).snapshot())
 
     def open_video(view: RunView) -> Update:
-        return {state.walk: gr.Walkthrough(selected=VIDEO), **watch(state, video, view, None)}
+        return {state.walk: gr.Tabs(selected=VIDEO), **watch(state, video, view, None)}
 
     def pack_all(run_id: str) -> Any:
         target = context.runs_folder / PACKED / f"{run_id}.zip"

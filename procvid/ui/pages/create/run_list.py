@@ -89,7 +89,7 @@ def wire(
             state.draft: job.draft,
             state.changes: {},
             state.run_id: run_id,
-            state.walk: gr.Walkthrough(selected=VIDEO),
+            state.walk: gr.Tabs(selected=VIDEO),
             **show_plan(context, plan, job.draft.plan),
             **watch(state, video, view, None),
         }

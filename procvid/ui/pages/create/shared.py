@@ -44,7 +44,7 @@ class PageState:
     """
 
     page: gr.Blocks
-    walk: gr.Walkthrough
+    walk: gr.Tabs
     draft: gr.State
     changes: gr.State
     run_id: gr.State

@@ -180,6 +180,6 @@ def show_new_run(state: PageState, step: VideoStep, view: RunView) -> Update:
     return {
         state.run_id: view.run_id,
         state.last_run: view.run_id,
-        state.walk: gr.Walkthrough(selected=VIDEO),
+        state.walk: gr.Tabs(selected=VIDEO),
         **watch(state, step, view, None),
     }

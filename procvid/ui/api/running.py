@@ -1,0 +1,127 @@
+"""Endpoints of runs: /generate, /regenerate_step, /run and /stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import gradio as gr
+
+from procvid.ui.api.answers import (
+    RunState,
+    StopAnswer,
+)
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.feed import Feed
+from procvid.ui.server.guard import guarded
+from procvid.ui.server.jobs import (
+    make_draft,
+    read_options,
+    resume_run,
+    start_run,
+)
+from procvid.ui.server.redo import read_changes, redo
+from procvid.ui.server.stream import event_json, run_json
+from procvid.ui.server.uploads import read_pictures
+from procvid.ui.server.visitors import visitor_of
+
+LISTENERS = 24
+"""Maximum number of clients that follow runs at once; each holds one of Gradio's forty threads."""
+
+
+def mount(context: AppContext) -> None:
+    """Add the endpoints to the enclosing Blocks."""
+
+    def generate(
+        recipe: str,
+        seed: int = 0,
+        memory: str = "default",
+        steps: int | None = None,
+        fast: bool = False,
+        run_id: str = "",
+        shots: str = "auto",
+        request: gr.Request | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Make a video; streams events, the last one is the whole run.
+
+        A client that disconnects does not stop the run: /run returns its state, /stop ends it.
+
+        Parameters:
+            recipe: plain text, Markdown, JSON or JSON-LD; "" to resume a run
+            seed: the same seed gives the same video, 0 to 2**63 - 1
+            memory: "default" or "none"
+            steps: denoising steps of a clip; omit it for the default of the profile
+            fast: at most half the model calls, for slightly different clips
+            run_id: a run to resume; the other parameters are then ignored
+            shots: "auto" for one clip per action, "one" for one clip per step
+        """
+        visitor = visitor_of(request)
+        if run_id:
+            feed = resume_run(context, run_id, visitor)
+        else:
+            options = read_options(seed, memory, steps, fast)
+            draft = make_draft(context, recipe, shots=shots)
+            feed = start_run(context, draft, options, visitor)
+        yield from _stream(feed)
+
+    def regenerate_step(
+        run_id: str,
+        step: int,
+        seed: int | None = None,
+        prompt: str | None = None,
+        references: list[gr.FileData] | None = None,
+        shows: list[str] | None = None,
+        banned: list[str] | None = None,
+        chosen: dict[str, str] | None = None,
+        request: gr.Request | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Redo one step; streams like /generate. `stale` lists the steps that it made stale.
+
+        Parameters:
+            run_id: as in the events of /generate
+            step: its number in the plan, from 1; each shot of a step has its own
+            seed: the step's own seed; random if no other parameter is given
+            prompt: replaces the step's prompt
+            references: up to four images, placed before those of the memory
+            shows: the object that each of them shows; omit it to detect them automatically
+            banned: ids of crops that must not guide the step
+            chosen: crop ids by the name of the object that they stand for
+        """
+        pictures = read_pictures(references, context.profile.max_references)
+        changes = read_changes(seed, prompt, pictures, shows, banned, chosen)
+        yield from _stream(redo(context, run_id, step, changes, visitor_of(request)))
+
+    def run(run_id: str) -> RunState:
+        """Return the state of a run and its files.
+
+        Parameters:
+            run_id: as in the events of /generate
+        """
+        return cast(RunState, run_json(context.view_of(run_id), "run"))
+
+    def stop(run_id: str) -> StopAnswer:
+        """Stop a run after the current denoising step; finished clips are kept.
+
+        Parameters:
+            run_id: as in the events of /generate
+        """
+        context.view_of(run_id)
+        return StopAnswer(run_id=run_id, stopping=context.worker.stop(run_id))
+
+    for streamed, name in ((generate, "generate"), (regenerate_step, "regenerate_step")):
+        stream = guarded(streamed)
+        # Gradio reads the schema of the result here; an iterator would become "any".
+        stream.__annotations__["return"] = RunState
+        gr.api(stream, api_name=name, concurrency_id="listen", concurrency_limit=LISTENERS)
+    gr.api(guarded(run), api_name="run", concurrency_limit=4)
+    gr.api(guarded(stop), api_name="stop", concurrency_limit=4)
+
+
+def _stream(feed: Feed) -> Iterator[dict[str, Any]]:
+    """Yield the events of a run as JSON."""
+    for view, event in feed.follow():
+        if event is not None:
+            yield event_json(view, event)
+        elif view.state != "failed":
+            ended = "stopped" if view.state == "stopped" else "finished"
+            yield run_json(view, f"run_{ended}")
