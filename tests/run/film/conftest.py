@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import subprocess
 import threading
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,6 +57,8 @@ def make_run(path: Path, title: str = TITLE, texts: tuple[str, ...] = TEXTS) -> 
             models={},
         )
         frames = np.full((17, 64, 64, 3), 60 * step.number, np.uint8)
+        for at in range(17):
+            frames[at, 40:60, 3 * at : 3 * at + 12] = 200
         with folder.new_step(step.number) as place:
             clip = Clip(frames, 8)
             records[step.number] = write_step(place, clip, [slot], given, display_scale=1)
@@ -111,10 +115,14 @@ def _sound(kind: str, text: str) -> bytes:
         return b"<html>no sound</html>"
     if kind == "empty":
         return b""
-    said = "" if kind == "silent" else text
+    if kind == "silent":
+        file = io.BytesIO()
+        with wave.open(file, "wb") as sound:
+            sound.setparams((1, 2, 22050, 0, "NONE", ""))
+            sound.writeframes(bytes(44100))
+        return file.getvalue()
     command = ["espeak-ng", "--stdin", "--stdout"]
-    sound = subprocess.run(command, input=said.encode(), capture_output=True, check=True).stdout
-    return sound + bytes(22050) if kind == "silent" else sound
+    return subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout
 
 
 @dataclass(frozen=True)
@@ -182,12 +190,13 @@ def _issue(place: Path, kind: str, days: int, password: bytes) -> None:
     )
     pem = serialization.Encoding.PEM
     (place / "chain.pem").write_bytes(own.public_bytes(pem) + root.public_bytes(pem))
-    lock = serialization.BestAvailableEncryption(password)
     (place / "key.pem").write_bytes(
         key.private_bytes(
             pem,
             serialization.PrivateFormat.PKCS8,
-            lock if password else serialization.NoEncryption(),
+            serialization.BestAvailableEncryption(password)
+            if password
+            else serialization.NoEncryption(),
         )
     )
 

@@ -31,7 +31,7 @@ needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="no 
 @pytest.fixture(scope="module")
 def narrated(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Film:
     out = tmp_path_factory.mktemp("narrated") / "film.mp4"
-    return make_film(run, FilmSettings(voice="espeak"), EspeakVoice(), out)
+    return make_film(run, FilmSettings(voice="espeak", visible_mark=False), EspeakVoice(), out)
 
 
 def sound_of(path: Path) -> Samples:
@@ -131,6 +131,7 @@ def test_a_missing_voice_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
         build_voice("openai")
 
 
+@pytest.mark.slow
 def test_a_vertical_film_is_9_to_16(run: Path, tmp_path: Path) -> None:
     settings = FilmSettings(shape="vertical", burn_captions=True, step=2)
     film = make_film(run, settings, None, tmp_path / "film.mp4")
@@ -175,6 +176,7 @@ def test_a_recipe_card_is_one_escaped_file(tmp_path: Path) -> None:
     assert 'dir="auto"' in text and "http://" not in text.replace(DIGITAL_SOURCE_TYPE, "")
 
 
+@pytest.mark.slow
 def test_a_note_names_characters_that_cannot_be_drawn(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", "🥕", ("Slice the 🥕.",))
     film = make_film(run, FilmSettings(burn_captions=True), None, tmp_path / "film.mp4")
