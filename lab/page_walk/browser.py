@@ -59,7 +59,7 @@ class Loaded:
     errors: list[str] = field(default_factory=list)
 
 
-class Visitor:
+class Person:
     """A person with a browser.
 
     Args:
@@ -161,7 +161,7 @@ class Visitor:
 @contextmanager
 def visitor(
     address: str, size: tuple[int, int], *, dark: bool = False, still: bool = False
-) -> Iterator[Visitor]:
+) -> Iterator[Person]:
     """Yield a visitor with a fresh browser.
 
     Args:
@@ -190,6 +190,6 @@ def visitor(
         ]
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         driver.set_script_timeout(60)
-        yield Visitor(driver, address)
+        yield Person(driver, address)
     finally:
         driver.quit()

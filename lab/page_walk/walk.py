@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.page_walk.browser import Visitor
+from lab.page_walk.browser import Person
 
 RUN_S = 120.0
 """Longest time that a video of an example may take."""
@@ -36,7 +36,7 @@ class Times:
     playing: tuple[int, float]
 
 
-def make_a_video(visitor: Visitor, example: str) -> Times:
+def make_a_video(visitor: Person, example: str) -> Times:
     """Open the page and make the video of an example with the fewest clicks."""
     usable_s = visitor.open()
     began, before = time.perf_counter(), visitor.clicks
@@ -52,7 +52,7 @@ def make_a_video(visitor: Visitor, example: str) -> Times:
     return Times(usable_s, first_clip, spent())
 
 
-def screens(visitor: Visitor, run_id: str) -> Iterator[str]:
+def screens(visitor: Person, run_id: str) -> Iterator[str]:
     """Go to each screen and yield its name. The run must be finished."""
     visitor.open()
     yield "first"
@@ -70,7 +70,7 @@ def screens(visitor: Visitor, run_id: str) -> Iterator[str]:
         yield name.lower()
 
 
-def _open(visitor: Visitor, name: str) -> None:
+def _open(visitor: Person, name: str) -> None:
     """Open a tab, from the menu of tabs if there is no room for it."""
     if visitor.find("[role=tab]", name) is None:
         more = [e for e in visitor.all(".overflow-menu > button") if e.is_displayed()]
@@ -82,7 +82,7 @@ def _open(visitor: Visitor, name: str) -> None:
 
 
 def look(
-    visitor: Visitor, run_id: str, axe: Path | None, out: Path, name: str
+    visitor: Person, run_id: str, axe: Path | None, out: Path, name: str
 ) -> dict[str, list[str]]:
     """Walk through all screens with a picture of each. Return what axe-core finds by screen."""
     found = {}
