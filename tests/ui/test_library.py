@@ -231,7 +231,7 @@ def test_the_date_is_in_words_of_the_visitors_clock() -> None:
     ]
 
 
-def test_cards_are_escaped_told_apart_and_shown_a_dozen_at_a_time() -> None:
+def test_cards_are_escaped_distinct_and_shown_a_dozen_at_a_time() -> None:
     same = [replace(CARD, title='<b>"x"', seed=seed) for seed in (3, 4)]
     shown = library(same, 12, 0, has_runs=True)
     assert "<b>&quot;" not in shown and "seed 3" in shown and "seed 4" in shown
