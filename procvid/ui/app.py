@@ -15,7 +15,7 @@ from procvid.machine import is_lent
 from procvid.run.examples import FOLDER as FINISHED
 from procvid.settings import Host, read_environment
 from procvid.ui import api, markup, style
-from procvid.ui.browser import KEEP_MEMORY, SYNC_MEMORY, SYNC_RUNS, WATCH
+from procvid.ui.browser import KEEP_MEMORY, STORAGE, SYNC_MEMORY, SYNC_RUNS, WATCH
 from procvid.ui.pages import about
 from procvid.ui.pages.create import layout as create
 from procvid.ui.pages.evaluate import layout as evaluate
@@ -105,6 +105,7 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
         "theme": style.theme(),
         "css": style.CSS,
         "js": style.NAMES,
+        "head": STORAGE,
         "show_error": False,
         "max_file_size": "64mb",
         "allowed_paths": [

@@ -23,6 +23,21 @@ MAX_RUNS = 1_000
 SYNC_RUNS, SYNC_MEMORY = "pv-sync-runs", "pv-sync-memory"
 """Element ids of the hidden buttons that a tab presses when another tab has changed a value."""
 
+STORAGE = """<script>
+try { window.localStorage.length; } catch {
+  const kept = new Map();
+  Object.defineProperty(window, 'localStorage', {value: {
+    getItem: key => kept.has(key) ? kept.get(key) : null,
+    setItem: (key, value) => { kept.set(key, String(value)); },
+    removeItem: key => { kept.delete(key); },
+  }});
+}
+</script>"""
+"""For the page's head: a storage that lasts as long as the tab, in a browser that refuses its own.
+
+Without it a gr.BrowserState fails, and the page stays empty.
+"""
+
 _READ = f"""const read = () => {{
     let text;
     try {{ text = localStorage.getItem('{RUNS}') || '[]'; }}
