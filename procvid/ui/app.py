@@ -58,8 +58,8 @@ def build_app(context: AppContext) -> Any:
                 create.build(context, app, own_memory, compared, sync_runs, tabs)
             with gr.Tab("Memory", id="memory"):
                 memory.build(context, app, own_memory, sync_memory)
-            with gr.Tab("Evaluate", id="evaluate"):
-                evaluate.build(context, app, compared)
+            with gr.Tab("Evaluate", id="evaluate") as evaluating:
+                evaluate.build(context, app, compared, evaluating)
             with gr.Tab("Hub", id="hub"):
                 hub.build(context)
             with gr.Tab("About", id="about"):

@@ -18,6 +18,7 @@ from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded, one_line
 from procvid.ui.server.runs import read_label
 from procvid.ui.server.stream import RunView
+from procvid.ui.server.twins import asked_runs
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ def wire(
 
     def arrive(runs: list[str] | None, last_run: str, request: gr.Request | None = None) -> Update:
         listed = list_runs(runs, last_run)
-        asked = "" if request is None else dict(request.query_params).get("run", "")
+        both = asked_runs(context, {} if request is None else dict(request.query_params))
+        if both.lost:
+            gr.Warning(both.lost)
+        asked = both.run_id
         if asked and label(asked):
             return {**listed, **open_run(asked)}
         if asked:
