@@ -48,6 +48,14 @@ class Contest:
     better: int | None
 
     @property
+    def ahead(self) -> int | None:
+        """Return the run with the better value, whether the difference is clear or not."""
+        one, other = self.values
+        if one == other:
+            return None
+        return int((other > one) == (METRICS[self.metric].direction == "higher"))
+
+    @property
     def share(self) -> float:
         """Return the difference of the values as a share of the larger one, 0 to 1 or more."""
         one, other = self.values
@@ -128,7 +136,11 @@ def verdict(found: Sequence[Contest], names: Sequence[str]) -> str:
     wins = [[c for c in found if c.better == place] for place in (0, 1)]
     total = "1 metric that applies" if len(found) == 1 else f"{len(found)} metrics that apply"
     if not any(wins):
-        return f"No clear difference in {total}."
+        ahead = [sum(c.ahead == place for c in found) for place in (0, 1)]
+        return (
+            f"No clear difference in {total}: {_lower(names[0])} has the better value in {ahead[0]}, "
+            f"{_lower(names[1])} in {ahead[1]}, all within the noise."
+        )
     first = 0 if len(wins[0]) >= len(wins[1]) else 1
     widest = max(wins[first], key=lambda contest: contest.share)
     mine, its = widest.values[first], widest.values[1 - first]
@@ -137,6 +149,10 @@ def verdict(found: Sequence[Contest], names: Sequence[str]) -> str:
         f"{names[first]} is better in {len(wins[first])} of {total}, worse in {worse}; the largest "
         f"difference: {title_of(widest.metric)}, {mine:.2f} against {its:.2f}."
     )
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]
 
 
 def jump_sentence(with_memory: Result, without: Result) -> str:

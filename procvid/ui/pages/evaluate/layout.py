@@ -101,7 +101,7 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: 
             height=120,
         )
         texts = gr.Textbox(
-            label="Recipe of the clips", lines=3, info="A recipe, or one line per clip."
+            value="", label="Recipe of the clips", lines=3, info="A recipe, or one line per clip."
         )
     with gr.Accordion("Metrics and models", open=False):
         chosen = gr.CheckboxGroup(
@@ -121,12 +121,16 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: 
     w = _result_widgets()
 
     def score(
-        run_ids: list[str], files: list[str] | None, recipe: str, names: list[str], models: str
+        run_ids: list[str],
+        files: list[str] | None,
+        recipe: str | None,
+        names: list[str],
+        models: str,
     ) -> Iterator[Updates]:
         # Uploaded clips come first: the run may have been chosen automatically.
         ids = [] if files else run_ids
         titles = picker.names_of(picker.choosable(context, ids))
-        inputs = inputs_of(context, ids, files or [], recipe, titles)
+        inputs = inputs_of(context, ids, files or [], recipe or "", titles)
         metrics, models = read_metrics(names), read_backbones(models)
         yield {w.rows: markup.score_rows(EvaluationView(metrics))} | _cleared(w)
         for view, _ in stream_evaluation(context, inputs, metrics, models):

@@ -104,4 +104,6 @@ def _difference(contest: Contest | None) -> str:
         return "<small>not paired</small>"
     if d.low is None or d.high is None:
         return f"<small>{d.n} {'pair' if d.n == 1 else 'pairs'}: too few</small>"
+    if d.low == d.high == 0:
+        return "<small>none</small>"
     return f"{d.mean:+.3f}<small>{d.low:+.3f} to {d.high:+.3f}</small>"

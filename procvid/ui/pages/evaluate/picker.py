@@ -57,7 +57,7 @@ def _card(context: AppContext, card: VideoCard, chosen: Sequence[str]) -> str:
     place = chosen.index(card.run_id) if card.run_id in chosen else None
     badge = "" if place is None else f'<span class="pv-pick-place">{PLACES[place]}</span>'
     memory = "with memory" if card.has_memory else "without memory"
-    clips = "1 clip" if card.done == 1 else f"{card.done} clips"
+    clips = "1&nbsp;clip" if card.done == 1 else f"{card.done}&nbsp;clips"
     return (
         f'<li><button type="button" class="pv-pick" data-act="pick" data-run="{card.run_id}" '
         f'aria-pressed="{"false" if place is None else "true"}">{_picture(context, card)}{badge}'
