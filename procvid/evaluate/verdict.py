@@ -23,7 +23,7 @@ JUMPS = "joint_ratio"
 WORDS = (
     (0.22, 0.28, "a quarter as large"),
     (0.30, 0.37, "a third as large"),
-    (0.45, 0.55, "half as large"),
+    (0.46, 0.54, "half as large"),
     (0.62, 0.71, "a third smaller"),
     (0.71, 0.79, "a quarter smaller"),
 )

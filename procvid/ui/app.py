@@ -20,6 +20,7 @@ from procvid.ui.pages import about
 from procvid.ui.pages.create import layout as create
 from procvid.ui.pages.evaluate import layout as evaluate
 from procvid.ui.pages.hub import layout as hub
+from procvid.ui.pages.library import layout as library
 from procvid.ui.pages.memory import layout as memory
 from procvid.ui.server import memories
 from procvid.ui.server.context import QUEUE, AppContext
@@ -55,7 +56,9 @@ def build_app(context: AppContext) -> Any:
         compared = gr.BrowserState(["", ""], storage_key="procvid-compared", secret="procvid")
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                create.build(context, app, own_memory, compared, sync_runs, tabs)
+                created = create.build(context, app, own_memory, compared, sync_runs)
+            with gr.Tab("Library", id="library") as shelf:
+                library.build(context, created, shelf, tabs)
             with gr.Tab("Memory", id="memory"):
                 memory.build(context, app, own_memory, sync_memory)
             with gr.Tab("Evaluate", id="evaluate") as evaluating:

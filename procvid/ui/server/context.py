@@ -26,6 +26,7 @@ from procvid.ui.server.background import Background
 from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import Retention, clear
 from procvid.ui.server.guard import log
+from procvid.ui.server.library import refuse_deleted
 from procvid.ui.server.own_memory import find_folder
 from procvid.ui.server.pulled_stores import folder_of_pulled
 from procvid.ui.server.queue import RUN_ID, Job, Tickets
@@ -184,9 +185,10 @@ class AppContext:
         """Return the folder of a run that is on disk.
 
         Raises:
-            RunError: There is no such run.
+            RunError: There is no such run, or a person deleted it.
         """
         folder = self.folder_of(run_id)
+        refuse_deleted(folder)
         if not folder.is_dir():
             raise RunError(f"There is no run {run_id}.", "It may have been deleted.")
         return folder
@@ -195,9 +197,9 @@ class AppContext:
         """Return a run as it is now: in the queue, in progress, or on disk.
 
         Raises:
-            RunError: There is no such run, or its files are damaged.
+            RunError: There is no such run, a person deleted it, or its files are damaged.
         """
-        self.folder_of(run_id)
+        refuse_deleted(self.folder_of(run_id))
         feed = self.worker.feed(run_id)
         if feed is not None:
             return feed.snapshot()
@@ -214,9 +216,10 @@ class AppContext:
         """Return the job of a run, to resume it.
 
         Raises:
-            RunError: There is no such run, its files are damaged, or it was never planned.
+            RunError: There is no such run, a person deleted it, its files are damaged, or it was never
+                planned.
         """
-        self.folder_of(run_id)
+        refuse_deleted(self.folder_of(run_id))
         ticket = self.worker.tickets.read(run_id)
         if ticket is not None:
             return replace(ticket.job, again=0)

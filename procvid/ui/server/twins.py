@@ -25,7 +25,7 @@ from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import FOLDER
 from procvid.ui.server.guard import for_the_page
 from procvid.ui.server.jobs import start_run
-from procvid.ui.server.library import read_card, set_twin, twin_of
+from procvid.ui.server.library import read_card, set_twin, title_of, twin_of
 from procvid.ui.server.queue import RUN_ID
 from procvid.ui.server.runs import read_view
 from procvid.ui.server.stream import RunView
@@ -196,14 +196,11 @@ def sides(context: AppContext, one: RunView, other: RunView) -> tuple[Side, Side
     names = ["without memory", "with memory"]
     if len({has_memory(context, view.run_id) for view in views}) == 1:
         views, names = [one, other], ["first", "second"]
-    if len({_title(view) for view in views}) == 2:
-        names = [f"{_title(view)}, {name}" for view, name in zip(views, names, strict=True)]
+    titles = [title_of(context, view.run_id) for view in views]
+    if titles[0] != titles[1]:
+        names = [f"{title}, {name}" for title, name in zip(titles, names, strict=True)]
     left, right = (_side(view, name) for view, name in zip(views, names, strict=True))
     return left, right
-
-
-def _title(view: RunView) -> str:
-    return view.plan.title if view.plan else ""
 
 
 def _side(view: RunView, name: str) -> Side:

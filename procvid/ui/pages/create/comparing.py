@@ -16,7 +16,7 @@ from procvid.errors import ProcvidError
 from procvid.ui import markup
 from procvid.ui.browser import REMEMBER_PAIR
 from procvid.ui.pages.create import run_markup
-from procvid.ui.pages.create.shared import AT_ONCE, QUIET, REVIEW, SOON, PageState, Update
+from procvid.ui.pages.create.shared import AT_ONCE, QUIET, SOON, PageState, Update
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import for_the_page, guarded
 from procvid.ui.server.stream import RunView
@@ -83,7 +83,7 @@ def wire(
         twin = make_twin(context, run_id, visitor_of(request))
         return {compared: [run_id, twin], **show(context, parts, (run_id, twin), None)}
 
-    def poll(pair: tuple[str, str], seen: Any) -> Update:
+    def poll_twin(pair: tuple[str, str], seen: Any) -> Update:
         return show(context, parts, pair, seen)
 
     def stop_twin(pair: tuple[str, str]) -> Any:
@@ -96,18 +96,18 @@ def wire(
         label = {parts.start: _label(context, run_id)}
         if run_id and asked.twin and run_id == asked.run_id:
             opened = show(context, parts, (run_id, asked.twin), None)
-            return {**label, **opened, state.walk: gr.Tabs(selected=REVIEW)}
+            return {**label, **opened}
         return label if pair[0] == run_id else {**label, **clear(parts)}
 
     parts.start.click(guarded(compare), state.run_id, [compared, *parts.outputs], **SOON).success(
         None, compared, None, js=REMEMBER_PAIR, api_visibility="private"
     )
-    parts.timer.tick(guarded(poll), [parts.pair, parts.seen], parts.outputs, **AT_ONCE)
+    parts.timer.tick(guarded(poll_twin), [parts.pair, parts.seen], parts.outputs, **AT_ONCE)
     parts.stop.click(guarded(stop_twin), parts.pair, parts.stop, **AT_ONCE)
     state.run_id.change(
         guarded(follow_run),
         [state.run_id, parts.pair],
-        [parts.start, state.walk, *parts.outputs],
+        [parts.start, *parts.outputs],
         **QUIET,
     )
 

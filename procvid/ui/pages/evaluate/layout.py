@@ -15,6 +15,7 @@ from procvid.ui.browser import LIST
 from procvid.ui.events import ON_GPU, QUIET, Updates
 from procvid.ui.markup import empty
 from procvid.ui.pages.evaluate import markup, picker
+from procvid.ui.pages.library.layout import read_minutes
 from procvid.ui.pressed import pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import (
@@ -25,7 +26,6 @@ from procvid.ui.server.evaluating import (
     stream_evaluation,
 )
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.library import VideoCard
 from procvid.ui.server.twins import sides
 from procvid.ui.wipe import wipe, wipe_html
 
@@ -47,19 +47,21 @@ class RunPicker:
         both: The two chosen runs in one frame.
         known: Ids of the visitor's runs, as the browser last sent them.
         chosen: Ids of the chosen ones, at most two.
-        everything: True after "Show all".
+        most: Number of cards to show.
+        minutes: Minutes by which the visitor's clock is behind UTC.
     """
 
     cards: gr.HTML
     both: gr.HTML
     known: gr.State
     chosen: gr.State
-    everything: gr.State
+    most: gr.State
+    minutes: gr.Number
 
     @property
     def outputs(self) -> list[Any]:
         """Return all components."""
-        return [self.cards, self.both, self.known, self.chosen, self.everything]
+        return [self.cards, self.both, self.known, self.chosen, self.most]
 
 
 @dataclass(frozen=True)
@@ -138,27 +140,29 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: 
             yield updates if view.scores is None else updates | _finished(w, view)
 
     def list_runs(
-        known: list[str] | None, last: str, pair: list[str] | None, before: list[str]
+        known: Any, clock: Any, last: Any, pair: Any, before: list[str], most: int
     ) -> Updates:
         # All but `before` comes from the visitor's browser, so it may be anything.
         listed = picker.choosable(context, [*(known if isinstance(known, list) else []), last])
         ids = [card.run_id for card in listed]
         first = _pair_of(pair) if last in _pair_of(pair) else [last]
-        return _choose(context, p, ids, [one for one in before or first if one in ids])
+        return _choose(context, p, ids, before or first, most, clock)
 
-    def choose_both(pair: list[str] | None, known: list[str]) -> Updates:
+    def choose_both(pair: Any, clock: Any, known: list[str], most: int) -> Updates:
         both = [one for one in _pair_of(pair) if picker.choosable(context, [one])]
         if len(both) != 2:
             return {p.chosen: gr.skip()}
-        return _choose(context, p, list(dict.fromkeys([*both, *known])), both)
+        return _choose(context, p, list(dict.fromkeys([*both, *known])), both, most, clock)
 
-    def pick(known: list[str], before: list[str], everything: bool, event: gr.EventData) -> Updates:
+    def pick(
+        clock: Any, known: list[str], before: list[str], most: int, event: gr.EventData
+    ) -> Updates:
         press = read_press(event)
-        if press.act == "all":
-            return _choose(context, p, known, before, everything=True)
+        if press.act == "more":
+            return _choose(context, p, known, before, most + picker.MORE, clock)
         run_id = press.data.get("run", "")
         after = picker.pressed(before, run_id) if run_id in known else before
-        return _choose(context, p, known, after, everything=everything)
+        return _choose(context, p, known, after, most, clock)
 
     running = start.click(
         guarded(score), [p.chosen, clips, texts, chosen, backbones], w.all, **QUIET, **ON_GPU
@@ -166,20 +170,23 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: 
     stop.click(None, None, None, cancels=[running], api_visibility="private")
     listing: dict[str, Any] = {
         "fn": guarded(list_runs),
-        "inputs": [runs, last_run, compared, p.chosen],
+        "inputs": [runs, p.minutes, last_run, compared, p.chosen, p.most],
         "outputs": p.outputs,
         "js": LIST,
         **QUIET,
     }
     page.load(**listing)
     tab.select(**listing)
-    compared.change(guarded(choose_both), [compared, p.known], p.outputs, **QUIET)
-    p.cards.select(guarded(pick), [p.known, p.chosen, p.everything], p.outputs, **QUIET)
+    compared.change(
+        guarded(choose_both), [compared, p.minutes, p.known, p.most], p.outputs, **QUIET
+    )
+    p.cards.select(guarded(pick), [p.minutes, p.known, p.chosen, p.most], p.outputs, **QUIET)
 
 
 def _run_picker() -> RunPicker:
     cards = pressable(empty(picker.NONE_YET))
-    return RunPicker(cards, wipe(), gr.State([]), gr.State([]), gr.State(value=False))
+    minutes = gr.Number(0, visible=False)
+    return RunPicker(cards, wipe(), gr.State([]), gr.State([]), gr.State(picker.FEW), minutes)
 
 
 def _pair_of(value: object) -> list[str]:
@@ -190,27 +197,22 @@ def _pair_of(value: object) -> list[str]:
 
 
 def _choose(
-    context: AppContext,
-    p: RunPicker,
-    known: list[str],
-    chosen: list[str],
-    *,
-    everything: bool = False,
+    context: AppContext, p: RunPicker, known: list[str], chosen: list[str], most: int, clock: object
 ) -> Updates:
     """Show the cards, and the two chosen videos in one frame."""
     cards = picker.choosable(context, known)
     ids = [card.run_id for card in cards]
     chosen = [one for one in chosen if one in ids]
     return {
-        p.cards: picker.cards_html(context, cards, chosen, everything=everything),
-        p.both: _both(context, cards, chosen),
+        p.cards: picker.cards_html(cards, chosen, most, read_minutes(clock)),
+        p.both: _both(context, chosen),
         p.known: ids,
         p.chosen: chosen,
-        p.everything: everything,
+        p.most: most,
     }
 
 
-def _both(context: AppContext, cards: list[VideoCard], chosen: list[str]) -> str:
+def _both(context: AppContext, chosen: list[str]) -> str:
     """Return the two chosen videos, or "" unless both exist."""
     if len(chosen) != 2:
         return ""
