@@ -361,6 +361,7 @@ def test_an_address_names_both_runs(
     assert asked_runs(context, {"run": gone, "with": "x"}) == AskedRuns(gone)
 
 
+@pytest.mark.slow
 def test_the_jumps_are_measured_in_the_background_and_stored(
     page: CreatePage, on: Events, made: str, context: AppContext
 ) -> None:
