@@ -225,12 +225,7 @@ def test_stop_then_come_back_then_resume(
         if len(view.clips) == 1:
             on["stop"](run_id)
     assert previews and "Preview of step 1" in previews[0]
-    arrived = on["arrive"]([run_id, "0" * 16], "")
-    assert arrived[page.runs.row].visible
-    assert arrived[page.runs.which].choices == [
-        ("Carrot omelette: 1 of 2 clips, not finished", run_id)
-    ]
-    answer = on["open_run"](run_id)
+    answer = on["arrive"]("", at_address(run_id))
     assert (answer[page.state.draft], answer[page.state.run_id]) == (draft, run_id)
     assert answer[page.state.walk].selected == 4
     assert cut_into_shots(parse_recipe(answer[page.recipe.recipe])) == draft.recipe
@@ -243,18 +238,24 @@ def test_stop_then_come_back_then_resume(
 
 
 def test_an_address_that_names_a_run_opens_it(page: CreatePage, on: Events, made: str) -> None:
-    answer = on["arrive"]([], "", SimpleNamespace(query_params={"run": made}))
-    assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 4)
-    request = SimpleNamespace(query_params={"run": "../../etc"})
-    with pytest.warns(UserWarning, match="There is no run"):
-        assert page.state.run_id not in on["arrive"]([], "", request)
+    answer = on["arrive"]("", at_address(made))
+    assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 5)
+    options = [answer[field] for field in (page.recipe.seed, page.recipe.steps, page.recipe.fast)]
+    assert options == [0, 2, False] and answer[page.recipe.memory].value == "default"
+    assert answer[page.plan.table] and "<track" in answer[page.review.video]
+    with pytest.warns(UserWarning, match="There is no video at this address"):
+        assert on["arrive"]("", at_address("../../etc")) == {page.state.run_id: ""}
+
+
+def at_address(run_id: str) -> SimpleNamespace:
+    """Return the request of a page whose address names a run."""
+    return SimpleNamespace(query_params={"run": run_id}, headers={}, client=None)
 
 
 @pytest.mark.parametrize("run_id", ["", "0" * 16, "../..", None])
-def test_a_run_that_is_gone_is_not_offered(
+def test_a_run_that_is_gone_is_not_followed(
     page: CreatePage, on: Events, run_id: str | None
 ) -> None:
-    assert not on["arrive"]([run_id], run_id or "")[page.runs.row].visible
     assert not on["poll"](run_id, None)[page.state.timer].active
 
 

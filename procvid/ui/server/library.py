@@ -49,6 +49,10 @@ _BEGAN = re.compile(rb'\{"time": "([0-9T:.+-]{10,40})"')
 _writing = threading.Lock()
 
 
+class DeletedError(RunError):
+    """A person deleted the run less than a day ago, so that it can be restored."""
+
+
 @dataclass(frozen=True)
 class LibraryFacts:
     """What a person decided about a run.
@@ -175,9 +179,9 @@ def _too_long() -> InputError:
 
 
 def refuse_deleted(run: Path) -> None:
-    """Raise RunError if a person deleted the run."""
+    """Raise DeletedError if a person deleted the run."""
     if read_facts(run).deleted_at_s:
-        raise RunError("This video was deleted.", "To restore it, press Undo in the Library.")
+        raise DeletedError("This video was deleted.", "To restore it, press Undo in the Library.")
 
 
 def rename(context: AppContext, run_id: str, title: object) -> None:

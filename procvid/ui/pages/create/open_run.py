@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from html import escape
 from typing import Any, cast
 
 import gradio as gr
@@ -24,11 +23,13 @@ from procvid.ui.pages.create.shared import OWN, QUIET, REVIEW, VIDEO, PageState,
 from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
 from procvid.ui.server.context import MEMORIES, AppContext
 from procvid.ui.server.guard import for_the_page, guarded
-from procvid.ui.server.library import read_facts
+from procvid.ui.server.library import DeletedError, read_facts
 from procvid.ui.server.own_memory import alias_of
 from procvid.ui.server.pulled_stores import loras_of, stores_of
 from procvid.ui.server.queue import RunOptions
 from procvid.ui.server.twins import asked_runs
+
+NO_VIDEO = "There is no video at this address. Open one in the Library."
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class RunOpener:
         recipe, state = self.recipe, self.state
         return [
             recipe.recipe, recipe.shots, recipe.seed, recipe.memory, recipe.steps, recipe.fast,
-            recipe.lora, state.draft, state.changes, state.run_id, state.walk, *self.plan.outputs,
-            *watch_outputs(state, self.video), *self.review.outputs,
+            recipe.lora, state.draft, state.changes, state.run_id, state.last_run, state.walk,
+            *self.plan.outputs, *watch_outputs(state, self.video), *self.review.outputs,
         ]  # fmt: skip
 
     def open(self, run_id: str, own_memory: object, request: gr.Request) -> Update:
@@ -89,6 +90,7 @@ class RunOpener:
             state.draft: job.draft,
             state.changes: job.changes,
             state.run_id: run_id,
+            state.last_run: run_id,
             state.walk: gr.Tabs(selected=REVIEW if view.video else VIDEO),
             **show_plan(self.context, self.plan, job.draft.plan),
             **watch(state, self.video, view, None),
@@ -135,9 +137,11 @@ def wire(opener: RunOpener, page: gr.Blocks) -> None:
             return {opener.state.run_id: ""}
         try:
             return opener.open(asked, own_memory, request)
-        except ProcvidError as error:
-            gr.Warning(escape(for_the_page(error)))
-            return {opener.state.run_id: ""}
+        except DeletedError as error:
+            gr.Warning(for_the_page(error))
+        except ProcvidError:
+            gr.Warning(NO_VIDEO)
+        return {opener.state.run_id: ""}
 
     page.load(guarded(arrive), opener.state.own_memory, opener.outputs, **QUIET)
 

@@ -54,7 +54,7 @@ def build(context: AppContext, created: CreatePage, tab: gr.Tab, tabs: gr.Tabs) 
         tab: The tab of this page.
         tabs: The tabs of the whole page.
     """
-    with gr.Row(elem_classes="pv-find"):
+    with gr.Row(visible=False, elem_classes="pv-find") as find:
         words = gr.Textbox(
             label="Search", placeholder="Words of the title", max_lines=1, scale=2, min_width=160
         )
@@ -78,6 +78,7 @@ def build(context: AppContext, created: CreatePage, tab: gr.Tab, tabs: gr.Tabs) 
         cards = read_cards(context, runs)
         listed = matching(cards, text, chosen)
         return {
+            find: gr.Row(visible=bool(cards)),
             listing: markup.library(listed, number, read_minutes(clock), has_runs=bool(cards)),
             timer: gr.Timer(active=any(card.is_busy for card in listed)),
         }
@@ -136,7 +137,7 @@ def build(context: AppContext, created: CreatePage, tab: gr.Tab, tabs: gr.Tabs) 
         }
 
     asked = [of_page.runs, minutes, words, state, most]
-    listed = [listing, timer]
+    listed = [find, listing, timer]
     tab.select(guarded(show_library), asked, listed, js=LIST, **QUIET)
     for field in (words, state):
         field.input(
