@@ -68,7 +68,7 @@ const start = (frame) => {
   });
   layout.addEventListener('click', () => {
     const apart = frame.classList.toggle('apart');
-    layout.textContent = apart ? 'One over the other' : 'Side by side';
+    layout.textContent = apart ? 'Overlay' : 'Side by side';
   });
   const move = () => {
     frame.style.setProperty('--pv-edge', slider.value + '%');
