@@ -38,7 +38,7 @@ def score_rows(view: EvaluationView) -> str:
         f"<b>{escape(view.sentence)}</b></p>{'' if done else bar}"
         f"{notes('Please note:', view.notes, 'warn')}</div>"
         f'<div class="pv-scores"><table><thead><tr><th scope="col">Metric</th>'
-        f'<th scope="col">Better</th><th scope="col">Chance</th>{heads}</tr></thead>'
+        f'<th scope="col">Better</th><th scope="col" class="pv-wide">Chance</th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -80,7 +80,7 @@ def _row(
         cells += f'<td class="pv-wide">{_difference(contest)}</td>'
     return (
         f'<tr><th scope="row">{escape(metric.title)}<small>{metric.group}</small></th>'
-        f"<td>{better}</td><td>{number(chance)}</td>{cells}</tr>"
+        f'<td>{better}</td><td class="pv-wide">{number(chance)}</td>{cells}</tr>'
     )
 
 
