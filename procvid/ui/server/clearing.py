@@ -17,7 +17,7 @@ from procvid.storage.atomic import remove, temporary_name
 from procvid.storage.files import is_temporary, read_json
 from procvid.storage.lock import locked
 from procvid.ui.server.library import KEPT_S, read_facts
-from procvid.ui.server.packing import PACKED
+from procvid.ui.server.packing import EXPORTS, PACKED
 from procvid.ui.server.queue import RUN_ID
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _runs(folder: Path) -> Iterator[_RunOnDisk]:
         packed = folder / PACKED / f"{path.name}.zip"
         with suppress(OSError):
             num_bytes += packed.lstat().st_size
+        num_bytes += _last_use_and_size(folder / EXPORTS / path.name)[1]
         yield _RunOnDisk(path, used_at_s, num_bytes)
 
 
@@ -164,6 +165,7 @@ def _delete(run: Path, worker: Worker) -> bool:
         return False
     worker.tickets.remove(run.name)
     remove(run.parent / PACKED / f"{run.name}.zip")
+    remove(run.parent / EXPORTS / run.name)
     remove(away)
     return True
 

@@ -18,7 +18,9 @@ from procvid.evaluate.result import Result
 from procvid.evaluate.suite import evaluate
 from procvid.evaluate.verdict import JUMPS, jump_sentence
 from procvid.machine import each_on_card
+from procvid.run.folder import RUN, RunFolder, read_run
 from procvid.run.generate import step_seed
+from procvid.run.takes import seeds_of
 from procvid.storage.files import read_json, write_json
 from procvid.types import StepChanges
 from procvid.ui.server.context import AppContext
@@ -27,7 +29,6 @@ from procvid.ui.server.guard import for_the_page
 from procvid.ui.server.jobs import start_run
 from procvid.ui.server.library import read_card, set_twin, title_of, twin_of
 from procvid.ui.server.queue import RUN_ID
-from procvid.ui.server.runs import read_view
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import Visitor
 from procvid.ui.wipe import Side
@@ -86,9 +87,9 @@ def make_twin(context: AppContext, run_id: str, visitor: Visitor) -> str:
     if not view.ended or view.video is None:
         raise RunError("This video is not finished.", "Finish it first.")
     with _making:
-        seeds = seeds_of(context, run_id)
+        seeds = all_seeds(context, run_id)
         twin = twin_of(context, run_id)
-        if twin and seeds_of(context, twin) == seeds:
+        if twin and all_seeds(context, twin) == seeds:
             _continue(context, twin, seeds, visitor)
             return twin
         job = context.job_of(run_id)
@@ -100,16 +101,16 @@ def make_twin(context: AppContext, run_id: str, visitor: Visitor) -> str:
         return made
 
 
-def seeds_of(context: AppContext, run_id: str) -> dict[int, int]:
+def all_seeds(context: AppContext, run_id: str) -> dict[int, int]:
     """Return the seed of each step: of its clip, or of the clip to make."""
     job = context.job_of(run_id)
     seeds = {}
     for step in job.draft.plan.steps:
         given = job.changes[step.number].seed if step.number in job.changes else None
         seeds[step.number] = step_seed(job.options.seed, step.number) if given is None else given
-    if context.worker.feed(run_id) is None and (folder := context.folder_of(run_id)).is_dir():
-        view = read_view(run_id, folder)
-        seeds |= {step.number: step.seed for step in view.steps.values() if step.clip}
+    folder = context.folder_of(run_id)
+    if context.worker.feed(run_id) is None and (folder / RUN).exists():
+        seeds |= seeds_of(RunFolder(folder, read_run(folder)))
     return seeds
 
 
