@@ -56,13 +56,13 @@ def build_app(context: AppContext) -> Any:
         compared = gr.BrowserState(["", ""], storage_key="procvid-compared", secret="procvid")
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                created = create.build(context, app, own_memory, compared, sync_runs, tabs)
+                created = create.build(context, app, own_memory, compared, sync_runs)
             with gr.Tab("Library", id="library") as shelf:
                 library.build(context, created, shelf, tabs)
             with gr.Tab("Memory", id="memory"):
                 memory.build(context, app, own_memory, sync_memory)
-            with gr.Tab("Evaluate", id="evaluate"):
-                evaluate.build(context, app, compared)
+            with gr.Tab("Evaluate", id="evaluate") as evaluating:
+                evaluate.build(context, app, compared, evaluating)
             with gr.Tab("Hub", id="hub"):
                 hub.build(context)
             with gr.Tab("About", id="about"):

@@ -63,6 +63,15 @@ REMEMBER = f"""(id) => {{
 }}"""
 """Adds a new run to the list and puts it into the page's address."""
 
+REMEMBER_PAIR = f"""(pair) => {{
+  {_READ}
+  const [one, other] = Array.isArray(pair) ? pair : [];
+  if (!one || !other) return;
+  add([one, other]);
+  history.replaceState(null, '', '?run=' + one + '&with=' + other);
+}}"""
+"""Adds two runs that are compared to the list and puts both into the page's address."""
+
 _LISTED = """const known = read();
   const older = (Array.isArray(runs) ? runs : []).filter(id => !known.includes(id));
   const all = older.length ? add([...known, ...older]) : known;

@@ -22,6 +22,7 @@ from procvid.run.folder import PLAN
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import Profile, read_environment
 from procvid.types import StepChanges
+from procvid.ui.server.background import Background
 from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import Retention, clear
 from procvid.ui.server.guard import log
@@ -61,6 +62,7 @@ class AppContext:
         cards: CUDA devices to use, each with its own models; (0,) stands for the CPU too.
         device: The cards; one is held while its generator or its metrics run.
         evaluating: Held during an evaluation, so that only one runs.
+        background: Work that goes on without a caller, such as the measurement of two runs.
         retention: How long runs are kept.
         allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.
@@ -80,6 +82,7 @@ class AppContext:
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     device: FairLock = field(init=False, repr=False)
     evaluating: FairLock = field(default_factory=FairLock, repr=False)
+    background: Background = field(default_factory=Background, repr=False)
     retention: Retention = field(default_factory=Retention)
     allowance: Allowance = field(default_factory=Allowance, repr=False)
 

@@ -35,6 +35,7 @@ class CreatePage:
     make: gr.Button
     video: video_step.VideoStep
     review: review_step.ReviewStep
+    compare: comparing.CompareParts
     opener: open_run.RunOpener
 
 
@@ -44,7 +45,6 @@ def build(
     own_memory: gr.BrowserState,
     compared: gr.BrowserState,
     sync: gr.Button,
-    tabs: gr.Tabs,
 ) -> CreatePage:
     """Lay out the page and connect its events, all of which are private.
 
@@ -54,7 +54,6 @@ def build(
         own_memory: Id of the visitor's own memory.
         compared: The two runs that the Evaluate tab compares.
         sync: Pressed when another tab of the browser has added a run.
-        tabs: The tabs of the page.
     """
     with gr.Tabs(selected=RECIPE, elem_id="create-steps", elem_classes="pv-stepper") as walk:
         with gr.Tab("Recipe", id=RECIPE):
@@ -69,6 +68,7 @@ def build(
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
         with gr.Tab("Review", id=REVIEW):
             review = review_step.build(context.profile.max_references)
+            compare = comparing.build()
     state = PageState(
         page=page,
         walk=walk,
@@ -91,5 +91,5 @@ def build(
     review_step.wire(context, state, video, review)
     opener = open_run.RunOpener(context, state, recipe, plan, video, review)
     open_run.wire(opener, page)
-    comparing.wire(context, state, video, review, compared, tabs)
-    return CreatePage(state, recipe, plan, references, make, video, review, opener)
+    comparing.wire(context, state, compare, compared)
+    return CreatePage(state, recipe, plan, references, make, video, review, compare, opener)

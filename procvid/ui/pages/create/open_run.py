@@ -27,6 +27,7 @@ from procvid.ui.server.library import DeletedError, read_facts
 from procvid.ui.server.own_memory import alias_of
 from procvid.ui.server.pulled_stores import loras_of, stores_of
 from procvid.ui.server.queue import RunOptions
+from procvid.ui.server.twins import asked_runs
 
 NO_VIDEO = "There is no video at this address. Open one in the Library."
 
@@ -128,7 +129,10 @@ def wire(opener: RunOpener, page: gr.Blocks) -> None:
     """Open the run in the page's address when the page loads."""
 
     def arrive(own_memory: str, request: gr.Request) -> Update:
-        asked = dict(request.query_params).get("run", "")
+        both = asked_runs(opener.context, dict(request.query_params))
+        asked = both.run_id
+        if both.lost:
+            gr.Warning(both.lost)
         if not asked:
             return {opener.state.run_id: ""}
         try:
