@@ -36,6 +36,8 @@ VIDEO, CAPTIONS, MEMORY = "video.mp4", "captions.vtt", "memory"
 CLIP, CONDITIONING, REFERENCES = "clip.mp4", "conditioning.json", "references"
 CROPS = "crops"
 LOCKED = "locked.json"
+LIBRARY, POSTER = "library.json", "poster.jpg"
+"""What the page's library keeps in a run folder; no part of the run."""
 
 CHANGED_LIBRARIES = (
     "Some libraries changed since this run began, so new clips may differ in detail."
@@ -98,7 +100,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
 
 def _foreign_entries(path: Path) -> list[str]:
     """Return the entries that procvid did not write, in a folder without a run."""
-    ours = (LOCK, STEPS)
+    ours = (LOCK, STEPS, LIBRARY, POSTER)
     return sorted(e.name for e in path.iterdir() if e.name not in ours and not is_temporary(e.name))
 
 
@@ -159,7 +161,11 @@ class RunFolder:
             self.record = there
 
     def write_state(
-        self, records: Mapping[int, StepRecord], num_steps: int, duration_s: float | None = None
+        self,
+        records: Mapping[int, StepRecord],
+        num_steps: int,
+        duration_s: float | None = None,
+        takes: Mapping[int, list[dict[str, Any]]] | None = None,
     ) -> None:
         """Write `run.json`: the record and the progress.
 
@@ -167,6 +173,7 @@ class RunFolder:
             records: Records of the finished steps.
             num_steps: Number of steps of the plan.
             duration_s: Length of the video if it shows these steps, else None.
+            takes: The kept takes of each step, as JSON; steps without any are left as they are.
         """
         stale = self.stale_steps(records)
         steps = []
@@ -178,6 +185,8 @@ class RunFolder:
                 entry["clip_sha256"] = records[number].clip_sha256
                 if records[number].memory:
                     entry["memory"] = records[number].memory
+            if takes and takes.get(number):
+                entry["takes"] = takes[number]
             steps.append(entry)
         state: dict[str, Any] = {"state": "unfinished", "steps": steps}
         if duration_s is not None:

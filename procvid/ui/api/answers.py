@@ -161,6 +161,39 @@ class Scores(TypedDict):
     summary: dict[str, MetricResult]
 
 
+class TakeReference(TypedDict):
+    """A reference image of a take."""
+
+    object: str
+    words: str
+    crop_id: str
+    image: gr.FileData
+
+
+class TakeFacts(TypedDict):
+    """A take of a step; `current` marks the clip of the step."""
+
+    number: int
+    current: bool
+    seed: int
+    prompt: str
+    score: float | None
+    reason: str
+    made_at: str
+    sha256: str
+    clip: gr.FileData
+    references: list[TakeReference]
+
+
+class TakesAnswer(TypedDict):
+    """The takes of a step; `stale` steps show an old take of another step."""
+
+    run_id: str
+    step: int
+    takes: list[TakeFacts]
+    stale: list[int]
+
+
 class Evaluation(TypedDict):
     """The last event: the scores, and the files "scores", "table" and "report"."""
 
@@ -241,3 +274,31 @@ class Memories(TypedDict):
     crops: list[MemoryCrop]
     total: int
     reason: str
+
+
+class LibraryCard(TypedDict):
+    """A run in a list: `made_at` is in UTC; `memory` is False without reference images.
+
+    `state` and `progress` are as in RunState. `deleted` runs can be restored for a day. `twin` is the
+    run that it is compared with, or "". `poster` is a FileData, or None without a clip.
+    """
+
+    run_id: str
+    title: str
+    made_at: str
+    memory: bool
+    seed: int
+    state: str
+    done: int
+    num_steps: int
+    progress: float
+    duration_s: float
+    deleted: bool
+    twin: str
+    poster: gr.FileData | None
+
+
+class LibraryAnswer(TypedDict):
+    """Runs, newest first."""
+
+    cards: list[LibraryCard]

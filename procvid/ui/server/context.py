@@ -17,14 +17,16 @@ from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
 from procvid.machine import check_gpu, gpu_indices, is_lent, on_card
 from procvid.memory.store_folder import load_store
-from procvid.protocols import ClipGenerator, Planner
+from procvid.protocols import ClipGenerator, Planner, TakeJudge
 from procvid.run.folder import PLAN
 from procvid.run.story import make_video, regenerate_step
 from procvid.settings import Profile, read_environment
 from procvid.types import StepChanges
+from procvid.ui.server.background import Background
 from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import Retention, clear
 from procvid.ui.server.guard import log
+from procvid.ui.server.library import refuse_deleted
 from procvid.ui.server.own_memory import find_folder
 from procvid.ui.server.pulled_stores import folder_of_pulled
 from procvid.ui.server.queue import RUN_ID, Job, Tickets
@@ -35,6 +37,7 @@ from procvid.ui.server.worker import Worker
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.run import Parts
+from procvid.wiring.takes import build_take_judge
 
 MEMORIES = ("default", "none")
 """Memories that every caller may name; a path of the server is never one of them."""
@@ -59,6 +62,7 @@ class AppContext:
         cards: CUDA devices to use, each with its own models; (0,) stands for the CPU too.
         device: The cards; one is held while its generator or its metrics run.
         evaluating: Held during an evaluation, so that only one runs.
+        background: Work that goes on without a caller, such as the measurement of two runs.
         retention: How long runs are kept.
         allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.
@@ -78,6 +82,7 @@ class AppContext:
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     device: FairLock = field(init=False, repr=False)
     evaluating: FairLock = field(default_factory=FairLock, repr=False)
+    background: Background = field(default_factory=Background, repr=False)
     retention: Retention = field(default_factory=Retention)
     allowance: Allowance = field(default_factory=Allowance, repr=False)
 
@@ -164,6 +169,11 @@ class AppContext:
                 )
         return self._evaluations[key], self._looks
 
+    def _take_judge(self, card: int) -> TakeJudge:
+        """Return the judge that chooses the best of several takes."""
+        parts, _ = self.evaluation(card=card)
+        return build_take_judge(self.profile, parts)
+
     def folder_of(self, run_id: str) -> Path:
         """Return the folder of a run, which may not exist.
 
@@ -181,9 +191,10 @@ class AppContext:
         """Return the folder of a run that is on disk.
 
         Raises:
-            RunError: There is no such run.
+            RunError: There is no such run, or a person deleted it.
         """
         folder = self.folder_of(run_id)
+        refuse_deleted(folder)
         if not folder.is_dir():
             raise RunError(f"There is no run {run_id}.", "It may have been deleted.")
         return folder
@@ -192,9 +203,9 @@ class AppContext:
         """Return a run as it is now: in the queue, in progress, or on disk.
 
         Raises:
-            RunError: There is no such run, or its files are damaged.
+            RunError: There is no such run, a person deleted it, or its files are damaged.
         """
-        self.folder_of(run_id)
+        refuse_deleted(self.folder_of(run_id))
         feed = self.worker.feed(run_id)
         if feed is not None:
             return feed.snapshot()
@@ -211,12 +222,13 @@ class AppContext:
         """Return the job of a run, to resume it.
 
         Raises:
-            RunError: There is no such run, its files are damaged, or it was never planned.
+            RunError: There is no such run, a person deleted it, its files are damaged, or it was never
+                planned.
         """
-        self.folder_of(run_id)
+        refuse_deleted(self.folder_of(run_id))
         ticket = self.worker.tickets.read(run_id)
         if ticket is not None:
-            return replace(ticket.job, again=0)
+            return replace(ticket.job, again=0, takes=1)
         return read_job(run_id, self.existing_folder_of(run_id))
 
     def _read_view(self, job: Job) -> RunView:
@@ -246,7 +258,10 @@ class AppContext:
         folder = self.folder_of(job.run_id)
         if job.again:
             changes = job.changes.get(job.again, StepChanges())
-            yield from regenerate_step(folder, job.again, parts, changes)
+            judge = self._take_judge(card) if job.takes > 1 else None
+            yield from regenerate_step(
+                folder, job.again, parts, changes, takes=job.takes, judge=judge
+            )
         else:
             request = job.request(parts.profile)
             plan, changes_of = job.draft.plan, job.changes
