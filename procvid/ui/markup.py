@@ -47,27 +47,31 @@ def reference_list(plan: Plan, conditionings: Iterable[Conditioning]) -> str:
     return step_list(plan, bodies)
 
 
-def step_list(plan: Plan, bodies: Mapping[int, str]) -> str:
-    """Return the steps of the recipe, each with its shots inside, and the HTML of each clip."""
+def step_list(plan: Plan, bodies: Mapping[int, str], heads: Mapping[int, str] = NO_NAMES) -> str:
+    """Return the steps of the recipe, each with its shots inside, and the HTML of each clip.
+
+    `heads` replaces the words of a clip, by its number.
+    """
     names = plan.names
+    texts = {
+        s.number: heads.get(s.number, f'<p class="pv-text">{escape(s.text)}</p>')
+        for s in plan.steps
+    }
     items = []
     for number, group in enumerate(plan.groups, start=1):
-        shots = [(names[s.number], s.text, bodies[s.number]) for s in group if s.number in bodies]
-        inside = "".join(_shot(*shot) for shot in shots)
+        shots = [(s.number, bodies[s.number]) for s in group if s.number in bodies]
+        inside = "".join(
+            f'<section class="pv-take" aria-label="Shot {names[n]}">'
+            f'<span class="pv-name">{names[n]}</span>{texts[n]}{body}</section>'
+            for n, body in shots
+        )
         if len(group) == 1:
-            inside = "".join(f'<p class="pv-text">{escape(t)}</p>{body}' for _, t, body in shots)
+            inside = "".join(f"{texts[n]}{body}" for n, body in shots)
         if shots:
             items.append(
                 f'<li class="pv-step"><span class="pv-num">{number}</span><div>{inside}</div></li>'
             )
     return f'<ol class="pv-steps">{"".join(items)}</ol>'
-
-
-def _shot(name: str, text: str, body: str) -> str:
-    return (
-        f'<section class="pv-take" aria-label="Shot {name}">'
-        f'<p class="pv-text"><span class="pv-name">{name}</span> {escape(text)}</p>{body}</section>'
-    )
 
 
 def _references(conditioning: Conditioning, names: Mapping[int, str]) -> str:
