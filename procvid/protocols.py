@@ -5,7 +5,7 @@ Adapters live in `procvid.models`, one folder per seam, and only `procvid.wiring
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -25,6 +25,8 @@ from procvid.types import (
     SceneObject,
     ServiceUse,
     StateChange,
+    StepPlan,
+    TakeVerdict,
     TimedText,
     Vectors,
     Verdict,
@@ -208,6 +210,23 @@ class Judge(Protocol):
 
     def explains(self, change: StateChange) -> Verdict:
         """Return whether the step's text explains the change of an object's state."""
+        ...
+
+
+@runtime_checkable
+class TakeJudge(Protocol):
+    """Scores the takes of a step, so that the best one becomes its clip."""
+
+    info: ModelInfo
+
+    def judge(self, frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> TakeVerdict:
+        """Return the score of a clip, 0 to 1, or None if it cannot be judged, with the reason.
+
+        Args:
+            frames: The clip, uint8 (T, H, W, 3) RGB, in the size in which it was generated.
+            step: The plan of the step.
+            references: The images that conditioned the clip, by object name.
+        """
         ...
 
 

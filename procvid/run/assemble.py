@@ -51,6 +51,11 @@ def _reference_record(slot: Slot, role: Role | Literal[""]) -> ReferenceRecord:
     )
 
 
+def without_files(references: Sequence[ReferenceRecord]) -> tuple[ReferenceRecord, ...]:
+    """Return the provenance of references that a person left out, which have no file."""
+    return tuple(dataclasses.replace(one, number=0, file="") for one in references)
+
+
 def missing_objects(conditioning: Conditioning) -> tuple[Mapping[str, str], ...]:
     """Return the objects without a reference, and why."""
     return tuple(

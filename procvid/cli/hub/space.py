@@ -19,9 +19,10 @@ from procvid.hub.space import FINISHED, SpaceFile, space_files, write_space
 from procvid.hub.space_push import SpacePlan, plan_push, push
 from procvid.plan.recipe.parse import read_recipe
 from procvid.run.examples import Finished, example_recipes, files_of, recipe_sha256
+from procvid.run.finish import record_of
 from procvid.run.parts import Parts
 from procvid.run.records import RunRecord
-from procvid.run.story import make_video, record_of
+from procvid.run.story import make_video
 from procvid.settings import TINY, choose_sampling, read_environment
 from procvid.types import GenerateRequest
 from procvid.wiring import run as wiring
