@@ -136,8 +136,8 @@ def _edited(plan: Plan, step: StepPlan, view: PlanView) -> str:
         f'<div class="pv-edit" role="group" aria-label="Edit step {name}">{_problem(view.problem)}'
         f"{_text(words, 'What happens', 'words', number, step.text)}"
         f'<div class="pv-objects">{rows}</div>'
-        f'<label class="pv-labelled"><span>Add an object</span><input id="{add}" class="pv-field" '
-        f'data-act="add_object" data-step="{number}" maxlength="60" placeholder="spoon"></label>'
+        f'<label class="pv-labelled pv-short"><span>Add an object</span><input id="{add}" class="pv-field" '
+        f'data-act="add_object" data-step="{number}" maxlength="60" placeholder="e.g. spoon"></label>'
         f"{_text(element_id(number, 'prompt'), 'Prompt', 'prompt', number, step.prompt)}"
         f'<p class="pv-small" role="status">{escape(view.carried)}</p>'
         f'<div class="pv-actions">{_actions(plan, step, view)}</div></div>'
@@ -150,14 +150,14 @@ def _actions(plan: Plan, step: StepPlan, view: PlanView) -> str:
     rows = (
         ("done", "Done", "primary", f"Done with step {name}", False),
         ("new", "Add a step after", "", f"Add a step after step {name}", False),
-        ("up", "Move up", "", f"Move step {name} up", number == 1),
-        ("down", "Move down", "", f"Move step {name} down", number == last),
+        ("up", "Move up", "", f"Move up step {name}", number == 1),
+        ("down", "Move down", "", f"Move down step {name}", number == last),
         ("delete", "Delete", "", f"Delete step {name}", last == 1),
         (
             "anew",
             "Rewrite prompt",
             "quiet",
-            f"Write the prompt of step {name} from its objects",
+            f"Rewrite prompt of step {name} from its objects",
             False,
         ),
     )
