@@ -64,9 +64,11 @@ def plan_list(plan: Plan, view: PlanView = CLOSED) -> str:
             bodies[step.number] += _new_step(plan, step, view)
     focus = f'<span data-focus="{escape(view.focus)}"></span>' if view.focus else ""
     undo = button("undo", "Undo", kind="quiet", id="plan-undo", disabled=not view.undo)
+    again = button("again", "Plan again", kind="quiet", id="plan-again")
     loose = view.problem if not (view.open or view.adding) else ""
     return (
-        f'<div class="pv-planbar"><h2 class="pv-title">{escape(plan.title)}</h2>{undo}</div>'
+        f'<div class="pv-planbar"><h2 class="pv-title">{escape(plan.title)}</h2>'
+        f"<span>{again}{undo}</span></div>"
         '<p class="pv-small pv-legend"><span aria-hidden="true">⚓</span> must stay the same</p>'
         f"{_problem(loose)}{step_list(plan, bodies, heads)}{state_table(plan)}{focus}"
     )

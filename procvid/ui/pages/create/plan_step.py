@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import gradio as gr
 
-from procvid.errors import InputError
+from procvid.errors import InputError, ProcvidError
 from procvid.plan.edit import (
     EditedPlan,
     ObjectField,
@@ -21,11 +22,14 @@ from procvid.plan.edit import (
     without_object,
     without_step,
 )
+from procvid.plan.recipe.parse import parse_recipe
+from procvid.plan.shots import mode_of, same_source
+from procvid.run.restore import restored
 from procvid.types import Plan, StepChanges
 from procvid.ui import markup
 from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.plan_markup import PlanView, element_id
-from procvid.ui.pages.create.recipe_step import RecipeStep, recipe_text
+from procvid.ui.pages.create.recipe_step import VIDEOS, RecipeStep, recipe_text
 from procvid.ui.pages.create.shared import (
     NO_PLAN,
     PLAN,
@@ -42,6 +46,7 @@ from procvid.ui.server.queue import Draft
 from procvid.ui.server.visitors import visitor_of
 
 MAX_UNDO = 50
+OPENED = "This is the plan of the video, with its edits."
 EDITING: dict[str, Any] = {**QUIET, "concurrency_id": "plan", "concurrency_limit": 1}
 """For edits of a draft, and for what must wait for them: they are worked on one after another."""
 Changed = Mapping[int, StepChanges]
@@ -89,8 +94,15 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
     """Connect the events of the step, and the button that opens it."""
 
     def plan_recipe(
-        text: str, key: str = "", request: gr.Request | None = None, shots: str = "auto"
+        text: str,
+        key: str = "",
+        request: gr.Request | None = None,
+        shots: str = "auto",
+        draft: Draft | None = None,
     ) -> Update:
+        if draft is not None and same_recipe(draft, text, shots) and not key:
+            # Its edits stay; "Plan again" makes a new one.
+            return {state.walk: gr.Tabs(selected=PLAN)}
         context.allowance.spend(visitor_of(request), "plans")
         draft = make_draft(context, text, key or "", shots)
         return {
@@ -100,10 +112,50 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
             **show_plan(context, step, draft.plan),
         }
 
+    def open_plan(file: str) -> Update:
+        """Open the plan of a video that procvid made."""
+        if not isinstance(file, str) or Path(file).suffix.lower() not in VIDEOS:
+            return {step.notes: gr.skip()}
+        try:
+            video = restored(Path(file))
+        except ProcvidError:
+            # The event that fills the recipe reports it.
+            return {step.notes: gr.skip()}
+        if video.plan is None:
+            if video.note:
+                gr.Warning(video.note)
+            return {step.notes: gr.skip()}
+        shown = show_plan(context, step, video.plan)
+        return {
+            **shown,
+            step.notes: markup.note(OPENED) + shown[step.notes],
+            state.draft: Draft(video.recipe, video.plan),
+            state.changes: {},
+            state.walk: gr.Tabs(selected=PLAN),
+        }
+
     def edit_plan(
-        draft: Draft | None, changes: Changed, edits: PlanEdits, event: gr.EventData
+        draft: Draft | None,
+        changes: Changed,
+        edits: PlanEdits,
+        event: gr.EventData,
+        request: gr.Request | None = None,
     ) -> Update:
         before, press = require_draft(draft), read_press(event)
+        if press.act == "again":
+            context.allowance.spend(visitor_of(request), "plans")
+            text, mode = recipe_text(before.recipe), mode_of(before.recipe)
+            new = make_draft(context, text, "", mode)
+            past = (*edits.past, (before, changes))[-MAX_UNDO:]
+            names = undrawable(context, new.plan)
+            view = PlanView(undo=True, undrawable=names, focus="plan-again")
+            return {
+                state.draft: new,
+                state.changes: {},
+                step.shown: plan_markup.plan_list(new.plan, view),
+                step.notes: plan_markup.notes_list(new.plan.notes, names),
+                step.edits: PlanEdits(past=past),
+            }
         try:
             after, moved, edits, view = edited(before, changes, edits, press)
         except InputError as error:
@@ -126,11 +178,17 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
 
     recipe.button.click(
         guarded(plan_recipe),
-        [recipe.recipe, recipe.key, recipe.shots],
+        [recipe.recipe, recipe.key, recipe.shots, state.draft],
         [state.draft, state.changes, state.walk, *step.outputs],
         api_visibility="private",
         show_progress="minimal",
         show_progress_on=recipe.button,
+    )
+    recipe.upload.upload(
+        guarded(open_plan),
+        recipe.upload,
+        [state.draft, state.changes, state.walk, *step.outputs],
+        **QUIET,
     )
     step.shown.select(
         guarded(edit_plan),
@@ -138,6 +196,17 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
         [state.draft, state.changes, recipe.recipe, *step.outputs],
         trigger_mode="multiple",
         **EDITING,
+    )
+
+
+def same_recipe(draft: Draft, text: str, shots: str) -> bool:
+    """Return True if the text is the recipe of the draft, with its later edits."""
+    try:
+        same = same_source(parse_recipe(text), draft.recipe)
+    except (ProcvidError, TypeError):
+        return False
+    return same and (
+        shots == mode_of(draft.recipe) or (shots, draft.recipe.has_shots) == ("one", False)
     )
 
 

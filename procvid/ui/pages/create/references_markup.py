@@ -157,7 +157,7 @@ def _strip(opened: Alternatives) -> str:
         f'<div class="pv-edit" role="group" aria-label="Pictures of the {escape(name)}">'
         f"{problem if opened.problem else ''}{shown}{_pages(opened)}"
         f'<p class="pv-small" role="status">{escape(opened.about)}</p>'
-        f'<div class="pv-actions">{_upload(number, name)}{_actions(opened)}</div></div>'
+        f'<div class="pv-actions">{_actions(opened)}{_upload(number, name)}</div></div>'
     )
 
 
@@ -213,7 +213,7 @@ def _actions(opened: Alternatives) -> str:
         (
             "leave_out",
             "Leave out",
-            f"Leave the {opened.name} without a picture",
+            f"Leave out the {opened.name}",
             not opened.left_out,
         ),
         ("hide", "Hide this picture", "", bool(opened.current)),
@@ -232,4 +232,4 @@ def _actions(opened: Alternatives) -> str:
         "close", "Done", kind="primary", id=element_id(opened.step, opened.name, "close"),
         step=opened.step, name=opened.name,
     )  # fmt: skip
-    return "".join([*buttons, done])
+    return "".join([done, *buttons])
