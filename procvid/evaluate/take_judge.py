@@ -59,13 +59,13 @@ class EvidenceTakeJudge:
             return TakeVerdict(None, f"The clip does not look like {self._world}.")
         denied = no_credit(clip)
         if denied:
-            return TakeVerdict(0.0, f"Score 0, {denied}.")
+            return TakeVerdict(0.0, f"{denied[:1].upper()}{denied[1:]}.")
         shares = [s for s in (_likeness(evidence), _states(clip, step)) if s is not None]
         if not shares:
             why = "; ".join(dict.fromkeys(evidence.missing.values())).rstrip(".")
             return TakeVerdict(None, f"{why}." if why else NOTHING_TO_JUDGE)
         value = round(float(np.mean([share.value for share in shares])), 4)
-        return TakeVerdict(value, f"Score {value:.2f}: {'; '.join(s.words for s in shares)}.")
+        return TakeVerdict(value, f"{'; '.join(share.words for share in shares).capitalize()}.")
 
     @property
     def _world(self) -> str:
