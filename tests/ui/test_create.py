@@ -291,6 +291,8 @@ def test_a_video_brings_its_edited_plan_back(
 
 def test_an_address_that_names_a_run_opens_it(page: CreatePage, on: Events, made: str) -> None:
     answer = on["arrive"]([], "", SimpleNamespace(query_params={"run": made}))
+    # What was changed of its references is there too.
+    assert list(answer[page.state.changes][1].chosen) == ["cutting board"]
     assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 4)
     request = SimpleNamespace(query_params={"run": "../../etc"})
     with pytest.warns(UserWarning, match="There is no run"):

@@ -87,7 +87,7 @@ def wire(
             recipe.recipe: recipe_text(job.draft.recipe),
             recipe.shots: mode_of(job.draft.recipe),
             state.draft: job.draft,
-            state.changes: {},
+            state.changes: context.reference_changes(job),
             state.run_id: run_id,
             state.walk: gr.Tabs(selected=VIDEO),
             **show_plan(context, plan, job.draft.plan),
