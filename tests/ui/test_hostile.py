@@ -21,6 +21,7 @@ ENDPOINTS = (
     "regenerate_step",
     "run",
     "stop",
+    "takes",
     "evaluate",
     "version",
 )
