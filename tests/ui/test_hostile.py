@@ -24,6 +24,7 @@ ENDPOINTS = (
     "takes",
     "evaluate",
     "version",
+    "library",
 )
 TEXTS = st.text(max_size=30) | st.sampled_from(
     ["", "..", "../../etc/passwd", "0" * 16, "\x00", "<script>", "1. Slice it", "9" * 400, "nan"]
