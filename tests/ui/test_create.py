@@ -23,6 +23,8 @@ from procvid.plan.shots import cut_into_shots
 from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.layout import CreatePage
+from procvid.ui.pages.create.plan_step import PlanEdits
+from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.library import twin_of
 from procvid.ui.server.queue import Draft, Job, RunOptions
@@ -30,6 +32,11 @@ from procvid.ui.server.stream import RunView
 from procvid.ui.server.twins import LOST, AskedRuns, asked_runs
 from procvid.ui.server.uploads import read_recipe_file
 from tests.ui.running import Events, create_page, events_of, finished
+
+
+def pressed(act: str, **data: Any) -> gr.EventData:
+    """Return the event of a pressed button or a changed field."""
+    return gr.EventData(None, {"act": act, **{key: str(value) for key, value in data.items()}})
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +65,16 @@ def draft(page: CreatePage, planned: dict[Any, Any]) -> Draft:
     return draft
 
 
-@pytest.fixture(scope="module")
-def rows(page: CreatePage, planned: dict[Any, Any]) -> list[list[Any]]:
-    return list(planned[page.plan.table])
-
-
 def test_a_recipe_opens_the_plan(
-    page: CreatePage, planned: dict[Any, Any], draft: Draft, rows: list[list[Any]]
+    page: CreatePage, planned: dict[Any, Any], draft: Draft, on: Events, recipe: str
 ) -> None:
     assert [step.number for step in draft.plan.steps] == [1, 2]
     shown = planned[page.plan.shown]
     assert "whole → sliced" in shown and "Carrot omelette" in shown
-    assert len(rows) == sum(len(step.objects) for step in draft.plan.steps)
-    assert [number for _, number in planned[page.plan.which].choices] == [1, 2]
     assert planned[page.state.walk].selected == 2
+    # The same recipe keeps its plan, which may be edited.
+    again = on["plan_recipe"](recipe, "", None, "auto", draft)
+    assert list(again) == [page.state.walk]
 
 
 def test_what_cannot_be_drawn_is_said_before_anything_is_made_and_after_an_edit(
@@ -81,9 +84,12 @@ def test_what_cannot_be_drawn_is_said_before_anything_is_made_and_after_an_edit(
         "Soup\n\n1. Boil the pasta in the pot.\n2. Serve the pasta on the plate."
     )
     assert "cannot draw pasta" in planned[page.plan.notes]
-    rows = planned[page.plan.table]
-    edited = [["carrot" if cell == "pasta" else cell for cell in row] for row in rows]
-    answer = on["edit_plan"](planned[page.state.draft], edited)
+    assert "not drawn" in planned[page.plan.shown]
+    draft, edits = planned[page.state.draft], planned[page.plan.edits]
+    for number in (1, 2):
+        press = pressed("object", step=number, name="pasta", field="name", value="carrot")
+        answer = on["edit_plan"](draft, {}, edits, press)
+        draft, edits = answer[page.state.draft], answer[page.plan.edits]
     assert "cannot draw" not in answer[page.plan.notes]
 
 
@@ -92,8 +98,7 @@ TWO_ACTIONS = "Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Se
 
 def test_a_step_becomes_a_clip_per_action_or_one(page: CreatePage, on: Events) -> None:
     planned = on["plan_recipe"](TWO_ACTIONS)
-    labels = [label for label, _ in planned[page.plan.which].choices]
-    assert labels[1] == "Step 1b: Fry it in the frying pan."
+    assert "Edit step 1b" in planned[page.plan.shown]
     assert page.recipe.shots.label == "Shots"
     assert [value for _, value in page.recipe.shots.choices] == ["auto", "one"]
     one = on["plan_recipe"](TWO_ACTIONS, "", None, "one")
@@ -104,79 +109,112 @@ def test_a_step_becomes_a_clip_per_action_or_one(page: CreatePage, on: Events) -
         on["plan_recipe"](TWO_ACTIONS, "", None, "three")
 
 
-def test_an_edited_table_changes_plan_and_list(
-    page: CreatePage, on: Events, draft: Draft, rows: list[list[Any]]
+def test_a_card_is_opened_edited_moved_and_undone(
+    page: CreatePage, on: Events, draft: Draft
 ) -> None:
-    edited_rows = [["diced" if cell == "sliced" else cell for cell in row] for row in rows]
-    answer = on["edit_plan"](draft, edited_rows)
-    assert "whole → diced" in answer[page.plan.shown]
-    assert answer[page.state.draft].recipe == draft.recipe
-    refused = on["edit_plan"](draft, [["x"] * 6])
-    assert list(refused) == [page.plan.notes] and "Row 1" in refused[page.plan.notes]
-    with pytest.raises(gr.Error, match="Row"):
-        on["find_references"](draft, [["x"] * 6], {}, "default", 0)
+    state, plan = page.state, page.plan
+    start = {1: StepChanges(chosen={"cutting board": "x"})}
 
+    def press(draft: Draft, changes: Any, edits: PlanEdits, act: str, **data: Any) -> Any:
+        return on["edit_plan"](draft, changes, edits, pressed(act, **data))
 
-def test_the_prompt_can_be_edited(
-    page: CreatePage, on: Events, draft: Draft, rows: list[list[Any]]
-) -> None:
-    assert on["choose_step"](draft, 2) == draft.plan.steps[1].prompt
-    answer = on["edit_prompt"](draft, 2, "A pan\nfrom above.")
-    edited = answer[page.state.draft]
-    assert edited.plan.steps[1].prompt == "A pan from above."
-    assert "A pan from above." in answer[page.plan.shown]
-    with pytest.raises(gr.Error, match="characters"):
-        on["edit_prompt"](draft, 2, " ")
-    # A fast visitor continues before the event of the prompt field arrives.
-    found = on["find_references"](draft, rows, {}, "none", 0, "", 2, "A pan from above.")
-    assert found[page.state.draft] == edited
+    opened = press(draft, start, PlanEdits(), "edit", step=1)
+    assert state.draft not in opened and 'id="plan-1-words"' in opened[plan.shown]
+    # Only the open card has fields.
+    assert 'id="plan-2-words"' not in opened[plan.shown]
+    field = {"name": "carrot", "field": "state_after", "value": "diced"}
+    diced = press(draft, start, opened[plan.edits], "object", step=1, **field)
+    assert "carried on to step 2" in diced[plan.shown] and "diced → fried" in diced[plan.shown]
+    refused = press(draft, start, opened[plan.edits], "object", step=1, **{**field, "value": ""})
+    assert list(refused) == [plan.shown] and 'role="alert"' in refused[plan.shown]
+    moved = press(diced[state.draft], start, diced[plan.edits], "down", step=1)
+    # Changes of references follow their step, and the recipe follows the plan.
+    assert list(moved[state.changes]) == [2]
+    assert "1. Fry" in moved[page.recipe.recipe]
+    assert moved[state.draft].recipe.steps[0].startswith("Fry")
+    gone = press(moved[state.draft], moved[state.changes], moved[plan.edits], "delete", step=2)
+    assert gone[state.changes] == {}
+    back = press(gone[state.draft], gone[state.changes], gone[plan.edits], "undo")
+    assert (back[state.draft], back[state.changes]) == (moved[state.draft], moved[state.changes])
+    anew = press(gone[state.draft], {}, gone[plan.edits], "again")
+    assert len(anew[state.draft].plan.steps) == 1 and len(anew[plan.edits].past) == 4
+    for act, data in (("up", {"step": "x"}), ("object", {"step": 1, "field": "since_step"})):
+        answer = press(draft, start, PlanEdits(1), act, **data)
+        assert 'role="alert"' in answer[plan.shown]
 
 
 def test_references_are_shown_with_reasons_for_those_missing(
-    page: CreatePage, on: Events, draft: Draft, rows: list[list[Any]]
-) -> None:
-    answer = on["find_references"](draft, rows, {}, "default", 0)
-    assert 'alt="Reference 1:' in answer[page.references.shown]
-    assert ("Step 1: carrot", "1 carrot") in answer[page.references.which].choices
-    assert answer[page.state.walk].selected == 3
-    bare = on["find_references"](draft, rows, {}, "none", 0)
-    assert "<img" not in bare[page.references.shown]
-
-
-def test_a_reference_can_be_swapped_pinned_hidden_and_uploaded(
     page: CreatePage, on: Events, draft: Draft
 ) -> None:
-    changes, tiles = page.state.changes, page.references.shown
-    values = (draft, {}, "1 cutting board", "default", 0)
-    offered = on["list_alternatives"](None, *values)
-    ids = offered[page.references.choice_ids]
-    assert len(offered[page.references.choices].value) == len(ids) > 1
-    pressed = SimpleNamespace(index=len(ids) - 1)
-    swapped = on["swap_reference"](None, pressed, ids, *values)
-    assert swapped[changes][1].chosen == {"cutting board": ids[-1]}
-    assert "chosen by you" in swapped[tiles] and "score 1.00" not in swapped[tiles]
-    pinned = on["pin_reference"](None, draft, swapped[changes], *values[2:])
-    assert pinned[changes][1].chosen == swapped[changes][1].chosen
-    hidden = on["hide_reference"](None, draft, swapped[changes], *values[2:])
-    assert (hidden[changes][1].chosen, hidden[changes][1].banned) == ({}, (ids[-1],))
-    assert hidden[tiles] != swapped[tiles]
-    reset = on["reset_reference"](None, draft, hidden[changes], *values[2:])
-    assert reset[changes][1].banned == ()
+    look = ReferenceLook()
+    answer = on["find_references"](draft, {}, look, "default", 0)
+    shown = answer[page.references.shown]
+    assert 'id="ref-1-carrot"' in shown and "Press a picture" in shown
+    assert answer[page.state.walk].selected == 3
+    bare = on["find_references"](draft, {}, look, "none", 0)
+    assert "<img" not in bare[page.references.shown]
+    # Opening the step again shows the same without a search; after a change it searches again.
+    look = answer[page.references.look]
+    again = on["open_references"](draft, {}, look, "default", 0)
+    assert list(again) == [page.references.shown]
+    assert page.references.look in on["open_references"](draft, {}, look, "default", 1)
+    assert (
+        "Make a plan" in on["open_references"](None, {}, look, "default", 0)[page.references.shown]
+    )
+
+
+def test_a_picture_is_pressed_to_change_it(page: CreatePage, on: Events, draft: Draft) -> None:
+    changes, step = page.state.changes, page.references
+    values: dict[str, Any] = {"changed": {}, "look": ReferenceLook()}
+
+    def press(act: str, name: str = "counter", number: int = 1, **data: Any) -> Any:
+        event = pressed(act, step=number, name=name, **data)
+        answer = on["press_reference"](
+            draft, values["changed"], values["look"], "default", 0, "", event
+        )
+        values["changed"] = answer.get(changes, values["changed"])
+        values["look"] = answer[step.look]
+        return answer
+
+    assert 'data-act="pick"' in press("open")[step.shown]
+    ids = values["look"].ids
+    assert len(ids) > 1
+    chosen = press("pick", place=len(ids) - 1)
+    assert chosen[changes][1].chosen == {"counter": ids[-1]}
+    assert "chosen by you" in chosen[step.shown] and "score 1.00" not in chosen[step.shown]
+    # The anchor keeps it for the later clips.
+    assert "Step 2 shows the same picture" in chosen[step.shown]
+    everywhere = press("everywhere")
+    assert {n: c.chosen for n, c in everywhere[changes].items()} == {
+        n: {"counter": ids[-1]} for n in (1, 2)
+    }
+    left = press("leave_out")
+    assert left[changes][1].left_out == ("counter",) and "left out" in left[step.shown]
+    hidden = press("open", "cutting board") and press("hide", "cutting board")
+    assert len(hidden[changes][1].banned) == 1
+    assert press("reset", "cutting board")[changes][1].banned == ()
     picture = Path(get_upload_folder()) / "board.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     save_png(picture, np.full((40, 50, 3), 200, np.uint8))
-    given = on["upload_reference"](None, str(picture), *values)
+    given = press("upload", "cutting board", value=str(picture))
     assert given[changes][1].shows == ("cutting board",)
-    assert "yours: upload" in given[tiles]
-    for which in (None, "9 pan", "1 nothing"):
-        with pytest.raises(gr.Error, match="No object is chosen"):
-            on["pin_reference"](None, draft, {}, which, "default", 0)
+    assert "your picture" in given[step.shown]
+    for value in ("/etc/passwd", ""):
+        assert 'role="alert"' in press("upload", "cutting board", value=value)[step.shown]
+    undone = press("undo")
+    assert undone[changes][1].shows == ()
+    press("close")
+    for data in ({"number": 9}, {"name": "nothing"}):
+        with pytest.raises(gr.Error, match="out of date"):
+            press("open", **data)
+    with pytest.raises(gr.Error, match="no longer offered"):
+        press("pick", place=99)
 
 
 @pytest.mark.parametrize("event", ["find_references", "make"])
 def test_without_a_plan_the_page_says_what_to_do(on: Events, event: str) -> None:
     arguments = {
-        "find_references": (None, [], {}, "default", 0),
+        "find_references": (None, {}, ReferenceLook(), "default", 0),
         "make": (None, {}, "default", 0, 0, False),
     }
     with pytest.raises(gr.Error, match="Paste a recipe"):
@@ -186,8 +224,9 @@ def test_without_a_plan_the_page_says_what_to_do(on: Events, event: str) -> None
 @pytest.fixture(scope="module")
 def made(page: CreatePage, on: Events, draft: Draft, context: AppContext) -> str:
     """A run that was started by the page, with one reference changed, and is done."""
-    values = (draft, {}, "1 cutting board", "default", 0)
-    crop = on["list_alternatives"](None, *values)[page.references.choice_ids][-1]
+    event = pressed("open", step=1, name="cutting board")
+    opened = on["press_reference"](draft, {}, ReferenceLook(), "default", 0, "", event)
+    crop = opened[page.references.look].ids[-1]
     changed = {1: StepChanges(chosen={"cutting board": crop})}
     answer = on["make"](draft, changed, "default", 0, 2, False)
     run_id = answer[page.state.run_id]
@@ -237,12 +276,25 @@ def test_stop_then_come_back_then_resume(
     assert finished(context, run_id).state == "done"
 
 
+def test_a_video_brings_its_edited_plan_back(
+    page: CreatePage, on: Events, made: str, draft: Draft, context: AppContext, tmp_path: Path
+) -> None:
+    video = context.existing_folder_of(made) / "video.mp4"
+    answer = on["open_plan"](str(video))
+    assert answer[page.state.draft] == draft and answer[page.state.walk].selected == 2
+    assert "with its edits" in answer[page.plan.notes]
+    for other in (tmp_path / "recipe.txt", video.parent / "steps/01/clip.mp4", tmp_path / "no.mp4"):
+        assert list(on["open_plan"](str(other))) == [page.plan.notes]
+
+
 def test_an_address_that_names_a_run_opens_it(page: CreatePage, on: Events, made: str) -> None:
     answer = on["arrive"]("", at_address(made))
     assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 5)
     options = [answer[field] for field in (page.recipe.seed, page.recipe.steps, page.recipe.fast)]
     assert options == [0, 2, False] and answer[page.recipe.memory].value == "default"
-    assert answer[page.plan.table] and "<track" in answer[page.review.video]
+    assert answer[page.plan.shown] and "<track" in answer[page.review.video]
+    # What was changed of its references is there too.
+    assert list(answer[page.state.changes][1].chosen) == ["cutting board"]
     with pytest.warns(UserWarning, match="There is no video at this address"):
         assert on["arrive"]("", at_address("../../etc")) == {page.state.run_id: ""}
 

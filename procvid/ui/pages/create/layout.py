@@ -60,7 +60,7 @@ def build(
             recipe = recipe_step.build(context)
         with gr.Tab("Plan", id=PLAN):
             plan = plan_step.build()
-        with gr.Tab("References", id=REFERENCES):
+        with gr.Tab("References", id=REFERENCES) as references_tab:
             references = references_step.build()
             make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
         with gr.Tab("Video", id=VIDEO):
@@ -86,7 +86,7 @@ def build(
     walk.change(None, None, None, js=TO_THE_TOP, api_visibility="private")
     recipe_step.wire(recipe)
     plan_step.wire(context, state, recipe, plan)
-    references_step.wire(context, state, recipe, plan, references)
+    references_step.wire(context, state, recipe, plan, references, references_tab)
     video_step.wire(context, state, recipe, make, video)
     review_step.wire(context, state, video, review)
     opener = open_run.RunOpener(context, state, recipe, plan, video, review)
