@@ -21,6 +21,7 @@ from procvid.types import (
     ModelInfo,
     Plan,
     Recipe,
+    Samples,
     Sampling,
     SceneObject,
     ServiceUse,
@@ -265,4 +266,19 @@ class ClipGenerator(Protocol):
 
     def release(self) -> None:
         """Free the weights; the next clip loads them again."""
+        ...
+
+
+@runtime_checkable
+class Voice(Protocol):
+    """Speaks text."""
+
+    info: ModelInfo
+
+    def speak(self, text: str) -> tuple[Samples, int]:
+        """Return the speech as mono float32 (N,), -1 to 1, and its rate in Hz.
+
+        Raises:
+            UnavailableError: The voice does not work.
+        """
         ...

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Frames = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
+Samples = NDArray[np.float32]
 BoxXYXY = tuple[float, float, float, float]
 
 Likelihood = Literal["highly_likely", "likely", "unlikely"]

@@ -136,7 +136,7 @@ def assemble(
         OutputError: The disk is full or the folder read-only.
     """
     groups = plan.groups
-    whole = [_whole_text(group, texts) for group in groups]
+    whole = [whole_text(group, texts) for group in groups]
     titles: list[str | None] = []
     for number, (group, text) in enumerate(zip(groups, whole, strict=True), start=1):
         titles += [chapter_title(number, text), *[None] * (len(group) - 1)]
@@ -154,7 +154,7 @@ def assemble(
     return spans_s[-1][1]
 
 
-def _whole_text(shots: Sequence[StepPlan], texts: Sequence[str]) -> str:
+def whole_text(shots: Sequence[StepPlan], texts: Sequence[str]) -> str:
     """Return the whole step of some shots; a step that is one shot has its own text."""
     first = shots[0]
     return first.text if len(shots) == 1 else texts[first.recipe_step - 1]
