@@ -7,9 +7,10 @@ import zipfile
 from pathlib import Path
 
 from procvid.errors import RunError
+from procvid.run.film.names import film_name
 from procvid.run.folder import CROPS, MEMORY, VIDEO
 from procvid.run.records import AI_GENERATED
-from procvid.storage.atomic import output_errors, replacing
+from procvid.storage.atomic import output_errors, remove, replacing
 from procvid.storage.files import is_temporary, sha256_of
 from procvid.storage.lock import LOCK
 
@@ -18,6 +19,26 @@ PACKED = "packed"
 """Folder of the zip files, beside the runs."""
 LEFT_OUT = (LOCK, CROPS, MEMORY)
 """Files that only procvid itself uses."""
+
+
+def packed_folder(runs_folder: Path, run_id: str) -> Path:
+    """Return the folder of the zip of a run, which may not exist."""
+    return runs_folder / PACKED / run_id
+
+
+def pack_named(runs_folder: Path, run_id: str, run: Path, title: str) -> Path:
+    """Pack a run into a zip that is named after its title; an earlier zip is removed.
+
+    Raises:
+        RunError: The run has no video yet.
+        OutputError: The zip cannot be written.
+    """
+    target = packed_folder(runs_folder, run_id) / film_name(title, ".zip")
+    pack(run_id, run, target)
+    for other in target.parent.iterdir():
+        if other.name != target.name and not is_temporary(other.name):
+            remove(other)
+    return target
 
 
 def pack(run_id: str, run: Path, target: Path) -> Path:
@@ -36,7 +57,7 @@ def pack(run_id: str, run: Path, target: Path) -> Path:
         OutputError: The zip cannot be written.
     """
     if not (run / VIDEO).is_file():
-        raise RunError(f"Run {run_id} has no video yet.", "Finish it first.")
+        raise RunError("There is no video yet.", "Finish it first.")
     files = [file for file in sorted(run.rglob("*")) if _is_included(file.relative_to(run))]
     files = [file for file in files if file.is_file()]
     manifest = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -10,7 +10,6 @@ import gradio as gr
 from procvid.run.generate import step_seed
 from procvid.types import StepChanges
 from procvid.ui.browser import REMEMBER
-from procvid.ui.pages.create.review_step import ReviewStep
 from procvid.ui.pages.create.shared import QUIET, SOON, PageState, Update
 from procvid.ui.pages.create.video_step import VideoStep, new_run_outputs, show_new_run
 from procvid.ui.server.context import AppContext
@@ -19,11 +18,27 @@ from procvid.ui.server.jobs import start_run
 from procvid.ui.server.visitors import visitor_of
 
 
+@dataclass(frozen=True)
+class CompareParts:
+    """The components of the comparison."""
+
+    compare: gr.Button
+    side_by_side: gr.Button
+
+
+def build() -> CompareParts:
+    """Lay out the two buttons."""
+    with gr.Row():
+        compare = gr.Button("Compare with or without memory", size="sm")
+        side_by_side = gr.Button("Open the Evaluate tab", size="sm", visible=False)
+    return CompareParts(compare, side_by_side)
+
+
 def wire(
     context: AppContext,
     state: PageState,
     video: VideoStep,
-    review: ReviewStep,
+    review: CompareParts,
     compared: gr.BrowserState,
     tabs: gr.Tabs,
 ) -> None:

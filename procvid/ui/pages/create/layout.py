@@ -35,6 +35,7 @@ class CreatePage:
     make: gr.Button
     video: video_step.VideoStep
     review: review_step.ReviewStep
+    compare: comparing.CompareParts
     runs: run_list.RunList
 
 
@@ -68,8 +69,9 @@ def build(
         with gr.Tab("Video", id=VIDEO):
             video = video_step.build()
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
-        with gr.Tab("Review", id=REVIEW):
-            review = review_step.build(context.profile.max_references)
+        with gr.Tab("Review", id=REVIEW) as review_tab:
+            review = review_step.build(review_tab)
+            compare = comparing.build()
     state = PageState(
         page=page,
         walk=walk,
@@ -91,5 +93,5 @@ def build(
     video_step.wire(context, state, recipe, make, video)
     review_step.wire(context, state, video, review)
     run_list.wire(context, state, recipe, plan, video, runs)
-    comparing.wire(context, state, video, review, compared, tabs)
-    return CreatePage(state, recipe, plan, references, make, video, review, runs)
+    comparing.wire(context, state, video, compare, compared, tabs)
+    return CreatePage(state, recipe, plan, references, make, video, review, compare, runs)
