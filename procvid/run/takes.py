@@ -102,6 +102,11 @@ def takes_of(run: RunFolder, step: int) -> list[Take]:
     return takes
 
 
+def count_takes(run: RunFolder, step: int) -> int:
+    """Return the number of takes of a step that has a clip."""
+    return len(takes_of(run, step)) if _folder(run, step).is_dir() else 1
+
+
 def take_of(run: RunFolder, step: int, number: int) -> Take:
     """Return one take of a step.
 

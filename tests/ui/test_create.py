@@ -309,6 +309,8 @@ def test_everything_comes_in_one_zip_with_a_manifest(on: Events, made: str) -> N
         manifest = json.loads(packed.read("manifest.json"))
         clip = packed.read("steps/01/clip.mp4")
     assert {"video.mp4", "captions.vtt", "plan.json", "run.json"} < names
+    assert {"takes/01/1/clip.mp4", "takes/01/2/conditioning.json"} < names
+    assert not [name for name in names if "crops" in name]
     assert set(manifest["files"]) == names - {"manifest.json"}
     entry = manifest["files"]["steps/01/clip.mp4"]
     assert entry == {"bytes": len(clip), "sha256": hashlib.sha256(clip).hexdigest()}

@@ -232,10 +232,14 @@ def _buttons(view: RunView, step: StepView, *, is_open: bool) -> str:
     redo = (
         button("close", "Close", hint=f"Close step {step.name}", step=number)
         if is_open
-        else button("open", "Redo", hint=f"Redo step {step.name}", step=number)
+        else button("open", _redo_label(step), hint=f"Redo step {step.name}", step=number)
     )
     lock = button("lock", "Lock", kind="quiet", hint=f"Lock step {step.name}", step=number)
     return f'<div class="pv-actions">{redo}{lock}</div>'
+
+
+def _redo_label(step: StepView) -> str:
+    return "Redo" if step.num_takes < 2 else f"Redo · {step.num_takes} takes"
 
 
 def status(view: RunView) -> str:

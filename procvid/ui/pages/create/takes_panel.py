@@ -111,7 +111,7 @@ def do(
             return replace(same, other=0)
         case "keep":
             before = _current(list_takes(context, run_id, step))
-            keep_take(context, run_id, step, pressed.number("take"), visitor)
+            keep_take(context, run_id, step, pressed.number("take"))
             return replace(same, other=before, why="chosen")
         case "delete":
             remove_take(context, run_id, step, pressed.number("take"))
