@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
@@ -90,11 +92,21 @@ def fitted(
         size = max(smallest, int(size * 0.92))
     room = max(1, int(height / (size * LINE_HEIGHT)))
     if len(block.lines) <= room:
-        return block
+        return _balanced(block, words, name, width)
     last = block.lines[room - 1]
     while last and block.font.getlength(last + "…") > width:
         last = last[:-1]
     return TextBlock((*block.lines[: room - 1], last.rstrip() + "…"), block.font, size)
+
+
+def _balanced(block: TextBlock, text: str, name: str, width: int) -> TextBlock:
+    """Return the block with lines of like length, so that no word stands alone on the last one."""
+    for percent in range(95, 45, -5):
+        narrower = _wrapped(text, name, width * percent // 100, block.size)
+        if len(narrower.lines) > len(block.lines):
+            break
+        block = narrower
+    return block
 
 
 def drawable(text: str) -> str:
@@ -136,11 +148,8 @@ def _wrapped(text: str, name: str, width: int, size: int) -> TextBlock:
         line = word
         # A word that is too long, or a script without spaces, breaks anywhere.
         while len(line) > 1 and font.getlength(line) > width:
-            cut = next(
-                n
-                for n in range(len(line) - 1, 0, -1)
-                if n == 1 or font.getlength(line[:n]) <= width
-            )
+            lengths = range(1, len(line))
+            cut = max(1, bisect_right(lengths, width, key=lambda n: ceil(font.getlength(line[:n]))))
             lines.append(line[:cut])
             line = line[cut:]
     return TextBlock((*lines, line) if line else tuple(lines), font, size)

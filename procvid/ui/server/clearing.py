@@ -16,7 +16,7 @@ from procvid.settings import Environment
 from procvid.storage.atomic import remove, temporary_name
 from procvid.storage.files import is_temporary, read_json
 from procvid.storage.lock import locked
-from procvid.ui.server.packing import packed_folder
+from procvid.ui.server.packing import EXPORTS, PACKED
 from procvid.ui.server.queue import RUN_ID
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def _runs(folder: Path) -> Iterator[_RunOnDisk]:
             if RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                 path = Path(entry.path)
                 used_at_s, num_bytes = _last_use_and_size(path)
-                num_bytes += _last_use_and_size(packed_folder(folder, entry.name))[1]
+                for beside in (PACKED, EXPORTS):
+                    num_bytes += _last_use_and_size(folder / beside / entry.name)[1]
                 yield _RunOnDisk(path, used_at_s, num_bytes)
 
 
@@ -145,7 +146,8 @@ def _delete(run: Path, worker: Worker) -> bool:
         # Held by another process, or this process may not write it.
         return False
     worker.tickets.remove(run.name)
-    remove(packed_folder(run.parent, run.name))
+    for beside in (PACKED, EXPORTS):
+        remove(run.parent / beside / run.name)
     remove(away)
     return True
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from procvid.errors import RunError
 from procvid.run.film.names import film_name
+from procvid.run.film.narration import NARRATION
 from procvid.run.folder import CROPS, MEMORY, VIDEO
 from procvid.run.records import AI_GENERATED
 from procvid.storage.atomic import output_errors, remove, replacing
@@ -16,14 +17,11 @@ from procvid.storage.lock import LOCK
 
 MANIFEST = "manifest.json"
 PACKED = "packed"
-"""Folder of the zip files, beside the runs."""
-LEFT_OUT = (LOCK, CROPS, MEMORY)
+"""Folder of the zip files, beside the runs; each run has its own inside."""
+EXPORTS = "exports"
+"""Folder of the films to take away, beside the runs; one folder a run."""
+LEFT_OUT = (LOCK, CROPS, MEMORY, NARRATION)
 """Files that only procvid itself uses."""
-
-
-def packed_folder(runs_folder: Path, run_id: str) -> Path:
-    """Return the folder of the zip of a run, which may not exist."""
-    return runs_folder / PACKED / run_id
 
 
 def pack_named(runs_folder: Path, run_id: str, run: Path, title: str) -> Path:
@@ -33,7 +31,7 @@ def pack_named(runs_folder: Path, run_id: str, run: Path, title: str) -> Path:
         RunError: The run has no video yet.
         OutputError: The zip cannot be written.
     """
-    target = packed_folder(runs_folder, run_id) / film_name(title, ".zip")
+    target = runs_folder / PACKED / run_id / film_name(title, ".zip")
     pack(run_id, run, target)
     for other in target.parent.iterdir():
         if other.name != target.name and not is_temporary(other.name):

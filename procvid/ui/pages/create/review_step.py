@@ -158,7 +158,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
     step.video.select(guarded(pack_all), state.run_id, step.parcel, **SOON).success(
         None, step.parcel, None, js=DOWNLOAD, api_visibility="private"
     )
-    take_away.wire(context, state, step.film)
+    take_away.wire(context, state, step.film, DOWNLOAD)
 
 
 def _do(
@@ -236,7 +236,9 @@ def show_review(
     changed: Update = {
         part: html for (part, html), old in zip(drawn.items(), known, strict=True) if html != old
     }
-    return {**changed, step.shown: tuple(drawn.values()), **take_away.offer(step.film, view)}
+    # The choices of the film stay as they are while the video is the same.
+    offered = take_away.offer(step.film, view) if step.video in changed else {}
+    return {**changed, step.shown: tuple(drawn.values()), **offered}
 
 
 def _status(view: RunView) -> str:

@@ -12,8 +12,8 @@ from procvid.plan.shots import mode_of
 from procvid.ui.browser import ADDRESS, LIST
 from procvid.ui.pages.create.plan_step import PlanStep, show_plan
 from procvid.ui.pages.create.recipe_step import RecipeStep, recipe_text
-from procvid.ui.pages.create.shared import QUIET, VIDEO, PageState, Update
-from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
+from procvid.ui.pages.create.shared import QUIET, PageState, Update
+from procvid.ui.pages.create.video_step import VideoStep, tab_of, watch, watch_outputs
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded, one_line
 from procvid.ui.server.runs import read_label
@@ -89,7 +89,7 @@ def wire(
             state.draft: job.draft,
             state.changes: {},
             state.run_id: run_id,
-            state.walk: gr.Tabs(selected=VIDEO),
+            state.walk: tab_of(view),
             **show_plan(context, plan, job.draft.plan),
             **watch(state, video, view, None),
         }

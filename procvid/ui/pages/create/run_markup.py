@@ -46,7 +46,8 @@ watch('value', () => {
 """
 """Script of a board: press a clip to pause or play it. Opened details stay open."""
 
-MAX_COLUMNS = 4
+MAX_COLUMNS, MAX_SMALL_COLUMNS = 4, 5
+"""Most cards in a row while the clips are made, and in the review."""
 
 
 def storyboard(
@@ -72,14 +73,18 @@ def storyboard(
             for step in steps
         ]
         cards.append(_cards(number, inside))
-    shape = f"--pv-shape: {view.width} / {view.height}; --pv-columns: {columns(len(cards))}"
+    most = MAX_SMALL_COLUMNS if changeable else MAX_COLUMNS
+    shape = f"--pv-shape: {view.width} / {view.height}; --pv-columns: {columns(len(cards), most)}"
     return f'<div class="pv-board" style="{shape}">{"".join(cards)}</div>'
 
 
-def columns(num_cards: int) -> int:
-    """Return the number of columns that leaves no card alone in the last row, if there is one."""
-    fitting = range(min(MAX_COLUMNS, max(1, num_cards)), 2, -1)
-    return next((n for n in fitting if num_cards % n != 1), min(MAX_COLUMNS, max(1, num_cards)))
+def columns(num_cards: int, most: int) -> int:
+    """Return the number of columns, at most `most`, that leaves no card alone in the last row.
+
+    It is `most`, or the number of cards, if every number leaves one alone.
+    """
+    widest = min(most, max(1, num_cards))
+    return next((n for n in range(widest, 2, -1) if num_cards % n != 1), widest)
 
 
 def _cards(number: int, cards: Sequence[str]) -> str:
@@ -232,14 +237,17 @@ def _buttons(view: RunView, step: StepView, *, is_open: bool) -> str:
     redo = (
         button("close", "Close", hint=f"Close step {step.name}", step=number)
         if is_open
-        else button("open", _redo_label(step), hint=f"Redo step {step.name}", step=number)
+        else _redo_button(step)
     )
     lock = button("lock", "Lock", kind="quiet", hint=f"Lock step {step.name}", step=number)
     return f'<div class="pv-actions">{redo}{lock}</div>'
 
 
-def _redo_label(step: StepView) -> str:
-    return "Redo" if step.num_takes < 2 else f"Redo · {step.num_takes} takes"
+def _redo_button(step: StepView) -> str:
+    if step.num_takes < 2:
+        return button("open", "Redo", hint=f"Redo step {step.name}", step=step.number)
+    label = f"Redo · {step.num_takes} takes"
+    return button("open", label, hint=f"{label} of step {step.name}", step=step.number)
 
 
 def status(view: RunView) -> str:

@@ -185,20 +185,28 @@ def _pair(takes: Sequence[Take], opened: Opened) -> str:
     step = opened.step
     if opened.why == "chosen":
         undo = button(
-            "keep", "Undo", hint=f"Use take {other.number} again", step=step, take=other.number
+            "keep",
+            "Undo",
+            hint=f"Undo: use take {other.number} again",
+            step=step,
+            take=other.number,
         )
         done = button("settle", "OK", kind="quiet", step=step)
         return f'<p role="status">Take {current.number} is in the video now. {undo} {done}</p>'
     redone = opened.why == "redone"
     old = "Old" if redone else f"Take {other.number}"
+    use = "Keep old" if redone else "Use this take"
+    stay = "Keep new" if redone else "Keep"
     keep_other = button(
-        "keep", "Keep old" if redone else "Use this take", step=step, take=other.number,
-        hint=f"Keep take {other.number} of step {step}",
-    )  # fmt: skip
+        "keep", use, hint=f"{use}: take {other.number}", step=step, take=other.number
+    )
     keep_current = button(
-        "settle", "Keep new" if redone else "Keep", kind="primary" if redone else "", step=step,
-        hint=f"Keep take {current.number} of step {step}",
-    )  # fmt: skip
+        "settle",
+        stay,
+        kind="primary" if redone else "",
+        hint=f"{stay}: take {current.number}",
+        step=step,
+    )
     lead = "Which take do you want to keep?" if redone else "Compare with the take in the video."
     return (
         f'<p role="status">{lead}</p><div class="pv-takepair">'
