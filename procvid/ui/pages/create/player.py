@@ -8,7 +8,6 @@ from pathlib import Path
 
 from procvid.errors import InputError
 from procvid.media.decode import read_chapters
-from procvid.run.film.names import film_name
 from procvid.ui.markup import file_url
 from procvid.ui.pressed import button
 from procvid.ui.server.stream import RunView
@@ -94,7 +93,7 @@ def player(view: RunView, *, playing: bool = False) -> str:
     return (
         f'<section class="pv-player" aria-label="Video" style="--pv-ratio: {view.width / view.height:.4f}">'
         f'<h2 class="pv-title">{escape(title)}</h2>'
-        f"{_video(view, playing=playing)}{_chapters(view)}{_settings()}{_downloads(view, title)}"
+        f"{_video(view, playing=playing)}{_chapters(view)}{_settings()}{_downloads(view)}"
         '<p class="pv-said pv-small" role="status"></p></section>'
     )
 
@@ -159,13 +158,10 @@ def _settings() -> str:
     )
 
 
-def _downloads(view: RunView, title: str) -> str:
-    assert view.video is not None
+def _downloads(view: RunView) -> str:
     return (
         '<div class="pv-actions">'
-        f'<a class="pv-button primary" href="{file_url(view.video)}" '
-        f'download="{escape(film_name(title, ".mp4"))}">Download video</a>'
-        f"{button('zip', 'Download all (zip)')}"
+        f"{button('video', 'Download video', kind='primary')}{button('zip', 'Download all (zip)')}"
         f'<button type="button" class="pv-button" data-copy="{escape(view.run_id)}">Copy link</button>'
         "</div>"
     )

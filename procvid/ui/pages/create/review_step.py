@@ -11,24 +11,33 @@ from typing import Any
 
 import gradio as gr
 
-from procvid.errors import ProcvidError
+from procvid.errors import InputError, ProcvidError
 from procvid.ui import markup
 from procvid.ui.markup import file_url
 from procvid.ui.pages.create import player, run_markup, take_away, takes_panel
 from procvid.ui.pages.create.shared import AT_ONCE, QUIET, REVIEW, SOON, PageState, Update
 from procvid.ui.pages.create.takes_panel import Opened
-from procvid.ui.pages.create.video_step import VideoStep, was_in_progress, watch, watch_outputs
+from procvid.ui.pages.create.video_step import (
+    IS_WATCHING,
+    VideoStep,
+    was_in_progress,
+    watch,
+    watch_outputs,
+)
 from procvid.ui.pressed import Press, button, pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import resume_run
-from procvid.ui.server.packing import pack_named
+from procvid.ui.server.packing import pack_named, video_named
 from procvid.ui.server.redo import lock
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import Visitor, visitor_of
 
 NOTHING_TO_REVIEW = "Make a video first. Then you can play it and redo its steps here."
 GONE = "This video was deleted. Start a new one in the Recipe step."
+
+DOWNLOADS = {"zip": pack_named, "video": video_named}
+"""What prepares a file, by the button that asks for it."""
 
 DOWNLOAD = """(parcel) => {
   if (!parcel) return;
@@ -75,9 +84,10 @@ class ReviewStep:
 
 def build(tab: gr.Tab) -> ReviewStep:
     """Lay out the step."""
-    status = pressable(markup.empty(NOTHING_TO_REVIEW))
-    video = pressable(script=player.SCRIPT)
-    board = pressable(script=run_markup.BOARD_SCRIPT + takes_panel.SCRIPT)
+    status = pressable(markup.empty(NOTHING_TO_REVIEW), apply_default_css=False)
+    video = pressable(script=player.SCRIPT, apply_default_css=False)
+    scripts = run_markup.BOARD_SCRIPT + takes_panel.SCRIPT
+    board = pressable(script=scripts, apply_default_css=False)
     film = take_away.build()
     return ReviewStep(
         tab,
@@ -95,11 +105,11 @@ def build(tab: gr.Tab) -> ReviewStep:
 def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewStep) -> None:
     """Connect the events of the step, and the timer that follows a run."""
 
-    def poll(run_id: str, seen: Any, shown: Any, opened: Opened) -> Update:
+    def poll(run_id: str, seen: Any, shown: Any, opened: Opened, watching: bool = True) -> Update:
         view = _view(context, run_id)
         if view is None:
             return {**_gone(step), **_gone_from(video), state.timer: gr.Timer(active=False)}
-        finished = view.ended and view.video is not None and was_in_progress(seen)
+        finished = watching and view.ended and view.video is not None and was_in_progress(seen)
         update = {
             **watch(state, video, view, seen),
             **show_review(context, step, view, opened, shown, playing=finished),
@@ -134,20 +144,22 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         # The Video step follows the run too.
         return update if view.ended else {**update, **watch(state, video, view, None)}
 
-    def pack_all(event: gr.EventData, run_id: str) -> Any:
-        if read_press(event).act != "zip":
-            return None
+    def prepare(event: gr.EventData, run_id: str) -> Any:
+        make = DOWNLOADS.get(read_press(event).act)
+        if make is None:
+            raise InputError("This button is out of date.", "Reload the page.")
         view, folder = context.view_of(run_id), context.existing_folder_of(run_id)
         title = view.plan.title if view.plan else ""
-        file = pack_named(context.runs_folder, run_id, folder, title)
+        file = make(context.runs_folder, run_id, folder, title)
         return {"url": file_url(file), "name": file.name}
 
     now = [state.run_id, step.shown, step.opened]
     watched = watch_outputs(state, video)
     state.timer.tick(
         guarded(poll),
-        [state.run_id, state.seen, step.shown, step.opened],
+        [state.run_id, state.seen, step.shown, step.opened, video.watching],
         [state.walk, *watched, *step.outputs],
+        js=IS_WATCHING,
         **AT_ONCE,
     )
     video.review.click(guarded(open_review), now, [state.walk, *step.outputs], **QUIET)
@@ -155,7 +167,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
     state.run_id.change(guarded(change_run), state.run_id, [step.opened, *step.outputs], **QUIET)
     for pressed in (step.status, step.board):
         pressed.select(guarded(press), now, [step.opened, *step.outputs, *watched], **SOON)
-    step.video.select(guarded(pack_all), state.run_id, step.parcel, **SOON).success(
+    step.video.select(guarded(prepare), state.run_id, step.parcel, **SOON).success(
         None, step.parcel, None, js=DOWNLOAD, api_visibility="private"
     )
     take_away.wire(context, state, step.film, DOWNLOAD)

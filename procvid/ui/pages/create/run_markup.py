@@ -220,8 +220,8 @@ def old_thing(view: RunView, step: StepView) -> str:
     """Return what makes a step stale: "the old frying pan", or "an old take of step 3"."""
     slots = step.conditioning.slots if step.conditioning else ()
     names = [slot.object_name for slot in slots if slot.anchor_step == step.stale]
-    if len(names) == 1:
-        return f"the old {names[0]}"
+    if 1 <= len(names) <= 2:
+        return f"the old {' and '.join(names)}"
     return f"an old take of step {view.name_of(step.stale)}"
 
 
@@ -264,10 +264,18 @@ def status(view: RunView) -> str:
     )
     broken = notes("The last attempt failed:", [view.trouble] if view.trouble else [], "bad")
     return (
-        f'<div class="pv-status"><div class="pv-state"><p role="status"><b>{escape(view.sentence)}'
-        f"</b></p><span>{escape(details)}</span></div>{'' if view.state == 'done' else bar}"
-        f"{broken}</div>"
+        f'<div class="pv-status"><div class="pv-state"><p role="status"><b>{escape(_sentence(view))}'
+        f"</b></p><span>{escape(details)}</span></div>"
+        f"{'' if view.state in ('done', 'stale') else bar}{broken}</div>"
     )
+
+
+def _sentence(view: RunView) -> str:
+    """Return the state of the run; one stale step is named with what is old in it."""
+    if view.state == "stale" and len(view.stale) == 1:
+        step = view.steps[view.stale[0]]
+        return f"Step {step.name} still shows {old_thing(view, step)}. Redo it?"
+    return view.sentence
 
 
 def warnings(view: RunView) -> str:

@@ -35,9 +35,25 @@ from procvid.ui.server.visitors import visitor_of
 NO_CLIPS = "Press “Make the video” in step 3. The clips appear here, one by one."
 
 
+STATUS = "pv-video-status"
+IS_WATCHING = f"""(...values) => [
+  ...values.slice(0, -1), Boolean(document.getElementById('{STATUS}')?.offsetParent)]"""
+"""Sets the last input of an event to true if the visitor looks at the Video step."""
+
+
 @dataclass(frozen=True)
 class VideoStep:
-    """The components of step 4."""
+    """The components of step 4.
+
+    Attributes:
+        status: State and progress.
+        stop: Stops the run.
+        resume: Makes the missing and stale steps.
+        review: Opens the Review step.
+        board: A card per step.
+        notes: The warnings.
+        watching: Input for `IS_WATCHING`.
+    """
 
     status: gr.HTML
     stop: gr.Button
@@ -45,6 +61,7 @@ class VideoStep:
     review: gr.Button
     board: gr.HTML
     notes: gr.HTML
+    watching: gr.Checkbox
 
     @property
     def outputs(self) -> list[Any]:
@@ -54,13 +71,14 @@ class VideoStep:
 
 def build() -> VideoStep:
     """Lay out the step."""
-    status = gr.HTML(markup.empty(NO_CLIPS))
+    status = gr.HTML(markup.empty(NO_CLIPS), elem_id=STATUS, apply_default_css=False)
     with gr.Row(elem_classes="pv-runbuttons"):
         stop = gr.Button("Stop", variant="stop", visible=False, scale=0)
         resume = gr.Button("Resume", variant="primary", visible=False, scale=0)
         review = gr.Button("Review the clips", visible=False, scale=0)
-    board = gr.HTML(js_on_load=run_markup.BOARD_SCRIPT)
-    return VideoStep(status, stop, resume, review, board, notes=gr.HTML())
+    board = gr.HTML(js_on_load=run_markup.BOARD_SCRIPT, apply_default_css=False)
+    watching = gr.Checkbox(visible=False)
+    return VideoStep(status, stop, resume, review, board, gr.HTML(), watching)
 
 
 def wire(
