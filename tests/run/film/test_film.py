@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from procvid.run.film.make import make_film
 from procvid.run.film.narration import phrases
 from procvid.run.film.settings import Film, FilmSettings
 from procvid.run.film.timeline import filled, shared
+from procvid.run.folder import read_run
 from procvid.storage.lock import locked
 from procvid.types import Samples
 from procvid.wiring.voices import build_voice
@@ -219,12 +221,20 @@ def _without_a_step(run: Path) -> None:
     shutil.rmtree(run / "steps/02")
 
 
+def _with_an_older_take(run: Path) -> None:
+    file = run / "steps/02/conditioning.json"
+    record = json.loads(file.read_text())
+    record["references"][0] |= {"origin": "run", "source_id": f"{read_run(run).run_id}/01"}
+    file.write_text(json.dumps(record))
+
+
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
         (_without_video, "no video yet"),
         (_with_another_video, "does not show the clips"),
         (_without_a_step, "Step 2 has no clip"),
+        (_with_an_older_take, "Step 2 still shows an older take"),
     ],
 )
 def test_a_run_that_is_not_finished_is_refused(

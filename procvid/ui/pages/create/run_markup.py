@@ -213,7 +213,9 @@ def _marks(view: RunView, step: StepView) -> str:
         marks.append(f"⚠ shows {old_thing(view, step)}")
     if step.locked:
         marks.append("🔒 locked")
-    return "".join(f'<p class="pv-mark loud">{escape(text)}</p>' for text in marks)
+    loud = "".join(f'<p class="pv-mark loud">{escape(text)}</p>' for text in marks)
+    takes = f'<p class="pv-mark">{step.num_takes} takes</p>' if step.num_takes > 1 else ""
+    return loud + takes
 
 
 def old_thing(view: RunView, step: StepView) -> str:
@@ -237,17 +239,10 @@ def _buttons(view: RunView, step: StepView, *, is_open: bool) -> str:
     redo = (
         button("close", "Close", hint=f"Close step {step.name}", step=number)
         if is_open
-        else _redo_button(step)
+        else button("open", "Redo", hint=f"Redo step {step.name}", step=number)
     )
     lock = button("lock", "Lock", kind="quiet", hint=f"Lock step {step.name}", step=number)
     return f'<div class="pv-actions">{redo}{lock}</div>'
-
-
-def _redo_button(step: StepView) -> str:
-    if step.num_takes < 2:
-        return button("open", "Redo", hint=f"Redo step {step.name}", step=step.number)
-    label = f"Redo · {step.num_takes} takes"
-    return button("open", label, hint=f"{label} of step {step.name}", step=step.number)
 
 
 def status(view: RunView) -> str:

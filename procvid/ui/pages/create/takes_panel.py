@@ -194,7 +194,6 @@ def _pair(takes: Sequence[Take], opened: Opened) -> str:
         done = button("settle", "OK", kind="quiet", step=step)
         return f'<p role="status">Take {current.number} is in the video now. {undo} {done}</p>'
     redone = opened.why == "redone"
-    old = "Old" if redone else f"Take {other.number}"
     use = "Keep old" if redone else "Use this take"
     stay = "Keep new" if redone else "Keep"
     keep_other = button(
@@ -208,18 +207,15 @@ def _pair(takes: Sequence[Take], opened: Opened) -> str:
         step=step,
     )
     lead = "Which take do you want to keep?" if redone else "Compare with the take in the video."
-    return (
-        f'<p role="status">{lead}</p><div class="pv-takepair">'
-        f"{_big(other, old, keep_other)}{_big(current, 'New' if redone else 'In the video', keep_current)}"
-        "</div>"
-    )
+    figures = _big(other, "Old" if redone else "", keep_other)
+    figures += _big(current, "New" if redone else "In the video", keep_current)
+    return f'<p role="status">{lead}</p><div class="pv-takepair">{figures}</div>'
 
 
 def _big(take: Take, label: str, buttons: str) -> str:
-    name = f"take {take.number}"
     return (
-        f'<figure><div class="pv-screen">{clip_player(take.clip, name, playing=True)}</div>'
-        f"<figcaption><b>{escape(label)}</b> <span>{escape(name)}</span>{buttons}</figcaption></figure>"
+        f'<figure><div class="pv-screen">{clip_player(take.clip, f"take {take.number}", playing=True)}</div>'
+        f"<figcaption><b>{label}</b> <span>Take {take.number}</span>{buttons}</figcaption></figure>"
     )
 
 
