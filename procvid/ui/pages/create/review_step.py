@@ -16,7 +16,7 @@ from procvid.ui import markup
 from procvid.ui.markup import file_url
 from procvid.ui.pages.create import player, run_markup, take_away, takes_panel
 from procvid.ui.pages.create.shared import AT_ONCE, QUIET, REVIEW, SOON, PageState, Update
-from procvid.ui.pages.create.takes_panel import Opened
+from procvid.ui.pages.create.takes_panel import CLOSED, Opened
 from procvid.ui.pages.create.video_step import (
     IS_WATCHING,
     VideoStep,
@@ -28,13 +28,14 @@ from procvid.ui.pressed import Press, button, pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import resume_run
+from procvid.ui.server.library import title_of
 from procvid.ui.server.packing import pack_named, video_named
 from procvid.ui.server.redo import lock
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import Visitor, visitor_of
 
 NOTHING_TO_REVIEW = "Make a video first. Then you can play it and redo its steps here."
-GONE = "This video was deleted. Start a new one in the Recipe step."
+GONE = "This video was deleted. Restore it in the Library, or start a new one in the Recipe step."
 
 DOWNLOADS = {"zip": pack_named, "video": video_named}
 """What prepares a file, by the button that asks for it."""
@@ -96,7 +97,7 @@ def build(tab: gr.Tab) -> ReviewStep:
         board,
         notes=gr.HTML(),
         parcel=gr.JSON(visible=False),
-        opened=gr.State(Opened()),
+        opened=gr.State(CLOSED),
         shown=gr.State(()),
         film=film,
     )
@@ -128,7 +129,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         )
 
     def change_run(run_id: str) -> Update:
-        return {step.opened: Opened(), **refresh(run_id, (), Opened())}
+        return {step.opened: CLOSED, **refresh(run_id, (), CLOSED)}
 
     def press(
         event: gr.EventData,
@@ -140,17 +141,18 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         pressed, visitor = read_press(event), visitor_of(request)
         opened = _do(context, run_id, opened, pressed, visitor)
         view = context.view_of(run_id)
-        update: Update = {step.opened: opened, **show_review(context, step, view, opened, shown)}
-        # The Video step follows the run too.
-        return update if view.ended else {**update, **watch(state, video, view, None)}
+        return {
+            step.opened: opened,
+            **show_review(context, step, view, opened, shown),
+            **watch(state, video, view, None),
+        }
 
     def prepare(event: gr.EventData, run_id: str) -> Any:
         make = DOWNLOADS.get(read_press(event).act)
         if make is None:
             raise InputError("This button is out of date.", "Reload the page.")
-        view, folder = context.view_of(run_id), context.existing_folder_of(run_id)
-        title = view.plan.title if view.plan else ""
-        file = make(context.runs_folder, run_id, folder, title)
+        folder = context.existing_folder_of(run_id)
+        file = make(context.runs_folder, run_id, folder, title_of(context, run_id))
         return {"url": file_url(file), "name": file.name}
 
     now = [state.run_id, step.shown, step.opened]
@@ -184,7 +186,7 @@ def _do(
             resume_run(context, run_id, visitor)
         case "lock" | "unlock":
             lock(context, run_id, pressed.number("step"), keep=pressed.act == "lock")
-            return Opened()
+            return CLOSED
         case _:
             return takes_panel.do(context, run_id, opened, pressed, visitor)
     return opened
@@ -220,7 +222,7 @@ def show_review(
     context: AppContext,
     step: ReviewStep,
     view: RunView,
-    opened: Opened,
+    opened: Opened = CLOSED,
     shown: Any = (),
     *,
     playing: bool = False,

@@ -84,6 +84,10 @@ class Opened:
     why: Literal["redone", "chosen", "looking"] = "looking"
 
 
+CLOSED = Opened()
+"""No panel is open."""
+
+
 def do(
     context: AppContext, run_id: str, opened: Opened, pressed: Press, visitor: Visitor
 ) -> Opened:
@@ -93,7 +97,7 @@ def do(
         ProcvidError: The button is out of date, or the run refuses it.
     """
     if pressed.act == "close":
-        return Opened()
+        return CLOSED
     step = pressed.number("step")
     same = opened if opened.step == step else Opened(step)
     match pressed.act:
