@@ -101,9 +101,15 @@ class Press:
         return int(text)
 
 
-def pressable(value: str = "", **settings: Any) -> gr.HTML:
-    """Return a gr.HTML whose `select` event says what was pressed; see the module."""
-    return gr.HTML(value, js_on_load=PRESS, **settings)
+def pressable(value: str = "", script: str = "", **settings: Any) -> gr.HTML:
+    """Return a gr.HTML whose `select` event says what was pressed; see the module.
+
+    Args:
+        value: The HTML.
+        script: More JavaScript for the component.
+        settings: More arguments of gr.HTML.
+    """
+    return gr.HTML(value, js_on_load=PRESS + script, **settings)
 
 
 def read_press(event: gr.EventData) -> Press:

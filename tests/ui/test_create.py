@@ -25,6 +25,7 @@ from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.layout import CreatePage
 from procvid.ui.pages.create.plan_step import PlanEdits
 from procvid.ui.pages.create.references_step import ReferenceLook
+from procvid.ui.pages.create.takes_panel import Opened
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.library import twin_of
 from procvid.ui.server.queue import Draft, Job, RunOptions
@@ -241,16 +242,30 @@ def made(page: CreatePage, on: Events, draft: Draft, context: AppContext) -> str
 
 
 def test_the_page_follows_its_run_until_it_ends(page: CreatePage, on: Events, made: str) -> None:
-    answer = on["poll"](made, None)
+    answer = on["poll"](made, None, (), Opened())
     video = page.video
     assert "2 of 2 clips done" in answer[video.status]
-    assert answer[video.board].count("<video") == 2 and "seed" in answer[video.board]
+    assert answer[video.board].count("<video") == 2
     shown = [answer[button].visible for button in (video.stop, video.resume, video.review)]
     assert shown == [False, False, True]
     assert not answer[page.state.timer].active
-    # Nothing has changed, so the players continue.
-    again = on["poll"](made, answer[page.state.seen])
-    assert set(again) == {video.status, page.state.timer}
+    # The visitor did not watch this run, so the page stays where it is.
+    assert page.state.walk not in answer
+    # Nothing has changed, so nothing is sent again.
+    again = on["poll"](made, answer[page.state.seen], answer[page.review.shown], Opened())
+    assert set(again) == {page.state.timer, page.state.seen, page.review.shown}
+
+
+def test_the_whole_video_plays_when_a_watched_run_ends(
+    page: CreatePage, on: Events, made: str
+) -> None:
+    seen = ("running", "", "", "")
+    watched = on["poll"](made, seen, (), Opened(), True)
+    assert watched[page.state.walk].selected == 5
+    assert " autoplay" in watched[page.review.video] and "<track" in watched[page.review.video]
+    assert watched[page.review.video].count("data-seek") == 2
+    elsewhere = on["poll"](made, seen, (), Opened(), False)
+    assert page.state.walk not in elsewhere and " autoplay" not in elsewhere[page.review.video]
 
 
 def test_stop_then_come_back_then_resume(
@@ -260,7 +275,7 @@ def test_stop_then_come_back_then_resume(
     previews = []
     for view, _ in context.worker.feed(run_id).follow():  # type: ignore[union-attr]
         if view.preview is not None:
-            previews.append(run_markup.status(view))
+            previews.append(run_markup.storyboard(view))
         if len(view.clips) == 1:
             on["stop"](run_id)
     assert previews and "Preview of step 1" in previews[0]
@@ -308,67 +323,107 @@ def at_address(run_id: str) -> SimpleNamespace:
 def test_a_run_that_is_gone_is_not_followed(
     page: CreatePage, on: Events, run_id: str | None
 ) -> None:
-    assert not on["poll"](run_id, None)[page.state.timer].active
+    assert not on["poll"](run_id, None, (), Opened())[page.state.timer].active
 
 
-def test_a_step_is_redone_and_another_one_locked(
+def press(on: Events, run_id: str, opened: Opened, act: str, **data: object) -> dict[Any, Any]:
+    """Press a button of the Review step."""
+    sent = {"act": act, **{name: str(value) for name, value in data.items()}}
+    return dict(on["press"](SimpleNamespace(_data=sent), run_id, (), opened))
+
+
+def test_the_review_shows_the_current_run_whoever_chose_it(
+    page: CreatePage, on: Events, made: str
+) -> None:
+    review = page.review
+    opened = on["open_review"](made, (), Opened())
+    assert opened[page.state.walk].selected == 5
+    assert on["change_run"](made)[review.board] == opened[review.board]
+    assert "Make a video first" in on["change_run"]("")[review.status]
+    gone = on["change_run"]("0" * 16)
+    assert "was deleted" in gone[review.status] and not gone[review.film.panel].visible
+    assert "0" * 16 not in gone[review.status]
+
+
+def test_a_step_is_redone_and_its_takes_are_chosen(
     page: CreatePage, on: Events, made: str, context: AppContext
 ) -> None:
     review = page.review
-    opened = on["open_review"](made)
-    assert (opened[page.state.walk].selected, opened[review.download].visible) == (5, True)
-    assert "<track" in opened[review.video]
-    assert [number for _, number in opened[review.which].choices] == [1, 2]
-    # Fields filled for another run are cleared.
-    assert [opened[f] for f in (review.pictures, review.seed, review.prompt)] == [None, "", ""]
-    assert opened[review.which].value is None
-    for event, values in (("redo_step", ("", "", [], None)), ("toggle_lock", ())):
-        with pytest.raises(gr.Error, match="No step is chosen"):
-            on[event](made, None, *values)
-    fields = on["choose_to_redo"](made, 2)
-    prompt = fields[review.prompt]
-    assert "frying pan" in dict(fields[review.shows].choices)
-    with pytest.raises(gr.Error, match="1 names for 0 images"):
-        on["redo_step"](made, 1, "7", prompt, [], None, ["plate"])
-    assert prompt and fields[review.lock].value == "Lock step"
-    locked = on["toggle_lock"](made, 2)
-    assert locked[review.lock].value == "Unlock step" and "locked" in locked[review.board]
+    for act, step in (("open", ""), ("lock", "None"), ("sing", "1")):
+        with pytest.raises(gr.Error, match="out of date"):
+            press(on, made, Opened(), act, step=step)
+    opened = press(on, made, Opened(), "open", step=1)
+    assert opened[review.opened] == Opened(1)
+    assert "Redo step 1" in opened[review.board] and 'name="left_out"' in opened[review.board]
+    locked = press(on, made, Opened(), "lock", step=2)
+    assert "locked" in locked[review.board] and "Unlock step 2" in locked[review.board]
     with pytest.raises(gr.Error, match="locked"):
-        on["redo_step"](made, 2, "7", prompt, [], None)
+        press(on, made, Opened(2), "redo", step=2, prompt="")
 
-    offered = on["choose_to_redo"](made, 1)[review.replaced].choices
-    # Both steps show the counter, so another counter in step 1 makes step 2 stale.
-    shown = next(crop for label, crop in offered if "counter" in label)
-    answer = on["redo_step"](made, 1, "7", prompt + " Wide.", [shown], None)
-    assert answer[page.state.walk].selected == 4 and answer[page.state.timer].active
+    slots = context.view_of(made).steps[1].conditioning.slots  # type: ignore[union-attr]
+    counter = next(slot.object_name for slot in slots if "counter" in slot.object_name)
+    prompt = context.view_of(made).steps[1].conditioning.prompt + " Wide."  # type: ignore[union-attr]
+    started = press(
+        on, made, Opened(1), "redo",
+        step=1, seed=7, prompt=prompt, left_out=json.dumps([counter]), files="[]", takes=1,
+    )  # fmt: skip
+    assert started[page.state.timer].active and started[review.opened].why == "redone"
     view = finished(context, made)
-    assert view.steps[1].seed == 7
-    conditioning = view.steps[1].conditioning
-    assert conditioning is not None and conditioning.prompt.endswith("Wide.")
-    assert shown not in [slot.crop_id for slot in conditioning.slots]
-    # A locked step stays as it is, so nothing has to be redone.
-    assert view.steps[2].stale and view.steps[2].locked
-    assert view.state == "done"
-    on["toggle_lock"](made, 2)
-    assert context.view_of(made).state == "stale"
-    assert on["poll"](made, None)[page.video.resume].value == "Redo stale steps"
-    on["redo_stale"](made)
+    step = view.steps[1]
+    assert (step.seed, step.num_takes) == (7, 2)
+    assert step.conditioning is not None and step.conditioning.prompt.endswith("Wide.")
+    assert counter not in [slot.object_name for slot in step.conditioning.slots]
+
+    both = on["refresh"](made, (), started[review.opened])[review.board]
+    assert "Keep old" in both and "Keep new" in both
+    kept = press(on, made, started[review.opened], "keep", step=1, take=1)
+    assert "Take 1 is in the video now" in kept[review.board]
+    assert context.view_of(made).steps[1].seed != 7
+    undone = press(on, made, kept[review.opened], "keep", step=1, take=2)
+    assert context.view_of(made).steps[1].seed == 7
+    looked = press(on, made, undone[review.opened], "look", step=1, take=1)
+    assert "Use this take" in looked[review.board]
+    deleted = press(on, made, looked[review.opened], "delete", step=1, take=1)
+    assert "Take 1" not in deleted[review.board] and context.view_of(made).steps[1].num_takes == 1
+
+    press(on, made, Opened(), "unlock", step=2)
+    if context.view_of(made).state == "stale":
+        assert "Redo step 2" in on["refresh"](made, (), Opened())[review.status]
+        press(on, made, Opened(), "resume")
     view = finished(context, made)
     assert (view.state, view.stale) == ("done", [])
 
 
-def test_everything_comes_in_one_zip_with_a_manifest(on: Events, made: str) -> None:
-    button = on["pack_all"](made)
-    with zipfile.ZipFile(button.value["path"]) as packed:
+def test_downloads_are_named_after_the_title(on: Events, made: str, context: AppContext) -> None:
+    video = on["prepare"](SimpleNamespace(_data={"act": "video"}), made)
+    assert video["name"] == "carrot-omelette.mp4"
+    parcel = on["prepare"](SimpleNamespace(_data={"act": "zip"}), made)
+    assert parcel["name"] == "carrot-omelette.zip"
+    with zipfile.ZipFile(context.runs_folder / "packed" / made / parcel["name"]) as packed:
         names = set(packed.namelist())
         manifest = json.loads(packed.read("manifest.json"))
         clip = packed.read("steps/01/clip.mp4")
     assert {"video.mp4", "captions.vtt", "plan.json", "run.json"} < names
-    assert {"takes/01/1/clip.mp4", "takes/01/2/conditioning.json"} < names
-    assert not [name for name in names if "crops" in name]
     assert set(manifest["files"]) == names - {"manifest.json"}
     entry = manifest["files"]["steps/01/clip.mp4"]
     assert entry == {"bytes": len(clip), "sha256": hashlib.sha256(clip).hexdigest()}
+
+
+def test_a_file_to_take_away_is_made_while_the_page_goes_on(
+    page: CreatePage, on: Events, made: str
+) -> None:
+    film = page.review.film
+    steps = list(on["make_file"](made, "gif", 1, "espeak", True, True, False))
+    assert "Making the file" in steps[0][film.result] and not steps[0][film.make].interactive
+    assert steps[-1][film.parcel]["name"] == "carrot-omelette-1.gif"
+    assert steps[-1][film.make].interactive
+    answers = on["make_file"](made, "html", 1, "no such voice", False, False, True)
+    assert list(answers)[-1][film.parcel]["name"] == "carrot-omelette.html"
+    refused = on["make_file"](made, "mp4", 1, "no such voice", False, False, True)
+    assert "Making" in next(refused)[film.result]
+    assert next(refused)[film.make].interactive
+    with pytest.raises(gr.Error, match="voice"):
+        next(refused)
 
 
 def test_the_same_is_made_once_without_memory_to_compare(
@@ -431,7 +486,7 @@ def test_the_jumps_are_measured_in_the_background_and_stored(
 @pytest.mark.parametrize("seed", ["-1", "soup", "²", str(2**64)])
 def test_a_bad_seed_for_a_step_is_refused(on: Events, made: str, seed: str) -> None:
     with pytest.raises(gr.Error, match="seed"):
-        on["redo_step"](made, 1, seed, "", [], None)
+        press(on, made, Opened(1), "redo", step=1, seed=seed)
 
 
 def test_a_video_restores_its_settings(
@@ -455,7 +510,7 @@ def test_a_run_that_fails_says_why_and_can_be_resumed(
     feed = context.worker.submit(Job(run_id, draft, RunOptions(steps=2)))
     with pytest.raises(OutputError):
         list(feed.follow())
-    answer = on["poll"](run_id, None)
+    answer = on["poll"](run_id, None, (), Opened())
     assert "failed" in answer[page.video.status] and "is a file" in answer[page.video.status]
     assert not answer[page.video.stop].visible and answer[page.video.resume].visible
     context.folder_of(run_id).unlink()

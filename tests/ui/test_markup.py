@@ -9,7 +9,7 @@ import numpy as np
 
 from procvid.types import Conditioning, Plan, PlannedObject, Retrieval, Slot, StepPlan
 from procvid.ui import markup, style
-from procvid.ui.pages.create import plan_markup, references_markup, run_markup
+from procvid.ui.pages.create import plan_markup, player, references_markup, run_markup
 from procvid.ui.server.stream import RunView
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
@@ -42,7 +42,7 @@ def test_text_of_people_and_models_is_never_markup() -> None:
         run_markup.storyboard(view),
         run_markup.status(view),
         run_markup.warnings(view),
-        run_markup.player(view),
+        player.player(view),
     ]
     assert all("<img src=x" not in html and "onerror=alert(1)>" not in html for html in shown)
 
@@ -116,8 +116,13 @@ def test_marks_of_a_step_are_words() -> None:
     view.show_plan(PLAN)
     view.steps[1].clip, view.steps[1].stale, view.steps[1].locked = Path("/x.mp4"), 3, True
     html = run_markup.storyboard(view)
-    assert "stale: shows an old take of step 3" in html and "locked" in html
+    assert "shows an old take of step 3" in html and "locked" in html
     assert "Step 1 still shows" in run_markup.status(view)
+
+
+def test_no_card_stands_alone_in_the_last_row_if_that_can_be_helped() -> None:
+    numbers = {cards: run_markup.columns(cards, 4) for cards in (1, 2, 4, 5, 6, 7, 9, 13)}
+    assert numbers == {1: 1, 2: 2, 4: 4, 5: 3, 6: 4, 7: 4, 9: 3, 13: 4}
 
 
 def test_our_part_of_the_first_page_is_small(app: Any) -> None:

@@ -66,8 +66,8 @@ def build(
         with gr.Tab("Video", id=VIDEO):
             video = video_step.build()
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
-        with gr.Tab("Review", id=REVIEW):
-            review = review_step.build(context.profile.max_references)
+        with gr.Tab("Review", id=REVIEW) as review_tab:
+            review = review_step.build(review_tab)
             compare = comparing.build()
     state = PageState(
         page=page,
