@@ -20,9 +20,9 @@ from procvid.hub.bundle.lora import bundle_lora
 from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.cache import default_cache
 from procvid.hub.names import HubId, ReleaseTarget
-from procvid.plan.table import rows_of
 from procvid.settings import read_environment
 from procvid.ui.app import build_app
+from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.server import visitors
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.visitors import is_at_this_machine, require_publisher, visitor_of
@@ -149,10 +149,10 @@ def test_a_pulled_store_is_a_memory_to_choose(
     assert name in [value for _, value in on["list_memories"](asked()).choices]
     page, create_events, _ = create_page(context)
     draft = create_events["plan_recipe"](EGG)[page.state.draft]
-    rows = rows_of(draft.plan)
-    found = create_events["find_references"](draft, rows, {}, name, 0, request=asked())
+    look = ReferenceLook()
+    found = create_events["find_references"](draft, {}, look, name, 0, request=asked())
     shown = found[page.references.shown]
-    assert "in the downloaded store" in shown and "<img" in shown
+    assert "of the downloaded store" in shown and "<img" in shown
     made = create_events["make"](draft, {}, name, 0, 1, False, "", asked())
     run_id = made[page.state.run_id]
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):
@@ -163,7 +163,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
-        ("find_references", (draft, rows, {}, name, 0, "", None, "")),
+        ("find_references", (draft, {}, look, name, 0, "")),
         ("make", (draft, {}, name, 0, 1, False, "")),
     ):
         with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
@@ -174,7 +174,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     crops = next(read_environment().cache_folder.rglob("crops.parquet"))
     crops.write_bytes(crops.read_bytes()[:-1] + b"!")
     with pytest.raises(gr.Error, match=r"damaged: crops\.parquet .*Pull it again"):
-        on["find_references"](draft, rows, {}, name, 0, request=asked())
+        on["find_references"](draft, {}, look, name, 0, request=asked())
 
 
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])

@@ -60,14 +60,14 @@ def build(
             recipe = recipe_step.build(context)
         with gr.Tab("Plan", id=PLAN):
             plan = plan_step.build()
-        with gr.Tab("References", id=REFERENCES):
+        with gr.Tab("References", id=REFERENCES) as references_tab:
             references = references_step.build()
             make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
         with gr.Tab("Video", id=VIDEO):
             video = video_step.build()
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
-        with gr.Tab("Review", id=REVIEW):
-            review = review_step.build(context.profile.max_references)
+        with gr.Tab("Review", id=REVIEW) as review_tab:
+            review = review_step.build(review_tab)
             compare = comparing.build()
     state = PageState(
         page=page,
@@ -86,7 +86,7 @@ def build(
     walk.change(None, None, None, js=TO_THE_TOP, api_visibility="private")
     recipe_step.wire(recipe)
     plan_step.wire(context, state, recipe, plan)
-    references_step.wire(context, state, recipe, plan, references)
+    references_step.wire(context, state, recipe, plan, references, references_tab)
     video_step.wire(context, state, recipe, make, video)
     review_step.wire(context, state, video, review)
     opener = open_run.RunOpener(context, state, recipe, plan, video, review)
