@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from procvid.types import Conditioning, Image, Plan, Slot
-from procvid.ui.server.guard import page_words
+from procvid.ui.page_words import page_words
 
 TILE_PX = 192
 """Longest side of a tile's image, in pixels; the run folder has the full crop."""
