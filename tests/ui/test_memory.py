@@ -16,6 +16,7 @@ from procvid.media.image import save_png
 from procvid.memory import edit
 from procvid.memory.store_folder import load_store
 from procvid.settings import TINY
+from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.pages.memory import editing, viewing
 from procvid.ui.pages.memory.layout import _widgets
 from procvid.ui.pages.memory.markup import Tile, chosen_crop, tiles
@@ -178,7 +179,7 @@ def test_an_own_memory_guides_a_run(on: Events, w: Any, recipe: str, context: Ap
     change(context, own, lambda store, _: edit.ban(store, others))
     page, create, _ = create_page(context)
     planned = create["plan_recipe"](recipe)
-    draft, rows = planned[page.state.draft], planned[page.plan.table]
+    draft, look = planned[page.state.draft], ReferenceLook()
     feed = start_run(context, draft, RunOptions(steps=1, memory=own), LOCAL)
     *_, (view, _) = feed.follow()
     assert view.state == "done"
@@ -186,7 +187,7 @@ def test_an_own_memory_guides_a_run(on: Events, w: Any, recipe: str, context: Ap
     assert own not in (view.folder / "run.json").read_text()
     assert context.job_of(view.run_id).options.memory == alias_of(own)
     mine, default = (
-        create["find_references"](draft, rows, {}, "mine", 0, memory)[page.references.shown]
+        create["find_references"](draft, {}, look, "mine", 0, memory)[page.references.shown]
         for memory in (own, "")
     )
     assert "cutting board" in mine and "banned" in mine

@@ -259,7 +259,7 @@ def status(view: RunView) -> str:
     )
     broken = notes("The last attempt failed:", [view.trouble] if view.trouble else [], "bad")
     return (
-        f'<div class="pv-status"><div class="pv-state"><p role="status"><b>{escape(_sentence(view))}'
+        f'<div class="pv-status"><div class="pv-stateline"><p role="status"><b>{escape(_sentence(view))}'
         f"</b></p><span>{escape(details)}</span></div>"
         f"{'' if view.state in ('done', 'stale') else bar}{broken}</div>"
     )
