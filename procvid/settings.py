@@ -66,6 +66,7 @@ class Profile:
         fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
         shortcuts: Shortcuts of `--fast`.
         fast_steps: Denoising steps of `--fast`; None for the default number.
+        best_steps: Denoising steps of the preset "best"; None if more steps were not measured better.
     """
 
     name: str
@@ -89,12 +90,35 @@ class Profile:
     fits_lent_gpu: bool = True
     shortcuts: Shortcuts = EXACT
     fast_steps: int | None = None
+    best_steps: int | None = None
 
     @property
     def fast_sampling(self) -> Sampling:
         """Return the default sampling of `--fast`."""
         steps = self.fast_steps or self.sampling.num_inference_steps
         return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
+
+    @property
+    def size_choices(self) -> tuple[tuple[int, int], ...]:
+        """Return (width, height) pairs to choose from, the default first: wide, high and square."""
+        if self.sizes:
+            return self.sizes
+        width, height = self.sampling.width, self.sampling.height
+        side = round((width * height) ** 0.5 / self.size_multiple) * self.size_multiple
+        shapes = [(width, height), (height, width), (side, side)]
+        if self.max_size[0] * self.max_size[1] > width * height:
+            shapes += [self.max_size, (self.max_size[1], self.max_size[0])]
+        return tuple(dict.fromkeys(shapes))
+
+    @property
+    def frame_choices(self) -> tuple[int, ...]:
+        """Return the frame counts to choose from: those of whole seconds, and the default."""
+        if self.frame_counts:
+            return self.frame_counts
+        fps = self.sampling.fps
+        whole = (fps * s // 4 * 4 + 1 for s in range(2, self.max_frames // fps + 1))
+        counts = {*whole, self.sampling.num_frames}
+        return tuple(sorted(n for n in counts if n <= self.max_frames))
 
     def is_precise(self, wanted: bool | None = None) -> bool:
         """Return True if clips keep upstream's float32 layers; `wanted` overrides the default."""

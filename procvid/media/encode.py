@@ -50,6 +50,7 @@ def write_clip(
     *,
     scale: int = 1,
     ai_generated: bool = True,
+    rate_factor: int | None = None,
 ) -> None:
     """Write a clip as h264 yuv420p mp4 with its index in front, atomically.
 
@@ -61,6 +62,7 @@ def write_clip(
         scale: Enlarge frames by this whole factor with Lanczos, so that the half-size colour
             planes do not blur a tiny clip. A factor above 1 is in the metadata as `scale`.
         ai_generated: Add the `AI_GENERATED` mark.
+        rate_factor: Constant rate factor; a larger one makes a smaller file. Default `crf`.
 
     Raises:
         InputError: The frames have another format, or odd sides after scaling.
@@ -75,7 +77,7 @@ def write_clip(
     height, width = frames.shape[1] * scale, frames.shape[2] * scale
     with _muxer(Path(path)) as container:
         container.metadata.update(tags)
-        stream = _h264(container, width, height, fps)
+        stream = _h264(container, width, height, fps, rate_factor)
         for number, frame in enumerate(frames):
             _encode(container, stream, _yuv(enlarge(frame, scale), number, fps))
         _encode(container, stream)
@@ -246,9 +248,16 @@ def _muxer(path: Path) -> Iterator[OutputContainer]:
             raise OutputError(f"Cannot write {path}: the encoder failed ({error}).") from error
 
 
-def _h264(container: OutputContainer, width: int, height: int, fps: int | Fraction) -> VideoStream:
+def _h264(
+    container: OutputContainer,
+    width: int,
+    height: int,
+    fps: int | Fraction,
+    rate_factor: int | None = None,
+) -> VideoStream:
+    chosen = crf(width, height) if rate_factor is None else rate_factor
     stream = container.add_stream(
-        "libx264", rate=fps, options={"crf": str(crf(width, height)), "preset": "medium"}
+        "libx264", rate=fps, options={"crf": str(chosen), "preset": "medium"}
     )
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"

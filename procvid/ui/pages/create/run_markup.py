@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from procvid.run.examples import Finished
 from procvid.ui.markup import empty, file_url, missing, notes, picture_url, tiles
 from procvid.ui.server.stream import RunView, StepView
 
@@ -47,20 +46,6 @@ def _video(video: Path, captions: Path, label: str) -> str:
         f'aria-label="{escape(label)}" src="{file_url(video)}">'
         f'<track kind="captions" srclang="en" label="Steps" default '
         f'src="{file_url(captions)}"></video>'
-    )
-
-
-def finished_example(name: str, facts: Finished, video: Path, captions: Path) -> str:
-    """Return a player of an example's stored video, with how it was made."""
-    clips = "1 clip" if facts.num_clips == 1 else f"{facts.num_clips} clips"
-    caption = (
-        f"{name}, made earlier: {clips}, {facts.duration_s:.1f} s, profile {facts.profile}, "
-        f"seed {facts.seed}, {facts.denoising_steps} denoising steps per clip. "
-        "Press “Make the plan” to make your own."
-    )
-    player = _video(video, captions, f"{name}, made earlier")
-    return (
-        f'<figure class="pv-finished">{player}<figcaption>{escape(caption)}</figcaption></figure>'
     )
 
 
