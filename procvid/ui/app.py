@@ -32,7 +32,7 @@ HOSTS: Mapping[Host, str] = {
 }
 
 HEAD = (
-    '<header class="pv-head"><h1>procvid</h1><p>Recipe videos in which the pan stays the same pan.</p>'
+    '<header class="pv-head"><h1>procvid</h1><p>Recipe videos with the same pan throughout.</p>'
     '<button type="button" class="pv-button quiet pv-theme"><span aria-hidden="true"></span></button>'
     "</header>"
 )

@@ -27,10 +27,10 @@ VIDEOS = (".mp4",)
 RECIPE_BOX, MAKE = "pv-recipe", "pv-make"
 """Element ids of the recipe and of the button that makes the video."""
 
+DEMO = "Demo without a GPU: clips are small cartoons."
 WITH_GPU = (
-    "What a GPU gives",
-    "With a CUDA GPU, Phantom-Wan makes cooking footage of 832x480 px and 5 s a clip. See docs/gpu.md "
-    "for the cards and the times.",
+    "With a CUDA GPU, Phantom-Wan makes cooking footage of 832x480 px, 5 s a clip; docs/gpu.md names "
+    "the cards."
 )
 
 WAIT = "async (...values) => { await new Promise(done => setTimeout(done, 300)); return values; }"
@@ -111,8 +111,9 @@ def build(context: AppContext) -> RecipeStep:
         with gr.Column(elem_classes="pv-left"):
             recipe = gr.Textbox(
                 label="Recipe",
-                lines=8,
-                max_lines=20,
+                show_label=False,
+                lines=9,
+                max_lines=12,
                 placeholder="Paste a recipe here: a title, then one step per line.\n\n"
                 "Carrot omelette\n1. Slice the carrot on the cutting board.\n"
                 "2. Fry the carrot in the frying pan.",
@@ -124,26 +125,28 @@ def build(context: AppContext) -> RecipeStep:
             estimated = gr.HTML(elem_classes="pv-estimate")
             options = run_options.build(context.profile)
             upload = gr.UploadButton(
-                "Open a file",
+                "Open file",
                 file_types=[".txt", ".md", ".json", ".html", ".htm", ".mp4"],
                 size="sm",
                 elem_classes="pv-upload",
             )
         with gr.Column(elem_classes="pv-right"):
             show = gr.HTML(showcase.rows(), js_on_load=showcase.MOTION)
-    examples = pressable(showcase.card_list(showcase.read_cards(context)))
+        examples = pressable(
+            showcase.card_list(showcase.read_cards(context)), elem_classes="pv-cards"
+        )
     return RecipeStep(recipe, upload, make, button, estimated, show, examples, options)
 
 
 def demo_notice(context: AppContext) -> str:
-    """Return one line that says what a demo makes, with the rest folded; "" for other profiles."""
-    if not context.profile.demo:
+    """Return one line that says what a demo makes, with the reason folded; "" if it is none."""
+    profile = context.profile
+    if not profile.demo:
         return ""
-    reason, _, remedy = context.profile.describe(context.profile_reason).partition(". ")
-    more = f"{remedy} {WITH_GPU[1]}".strip()
+    more = f"{profile.describe(context.profile_reason)} {WITH_GPU}"
     return (
-        f'<details class="pv-demo"><summary>{escape(reason.rstrip("."))}. <u>{WITH_GPU[0]}</u>'
-        f"</summary><p>{escape(more)}</p></details>"
+        f'<details class="pv-demo"><summary>{DEMO} <u>What a GPU gives</u></summary>'
+        f"<p>{escape(more)}</p></details>"
     )
 
 

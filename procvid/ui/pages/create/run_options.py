@@ -75,7 +75,7 @@ def build(profile: Profile) -> OptionFields:
         container=False,
         elem_classes="pv-segments",
     )
-    with gr.Accordion("Options", open=False):
+    with gr.Accordion("Options", open=False, elem_classes="pv-more"):
         memory = gr.Dropdown(
             choices=_memories(),
             value="default",

@@ -32,7 +32,8 @@ const show = (playing) => {
   });
   const toggle = element.querySelector('[data-pause]');
   if (toggle) {
-    toggle.textContent = playing ? 'Pause' : 'Play';
+    toggle.textContent = playing ? '❚❚' : '▶';
+    toggle.setAttribute('aria-label', playing ? 'Pause the clips' : 'Play the clips');
     toggle.dataset.pause = playing ? 'on' : '';
   }
 };
@@ -95,7 +96,8 @@ def rows() -> str:
     figures = "".join(_row(*row) for row in ROWS)
     return (
         f'<div class="pv-show"><div class="pv-rows">{figures}</div>'
-        '<button type="button" class="pv-button quiet pv-pause" data-pause="on">Pause</button></div>'
+        '<button type="button" class="pv-button quiet pv-pause" data-pause="on" '
+        'aria-label="Pause the clips">❚❚</button></div>'
     )
 
 
@@ -143,5 +145,5 @@ def _card(card: ExampleCard, is_pressed: bool) -> str:
     return (
         f'<li><button type="button" class="pv-example" data-act="{EXAMPLE}" '
         f'data-name="{escape(card.file.stem)}" aria-pressed="{str(is_pressed).lower()}">{picture}'
-        f"<span><b>{escape(card.title)}</b> <i>{steps}</i></span></button></li>"
+        f"<span><i>{steps}</i><b>{escape(card.title)}</b></span></button></li>"
     )
