@@ -12,7 +12,7 @@ from procvid.storage.atomic import output_error, replacing_folder
 OWN, SHARED = "space", ("procvid", "examples")
 KINDS = {
     *(".py", ".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".png"),
-    *(".safetensors", ".parquet", ".faiss", ".jpg", ".mp4", ".svg"),
+    *(".safetensors", ".parquet", ".faiss", ".css", ".jpg", ".mp4", ".svg"),
 }
 """File types of the package and the examples; other files are not part of the Space."""
 LICENCE = "LICENSE"

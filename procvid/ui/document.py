@@ -59,7 +59,7 @@ window.procvidTheme = (() => {
     apply();
     return theme;
   };
-  // Gradio sets the class again when it starts. The observer corrects it before the next paint.
+  // The class is set again when the page starts. The observer corrects it before the next paint.
   new MutationObserver(apply).observe(root, {subtree: true, childList: true,
     attributes: true, attributeFilter: ['class']});
   system.addEventListener('change', apply);
