@@ -73,6 +73,24 @@ class ClipReady:
 
 
 @dataclass(frozen=True)
+class TakeReady:
+    """One of several takes of a step is on disk; the best of them becomes the clip of the step.
+
+    `done` of `total` takes are made. `take` is its number among all takes of the step, and `file` its
+    clip, named from the run folder. `score` is 0 to 1 or None, and `reason` says why.
+    """
+
+    step: int
+    take: int
+    file: str
+    seconds: float
+    score: float | None
+    reason: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something the user should know; the run goes on.
 
@@ -101,7 +119,7 @@ class RunFinished:
     warnings: tuple[str, ...] = field(default=())
 
 
-Event = RunStarted | Planned | Conditioned | Progress | ClipReady | Warned | RunFinished
+Event = RunStarted | Planned | Conditioned | Progress | TakeReady | ClipReady | Warned | RunFinished
 
 
 def event_name(event: Event) -> str:

@@ -5,7 +5,7 @@ Adapters live in `procvid.models`, one folder per seam, and only `procvid.wiring
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -21,10 +21,13 @@ from procvid.types import (
     ModelInfo,
     Plan,
     Recipe,
+    Samples,
     Sampling,
     SceneObject,
     ServiceUse,
     StateChange,
+    StepPlan,
+    TakeVerdict,
     TimedText,
     Vectors,
     Verdict,
@@ -212,6 +215,23 @@ class Judge(Protocol):
 
 
 @runtime_checkable
+class TakeJudge(Protocol):
+    """Scores the takes of a step, so that the best one becomes its clip."""
+
+    info: ModelInfo
+
+    def judge(self, frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> TakeVerdict:
+        """Return the score of a clip, 0 to 1, or None if it cannot be judged, with the reason.
+
+        Args:
+            frames: The clip, uint8 (T, H, W, 3) RGB, in the size in which it was generated.
+            step: The plan of the step.
+            references: The images that conditioned the clip, by object name.
+        """
+        ...
+
+
+@runtime_checkable
 class ClipGenerator(Protocol):
     """Makes one clip from a conditioning."""
 
@@ -246,4 +266,19 @@ class ClipGenerator(Protocol):
 
     def release(self) -> None:
         """Free the weights; the next clip loads them again."""
+        ...
+
+
+@runtime_checkable
+class Voice(Protocol):
+    """Speaks text."""
+
+    info: ModelInfo
+
+    def speak(self, text: str) -> tuple[Samples, int]:
+        """Return the speech as mono float32 (N,), -1 to 1, and its rate in Hz.
+
+        Raises:
+            UnavailableError: The voice does not work.
+        """
         ...

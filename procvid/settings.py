@@ -98,28 +98,6 @@ class Profile:
         steps = self.fast_steps or self.sampling.num_inference_steps
         return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
 
-    @property
-    def size_choices(self) -> tuple[tuple[int, int], ...]:
-        """Return (width, height) pairs to choose from, the default first: wide, high and square."""
-        if self.sizes:
-            return self.sizes
-        width, height = self.sampling.width, self.sampling.height
-        side = round((width * height) ** 0.5 / self.size_multiple) * self.size_multiple
-        shapes = [(width, height), (height, width), (side, side)]
-        if self.max_size[0] * self.max_size[1] > width * height:
-            shapes += [self.max_size, (self.max_size[1], self.max_size[0])]
-        return tuple(dict.fromkeys(shapes))
-
-    @property
-    def frame_choices(self) -> tuple[int, ...]:
-        """Return the frame counts to choose from: those of whole seconds, and the default."""
-        if self.frame_counts:
-            return self.frame_counts
-        fps = self.sampling.fps
-        whole = (fps * s // 4 * 4 + 1 for s in range(2, self.max_frames // fps + 1))
-        counts = {*whole, self.sampling.num_frames}
-        return tuple(sorted(n for n in counts if n <= self.max_frames))
-
     def is_precise(self, wanted: bool | None = None) -> bool:
         """Return True if clips keep upstream's float32 layers; `wanted` overrides the default."""
         return self.half_precision if wanted is None else wanted
@@ -162,6 +140,8 @@ TINY = Profile(
     # The fastest point of the measured front that keeps identity and text (docs/fast.md).
     shortcuts=Shortcuts(batched=True),
     fast_steps=4,
+    # More food in the right state in two recipes, and nothing worse but the goal's likeness in one.
+    best_steps=16,
 )
 
 PHANTOM_1_3B = Profile(
@@ -194,10 +174,10 @@ PHANTOM_14B = replace(
 
 PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
 """All profiles; "auto" takes the first that runs on this machine, the bundled one last."""
-
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-5.4-mini"
 """Default of `PROCVID_OPENAI_MODEL`; the model must read images and follow a JSON schema."""
+OPENAI_SPEECH = ("gpt-4o-mini-tts", "alloy")
 
 
 @dataclass(frozen=True)
@@ -218,7 +198,6 @@ class Budget:
 SPACE_KEEPS_DAYS, SPACE_KEEPS_GB = 7.0, 20.0
 """A Space has a small, shared disk, so old runs are deleted there; elsewhere they stay."""
 
-
 CONVERTIBLE = tuple(p.name for p in PROFILES.values() if not p.bundled)
 PROFILE_CHOICES = ("auto", *PROFILES)
 PLANNER_CHOICES = ("auto", "rules", "openai")
@@ -229,10 +208,8 @@ STEP_FINDER_CHOICES = ("rules", "openai")
 CAPTIONER_CHOICES = ("none", "openai")
 COLLECTION_FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
 
-
 Host = Literal["machine", "space", "zerogpu"]
-"""Where procvid runs: the user's machine, a Hugging Face Space with its own hardware, or a Space that
-borrows a GPU for each clip."""
+"""Where procvid runs: the user's machine, a Space with its own GPU, or one that borrows a GPU."""
 
 
 def choose_sampling(
@@ -355,21 +332,21 @@ class Environment:
     Attributes:
         openai_api_key: `OPENAI_API_KEY`, or None. Never shown or stored.
         runs_folder: `PROCVID_RUNS`, where the app keeps its runs; default `./runs`.
-        assets_folder: `PROCVID_ASSETS`, a folder with other tiny models; default the one in the
-            package.
+        assets_folder: `PROCVID_ASSETS`, a folder with other tiny models; default the package's.
         openai_url: `OPENAI_BASE_URL`, any compatible server, such as vLLM or Ollama.
         openai_model: `PROCVID_OPENAI_MODEL`.
+        openai_speech: `PROCVID_OPENAI_SPEECH_MODEL` and `PROCVID_OPENAI_SPEECH_VOICE`.
         openai_budget: `PROCVID_OPENAI_MAX_CALLS`, `..._MAX_TOKENS` and `..._MAX_IMAGES`.
         cache_folder: `PROCVID_CACHE`, for answers and measured times; default `procvid` in the user's
             cache folder. Without a home folder the defaults are among the temporary files.
-        models_folder: `PROCVID_MODELS`, where `procvid convert` writes models and `generate` reads
-            them; default `~/.cache/procvid/models`.
+        models_folder: `PROCVID_MODELS`, the converted models; default `~/.cache/procvid/models`.
         space_owner: Owner of the Hugging Face Space that runs the app, from `SPACE_ID`; else "".
         profile: `PROCVID_PROFILE`, the profile of the app; default "auto".
         gpus: `PROCVID_GPUS`, the CUDA devices to use, such as "0,2"; default "auto", all.
         host: "zerogpu" where `SPACES_ZERO_GPU` is set, "space" on any other Space.
         keep_days: `PROCVID_KEEP_DAYS`, after which the app deletes a run; 0 for never.
         keep_gb: `PROCVID_KEEP_GB`, 10^9 bytes above which the app deletes the oldest runs; 0 for never.
+        credentials: `PROCVID_CREDENTIALS_CERT` and `..._KEY`, PEM files that sign the app's exports.
         attention, compiles: `PROCVID_ATTENTION` and `PROCVID_COMPILE`; see `docs/gpu.md`.
     """
 
@@ -378,6 +355,7 @@ class Environment:
     assets_folder: Path
     openai_url: str = OPENAI_URL
     openai_model: str = OPENAI_MODEL
+    openai_speech: tuple[str, str] = OPENAI_SPEECH
     openai_budget: Budget = Budget()
     cache_folder: Path = Path("cache")
     models_folder: Path = Path("models")
@@ -387,6 +365,7 @@ class Environment:
     host: Host = "machine"
     keep_days: float = 0.0
     keep_gb: float = 0.0
+    credentials: tuple[str, str] = field(default=("", ""), repr=False)
     attention: AttentionKind = "auto"
     compiles: bool = False
 
@@ -403,6 +382,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         InputError: One of them is not a number or not an address.
     """
     variables = os.environ if variables is None else variables
+    names = ("OPENAI_SPEECH_MODEL", "OPENAI_SPEECH_VOICE", "CREDENTIALS_CERT", "CREDENTIALS_KEY")
+    model, voice, certificate, key = (variables.get(f"PROCVID_{n}", "").strip() for n in names)
     assets = variables.get("PROCVID_ASSETS") or Path(__file__).parent / "assets"
     cache, models = variables.get("PROCVID_CACHE"), variables.get("PROCVID_MODELS")
     return Environment(
@@ -411,6 +392,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         assets_folder=user_path(assets),
         openai_url=_url("OPENAI_BASE_URL", variables.get("OPENAI_BASE_URL", "")),
         openai_model=variables.get("PROCVID_OPENAI_MODEL", "").strip() or OPENAI_MODEL,
+        openai_speech=(model or OPENAI_SPEECH[0], voice or OPENAI_SPEECH[1]),
         openai_budget=Budget(
             **{
                 limit.name: _limit(f"PROCVID_OPENAI_{limit.name.upper()}", variables, limit.default)
@@ -425,6 +407,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         host=_host(variables),
         keep_days=_amount("PROCVID_KEEP_DAYS", variables, SPACE_KEEPS_DAYS),
         keep_gb=_amount("PROCVID_KEEP_GB", variables, SPACE_KEEPS_GB),
+        credentials=(certificate, key),
         attention=_choice("PROCVID_ATTENTION", variables, get_args(AttentionKind)),
         compiles=_choice("PROCVID_COMPILE", variables, ("0", "1")) == "1",
     )

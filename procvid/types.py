@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Frames = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
+Samples = NDArray[np.float32]
 BoxXYXY = tuple[float, float, float, float]
 
 Likelihood = Literal["highly_likely", "likely", "unlikely"]
@@ -156,6 +157,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class TakeVerdict:
+    """A score of a take, 0 to 1 or None if it cannot be judged, with one sentence why."""
+
+    value: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
 class TimedText:
     """Text with its time in a video: a subtitle cue, or a step."""
 
@@ -253,13 +262,18 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """The generator's input for one step, and the objects without a reference."""
+    """The generator's input for one step, and the objects without a reference.
+
+    `left_out` are the slots that a person left out. They do not guide the clip, but stay the anchors
+    of later steps.
+    """
 
     step: int
     prompt: str
     slots: tuple[Slot, ...]
     retrievals: tuple[Retrieval, ...]
     warnings: tuple[str, ...] = ()
+    left_out: tuple[Slot, ...] = ()
 
 
 AttentionKind = Literal["auto", "native", "cudnn", "flash", "efficient", "flash3", "flash3_hub"]
@@ -420,6 +434,7 @@ class StepChanges:
         attempt: How often the step was redone with a derived seed.
         banned: Ids of crops that must not guide the step.
         chosen: Ids of crops to use, by object name.
+        left_out: Names of objects that get no reference, unless a crop is chosen for them.
     """
 
     seed: int | None = None
@@ -429,11 +444,12 @@ class StepChanges:
     attempt: int = 0
     banned: tuple[str, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Return True if nothing changes the clip, so that a redo needs a new seed."""
-        images = self.uploads or self.banned or self.chosen
+        images = self.uploads or self.banned or self.chosen or self.left_out
         return self.seed is None and self.prompt is None and not images
 
 

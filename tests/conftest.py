@@ -32,6 +32,8 @@ os.environ.update(
 for personal in (
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "PROCVID_OPENAI_MODEL", "HF_TOKEN"),
     *("PROCVID_RUNS", "PROCVID_ASSETS", "PROCVID_GPUS"),
+    *("PROCVID_OPENAI_SPEECH_MODEL", "PROCVID_OPENAI_SPEECH_VOICE"),
+    *("PROCVID_CREDENTIALS_CERT", "PROCVID_CREDENTIALS_KEY"),
 ):
     os.environ.pop(personal, None)
 _cache = tempfile.TemporaryDirectory(prefix="procvid-tests-")

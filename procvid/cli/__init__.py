@@ -24,6 +24,8 @@ DESCRIPTION = "Turn a recipe into a video, one generated clip per action."
 COMMANDS = {
     "generate": "Generate the video of a recipe, or continue an unfinished run.",
     "regenerate": "Generate one step of a run again.",
+    "takes": "List the takes of a run; choose one for a step, or delete one.",
+    "export": "Make a narrated film, a GIF or a recipe card from a run.",
     "plan": "Show the plan of a recipe: objects, states and prompt of each step.",
     "memory": "Build, search and edit crop stores.",
     "curate": "Make a dataset of clips from instructional videos.",

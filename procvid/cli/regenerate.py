@@ -11,10 +11,13 @@ from procvid.errors import InputError, RunError
 from procvid.media.image import load_image
 from procvid.plan.shots import number_of
 from procvid.run.folder import RunFolder, read_run
+from procvid.run.retakes import MAX_AT_ONCE, check_count
+from procvid.run.step import check_shown
 from procvid.run.story import regenerate_step
 from procvid.settings import MAX_REFERENCES, MAX_SEED, PROFILES
 from procvid.types import Plan, StepChanges
 from procvid.wiring import run as wiring
+from procvid.wiring.takes import build_take_judge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="id of a crop not to use; repeatable",
     )
+    parser.add_argument(
+        "--leave-out",
+        metavar="OBJECT",
+        action="append",
+        default=[],
+        help="name of an object that gets no reference; repeatable",
+    )
+    parser.add_argument(
+        "--takes",
+        metavar="N",
+        type=whole_number,
+        default=1,
+        help=f"number of takes to make, 1 to {MAX_AT_ONCE}; the best one is kept (default: 1)",
+    )
     add_json(parser, "print one event per line as JSON")
     parser.set_defaults(run=regenerate)
 
@@ -77,13 +94,16 @@ def regenerate(arguments: argparse.Namespace) -> None:
             f"A step takes at most {most} reference images, not {len(arguments.reference)}.",
             "Leave some out.",
         )
+    check_count(arguments.takes)
     changes = StepChanges(
         seed=arguments.seed,
         prompt=arguments.prompt,
         uploads=tuple(load_image(Path(file)) for file in arguments.reference),
         banned=tuple(arguments.ban),
         chosen=_chosen(arguments.use),
+        left_out=tuple(name.strip().lower() for name in arguments.leave_out),
     )
+    check_shown((*changes.left_out, *changes.chosen), plan.steps[number - 1])
     # The plan is on disk, so no planner is asked and no key is needed.
     parts = wiring.build(
         profile=request.profile,
@@ -92,7 +112,9 @@ def regenerate(arguments: argparse.Namespace) -> None:
         lora=request.lora,
         precise=request.precise,
     )
-    show_run(regenerate_step(folder, number, parts, changes), arguments.json, plan)
+    judge = build_take_judge(parts.profile) if arguments.takes > 1 else None
+    events = regenerate_step(folder, number, parts, changes, takes=arguments.takes, judge=judge)
+    show_run(events, arguments.json, plan)
 
 
 def _plan_of(folder: Path, name: str) -> Plan:

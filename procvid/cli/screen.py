@@ -16,6 +16,7 @@ from procvid.events import (
     Progress,
     RunFinished,
     RunStarted,
+    TakeReady,
     Warned,
     to_json,
 )
@@ -133,6 +134,10 @@ class RunScreen:
             case Conditioned(step=step, conditioning=conditioning):
                 slots = ", ".join(f"{s.number} {s.words}" for s in conditioning.slots) or "none"
                 return f"Step {self._step(step)}: references: {slots}"
+            case TakeReady():
+                score = "no score" if event.score is None else f"score {event.score:.2f}"
+                which = f"take {event.done} of {event.total}"
+                return f"Step {self._step(event.step)}: {which}, {score}. {event.reason}"
             case ClipReady(reused=True):
                 return f"Step {self._step(event.step)}: {event.file} already exists"
             case ClipReady():

@@ -37,7 +37,7 @@ BT709 = 1
 SMALL_PIXELS = 512 * 512
 
 
-def crf(width: int, height: int) -> int:
+def default_crf(width: int, height: int) -> int:
     """Return the constant rate factor. Small clips are small files, so they are near lossless."""
     return 12 if width * height <= SMALL_PIXELS else 17
 
@@ -62,7 +62,7 @@ def write_clip(
         scale: Enlarge frames by this whole factor with Lanczos, so that the half-size colour
             planes do not blur a tiny clip. A factor above 1 is in the metadata as `scale`.
         ai_generated: Add the `AI_GENERATED` mark.
-        rate_factor: Constant rate factor; a larger one makes a smaller file. Default `crf`.
+        rate_factor: Constant rate factor; a larger one makes a smaller file. Default `default_crf`.
 
     Raises:
         InputError: The frames have another format, or odd sides after scaling.
@@ -75,12 +75,12 @@ def write_clip(
     if ai_generated:
         tags.update(AI_GENERATED)
     height, width = frames.shape[1] * scale, frames.shape[2] * scale
-    with _muxer(Path(path)) as container:
+    with mp4_file(Path(path)) as container:
         container.metadata.update(tags)
-        stream = _h264(container, width, height, fps, rate_factor)
+        stream = h264_stream(container, width, height, fps, crf=rate_factor)
         for number, frame in enumerate(frames):
-            _encode(container, stream, _yuv(enlarge(frame, scale), number, fps))
-        _encode(container, stream)
+            encode_frame(container, stream, yuv_frame(enlarge(frame, scale), number, fps))
+        encode_frame(container, stream)
 
 
 def enlarge(image: Image, scale: int) -> Image:
@@ -132,7 +132,7 @@ def join_clips(
     closed = [*(start for start, _ in chapters[1:]), ends[-1]]
     named = [title for title in titles if title is not None]
     tags = {**(metadata or {}), **(AI_GENERATED if ai_generated else {})}
-    with _muxer(Path(out)) as container:
+    with mp4_file(Path(out)) as container:
         container.metadata.update(tags)
         container.set_chapters(
             [
@@ -212,18 +212,18 @@ def _moved(packet: Packet[VideoStream], offset: int, stream: VideoStream) -> Pac
 def _encode_again(
     container: OutputContainer, paths: Sequence[Path], shape: _Shape, limits: Limits
 ) -> None:
-    stream = _h264(container, shape.width, shape.height, shape.fps)
+    stream = h264_stream(container, shape.width, shape.height, shape.fps)
     number = 0
     for path in paths:
         with opened(Path(path), limits) as (source, pictures, _):
             screen = Screen(pictures, limits)
             for frame in decoded(source, pictures, Path(path), limits):
-                _encode(container, stream, _yuv(screen.rgb(frame), number, shape.fps))
+                encode_frame(container, stream, yuv_frame(screen.rgb(frame), number, shape.fps))
                 number += 1
-    _encode(container, stream)
+    encode_frame(container, stream)
 
 
-def _encode(
+def encode_frame(
     container: OutputContainer, stream: VideoStream, frame: VideoFrame | None = None
 ) -> None:
     """Encode a frame, or without one flush the encoder, which buffers most of a short clip."""
@@ -235,7 +235,12 @@ def _encode(
 
 
 @contextmanager
-def _muxer(path: Path) -> Iterator[OutputContainer]:
+def mp4_file(path: Path) -> Iterator[OutputContainer]:
+    """Yield a container for an mp4 file, which appears whole or not at all.
+
+    Raises:
+        OutputError: The file cannot be written, or the encoder fails.
+    """
     with replacing(path) as temporary:
         try:
             with av.open(
@@ -248,17 +253,21 @@ def _muxer(path: Path) -> Iterator[OutputContainer]:
             raise OutputError(f"Cannot write {path}: the encoder failed ({error}).") from error
 
 
-def _h264(
+def h264_stream(
     container: OutputContainer,
     width: int,
     height: int,
     fps: int | Fraction,
-    rate_factor: int | None = None,
+    *,
+    crf: int | None = None,
+    preset: str = "medium",
 ) -> VideoStream:
-    chosen = crf(width, height) if rate_factor is None else rate_factor
-    stream = container.add_stream(
-        "libx264", rate=fps, options={"crf": str(chosen), "preset": "medium"}
-    )
+    """Add the video stream of an mp4 file, for `yuv_frame` and `encode_frame`.
+
+    `crf` is the constant rate factor; None is near lossless.
+    """
+    crf = default_crf(width, height) if crf is None else crf
+    stream = container.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": preset})
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.thread_count = 1
@@ -268,7 +277,8 @@ def _h264(
     return stream
 
 
-def _yuv(image: Image, number: int, fps: int | Fraction) -> VideoFrame:
+def yuv_frame(image: Image, number: int, fps: int | Fraction) -> VideoFrame:
+    """Return an image as frame `number` of a stream, in BT.709."""
     frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(
         format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )

@@ -16,6 +16,10 @@ UPLOAD = "upload"
 """The source id prefix of photos that a person added."""
 
 
+LEFT_OUT = "Left out by you."
+"""The reason of an object that gets no reference because a person left it out."""
+
+
 def step_of(source_id: str) -> int | None:
     """Return the step number of a `run/step` source id, or None if it names no step."""
     match = re.search(r"/(\d+)$", source_id)

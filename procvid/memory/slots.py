@@ -7,7 +7,7 @@ objects it covers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
@@ -42,6 +42,7 @@ def choose_slots(
     *,
     limit: int = MAX_REFERENCES,
     pinned: Sequence[Slot] = (),
+    left_out: Collection[str] = (),
 ) -> tuple[Slot, ...]:
     """Choose the references of a step, numbered from 1.
 
@@ -51,6 +52,8 @@ def choose_slots(
         limit: Largest number of references.
         pinned: Slots that a person chose, swapped or uploaded. They stay, at their number if
             possible.
+        left_out: Names of objects whose slot stays empty, unless it is pinned. No other object
+            gets it.
 
     Returns:
         The slots in order of their numbers. No two show the same object.
@@ -75,7 +78,8 @@ def choose_slots(
     chosen = _best_cover(
         list(offered.values())[:MAX_CANDIDATES], importance, taken, limit - len(pinned)
     )
-    return _tell_apart(_numbered([candidate.slot for candidate in chosen], pinned), objects)
+    slots = [each.slot for each in chosen if each.slot.object_name not in left_out]
+    return _tell_apart(_numbered(slots, pinned), objects)
 
 
 def _best_cover(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +39,8 @@ MAX_RETRIES = 1
 """Retries by the client library after 429, 5xx and lost connections, each with a new time-out."""
 
 MAX_ANSWER_CHARS = 400_000
+HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2")
+MAX_SPEECH_BYTES = 64 * 1024**2
 CHARS_PER_TOKEN = 4
 """For English text and JSON; used in forecasts and for servers that report no token counts."""
 
@@ -200,6 +203,40 @@ class OpenAIClient:
             return self.ask(question, shape, meter, repair=read_prompt("repair"), check=check)
         except NoUsableAnswerError as error:
             raise InputError(error.message) from None
+
+    def speech(self, text: str, voice: str) -> bytes:
+        """Return a text as a sound file, spoken by a voice of the service.
+
+        Raises:
+            ServiceError: The service is not available, or its answer is too long or too slow.
+        """
+        deadline_s = time.monotonic() + self._timeout_s
+        sound = bytearray()
+        try:
+            with self._client.audio.speech.with_streaming_response.create(
+                model=self.model, voice=voice, input=text, response_format="wav"
+            ) as response:
+                for block in response.iter_bytes(1 << 16):
+                    sound += block
+                    if len(sound) > MAX_SPEECH_BYTES or time.monotonic() > deadline_s:
+                        raise openai.APITimeoutError(response.http_request)
+        except openai.OpenAIError as error:
+            raise service_error(
+                error,
+                self.host,
+                self.model,
+                self._timeout_s,
+                self._hint,
+                variable="PROCVID_OPENAI_SPEECH_MODEL",
+            ) from None
+        except Exception as error:
+            # Errors in the middle of a stream come from the HTTP library unchanged.
+            if type(error).__module__.partition(".")[0] not in HTTP_LIBRARIES:
+                raise
+            raise ServiceError(
+                f"The service at {self.host} stopped in the middle of its answer.", self._hint
+            ) from None
+        return bytes(sound)
 
     def key_of(self, question: Question, shape: type[BaseModel]) -> str:
         """Return the sha256 over everything that an answer depends on; the API key is not part of it."""

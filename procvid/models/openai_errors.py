@@ -11,9 +11,15 @@ from procvid.errors import ServiceError
 
 
 def service_error(
-    error: openai.OpenAIError, host: str, model: str, timeout_s: float, hint: str
+    error: openai.OpenAIError,
+    host: str,
+    model: str,
+    timeout_s: float,
+    hint: str,
+    *,
+    variable: str = "PROCVID_OPENAI_MODEL",
 ) -> ServiceError:
-    """Return a library's error as a ServiceError with a remedy."""
+    """Return a library's error as a ServiceError with a remedy; `variable` sets the model."""
     service = f"The service at {host}"
     code = str(getattr(error, "code", "") or "")
     match error:
@@ -22,7 +28,7 @@ def service_error(
             return ServiceError(message, f"Set a valid key. {hint}", lasting=True)
         case openai.PermissionDeniedError():
             message = f"The key in OPENAI_API_KEY may not use {model} at {host} (403)."
-            remedy = f"Set PROCVID_OPENAI_MODEL to an allowed model. {hint}"
+            remedy = f"Set {variable} to an allowed model. {hint}"
             return ServiceError(message, remedy, lasting=True)
         case openai.RateLimitError() if "quota" in code or "billing" in code:
             message = f"The account behind OPENAI_API_KEY has no quota left at {host} (429)."
@@ -32,7 +38,7 @@ def service_error(
             return ServiceError(message, f"Wait a minute. {hint}")
         case openai.NotFoundError():
             message = f"There is no model {model!r} at {host} (404)."
-            remedy = f"Set PROCVID_OPENAI_MODEL or OPENAI_BASE_URL. {hint}"
+            remedy = f"Set {variable} or OPENAI_BASE_URL. {hint}"
             return ServiceError(message, remedy, lasting=True)
         case openai.APITimeoutError():
             message = f"{service} did not answer within {timeout_s:g} s."

@@ -51,6 +51,11 @@ def _reference_record(slot: Slot, role: Role | Literal[""]) -> ReferenceRecord:
     )
 
 
+def without_files(references: Sequence[ReferenceRecord]) -> tuple[ReferenceRecord, ...]:
+    """Return the provenance of references that a person left out, which have no file."""
+    return tuple(dataclasses.replace(one, number=0, file="") for one in references)
+
+
 def missing_objects(conditioning: Conditioning) -> tuple[Mapping[str, str], ...]:
     """Return the objects without a reference, and why."""
     return tuple(
@@ -131,7 +136,7 @@ def assemble(
         OutputError: The disk is full or the folder read-only.
     """
     groups = plan.groups
-    whole = [_whole_text(group, texts) for group in groups]
+    whole = [whole_text(group, texts) for group in groups]
     titles: list[str | None] = []
     for number, (group, text) in enumerate(zip(groups, whole, strict=True), start=1):
         titles += [chapter_title(number, text), *[None] * (len(group) - 1)]
@@ -149,7 +154,7 @@ def assemble(
     return spans_s[-1][1]
 
 
-def _whole_text(shots: Sequence[StepPlan], texts: Sequence[str]) -> str:
+def whole_text(shots: Sequence[StepPlan], texts: Sequence[str]) -> str:
     """Return the whole step of some shots; a step that is one shot has its own text."""
     first = shots[0]
     return first.text if len(shots) == 1 else texts[first.recipe_step - 1]

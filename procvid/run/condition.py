@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 
 from procvid.errors import InputError
+from procvid.memory.reasons import LEFT_OUT
 from procvid.protocols import Embedder
 from procvid.settings import MAX_REFERENCES
 from procvid.types import Conditioning, Image, PlannedObject, Retrieval, Slot, StepPlan
@@ -29,6 +30,7 @@ def condition(
     add_looks: AddLooks,
     undrawable: Sequence[str] = (),
     prompt: str | None = None,
+    left_out: Sequence[Slot] = (),
 ) -> Conditioning:
     """Return the conditioning of one step.
 
@@ -40,6 +42,7 @@ def condition(
         add_looks: Adds the look of the references to the prompt.
         undrawable: Objects of this step that the generator was never taught.
         prompt: The user's own prompt, used unchanged.
+        left_out: The slots that a person left out.
     """
     return Conditioning(
         step=step.number,
@@ -47,6 +50,7 @@ def condition(
         slots=tuple(slots),
         retrievals=tuple(retrievals),
         warnings=_warnings(step, retrievals, slots, undrawable),
+        left_out=tuple(left_out),
     )
 
 
@@ -72,7 +76,9 @@ def _warnings(
     objects = {item.name: item for item in step.objects}
     for retrieval in retrievals:
         item = objects.get(retrieval.object_name)
-        if retrieval.hit is None and item is not None and _must_stay_the_same(item, step.number):
+        if retrieval.hit is not None or retrieval.reason == LEFT_OUT:
+            continue
+        if item is not None and _must_stay_the_same(item, step.number):
             warnings.append(f"The {item.name} may look different than before. {retrieval.reason}")
     return tuple(warnings)
 

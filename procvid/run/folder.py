@@ -159,7 +159,11 @@ class RunFolder:
             self.record = there
 
     def write_state(
-        self, records: Mapping[int, StepRecord], num_steps: int, duration_s: float | None = None
+        self,
+        records: Mapping[int, StepRecord],
+        num_steps: int,
+        duration_s: float | None = None,
+        takes: Mapping[int, list[dict[str, Any]]] | None = None,
     ) -> None:
         """Write `run.json`: the record and the progress.
 
@@ -167,6 +171,7 @@ class RunFolder:
             records: Records of the finished steps.
             num_steps: Number of steps of the plan.
             duration_s: Length of the video if it shows these steps, else None.
+            takes: The kept takes of each step, as JSON; steps without any are left as they are.
         """
         stale = self.stale_steps(records)
         steps = []
@@ -178,6 +183,8 @@ class RunFolder:
                 entry["clip_sha256"] = records[number].clip_sha256
                 if records[number].memory:
                     entry["memory"] = records[number].memory
+            if takes and takes.get(number):
+                entry["takes"] = takes[number]
             steps.append(entry)
         state: dict[str, Any] = {"state": "unfinished", "steps": steps}
         if duration_s is not None:

@@ -223,6 +223,7 @@ class StepRecord:
         crops: sha256 of the pixels of the clip's crops, by crop id.
         refused: Crops of the clip that the memory does not keep: object and reason.
         anchors: The anchors that the step began with; () in old runs.
+        left_out: References that a person left out. They did not guide the clip and have no file.
         overrides: The `StepChanges`, without the uploads.
         models: Id and revision by part.
         clip_sha256: Hash of `clip.mp4`.
@@ -245,14 +246,14 @@ class StepRecord:
     memory: str = ""
     refused: tuple[Mapping[str, str], ...] = ()
     anchors: tuple[AnchorRecord, ...] = ()
+    left_out: tuple[ReferenceRecord, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `conditioning.json`."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "ai_generated": AI_GENERATED,
-            **dataclasses.asdict(self),
-        }
+        fields = dataclasses.asdict(self)
+        if not self.left_out:
+            del fields["left_out"]
+        return {"schema_version": SCHEMA_VERSION, "ai_generated": AI_GENERATED, **fields}
 
     def for_metadata(self) -> str:
         """Return the provenance for the metadata of the clip, as one line of JSON."""
@@ -260,6 +261,7 @@ class StepRecord:
         # Not the placement: without 8 bits, every placement gives the same bytes.
         for key in ("clip_sha256", "crops", "memory", "missing", "warnings", "refused", "anchors"):
             del value[key]
+        value.pop("left_out", None)
         # Not the folder of a LoRA: `models` has its name and its hash.
         value["lora"] = lora_weights(self.lora)
         return _canonical(value)
@@ -269,13 +271,15 @@ class StepRecord:
         """Read a step record. Raise KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
         # Added after the first release; older runs lack them.
-        later = {"memory", "refused", "anchors"}
+        later = {"memory", "refused", "anchors", "left_out"}
         fields = {key: value[key] for key in known if key in value or key not in later}
         fields["lora"] = tuple(fields["lora"] or ())
         fields["sampling"] = _sampling(fields["sampling"])
-        fields["references"] = tuple(
-            ReferenceRecord(**{**r, "box_xyxy": tuple(r["box_xyxy"])}) for r in fields["references"]
-        )
+        for key in ("references", "left_out"):
+            fields[key] = tuple(
+                ReferenceRecord(**{**r, "box_xyxy": tuple(r["box_xyxy"])})
+                for r in fields.get(key, ())
+            )
         fields["missing"] = tuple(fields["missing"])
         fields["warnings"] = tuple(fields["warnings"])
         fields["refused"] = tuple(fields.get("refused", ()))
@@ -292,8 +296,9 @@ class StepRecord:
         ]
 
     def new_anchors(self) -> list[Anchor]:
-        """Return the references of this step that become anchors."""
-        return new_anchors(self.step, self.references, self.overrides.get("chosen") or {})
+        """Return the references of this step that become anchors, those left out included."""
+        given = (*self.references, *self.left_out)
+        return new_anchors(self.step, given, self.overrides.get("chosen") or {})
 
 
 def new_anchors(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from procvid.errors import InputError, StoreError
@@ -13,6 +14,7 @@ from procvid.memory.clip_crops import MIN_SIDE_PX, SETTLED, crops_of_clip, cut
 from procvid.memory.gate import Evidence, Refusal, pass_gate, views_of
 from procvid.memory.memory import Memory, reference_states
 from procvid.memory.photo import crop_of_upload, foods_in
+from procvid.memory.reasons import LEFT_OUT
 from procvid.memory.slots import choose_slots
 from procvid.memory.store import add_crops, empty_store
 from procvid.memory.store_folder import load_store, save_store
@@ -25,6 +27,7 @@ from procvid.run.assemble import (
     missing_objects,
     pixels_sha256,
     references_of,
+    without_files,
     write_step,
 )
 from procvid.run.changes import changes_to_json
@@ -41,6 +44,7 @@ from procvid.run.records import (
     source_id,
 )
 from procvid.stopping import stop_if_asked
+from procvid.storage.files import whole_folder
 from procvid.types import (
     Clip,
     Conditioning,
@@ -50,6 +54,7 @@ from procvid.types import (
     Likelihood,
     ModelInfo,
     Plan,
+    Retrieval,
     SceneObject,
     Slot,
     StepChanges,
@@ -110,9 +115,16 @@ def conditioning_of(
     )
     if memory is not None:
         pinned += _chosen_slots(memory, step, changes, len(pinned))
-    slots = choose_slots(
-        step.objects, retrievals, limit=parts.profile.max_references, pinned=pinned
-    )
+    limit = parts.profile.max_references
+    slots = choose_slots(step.objects, retrievals, limit=limit, pinned=pinned)
+    away = _left_out(step, changes, pinned)
+    left_out = [slot for slot in slots if slot.object_name in away]
+    if away:
+        slots = choose_slots(step.objects, retrievals, limit=limit, pinned=pinned, left_out=away)
+        retrievals = [
+            Retrieval(r.object_name, r.wanted_state, None, LEFT_OUT) if r.object_name in away else r
+            for r in retrievals
+        ]
     toy = parts.profile.fixed_vocabulary
     return condition(
         in_known_words(step) if toy else step,
@@ -122,7 +134,28 @@ def conditioning_of(
         add_looks=with_toy_looks if toy else with_looks,
         undrawable=undrawable_names(parts.generator, step.objects),
         prompt=changes.prompt,
+        left_out=left_out,
     )
+
+
+def _left_out(step: StepPlan, changes: StepChanges, pinned: Sequence[Slot]) -> frozenset[str]:
+    """Return the objects that a person left out and chose no image for.
+
+    Raises:
+        InputError: The step shows no such object.
+    """
+    check_shown(changes.left_out, step)
+    return frozenset(changes.left_out) - {slot.object_name for slot in pinned}
+
+
+def check_shown(names: Iterable[str], step: StepPlan) -> None:
+    """Raise InputError if the step does not show all of these objects."""
+    shown = [item.name for item in step.objects]
+    for name in names:
+        if name not in shown:
+            raise InputError(
+                f"The step shows no {name[:60]!r}.", f"It shows {', '.join(shown) or 'nothing'}."
+            )
 
 
 def in_known_words(step: StepPlan) -> StepPlan:
@@ -140,11 +173,10 @@ def _chosen_slots(
     Raises:
         InputError: There is no such object or crop.
     """
+    check_shown(changes.chosen, step)
     items = {item.name: item for item in step.objects}
     slots = []
     for number, (name, crop_id) in enumerate(changes.chosen.items(), start=before + 1):
-        if name not in items:
-            raise InputError(f"The step shows no {name!r}.", f"It shows {', '.join(items)}.")
         slots.append(memory.slot_of(crop_id, items[name], number))
     return tuple(slots)
 
@@ -156,8 +188,18 @@ def make_step(
     memory: Memory | None,
     changes: StepChanges,
     pace: Pace,
+    place: Path | None = None,
 ) -> Generator[Event, None, StepRecord]:
     """Make one step and write it to disk atomically. The memory stays unchanged.
+
+    Args:
+        run: The run.
+        parts: The models.
+        step: The plan of the step.
+        memory: The memory as the steps before leave it; None without one.
+        changes: The changes that a person made to the step.
+        pace: The clock of the clips.
+        place: The folder to write; the step's own by default.
 
     Yields:
         `Conditioned`, a `Warned` for each warning of the step, and `Progress`.
@@ -199,20 +241,22 @@ def make_step(
         lora=request.lora,
         memory=clip.memory,
         refused=tuple({"object": one.name, "reason": one.reason} for one in refused),
-        anchors=_anchors_at(memory, step, conditioning.slots) if memory else (),
+        anchors=_anchors_at(memory, step, conditioning) if memory else (),
+        left_out=without_files(references_of(step, conditioning.left_out)),
     )
-    return _keep(run, parts, clip, conditioning.slots, record, crops)
+    place = run.step_folder(step.number) if place is None else place
+    return _write(place, parts, clip, conditioning.slots, record, crops)
 
 
-def _keep(
-    run: RunFolder,
+def _write(
+    place: Path,
     parts: Parts,
     clip: Clip,
     slots: Sequence[Slot],
     record: StepRecord,
     crops: Sequence[Crop],
 ) -> StepRecord:
-    with run.new_step(record.step) as folder:
+    with whole_folder(place) as folder:
         record = write_step(folder, clip, slots, record, display_scale=parts.profile.display_scale)
         stop_if_asked()
         if crops:
@@ -271,13 +315,16 @@ def _evidence(
     }
 
 
-def _anchors_at(memory: Memory, step: StepPlan, slots: Sequence[Slot]) -> tuple[AnchorRecord, ...]:
-    """Return the anchors that a step begins with, of the objects whose image no person chose."""
+def _anchors_at(
+    memory: Memory, step: StepPlan, conditioning: Conditioning
+) -> tuple[AnchorRecord, ...]:
+    """Return the anchors that a step begins with, of the objects whose image no person decided."""
     by_person = {
         slot.object_name
-        for slot in slots
+        for slot in conditioning.slots
         if slot.chosen or (slot.origin == "upload" and not slot.anchor_step)
     }
+    by_person |= {r.object_name for r in conditioning.retrievals if r.reason == LEFT_OUT}
     records = []
     for item in step.objects:
         if item.name in by_person:
@@ -321,7 +368,7 @@ def preview(
         conditioning = conditioning_of(parts, step, memory, changed)
         found.append(conditioning)
         if memory is not None:
-            references = references_of(step, conditioning.slots)
+            references = references_of(step, (*conditioning.slots, *conditioning.left_out))
             images = {s.number: s.image for s in conditioning.slots if s.origin == "upload"}
             _keep_references(parts, memory, references, images)
             memory.keep(new_anchors(step.number, references, changed.chosen))
@@ -351,8 +398,8 @@ def _keep_references(
     memory.keep((), crops)
 
 
-def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
-    """Return True if the step's crops and uploads on disk are the recorded ones.
+def crops_are_whole(folder: Path, parts: Parts, record: StepRecord) -> bool:
+    """Return True if the crops and uploads in a step's folder are the recorded ones.
 
     Without a memory nobody needs them.
     """
@@ -360,16 +407,16 @@ def crops_are_whole(run: RunFolder, parts: Parts, record: StepRecord) -> bool:
         return True
     for one in record.own_uploads():
         try:
-            image = load_image(run.step_folder(record.step) / one.file)
+            image = load_image(folder / one.file)
         except InputError:
             return False
         if pixels_sha256(image) != one.image_sha256:
             return False
-    folder = run.step_folder(record.step) / CROPS
+    crops = folder / CROPS
     if not record.crops:
-        return not folder.exists()
+        return not crops.exists()
     try:
-        store = load_store(folder, parts.embedder)
+        store = load_store(crops, parts.embedder)
     except (StoreError, OSError):
         return False
     return crop_hashes(store.crops) == dict(record.crops)

@@ -7,33 +7,31 @@ it was cut off; `procvid.run` describes the files on disk.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from procvid.errors import RunError
-from procvid.events import ClipReady, Event, Planned, Progress, RunFinished, RunStarted, Warned
+from procvid.events import ClipReady, Event, Planned, RunStarted, Warned
 from procvid.plan.codec import check_plan
-from procvid.plan.shots import cut_into_shots, mode_of, same_source
-from procvid.run.assemble import assemble
+from procvid.plan.shots import cut_into_shots, same_source
+from procvid.protocols import TakeJudge
 from procvid.run.changes import keep_changes, kept_changes
-from procvid.run.folder import (
-    CAPTIONS,
-    CLIP,
-    PLAN,
-    RUN,
-    VIDEO,
-    RunFolder,
-    hold,
-    read_run,
+from procvid.run.finish import (
+    clip_file,
+    end_of_redo,
+    finished_steps,
+    join_video,
+    logged,
+    record_of,
+    run_finished,
+    write_progress,
 )
-from procvid.run.generate import Pace, step_seed
+from procvid.run.folder import PLAN, RUN, RunFolder, hold, read_run
+from procvid.run.generate import Pace
 from procvid.run.parts import Parts, memory_notes, start_memory, undrawable_names
-from procvid.run.records import RunRecord, StepRecord
-from procvid.run.step import crops_are_whole, make_step, remember
-from procvid.types import EXACT, GenerateRequest, Plan, StepChanges
+from procvid.run.retakes import changes_of_takes, check_count, remake
+from procvid.run.step import make_step, remember
+from procvid.types import GenerateRequest, Plan, StepChanges
 
 NO_CHANGES = StepChanges()
 ONE_CLIP_A_STEP = (
@@ -81,14 +79,14 @@ def make_video(
     about_clips = (*parts.generator.notes(request.sampling), *about_shots)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
         keep_changes(run, changes or {})
-        yield from _logged(run, _story(run, parts, plan, about_clips))
+        yield from logged(run, _story(run, parts, plan, about_clips))
 
 
 def _story(
     run: RunFolder, parts: Parts, edited: Plan | None, about_clips: Sequence[str]
 ) -> Generator[Event, None, None]:
     plan = _plan_of(run, parts, edited)
-    records = _records(run, parts, plan)
+    records = finished_steps(run, parts, plan)
     fresh = set(records) - set(run.stale_steps(records))
     yield RunStarted(
         run_id=run.record.run_id,
@@ -105,7 +103,7 @@ def _story(
     if len(fresh) == len(plan.steps):
         duration_s = run.finished_duration_s(records)
         if duration_s is not None:
-            yield _finished(run, plan, duration_s, warnings, nothing_to_do=True)
+            yield run_finished(run, plan, duration_s, warnings, nothing_to_do=True)
             return
 
     memory = start_memory(parts, run.record.request.seed, plan)
@@ -117,13 +115,18 @@ def _story(
         else:
             changes, lost = kept_changes(run, number)
             yield from (Warned(message, number) for message in lost)
-            records[number] = yield from make_step(run, parts, step, memory, changes, pace)
-            run.write_state(records, len(plan.steps))
-            yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
+            if number in records:
+                remade = remake(run, parts, step, memory, (changes,), pace)
+                records[number], seconds = yield from remade
+            else:
+                records[number] = yield from make_step(run, parts, step, memory, changes, pace)
+                seconds = pace.clip_ends()
+            write_progress(run, plan, records)
+            yield ClipReady(number, clip_file(run, number), seconds)
         remember(run, parts, memory, records[number])
 
-    duration_s = _assemble(run, plan, records)
-    yield _finished(run, plan, duration_s, warnings)
+    duration_s = join_video(run, plan, records)
+    yield run_finished(run, plan, duration_s, warnings)
 
 
 def regenerate_step(
@@ -131,36 +134,48 @@ def regenerate_step(
     number: int,
     parts: Parts,
     changes: StepChanges = NO_CHANGES,
+    *,
+    takes: int = 1,
+    judge: TakeJudge | None = None,
 ) -> Generator[Event, None, None]:
     """Redo one step of a run; later steps become stale if their anchors or crops change.
 
-    Other steps do not change. A warning lists the stale ones, `run.json` notes them, and the next
-    `make_video` on the folder makes them again.
+    The old clip is kept as a take (`procvid.run.takes`). Other steps do not change. A warning lists
+    the stale ones, `run.json` notes them, and the next `make_video` makes them again.
 
     Args:
         folder: A run with this step and all before it on disk.
         number: The step, from 1.
         parts: The models that the run was made with.
         changes: What to change. Without seed, prompt, uploads and crops a new seed is derived.
+        takes: Number of takes to make, each with its own seed. The best one becomes the clip.
+        judge: Scores the takes; without one the first take becomes the clip.
 
     Yields:
-        `Conditioned`, `Progress`..., `ClipReady`, a `Warned` when steps become stale, and
-        `RunFinished` when all steps are finished.
+        `Conditioned`, `Progress`..., with several takes a `TakeReady` for each, `ClipReady`, a
+        `Warned` when steps become stale, and `RunFinished` when all steps are finished.
 
     Raises:
+        InputError: The number of takes is out of range.
         RunError: The run or step does not exist, or the models are not those of the run.
         OutputError: The folder cannot be written.
     """
+    check_count(takes)
     request = read_run(Path(folder)).request
     with hold(Path(folder), record_of(request, parts, request.planner)) as run:
-        yield from _logged(run, _again(run, parts, number, changes))
+        yield from logged(run, _again(run, parts, number, changes, takes, judge))
 
 
 def _again(
-    run: RunFolder, parts: Parts, number: int, changes: StepChanges
+    run: RunFolder,
+    parts: Parts,
+    number: int,
+    changes: StepChanges,
+    takes: int,
+    judge: TakeJudge | None,
 ) -> Generator[Event, None, None]:
     plan = run.read_plan()
-    records = {} if plan is None else _records(run, parts, plan)
+    records = {} if plan is None else finished_steps(run, parts, plan)
     missing = [n for n in range(1, number + 1) if n not in records]
     if plan is None or missing or number < 1:
         names = plan.names if plan else {}
@@ -175,34 +190,16 @@ def _again(
     if number in run.locked_steps():
         raise RunError(f"Step {plan.names[number]} is locked.", "Unlock it first.")
     request = run.record.request
-    attempt = int(records[number].overrides.get("attempt", 0))
-    if changes.empty:
-        attempt += 1
-        changes = StepChanges(step_seed(request.seed, number, attempt), attempt=attempt)
-    else:
-        changes = dataclasses.replace(changes, attempt=attempt)
+    wanted = changes_of_takes(run, number, changes, takes)
     memory = start_memory(parts, request.seed, plan)
     for earlier in range(1, number):
         remember(run, parts, memory, records[earlier])
-    pace = Pace(num_clips=1)
+    pace = Pace(num_clips=takes)
     step = plan.steps[number - 1]
-    records[number] = yield from make_step(run, parts, step, memory, changes, pace)
-    run.write_state(records, len(plan.steps))
-    yield ClipReady(number, clip_file(run, number), seconds=pace.clip_ends())
-
-    stale = run.stale_steps(records)
-    warnings: list[str] = []
-    if stale:
-        listed = ", ".join(plan.names[n] for n in stale)
-        which = f"Step {listed} still shows" if len(stale) == 1 else f"Steps {listed} still show"
-        warning = (
-            f"{which} objects as they were before. "
-            "Run the same `procvid generate` command to redo this."
-        )
-        warnings.append(warning)
-        yield Warned(warning, kind="stale")
-    if len(records) == len(plan.steps):
-        yield _finished(run, plan, _assemble(run, plan, records), warnings)
+    records[number], seconds = yield from remake(run, parts, step, memory, wanted, pace, judge)
+    write_progress(run, plan, records)
+    yield ClipReady(number, clip_file(run, number), seconds)
+    yield from end_of_redo(run, plan, records)
 
 
 def _planner_of(request: GenerateRequest, parts: Parts, folder: Path) -> str:
@@ -230,37 +227,6 @@ def _cut(
     return dataclasses.replace(request, recipe=asked), ()
 
 
-def record_of(request: GenerateRequest, parts: Parts, planner: str | None = None) -> RunRecord:
-    """Return the record of this request with these models."""
-    resolved = dataclasses.replace(
-        request,
-        recipe=cut_into_shots(request.recipe, request.shots),
-        profile=parts.profile.name,
-        planner=planner or parts.planner.info.id,
-        sampling=dataclasses.replace(request.sampling, seed=request.seed),
-    )
-    return RunRecord(
-        request=resolved,
-        models=parts.models(),
-        stores=parts.store_hashes(),
-        versions=parts.versions,
-        memory_rule=parts.memory_rule,
-    )
-
-
-def clip_file(run: RunFolder, number: int) -> str:
-    """Return a step's clip, relative to the run folder."""
-    return run.relative(run.step_folder(number) / CLIP)
-
-
-def _logged(run: RunFolder, story: Generator[Event, None, None]) -> Generator[Event, None, None]:
-    with closing(story):
-        for event in story:
-            if not isinstance(event, Progress):
-                run.append_event(event)
-            yield event
-
-
 def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
     """Return the plan on disk, else the edited one, else the planner's, and write it."""
     there = run.read_plan()
@@ -276,16 +242,6 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
     return plan
 
 
-def _records(run: RunFolder, parts: Parts, plan: Plan) -> dict[int, StepRecord]:
-    """Return the finished steps; a step with a damaged clip or crops is not finished."""
-    read = {step.number: run.read_step(step.number) for step in plan.steps}
-    return {
-        number: record
-        for number, record in read.items()
-        if record is not None and crops_are_whole(run, parts, record)
-    }
-
-
 def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
     objects = [item for step in plan.steps for item in step.objects]
     unknown = undrawable_names(parts.generator, objects)
@@ -297,52 +253,3 @@ def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
         if names:
             listed = ", ".join(names)
             yield f"The {parts.profile.name} model was not trained on {listed}; {instead}."
-
-
-def _assemble(run: RunFolder, plan: Plan, records: dict[int, StepRecord]) -> float:
-    provenance = {
-        "run": run.record.run_id,
-        "seed": str(run.record.request.seed),
-        "planner": plan.planner,
-        "request": json.dumps(_request_settings(run.record.request)),
-        **run.record.models,
-    }
-    clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
-    texts = run.record.request.recipe.whole_steps
-    duration_s = assemble(plan, texts, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
-    run.write_state(records, len(plan.steps), duration_s)
-    return duration_s
-
-
-def _request_settings(request: GenerateRequest) -> dict[str, Any]:
-    """Return the settings that make such a video again, without private paths."""
-    return {
-        "title": request.recipe.title,
-        "steps": list(request.recipe.whole_steps),
-        "ingredients": list(request.recipe.ingredients),
-        "shots": mode_of(request.recipe),
-        "seed": request.seed,
-        "memory": "none" if request.memory == "none" else "default",
-        "denoising_steps": request.sampling.num_inference_steps,
-        "fast": request.sampling.shortcuts != EXACT,
-    }
-
-
-def _finished(
-    run: RunFolder,
-    plan: Plan,
-    duration_s: float,
-    warnings: Sequence[str],
-    *,
-    nothing_to_do: bool = False,
-) -> RunFinished:
-    return RunFinished(
-        run_id=run.record.run_id,
-        folder=str(run.path),
-        video=VIDEO,
-        captions=CAPTIONS,
-        clips=tuple(clip_file(run, step.number) for step in plan.steps),
-        duration_s=duration_s,
-        nothing_to_do=nothing_to_do,
-        warnings=tuple(warnings),
-    )

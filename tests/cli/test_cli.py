@@ -123,6 +123,38 @@ def test_regenerate_makes_one_step_again(finished, tmp_path, capsys):
     assert (folder / "steps/01/clip.mp4").read_bytes() == before
 
 
+def test_takes_lists_keeps_and_deletes(finished, tmp_path, capsys):
+    folder = str(shutil.copytree(finished, tmp_path / "run"))
+    before = (tmp_path / "run/steps/02/clip.mp4").read_bytes()
+    assert main(["regenerate", folder, "--step", "2", "--leave-out", "Frying pan"]) == 0
+    made = json.loads((tmp_path / "run/steps/02/conditioning.json").read_text())
+    assert "frying pan" not in [r["object_name"] for r in made["references"]]
+    capsys.readouterr()
+    assert main(["takes", folder]) == 0
+    out = capsys.readouterr().out
+    assert "Step 1:" in out and "  take 1: seed" in out and "* take 2: seed" in out
+    assert main(["takes", folder, "--step", "2", "--keep", "1"]) == 0
+    assert "Step 2 has take 1 now." in capsys.readouterr().out
+    assert (tmp_path / "run/steps/02/clip.mp4").read_bytes() == before
+    assert main(["takes", folder, "--step", "2", "--delete", "2", "--json"]) == 0
+    (take,) = json.loads(capsys.readouterr().out)
+    assert (take["step"], take["number"], take["current"]) == (2, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "option", "message"),
+    [
+        (2, ["--keep", "1"], "need a step"),
+        (2, ["--step", "2", "--keep", "1", "--delete", "1"], "not allowed"),
+        (1, ["--step", "2", "--delete", "1"], "in the video"),
+        (1, ["--step", "2", "--delete", "9"], "no take 9"),
+        (2, ["--step", "x"], "x"),
+    ],
+)
+def test_takes_that_cannot_be_changed(finished, code, option, message, capsys):
+    assert message in refused(capsys, code, "takes", finished, *option)
+
+
 def test_memory_info_shows_what_a_store_holds(capsys):
     assert main(["memory", "info", "default", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

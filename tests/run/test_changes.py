@@ -23,7 +23,9 @@ from procvid.types import StepChanges
 
 RED = np.full((8, 8, 3), (200, 0, 0), np.uint8)
 GREEN = np.full((8, 6, 3), (0, 200, 0), np.uint8)
-EVERYTHING = StepChanges(5, "A pan.", (RED, GREEN), ("pan", ""), 2, ("c1",), {"egg": "c2"})
+EVERYTHING = StepChanges(
+    5, "A pan.", (RED, GREEN), ("pan", ""), 2, ("c1",), {"egg": "c2"}, ("ham",)
+)
 
 
 def same(one: StepChanges, other: StepChanges) -> bool:
@@ -67,6 +69,7 @@ def test_changes_that_leave_the_clip_as_it_is_are_empty():
         StepChanges(uploads=(RED,)),
         StepChanges(banned=("c",)),
         StepChanges(chosen={"egg": "c"}),
+        StepChanges(left_out=("egg",)),
     ):
         assert not changes.empty
 
@@ -107,7 +110,8 @@ def test_a_run_folder_of_the_first_version_is_read(tmp_path):
         "chosen": {"egg": "c2"},
         "uploads": 2,
     }
-    assert same(read_stored(tmp_path, old)[0], EVERYTHING)
+    everything = dataclasses.replace(EVERYTHING, left_out=())
+    assert same(read_stored(tmp_path, old)[0], everything)
 
 
 def test_a_ticket_of_the_first_version_is_read(tmp_path):

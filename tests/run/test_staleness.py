@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from procvid.errors import InputError
 from procvid.events import ClipReady, Event, Warned
 from procvid.media.video import read_metadata
 from procvid.memory.store_folder import load_store
+from procvid.run.folder import RunFolder, read_run
 from procvid.run.generate import step_seed
 from procvid.run.parts import start_memory
-from procvid.run.step import preview
+from procvid.run.step import conditioning_of, preview
 from procvid.run.story import make_video, regenerate_step
 from procvid.storage.files import sha256_of
 from procvid.toykitchen.identity import random_kitchen
@@ -216,3 +218,37 @@ def test_ones_own_prompt_and_pictures_survive_staleness(finished, parts, tmp_pat
     assert 3 in [event.step for event in of(ClipReady, events) if not event.reused]
     kept = conditioning(folder, 3)
     assert kept["prompt"] == own["prompt"] and kept["references"][0] == own["references"][0]
+
+
+def test_a_reference_that_is_left_out_stays_empty_and_stays_the_anchor(finished, parts, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    before = conditioning(folder, 2)
+    events = list(regenerate_step(folder, 2, parts, StepChanges(left_out=("frying pan",))))
+    now = conditioning(folder, 2)
+    others = [r["image_sha256"] for r in before["references"] if r["object_name"] != "frying pan"]
+    assert [r["image_sha256"] for r in now["references"]] == others
+    assert [r["number"] for r in now["references"]] == list(range(1, len(others) + 1))
+    assert {"object": "frying pan", "state": "clean", "reason": "Left out by you."} in now[
+        "missing"
+    ]
+    assert now["overrides"]["left_out"] == ["frying pan"]
+    assert "look different" not in " ".join(now["warnings"])
+    # Step 3 still shows the pan that step 2 would have begun with.
+    assert not [event for event in of(Warned, events) if event.kind == "stale"]
+    assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
+    inside = json.loads(read_metadata(folder / "steps/02/clip.mp4")["procvid"])
+    assert inside["overrides"]["left_out"] == ["frying pan"] and "left_out" not in inside
+
+
+def test_a_chosen_crop_wins_over_leaving_out(parts, finished):
+    plan = RunFolder(finished[0], read_run(finished[0])).read_plan()
+    pan = next(c for c in parts.stores[0].crops.facts if c.name == "frying pan")
+    memory = start_memory(parts, 5, plan)
+    changes = StepChanges(left_out=("frying pan",), chosen={"frying pan": pan.id})
+    found = conditioning_of(parts, plan.steps[1], memory, changes)
+    assert pan.id in [slot.crop_id for slot in found.slots] and found.left_out == ()
+    preview(parts, plan, memory, {2: StepChanges(left_out=("frying pan",))})
+    assert memory.anchors.of("frying pan", "vessel", "in use", 3) is not None
+    with pytest.raises(InputError, match="shows no 'wok'") as caught:
+        conditioning_of(parts, plan.steps[1], memory, StepChanges(left_out=("wok",)))
+    assert "frying pan" in caught.value.hint

@@ -21,9 +21,10 @@ from procvid.run.examples import (
     recipe_sha256,
     write_finished,
 )
+from procvid.run.finish import record_of
 from procvid.run.parts import Parts
 from procvid.run.records import RunRecord
-from procvid.run.story import make_video, record_of
+from procvid.run.story import make_video
 from procvid.settings import TINY, choose_sampling, read_environment
 from procvid.types import GenerateRequest
 

@@ -57,6 +57,18 @@ class RunState(TypedDict):
     warnings: list[str]
 
 
+class TakesAnswer(TypedDict):
+    """The takes of a step; each has its number, seed, prompt, score with reason, and files.
+
+    `current` marks the clip of the step. `stale` steps show an old take of another step.
+    """
+
+    run_id: str
+    step: int
+    takes: list[dict[str, Any]]
+    stale: list[int]
+
+
 class Evaluation(TypedDict):
     """The last event of /evaluate: `scores` as in scores.json; `files` are FileData."""
 

@@ -77,6 +77,8 @@ def mount(context: AppContext) -> None:
         shows: list[str] | None = None,
         banned: list[str] | None = None,
         chosen: dict[str, str] | None = None,
+        takes: int = 1,
+        left_out: list[str] | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Redo one step; streams like /generate. `stale` lists the steps that it made stale.
@@ -90,10 +92,12 @@ def mount(context: AppContext) -> None:
             shows: the object that each of them shows; omit it to detect them automatically
             banned: ids of crops that must not guide the step
             chosen: crop ids by the name of the object that they stand for
+            takes: number of takes to make, 1 to 8; the best one becomes the clip, see /takes
+            left_out: names of objects that get no reference
         """
         pictures = read_pictures(references, context.profile.max_references)
-        changes = read_changes(seed, prompt, pictures, shows, banned, chosen)
-        yield from _stream(redo(context, run_id, step, changes, visitor_of(request)))
+        changes = read_changes(seed, prompt, pictures, shows, banned, chosen, left_out)
+        yield from _stream(redo(context, run_id, step, changes, visitor_of(request), takes))
 
     def run(run_id: str) -> RunState:
         """Return the state of a run and its files.

@@ -16,7 +16,7 @@ from procvid.settings import Environment
 from procvid.storage.atomic import remove, temporary_name
 from procvid.storage.files import is_temporary, read_json
 from procvid.storage.lock import locked
-from procvid.ui.server.packing import PACKED
+from procvid.ui.server.packing import EXPORTS, PACKED
 from procvid.ui.server.queue import RUN_ID
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _runs(folder: Path) -> Iterator[_RunOnDisk]:
                 packed = folder / PACKED / f"{entry.name}.zip"
                 with suppress(OSError):
                     num_bytes += packed.lstat().st_size
+                num_bytes += _last_use_and_size(folder / EXPORTS / entry.name)[1]
                 yield _RunOnDisk(path, used_at_s, num_bytes)
 
 
@@ -148,6 +149,7 @@ def _delete(run: Path, worker: Worker) -> bool:
         return False
     worker.tickets.remove(run.name)
     remove(run.parent / PACKED / f"{run.name}.zip")
+    remove(run.parent / EXPORTS / run.name)
     remove(away)
     return True
 

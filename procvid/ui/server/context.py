@@ -24,7 +24,7 @@ from procvid.machine import (
     peak_memory_mib,
 )
 from procvid.memory.store_folder import load_store
-from procvid.protocols import ClipGenerator, Planner
+from procvid.protocols import ClipGenerator, Planner, TakeJudge
 from procvid.run.folder import PLAN
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.timings import ClipSetting, measured
@@ -43,6 +43,7 @@ from procvid.ui.server.worker import Worker
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.run import Parts
+from procvid.wiring.takes import build_take_judge
 
 MEMORIES = ("default", "none")
 """Memories that every caller may name; a path of the server is never one of them."""
@@ -182,6 +183,11 @@ class AppContext:
                 )
         return self._evaluations[key], self._looks
 
+    def _take_judge(self, card: int) -> TakeJudge:
+        """Return the judge that chooses the best of several takes."""
+        parts, _ = self.evaluation(card=card)
+        return build_take_judge(self.profile, parts)
+
     def folder_of(self, run_id: str) -> Path:
         """Return the folder of a run, which may not exist.
 
@@ -234,7 +240,7 @@ class AppContext:
         self.folder_of(run_id)
         ticket = self.worker.tickets.read(run_id)
         if ticket is not None:
-            return replace(ticket.job, again=0)
+            return replace(ticket.job, again=0, takes=1)
         return read_job(run_id, self.existing_folder_of(run_id))
 
     def _read_view(self, job: Job) -> RunView:
@@ -265,7 +271,10 @@ class AppContext:
         folder = self.folder_of(job.run_id)
         if job.again:
             changes = job.changes.get(job.again, StepChanges())
-            yield from regenerate_step(folder, job.again, parts, changes)
+            judge = self._take_judge(card) if job.takes > 1 else None
+            yield from regenerate_step(
+                folder, job.again, parts, changes, takes=job.takes, judge=judge
+            )
         else:
             request = job.request(parts.profile)
             plan, changes_of = job.draft.plan, job.changes

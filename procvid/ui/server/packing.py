@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from procvid.errors import RunError
+from procvid.run.film.narration import NARRATION
 from procvid.run.folder import CROPS, MEMORY, VIDEO
 from procvid.run.records import AI_GENERATED
 from procvid.storage.atomic import output_errors, replacing
@@ -16,7 +17,9 @@ from procvid.storage.lock import LOCK
 MANIFEST = "manifest.json"
 PACKED = "packed"
 """Folder of the zip files, beside the runs."""
-LEFT_OUT = (LOCK, CROPS, MEMORY)
+EXPORTS = "exports"
+"""Folder of the films to take away, beside the runs; one folder a run."""
+LEFT_OUT = (LOCK, CROPS, MEMORY, NARRATION)
 """Files that only procvid itself uses."""
 
 

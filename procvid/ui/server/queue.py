@@ -79,6 +79,7 @@ class Job:
         options: How to make the video.
         again: Number of the step to redo; 0 makes every missing or stale step.
         changes: By step: changes of the step to redo, or of steps without a clip.
+        takes: Number of takes of the step to redo; the best one becomes its clip.
     """
 
     run_id: str
@@ -86,6 +87,7 @@ class Job:
     options: RunOptions
     again: int = 0
     changes: Mapping[int, StepChanges] = field(default_factory=dict)
+    takes: int = 1
 
     def request(self, profile: Profile) -> GenerateRequest:
         """Return the request for the whole run.
@@ -132,6 +134,7 @@ class Ticket:
             "plan": plan_to_json(job.draft.plan),
             "wishes": dataclasses.asdict(job.options),
             "again": job.again,
+            "takes": job.takes,
             "changes": {str(n): stored_json(c, _prefix(job, n)) for n, c in job.changes.items()},
             "visitor": self.visitor,
             "order": self.order,
@@ -151,7 +154,14 @@ class Ticket:
         lost = [f"Step {names.get(n, n)}: {it[0]}" for n, (_, it) in read.items() if it]
         options = RunOptions(**value["wishes"])
         return cls(
-            Job(str(value["run_id"]), draft, options, int(value["again"]), changes),
+            Job(
+                run_id=str(value["run_id"]),
+                draft=draft,
+                options=options,
+                again=int(value["again"]),
+                changes=changes,
+                takes=int(value.get("takes", 1)),
+            ),
             str(value["visitor"]),
             int(value["order"]),
             int(value["tries"]),

@@ -9,13 +9,16 @@ from typing import Any
 from procvid.errors import InputError, RunError
 from procvid.media.image import resize
 from procvid.run.folder import RunFolder, read_run
+from procvid.run.retakes import check_count
+from procvid.run.step import check_shown
+from procvid.run.takes import check_room
 from procvid.storage.lock import locked
 from procvid.storage.text import printable
 from procvid.types import Image, StepChanges
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.jobs import read_seed, whole_number
-from procvid.ui.server.stream import RunView
+from procvid.ui.server.stream import RunView, StepView
 from procvid.ui.server.visitors import Visitor
 
 MAX_PROMPT_CHARS = 2_000
@@ -26,18 +29,47 @@ MAX_NAME_CHARS = 80
 
 
 def redo(
-    context: AppContext, run_id: str, step: object, changes: StepChanges, visitor: Visitor
+    context: AppContext,
+    run_id: str,
+    step: object,
+    changes: StepChanges,
+    visitor: Visitor,
+    takes: object = 1,
 ) -> Feed:
     """Redo one step of a run; later steps become stale if their anchors or crops change.
 
+    The old clip stays as a take. With several `takes` the best one becomes the clip.
+
     Raises:
+        InputError: The number of takes is out of range, or the step shows no such object.
         RunError: There is no such run or step, the step is locked, or the run is in progress.
         BusyError: The queue is full.
+    """
+    count = whole_number("number of takes", takes)
+    check_count(count)
+    chosen = unlocked_step(context, run_id, step)
+    job = context.job_of(run_id)
+    planned = job.draft.plan.steps[chosen.number - 1]
+    check_shown((*changes.left_out, *changes.chosen), planned)
+    path = context.existing_folder_of(run_id)
+    check_room(RunFolder(path, read_run(path)), chosen.number, count)
+    context.parts(job.options.memory, job.options.lora)
+    context.allowance.spend(visitor, "runs")
+    wanted = {chosen.number: fitted(changes)}
+    again = replace(job, again=chosen.number, changes=wanted, takes=count)
+    return context.worker.submit(again, visitor.key, visitor.max_waiting)
+
+
+def unlocked_step(context: AppContext, run_id: str, step: object) -> StepView:
+    """Return a step whose clip may be replaced.
+
+    Raises:
+        RunError: There is no such run or step, the step is locked, or the run is in progress.
     """
     number = whole_number("step", step)
     view = context.view_of(run_id)
     if not view.ended:
-        raise RunError(f"Run {run_id} is in progress.", "Wait until it ends, or stop it first.")
+        raise RunError("The run is in progress.", "Wait until it ends, or stop it first.")
     chosen = view.steps.get(number)
     if chosen is None or chosen.clip is None:
         made = ", ".join(s.name for s in view.steps.values() if s.clip) or "none"
@@ -45,11 +77,7 @@ def redo(
         raise RunError(f"Step {name} has no clip to redo. Steps with a clip: {made}.")
     if chosen.locked:
         raise RunError(f"Step {chosen.name} is locked.", "Unlock it first.")
-    job = context.job_of(run_id)
-    context.parts(job.options.memory, job.options.lora)
-    context.allowance.spend(visitor, "runs")
-    again = replace(job, again=number, changes={number: fitted(changes)})
-    return context.worker.submit(again, visitor.key, visitor.max_waiting)
+    return chosen
 
 
 def fitted(changes: StepChanges) -> StepChanges:
@@ -72,6 +100,7 @@ def read_changes(
     shows: object = None,
     banned: object = None,
     chosen: object = None,
+    left_out: object = None,
 ) -> StepChanges:
     """Check the changes of a step, because Gradio does not check the types.
 
@@ -85,6 +114,7 @@ def read_changes(
         shows=_names("shows", shows),
         banned=_names("banned", banned),
         chosen=_pairs(chosen),
+        left_out=_names("left_out", left_out),
     )
 
 

@@ -11,6 +11,7 @@ from procvid.events import warning_from_json
 from procvid.media.image import load_image
 from procvid.run.folder import CAPTIONS, CLIP, EVENTS, RUN, VIDEO, RunFolder, read_run
 from procvid.run.records import StepRecord, stale_steps
+from procvid.run.takes import count_takes
 from procvid.settings import Profile
 from procvid.storage.files import read_json
 from procvid.storage.text import lines_of
@@ -50,6 +51,7 @@ def read_view(run_id: str, path: Path) -> RunView:
             records[number] = record
             step.clip = folder.step_folder(number) / CLIP
             step.seed = record.sampling.seed
+            step.num_takes = count_takes(folder, number)
             step.conditioning = _conditioning(record, folder.step_folder(number))
     # A locked step can be stale too: it is kept, and shows an old take.
     for number, source in stale_steps(records, run.run_id).items():

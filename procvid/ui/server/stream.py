@@ -17,6 +17,7 @@ from procvid.events import (
     Progress,
     RunFinished,
     RunStarted,
+    TakeReady,
     Warned,
     to_json,
 )
@@ -43,6 +44,8 @@ class StepView:
         stale: The earlier step whose old take it still shows; 0 for none.
         locked: True if it must not be redone.
         seed: The step's own seed.
+        num_takes: Number of kept takes; 1 for a clip that was never redone.
+        remaking: True while another take is made; `clip` is then the old one.
     """
 
     number: int
@@ -53,6 +56,8 @@ class StepView:
     stale: int = 0
     locked: bool = False
     seed: int = 0
+    num_takes: int = 0
+    remaking: bool = False
 
 
 @dataclass
@@ -80,6 +85,9 @@ class RunView:
         ahead: Runs before it, in the queue and in progress.
         trouble: Why it failed, or "".
         preview: Low-resolution view of the clip in progress.
+        redoing: The step that this job redoes; 0 if it makes all missing and stale steps.
+        takes_wanted: Number of takes that a redo makes.
+        takes_made: How many of them are finished.
     """
 
     run_id: str
@@ -101,6 +109,9 @@ class RunView:
     ahead: int = 0
     trouble: str = ""
     preview: Image | None = None
+    redoing: int = 0
+    takes_wanted: int = 1
+    takes_made: int = 0
 
     def apply(self, event: Event | Queued) -> None:
         """Update the view with one event."""
@@ -114,15 +125,18 @@ class RunView:
                 self.show_plan(plan)
             case Conditioned(step=step, conditioning=conditioning):
                 self.state, self.current, self.denoised = "running", step, 0
-                self.steps[step].conditioning, self.steps[step].clip = conditioning, None
+                self.steps[step].conditioning = conditioning
+                self.steps[step].remaking = self.steps[step].clip is not None
                 self.forget_warnings(step)
             case Progress(step=step, done=done, total=total, eta_s=eta_s, preview=preview):
                 self.current, self.denoised, self.denoising_steps = step, done, total
                 self.eta_s = eta_s
                 self.preview = self.preview if preview is None else preview
-            case ClipReady(step=step, file=file):
-                self.steps[step].clip = self.folder / file
-                self.denoised, self.preview = 0, None
+            case TakeReady(step=step, take=take, done=done):
+                self.steps[step].num_takes = max(take, self.steps[step].num_takes)
+                self.takes_made, self.denoised, self.preview = done, 0, None
+            case ClipReady(step=step, file=file, reused=reused):
+                self._show_clip(self.steps[step], self.folder / file, reused)
             case Warned(message=message, step=step, kind=kind):
                 text = f"Step {self.name_of(step)}: {message}" if step else message
                 # Stale steps have their own mark.
@@ -134,6 +148,13 @@ class RunView:
                 self.video = self.folder / event.video
                 self.captions = self.folder / event.captions
                 self.duration_s = event.duration_s
+
+    def _show_clip(self, step: StepView, clip: Path, reused: bool) -> None:
+        if not reused and self.takes_made == 0:
+            step.num_takes += 1
+        step.clip, step.remaking, step.stale = clip, False, 0 if not reused else step.stale
+        self.denoised, self.preview = 0, None
+        self.takes_made = self.takes_wanted if step.number == self.redoing else self.takes_made
 
     def forget_warnings(self, step: int) -> None:
         """Drop the warnings of a step, or with 0 those of the whole run."""
@@ -170,11 +191,15 @@ class RunView:
 
     @property
     def fraction(self) -> float:
-        """Finished share of the run, 0 to 1."""
+        """Finished share of the run, or of the redo of one step, 0 to 1."""
         if self.state in ("done", "stale"):
             return 1.0
         within_step = self.denoised / max(1, self.denoising_steps)
-        return min(1.0, (len(self.clips) + within_step) / max(1, len(self.steps)))
+        if self.redoing and not self.ended:
+            return min(1.0, (self.takes_made + within_step) / max(1, self.takes_wanted))
+        right = [s for s in self.steps.values() if s.clip and not s.stale and not s.remaking]
+        num_right = len(self.clips) if self.ended else len(right)
+        return min(1.0, (num_right + within_step) / max(1, len(self.steps)))
 
     @property
     def sentence(self) -> str:
@@ -200,6 +225,8 @@ class RunView:
                 return f"The video is ready. {which}"
             case "failed":
                 return f"Failed: {done}. Press “Resume” to make the rest."
+        if self.redoing:
+            return self._sentence_of_redo
         if not self.steps:
             return "Preparing…"
         if not self.current:
@@ -210,6 +237,18 @@ class RunView:
             return f"Finishing step {self.name_of(self.current)}. {done}."
         within = f"denoising step {self.denoised} of {self.denoising_steps}"
         return f"Generating step {self.name_of(self.current)}, {within}. {done}."
+
+    @property
+    def _sentence_of_redo(self) -> str:
+        name = self.name_of(self.redoing)
+        many = self.takes_wanted > 1
+        take = f", take {min(self.takes_made + 1, self.takes_wanted)} of {self.takes_wanted}"
+        which = f"Redoing step {name}{take if many else ''}"
+        if not self.current:
+            return f"Preparing to redo step {name}."
+        if self.denoised in (0, self.denoising_steps):
+            return f"{which}."
+        return f"{which}, denoising step {self.denoised} of {self.denoising_steps}."
 
 
 def conditioning_json(conditioning: Conditioning) -> dict[str, Any]:
@@ -229,7 +268,7 @@ def event_json(view: RunView, event: Event | Queued) -> dict[str, Any]:
     body = to_json(event)
     body["run_id"] = view.run_id
     body.pop("folder", None)
-    if isinstance(event, ClipReady):
+    if isinstance(event, ClipReady | TakeReady):
         body.pop("file", None)
         body["clip"] = FileData(path=str(view.folder / event.file)).model_dump()
     return body

@@ -31,6 +31,7 @@ LIMITS = {
     "searches": (60, 600.0),
     "runs": (20, 3600.0),
     "evaluations": (20, 3600.0),
+    "exports": (30, 3600.0),
 }
 """Limits of a remote visitor: number of requests, and the period in seconds."""
 MAX_KNOWN = 10_000

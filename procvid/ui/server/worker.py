@@ -124,7 +124,9 @@ class Worker:
             return [ticket.job.run_id for ticket in left]
 
     def _enqueue(self, ticket: Ticket) -> Feed:
-        feed = Feed(replace(self._read_view(ticket.job), state="waiting", ahead=0))
+        job = ticket.job
+        view = replace(self._read_view(job), state="waiting", ahead=0)
+        feed = Feed(replace(view, redoing=job.again, takes_wanted=job.takes))
         self._feeds[ticket.job.run_id] = feed
         # ZeroGPU lends a GPU to the visitor who asked; the context of their request names them.
         self._contexts[ticket.job.run_id] = copy_context()

@@ -7,7 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from procvid.run.folder import RunFolder, read_run
 from procvid.run.generate import step_seed
+from procvid.run.takes import seeds_of
 from procvid.types import StepChanges
 from procvid.ui.browser import REMEMBER
 from procvid.ui.pages.create.review_step import ReviewStep
@@ -34,10 +36,11 @@ def wire(
         memory = "default" if job.options.memory == "none" else "none"
         options = replace(job.options, memory=memory)
         # A redone step has its own seed, which the other run must use too.
+        path = context.existing_folder_of(run_id)
         seeds = {
-            step.number: StepChanges(seed=step.seed)
-            for step in context.view_of(run_id).steps.values()
-            if step.clip and step.seed != step_seed(options.seed, step.number)
+            number: StepChanges(seed=seed)
+            for number, seed in seeds_of(RunFolder(path, read_run(path))).items()
+            if seed != step_seed(options.seed, number)
         }
         view = start_run(context, job.draft, options, visitor_of(request), seeds).snapshot()
         return {

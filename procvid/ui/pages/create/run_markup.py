@@ -62,7 +62,7 @@ def _card(view: RunView, step: StepView) -> str:
     lacking = missing(step.conditioning) if step.conditioning else ""
     if lacking:
         lacking = f"<details><summary>Without a reference</summary>{lacking}</details>"
-    now = " now" if step.number == view.current and step.clip is None else ""
+    now = " now" if step.number == view.current and (step.clip is None or step.remaking) else ""
     return (
         f'<article class="pv-card{now}"><div class="pv-screen">{screen}</div>'
         f'<div class="pv-cardbody"><p class="pv-text">{step.name}. {escape(step.text)}</p>'

@@ -148,7 +148,7 @@ def _wire(fields: OptionFields, presets: Mapping[str, tuple[int, bool]]) -> None
 
 def _shape(profile: Profile) -> tuple[gr.Dropdown, gr.Dropdown]:
     """Return the fields of aspect and length; a field without a choice is hidden."""
-    sizes, counts, default = profile.size_choices, profile.frame_choices, profile.sampling
+    sizes, counts, default = size_choices(profile), frame_choices(profile), profile.sampling
     fps = default.fps
     with gr.Row(visible=len(sizes) > 1 or len(counts) > 1):
         size = gr.Dropdown(
@@ -164,6 +164,29 @@ def _shape(profile: Profile) -> tuple[gr.Dropdown, gr.Dropdown]:
             visible=len(counts) > 1,
         )
     return size, frames
+
+
+def size_choices(profile: Profile) -> tuple[tuple[int, int], ...]:
+    """Return (width, height) pairs to choose from, the default first: wide, high and square."""
+    if profile.sizes:
+        return profile.sizes
+    width, height = profile.sampling.width, profile.sampling.height
+    side = round((width * height) ** 0.5 / profile.size_multiple) * profile.size_multiple
+    shapes = [(width, height), (height, width), (side, side)]
+    most_wide, most_high = profile.max_size
+    if most_wide * most_high > width * height:
+        shapes += [(most_wide, most_high), (most_high, most_wide)]
+    return tuple(dict.fromkeys(shapes))
+
+
+def frame_choices(profile: Profile) -> tuple[int, ...]:
+    """Return the frame counts to choose from: those of whole seconds, and the default."""
+    if profile.frame_counts:
+        return profile.frame_counts
+    fps = profile.sampling.fps
+    whole = (fps * seconds // 4 * 4 + 1 for seconds in range(2, profile.max_frames // fps + 1))
+    counts = {*whole, profile.sampling.num_frames}
+    return tuple(sorted(count for count in counts if count <= profile.max_frames))
 
 
 def shape_name(width: int, height: int) -> str:

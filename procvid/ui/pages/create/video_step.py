@@ -149,7 +149,7 @@ def watch(state: PageState, step: VideoStep, view: RunView, seen: Any) -> Update
     shows = (
         view.state,
         view.current,
-        tuple((s.number, str(s.clip), s.stale, s.locked) for s in view.steps.values()),
+        tuple((s.number, str(s.clip), s.stale, s.locked, s.remaking) for s in view.steps.values()),
         tuple(view.warnings),
     )
     changed: Update = {

@@ -1,0 +1,1 @@
+"""Walk through the page in a headless browser: pictures, words, clicks, seconds, bytes, accessibility."""

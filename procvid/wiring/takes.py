@@ -1,0 +1,21 @@
+"""Build the judge that chooses the best of several takes."""
+
+from __future__ import annotations
+
+from procvid.evaluate.parts import EvaluationParts
+from procvid.evaluate.take_judge import EvidenceTakeJudge
+from procvid.protocols import TakeJudge
+from procvid.settings import Profile
+from procvid.wiring.evaluation import build_evaluation
+
+
+def build_take_judge(profile: Profile, parts: EvaluationParts | None = None) -> TakeJudge:
+    """Build the judge of takes from the backbones of the metrics. It asks no service.
+
+    Args:
+        profile: The profile of the clips.
+        parts: Its backbones, if they are built already.
+    """
+    parts = parts or build_evaluation(profile, "rules")
+    # Without a fixed vocabulary, the scene reader is a vision model behind an API.
+    return EvidenceTakeJudge(parts, reads_scenes=profile.fixed_vocabulary)

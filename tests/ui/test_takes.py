@@ -1,0 +1,181 @@
+"""Takes on the page's server: the old clip stays in view, and takes are chosen and deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client
+
+from procvid.errors import InputError, ProcvidError, RunError
+from procvid.events import ClipReady, Conditioned, Progress, RunFinished, RunStarted, TakeReady
+from procvid.run.folder import RunFolder, read_run
+from procvid.run.takes import seeds_of
+from procvid.types import Conditioning, StepChanges
+from procvid.ui.server.context import AppContext
+from procvid.ui.server.jobs import make_draft, start_run
+from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket
+from procvid.ui.server.redo import lock, read_changes, redo
+from procvid.ui.server.stream import RunView, event_json
+from procvid.ui.server.takes import keep_take, list_takes, remove_take, take_json
+from procvid.ui.server.visitors import Visitor
+from tests.ui.running import finished
+
+HOME = Visitor()
+
+
+@pytest.fixture(scope="module")
+def draft(context: AppContext, recipe: str) -> Draft:
+    return make_draft(context, recipe)
+
+
+@pytest.fixture(scope="module")
+def redone(context: AppContext, draft: Draft) -> str:
+    """A run whose step 2 was redone: two takes without the frying pan's reference."""
+    made = start_run(context, draft, RunOptions(seed=3, steps=1), HOME).snapshot()
+    assert [step.num_takes for step in finished(context, made.run_id).steps.values()] == [1, 1]
+    changes = read_changes(left_out=["frying pan"])
+    redo(context, made.run_id, 2, changes, HOME, takes=2)
+    finished(context, made.run_id)
+    return made.run_id
+
+
+def view_of_two_clips(draft: Draft, folder: Path, **fields: Any) -> RunView:
+    view = RunView("0" * 16, folder, **fields)
+    view.show_plan(draft.plan)
+    for number, step in view.steps.items():
+        step.clip, step.num_takes = folder / f"steps/0{number}/clip.mp4", 1
+    return view
+
+
+def conditioned(step: int) -> Conditioned:
+    return Conditioned(step, Conditioning(step, "", (), ()))
+
+
+def test_a_redo_keeps_the_old_clip_in_view(draft: Draft, tmp_path: Path) -> None:
+    view = view_of_two_clips(draft, tmp_path, redoing=2, takes_wanted=2)
+    assert view.fraction == 0 and view.sentence.startswith("Waiting")
+    view.apply(conditioned(2))
+    step = view.steps[2]
+    assert step.remaking and step.clip == tmp_path / "steps/02/clip.mp4"
+    assert view.sentence == "Redoing step 2, take 1 of 2."
+    view.apply(Progress(2, 1, 2, 3.0))
+    assert view.fraction == 0.25
+    assert view.sentence == "Redoing step 2, take 1 of 2, denoising step 1 of 2."
+    event = TakeReady(2, 2, "takes/02/2/clip.mp4", 1.0, 0.5, "Good.", 1, 2)
+    view.apply(event)
+    assert view.fraction == 0.5 and step.num_takes == 2
+    assert event_json(view, event)["clip"]["path"] == str(tmp_path / "takes/02/2/clip.mp4")
+    assert "file" not in event_json(view, event)
+    view.apply(conditioned(2))
+    view.apply(TakeReady(2, 3, "takes/02/3/clip.mp4", 1.0, None, "", 2, 2))
+    view.apply(ClipReady(2, "steps/02/clip.mp4", 2.0))
+    assert (step.remaking, step.num_takes, view.fraction) == (False, 3, 1.0)
+    view.apply(RunFinished("x", "x", "video.mp4", "captions.vtt", (), 4.0))
+    assert view.state == "done"
+
+
+def test_the_first_generation_is_shown_as_before(draft: Draft, tmp_path: Path) -> None:
+    view = RunView("0" * 16, tmp_path)
+    view.show_plan(draft.plan)
+    view.apply(RunStarted("x", "x", "tiny", "", 2))
+    view.apply(conditioned(1))
+    assert view.steps[1].clip is None and not view.steps[1].remaking
+    view.apply(ClipReady(1, "steps/01/clip.mp4", 1.0))
+    assert (view.fraction, view.steps[1].num_takes) == (0.5, 1)
+
+
+def test_progress_of_stale_steps_begins_below_one(draft: Draft, tmp_path: Path) -> None:
+    view = view_of_two_clips(draft, tmp_path)
+    view.steps[2].stale = 1
+    view.apply(RunStarted("x", "x", "tiny", "", 2, (1,)))
+    assert view.fraction == 0.5
+    view.apply(conditioned(2))
+    assert view.fraction == 0.5 and view.steps[2].clip is not None
+    view.apply(ClipReady(2, "steps/02/clip.mp4", 1.0))
+    assert (view.fraction, view.steps[2].stale, view.steps[2].num_takes) == (1.0, 0, 2)
+
+
+def test_a_ticket_keeps_the_number_of_takes(draft: Draft, tmp_path: Path) -> None:
+    changes = {2: StepChanges(left_out=("frying pan",))}
+    job = Job("0" * 16, draft, RunOptions(), again=2, changes=changes, takes=3)
+    value = Ticket(job, "home", 1).to_json()
+    read = Ticket.from_json(value, tmp_path).job
+    assert (read.takes, read.changes[2].left_out) == (3, ("frying pan",))
+    del value["takes"]
+    assert Ticket.from_json(value, tmp_path).job.takes == 1
+
+
+def test_several_takes_are_made_and_one_is_kept(context: AppContext, redone: str) -> None:
+    view = context.view_of(redone)
+    assert view.state == "done" and view.steps[2].num_takes == 3
+    conditioning = view.steps[2].conditioning
+    assert conditioning is not None
+    assert "frying pan" not in [slot.object_name for slot in conditioning.slots]
+    reasons = {r.object_name: r.reason for r in conditioning.retrievals}
+    assert reasons["frying pan"] == "Left out by you."
+    old, *new = list_takes(context, redone, 2)
+    assert not old.current and old.score is None and all(take.reason for take in new)
+    assert sum(take.current for take in new) == 1
+
+
+def test_a_take_is_kept_and_removed(context: AppContext, redone: str) -> None:
+    view = keep_take(context, redone, 2, 1)
+    assert view.state == "done" and list_takes(context, redone, 2)[0].current
+    path = context.existing_folder_of(redone)
+    assert seeds_of(RunFolder(path, read_run(path)))[2] == view.steps[2].seed
+    with pytest.raises(RunError, match="in the video"):
+        remove_take(context, redone, 2, 1)
+    assert remove_take(context, redone, 2, 3).steps[2].num_takes == 2
+    lock(context, redone, 2, keep=True)
+    for change in (keep_take, remove_take):
+        with pytest.raises(RunError, match="locked"):
+            change(context, redone, 2, 2)
+    lock(context, redone, 2, keep=False)
+
+
+@pytest.mark.parametrize(
+    ("step", "take"), [(2, 99), (2, 0), (9, 1), (0, 1), ("x", 1), (2, "x"), (2, True), (2, -1)]
+)
+def test_a_wrong_take_is_refused(
+    context: AppContext, redone: str, step: object, take: object
+) -> None:
+    for change in (keep_take, remove_take):
+        with pytest.raises(ProcvidError):
+            change(context, redone, step, take)
+
+
+@pytest.mark.parametrize("run_id", ["", "../..", "0" * 16, None])
+def test_takes_of_no_run_are_refused(context: AppContext, run_id: Any) -> None:
+    for change in (keep_take, remove_take):
+        with pytest.raises(RunError):
+            change(context, run_id, 1, 1)
+    with pytest.raises(RunError):
+        list_takes(context, run_id, 1)
+
+
+def test_a_bad_redo_is_refused_before_it_is_queued(context: AppContext, redone: str) -> None:
+    for takes in (0, 9, "x", True):
+        with pytest.raises(InputError):
+            redo(context, redone, 2, StepChanges(), HOME, takes=takes)
+    with pytest.raises(InputError, match="shows no 'wok'") as caught:
+        redo(context, redone, 2, read_changes(left_out=["wok"]), HOME)
+    assert "frying pan" in caught.value.hint
+    for names in ("pan", [1], {"a": 1}, ["x" * 81]):
+        with pytest.raises(InputError):
+            read_changes(left_out=names)
+
+
+def test_the_endpoint_lists_and_keeps_takes(
+    context: AppContext, client: Client, redone: str
+) -> None:
+    answer = client.predict(redone, 2, api_name="/takes")
+    assert [take["number"] for take in answer["takes"]] == [1, 2]
+    chosen = client.predict(redone, 2, keep=2, api_name="/takes")
+    assert [take["current"] for take in chosen["takes"]] == [False, True]
+    assert Path(chosen["takes"][1]["clip"]).is_file() and chosen["stale"] == []
+    gone = client.predict(redone, 2, delete=1, api_name="/takes")
+    assert [take["number"] for take in gone["takes"]] == [2]
+    (take,) = list_takes(context, redone, 2)
+    assert str(context.runs_folder) not in str({**take_json(take), "clip": 0, "references": 0})
