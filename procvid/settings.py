@@ -65,8 +65,7 @@ class Profile:
         auto_vram_gib: "auto" chooses it on a GPU with this much memory or more.
         fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
         shortcuts: Shortcuts of `--fast`.
-        fast_steps: Denoising steps of `--fast`; None for the default number.
-        best_steps: Denoising steps of the preset "best"; None if more steps were not measured better.
+        fast_steps, best_steps: Denoising steps of `--fast` and of "best"; None for the default.
     """
 
     name: str
@@ -140,7 +139,6 @@ TINY = Profile(
     # The fastest point of the measured front that keeps identity and text (docs/fast.md).
     shortcuts=Shortcuts(batched=True),
     fast_steps=4,
-    # More food in the right state in two recipes, and nothing worse but the goal's likeness in one.
     best_steps=16,
 )
 
