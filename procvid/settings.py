@@ -23,10 +23,9 @@ MAX_STEPS = 200
 """Maximum number of denoising steps of a clip."""
 
 MAX_REFERENCES = 4
-"""Maximum number of reference images of Phantom-Wan, as trained.
+"""Maximum number of reference images of Phantom-Wan, for code without a profile.
 
-Code that has a profile reads `Profile.max_references`. This constant is for code that has none: the
-pipeline itself, and training settings that are parsed before the base model is known.
+Other code reads `Profile.max_references`.
 """
 
 MAX_SEED = 2**63 - 1
