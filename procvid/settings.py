@@ -23,10 +23,7 @@ MAX_STEPS = 200
 """Maximum number of denoising steps of a clip."""
 
 MAX_REFERENCES = 4
-"""Maximum number of reference images of Phantom-Wan, for code without a profile.
-
-Other code reads `Profile.max_references`.
-"""
+"""Maximum number of reference images of Phantom-Wan; code with a profile reads the profile's."""
 
 MAX_SEED = 2**63 - 1
 

@@ -9,6 +9,14 @@ from typing import Any
 import numpy as np
 
 RESAMPLES = 10_000
+MIN_PAIRS = 4
+"""Fewest pairs that get an interval of `few_pairs_difference`."""
+T_975 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
+    2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048,
+    2.045, 2.042,
+)  # fmt: skip
+"""97.5 % quantiles of Student's t for 1 to 30 degrees of freedom."""
 COMPARED = ("memory", "lora")
 """Settings that an ablation varies; all others must agree."""
 
@@ -18,11 +26,11 @@ IGNORED = ("generator",)
 
 @dataclass(frozen=True)
 class Difference:
-    """Paired difference between a setting and the base over recipes.
+    """Paired difference between a setting and the base over recipes, or over the items of one.
 
     Attributes:
         mean: Mean of other minus base; None without a pair.
-        low, high: 95 % interval of the mean, by bootstrap over the recipes.
+        low, high: 95 % interval of the mean; None without one.
         n: Number of recipes in which both have a value.
         null_share: Share of the recipes in which a value is missing, 0 to 1.
     """
@@ -63,6 +71,29 @@ def paired_difference(
     low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
     mean = float(differences.mean())
     return Difference(mean, float(low), float(high), len(pairs), null_share)
+
+
+def few_pairs_difference(base: Sequence[float], other: Sequence[float]) -> Difference:
+    """Return the paired difference with Student's interval; no interval below `MIN_PAIRS`.
+
+    It is for the joints or steps of one recipe. A bootstrap over so few pairs is too narrow.
+
+    Args:
+        base, other: One value per item, in the same order.
+
+    Raises:
+        ValueError: The two have different lengths.
+    """
+    differences = np.array([b - a for a, b in zip(base, other, strict=True)])
+    n = len(differences)
+    if n == 0:
+        return Difference(None, None, None, 0, 0.0)
+    mean = float(differences.mean())
+    if n < MIN_PAIRS:
+        return Difference(mean, None, None, n, 0.0)
+    quantile = T_975[min(n - 1, len(T_975)) - 1]
+    reach = quantile * float(differences.std(ddof=1)) / n**0.5
+    return Difference(mean, mean - reach, mean + reach, n, 0.0)
 
 
 def why_not_comparable(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:

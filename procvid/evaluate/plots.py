@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from procvid.evaluate.metrics import METRICS
+from procvid.evaluate.metrics import METRICS, title_of
 
 Json = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def gap_plot(scores: Json) -> go.Figure | None:
     for number, run in enumerate(scores["runs"]):
         items = run["metrics"].get("gap_decay", {}).get("items", [])
         points = [(item["facts"]["gap"], item["value"]) for item in items]
-        if points:
+        if _is_line(points):
             shown = True
             x, y = zip(*points, strict=True)
             figure.add_trace(_trace(run["name"], x, y, number))
@@ -52,7 +52,7 @@ def object_plot(run: Json) -> go.Figure | None:
     for item in items:
         step, _, name = item["key"].removeprefix("step ").partition(", ")
         by_object.setdefault(name, []).append((int(step), item["value"]))
-    if not by_object:
+    if not any(map(_is_line, by_object.values())):
         return None
     figure = _figure(f"Object fidelity: {run['name']}", "step", "fidelity")
     for number, (name, points) in enumerate(sorted(by_object.items())):
@@ -157,7 +157,7 @@ def plots_html(figures: Sequence[go.Figure]) -> str:
 
 def _lines(scores: Json, name: str, prefix: str, axis: str) -> go.Figure | None:
     fact = METRICS[name].plotted_fact
-    title = f"{name} ({fact})" if fact else name
+    title = title_of(name) + (f" ({fact})" if fact else "")
     figure = _figure(title, axis, fact or "value")
     shown = False
     for number, run in enumerate(scores["runs"]):
@@ -168,7 +168,7 @@ def _lines(scores: Json, name: str, prefix: str, axis: str) -> go.Figure | None:
             for item in items
             if item["key"].startswith(prefix)
         ]
-        if any(value is not None for _, value in points):
+        if _is_line(points):
             shown = True
             x, y = zip(*points, strict=True)
             figure.add_trace(_trace(run["name"], x, y, number))
@@ -177,6 +177,11 @@ def _lines(scores: Json, name: str, prefix: str, axis: str) -> go.Figure | None:
         figure.add_hline(y=chance, line_dash="dash", line_color="#737373", annotation_text="chance")
     figure.update_xaxes(type="category")
     return figure if shown else None
+
+
+def _is_line(points: Sequence[tuple[Any, float | None]]) -> bool:
+    """Return True for two values or more; a single point says no more than the table."""
+    return sum(value is not None for _, value in points) > 1
 
 
 def _trace(name: str, x: Sequence[Any], y: Sequence[Any], number: int) -> go.Scatter:

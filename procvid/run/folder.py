@@ -36,6 +36,8 @@ VIDEO, CAPTIONS, MEMORY = "video.mp4", "captions.vtt", "memory"
 CLIP, CONDITIONING, REFERENCES = "clip.mp4", "conditioning.json", "references"
 CROPS = "crops"
 LOCKED = "locked.json"
+LIBRARY, POSTER = "library.json", "poster.jpg"
+"""What the page's library keeps in a run folder; no part of the run."""
 
 CHANGED_LIBRARIES = (
     "Some libraries changed since this run began, so new clips may differ in detail."
@@ -98,7 +100,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
 
 def _foreign_entries(path: Path) -> list[str]:
     """Return the entries that procvid did not write, in a folder without a run."""
-    ours = (LOCK, STEPS)
+    ours = (LOCK, STEPS, LIBRARY, POSTER)
     return sorted(e.name for e in path.iterdir() if e.name not in ours and not is_temporary(e.name))
 
 

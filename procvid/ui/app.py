@@ -15,11 +15,12 @@ from procvid.machine import is_lent
 from procvid.run.examples import FOLDER as FINISHED
 from procvid.settings import Host, read_environment
 from procvid.ui import api, document, style
-from procvid.ui.browser import KEEP_MEMORY, SYNC_MEMORY, SYNC_RUNS, WATCH
+from procvid.ui.browser import KEEP_MEMORY, STORAGE, SYNC_MEMORY, SYNC_RUNS, WATCH
 from procvid.ui.pages import about
 from procvid.ui.pages.create import layout as create
 from procvid.ui.pages.evaluate import layout as evaluate
 from procvid.ui.pages.hub import layout as hub
+from procvid.ui.pages.library import layout as library
 from procvid.ui.pages.memory import layout as memory
 from procvid.ui.server import memories
 from procvid.ui.server.context import QUEUE, AppContext
@@ -70,11 +71,13 @@ def build_app(context: AppContext) -> Any:
         compared = gr.BrowserState(["", ""], storage_key="procvid-compared", secret="procvid")
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                create.build(context, app, own_memory, compared, sync_runs, tabs)
+                created = create.build(context, app, own_memory, compared, sync_runs)
+            with gr.Tab("Library", id="library") as shelf:
+                library.build(context, created, shelf, tabs)
             with gr.Tab("Memory", id="memory"):
                 memory.build(context, app, own_memory, sync_memory)
-            with gr.Tab("Evaluate", id="evaluate"):
-                evaluate.build(context, app, compared)
+            with gr.Tab("Evaluate", id="evaluate") as evaluating:
+                evaluate.build(context, app, compared, evaluating)
             with gr.Tab("Hub", id="hub"):
                 hub.build(context)
             with gr.Tab("About", id="about"):
@@ -112,6 +115,7 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
         "theme": style.theme(),
         "css": style.CSS,
         "js": style.NAMES,
+        "head": STORAGE,
         "show_error": False,
         "max_file_size": "64mb",
         "allowed_paths": [

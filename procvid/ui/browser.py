@@ -11,26 +11,49 @@ from __future__ import annotations
 RUNS, MEMORY = "procvid.runs", "procvid.memory"
 """Keys of the list of run ids, latest first, and of the id of the own memory."""
 
-MAX_RUNS = 30
+LIBRARY = "procvid.library"
+"""Key of the time at which a tab last renamed, deleted or restored a run."""
+
+LIBRARY_ID = "pv-library"
+"""Element id of the list of videos."""
+
+MAX_RUNS = 1_000
 """Maximum number of runs that a browser remembers."""
 
 SYNC_RUNS, SYNC_MEMORY = "pv-sync-runs", "pv-sync-memory"
 """Element ids of the hidden buttons that a tab presses when another tab has changed a value."""
 
+STORAGE = """<script>
+try { window.localStorage.length; } catch {
+  const kept = new Map();
+  Object.defineProperty(window, 'localStorage', {value: {
+    getItem: key => kept.has(key) ? kept.get(key) : null,
+    setItem: (key, value) => { kept.set(key, String(value)); },
+    removeItem: key => { kept.delete(key); },
+  }});
+}
+</script>"""
+"""For the page's head: a storage that lasts as long as the tab, in a browser that refuses its own.
+
+Without it a gr.BrowserState fails, and the page stays empty.
+"""
+
 _READ = f"""const read = () => {{
+    let text;
+    try {{ text = localStorage.getItem('{RUNS}') || '[]'; }}
+    catch {{ return globalThis.procvidRuns || []; }}
     try {{
-      const kept = JSON.parse(localStorage.getItem('{RUNS}') || '[]');
+      const kept = JSON.parse(text);
       return Array.isArray(kept) ? kept.filter(id => typeof id === 'string') : [];
     }} catch {{ return []; }}
   }};
   const add = (ids) => {{
     const all = [...new Set([...ids, ...read()])].slice(0, {MAX_RUNS});
-    try {{ localStorage.setItem('{RUNS}', JSON.stringify(all)); }} catch {{}}
+    try {{ localStorage.setItem('{RUNS}', JSON.stringify(all)); }}
+    catch {{ globalThis.procvidRuns = all; }}
     return all;
   }};"""
-
-ADDRESS = "(id) => { if (id) history.replaceState(null, '', '?run=' + id); }"
-"""Puts the run into the page's address, so that the address opens the run again."""
+"""Reads and extends the list; a browser without storage keeps it until the tab is closed."""
 
 REMEMBER = f"""(id) => {{
   {_READ}
@@ -40,13 +63,50 @@ REMEMBER = f"""(id) => {{
 }}"""
 """Adds a new run to the list and puts it into the page's address."""
 
-LIST = f"""(runs, ...others) => {{
+REMEMBER_PAIR = f"""(pair) => {{
   {_READ}
-  const known = read();
-  const older = (Array.isArray(runs) ? runs : []).filter(id => !known.includes(id));
-  return [older.length ? add([...known, ...older]) : known, ...others];
+  const [one, other] = Array.isArray(pair) ? pair : [];
+  if (!one || !other) return;
+  add([one, other]);
+  history.replaceState(null, '', '?run=' + one + '&with=' + other);
 }}"""
-"""Returns the list of runs, with those that an older version kept in a gr.BrowserState."""
+"""Adds two runs that are compared to the list and puts both into the page's address."""
+
+_LISTED = """const known = read();
+  const older = (Array.isArray(runs) ? runs : []).filter(id => !known.includes(id));
+  const all = older.length ? add([...known, ...older]) : known;
+  const minutes = new Date().getTimezoneOffset();"""
+"""Gets the list, with the runs that an older version kept in a gr.BrowserState."""
+
+LIST = f"""(runs, _, ...others) => {{
+  {_READ}
+  {_LISTED}
+  return [all, minutes, ...others];
+}}"""
+"""Returns the list of runs, and the minutes by which the browser's clock is behind UTC."""
+
+WAKING = f"""(runs, _, __, ...others) => {{
+  {_READ}
+  {_LISTED}
+  const list = document.getElementById('{LIBRARY_ID}');
+  const seen = !list || !list.offsetParent ? 'left' : document.hidden ? 'hidden' : 'seen';
+  return [all, minutes, seen, ...others];
+}}"""
+"""Returns the same, and whether the list of videos is seen, hidden, or on a tab that was left."""
+
+DONE = f"""(done) => {{
+  if (!done) return;
+  const [what, id] = done.split(' ');
+  if (what === 'opened') {{ history.replaceState(null, '', '?run=' + id); return; }}
+  if (what === 'left') history.replaceState(null, '', location.pathname);
+  const list = document.getElementById('{LIBRARY_ID}');
+  if (list) list.querySelectorAll('input').forEach(it => {{ it.value = it.defaultValue; }});
+  try {{ localStorage.setItem('{LIBRARY}', String(Date.now())); }} catch {{}}
+}}"""
+"""Follows what the library did: "opened ID", "changed", or "left" when the open run was deleted.
+
+The address follows, fields show what is stored, and the other tabs are woken.
+"""
 
 KEEP_MEMORY = f"""(id) => {{
   try {{ if (id) localStorage.setItem('{MEMORY}', id); }} catch {{}}
@@ -72,6 +132,7 @@ WATCH = f"""() => {{
       target.addEventListener(event, look);
   }};
   watch('{RUNS}', '{SYNC_RUNS}');
+  watch('{LIBRARY}', '{SYNC_RUNS}');
   watch('{MEMORY}', '{SYNC_MEMORY}');
 }}"""
 """Presses a hidden button when another tab has changed a value, as soon as this tab is visible."""

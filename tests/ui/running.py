@@ -35,6 +35,6 @@ def create_page(context: AppContext) -> tuple[CreatePage, Events, gr.BrowserStat
     """
     with gr.Blocks() as app:
         own, compared = gr.BrowserState(""), gr.BrowserState(["", ""])
-        with gr.Tabs() as tabs, gr.Tab("Create"):
-            page = build(context, app, own, compared, gr.Button(), tabs)
+        with gr.Tabs(), gr.Tab("Create"):
+            page = build(context, app, own, compared, gr.Button())
     return page, events_of(app), compared

@@ -232,6 +232,11 @@ def test_a_step_is_redone_and_names_what_it_made_stale(
         {"banned": {"a": 1}},
         {"chosen": ["pan"]},
         {"chosen": {"pan": 5}},
+        {"takes": 0},
+        {"takes": 9},
+        {"takes": "x"},
+        {"left_out": "pan"},
+        {"left_out": ["wok"]},
         {"references": "x"},
     ],
     ids=str,
@@ -240,8 +245,9 @@ def test_a_bad_wish_for_a_step_is_refused_in_a_sentence(
     events: list[dict[str, Any]], address: str, options: dict[str, Any]
 ) -> None:
     run_id = events[-1]["run_id"]
-    order = ["seed", "prompt", "references", "shows", "banned", "chosen"]
-    data = [run_id, options.get("step", 1), *(options.get(name) for name in order)]
+    order = ["seed", "prompt", "references", "shows", "banned", "chosen", "takes", "left_out"]
+    given = {"takes": 1, **options}
+    data = [run_id, options.get("step", 1), *(given.get(name) for name in order)]
     assert_sentence(refused(address, "regenerate_step", data))
 
 
@@ -251,7 +257,9 @@ def test_no_file_of_the_server_is_taken_for_an_upload(
 ) -> None:
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     run_id = events[-1]["run_id"]
-    message = refused(address, "regenerate_step", [run_id, 1, None, None, [file], None, None, None])
+    message = refused(
+        address, "regenerate_step", [run_id, 1, None, None, [file], None, None, None, 1, None]
+    )
     # Gradio refuses it before procvid is called, without a message.
     assert message == "None"
 

@@ -23,7 +23,7 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node
 
 def run(script: str) -> Any:
     """Run a script in which `answer` is set, and return it."""
-    code = f"{STORAGE}{script}\nconsole.log(JSON.stringify(answer));"
+    code = f"process.env.TZ = 'UTC';{STORAGE}{script}\nconsole.log(JSON.stringify(answer));"
     done = subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -33,9 +33,9 @@ def test_two_tabs_add_to_one_list() -> None:
     script = f"""
     const [one, other, list] = [{browser.REMEMBER}, {browser.REMEMBER}, {browser.LIST}];
     one('a'); other('b'); one('c'); other('b'); one('');
-    const answer = [list([], 'b'), address];
+    const answer = [list([], 0, 'b'), address];
     """
-    assert run(script) == [[["b", "c", "a"], "b"], "?run=b"]
+    assert run(script) == [[["b", "c", "a"], 0, "b"], "?run=b"]
 
 
 @needs_node
@@ -43,21 +43,21 @@ def test_a_list_of_an_older_version_is_kept_and_damage_is_not() -> None:
     script = f"""
     const list = {browser.LIST};
     localStorage.setItem('{browser.RUNS}', JSON.stringify(['a', 5, 'b']));
-    const answer = [list(['b', 'old'], ''), list(null, '')];
+    const answer = [list(['b', 'old'], 0, ''), list(null, 0, '')];
     for (const damaged of ['{{', '"x"', 'null']) {{
       localStorage.setItem('{browser.RUNS}', damaged);
-      answer.push(list([], ''));
+      answer.push(list([], 0, ''));
     }}
     """
-    both = [["a", "b", "old"], ""]
-    assert run(script) == [both, both, [[], ""], [[], ""], [[], ""]]
+    both = [["a", "b", "old"], 0, ""]
+    assert run(script) == [both, both, [[], 0, ""], [[], 0, ""], [[], 0, ""]]
 
 
 @needs_node
 def test_the_list_has_a_limit_and_the_memory_is_shared() -> None:
     script = f"""
     const add = {browser.REMEMBER};
-    for (let n = 0; n < 40; n++) add('r' + n);
+    for (let n = 0; n < 1100; n++) add('r' + n);
     ({browser.KEEP_MEMORY})('m');
     ({browser.KEEP_MEMORY})('');
     const read = {browser.READ_MEMORY};
@@ -82,16 +82,49 @@ def test_a_tab_reads_again_when_it_is_seen() -> None:
     wake(); wake();
     localStorage.setItem('{browser.RUNS}', '["a"]');
     wake();
+    document.getElementById = () => null;
+    ({browser.DONE})('changed');
+    document.getElementById = id => ({{click: () => pressed.push(id)}});
+    wake(); wake();
     const answer = pressed;
     """
-    assert run(script) == [browser.SYNC_MEMORY, browser.SYNC_RUNS]
+    assert run(script) == [browser.SYNC_MEMORY, browser.SYNC_RUNS, browser.SYNC_RUNS]
+
+
+@needs_node
+def test_a_browser_without_storage_keeps_the_list_of_its_tab() -> None:
+    script = f"""
+    const refuse = () => {{ throw new Error('SecurityError'); }};
+    global.localStorage = {{getItem: refuse, setItem: refuse}};
+    ({browser.REMEMBER})('a'); ({browser.REMEMBER})('b');
+    const answer = ({browser.LIST})([], 0);
+    """
+    assert run(script) == [["b", "a"], 0]
+
+
+@needs_node
+def test_the_address_follows_the_library_and_the_list_knows_if_it_is_seen() -> None:
+    script = f"""
+    global.location = {{pathname: '/page'}};
+    let list = {{querySelectorAll: () => [], offsetParent: null}};
+    global.document = {{hidden: true, getElementById: () => list}};
+    const answer = [], done = {browser.DONE}, waking = {browser.WAKING};
+    for (const what of ['opened abc', '', 'left']) {{ done(what); answer.push(address); }}
+    answer.push(waking([], 0, '')[2]);
+    list.offsetParent = {{}};
+    answer.push(waking([], 0, '')[2]);
+    document.hidden = false;
+    answer.push(waking([], 0, '')[2]);
+    """
+    assert run(script) == ["?run=abc", "?run=abc", "/page", "left", "hidden", "seen"]
 
 
 def test_the_page_uses_the_scripts(app: gr.Blocks) -> None:
     scripts = [event.js for event in app.fns.values()]
     counts = {name: scripts.count(getattr(browser, name)) for name in ("REMEMBER", "LIST", "WATCH")}
-    # Two buttons make runs; the list is read at the start and when another tab has added to it.
-    assert counts == {"REMEMBER": 2, "LIST": 2, "WATCH": 1}
+    # Two buttons make runs. The list is read when the library is opened, searched, filtered or pressed,
+    # and when another tab has changed it.
+    assert counts == {"REMEMBER": 2, "LIST": 5, "WATCH": 1}
     assert browser.KEEP_MEMORY in scripts and scripts.count(browser.READ_MEMORY) == 2
     ids = {getattr(block, "elem_id", None) for block in app.blocks.values()}
     assert {browser.SYNC_RUNS, browser.SYNC_MEMORY} <= ids

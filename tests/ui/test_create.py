@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +27,10 @@ from procvid.ui.pages.create import run_markup, run_options
 from procvid.ui.pages.create.layout import CreatePage
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.estimate import estimate, rounded
+from procvid.ui.server.library import twin_of
 from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
+from procvid.ui.server.twins import LOST, AskedRuns, asked_runs
 from procvid.ui.server.uploads import read_recipe_file
 from tests.ui.running import Events, create_page, events_of, finished
 
@@ -228,12 +231,7 @@ def test_stop_then_come_back_then_resume(
         if len(view.clips) == 1:
             on["stop"](run_id)
     assert previews and "Preview of step 1" in previews[0]
-    arrived = on["arrive"]([run_id, "0" * 16], "")
-    assert arrived[page.runs.row].visible
-    assert arrived[page.runs.which].choices == [
-        ("Carrot omelette: 1 of 2 clips, not finished", run_id)
-    ]
-    answer = on["open_run"](run_id)
+    answer = on["arrive"]("", at_address(run_id))
     assert (answer[page.state.draft], answer[page.state.run_id]) == (draft, run_id)
     assert answer[page.state.walk].selected == 4
     assert cut_into_shots(parse_recipe(answer[page.recipe.recipe])) == draft.recipe
@@ -246,18 +244,24 @@ def test_stop_then_come_back_then_resume(
 
 
 def test_an_address_that_names_a_run_opens_it(page: CreatePage, on: Events, made: str) -> None:
-    answer = on["arrive"]([], "", SimpleNamespace(query_params={"run": made}))
-    assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 4)
-    request = SimpleNamespace(query_params={"run": "../../etc"})
-    with pytest.warns(UserWarning, match="There is no run"):
-        assert page.state.run_id not in on["arrive"]([], "", request)
+    answer = on["arrive"]("", at_address(made))
+    assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 5)
+    options = [answer[field] for field in (page.recipe.seed, page.recipe.steps, page.recipe.fast)]
+    assert options == [0, 2, False] and answer[page.recipe.memory].value == "default"
+    assert answer[page.plan.table] and "<track" in answer[page.review.video]
+    with pytest.warns(UserWarning, match="There is no video at this address"):
+        assert on["arrive"]("", at_address("../../etc")) == {page.state.run_id: ""}
+
+
+def at_address(run_id: str) -> SimpleNamespace:
+    """Return the request of a page whose address names a run."""
+    return SimpleNamespace(query_params={"run": run_id}, headers={}, client=None)
 
 
 @pytest.mark.parametrize("run_id", ["", "0" * 16, "../..", None])
-def test_a_run_that_is_gone_is_not_offered(
+def test_a_run_that_is_gone_is_not_followed(
     page: CreatePage, on: Events, run_id: str | None
 ) -> None:
-    assert not on["arrive"]([run_id], run_id or "")[page.runs.row].visible
     assert not on["poll"](run_id, None)[page.state.timer].active
 
 
@@ -272,7 +276,6 @@ def test_a_step_is_redone_and_another_one_locked(
     # Fields filled for another run are cleared.
     assert [opened[f] for f in (review.pictures, review.seed, review.prompt)] == [None, "", ""]
     assert opened[review.which].value is None
-    assert opened[review.compare].value == "Compare without memory"
     for event, values in (("redo_step", ("", "", [], None)), ("toggle_lock", ())):
         with pytest.raises(gr.Error, match="No step is chosen"):
             on[event](made, None, *values)
@@ -322,31 +325,61 @@ def test_everything_comes_in_one_zip_with_a_manifest(on: Events, made: str) -> N
     assert entry == {"bytes": len(clip), "sha256": hashlib.sha256(clip).hexdigest()}
 
 
-def test_the_same_is_made_without_memory_to_compare(
+def test_the_same_is_made_once_without_memory_to_compare(
     created: tuple[CreatePage, Events, gr.BrowserState],
     app: gr.Blocks,
     made: str,
     context: AppContext,
 ) -> None:
     page, on, compared = created
-    answer = on["make_other"](made)
-    other, pair = answer[page.state.run_id], answer[compared]
-    assert answer[page.state.last_run] == other
-    assert (pair, answer[page.state.walk].selected) == ([made, other], 4)
-    assert answer[page.review.side_by_side].visible
-    view = finished(context, other)
+    answer = on["compare"](made)
+    pair = answer[page.compare.pair]
+    assert answer[compared] == list(pair) and pair[0] == made
+    assert on["compare"](made)[page.compare.pair] == pair, "a second press makes no second twin"
+    assert answer[page.compare.timer].active and "without memory" in answer[page.compare.note]
+    view = finished(context, pair[1])
     assert view.state == "done"
     assert not any(step.conditioning.slots for step in view.steps.values() if step.conditioning)
-    assert on["open_review"](other)[page.review.compare].value == "Compare with memory"
     # This includes the step that was redone with its own seed.
     assert [step.seed for step in view.steps.values()] == [
         step.seed for step in context.view_of(made).steps.values()
     ]
-    one, two = (context.job_of(run).options for run in (made, other))
+    one, two = (context.job_of(run).options for run in pair)
     assert (one.memory, two.memory, one.seed, one.steps) == ("default", "none", two.seed, two.steps)
-    fill_in_both = events_of(app)["fill_in_both"]
-    assert list(fill_in_both(pair).values()) == [made, other]
-    assert list(fill_in_both([made, "x"]).values()) == [made, ""]
+    back = on["compare"](pair[1])
+    assert back[page.compare.pair] == (pair[1], made), "the twin of the twin is the run"
+    assert '"Edge between without memory and with memory"' in back[page.compare.both]
+    chosen = events_of(app)["choose_both"](list(pair), 0, [], 8)
+    assert list(pair) in chosen.values()
+    skipped = events_of(app)["choose_both"]([made, "x"], 0, [], 8)
+    assert list(skipped.values()) == [gr.skip()]
+
+
+def test_an_address_names_both_runs(
+    page: CreatePage, on: Events, made: str, context: AppContext
+) -> None:
+    twin, gone = twin_of(context, made), "0" * 16
+    request: Any = SimpleNamespace(query_params={"run": made, "with": twin})
+    opened = on["follow_run"](made, ("", ""), request)
+    assert opened[page.compare.pair] == (made, twin)
+    assert opened[page.compare.start].value == "Compare without memory"
+    assert on["follow_run"](twin, (made, twin), None)[page.compare.pair] == ("", "")
+    for one, other in ((made, gone), (gone, made), (made, "../x")):
+        asked = asked_runs(context, {"run": one, "with": other})
+        assert (asked.run_id, asked.twin, asked.lost) == (made, "", LOST)
+    assert asked_runs(context, {"run": gone, "with": "x"}) == AskedRuns(gone)
+
+
+@pytest.mark.slow
+def test_the_jumps_are_measured_in_the_background_and_stored(
+    page: CreatePage, on: Events, made: str, context: AppContext
+) -> None:
+    pair = made, twin_of(context, made)
+    while (shown := on["poll_twin"](pair, None))[page.compare.timer].active:
+        time.sleep(0.05)
+    assert "jumps between clips" in shown[page.compare.note]
+    assert len(list(context.runs_folder.glob("evaluations/pairs/*.json"))) == 1
+    assert page.compare.both not in on["poll_twin"](pair, shown[page.compare.seen])
 
 
 @pytest.mark.parametrize("seed", ["-1", "soup", "²", str(2**64)])

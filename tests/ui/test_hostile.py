@@ -21,8 +21,10 @@ ENDPOINTS = (
     "regenerate_step",
     "run",
     "stop",
+    "takes",
     "evaluate",
     "version",
+    "library",
 )
 TEXTS = st.text(max_size=30) | st.sampled_from(
     ["", "..", "../../etc/passwd", "0" * 16, "\x00", "<script>", "1. Slice it", "9" * 400, "nan"]

@@ -95,3 +95,31 @@ class Memories(TypedDict):
     objects: list[dict[str, Any]]
     crops: list[dict[str, Any]]
     total: int
+
+
+class LibraryCard(TypedDict):
+    """A run in a list: `made_at` is in UTC; `memory` is False without reference images.
+
+    `state` and `progress` are as in RunState. `deleted` runs can be restored for a day. `twin` is the
+    run that it is compared with, or "". `poster` is a FileData, or None without a clip.
+    """
+
+    run_id: str
+    title: str
+    made_at: str
+    memory: bool
+    seed: int
+    state: str
+    done: int
+    num_steps: int
+    progress: float
+    duration_s: float
+    deleted: bool
+    twin: str
+    poster: gr.FileData | None
+
+
+class LibraryAnswer(TypedDict):
+    """Runs, newest first."""
+
+    cards: list[LibraryCard]

@@ -16,6 +16,7 @@ from procvid.settings import Environment
 from procvid.storage.atomic import remove, temporary_name
 from procvid.storage.files import is_temporary, read_json
 from procvid.storage.lock import locked
+from procvid.ui.server.library import KEPT_S, read_facts
 from procvid.ui.server.packing import EXPORTS, PACKED
 from procvid.ui.server.queue import RUN_ID
 
@@ -53,7 +54,7 @@ class Retention:
         if self.gb:
             limits.append(f"when all videos exceed {self.gb:g} GB, oldest first")
         if not limits:
-            return "Videos are kept until you delete their folder."
+            return "Videos are kept until you delete them."
         return f"Videos are deleted {', or '.join(limits)}. Lock a step to keep its video."
 
 
@@ -67,11 +68,11 @@ class _RunOnDisk:
 def clear(
     runs_folder: Path, retention: Retention, worker: Worker, now_s: float | None = None
 ) -> list[str]:
-    """Delete runs that are too old or exceed the size limit.
+    """Delete runs that are too old, exceed the size limit, or were deleted by a person a day ago.
 
     Only real folders named like a run id are deleted; links are neither removed nor followed. Runs in
     the queue, in progress, held by another process or with a locked step are kept, but they count
-    towards the size limit.
+    towards the size limit. A locked step does not keep a run that a person deleted.
 
     Args:
         runs_folder: Folder of all runs.
@@ -82,15 +83,15 @@ def clear(
     Returns:
         The ids of the deleted runs.
     """
-    if not (retention.days or retention.gb):
-        return []
     now_s = time.time() if now_s is None else now_s
     _remove_leftovers(runs_folder, now_s)
+    deleted = [run.name for run in _unwanted(runs_folder, now_s) if _delete(run, worker)]
+    if not (retention.days or retention.gb):
+        return deleted
     budget = retention.gb * 1e9 if retention.gb else float("inf")
     oldest_s = now_s - retention.days * DAY_S if retention.days else -float("inf")
     runs = sorted(_runs(runs_folder), key=lambda run: run.used_at_s)
     total = sum(run.num_bytes for run in runs)
-    deleted = []
     for run in runs:
         too_old = run.used_at_s < oldest_s
         if not (too_old or total > budget):
@@ -102,16 +103,31 @@ def clear(
 
 
 def _runs(folder: Path) -> Iterator[_RunOnDisk]:
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
-                path = Path(entry.path)
-                used_at_s, num_bytes = _last_use_and_size(path)
-                packed = folder / PACKED / f"{entry.name}.zip"
-                with suppress(OSError):
-                    num_bytes += packed.lstat().st_size
-                num_bytes += _last_use_and_size(folder / EXPORTS / entry.name)[1]
-                yield _RunOnDisk(path, used_at_s, num_bytes)
+    for path in _run_folders(folder):
+        used_at_s, num_bytes = _last_use_and_size(path)
+        packed = folder / PACKED / f"{path.name}.zip"
+        with suppress(OSError):
+            num_bytes += packed.lstat().st_size
+        num_bytes += _last_use_and_size(folder / EXPORTS / path.name)[1]
+        yield _RunOnDisk(path, used_at_s, num_bytes)
+
+
+def _unwanted(folder: Path, now_s: float) -> list[Path]:
+    """Return the runs that a person deleted so long ago that they cannot be restored."""
+    deleted_at_s = {path: read_facts(path).deleted_at_s for path in _run_folders(folder)}
+    return [path for path, at_s in deleted_at_s.items() if at_s and at_s < now_s - KEPT_S]
+
+
+def _run_folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                Path(entry.path)
+                for entry in entries
+                if RUN_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
+    except OSError:
+        return []
 
 
 def _last_use_and_size(folder: Path) -> tuple[float, int]:

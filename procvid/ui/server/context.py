@@ -30,9 +30,11 @@ from procvid.run.story import make_video, regenerate_step
 from procvid.run.timings import ClipSetting, measured
 from procvid.settings import Profile, read_environment
 from procvid.types import StepChanges
+from procvid.ui.server.background import Background
 from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import Retention, clear
 from procvid.ui.server.guard import log
+from procvid.ui.server.library import refuse_deleted
 from procvid.ui.server.own_memory import find_folder
 from procvid.ui.server.pulled_stores import folder_of_pulled
 from procvid.ui.server.queue import RUN_ID, Job, RunOptions, Tickets
@@ -68,6 +70,7 @@ class AppContext:
         cards: CUDA devices to use, each with its own models; (0,) stands for the CPU too.
         device: The cards; one is held while its generator or its metrics run.
         evaluating: Held during an evaluation, so that only one runs.
+        background: Work that goes on without a caller, such as the measurement of two runs.
         retention: How long runs are kept.
         allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.
@@ -87,6 +90,7 @@ class AppContext:
     _loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     device: FairLock = field(init=False, repr=False)
     evaluating: FairLock = field(default_factory=FairLock, repr=False)
+    background: Background = field(default_factory=Background, repr=False)
     retention: Retention = field(default_factory=Retention)
     allowance: Allowance = field(default_factory=Allowance, repr=False)
 
@@ -205,9 +209,10 @@ class AppContext:
         """Return the folder of a run that is on disk.
 
         Raises:
-            RunError: There is no such run.
+            RunError: There is no such run, or a person deleted it.
         """
         folder = self.folder_of(run_id)
+        refuse_deleted(folder)
         if not folder.is_dir():
             raise RunError(f"There is no run {run_id}.", "It may have been deleted.")
         return folder
@@ -216,9 +221,9 @@ class AppContext:
         """Return a run as it is now: in the queue, in progress, or on disk.
 
         Raises:
-            RunError: There is no such run, or its files are damaged.
+            RunError: There is no such run, a person deleted it, or its files are damaged.
         """
-        self.folder_of(run_id)
+        refuse_deleted(self.folder_of(run_id))
         feed = self.worker.feed(run_id)
         if feed is not None:
             return feed.snapshot()
@@ -235,9 +240,10 @@ class AppContext:
         """Return the job of a run, to resume it.
 
         Raises:
-            RunError: There is no such run, its files are damaged, or it was never planned.
+            RunError: There is no such run, a person deleted it, its files are damaged, or it was never
+                planned.
         """
-        self.folder_of(run_id)
+        refuse_deleted(self.folder_of(run_id))
         ticket = self.worker.tickets.read(run_id)
         if ticket is not None:
             return replace(ticket.job, again=0, takes=1)

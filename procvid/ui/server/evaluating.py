@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gradio import FileData
@@ -79,9 +80,17 @@ class EvaluationView:
             case EvaluationFinished():
                 self.scores = event.scores
                 self.fraction = 1.0
-                self.sentence = (
-                    f"Done: {_count(len(self.metrics), 'metric')}, {_count(len(self.runs), 'run')}."
-                )
+                self.sentence = self._summary()
+
+    def _summary(self) -> str:
+        """Return what was measured: "12 metrics on 1 video: 11 do not apply." """
+        measured = f"{_count(len(self.metrics), 'metric')} on {_count(len(self.runs), 'video')}"
+        empty = sum(
+            all(self.results[run, name].value is None for run in self.runs) for name in self.metrics
+        )
+        if not empty:
+            return f"Done: {measured}."
+        return f"Done: {measured}: {empty} {'does' if empty == 1 else 'do'} not apply."
 
     def file(self, name: str) -> Path | None:
         """Return the path of a result file, or None before the end."""
@@ -93,7 +102,11 @@ def _count(number: int, noun: str) -> str:
 
 
 def inputs_of(
-    context: AppContext, run_ids: Sequence[str], clips: Sequence[object], texts: object
+    context: AppContext,
+    run_ids: Sequence[str],
+    clips: Sequence[object],
+    texts: object,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> list[RunInput]:
     """Return the runs to evaluate: runs of this server, or uploaded clips.
 
@@ -102,6 +115,7 @@ def inputs_of(
         run_ids: At most four ids; empty ones are ignored.
         clips: Uploaded files, in order: paths or FileData.
         texts: Recipe of the uploaded clips, or one line per clip; may be empty.
+        names: Names of the runs by id, all different; a run without one is named by its id.
 
     Raises:
         InputError: There are no clips or too many, or a file was not uploaded to this server.
@@ -120,7 +134,10 @@ def inputs_of(
             f"Give at most {MAX_RUNS} runs or {MAX_CLIPS} clips.",
         )
     if ids:
-        return [run_input(context.existing_folder_of(one), one) for one in dict.fromkeys(ids)]
+        return [
+            run_input(context.existing_folder_of(one), names.get(one, one))
+            for one in dict.fromkeys(ids)
+        ]
     files = [uploaded(clip) for clip in clips]
     recipe = _recipe(texts, len(files))
     plan = None if recipe is None else context.planner.plan(recipe)

@@ -12,10 +12,11 @@ from procvid.errors import RunError, UnavailableError
 from procvid.run.film.make import make_film
 from procvid.run.film.names import film_name
 from procvid.run.film.settings import FilmSettings
-from procvid.run.folder import RUN, VIDEO, read_run
+from procvid.run.folder import RUN, VIDEO
 from procvid.storage.atomic import remove
 from procvid.storage.files import sha256_of
 from procvid.ui.server.context import AppContext
+from procvid.ui.server.library import title_of
 from procvid.ui.server.packing import EXPORTS
 from procvid.ui.server.visitors import Visitor
 from procvid.wiring.voices import build_credentials, build_voice
@@ -36,7 +37,7 @@ class Exported:
 
     Attributes:
         path: The file, below the runs folder, which Gradio may serve.
-        name: Its name, after the title of the recipe.
+        name: Its name, after the title of the run.
         media_type: Its MIME type.
         duration_s: Length in seconds; 0 for a recipe card.
         captions: The WebVTT file of an mp4, else None.
@@ -70,7 +71,7 @@ def export_film(
     run = context.existing_folder_of(run_id)
     _check_voice(context, settings, visitor)
     context.allowance.spend(visitor, "exports")
-    title = read_run(run).request.recipe.title
+    title = title_of(context, run_id)
     step = "" if settings.step is None else f" {settings.step}"
     folder = context.runs_folder / EXPORTS / run_id / _key(run, settings)
     out = folder / film_name(f"{title}{step}", settings.suffix)

@@ -17,6 +17,7 @@ from procvid.settings import MAX_SEED, parse_size
 from procvid.types import Conditioning, Plan, ShotMode, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
+from procvid.ui.server.library import refuse_deleted
 from procvid.ui.server.own_memory import alias_of
 from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.visitors import Visitor
@@ -181,7 +182,7 @@ def resume_run(context: AppContext, run_id: str, visitor: Visitor) -> Feed:
         RunError: There is no such run.
         BusyError: The queue is full.
     """
-    context.folder_of(run_id)
+    refuse_deleted(context.folder_of(run_id))
     feed = context.worker.feed(run_id)
     if feed is not None:
         return feed

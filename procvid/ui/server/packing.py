@@ -8,7 +8,7 @@ from pathlib import Path
 
 from procvid.errors import RunError
 from procvid.run.film.narration import NARRATION
-from procvid.run.folder import CROPS, MEMORY, VIDEO
+from procvid.run.folder import CROPS, LIBRARY, MEMORY, POSTER, VIDEO
 from procvid.run.records import AI_GENERATED
 from procvid.storage.atomic import output_errors, replacing
 from procvid.storage.files import is_temporary, sha256_of
@@ -19,7 +19,7 @@ PACKED = "packed"
 """Folder of the zip files, beside the runs."""
 EXPORTS = "exports"
 """Folder of the films to take away, beside the runs; one folder a run."""
-LEFT_OUT = (LOCK, CROPS, MEMORY, NARRATION)
+LEFT_OUT = (LOCK, CROPS, MEMORY, NARRATION, LIBRARY, POSTER)
 """Files that only procvid itself uses."""
 
 

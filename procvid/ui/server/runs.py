@@ -9,18 +9,14 @@ from typing import Any
 from procvid.errors import ProcvidError, RunError
 from procvid.events import warning_from_json
 from procvid.media.image import load_image
-from procvid.run.folder import CAPTIONS, CLIP, EVENTS, RUN, VIDEO, RunFolder, read_run
+from procvid.run.folder import CAPTIONS, CLIP, EVENTS, VIDEO, RunFolder, read_run
 from procvid.run.records import StepRecord, stale_steps
 from procvid.run.takes import count_takes
 from procvid.settings import Profile
-from procvid.storage.files import read_json
 from procvid.storage.text import lines_of
 from procvid.types import EXACT, Conditioning, Plan, Retrieval, Slot
 from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
-
-STATE_WORDS = {"unfinished": "not finished", "finished": "done", "stale": "some steps are stale"}
-"""Words for the states of `run.json`."""
 
 
 def new_view(job: Job, folder: Path, profile: Profile) -> RunView:
@@ -65,23 +61,6 @@ def read_view(run_id: str, path: Path) -> RunView:
         view.duration_s = duration_s
         view.video, view.captions = path / VIDEO, path / CAPTIONS
     return view
-
-
-def read_label(run_id: str, path: Path) -> str:
-    """Return a line for a list of runs: title, finished clips, state. Reads `run.json` only.
-
-    Raises:
-        RunError: There is no such run, its file is damaged, or it was never planned.
-    """
-    try:
-        record = read_json(path / RUN)
-        title, steps = record["request"]["recipe"]["title"], record["steps"]
-        done = sum(step["state"] in ("done", "stale") for step in steps)
-        state = STATE_WORDS[record["state"]]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"There is no run {run_id}.", "It may have been deleted.") from error
-    total = len(record["request"]["recipe"]["steps"])
-    return f"{title}: {done} of {total} clips, {state}"
 
 
 def _conditioning(record: StepRecord, folder: Path) -> Conditioning:

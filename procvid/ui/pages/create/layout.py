@@ -1,4 +1,4 @@
-"""The Create page: the visitor's runs, and five steps from the recipe to the reviewed video."""
+"""The Create page: five steps from the recipe to the reviewed video."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import gradio as gr
 from procvid.ui.pages.create import (
     at_once,
     comparing,
+    open_run,
     plan_step,
     recipe_step,
     references_step,
     review_step,
-    run_list,
     video_step,
 )
 from procvid.ui.pages.create.shared import PLAN, RECIPE, REFERENCES, REVIEW, VIDEO, PageState
@@ -36,7 +36,8 @@ class CreatePage:
     make: gr.Button
     video: video_step.VideoStep
     review: review_step.ReviewStep
-    runs: run_list.RunList
+    compare: comparing.CompareParts
+    opener: open_run.RunOpener
 
 
 def build(
@@ -45,7 +46,6 @@ def build(
     own_memory: gr.BrowserState,
     compared: gr.BrowserState,
     sync: gr.Button,
-    tabs: gr.Tabs,
 ) -> CreatePage:
     """Lay out the page and connect its events, all of which are private.
 
@@ -55,9 +55,7 @@ def build(
         own_memory: Id of the visitor's own memory.
         compared: The two runs that the Evaluate tab compares.
         sync: Pressed when another tab of the browser has added a run.
-        tabs: The tabs of the page.
     """
-    runs = run_list.build()
     with gr.Tabs(selected=RECIPE, elem_id="create-steps", elem_classes="pv-stepper") as walk:
         with gr.Tab("Recipe", id=RECIPE):
             recipe = recipe_step.build(context)
@@ -71,6 +69,7 @@ def build(
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
         with gr.Tab("Review", id=REVIEW):
             review = review_step.build(context.profile.max_references)
+            compare = comparing.build()
     state = PageState(
         page=page,
         walk=walk,
@@ -92,6 +91,7 @@ def build(
     references_step.wire(context, state, recipe, plan, references)
     video_step.wire(context, state, recipe, make, video)
     review_step.wire(context, state, video, review)
-    run_list.wire(context, state, recipe, plan, video, runs)
-    comparing.wire(context, state, video, review, compared, tabs)
-    return CreatePage(state, recipe, plan, references, make, video, review, runs)
+    opener = open_run.RunOpener(context, state, recipe, plan, video, review)
+    open_run.wire(opener, page)
+    comparing.wire(context, state, compare, compared)
+    return CreatePage(state, recipe, plan, references, make, video, review, compare, opener)

@@ -46,15 +46,13 @@ class ReviewStep:
     shows: gr.Dropdown
     redo: gr.Button
     lock: gr.Button
-    compare: gr.Button
-    side_by_side: gr.Button
 
     @property
     def outputs(self) -> list[Any]:
         """The components that `show_review` fills."""
         return [
             *(self.status, self.video, self.download, self.packed, self.refresh, self.board),
-            *(self.notes, self.which, self.compare),
+            *(self.notes, self.which),
         ]
 
     @property
@@ -98,17 +96,9 @@ def build(max_references: int) -> ReviewStep:
     with gr.Row():
         redo = gr.Button("Redo step", variant="primary")
         lock = gr.Button("Lock step")
-    with gr.Accordion("Compare with and without memory", open=False):
-        gr.HTML(
-            '<p class="pv-small">Make the same video with the same seeds, once with memory and once '
-            "without, and compare the two side by side.</p>"
-        )
-        with gr.Row():
-            compare = gr.Button("Compare without memory", size="sm")
-            side_by_side = gr.Button("Open the Evaluate tab", size="sm", visible=False)
     return ReviewStep(
         status, video, download, pack, packed, refresh, board, notes, which, seed, prompt, replaced,
-        pictures, shows, redo, lock, compare, side_by_side,
+        pictures, shows, redo, lock,
     )  # fmt: skip
 
 
@@ -245,7 +235,6 @@ def show_fields(step: ReviewStep, chosen: StepView | None, names: Sequence[str])
 def show_review(context: AppContext, step: ReviewStep, view: RunView) -> Update:
     """Fill the Review step with a run; the chosen step stays chosen."""
     has_video = view.video is not None
-    has_memory = context.job_of(view.run_id).options.memory != "none"
     return {
         step.status: run_markup.status(view),
         step.video: run_markup.player(view),
@@ -257,5 +246,4 @@ def show_review(context: AppContext, step: ReviewStep, view: RunView) -> Update:
         step.board: run_markup.storyboard(view),
         step.notes: run_markup.warnings(view),
         step.which: gr.Dropdown(choices=_redoable(view)),
-        step.compare: gr.Button(f"Compare {'without' if has_memory else 'with'} memory"),
     }

@@ -8,13 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from procvid.errors import RunError
+from procvid.errors import ProcvidError
 from procvid.evaluate.metrics import DEFAULT, METRICS, title_of
 from procvid.evaluate.scores import REPORT, SCORES, TABLE
-from procvid.run.folder import VIDEO, read_run
+from procvid.ui.browser import LIST
 from procvid.ui.events import ON_GPU, QUIET, Updates
 from procvid.ui.markup import empty
-from procvid.ui.pages.evaluate import markup
+from procvid.ui.pages.evaluate import markup, picker
+from procvid.ui.pages.library.layout import read_minutes
+from procvid.ui.pressed import pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import (
     EvaluationView,
@@ -24,8 +26,10 @@ from procvid.ui.server.evaluating import (
     stream_evaluation,
 )
 from procvid.ui.server.guard import guarded
+from procvid.ui.server.twins import sides
+from procvid.ui.wipe import wipe, wipe_html
 
-NOTHING = "Choose a run or upload clips, then press Evaluate."
+NOTHING = "Choose a video or upload clips, then press Evaluate."
 BACKBONES = [
     ("Server default", "auto"),
     ("Tiny", "tiny"),
@@ -35,96 +39,190 @@ DOWNLOADS = {REPORT: "Report (HTML)", TABLE: "Table (CSV)", SCORES: "Scores (JSO
 
 
 @dataclass(frozen=True)
+class RunPicker:
+    """The components that choose the runs.
+
+    Attributes:
+        cards: A card for each run.
+        both: The two chosen runs in one frame.
+        known: Ids of the visitor's runs, as the browser last sent them.
+        chosen: Ids of the chosen ones, at most two.
+        most: Number of cards to show.
+        minutes: Minutes by which the visitor's clock is behind UTC.
+    """
+
+    cards: gr.HTML
+    both: gr.HTML
+    known: gr.State
+    chosen: gr.State
+    most: gr.State
+    minutes: gr.Number
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Return all components."""
+        return [self.cards, self.both, self.known, self.chosen, self.most]
+
+
+@dataclass(frozen=True)
 class EvaluationWidgets:
     """The components that show an evaluation."""
 
     rows: gr.HTML
     downloads: dict[str, gr.DownloadButton]
-    players: gr.HTML
-    together: gr.Button
     plots: list[gr.Plot]
 
     @property
     def all(self) -> list[Any]:
         """Return all components."""
-        return [self.rows, *self.downloads.values(), self.players, self.together, *self.plots]
+        return [self.rows, *self.downloads.values(), *self.plots]
 
 
-def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState) -> None:
+def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: gr.Tab) -> None:
     """Lay out the page and wire its events; all of them are private.
 
     Args:
         context: Context of the app.
         page: The whole page.
         compared: Ids of the two runs to compare, set by the Create page.
+        tab: The tab of this page; the list of runs is read again when it opens.
     """
+    runs = gr.BrowserState([], storage_key="procvid-runs", secret="procvid")
     last_run = gr.BrowserState("", storage_key="procvid-last-run", secret="procvid")
     gr.HTML(
         '<p class="pv-small">Measures how consistent a video is: the five metrics of the paper, and '
         "corrected forms that a frozen or pasted video cannot win. Metrics that do not apply say "
         "why.</p>"
     )
-    with gr.Row():
-        with gr.Column():
-            first = gr.Textbox(
-                label="Run", placeholder="run id", info="Filled in with your last video."
-            )
-            second = gr.Textbox(label="Compare with run", placeholder="run id", info="Optional.")
-        with gr.Column():
-            clips = gr.File(
-                label="Or upload clips, in order",
-                file_count="multiple",
-                file_types=[".mp4", ".mov", ".mkv", ".webm"],
-                height=120,
-            )
-            texts = gr.Textbox(
-                label="Recipe of the clips", lines=3, info="A recipe, or one line per clip."
-            )
-    with gr.Accordion("Metrics", open=False):
+    p = _run_picker()
+    with gr.Accordion("Or upload clips", open=False), gr.Row():
+        clips = gr.File(
+            label="Clips, in order",
+            file_count="multiple",
+            file_types=[".mp4", ".mov", ".mkv", ".webm"],
+            height=120,
+        )
+        texts = gr.Textbox(
+            value="", label="Recipe of the clips", lines=3, info="A recipe, or one line per clip."
+        )
+    with gr.Accordion("Metrics and models", open=False):
         chosen = gr.CheckboxGroup(
-            choices=[(f"{title_of(name)} ({name})", name) for name in METRICS],
+            choices=[(title_of(name), name) for name in METRICS],
             value=list(DEFAULT),
-            show_label=False,
             label="Metrics",
         )
-    backbones = gr.Radio(
-        choices=BACKBONES,
-        value="auto",
-        label="Backbones",
-        info="The models of the metrics. Tiny ones know the toy kitchen only.",
-    )
+        backbones = gr.Radio(
+            choices=BACKBONES,
+            value="auto",
+            label="Backbones",
+            info="The models of the metrics. Tiny ones know the toy kitchen only.",
+        )
     with gr.Row():
         start = gr.Button("Evaluate", variant="primary")
         stop = gr.Button("Stop", variant="stop")
     w = _result_widgets()
 
     def score(
-        run: str, other: str, files: list[str] | None, recipe: str, names: list[str], models: str
+        run_ids: list[str],
+        files: list[str] | None,
+        recipe: str | None,
+        names: list[str],
+        models: str,
     ) -> Iterator[Updates]:
-        # Uploaded clips come first: the run may have been filled in automatically.
-        ids = [] if files else [run.strip(), other.strip()]
-        runs = inputs_of(context, ids, files or [], recipe)
+        # Uploaded clips come first: the run may have been chosen automatically.
+        ids = [] if files else run_ids
+        titles = picker.names_of(picker.choosable(context, ids))
+        inputs = inputs_of(context, ids, files or [], recipe or "", titles)
         metrics, models = read_metrics(names), read_backbones(models)
         yield {w.rows: markup.score_rows(EvaluationView(metrics))} | _cleared(w)
-        for view, _ in stream_evaluation(context, runs, metrics, models):
+        for view, _ in stream_evaluation(context, inputs, metrics, models):
             updates = {w.rows: markup.score_rows(view)}
-            yield updates if view.scores is None else updates | _finished(context, w, view)
+            yield updates if view.scores is None else updates | _finished(w, view)
 
-    def fill_in(run_id: str) -> Updates:
-        return {first: _known(context, run_id)}
+    def list_runs(
+        known: Any, clock: Any, last: Any, pair: Any, before: list[str], most: int
+    ) -> Updates:
+        # All but `before` comes from the visitor's browser, so it may be anything.
+        listed = picker.choosable(context, [*(known if isinstance(known, list) else []), last])
+        ids = [card.run_id for card in listed]
+        first = _pair_of(pair) if last in _pair_of(pair) else [last]
+        return _choose(context, p, ids, before or first, most, clock)
 
-    def fill_in_both(pair: list[str] | None) -> Updates:
-        # The pair comes from the visitor's browser, so it may be anything.
-        one, other = pair if isinstance(pair, list) and len(pair) == 2 else ("", "")
-        return {first: _known(context, one), second: _known(context, other)}
+    def choose_both(pair: Any, clock: Any, known: list[str], most: int) -> Updates:
+        both = [one for one in _pair_of(pair) if picker.choosable(context, [one])]
+        if len(both) != 2:
+            return {p.chosen: gr.skip()}
+        return _choose(context, p, list(dict.fromkeys([*both, *known])), both, most, clock)
+
+    def pick(
+        clock: Any, known: list[str], before: list[str], most: int, event: gr.EventData
+    ) -> Updates:
+        press = read_press(event)
+        if press.act == "more":
+            return _choose(context, p, known, before, most + picker.MORE, clock)
+        run_id = press.data.get("run", "")
+        after = picker.pressed(before, run_id) if run_id in known else before
+        return _choose(context, p, known, after, most, clock)
 
     running = start.click(
-        guarded(score), [first, second, clips, texts, chosen, backbones], w.all, **QUIET, **ON_GPU
+        guarded(score), [p.chosen, clips, texts, chosen, backbones], w.all, **QUIET, **ON_GPU
     )
     stop.click(None, None, None, cancels=[running], api_visibility="private")
-    w.together.click(None, None, None, js=markup.IN_STEP, api_visibility="private")
-    page.load(guarded(fill_in), last_run, first, **QUIET)
-    compared.change(guarded(fill_in_both), compared, [first, second], **QUIET)
+    listing: dict[str, Any] = {
+        "fn": guarded(list_runs),
+        "inputs": [runs, p.minutes, last_run, compared, p.chosen, p.most],
+        "outputs": p.outputs,
+        "js": LIST,
+        **QUIET,
+    }
+    page.load(**listing)
+    tab.select(**listing)
+    compared.change(
+        guarded(choose_both), [compared, p.minutes, p.known, p.most], p.outputs, **QUIET
+    )
+    p.cards.select(guarded(pick), [p.minutes, p.known, p.chosen, p.most], p.outputs, **QUIET)
+
+
+def _run_picker() -> RunPicker:
+    cards = pressable(empty(picker.NONE_YET))
+    minutes = gr.Number(0, visible=False)
+    return RunPicker(cards, wipe(), gr.State([]), gr.State([]), gr.State(picker.FEW), minutes)
+
+
+def _pair_of(value: object) -> list[str]:
+    """Return two ids that a browser has sent, or an empty list."""
+    if not isinstance(value, list) or len(value) != 2:
+        return []
+    return [one for one in value if isinstance(one, str) and one]
+
+
+def _choose(
+    context: AppContext, p: RunPicker, known: list[str], chosen: list[str], most: int, clock: object
+) -> Updates:
+    """Show the cards, and the two chosen videos in one frame."""
+    cards = picker.choosable(context, known)
+    ids = [card.run_id for card in cards]
+    chosen = [one for one in chosen if one in ids]
+    return {
+        p.cards: picker.cards_html(cards, chosen, most, read_minutes(clock)),
+        p.both: _both(context, chosen),
+        p.known: ids,
+        p.chosen: chosen,
+        p.most: most,
+    }
+
+
+def _both(context: AppContext, chosen: list[str]) -> str:
+    """Return the two chosen videos, or "" unless both exist."""
+    if len(chosen) != 2:
+        return ""
+    try:
+        one, other = (context.view_of(run_id) for run_id in chosen)
+        if one.video is None or other.video is None:
+            return ""
+        return wipe_html(*sides(context, one, other), width=one.width, height=one.height)
+    except ProcvidError:
+        return ""
 
 
 def _result_widgets() -> EvaluationWidgets:
@@ -133,36 +231,24 @@ def _result_widgets() -> EvaluationWidgets:
         downloads = {
             name: gr.DownloadButton(label, visible=False) for name, label in DOWNLOADS.items()
         }
-    players = gr.HTML()
-    together = gr.Button("Play both", visible=False)
     plots = []
     for _ in range(2):
         with gr.Row():
             plots += [gr.Plot(visible=False, show_label=False) for _ in range(2)]
-    return EvaluationWidgets(rows, downloads, players, together, plots)
-
-
-def _known(context: AppContext, run_id: str) -> str:
-    """Return the id if the run exists, else ""."""
-    try:
-        context.existing_folder_of(run_id)
-    except RunError:
-        return ""
-    return run_id
+    return EvaluationWidgets(rows, downloads, plots)
 
 
 def _cleared(w: EvaluationWidgets) -> Updates:
-    """Hide downloads, videos and plots of an earlier evaluation."""
-    hidden = [*w.downloads.values(), w.together, *w.plots]
-    return {w.players: ""} | {each: type(each)(visible=False) for each in hidden}
+    """Hide downloads and plots of an earlier evaluation."""
+    hidden = [*w.downloads.values(), *w.plots]
+    return {each: type(each)(visible=False) for each in hidden}
 
 
-def _finished(context: AppContext, w: EvaluationWidgets, view: EvaluationView) -> Updates:
+def _finished(w: EvaluationWidgets, view: EvaluationView) -> Updates:
     # Imported here because Plotly takes half a second, which would delay the start.
     from procvid.evaluate import plots
 
     assert view.scores is not None
-    videos = _videos(context, view)
     figures = (
         plots.joint_plot(view.scores, "joint_ratio"),
         plots.step_plot(view.scores, "step_retrieval"),
@@ -173,24 +259,7 @@ def _finished(context: AppContext, w: EvaluationWidgets, view: EvaluationView) -
         button: gr.DownloadButton(value=str(view.file(name)), visible=True)
         for name, button in w.downloads.items()
     }
-    updates |= {w.players: markup.pair(videos), w.together: gr.Button(visible=len(videos) == 2)}
     for plot, figure in zip(w.plots, figures, strict=True):
         value = figure and plots.on_page(figure)
         updates[plot] = gr.Plot(value=value, visible=figure is not None)
     return updates
-
-
-def _videos(context: AppContext, view: EvaluationView) -> list[tuple[str, Any]]:
-    """Return the finished videos of the evaluated runs of this server, each with its caption."""
-    found = []
-    for name in view.runs:
-        try:
-            folder = context.existing_folder_of(name)
-            request = read_run(folder).request
-        except RunError:
-            continue
-        with_or_without = "without" if request.memory == "none" else "with"
-        if (folder / VIDEO).is_file():
-            caption = f"{request.recipe.title}, {with_or_without} memory ({name})"
-            found.append((caption, folder / VIDEO))
-    return found
