@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import HfApi, RepoFile, get_token
+from huggingface_hub import HfApi, RepoFile, constants, get_token
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -139,6 +139,11 @@ class HubClient:
                     force_download=force,
                 )
             )
+
+
+def is_offline() -> bool:
+    """Return True if HF_HUB_OFFLINE keeps this process off the Hub."""
+    return bool(constants.HF_HUB_OFFLINE)
 
 
 def retrying(ask: Callable[[], Value]) -> Value:

@@ -24,8 +24,9 @@ MAX_PIXELS = 40_000_000
 
 MAX_BYTES = 64 * 1024 * 1024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+HEIC = tuple(b"ftyp" + brand for brand in (b"hei", b"hev", b"mif1", b"msf1"))
+"""What an HEIC photo has at byte 4."""
 OTHERS = (
-    *((4, b"ftyp" + brand, "an HEIC photo") for brand in (b"hei", b"hev", b"mif1", b"msf1")),
     (4, b"ftypavi", "an AVIF image"),
     (0, b"II*\0", "a TIFF or raw photo"),
     (0, b"MM\0*", "a TIFF or raw photo"),
@@ -65,29 +66,39 @@ def load_image(path: Path) -> Image:
 
 
 def decode_image(data: bytes, name: str = "image") -> Image:
-    """Decode PNG, JPEG, WebP, GIF or BMP bytes. Errors mention `name`.
+    """Decode PNG, JPEG, WebP, GIF, BMP or HEIC bytes. Errors mention `name`.
 
     Raises:
         InputError: The bytes are not an image, are damaged, or are larger than `MAX_PIXELS`.
     """
+    formats: tuple[str, ...] = FORMATS
+    if data.startswith(HEIC, 4):
+        _register_heic(name)
+        formats = ("HEIF",)
     try:
-        with Pillow.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with Pillow.open(io.BytesIO(data), formats=formats) as opened:
             width, height = opened.size
             if width * height > MAX_PIXELS:
                 raise InputError(
                     f"The image {name} has {width}x{height} pixels, more than {MAX_PIXELS:,}.",
                     "Scale it down and try again.",
                 )
-            opened.seek(0)
-            upright = ImageOps.exif_transpose(opened)
-            return _on_white(upright)
+            if formats == FORMATS:
+                # An HEIC file opens at its main image, which need not be the first.
+                opened.seek(0)
+            return _on_white(ImageOps.exif_transpose(opened))
     except Pillow.DecompressionBombError as error:
         raise InputError(
             f"The image {name} has more than {MAX_PIXELS:,} pixels.",
             "Scale it down and try again.",
         ) from error
-    except READ_ERRORS as error:
+    except (*READ_ERRORS, RuntimeError) as error:
         kind = next((kind for at, mark, kind in OTHERS if data.startswith(mark, at)), "")
+        if formats != FORMATS:
+            raise InputError(
+                f"The HEIC photo {name} is damaged or of an unknown kind.",
+                "Save it as JPEG or PNG.",
+            ) from error
         if kind:
             raise InputError(
                 f"The file {name} is {kind}, which procvid does not read.",
@@ -97,6 +108,19 @@ def decode_image(data: bytes, name: str = "image") -> Image:
             f"The file {name} is not a readable image.",
             f"Give a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file.",
         ) from error
+
+
+def _register_heic(name: str) -> None:
+    """Let Pillow open HEIC photos. Raise InputError if their decoder is not installed."""
+    try:
+        # Imported here because few pictures need it.
+        import pi_heif
+    except ImportError as error:
+        raise InputError(
+            f"The file {name} is an HEIC photo, whose decoder `pi-heif` is not installed here.",
+            "Save it as JPEG or PNG.",
+        ) from error
+    pi_heif.register_heif_opener()
 
 
 def _on_white(image: Pillow.Image) -> Image:

@@ -1,4 +1,4 @@
-"""Search a store by a text or an image.
+"""Search a store by a text, an image, or both.
 
 A text search abstains as retrieval in a run does. If the text names objects of the store, only their
 crops are searched, and the images must look like the text. Otherwise a crop must be nearly identical.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -88,6 +88,66 @@ def search_text(
         (),
         f"Nothing found for {text[:60]!r}. The nearest image is {best.crop.name}{state_words}, with "
         f"a similarity of {best.score:.2f}, which is too low.",
+    )
+
+
+def search(
+    store: CropStore,
+    embedder: Embedder,
+    k: int,
+    *,
+    text: str = "",
+    image: Image | None = None,
+    state: str | None = None,
+    rules: RetrievalRules = DEFAULT_RULES,
+    name: str | None = None,
+) -> Found:
+    """Return the crops that fit a text, an image, or both, or none and the reason.
+
+    With both, a crop's score is the mean of its cosines with the text and with the image, and it has
+    to fit one of them. An image fits with a cosine of at least `rules.min_same`.
+
+    Args:
+        store: The store.
+        embedder: The store's embedder.
+        k: Largest number of crops.
+        text: Words, or "".
+        image: An image, uint8 (H, W, 3) RGB, or None.
+        state: Only crops in this state.
+        rules: The thresholds of runs with this embedder.
+        name: Only crops of this object.
+
+    Raises:
+        StoreError: The store belongs to another embedder.
+        InputError: No crop shows that object in that state.
+    """
+    if image is None:
+        return search_text(store, embedder, text, k, state, rules, name=name)
+    named = set() if name is None else {name}
+    if text and name is None:
+        named = named_in(text, [crop.name for crop in store.crops.facts])
+    by_image = find(store, embedder, image, len(store), state, rules.same_thing, names=named)
+    likeness = {match.row: match.score for match in by_image}
+    if not text:
+        sure = [match for match in by_image if match.score >= rules.min_same]
+    else:
+        by_text = find(store, embedder, text, len(store), state, rules.same_thing, names=named)
+        both = [
+            replace(match, score=(match.score + likeness[match.row]) / 2)
+            for match in by_text
+            if match.row in likeness
+            and (likeness[match.row] >= rules.min_same or _is_sure(match, rules, known=bool(named)))
+        ]
+        sure = sorted(both, key=lambda match: -match.score)
+    if sure:
+        return Found(tuple(sure[:k]))
+    if not by_image:
+        return Found((), "The store has no crops.")
+    best = by_image[0]
+    return Found(
+        (),
+        f"Nothing like this picture. The nearest one is {best.crop.name}, with a similarity of "
+        f"{best.score:.2f}, which is too low.",
     )
 
 

@@ -18,8 +18,8 @@ class Edit:
 
     Attributes:
         at: Time of the change, UTC, ISO 8601.
-        what: rename, retag, ban, unban, add, remove, merge, rebuild, describe (name, licence and
-            rights) or pull (the release that the store was copied from).
+        what: rename, retag, ban, unban, add, remove, merge, rebuild, undo, describe (name, licence
+            and rights) or pull (the release that the store was copied from).
         crop_ids: The changed crops.
         before: The old value in words, or "".
         after: The new value in words, or "".

@@ -11,7 +11,7 @@ A new field of `StepChanges` needs three files: `types.py`, `run/step.py`, which
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,31 @@ def kept_changes(run: RunFolder, number: int) -> tuple[StepChanges, list[str]]:
         return StepChanges(), []
     except (OSError, TypeError, ValueError):
         return StepChanges(), [UNREADABLE]
+
+
+def reference_changes(
+    run: RunFolder, steps: Iterable[int], known_crops: Callable[[], Collection[str]]
+) -> dict[int, StepChanges]:
+    """Return the changes to the references of a run, for a new run of the same plan.
+
+    Args:
+        run: The run.
+        steps: Numbers of its steps.
+        known_crops: Returns the ids of the crops of the shared stores; called only if a step names
+            crops. A new run has no crops of this run's clips.
+    """
+    found: dict[int, StepChanges] = {}
+    known: Collection[str] | None = None
+    for number in steps:
+        changes = replace(kept_changes(run, number)[0], seed=None, prompt=None, attempt=0)
+        if changes.banned or changes.chosen:
+            known = known_crops() if known is None else known
+            banned = tuple(crop for crop in changes.banned if crop in known)
+            chosen = {name: crop for name, crop in changes.chosen.items() if crop in known}
+            changes = replace(changes, banned=banned, chosen=chosen)
+        if not changes.empty:
+            found[number] = changes
+    return found
 
 
 def _defaults() -> dict[str, Any]:

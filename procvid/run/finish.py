@@ -14,6 +14,7 @@ from procvid.run.assemble import assemble
 from procvid.run.folder import CAPTIONS, CLIP, VIDEO, RunFolder
 from procvid.run.parts import Parts
 from procvid.run.records import RunRecord, StepRecord
+from procvid.run.restore import packed_plan
 from procvid.run.step import crops_are_whole
 from procvid.run.takes import takes_json
 from procvid.types import EXACT, GenerateRequest, Plan
@@ -98,6 +99,7 @@ def join_video(run: RunFolder, plan: Plan, records: Mapping[int, StepRecord]) ->
         "seed": str(run.record.request.seed),
         "planner": plan.planner,
         "request": json.dumps(_request_settings(run.record.request)),
+        "plan": packed_plan(plan),
         **run.record.models,
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]

@@ -78,10 +78,10 @@ def build_app(context: AppContext) -> Any:
                 memory.build(context, app, own_memory, sync_memory)
             with gr.Tab("Evaluate", id="evaluate") as evaluating:
                 evaluate.build(context, app, compared, evaluating)
-            with gr.Tab("Hub", id="hub"):
-                hub.build(context)
+            with gr.Tab("Hub", id="hub") as hub_tab:
+                hub.build(context, app, hub_tab)
             with gr.Tab("About", id="about"):
-                about.build(facts(context))
+                about.build(context.profile, facts(context))
         gr.HTML(f'<p class="pv-small">{escape(footer(context))}</p>')
     app.queue(max_size=MAX_EVENTS)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -14,24 +14,25 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from procvid.types import Conditioning, Image, Plan, Slot
+from procvid.ui.server.guard import page_words
 
 TILE_PX = 192
 """Longest side of a tile's image, in pixels; the run folder has the full crop."""
 
 NO_NAMES: Mapping[int, str] = MappingProxyType({})
-ORIGIN_WORDS = {"memory": "from the memory", "run": "from this video", "upload": "yours"}
+ORIGIN_WORDS = {"memory": "", "run": "from this video", "upload": "your picture"}
 
 
 def note(text: str, kind: str = "") -> str:
     """Return a framed sentence; `kind` is "", "warn" or "bad"."""
-    return f'<div class="pv-note {kind}"><p>{escape(text)}</p></div>'
+    return f'<div class="pv-note {kind}"><p>{escape(page_words(text))}</p></div>'
 
 
 def notes(lead: str, texts: Sequence[str], kind: str = "") -> str:
     """Return a framed list under a lead sentence, or "" without texts."""
     if not texts:
         return ""
-    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    items = "".join(f"<li>{escape(page_words(text))}</li>" for text in texts)
     return f'<div class="pv-note {kind}"><p>{escape(lead)}</p><ul>{items}</ul></div>'
 
 
@@ -40,41 +41,31 @@ def empty(text: str) -> str:
     return f'<div class="pv-empty">{escape(text)}</div>'
 
 
-def reference_list(plan: Plan, conditionings: Iterable[Conditioning]) -> str:
-    """Return the reference images of each step, and the objects without one, with the reason."""
-    names = plan.names
-    bodies = {c.step: _references(c, names) for c in conditionings}
-    return step_list(plan, bodies)
+def step_list(plan: Plan, bodies: Mapping[int, str], heads: Mapping[int, str] = NO_NAMES) -> str:
+    """Return the steps of the recipe, each with its shots inside, and the HTML of each clip.
 
-
-def step_list(plan: Plan, bodies: Mapping[int, str]) -> str:
-    """Return the steps of the recipe, each with its shots inside, and the HTML of each clip."""
+    `heads` replaces the words of a clip, by its number.
+    """
     names = plan.names
+    texts = {
+        s.number: heads.get(s.number, f'<p class="pv-text">{escape(s.text)}</p>')
+        for s in plan.steps
+    }
     items = []
     for number, group in enumerate(plan.groups, start=1):
-        shots = [(names[s.number], s.text, bodies[s.number]) for s in group if s.number in bodies]
-        inside = "".join(_shot(*shot) for shot in shots)
+        shots = [(s.number, bodies[s.number]) for s in group if s.number in bodies]
+        inside = "".join(
+            f'<section class="pv-take" aria-label="Shot {names[n]}">'
+            f'<span class="pv-name">{names[n]}</span>{texts[n]}{body}</section>'
+            for n, body in shots
+        )
         if len(group) == 1:
-            inside = "".join(f'<p class="pv-text">{escape(t)}</p>{body}' for _, t, body in shots)
+            inside = "".join(f"{texts[n]}{body}" for n, body in shots)
         if shots:
             items.append(
                 f'<li class="pv-step"><span class="pv-num">{number}</span><div>{inside}</div></li>'
             )
     return f'<ol class="pv-steps">{"".join(items)}</ol>'
-
-
-def _shot(name: str, text: str, body: str) -> str:
-    return (
-        f'<section class="pv-take" aria-label="Shot {name}">'
-        f'<p class="pv-text"><span class="pv-name">{name}</span> {escape(text)}</p>{body}</section>'
-    )
-
-
-def _references(conditioning: Conditioning, names: Mapping[int, str]) -> str:
-    body = tiles(conditioning.slots, names)
-    if not body:
-        body = '<p class="pv-small">No reference images: the clip follows the prompt alone.</p>'
-    return body + missing(conditioning)
 
 
 def tiles(
@@ -103,24 +94,15 @@ def _tile(slot: Slot, names: Mapping[int, str], *, small: bool) -> str:
         return f'<li class="pv-tile" title="{escape(title)}">{picture}</li>'
     return (
         f'<li class="pv-tile"><figure>{picture}<figcaption><b>{escape(slot.words)}</b>'
-        f"<i>{escape(_state_and_score(slot))}</i>"
-        f"<i>{escape(_origin(slot, names))}</i>"
+        f"<i>{escape(slot.state)}</i><i>{escape(_origin(slot, names))}</i>"
         "</figcaption></figure></li>"
     )
 
 
 def _origin(slot: Slot, names: Mapping[int, str]) -> str:
     if slot.anchor_step:
-        return f"kept from step {names.get(slot.anchor_step, slot.anchor_step)}"
-    return f"{ORIGIN_WORDS[slot.origin]}: {slot.source_id}"
-
-
-def _state_and_score(slot: Slot) -> str:
-    # An uploaded image does not come from a search, so it has no score.
-    parts = [slot.state] if slot.state else []
-    if slot.origin != "upload":
-        parts.append("chosen by you" if slot.chosen else f"score {slot.score:.2f}")
-    return " · ".join(parts)
+        return f"same as in step {names.get(slot.anchor_step, slot.anchor_step)}"
+    return "chosen by you" if slot.chosen else ORIGIN_WORDS[slot.origin]
 
 
 def missing(conditioning: Conditioning) -> str:

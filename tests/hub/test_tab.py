@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from huggingface_hub import constants
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from starlette.requests import Request
@@ -19,12 +20,13 @@ from procvid.hub.bundle.lora import bundle_lora
 from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.cache import default_cache
 from procvid.hub.names import HubId, ReleaseTarget
-from procvid.plan.table import rows_of
 from procvid.settings import read_environment
 from procvid.ui.app import build_app
+from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.server import visitors
 from procvid.ui.server.context import AppContext, new_run_id, open_context
 from procvid.ui.server.visitors import is_at_this_machine, require_publisher, visitor_of
+from tests.default_store import CROPS, NAMES
 from tests.hub.artifacts import SMALL
 from tests.hub.server import OWNER, READER, Blob, Hub
 from tests.ui.events import Events, events_of
@@ -74,33 +76,60 @@ def on_hub(hub: Hub, bundle: Path) -> str:
 
 def test_look_pull_and_verify(hub: Hub, on: Events, lora_bundle: Path, tmp_path: Path) -> None:
     commit = on_hub(hub, lora_bundle)
-    html = on["look_up"]("cook/lora", asked())
+    html, download = on["look_up"]("cook/lora", asked())
+    assert download.interactive
     assert "Omelette LoRA" in html and "apache-2.0" in html and "rank 4, alpha 8, 56 layers" in html
     assert not any("safetensors" in line for line in hub.asked)
-    *on_the_way, (html, choice) = on["pull_it"]("cook/lora", asked())
+    *on_the_way, (html, choice, _) = on["pull_it"]("cook/lora", asked())
     assert "complete and verified" in html and len(on_the_way) > 3
-    key = f"lora: cook/lora@{commit[:12]}"
+    key = f"Style (LoRA): cook/lora@{commit[:12]}"
     assert choice.value == key
     integrity, box, card = on["show"](key, asked())
     assert "All 3 files match the manifest" in integrity and box.visible
-    assert f"procvid generate RECIPE --out DIR --lora cook/lora@{commit}" in integrity
+    assert "Choose it in the Create tab under Options, LoRA." in integrity
     assert "# Omelette LoRA" in card and "library_name" not in card
     weights = next((tmp_path / "cache").rglob("pytorch_lora_weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     integrity, *_ = on["show"](key, asked())
     assert "1 of 3 files are damaged" in integrity and "differs" in integrity
-    *_, (html, _) = on["pull_it"]("cook/lora", asked())
+    *_, (html, *_) = on["pull_it"]("cook/lora", asked())
     assert "was damaged and is pulled again" in html
     assert "All 3 files" in on["show"](key, asked())[0]
-    assert key in [name for name, _ in on["list_here"](asked()).choices]
+    _, _, here, none_yet = on["greet"](asked())
+    assert key in [name for name, _ in here.choices] and here.visible and not none_yet.visible
+
+
+@pytest.mark.slow
+def test_the_example_needs_no_hub(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, app: gr.Blocks
+) -> None:
+    monkeypatch.setenv("PROCVID_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    on = events_of(app)
+    # Without the Hub the tab has nothing to offer, until something is downloaded.
+    tab, publishing, _, none_yet = on["greet"](asked())
+    assert not tab.visible and publishing.visible and none_yet.visible
+    name, html, download = on["look_at_example"](asked())
+    assert f"{CROPS} pictures of {NAMES} objects" in html and download.interactive
+    *_, (html, choice, _) = on["pull_it"](name, asked())
+    assert "complete and verified" in html and choice.value.startswith("Picture library: procvid/")
+    assert "All 4 files match the manifest" in on["show"](choice.value, asked())[0]
+    assert on["greet"](asked())[0].visible
+
+
+def test_the_page_hides_what_a_visitor_may_not_do(hub: Hub, on: Events) -> None:
+    tab, publishing, *_ = on["greet"](asked("10.0.0.7"))
+    assert tab.visible and not publishing.visible
+    tab, publishing, *_ = on["greet"](asked())
+    assert tab.visible and publishing.visible
 
 
 def test_a_store_is_shown_with_its_rights(hub: Hub, on: Events, store_folder: Path) -> None:
     store = str(store_folder)
     assert main(["hub", "publish", "memory", store, "--repo", "cook/crops", "--yes"]) == 0
-    *_, (_, choice) = on["pull_it"]("cook/crops", asked())
+    *_, (_, choice, _) = on["pull_it"]("cook/crops", asked())
     integrity, _, card = on["show"](choice.value, asked())
-    assert f"{SMALL} crops" in integrity and "free to use under Apache-2.0" in integrity
+    assert f"{SMALL} pictures of" in integrity and "free to use under Apache-2.0" in integrity
     assert "box_xyxy" in card
     (pulled,) = default_cache().releases()
     (pulled.folder / "notes.txt").write_text("x")
@@ -120,10 +149,10 @@ def test_a_pulled_store_is_a_memory_to_choose(
     assert name in [value for _, value in on["list_memories"](asked()).choices]
     page, create_events, _ = create_page(context)
     draft = create_events["plan_recipe"](EGG)[page.state.draft]
-    rows = rows_of(draft.plan)
-    found = create_events["find_references"](draft, rows, {}, name, 0, request=asked())
+    look = ReferenceLook()
+    found = create_events["find_references"](draft, {}, look, name, 0, request=asked())
     shown = found[page.references.shown]
-    assert "in the downloaded store" in shown and "<img" in shown
+    assert "of the downloaded store" in shown and "<img" in shown
     made = create_events["make"](draft, {}, name, 0, 1, False, "", asked())
     run_id = made[page.state.run_id]
     while (state := on["run"](run_id))["state"] not in ("done", "failed"):
@@ -134,7 +163,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     stranger = asked("10.0.0.7")
     assert name not in [value for _, value in on["list_memories"](stranger).choices]
     for event, values in (
-        ("find_references", (draft, rows, {}, name, 0, "", None, "")),
+        ("find_references", (draft, {}, look, name, 0, "")),
         ("make", (draft, {}, name, 0, 1, False, "")),
     ):
         with pytest.raises(gr.Error, match="There is no memory 'cook/crops"):
@@ -145,7 +174,7 @@ def test_a_pulled_store_is_a_memory_to_choose(
     crops = next(read_environment().cache_folder.rglob("crops.parquet"))
     crops.write_bytes(crops.read_bytes()[:-1] + b"!")
     with pytest.raises(gr.Error, match=r"damaged: crops\.parquet .*Pull it again"):
-        on["find_references"](draft, rows, {}, name, 0, request=asked())
+        on["find_references"](draft, {}, look, name, 0, request=asked())
 
 
 @pytest.mark.parametrize("text", ["", "x", "../../etc", "cook/none", "<script>/x", "a" * 5000])
@@ -161,7 +190,7 @@ def test_a_card_shows_words_and_fetches_nothing(hub: Hub, on: Events, lora_bundl
     repo = hub.repos["model", "cook/lora"]
     hostile = b"# Hi\n<img src=https://x.test/a><script>1</script>![t](https://x.test/b.png)\n"
     repo.put(**{"README.md": Blob(hostile, False)})
-    *_, (html, choice) = on["pull_it"]("cook/lora", asked())
+    *_, (html, choice, _) = on["pull_it"]("cook/lora", asked())
     assert "The card was changed after the release was published" in html
     _, _, card = on["show"](choice.value, asked())
     assert "<img" not in card and "<script" not in card and "![" not in card
@@ -275,7 +304,15 @@ def test_who_is_at_this_machine(host: str, headers: dict[str, str], here: bool) 
 
 def test_the_events_of_the_tab_are_private(app: gr.Blocks) -> None:
     events = {f.name: f for f in app.fns.values()}
-    for name in ("look_up", "pull_it", "show", "list_here", "plan_here", "send_here"):
+    for name in (
+        "look_up",
+        "pull_it",
+        "show",
+        "greet",
+        "look_at_example",
+        "plan_here",
+        "send_here",
+    ):
         assert events[name].api_visibility == "private"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from procvid.media.image import (
     png_bytes,
     save_png,
 )
+from tests.media.heic import heic_bytes
 
 
 @pytest.fixture
@@ -206,7 +209,6 @@ def test_crop_margin_and_border(picture: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "an HEIC photo"),
         (b"\0\0\0\x1cftypavif", "an AVIF image"),
         (b"II*\0\x08\0\0\0", "a TIFF or raw photo"),
         (b"\xff\x0a\x00", "a JPEG XL image"),
@@ -216,6 +218,56 @@ def test_crop_margin_and_border(picture: np.ndarray) -> None:
 )
 def test_pictures_of_other_kinds_are_named(data: bytes, kind: str) -> None:
     with pytest.raises(InputError) as caught:
-        decode_image(data, "IMG_1.HEIC")
-    wanted = f"The file IMG_1.HEIC is {kind}, which procvid does not read. Save it as JPEG or PNG."
+        decode_image(data, "IMG_1.TIF")
+    wanted = f"The file IMG_1.TIF is {kind}, which procvid does not read. Save it as JPEG or PNG."
     assert str(caught.value) == wanted
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    halves = np.zeros((96, 128, 3), np.uint8)
+    halves[:, :64] = (220, 0, 0)
+    halves[:, 64:] = (0, 0, 200)
+    return halves
+
+
+def test_an_heic_photo_is_read(tmp_path: Path, photo: np.ndarray) -> None:
+    (tmp_path / "IMG_1.HEIC").write_bytes(heic_bytes(photo))
+    read = load_image(tmp_path / "IMG_1.HEIC")
+    assert read.shape == photo.shape
+    assert np.abs(read.astype(int) - photo)[:, [10, 100]].max() < 8
+
+
+@pytest.mark.parametrize(
+    ("said_size", "says"),
+    [
+        ((9_000, 9_000), "more than 40,000,000"),
+        ((100_000, 100_000), "more than 40,000,000"),
+        ((64, 64), "is damaged"),
+        ((0, 0), "is damaged"),
+    ],
+)
+def test_an_heic_photo_of_another_size_than_it_says(
+    photo: np.ndarray, said_size: tuple[int, int], says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        decode_image(heic_bytes(photo, said_size), "IMG_1.HEIC")
+
+
+def test_a_damaged_heic_photo_is_a_sentence(photo: np.ndarray) -> None:
+    whole, rng = heic_bytes(photo), np.random.default_rng(0)
+    for end in range(12, len(whole) - 1, 37):
+        with pytest.raises(InputError, match=r"IMG_1\.HEIC (is|is damaged)|size"):
+            decode_image(whole[:end], "IMG_1.HEIC")
+    for _ in range(200):
+        changed = bytearray(whole)
+        changed[rng.integers(12, len(whole))] = rng.integers(256)
+        with contextlib.suppress(InputError):
+            decode_image(bytes(changed), "IMG_1.HEIC")
+
+
+def test_an_heic_photo_without_the_decoder_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(InputError, match="`pi-heif` is not installed") as raised:
+        decode_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "IMG_1.HEIC")
+    assert raised.value.hint == "Save it as JPEG or PNG."

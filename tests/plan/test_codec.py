@@ -20,8 +20,8 @@ from procvid.plan.codec import (
     plan_to_json,
 )
 from procvid.plan.rules import plan_recipe
-from procvid.plan.table import apply_rows, rows_of
 from procvid.run.folder import PLAN, RunFolder
+from procvid.run.restore import packed_plan, unpacked_plan
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 from procvid.ui.server.jobs import make_draft, start_run
 from procvid.ui.server.queue import Draft, RunOptions
@@ -110,8 +110,8 @@ def run_folder(data: Any, folder: Path) -> None:
     RunFolder(folder, None).read_plan()  # type: ignore[arg-type]  # the record is not read
 
 
-def page_table(data: Any, folder: Path) -> None:
-    apply_rows(unchecked(data), rows_of(GOOD))
+def video_metadata(data: Any, folder: Path) -> None:
+    unpacked_plan(packed_plan(unchecked(data)))
 
 
 def endpoint(data: Any, folder: Path) -> None:
@@ -125,7 +125,7 @@ def planner_answer(data: Any, folder: Path) -> None:
     make_draft(context, "Dinner\n\nSlice the red onion.\nFry it in a large pan.\nServe.")
 
 
-@pytest.mark.parametrize("door", [run_folder, page_table, endpoint, planner_answer])
+@pytest.mark.parametrize("door", [run_folder, video_metadata, endpoint, planner_answer])
 @pytest.mark.parametrize(("path", "value", "message"), BAD_VALUES)
 def test_every_door_refuses_a_bad_value(
     door: Callable[[Any, Path], None],
@@ -144,7 +144,7 @@ def test_every_door_refuses_a_bad_value(
 def test_a_good_plan_passes_every_reader(tmp_path: Path) -> None:
     assert plan_from_json(as_json()) == check_plan(GOOD) == unchecked(as_json()) == GOOD
     run_folder(as_json(), tmp_path)
-    page_table(as_json(), tmp_path)
+    video_metadata(as_json(), tmp_path)
     planner_answer(as_json(), tmp_path)
 
 

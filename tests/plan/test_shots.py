@@ -20,7 +20,6 @@ from procvid.plan.shots import (
     same_source,
     with_recipe_steps,
 )
-from procvid.plan.table import apply_rows, rows_of
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Plan, Recipe
 
@@ -238,14 +237,6 @@ def test_a_plan_without_shots_has_numbers(plan: Plan) -> None:
     whole = dataclasses.replace(plan, steps=plan.steps[:1])
     with pytest.raises(InputError, match=r"Step 3 does not exist\. Choose 1 to 1\."):
         number_of(whole, "3")
-
-
-def test_the_table_names_shots(plan: Plan) -> None:
-    rows = rows_of(plan)
-    assert {row[0] for row in rows} == {1, "2a", "2b", 3}
-    assert apply_rows(plan, [[str(cell) for cell in row] for row in rows]) == plan
-    with pytest.raises(InputError, match="Choose one of 1, 2a, 2b, 3"):
-        apply_rows(plan, [[2, *rows[0][1:]]])
 
 
 def test_notes_of_a_planner_name_shots() -> None:

@@ -15,6 +15,7 @@ from procvid.run.changes import (
     kept_changes,
     picture_names,
     read_stored,
+    reference_changes,
     stored_json,
     write_pictures,
 )
@@ -126,3 +127,11 @@ def test_a_ticket_of_the_first_version_is_read(tmp_path):
     }
     assert same(read_stored(tmp_path, old)[0], StepChanges(uploads=(RED, GREEN), shows=("pan", "")))
     assert same(changes_from_json({**old, "pictures": []}), StepChanges(shows=("pan", "")))
+
+
+def test_a_new_run_gets_the_changes_to_references_alone(tmp_path):
+    run = RunFolder(tmp_path, None)
+    keep_changes(run, {1: EVERYTHING, 2: StepChanges(7), 3: StepChanges(banned=("c9",))})
+    found = reference_changes(run, [1, 2, 3, 4], lambda: {"c2"})
+    kept = dataclasses.replace(EVERYTHING, seed=None, prompt=None, attempt=0, banned=())
+    assert list(found) == [1] and same(found[1], kept)

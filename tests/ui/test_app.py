@@ -64,7 +64,7 @@ def test_heavy_events_share_one_queue(app: Any) -> None:
     lines = {f.name: (f.concurrency_id, f.concurrency_limit) for f in app.fns.values()}
     heavy = {name for name, line in lines.items() if line == ("gpu", 1)}
     # The worker makes the clips; the search for references does not wait for it.
-    memory = {"search", "search_picture", "rename", "retag", "ban", "remove", "same", "add"}
+    memory = {"look", "drop", "rename", "retag", "ban", "remove", "same", "undo", "add"}
     assert heavy == {"evaluate", "score"} | memory
     assert lines["make"][0] != "gpu" and lines["retrieve"] != lines["generate"]
 

@@ -65,8 +65,8 @@ def age(path: Path, days_old: float) -> None:
 
 def test_old_runs_are_deleted_with_all_their_files(tmp_path: Path, worker: Worker) -> None:
     old, new = run(tmp_path, 8), run(tmp_path, 6)
-    for belongs in (f"packed/{old.name}.zip", f"queue/{old.name}-1.png"):
-        (tmp_path / belongs).parent.mkdir(exist_ok=True)
+    for belongs in (f"packed/{old.name}/soup.zip", f"queue/{old.name}-1.png"):
+        (tmp_path / belongs).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / belongs).write_bytes(b"x")
     assert clear(tmp_path, WEEK, worker, NOW_S) == [old.name]
     assert not old.exists() and new.exists()

@@ -25,6 +25,9 @@ from procvid.settings import PHANTOM_1_3B, PHANTOM_14B
 from procvid.types import StepChanges
 from procvid.ui.pages.create import run_markup, run_options
 from procvid.ui.pages.create.layout import CreatePage
+from procvid.ui.pages.create.plan_step import PlanEdits
+from procvid.ui.pages.create.references_step import ReferenceLook
+from procvid.ui.pages.create.takes_panel import Opened
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.estimate import estimate, rounded
 from procvid.ui.server.library import twin_of
@@ -33,6 +36,11 @@ from procvid.ui.server.stream import RunView
 from procvid.ui.server.twins import LOST, AskedRuns, asked_runs
 from procvid.ui.server.uploads import read_recipe_file
 from tests.ui.running import Events, create_page, events_of, finished
+
+
+def pressed(act: str, **data: Any) -> gr.EventData:
+    """Return the event of a pressed button or a changed field."""
+    return gr.EventData(None, {"act": act, **{key: str(value) for key, value in data.items()}})
 
 
 @pytest.fixture(scope="module")
@@ -61,23 +69,19 @@ def draft(page: CreatePage, planned: dict[Any, Any]) -> Draft:
     return draft
 
 
-@pytest.fixture(scope="module")
-def rows(page: CreatePage, planned: dict[Any, Any]) -> list[list[Any]]:
-    return list(planned[page.plan.table])
-
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_a_recipe_opens_the_plan(
-    page: CreatePage, planned: dict[Any, Any], draft: Draft, rows: list[list[Any]]
+    page: CreatePage, planned: dict[Any, Any], draft: Draft, on: Events, recipe: str
 ) -> None:
     assert [step.number for step in draft.plan.steps] == [1, 2]
     shown = planned[page.plan.shown]
     assert "whole → sliced" in shown and "Carrot omelette" in shown
-    assert len(rows) == sum(len(step.objects) for step in draft.plan.steps)
-    assert [number for _, number in planned[page.plan.which].choices] == [1, 2]
     assert planned[page.state.walk].selected == 2
+    # The same recipe keeps its plan, which may be edited.
+    again = on["plan_recipe"](recipe, "", None, "auto", draft)
+    assert list(again) == [page.state.walk]
 
 
 def test_what_cannot_be_drawn_is_said_before_anything_is_made_and_after_an_edit(
@@ -87,9 +91,12 @@ def test_what_cannot_be_drawn_is_said_before_anything_is_made_and_after_an_edit(
         "Soup\n\n1. Boil the pasta in the pot.\n2. Serve the pasta on the plate."
     )
     assert "cannot draw pasta" in planned[page.plan.notes]
-    rows = planned[page.plan.table]
-    edited = [["carrot" if cell == "pasta" else cell for cell in row] for row in rows]
-    answer = on["edit_plan"](planned[page.state.draft], edited)
+    assert "not drawn" in planned[page.plan.shown]
+    draft, edits = planned[page.state.draft], planned[page.plan.edits]
+    for number in (1, 2):
+        press = pressed("object", step=number, name="pasta", field="name", value="carrot")
+        answer = on["edit_plan"](draft, {}, edits, press)
+        draft, edits = answer[page.state.draft], answer[page.plan.edits]
     assert "cannot draw" not in answer[page.plan.notes]
 
 
@@ -98,8 +105,7 @@ TWO_ACTIONS = "Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Se
 
 def test_a_step_becomes_a_clip_per_action_or_one(page: CreatePage, on: Events) -> None:
     planned = on["plan_recipe"](TWO_ACTIONS)
-    labels = [label for label, _ in planned[page.plan.which].choices]
-    assert labels[1] == "Step 1b: Fry it in the frying pan."
+    assert "Edit step 1b" in planned[page.plan.shown]
     assert page.recipe.shots.label == "Shots"
     assert [value for _, value in page.recipe.shots.choices] == ["auto", "one"]
     one = on["plan_recipe"](TWO_ACTIONS, "", None, "one")
@@ -110,79 +116,112 @@ def test_a_step_becomes_a_clip_per_action_or_one(page: CreatePage, on: Events) -
         on["plan_recipe"](TWO_ACTIONS, "", None, "three")
 
 
-def test_an_edited_table_changes_plan_and_list(
-    page: CreatePage, on: Events, draft: Draft, rows: list[list[Any]]
+def test_a_card_is_opened_edited_moved_and_undone(
+    page: CreatePage, on: Events, draft: Draft
 ) -> None:
-    edited_rows = [["diced" if cell == "sliced" else cell for cell in row] for row in rows]
-    answer = on["edit_plan"](draft, edited_rows)
-    assert "whole → diced" in answer[page.plan.shown]
-    assert answer[page.state.draft].recipe == draft.recipe
-    refused = on["edit_plan"](draft, [["x"] * 6])
-    assert list(refused) == [page.plan.notes] and "Row 1" in refused[page.plan.notes]
-    with pytest.raises(gr.Error, match="Row"):
-        on["find_references"](draft, [["x"] * 6], {}, "default", 0)
+    state, plan = page.state, page.plan
+    start = {1: StepChanges(chosen={"cutting board": "x"})}
 
+    def press(draft: Draft, changes: Any, edits: PlanEdits, act: str, **data: Any) -> Any:
+        return on["edit_plan"](draft, changes, edits, pressed(act, **data))
 
-def test_the_prompt_can_be_edited(
-    page: CreatePage, on: Events, draft: Draft, rows: list[list[Any]]
-) -> None:
-    assert on["choose_step"](draft, 2) == draft.plan.steps[1].prompt
-    answer = on["edit_prompt"](draft, 2, "A pan\nfrom above.")
-    edited = answer[page.state.draft]
-    assert edited.plan.steps[1].prompt == "A pan from above."
-    assert "A pan from above." in answer[page.plan.shown]
-    with pytest.raises(gr.Error, match="characters"):
-        on["edit_prompt"](draft, 2, " ")
-    # A fast visitor continues before the event of the prompt field arrives.
-    found = on["find_references"](draft, rows, {}, "none", 0, "", 2, "A pan from above.")
-    assert found[page.state.draft] == edited
+    opened = press(draft, start, PlanEdits(), "edit", step=1)
+    assert state.draft not in opened and 'id="plan-1-words"' in opened[plan.shown]
+    # Only the open card has fields.
+    assert 'id="plan-2-words"' not in opened[plan.shown]
+    field = {"name": "carrot", "field": "state_after", "value": "diced"}
+    diced = press(draft, start, opened[plan.edits], "object", step=1, **field)
+    assert "carried on to step 2" in diced[plan.shown] and "diced → fried" in diced[plan.shown]
+    refused = press(draft, start, opened[plan.edits], "object", step=1, **{**field, "value": ""})
+    assert list(refused) == [plan.shown] and 'role="alert"' in refused[plan.shown]
+    moved = press(diced[state.draft], start, diced[plan.edits], "down", step=1)
+    # Changes of references follow their step, and the recipe follows the plan.
+    assert list(moved[state.changes]) == [2]
+    assert "1. Fry" in moved[page.recipe.recipe]
+    assert moved[state.draft].recipe.steps[0].startswith("Fry")
+    gone = press(moved[state.draft], moved[state.changes], moved[plan.edits], "delete", step=2)
+    assert gone[state.changes] == {}
+    back = press(gone[state.draft], gone[state.changes], gone[plan.edits], "undo")
+    assert (back[state.draft], back[state.changes]) == (moved[state.draft], moved[state.changes])
+    anew = press(gone[state.draft], {}, gone[plan.edits], "again")
+    assert len(anew[state.draft].plan.steps) == 1 and len(anew[plan.edits].past) == 4
+    for act, data in (("up", {"step": "x"}), ("object", {"step": 1, "field": "since_step"})):
+        answer = press(draft, start, PlanEdits(1), act, **data)
+        assert 'role="alert"' in answer[plan.shown]
 
 
 def test_references_are_shown_with_reasons_for_those_missing(
-    page: CreatePage, on: Events, draft: Draft, rows: list[list[Any]]
-) -> None:
-    answer = on["find_references"](draft, rows, {}, "default", 0)
-    assert 'alt="Reference 1:' in answer[page.references.shown]
-    assert ("Step 1: carrot", "1 carrot") in answer[page.references.which].choices
-    assert answer[page.state.walk].selected == 3
-    bare = on["find_references"](draft, rows, {}, "none", 0)
-    assert "<img" not in bare[page.references.shown]
-
-
-def test_a_reference_can_be_swapped_pinned_hidden_and_uploaded(
     page: CreatePage, on: Events, draft: Draft
 ) -> None:
-    changes, tiles = page.state.changes, page.references.shown
-    values = (draft, {}, "1 cutting board", "default", 0)
-    offered = on["list_alternatives"](None, *values)
-    ids = offered[page.references.choice_ids]
-    assert len(offered[page.references.choices].value) == len(ids) > 1
-    pressed = SimpleNamespace(index=len(ids) - 1)
-    swapped = on["swap_reference"](None, pressed, ids, *values)
-    assert swapped[changes][1].chosen == {"cutting board": ids[-1]}
-    assert "chosen by you" in swapped[tiles] and "score 1.00" not in swapped[tiles]
-    pinned = on["pin_reference"](None, draft, swapped[changes], *values[2:])
-    assert pinned[changes][1].chosen == swapped[changes][1].chosen
-    hidden = on["hide_reference"](None, draft, swapped[changes], *values[2:])
-    assert (hidden[changes][1].chosen, hidden[changes][1].banned) == ({}, (ids[-1],))
-    assert hidden[tiles] != swapped[tiles]
-    reset = on["reset_reference"](None, draft, hidden[changes], *values[2:])
-    assert reset[changes][1].banned == ()
+    look = ReferenceLook()
+    answer = on["find_references"](draft, {}, look, "default", 0)
+    shown = answer[page.references.shown]
+    assert 'id="ref-1-carrot"' in shown and "Press a picture" in shown
+    assert answer[page.state.walk].selected == 3
+    bare = on["find_references"](draft, {}, look, "none", 0)
+    assert "<img" not in bare[page.references.shown]
+    # Opening the step again shows the same without a search; after a change it searches again.
+    look = answer[page.references.look]
+    again = on["open_references"](draft, {}, look, "default", 0)
+    assert list(again) == [page.references.shown]
+    assert page.references.look in on["open_references"](draft, {}, look, "default", 1)
+    assert (
+        "Make a plan" in on["open_references"](None, {}, look, "default", 0)[page.references.shown]
+    )
+
+
+def test_a_picture_is_pressed_to_change_it(page: CreatePage, on: Events, draft: Draft) -> None:
+    changes, step = page.state.changes, page.references
+    values: dict[str, Any] = {"changed": {}, "look": ReferenceLook()}
+
+    def press(act: str, name: str = "counter", number: int = 1, **data: Any) -> Any:
+        event = pressed(act, step=number, name=name, **data)
+        answer = on["press_reference"](
+            draft, values["changed"], values["look"], "default", 0, "", event
+        )
+        values["changed"] = answer.get(changes, values["changed"])
+        values["look"] = answer[step.look]
+        return answer
+
+    assert 'data-act="pick"' in press("open")[step.shown]
+    ids = values["look"].ids
+    assert len(ids) > 1
+    chosen = press("pick", place=len(ids) - 1)
+    assert chosen[changes][1].chosen == {"counter": ids[-1]}
+    assert "chosen by you" in chosen[step.shown] and "score 1.00" not in chosen[step.shown]
+    # The anchor keeps it for the later clips.
+    assert "Step 2 shows the same picture" in chosen[step.shown]
+    everywhere = press("everywhere")
+    assert {n: c.chosen for n, c in everywhere[changes].items()} == {
+        n: {"counter": ids[-1]} for n in (1, 2)
+    }
+    left = press("leave_out")
+    assert left[changes][1].left_out == ("counter",) and "left out" in left[step.shown]
+    hidden = press("open", "cutting board") and press("hide", "cutting board")
+    assert len(hidden[changes][1].banned) == 1
+    assert press("reset", "cutting board")[changes][1].banned == ()
     picture = Path(get_upload_folder()) / "board.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     save_png(picture, np.full((40, 50, 3), 200, np.uint8))
-    given = on["upload_reference"](None, str(picture), *values)
+    given = press("upload", "cutting board", value=str(picture))
     assert given[changes][1].shows == ("cutting board",)
-    assert "yours: upload" in given[tiles]
-    for which in (None, "9 pan", "1 nothing"):
-        with pytest.raises(gr.Error, match="No object is chosen"):
-            on["pin_reference"](None, draft, {}, which, "default", 0)
+    assert "your picture" in given[step.shown]
+    for value in ("/etc/passwd", ""):
+        assert 'role="alert"' in press("upload", "cutting board", value=value)[step.shown]
+    undone = press("undo")
+    assert undone[changes][1].shows == ()
+    press("close")
+    for data in ({"number": 9}, {"name": "nothing"}):
+        with pytest.raises(gr.Error, match="out of date"):
+            press("open", **data)
+    with pytest.raises(gr.Error, match="no longer offered"):
+        press("pick", place=99)
 
 
 @pytest.mark.parametrize("event", ["find_references", "make"])
 def test_without_a_plan_the_page_says_what_to_do(on: Events, event: str) -> None:
     arguments = {
-        "find_references": (None, [], {}, "default", 0),
+        "find_references": (None, {}, ReferenceLook(), "default", 0),
         "make": (None, {}, "default", 0, 0, False),
     }
     with pytest.raises(gr.Error, match="Paste a recipe"):
@@ -192,8 +231,9 @@ def test_without_a_plan_the_page_says_what_to_do(on: Events, event: str) -> None
 @pytest.fixture(scope="module")
 def made(page: CreatePage, on: Events, draft: Draft, context: AppContext) -> str:
     """A run that was started by the page, with one reference changed, and is done."""
-    values = (draft, {}, "1 cutting board", "default", 0)
-    crop = on["list_alternatives"](None, *values)[page.references.choice_ids][-1]
+    event = pressed("open", step=1, name="cutting board")
+    opened = on["press_reference"](draft, {}, ReferenceLook(), "default", 0, "", event)
+    crop = opened[page.references.look].ids[-1]
     changed = {1: StepChanges(chosen={"cutting board": crop})}
     answer = on["make"](draft, changed, "default", 0, 2, False)
     run_id = answer[page.state.run_id]
@@ -208,16 +248,30 @@ def made(page: CreatePage, on: Events, draft: Draft, context: AppContext) -> str
 
 
 def test_the_page_follows_its_run_until_it_ends(page: CreatePage, on: Events, made: str) -> None:
-    answer = on["poll"](made, None)
+    answer = on["poll"](made, None, (), Opened())
     video = page.video
     assert "2 of 2 clips done" in answer[video.status]
-    assert answer[video.board].count("<video") == 2 and "seed" in answer[video.board]
+    assert answer[video.board].count("<video") == 2
     shown = [answer[button].visible for button in (video.stop, video.resume, video.review)]
     assert shown == [False, False, True]
     assert not answer[page.state.timer].active
-    # Nothing has changed, so the players continue.
-    again = on["poll"](made, answer[page.state.seen])
-    assert set(again) == {video.status, page.state.timer}
+    # The visitor did not watch this run, so the page stays where it is.
+    assert page.state.walk not in answer
+    # Nothing has changed, so nothing is sent again.
+    again = on["poll"](made, answer[page.state.seen], answer[page.review.shown], Opened())
+    assert set(again) == {page.state.timer, page.state.seen, page.review.shown}
+
+
+def test_the_whole_video_plays_when_a_watched_run_ends(
+    page: CreatePage, on: Events, made: str
+) -> None:
+    seen = ("running", "", "", "")
+    watched = on["poll"](made, seen, (), Opened(), True)
+    assert watched[page.state.walk].selected == 5
+    assert " autoplay" in watched[page.review.video] and "<track" in watched[page.review.video]
+    assert watched[page.review.video].count("data-seek") == 2
+    elsewhere = on["poll"](made, seen, (), Opened(), False)
+    assert page.state.walk not in elsewhere and " autoplay" not in elsewhere[page.review.video]
 
 
 def test_stop_then_come_back_then_resume(
@@ -227,7 +281,7 @@ def test_stop_then_come_back_then_resume(
     previews = []
     for view, _ in context.worker.feed(run_id).follow():  # type: ignore[union-attr]
         if view.preview is not None:
-            previews.append(run_markup.status(view))
+            previews.append(run_markup.storyboard(view))
         if len(view.clips) == 1:
             on["stop"](run_id)
     assert previews and "Preview of step 1" in previews[0]
@@ -243,12 +297,25 @@ def test_stop_then_come_back_then_resume(
     assert finished(context, run_id).state == "done"
 
 
+def test_a_video_brings_its_edited_plan_back(
+    page: CreatePage, on: Events, made: str, draft: Draft, context: AppContext, tmp_path: Path
+) -> None:
+    video = context.existing_folder_of(made) / "video.mp4"
+    answer = on["open_plan"](str(video))
+    assert answer[page.state.draft] == draft and answer[page.state.walk].selected == 2
+    assert "with its edits" in answer[page.plan.notes]
+    for other in (tmp_path / "recipe.txt", video.parent / "steps/01/clip.mp4", tmp_path / "no.mp4"):
+        assert list(on["open_plan"](str(other))) == [page.plan.notes]
+
+
 def test_an_address_that_names_a_run_opens_it(page: CreatePage, on: Events, made: str) -> None:
     answer = on["arrive"]("", at_address(made))
     assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 5)
     options = [answer[field] for field in (page.recipe.seed, page.recipe.steps, page.recipe.fast)]
     assert options == [0, 2, False] and answer[page.recipe.memory].value == "default"
-    assert answer[page.plan.table] and "<track" in answer[page.review.video]
+    assert answer[page.plan.shown] and "<track" in answer[page.review.video]
+    # What was changed of its references is there too.
+    assert list(answer[page.state.changes][1].chosen) == ["cutting board"]
     with pytest.warns(UserWarning, match="There is no video at this address"):
         assert on["arrive"]("", at_address("../../etc")) == {page.state.run_id: ""}
 
@@ -262,67 +329,107 @@ def at_address(run_id: str) -> SimpleNamespace:
 def test_a_run_that_is_gone_is_not_followed(
     page: CreatePage, on: Events, run_id: str | None
 ) -> None:
-    assert not on["poll"](run_id, None)[page.state.timer].active
+    assert not on["poll"](run_id, None, (), Opened())[page.state.timer].active
 
 
-def test_a_step_is_redone_and_another_one_locked(
+def press(on: Events, run_id: str, opened: Opened, act: str, **data: object) -> dict[Any, Any]:
+    """Press a button of the Review step."""
+    sent = {"act": act, **{name: str(value) for name, value in data.items()}}
+    return dict(on["press"](SimpleNamespace(_data=sent), run_id, (), opened))
+
+
+def test_the_review_shows_the_current_run_whoever_chose_it(
+    page: CreatePage, on: Events, made: str
+) -> None:
+    review = page.review
+    opened = on["open_review"](made, (), Opened())
+    assert opened[page.state.walk].selected == 5
+    assert on["change_run"](made)[review.board] == opened[review.board]
+    assert "Make a video first" in on["change_run"]("")[review.status]
+    gone = on["change_run"]("0" * 16)
+    assert "was deleted" in gone[review.status] and not gone[review.film.panel].visible
+    assert "0" * 16 not in gone[review.status]
+
+
+def test_a_step_is_redone_and_its_takes_are_chosen(
     page: CreatePage, on: Events, made: str, context: AppContext
 ) -> None:
     review = page.review
-    opened = on["open_review"](made)
-    assert (opened[page.state.walk].selected, opened[review.download].visible) == (5, True)
-    assert "<track" in opened[review.video]
-    assert [number for _, number in opened[review.which].choices] == [1, 2]
-    # Fields filled for another run are cleared.
-    assert [opened[f] for f in (review.pictures, review.seed, review.prompt)] == [None, "", ""]
-    assert opened[review.which].value is None
-    for event, values in (("redo_step", ("", "", [], None)), ("toggle_lock", ())):
-        with pytest.raises(gr.Error, match="No step is chosen"):
-            on[event](made, None, *values)
-    fields = on["choose_to_redo"](made, 2)
-    prompt = fields[review.prompt]
-    assert "frying pan" in dict(fields[review.shows].choices)
-    with pytest.raises(gr.Error, match="1 names for 0 images"):
-        on["redo_step"](made, 1, "7", prompt, [], None, ["plate"])
-    assert prompt and fields[review.lock].value == "Lock step"
-    locked = on["toggle_lock"](made, 2)
-    assert locked[review.lock].value == "Unlock step" and "locked" in locked[review.board]
+    for act, step in (("open", ""), ("lock", "None"), ("sing", "1")):
+        with pytest.raises(gr.Error, match="out of date"):
+            press(on, made, Opened(), act, step=step)
+    opened = press(on, made, Opened(), "open", step=1)
+    assert opened[review.opened] == Opened(1)
+    assert "Redo step 1" in opened[review.board] and 'name="left_out"' in opened[review.board]
+    locked = press(on, made, Opened(), "lock", step=2)
+    assert "locked" in locked[review.board] and "Unlock step 2" in locked[review.board]
     with pytest.raises(gr.Error, match="locked"):
-        on["redo_step"](made, 2, "7", prompt, [], None)
+        press(on, made, Opened(2), "redo", step=2, prompt="")
 
-    offered = on["choose_to_redo"](made, 1)[review.replaced].choices
-    # Both steps show the counter, so another counter in step 1 makes step 2 stale.
-    shown = next(crop for label, crop in offered if "counter" in label)
-    answer = on["redo_step"](made, 1, "7", prompt + " Wide.", [shown], None)
-    assert answer[page.state.walk].selected == 4 and answer[page.state.timer].active
+    slots = context.view_of(made).steps[1].conditioning.slots  # type: ignore[union-attr]
+    counter = next(slot.object_name for slot in slots if "counter" in slot.object_name)
+    prompt = context.view_of(made).steps[1].conditioning.prompt + " Wide."  # type: ignore[union-attr]
+    started = press(
+        on, made, Opened(1), "redo",
+        step=1, seed=7, prompt=prompt, left_out=json.dumps([counter]), files="[]", takes=1,
+    )  # fmt: skip
+    assert started[page.state.timer].active and started[review.opened].why == "redone"
     view = finished(context, made)
-    assert view.steps[1].seed == 7
-    conditioning = view.steps[1].conditioning
-    assert conditioning is not None and conditioning.prompt.endswith("Wide.")
-    assert shown not in [slot.crop_id for slot in conditioning.slots]
-    # A locked step stays as it is, so nothing has to be redone.
-    assert view.steps[2].stale and view.steps[2].locked
-    assert view.state == "done"
-    on["toggle_lock"](made, 2)
-    assert context.view_of(made).state == "stale"
-    assert on["poll"](made, None)[page.video.resume].value == "Redo stale steps"
-    on["redo_stale"](made)
+    step = view.steps[1]
+    assert (step.seed, step.num_takes) == (7, 2)
+    assert step.conditioning is not None and step.conditioning.prompt.endswith("Wide.")
+    assert counter not in [slot.object_name for slot in step.conditioning.slots]
+
+    both = on["refresh"](made, (), started[review.opened])[review.board]
+    assert "Keep old" in both and "Keep new" in both
+    kept = press(on, made, started[review.opened], "keep", step=1, take=1)
+    assert "Take 1 is in the video now" in kept[review.board]
+    assert context.view_of(made).steps[1].seed != 7
+    undone = press(on, made, kept[review.opened], "keep", step=1, take=2)
+    assert context.view_of(made).steps[1].seed == 7
+    looked = press(on, made, undone[review.opened], "look", step=1, take=1)
+    assert "Use this take" in looked[review.board]
+    deleted = press(on, made, looked[review.opened], "delete", step=1, take=1)
+    assert "Take 1" not in deleted[review.board] and context.view_of(made).steps[1].num_takes == 1
+
+    press(on, made, Opened(), "unlock", step=2)
+    if context.view_of(made).state == "stale":
+        assert "Redo step 2" in on["refresh"](made, (), Opened())[review.status]
+        press(on, made, Opened(), "resume")
     view = finished(context, made)
     assert (view.state, view.stale) == ("done", [])
 
 
-def test_everything_comes_in_one_zip_with_a_manifest(on: Events, made: str) -> None:
-    button = on["pack_all"](made)
-    with zipfile.ZipFile(button.value["path"]) as packed:
+def test_downloads_are_named_after_the_title(on: Events, made: str, context: AppContext) -> None:
+    video = on["prepare"](SimpleNamespace(_data={"act": "video"}), made)
+    assert video["name"] == "carrot-omelette.mp4"
+    parcel = on["prepare"](SimpleNamespace(_data={"act": "zip"}), made)
+    assert parcel["name"] == "carrot-omelette.zip"
+    with zipfile.ZipFile(context.runs_folder / "packed" / made / parcel["name"]) as packed:
         names = set(packed.namelist())
         manifest = json.loads(packed.read("manifest.json"))
         clip = packed.read("steps/01/clip.mp4")
     assert {"video.mp4", "captions.vtt", "plan.json", "run.json"} < names
-    assert {"takes/01/1/clip.mp4", "takes/01/2/conditioning.json"} < names
-    assert not [name for name in names if "crops" in name]
     assert set(manifest["files"]) == names - {"manifest.json"}
     entry = manifest["files"]["steps/01/clip.mp4"]
     assert entry == {"bytes": len(clip), "sha256": hashlib.sha256(clip).hexdigest()}
+
+
+def test_a_file_to_take_away_is_made_while_the_page_goes_on(
+    page: CreatePage, on: Events, made: str
+) -> None:
+    film = page.review.film
+    steps = list(on["make_file"](made, "gif", 1, "espeak", True, True, False))
+    assert "Making the file" in steps[0][film.result] and not steps[0][film.make].interactive
+    assert steps[-1][film.parcel]["name"] == "carrot-omelette-1.gif"
+    assert steps[-1][film.make].interactive
+    answers = on["make_file"](made, "html", 1, "no such voice", False, False, True)
+    assert list(answers)[-1][film.parcel]["name"] == "carrot-omelette.html"
+    refused = on["make_file"](made, "mp4", 1, "no such voice", False, False, True)
+    assert "Making" in next(refused)[film.result]
+    assert next(refused)[film.make].interactive
+    with pytest.raises(gr.Error, match="voice"):
+        next(refused)
 
 
 def test_the_same_is_made_once_without_memory_to_compare(
@@ -385,7 +492,7 @@ def test_the_jumps_are_measured_in_the_background_and_stored(
 @pytest.mark.parametrize("seed", ["-1", "soup", "²", str(2**64)])
 def test_a_bad_seed_for_a_step_is_refused(on: Events, made: str, seed: str) -> None:
     with pytest.raises(gr.Error, match="seed"):
-        on["redo_step"](made, 1, seed, "", [], None)
+        press(on, made, Opened(1), "redo", step=1, seed=seed)
 
 
 def test_a_video_restores_its_settings(
@@ -409,7 +516,7 @@ def test_a_run_that_fails_says_why_and_can_be_resumed(
     feed = context.worker.submit(Job(run_id, draft, RunOptions(steps=2)))
     with pytest.raises(OutputError):
         list(feed.follow())
-    answer = on["poll"](run_id, None)
+    answer = on["poll"](run_id, None, (), Opened())
     assert "failed" in answer[page.video.status] and "is a file" in answer[page.video.status]
     assert not answer[page.video.stop].visible and answer[page.video.resume].visible
     context.folder_of(run_id).unlink()

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
 
+import procvid
 from procvid.errors import InputError, ProcvidError, RecipeError, UnavailableError
-from procvid.ui.server.guard import for_the_page, guarded, one_line
+from procvid.ui.server.guard import ON_THE_PAGE, for_the_page, guarded, one_line, page_words
+
+PACKAGE = Path(procvid.__file__).parent
 
 
 def test_an_error_of_procvid_keeps_its_sentence_and_gets_a_title() -> None:
@@ -116,3 +121,16 @@ def numbers(upto: Any) -> Iterator[int]:
 )
 def test_a_page_has_no_options(hint: str, shown: str) -> None:
     assert for_the_page(InputError("Bad /srv/runs/x.", hint)) == f"Bad x. {shown}"
+
+
+def test_a_page_names_its_own_buttons() -> None:
+    remedy = "Give a clearer photo, or use the whole photo (--whole)."
+    shown = for_the_page(InputError("No pan found in the photo.", remedy))
+    assert shown.endswith("Give a clearer photo, or tick “Use the whole photo”.")
+    assert page_words("`procvid memory search` lists the ids.") == "Choose another picture."
+
+
+def test_the_remedies_that_a_page_replaces_are_still_in_use() -> None:
+    sources = (file.read_text("utf-8") for file in PACKAGE.rglob("*.py") if file.name != "guard.py")
+    words = re.sub(r'"\s*\n\s*f?"', "", "".join(sources))
+    assert not [command for command in ON_THE_PAGE if command not in words]

@@ -265,7 +265,7 @@ def page(context: AppContext) -> tuple[CreatePage, Events, dict[str, Any]]:
     with gr.Blocks() as app:
         own, compared = gr.BrowserState(""), gr.BrowserState(["", ""])
         with gr.Tabs() as tabs, gr.Tab("Create") as tab:
-            created = create.build(context, app, own, compared, gr.Button(), tabs)
+            created = create.build(context, app, own, compared, gr.Button())
             layout.build(context, created, tab, tabs)
     press = next(f for f in app.fns.values() if f.name == "press_card")
     names = ("find", "listing", "timer", "most", "done", "tabs")

@@ -62,7 +62,8 @@ def test_a_redo_keeps_the_old_clip_in_view(draft: Draft, tmp_path: Path) -> None
     assert view.sentence == "Redoing step 2, take 1 of 2."
     view.apply(Progress(2, 1, 2, 3.0))
     assert view.fraction == 0.25
-    assert view.sentence == "Redoing step 2, take 1 of 2, denoising step 1 of 2."
+    assert view.sentence == "Redoing step 2, take 1 of 2."
+    assert view.detail == "denoising step 1 of 2"
     event = TakeReady(2, 2, "takes/02/2/clip.mp4", 1.0, 0.5, "Good.", 1, 2)
     view.apply(event)
     assert view.fraction == 0.5 and step.num_takes == 2

@@ -8,9 +8,8 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.ui.api.answers import (
-    Evaluation,
-)
+from procvid.ui.api.answers import Evaluation
+from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.evaluating import (
     answer_json,
@@ -19,7 +18,6 @@ from procvid.ui.server.evaluating import (
     read_metrics,
     stream_evaluation,
 )
-from procvid.ui.server.guard import guarded
 from procvid.ui.server.visitors import visitor_of
 
 
@@ -40,7 +38,7 @@ def mount(context: AppContext) -> None:
             run_ids: runs of this server, at most four
             clips: or uploaded clips of one recipe, in order
             texts: the recipe of the clips, or one line per clip
-            metrics: metric ids; omit it for all
+            metrics: metric ids; omit it for the default ones
             backbones: tiny knows the toy kitchen only, published (1.4 GB) any clip; auto is the server's
         """
         given = run_ids or []
@@ -53,6 +51,4 @@ def mount(context: AppContext) -> None:
         for view, event in stream_evaluation(context, runs, chosen, models):
             yield answer_json(view, event)
 
-    stream = guarded(evaluate)
-    stream.__annotations__["return"] = Evaluation
-    gr.api(stream, api_name="evaluate", concurrency_id="gpu", concurrency_limit=1)
+    endpoint(evaluate, Evaluation, concurrency_id="gpu", concurrency_limit=1)

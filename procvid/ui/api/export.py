@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import cast
 
 import gradio as gr
+from typing_extensions import TypedDict
 
 from procvid.run.film.settings import FilmFormat, FilmSettings, FilmShape, VoiceChoice
+from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.film import export_film
-from procvid.ui.server.guard import guarded
 from procvid.ui.server.visitors import visitor_of
 
 
@@ -83,4 +84,4 @@ def mount(context: AppContext) -> None:
             },
         )
 
-    gr.api(guarded(export), api_name="export", concurrency_id="export", concurrency_limit=1)
+    endpoint(export, ExportAnswer, concurrency_id="export", concurrency_limit=1)

@@ -8,8 +8,8 @@ import gradio as gr
 
 from procvid.errors import InputError
 from procvid.ui.api.answers import LibraryAnswer, LibraryCard
+from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guard import guarded
 from procvid.ui.server.library import (
     MAX_CARDS,
     VideoCard,
@@ -57,7 +57,7 @@ def mount(context: AppContext) -> None:
             cards=[_card_json(card, place < MAX_POSTERS) for place, card in enumerate(cards)]
         )
 
-    gr.api(guarded(library), api_name="library", concurrency_limit=4)
+    endpoint(library, LibraryAnswer, concurrency_limit=4)
 
 
 def _read_ids(value: object) -> list[str]:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-import gradio as gr
-
-from procvid.ui.api.answers import (
-    Memories,
-)
+from procvid.ui.api.answers import Memories
+from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guard import guarded
 from procvid.ui.server.memory_answers import answer, read_asked
 
 
@@ -38,4 +34,4 @@ def mount(context: AppContext) -> None:
         asked = read_asked(memory, object_name, state, query, limit, page)
         return cast(Memories, answer(context, asked))
 
-    gr.api(guarded(memories), api_name="memories", concurrency_limit=4)
+    endpoint(memories, Memories, concurrency_limit=4)

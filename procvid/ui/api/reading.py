@@ -7,13 +7,10 @@ from typing import cast
 
 import gradio as gr
 
-from procvid.ui.api.answers import (
-    PlanAnswer,
-    RetrieveAnswer,
-    Version,
-)
+from procvid.types import Plan
+from procvid.ui.api.answers import PlanAnswer, RetrieveAnswer, StepReferences, Version
+from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import (
     make_draft,
     preview_references,
@@ -42,7 +39,7 @@ def mount(context: AppContext) -> None:
         context.allowance.spend(visitor_of(request), "plans")
         draft = make_draft(context, recipe, shots=shots)
         return PlanAnswer(
-            plan=dataclasses.asdict(draft.plan),
+            plan=cast(Plan, dataclasses.asdict(draft.plan)),
             warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
         )
 
@@ -66,10 +63,10 @@ def mount(context: AppContext) -> None:
         draft = make_draft(context, recipe, shots=shots)
         found = preview_references(context, draft.plan, options)
         return RetrieveAnswer(
-            steps=[conditioning_json(c) for c in found],
+            steps=[cast(StepReferences, conditioning_json(c)) for c in found],
             warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
         )
 
-    gr.api(guarded(version), api_name="version")
-    gr.api(guarded(plan), api_name="plan")
-    gr.api(guarded(retrieve), api_name="retrieve", concurrency_limit=2)
+    endpoint(version, Version)
+    endpoint(plan, PlanAnswer)
+    endpoint(retrieve, RetrieveAnswer, concurrency_limit=2)

@@ -7,13 +7,10 @@ from typing import Any, cast
 
 import gradio as gr
 
-from procvid.ui.api.answers import (
-    RunState,
-    StopAnswer,
-)
+from procvid.ui.api.answers import RunState, StopAnswer
+from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.feed import Feed
-from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import (
     make_draft,
     read_options,
@@ -45,8 +42,6 @@ def mount(context: AppContext) -> None:
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Make a video; streams events, the last one is the whole run.
-
-        A client that disconnects does not stop the run: /run returns its state, /stop ends it.
 
         Parameters:
             recipe: plain text, Markdown, JSON or JSON-LD; "" to resume a run
@@ -81,7 +76,7 @@ def mount(context: AppContext) -> None:
         left_out: list[str] | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Redo one step; streams like /generate. `stale` lists the steps that it made stale.
+        """Redo one step; streams like /generate, with the steps that it made stale.
 
         Parameters:
             run_id: as in the events of /generate
@@ -116,13 +111,11 @@ def mount(context: AppContext) -> None:
         context.view_of(run_id)
         return StopAnswer(run_id=run_id, stopping=context.worker.stop(run_id))
 
-    for streamed, name in ((generate, "generate"), (regenerate_step, "regenerate_step")):
-        stream = guarded(streamed)
-        # Gradio reads the schema of the result here; an iterator would become "any".
-        stream.__annotations__["return"] = RunState
-        gr.api(stream, api_name=name, concurrency_id="listen", concurrency_limit=LISTENERS)
-    gr.api(guarded(run), api_name="run", concurrency_limit=4)
-    gr.api(guarded(stop), api_name="stop", concurrency_limit=4)
+    listening = {"concurrency_id": "listen", "concurrency_limit": LISTENERS}
+    endpoint(generate, RunState, **listening)
+    endpoint(regenerate_step, RunState, **listening)
+    endpoint(run, RunState, concurrency_limit=4)
+    endpoint(stop, StopAnswer, concurrency_limit=4)
 
 
 def _stream(feed: Feed) -> Iterator[dict[str, Any]]:

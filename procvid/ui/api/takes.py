@@ -8,8 +8,8 @@ import gradio as gr
 
 from procvid.errors import InputError
 from procvid.ui.api.answers import TakesAnswer
+from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guard import guarded
 from procvid.ui.server.takes import keep_take, list_takes, remove_take, take_json
 from procvid.ui.server.visitors import visitor_of
 
@@ -44,4 +44,4 @@ def mount(context: AppContext) -> None:
         answer = {"run_id": run_id, "step": step, "takes": found, "stale": stale}
         return cast(TakesAnswer, answer)
 
-    gr.api(guarded(takes), api_name="takes", concurrency_limit=4)
+    endpoint(takes, TakesAnswer, concurrency_limit=4)

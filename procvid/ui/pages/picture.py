@@ -9,12 +9,15 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.media.image import load_image
+from procvid.media.image import fit_within, load_image
 from procvid.types import Image
 from procvid.ui.server.guard import for_the_page
 
-SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"]
-"""File types of upload buttons. A phone that stores HEIC then sends JPEG."""
+SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".heic", ".heif"]
+"""File types of upload buttons."""
+
+SHOWN_PX = 1600
+"""Longest side of a photo that is converted for the browser."""
 
 
 def picture_field(**settings: Any) -> gr.Image:
@@ -23,7 +26,7 @@ def picture_field(**settings: Any) -> gr.Image:
     Gradio opens the file before a handler is called, and its error is no sentence. The handlers
     here open it themselves.
     """
-    field = gr.Image(type="filepath", sources=["upload"], **settings)
+    field = gr.Image(type="filepath", sources=["upload"], format="png", **settings)
     field.preprocess = _path_of  # type: ignore[method-assign]
     return field
 
@@ -39,3 +42,10 @@ def shown_picture(path: str | None) -> Image | None:
     except InputError as error:
         gr.Warning(escape(for_the_page(error), quote=False), title="Cannot open this picture")
         return None
+
+
+def as_shown(field: gr.Image, path: str | None, image: Image) -> dict[Any, Any]:
+    """Return the new value of a field whose file browsers cannot show, or nothing for others."""
+    if not path or Path(path).suffix.lower() not in (".heic", ".heif"):
+        return {}
+    return {field: fit_within(image, SHOWN_PX)}

@@ -105,10 +105,8 @@ def clear(
 def _runs(folder: Path) -> Iterator[_RunOnDisk]:
     for path in _run_folders(folder):
         used_at_s, num_bytes = _last_use_and_size(path)
-        packed = folder / PACKED / f"{path.name}.zip"
-        with suppress(OSError):
-            num_bytes += packed.lstat().st_size
-        num_bytes += _last_use_and_size(folder / EXPORTS / path.name)[1]
+        for beside in (PACKED, EXPORTS):
+            num_bytes += _last_use_and_size(folder / beside / path.name)[1]
         yield _RunOnDisk(path, used_at_s, num_bytes)
 
 
@@ -164,8 +162,8 @@ def _delete(run: Path, worker: Worker) -> bool:
         # Held by another process, or this process may not write it.
         return False
     worker.tickets.remove(run.name)
-    remove(run.parent / PACKED / f"{run.name}.zip")
-    remove(run.parent / EXPORTS / run.name)
+    for beside in (PACKED, EXPORTS):
+        remove(run.parent / beside / run.name)
     remove(away)
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +25,8 @@ from procvid.machine import (
 )
 from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Planner, TakeJudge
-from procvid.run.folder import PLAN
+from procvid.run.changes import reference_changes
+from procvid.run.folder import PLAN, RunFolder, read_run
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.timings import ClipSetting, measured
 from procvid.settings import Profile, read_environment
@@ -248,6 +249,19 @@ class AppContext:
         if ticket is not None:
             return replace(ticket.job, again=0, takes=1)
         return read_job(run_id, self.existing_folder_of(run_id))
+
+    def reference_changes(self, job: Job) -> Mapping[int, StepChanges]:
+        """Return the changes to the references of a job's run, for a new run of the same plan."""
+        path = self.folder_of(job.run_id)
+        if not (path / PLAN).exists():
+            return job.changes
+        steps = [step.number for step in job.draft.plan.steps]
+
+        def crops() -> set[str]:
+            stores = self.parts(job.options.memory).stores or ()
+            return {fact.id for store in stores for fact in store.crops.facts}
+
+        return reference_changes(RunFolder(path, read_run(path)), steps, crops)
 
     def _read_view(self, job: Job) -> RunView:
         folder = self.folder_of(job.run_id)

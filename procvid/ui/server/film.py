@@ -6,16 +6,17 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from procvid.errors import RunError, UnavailableError
+from procvid.errors import ProcvidError, RunError, UnavailableError
 from procvid.run.film.make import make_film
 from procvid.run.film.names import film_name
-from procvid.run.film.settings import FilmSettings
+from procvid.run.film.settings import FilmSettings, VoiceChoice
 from procvid.run.folder import RUN, VIDEO
 from procvid.storage.atomic import remove
 from procvid.storage.files import sha256_of
 from procvid.ui.server.context import AppContext
+from procvid.ui.server.guard import for_the_page
 from procvid.ui.server.library import title_of
 from procvid.ui.server.packing import EXPORTS
 from procvid.ui.server.visitors import Visitor
@@ -69,7 +70,7 @@ def export_film(
         OutputError: The disk is full.
     """
     run = context.existing_folder_of(run_id)
-    _check_voice(context, settings, visitor)
+    _check_voice(context, settings.voice, visitor)
     context.allowance.spend(visitor, "exports")
     title = title_of(context, run_id)
     step = "" if settings.step is None else f" {settings.step}"
@@ -92,21 +93,20 @@ def export_film(
     )
 
 
-def voices(context: AppContext, visitor: Visitor) -> tuple[str, ...]:
-    """Return the voices that this visitor may choose on this server."""
-    found = ["none"]
-    for name in ("espeak", "openai"):
+def missing_voices(context: AppContext, visitor: Visitor) -> dict[str, str]:
+    """Return the voices that this visitor cannot choose, each with the reason."""
+    missing = {}
+    for name in get_args(VoiceChoice):
         try:
+            _check_voice(context, name, visitor)
             build_voice(name)
-        except UnavailableError:
-            continue
-        if name != "openai" or _may_ask_service(context, visitor):
-            found.append(name)
-    return tuple(found)
+        except ProcvidError as error:
+            missing[name] = for_the_page(error)
+    return missing
 
 
-def _check_voice(context: AppContext, settings: FilmSettings, visitor: Visitor) -> None:
-    if settings.voice == "openai" and not _may_ask_service(context, visitor):
+def _check_voice(context: AppContext, voice: str, visitor: Visitor) -> None:
+    if voice == "openai" and not _may_ask_service(context, visitor):
         raise UnavailableError(
             "This server offers no speech service to visitors.", "Choose another voice."
         )

@@ -49,16 +49,44 @@ TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
 """Title of the message box, by the first class that fits; subclasses come before their bases."""
 
 
+ON_THE_PAGE: Mapping[str, str] = {
+    "`procvid memory search` lists the ids.": "Choose another picture.",
+    "or finish the run with `procvid generate` first.": "or resume the run first.",
+    "Run the same `procvid generate` command to redo this.": "Redo them.",
+    "Run the same `procvid generate` command again first.": "Resume it first.",
+    "Make the step again with `procvid regenerate`.": "Redo the step.",
+    "Add a store with --memory STORE.": "Choose another memory under Options.",
+    "choose another folder for --out.": "start a new video.",
+    "Leave the reference images out with --no-pixels.": "Leave out the images.",
+    "Give a licence with --licence, leave the images out with --no-pixels, or publish without a "
+    "licence with --without-licence.": "Fill in the licence, or leave out the images.",
+    "Leave @REVISION out and use --tag.": "Leave out @REVISION and fill in the tag.",
+    "or leave --private out.": "or untick “Private”.",
+    "Free some space, or choose another folder with --to or PROCVID_CACHE.": "Free some space.",
+    "Use --planner rules, which asks no service.": "Remove the key to plan without a service.",
+    "or use the whole photo (--whole).": "or tick “Use the whole photo”.",
+}
+"""Remedies of the command line, and those that the page has a button or a field for."""
+
+
+def page_words(text: str) -> str:
+    """Return a message with the remedies of the page."""
+    for command, action in ON_THE_PAGE.items():
+        text = text.replace(command, action)
+    return text
+
+
 def for_the_page(error: ProcvidError) -> str:
     """Return the sentence of an error without folders and command-line options.
 
-    "(--whole)" goes, and "a smaller --size" becomes "a smaller size". Commands in backticks stay.
+    What the page can do too is said in its words. "(--whole)" goes, and "a smaller --size" becomes
+    "a smaller size". Other commands in backticks stay.
     """
 
     def spoken(option: re.Match[str]) -> str:
         return option["command"] or (option["name"] or "").replace("-", " ")
 
-    return one_line(OPTIONS.sub(spoken, without_folders(str(error))))
+    return one_line(OPTIONS.sub(spoken, without_folders(page_words(str(error)))))
 
 
 def as_gradio_error(error: Exception) -> gr.Error:

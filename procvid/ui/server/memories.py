@@ -6,12 +6,15 @@ Its random id is the only key to it. The default store is never changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procvid.errors import InputError, StoreError
 from procvid.memory.edit import changing
+from procvid.memory.history import Edit, edit_now
 from procvid.memory.reasons import UPLOAD
 from procvid.memory.store import CropStore, empty_store
 from procvid.memory.store_folder import load_store, save_store, writing
@@ -89,12 +92,68 @@ def change(
         with writing(folder):
             if not folder.is_dir():
                 # An edit that fails leaves no copy behind.
-                changed = _small(edit(shown_store(context, ""), embedder))
+                before = shown_store(context, "")
+                changed = _small(edit(before, embedder))
                 save_store(changed, folder)
+                save_store(before, _before(folder))
                 return changed
     with changing(folder, embedder) as opened:
-        opened.store = changed = _small(edit(opened.store, embedder))
+        before = opened.store
+        opened.store = changed = _small(edit(before, embedder))
+        if changed is not before:
+            save_store(before, _before(folder))
     return changed
+
+
+def can_undo(context: AppContext, memory_id: str) -> bool:
+    """Return True if the last change of this memory can be undone."""
+    return (
+        has_own(context, memory_id) and _before(folder_of(context.runs_folder, memory_id)).is_dir()
+    )
+
+
+def undo_change(context: AppContext, memory_id: str) -> CropStore:
+    """Undo the last change of a visitor's memory and return the store; the history keeps both.
+
+    Raises:
+        InputError: Nothing can be undone: only the last change is kept.
+        StoreError: The memory is in use elsewhere or damaged.
+        OutputError: The memory cannot be written.
+    """
+    if not can_undo(context, memory_id):
+        raise InputError("There is nothing to undo.", "Only the last change can be undone.")
+    embedder = context.parts("default").embedder
+    folder = folder_of(context.runs_folder, memory_id)
+    with changing(folder, embedder) as opened:
+        history = opened.store.history
+        undone = edit_now("undo", history[-1].crop_ids if history else (), before=_what(history))
+        before = load_store(_before(folder), embedder)
+        opened.store = store = replace(before, history=(*history, undone))
+    shutil.rmtree(_before(folder), ignore_errors=True)
+    return store
+
+
+def _before(folder: Path) -> Path:
+    """Return the folder of the memory as it was before its last change."""
+    return folder.with_name(f"{folder.name}.before")
+
+
+def _what(history: Sequence[Edit]) -> str:
+    return history[-1].what if history else ""
+
+
+def row_of(store: CropStore, crop_id: str) -> int:
+    """Return the row of a crop.
+
+    Raises:
+        InputError: No crop is selected, or the store does not have it.
+    """
+    for row, crop in enumerate(store.crops.facts):
+        if crop.id == crop_id:
+            return row
+    if not crop_id:
+        raise InputError("No picture is selected.", "Select one first.")
+    raise InputError("This picture no longer exists.", "Select another one.")
 
 
 def _small(store: CropStore) -> CropStore:

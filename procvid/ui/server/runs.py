@@ -54,7 +54,8 @@ def read_view(run_id: str, path: Path) -> RunView:
         view.steps[number].stale = source
     for number in folder.locked_steps() & view.steps.keys():
         view.steps[number].locked = True
-    view.warnings = _warnings(path / EVENTS, plan)
+    logged = _logged_warnings(path / EVENTS, plan)
+    view.warnings, view.warned_steps = logged.warnings, logged.warned_steps
     duration_s = folder.finished_duration_s(records)
     if duration_s is not None and len(records) == len(plan.steps):
         view.state = "stale" if folder.stale_steps(records) else "done"
@@ -121,8 +122,8 @@ def read_job(run_id: str, path: Path) -> Job:
     return Job(run_id, Draft(request.recipe, plan), options)
 
 
-def _warnings(log: Path, plan: Plan) -> list[str]:
-    """Return the warnings of the last attempt, each once; skip damaged lines."""
+def _logged_warnings(log: Path, plan: Plan) -> RunView:
+    """Return a view with the warnings of the last attempt, each once; skip damaged lines."""
     view = RunView("", log.parent)
     view.show_plan(plan)
     for line in lines_of(log.read_text(encoding="utf-8")) if log.exists() else ():
@@ -134,4 +135,4 @@ def _warnings(log: Path, plan: Plan) -> list[str]:
                 view.forget_warnings(int(event.get("step", 0)))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
-    return view.warnings
+    return view

@@ -235,8 +235,14 @@ class RunView:
             return f"Generating step {self.name_of(self.current)}. {done}."
         if self.denoised == self.denoising_steps:
             return f"Finishing step {self.name_of(self.current)}. {done}."
-        within = f"denoising step {self.denoised} of {self.denoising_steps}"
-        return f"Generating step {self.name_of(self.current)}, {within}. {done}."
+        return f"Generating step {self.name_of(self.current)}. {done}."
+
+    @property
+    def detail(self) -> str:
+        """Position within the clip in progress, or ""."""
+        if self.ended or not 0 < self.denoised < self.denoising_steps:
+            return ""
+        return f"denoising step {self.denoised} of {self.denoising_steps}"
 
     @property
     def _sentence_of_redo(self) -> str:
@@ -246,9 +252,7 @@ class RunView:
         which = f"Redoing step {name}{take if many else ''}"
         if not self.current:
             return f"Preparing to redo step {name}."
-        if self.denoised in (0, self.denoising_steps):
-            return f"{which}."
-        return f"{which}, denoising step {self.denoised} of {self.denoising_steps}."
+        return f"{which}."
 
 
 def conditioning_json(conditioning: Conditioning) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from procvid.evaluate.suite import evaluate
 from procvid.evaluate.verdict import JUMPS, jump_sentence
 from procvid.machine import each_on_card
 from procvid.run.folder import RUN, RunFolder, read_run
-from procvid.run.generate import step_seed
 from procvid.run.takes import seeds_of
 from procvid.storage.files import read_json, write_json
 from procvid.types import StepChanges
@@ -87,9 +86,9 @@ def make_twin(context: AppContext, run_id: str, visitor: Visitor) -> str:
     if not view.ended or view.video is None:
         raise RunError("This video is not finished.", "Finish it first.")
     with _making:
-        seeds = all_seeds(context, run_id)
+        seeds = made_seeds(context, run_id)
         twin = twin_of(context, run_id)
-        if twin and all_seeds(context, twin) == seeds:
+        if twin and made_seeds(context, twin).items() <= seeds.items():
             _continue(context, twin, seeds, visitor)
             return twin
         job = context.job_of(run_id)
@@ -101,17 +100,10 @@ def make_twin(context: AppContext, run_id: str, visitor: Visitor) -> str:
         return made
 
 
-def all_seeds(context: AppContext, run_id: str) -> dict[int, int]:
-    """Return the seed of each step: of its clip, or of the clip to make."""
-    job = context.job_of(run_id)
-    seeds = {}
-    for step in job.draft.plan.steps:
-        given = job.changes[step.number].seed if step.number in job.changes else None
-        seeds[step.number] = step_seed(job.options.seed, step.number) if given is None else given
+def made_seeds(context: AppContext, run_id: str) -> dict[int, int]:
+    """Return the seed of each clip that is made."""
     folder = context.folder_of(run_id)
-    if context.worker.feed(run_id) is None and (folder / RUN).exists():
-        seeds |= seeds_of(RunFolder(folder, read_run(folder)))
-    return seeds
+    return seeds_of(RunFolder(folder, read_run(folder))) if (folder / RUN).exists() else {}
 
 
 def _continue(context: AppContext, run_id: str, seeds: Mapping[int, int], visitor: Visitor) -> None:

@@ -14,7 +14,7 @@ import gradio as gr
 
 from procvid.errors import BusyError, InputError
 from procvid.hub.cache import Cache, open_cache
-from procvid.hub.client import HubClient
+from procvid.hub.client import HubClient, is_offline
 from procvid.settings import read_environment
 from procvid.ui.server.worker import MAX_EACH, MAX_WAITING
 
@@ -84,6 +84,19 @@ class Visitor:
     def limit_bytes(self) -> int | None:
         """Largest release that this visitor may pull; None for no limit."""
         return None if self.owns_machine else LIMIT_BYTES
+
+    @property
+    def can_use_hub(self) -> bool:
+        """True if they can download a release, or have one.
+
+        Everyone may download, up to `limit_bytes`, unless the server is set to stay off the Hub.
+        """
+        return not is_offline() or bool(self.cache.releases())
+
+    @property
+    def can_publish(self) -> bool:
+        """True if they may publish, or may become able to by signing in as the owner of a Space."""
+        return not self.why_not or bool(read_environment().space_owner)
 
     @property
     def may_name_folders(self) -> bool:

@@ -61,14 +61,14 @@ def build(
             recipe = recipe_step.build(context)
         with gr.Tab("Plan", id=PLAN):
             plan = plan_step.build()
-        with gr.Tab("References", id=REFERENCES):
+        with gr.Tab("References", id=REFERENCES) as references_tab:
             references = references_step.build()
             make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
         with gr.Tab("Video", id=VIDEO):
             video = video_step.build()
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
-        with gr.Tab("Review", id=REVIEW):
-            review = review_step.build(context.profile.max_references)
+        with gr.Tab("Review", id=REVIEW) as review_tab:
+            review = review_step.build(review_tab)
             compare = comparing.build()
     state = PageState(
         page=page,
@@ -88,7 +88,7 @@ def build(
     recipe_step.wire(context, page, recipe)
     at_once.wire(context, state, recipe, plan, video)
     plan_step.wire(context, state, recipe, plan)
-    references_step.wire(context, state, recipe, plan, references)
+    references_step.wire(context, state, recipe, plan, references, references_tab)
     video_step.wire(context, state, recipe, make, video)
     review_step.wire(context, state, video, review)
     opener = open_run.RunOpener(context, state, recipe, plan, video, review)

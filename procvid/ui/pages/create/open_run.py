@@ -84,7 +84,7 @@ class RunOpener:
                 list_loras(request), job.options.lora if job.options.lora in loras else ""
             ),
             state.draft: job.draft,
-            state.changes: job.changes,
+            state.changes: self.context.reference_changes(job),
             state.run_id: run_id,
             state.last_run: run_id,
             state.walk: gr.Tabs(selected=REVIEW if view.video else VIDEO),

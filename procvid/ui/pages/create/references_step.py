@@ -11,14 +11,13 @@ import gradio as gr
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.memory.memory import Memory
-from procvid.plan.table import apply_rows, with_prompt
 from procvid.run.parts import start_memory
 from procvid.run.step import preview
-from procvid.types import Conditioning, PlannedObject, StepChanges, StepPlan
+from procvid.types import Conditioning, Hit, PlannedObject, Slot, StepChanges, StepPlan
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_markup
-from procvid.ui.pages.create.plan_step import PlanStep
+from procvid.ui.pages.create.plan_step import EDITING, PlanStep
 from procvid.ui.pages.create.recipe_step import RecipeStep
+from procvid.ui.pages.create.references_markup import Alternatives, element_id, reference_list
 from procvid.ui.pages.create.shared import (
     OWN,
     QUIET,
@@ -28,24 +27,27 @@ from procvid.ui.pages.create.shared import (
     chosen_memory,
     require_draft,
 )
-from procvid.ui.pages.picture import SUFFIXES
+from procvid.ui.pressed import Press, pressable, read_press
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guard import guarded
+from procvid.ui.server.guard import for_the_page, guarded
 from procvid.ui.server.jobs import read_options
 from procvid.ui.server.pulled_stores import stores_of
 from procvid.ui.server.queue import Draft, RunOptions
 from procvid.ui.server.uploads import uploaded
 from procvid.ui.server.visitors import visitor_of
 
-NO_REFERENCES = "Press “Find references” in step 2. The images that guide each clip appear here."
+NO_REFERENCES = "Make a plan first. The pictures that guide each clip appear here."
 HINTS = {
-    "default": "Each clip starts from these images. The first image of a thing stays for the whole "
-    "video.",
-    OWN: "Each clip starts from these images in your own library.",
-    "none": "No reference images: the prompt alone guides each clip.",
+    "default": "Each clip starts from these pictures. Once a clip shows your pan, later clips copy "
+    "that pan.",
+    OWN: "Each clip starts from these pictures of your own library.",
+    "none": "No library is in use: the prompt alone guides each clip.",
 }
-PULLED_HINT = "Each clip starts from these images in the downloaded store."
-MAX_CHOICES = 8
+PULLED_HINT = "Each clip starts from these pictures of the downloaded store."
+MAX_CHOICES = 40
+PAGE = 8
+"""Alternatives shown at once."""
+MAX_UNDO = 50
 Changed = Mapping[int, StepChanges]
 
 
@@ -54,56 +56,48 @@ class ReferencesStep:
     """The components of step 3."""
 
     shown: gr.HTML
-    which: gr.Dropdown
-    choices: gr.Gallery
-    choice_ids: gr.State
-    pin: gr.Button
-    hide: gr.Button
-    upload: gr.UploadButton
-    reset: gr.Button
+    look: gr.State
+
+
+@dataclass(frozen=True)
+class ReferenceLook:
+    """What the step shows.
+
+    Attributes:
+        of: The draft, options and changes that it shows; None for nothing yet.
+        step: Step of the open reference; 0 for none.
+        name: Its object.
+        first: Position of its first alternative on the page.
+        ids: Ids of the crops on offer.
+        past: Changes before the last ones, the latest last.
+    """
+
+    of: Any = None
+    step: int = 0
+    name: str = ""
+    first: int = 0
+    ids: tuple[str, ...] = ()
+    past: tuple[Changed, ...] = ()
 
 
 def build() -> ReferencesStep:
     """Lay out the step."""
-    shown = gr.HTML(markup.empty(NO_REFERENCES))
-    with gr.Accordion("Change a reference", open=False):
-        gr.HTML(
-            '<p class="pv-small">Choose an object. Then select another image of it, upload your own, '
-            "or pin or hide the current one.</p>"
-        )
-        which = gr.Dropdown(label="Object", choices=[])
-        choices = gr.Gallery(
-            label="Alternatives",
-            columns=4,
-            height=150,
-            allow_preview=False,
-            interactive=False,
-            visible=False,
-            elem_classes="pv-gallery",
-        )
-        with gr.Row():
-            pin = gr.Button("Pin", size="sm")
-            hide = gr.Button("Hide", size="sm")
-            upload = gr.UploadButton("Upload", file_types=SUFFIXES, size="sm")
-            reset = gr.Button("Reset", size="sm")
-    return ReferencesStep(shown, which, choices, gr.State([]), pin, hide, upload, reset)
+    return ReferencesStep(pressable(markup.empty(NO_REFERENCES)), gr.State(ReferenceLook()))
 
 
 @dataclass(frozen=True)
 class Spot:
-    """The reference that a visitor changes.
+    """What a visitor changes.
 
     Attributes:
         draft: Recipe and plan.
         changed: Changes so far, by step.
-        which: "2 frying pan" for an object of a step, or None.
         options: Options of the run, with the memory to search.
         hint: The sentence above the tiles.
     """
 
     draft: Draft
     changed: Changed
-    which: str | None
     options: RunOptions
     hint: str
 
@@ -113,7 +107,6 @@ class Spot:
         request: gr.Request | None,
         draft: Any,
         changed: Changed,
-        which: Any,
         memory: str,
         seed: Any,
         own: str = "",
@@ -121,20 +114,33 @@ class Spot:
         """Read the values of the components. Raise InputError, or gr.Error without a plan."""
         stores = stores_of(request)
         options = read_options(seed or 0, chosen_memory(memory, own), None, stores=stores)
-        return cls(require_draft(draft), changed, which, options, HINTS.get(memory, PULLED_HINT))
+        return cls(require_draft(draft), changed, options, HINTS.get(memory, PULLED_HINT))
 
-    def chosen(self) -> tuple[StepPlan, PlannedObject, StepChanges]:
-        """Return the step, the object, and the changes to the step's other objects.
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What the references depend on."""
+        return self.draft, self.options, dict(self.changed)
 
-        Raises:
-            InputError: Nothing is chosen, or the plan has no such object.
-        """
-        number, _, name = str(self.which or "").partition(" ")
+    def item(self, number: int, name: str) -> tuple[StepPlan, PlannedObject]:
+        """Return a step and its object. Raise InputError if the plan has no such object."""
         for step in self.draft.plan.steps:
             for item in step.objects:
-                if (str(step.number), item.name) == (number, name):
-                    return step, item, without(self.changed.get(step.number, StepChanges()), name)
-        raise InputError("No object is chosen.", "Choose one from the list first.")
+                if (step.number, item.name) == (number, name):
+                    return step, item
+        raise InputError("This picture is out of date.", "Open the step again.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The references as they are now."""
+
+    conditionings: list[Conditioning]
+    memory: Memory | None
+
+    def slot(self, number: int, name: str) -> Slot | None:
+        """Return the slot of an object at a step, or None."""
+        slots = next((c.slots for c in self.conditionings if c.step == number), ())
+        return next((slot for slot in slots if slot.object_name == name), None)
 
 
 def wire(
@@ -143,127 +149,267 @@ def wire(
     recipe: RecipeStep,
     plan: PlanStep,
     step: ReferencesStep,
+    tab: gr.Tab,
 ) -> None:
-    """Connect the events of the step, and the button that opens it."""
+    """Connect the events of the step, and what opens it: its tab and the button of the plan."""
 
     def find_references(
         draft: Draft | None,
-        rows: list[list[Any]],
         changed: Changed,
+        look: ReferenceLook,
         memory: str,
         seed: float | None,
         own: str = "",
-        number: int | None = None,
-        prompt: str = "",
         request: gr.Request | None = None,
     ) -> Update:
-        edited = apply_rows(require_draft(draft).plan, rows)
-        if number:
-            # This event may arrive before the prompt field's own event.
-            edited = with_prompt(edited, number, prompt)
-        draft = replace(require_draft(draft), plan=edited)
+        require_draft(draft)
+        shown = open_references(draft, changed, look, memory, seed, own, request)
+        return {**shown, state.walk: gr.Tabs(selected=REFERENCES)}
+
+    def open_references(
+        draft: Draft | None,
+        changed: Changed,
+        look: ReferenceLook,
+        memory: str,
+        seed: float | None,
+        own: str = "",
+        request: gr.Request | None = None,
+    ) -> Update:
+        if draft is None:
+            return {step.shown: markup.empty(NO_REFERENCES)}
+        spot = Spot.of(request, draft, changed, memory, seed, own)
+        if spot.key == look.of:
+            return {step.shown: gr.skip()}
         context.allowance.spend(visitor_of(request), "searches")
-        names = edited.names
-        objects = [
-            (f"Step {names[planned.number]}: {item.name}", f"{planned.number} {item.name}")
-            for planned in edited.steps
-            for item in planned.objects
-        ]
-        return {
-            state.draft: draft,
-            plan.shown: plan_markup.plan_list(edited),
-            step.shown: tiles_of(Spot.of(request, draft, changed, None, memory, seed, own)),
-            step.which: gr.Dropdown(choices=objects, value=None),
-            step.choices: gr.Gallery(value=[], visible=False),
-            state.walk: gr.Tabs(selected=REFERENCES),
-        }
+        past = look.past if look.of and look.of[0] == draft else ()
+        return shown_at(spot, ReferenceLook(past=past))
 
-    def tiles_of(spot: Spot) -> str:
-        found, _ = references_of(spot)
-        return markup.note(spot.hint) + markup.reference_list(spot.draft.plan, found)
+    def press_reference(
+        draft: Draft | None,
+        changed: Changed,
+        look: ReferenceLook,
+        memory: str,
+        seed: float | None,
+        own: str,
+        event: gr.EventData,
+        request: gr.Request | None = None,
+    ) -> Update:
+        spot, press = Spot.of(request, draft, changed, memory, seed, own), read_press(event)
+        try:
+            now, look = pressed(spot, look, press)
+            focus = focus_after(look, press)
+            return {**shown_at(now, look, focus=focus), state.changes: dict(now.changed)}
+        except InputError as error:
+            if not look.step:
+                raise
+            return shown_at(spot, look, problem=for_the_page(error))
 
-    def references_of(spot: Spot) -> tuple[list[Conditioning], Memory | None]:
+    def pressed(spot: Spot, look: ReferenceLook, press: Press) -> tuple[Spot, ReferenceLook]:
+        if press.act == "undo":
+            if not look.past:
+                raise InputError("There is nothing to undo.")
+            return replace(spot, changed=look.past[-1]), replace(look, past=look.past[:-1])
+        number, name = press.number("step"), press.data.get("name", "")
+        spot.item(number, name)
+        if press.act == "close" or (
+            press.act == "open" and (number, name) == (look.step, look.name)
+        ):
+            return spot, ReferenceLook(look.of, past=look.past)
+        if press.act == "open":
+            return spot, ReferenceLook(look.of, number, name, past=look.past)
+        if press.act == "page":
+            first = look.first + (PAGE if press.data.get("to") == "next" else -PAGE)
+            return spot, replace(look, first=first)
+        changed = {**spot.changed, **changes_after(spot, look, press, number, name)}
+        past = (*look.past, spot.changed)[-MAX_UNDO:]
+        return replace(spot, changed=changed), replace(look, past=past)
+
+    def changes_after(
+        spot: Spot, look: ReferenceLook, press: Press, number: int, name: str
+    ) -> Changed:
+        before = spot.changed.get(number, StepChanges())
+        match press.act:
+            case "pick":
+                place = press.number("place")
+                if (number, name) != (look.step, look.name) or place >= len(look.ids):
+                    raise InputError("This picture is no longer offered.", "Open it again.")
+                return {number: with_crop(before, name, look.ids[place])}
+            case "upload":
+                image = load_image(uploaded(press.value, "picture"))
+                return {number: with_upload(before, name, image, limit)}
+            case "leave_out":
+                kept = without(before, name)
+                return {number: replace(kept, left_out=(*kept.left_out, name))}
+            case "hide":
+                slot = references_of(spot).slot(number, name)
+                if slot is None or slot.origin == "upload":
+                    raise InputError("Only a picture of the library can be hidden.", "Press Reset.")
+                kept = without(before, name)
+                return {number: replace(kept, banned=(*kept.banned, slot.crop_id))}
+            case "everywhere":
+                return everywhere(spot, number, name)
+            case "reset":
+                banned = tuple(crop for crop in before.banned if crop not in look.ids)
+                return {number: replace(without(before, name), banned=banned)}
+        raise InputError("This button is out of date.", "Reload the page.")
+
+    def everywhere(spot: Spot, number: int, name: str) -> Changed:
+        """Return the changes that give all steps with this object the same picture, or none."""
+        _, item = spot.item(number, name)
+        slot = references_of(spot).slot(number, name)
+        changed = {}
+        for other in same_steps(spot, item):
+            before = spot.changed.get(other, StepChanges())
+            if slot is None:
+                changed[other] = replace(without(before, name), left_out=(*before.left_out, name))
+            elif slot.origin == "upload":
+                changed[other] = with_upload(before, name, slot.image, limit)
+            else:
+                changed[other] = with_crop(before, name, slot.crop_id)
+        return changed
+
+    def references_of(spot: Spot) -> _Found:
         parts = context.parts(spot.options.memory)
         memory = start_memory(parts, spot.options.seed, spot.draft.plan)
-        return preview(parts, spot.draft.plan, memory, spot.changed), memory
+        return _Found(preview(parts, spot.draft.plan, memory, spot.changed), memory)
 
-    def with_changes(spot: Spot, planned: StepPlan, changes: StepChanges) -> Update:
-        changed = {**spot.changed, planned.number: changes}
-        return {state.changes: changed, step.shown: tiles_of(replace(spot, changed=changed))}
+    def shown_at(spot: Spot, look: ReferenceLook, *, focus: str = "", problem: str = "") -> Update:
+        found, plan_now = references_of(spot), spot.draft.plan
+        opened = None
+        if look.step:
+            hits = hits_of(spot, look, found)
+            first = max(0, min(look.first, (len(hits) - 1) // PAGE * PAGE))
+            look = replace(look, ids=tuple(hit.crop.id for hit in hits), first=first)
+            opened = alternatives(spot, look, found, hits, problem)
+        left_out = {number: changes.left_out for number, changes in spot.changed.items()}
+        html = reference_list(
+            plan_now, found.conditionings, spot.hint, opened,
+            undo=bool(look.past), focus=focus, left_out=left_out,
+        )  # fmt: skip
+        return {step.shown: html, step.look: replace(look, of=spot.key)}
 
-    def current_crop(spot: Spot, planned: StepPlan, item: PlannedObject) -> str:
-        found, _ = references_of(spot)
-        name = spot.draft.plan.names[planned.number]
-        return crop_of(next(one for one in found if one.step == planned.number), item, name)
-
-    def list_alternatives(request: gr.Request | None, *values: Any) -> Update:
-        spot = Spot.of(request, *values)
-        planned, item, _ = spot.chosen()
-        _, memory = references_of(spot)
-        hits = memory.choices(item, planned.number, planned.objects, MAX_CHOICES) if memory else []
-        hits = [hit for hit in hits if hit.crop.image is not None]
-        pictures = [(hit.crop.image, f"{hit.crop.state} · {hit.score:.2f}") for hit in hits]
-        return {
-            step.choices: gr.Gallery(value=pictures, selected_index=None, visible=bool(pictures)),
-            step.choice_ids: [hit.crop.id for hit in hits],
-        }
-
-    def pin_reference(request: gr.Request | None, *values: Any) -> Update:
-        spot = Spot.of(request, *values)
-        planned, item, kept = spot.chosen()
-        crop = current_crop(spot, planned, item)
-        return with_changes(spot, planned, replace(kept, chosen={**kept.chosen, item.name: crop}))
-
-    def hide_reference(request: gr.Request | None, *values: Any) -> Update:
-        spot = Spot.of(request, *values)
-        planned, item, kept = spot.chosen()
-        crop = current_crop(spot, planned, item)
-        return with_changes(spot, planned, replace(kept, banned=(*kept.banned, crop)))
-
-    def reset_reference(request: gr.Request | None, *values: Any) -> Update:
-        spot = Spot.of(request, *values)
-        planned, _, kept = spot.chosen()
-        return with_changes(spot, planned, replace(kept, banned=()))
-
-    def swap_reference(
-        request: gr.Request | None, event: gr.SelectData, ids: list[str], *values: Any
-    ) -> Update:
-        spot = Spot.of(request, *values)
-        planned, item, kept = spot.chosen()
-        index = event.index if isinstance(event.index, int) else 0
-        if not 0 <= index < len(ids):
-            raise InputError("This image is no longer available.", "Choose the object again.")
-        crop = ids[index]
-        return with_changes(spot, planned, replace(kept, chosen={**kept.chosen, item.name: crop}))
-
-    def upload_reference(request: gr.Request | None, file: str, *values: Any) -> Update:
-        spot = Spot.of(request, *values)
-        planned, item, kept = spot.chosen()
-        limit = context.profile.max_references
-        if len(kept.uploads) + len(kept.chosen) >= limit:
-            name = spot.draft.plan.names[planned.number]
-            raise InputError(f"Step {name} has {limit} references already.", "Reset one.")
-        image = load_image(uploaded(file, "picture"))
-        added = replace(kept, uploads=(*kept.uploads, image), shows=(*kept.shows, item.name))
-        return with_changes(spot, planned, added)
-
-    options = [recipe.memory, recipe.seed, state.own_memory]
-    plan.button.click(
+    limit = context.profile.max_references
+    values = [
+        state.draft, state.changes, step.look, recipe.memory, recipe.seed, state.own_memory,
+    ]  # fmt: skip
+    shown = [step.shown, step.look]
+    # The first event waits until the edits of the plan before it are done.
+    plan.button.click(lambda: None, None, None, **EDITING).then(
         guarded(find_references),
-        [state.draft, plan.table, state.changes, *options, plan.which, plan.prompt],
-        [state.draft, plan.shown, step.shown, step.which, step.choices, state.walk],
+        values,
+        [*shown, state.walk],
         api_visibility="private",
         show_progress="minimal",
         show_progress_on=plan.button,
     )
-    values = [state.draft, state.changes, step.which, *options]
-    step.which.input(guarded(list_alternatives), values, [step.choices, step.choice_ids], **QUIET)
-    changed = [state.changes, step.shown]
-    step.pin.click(guarded(pin_reference), values, changed, **QUIET)
-    step.hide.click(guarded(hide_reference), values, changed, **QUIET)
-    step.reset.click(guarded(reset_reference), values, changed, **QUIET)
-    step.choices.select(guarded(swap_reference), [step.choice_ids, *values], changed, **QUIET)
-    step.upload.upload(guarded(upload_reference), [step.upload, *values], changed, **QUIET)
+    tab.select(lambda: None, None, None, **EDITING).then(
+        guarded(open_references), values, shown, api_visibility="private", show_progress="minimal"
+    )
+    step.shown.select(guarded(press_reference), values, [*shown, state.changes], **QUIET)
+
+
+def hits_of(spot: Spot, look: ReferenceLook, found: _Found) -> list[Hit]:
+    """Return the alternatives for the open reference that have an image, best first."""
+    planned, item = spot.item(look.step, look.name)
+    if found.memory is None:
+        return []
+    hits = found.memory.choices(item, planned.number, planned.objects, MAX_CHOICES)
+    return [hit for hit in hits if hit.crop.image is not None]
+
+
+def alternatives(
+    spot: Spot, look: ReferenceLook, found: _Found, hits: list[Hit], problem: str
+) -> Alternatives:
+    """Return the open strip."""
+    _, item = spot.item(look.step, look.name)
+    changes = spot.changed.get(look.step, StepChanges())
+    slot = found.slot(look.step, look.name)
+    return Alternatives(
+        step=look.step,
+        name=look.name,
+        hits=hits[look.first : look.first + PAGE],
+        first=look.first,
+        total=len(hits),
+        current="" if slot is None else slot.crop_id,
+        hidden=changes.banned,
+        about=about(spot, look, found),
+        everywhere=everywhere_label(spot, item) if slot or look.name in changes.left_out else "",
+        left_out=look.name in changes.left_out and slot is None,
+        problem=problem,
+    )
+
+
+def about(spot: Spot, look: ReferenceLook, found: _Found) -> str:
+    """Return which other steps show the picture of the open reference, and which another."""
+    slot, names = found.slot(look.step, look.name), spot.draft.plan.names
+    if slot is None:
+        return ""
+    there = {number: found.slot(number, look.name) for number in names if number != look.step}
+    shown = {names[number]: other for number, other in there.items() if other is not None}
+    same = [n for n, o in shown.items() if o.image is slot.image or o.crop_id == slot.crop_id]
+    lists = ((same, "the same picture"), ([n for n in shown if n not in same], "another one"))
+    return " ".join(
+        f"Step{'s' * (len(which) > 1)} {_listed(which)} show{'s' * (len(which) == 1)} {what}."
+        for which, what in lists
+        if which
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def same_steps(spot: Spot, item: PlannedObject) -> list[int]:
+    """Return the steps that show an object; of a food, those that begin with it in the same state."""
+    return [
+        step.number
+        for step in spot.draft.plan.steps
+        for other in step.objects
+        if other.name == item.name
+        and (item.role != "food" or other.state_before == item.state_before)
+    ]
+
+
+def everywhere_label(spot: Spot, item: PlannedObject) -> str:
+    """Return the label of the button for all steps; "" if there is one step only."""
+    if len(same_steps(spot, item)) < 2:
+        return ""
+    if item.role == "food":
+        return f"In every step with {item.state_before} {item.name}"
+    return "In every step"
+
+
+def focus_after(look: ReferenceLook, press: Press) -> str:
+    """Return the id to focus after a press; "" to keep the focus."""
+    number, name = press.data.get("step", ""), press.data.get("name", "")
+    if press.act == "undo" or not number:
+        return "ref-undo" if press.act == "undo" else ""
+    if press.act == "close" or (press.act == "open" and not look.step):
+        return element_id(int(number), name)
+    if press.act == "open":
+        return element_id(look.step, look.name, "pick", "0")
+    if press.act in ("leave_out", "hide"):
+        return element_id(look.step, look.name, "close")
+    return ""
+
+
+def with_crop(before: StepChanges, name: str, crop: str) -> StepChanges:
+    """Return the changes of a step with a crop chosen for an object."""
+    kept = without(before, name)
+    banned = tuple(other for other in kept.banned if other != crop)
+    return replace(kept, banned=banned, chosen={**kept.chosen, name: crop})
+
+
+def with_upload(before: StepChanges, name: str, image: Any, limit: int) -> StepChanges:
+    """Return the changes of a step with a person's image of an object.
+
+    Raises:
+        InputError: The step has `limit` chosen references already.
+    """
+    kept = without(before, name)
+    if len(kept.uploads) + len(kept.chosen) >= limit:
+        raise InputError(f"A step takes {limit} pictures of your choice.", "Reset one first.")
+    return replace(kept, uploads=(*kept.uploads, image), shows=(*kept.shows, name))
 
 
 def without(before: StepChanges, name: str) -> StepChanges:
@@ -274,15 +420,5 @@ def without(before: StepChanges, name: str) -> StepChanges:
         uploads=tuple(before.uploads[i] for i in kept),
         shows=tuple(before.shows[i] for i in kept),
         chosen={key: crop for key, crop in before.chosen.items() if key != name},
-    )
-
-
-def crop_of(found: Conditioning, item: PlannedObject, step_name: str) -> str:
-    """Return the id of the crop for an object. Raise InputError if there is none."""
-    for slot in found.slots:
-        if slot.object_name == item.name and slot.origin != "upload":
-            return slot.crop_id
-    raise InputError(
-        f"Step {step_name} has no image of the {item.name} from the memory.",
-        "Choose an alternative, or upload your own.",
+        left_out=tuple(other for other in before.left_out if other != name),
     )

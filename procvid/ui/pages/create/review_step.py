@@ -1,249 +1,269 @@
-"""Step 5 of the Create page: the whole video, its downloads, and redoing or locking a step."""
+"""Step 5 of the Create page: the whole video, its steps, and the film to take away.
+
+The player, the panel of a step and the panel of the film have their own modules. All of them show the
+run of `state.run_id`, whichever tab or list has chosen it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from procvid.errors import InputError, RunError
+from procvid.errors import InputError, ProcvidError
 from procvid.ui import markup
-from procvid.ui.pages.create import run_markup
-from procvid.ui.pages.create.shared import QUIET, REVIEW, SOON, VIDEO, PageState, Update
-from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
-from procvid.ui.pages.picture import SUFFIXES
+from procvid.ui.markup import file_url
+from procvid.ui.pages.create import player, run_markup, take_away, takes_panel
+from procvid.ui.pages.create.shared import AT_ONCE, QUIET, REVIEW, SOON, PageState, Update
+from procvid.ui.pages.create.takes_panel import CLOSED, Opened
+from procvid.ui.pages.create.video_step import (
+    IS_WATCHING,
+    VideoStep,
+    was_in_progress,
+    watch,
+    watch_outputs,
+)
+from procvid.ui.pressed import Press, button, pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import resume_run
-from procvid.ui.server.packing import PACKED, pack
-from procvid.ui.server.redo import lock, read_changes, redo
-from procvid.ui.server.stream import RunView, StepView
-from procvid.ui.server.uploads import read_pictures
-from procvid.ui.server.visitors import visitor_of
+from procvid.ui.server.library import title_of
+from procvid.ui.server.packing import pack_named, video_named
+from procvid.ui.server.redo import lock
+from procvid.ui.server.stream import RunView
+from procvid.ui.server.visitors import Visitor, visitor_of
 
-NOTHING_TO_REVIEW = "Make a video first. Then you can redo its steps in this tab."
+NOTHING_TO_REVIEW = "Make a video first. Then you can play it and redo its steps here."
+GONE = "This video was deleted. Restore it in the Library, or start a new one in the Recipe step."
+
+DOWNLOADS = {"zip": pack_named, "video": video_named}
+"""What prepares a file, by the button that asks for it."""
+
+DOWNLOAD = """(parcel) => {
+  if (!parcel) return;
+  const link = document.createElement('a');
+  link.href = parcel.url;
+  link.download = parcel.name;
+  document.body.appendChild(link).click();
+  link.remove();
+}"""
+"""Saves the file that an event has prepared."""
 
 
 @dataclass(frozen=True)
 class ReviewStep:
-    """The components of step 5."""
+    """The components of step 5.
 
+    Attributes:
+        tab: The tab of the step.
+        status: State of the run, with a button to stop, resume or redo stale steps.
+        video: Player of the whole video.
+        board: A card per step, with the panel of one step.
+        notes: The warnings.
+        parcel: Address and name of a file to download.
+        opened: The step whose panel is open.
+        shown: The HTML that the page shows; only what changes is sent.
+        film: The panel of the film to take away.
+    """
+
+    tab: gr.Tab
     status: gr.HTML
     video: gr.HTML
-    download: gr.DownloadButton
-    pack: gr.Button
-    packed: gr.DownloadButton
-    refresh: gr.Button
     board: gr.HTML
     notes: gr.HTML
-    which: gr.Dropdown
-    seed: gr.Textbox
-    prompt: gr.Textbox
-    replaced: gr.CheckboxGroup
-    pictures: gr.File
-    shows: gr.Dropdown
-    redo: gr.Button
-    lock: gr.Button
+    parcel: gr.JSON
+    opened: gr.State
+    shown: gr.State
+    film: take_away.TakeAway
 
     @property
     def outputs(self) -> list[Any]:
         """The components that `show_review` fills."""
-        return [
-            *(self.status, self.video, self.download, self.packed, self.refresh, self.board),
-            *(self.notes, self.which),
-        ]
-
-    @property
-    def fields(self) -> list[Any]:
-        """The fields of the step to redo, which `show_fields` fills."""
-        return [self.seed, self.prompt, self.replaced, self.shows, self.lock]
+        return [self.status, self.video, self.board, self.notes, self.shown, *self.film.outputs]
 
 
-def build(max_references: int) -> ReviewStep:
+def build(tab: gr.Tab) -> ReviewStep:
     """Lay out the step."""
-    status = gr.HTML(markup.empty(NOTHING_TO_REVIEW))
-    video = gr.HTML()
-    with gr.Row():
-        download = gr.DownloadButton("Download video", visible=False)
-        pack = gr.Button("Prepare zip")
-        packed = gr.DownloadButton("Download zip", visible=False)
-        refresh = gr.Button("Redo stale steps", variant="primary", visible=False)
-    board = gr.HTML()
-    notes = gr.HTML()
-    with gr.Group():
-        which = gr.Dropdown(label="Redo a step", choices=[], info="Choose the step to change.")
-        with gr.Row():
-            seed = gr.Textbox(label="Seed", placeholder="random", max_lines=1)
-            replaced = gr.CheckboxGroup(
-                label="References to replace with others", choices=[], visible=False
-            )
-        prompt = gr.Textbox(label="Prompt", lines=3)
-        pictures = gr.File(
-            label=f"Your own reference images, at most {max_references}",
-            file_count="multiple",
-            file_types=SUFFIXES,
-            height=120,
-        )
-        shows = gr.Dropdown(
-            label="Objects they show, in order",
-            choices=[],
-            multiselect=True,
-            max_choices=max_references,
-            info="Leave empty to detect automatically. Images that match no object are ignored.",
-        )
-    with gr.Row():
-        redo = gr.Button("Redo step", variant="primary")
-        lock = gr.Button("Lock step")
+    status = pressable(markup.empty(NOTHING_TO_REVIEW), apply_default_css=False)
+    video = pressable(script=player.SCRIPT, apply_default_css=False)
+    scripts = run_markup.BOARD_SCRIPT + takes_panel.SCRIPT
+    board = pressable(script=scripts, apply_default_css=False)
+    film = take_away.build()
     return ReviewStep(
-        status, video, download, pack, packed, refresh, board, notes, which, seed, prompt, replaced,
-        pictures, shows, redo, lock,
-    )  # fmt: skip
+        tab,
+        status,
+        video,
+        board,
+        notes=gr.HTML(),
+        parcel=gr.JSON(visible=False),
+        opened=gr.State(CLOSED),
+        shown=gr.State(()),
+        film=film,
+    )
 
 
 def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewStep) -> None:
-    """Connect the events of the step, and the button that opens it."""
+    """Connect the events of the step, and the timer that follows a run."""
 
-    def open_review(run_id: str) -> Update:
-        view = context.view_of(run_id)
-        # The fields may hold values of another run, so clear them.
-        return {
-            state.walk: gr.Tabs(selected=REVIEW),
-            step.pictures: None,
-            **show_review(context, step, view),
-            step.which: gr.Dropdown(choices=_redoable(view), value=None),
-            **show_fields(step, None, ()),
+    def poll(run_id: str, seen: Any, shown: Any, opened: Opened, watching: bool = True) -> Update:
+        view = _view(context, run_id)
+        if view is None:
+            return {**_gone(step), **_gone_from(video), state.timer: gr.Timer(active=False)}
+        finished = watching and view.ended and view.video is not None and was_in_progress(seen)
+        update = {
+            **watch(state, video, view, seen),
+            **show_review(context, step, view, opened, shown, playing=finished),
         }
+        return {**update, state.walk: gr.Tabs(selected=REVIEW)} if finished else update
 
-    def choose_to_redo(run_id: str, number: int | None) -> Update:
-        view = context.view_of(run_id)
-        chosen = view.steps.get(number or 0)
-        if chosen is None:
-            return show_fields(step, None, ())
-        planned = view.plan.steps[chosen.number - 1].objects if view.plan else ()
-        return show_fields(step, chosen, [item.name for item in planned])
+    def open_review(run_id: str, shown: Any, opened: Opened) -> Update:
+        return {state.walk: gr.Tabs(selected=REVIEW), **refresh(run_id, shown, opened)}
 
-    def redo_step(
+    def refresh(run_id: str, shown: Any, opened: Opened) -> Update:
+        view = _view(context, run_id) if run_id else None
+        if view is not None:
+            return show_review(context, step, view, opened, shown)
+        return (
+            _gone(step) if run_id else {**_gone(step), step.status: markup.empty(NOTHING_TO_REVIEW)}
+        )
+
+    def change_run(run_id: str) -> Update:
+        return {step.opened: CLOSED, **refresh(run_id, (), CLOSED)}
+
+    def press(
+        event: gr.EventData,
         run_id: str,
-        number: int | None,
-        seed: str,
-        prompt: str,
-        replaced: Sequence[str],
-        files: Sequence[str] | None,
-        shows: Sequence[str] | None = None,
+        shown: Any,
+        opened: Opened,
         request: gr.Request | None = None,
     ) -> Update:
-        if len(shows or ()) > len(files or ()):
-            raise InputError(
-                f"There are {len(shows or ())} names for {len(files or ())} images.",
-                "Name at most one object per image.",
-            )
-        chosen = _chosen(context.view_of(run_id), number)
-        before = chosen.conditioning.prompt if chosen.conditioning else ""
-        changes = read_changes(
-            seed=_seed(seed),
-            prompt=None if prompt.strip() in ("", before.strip()) else prompt,
-            uploads=read_pictures(files, context.profile.max_references),
-            banned=list(replaced),
-            shows=list(shows or ()),
-        )
-        feed = redo(context, run_id, chosen.number, changes, visitor_of(request))
-        return {step.pictures: None, **open_video(feed.snapshot())}
+        pressed, visitor = read_press(event), visitor_of(request)
+        opened = _do(context, run_id, opened, pressed, visitor)
+        view = context.view_of(run_id)
+        return {
+            step.opened: opened,
+            **show_review(context, step, view, opened, shown),
+            **watch(state, video, view, None),
+        }
 
-    def toggle_lock(run_id: str, number: int | None) -> Update:
-        chosen = _chosen(context.view_of(run_id), number)
-        view = lock(context, run_id, chosen.number, keep=not chosen.locked)
-        return {step.lock: _lock_button(not chosen.locked), **show_review(context, step, view)}
+    def prepare(event: gr.EventData, run_id: str) -> Any:
+        make = DOWNLOADS.get(read_press(event).act)
+        if make is None:
+            raise InputError("This button is out of date.", "Reload the page.")
+        folder = context.existing_folder_of(run_id)
+        file = make(context.runs_folder, run_id, folder, title_of(context, run_id))
+        return {"url": file_url(file), "name": file.name}
 
-    def redo_stale(run_id: str, request: gr.Request | None = None) -> Update:
-        return open_video(resume_run(context, run_id, visitor_of(request)).snapshot())
-
-    def open_video(view: RunView) -> Update:
-        return {state.walk: gr.Tabs(selected=VIDEO), **watch(state, video, view, None)}
-
-    def pack_all(run_id: str) -> Any:
-        target = context.runs_folder / PACKED / f"{run_id}.zip"
-        file = pack(run_id, context.existing_folder_of(run_id), target)
-        return gr.DownloadButton(value=str(file), visible=True)
-
-    watched = [state.walk, *watch_outputs(state, video)]
-    video.review.click(
-        guarded(open_review),
-        state.run_id,
-        [state.walk, step.pictures, *step.outputs, *step.fields],
-        **QUIET,
+    now = [state.run_id, step.shown, step.opened]
+    watched = watch_outputs(state, video)
+    state.timer.tick(
+        guarded(poll),
+        [state.run_id, state.seen, step.shown, step.opened, video.watching],
+        [state.walk, *watched, *step.outputs],
+        js=IS_WATCHING,
+        **AT_ONCE,
     )
-    step.which.input(guarded(choose_to_redo), [state.run_id, step.which], step.fields, **QUIET)
-    step.redo.click(
-        guarded(redo_step),
-        [
-            state.run_id, step.which, step.seed, step.prompt, step.replaced, step.pictures,
-            step.shows,
-        ],
-        [step.pictures, *watched],
-        **SOON,
-    )  # fmt: skip
-    step.lock.click(
-        guarded(toggle_lock), [state.run_id, step.which], [step.lock, *step.outputs], **QUIET
+    video.review.click(guarded(open_review), now, [state.walk, *step.outputs], **QUIET)
+    step.tab.select(guarded(refresh), now, step.outputs, **QUIET)
+    state.run_id.change(guarded(change_run), state.run_id, [step.opened, *step.outputs], **QUIET)
+    for pressed in (step.status, step.board):
+        pressed.select(guarded(press), now, [step.opened, *step.outputs, *watched], **SOON)
+    step.video.select(guarded(prepare), state.run_id, step.parcel, **SOON).success(
+        None, step.parcel, None, js=DOWNLOAD, api_visibility="private"
     )
-    step.refresh.click(guarded(redo_stale), state.run_id, watched, **SOON)
-    step.pack.click(guarded(pack_all), state.run_id, step.packed, **QUIET)
+    take_away.wire(context, state, step.film, DOWNLOAD)
 
 
-def _chosen(view: RunView, number: int | None) -> StepView:
-    step = view.steps.get(number or 0)
-    if step is None:
-        raise RunError("No step is chosen.", "Choose one from the list first.")
-    return step
+def _do(
+    context: AppContext, run_id: str, opened: Opened, pressed: Press, visitor: Visitor
+) -> Opened:
+    """Do what was pressed, and return the step whose panel is open then."""
+    match pressed.act:
+        case "stop":
+            context.worker.stop(run_id)
+        case "resume":
+            resume_run(context, run_id, visitor)
+        case "lock" | "unlock":
+            lock(context, run_id, pressed.number("step"), keep=pressed.act == "lock")
+            return CLOSED
+        case _:
+            return takes_panel.do(context, run_id, opened, pressed, visitor)
+    return opened
 
 
-def _seed(text: str) -> int | str | None:
-    """Return the typed seed, or None if empty. Text that is not a number is returned unchanged."""
-    typed = text.strip()
-    return int(typed) if typed.isascii() and typed.isdigit() else typed or None
+def _view(context: AppContext, run_id: str) -> RunView | None:
+    """Return the run, or None if it was deleted."""
+    try:
+        return context.view_of(run_id)
+    except ProcvidError:
+        return None
 
 
-def _lock_button(locked: bool) -> gr.Button:
-    return gr.Button("Unlock step" if locked else "Lock step")
+def _gone(step: ReviewStep) -> Update:
+    return {
+        step.status: markup.note(GONE, "warn"),
+        **dict.fromkeys((step.video, step.board, step.notes), ""),
+        step.shown: (),
+        **take_away.hide(step.film),
+    }
 
 
-def _redoable(view: RunView) -> list[tuple[str, int]]:
-    return [(f"Step {s.name}: {s.text[:60]}", s.number) for s in view.steps.values() if s.clip]
+def _gone_from(video: VideoStep) -> Update:
+    hidden = gr.Button(visible=False)
+    return {
+        video.status: markup.note(GONE, "warn"),
+        **dict.fromkeys((video.board, video.notes), ""),
+        **dict.fromkeys((video.stop, video.resume, video.review), hidden),
+    }
 
 
-def show_fields(step: ReviewStep, chosen: StepView | None, names: Sequence[str]) -> Update:
-    """Fill the fields of the step to redo.
+def show_review(
+    context: AppContext,
+    step: ReviewStep,
+    view: RunView,
+    opened: Opened = CLOSED,
+    shown: Any = (),
+    *,
+    playing: bool = False,
+) -> Update:
+    """Show a run in the Review step.
 
     Args:
-        step: The components.
-        chosen: The step of the run; None clears the fields.
-        names: The objects of that step.
+        context: The app.
+        step: The components to fill.
+        view: The run.
+        opened: The step whose panel is open.
+        shown: The value of `step.shown`: what the page shows already.
+        playing: Start the video.
     """
-    conditioning = chosen.conditioning if chosen else None
-    slots = conditioning.slots if conditioning else ()
-    references = [(f"{s.number}: {s.words or s.object_name}", s.crop_id) for s in slots]
-    return {
-        step.seed: "",
-        step.prompt: conditioning.prompt if conditioning else "",
-        step.replaced: gr.CheckboxGroup(choices=references, value=[], visible=bool(references)),
-        step.shows: gr.Dropdown(choices=list(names), value=[], multiselect=True),
-        step.lock: _lock_button(chosen is not None and chosen.locked),
-    }
-
-
-def show_review(context: AppContext, step: ReviewStep, view: RunView) -> Update:
-    """Fill the Review step with a run; the chosen step stays chosen."""
-    has_video = view.video is not None
-    return {
-        step.status: run_markup.status(view),
-        step.video: run_markup.player(view),
-        step.download: gr.DownloadButton(
-            value=str(view.video) if has_video else None, visible=has_video
+    panel = takes_panel.panel(context, view, opened) if view.ended else ""
+    drawn = {
+        step.status: _status(view),
+        step.video: player.player(view, playing=playing),
+        step.board: run_markup.storyboard(
+            view, changeable=True, open_step=opened.step if panel else 0, panel=panel
         ),
-        step.packed: gr.DownloadButton(visible=False),
-        step.refresh: gr.Button(visible=view.state == "stale"),
-        step.board: run_markup.storyboard(view),
         step.notes: run_markup.warnings(view),
-        step.which: gr.Dropdown(choices=_redoable(view)),
     }
+    known = shown if isinstance(shown, tuple) and len(shown) == len(drawn) else (None,) * len(drawn)
+    changed: Update = {
+        part: html for (part, html), old in zip(drawn.items(), known, strict=True) if html != old
+    }
+    # The choices of the film stay as they are while the video is the same.
+    offered = take_away.offer(step.film, view) if step.video in changed else {}
+    return {**changed, step.shown: tuple(drawn.values()), **offered}
+
+
+def _status(view: RunView) -> str:
+    """Return the state of the run, with the one button that fits it."""
+    offered = ""
+    if not view.ended:
+        offered = button("stop", "Stop")
+    elif view.state == "stale":
+        count = len(view.stale)
+        what = f"step {view.name_of(view.stale[0])}" if count == 1 else f"{count} steps"
+        offered = button("resume", f"Redo {what}", kind="primary")
+    elif view.state in ("stopped", "failed"):
+        offered = button("resume", "Resume", kind="primary")
+    return run_markup.status(view) + (f'<div class="pv-actions">{offered}</div>' if offered else "")

@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from procvid.errors import ProcvidError
 from procvid.types import StepChanges
 from procvid.ui import markup
 from procvid.ui.browser import REMEMBER
@@ -16,6 +15,7 @@ from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.shared import (
     AT_ONCE,
+    REVIEW,
     SOON,
     VIDEO,
     PageState,
@@ -35,9 +35,25 @@ from procvid.ui.server.visitors import visitor_of
 NO_CLIPS = "Press “Make the video” in step 3. The clips appear here, one by one."
 
 
+STATUS = "pv-video-status"
+IS_WATCHING = f"""(...values) => [
+  ...values.slice(0, -1), Boolean(document.getElementById('{STATUS}')?.offsetParent)]"""
+"""Sets the last input of an event to true if the visitor looks at the Video step."""
+
+
 @dataclass(frozen=True)
 class VideoStep:
-    """The components of step 4."""
+    """The components of step 4.
+
+    Attributes:
+        status: State and progress.
+        stop: Stops the run.
+        resume: Makes the missing and stale steps.
+        review: Opens the Review step.
+        board: A card per step.
+        notes: The warnings.
+        watching: Input for `IS_WATCHING`.
+    """
 
     status: gr.HTML
     stop: gr.Button
@@ -45,6 +61,7 @@ class VideoStep:
     review: gr.Button
     board: gr.HTML
     notes: gr.HTML
+    watching: gr.Checkbox
 
     @property
     def outputs(self) -> list[Any]:
@@ -54,12 +71,14 @@ class VideoStep:
 
 def build() -> VideoStep:
     """Lay out the step."""
-    status = gr.HTML(markup.empty(NO_CLIPS))
-    with gr.Row():
-        stop = gr.Button("Stop", variant="stop", visible=False)
-        resume = gr.Button("Resume", variant="primary", visible=False)
-        review = gr.Button("Review the clips", variant="primary", visible=False)
-    return VideoStep(status, stop, resume, review, board=gr.HTML(), notes=gr.HTML())
+    status = gr.HTML(markup.empty(NO_CLIPS), elem_id=STATUS, apply_default_css=False)
+    with gr.Row(elem_classes="pv-runbuttons"):
+        stop = gr.Button("Stop", variant="stop", visible=False, scale=0)
+        resume = gr.Button("Resume", variant="primary", visible=False, scale=0)
+        review = gr.Button("Review the clips", visible=False, scale=0)
+    board = gr.HTML(js_on_load=run_markup.BOARD_SCRIPT, apply_default_css=False)
+    watching = gr.Checkbox(visible=False)
+    return VideoStep(status, stop, resume, review, board, gr.HTML(), watching)
 
 
 def wire(
@@ -99,15 +118,6 @@ def wire(
         feed = start_run(context, require_draft(draft), options, visitor_of(request), changes)
         return show_new_run(state, step, feed.snapshot())
 
-    def poll(run_id: str, seen: Any) -> Update:
-        try:
-            return watch(state, step, context.view_of(run_id), seen)
-        except ProcvidError as error:
-            return {
-                step.status: markup.note(str(error), "bad"),
-                state.timer: gr.Timer(active=False),
-            }
-
     def resume(run_id: str, request: gr.Request | None = None) -> Update:
         feed = resume_run(context, run_id, visitor_of(request))
         return watch(state, step, feed.snapshot(), None)
@@ -126,7 +136,6 @@ def wire(
         new_run_outputs(state, step),
         **SOON,
     ).success(None, state.last_run, None, js=REMEMBER, api_visibility="private")  # fmt: skip
-    state.timer.tick(guarded(poll), [state.run_id, state.seen], watched, **AT_ONCE)
     step.resume.click(guarded(resume), state.run_id, watched, **SOON)
     step.stop.click(guarded(stop), state.run_id, step.stop, **AT_ONCE)
 
@@ -143,28 +152,25 @@ def watch(state: PageState, step: VideoStep, view: RunView, seen: Any) -> Update
         state: The state of the page.
         step: The components to fill.
         view: The run.
-        seen: The value of `state.seen`. The board is drawn again only if something changed since,
-            because its players start over.
+        seen: The value of `state.seen`: state and HTML as shown last. Only what changed since is sent.
     """
-    shows = (
-        view.state,
-        view.current,
-        tuple((s.number, str(s.clip), s.stale, s.locked, s.remaking) for s in view.steps.values()),
-        tuple(view.warnings),
-    )
-    changed: Update = {
+    drawn = {
         step.status: run_markup.status(view),
-        state.timer: gr.Timer(active=not view.ended),
-    }
-    if shows == seen:
-        return changed
-    if isinstance(seen, tuple) and seen[:-1] == shows[:-1]:
-        return {**changed, state.seen: shows, step.notes: run_markup.warnings(view)}
-    return {
-        **changed,
-        state.seen: shows,
         step.board: run_markup.storyboard(view),
         step.notes: run_markup.warnings(view),
+    }
+    shows = (view.state, *drawn.values())
+    before = seen if isinstance(seen, tuple) and len(seen) == len(shows) else ("",) * len(shows)
+    changed: Update = {
+        part: html
+        for (part, html), old in zip(drawn.items(), before[1:], strict=True)
+        if html != old
+    }
+    changed |= {state.timer: gr.Timer(active=not view.ended), state.seen: shows}
+    if view.state == before[0]:
+        return changed
+    return {
+        **changed,
         step.stop: gr.Button("Stop", interactive=True, visible=not view.ended),
         step.resume: gr.Button(
             "Redo stale steps" if view.state == "stale" else "Resume",
@@ -172,6 +178,16 @@ def watch(state: PageState, step: VideoStep, view: RunView, seen: Any) -> Update
         ),
         step.review: gr.Button(visible=view.ended and bool(view.clips)),
     }
+
+
+def was_in_progress(seen: Any) -> bool:
+    """Return True if the page has shown this run in progress; `seen` is the value of `state.seen`."""
+    return isinstance(seen, tuple) and bool(seen) and seen[0] in ("waiting", "running")
+
+
+def tab_of(view: RunView) -> gr.Tabs:
+    """Return the update that opens the tab for a run: Review if its video is there, else Video."""
+    return gr.Tabs(selected=REVIEW if view.ended and view.video else VIDEO)
 
 
 def new_run_outputs(state: PageState, step: VideoStep) -> list[Any]:

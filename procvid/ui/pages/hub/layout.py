@@ -15,6 +15,8 @@ from procvid.settings import read_environment
 from procvid.ui.events import QUIET, Updates
 from procvid.ui.markup import empty, note, notes
 from procvid.ui.pages.hub import markup
+from procvid.ui.pages.hub.example import EXAMPLE, has_example
+from procvid.ui.pages.hub.releases import KINDS as WORDS
 from procvid.ui.pages.hub.releases import (
     Publication,
     fingerprint,
@@ -30,58 +32,80 @@ from procvid.ui.server.guard import guarded
 from procvid.ui.server.visitors import Visitor, visitor_of
 
 NOTHING = "Enter OWNER/NAME and press Preview to see contents and size before downloading."
+NONE_YET = "Nothing downloaded yet."
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "hub", "concurrency_limit": 1}
-KINDS = [("LoRA", "lora"), ("Memory (crop store)", "memory"), ("Run", "run")]
+KINDS = [(word, kind) for kind, word in WORDS.items()]
 
 
-def build(context: AppContext) -> None:
-    """Lay out the page and wire its events; all of them are private."""
+def build(context: AppContext, page: gr.Blocks, tab: gr.Tab) -> None:
+    """Lay out the page and wire its events; all of them are private.
+
+    Args:
+        context: Context of the app.
+        page: The whole page.
+        tab: Its tab, hidden from visitors who cannot use it.
+    """
     gr.HTML(
-        '<p class="pv-small">LoRAs, memories and runs from the Hugging Face Hub. procvid verifies the '
-        "sha256 of every file after the download and before each use, and never runs code from "
-        "there.</p>"
+        '<p class="pv-small">Picture libraries, styles and videos that other people share on the '
+        "Hugging Face Hub. procvid checks every file and never runs code from there.</p>"
     )
-    with gr.Row(equal_height=False):
-        wanted = gr.Textbox(
-            label="Release on the Hub",
-            placeholder="OWNER/NAME or OWNER/NAME@REVISION",
-            info="A model repository with a LoRA, or a dataset with a memory or a run.",
-            max_lines=1,
-            scale=3,
-        )
+    wanted = gr.Textbox(label="Name on the Hub", placeholder="OWNER/NAME", max_lines=1)
     with gr.Row():
         preview = gr.Button("Preview")
-        download = gr.Button("Download", variant="primary")
+        download = gr.Button("Download", variant="primary", interactive=False)
+        example = gr.Button("Try the example", visible=has_example(context.profile))
     status = gr.HTML(empty(NOTHING))
+    none_yet = gr.HTML(f'<p class="pv-small">{NONE_YET}</p>')
     downloaded = gr.Dropdown(
-        label="Downloaded releases",
+        label="Downloaded",
         choices=[],
         value=None,
         interactive=True,
-        info="Select one to verify it and to see its card.",
+        info="Select one to check its files and to read its description.",
+        visible=False,
     )
     details = gr.HTML()
-    with gr.Accordion("Card", open=False, visible=False) as card_box:
+    with gr.Accordion("Description", open=False, visible=False) as card_box:
         card = gr.Markdown(sanitize_html=True, header_links=False, elem_classes="pv-release-card")
+    publishing = _publishing(context)
+
+    def here(visitor: Visitor, key: str | None = None) -> Updates:
+        releases = list(releases_of(visitor))
+        return {
+            downloaded: gr.Dropdown(choices=releases, value=key, visible=bool(releases)),
+            none_yet: gr.HTML(visible=not releases),
+        }
+
+    def greet(request: gr.Request) -> Updates:
+        visitor = visitor_of(request)
+        shown = {
+            tab: gr.Tab(visible=visitor.can_use_hub),
+            publishing: gr.Accordion(visible=visitor.can_publish),
+        }
+        return shown | here(visitor)
 
     def look_up(text: str, request: gr.Request) -> Updates:
-        return {status: markup.offer_card(offer_of(visitor_of(request), text))}
+        offer = offer_of(visitor_of(request), text, context.profile)
+        return {status: markup.offer_card(offer), download: gr.Button(interactive=True)}
+
+    def look_at_example(request: gr.Request) -> Updates:
+        return {wanted: EXAMPLE} | look_up(EXAMPLE, request)
+
+    def forget(_: str) -> Updates:
+        return {status: empty(NOTHING), download: gr.Button(interactive=False)}
 
     def pull_it(text: str, request: gr.Request) -> Iterator[Updates]:
         visitor = visitor_of(request)
         yield {status: markup.progress("Reading the manifest…", 0, 0)}
         received: tuple[str, ...] = ()
-        for event in pull_offer(visitor, text):
+        for event in pull_offer(visitor, text, context.profile):
             if isinstance(event, Pulled):
                 releases = releases_of(visitor)
                 key = next(k for k, each in releases.items() if each.folder == event.folder)
                 sentence = f"{event.hub_id.repo} is complete and verified."
                 # A note may come both with the progress and at the end.
                 all_notes = tuple(dict.fromkeys((*received, *event.notes)))
-                yield {
-                    status: notes(sentence, all_notes) or note(sentence),
-                    downloaded: gr.Dropdown(choices=list(releases), value=key),
-                }
+                yield {status: notes(sentence, all_notes) or note(sentence)} | here(visitor, key)
                 return
             received = (*received, event.note) if event.note else received
             bar = markup.progress(event.what, event.done_bytes, event.total_bytes, received)
@@ -97,20 +121,22 @@ def build(context: AppContext) -> None:
             card: release.card,
         }
 
-    def list_here(request: gr.Request) -> Updates:
-        return {downloaded: gr.Dropdown(choices=list(releases_of(visitor_of(request))))}
-
-    preview.click(guarded(look_up), wanted, status, **QUIET)
-    wanted.submit(guarded(look_up), wanted, status, **QUIET)
-    download.click(guarded(pull_it), wanted, [status, downloaded], **QUIET, **ONE_AT_A_TIME)
+    offered = [status, download]
+    page.load(guarded(greet), None, [tab, publishing, downloaded, none_yet], **QUIET)
+    preview.click(guarded(look_up), wanted, offered, **QUIET)
+    wanted.submit(guarded(look_up), wanted, offered, **QUIET)
+    wanted.input(guarded(forget), wanted, offered, **QUIET)
+    example.click(guarded(look_at_example), None, [wanted, *offered], **QUIET)
+    download.click(
+        guarded(pull_it), wanted, [status, downloaded, none_yet], **QUIET, **ONE_AT_A_TIME
+    )
     downloaded.change(guarded(show), downloaded, [details, card_box, card], **QUIET)
-    downloaded.focus(guarded(list_here), None, downloaded, **QUIET)
-    _publishing(context)
 
 
-def _publishing(context: AppContext) -> None:
+def _publishing(context: AppContext) -> gr.Accordion:
     on_space = bool(read_environment().space_owner)
-    with gr.Accordion("Publish", open=False):
+    box = gr.Accordion("Publish", open=False)
+    with box:
         gr.HTML(
             '<p class="pv-small">Uploads everything or nothing. procvid refuses keys and tokens, '
             "pickle files, foreign files, and images without a licence.</p>"
@@ -118,7 +144,8 @@ def _publishing(context: AppContext) -> None:
         if on_space:
             gr.LoginButton()
         with gr.Row():
-            kind = gr.Radio([KINDS[2]] if on_space else KINDS, value="run", label="Kind")
+            kinds = [(WORDS["run"], "run")] if on_space else KINDS
+            kind = gr.Radio(kinds, value="run", label="Kind")
             source = gr.Textbox(
                 label="Source",
                 placeholder="run id" if on_space else "run id, or a local folder",
@@ -200,6 +227,7 @@ def _publishing(context: AppContext) -> None:
         **QUIET,
         **ONE_AT_A_TIME,
     )
+    return box
 
 
 def _signed_in(

@@ -9,7 +9,7 @@ from procvid.hub.names import size
 from procvid.hub.publish import PublishPlan
 from procvid.hub.pull import Offer
 from procvid.ui.markup import note, notes
-from procvid.ui.pages.hub.releases import InspectedRelease, facts_text
+from procvid.ui.pages.hub.releases import KINDS, InspectedRelease, facts_text, short_name
 
 MAX_ROWS = 30
 
@@ -18,9 +18,9 @@ def offer_card(offer: Offer) -> str:
     """Return the facts of a release before its download."""
     release = offer.release
     facts = {
-        "Kind": release.artifact,
+        "Kind": KINDS[release.artifact],
         "Name": release.name,
-        "Repository": offer.hub_id.label,
+        "Repository": short_name(offer.hub_id),
         "Licence": release.licence or "not stated",
         "Terms of use": release.rights or "not stated",
         "Contents": facts_text(release),
@@ -62,11 +62,15 @@ def integrity(release: InspectedRelease) -> str:
         for name, (fact, wrong) in list(release.files.items())[:MAX_ROWS]
     )
     more = f'<p class="pv-small">and {total - MAX_ROWS} more</p>' if total > MAX_ROWS else ""
-    return (
-        f'{verdict}{_facts(release.facts)}<div class="pv-scores pv-files" tabindex="0" role="region" '
+    table = (
+        f'<div class="pv-scores pv-files" tabindex="0" role="region" '
         f'aria-label="Files"><table><thead><tr><th scope="col">File</th><th scope="col">Size</th>'
         f'<th scope="col">sha256</th><th scope="col">Result</th></tr></thead><tbody>{rows}</tbody>'
         f"</table></div>{more}"
+    )
+    return (
+        f"{verdict}{_facts(release.facts)}<details class='pv-small'><summary>Files and checks</summary>"
+        f"{table}</details>"
     )
 
 

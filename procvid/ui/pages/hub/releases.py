@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from procvid.hub.bundle.check import files_in, read_release
 from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.cache import CachedRelease, bundle_folder
 from procvid.hub.cards import GALLERY
+from procvid.hub.client import HubClient
 from procvid.hub.names import (
     ARTIFACTS,
     CARD,
@@ -28,16 +30,18 @@ from procvid.hub.pull import Offer, Pulled, Pulling, look
 from procvid.hub.release import FileFact, Release, damaged_files
 from procvid.hub.store import store_files
 from procvid.memory.store_folder import read_manifest
-from procvid.settings import TINY, user_path
+from procvid.settings import TINY, Profile, user_path
+from procvid.ui.pages.hub.example import EXAMPLE, REPO, has_example, shipped_hub
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.visitors import Visitor, require_publisher
 from procvid.wiring import run as wiring
 
 MAX_CARD = 100_000
+KINDS = {"memory": "Picture library", "lora": "Style (LoRA)", "run": "Video"}
 USES = {
-    "memory": "In the Create tab under Options, or: procvid generate RECIPE --out DIR --memory {id}",
-    "lora": "procvid generate RECIPE --out DIR --lora {id}",
-    "run": "procvid hub pull datasets/{id} --to DIR, then: procvid evaluate DIR --out SCORES",
+    "memory": "Choose it in the Create tab under Options, Memory.",
+    "lora": "Choose it in the Create tab under Options, LoRA.",
+    "run": "On your own machine: procvid hub pull datasets/{id} --to DIR",
 }
 """How to use a downloaded release, by kind."""
 
@@ -79,13 +83,33 @@ class Publication:
     no_pixels: bool
 
 
-def offer_of(visitor: Visitor, text: str) -> Offer:
+def offer_of(visitor: Visitor, text: str, profile: Profile) -> Offer:
     """Return the manifest of a release without downloading its files.
+
+    Args:
+        visitor: The visitor.
+        text: OWNER/NAME, or `EXAMPLE`.
+        profile: The profile whose picture library is the example.
 
     Raises:
         ProcvidError: The text names no release, or it is missing or too large for this server.
     """
-    offer = look(visitor.client, parse_hub_id(text))
+    with _hub_of(visitor, text, profile) as (client, wanted):
+        return _offer(visitor, client, wanted)
+
+
+@contextmanager
+def _hub_of(visitor: Visitor, text: str, profile: Profile) -> Iterator[tuple[HubClient, HubId]]:
+    """Yield the Hub that has a release, and its name there."""
+    if (text or "").strip() == EXAMPLE and has_example(profile):
+        with shipped_hub(profile) as client:
+            yield client, REPO
+    else:
+        yield visitor.client, parse_hub_id(text)
+
+
+def _offer(visitor: Visitor, client: HubClient, wanted: HubId) -> Offer:
+    offer = look(client, wanted)
     if visitor.limit_bytes is not None and offer.release.total_bytes > visitor.limit_bytes:
         raise InputError(
             f"{offer.hub_id.repo} has {offer.release.total_bytes / 1e9:.1f} GB; this server accepts at "
@@ -95,14 +119,15 @@ def offer_of(visitor: Visitor, text: str) -> Offer:
     return offer
 
 
-def pull_offer(visitor: Visitor, text: str) -> Iterator[Pulling | Pulled]:
+def pull_offer(visitor: Visitor, text: str, profile: Profile) -> Iterator[Pulling | Pulled]:
     """Pull a release into the visitor's cache, completely or not at all.
 
     Raises:
         ProcvidError: The release is missing, wrong, or cannot be downloaded.
     """
-    offer = offer_of(visitor, text)
-    yield from visitor.cache.obtain(visitor.client, offer.release.artifact, offer.hub_id)
+    with _hub_of(visitor, text, profile) as (client, wanted):
+        offer = _offer(visitor, client, wanted)
+        yield from visitor.cache.obtain(client, offer.release.artifact, offer.hub_id)
 
 
 def inspect_release(visitor: Visitor, key: str) -> InspectedRelease:
@@ -140,7 +165,7 @@ def inspect_release(visitor: Visitor, key: str) -> InspectedRelease:
 def releases_of(visitor: Visitor) -> dict[str, CachedRelease]:
     """Return the releases that a visitor may see, by their label on the page."""
     return {
-        f"{cached.artifact}: {cached.hub_id.repo}@{cached.hub_id.revision[:12]}": cached
+        f"{KINDS[cached.artifact]}: {short_name(cached.hub_id)}": cached
         for cached in visitor.cache.releases()
     }
 
@@ -160,8 +185,17 @@ def facts_text(release: Release) -> str:
 
 
 def counts_text(counts: Mapping[str, object]) -> str:
-    """ "326 crops, 326 with pixels"."""
+    """Return the counts of a memory, such as "494 pictures of 22 objects from 206 videos"."""
+    match counts:
+        case {"crops": crops, "names": names, "sources": sources, "with_pixels": pictures}:
+            missing = "" if crops == pictures else f", of which {pictures} can be seen"
+            return f"{crops} pictures of {names} objects from {sources} videos{missing}"
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+
+
+def short_name(hub_id: HubId) -> str:
+    """Return OWNER/NAME with the first letters of the commit."""
+    return f"{hub_id.repo}@{hub_id.revision[:12]}"
 
 
 def plan_publication(
@@ -247,9 +281,9 @@ def _facts(
     cached: CachedRelease, name: str, licence: str, rights: str, contents: str
 ) -> dict[str, str]:
     return {
-        "Kind": cached.artifact,
+        "Kind": KINDS[cached.artifact],
         "Name": str(name),
-        "Repository": f"{cached.hub_id.repo}@{cached.hub_id.revision}",
+        "Repository": short_name(cached.hub_id),
         "Licence": str(licence) or "not stated",
         "Terms of use": str(rights) or "not stated",
         "Contents": contents,
