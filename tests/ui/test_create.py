@@ -17,12 +17,15 @@ import pytest
 from procvid.errors import OutputError, RecipeError
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
+from procvid.run.examples import example_recipes
+from procvid.settings import PHANTOM_1_3B, PHANTOM_14B
 from procvid.types import StepChanges
-from procvid.ui.pages.create import run_markup
+from procvid.ui.pages.create import run_markup, run_options
 from procvid.ui.pages.create.layout import CreatePage
 from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.pages.create.takes_panel import Opened
 from procvid.ui.server.context import AppContext, new_run_id
+from procvid.ui.server.estimate import estimate, rounded
 from procvid.ui.server.library import twin_of
 from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
@@ -355,10 +358,34 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, content: bytes, rea
         read_recipe_file(str(tmp_path / "r.txt"))
 
 
-def test_every_example_can_be_opened(app: gr.Blocks) -> None:
-    answers = [f.fn() for f in app.fns.values() if f.name == "open_example"]
-    assert len(answers) == 10
-    assert all(next(iter(answer.values())) for answer in answers)
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_every_example_fills_the_recipe(app: gr.Blocks) -> None:
+    choose = next(f.fn for f in app.fns.values() if f.name == "choose")
+    names = [file.stem for file in example_recipes(EXAMPLES)]
+    for name in names:
+        event = gr.EventData(None, {"act": "example", "name": name})
+        text, shown, cards = choose(event).values()
+        assert text and "Made earlier" in shown
+        assert cards.count('aria-pressed="true"') == 1
+    assert len(names) == 10
+    with pytest.raises(gr.Error, match="no such example"):
+        choose(gr.EventData(None, {"act": "example", "name": "../secret"}))
+
+
+def test_the_estimate_follows_the_text(context: AppContext) -> None:
+    assert estimate(context, " ", "auto", RunOptions()) == ""
+    clips = estimate(context, "Egg\n1. Fry the egg.\n2. Serve it.", "auto", RunOptions())
+    assert clips.startswith("2 clips")
+    assert "This is a link" in estimate(context, "https://a.example/b", "auto", RunOptions())
+    refused = estimate(context, "Egg\n1. Fry the egg.", "auto", RunOptions(width=64, height=64))
+    assert "cannot make clips of 64x64" in refused
+    for profile in (PHANTOM_1_3B, PHANTOM_14B):
+        for width, height in run_options.size_choices(profile):
+            for count in run_options.frame_choices(profile):
+                RunOptions(width=width, height=height, num_frames=count).sampling(profile)
+    assert [rounded(s) for s in (0.2, 8.4, 26, 200)] == ["1 s", "8 s", "25 s", "3 min"]
 
 
 def test_a_view_counts_what_is_done(tmp_path: Path) -> None:
