@@ -23,11 +23,7 @@ MAX_STEPS = 200
 """Maximum number of denoising steps of a clip."""
 
 MAX_REFERENCES = 4
-"""Maximum number of reference images of Phantom-Wan, as trained.
-
-Code that has a profile reads `Profile.max_references`. This constant is for code that has none: the
-pipeline itself, and training settings that are parsed before the base model is known.
-"""
+"""Maximum number of reference images of Phantom-Wan; code with a profile reads the profile's."""
 
 MAX_SEED = 2**63 - 1
 
@@ -65,7 +61,7 @@ class Profile:
         auto_vram_gib: "auto" chooses it on a GPU with this much memory or more.
         fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
         shortcuts: Shortcuts of `--fast`.
-        fast_steps: Denoising steps of `--fast`; None for the default number.
+        fast_steps, best_steps: Denoising steps of `--fast` and of "best"; None for the default.
     """
 
     name: str
@@ -89,6 +85,7 @@ class Profile:
     fits_lent_gpu: bool = True
     shortcuts: Shortcuts = EXACT
     fast_steps: int | None = None
+    best_steps: int | None = None
 
     @property
     def fast_sampling(self) -> Sampling:
@@ -138,6 +135,7 @@ TINY = Profile(
     # The fastest point of the measured front that keeps identity and text (docs/fast.md).
     shortcuts=Shortcuts(batched=True),
     fast_steps=4,
+    best_steps=16,
 )
 
 PHANTOM_1_3B = Profile(

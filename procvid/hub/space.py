@@ -12,12 +12,12 @@ from procvid.storage.atomic import output_error, replacing_folder
 OWN, SHARED = "space", ("procvid", "examples")
 KINDS = {
     *(".py", ".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".png"),
-    *(".safetensors", ".parquet", ".faiss"),
+    *(".safetensors", ".parquet", ".faiss", ".css", ".jpg", ".mp4", ".svg"),
 }
 """File types of the package and the examples; other files are not part of the Space."""
 LICENCE = "LICENSE"
 FINISHED = "examples/finished"
-"""Folder of finished example videos, which exists only in the Space."""
+"""Folder of the finished example videos; `space_files` leaves it to its caller."""
 
 
 @dataclass(frozen=True)

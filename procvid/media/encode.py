@@ -50,6 +50,7 @@ def write_clip(
     *,
     scale: int = 1,
     ai_generated: bool = True,
+    rate_factor: int | None = None,
 ) -> None:
     """Write a clip as h264 yuv420p mp4 with its index in front, atomically.
 
@@ -61,6 +62,7 @@ def write_clip(
         scale: Enlarge frames by this whole factor with Lanczos, so that the half-size colour
             planes do not blur a tiny clip. A factor above 1 is in the metadata as `scale`.
         ai_generated: Add the `AI_GENERATED` mark.
+        rate_factor: Constant rate factor; a larger one makes a smaller file. Default `default_crf`.
 
     Raises:
         InputError: The frames have another format, or odd sides after scaling.
@@ -75,7 +77,7 @@ def write_clip(
     height, width = frames.shape[1] * scale, frames.shape[2] * scale
     with mp4_file(Path(path)) as container:
         container.metadata.update(tags)
-        stream = h264_stream(container, width, height, fps)
+        stream = h264_stream(container, width, height, fps, crf=rate_factor)
         for number, frame in enumerate(frames):
             encode_frame(container, stream, yuv_frame(enlarge(frame, scale), number, fps))
         encode_frame(container, stream)

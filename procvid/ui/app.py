@@ -14,7 +14,7 @@ from procvid.errors import ProcvidError
 from procvid.machine import is_lent
 from procvid.run.examples import FOLDER as FINISHED
 from procvid.settings import Host, read_environment
-from procvid.ui import api, markup, style
+from procvid.ui import api, document, style
 from procvid.ui.browser import KEEP_MEMORY, STORAGE, SYNC_MEMORY, SYNC_RUNS, WATCH
 from procvid.ui.pages import about
 from procvid.ui.pages.create import layout as create
@@ -32,20 +32,35 @@ HOSTS: Mapping[Host, str] = {
     "zerogpu": "runs on a Hugging Face Space with ZeroGPU",
 }
 
+HEAD = (
+    '<header class="pv-head"><h1>procvid</h1><p>Recipe videos with the same pan throughout.</p>'
+    '<button type="button" class="pv-button quiet pv-theme"><span aria-hidden="true"></span></button>'
+    "</header>"
+)
+THEME_BUTTON = """
+const button = element.querySelector('.pv-theme'), icons = {system: '◐', light: '☀', dark: '☾'};
+const show = (theme) => {
+  button.firstElementChild.textContent = icons[theme];
+  button.setAttribute('aria-label', 'Theme: ' + theme);
+  button.title = 'Theme: ' + theme;
+};
+if (window.procvidTheme) {
+  show(window.procvidTheme.get());
+  button.addEventListener('click', () => show(window.procvidTheme.next()));
+} else button.hidden = true;
+"""
+"""Script of the theme button; `document.THEME` applies and remembers the choice."""
+
 MAX_EVENTS = 100
 """Maximum number of events that may wait at once; runs have their own, shorter queue."""
 
 
 def build_app(context: AppContext) -> Any:
     """Return the whole page with its endpoints. No model is loaded."""
-    with gr.Blocks(title="procvid", analytics_enabled=False, delete_cache=(900, 3600)) as app:
+    with gr.Blocks(title=document.TITLE, analytics_enabled=False, delete_cache=(900, 3600)) as app:
         # First, because a private event of the same name would take the endpoint's name.
         api.mount(context)
-        gr.HTML(
-            '<header class="pv-head"><h1>procvid</h1><p>Turn a recipe into a video, step by step, '
-            "in which the pan stays the same pan.</p></header>"
-        )
-        gr.HTML(markup.note(banner(context), "warn" if context.profile.demo else ""))
+        gr.HTML(HEAD, js_on_load=THEME_BUTTON)
         # Shared by two tabs: the Memory tab edits it, the Create tab uses it.
         own_memory = gr.BrowserState("", storage_key="procvid-memory", secret="procvid")
         own_memory.change(None, own_memory, None, js=KEEP_MEMORY, api_visibility="private")
@@ -70,11 +85,6 @@ def build_app(context: AppContext) -> Any:
         gr.HTML(f'<p class="pv-small">{escape(footer(context))}</p>')
     app.queue(max_size=MAX_EVENTS)
     return app
-
-
-def banner(context: AppContext) -> str:
-    """Return which kind of clips to expect, and why."""
-    return context.profile.describe(context.profile_reason)
 
 
 def footer(context: AppContext) -> str:
@@ -116,6 +126,8 @@ def launch_settings(context: AppContext) -> dict[str, Any]:
         "strict_cors": True,
         "run_history": False,
         "ssr_mode": False,
+        "favicon_path": str(document.ICON),
+        "app_kwargs": document.app_settings(),
         "footer_links": ["api"],
     }
 

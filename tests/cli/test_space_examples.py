@@ -5,25 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-import gradio as gr
 import pytest
 
 from procvid.cli.hub.space import finished_examples
-from procvid.media.video import probe
+from procvid.errors import InputError
+from procvid.media.decode import probe, read_metadata
 from procvid.run.examples import FOLDER, example_recipes, finished_of
 from procvid.settings import TINY
-from procvid.ui.pages.create.recipe_step import _examples
+from procvid.ui.pages.create.showcase import card_list, chosen, finished, read_cards, rows
+from procvid.ui.pressed import Press
+from procvid.wiring.run import build_generator
 
 RECIPE = "Egg\n\n1. Fry the egg in the frying pan.\n"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def opened(recipe: Path) -> tuple[str, str]:
-    """Return what the button of the folder's only example writes: the recipe and a video."""
-    with gr.Blocks() as page:
-        _examples(SimpleNamespace(examples_folder=recipe.parent, profile=TINY), gr.Textbox())
-    (click,) = page.fns.values()
-    text, shown = click.fn().values()
-    return text, shown
+def shown(recipe: Path, profile: str = "tiny") -> tuple[str, str]:
+    """Return the card of the folder's only example, and what pressing it shows."""
+    profiles = SimpleNamespace(name=profile)
+    cards = read_cards(SimpleNamespace(examples_folder=recipe.parent, profile=profiles))
+    card = chosen(cards, Press("example", {"name": recipe.stem}))
+    return card_list(cards), finished(card)
 
 
 def test_an_example_is_made_once_and_shown_at_once(
@@ -34,34 +36,49 @@ def test_an_example_is_made_once_and_shown_at_once(
     recipe.parent.mkdir()
     recipe.write_text(RECIPE)
     assert example_recipes(recipe.parent) == (recipe,)
-    assert opened(recipe) == (RECIPE, "")
+    card, player = shown(recipe)
+    assert "1 step<" in card and "<img" not in card and player == rows()
 
     made = list(finished_examples((recipe,)))
-    times = [file.source.stat().st_mtime_ns for file in made if file.source.suffix == ".mp4"]
+    times = [file.source.stat().st_mtime_ns for file in made]
     assert [file.name for file in made] == [
-        f"examples/{FOLDER}/egg{end}" for end in (".mp4", ".vtt", ".facts.json")
+        f"examples/{FOLDER}/egg{end}" for end in (".mp4", ".vtt", ".jpg", ".facts.json")
     ]
-    assert sum(file.num_bytes for file in made) < 400_000
-    again = list(finished_examples((recipe,)))
-    assert [f.source.stat().st_mtime_ns for f in again if f.source.suffix == ".mp4"] == times
+    assert sum(file.num_bytes for file in made) < 100_000
+    assert [f.source.stat().st_mtime_ns for f in finished_examples((recipe,))] == times
 
     for file in made:
         place = tmp_path / file.name
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(file.source.read_bytes())
+    # The files of the checkout fit, so the Space takes them.
+    assert {f.source.parent for f in finished_examples((recipe,))} == {recipe.parent / FOLDER}
     found = finished_of(recipe, "tiny")
     assert found is not None
-    facts, video, captions = found
-    assert (facts.num_clips, facts.seed, facts.profile) == (1, 0, "tiny")
-    assert probe(video).duration_s == pytest.approx(facts.duration_s, abs=0.01)
-    assert captions.read_text().startswith("WEBVTT")
-    text, shown = opened(recipe)
-    assert text == RECIPE
-    assert str(video) in shown and "1 clip, 2.1 s, profile tiny, seed 0" in shown
+    assert (found.facts.num_clips, found.facts.seed, found.facts.profile) == (1, 0, "tiny")
+    assert probe(found.video).duration_s == pytest.approx(found.facts.duration_s, abs=0.01)
+    assert read_metadata(found.video)["ai_generated"] == "true"
+    assert found.captions.read_text().startswith("WEBVTT")
+    card, player = shown(recipe)
+    assert str(found.picture) in card and str(found.video) in player
+    assert "Made earlier with seed 0" in player
+    assert shown(recipe, "phantom-1.3b")[1] == rows()
+    with pytest.raises(InputError, match="no such example"):
+        chosen((), Press("example", {"name": "../egg"}))
 
-    assert finished_of(recipe, "phantom-1.3b") is None
-    recipe.write_text(RECIPE + "2. Serve the egg on the plate.\n")
+    recipe.write_text(RECIPE + "2. Serve it.\n")
     assert finished_of(recipe, "tiny") is None
     recipe.write_text(RECIPE)
-    (recipe.parent / FOLDER / "egg.facts.json").write_text("[1")
+    found.facts_file.write_text("{}")
     assert finished_of(recipe, "tiny") is None
+
+
+def test_the_shipped_examples_are_of_the_shipped_weights() -> None:
+    info = build_generator(TINY).info
+    generator, total = f"{info.id} {info.revision}", 0
+    for recipe in example_recipes(EXAMPLES):
+        found = finished_of(recipe, "tiny")
+        assert found is not None, f"run `python -m lab.examples` for {recipe.name}"
+        assert found.facts.generator == generator, "run `python -m lab.examples`"
+        total += sum(file.stat().st_size for file in found.files)
+    assert total < 3_000_000

@@ -13,7 +13,7 @@ from procvid import cli
 from procvid.errors import InputError, UnavailableError
 from procvid.hub.client import HubClient
 from procvid.hub.names import HubId
-from procvid.hub.space import SpaceFile, space_files, write_space
+from procvid.hub.space import FINISHED, SpaceFile, space_files, write_space
 from procvid.hub.space_push import plan_push, push
 from tests.hub.server import READER, Blob, Hub
 
@@ -35,7 +35,9 @@ def test_the_dry_run_lists_what_a_space_needs_and_nothing_else(
         text=True,
         check=True,
     ).stdout.split()
-    assert {n for n in names if "/" in n} >= set(tracked)
+    finished = {name for name in tracked if name.startswith(FINISHED)}
+    assert len(finished) == 40 and not names & finished
+    assert {n for n in names if "/" in n} >= set(tracked) - finished
     assert not any("__pycache__" in n or n.startswith("tests") for n in names)
     assert listed["bytes"] == sum(listed["files"].values())
 

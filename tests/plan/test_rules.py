@@ -12,16 +12,17 @@ from procvid.plan.kitchen.things import first_state
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.plan.writing.prompt import enhance
+from procvid.run.examples import example_recipes
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOY_NAMES = {
     "carrot", "tomato", "cucumber", "mushroom", "egg", "onion", "potato", "cheese",
+    "beetroot", "broccoli", "eggplant", "shrimp",
     "frying pan", "pot", "bowl", "cutting board", "plate", "knife", "spoon", "whisk", "counter",
 }  # fmt: skip
 TOY_ACTIONS = {"slice", "dice", "add", "stir", "fry", "boil", "mix", "serve"}
-TOY_STATES = {"whole", "sliced", "diced", "fried", "boiled", "mixed"}
-UNKNOWN = {"baked_salmon.json", "garlic_shrimp.txt", "tomato_basil_toast.md"}
+TOY_STATES = {"whole", "sliced", "diced", "fried", "boiled", "mixed", "raw"}
 
 
 def plan_of(*steps: str, ingredients: tuple[str, ...] = ()) -> Plan:
@@ -225,15 +226,16 @@ def test_importance_orders_the_slots() -> None:
     assert all(0 < o.importance <= 1 for o in step.objects)
 
 
-@pytest.mark.parametrize("file", sorted(p.name for p in EXAMPLES.iterdir()))
-def test_examples_use_the_toy_kitchen_or_leave_it_on_purpose(file: str) -> None:
+@pytest.mark.parametrize("file", [p.name for p in example_recipes(EXAMPLES)])
+def test_examples_use_the_toy_kitchen_and_need_no_note(file: str) -> None:
     plan = plan_recipe(read_recipe(EXAMPLES / file))
     used = {o.name for step in plan.steps for o in step.objects}
     actions = {step.action for step in plan.steps}
     shown = {s for step in plan.steps for o in step.objects if o.role == "food"
             for s in (o.state_before, o.state_after)}  # fmt: skip
     at_home = used <= TOY_NAMES and actions <= TOY_ACTIONS and shown <= TOY_STATES
-    assert at_home == (file not in UNKNOWN), (used - TOY_NAMES, actions - TOY_ACTIONS, shown)
+    assert at_home, (used - TOY_NAMES, actions - TOY_ACTIONS, shown)
+    assert not plan.notes
     vessels = [o.name for step in plan.steps for o in step.objects if o.role == "vessel"]
     assert len(vessels) > len(set(vessels)), "no vessel comes back"
 
@@ -274,7 +276,7 @@ def test_any_text_gives_a_plan(steps: list[str], ingredients: list[str]) -> None
 
 
 def test_planning_is_deterministic() -> None:
-    recipe = read_recipe(EXAMPLES / "garlic_shrimp.txt")
+    recipe = read_recipe(EXAMPLES / "shrimp_and_onion.txt")
     assert plan_recipe(recipe) == plan_recipe(recipe)
 
 

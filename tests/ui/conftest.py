@@ -11,11 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from gradio_client import Client
 
 from procvid.ui.app import build_app, launch_settings
+from procvid.ui.pages.create.layout import CreatePage
 from procvid.ui.server.context import AppContext, open_context
+from procvid.ui.server.queue import Draft
+from tests.ui.running import Events, create_page
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -75,3 +79,29 @@ def new_client(address: str, tmp_path_factory: pytest.TempPathFactory) -> Callab
 @pytest.fixture(scope="session")
 def client(new_client: Callable[[], Client]) -> Client:
     return new_client()
+
+
+@pytest.fixture(scope="module")
+def created(context: AppContext) -> tuple[CreatePage, Events, gr.BrowserState]:
+    return create_page(context)
+
+
+@pytest.fixture(scope="module")
+def page(created: tuple[CreatePage, Events, gr.BrowserState]) -> CreatePage:
+    return created[0]
+
+
+@pytest.fixture(scope="module")
+def on(created: tuple[CreatePage, Events, gr.BrowserState]) -> Events:
+    return created[1]
+
+
+@pytest.fixture(scope="module")
+def planned(on: Events, recipe: str) -> dict[Any, Any]:
+    return dict(on["plan_recipe"](recipe))
+
+
+@pytest.fixture(scope="module")
+def draft(page: CreatePage, planned: dict[Any, Any]) -> Draft:
+    draft: Draft = planned[page.state.draft]
+    return draft

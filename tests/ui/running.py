@@ -38,3 +38,8 @@ def create_page(context: AppContext) -> tuple[CreatePage, Events, gr.BrowserStat
         with gr.Tabs(), gr.Tab("Create"):
             page = build(context, app, own, compared, gr.Button())
     return page, events_of(app), compared
+
+
+def pressed(act: str, **data: Any) -> gr.EventData:
+    """Return the event of a pressed button or a changed field."""
+    return gr.EventData(None, {"act": act, **{key: str(value) for key, value in data.items()}})

@@ -5,9 +5,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from typing import Any
 
-from procvid.ui.app import banner, launch_settings
+from procvid.ui.app import launch_settings
+from procvid.ui.document import CARD, FILES, with_own_head
+from procvid.ui.pages.create.recipe_step import demo_notice
 from procvid.ui.server.context import AppContext
 
 
@@ -28,10 +31,33 @@ def test_building_the_app_loads_no_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_banner_says_what_clips_to_expect(context: AppContext) -> None:
-    text = banner(context)
-    assert text.startswith("Demo mode")
-    assert "small cartoons" in text and "tiny model" in text
+def test_the_notice_says_what_clips_to_expect(context: AppContext) -> None:
+    line, _, folded = demo_notice(context).partition("</summary>")
+    assert "small cartoons" in line and "What a GPU gives" in line
+    assert "Demo mode" in folded and "Phantom-Wan" in folded
+    other = replace(context, profile=replace(context.profile, demo=False))
+    assert demo_notice(other) == ""
+
+
+def test_the_document_has_its_own_card_and_files(address: str) -> None:
+    with urllib.request.urlopen(address) as answer:
+        document = answer.read().decode()
+        assert int(answer.headers.get("content-length", len(document.encode()))) > 0
+    before_script = document.partition("<script")[0]
+    assert re.findall("<title>(.*?)</title>", document) == ["procvid: recipes become videos"]
+    assert "Gradio" not in before_script and "http://" + CARD not in document
+    (image,) = re.findall('property="og:image" content="(.*?)"', document)
+    assert image == f"{address}page-files/{CARD}"
+    with urllib.request.urlopen(image) as answer:
+        assert answer.read() == (FILES / CARD).read_bytes()
+    assert status(f"{address}page-files/../tiny_phantom/vocabulary.json") == 404
+    with urllib.request.urlopen(f"{address}favicon.ico") as answer:
+        assert answer.read().startswith(b"<svg")
+
+
+def test_a_host_name_cannot_write_into_the_document() -> None:
+    shown = with_own_head("<head><title>Gradio</title></head>", 'http://"><script>x</script>')
+    assert "<script>x" not in shown and "Gradio" not in shown
 
 
 def test_heavy_events_share_one_queue(app: Any) -> None:

@@ -12,204 +12,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import pytest
-from gradio.utils import get_upload_folder
 
 from procvid.errors import OutputError, RecipeError
-from procvid.media.image import save_png
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
+from procvid.run.examples import example_recipes
+from procvid.settings import PHANTOM_1_3B, PHANTOM_14B
 from procvid.types import StepChanges
-from procvid.ui.pages.create import run_markup
+from procvid.ui.pages.create import run_markup, run_options
 from procvid.ui.pages.create.layout import CreatePage
-from procvid.ui.pages.create.plan_step import PlanEdits
 from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.pages.create.takes_panel import Opened
 from procvid.ui.server.context import AppContext, new_run_id
+from procvid.ui.server.estimate import estimate, rounded
 from procvid.ui.server.library import twin_of
 from procvid.ui.server.queue import Draft, Job, RunOptions
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.twins import LOST, AskedRuns, asked_runs
 from procvid.ui.server.uploads import read_recipe_file
-from tests.ui.running import Events, create_page, events_of, finished
-
-
-def pressed(act: str, **data: Any) -> gr.EventData:
-    """Return the event of a pressed button or a changed field."""
-    return gr.EventData(None, {"act": act, **{key: str(value) for key, value in data.items()}})
-
-
-@pytest.fixture(scope="module")
-def created(context: AppContext) -> tuple[CreatePage, Events, gr.BrowserState]:
-    return create_page(context)
-
-
-@pytest.fixture(scope="module")
-def page(created: tuple[CreatePage, Events, gr.BrowserState]) -> CreatePage:
-    return created[0]
-
-
-@pytest.fixture(scope="module")
-def on(created: tuple[CreatePage, Events, gr.BrowserState]) -> Events:
-    return created[1]
-
-
-@pytest.fixture(scope="module")
-def planned(on: Events, recipe: str) -> dict[Any, Any]:
-    return dict(on["plan_recipe"](recipe))
-
-
-@pytest.fixture(scope="module")
-def draft(page: CreatePage, planned: dict[Any, Any]) -> Draft:
-    draft: Draft = planned[page.state.draft]
-    return draft
-
-
-def test_a_recipe_opens_the_plan(
-    page: CreatePage, planned: dict[Any, Any], draft: Draft, on: Events, recipe: str
-) -> None:
-    assert [step.number for step in draft.plan.steps] == [1, 2]
-    shown = planned[page.plan.shown]
-    assert "whole → sliced" in shown and "Carrot omelette" in shown
-    assert planned[page.state.walk].selected == 2
-    # The same recipe keeps its plan, which may be edited.
-    again = on["plan_recipe"](recipe, "", None, "auto", draft)
-    assert list(again) == [page.state.walk]
-
-
-def test_what_cannot_be_drawn_is_said_before_anything_is_made_and_after_an_edit(
-    page: CreatePage, on: Events
-) -> None:
-    planned = on["plan_recipe"](
-        "Soup\n\n1. Boil the pasta in the pot.\n2. Serve the pasta on the plate."
-    )
-    assert "cannot draw pasta" in planned[page.plan.notes]
-    assert "not drawn" in planned[page.plan.shown]
-    draft, edits = planned[page.state.draft], planned[page.plan.edits]
-    for number in (1, 2):
-        press = pressed("object", step=number, name="pasta", field="name", value="carrot")
-        answer = on["edit_plan"](draft, {}, edits, press)
-        draft, edits = answer[page.state.draft], answer[page.plan.edits]
-    assert "cannot draw" not in answer[page.plan.notes]
-
-
-TWO_ACTIONS = "Leeks\n\n1. Slice the leek, then fry it in the frying pan.\n2. Serve it."
-
-
-def test_a_step_becomes_a_clip_per_action_or_one(page: CreatePage, on: Events) -> None:
-    planned = on["plan_recipe"](TWO_ACTIONS)
-    assert "Edit step 1b" in planned[page.plan.shown]
-    assert page.recipe.shots.label == "Shots"
-    assert [value for _, value in page.recipe.shots.choices] == ["auto", "one"]
-    one = on["plan_recipe"](TWO_ACTIONS, "", None, "one")
-    assert len(one[page.state.draft].plan.steps) == 2
-    draft = planned[page.state.draft]
-    assert draft.recipe.whole_steps == one[page.state.draft].recipe.steps
-    with pytest.raises(gr.Error, match="Shots is 'three'"):
-        on["plan_recipe"](TWO_ACTIONS, "", None, "three")
-
-
-def test_a_card_is_opened_edited_moved_and_undone(
-    page: CreatePage, on: Events, draft: Draft
-) -> None:
-    state, plan = page.state, page.plan
-    start = {1: StepChanges(chosen={"cutting board": "x"})}
-
-    def press(draft: Draft, changes: Any, edits: PlanEdits, act: str, **data: Any) -> Any:
-        return on["edit_plan"](draft, changes, edits, pressed(act, **data))
-
-    opened = press(draft, start, PlanEdits(), "edit", step=1)
-    assert state.draft not in opened and 'id="plan-1-words"' in opened[plan.shown]
-    # Only the open card has fields.
-    assert 'id="plan-2-words"' not in opened[plan.shown]
-    field = {"name": "carrot", "field": "state_after", "value": "diced"}
-    diced = press(draft, start, opened[plan.edits], "object", step=1, **field)
-    assert "carried on to step 2" in diced[plan.shown] and "diced → fried" in diced[plan.shown]
-    refused = press(draft, start, opened[plan.edits], "object", step=1, **{**field, "value": ""})
-    assert list(refused) == [plan.shown] and 'role="alert"' in refused[plan.shown]
-    moved = press(diced[state.draft], start, diced[plan.edits], "down", step=1)
-    # Changes of references follow their step, and the recipe follows the plan.
-    assert list(moved[state.changes]) == [2]
-    assert "1. Fry" in moved[page.recipe.recipe]
-    assert moved[state.draft].recipe.steps[0].startswith("Fry")
-    gone = press(moved[state.draft], moved[state.changes], moved[plan.edits], "delete", step=2)
-    assert gone[state.changes] == {}
-    back = press(gone[state.draft], gone[state.changes], gone[plan.edits], "undo")
-    assert (back[state.draft], back[state.changes]) == (moved[state.draft], moved[state.changes])
-    anew = press(gone[state.draft], {}, gone[plan.edits], "again")
-    assert len(anew[state.draft].plan.steps) == 1 and len(anew[plan.edits].past) == 4
-    for act, data in (("up", {"step": "x"}), ("object", {"step": 1, "field": "since_step"})):
-        answer = press(draft, start, PlanEdits(1), act, **data)
-        assert 'role="alert"' in answer[plan.shown]
-
-
-def test_references_are_shown_with_reasons_for_those_missing(
-    page: CreatePage, on: Events, draft: Draft
-) -> None:
-    look = ReferenceLook()
-    answer = on["find_references"](draft, {}, look, "default", 0)
-    shown = answer[page.references.shown]
-    assert 'id="ref-1-carrot"' in shown and "Press a picture" in shown
-    assert answer[page.state.walk].selected == 3
-    bare = on["find_references"](draft, {}, look, "none", 0)
-    assert "<img" not in bare[page.references.shown]
-    # Opening the step again shows the same without a search; after a change it searches again.
-    look = answer[page.references.look]
-    again = on["open_references"](draft, {}, look, "default", 0)
-    assert list(again) == [page.references.shown]
-    assert page.references.look in on["open_references"](draft, {}, look, "default", 1)
-    assert (
-        "Make a plan" in on["open_references"](None, {}, look, "default", 0)[page.references.shown]
-    )
-
-
-def test_a_picture_is_pressed_to_change_it(page: CreatePage, on: Events, draft: Draft) -> None:
-    changes, step = page.state.changes, page.references
-    values: dict[str, Any] = {"changed": {}, "look": ReferenceLook()}
-
-    def press(act: str, name: str = "counter", number: int = 1, **data: Any) -> Any:
-        event = pressed(act, step=number, name=name, **data)
-        answer = on["press_reference"](
-            draft, values["changed"], values["look"], "default", 0, "", event
-        )
-        values["changed"] = answer.get(changes, values["changed"])
-        values["look"] = answer[step.look]
-        return answer
-
-    assert 'data-act="pick"' in press("open")[step.shown]
-    ids = values["look"].ids
-    assert len(ids) > 1
-    chosen = press("pick", place=len(ids) - 1)
-    assert chosen[changes][1].chosen == {"counter": ids[-1]}
-    assert "chosen by you" in chosen[step.shown] and "score 1.00" not in chosen[step.shown]
-    # The anchor keeps it for the later clips.
-    assert "Step 2 shows the same picture" in chosen[step.shown]
-    everywhere = press("everywhere")
-    assert {n: c.chosen for n, c in everywhere[changes].items()} == {
-        n: {"counter": ids[-1]} for n in (1, 2)
-    }
-    left = press("leave_out")
-    assert left[changes][1].left_out == ("counter",) and "left out" in left[step.shown]
-    hidden = press("open", "cutting board") and press("hide", "cutting board")
-    assert len(hidden[changes][1].banned) == 1
-    assert press("reset", "cutting board")[changes][1].banned == ()
-    picture = Path(get_upload_folder()) / "board.png"
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    save_png(picture, np.full((40, 50, 3), 200, np.uint8))
-    given = press("upload", "cutting board", value=str(picture))
-    assert given[changes][1].shows == ("cutting board",)
-    assert "your picture" in given[step.shown]
-    for value in ("/etc/passwd", ""):
-        assert 'role="alert"' in press("upload", "cutting board", value=value)[step.shown]
-    undone = press("undo")
-    assert undone[changes][1].shows == ()
-    press("close")
-    for data in ({"number": 9}, {"name": "nothing"}):
-        with pytest.raises(gr.Error, match="out of date"):
-            press("open", **data)
-    with pytest.raises(gr.Error, match="no longer offered"):
-        press("pick", place=99)
+from tests.ui.running import Events, events_of, finished, pressed
 
 
 @pytest.mark.parametrize("event", ["find_references", "make"])
@@ -536,10 +358,34 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, content: bytes, rea
         read_recipe_file(str(tmp_path / "r.txt"))
 
 
-def test_every_example_can_be_opened(app: gr.Blocks) -> None:
-    answers = [f.fn() for f in app.fns.values() if f.name == "open_example"]
-    assert len(answers) == 10
-    assert all(next(iter(answer.values())) for answer in answers)
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_every_example_fills_the_recipe(app: gr.Blocks) -> None:
+    choose = next(f.fn for f in app.fns.values() if f.name == "choose")
+    names = [file.stem for file in example_recipes(EXAMPLES)]
+    for name in names:
+        event = gr.EventData(None, {"act": "example", "name": name})
+        text, shown, cards = choose(event).values()
+        assert text and "Made earlier" in shown
+        assert cards.count('aria-pressed="true"') == 1
+    assert len(names) == 10
+    with pytest.raises(gr.Error, match="no such example"):
+        choose(gr.EventData(None, {"act": "example", "name": "../secret"}))
+
+
+def test_the_estimate_follows_the_text(context: AppContext) -> None:
+    assert estimate(context, " ", "auto", RunOptions()) == ""
+    clips = estimate(context, "Egg\n1. Fry the egg.\n2. Serve it.", "auto", RunOptions())
+    assert clips.startswith("2 clips")
+    assert "This is a link" in estimate(context, "https://a.example/b", "auto", RunOptions())
+    refused = estimate(context, "Egg\n1. Fry the egg.", "auto", RunOptions(width=64, height=64))
+    assert "cannot make clips of 64x64" in refused
+    for profile in (PHANTOM_1_3B, PHANTOM_14B):
+        for width, height in run_options.size_choices(profile):
+            for count in run_options.frame_choices(profile):
+                RunOptions(width=width, height=height, num_frames=count).sampling(profile)
+    assert [rounded(s) for s in (0.2, 8.4, 26, 200)] == ["1 s", "8 s", "25 s", "3 min"]
 
 
 def test_a_view_counts_what_is_done(tmp_path: Path) -> None:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from procvid.cli.arguments import add_json
+from procvid.cli.hub.finished import CACHE, fitting, make_finished
 from procvid.cli.hub.release import confirm
-from procvid.cli.screen import Bar
 from procvid.errors import InputError
-from procvid.events import Progress, RunFinished
 from procvid.hub.client import HubClient
 from procvid.hub.names import parse_hub_id, size
 from procvid.hub.space import FINISHED, SpaceFile, space_files, write_space
 from procvid.hub.space_push import SpacePlan, plan_push, push
-from procvid.plan.recipe.parse import read_recipe
-from procvid.run.examples import Finished, example_recipes, files_of, recipe_sha256
-from procvid.run.finish import record_of
-from procvid.run.parts import Parts
-from procvid.run.records import RunRecord
-from procvid.run.story import make_video
-from procvid.settings import TINY, choose_sampling, read_environment
-from procvid.types import GenerateRequest
+from procvid.run.examples import example_recipes
+from procvid.settings import TINY, read_environment
 from procvid.wiring import run as wiring
 
 MAX_LISTED = 20
@@ -42,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-finished",
         action="store_true",
-        help="omit the example videos, which are otherwise generated once on this machine",
+        help="omit the example videos; those that do not fit are otherwise generated on this machine",
     )
     parser.add_argument(
         "--dry-run",
@@ -130,39 +122,10 @@ def _print_plan(plan: SpacePlan, arguments: argparse.Namespace) -> None:
 
 
 def finished_examples(recipes: tuple[Path, ...]) -> Iterator[SpaceFile]:
-    """Yield the videos of the examples, generated with the tiny profile or taken from the cache."""
+    """Yield the files of the finished examples: those of the checkout, or made with `tiny`."""
     parts = wiring.build(TINY.name, planner="rules")
-    root = read_environment().cache_folder / "finished"
+    made = read_environment().cache_folder / CACHE / "files"
     for recipe in recipes:
-        request = GenerateRequest(
-            recipe=read_recipe(recipe), sampling=choose_sampling(TINY), profile=TINY.name
-        )
-        run = root / _key(record_of(request, parts))
-        facts = _generate(request, parts, run, recipe)
-        for name, source in files_of(recipe, run, facts, run.with_suffix(".json")):
-            yield SpaceFile(f"{FINISHED}/{name}", source, source.stat().st_size)
-
-
-def _key(record: RunRecord) -> str:
-    """Return a folder name that changes with the recipe, seed, models or memory."""
-    identity = json.dumps(record.identity(), sort_keys=True)
-    return f"{record.run_id}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-
-
-def _generate(request: GenerateRequest, parts: Parts, run: Path, recipe: Path) -> Finished:
-    bar, last = Bar(), None
-    for event in make_video(request, parts, run):
-        if isinstance(event, Progress):
-            text = f"example {recipe.name}, step {event.step}"
-            bar.show(event.done / event.total, text, event.eta_s)
-        last = event
-    bar.clear()
-    assert isinstance(last, RunFinished)
-    return Finished(
-        recipe_sha256(recipe),
-        parts.profile.name,
-        request.seed,
-        request.sampling.num_inference_steps,
-        len(last.clips),
-        round(last.duration_s, 3),
-    )
+        example = fitting(recipe, parts) or make_finished(recipe, parts, made)
+        for file in example.files:
+            yield SpaceFile(f"{FINISHED}/{file.name}", file, file.stat().st_size)

@@ -37,6 +37,8 @@ def mount(context: AppContext) -> None:
         fast: bool = False,
         run_id: str = "",
         shots: str = "auto",
+        size: str = "",
+        frames: int | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Make a video; streams events, the last one is the whole run.
@@ -49,12 +51,14 @@ def mount(context: AppContext) -> None:
             fast: at most half the model calls, for slightly different clips
             run_id: a run to resume; the other parameters are then ignored
             shots: "auto" for one clip per action, "one" for one clip per step
+            size: width and height of the clips in pixels, such as "96x96"; omit it for the default
+            frames: frames of a clip, 4n+1; omit it for the default of the profile
         """
         visitor = visitor_of(request)
         if run_id:
             feed = resume_run(context, run_id, visitor)
         else:
-            options = read_options(seed, memory, steps, fast)
+            options = read_options(seed, memory, steps, fast, size=size, frames=frames)
             draft = make_draft(context, recipe, shots=shots)
             feed = start_run(context, draft, options, visitor)
         yield from _stream(feed)

@@ -15,12 +15,20 @@ from procvid.errors import InputError, OutputError, RunError, UnavailableError
 from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.parts import EvaluationParts
 from procvid.events import Event
-from procvid.machine import check_gpu, gpu_indices, is_lent, on_card
+from procvid.machine import (
+    check_gpu,
+    device_name,
+    gpu_indices,
+    is_lent,
+    on_card,
+    peak_memory_mib,
+)
 from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Planner, TakeJudge
 from procvid.run.changes import reference_changes
 from procvid.run.folder import PLAN, RunFolder, read_run
 from procvid.run.story import make_video, regenerate_step
+from procvid.run.timings import ClipSetting, measured
 from procvid.settings import Profile, read_environment
 from procvid.types import StepChanges
 from procvid.ui.server.background import Background
@@ -30,7 +38,7 @@ from procvid.ui.server.guard import log
 from procvid.ui.server.library import refuse_deleted
 from procvid.ui.server.own_memory import find_folder
 from procvid.ui.server.pulled_stores import folder_of_pulled
-from procvid.ui.server.queue import RUN_ID, Job, Tickets
+from procvid.ui.server.queue import RUN_ID, Job, RunOptions, Tickets
 from procvid.ui.server.runs import new_view, read_job, read_view
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import Allowance
@@ -129,6 +137,16 @@ class AppContext:
         if own is not None:
             return replace(parts, stores=(load_store(own, parts.embedder),))
         return parts if memory == "default" else replace(parts, stores=None)
+
+    def clip_setting(self, options: RunOptions) -> ClipSetting:
+        """Return the values that determine the time of a clip.
+
+        Raises:
+            InputError: The profile cannot make such clips.
+        """
+        profile = self.profile
+        sampling = options.sampling(profile)
+        return ClipSetting.of(profile.name, device_name(), sampling, profile.is_precise())
 
     def _generator_with(self, lora: str, card: int) -> ClipGenerator:
         """Return a card's generator with a LoRA; the last one is cached."""
@@ -268,6 +286,7 @@ class AppContext:
         if loaded is not None and loaded is not parts.generator:
             # Another LoRA, or none: a GPU holds one set of weights at a time.
             loaded.release()
+        was_loaded = loaded is parts.generator
         self._loaded[card] = parts.generator
         folder = self.folder_of(job.run_id)
         if job.again:
@@ -279,7 +298,15 @@ class AppContext:
         else:
             request = job.request(parts.profile)
             plan, changes_of = job.draft.plan, job.changes
-            yield from make_video(request, parts, folder, plan=plan, changes=changes_of)
+            events = make_video(request, parts, folder, plan=plan, changes=changes_of)
+            yield from measured(
+                events,
+                folder,
+                self.clip_setting(job.options),
+                read_environment().cache_folder,
+                lambda: peak_memory_mib(self.profile),
+                is_loaded=was_loaded,
+            )
 
 
 def open_context(

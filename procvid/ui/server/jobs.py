@@ -13,7 +13,7 @@ from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.parts import start_memory
 from procvid.run.step import preview
-from procvid.settings import MAX_SEED
+from procvid.settings import MAX_SEED, parse_size
 from procvid.types import Conditioning, Plan, ShotMode, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
@@ -36,6 +36,8 @@ def read_options(
     stores: Collection[str] = (),
     lora: object = "",
     loras: Collection[str] = (),
+    size: object = "",
+    frames: object = None,
 ) -> RunOptions:
     """Check the options of a run, because Gradio does not check the types.
 
@@ -47,6 +49,8 @@ def read_options(
         stores: The pulled stores that this caller may use.
         lora: A pulled LoRA, or "" for none.
         loras: The pulled LoRAs that this caller may use.
+        size: Such as "96x96", in pixels, or "" for the profile's default.
+        frames: Frames of a clip, or None for the profile's default.
 
     Raises:
         InputError: A value is of the wrong type, or the caller may not use the store or LoRA.
@@ -59,12 +63,18 @@ def read_options(
         raise InputError(f"There is no LoRA {str(lora)[:40]!r}.", "Pull it in the Hub tab first.")
     if not isinstance(fast, bool):
         raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
+    if not isinstance(size, str):
+        raise InputError(f"The size {str(size)[:40]!r} is not text.", "Write it like 96x96, in px.")
+    width, height = parse_size(size) if size else (None, None)
     return RunOptions(
         seed=read_seed(seed),
         memory=memory,
         steps=None if steps is None else whole_number("steps", steps),
         fast=fast,
         lora=str(lora or ""),
+        width=width,
+        height=height,
+        num_frames=None if frames is None else whole_number("frames", frames),
     )
 
 

@@ -20,7 +20,7 @@ from procvid.run.changes import read_stored, stored_json, write_pictures
 from procvid.settings import Profile, choose_sampling
 from procvid.storage.atomic import output_errors
 from procvid.storage.files import read_json, write_json
-from procvid.types import GenerateRequest, Plan, Recipe, StepChanges
+from procvid.types import GenerateRequest, Plan, Recipe, Sampling, StepChanges
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -43,6 +43,8 @@ class RunOptions:
         steps: Denoising steps of a clip; None for the profile's default.
         fast: True for fewer model calls and slightly different clips.
         lora: A pulled LoRA as OWNER/NAME@COMMIT, or "".
+        width, height: Size of the clips in pixels; None for the profile's default.
+        num_frames: Frames of a clip; None for the profile's default.
     """
 
     seed: int = 0
@@ -50,6 +52,21 @@ class RunOptions:
     steps: int | None = None
     fast: bool = False
     lora: str = ""
+    width: int | None = None
+    height: int | None = None
+    num_frames: int | None = None
+
+    def sampling(self, profile: Profile) -> Sampling:
+        """Return the sampling of the clips. Raise InputError if the profile cannot make them."""
+        size = (self.width, self.height) if self.width and self.height else None
+        return choose_sampling(
+            profile,
+            size=size,
+            num_frames=self.num_frames,
+            num_inference_steps=self.steps,
+            seed=self.seed,
+            fast=self.fast,
+        )
 
 
 @dataclass(frozen=True)
@@ -81,9 +98,7 @@ class Job:
         options = self.options
         return GenerateRequest(
             recipe=self.draft.recipe,
-            sampling=choose_sampling(
-                profile, num_inference_steps=options.steps, seed=options.seed, fast=options.fast
-            ),
+            sampling=options.sampling(profile),
             profile=profile.name,
             memory=options.memory,
             lora=(options.lora,) if options.lora else (),

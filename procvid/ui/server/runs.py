@@ -115,6 +115,9 @@ def read_job(run_id: str, path: Path) -> Job:
         sampling.num_inference_steps,
         sampling.shortcuts != EXACT,
         "".join(request.lora[:1]),
+        sampling.width,
+        sampling.height,
+        sampling.num_frames,
     )
     return Job(run_id, Draft(request.recipe, plan), options)
 

@@ -8,6 +8,7 @@ from html import escape
 import gradio as gr
 
 from procvid.ui.pages.create import (
+    at_once,
     comparing,
     open_run,
     plan_step,
@@ -84,7 +85,8 @@ def build(
     )
     # A long plan leaves the page scrolled down; the next step must start at the top.
     walk.change(None, None, None, js=TO_THE_TOP, api_visibility="private")
-    recipe_step.wire(recipe)
+    recipe_step.wire(context, page, recipe)
+    at_once.wire(context, state, recipe, plan, video)
     plan_step.wire(context, state, recipe, plan)
     references_step.wire(context, state, recipe, plan, references, references_tab)
     video_step.wire(context, state, recipe, make, video)

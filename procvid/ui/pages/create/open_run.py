@@ -12,13 +12,9 @@ from procvid.errors import ProcvidError
 from procvid.plan.shots import mode_of
 from procvid.ui import markup
 from procvid.ui.pages.create.plan_step import PlanStep, show_plan
-from procvid.ui.pages.create.recipe_step import (
-    RecipeStep,
-    list_loras,
-    list_memories,
-    recipe_text,
-)
+from procvid.ui.pages.create.recipe_step import RecipeStep, recipe_text
 from procvid.ui.pages.create.review_step import ReviewStep, show_review
+from procvid.ui.pages.create.run_options import list_loras, list_memories
 from procvid.ui.pages.create.shared import OWN, QUIET, REVIEW, VIDEO, PageState, Update
 from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
 from procvid.ui.server.context import MEMORIES, AppContext
@@ -79,7 +75,7 @@ class RunOpener:
             recipe.recipe: recipe_text(job.draft.recipe),
             recipe.shots: mode_of(job.draft.recipe),
             recipe.seed: job.options.seed,
-            recipe.steps: job.options.steps or 0,
+            recipe.steps: job.options.steps or self.context.profile.sampling.num_inference_steps,
             recipe.fast: job.options.fast,
             recipe.memory: _with_choices(
                 list_memories(request), _memory(job.options, own_memory, stores_of(request))

@@ -3,167 +3,200 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from procvid.errors import InputError, RecipeError
+from procvid.errors import InputError, ProcvidError, RecipeError
 from procvid.media.video import read_metadata
-from procvid.run.examples import example_recipes, finished_of
-from procvid.settings import MAX_STEPS
-from procvid.types import Recipe, ShotMode
-from procvid.ui.pages.create import run_markup
-from procvid.ui.pages.create.shared import OWN, QUIET, Update
+from procvid.types import Recipe
+from procvid.ui.pages.create import run_options, showcase
+from procvid.ui.pages.create.run_options import OptionFields
+from procvid.ui.pages.create.shared import QUIET, Update
+from procvid.ui.pressed import pressable, read_press
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import read_seed, whole_number
-from procvid.ui.server.pulled_stores import loras_of, stores_of
+from procvid.ui.server.estimate import estimate
+from procvid.ui.server.guard import for_the_page, guarded
+from procvid.ui.server.jobs import read_options, read_seed, whole_number
 from procvid.ui.server.uploads import read_recipe_file
 
 VIDEOS = (".mp4",)
-MAX_SLIDER_STEPS = 60
-MEMORY_LABELS = {
-    "default": "Shared image library",
-    OWN: "My image library (edit it in the Memory tab)",
-    "none": "None: no reference images",
-}
-SHOT_LABELS: dict[ShotMode, str] = {"auto": "One per action", "one": "One per step"}
+RECIPE_BOX, MAKE = "pv-recipe", "pv-make"
+"""Element ids of the recipe and of the button that makes the video."""
+
+DEMO = "Demo without a GPU: clips are small cartoons."
+WITH_GPU = (
+    "With a CUDA GPU, Phantom-Wan makes cooking footage of 832x480 px, 5 s a clip; docs/gpu.md names "
+    "the cards."
+)
+
+WAIT = "async (...values) => { await new Promise(done => setTimeout(done, 300)); return values; }"
+"""Waits until the visitor pauses: the events of the keys before are then dropped."""
+
+CTRL_ENTER = f"""() => {{
+  document.addEventListener('keydown', (event) => {{
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    const box = document.querySelector('#{RECIPE_BOX} textarea');
+    if (!box || event.target !== box) return;
+    event.preventDefault();
+    // The box sends its text when it loses the focus.
+    box.blur();
+    setTimeout(() => document.getElementById('{MAKE}')?.click(), 50);
+  }});
+}}"""
+"""Ctrl+Enter or Cmd+Enter in the recipe presses "Make the video"."""
 
 
 @dataclass(frozen=True)
 class RecipeStep:
-    """The components of step 1."""
+    """The components of step 1.
+
+    `make` makes the video at once; `button` makes the plan alone.
+    """
 
     recipe: gr.Textbox
     upload: gr.UploadButton
-    memory: gr.Dropdown
-    shots: gr.Dropdown
-    seed: gr.Number
-    steps: gr.Slider
-    fast: gr.Checkbox
-    lora: gr.Dropdown
-    key: gr.Textbox
+    make: gr.Button
     button: gr.Button
+    estimate: gr.HTML
+    show: gr.HTML
+    examples: gr.HTML
+    options: OptionFields
+
+    @property
+    def memory(self) -> gr.Dropdown:
+        """The field of the memory."""
+        return self.options.memory
+
+    @property
+    def shots(self) -> gr.Dropdown:
+        """The field of the shots."""
+        return self.options.shots
+
+    @property
+    def seed(self) -> gr.Number:
+        """The field of the seed."""
+        return self.options.seed
+
+    @property
+    def steps(self) -> gr.Slider:
+        """The field of the denoising steps."""
+        return self.options.steps
+
+    @property
+    def fast(self) -> gr.Checkbox:
+        """The field of the shortcuts."""
+        return self.options.fast
+
+    @property
+    def lora(self) -> gr.Dropdown:
+        """The field of the LoRA."""
+        return self.options.lora
+
+    @property
+    def key(self) -> gr.Textbox:
+        """The field of the visitor's own key."""
+        return self.options.key
 
 
 def build(context: AppContext) -> RecipeStep:
-    """Lay out the step; the examples and the lists of pulled releases get their events here."""
-    recipe = gr.Textbox(
-        label="Recipe",
-        lines=10,
-        max_lines=24,
-        placeholder="A title, then one step per line.\n\nCarrot omelette\n1. Slice the carrot on the "
-        "cutting board.\n2. Fry the carrot in the frying pan.",
-        info="Plain text, Markdown, JSON, or the source of a recipe page.",
-    )
-    _examples(context, recipe)
-    upload = gr.UploadButton(
-        "Open a recipe file, a saved web page, or a video made by procvid",
-        file_types=[".txt", ".md", ".json", ".html", ".htm", ".mp4"],
-        size="sm",
-        elem_classes="pv-upload",
-    )
-    with gr.Accordion("Options", open=False):
-        memory = gr.Dropdown(
-            choices=_memories(),
-            value="default",
-            label="Memory",
-            info="Where reference images come from. Stores pulled in the Hub tab are listed too.",
-        )
-        shots = gr.Dropdown(
-            choices=[(label, mode) for mode, label in SHOT_LABELS.items()],
-            value="auto",
-            label="Shots",
-            info="Make one clip per action, or one per step.",
-        )
-        with gr.Row():
-            seed = gr.Number(
-                label="Seed", value=0, precision=0, minimum=0, info="Same seed, same video."
+    """Lay out the step: the recipe beside what comes of it, and the examples below."""
+    notice = demo_notice(context)
+    if notice:
+        gr.HTML(notice, elem_classes="pv-demo-block")
+    with gr.Row(elem_classes="pv-first"):
+        with gr.Column(elem_classes="pv-left"):
+            recipe = gr.Textbox(
+                label="Recipe",
+                show_label=False,
+                lines=9,
+                max_lines=12,
+                placeholder="Paste a recipe here: a title, then one step per line.\n\n"
+                "Carrot omelette\n1. Slice the carrot on the cutting board.\n"
+                "2. Fry the carrot in the frying pan.",
+                elem_id=RECIPE_BOX,
             )
-            steps = gr.Slider(
-                label="Denoising steps",
-                value=0,
-                minimum=0,
-                maximum=min(MAX_SLIDER_STEPS, MAX_STEPS),
-                step=1,
-                info="0 uses the default. More steps take longer and look cleaner.",
+            with gr.Row(elem_classes="pv-go"):
+                make = gr.Button("Make the video", variant="primary", elem_id=MAKE)
+                button = gr.Button("Check the plan first")
+            estimated = gr.HTML(elem_classes="pv-estimate")
+            options = run_options.build(context.profile)
+            upload = gr.UploadButton(
+                "Open file",
+                file_types=[".txt", ".md", ".json", ".html", ".htm", ".mp4"],
+                size="sm",
+                elem_classes="pv-upload",
             )
-        fast = gr.Checkbox(
-            label="Fast",
-            value=False,
-            info="At most half the model calls, for slightly different clips.",
+        with gr.Column(elem_classes="pv-right"):
+            show = gr.HTML(showcase.rows(), js_on_load=showcase.MOTION)
+        examples = pressable(
+            showcase.card_list(showcase.read_cards(context)), elem_classes="pv-cards"
         )
-        lora = gr.Dropdown(
-            choices=_loras(),
-            value="",
-            label="LoRA",
-            info="Adapts the video model. Pull LoRAs in the Hub tab.",
-        )
-        key = gr.Textbox(
-            label="OpenAI key",
-            type="password",
-            max_lines=1,
-            info="Optional: a language model makes the plan, at your cost. The key is used once and "
-            "not stored.",
-        )
-    for field, choices in ((memory, list_memories), (lora, list_loras)):
-        field.focus(guarded(choices), None, field, **QUIET)
-    button = gr.Button("Make the plan", variant="primary", elem_classes="pv-next")
-    return RecipeStep(recipe, upload, memory, shots, seed, steps, fast, lora, key, button)
+    return RecipeStep(recipe, upload, make, button, estimated, show, examples, options)
 
 
-def _examples(context: AppContext, recipe: gr.Textbox) -> None:
-    examples = example_recipes(context.examples_folder.resolve())
-    if not examples:
-        return
-    gr.HTML('<p class="pv-small">Or try an example:</p>')
-    with gr.Row(elem_classes="pv-examples"):
-        buttons = [gr.Button(_title(file), size="sm") for file in examples]
-    finished = gr.HTML()
-
-    def opener(file: Path) -> Callable[[], Update]:
-        def open_example() -> Update:
-            made = finished_of(file, context.profile.name)
-            return {
-                recipe: file.read_text(encoding="utf-8"),
-                finished: run_markup.finished_example(_title(file), *made) if made else "",
-            }
-
-        return open_example
-
-    for file, button in zip(examples, buttons, strict=True):
-        button.click(opener(file), None, [recipe, finished], **QUIET)
+def demo_notice(context: AppContext) -> str:
+    """Return one line that says what a demo makes, with the reason folded; "" if it is none."""
+    profile = context.profile
+    if not profile.demo:
+        return ""
+    more = f"{profile.describe(context.profile_reason)} {WITH_GPU}"
+    return (
+        f'<details class="pv-demo"><summary>{DEMO} <u>What a GPU gives</u></summary>'
+        f"<p>{escape(more)}</p></details>"
+    )
 
 
-def _title(file: Path) -> str:
-    return file.stem.replace("_", " ").capitalize()
+def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
+    """Connect the upload button, the examples, the estimate and the keys."""
+    cards = showcase.read_cards(context)
+    options = step.options
 
+    def choose(event: gr.EventData) -> Update:
+        press = read_press(event)
+        if press.act == showcase.STRIP:
+            return {step.show: showcase.rows(), step.examples: showcase.card_list(cards)}
+        card = showcase.chosen(cards, press)
+        return {
+            step.recipe: card.file.read_text(encoding="utf-8"),
+            step.show: showcase.finished(card),
+            step.examples: showcase.card_list(cards, card.file.stem),
+        }
 
-def _memories(request: gr.Request | None = None) -> list[tuple[str, str]]:
-    """Return the memories to choose from, as (label, value)."""
-    return [(label, name) for name, label in {**MEMORY_LABELS, **stores_of(request)}.items()]
+    def estimated(
+        text: str, shots: str, seed: Any, steps: Any, fast: bool, size: str, frames: Any
+    ) -> str:
+        try:
+            chosen = read_options(
+                run_options.options_seed(seed), "none", steps, fast, size=size, frames=frames
+            )
+        except ProcvidError as error:
+            return line(for_the_page(error))
+        return line(estimate(context, text, shots, chosen))
 
+    def line(text: str) -> str:
+        return f'<p class="pv-small" role="status">{escape(text)}</p>' if text else ""
 
-def list_memories(request: gr.Request) -> gr.Dropdown:
-    """Refresh the choices: a store may have been pulled since the page was opened."""
-    return gr.Dropdown(choices=_memories(request))
-
-
-def _loras(request: gr.Request | None = None) -> list[tuple[str, str]]:
-    """Return the LoRAs to choose from, as (label, value)."""
-    return [("None", ""), *((label, name) for name, label in loras_of(request).items())]
-
-
-def list_loras(request: gr.Request) -> gr.Dropdown:
-    """Refresh the choices: a LoRA may have been pulled since the page was opened."""
-    return gr.Dropdown(choices=_loras(request))
-
-
-def wire(step: RecipeStep) -> None:
-    """Connect the upload button."""
+    filled = [step.recipe, step.show, step.examples]
+    step.examples.select(guarded(choose), None, filled, **QUIET)
+    step.show.select(guarded(choose), None, filled, **QUIET)
+    asked: list[Any] = [
+        step.recipe, step.shots, step.seed, step.steps, step.fast, options.size, options.frames,
+    ]  # fmt: skip
+    gr.on(
+        [field.change for field in asked],
+        guarded(estimated),
+        asked,
+        step.estimate,
+        js=WAIT,
+        trigger_mode="always_last",
+        concurrency_limit=2,
+        **QUIET,
+    )
+    page.load(None, None, None, js=CTRL_ENTER, api_visibility="private")
 
     def restore(file: str) -> Update:
         """Open a recipe, or a video made by procvid with its seed, steps, speed and memory.

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from procvid.run.examples import Finished
 from procvid.run.folder import REFERENCES
 from procvid.types import Slot
 from procvid.ui.markup import empty, file_url, missing, notes, picture_url
@@ -94,22 +93,6 @@ def _cards(number: int, cards: Sequence[str]) -> str:
     return (
         f'<section class="pv-group" aria-label="Step {number}">'
         f'<p class="pv-small">Step {number}, {len(cards)} shots</p>{"".join(cards)}</section>'
-    )
-
-
-def finished_example(name: str, facts: Finished, video: Path, captions: Path) -> str:
-    """Return a player of an example's stored video, with how it was made."""
-    clips = "1 clip" if facts.num_clips == 1 else f"{facts.num_clips} clips"
-    caption = (
-        f"{name}, made earlier: {clips}, {facts.duration_s:.1f} s, profile {facts.profile}, "
-        f"seed {facts.seed}, {facts.denoising_steps} denoising steps per clip. "
-        "Press “Make the plan” to make your own."
-    )
-    return (
-        '<figure class="pv-finished"><video class="pv-video" controls muted playsinline '
-        f'preload="metadata" aria-label="{escape(name)}, made earlier" src="{file_url(video)}">'
-        '<track kind="captions" srclang="en" label="Steps" default '
-        f'src="{file_url(captions)}"></video><figcaption>{escape(caption)}</figcaption></figure>'
     )
 
 

@@ -100,6 +100,8 @@ def wire(
         own: str = "",
         request: gr.Request | None = None,
         lora: str = "",
+        size: str = "",
+        frames: int | None = None,
     ) -> Update:
         options = read_options(
             seed or 0,
@@ -109,6 +111,8 @@ def wire(
             stores_of(request),
             lora,
             loras_of(request) if lora else (),
+            size,
+            frames,
         )
         changes = {number: fitted(of_step) for number, of_step in changed.items()}
         feed = start_run(context, require_draft(draft), options, visitor_of(request), changes)
@@ -127,7 +131,7 @@ def wire(
         guarded(make),
         [
             state.draft, state.changes, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
-            state.own_memory, recipe.lora,
+            state.own_memory, recipe.lora, recipe.options.size, recipe.options.frames,
         ],
         new_run_outputs(state, step),
         **SOON,
