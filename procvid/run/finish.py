@@ -120,6 +120,8 @@ def _request_settings(request: GenerateRequest) -> dict[str, Any]:
         "memory": "none" if request.memory == "none" else "default",
         "denoising_steps": request.sampling.num_inference_steps,
         "fast": request.sampling.shortcuts != EXACT,
+        "size": f"{request.sampling.width}x{request.sampling.height}",
+        "frames": request.sampling.num_frames,
     }
 
 

@@ -34,6 +34,8 @@ class RestoredVideo:
         fast: True for fewer model calls.
         memory: "default", or "none".
         shots: How the steps became clips.
+        size: Width and height of the clips, such as "832x480"; "" if unknown.
+        frames: Frames of a clip; None if unknown.
         note: A sentence for the user, or "".
     """
 
@@ -44,6 +46,8 @@ class RestoredVideo:
     fast: bool
     memory: str
     shots: ShotMode
+    size: str = ""
+    frames: int | None = None
     note: str = ""
 
 
@@ -95,6 +99,8 @@ def restored(file: Path) -> RestoredVideo:
             "memory": "none" if request["memory"] == "none" else "default",
             # Videos of older versions have one clip per step.
             "shots": "auto" if request.get("shots", "one") == "auto" else "one",
+            "size": str(request.get("size", ""))[:20],
+            "frames": request.get("frames"),
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecipeError(

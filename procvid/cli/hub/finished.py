@@ -79,7 +79,7 @@ def finished_run(
     used = parts if with_memory else replace(parts, stores=None)
     request = GenerateRequest(
         recipe=read_recipe(recipe),
-        sampling=choose_sampling(TINY, num_inference_steps=TINY.best_steps, seed=seed),
+        sampling=choose_sampling(TINY, seed=seed),
         profile=TINY.name,
         memory="default" if with_memory else "none",
         seed=seed,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
+from procvid.types import StepChanges
 from procvid.ui.browser import REMEMBER
-from procvid.ui.pages.create.plan_step import PlanStep, show_plan
+from procvid.ui.pages.create.plan_step import PlanStep, same_recipe, show_plan
 from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.run_options import options_seed
 from procvid.ui.pages.create.shared import PageState, Update, chosen_memory
@@ -16,6 +18,8 @@ from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.jobs import make_draft, read_options, start_run
 from procvid.ui.server.pulled_stores import loras_of, stores_of
+from procvid.ui.server.queue import Draft
+from procvid.ui.server.redo import fitted
 from procvid.ui.server.visitors import visitor_of
 
 
@@ -37,6 +41,8 @@ def wire(
         lora: str = "",
         key: str = "",
         own: str = "",
+        draft: Draft | None = None,
+        changed: Mapping[int, StepChanges] | None = None,
         request: gr.Request | None = None,
     ) -> Update:
         chosen = read_options(
@@ -51,6 +57,11 @@ def wire(
             frames,
         )
         visitor = visitor_of(request)
+        if draft is not None and same_recipe(draft, text, shots) and not key:
+            # The plan of this recipe, with its edits and the chosen references.
+            changes = {number: fitted(of_step) for number, of_step in (changed or {}).items()}
+            feed = start_run(context, draft, chosen, visitor, changes)
+            return show_new_run(state, video, feed.snapshot())
         context.allowance.spend(visitor, "plans")
         draft = make_draft(context, text, key or "", shots)
         feed = start_run(context, draft, chosen, visitor)
@@ -66,6 +77,7 @@ def wire(
         [
             recipe.recipe, recipe.shots, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
             options.size, options.frames, recipe.lora, recipe.key, state.own_memory,
+            state.draft, state.changes,
         ],
         [state.draft, state.changes, *plan.outputs, *new_run_outputs(state, video)],
         api_visibility="private",

@@ -14,7 +14,7 @@ from procvid.ui import markup
 from procvid.ui.pages.create.plan_step import PlanStep, show_plan
 from procvid.ui.pages.create.recipe_step import RecipeStep, recipe_text
 from procvid.ui.pages.create.review_step import ReviewStep, show_review
-from procvid.ui.pages.create.run_options import list_loras, list_memories
+from procvid.ui.pages.create.run_options import list_loras, list_memories, shown_shape
 from procvid.ui.pages.create.shared import OWN, QUIET, REVIEW, VIDEO, PageState, Update
 from procvid.ui.pages.create.video_step import VideoStep, watch, watch_outputs
 from procvid.ui.server.context import MEMORIES, AppContext
@@ -54,7 +54,8 @@ class RunOpener:
         recipe, state = self.recipe, self.state
         return [
             recipe.recipe, recipe.shots, recipe.seed, recipe.memory, recipe.steps, recipe.fast,
-            recipe.lora, state.draft, state.changes, state.run_id, state.last_run, state.walk,
+            recipe.lora, recipe.options.size, recipe.options.frames, state.draft, state.changes,
+            state.run_id, state.last_run, state.walk,
             *self.plan.outputs, *watch_outputs(state, self.video), *self.review.outputs,
         ]  # fmt: skip
 
@@ -83,6 +84,7 @@ class RunOpener:
             recipe.lora: _with_choices(
                 list_loras(request), job.options.lora if job.options.lora in loras else ""
             ),
+            **_shape(recipe, self.context, job.options),
             state.draft: job.draft,
             state.changes: self.context.reference_changes(job),
             state.run_id: run_id,
@@ -148,6 +150,11 @@ def _memory(options: RunOptions, own: object, stores: Collection[str]) -> str:
         return options.memory
     is_own = isinstance(own, str) and own and alias_of(own) == alias_of(options.memory)
     return OWN if is_own else "default"
+
+
+def _shape(recipe: RecipeStep, context: AppContext, options: RunOptions) -> Update:
+    size = f"{options.width}x{options.height}"
+    return shown_shape(recipe.options, context.profile, size, options.num_frames)
 
 
 def _with_choices(fresh: gr.Dropdown, value: str) -> gr.Dropdown:

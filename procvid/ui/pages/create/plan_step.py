@@ -31,6 +31,7 @@ from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.plan_markup import PlanView, element_id
 from procvid.ui.pages.create.recipe_step import VIDEOS, RecipeStep, recipe_text
 from procvid.ui.pages.create.shared import (
+    EDITING,
     NO_PLAN,
     PLAN,
     QUIET,
@@ -47,8 +48,6 @@ from procvid.ui.server.visitors import visitor_of
 
 MAX_UNDO = 50
 OPENED = "This is the plan of the video, with its edits."
-EDITING: dict[str, Any] = {**QUIET, "concurrency_id": "plan", "concurrency_limit": 1}
-"""For edits of a draft, and for what must wait for them: they are worked on one after another."""
 Changed = Mapping[int, StepChanges]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from procvid.errors import InputError, ProcvidError, RecipeError
-from procvid.media.video import read_metadata
+from procvid.errors import InputError, ProcvidError
+from procvid.run.restore import restored
 from procvid.types import Recipe
 from procvid.ui.pages.create import run_options, showcase
 from procvid.ui.pages.create.run_options import OptionFields
@@ -20,7 +19,7 @@ from procvid.ui.pressed import pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.estimate import estimate
 from procvid.ui.server.guard import for_the_page, guarded
-from procvid.ui.server.jobs import read_options, read_seed, whole_number
+from procvid.ui.server.jobs import read_options
 from procvid.ui.server.uploads import read_recipe_file
 
 VIDEOS = (".mp4",)
@@ -209,49 +208,26 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
             raise InputError("No file arrived.", "Choose it again.")
         if Path(file).suffix.lower() not in VIDEOS:
             return {step.recipe: read_recipe_file(file)}
-        request = _request_in(Path(file))
-        try:
-            recipe = Recipe(
-                str(request["title"]),
-                tuple(str(text) for text in request["steps"]),
-                tuple(str(item) for item in request["ingredients"]),
-            )
-            return {
-                step.recipe: recipe_text(recipe),
-                step.seed: read_seed(request["seed"]),
-                step.steps: whole_number("steps", request["denoising_steps"]),
-                step.fast: bool(request["fast"]),
-                step.memory: "none" if request["memory"] == "none" else "default",
-                # Videos of older versions have one clip per step.
-                step.shots: "auto" if request.get("shots", "one") == "auto" else "one",
-            }
-        except (KeyError, TypeError) as error:
-            raise _no_settings(Path(file)) from error
+        video = restored(Path(file))
+        return {
+            step.recipe: recipe_text(video.recipe),
+            step.seed: video.seed,
+            step.steps: video.steps,
+            step.fast: video.fast,
+            step.memory: video.memory,
+            step.shots: video.shots,
+            **run_options.shown_shape(options, context.profile, video.size, video.frames),
+        }
 
     step.upload.upload(
         guarded(restore),
         step.upload,
-        [step.recipe, step.seed, step.steps, step.fast, step.memory, step.shots],
+        [
+            step.recipe, step.seed, step.steps, step.fast, step.memory, step.shots, options.size,
+            options.frames,
+        ],
         **QUIET,
-    )
-
-
-def _request_in(file: Path) -> dict[str, Any]:
-    """Return the request in the metadata of a video."""
-    try:
-        request = json.loads(json.loads(read_metadata(file).get("procvid", ""))["request"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise _no_settings(file) from error
-    if not isinstance(request, dict):
-        raise _no_settings(file)
-    return request
-
-
-def _no_settings(file: Path) -> RecipeError:
-    return RecipeError(
-        f"The video {file.name[:60]!r} has no record of its settings.",
-        "Open a whole video made by procvid; a single clip records its own step only.",
-    )
+    )  # fmt: skip
 
 
 def recipe_text(recipe: Recipe) -> str:

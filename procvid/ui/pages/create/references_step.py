@@ -15,10 +15,11 @@ from procvid.run.parts import start_memory
 from procvid.run.step import preview
 from procvid.types import Conditioning, Hit, PlannedObject, Slot, StepChanges, StepPlan
 from procvid.ui import markup
-from procvid.ui.pages.create.plan_step import EDITING, PlanStep
+from procvid.ui.pages.create.plan_step import PlanStep
 from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.references_markup import Alternatives, element_id, reference_list
 from procvid.ui.pages.create.shared import (
+    EDITING,
     OWN,
     QUIET,
     REFERENCES,

@@ -189,6 +189,16 @@ def frame_choices(profile: Profile) -> tuple[int, ...]:
     return tuple(sorted(count for count in counts if count <= profile.max_frames))
 
 
+def shown_shape(fields: OptionFields, profile: Profile, size: str, frames: int | None) -> Update:
+    """Return the updates that show the format and length of a run, where the fields offer them."""
+    sizes = [f"{width}x{height}" for width, height in size_choices(profile)]
+    default = profile.sampling
+    return {
+        fields.size: size if size in sizes else f"{default.width}x{default.height}",
+        fields.frames: frames if frames in frame_choices(profile) else default.num_frames,
+    }
+
+
 def shape_name(width: int, height: int) -> str:
     """Return the shape of a frame in a word."""
     if width == height:

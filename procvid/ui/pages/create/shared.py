@@ -21,6 +21,9 @@ AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 SOON: dict[str, Any] = {**QUIET, "concurrency_limit": 8}
 """For events that put a run into the worker's queue, which takes no time."""
 
+EDITING: dict[str, Any] = {**QUIET, "concurrency_id": "plan", "concurrency_limit": 1}
+"""For edits of a draft, and for what must wait for them: they are worked on one after another."""
+
 Update = dict[Any, Any]
 """Updates of an event: new values by component. Other outputs stay unchanged."""
 

@@ -15,7 +15,7 @@ from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.shared import (
     AT_ONCE,
-    REVIEW,
+    EDITING,
     SOON,
     VIDEO,
     PageState,
@@ -127,7 +127,8 @@ def wire(
         return gr.Button("Stopping…", interactive=False)
 
     watched = watch_outputs(state, step)
-    make_button.click(
+    # After the last change of the plan or the references is stored.
+    make_button.click(lambda: None, None, None, **EDITING).then(
         guarded(make),
         [
             state.draft, state.changes, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
@@ -183,11 +184,6 @@ def watch(state: PageState, step: VideoStep, view: RunView, seen: Any) -> Update
 def was_in_progress(seen: Any) -> bool:
     """Return True if the page has shown this run in progress; `seen` is the value of `state.seen`."""
     return isinstance(seen, tuple) and bool(seen) and seen[0] in ("waiting", "running")
-
-
-def tab_of(view: RunView) -> gr.Tabs:
-    """Return the update that opens the tab for a run: Review if its video is there, else Video."""
-    return gr.Tabs(selected=REVIEW if view.ended and view.video else VIDEO)
 
 
 def new_run_outputs(state: PageState, step: VideoStep) -> list[Any]:
