@@ -227,12 +227,19 @@ def takes_json(run: RunFolder, step: int) -> list[dict[str, Any]]:
     ]
 
 
-def seeds_of(run: RunFolder) -> dict[int, int]:
-    """Return the seed of the current take of each step that has a clip."""
+def made_as(run: RunFolder) -> dict[int, tuple[int, str | None]]:
+    """Return seed and own prompt of the current take of each step that has a clip.
+
+    The prompt is None for a step that has the planned one.
+    """
     plan = run.read_plan()
     steps = plan.steps if plan else ()
     read = {step.number: run.read_record(step.number) for step in steps}
-    return {n: record.sampling.seed for n, record in read.items() if record is not None}
+    return {
+        number: (record.sampling.seed, record.overrides.get("prompt"))
+        for number, record in read.items()
+        if record is not None
+    }
 
 
 def _folder(run: RunFolder, step: int) -> Path:

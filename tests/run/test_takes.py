@@ -20,7 +20,7 @@ from procvid.run.folder import RunFolder, read_run
 from procvid.run.generate import step_seed
 from procvid.run.retakes import MAX_AT_ONCE, choose_take, delete_take
 from procvid.run.story import make_video, regenerate_step
-from procvid.run.takes import MAX_TAKES, Take, check_room, seeds_of, takes_of
+from procvid.run.takes import MAX_TAKES, Take, check_room, made_as, takes_of
 from procvid.types import Frames, Image, ModelInfo, StepChanges, StepPlan, TakeVerdict
 from procvid.wiring import run as wiring
 from tests.run.making import REQUEST, conditioning, copy_of, hashes, of
@@ -111,7 +111,7 @@ def test_choosing_the_old_take_is_an_undo(finished, redone, parts, tmp_path):
     assert hashes(folder)["video.mp4"] == hashes(finished[0])["video.mp4"]
     assert [type(event) for event in events] == [ClipReady, RunFinished]
     assert [take.current for take in takes(folder, 4)] == [True, False]
-    assert seeds_of(RunFolder(folder, read_run(folder)))[4] == step_seed(5, 4)
+    assert made_as(RunFolder(folder, read_run(folder)))[4][0] == step_seed(5, 4)
     assert list(make_video(REQUEST, parts, folder))[-1].nothing_to_do
     list(choose_take(folder, 4, 2, parts))
     assert step_hashes(folder, 4) == step_hashes(redone[0], 4)

@@ -42,7 +42,7 @@ def test_text_of_people_and_models_is_never_markup() -> None:
         run_markup.storyboard(view),
         run_markup.status(view),
         run_markup.warnings(view),
-        player.player(view),
+        player.player(view, EVIL),
     ]
     assert all("<img src=x" not in html and "onerror=alert(1)>" not in html for html in shown)
 

@@ -11,7 +11,7 @@ from gradio_client import Client
 from procvid.errors import InputError, ProcvidError, RunError
 from procvid.events import ClipReady, Conditioned, Progress, RunFinished, RunStarted, TakeReady
 from procvid.run.folder import RunFolder, read_run
-from procvid.run.takes import seeds_of
+from procvid.run.takes import made_as
 from procvid.types import Conditioning, StepChanges
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import make_draft, start_run
@@ -125,7 +125,7 @@ def test_a_take_is_kept_and_removed(context: AppContext, redone: str) -> None:
     view = keep_take(context, redone, 2, 1)
     assert view.state == "done" and list_takes(context, redone, 2)[0].current
     path = context.existing_folder_of(redone)
-    assert seeds_of(RunFolder(path, read_run(path)))[2] == view.steps[2].seed
+    assert made_as(RunFolder(path, read_run(path)))[2][0] == view.steps[2].seed
     with pytest.raises(RunError, match="in the video"):
         remove_take(context, redone, 2, 1)
     assert remove_take(context, redone, 2, 3).steps[2].num_takes == 2

@@ -19,7 +19,7 @@ from procvid.evaluate.suite import evaluate
 from procvid.evaluate.verdict import JUMPS, jump_sentence
 from procvid.machine import each_on_card
 from procvid.run.folder import RUN, RunFolder, read_run
-from procvid.run.takes import seeds_of
+from procvid.run.takes import made_as
 from procvid.storage.files import read_json, write_json
 from procvid.types import StepChanges
 from procvid.ui.server.context import AppContext
@@ -77,7 +77,7 @@ def exists(context: AppContext, run_id: str) -> bool:
 def make_twin(context: AppContext, run_id: str, visitor: Visitor) -> str:
     """Return the id of the twin: the one that exists, continued if it was stopped, or a new one.
 
-    A twin with other seeds is out of date, because a step was redone since: a new one is made.
+    A twin with other seeds or prompts is out of date, because a step was redone since: a new one is made.
 
     Raises:
         ProcvidError: The run has no video, or the queue is full.
@@ -86,32 +86,37 @@ def make_twin(context: AppContext, run_id: str, visitor: Visitor) -> str:
     if not view.ended or view.video is None:
         raise RunError("This video is not finished.", "Finish it first.")
     with _making:
-        seeds = made_seeds(context, run_id)
+        steps = _made_as(context, run_id)
         twin = twin_of(context, run_id)
-        if twin and made_seeds(context, twin).items() <= seeds.items():
-            _continue(context, twin, seeds, visitor)
+        if twin and _made_as(context, twin).items() <= steps.items():
+            _continue(context, twin, steps, visitor)
             return twin
         job = context.job_of(run_id)
         memory = "default" if job.options.memory == "none" else "none"
         options = replace(job.options, memory=memory)
-        changes = {number: StepChanges(seed=seed) for number, seed in seeds.items()}
+        changes = {number: StepChanges(*given) for number, given in steps.items()}
         made = start_run(context, job.draft, options, visitor, changes).snapshot().run_id
         set_twin(context, run_id, made)
         return made
 
 
-def made_seeds(context: AppContext, run_id: str) -> dict[int, int]:
-    """Return the seed of each clip that is made."""
+def _made_as(context: AppContext, run_id: str) -> dict[int, tuple[int, str | None]]:
+    """Return seed and own prompt of each clip that is made."""
     folder = context.folder_of(run_id)
-    return seeds_of(RunFolder(folder, read_run(folder))) if (folder / RUN).exists() else {}
+    return made_as(RunFolder(folder, read_run(folder))) if (folder / RUN).exists() else {}
 
 
-def _continue(context: AppContext, run_id: str, seeds: Mapping[int, int], visitor: Visitor) -> None:
+def _continue(
+    context: AppContext,
+    run_id: str,
+    steps: Mapping[int, tuple[int, str | None]],
+    visitor: Visitor,
+) -> None:
     """Queue the missing clips of a twin that was stopped."""
     view = context.view_of(run_id)
     if not view.ended or view.video is not None:
         return
-    missing = {n: StepChanges(seed=seed) for n, seed in seeds.items() if not view.steps[n].clip}
+    missing = {n: StepChanges(*given) for n, given in steps.items() if not view.steps[n].clip}
     job = replace(context.job_of(run_id), changes=missing)
     context.parts(job.options.memory, job.options.lora)
     context.allowance.spend(visitor, "runs")

@@ -166,9 +166,11 @@ def show(context: AppContext, parts: CompareParts, pair: tuple[str, str], seen: 
 
 def _progress(context: AppContext, view: RunView) -> str:
     kind = "with" if has_memory(context, view.run_id) else "without"
-    lead = f"The video {kind} memory is made with the same seeds."
     if view.ended:
-        lead = f"The video {kind} memory is not finished. Press Compare to continue."
+        text = f"The video {kind} memory is not finished. Press Compare to continue."
+        broken = markup.note(view.trouble, "bad") if view.trouble else ""
+        return f'<p class="pv-small" role="status">{text}</p>{broken}'
+    lead = f"The video {kind} memory is made with the same seeds."
     return f'<p class="pv-small">{lead}</p>{run_markup.status(view)}'
 
 

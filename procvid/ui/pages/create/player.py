@@ -80,19 +80,19 @@ watch('value', () => {
 """Script of the player. The browser's own controls do the rest."""
 
 
-def player(view: RunView, *, playing: bool = False) -> str:
+def player(view: RunView, title: str, *, playing: bool = False) -> str:
     """Return the player of the whole video; "" before the video is made.
 
     Args:
         view: The run.
+        title: Its title.
         playing: Start at once, without sound.
     """
     if view.video is None or view.captions is None:
         return ""
-    title = view.plan.title if view.plan else ""
     return (
         f'<section class="pv-player" aria-label="Video" style="--pv-ratio: {view.width / view.height:.4f}">'
-        f'<h2 class="pv-title">{escape(title)}</h2>'
+        f'<h2 class="pv-title" dir="auto">{escape(title)}</h2>'
         f"{_video(view, playing=playing)}{_chapters(view)}{_settings()}{_downloads(view)}"
         '<p class="pv-said pv-small" role="status"></p></section>'
     )

@@ -144,7 +144,7 @@ def demo_notice(context: AppContext) -> str:
         return ""
     more = f"{profile.describe(context.profile_reason)} {WITH_GPU}"
     return (
-        f'<details class="pv-demo"><summary>{DEMO} <u>What a GPU gives</u></summary>'
+        f'<details class="pv-demo"><summary>{DEMO} <u>More</u></summary>'
         f"<p>{escape(more)}</p></details>"
     )
 

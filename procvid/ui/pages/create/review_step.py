@@ -35,7 +35,7 @@ from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import Visitor, visitor_of
 
 NOTHING_TO_REVIEW = "Make a video first. Then you can play it and redo its steps here."
-GONE = "This video was deleted. Restore it in the Library, or start a new one in the Recipe step."
+GONE = "This video was deleted. Look for it in the Library, or make a new one in the Recipe step."
 
 DOWNLOADS = {"zip": pack_named, "video": video_named}
 """What prepares a file, by the button that asks for it."""
@@ -240,7 +240,7 @@ def show_review(
     panel = takes_panel.panel(context, view, opened) if view.ended else ""
     drawn = {
         step.status: _status(view),
-        step.video: player.player(view, playing=playing),
+        step.video: player.player(view, title_of(context, view.run_id), playing=playing),
         step.board: run_markup.storyboard(
             view, changeable=True, open_step=opened.step if panel else 0, panel=panel
         ),
