@@ -81,10 +81,10 @@ class Person:
         return time.perf_counter() - began
 
     def find(self, selector: str, text: str = "") -> WebElement | None:
-        """Return the first visible element, which has the text if one is given, or None."""
+        """Return the first visible element, which contains the text if one is given, or None."""
         for element in self.driver.find_elements(By.CSS_SELECTOR, selector):
             try:
-                if element.is_displayed() and (not text or element.text.strip().startswith(text)):
+                if element.is_displayed() and (not text or text in element.text):
                     return element
             except WebDriverException:
                 continue

@@ -13,7 +13,7 @@ RUN_S = 120.0
 """Longest time that a video of an example may take."""
 
 IS_PLAYING = """
-const video = [...document.querySelectorAll('video.pv-video')].find(v => v.checkVisibility());
+const video = [...document.querySelectorAll('video.pv-film')].find(v => v.checkVisibility());
 return Boolean(video && !video.paused && video.currentTime > 0);
 """
 HAS_CLIP = """
@@ -60,7 +60,7 @@ def screens(visitor: Person, run_id: str) -> Iterator[str]:
     time.sleep(1.5)
     yield "example"
     visitor.open(f"?run={run_id}")
-    visitor.wait(lambda: visitor.script(IS_PLAYING), 20, "the playing video")
+    visitor.wait(lambda: visitor.find("video.pv-film"), 20, "the video")
     yield "review"
     for name in ("Recipe", "Plan", "References", "Video", "Review"):
         _open(visitor, name)

@@ -109,7 +109,7 @@ def pressable(value: str = "", script: str = "", **settings: Any) -> gr.HTML:
         script: More JavaScript for the component.
         settings: More arguments of gr.HTML.
     """
-    return gr.HTML(value, js_on_load=PRESS + script, **settings)
+    return gr.HTML(value, js_on_load=f"{{{PRESS}}}\n{{{script}}}", **settings)
 
 
 def read_press(event: gr.EventData) -> Press:

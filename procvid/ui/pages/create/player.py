@@ -68,41 +68,53 @@ element.addEventListener('click', async ({target}) => {
     setTimeout(() => { link.textContent = 'Copy link'; say(''); }, 2500);
   }
 });
-let shown = film()?.getAttribute('src');
-setUp();
-watch('value', () => {
+let shown = '', wanted = '';
+// Again until it plays: the tab may still be hidden, and newer HTML may bring a new element.
+const start = (tries = 30) => {
+  const video = film();
+  if (!wanted || !tries || video?.getAttribute('src') !== wanted || video.currentTime > 0.3) {
+    wanted = '';
+    return;
+  }
+  if (video.paused) video.play().catch(() => {});
+  setTimeout(() => start(tries - 1), 250);
+};
+const show = () => {
   setUp();
-  const video = film(), src = video?.getAttribute('src');
-  if (src && src !== shown && video.autoplay) video.play().catch(() => {});
+  const src = film()?.getAttribute('src') ?? '';
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const watched = Date.now() - (window.procvidWatchedAt ?? 0) < 5000;
+  if (src && src !== shown && watched && !still) { wanted = src; start(); }
   shown = src;
-});
+};
+// Gradio makes the component when its tab is opened for the first time.
+show();
+watch('value', show);
 """
 """Script of the player. The browser's own controls do the rest."""
 
 
-def player(view: RunView, title: str, *, playing: bool = False) -> str:
+def player(view: RunView, title: str) -> str:
     """Return the player of the whole video; "" before the video is made.
 
     Args:
         view: The run.
         title: Its title.
-        playing: Start at once, without sound.
     """
     if view.video is None or view.captions is None:
         return ""
     return (
         f'<section class="pv-player" aria-label="Video" style="--pv-ratio: {view.width / view.height:.4f}">'
         f'<h2 class="pv-title" dir="auto">{escape(title)}</h2>'
-        f"{_video(view, playing=playing)}{_chapters(view)}{_settings()}{_downloads(view)}"
+        f"{_video(view)}{_chapters(view)}{_settings()}{_downloads(view)}"
         '<p class="pv-said pv-small" role="status"></p></section>'
     )
 
 
-def _video(view: RunView, *, playing: bool) -> str:
+def _video(view: RunView) -> str:
     assert view.video is not None and view.captions is not None
-    start = " autoplay" if playing else ""
     return (
-        f'<video class="pv-film" controls muted playsinline{start} preload="metadata" '
+        f'<video class="pv-film" controls muted playsinline preload="metadata" '
         f'poster="{_poster(view)}" aria-label="Whole video" src="{file_url(view.video)}">'
         '<track kind="captions" srclang="en" label="Steps" default '
         f'src="{file_url(view.captions)}"></video>'

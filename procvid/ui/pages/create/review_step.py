@@ -113,7 +113,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         finished = watching and view.ended and view.video is not None and was_in_progress(seen)
         update = {
             **watch(state, video, view, seen),
-            **show_review(context, step, view, opened, shown, playing=finished),
+            **show_review(context, step, view, opened, shown),
         }
         return {**update, state.walk: gr.Tabs(selected=REVIEW)} if finished else update
 
@@ -224,8 +224,6 @@ def show_review(
     view: RunView,
     opened: Opened = CLOSED,
     shown: Any = (),
-    *,
-    playing: bool = False,
 ) -> Update:
     """Show a run in the Review step.
 
@@ -235,12 +233,11 @@ def show_review(
         view: The run.
         opened: The step whose panel is open.
         shown: The value of `step.shown`: what the page shows already.
-        playing: Start the video.
     """
     panel = takes_panel.panel(context, view, opened) if view.ended else ""
     drawn = {
         step.status: _status(view),
-        step.video: player.player(view, title_of(context, view.run_id), playing=playing),
+        step.video: player.player(view, title_of(context, view.run_id)),
         step.board: run_markup.storyboard(
             view, changeable=True, open_step=opened.step if panel else 0, panel=panel
         ),

@@ -36,9 +36,15 @@ NO_CLIPS = "Press “Make the video” in step 3. The clips appear here, one by 
 
 
 STATUS = "pv-video-status"
-IS_WATCHING = f"""(...values) => [
-  ...values.slice(0, -1), Boolean(document.getElementById('{STATUS}')?.offsetParent)]"""
-"""Sets the last input of an event to true if the visitor looks at the Video step."""
+IS_WATCHING = f"""(...values) => {{
+  const watching = Boolean(document.getElementById('{STATUS}')?.offsetParent);
+  if (watching) window.procvidWatchedAt = Date.now();
+  return [...values.slice(0, -1), watching];
+}}"""
+"""Sets the last input of an event to true if the visitor looks at the Video step.
+
+The player of the whole video reads when that was last so, and starts a video that was just watched.
+"""
 
 
 @dataclass(frozen=True)
