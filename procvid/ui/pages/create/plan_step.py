@@ -120,9 +120,9 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
         except ProcvidError:
             # The event that fills the recipe reports it.
             return {step.notes: gr.skip()}
+        if video.note:
+            gr.Warning(video.note)
         if video.plan is None:
-            if video.note:
-                gr.Warning(video.note)
             return {step.notes: gr.skip()}
         shown = show_plan(context, step, video.plan)
         return {
