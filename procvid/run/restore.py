@@ -104,7 +104,7 @@ def restored(file: Path) -> RestoredVideo:
             "size": str(request.get("size", ""))[:20],
             "frames": request.get("frames"),
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(
             f"The video {file.name[:60]!r} has no record of its settings.",
             "Open a whole video made by procvid; a single clip records its own step only.",

@@ -37,7 +37,10 @@ def read_json(path: Path) -> dict[str, Any]:
         OSError: The file cannot be read.
         ValueError: The file holds something else.
     """
-    value = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
     return value

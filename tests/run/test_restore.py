@@ -101,6 +101,14 @@ def test_damaged_settings_are_no_record(settings: Any, tmp_path: Path) -> None:
         restored(video(tmp_path, None, **settings))
 
 
+def test_metadata_that_nest_too_deeply_are_no_record(tmp_path: Path) -> None:
+    file = tmp_path / "video.mp4"
+    deep = "[" * 20_000 + "]" * 20_000
+    write_clip(file, np.zeros((2, 32, 32, 3), np.uint8), 8, {"procvid": deep})
+    with pytest.raises(RecipeError, match="no record"):
+        restored(file)
+
+
 def test_the_same_plan_has_the_same_text() -> None:
     again = unpacked_plan(packed_plan(PLAN))
     assert again == PLAN and packed_plan(again) == packed_plan(PLAN)

@@ -133,6 +133,6 @@ def _logged_warnings(log: Path, plan: Plan) -> RunView:
                 view.apply(warning_from_json(event))
             elif event["event"] in ("run_started", "conditioned"):
                 view.forget_warnings(int(event.get("step", 0)))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return view

@@ -162,7 +162,7 @@ def _strings(pressed: Press, name: str) -> list[str]:
     """Return a list of texts that the panel has sent as JSON."""
     try:
         sent = json.loads(pressed.data.get(name, "[]"))
-    except ValueError:
+    except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, list) or not all(isinstance(text, str) for text in sent):
         raise InputError("This button is out of date.", "Reload the page.")
