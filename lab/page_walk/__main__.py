@@ -68,6 +68,8 @@ def _figures(args: argparse.Namespace) -> dict[str, object]:
             name = f"{size[0]}_{'dark' if dark else 'light'}"
             with visitor(args.address, size, dark=dark) as person:
                 person.open()
+                # The words are counted when the examples, the last part of the screen, are there.
+                person.wait(lambda: person.find("[data-act=example]"), 30, "the examples")
                 words, first = len(person.words()), person.count()
                 facts = {"words": words, "requests": first.requests, "bytes": first.num_bytes}
                 found = look(person, run_id, args.axe, args.out, name)
