@@ -72,7 +72,7 @@ class AppContext:
         cards: CUDA devices to use, each with its own models; (0,) stands for the CPU too.
         device: The cards; one is held while its generator or its metrics run.
         evaluating: Held during an evaluation, so that only one runs.
-        background: Work that goes on without a caller, such as the measurement of two runs.
+        background: Background work, such as the measurement of two runs.
         retention: How long runs are kept.
         allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.

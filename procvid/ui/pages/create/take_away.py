@@ -26,7 +26,7 @@ FORMATS = (
 )
 VOICES = (("None", "none"), ("On this machine (espeak)", "espeak"), ("OpenAI", "openai"))
 ABOUT_THE_MARK = (
-    "Laws such as the EU AI Act require AI videos to be marked. The file's metadata always says so. "
+    "Laws such as the EU AI Act require AI videos to be marked. The file's metadata always marks them. "
     "Switch the visible mark off only where your law allows it."
 )
 MAKING = "Making the file… You can use the page meanwhile."

@@ -78,7 +78,7 @@ class Opened:
         step: Number of the step; 0 for none.
         page: Page of its takes, from 0.
         other: The take beside the current one; 0 for none.
-        why: Why it is there: the step was redone, a take was chosen, or a person looks at it.
+        why: Why it is shown: the step was redone, a take was chosen, or a person looks at it.
     """
 
     step: int = 0
