@@ -186,10 +186,11 @@ class TakeFacts(TypedDict):
 
 
 class TakesAnswer(TypedDict):
-    """The takes of a step; `stale` steps show an old take of another step."""
+    """A page of the takes of a step; `stale` steps show an old take of another step."""
 
     run_id: str
     step: int
+    num_takes: int
     takes: list[TakeFacts]
     stale: list[int]
 
