@@ -186,8 +186,13 @@ def test_the_client_program(folder: Path, environment: dict[str, str], address: 
     program = program.replace(README_ADDRESS, address)
     lines = run([sys.executable, "-c", program], folder, environment).splitlines()
     assert "run_finished" in lines
-    assert lines[-3:-1] == ["done", "False"]
+    video, redone, seeds, *states, stopping, title, film, report = lines[-9:]
+    assert video.endswith((".mp4", ".mp4'}")), video
     # Another seed changes no reference, so no later step becomes stale.
-    assert lines[-5:-3] == ["done []", "done"]
-    assert lines[-6].endswith((".mp4", ".mp4'}")), lines[-6]
-    assert "report.html" in lines[-1]
+    assert redone == "done []"
+    # Take 1 has the first seed of the step, not 7.
+    assert re.fullmatch(r"\[\d+\]", seeds) and seeds != "[7]"
+    assert states == ["done", "done"]
+    assert (stopping, title) == ("False", "Carrot sticks")
+    assert "carrot-sticks-1.gif" in film
+    assert "report.html" in report

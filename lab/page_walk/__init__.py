@@ -1,1 +1,1 @@
-"""Walk through the page in a headless browser: pictures, words, clicks, seconds, bytes, accessibility."""
+"""Walk through the page in a headless browser: pictures, words, clicks, seconds, bytes, and accessibility."""

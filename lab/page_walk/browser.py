@@ -16,6 +16,8 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+BROWSER, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+"""Where Debian's package `chromium-driver` and its browser are."""
 QUIET = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
     "--disable-background-networking --disable-component-update --autoplay-policy=no-user-gesture-required"
@@ -123,7 +125,7 @@ class Person:
         return list(self.script(VISIBLE_TEXT))
 
     def violations(self, axe: Path) -> list[str]:
-        """Return what axe-core finds on the page: rule and number of elements."""
+        """Return what axe-core finds on the page: each rule with its first element."""
         self.script(axe.read_text(encoding="utf-8"))
         run = "const done = arguments[0]; axe.run().then(found => done(found.violations));"
         found = self.driver.execute_async_script(run)
@@ -173,9 +175,9 @@ def visitor(
     options = webdriver.ChromeOptions()
     for argument in QUIET:
         options.add_argument(argument)
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = BROWSER
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    service = webdriver.ChromeService("/usr/bin/chromedriver")
+    service = webdriver.ChromeService(DRIVER)
     driver = webdriver.Chrome(options=options, service=service)
     try:
         width, height = size

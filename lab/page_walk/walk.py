@@ -1,4 +1,4 @@
-"""The walk: which screens there are, and how a person gets there."""
+"""The walk: the screens of the page, and the clicks that open them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,9 @@ def export(arguments: argparse.Namespace) -> None:
     out = _file(arguments.out, title, settings)
     given = arguments.credentials
     files = (user_path(given[0]), user_path(given[1])) if given else None
-    credentials = build_credentials(files)
+    # Those of the environment are for films; a recipe card cannot be signed.
+    signs = given or settings.format != "html"
+    credentials = build_credentials(files) if signs else None
     film = make_film(folder, settings, build_voice(settings.voice), out, credentials)
     _show(film, arguments.json)
 

@@ -104,14 +104,7 @@ def regenerate(arguments: argparse.Namespace) -> None:
         left_out=tuple(name.strip().lower() for name in arguments.leave_out),
     )
     check_shown((*changes.left_out, *changes.chosen), plan.steps[number - 1])
-    # The plan is on disk, so no planner is asked and no key is needed.
-    parts = wiring.build(
-        profile=request.profile,
-        memory=request.memory,
-        planner="rules",
-        lora=request.lora,
-        precise=request.precise,
-    )
+    parts = wiring.build_again(request)
     judge = build_take_judge(parts.profile) if arguments.takes > 1 else None
     events = regenerate_step(folder, number, parts, changes, takes=arguments.takes, judge=judge)
     show_run(events, arguments.json, plan)

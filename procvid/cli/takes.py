@@ -15,7 +15,7 @@ from procvid.events import ClipReady
 from procvid.plan.shots import number_of
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.retakes import choose_take, delete_take
-from procvid.run.takes import Take, takes_of
+from procvid.run.takes import Take, take_facts, takes_of
 from procvid.types import GenerateRequest, Plan
 
 
@@ -74,14 +74,7 @@ def _keep(
 ) -> None:
     from procvid.wiring import run as wiring
 
-    # The plan is on disk, so no planner is asked and no key is needed.
-    parts = wiring.build(
-        profile=request.profile,
-        memory=request.memory,
-        planner="rules",
-        lora=request.lora,
-        precise=request.precise,
-    )
+    parts = wiring.build_again(request)
     events = choose_take(folder, number, arguments.keep, parts)
     shown = (event for event in events if arguments.json or not isinstance(event, ClipReady))
     show_run(shown, arguments.json, plan)
@@ -116,14 +109,7 @@ def _json(names: Mapping[int, str], step: int, take: Take) -> dict[str, Any]:
     return {
         "step": step,
         "name": names[step],
-        "number": take.number,
-        "current": take.current,
-        "seed": take.seed,
-        "prompt": take.prompt,
-        "score": take.score,
-        "reason": take.reason,
-        "made_at": take.made_at.isoformat(timespec="seconds"),
-        "sha256": take.sha256,
+        **take_facts(take),
         "clip": str(take.clip),
         "references": [one.object_name for one in take.references],
     }

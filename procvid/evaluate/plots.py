@@ -180,7 +180,7 @@ def _lines(scores: Json, name: str, prefix: str, axis: str) -> go.Figure | None:
 
 
 def _is_line(points: Sequence[tuple[Any, float | None]]) -> bool:
-    """Return True for two values or more; a single point says no more than the table."""
+    """Return True for two values or more; a single point adds nothing to the table."""
     return sum(value is not None for _, value in points) > 1
 
 

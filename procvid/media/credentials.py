@@ -1,6 +1,6 @@
 """Sign files with Content Credentials (C2PA), with a person's own certificate.
 
-Nothing is fetched: there is no time stamp server, and no revocation or remote manifest is asked for.
+Nothing is fetched: no time stamp, no revocation list and no remote manifest.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class SignedIngredient:
 class Verification:
     """What the reader of C2PA found: the manifest, and the codes of everything that is wrong.
 
-    `is_whole` is True if the signature and all hashes fit. Whether the reader trusts the
-    certificate's authority is another question, `is_trusted`.
+    `is_whole` is True if the signature and all hashes fit. `is_trusted` is True if the
+    reader also trusts the certificate's authority.
     """
 
     manifest: Mapping[str, Any]

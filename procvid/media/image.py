@@ -25,7 +25,7 @@ MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 * 1024 * 1024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 HEIC = tuple(b"ftyp" + brand for brand in (b"hei", b"hev", b"mif1", b"msf1"))
-"""What an HEIC photo has at byte 4."""
+"""Brands of HEIC photos, at byte 4 of the file."""
 OTHERS = (
     (4, b"ftypavi", "an AVIF image"),
     (0, b"II*\0", "a TIFF or raw photo"),

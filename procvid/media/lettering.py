@@ -1,4 +1,4 @@
-"""Draw text on images: fonts, lines that fit a box, and characters that no font here can draw."""
+"""Draw text on images: fonts, lines that fit a box, and characters that no installed font can draw."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def fitted(
         height: Height of the box.
         largest: Size to begin with.
         smallest: Size to end with.
-        like: All texts of a film, which then have one font.
+        like: All texts of a film, so that they share one font.
     """
     words = drawable(text)
     name = _font_name(_plain(like or text))
@@ -100,7 +100,7 @@ def fitted(
 
 
 def _balanced(block: TextBlock, text: str, name: str, width: int) -> TextBlock:
-    """Return the block with lines of like length, so that no word stands alone on the last one."""
+    """Return the block with lines of similar length, so that its last line is not a single word."""
     for percent in range(95, 45, -5):
         narrower = _wrapped(text, name, width * percent // 100, block.size)
         if len(narrower.lines) > len(block.lines):

@@ -51,7 +51,7 @@ def decode_sound(data: bytes) -> Samples:
     """Return the sound of an audio file as mono samples at `RATE_HZ`.
 
     Raises:
-        InputError: It is no sound file, or it is over a limit.
+        InputError: It is not a sound file, or it is over a limit.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"The sound file has more than {MAX_BYTES // 10**6} MB.")
@@ -131,7 +131,7 @@ def normalised(samples: Samples, lufs: float) -> Samples:
 
 
 def _limited(samples: Samples) -> Samples:
-    """Return samples whose true peaks are limited: four samples stand for each one."""
+    """Return samples with limited true peaks, which are found at four times the rate."""
     limit = 10 ** (PEAK_DBTP / 20)
     chain = [
         ("aresample", str(OVERSAMPLED_HZ)),

@@ -85,7 +85,7 @@ def with_states(item: PlannedObject, before: str, after: str) -> PlannedObject:
 
 
 def _usual_likelihood(item: PlannedObject) -> Likelihood:
-    """Return what the planner says of an object with these states."""
+    """Return the likelihood that the planner gives an object with these states."""
     if item.role != "food":
         return item.likelihood
     return "likely" if item.state_before == item.state_after else "unlikely"
@@ -115,7 +115,7 @@ class _History:
         self.first = {o.name: s.number for s in reversed(plan.steps) for o in s.objects}
 
     def of(self, step: StepPlan) -> tuple[PlannedObject, ...]:
-        """Return the objects of a step, described by what the steps before made of them."""
+        """Return the objects of a step, described by what earlier steps made of them."""
         return tuple(self._described(item, step.number) for item in step.objects)
 
     def _described(self, item: PlannedObject, number: int) -> PlannedObject:
@@ -159,7 +159,7 @@ def _prompted(old: StepPlan, step: StepPlan) -> StepPlan:
     if (old.text, old.action, old.objects) == (step.text, step.action, step.objects):
         return step
     if old.prompt == enhance(old.text, old.action, old.objects):
-        # The step's own words say what they say, so changed objects need a sentence of their own.
+        # The step's words still name the old objects, so changed objects need their own sentence.
         write = enhance if old.text != step.text or _shown(old) == _shown(step) else from_slots
     elif old.prompt == from_slots(old.text, old.action, old.objects):
         write = from_slots
@@ -169,5 +169,5 @@ def _prompted(old: StepPlan, step: StepPlan) -> StepPlan:
 
 
 def _shown(step: StepPlan) -> list[tuple[str, ...]]:
-    """Return what the prompt says of the objects, without the history of the food."""
+    """Return the prompt's words about the objects, without the history of the food."""
     return [(o.name, o.role, o.state_before, o.state_after, o.likelihood) for o in step.objects]

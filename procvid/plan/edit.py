@@ -45,7 +45,7 @@ NEW_IMPORTANCE: dict[Role, float] = {
 """Importance of an object that a person adds, as the planner would rate it."""
 USED: tuple[str, ...] = ("clean", "in use")
 NEW_STEP = 0
-"""Number of a step that has no place in the plan yet."""
+"""Number of a step that is not yet in the plan."""
 LABELS: dict[ObjectField, str] = {
     "name": "name",
     "role": "kind",
@@ -254,7 +254,7 @@ def without_step(recipe: Recipe, plan: Plan, number: int) -> EditedPlan:
 
 
 def with_step_moved(recipe: Recipe, plan: Plan, number: int, by: Literal[-1, 1]) -> EditedPlan:
-    """Return recipe and plan with a step one place up (-1) or down (1).
+    """Return recipe and plan with a step moved up (-1) or down (1) by one place.
 
     A shot moves inside its step; at the end it passes the next step and becomes a step of its own.
 
@@ -328,7 +328,7 @@ def _require_new(step: StepPlan, name: str) -> None:
 
 
 def _new_object(plan: Plan, number: int, name: str, role: Role, typed: str = "") -> PlannedObject:
-    """Return a new object of a step, in the state that the steps before left it in."""
+    """Return a new object of a step, in the state in which earlier steps left it."""
     seen = [o for s in plan.steps if s.number < number for o in s.objects if o.name == name]
     entry = lexicon().look_up(name)
     if seen:

@@ -94,12 +94,14 @@ def end_of_redo(
 
 def join_video(run: RunFolder, plan: Plan, records: Mapping[int, StepRecord]) -> float:
     """Join the clips into the video, note it in `run.json`, and return its length in seconds."""
+    changed = [plan.names[n] for n, record in sorted(records.items()) if record.overrides]
     provenance = {
         "run": run.record.run_id,
         "seed": str(run.record.request.seed),
         "planner": plan.planner,
         "request": json.dumps(_request_settings(run.record.request)),
         "plan": packed_plan(plan),
+        **({"changed_steps": ", ".join(changed)} if changed else {}),
         **run.record.models,
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
@@ -111,6 +113,10 @@ def join_video(run: RunFolder, plan: Plan, records: Mapping[int, StepRecord]) ->
 
 def _request_settings(request: GenerateRequest) -> dict[str, Any]:
     """Return the settings that make such a video again, without private paths."""
+    others = {
+        "other_memory": request.memory not in ("default", "none"),
+        "lora": bool(request.lora),
+    }
     return {
         "title": request.recipe.title,
         "steps": list(request.recipe.whole_steps),
@@ -122,6 +128,7 @@ def _request_settings(request: GenerateRequest) -> dict[str, Any]:
         "fast": request.sampling.shortcuts != EXACT,
         "size": f"{request.sampling.width}x{request.sampling.height}",
         "frames": request.sampling.num_frames,
+        **{key: True for key, given in others.items() if given},
     }
 
 

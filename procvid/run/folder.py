@@ -37,6 +37,8 @@ CLIP, CONDITIONING, REFERENCES = "clip.mp4", "conditioning.json", "references"
 CROPS = "crops"
 LOCKED = "locked.json"
 LIBRARY, POSTER = "library.json", "poster.jpg"
+UNLOCKED = (LIBRARY, POSTER)
+"""Files that the page writes while a run is in progress."""
 """What the page's library keeps in a run folder; no part of the run."""
 
 CHANGED_LIBRARIES = (
@@ -136,7 +138,7 @@ class RunFolder:
         Raises:
             RunError: The folder belongs to another request.
         """
-        sweep(self.path)
+        sweep(self.path, UNLOCKED)
         if (self.path / RUN).exists():
             self._check_same()
         else:

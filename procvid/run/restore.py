@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from procvid.types import Plan, Recipe, ShotMode
 
 MAX_PLAN_BYTES = 4_000_000
 """Largest plan that is read from a video, in bytes of JSON."""
+STEP_NAMES = re.compile(r"[0-9a-z.]{1,8}(, [0-9a-z.]{1,8}){0,99}")
 OTHER_PLAN = "The plan in this video cannot be read, so only its recipe is opened."
 
 
@@ -110,7 +112,25 @@ def restored(file: Path) -> RestoredVideo:
     plan, note = _plan_of(facts, recipe)
     if plan is not None:
         recipe = _cut_as(recipe, plan)
-    return RestoredVideo(recipe, plan, **settings, note=note)
+    notes = [note] if note else []
+    return RestoredVideo(
+        recipe, plan, **settings, note=" ".join((*notes, *_not_held(facts, request)))
+    )
+
+
+def _not_held(facts: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each thing that the video was made with and its metadata do not hold."""
+    changed = str(facts.get("changed_steps", ""))
+    if STEP_NAMES.fullmatch(changed):
+        one = "," not in changed
+        yield (
+            f"Step{'' if one else 's'} {changed} had {'its' if one else 'their'} own seed, prompt or "
+            "images, which this file does not hold, so a new video will differ there."
+        )
+    if request.get("other_memory"):
+        yield "Its images came from another library; choose it under Memory."
+    if request.get("lora"):
+        yield "It was made with a LoRA; choose it under LoRA."
 
 
 def _whole(value: object, most: int) -> int:

@@ -101,7 +101,7 @@ def remake(
         with closing(make_step(run, parts, step, memory, changes, pace, place)) as events:
             for event in events:
                 if isinstance(event, Conditioned):
-                    # Not before: changes that the step refuses leave the run as it is.
+                    # Done only now, so that refused changes leave the run as it is.
                     keep_current(run, step.number)
                 yield event
         seconds = pace.clip_ends()

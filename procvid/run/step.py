@@ -196,7 +196,7 @@ def make_step(
         run: The run.
         parts: The models.
         step: The plan of the step.
-        memory: The memory as the steps before leave it; None without one.
+        memory: The memory after the earlier steps; None without one.
         changes: The changes that a person made to the step.
         pace: The clock of the clips.
         place: The folder to write; the step's own by default.

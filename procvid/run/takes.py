@@ -212,6 +212,20 @@ def discard(run: RunFolder, step: int, take: Take) -> None:
     _discard(take.folder)
 
 
+def take_facts(take: Take) -> dict[str, Any]:
+    """Return the facts of a take as JSON, without its files."""
+    return {
+        "number": take.number,
+        "current": take.current,
+        "seed": take.seed,
+        "prompt": take.prompt,
+        "score": take.score,
+        "reason": take.reason,
+        "made_at": take.made_at.isoformat(timespec="seconds"),
+        "sha256": take.sha256,
+    }
+
+
 def takes_json(run: RunFolder, step: int) -> list[dict[str, Any]]:
     """Return the kept takes of a step for `run.json`; [] for a step that was never redone."""
     if not _folder(run, step).is_dir():

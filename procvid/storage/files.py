@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -79,16 +79,24 @@ def is_temporary(name: str) -> bool:
     return bool(_TEMPORARY.fullmatch(name) or _MOVED_ASIDE.fullmatch(name))
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, unlocked: Iterable[str] = ()) -> None:
     """Remove all temporary entries in `folder`, and put back folders that were moved aside.
 
     Lock the folder first: entries of running processes are removed too.
 
+    Args:
+        folder: The folder.
+        unlocked: Names of files that are written without the lock. Their entries are removed only
+            when the process has ended.
+
     Raises:
         OutputError: The folder cannot be written.
     """
+    free = [folder / name for name in unlocked]
     with output_errors(folder):
         for entry in sorted(folder.iterdir()):
+            if any(_belongs_to(entry.name, path) for path in free) and not _has_ended(entry.name):
+                continue
             _clear(entry)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,12 +12,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from procvid.errors import OutputError, RunError
+from procvid.stopping import stop_if_asked
 from procvid.storage.atomic import output_errors
 
 LOCK = ".lock"
 # Long enough to try again when the last owner removes its lock file at this very moment.
 TIMEOUT_S = 0.05
 POLL_S = 0.01
+OWN_S = 60.0
+"""Longest wait for another thread of this process."""
 
 
 class AlreadyHeldError(RunError):
@@ -44,6 +48,24 @@ def locked(folder: Path) -> Iterator[None]:
         lock = _acquired(folder / LOCK)
     with _held(folder / LOCK, lock):
         yield
+
+
+def wait_for_own(folder: Path, limit_s: float = OWN_S) -> None:
+    """Wait until no other thread of this process works in `folder`, at most `limit_s` seconds.
+
+    Raises:
+        Stopped: The work was asked to stop.
+    """
+    ends_s = time.monotonic() + limit_s
+    while folder.is_dir() and time.monotonic() < ends_s:
+        stop_if_asked()
+        try:
+            with locked(folder):
+                return
+        except AlreadyHeldError as error:
+            if error.pid != str(os.getpid()):
+                return
+        time.sleep(POLL_S)
 
 
 @contextmanager

@@ -92,7 +92,7 @@ WAKING = f"""(runs, _, __, ...others) => {{
   const seen = !list || !list.offsetParent ? 'left' : document.hidden ? 'hidden' : 'seen';
   return [all, minutes, seen, ...others];
 }}"""
-"""Returns the same, and whether the list of videos is seen, hidden, or on a tab that was left."""
+"""Returns the same, and the state of the list of videos: seen, hidden, or on another tab."""
 
 DONE = f"""(done) => {{
   if (!done) return;

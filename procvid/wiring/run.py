@@ -35,6 +35,7 @@ from procvid.settings import (
     read_environment,
     user_path,
 )
+from procvid.types import GenerateRequest
 from procvid.wiring.stores import build_detector, build_embedder, build_rules, default_memory
 from procvid.wiring.zerogpu import begin, lend
 
@@ -119,6 +120,20 @@ def select_profile(wanted: str) -> tuple[Profile, str]:
     gpu, vram_gib = gpu_facts()
     return choose_profile(
         wanted, gpu=gpu, weights=converted_profiles(), vram_gib=vram_gib, host=host
+    )
+
+
+def build_again(request: GenerateRequest) -> Parts:
+    """Build the parts of a run whose plan is on disk, so no planner is asked and no key is needed.
+
+    Raises the same errors as `build`.
+    """
+    return build(
+        profile=request.profile,
+        memory=request.memory,
+        planner="rules",
+        lora=request.lora,
+        precise=request.precise,
     )
 
 

@@ -27,6 +27,7 @@ from procvid.run.records import (
     stale_steps,
 )
 from procvid.settings import TINY
+from procvid.storage.atomic import temporary_name
 from procvid.storage.files import sha256_of, sweep, whole_folder, write_json
 from procvid.storage.lock import LOCK
 from procvid.types import GenerateRequest, Plan, PlannedObject, Recipe, StepPlan
@@ -242,6 +243,18 @@ def test_what_a_kill_left_of_a_step_is_swept_up(tmp_path):
     assert sorted(entry.name for entry in steps.iterdir()) == ["02", "03"]
     assert (steps / "02" / "clip.mp4").read_text() == ".02.4711-7.old"
     assert (steps / "03" / "clip.mp4").read_text() == "03"
+
+
+def test_sweeping_spares_what_another_thread_writes_without_the_lock(tmp_path):
+    writing, left = (
+        temporary_name(tmp_path / "library.json"),
+        tmp_path / ".library.99999999-1.tmp.json",
+    )
+    other = temporary_name(tmp_path / "run.json")
+    for file in (writing, left, other):
+        file.write_text("{}")
+    sweep(tmp_path, ("library.json",))
+    assert list(tmp_path.iterdir()) == [writing]
 
 
 def test_sweeping_keeps_what_only_looks_temporary(tmp_path):

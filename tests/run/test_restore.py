@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def video(folder: Path, plan: str | None, **settings: Any) -> Path:
-    facts = {"request": json.dumps({**SETTINGS, **settings})}
+def video(
+    folder: Path, plan: str | None, more: dict[str, Any] | None = None, **settings: Any
+) -> Path:
+    facts = {"request": json.dumps({**SETTINGS, **settings}), **(more or {})}
     facts |= {} if plan is None else {"plan": plan}
     file = folder / "video.mp4"
     write_clip(file, np.zeros((2, 32, 32, 3), np.uint8), 8, {"procvid": json.dumps(facts)})
@@ -55,6 +58,23 @@ def test_an_edited_plan_comes_back_with_its_recipe(tmp_path: Path) -> None:
 def test_a_video_of_an_older_version_has_no_plan(tmp_path: Path) -> None:
     found = restored(video(tmp_path, None))
     assert (found.plan, found.recipe.steps, found.note) == (None, RECIPE.whole_steps, "")
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "words"),
+    [
+        ({"changed_steps": "1.1, 2"}, {}, "Steps 1.1, 2 had their own seed"),
+        ({"changed_steps": "2"}, {}, "Step 2 had its own seed"),
+        ({}, {"other_memory": True, "lora": True}, "another library.*a LoRA"),
+        ({"changed_steps": "<b>2</b>"}, {}, "^$"),
+        ({"changed_steps": [1]}, {}, "^$"),
+    ],
+)
+def test_what_the_file_does_not_hold_is_said(
+    facts: dict[str, Any], settings: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    file = video(tmp_path, packed_plan(PLAN), facts, **settings)
+    assert re.search(words, restored(file).note)
 
 
 BOMB = base64.b64encode(zlib.compress(b" " * (MAX_PLAN_BYTES + 1))).decode()

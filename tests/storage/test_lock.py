@@ -5,12 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 
 from procvid.errors import OutputError
-from procvid.storage.lock import LOCK, AlreadyHeldError, locked, locked_file, output_folder
+from procvid.storage.lock import (
+    LOCK,
+    AlreadyHeldError,
+    locked,
+    locked_file,
+    output_folder,
+    wait_for_own,
+)
 
 HOLD = """
 import sys
@@ -95,3 +103,23 @@ def test_a_lock_file_of_an_older_version_does_not_matter(tmp_path: Path) -> None
     (tmp_path / ".store.lock").write_text("4711\n")
     with locked_file(tmp_path / ".store.lock"):
         pass
+
+
+def test_a_thread_waits_for_another_one_but_not_for_a_process(tmp_path: Path) -> None:
+    def hold_for_a_moment() -> None:
+        with locked(tmp_path):
+            held.set()
+            sleep(0.05)
+
+    held = Event()
+    wait_for_own(tmp_path / "none")
+    thread = Thread(target=hold_for_a_moment)
+    thread.start()
+    held.wait()
+    wait_for_own(tmp_path)
+    assert not (tmp_path / LOCK).exists()
+    thread.join()
+    (tmp_path / "other").mkdir()
+    process = holder(tmp_path / "other")
+    wait_for_own(tmp_path / "other", limit_s=1e9)
+    process.communicate("")

@@ -199,3 +199,15 @@ def test_the_environment_sets_the_limits_and_the_page_names_them() -> None:
     for wrong in ("-1", "soon", "1e9", "nan", "7 days"):
         with pytest.raises(InputError, match="PROCVID_KEEP_DAYS"):
             read_environment({"PROCVID_KEEP_DAYS": wrong})
+
+
+def test_the_remains_of_a_killed_download_are_removed(tmp_path: Path, worker: Worker) -> None:
+    folders = (tmp_path / "exports" / new_run_id() / "key", tmp_path / "packed" / new_run_id())
+    for folder in folders:
+        folder.mkdir(parents=True)
+        for name in ("..film.7-7.tmp.7-7.tmp.mp4", ".film.7-7.tmp.zip", "film.mp4"):
+            (folder / name).write_bytes(b"x")
+    clear(tmp_path, Retention(), worker)
+    assert all(len(list(folder.iterdir())) == 3 for folder in folders)
+    clear(tmp_path, Retention(), worker, time.time() + 7200)
+    assert [list(folder.iterdir()) for folder in folders] == [[f / "film.mp4"] for f in folders]

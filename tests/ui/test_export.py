@@ -55,6 +55,17 @@ def test_wrong_requests_get_a_sentence(
     assert "Unexpected" not in str(error.value) and "inside procvid" not in str(error.value)
 
 
+def test_a_server_that_signs_films_makes_recipe_cards_too(
+    context: AppContext, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCVID_CREDENTIALS_CERT", "none.pem")
+    monkeypatch.setenv("PROCVID_CREDENTIALS_KEY", "none.key")
+    made = export_film(context, RUN_ID, FilmSettings(format="html"), LOCAL)
+    assert made.marks == ("visible", "metadata")
+    with pytest.raises(ProcvidError, match="cannot be read"):
+        export_film(context, RUN_ID, FilmSettings(format="gif", step=1), LOCAL)
+
+
 def test_visitors_have_a_limit_and_no_paid_voice(context: AppContext, finished: Path) -> None:
     visitor = Visitor("far", is_local=False)
     with pytest.raises(ProcvidError, match="no speech service"):

@@ -13,7 +13,7 @@ from gradio.utils import get_upload_folder
 from procvid.media.image import save_png
 from procvid.types import StepChanges
 from procvid.ui.pages.create.layout import CreatePage
-from procvid.ui.pages.create.plan_step import PlanEdits
+from procvid.ui.pages.create.plan_step import PlanEdits, same_recipe
 from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.server.queue import Draft
 from tests.ui.running import Events, pressed
@@ -163,3 +163,18 @@ def test_a_picture_is_pressed_to_change_it(page: CreatePage, on: Events, draft: 
             press("open", **data)
     with pytest.raises(gr.Error, match="no longer offered"):
         press("pick", place=99)
+
+
+@pytest.mark.parametrize(
+    "words", ["Notes:", "Fry the 🍳 egg.", "<b>Fry</b> the egg.", "Salt &amp; fry."]
+)
+def test_an_edited_plan_is_kept_whatever_its_words_are(
+    page: CreatePage, on: Events, draft: Draft, words: str
+) -> None:
+    event = pressed("words", step=1, value=words)
+    answer = on["edit_plan"](draft, {}, PlanEdits(), event)
+    edited = answer[page.state.draft]
+    text = answer[page.recipe.recipe]
+    assert edited.plan.steps[0].text == words
+    assert same_recipe(edited, text, "auto")
+    assert not same_recipe(edited, f"{text} More.", "auto")

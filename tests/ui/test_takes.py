@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from gradio_client import Client
 
@@ -13,6 +14,8 @@ from procvid.events import ClipReady, Conditioned, Progress, RunFinished, RunSta
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.takes import made_as
 from procvid.types import Conditioning, StepChanges
+from procvid.ui.pages.create.takes_panel import CLOSED, Opened, do, panel
+from procvid.ui.pressed import Press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import make_draft, start_run
 from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket
@@ -166,6 +169,29 @@ def test_a_bad_redo_is_refused_before_it_is_queued(context: AppContext, redone: 
     for names in ("pan", [1], {"a": 1}, ["x" * 81]):
         with pytest.raises(InputError):
             read_changes(left_out=names)
+
+
+def test_the_panel_redoes_a_step_as_it_shows_it(
+    context: AppContext, draft: Draft, redone: str
+) -> None:
+    image = np.full((64, 64, 3), 200, np.uint8)
+    changes = read_changes(prompt="Mine.", uploads=[image], shows=["carrot"], left_out=["knife"])
+    redo(context, redone, 1, changes, HOME)
+    seed = finished(context, redone).steps[1].seed
+    shown = panel(context, context.view_of(redone), Opened(1))
+    assert 'value="knife" checked' in shown and ">Mine.</textarea>" in shown
+    again = Press("redo", {"step": "1", "prompt": "Mine.", "left_out": '["knife"]'})
+    do(context, redone, CLOSED, again, HOME)
+    step = finished(context, redone).steps[1]
+    assert step.seed != seed and step.conditioning is not None
+    assert step.conditioning.prompt == "Mine."
+    uploads = [s.object_name for s in step.conditioning.slots if s.origin == "upload"]
+    assert uploads == ["carrot"]
+    without = Press("redo", {"step": "1", "prompt": "", "left_out": '["carrot"]'})
+    do(context, redone, CLOSED, without, HOME)
+    then = finished(context, redone).steps[1].conditioning
+    assert then is not None and then.prompt != "Mine."
+    assert "carrot" not in [slot.object_name for slot in then.slots]
 
 
 def test_the_endpoint_lists_and_keeps_takes(

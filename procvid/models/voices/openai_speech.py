@@ -32,6 +32,6 @@ class OpenAIVoice:
             return decode_sound(answer), RATE_HZ
         except InputError:
             raise ServiceError(
-                f"The answer of the speech service at {self._client.host} is no sound file.",
+                f"The answer of the speech service at {self._client.host} is not a sound file.",
                 "Check OPENAI_BASE_URL and PROCVID_OPENAI_SPEECH_MODEL, or choose another voice.",
             ) from None

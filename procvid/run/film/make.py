@@ -173,7 +173,7 @@ def _notes(source: FilmSource, steps: Sequence[FilmStep], settings: FilmSettings
     missing = undrawable(" ".join(drawn))
     if missing:
         yield (
-            f"No font here has {' '.join(missing[:12])}, so the picture leaves them out. "
+            f"No installed font has {' '.join(missing[:12])}, so the picture omits them. "
             "Install a font with these characters, such as Noto Sans."
         )
     if settings.voice != "none":

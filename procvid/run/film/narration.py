@@ -88,7 +88,7 @@ class Narrator:
         """Return a spoken phrase; one without letters or digits is only shown.
 
         Raises:
-            UnavailableError: The voice does not work, or what it gave is no speech.
+            UnavailableError: The voice does not work, or its answer is not speech.
         """
         stop_if_asked()
         if not any(character.isalnum() for character in text):

@@ -1,4 +1,4 @@
-"""What a person may choose for a film to take away, and what comes back."""
+"""The settings and the result of a film to take away."""
 
 from __future__ import annotations
 

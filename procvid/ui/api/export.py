@@ -30,7 +30,7 @@ class ExportAnswer(TypedDict):
 
 
 def _shape(vertical: bool) -> str:
-    # Gradio checks no types, so another value gets the sentence of an unknown shape.
+    # Gradio checks no types, so another value is reported as an unknown shape.
     if vertical is True:
         return "vertical"
     return "as made" if vertical is False else str(vertical)

@@ -1,4 +1,4 @@
-"""Work that goes on without a caller: each piece once at a time, in a thread that ends with the process."""
+"""Background work: each piece runs once at a time, in a thread that ends with the process."""
 
 from __future__ import annotations
 

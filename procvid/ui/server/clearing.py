@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400.0
 LEFT_OVER_S = 3_600.0
-"""Age at which the remains of an interrupted deletion are removed."""
+"""Age at which the remains of an interrupted deletion or download are removed."""
 
 
 @dataclass(frozen=True)
@@ -174,3 +174,8 @@ def _remove_leftovers(folder: Path, now_s: float) -> None:
             old = entry.stat(follow_symlinks=False).st_mtime < now_s - LEFT_OVER_S
             if is_temporary(entry.name) and entry.is_dir(follow_symlinks=False) and old:
                 remove(Path(entry.path))
+    for download in (*folder.glob(f"{PACKED}/*/.*"), *folder.glob(f"{EXPORTS}/*/*/.*")):
+        with suppress(OSError):
+            old = download.lstat().st_mtime < now_s - LEFT_OVER_S
+            if is_temporary(download.name) and old:
+                remove(download)

@@ -30,6 +30,7 @@ from procvid.run.folder import PLAN, RunFolder, read_run
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.timings import ClipSetting, measured
 from procvid.settings import Profile, read_environment
+from procvid.storage.lock import wait_for_own
 from procvid.types import StepChanges
 from procvid.ui.server.background import Background
 from procvid.ui.server.cards import FairLock
@@ -71,7 +72,7 @@ class AppContext:
         cards: CUDA devices to use, each with its own models; (0,) stands for the CPU too.
         device: The cards; one is held while its generator or its metrics run.
         evaluating: Held during an evaluation, so that only one runs.
-        background: Work that goes on without a caller, such as the measurement of two runs.
+        background: Background work, such as the measurement of two runs.
         retention: How long runs are kept.
         allowance: Counts the recent requests of each visitor.
         worker: Makes the clips of all runs.
@@ -277,6 +278,7 @@ class AppContext:
     def _run_job(self, job: Job, card: int) -> Generator[Event, None, None]:
         # ZeroGPU lends the GPU to the visitor who asked; their page may be closed by now.
         LocalContext.event_id.set(None)
+        wait_for_own(self.folder_of(job.run_id))
         with on_card(card), closing(self._events_of(job, card)) as events:
             yield from events
 

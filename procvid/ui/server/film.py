@@ -76,7 +76,9 @@ def export_film(
     step = "" if settings.step is None else f" {settings.step}"
     folder = context.runs_folder / EXPORTS / run_id / _key(run, settings)
     out = folder / film_name(f"{title}{step}", settings.suffix)
-    film = make_film(run, settings, build_voice(settings.voice), out, build_credentials())
+    # A recipe card cannot be signed.
+    credentials = None if settings.format == "html" else build_credentials()
+    film = make_film(run, settings, build_voice(settings.voice), out, credentials)
     if not (run / RUN).exists():
         remove(folder.parent)
         raise RunError("This run was deleted in the meantime.", "Choose another one.")

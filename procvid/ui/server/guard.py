@@ -53,7 +53,7 @@ TITLES: tuple[tuple[type[ProcvidError], str], ...] = (
 def for_the_page(error: ProcvidError) -> str:
     """Return the sentence of an error without folders and command-line options.
 
-    What the page can do too is said in its words. "(--whole)" goes, and "a smaller --size" becomes
+    A remedy that the page offers too gets the page's words. "(--whole)" goes, and "a smaller --size" becomes
     "a smaller size". Other commands in backticks stay.
     """
 

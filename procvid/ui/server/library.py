@@ -50,7 +50,7 @@ _writing = threading.Lock()
 
 
 class DeletedError(RunError):
-    """A person deleted the run less than a day ago, so that it can be restored."""
+    """A person deleted the run less than a day ago, so it can still be restored."""
 
 
 @dataclass(frozen=True)

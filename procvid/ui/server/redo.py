@@ -8,6 +8,7 @@ from typing import Any
 
 from procvid.errors import InputError, RunError
 from procvid.media.image import resize
+from procvid.run.changes import kept_changes
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.retakes import check_count
 from procvid.run.step import check_shown
@@ -58,6 +59,36 @@ def redo(
     wanted = {chosen.number: fitted(changes)}
     again = replace(job, again=chosen.number, changes=wanted, takes=count)
     return context.worker.submit(again, visitor.key, visitor.max_waiting)
+
+
+def changes_of_take(
+    context: AppContext, run_id: str, step: int, *, with_uploads: bool = True
+) -> StepChanges:
+    """Return the changes that a person made to the present take of a step, without its seed.
+
+    Args:
+        context: The app.
+        run_id: The run.
+        step: The step.
+        with_uploads: False to leave out the person's own images.
+
+    Raises:
+        RunError: There is no such run, or its files are damaged.
+        InputError: An image is lost.
+    """
+    path = context.existing_folder_of(run_id)
+    run = RunFolder(path, read_run(path))
+    record = run.read_record(step)
+    if record is None:
+        return StepChanges()
+    changes, lost = kept_changes(run, step)
+    changes = replace(changes, seed=None, attempt=0)
+    if not with_uploads:
+        return replace(changes, uploads=(), shows=())
+    if lost:
+        raise InputError(lost[0], "Choose an image again.")
+    names = tuple(one.object_name if one.words else "" for one in record.own_uploads())
+    return replace(changes, shows=names)
 
 
 def unlocked_step(context: AppContext, run_id: str, step: object) -> StepView:

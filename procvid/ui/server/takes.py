@@ -11,7 +11,7 @@ from procvid.errors import RunError
 from procvid.machine import on_card
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.retakes import choose_take, delete_take
-from procvid.run.takes import Take, takes_of
+from procvid.run.takes import Take, take_facts, takes_of
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import whole_number
 from procvid.ui.server.redo import unlocked_step
@@ -71,14 +71,7 @@ def remove_take(context: AppContext, run_id: str, step: object, take: object) ->
 def take_json(take: Take) -> dict[str, Any]:
     """Return a take for the API: files as FileData, no server folders."""
     return {
-        "number": take.number,
-        "current": take.current,
-        "seed": take.seed,
-        "prompt": take.prompt,
-        "score": take.score,
-        "reason": take.reason,
-        "made_at": take.made_at.isoformat(timespec="seconds"),
-        "sha256": take.sha256,
+        **take_facts(take),
         "clip": FileData(path=str(take.clip)).model_dump(),
         "references": [
             {

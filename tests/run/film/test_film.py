@@ -104,8 +104,8 @@ def test_a_service_speaks_once_and_its_words_are_kept(
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ("nonsense", "is no sound file"),
-        ("empty", "is no sound file"),
+        ("nonsense", "is not a sound file"),
+        ("empty", "is not a sound file"),
         ("silent", "gave no sound"),
         ("stop", "stopped in the middle"),
     ],

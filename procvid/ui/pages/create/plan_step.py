@@ -120,9 +120,9 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
         except ProcvidError:
             # The event that fills the recipe reports it.
             return {step.notes: gr.skip()}
+        if video.note:
+            gr.Warning(video.note)
         if video.plan is None:
-            if video.note:
-                gr.Warning(video.note)
             return {step.notes: gr.skip()}
         shown = show_plan(context, step, video.plan)
         return {
@@ -200,8 +200,10 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
 
 def same_recipe(draft: Draft, text: str, shots: str) -> bool:
     """Return True if the text is the recipe of the draft, with its later edits."""
+    # An edited step may hold words that the recipe of a stranger loses, such as "Notes:" or an emoji.
+    same = isinstance(text, str) and text.split() == recipe_text(draft.recipe).split()
     try:
-        same = same_source(parse_recipe(text), draft.recipe)
+        same = same or same_source(parse_recipe(text), draft.recipe)
     except (ProcvidError, TypeError):
         return False
     return same and (

@@ -34,7 +34,7 @@ WITH_GPU = (
 )
 
 WAIT = "async (...values) => { await new Promise(done => setTimeout(done, 300)); return values; }"
-"""Waits until the visitor pauses: the events of the keys before are then dropped."""
+"""Waits until the visitor pauses; the events of earlier keys are then dropped."""
 
 CTRL_ENTER = f"""() => {{
   document.addEventListener('keydown', (event) => {{

@@ -294,7 +294,7 @@ def wire(
         state.draft, state.changes, step.look, recipe.memory, recipe.seed, state.own_memory,
     ]  # fmt: skip
     shown = [step.shown, step.look]
-    # The first event waits until the edits of the plan before it are done.
+    # The first event waits until earlier edits of the plan are done.
     plan.button.click(lambda: None, None, None, **EDITING).then(
         guarded(find_references),
         values,
@@ -341,7 +341,7 @@ def alternatives(
 
 
 def about(spot: Spot, look: ReferenceLook, found: _Found) -> str:
-    """Return which other steps show the picture of the open reference, and which another."""
+    """Return which other steps show the open reference's picture, and which show another one."""
     slot, names = found.slot(look.step, look.name), spot.draft.plan.names
     if slot is None:
         return ""

@@ -253,7 +253,7 @@ def show_review(
 
 
 def _status(view: RunView) -> str:
-    """Return the state of the run, with the one button that fits it."""
+    """Return the state of the run and the button for it."""
     offered = ""
     if not view.ended:
         offered = button("stop", "Stop")

@@ -26,7 +26,7 @@ FORMATS = (
 )
 VOICES = (("None", "none"), ("espeak (on this server)", "espeak"), ("OpenAI", "openai"))
 ABOUT_THE_MARK = (
-    "Laws such as the EU AI Act require AI videos to be marked. The metadata is always marked. "
+    "Laws such as the EU AI Act require AI videos to be marked. The file's metadata always marks them. "
     "Turn off the visible mark only where your law allows it."
 )
 MAKING = "Exporting… You can keep using the page."

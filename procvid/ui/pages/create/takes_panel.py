@@ -6,6 +6,7 @@ The panel is HTML. What is typed in it is sent when “Redo” is pressed; its f
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -14,12 +15,14 @@ from typing import Literal
 from procvid.errors import InputError, ProcvidError
 from procvid.run.takes import Take
 from procvid.types import Slot
+from procvid.ui.pages.create.references_step import without
 from procvid.ui.pages.create.run_markup import clip_player, reference_url
+from procvid.ui.pages.create.run_options import MAX_RANDOM_SEED
 from procvid.ui.pages.picture import SUFFIXES
 from procvid.ui.pressed import Press, button
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import whole_number
-from procvid.ui.server.redo import MAX_PROMPT_CHARS, read_changes, redo
+from procvid.ui.server.redo import MAX_PROMPT_CHARS, changes_of_take, read_changes, redo
 from procvid.ui.server.stream import RunView, StepView
 from procvid.ui.server.takes import keep_take, list_takes, remove_take
 from procvid.ui.server.uploads import read_pictures
@@ -75,7 +78,7 @@ class Opened:
         step: Number of the step; 0 for none.
         page: Page of its takes, from 0.
         other: The take beside the current one; 0 for none.
-        why: Why it is there: the step was redone, a take was chosen, or a person looks at it.
+        why: Why it is shown: the step was redone, a take was chosen, or a person looks at it.
     """
 
     step: int = 0
@@ -128,17 +131,29 @@ def _current(takes: Sequence[Take]) -> int:
 
 
 def _redo(context: AppContext, run_id: str, step: int, pressed: Press, visitor: Visitor) -> None:
+    """Redo a step with what its panel shows: the present take's prompt and references, and the edits."""
     view = context.view_of(run_id)
     chosen = view.steps.get(step)
-    before = chosen.conditioning.prompt if chosen and chosen.conditioning else ""
+    shown = chosen.conditioning.prompt if chosen and chosen.conditioning else ""
     prompt = pressed.data.get("prompt", "")
     files = _strings(pressed, "files")
-    changes = read_changes(
+    typed = read_changes(
         seed=_seed(pressed.data.get("seed", "")),
-        prompt=None if prompt.split() in ([], before.split()) else prompt,
+        prompt=None if prompt.split() in ([], shown.split()) else prompt,
         uploads=read_pictures(files, context.profile.max_references),
         left_out=_strings(pressed, "left_out"),
     )
+    before = changes_of_take(context, run_id, step, with_uploads=not files)
+    for name in typed.left_out:
+        before = without(before, name)
+    if prompt.split():
+        typed = replace(typed, prompt=typed.prompt or before.prompt)
+    if not files:
+        typed = replace(typed, uploads=before.uploads, shows=before.shows)
+    changes = replace(typed, banned=before.banned, chosen=before.chosen)
+    if changes.seed is None and not changes.empty:
+        # The same changes with the same seed would give the same clip.
+        changes = replace(changes, seed=random.randint(0, MAX_RANDOM_SEED))
     takes = whole_number("number of takes", _seed(pressed.data.get("takes", "1")))
     redo(context, run_id, step, changes, visitor, takes=takes)
 
@@ -170,7 +185,7 @@ def panel(context: AppContext, view: RunView, opened: Opened) -> str:
     except ProcvidError:
         takes = []
     pair = _pair(takes, opened)
-    form = _form(context, step)
+    form = _form(context, step, next((take for take in takes if take.current), None))
     if pair:
         form = f'<details data-keep="again-{step.number}"><summary>Redo again</summary>{form}</details>'
     return (
@@ -265,14 +280,14 @@ def _pages(step: int, page: int, last: int) -> str:
     return f'<div class="pv-actions">{newer}<span>Page {page + 1} of {last + 1}</span>{older}</div>'
 
 
-def _form(context: AppContext, step: StepView) -> str:
+def _form(context: AppContext, step: StepView, current: Take | None) -> str:
     """Return the fields of a redo, with the values of the present take."""
     conditioning = step.conditioning
     prompt = conditioning.prompt if conditioning else ""
     slots = conditioning.slots if conditioning else ()
-    away = conditioning.left_out if conditioning else ()
     tiles = "".join(_reference(step, slot) for slot in slots)
-    tiles += "".join(_reference(step, slot, left_out=True) for slot in away)
+    away = current.record.overrides.get("left_out", ()) if current else ()
+    tiles += "".join(_left_out(name) for name in away if name not in [s.object_name for s in slots])
     references = (
         f"<fieldset><legend>Reference images</legend><ul>{tiles}</ul></fieldset>" if tiles else ""
     )
@@ -296,11 +311,19 @@ def _form(context: AppContext, step: StepView) -> str:
     )
 
 
-def _reference(step: StepView, slot: Slot, *, left_out: bool = False) -> str:
-    words = slot.words or slot.object_name
-    checked = " checked" if left_out else ""
+def _reference(step: StepView, slot: Slot) -> str:
+    picture = f'<img alt="" src="{reference_url(step, slot)}">'
+    return _tile(slot.object_name, slot.words or slot.object_name, picture)
+
+
+def _left_out(name: str) -> str:
+    """Return the tile of an object that the present take has no reference of, as a person decided."""
+    return _tile(name, name, checked=" checked")
+
+
+def _tile(name: str, words: str, picture: str = "", checked: str = "") -> str:
     return (
-        f'<li><img alt="" src="{reference_url(step, slot)}"><span>{escape(words)}</span>'
-        f'<label><input type="checkbox" name="left_out" value="{escape(slot.object_name)}"{checked}> '
+        f"<li>{picture}<span>{escape(words)}</span>"
+        f'<label><input type="checkbox" name="left_out" value="{escape(name)}"{checked}> '
         f'Leave out<span class="pv-unseen"> {escape(words)}</span></label></li>'
     )

@@ -43,7 +43,7 @@ IS_WATCHING = f"""(...values) => {{
 }}"""
 """Sets the last input of an event to true if the visitor looks at the Video step.
 
-The player of the whole video reads when that was last so, and starts a video that was just watched.
+The player of the whole video reads the time of this, and starts the video of a run just watched.
 """
 
 

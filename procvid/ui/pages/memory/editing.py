@@ -166,6 +166,6 @@ def _no_search(w: MemoryWidgets) -> Updates:
 
 
 def _marked(w: MemoryWidgets, marked: Sequence[str]) -> Updates:
-    """Return the marks, and the button that merges them; it is there if something is marked."""
+    """Return the marks and the button that merges them, which is visible if something is marked."""
     label = f"{SAME} ({len(marked)})"
     return {w.marked: list(marked), w.same: gr.Button(label, visible=bool(marked))}
