@@ -242,7 +242,7 @@ def test_a_file_to_take_away_is_made_while_the_page_goes_on(
     answers = on["make_file"](made, "html", 1, "no such voice", False, False, True)
     assert list(answers)[-1][film.parcel]["name"] == "carrot-omelette.html"
     refused = on["make_file"](made, "mp4", 1, "no such voice", False, False, True)
-    assert "Making" in next(refused)[film.result]
+    assert "Exporting" in next(refused)[film.result]
     assert next(refused)[film.make].interactive
     with pytest.raises(gr.Error, match="voice"):
         next(refused)
