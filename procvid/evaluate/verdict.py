@@ -138,8 +138,8 @@ def verdict(found: Sequence[Contest], names: Sequence[str]) -> str:
     if not any(wins):
         ahead = [sum(c.ahead == place for c in found) for place in (0, 1)]
         return (
-            f"No clear difference in {total}: {_lower(names[0])} has the better value in {ahead[0]}, "
-            f"{_lower(names[1])} in {ahead[1]}, all within the noise."
+            f"No clear difference in {total}. The better value is {_lower(names[0])} in {ahead[0]} and "
+            f"{_lower(names[1])} in {ahead[1]}, but all differences are within the noise."
         )
     first = 0 if len(wins[0]) >= len(wins[1]) else 1
     widest = max(wins[first], key=lambda contest: contest.share)
@@ -195,13 +195,13 @@ def _in_words(means: tuple[float, float], difference: Difference, *, agreed: boo
     figures = f"({less:.2f} against {more:.2f})"
     if ratio > SAME:
         figures = f"({means[0]:.2f} against {means[1]:.2f})"
-        return f"With memory the jumps between clips are about the same {figures}."
-    claim = f"{subject} the jumps between clips are {ratio_words(ratio)} {figures}"
+        return f"With memory, the jumps between clips are about the same {figures}."
+    claim = f"{subject}, the jumps between clips are {ratio_words(ratio)} {figures}"
     if difference.low is None or difference.high is None:
         cuts = "1 cut is" if difference.n == 1 else f"{difference.n} cuts are"
         return f"{claim}, but {cuts} too few to be sure."
     if difference.low <= 0 <= difference.high:
-        return f"{claim}, but the {difference.n} cuts differ too much to be sure."
+        return f"{claim}, but the {difference.n} cuts vary too much to be sure."
     if not agreed:
         return f"{claim}, but its clips also move less."
     return f"{claim}."

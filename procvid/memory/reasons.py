@@ -64,7 +64,7 @@ def why_none(question: CropQuery, catalogues: Sequence[Catalogue], refused: Refu
     if not states:
         return f"{wanted} The memory has it as {kinds[0][0]}, not as {item.role}."
     if not any(state_fit(item.role, question.state, state) for state in states):
-        return f"{wanted} The memory has it only {listed(states)}."
+        return f"{wanted} Its images are only {listed(states)}."
     if not any(picture for c in catalogues for picture in c.pictures(item.name)):
         return f"{wanted} The store was published without images."
     if refused.counts:

@@ -19,6 +19,7 @@ ON_THE_PAGE: Mapping[str, str] = {
     "or leave --private out.": "or untick “Private”.",
     "Free some space, or choose another folder with --to or PROCVID_CACHE.": "Free some space.",
     "Use --planner rules, which asks no service.": "Remove the key to plan without a service.",
+    "Use --voice espeak, which asks no service.": "Choose another voice.",
     "or use the whole photo (--whole).": "or tick “Use the whole photo”.",
 }
 """Remedies of the command line, and those that the page has a button or a field for."""

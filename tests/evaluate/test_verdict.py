@@ -24,29 +24,29 @@ def jumps(values: list[float], motion: float = 0.1, note: str = "") -> Result:
         (
             [0.4, 0.5, 0.4, 0.46],
             [0.9, 0.9, 0.8, 0.88],
-            "With memory the jumps between clips are half as large (0.44 against 0.87).",
+            "With memory, the jumps between clips are half as large (0.44 against 0.87).",
         ),
         (
             [0.9, 0.9, 0.9, 0.9],
             [0.6, 0.5, 0.6, 0.7],
-            "Without memory the jumps between clips are a third smaller (0.60 against 0.90).",
+            "Without memory, the jumps between clips are a third smaller (0.60 against 0.90).",
         ),
         (
             [0.5],
             [0.51],
-            "With memory the jumps between clips are about the same (0.50 against 0.51).",
+            "With memory, the jumps between clips are about the same (0.50 against 0.51).",
         ),
         (
             [0.5],
             [1.0],
-            "With memory the jumps between clips are half as large (0.50 against 1.00), but 1 cut is too "
+            "With memory, the jumps between clips are half as large (0.50 against 1.00), but 1 cut is too "
             "few to be sure.",
         ),
         (
             [0.2, 1.0, 0.2, 1.0],
             [1.2, 0.9, 1.4, 0.9],
-            "With memory the jumps between clips are 45 % smaller (0.60 against 1.10), but the 4 cuts "
-            "differ too much to be sure.",
+            "With memory, the jumps between clips are 45 % smaller (0.60 against 1.10), but the 4 cuts "
+            "vary too much to be sure.",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_whole_carrot_never_stands_for_a_sliced_one(
     answer = memory.retrieve(planned("carrot", "sliced"), 3)
     assert answer.hit is None
     assert answer.reason == (
-        "No image of sliced carrot yet; the model will invent one. The memory has it only whole."
+        "No image of sliced carrot yet; the model will invent one. Its images are only whole."
     )
 
 

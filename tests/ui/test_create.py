@@ -178,7 +178,7 @@ def test_a_step_is_redone_and_its_takes_are_chosen(
     assert opened[review.opened] == Opened(1)
     assert "Redo step 1" in opened[review.board] and 'name="left_out"' in opened[review.board]
     locked = press(on, made, Opened(), "lock", step=2)
-    assert "locked" in locked[review.board] and "Unlock step 2" in locked[review.board]
+    assert "Locked" in locked[review.board] and "Unlock step 2" in locked[review.board]
     with pytest.raises(gr.Error, match="locked"):
         press(on, made, Opened(2), "redo", step=2, prompt="")
 
@@ -236,13 +236,13 @@ def test_a_file_to_take_away_is_made_while_the_page_goes_on(
 ) -> None:
     film = page.review.film
     steps = list(on["make_file"](made, "gif", 1, "espeak", True, True, False))
-    assert "Making the file" in steps[0][film.result] and not steps[0][film.make].interactive
+    assert "Exporting" in steps[0][film.result] and not steps[0][film.make].interactive
     assert steps[-1][film.parcel]["name"] == "carrot-omelette-1.gif"
     assert steps[-1][film.make].interactive
     answers = on["make_file"](made, "html", 1, "no such voice", False, False, True)
     assert list(answers)[-1][film.parcel]["name"] == "carrot-omelette.html"
     refused = on["make_file"](made, "mp4", 1, "no such voice", False, False, True)
-    assert "Making" in next(refused)[film.result]
+    assert "Exporting" in next(refused)[film.result]
     assert next(refused)[film.make].interactive
     with pytest.raises(gr.Error, match="voice"):
         next(refused)
@@ -367,7 +367,7 @@ def test_every_example_fills_the_recipe(app: gr.Blocks) -> None:
     for name in names:
         event = gr.EventData(None, {"act": "example", "name": name})
         text, shown, cards = choose(event).values()
-        assert text and "Made earlier" in shown
+        assert text and not text.startswith("{") and "Made earlier" in shown
         assert cards.count('aria-pressed="true"') == 1
     assert len(names) == 10
     with pytest.raises(gr.Error, match="no such example"):

@@ -239,6 +239,8 @@ def test_cards_are_escaped_distinct_and_shown_a_dozen_at_a_time() -> None:
     assert "seed" not in one and "with memory" in one and "4.2" in one and "Show more" not in one
     many = library([CARD] * 14, 12, 0, has_runs=True)
     assert many.count("<li") == 12 and "Show more" in many and "14 videos" in many
+    one_left = library([CARD, replace(CARD, deleted_at_s=NOON_S)], 12, 0, has_runs=True)
+    assert "1 video<" in one_left
     running = replace(CARD, state="running", done=1, num_steps=5, progress=0.3)
     shown = library([running], 12, 0, has_runs=True)
     assert "30 %" in shown and "1 of 5 clips" in shown

@@ -116,7 +116,7 @@ def test_marks_of_a_step_are_words() -> None:
     view.show_plan(PLAN)
     view.steps[1].clip, view.steps[1].stale, view.steps[1].locked = Path("/x.mp4"), 3, True
     html = run_markup.storyboard(view)
-    assert "shows an old take of step 3" in html and "locked" in html
+    assert "shows an old take of step 3" in html and "Locked" in html
     assert "Step 1 still shows" in run_markup.status(view)
 
 

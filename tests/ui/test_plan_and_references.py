@@ -78,7 +78,7 @@ def test_a_card_is_opened_edited_moved_and_undone(
     assert 'id="plan-2-words"' not in opened[plan.shown]
     field = {"name": "carrot", "field": "state_after", "value": "diced"}
     diced = press(draft, start, opened[plan.edits], "object", step=1, **field)
-    assert "carried on to step 2" in diced[plan.shown] and "diced → fried" in diced[plan.shown]
+    assert "Also changed: step 2" in diced[plan.shown] and "diced → fried" in diced[plan.shown]
     refused = press(draft, start, opened[plan.edits], "object", step=1, **{**field, "value": ""})
     assert list(refused) == [plan.shown] and 'role="alert"' in refused[plan.shown]
     moved = press(diced[state.draft], start, diced[plan.edits], "down", step=1)
@@ -137,7 +137,7 @@ def test_a_picture_is_pressed_to_change_it(page: CreatePage, on: Events, draft: 
     assert chosen[changes][1].chosen == {"counter": ids[-1]}
     assert "chosen by you" in chosen[step.shown] and "score 1.00" not in chosen[step.shown]
     # The anchor keeps it for the later clips.
-    assert "Step 2 shows the same picture" in chosen[step.shown]
+    assert "Step 2 uses the same image" in chosen[step.shown]
     everywhere = press("everywhere")
     assert {n: c.chosen for n, c in everywhere[changes].items()} == {
         n: {"counter": ids[-1]} for n in (1, 2)

@@ -313,7 +313,7 @@ def _carried(draft: Draft, after: EditedPlan, number: int) -> str:
     ]
     if not also:
         return ""
-    return f"States are carried on to step{'s' * (len(also) > 1)} {', '.join(also)}."
+    return f"Also changed: step{'s' * (len(also) > 1)} {', '.join(also)}."
 
 
 def moved_changes(changes: Changed, after: EditedPlan) -> dict[int, StepChanges]:

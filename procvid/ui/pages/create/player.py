@@ -34,6 +34,9 @@ const setUp = () => {
   if (!video.dataset.heard) {
     video.dataset.heard = '1';
     for (const event of ['timeupdate', 'seeked', 'loadedmetadata']) video.addEventListener(event, mark);
+    // Chromium leaves the last caption of the old video on a new one.
+    video.addEventListener('emptied', () => { for (const track of video.textTracks) track.mode = 'hidden'; });
+    video.addEventListener('loadeddata', () => apply(element.querySelector('[data-set=captions]')));
   }
   element.querySelectorAll('[data-set]').forEach(apply);
   mark();

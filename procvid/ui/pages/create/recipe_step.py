@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import InputError, ProcvidError
+from procvid.plan.recipe.parse import read_recipe
 from procvid.run.restore import restored
 from procvid.types import Recipe
 from procvid.ui.pages.create import run_options, showcase
@@ -160,7 +161,7 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
             return {step.show: showcase.rows(), step.examples: showcase.card_list(cards)}
         card = showcase.chosen(cards, press)
         return {
-            step.recipe: card.file.read_text(encoding="utf-8"),
+            step.recipe: _words_of(card.file),
             step.show: showcase.finished(card),
             step.examples: showcase.card_list(cards, card.file.stem),
         }
@@ -180,7 +181,9 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
         return f'<p class="pv-small" role="status">{escape(text)}</p>' if text else ""
 
     filled = [step.recipe, step.show, step.examples]
-    step.examples.select(guarded(choose), None, filled, **QUIET)
+    step.examples.select(guarded(choose), None, filled, **QUIET).success(
+        None, None, None, js=showcase.INTO_VIEW
+    )
     step.show.select(guarded(choose), None, filled, **QUIET)
     asked: list[Any] = [
         step.recipe, step.shots, step.seed, step.steps, step.fast, options.size, options.frames,
@@ -228,6 +231,13 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
         ],
         **QUIET,
     )  # fmt: skip
+
+
+def _words_of(file: Path) -> str:
+    """Return an example as a person would write it: a text file as it is, a JSON file as text."""
+    if file.suffix == ".json":
+        return recipe_text(read_recipe(file))
+    return file.read_text(encoding="utf-8")
 
 
 def recipe_text(recipe: Recipe) -> str:

@@ -348,9 +348,9 @@ def about(spot: Spot, look: ReferenceLook, found: _Found) -> str:
     there = {number: found.slot(number, look.name) for number in names if number != look.step}
     shown = {names[number]: other for number, other in there.items() if other is not None}
     same = [n for n, o in shown.items() if o.image is slot.image or o.crop_id == slot.crop_id]
-    lists = ((same, "the same picture"), ([n for n in shown if n not in same], "another one"))
+    lists = ((same, "the same image"), ([n for n in shown if n not in same], "another image"))
     return " ".join(
-        f"Step{'s' * (len(which) > 1)} {_listed(which)} show{'s' * (len(which) == 1)} {what}."
+        f"Step{'s' * (len(which) > 1)} {_listed(which)} use{'s' * (len(which) == 1)} {what}."
         for which, what in lists
         if which
     )
@@ -376,8 +376,8 @@ def everywhere_label(spot: Spot, item: PlannedObject) -> str:
     if len(same_steps(spot, item)) < 2:
         return ""
     if item.role == "food":
-        return f"In every step with {item.state_before} {item.name}"
-    return "In every step"
+        return f"Use in every step with {item.state_before} {item.name}"
+    return "Use in every step"
 
 
 def focus_after(look: ReferenceLook, press: Press) -> str:

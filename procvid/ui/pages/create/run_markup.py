@@ -164,8 +164,10 @@ def _references(view: RunView, step: StepView) -> str:
         return ""
     lacking = missing(step.conditioning)
     if lacking:
+        names = [r.object_name for r in step.conditioning.retrievals if r.hit is None]
         lacking = (
-            f'<details data-keep="lacking-{step.number}"><summary>Without a reference</summary>'
+            f'<details data-keep="lacking-{step.number}">'
+            f"<summary>No reference: {escape(', '.join(names))}</summary>"
             f"{lacking}</details>"
         )
     items = "".join(_tile(step, slot) for slot in step.conditioning.slots)
@@ -195,7 +197,7 @@ def _marks(view: RunView, step: StepView) -> str:
     if step.stale:
         marks.append(f"⚠ shows {old_thing(view, step)}")
     if step.locked:
-        marks.append("🔒 locked")
+        marks.append("Locked")
     loud = "".join(f'<p class="pv-mark loud">{escape(text)}</p>' for text in marks)
     takes = f'<p class="pv-mark">{step.num_takes} takes</p>' if step.num_takes > 1 else ""
     return loud + takes

@@ -80,7 +80,7 @@ def build(profile: Profile) -> OptionFields:
             choices=_memories(),
             value="default",
             label="Memory",
-            info="Where reference images come from. Stores pulled in the Hub tab are listed too.",
+            info="Where reference images come from. Libraries downloaded in the Hub tab are listed too.",
         )
         shots = gr.Dropdown(
             choices=[(label, mode) for mode, label in SHOT_LABELS.items()],
@@ -91,7 +91,7 @@ def build(profile: Profile) -> OptionFields:
         size, frames = _shape(profile)
         with gr.Row(elem_classes="pv-last"):
             seed = gr.Number(label="Seed", value=0, precision=0, info="Same seed, same video.")
-            dice = gr.Button("🎲 Random", size="sm", scale=0)
+            dice = gr.Button("Random", size="sm", scale=0)
         steps = gr.Slider(
             label="Denoising steps",
             value=profile.sampling.num_inference_steps,
@@ -103,13 +103,13 @@ def build(profile: Profile) -> OptionFields:
         fast = gr.Checkbox(
             label="Fast",
             value=False,
-            info="At most half the model calls, for slightly different clips.",
+            info="Makes at most half the model calls. Clips differ slightly.",
         )
         lora = gr.Dropdown(
             choices=_loras(),
             value="",
             label="LoRA",
-            info="Adapts the video model. Pull LoRAs in the Hub tab.",
+            info="Adapts the video model. Download LoRAs in the Hub tab.",
         )
         key = gr.Textbox(
             label="OpenAI key",

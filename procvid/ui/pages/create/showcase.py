@@ -17,6 +17,14 @@ from procvid.ui.server.context import AppContext
 EXAMPLE, STRIP, PAUSE = "example", "strip", "pause"
 """Acts of the buttons: choose an example, show the rows again, pause the rows in the browser."""
 
+INTO_VIEW = """() => {
+  const show = document.querySelector('.pv-first > .pv-right');
+  if (!show || show.getBoundingClientRect().bottom > 120) return;
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  show.scrollIntoView({block: 'center', behavior: still ? 'auto' : 'smooth'});
+}"""
+"""Script that scrolls to the finished video if the pressed card is too far below it."""
+
 ROWS = (
     ("Without memory", "without_memory", "The pan and the counter change in every clip."),
     ("With memory", "with_memory", "The pan and the counter stay the same in every clip."),

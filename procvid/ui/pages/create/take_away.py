@@ -19,17 +19,17 @@ from procvid.ui.server.stream import RunView
 from procvid.ui.server.visitors import visitor_of
 
 FORMATS = (
-    ("Film (MP4)", "mp4"),
-    ("GIF of a step", "gif"),
-    ("WebP of a step", "webp"),
-    ("Recipe card to print", "html"),
+    ("Video (MP4)", "mp4"),
+    ("GIF of one step", "gif"),
+    ("WebP of one step", "webp"),
+    ("Printable recipe card", "html"),
 )
-VOICES = (("None", "none"), ("On this machine (espeak)", "espeak"), ("OpenAI", "openai"))
+VOICES = (("None", "none"), ("espeak (on this server)", "espeak"), ("OpenAI", "openai"))
 ABOUT_THE_MARK = (
     "Laws such as the EU AI Act require AI videos to be marked. The file's metadata always marks them. "
-    "Switch the visible mark off only where your law allows it."
+    "Turn off the visible mark only where your law allows it."
 )
-MAKING = "Making the file… You can use the page meanwhile."
+MAKING = "Exporting… You can keep using the page."
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,19 @@ class TakeAway:
 
 def build() -> TakeAway:
     """Lay out the panel; it is hidden until there is a video."""
-    with gr.Accordion("Make a file to take away", open=False, visible=False) as panel:
-        kind = gr.Radio(list(FORMATS), value="mp4", label="File")
+    with gr.Accordion(
+        "Export (narration, vertical, GIF, recipe card)", open=False, visible=False
+    ) as panel:
+        kind = gr.Radio(list(FORMATS), value="mp4", label="Format")
         step = gr.Dropdown([], label="Step", visible=False)
         with gr.Column() as choices:
-            voice = gr.Radio(list(VOICES[:1]), value="none", label="Voice that reads the steps")
+            voice = gr.Radio(list(VOICES[:1]), value="none", label="Narration")
             why_not = gr.HTML()
             with gr.Row():
-                captions = gr.Checkbox(label="Captions in the picture")
-                vertical = gr.Checkbox(label="Vertical (9:16), with the words of the recipe")
+                captions = gr.Checkbox(label="Burn in captions")
+                vertical = gr.Checkbox(label="Vertical (9:16), with the recipe text")
         mark = gr.Checkbox(True, label="Show “Made by AI” in a corner", info=ABOUT_THE_MARK)
-        make = gr.Button("Make the file", variant="primary")
+        make = gr.Button("Export", variant="primary")
         result = gr.HTML()
     parcel = gr.JSON(visible=False)
     return TakeAway(

@@ -13,7 +13,7 @@ from html import escape
 from typing import Literal
 
 from procvid.errors import InputError, ProcvidError
-from procvid.run.takes import MAX_TAKES, Take
+from procvid.run.takes import Take
 from procvid.types import Slot
 from procvid.ui.pages.create.references_step import without
 from procvid.ui.pages.create.run_markup import clip_player, reference_url
@@ -187,7 +187,7 @@ def panel(context: AppContext, view: RunView, opened: Opened) -> str:
     pair = _pair(takes, opened)
     form = _form(context, step, next((take for take in takes if take.current), None))
     if pair:
-        form = f'<details data-keep="again-{step.number}"><summary>Redo once more</summary>{form}</details>'
+        form = f'<details data-keep="again-{step.number}"><summary>Redo again</summary>{form}</details>'
     return (
         f'<section class="pv-panel" data-step="{step.number}" aria-label="Takes of step {step.name}">'
         f'<h3 tabindex="-1">{"Takes of" if pair else "Redo"} step {step.name}</h3>'
@@ -247,7 +247,7 @@ def _strip(takes: Sequence[Take], opened: Opened) -> str:
     shown = sorted(takes, key=lambda take: -take.number)[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
     items = "".join(_thumbnail(take, opened) for take in shown)
     return (
-        f'<h4>All takes ({len(takes)} of at most {MAX_TAKES})</h4><ul class="pv-takes">{items}</ul>'
+        f'<h4>All takes ({len(takes)})</h4><ul class="pv-takes">{items}</ul>'
         f"{_pages(opened.step, page, last)}"
     )
 
@@ -298,11 +298,11 @@ def _form(context: AppContext, step: StepView, current: Take | None) -> str:
     return (
         f'<div class="pv-redo"><label class="pv-wide">Prompt<textarea class="pv-field" name="prompt" '
         f'rows="3" maxlength="{MAX_PROMPT_CHARS}">{escape(prompt)}</textarea></label>{references}'
-        f'<label class="pv-wide">Your own images, at most {limit}<input type="file" multiple '
+        f'<label class="pv-wide">Your own images (up to {limit})<input type="file" multiple '
         f'accept="{",".join(SUFFIXES)}"></label>'
         '<div class="pv-line"><label>Seed<input class="pv-field" name="seed" inputmode="numeric" '
         'maxlength="19" placeholder="random" autocomplete="off"></label>'
-        '<button type="button" class="pv-button" data-dice title="Write a random seed">Roll</button>'
+        '<button type="button" class="pv-button" data-dice title="Fill in a random seed">Random</button>'
         f'<label>Takes<select class="pv-field" name="takes">{counts}</select></label>'
         f'<button type="button" class="pv-button primary" data-send="redo" data-step="{step.number}" '
         f'aria-label="Redo step {step.name}">Redo</button></div>'

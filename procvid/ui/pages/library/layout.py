@@ -55,11 +55,9 @@ def build(context: AppContext, created: CreatePage, tab: gr.Tab, tabs: gr.Tabs) 
         tabs: The tabs of the whole page.
     """
     with gr.Row(visible=False, elem_classes="pv-find") as find:
-        words = gr.Textbox(
-            label="Search", placeholder="Words of the title", max_lines=1, scale=2, min_width=160
-        )
+        words = gr.Textbox(label="Search", placeholder="Title", max_lines=1, scale=2, min_width=160)
         state = gr.Dropdown(
-            label="State",
+            label="Status",
             choices=[(label, value) for value, (label, _) in STATES.items()],
             value="all",
             filterable=False,

@@ -47,7 +47,8 @@ def library(cards: Sequence[VideoCard], most: int, minutes: int, *, has_runs: bo
     )
     rest = len(cards) - most
     more = "" if rest <= 0 else f'<p class="pv-more">{button("more", "Show more")}</p>'
-    number = "1 video" if len(cards) == 1 else f"{len(cards)} videos"
+    count = sum(not card.deleted_at_s for card in cards) or len(cards)
+    number = "1 video" if count == 1 else f"{count} videos"
     return f'<p class="pv-small" role="status">{number}</p><ul class="pv-videos">{shown}</ul>{more}'
 
 

@@ -100,7 +100,7 @@ def wire(context: AppContext, w: MemoryWidgets) -> None:
         if len(now.marked) < 2:
             raise InputError(
                 f"Merging needs two pictures, and {len(now.marked)} are marked.",
-                "Select each picture of the same object and press Mark.",
+                "Select each picture of the same object and press “Mark to merge”.",
             )
 
         def merged(store: CropStore, _: Embedder) -> CropStore:

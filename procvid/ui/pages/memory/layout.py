@@ -107,7 +107,7 @@ def _widgets(own_memory: gr.BrowserState) -> MemoryWidgets:
                 made["place"] = gr.HTML()
                 made["following"] = gr.Button("Next", size="sm", interactive=False, min_width=90)
         with gr.Column(scale=3, min_width=280):
-            made["crop"] = gr.HTML(markup.chosen_crop(None))
+            made["crop"] = gr.HTML(markup.chosen_crop(None), elem_id=viewing.DETAILS)
             made |= _edit_widgets()
     made |= _lower_widgets()
     return MemoryWidgets(**{field.name: made[field.name] for field in fields(MemoryWidgets)})
@@ -141,7 +141,7 @@ def _edit_widgets() -> dict[str, Any]:
         with gr.Row():
             made["ban"] = gr.Button("Hide", min_width=80)
             made["remove"] = gr.Button("Remove", variant="stop", min_width=80)
-            made["mark"] = gr.Button("Mark", min_width=80)
+            made["mark"] = gr.Button("Mark to merge", min_width=160)
         with gr.Accordion("Rename, change the state", open=False):
             with gr.Row(elem_classes="pv-last"):
                 made["new_name"] = gr.Textbox(label="Name", max_length=80, min_width=120)

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 ON_A_PAGE = 20
 MAX_WORDS = 400
+DETAILS = "pv-chosen-crop"
+INTO_VIEW = f"""() => {{
+  if (innerWidth < 600) document.getElementById('{DETAILS}')?.scrollIntoView({{block: 'center'}});
+}}"""
+"""Script that scrolls to the details, which are below the pictures on a phone."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def wire(context: AppContext, page: gr.Blocks, w: MemoryWidgets, sync: gr.Button
         w.own,
         [w.chosen, w.crop, w.tools, w.new_name, w.new_state, w.ban],
         **QUIET,
-    )
+    ).success(None, None, None, js=INTO_VIEW)
     w.draw.click(guarded(draw), w.own, w.plane, **QUIET)
 
 
