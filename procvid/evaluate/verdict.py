@@ -134,7 +134,11 @@ def verdict(found: Sequence[Contest], names: Sequence[str]) -> str:
     if not found:
         return "No metric applies to both videos."
     wins = [[c for c in found if c.better == place] for place in (0, 1)]
-    total = "1 metric that applies" if len(found) == 1 else f"{len(found)} metrics that apply"
+    total = (
+        "1 metric that applies to both"
+        if len(found) == 1
+        else f"{len(found)} metrics that apply to both"
+    )
     if not any(wins):
         ahead = [sum(c.ahead == place for c in found) for place in (0, 1)]
         return (

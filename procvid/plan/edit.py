@@ -305,9 +305,11 @@ def _one_of(what: str, known: Sequence[Choice], value: str) -> Choice:
 
 def _plain(what: str, value: str) -> str:
     text = " ".join(printable(value).split()).lower()
-    if not text or len(text) > MAX_NAME_CHARS:
+    if not text:
+        raise InputError(f"The {what} is empty.", "Write a word.")
+    if len(text) > MAX_NAME_CHARS:
         raise InputError(
-            f"The {what} has {len(text)} characters.", f"Write 1 to {MAX_NAME_CHARS} characters."
+            f"The {what} has {len(text)} characters.", f"Write at most {MAX_NAME_CHARS}."
         )
     return text
 

@@ -130,7 +130,7 @@ def test_columns_have_titles_and_only_a_clear_difference_is_marked() -> None:
         return score_rows(view)
 
     clear = rows([0.9, 1.0, 0.8, 0.9], [0.4, 0.5, 0.4, 0.4])
-    assert "With memory is better in 1 of 1 metric that applies, worse in none" in clear
+    assert "With memory is better in 1 of 1 metric that applies to both, worse in none" in clear
     assert clear.count(">better<") == 1 and "<b>0.425</b>" in clear and "Soup, none" in clear
     noisy = rows([0.9, 1.0, 0.8, 0.9], [0.1, 1.6, 0.2, 0.4])
     assert "No clear difference" in noisy and ">better<" not in noisy

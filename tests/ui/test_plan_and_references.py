@@ -137,7 +137,7 @@ def test_a_picture_is_pressed_to_change_it(page: CreatePage, on: Events, draft: 
     assert chosen[changes][1].chosen == {"counter": ids[-1]}
     assert "chosen by you" in chosen[step.shown] and "score 1.00" not in chosen[step.shown]
     # The anchor keeps it for the later clips.
-    assert "Step 2 uses the same image" in chosen[step.shown]
+    assert "Step 2 uses the same picture" in chosen[step.shown]
     everywhere = press("everywhere")
     assert {n: c.chosen for n, c in everywhere[changes].items()} == {
         n: {"counter": ids[-1]} for n in (1, 2)

@@ -42,7 +42,7 @@ procvid is free software under Apache 2.0, as are its models. It builds on *Diff
 Video Generation for Instructional Videos* (Jain, Saini, Nair) and *Phantom* (Liu et al., 2025);
 please cite both.
 
-Everything on this page is also available over HTTP: press “Use via API” below.
+Everything on this page is also available over HTTP: see “Use via API” at the foot of the page.
 """
 
 

@@ -170,7 +170,7 @@ def _progress(context: AppContext, view: RunView) -> str:
         text = f"The video {kind} memory is not finished. Press Compare to continue."
         broken = markup.note(view.trouble, "bad") if view.trouble else ""
         return f'<p class="pv-small" role="status">{text}</p>{broken}'
-    lead = f"The video {kind} memory is made with the same seeds."
+    lead = f"Making the same video {kind} memory, with the same seeds."
     return f'<p class="pv-small">{lead}</p>{run_markup.status(view)}'
 
 

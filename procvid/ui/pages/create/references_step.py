@@ -348,7 +348,7 @@ def about(spot: Spot, look: ReferenceLook, found: _Found) -> str:
     there = {number: found.slot(number, look.name) for number in names if number != look.step}
     shown = {names[number]: other for number, other in there.items() if other is not None}
     same = [n for n, o in shown.items() if o.image is slot.image or o.crop_id == slot.crop_id]
-    lists = ((same, "the same image"), ([n for n in shown if n not in same], "another image"))
+    lists = ((same, "the same picture"), ([n for n in shown if n not in same], "another picture"))
     return " ".join(
         f"Step{'s' * (len(which) > 1)} {_listed(which)} use{'s' * (len(which) == 1)} {what}."
         for which, what in lists

@@ -18,9 +18,9 @@ from procvid.ui.server.pulled_stores import loras_of, stores_of
 MAX_SLIDER_STEPS = 60
 MAX_RANDOM_SEED = 2**31 - 1
 MEMORY_LABELS = {
-    "default": "Shared image library",
-    OWN: "My image library (edit it in the Memory tab)",
-    "none": "None: no reference images",
+    "default": "Shared picture library",
+    OWN: "My picture library (edit it in the Memory tab)",
+    "none": "None: no reference pictures",
 }
 SHOT_LABELS: dict[ShotMode, str] = {"auto": "One per action", "one": "One per step"}
 PRESET_LABELS = {"draft": "Draft", "standard": "Standard", "best": "Best"}
@@ -80,7 +80,7 @@ def build(profile: Profile) -> OptionFields:
             choices=_memories(),
             value="default",
             label="Memory",
-            info="Where reference images come from. Libraries downloaded in the Hub tab are listed too.",
+            info="Where reference pictures come from. Libraries downloaded in the Hub tab are listed too.",
         )
         shots = gr.Dropdown(
             choices=[(label, mode) for mode, label in SHOT_LABELS.items()],

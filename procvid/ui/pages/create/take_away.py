@@ -30,6 +30,9 @@ ABOUT_THE_MARK = (
     "Turn off the visible mark only where your law allows it."
 )
 MAKING = "Exporting… You can keep using the page."
+FOLDED = (
+    '<details class="pv-small"><summary>Voices not available here</summary><ul>{}</ul></details>'
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def wire(context: AppContext, state: PageState, film: TakeAway, download: str) -
         return {
             film.choices: gr.Column(visible=kind == "mp4"),
             film.step: gr.Dropdown(visible=kind in ("gif", "webp")),
+            film.result: "",
         }
 
     def list_voices(request: gr.Request | None = None) -> Update:
@@ -122,7 +126,7 @@ def wire(context: AppContext, state: PageState, film: TakeAway, download: str) -
         )
         return {
             film.voice: gr.Radio(choices=here),
-            film.why_not: f'<ul class="pv-small">{reasons}</ul>' if reasons else "",
+            film.why_not: FOLDED.format(reasons) if reasons else "",
         }
 
     def make_file(
@@ -153,7 +157,9 @@ def wire(context: AppContext, state: PageState, film: TakeAway, download: str) -
             raise
         yield {film.result: _result(made), film.make: ready, film.parcel: parcel_of(made)}
 
-    film.format.input(guarded(choose_format), film.format, [film.choices, film.step], **AT_ONCE)
+    film.format.input(
+        guarded(choose_format), film.format, [film.choices, film.step, film.result], **AT_ONCE
+    )
     film.panel.expand(guarded(list_voices), None, [film.voice, film.why_not], **QUIET)
     film.make.click(
         guarded(make_file),

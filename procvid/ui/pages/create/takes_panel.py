@@ -289,7 +289,7 @@ def _form(context: AppContext, step: StepView, current: Take | None) -> str:
     away = current.record.overrides.get("left_out", ()) if current else ()
     tiles += "".join(_left_out(name) for name in away if name not in [s.object_name for s in slots])
     references = (
-        f"<fieldset><legend>Reference images</legend><ul>{tiles}</ul></fieldset>" if tiles else ""
+        f"<fieldset><legend>Reference pictures</legend><ul>{tiles}</ul></fieldset>" if tiles else ""
     )
     counts = "".join(
         f'<option value="{n}">{n if n == 1 else f"{n}, keep the best"}</option>' for n in AT_ONCE
@@ -298,7 +298,7 @@ def _form(context: AppContext, step: StepView, current: Take | None) -> str:
     return (
         f'<div class="pv-redo"><label class="pv-wide">Prompt<textarea class="pv-field" name="prompt" '
         f'rows="3" maxlength="{MAX_PROMPT_CHARS}">{escape(prompt)}</textarea></label>{references}'
-        f'<label class="pv-wide">Your own images (up to {limit})<input type="file" multiple '
+        f'<label class="pv-wide">Your own pictures (up to {limit})<input type="file" multiple '
         f'accept="{",".join(SUFFIXES)}"></label>'
         '<div class="pv-line"><label>Seed<input class="pv-field" name="seed" inputmode="numeric" '
         'maxlength="19" placeholder="random" autocomplete="off"></label>'
