@@ -84,6 +84,7 @@ def test_the_calibration_is_of_the_shipped_weights(parts):
     assert parts.world.why == WHY
 
 
+@pytest.mark.slow
 def test_toy_clips_are_known_and_other_clips_are_not(parts):
     for seed in (HELD_OUT + 40, 40):
         frames = random_recipe(seed).render(2).frames

@@ -316,6 +316,7 @@ def test_the_events_of_the_tab_are_private(app: gr.Blocks) -> None:
         assert events[name].api_visibility == "private"
 
 
+@pytest.mark.slow
 def test_a_pulled_lora_makes_the_video_and_stands_in_its_record(
     hub: Hub,
     on: Events,

@@ -77,6 +77,7 @@ def film() -> np.ndarray:
     return np.stack([frame for frame, _ in zip(frames, range(100), strict=False)])
 
 
+@pytest.mark.slow
 def test_transnet_finds_the_cut_in_a_real_film(film):
     state = torch.get_rng_state()
     detector = wiring_evaluation.build_shot_detector()

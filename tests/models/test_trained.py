@@ -146,6 +146,7 @@ def test_the_pipeline_draws_the_step_in_the_kitchen_of_its_references():
     assert all(shares[question] >= floor for question, floor in FLOORS.items()), shares
 
 
+@pytest.mark.slow
 def test_one_recipe_is_drawn_in_its_kitchen():
     """The slow test above with one recipe and two denoising steps: gross faults of the code."""
     hits = [hit for question in right_answers(1, 2).values() for hit in question]

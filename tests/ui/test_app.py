@@ -33,7 +33,7 @@ def test_building_the_app_loads_no_torch() -> None:
 
 def test_the_notice_says_what_clips_to_expect(context: AppContext) -> None:
     line, _, folded = demo_notice(context).partition("</summary>")
-    assert "small cartoons" in line and "What a GPU gives" in line
+    assert "small cartoons" in line and "More" in line
     assert "Demo mode" in folded and "Phantom-Wan" in folded
     other = replace(context, profile=replace(context.profile, demo=False))
     assert demo_notice(other) == ""
