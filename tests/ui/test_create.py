@@ -66,7 +66,7 @@ def made(page: CreatePage, on: Events, draft: Draft, context: AppContext) -> str
 def test_the_page_follows_its_run_until_it_ends(page: CreatePage, on: Events, made: str) -> None:
     answer = on["poll"](made, None, (), Opened())
     video = page.video
-    assert "2 of 2 clips done" in answer[video.status]
+    assert "Done. The video is" in answer[video.status]
     assert answer[video.board].count("<video") == 2
     shown = [answer[button].visible for button in (video.stop, video.resume, video.review)]
     assert shown == [False, False, True]

@@ -212,7 +212,7 @@ class RunView:
             case "waiting":
                 return "Waiting to start…"
             case "done":
-                return f"Done: {done}. The video is {self.duration_s:.1f}\u00a0s long."
+                return f"Done. The video is {self.duration_s:.1f}\u00a0s long."
             case "stopped":
                 return f"Stopped: {done}. Press “Resume” to make the rest."
             case "stale":

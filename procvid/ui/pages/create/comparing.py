@@ -59,7 +59,7 @@ class CompareParts:
 
 def build() -> CompareParts:
     """Lay out the button and the place of the two videos."""
-    start = gr.Button("Compare without memory", size="sm")
+    start = gr.Button("Compare without memory", size="sm", elem_classes="pv-compare")
     both = wipe()
     note = gr.HTML()
     stop = gr.Button("Stop", variant="stop", size="sm", visible=False)

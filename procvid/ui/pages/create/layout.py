@@ -69,7 +69,6 @@ def build(
             gr.HTML(f'<p class="pv-small">{escape(context.retention.summary)}</p>')
         with gr.Tab("Review", id=REVIEW) as review_tab:
             review = review_step.build(review_tab)
-            compare = comparing.build()
     state = PageState(
         page=page,
         walk=walk,
@@ -93,5 +92,5 @@ def build(
     review_step.wire(context, state, video, review)
     opener = open_run.RunOpener(context, state, recipe, plan, video, review)
     open_run.wire(opener, page)
-    comparing.wire(context, state, compare, compared)
-    return CreatePage(state, recipe, plan, references, make, video, review, compare, opener)
+    comparing.wire(context, state, review.compare, compared)
+    return CreatePage(state, recipe, plan, references, make, video, review, review.compare, opener)

@@ -14,7 +14,7 @@ import gradio as gr
 from procvid.errors import InputError, ProcvidError
 from procvid.ui import markup
 from procvid.ui.markup import file_url
-from procvid.ui.pages.create import player, run_markup, take_away, takes_panel
+from procvid.ui.pages.create import comparing, player, run_markup, take_away, takes_panel
 from procvid.ui.pages.create.shared import AT_ONCE, QUIET, REVIEW, SOON, PageState, Update
 from procvid.ui.pages.create.takes_panel import CLOSED, Opened
 from procvid.ui.pages.create.video_step import (
@@ -65,6 +65,7 @@ class ReviewStep:
         opened: The step whose panel is open.
         shown: The HTML that the page shows; only what changes is sent.
         film: The panel of the film to take away.
+        compare: The comparison with a twin, below the player.
     """
 
     tab: gr.Tab
@@ -76,6 +77,7 @@ class ReviewStep:
     opened: gr.State
     shown: gr.State
     film: take_away.TakeAway
+    compare: comparing.CompareParts
 
     @property
     def outputs(self) -> list[Any]:
@@ -87,6 +89,7 @@ def build(tab: gr.Tab) -> ReviewStep:
     """Lay out the step."""
     status = pressable(markup.empty(NOTHING_TO_REVIEW), apply_default_css=False)
     video = pressable(script=player.SCRIPT, apply_default_css=False)
+    compare = comparing.build()
     scripts = run_markup.BOARD_SCRIPT + takes_panel.SCRIPT
     board = pressable(script=scripts, apply_default_css=False)
     film = take_away.build()
@@ -100,6 +103,7 @@ def build(tab: gr.Tab) -> ReviewStep:
         opened=gr.State(CLOSED),
         shown=gr.State(()),
         film=film,
+        compare=compare,
     )
 
 
