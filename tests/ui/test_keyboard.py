@@ -41,7 +41,9 @@ if (outline) {
       clipped = up.className || up.tagName;
   }
 }
-const [left, top, right, bottom] = box(it);
+// The label of a radio button or checkbox is pressed like the button.
+const pressed = /^(radio|checkbox)$/.test(it.type) ? it.closest('label') ?? it : it;
+const [left, top, right, bottom] = box(pressed);
 const names = [it.getAttribute('aria-label'), it.getAttribute('title'), it.textContent.trim(),
   it.labels && it.labels[0] && it.labels[0].textContent.trim(), it.placeholder];
 return {
