@@ -13,14 +13,13 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image as PillowImage
 
-from procvid.types import Conditioning, Image, Plan, Slot
+from procvid.types import Conditioning, Image, Plan
 from procvid.ui.page_words import page_words
 
 TILE_PX = 192
 """Longest side of a tile's image, in pixels; the run folder has the full crop."""
 
 NO_NAMES: Mapping[int, str] = MappingProxyType({})
-ORIGIN_WORDS = {"memory": "", "run": "from this video", "upload": "your picture"}
 
 
 def note(text: str, kind: str = "") -> str:
@@ -66,43 +65,6 @@ def step_list(plan: Plan, bodies: Mapping[int, str], heads: Mapping[int, str] = 
                 f'<li class="pv-step"><span class="pv-num">{number}</span><div>{inside}</div></li>'
             )
     return f'<ol class="pv-steps">{"".join(items)}</ol>'
-
-
-def tiles(
-    slots: Sequence[Slot], names: Mapping[int, str] = NO_NAMES, *, small: bool = False
-) -> str:
-    """Return numbered images with their words in the prompt, or "" without slots.
-
-    Args:
-        slots: The images.
-        names: Names of the steps, as in `Plan.names`.
-        small: Return the images alone, without words.
-    """
-    if not slots:
-        return ""
-    items = "".join(_tile(slot, names, small=small) for slot in slots)
-    return f'<ul class="pv-tiles">{items}</ul>'
-
-
-def _tile(slot: Slot, names: Mapping[int, str], *, small: bool) -> str:
-    title = f"Reference {slot.number}: {slot.words}, {slot.state}"
-    picture = (
-        f'<span class="pv-shot"><img alt="{escape(title)}" src="{picture_url(slot.image)}">'
-        f"<span aria-hidden='true'>{slot.number}</span></span>"
-    )
-    if small:
-        return f'<li class="pv-tile" title="{escape(title)}">{picture}</li>'
-    return (
-        f'<li class="pv-tile"><figure>{picture}<figcaption><b>{escape(slot.words)}</b>'
-        f"<i>{escape(slot.state)}</i><i>{escape(_origin(slot, names))}</i>"
-        "</figcaption></figure></li>"
-    )
-
-
-def _origin(slot: Slot, names: Mapping[int, str]) -> str:
-    if slot.anchor_step:
-        return f"same as in step {names.get(slot.anchor_step, slot.anchor_step)}"
-    return "chosen by you" if slot.chosen else ORIGIN_WORDS[slot.origin]
 
 
 def missing(conditioning: Conditioning) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,17 @@ def test_tiles_are_numbered_and_name_their_words_without_ids() -> None:
         0.75,
         "run",
     )
-    html = markup.tiles([slot])
-    assert 'alt="Reference 2: blue pan, clean"' in html
-    for part in (">2<", "blue pan", "from this video"):
-        assert part in html
-    assert "0.75" not in html and "kitchen-3/02" not in html
+    view = RunView("0" * 16, Path("/runs/r"))
+    view.show_plan(PLAN)
+    view.steps[1].conditioning = conditioning = Conditioning(1, "", (slot,), ())
+    board = run_markup.storyboard(view)
+    assert 'alt="Reference 2: blue pan, clean"' in board and ">2<" in board
+    assert "0.75" not in board and "kitchen-3/02" not in board
+    tiles = references_markup.reference_list(PLAN, [conditioning], "")
+    assert "blue pan" in tiles and "from this video" in tiles
+    # The source and the score are details, in the title of the picture alone.
+    seen = re.sub(r' title="[^"]*"', "", tiles)
+    assert "0.75" not in seen and "kitchen-3/02" not in seen
 
 
 def test_file_urls_are_relative_to_the_page_and_quoted() -> None:
