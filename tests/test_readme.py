@@ -14,6 +14,7 @@ import pytest
 
 from procvid.cli import main
 from procvid.machine import gpu_facts
+from tests.disk import disk_with
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -154,6 +155,7 @@ def test_the_commands_for_a_gpu_say_what_is_missing(
     """Without a GPU and a network, each one works or ends with a sentence. Nothing is downloaded."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PROCVID_MODELS", str(folder / "models"))
+    disk_with(monkeypatch)
     (walk,) = blocks("sh")
     ends = {"doctor": 0, "convert": 1, "benchmark": 1, "generate --dry-run": 0, "generate": 1}
     assert len(walk.splitlines()) == len(ends)

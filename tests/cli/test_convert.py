@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import subprocess
-from collections import namedtuple
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -24,11 +23,16 @@ from procvid.phantom.loading import FLOW_SHIFT, read_config
 from procvid.phantom.model_folder import load_pipeline
 from procvid.phantom.published import Download
 from procvid.settings import read_environment
-from tests.disk import files_no_larger_than
+from tests.disk import disk_with, files_no_larger_than
 from tests.phantom.published import write_shards
 
 TINY = read_environment({}).assets_folder / "tiny_phantom"
 CONFIG = TINY / "transformer" / "config.json"
+
+
+@pytest.fixture(autouse=True)
+def large_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk_with(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +170,6 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(shards, tmp_path, capsys):
     assert message in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
-Usage = namedtuple("Usage", "total used free")
-
-
 @pytest.mark.parametrize(
     ("free", "one_disk", "message"),
     [
@@ -179,7 +180,7 @@ Usage = namedtuple("Usage", "total used free")
     ],
 )
 def test_both_disks_are_checked(free, one_disk, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
+    disk_with(monkeypatch, free)
     monkeypatch.setattr(conversion_cost, "_disk", lambda folder: one_disk or folder)
     cost = ConversionCost(28_900_000_000, 14_700_000_000, Path("/hub"), tmp_path / "out")
     with pytest.raises(OutputError, match=message) if message else nullcontext():
