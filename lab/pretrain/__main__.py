@@ -1,8 +1,8 @@
 """Train the tiny models from scratch: `python -m lab.pretrain STAGE --work FOLDER`.
 
-Stages in order: vae, vae_wide, vae_fine, latents, clip, step_clip, detector, oracle, transformer,
-decoder, export. Each resumes from its checkpoint in FOLDER and logs its curve to
-`FOLDER/STAGE.csv`. On two cores, run vae, vae_wide, vae_fine, latents, transformer and decoder under
+Stages in order: vae, vae_wide, vae_fine, vae_sharp, latents, clip, step_clip, detector, oracle,
+transformer, decoder, export. Each resumes from its checkpoint in FOLDER and logs its curve to
+`FOLDER/STAGE.csv`. On two cores, run the stages of the VAE, latents, transformer and decoder under
 `torchrun --standalone --nproc-per-node 2`.
 """
 
@@ -24,6 +24,7 @@ STEPS = {
     "vae": 3200,
     "vae_wide": 1200,
     "vae_fine": 800,
+    "vae_sharp": 1300,
     "clip": 2000,
     "step_clip": 600,
     "detector": 1000,
@@ -74,13 +75,31 @@ def run_vae_wide(work: Path, steps: int, seed: int) -> None:
 
 
 def run_vae_fine(work: Path, steps: int, seed: int) -> None:
-    """Continue with a lower learning rate, measure the latents and save the VAE."""
+    """Continue with a lower learning rate."""
     from diffusers import AutoencoderKLWan
 
-    from lab.pretrain.vae import measure_latents, psnr_db, train_fine
+    from lab.pretrain.vae import psnr_db, train_fine
     from procvid.train.loop import start_processes
 
     vae = train_fine(AutoencoderKLWan.from_pretrained(work / "vae_wide"), work, steps, seed)
+    if start_processes()[0] == 0:
+        vae.save_pretrained(work / "vae_fine")
+        print(f"fine vae: {psnr_db(vae):.2f} dB on held-out clips")
+
+
+def run_vae_sharp(work: Path, steps: int, seed: int) -> None:
+    """Continue with twofold compression of time and twice the channels; the result is the VAE.
+
+    If `FOLDER/vae_twofold` exists, training starts from it.
+    """
+    from diffusers import AutoencoderKLWan
+
+    from lab.pretrain.vae import measure_latents, psnr_db, train_sharp
+    from procvid.train.loop import start_processes
+
+    start = work / "vae_twofold"
+    known = AutoencoderKLWan.from_pretrained(start if start.exists() else work / "vae_fine")
+    vae = train_sharp(known, work, steps, seed)
     if start_processes()[0] == 0:
         mean, std = measure_latents(vae)
         vae.register_to_config(latents_mean=mean, latents_std=std)
@@ -101,7 +120,11 @@ def run_latents(work: Path, steps: int, seed: int) -> None:
 
 
 def run_transformer(work: Path, steps: int, seed: int) -> None:
-    """Train tokenizer, text encoder and transformer on encoded clips."""
+    """Train tokenizer, text encoder and transformer on encoded clips.
+
+    If `FOLDER/transformer_start` exists, training starts from that pipeline's text encoder and
+    transformer, which may have fewer latent channels.
+    """
     from transformers import PreTrainedTokenizerFast
 
     from lab.pretrain.toy_latents import load_latents
@@ -116,7 +139,8 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
         torch.distributed.barrier()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     data = load_latents(sorted(work.glob("latents-*.safetensors")), CLIPS, seed)
-    train_transformer(data, tokenizer, work, steps, seed)
+    start = work / "transformer_start"
+    train_transformer(data, tokenizer, work, steps, seed, start=start if start.exists() else None)
 
 
 def run_clip(work: Path, steps: int, seed: int) -> None:
@@ -205,6 +229,7 @@ STAGES: dict[str, Callable[[Path, int, int], None]] = {
     "vae": run_vae,
     "vae_wide": run_vae_wide,
     "vae_fine": run_vae_fine,
+    "vae_sharp": run_vae_sharp,
     "latents": run_latents,
     "clip": run_clip,
     "step_clip": run_step_clip,

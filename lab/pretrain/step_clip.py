@@ -21,7 +21,7 @@ from lab.pretrain.clip import PREPROCESS_CFG
 from procvid.media.image import resize
 from procvid.toykitchen.dataset import UNKNOWN_FOOD, random_scene
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import random_kitchen
+from procvid.toykitchen.identity import training_kitchen
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, render
 from procvid.toykitchen.scene import ACTIONS, STATES, Scene
@@ -86,7 +86,7 @@ def worded(rng: np.random.Generator, scene: Scene) -> str:
     """Return a wording of a step; in a third of the cases the caption with the state."""
     if rng.random() < 0.35:
         return caption(scene)
-    return step_text(rng, scene, random_kitchen(rng), scene.food_name)
+    return step_text(rng, scene, training_kitchen(rng), scene.food_name)
 
 
 def draw(rng: np.random.Generator) -> tuple[list[Image], torch.Tensor, list[str]]:
@@ -101,7 +101,7 @@ def draw(rng: np.random.Generator) -> tuple[list[Image], torch.Tensor, list[str]
             continue
         last = len(frames) < DISHES
         k = NUM_FRAMES - 1 if last else int(rng.integers(1, NUM_FRAMES))
-        frames.append(render(scene, random_kitchen(rng), only=k).frames[0])
+        frames.append(render(scene, training_kitchen(rng), only=k).frames[0])
         meanings_of_frames.append(
             {step_meaning(scene)} | ({dish_meaning(scene)} if last else set())
         )

@@ -21,7 +21,7 @@ from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.vae import to_video
 from procvid.phantom.references import letter_box
 from procvid.toykitchen.dataset import random_scene
-from procvid.toykitchen.identity import TOOLS, ToyKitchen, random_kitchen
+from procvid.toykitchen.identity import TOOLS, ToyKitchen, training_kitchen
 from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, render
 from procvid.toykitchen.scene import TOOL_OF, FoodItem, Scene
 from procvid.train.loop import ahead, device
@@ -35,7 +35,7 @@ FOOD_VESSELS = ("frying pan", "pot", "bowl", "baking tray", "plate")
 def sample_of(seed: int, index: int) -> tuple[np.random.Generator, ToyKitchen, Scene]:
     """Return the random generator, kitchen and scene of a training clip."""
     rng = np.random.default_rng([seed, index, 11])
-    return rng, random_kitchen(rng), random_scene(rng)
+    return rng, training_kitchen(rng), random_scene(rng)
 
 
 def source_frames(

@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
 from lab.pretrain.toy_latents import ToyLatents
 from lab.pretrain.toy_texts import MAX_TOKENS, prompt_of
+from lab.pretrain.vae import SHARP_CHANNELS
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.train.loop import Batch, Schedule, device, train
 
@@ -27,8 +28,8 @@ TRANSFORMER = {
     "patch_size": [1, 2, 2],
     "num_attention_heads": 4,
     "attention_head_dim": 48,
-    "in_channels": 16,
-    "out_channels": 16,
+    "in_channels": SHARP_CHANNELS,
+    "out_channels": SHARP_CHANNELS,
     "text_dim": 96,
     "freq_dim": 256,
     "ffn_dim": 640,
@@ -48,15 +49,16 @@ TEXT = {
 
 # Combinations of reference kinds (indices into toy_latents.KINDS) and their shares.
 PATTERNS: dict[tuple[int, ...], float] = {
-    (): 0.11,
-    (0,): 0.12,
-    (2,): 0.03,
+    (): 0.08,
+    (0,): 0.1,
+    (2,): 0.04,
     (1,): 0.02,
-    (0, 2): 0.18,
-    (0, 1): 0.08,
-    (0, 1, 2): 0.21,
-    (0, 2, 3): 0.1,
-    (0, 1, 2, 3): 0.15,
+    (0, 2): 0.12,
+    (0, 1): 0.06,
+    (0, 3): 0.06,
+    (0, 1, 2): 0.18,
+    (0, 2, 3): 0.12,
+    (0, 1, 2, 3): 0.22,
 }
 SHUFFLED = 0.2
 DROP_TEXT = 0.12
@@ -93,6 +95,28 @@ class TinyPhantom(nn.Module):
         return states * mask[..., None]
 
 
+@torch.no_grad()
+def take_over(model: TinyPhantom, folder: Path) -> None:
+    """Copy the weights of a trained pipeline with the same widths and as many or fewer channels.
+
+    Channels that the trained model lacks start at zero.
+    """
+    known = WanTransformer3DModel.from_pretrained(folder / "transformer")
+    few, many = known.config["in_channels"], model.transformer.config["in_channels"]
+    weights = dict(known.state_dict())
+    for name, dim in (("patch_embedding.weight", 1), ("proj_out.weight", 0), ("proj_out.bias", 0)):
+        # The last layer's rows are (place in the patch, channel).
+        parts = weights[name] if dim else weights[name].unflatten(0, (-1, few)).transpose(0, 1)
+        parts = parts.transpose(0, dim)
+        wide = parts.new_zeros(many, *parts.shape[1:])
+        wide[:few] = parts
+        wide = wide.transpose(0, dim)
+        weights[name] = wide if dim else wide.transpose(0, 1).flatten(0, 1)
+    model.transformer.load_state_dict(weights)
+    text_encoder = UMT5EncoderModel.from_pretrained(folder / "text_encoder")
+    model.text_encoder.load_state_dict(text_encoder.state_dict())
+
+
 def _plain_attention(query, key, value, attn_mask=None, scale=None, **_):
     """Compute `scaled_dot_product_attention` with plain matrix products."""
     scores = query @ key.transpose(-1, -2) * (scale or query.shape[-1] ** -0.5)
@@ -127,10 +151,17 @@ def train_transformer(
     steps: int,
     seed: int = 0,
     batch: int = 16,
+    start: Path | None = None,
 ) -> TinyPhantom:
-    """Train from scratch on encoded clips; `batch` is per process."""
+    """Train on encoded clips; `batch` is per process.
+
+    Args:
+        start: Pipeline folder to start from; None for random weights.
+    """
     torch.manual_seed(seed)
     model = TinyPhantom(len(tokenizer))
+    if start is not None:
+        take_over(model, start)
     if device().type == "cpu" and (shutil.which("g++") or shutil.which("clang++")):
         for block in model.transformer.blocks:
             block.compile(dynamic=True)

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import VESSELS, Split, ToyKitchen, random_kitchen
+from procvid.toykitchen.identity import (
+    VESSELS,
+    Split,
+    ToyKitchen,
+    random_kitchen,
+    training_kitchen,
+)
 from procvid.toykitchen.render import NUM_FRAMES, Rendered, render
 from procvid.toykitchen.scene import ACTIONS, FoodItem, Scene
 
@@ -86,11 +92,15 @@ def random_scene(rng: np.random.Generator, vessel: str | None = None) -> Scene:
     return Scene(action, made, place, int(rng.integers(2**31)), others)
 
 
+def _kitchen(rng: np.random.Generator, split: Split) -> ToyKitchen:
+    return training_kitchen(rng) if split == "train" else random_kitchen(rng, split)
+
+
 def random_clip(
     rng: np.random.Generator, split: Split = "train", only: int | Sequence[int] | None = None
 ) -> tuple[ToyKitchen, Scene, Rendered]:
     """Return a kitchen, a scene in it and its frames; `only` selects frames."""
-    kitchen, scene = random_kitchen(rng, split), random_scene(rng)
+    kitchen, scene = _kitchen(rng, split), random_scene(rng)
     return kitchen, scene, render(scene, kitchen, only=only)
 
 
@@ -98,5 +108,5 @@ def random_frame(
     rng: np.random.Generator, split: Split = "train"
 ) -> tuple[ToyKitchen, Scene, Rendered]:
     """Return a kitchen, a scene in it and one of its frames."""
-    kitchen, scene = random_kitchen(rng, split), random_scene(rng)
+    kitchen, scene = _kitchen(rng, split), random_scene(rng)
     return kitchen, scene, render(scene, kitchen, only=int(rng.integers(NUM_FRAMES)))

@@ -7,7 +7,7 @@ kitchen. Some looks are held out: training never draws them, the test kitchen dr
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Literal
@@ -58,6 +58,10 @@ COLOUR_JITTER = 9
 TINT_JITTER = 6
 HELD_OUT_SHARE = 8
 """One look in this many is held out."""
+HELD_OUT_RADIUS = 45.0
+"""No counter of any colour is this near (RGB distance) to a held-out one of the same pattern."""
+ANY_COUNTER_SHARE = 0.6
+"""Share of training kitchens with a counter of any colour."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class SideLook:
 
 @dataclass(frozen=True)
 class CounterLook:
-    """The counter: colour name, exact RGB, pattern, and RGB of the pattern."""
+    """The counter: colour name ("" for a colour without a name), RGB, pattern, RGB of the pattern."""
 
     colour: str
     rgb: RGB
@@ -113,8 +117,8 @@ class CounterLook:
 
     def words(self) -> str:
         """Return words such as "tiled sage counter"."""
-        pattern = "" if self.pattern == "plain" else f"{self.pattern} "
-        return f"{pattern}{self.colour} counter"
+        pattern = "" if self.pattern == "plain" else self.pattern
+        return " ".join(word for word in (pattern, self.colour, "counter") if word)
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,36 @@ def random_kitchen(rng: np.random.Generator, split: Split = "train") -> ToyKitch
         side if rng.random() < 0.85 else None,
         (int(tint[0]), int(tint[1]), int(tint[2])),
     )
+
+
+def training_kitchen(rng: np.random.Generator) -> ToyKitchen:
+    """Draw a kitchen for training: no held-out looks, and mostly a counter of any colour."""
+    kitchen = random_kitchen(rng)
+    if rng.random() < ANY_COUNTER_SHARE:
+        return replace(kitchen, counter=any_counter(rng))
+    return kitchen
+
+
+def any_counter(rng: np.random.Generator) -> CounterLook:
+    """Return a counter of any colour and pattern for training, none like a held-out one.
+
+    With 28 looks, a model learns which patterns a colour has. With all colours it must read them.
+    """
+    while True:
+        red, green, blue = rng.integers(30, 236, 3)
+        rgb = (int(red), int(green), int(blue))
+        pattern = str(rng.choice(COUNTER_PATTERNS))
+        near = (
+            colour
+            for colour, words in looks("counter", "test")
+            if words == pattern and _distance(rgb, COUNTERS[colour]) < HELD_OUT_RADIUS
+        )
+        if not any(near):
+            return counter_look(rng, "", rgb, pattern)
+
+
+def _distance(a: RGB, b: RGB) -> float:
+    return float(np.linalg.norm(np.subtract(a, b)))
 
 
 def _counter(rng: np.random.Generator, split: Split) -> CounterLook:
