@@ -63,7 +63,13 @@ def ways_of(
         looks = looks_of(slots, answers)
         yield (
             way,
-            condition(in_known_words(step), answers, slots, looks=looks, add_looks=with_toy_looks),
+            condition(
+                in_known_words(step, parts.stand_ins),
+                answers,
+                slots,
+                looks=looks,
+                add_looks=with_toy_looks,
+            ),
         )
 
 

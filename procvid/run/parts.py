@@ -12,6 +12,7 @@ from procvid.memory.states import StateTable
 from procvid.memory.store import CropStore
 from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
 from procvid.run.records import MEMORY_RULE
+from procvid.run.stand_ins import NO_STAND_INS, StandIns
 from procvid.settings import Profile
 from procvid.types import Plan, PlannedObject
 
@@ -31,6 +32,7 @@ class Parts:
         stores: Crop stores to search; None turns the memory off, also for the run's own clips.
         rules: Thresholds and weights of the memory, as calibrated for the embedder.
         versions: Versions of the libraries that affect the pixels.
+        stand_ins: What the models draw and find for things that they were not trained on.
     """
 
     profile: Profile
@@ -43,6 +45,7 @@ class Parts:
     stores: tuple[CropStore, ...] | None
     versions: Mapping[str, str] = field(default_factory=dict)
     rules: RetrievalRules = DEFAULT_RULES
+    stand_ins: StandIns = NO_STAND_INS
 
     @property
     def memory_rule(self) -> str:
@@ -106,7 +109,18 @@ def memory_notes(parts: Parts) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def undrawable_names(generator: ClipGenerator, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
-    """Return the objects that the generator was not trained on; the counter is never one."""
+def undrawable_names(parts: Parts, objects: Iterable[PlannedObject]) -> tuple[str, ...]:
+    """Return the objects that the generator was not trained on and that have no stand-in.
+
+    The counter is never one.
+    """
     names = dict.fromkeys(item.name for item in objects if item.role != "surface")
-    return tuple(generator.undrawable(tuple(names)))
+    known = parts.stand_ins.names
+    return tuple(parts.generator.undrawable([name for name in names if name not in known]))
+
+
+def stand_in_note(parts: Parts, objects: Iterable[PlannedObject]) -> str:
+    """Return a sentence with the stand-ins of these objects, or "" if none has one."""
+    used = parts.stand_ins.used(objects)
+    listed = ", ".join(f"{name} as {known}" for name, known in used.items())
+    return f"The {parts.profile.name} model draws similar things instead: {listed}." if used else ""

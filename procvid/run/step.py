@@ -43,6 +43,7 @@ from procvid.run.records import (
     new_anchors,
     source_id,
 )
+from procvid.run.stand_ins import StandIns
 from procvid.stopping import stop_if_asked
 from procvid.storage.files import whole_folder
 from procvid.types import (
@@ -127,12 +128,12 @@ def conditioning_of(
         ]
     toy = parts.profile.fixed_vocabulary
     return condition(
-        in_known_words(step) if toy else step,
+        in_known_words(step, parts.stand_ins) if toy else step,
         retrievals,
         slots,
         looks=looks_of(slots, retrievals),
         add_looks=with_toy_looks if toy else with_looks,
-        undrawable=undrawable_names(parts.generator, step.objects),
+        undrawable=undrawable_names(parts, step.objects),
         prompt=changes.prompt,
         left_out=left_out,
     )
@@ -158,11 +159,12 @@ def check_shown(names: Iterable[str], step: StepPlan) -> None:
             )
 
 
-def in_known_words(step: StepPlan) -> StepPlan:
+def in_known_words(step: StepPlan, things: StandIns) -> StepPlan:
     """Return the step with its prompt in the tiny model's words; a person's own prompt stays."""
     if not is_written_by_rules(step):
         return step
-    return dataclasses.replace(step, prompt=toy_prompt(step.text, step.action, step.objects))
+    drawn = things.in_step(step)
+    return dataclasses.replace(step, prompt=toy_prompt(drawn.text, drawn.action, drawn.objects))
 
 
 def _chosen_slots(

@@ -28,7 +28,13 @@ from procvid.run.finish import (
 )
 from procvid.run.folder import PLAN, RUN, RunFolder, hold, read_run
 from procvid.run.generate import Pace
-from procvid.run.parts import Parts, memory_notes, start_memory, undrawable_names
+from procvid.run.parts import (
+    Parts,
+    memory_notes,
+    stand_in_note,
+    start_memory,
+    undrawable_names,
+)
 from procvid.run.retakes import changes_of_takes, check_count, remake
 from procvid.run.step import make_step, remember
 from procvid.types import GenerateRequest, Plan, StepChanges
@@ -244,7 +250,10 @@ def _plan_of(run: RunFolder, parts: Parts, edited: Plan | None) -> Plan:
 
 def _undrawable_warnings(plan: Plan, parts: Parts) -> Iterator[str]:
     objects = [item for step in plan.steps for item in step.objects]
-    unknown = undrawable_names(parts.generator, objects)
+    note = stand_in_note(parts, objects)
+    if note:
+        yield note
+    unknown = undrawable_names(parts, objects)
     foods = {item.name for item in objects if item.role == "food"}
     for names, instead in (
         ([name for name in unknown if name in foods], "it draws something else"),

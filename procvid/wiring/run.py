@@ -26,6 +26,12 @@ from procvid.memory.store_folder import load_store
 from procvid.models.machine_facts import check_libraries
 from procvid.protocols import ClipGenerator, Embedder, Planner, SceneReader
 from procvid.run.parts import Parts
+from procvid.run.stand_ins import (
+    NO_STAND_INS,
+    StandInDetector,
+    StandInEmbedder,
+    stand_ins,
+)
 from procvid.settings import (
     PLANNER_CHOICES,
     SCENE_READER_CHOICES,
@@ -91,17 +97,23 @@ def build(
     generator = build_generator(chosen, lora, precise, previews, card)
     with on_card(first_gpu() if card is None else card):
         embedder = build_embedder(chosen)
+    detector = build_detector(chosen, embedder)
+    things = NO_STAND_INS
+    if chosen.fixed_vocabulary:
+        things = stand_ins(generator.undrawable)
+        embedder, detector = StandInEmbedder(embedder, things), StandInDetector(detector, things)
     return Parts(
         profile=chosen,
         profile_reason=profile_reason or reason,
         planner=chosen_planner,
         generator=generator,
         embedder=embedder,
-        detector=build_detector(chosen, embedder),
+        detector=detector,
         scene_reader=build_scene_reader(),
         stores=_stores(chosen, memory, embedder),
         versions=library_versions(),
         rules=build_rules(embedder.info),
+        stand_ins=things,
     )
 
 

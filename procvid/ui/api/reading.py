@@ -15,6 +15,7 @@ from procvid.ui.server.jobs import (
     make_draft,
     preview_references,
     read_options,
+    stand_ins,
     undrawable,
     versions,
 )
@@ -40,7 +41,7 @@ def mount(context: AppContext) -> None:
         draft = make_draft(context, recipe, shots=shots)
         return PlanAnswer(
             plan=cast(Plan, dataclasses.asdict(draft.plan)),
-            warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
+            warnings=_warnings(context, draft.plan),
         )
 
     def retrieve(
@@ -64,9 +65,15 @@ def mount(context: AppContext) -> None:
         found = preview_references(context, draft.plan, options)
         return RetrieveAnswer(
             steps=[cast(StepReferences, conditioning_json(c)) for c in found],
-            warnings=[*undrawable(context, draft.plan), *draft.plan.notes],
+            warnings=_warnings(context, draft.plan),
         )
 
     endpoint(version, Version)
     endpoint(plan, PlanAnswer)
     endpoint(retrieve, RetrieveAnswer, concurrency_limit=2)
+
+
+def _warnings(context: AppContext, plan: Plan) -> list[str]:
+    """Return what the model cannot draw, what it draws as something similar, and the notes."""
+    drawn = stand_ins(context, plan)
+    return [*undrawable(context, plan), *([drawn] if drawn else []), *plan.notes]

@@ -11,10 +11,10 @@ from procvid.errors import InputError, RecipeError
 from procvid.plan.codec import check_plan
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
-from procvid.run.parts import start_memory
+from procvid.run.parts import stand_in_note, start_memory, undrawable_names
 from procvid.run.step import preview
 from procvid.settings import MAX_SEED, parse_size
-from procvid.types import Conditioning, Plan, ShotMode, StepChanges
+from procvid.types import Conditioning, Plan, PlannedObject, ShotMode, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.library import refuse_deleted
@@ -129,9 +129,17 @@ def own_key(key: str) -> str:
 
 
 def undrawable(context: AppContext, plan: Plan) -> tuple[str, ...]:
-    """Return the objects of the plan that the generator was not trained on."""
-    names = dict.fromkeys(o.name for step in plan.steps for o in step.objects)
-    return tuple(context.parts("default").generator.undrawable(tuple(names)))
+    """Return the objects of the plan that the generator was not trained on, without a stand-in."""
+    return undrawable_names(context.parts("default"), _objects(plan))
+
+
+def stand_ins(context: AppContext, plan: Plan) -> str:
+    """Return a sentence with the stand-ins of the plan's objects, or "" if none has one."""
+    return stand_in_note(context.parts("default"), _objects(plan))
+
+
+def _objects(plan: Plan) -> list[PlannedObject]:
+    return [item for step in plan.steps for item in step.objects]
 
 
 def preview_references(context: AppContext, plan: Plan, options: RunOptions) -> list[Conditioning]:

@@ -74,12 +74,18 @@ def plan_list(plan: Plan, view: PlanView = CLOSED) -> str:
     )
 
 
-def notes_list(notes: Collection[str], undrawable: Collection[str]) -> str:
-    """Return one sentence on what the model cannot draw, and the notes folded; "" for none."""
-    shown = ""
+def notes_list(notes: Collection[str], undrawable: Collection[str], stand_ins: str = "") -> str:
+    """Return what the model draws in another form or not at all, and the notes folded.
+
+    Args:
+        notes: The plan's notes.
+        undrawable: Objects that the model cannot draw.
+        stand_ins: A sentence on the objects that it draws as something similar.
+    """
+    shown = note(stand_ins) if stand_ins else ""
     if undrawable:
         names = ", ".join(undrawable)
-        shown = note(
+        shown += note(
             f"This model cannot draw {names}. The video shows a plain shape instead.", "warn"
         )
     if notes:

@@ -42,7 +42,7 @@ from procvid.ui.pages.create.shared import (
 from procvid.ui.pressed import Press, pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import make_draft, undrawable
+from procvid.ui.server.jobs import make_draft, stand_ins, undrawable
 from procvid.ui.server.queue import Draft
 from procvid.ui.server.visitors import visitor_of
 
@@ -152,7 +152,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
                 state.draft: new,
                 state.changes: {},
                 step.shown: plan_markup.plan_list(new.plan, view),
-                step.notes: plan_markup.notes_list(new.plan.notes, names),
+                step.notes: _notes(context, new.plan),
                 step.edits: PlanEdits(past=past),
             }
         try:
@@ -166,7 +166,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
         view = replace(view, undo=bool(edits.past), undrawable=names)
         answer: Update = {
             step.shown: plan_markup.plan_list(after.plan, view),
-            step.notes: plan_markup.notes_list(after.plan.notes, names),
+            step.notes: _notes(context, after.plan),
             step.edits: edits,
         }
         if after is not before:
@@ -211,11 +211,15 @@ def same_recipe(draft: Draft, text: str, shots: str) -> bool:
     )
 
 
+def _notes(context: AppContext, plan: Plan) -> str:
+    return plan_markup.notes_list(plan.notes, undrawable(context, plan), stand_ins(context, plan))
+
+
 def show_plan(context: AppContext, step: PlanStep, plan: Plan) -> Update:
     """Show a new plan: its notes and its cards, none of which is being edited."""
     names = undrawable(context, plan)
     return {
-        step.notes: plan_markup.notes_list(plan.notes, names),
+        step.notes: _notes(context, plan),
         step.shown: plan_markup.plan_list(plan, PlanView(undrawable=names)),
         step.edits: PlanEdits(),
     }
