@@ -13,6 +13,7 @@ import torch
 from diffusers import AutoencoderKLWan
 from PIL import Image
 
+from procvid.phantom.cpu_decoding import decode_at_once, is_small
 from procvid.phantom.references import ReferenceImage, reference_pixels
 from procvid.stopping import stop_if_asked
 
@@ -74,12 +75,14 @@ def decode_video(
         `[B, 3, T, H, W]` RGB in [-1, 1], in the dtype of the autoencoder.
     """
     mean, std = _latent_statistics(vae, device)
-    latents_BCFhw = latents_BCFhw.to(device, torch.float32) * std + mean
+    latents_BCFhw = (latents_BCFhw.to(device, torch.float32) * std + mean).to(vae.dtype)
     before, vae.use_tiling = vae.use_tiling, vae.use_tiling or in_tiles
-    # The decoder is called once for each latent frame, or each tile of it.
+    # The decoder is called once for each latent frame or each tile of it, for a small clip twice.
     stop_check = vae.decoder.register_forward_pre_hook(lambda *_: stop_if_asked())
     try:
-        return vae.decode(latents_BCFhw.to(vae.dtype), return_dict=False)[0]
+        if not vae.use_tiling and is_small(vae, latents_BCFhw):
+            return decode_at_once(vae, latents_BCFhw)
+        return vae.decode(latents_BCFhw, return_dict=False)[0]
     finally:
         stop_check.remove()
         vae.use_tiling = before

@@ -26,6 +26,7 @@ from procvid.phantom.convert import (
     write_config,
     write_transformer,
 )
+from procvid.phantom.cpu_decoding import use_onednn
 from procvid.phantom.gguf_file import find_gguf
 from procvid.phantom.layout import Config
 from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
@@ -242,6 +243,7 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomW
             "A file is missing or damaged. Create the model again with `procvid convert`.",
         ) from error
     _check_vocabulary(pipeline.text_encoder)
+    use_onednn(pipeline.vae)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
