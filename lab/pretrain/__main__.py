@@ -127,7 +127,7 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
     """
     from transformers import PreTrainedTokenizerFast
 
-    from lab.pretrain.toy_latents import load_latents
+    from lab.pretrain.toy_latents import load_latents, mark_of
     from lab.pretrain.toy_texts import train_tokenizer
     from lab.pretrain.transformer import train_transformer
     from procvid.train.loop import start_processes
@@ -138,7 +138,8 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
-    data = load_latents(sorted(work.glob("latents-*.safetensors")), CLIPS, seed)
+    files = sorted(work.glob("latents-*.safetensors"))
+    data = load_latents(files, CLIPS, mark_of(load_vae(work)), seed)
     start = work / "transformer_start"
     train_transformer(data, tokenizer, work, steps, seed, start=start if start.exists() else None)
 

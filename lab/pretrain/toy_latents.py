@@ -8,18 +8,22 @@ by the VAE, like crops of the model's own clips.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset
 
 from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.vae import to_video
+from procvid.errors import InputError
 from procvid.phantom.references import letter_box
+from procvid.storage.atomic import replacing
 from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.identity import TOOLS, ToyKitchen, training_kitchen
 from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, render
@@ -76,13 +80,17 @@ def source_frames(
 
 @dataclass(frozen=True)
 class ToyLatents:
-    """float16 `video` (N, C, 5, 12, 12), `still` (N, C, 1, 12, 12), `references` (N, 4, C, 12, 12)."""
+    """float16 `video` (N, C, 9, 12, 12), `still` (N, C, 1, 12, 12), `references` (N, 4, C, 12, 12).
+
+    `vae` identifies the VAE.
+    """
 
     video: torch.Tensor
     still: torch.Tensor
     references: torch.Tensor
     seed: int
     first: int
+    vae: str
 
     def scene(self, index: int) -> tuple[ToyKitchen, Scene]:
         """Return kitchen and scene of a row."""
@@ -163,11 +171,38 @@ def encode_range(
         "still": torch.cat(stills),
         "references": torch.cat(references),
     }
-    save_file({k: v.half().contiguous() for k, v in tensors.items()}, file)
+    facts = {"vae": mark_of(vae), "seed": str(seed), "first": str(first)}
+    with replacing(file) as temporary:
+        save_file({k: v.half().contiguous() for k, v in tensors.items()}, temporary, facts)
 
 
-def load_latents(files: list[Path], count: int, seed: int = 0) -> ToyLatents:
-    """Load files of consecutive ranges and join them in order."""
-    parts = [load_file(f) for f in files]
+def mark_of(vae: AutoencoderKLWan) -> str:
+    """Return a hash of the weights, so that no latents of another VAE are used."""
+    digest = hashlib.sha256()
+    for value in vae.state_dict().values():
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def load_latents(files: list[Path], count: int, vae: str, seed: int = 0) -> ToyLatents:
+    """Load files of consecutive ranges and join them in order.
+
+    Raises:
+        InputError: A file is not of this VAE and seed, or there are too few clips.
+    """
+    parts: list[dict[str, torch.Tensor]] = []
+    for file in files:
+        with safe_open(file, "pt") as opened:
+            facts = opened.metadata() or {}
+        first = sum(len(part["video"]) for part in parts)
+        wanted = {"vae": vae, "seed": str(seed), "first": str(first)}
+        if facts != wanted:
+            raise InputError(
+                f"{file.name} holds latents of {facts}, not of {wanted}.",
+                "Run the stage `latents` again.",
+            )
+        parts.append(load_file(file))
+    if sum(len(part["video"]) for part in parts) < count:
+        raise InputError(f"There are fewer than {count} clips.", "Run the stage `latents` again.")
     joined = {k: torch.cat([p[k] for p in parts])[:count] for k in parts[0]}
-    return ToyLatents(joined["video"], joined["still"], joined["references"], seed, 0)
+    return ToyLatents(joined["video"], joined["still"], joined["references"], seed, 0, vae)

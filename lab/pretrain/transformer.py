@@ -213,5 +213,6 @@ def train_transformer(
         error = (velocity.float() - (noise - clean)).square()
         return {"flow": (weights.to(error.device) * error).mean()}
 
-    schedule = Schedule(steps, ema=0.998, seed=seed, decay=0.35, save_every=150)
+    settings = {"batch": batch, "patterns": str(PATTERNS), "latents": data.vae, "clips": count}
+    schedule = Schedule(steps, ema=0.998, seed=seed, decay=0.35, save_every=150, settings=settings)
     return train(model, draw, losses, schedule, folder, "transformer")

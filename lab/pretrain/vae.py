@@ -8,6 +8,7 @@ Losses use the decoder's output before diffusers clamps it, because a clamp has 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -258,6 +259,8 @@ def _in_windows(
         noise: Noise added to latents, in their standard deviations, like errors of a transformer.
         moving: Weight of the errors of pixels that move.
     """
+
+    schedule = replace(schedule, settings={"square": square, "noise": noise, "moving": moving})
 
     def draw(rng: np.random.Generator, step: int) -> Batch:
         shared = np.random.default_rng([schedule.seed, step, 4])

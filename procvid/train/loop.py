@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,8 @@ class Schedule:
         ema: Decay of the averaged weights, which are the result; 0 for no averaging.
         seed: Seed of all random draws.
         save_every: Steps between saved checkpoints.
+        settings: Everything else that changes the result, such as weights of losses. Like all of the
+            above except `save_every`, a resumed training must have the same.
     """
 
     steps: int
@@ -60,6 +62,7 @@ class Schedule:
     ema: float = 0.0
     seed: int = 0
     save_every: int = 200
+    settings: Mapping[str, float | str] = field(default_factory=dict)
 
     def factor(self, step: int) -> float:
         """Return the multiplier of the learning rates at a step (from 0), 0 to 1."""
@@ -187,8 +190,10 @@ class Loop:
         self._model.eval().cpu()
 
     def _learnt(self) -> dict[str, float]:
-        """Return the part of the schedule that changes the result."""
-        return {k: v for k, v in asdict(self._schedule).items() if k != "save_every"}
+        """Return what changes the result: the schedule and the number of processes."""
+        schedule = asdict(self._schedule)
+        del schedule["save_every"]
+        return schedule.pop("settings") | schedule | {"processes": self._world}
 
     def _step(self, step: int, batch: Batch) -> Batch:
         losses = self._losses_of(
@@ -232,10 +237,10 @@ class Loop:
         wanted = self._learnt()
         # Checkpoints of older versions hold no schedule.
         for key, value in state.get("schedule", wanted).items():
-            if value != wanted[key]:
+            if value != wanted.get(key):
                 raise InputError(
-                    f"{self._checkpoint.name} was begun with {key} {value}, not {wanted[key]}.",
-                    "Use the same schedule, or another folder.",
+                    f"{self._checkpoint.name} was begun with {key} {value}, not {wanted.get(key)}.",
+                    "Use the same settings, or another folder.",
                 )
         self._model.load_state_dict(state["model"])
         self._average = state["average"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from torch import nn
 
 from lab.pretrain.transformer import attention_of
-from procvid.errors import InputError
+from procvid.errors import InputError, OutputError
 from procvid.train.curve import read_curve
 from procvid.train.loop import DrawnBatches, Loop, Schedule, train
+from tests.disk import files_no_larger_than
 
 SCHEDULE = Schedule(steps=12, ema=0.9, save_every=5, seed=4)
 
@@ -98,6 +100,33 @@ def test_a_training_begun_with_another_schedule_is_refused(tmp_path):
     train(again, draw, again_losses, replace(SCHEDULE, save_every=3), tmp_path, "m")
     with pytest.raises(InputError, match=r"m\.ckpt was begun with steps 12, not 20"):
         train(again, draw, again_losses, replace(SCHEDULE, steps=20), tmp_path, "m")
+    heavier = replace(SCHEDULE, settings={"moving": 3.0})
+    train(again, draw, again_losses, heavier, tmp_path / "other", "m")
+    with pytest.raises(InputError, match=r"begun with moving 3\.0, not 2\.0"):
+        lighter = replace(SCHEDULE, settings={"moving": 2.0})
+        train(again, draw, again_losses, lighter, tmp_path / "other", "m")
+    with pytest.raises(InputError, match=r"begun with moving 3\.0, not None"):
+        train(again, draw, again_losses, SCHEDULE, tmp_path / "other", "m")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
+    model, losses = model_and_losses()
+    train(model, draw, losses, replace(SCHEDULE, ema=0.0), tmp_path / "a", "m")
+
+    def fills_up(rng: np.random.Generator, step: int) -> dict[str, torch.Tensor]:
+        if step == 8:
+            disk.enter_context(files_no_larger_than(1000))
+        return draw(rng, step)
+
+    cut, cut_losses = model_and_losses()
+    with ExitStack() as disk, pytest.raises(OutputError, match=r"m\.ckpt"):
+        train(cut, fills_up, cut_losses, replace(SCHEDULE, ema=0.0), tmp_path / "b", "m")
+    assert torch.load(tmp_path / "b" / "m.ckpt", weights_only=True)["step"] == 5
+    again, again_losses = model_and_losses()
+    train(again, draw, again_losses, replace(SCHEDULE, ema=0.0), tmp_path / "b", "m")
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True)
+    )
 
 
 def test_the_result_is_the_averaged_weights(tmp_path):
