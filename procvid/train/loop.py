@@ -11,6 +11,7 @@ batch) and `losses_of` (batch to named losses).
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from procvid.errors import InputError
-from procvid.storage.atomic import replacing
+from procvid.storage.atomic import write_bytes
 from procvid.train.curve import Curve
 from procvid.train.distributed import reduce_gradients
 from procvid.train.optim import muon_and_adamw
@@ -228,8 +229,10 @@ class Loop:
             "step": step,
             "schedule": self._learnt(),
         }
-        with replacing(self._checkpoint) as temporary:
-            torch.save(state, temporary)
+        # torch's own writer hides that a disk is full.
+        saved = io.BytesIO()
+        torch.save(state, saved)
+        write_bytes(self._checkpoint, saved.getvalue())
 
     def _load(self) -> int:
         """Restore the checkpoint; return the next step."""
