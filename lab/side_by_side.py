@@ -24,7 +24,8 @@ from procvid.media.video import read_clip
 from procvid.run.folder import CLIP, STEPS, read_run
 
 LABELS = ("without memory", "with memory")
-SIDE, GAP, HEAD = 128, 6, 26
+SIDE, GAP, HEAD = 192, 6, 30
+"""Sizes in pixels; clips are shown as large as on the page."""
 MOMENT = 0.7
 """Place of the frame in its clip, 0 to 1: the step is under way and its objects are visible."""
 
@@ -52,7 +53,7 @@ def side_by_side(folders: tuple[Path, Path]) -> Pillow.Image:
         raise InputError("A run is unfinished.", "Run `procvid generate` again with its --out.")
     width = len(rows[0]) * (SIDE + GAP) - GAP
     page = Pillow.new("RGB", (width, 2 * (SIDE + HEAD)), "white")
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(20)
     for row, (label, clips) in enumerate(zip(LABELS, rows, strict=True)):
         top = row * (SIDE + HEAD)
         pen.text((2, top + 4), label, fill="#1c1917", font=font)

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from lab.pretrain.oracle import Oracle
 from procvid.errors import UnavailableError
+from procvid.phantom import model_folder
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 
 ORACLE = "oracle.safetensors"
@@ -32,6 +33,4 @@ def load_oracle(folder: Path) -> Oracle:
 
 def load_pipeline(folder: Path) -> PhantomWanPipeline:
     """Return the tiny Phantom pipeline of a folder, in float32."""
-    pipeline = PhantomWanPipeline.from_pretrained(folder).to(torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return model_folder.load_pipeline(folder, torch.float32)

@@ -17,6 +17,7 @@ MODULES = [
     for module in pkgutil.walk_packages(lab.__path__, "lab.")
     if module.name.endswith(".__main__")
 ] + [
+    "lab.all_figures",
     "lab.examples",
     "lab.food_reference",
     "lab.known_world",
