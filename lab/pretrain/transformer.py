@@ -8,7 +8,7 @@ gives the three branches of the guidance.
 from __future__ import annotations
 
 import shutil
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,6 +23,7 @@ from lab.pretrain.toy_texts import MAX_TOKENS, prompt_of
 from lab.pretrain.vae import SHARP_CHANNELS
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.train.loop import Batch, Schedule, device, train
+from procvid.train.optim import fast_dtype
 
 TRANSFORMER = {
     "patch_size": [1, 2, 2],
@@ -203,7 +204,11 @@ def train_transformer(
         noise = torch.randn_like(clean)
         noisy = torch.cat([(1 - sigma) * clean + sigma * noise, drawn["references"]], 2)
         # As in the paper: weights in float32, products in bfloat16.
-        with torch.autocast(noisy.device.type, torch.bfloat16), attention_of(noisy.device):
+        half = fast_dtype(noisy.device) == torch.bfloat16
+        with ExitStack() as precision:
+            if half:
+                precision.enter_context(torch.autocast(noisy.device.type, torch.bfloat16))
+                precision.enter_context(attention_of(noisy.device))
             velocity = model.transformer(
                 hidden_states=noisy,
                 timestep=(sigma.flatten() * 1000),
