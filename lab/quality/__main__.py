@@ -25,7 +25,13 @@ from lab.quality.clips import (
     identity_following,
     oracle_accuracy,
 )
-from lab.quality.models import clip_recall, detector_ap50, through_vae, vae_quality
+from lab.quality.models import (
+    clip_recall,
+    detector_ap50,
+    sharpness,
+    through_vae,
+    vae_quality,
+)
 from lab.quality.sheet import write_sheet
 from lab.weights import load_oracle, load_pipeline
 from procvid.cli import run
@@ -76,6 +82,7 @@ def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], lis
             "references": REFERENCES,
         },
         "vae": vae,
+        "generated": sharpness(true, rows["generated"]),
         "oracle": {name: oracle_accuracy(oracle, generated, clips) for name, clips in rows.items()},
         "step_clip": {
             name: clip_accuracy(scorer, generated, clips) for name, clips in rows.items()
@@ -97,7 +104,14 @@ def markdown(report: Mapping[str, Any]) -> str:
     questions = list(report["oracle"]["generated"])
     vae, clips = report["vae"], report["clips"]
     lines = [
-        f"VAE: {vae['psnr_db']:.1f} dB, SSIM {vae['ssim']:.3f}. {clips} clips with "
+        f"VAE: {vae['psnr_db']:.1f} dB ({vae['still_db']:.1f} where it stands still, "
+        f"{vae['moving_db']:.1f} in the {vae['moving_share']:.2f} of the picture that moves), SSIM "
+        f"{vae['ssim']:.3f}, flicker {vae['flicker']:.4f}, gradient energy "
+        f"{vae['gradient_energy']:.2f} of the renderer's; generated clips: flicker "
+        f"{report['generated']['flicker']:.4f}, gradient energy "
+        f"{report['generated']['gradient_energy']:.2f}.",
+        "",
+        f"{clips} clips with "
         f"{report['sampling']['references']} references each, classified by the oracle:",
         "",
         *_table(

@@ -40,8 +40,43 @@ def through_vae(vae: AutoencoderKLWan, clips: Sequence[Frames]) -> list[Frames]:
     return decoded
 
 
+MOVING_LEVELS = 12
+"""A pixel that changes by more levels (of 255) within a clip counts as moving."""
+
+
+def sharpness(true: Sequence[Frames], made: Sequence[Frames]) -> dict[str, float]:
+    """Compare clips with the renderer's, 8-bit pixels.
+
+    Returns `still_db` and `moving_db` (PSNR of the pixels that never change and of the others),
+    `moving_share` (0 to 1), `flicker` (mean change of still pixels from frame to frame, 0 to 1) and
+    `gradient_energy` (mean absolute gradient, as a ratio to the renderer's).
+    """
+    still_errors, moving_errors, flicker, ratio = [], [], [], []
+    for before, after in zip(true, made, strict=True):
+        a, b = before.astype(np.float64), after.astype(np.float64)
+        moves = np.ptp(a, axis=0).max(-1) > MOVING_LEVELS
+        errors = np.square(a - b).mean(-1)
+        still_errors.append(errors[:, ~moves].ravel())
+        moving_errors.append(errors[:, moves].ravel())
+        flicker.append(np.abs(np.diff(b, axis=0)).mean(-1)[:, ~moves].mean() / 255)
+        ratio.append(_gradient(b) / _gradient(a))
+    still, moving = np.concatenate(still_errors), np.concatenate(moving_errors)
+    return {
+        "still_db": float(10 * np.log10(255**2 / still.mean())),
+        "moving_db": float(10 * np.log10(255**2 / moving.mean())),
+        "moving_share": len(moving) / (len(moving) + len(still)),
+        "flicker": float(np.mean(flicker)),
+        "gradient_energy": float(np.mean(ratio)),
+    }
+
+
+def _gradient(frames: NDArray[np.float64]) -> float:
+    grey = frames.mean(-1)
+    return float(np.abs(np.diff(grey, axis=1)).mean() + np.abs(np.diff(grey, axis=2)).mean())
+
+
 def vae_quality(vae: AutoencoderKLWan, clips: int = 64) -> dict[str, float]:
-    """Return mean PSNR (dB) and SSIM (-1 to 1) of held-out clips through the VAE, 8-bit pixels.
+    """Return mean PSNR (dB), SSIM (-1 to 1) and `sharpness` of held-out clips through the VAE.
 
     Raises:
         UnavailableError: torchmetrics is not installed.
@@ -51,13 +86,15 @@ def vae_quality(vae: AutoencoderKLWan, clips: int = 64) -> dict[str, float]:
 
     rng = np.random.default_rng([HELD_OUT, 1])
     true = [random_clip(rng, "test")[2].frames for _ in range(clips)]
+    made = through_vae(vae, true)
     psnr, ssim = [], []
-    for before, after in zip(true, through_vae(vae, true), strict=True):
+    for before, after in zip(true, made, strict=True):
         error = np.mean((before.astype(np.float64) - after) ** 2)
         psnr.append(10 * np.log10(255**2 / error))
         a, b = (torch.from_numpy(f).permute(0, 3, 1, 2).double() for f in (after, before))
         ssim.append(float(structural_similarity_index_measure(a, b, data_range=255.0)))
-    return {"psnr_db": float(np.mean(psnr)), "ssim": float(np.mean(ssim))}
+    means = {"psnr_db": float(np.mean(psnr)), "ssim": float(np.mean(ssim))}
+    return {**means, **sharpness(true, made)}
 
 
 def words_of(crop: ToyCrop) -> str:

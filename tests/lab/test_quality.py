@@ -11,7 +11,7 @@ from lab import side_by_side
 from lab.pretrain.oracle import COLOURED
 from lab.quality import __main__ as quality
 from lab.quality import effect
-from lab.quality.models import average_precision
+from lab.quality.models import average_precision, sharpness
 
 
 def refused(main, capsys, *arguments) -> str:
@@ -64,3 +64,17 @@ def test_average_precision_of_a_short_list():
 def test_side_by_side_without_runs(tmp_path, capsys):
     out = ("--out", tmp_path / "a.png")
     assert "There is no run" in refused(side_by_side.main, capsys, tmp_path, tmp_path, *out)
+
+
+def test_sharpness_tells_still_from_moving():
+    rng = np.random.default_rng(0)
+    true = np.broadcast_to(rng.integers(40, 200, (1, 16, 16, 3), np.uint8), (5, 16, 16, 3)).copy()
+    true[2:, :4] += 30
+    made = true.copy()
+    made[:, :4] += 10
+    made[1::2, 8:] += 5
+    found = sharpness([true], [made])
+    assert found["moving_db"] == pytest.approx(20 * np.log10(255 / 10))
+    assert found["still_db"] == pytest.approx(10 * np.log10(255**2 / (25 * 0.4 * 8 / 12)))
+    assert found["moving_share"] == 0.25 and found["flicker"] == pytest.approx(5 / 255 * 8 / 12)
+    assert sharpness([true], [true])["gradient_energy"] == 1.0 < found["gradient_energy"] < 1.1
