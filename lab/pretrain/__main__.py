@@ -1,8 +1,8 @@
 """Train the tiny models from scratch: `python -m lab.pretrain STAGE --work FOLDER`.
 
 Stages in order: vae, vae_wide, vae_fine, vae_sharp, latents, clip, step_clip, detector, oracle,
-transformer, decoder, export. Each resumes from its checkpoint in FOLDER and logs its curve to
-`FOLDER/STAGE.csv`. On two cores, run the stages of the VAE, latents, transformer and decoder under
+transformer, guided, decoder, export. Each resumes from its checkpoint in FOLDER and logs its curve to
+`FOLDER/STAGE.csv`. On two cores, run the stages of the VAE, latents, transformer, guided and decoder under
 `torchrun --standalone --nproc-per-node 2`.
 """
 
@@ -19,6 +19,7 @@ import torch
 from lab.command import count, new_parser
 from procvid.cli import run
 from procvid.cli.arguments import Parser, whole_number
+from procvid.errors import InputError
 
 STEPS = {
     "vae": 3200,
@@ -30,16 +31,31 @@ STEPS = {
     "detector": 1000,
     "oracle": 1400,
     "transformer": 7600,
+    "guided": 600,
     "decoder": 800,
 }
 CLIPS = 6144
+
+
+def made_by(stage: str, path: Path) -> Path:
+    """Return a path that an earlier stage wrote.
+
+    Raises:
+        InputError: It does not exist.
+    """
+    if not path.exists():
+        raise InputError(
+            f"{str(path.parent)!r} has no {path.name}.", f"Run the stage `{stage}` there first."
+        )
+    return path
 
 
 def load_vae(work: Path):
     """Load the trained VAE with its latent statistics."""
     from diffusers import AutoencoderKLWan
 
-    return AutoencoderKLWan.from_pretrained(work / "vae").eval().requires_grad_(False)
+    folder = made_by("vae_sharp", work / "vae")
+    return AutoencoderKLWan.from_pretrained(folder).eval().requires_grad_(False)
 
 
 def run_vae(work: Path, steps: int, seed: int) -> None:
@@ -67,7 +83,7 @@ def run_vae_wide(work: Path, steps: int, seed: int) -> None:
     from lab.pretrain.vae import psnr_db, train_wide
     from procvid.train.loop import start_processes
 
-    narrow = AutoencoderKLWan.from_pretrained(work / "vae_narrow")
+    narrow = AutoencoderKLWan.from_pretrained(made_by("vae", work / "vae_narrow"))
     vae = train_wide(narrow, 2 * narrow.config["base_dim"], work, steps, seed)
     if start_processes()[0] == 0:
         vae.save_pretrained(work / "vae_wide")
@@ -81,14 +97,16 @@ def run_vae_fine(work: Path, steps: int, seed: int) -> None:
     from lab.pretrain.vae import psnr_db, train_fine
     from procvid.train.loop import start_processes
 
-    vae = train_fine(AutoencoderKLWan.from_pretrained(work / "vae_wide"), work, steps, seed)
+    vae = train_fine(
+        AutoencoderKLWan.from_pretrained(made_by("vae_wide", work / "vae_wide")), work, steps, seed
+    )
     if start_processes()[0] == 0:
         vae.save_pretrained(work / "vae_fine")
         print(f"fine vae: {psnr_db(vae):.2f} dB on held-out clips")
 
 
 def run_vae_sharp(work: Path, steps: int, seed: int) -> None:
-    """Continue with twofold compression of time and twice the channels; the result is the VAE.
+    """Continue with twofold compression of time; the result is the VAE.
 
     If `FOLDER/vae_twofold` exists, training starts from it.
     """
@@ -98,7 +116,8 @@ def run_vae_sharp(work: Path, steps: int, seed: int) -> None:
     from procvid.train.loop import start_processes
 
     start = work / "vae_twofold"
-    known = AutoencoderKLWan.from_pretrained(start if start.exists() else work / "vae_fine")
+    folder = start if start.exists() else made_by("vae_fine", work / "vae_fine")
+    known = AutoencoderKLWan.from_pretrained(folder)
     vae = train_sharp(known, work, steps, seed)
     if start_processes()[0] == 0:
         mean, std = measure_latents(vae)
@@ -123,7 +142,7 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
     """Train tokenizer, text encoder and transformer on encoded clips.
 
     If `FOLDER/transformer_start` exists, training starts from that pipeline's text encoder and
-    transformer, which may have fewer latent channels.
+    transformer.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -142,6 +161,22 @@ def run_transformer(work: Path, steps: int, seed: int) -> None:
     data = load_latents(files, CLIPS, mark_of(load_vae(work)), seed)
     start = work / "transformer_start"
     train_transformer(data, tokenizer, work, steps, seed, start=start if start.exists() else None)
+
+
+def run_guided(work: Path, steps: int, seed: int) -> None:
+    """Teach the transformer its own guided velocity; without this stage, the export needs guidance."""
+    from transformers import PreTrainedTokenizerFast
+
+    from lab.pretrain.export import load_transformer
+    from lab.pretrain.guided import train_guided
+    from lab.pretrain.toy_latents import load_latents, mark_of
+
+    made_by("transformer", work / "transformer.ckpt")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
+    files = sorted(work.glob("latents-*.safetensors"))
+    data = load_latents(files, CLIPS, mark_of(load_vae(work)), seed)
+    teacher = load_transformer(work, "transformer", len(tokenizer))
+    train_guided(teacher, data, tokenizer, work, steps, seed)
 
 
 def run_clip(work: Path, steps: int, seed: int) -> None:
@@ -181,7 +216,7 @@ def run_detector(work: Path, steps: int, seed: int) -> None:
     from lab.pretrain.detector import measure, train_detector
     from procvid.models.embedders.open_clip import OpenClipEmbedder
 
-    embedder = OpenClipEmbedder(work / "tiny_clip")
+    embedder = OpenClipEmbedder(made_by("clip", work / "tiny_clip"))
     model = train_detector(work, embedder, steps, seed)
     folder = work / "tiny_detector"
     folder.mkdir(exist_ok=True)
@@ -223,6 +258,14 @@ def run_export(work: Path, steps: int, seed: int) -> None:
     """Write all shipped files to `FOLDER/assets`."""
     from lab.pretrain.export import export
 
+    made_by("transformer", work / "transformer.ckpt")
+    for stage, folder in (
+        ("clip", "tiny_clip"),
+        ("step_clip", "tiny_step_clip"),
+        ("detector", "tiny_detector"),
+        ("oracle", "oracle"),
+    ):
+        made_by(stage, work / folder)
     export(work, work / "assets")
 
 
@@ -237,6 +280,7 @@ STAGES: dict[str, Callable[[Path, int, int], None]] = {
     "detector": run_detector,
     "oracle": run_oracle,
     "transformer": run_transformer,
+    "guided": run_guided,
     "decoder": run_decoder,
     "export": run_export,
 }

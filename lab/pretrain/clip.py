@@ -13,6 +13,7 @@ import numpy as np
 import open_clip
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 from lab.pretrain.toy_crops import ToyCrop, crops_of
@@ -85,9 +86,15 @@ def batch(rng: np.random.Generator, clips: int) -> list[ToyCrop]:
 
 
 def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
-    """Train with symmetric cross-entropy over scaled cosines and soft targets for synonyms."""
+    """Train with symmetric cross-entropy over scaled cosines and soft targets for synonyms.
+
+    If `folder/clip_start` exists, training starts from its weights at a lower rate.
+    """
     torch.manual_seed(seed)
     model = make_model(folder / "tiny_clip")
+    start = folder / "clip_start" / "open_clip_model.safetensors"
+    if start.is_file():
+        model.load_state_dict({k: v.float() for k, v in load_file(start).items()})
     model.logit_scale.requires_grad_(False)
     with torch.no_grad():
         model.logit_scale.fill_(float(np.log(SCALE)))
@@ -110,7 +117,10 @@ def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
         columns = -(fits / fits.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()
         return {"image_to_text": rows / 2, "text_to_image": columns / 2}
 
-    schedule = Schedule(steps, muon_lr=0.01, adamw_lr=1e-3, ema=0.99, seed=seed, decay=0.5)
+    rate = 0.6 if start.is_file() else 1.0
+    schedule = Schedule(
+        steps, muon_lr=0.01 * rate, adamw_lr=1e-3 * rate, ema=0.99, seed=seed + 10, decay=0.6
+    )
     return train(model, draw, losses, schedule, folder, "clip")
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from lab.command import count, new_parser
 from procvid.cli import run
 from procvid.cli.arguments import Parser
 from procvid.media.video import write_clip
+from procvid.toykitchen.dataset import NATURAL_STATES, NATURAL_VESSELS, PEELABLE
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import VESSELS, ToyKitchen, random_kitchen
 from procvid.toykitchen.recipes import random_recipe
 from procvid.toykitchen.render import FPS, render
-from procvid.toykitchen.scene import STATES, Scene, item
+from procvid.toykitchen.scene import STATES, TOOL_OF, Scene, item
 from procvid.toykitchen.words import caption
 
 FIRST_SEED = 500_000
@@ -30,14 +32,22 @@ RECIPES = 10
 SCALE = 2
 EMPTY = 6
 """Clips of each empty vessel."""
+EACH_TOOL = 3
+"""Clips of each action with a tool."""
 
 
 def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, ToyKitchen]]:
     """Yield name, source, scene and kitchen of each clip.
 
-    The clips are recipes, then every food in every state, then empty vessels: an empty vessel shows
-    no food that a later step changes.
+    The clips are recipes, then every food in every state, then empty vessels and tools: an empty
+    vessel shows no food that a later step changes. Nothing stands on the counters, so that a
+    counter's crop shows the counter alone.
     """
+    for name, source, scene, kitchen in _scenes(recipes):
+        yield name, source, scene, replace(kitchen, side=None)
+
+
+def _scenes(recipes: int) -> Iterator[tuple[str, str, Scene, ToyKitchen]]:
     for seed in range(FIRST_SEED, FIRST_SEED + recipes):
         recipe = random_recipe(seed)
         for number, step in enumerate(recipe.steps, start=1):
@@ -55,6 +65,15 @@ def scenes(recipes: int) -> Iterator[tuple[str, str, Scene, ToyKitchen]]:
             scene = Scene("serve", None, vessel, int(rng.integers(2**31)))
             name = f"{vessel.replace(' ', '-')}-{number}"
             yield f"toy-empty-{name}", f"toykitchen/empty-{name}", scene, random_kitchen(rng)
+
+    for action, tool in TOOL_OF.items():
+        for number in range(EACH_TOOL):
+            state = str(rng.choice(NATURAL_STATES[action]))
+            vessel = str(rng.choice(NATURAL_VESSELS[action]))
+            food = str(rng.choice(PEELABLE))
+            scene = Scene(action, item(food, state), vessel, int(rng.integers(2**31)))
+            name = f"{action}-{tool}-{number}"
+            yield f"toy-{name}", f"toykitchen/{name}", scene, random_kitchen(rng)
 
 
 def write_videos(folder: Path, recipes: int = RECIPES) -> Path:

@@ -20,12 +20,19 @@ from procvid.toykitchen.scene import ACTIONS, STATES
 SAMPLING_SHIFT = 2.0
 
 
+def load_transformer(work: Path, stage: str, vocabulary: int) -> TinyPhantom:
+    """Return the averaged weights of a stage."""
+    model = TinyPhantom(vocabulary)
+    state = torch.load(work / f"{stage}.ckpt", weights_only=True)
+    model.load_state_dict(state["average"])
+    return model
+
+
 def build_pipeline(work: Path) -> PhantomWanPipeline:
     """Build the pipeline from the averaged weights of a work folder."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
-    model = TinyPhantom(len(tokenizer))
-    state = torch.load(work / "transformer.ckpt", weights_only=True)
-    model.load_state_dict(state["average"])
+    stage = "guided" if (work / "guided.ckpt").exists() else "transformer"
+    model = load_transformer(work, stage, len(tokenizer))
     finished = work / "vae_final"
     vae = AutoencoderKLWan.from_pretrained(finished if finished.exists() else work / "vae")
     scheduler = UniPCMultistepScheduler(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lab import side_by_side
+from lab.pretrain import __main__ as pretrain
 from lab.pretrain.oracle import COLOURED
 from lab.quality import __main__ as quality
 from lab.quality import effect
@@ -30,6 +31,20 @@ def test_the_quality_command(tmp_path, capsys):
     assert "at least 1" in refused(quality.main, capsys, *out, "--recipes", 0)
     below = tmp_path / "file" / "below"
     assert str(below) in refused(quality.main, capsys, "--out", below)
+
+
+@pytest.mark.parametrize(
+    ("stage", "first"),
+    [
+        ("vae_wide", "vae"),
+        ("latents", "vae_sharp"),
+        ("guided", "transformer"),
+        ("detector", "clip"),
+    ],
+)
+def test_a_training_stage_names_the_one_before_it(stage, first, tmp_path, capsys):
+    message = refused(pretrain.main, capsys, stage, "--work", tmp_path)
+    assert f"Run the stage `{first}` there first." in message
 
 
 @pytest.mark.parametrize("table", ["{broken", "[]", json.dumps({"recipes": ["garlic-shrimp"]})])

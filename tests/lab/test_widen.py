@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from diffusers import AutoencoderKLWan
 
-from lab.pretrain.transformer import TRANSFORMER, TinyPhantom, take_over
-from lab.pretrain.vae import CONFIG, SHARP_CHANNELS, moving_weights, opened
+from lab.pretrain.transformer import TinyPhantom, take_over
+from lab.pretrain.vae import CONFIG, moving_weights, twofold
 from lab.pretrain.widen import widened
 from procvid.errors import InputError
 
@@ -51,16 +51,12 @@ def test_another_multiple_is_refused(narrow):
         widened(narrow, 12)
 
 
-def test_more_latent_channels_change_nothing_at_first(narrow):
-    facts = {k: v for k, v in narrow.config.items() if not k.startswith("_")}
-    twofold = AutoencoderKLWan(**facts | {"temperal_downsample": [True, False]})
-    twofold.load_state_dict(narrow.state_dict(), strict=False)
-    more = opened(narrow, 6).eval()
-    video = torch.rand(1, 3, 9, 32, 32) * 2 - 1
-    with torch.no_grad():
-        one, other = (v.eval().encode(video).latent_dist.mode() for v in (twofold, more))
-        assert one.shape[2] == 5 and torch.allclose(one, other[:, :4], atol=1e-5)
-        assert torch.allclose(twofold.decode(one).sample, more.decode(other).sample, atol=1e-5)
+def test_twofold_compression_takes_over_all_weights_that_it_has(narrow):
+    found = twofold(narrow)
+    mine, known = found.state_dict(), narrow.state_dict()
+    assert 0 < len(known) - len(mine) <= 4
+    assert all(torch.equal(value, known[key]) for key, value in mine.items())
+    assert found.encode(torch.zeros(1, 3, 9, 32, 32)).latent_dist.mode().shape[2] == 5
 
 
 def test_moving_pixels_weigh_more():
@@ -72,17 +68,10 @@ def test_moving_pixels_weigh_more():
     assert moving[1:3, 3:7, 3:7].all() and moving.sum() == 2 * 16
 
 
-def test_a_transformer_with_more_channels_begins_as_the_trained_one(tmp_path):
-    model = TinyPhantom(32)
-    facts = dict(TRANSFORMER, in_channels=4, out_channels=4)
-    known = WanTransformer3DModel(**facts).eval()
-    known.save_pretrained(tmp_path / "transformer")
-    model.text_encoder.save_pretrained(tmp_path / "text_encoder")
+def test_a_transformer_starts_from_trained_weights(tmp_path):
+    model, known = TinyPhantom(32), TinyPhantom(32)
+    known.transformer.save_pretrained(tmp_path / "transformer")
+    known.text_encoder.save_pretrained(tmp_path / "text_encoder")
     take_over(model, tmp_path)
-    few, many = torch.randn(1, 4, 2, 4, 4), torch.randn(1, SHARP_CHANNELS, 2, 4, 4)
-    many[:, :4] = few
-    texts = {"timestep": torch.tensor([500.0]), "encoder_hidden_states": torch.randn(1, 3, 96)}
-    with torch.no_grad():
-        one = known(hidden_states=few, **texts).sample
-        other = model.transformer.eval()(hidden_states=many, **texts).sample
-    assert torch.allclose(one, other[:, :4], atol=1e-5) and not other[:, 4:].any()
+    mine, trained = model.state_dict(), known.state_dict()
+    assert all(torch.equal(mine[key], trained[key]) for key in trained)
