@@ -8,7 +8,6 @@ after the first are decoded at once, and oneDNN is called directly. Outputs diff
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import MethodType
 
 import torch
@@ -37,9 +36,6 @@ def decode_at_once(vae: AutoencoderKLWan, latents_BCFhw: torch.Tensor) -> torch.
         vae: On the CPU.
         latents_BCFhw: Latents as the autoencoder makes them, not normalised.
     """
-    for module in _convolutions(vae):
-        # The layout that oneDNN computes in; nothing is copied the second time.
-        module.to(memory_format=torch.channels_last_3d)
     vae.clear_cache()
     latents_BCFhw = vae.post_quant_conv(latents_BCFhw)
     parts: list[torch.Tensor] = []
@@ -64,12 +60,9 @@ def decode_at_once(vae: AutoencoderKLWan, latents_BCFhw: torch.Tensor) -> torch.
 def use_onednn(vae: AutoencoderKLWan) -> None:
     """Let the causal convolutions of an autoencoder call oneDNN on a CPU in float32."""
     if torch.backends.mkldnn.is_available():
-        for module in _convolutions(vae):
-            module.forward = MethodType(_forward, module)
-
-
-def _convolutions(vae: AutoencoderKLWan) -> Iterator[WanCausalConv3d]:
-    return (module for module in vae.modules() if isinstance(module, WanCausalConv3d))
+        for module in vae.modules():
+            if isinstance(module, WanCausalConv3d):
+                module.forward = MethodType(_forward, module)
 
 
 def _forward(

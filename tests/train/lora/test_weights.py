@@ -129,10 +129,10 @@ def test_a_lora_of_more_layers_cannot_start_a_training_of_fewer(training, traine
 def test_generate_takes_the_training_folder(trained, tmp_path, capsys):
     recipe = tmp_path / "recipe.txt"
     recipe.write_text(
-        "Radish\n1. Fry the radish in the frying pan.\n2. Boil the leek in the pot.\n"
+        "Radish\n1. Fry the radish in the frying pan.\n2. Boil the salmon in the pot.\n"
     )
     command = ["generate", str(recipe), "--out", str(tmp_path / "run"), "--steps", "1"]
     assert main([*command, "--memory", "none", "--lora", str(trained)]) == 0
-    assert "not trained on leek;" in capsys.readouterr().out, "but of the radish"
+    assert "not trained on salmon;" in capsys.readouterr().out, "but of the radish"
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert f"+ {WEIGHTS} x 1 sha256:" in run["models"]["generator"]
