@@ -21,6 +21,7 @@ from procvid.media.image import fit_on_white
 from procvid.toykitchen.dataset import random_clip
 from procvid.toykitchen.render import NUM_FRAMES
 from procvid.train.loop import Batch, Schedule, train
+from procvid.train.optim import fast_products
 
 IMAGE_SIZE = 48
 MODEL_CFG = {
@@ -110,8 +111,9 @@ def train_clip(folder: Path, steps: int, seed: int = 0) -> nn.Module:
 
     def losses(drawn: Batch) -> Batch:
         fits = drawn["fits"]
-        image = F.normalize(model.encode_image(drawn["images"]), dim=-1)
-        text = F.normalize(model.encode_text(drawn["tokens"]), dim=-1)
+        with fast_products(drawn["images"].device):
+            images, texts = model.encode_image(drawn["images"]), model.encode_text(drawn["tokens"])
+        image, text = F.normalize(images.float(), dim=-1), F.normalize(texts.float(), dim=-1)
         logits = SCALE * image @ text.T
         rows = -(fits / fits.sum(1, keepdim=True) * logits.log_softmax(1)).sum(1).mean()
         columns = -(fits / fits.sum(0, keepdim=True) * logits.log_softmax(0)).sum(0).mean()

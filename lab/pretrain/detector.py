@@ -16,6 +16,7 @@ from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS
 from procvid.toykitchen.render import SIZE
 from procvid.train.loop import Batch, Schedule, train
+from procvid.train.optim import fast_products
 
 NAMES = (*VESSELS, *FOODS, *TOOLS, *SIDE_OBJECTS, "counter")
 QUERIES = 14
@@ -49,7 +50,7 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
     texts = {name: torch.from_numpy(embedder.embed_texts([name])[0]) for name in NAMES}
 
     def draw_batch(rng: np.random.Generator, step: int) -> Batch:
-        frames, truths = draw(rng, 48)
+        frames, truths = draw(rng, 32)
         asked = [
             list(t) + [str(n) for n in rng.permutation([n for n in NAMES if n not in t])]
             for t in truths
@@ -68,7 +69,9 @@ def train_detector(folder: Path, embedder: Embedder, steps: int, seed: int = 0) 
 
     def losses(drawn: Batch) -> Batch:
         pixels, there, boxes = drawn["pixels"], drawn["there"], drawn["boxes"]
-        logits, found = model(pixels + 0.03 * torch.randn_like(pixels), drawn["queries"])
+        with fast_products(pixels.device):
+            logits, found = model(pixels + 0.03 * torch.randn_like(pixels), drawn["queries"])
+        logits, found = logits.float(), found.float()
         return {
             "presence": F.binary_cross_entropy_with_logits(logits, there.float()),
             "l1": 2 * (found - boxes)[there].abs().mean(),

@@ -61,8 +61,10 @@ def export(work: Path, out: Path) -> None:
     pipeline.save_pretrained(folder, safe_serialization=True)
     for config in folder.glob("**/*config.json"):
         facts = json.loads(config.read_text())
-        # The local path of the training must not be published.
+        # The local path and the offline mode of the training must not be published.
         facts.pop("_name_or_path", None)
+        if "local_files_only" in facts:
+            facts["local_files_only"] = False
         config.write_text(json.dumps(facts, indent=2) + "\n")
     vocabulary = {
         "foods": list(FOODS),

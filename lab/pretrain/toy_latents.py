@@ -29,6 +29,7 @@ from procvid.toykitchen.identity import TOOLS, ToyKitchen, training_kitchen
 from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, SIZE, render
 from procvid.toykitchen.scene import TOOL_OF, FoodItem, Scene
 from procvid.train.loop import ahead, device
+from procvid.train.optim import fast_products
 from procvid.types import Image
 
 KINDS = ("vessel", "food", "surface", "extra")
@@ -101,7 +102,8 @@ class ToyLatents:
 @torch.no_grad()
 def _encode(vae: AutoencoderKLWan, frames: torch.Tensor) -> torch.Tensor:
     """Encode uint8 (B, T, H, W, 3) to normalised latents on the CPU."""
-    z = vae.encode(to_video(frames.to(vae.device))).latent_dist.mode()
+    with fast_products(vae.device):
+        z = vae.encode(to_video(frames.to(vae.device))).latent_dist.mode().float()
     mean = torch.tensor(vae.config.latents_mean, device=z.device).view(1, -1, 1, 1, 1)
     std = torch.tensor(vae.config.latents_std, device=z.device).view(1, -1, 1, 1, 1)
     return ((z - mean) / std).cpu()
@@ -110,8 +112,9 @@ def _encode(vae: AutoencoderKLWan, frames: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def _through(vae: AutoencoderKLWan, frames: torch.Tensor) -> np.ndarray:
     """Encode and decode images uint8 (B, H, W, 3)."""
-    z = vae.encode(to_video(frames[:, None].to(vae.device))).latent_dist.mode()
-    decoded = vae.decode(z).sample[:, :, 0].permute(0, 2, 3, 1)
+    with fast_products(vae.device):
+        z = vae.encode(to_video(frames[:, None].to(vae.device))).latent_dist.mode()
+        decoded = vae.decode(z).sample[:, :, 0].permute(0, 2, 3, 1).float()
     return ((decoded + 1) * 127.5).clamp(0, 255).byte().cpu().numpy()
 
 

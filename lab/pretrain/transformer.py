@@ -66,7 +66,7 @@ DROP_TEXT = 0.12
 DROP_REFERENCES = 0.12
 TRAINING_SHIFT = 1.5
 FOOD_WEIGHT = 1.0
-STILLS_SHARE = 0.15
+STILLS_SHARE = 0.4
 """Share of the steps, at the start, that use single frames: looks are cheaper to learn there."""
 WARM_RATE = 0.015
 """Learning rate of Muon when training starts from trained weights; AdamW's is a tenth of it."""

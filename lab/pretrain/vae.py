@@ -15,12 +15,14 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
 from lab.pretrain.widen import widened
 from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.identity import training_kitchen
 from procvid.toykitchen.render import NUM_FRAMES, SIZE, render
 from procvid.train.loop import Batch, Schedule, train
+from procvid.train.optim import fast_products
 
 CONFIG = {
     "base_dim": 16,
@@ -262,9 +264,12 @@ def _in_windows(
 
     def losses(batch: Batch) -> Batch:
         video = to_video(batch["frames"])
-        posterior = vae.encode(video).latent_dist
-        z = posterior.sample()
-        out = decode_unclamped(vae, z + noise * torch.randn_like(z) * z.std() if noise else z)
+        with fast_products(video.device):
+            encoded = vae.encode(video).latent_dist.parameters
+            posterior = DiagonalGaussianDistribution(encoded.float())
+            z = posterior.sample()
+            out = decode_unclamped(vae, z + noise * torch.randn_like(z) * z.std() if noise else z)
+        out = out.float()
         found = reconstruction_losses(out, video, moving)
         kl = 3e-4 * posterior.kl().mean() / posterior.mean[0].numel()
         found["mse"] = square * found["mse"]

@@ -25,7 +25,7 @@ OVERSAMPLING = 4
 NUM_FRAMES = 17
 FPS = 8
 CENTRE = (35.0, 33.0)
-COUNTER_UNITS: Box = (0.0, 42.0, 13.5, 64.0)
+COUNTER_UNITS: Box = (0.0, 18.0, 13.5, 64.0)
 """Where the counter and its side object are visible."""
 LEAST_UNITS = 3.0
 """Objects that show less than this at the frame's edge count as out of sight."""

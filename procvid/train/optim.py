@@ -24,6 +24,12 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def fast_products(device: torch.device) -> torch.autocast:
+    """Return a context of matrix products and convolutions in `fast_dtype`."""
+    dtype = fast_dtype(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
 def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Return a matrix of the same row and column space with singular values near 1.
 

@@ -39,11 +39,11 @@ FLOORS = {
 
 SHIPPED = {
     "tiny_phantom/text_encoder/model.safetensors":
-        "9bca3f67ca228d4d6231265766bf9befe1f9a4e9f979f1f1805c8080ee4b4e1e",
+        "3513336e03c62851613438b2698e808bb60f711c6c30881d1f8a3b53c3119304",
     "tiny_phantom/transformer/diffusion_pytorch_model.safetensors":
-        "e469932de102293586cfeaa6fb73117a01b93167d7ab31a901a75a61b0e6ef3d",
+        "60221a933dd86a015c83d5d809274b344f46babc024cb0342b25d1d1adf831d2",
     "tiny_phantom/vae/diffusion_pytorch_model.safetensors":
-        "ab5a4ee421afe08711690fa1cfbd486a892cdd8a6e34b721f2808a8c6182e967",
+        "b8d3aaf793377fede248f03cfe341783a82838b8784fc28299c7631b3da75383",
     "oracle/oracle.safetensors":
         "33ff467b394fcecd185ed43f1d59b8085ef4feafc5839d77ae215c05ee167695",
 }  # fmt: skip

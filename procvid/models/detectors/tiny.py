@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +28,7 @@ KEYED = frozenset({"frying pan", "pot", "bowl", "cutting board", "plate", "bakin
 
 
 class TextGridDetector(nn.Module):
-    """Scores how well a text fits the cells of a 12x12 grid, and predicts its box.
+    """Scores how well a text fits the cells of a 24x24 grid; each cell predicts the box's sides.
 
     Args:
         dim: Width of the text vectors.
@@ -36,30 +37,40 @@ class TextGridDetector(nn.Module):
 
     def __init__(self, dim: int = 96, width: int = 96) -> None:
         super().__init__()
-        blocks: list[nn.Module] = []
-        for before, after in ((3, 32), (32, 64), (64, width)):
-            blocks += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(8, after), nn.SiLU()]
-            blocks += [nn.Conv2d(after, after, 3, 1, 1), nn.GroupNorm(8, after), nn.SiLU()]
-        self.grid = nn.Sequential(
-            *blocks, nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.SiLU()
+        self.fine = nn.Sequential(
+            *_convolved(3, 32, 2), *_convolved(32, 64, 2), *_convolved(64, width)
         )
-        self.position = nn.Parameter(torch.zeros(1, (SIZE // 8) ** 2, width))
+        self.coarse = nn.Sequential(*_convolved(width, 128, 2), *_convolved(128, width))
+        self.grid = nn.Sequential(*_convolved(2 * width, width), *_convolved(width, width))
+        side = SIZE // 4
+        self.position = nn.Parameter(torch.zeros(1, side**2, width))
         self.ask = nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, width))
-        self.fit = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
-        self.box = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 4))
+        self.fit = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 5))
+        middles = (torch.arange(side) + 0.5) / side
+        x, y = torch.meshgrid(middles, middles, indexing="xy")
+        centres = torch.stack([x, y, x, y], -1).flatten(0, 1)
+        self.register_buffer("centres", centres, persistent=False)
 
     def forward(
         self, images: torch.Tensor, texts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Images (B, 3, 96, 96) in -1..1, texts (B, Q, dim) -> logits (B, Q), xyxy (B, Q, 4) in 0..1."""
-        cells = self.grid(images).flatten(2).transpose(1, 2) + self.position
+        fine = self.fine(images)
+        around = nn.functional.interpolate(self.coarse(fine), scale_factor=2)
+        grid = self.grid(torch.cat([fine, around], 1))
+        cells = grid.flatten(2).transpose(1, 2) + self.position
         # unit vectors have small entries; the layer learns faster from entries of size 1
-        joint = cells[:, None] * self.ask(texts * texts.shape[-1] ** 0.5)[:, :, None]
-        logits = self.fit(joint).squeeze(-1)
-        seen = (logits.softmax(-1)[..., None] * joint).sum(2)
-        centre, size = self.box(seen).sigmoid().split(2, -1)
-        boxes = torch.cat([centre - size / 2, centre + size / 2], -1)
-        return logits.logsumexp(-1) - 4.97, boxes
+        asked = self.ask(texts * texts.shape[-1] ** 0.5)
+        found = self.fit(cells[:, None] * asked[:, :, None])
+        logits, distances = found[..., 0], nn.functional.softplus(found[..., 1:] - 2)
+        signs = distances.new_tensor([-1, -1, 1, 1])
+        boxes = self.get_buffer("centres") + signs * distances
+        box = (logits.softmax(-1)[..., None] * boxes).sum(2)
+        return logits.logsumexp(-1) - math.log(logits.shape[-1]), box
+
+
+def _convolved(before: int, after: int, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 3, stride, 1), nn.GroupNorm(8, after), nn.SiLU()]
 
 
 class TinyDetector:
