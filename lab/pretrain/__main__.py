@@ -25,10 +25,10 @@ STEPS = {
     "vae": 3200,
     "vae_wide": 1200,
     "vae_fine": 800,
-    "vae_sharp": 1300,
+    "vae_sharp": 2050,
     "clip": 2000,
     "step_clip": 600,
-    "detector": 1000,
+    "detector": 800,
     "oracle": 1400,
     "transformer": 7600,
     "guided": 600,
@@ -291,7 +291,9 @@ def parser() -> Parser:
     made = new_parser("pretrain", "Train the tiny models on the toy kitchen, stage by stage.")
     made.add_argument("stage", choices=list(STAGES))
     made.add_argument("--work", type=Path, required=True, help="folder of checkpoints and curves")
-    made.add_argument("--steps", type=count, help="steps; by default as for the shipped weights")
+    made.add_argument(
+        "--steps", type=count, help="steps; by default enough for training from scratch"
+    )
     made.add_argument("--seed", type=whole_number, default=0)
     made.set_defaults(run=pretrain)
     return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,7 +23,7 @@ from lab.pretrain.toy_latents import ToyLatents
 from lab.pretrain.toy_texts import MAX_TOKENS, prompt_of
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.train.loop import Batch, Schedule, device, train
-from procvid.train.optim import fast_dtype
+from procvid.train.optim import fast_dtype, fast_products
 
 TRANSFORMER = {
     "patch_size": [1, 2, 2],
@@ -218,11 +218,10 @@ def velocity_of(
         sigma: Noise levels (B, 1, 1, 1, 1).
         text: Ids and mask.
     """
-    with ExitStack() as precision:
-        # As in the paper, where it is faster: weights in float32, products in bfloat16.
-        if fast_dtype(noisy.device) == torch.bfloat16:
-            precision.enter_context(torch.autocast(noisy.device.type, torch.bfloat16))
-            precision.enter_context(attention_of(noisy.device))
+    # As in the paper, where it is faster: weights in float32, products in bfloat16.
+    on = noisy.device
+    is_fast = fast_dtype(on) == torch.bfloat16
+    with fast_products(on), attention_of(on) if is_fast else nullcontext():
         found = model.transformer(
             hidden_states=torch.cat([noisy, references], 2),
             timestep=sigma.flatten() * 1000,
