@@ -59,7 +59,7 @@ PATTERNS: dict[tuple[int, ...], float] = {
     (0, 3): 0.06,
     (0, 1, 2): 0.18,
     (0, 2, 3): 0.12,
-    (0, 1, 2, 3): 0.22,
+    (0, 1, 2, 3): 0.34,
 }
 SHUFFLED = 0.2
 DROP_TEXT = 0.12
@@ -73,13 +73,13 @@ WARM_RATE = 0.015
 
 
 def _weights(extra: float) -> torch.Tensor:
-    """Return weights of the 12x12 latent cells with mean 1; the place of the food counts more.
+    """Return weights of the 12x12 latent cells with mean 1; the places of food and tool count more.
 
     The food fills a tenth of the frame but is the subject of the text. Vessels have a fixed place,
     so the mask is fixed.
     """
     inside = torch.zeros(12, 12)
-    inside[2:11, 2:11] = 1
+    inside[:11, 2:11] = 1
     weights = 1 + extra * inside
     return weights / weights.mean()
 

@@ -62,6 +62,8 @@ HELD_OUT_RADIUS = 45.0
 """No counter of any colour is this near (RGB distance) to a held-out one of the same pattern."""
 ANY_COUNTER_SHARE = 0.6
 """Share of training kitchens with a counter of any colour."""
+STRONGEST_PATTERN = 4.5
+"""The strongest pattern on a counter of any colour, as a multiple of those in the test kitchen."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ def any_counter(rng: np.random.Generator) -> CounterLook:
     """Return a counter of any colour and pattern for training, none like a held-out one.
 
     With 28 looks, a model learns which patterns a colour has. With all colours it must read them.
+    Most patterns are stronger than in the test kitchen, so that a model learns to copy them.
     """
     while True:
         red, green, blue = rng.integers(30, 236, 3)
@@ -214,7 +217,7 @@ def any_counter(rng: np.random.Generator) -> CounterLook:
             if words == pattern and _distance(rgb, COUNTERS[colour]) < HELD_OUT_RADIUS
         )
         if not any(near):
-            return counter_look(rng, "", rgb, pattern)
+            return counter_look(rng, "", rgb, pattern, float(rng.uniform(1, STRONGEST_PATTERN)))
 
 
 def _distance(a: RGB, b: RGB) -> float:
@@ -226,9 +229,11 @@ def _counter(rng: np.random.Generator, split: Split) -> CounterLook:
     return counter_look(rng, colour, COUNTERS[colour], pattern)
 
 
-def counter_look(rng: np.random.Generator, colour: str, rgb: RGB, pattern: str) -> CounterLook:
+def counter_look(
+    rng: np.random.Generator, colour: str, rgb: RGB, pattern: str, strength: float = 1.0
+) -> CounterLook:
     """Return a counter near `rgb`; its pattern is lighter on dark counters, else darker."""
     rgb = _jitter(rng, rgb, COLOUR_JITTER)
-    lighter = sum(rgb) < 300
-    second = [round(c + (255 - c) * 0.14) if lighter else round(c * 0.88) for c in rgb]
+    end, share = (255, 0.14 * strength) if sum(rgb) < 300 else (0, 0.12 * strength)
+    second = [round(c + (end - c) * share) for c in rgb]
     return CounterLook(colour, rgb, pattern, (second[0], second[1], second[2]))
