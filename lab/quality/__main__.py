@@ -1,6 +1,7 @@
 """Measure the tiny models on held-out toy-kitchen clips.
 
-`python -m lab.quality --out FOLDER` writes `quality.json`, `quality.md` and `contact_sheet.png`.
+`python -m lab.quality --out FOLDER` writes `quality.json`, `quality.md` and `contact_sheet.png`; with
+`--before ASSETS` also `before_and_after.png`, the same clips of earlier weights beside the present ones.
 Looks, wordings and recipes are held out from training. `lab.quality.effect` measures what the
 memory changes.
 """
@@ -32,7 +33,7 @@ from lab.quality.models import (
     through_vae,
     vae_quality,
 )
-from lab.quality.sheet import write_sheet
+from lab.quality.sheet import write_before_and_after, write_sheet
 from lab.weights import load_oracle, load_pipeline
 from procvid.cli import run
 from procvid.cli.arguments import Parser
@@ -43,6 +44,8 @@ from procvid.storage.lock import output_folder
 
 REFERENCES = 3
 """References of the clips that measure text following."""
+SHEET_RECIPES = 2
+"""Recipes on the sheet of earlier and present weights."""
 
 
 def measure(assets: Path, recipes: int, fewer: int) -> tuple[dict[str, Any], list[GeneratedClip]]:
@@ -164,6 +167,7 @@ def parser() -> Parser:
     made = new_parser("quality", "Measure the tiny models on held-out toy-kitchen clips.")
     made.add_argument("--assets", type=Path, default=ASSETS, help="folder of the weights")
     made.add_argument("--out", type=Path, required=True, help="folder of the report")
+    made.add_argument("--before", type=Path, help="folder of earlier weights to compare with")
     made.add_argument("--recipes", type=count, default=20, help="recipes for text following")
     made.add_argument("--fewer", type=count, default=8, help="recipes per other reference count")
     made.set_defaults(run=quality)
@@ -177,6 +181,11 @@ def quality(arguments: argparse.Namespace) -> None:
         (arguments.out / "quality.json").write_text(json.dumps(report, indent=1))
         (arguments.out / "quality.md").write_text(markdown(report))
         write_sheet(clips, arguments.out / "contact_sheet.png")
+        if arguments.before is not None:
+            earlier = load_pipeline(arguments.before / "tiny_phantom")
+            seeds = first_seeds(min(SHEET_RECIPES, arguments.recipes))
+            before = list(held_out_clips(earlier, seeds, REFERENCES, TINY.sampling))
+            write_before_and_after(before, clips, arguments.out / "before_and_after.png")
     print(markdown(report), end="")
 
 

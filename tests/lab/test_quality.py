@@ -6,13 +6,17 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lab import side_by_side
 from lab.pretrain import __main__ as pretrain
 from lab.pretrain.oracle import COLOURED
 from lab.quality import __main__ as quality
 from lab.quality import effect
+from lab.quality.clips import GeneratedClip
 from lab.quality.models import average_precision, sharpness
+from lab.quality.sheet import write_before_and_after
+from procvid.toykitchen.dataset import random_clip
 
 
 def refused(main, capsys, *arguments) -> str:
@@ -93,3 +97,14 @@ def test_sharpness_tells_still_from_moving():
     assert found["still_db"] == pytest.approx(10 * np.log10(255**2 / (25 * 0.4 * 8 / 12)))
     assert found["moving_share"] == 0.25 and found["flicker"] == pytest.approx(5 / 255 * 8 / 12)
     assert sharpness([true], [true])["gradient_energy"] == 1.0 < found["gradient_energy"] < 1.1
+
+
+def test_the_sheet_shows_a_clip_before_and_after_and_as_rendered(tmp_path):
+    kitchen, scene, true = random_clip(np.random.default_rng(0), "test")
+    grey = [np.full_like(true.frames, level) for level in (40, 160)]
+    before, after = (GeneratedClip(scene, kitchen, "a", 3, frames, true.frames) for frames in grey)
+    write_before_and_after([before], [after, after], tmp_path / "sheet.png")
+    row = np.asarray(Image.open(tmp_path / "sheet.png"))[20]
+    assert (row[20] == 40).all() and (row[560] == 40).all() and (row[580] == 255).all()
+    assert (row[600] == 160).all() and (row[1150] == 160).all()
+    assert not (row[1180:1700] == 160).all(), "the renderer's frames"
