@@ -39,9 +39,9 @@ FLOORS = {
 
 SHIPPED = {
     "tiny_phantom/text_encoder/model.safetensors":
-        "3513336e03c62851613438b2698e808bb60f711c6c30881d1f8a3b53c3119304",
+        "7f92dc4e7fef2de94126be5c2ba3d17bbd3267e52c5c0c713da09b667087c3f6",
     "tiny_phantom/transformer/diffusion_pytorch_model.safetensors":
-        "60221a933dd86a015c83d5d809274b344f46babc024cb0342b25d1d1adf831d2",
+        "25b66be4af25e05cf26ecabb15f1b3f02f2d2c5c5dbf2a3f28fe6fa391a6c1ad",
     "tiny_phantom/vae/diffusion_pytorch_model.safetensors":
         "b8d3aaf793377fede248f03cfe341783a82838b8784fc28299c7631b3da75383",
     "oracle/oracle.safetensors":
