@@ -167,7 +167,9 @@ def parser() -> Parser:
     made = new_parser("quality", "Measure the tiny models on held-out toy-kitchen clips.")
     made.add_argument("--assets", type=Path, default=ASSETS, help="folder of the weights")
     made.add_argument("--out", type=Path, required=True, help="folder of the report")
-    made.add_argument("--before", type=Path, help="folder of earlier weights to compare with")
+    made.add_argument(
+        "--before", type=Path, help="earlier weights, trained on such references, to draw beside"
+    )
     made.add_argument("--recipes", type=count, default=20, help="recipes for text following")
     made.add_argument("--fewer", type=count, default=8, help="recipes per other reference count")
     made.set_defaults(run=quality)
