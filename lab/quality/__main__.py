@@ -167,9 +167,7 @@ def parser() -> Parser:
     made = new_parser("quality", "Measure the tiny models on held-out toy-kitchen clips.")
     made.add_argument("--assets", type=Path, default=ASSETS, help="folder of the weights")
     made.add_argument("--out", type=Path, required=True, help="folder of the report")
-    made.add_argument(
-        "--before", type=Path, help="earlier weights, trained on such references, to draw beside"
-    )
+    made.add_argument("--before", type=Path, help="folder of earlier weights to compare with")
     made.add_argument("--recipes", type=count, default=20, help="recipes for text following")
     made.add_argument("--fewer", type=count, default=8, help="recipes per other reference count")
     made.set_defaults(run=quality)
@@ -179,12 +177,12 @@ def parser() -> Parser:
 def quality(arguments: argparse.Namespace) -> None:
     """Measure the weights of a folder and write the report."""
     with output_folder(arguments.out):
+        earlier = arguments.before and load_pipeline(arguments.before / "tiny_phantom")
         report, clips = measure(arguments.assets, arguments.recipes, arguments.fewer)
         (arguments.out / "quality.json").write_text(json.dumps(report, indent=1))
         (arguments.out / "quality.md").write_text(markdown(report))
         write_sheet(clips, arguments.out / "contact_sheet.png")
-        if arguments.before is not None:
-            earlier = load_pipeline(arguments.before / "tiny_phantom")
+        if earlier is not None:
             seeds = first_seeds(min(SHEET_RECIPES, arguments.recipes))
             before = list(held_out_clips(earlier, seeds, REFERENCES, TINY.sampling))
             write_before_and_after(before, clips, arguments.out / "before_and_after.png")

@@ -32,6 +32,7 @@ def test_the_quality_command(tmp_path, capsys):
     (tmp_path / "file").touch()
     out = ("--out", tmp_path / "out")
     assert "holds no weights" in refused(quality.main, capsys, *out, "--assets", tmp_path)
+    assert "holds no weights" in refused(quality.main, capsys, *out, "--before", tmp_path)
     assert "at least 1" in refused(quality.main, capsys, *out, "--recipes", 0)
     below = tmp_path / "file" / "below"
     assert str(below) in refused(quality.main, capsys, "--out", below)
