@@ -60,8 +60,7 @@ class Profile:
         half_precision: True if it computes in half precision. It is then precise by default.
         auto_vram_gib: "auto" chooses it on a GPU with this much memory or more.
         fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
-        shortcuts: Shortcuts of `--fast`.
-        fast_steps, best_steps: Denoising steps of `--fast` and of "best"; None for the default.
+        shortcuts: Shortcuts of `--fast`; a profile without any has no fast mode.
     """
 
     name: str
@@ -84,14 +83,16 @@ class Profile:
     auto_vram_gib: float = 0.0
     fits_lent_gpu: bool = True
     shortcuts: Shortcuts = EXACT
-    fast_steps: int | None = None
-    best_steps: int | None = None
 
     @property
     def fast_sampling(self) -> Sampling:
         """Return the default sampling of `--fast`."""
-        steps = self.fast_steps or self.sampling.num_inference_steps
-        return replace(self.sampling, num_inference_steps=steps, shortcuts=self.shortcuts)
+        return replace(self.sampling, shortcuts=self.shortcuts)
+
+    @property
+    def has_fast(self) -> bool:
+        """Return True if the profile has a fast mode."""
+        return self.shortcuts != EXACT
 
     def is_precise(self, wanted: bool | None = None) -> bool:
         """Return True if clips keep upstream's float32 layers; `wanted` overrides the default."""
@@ -110,7 +111,7 @@ TINY = Profile(
         height=96,
         num_frames=17,
         fps=8,
-        num_inference_steps=8,
+        num_inference_steps=4,
         guidance_scale_text=2.0,
         guidance_scale_image=2.0,
         seed=0,
@@ -132,10 +133,6 @@ TINY = Profile(
     demo=True,
     fixed_vocabulary=True,
     half_precision=False,
-    # The fastest point of the measured front that keeps identity and text (docs/fast.md).
-    shortcuts=Shortcuts(batched=True),
-    fast_steps=4,
-    best_steps=16,
 )
 
 PHANTOM_1_3B = Profile(
@@ -218,12 +215,13 @@ def choose_sampling(
 ) -> Sampling:
     """Return the profile's sampling with the user's choices, checked.
 
-    `fast` takes the profile's shortcuts, and its fewer denoising steps unless a number is given.
-    `distilled` takes the sampling for distilled LoRAs instead.
+    `fast` takes the profile's shortcuts; `distilled`, the sampling for distilled LoRAs.
 
     Raises:
         InputError: The profile cannot make such a clip.
     """
+    if fast and not profile.has_fast:
+        raise InputError(f"The {profile.name} profile has no fast mode.", "Turn it off.")
     default = profile.fast_sampling if fast else profile.sampling
     default = profile.sampling.distilled if distilled else default
     width, height = size or (default.width, default.height)

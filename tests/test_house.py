@@ -86,6 +86,14 @@ def relative(paths: Iterable[Path]) -> list[str]:
 # Dependencies
 
 
+def test_no_link_points_out_of_the_tree():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout.split("\0")
+    links = [ROOT / name for name in listed if name and (ROOT / name).is_symlink()]
+    assert [link for link in links if not link.resolve().is_relative_to(ROOT)] == []
+
+
 def test_requirements_are_the_core_dependencies() -> None:
     wanted = as_requirements(pyproject()["project"]["dependencies"])
     assert as_requirements(requirement_lines(ROOT / "requirements.txt")) == wanted

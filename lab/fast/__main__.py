@@ -41,7 +41,7 @@ from procvid.models.frame_encoders.clip_tower import ClipTowerFrameEncoder
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.settings import PHANTOM_1_3B, TINY
 from procvid.storage.lock import output_folder
-from procvid.types import Shortcuts, StepCache
+from procvid.types import EXACT, Shortcuts, StepCache
 
 CALIBRATION_CLIPS = 3
 
@@ -57,7 +57,7 @@ class Regime:
         description: Purpose of the regime.
         exact: The variant without shortcuts.
         variants: Variants with shortcuts.
-        chosen: Name of the variant that `--fast` uses.
+        chosen: Name of the variant that the profile uses.
         full: Names of variants that are measured on all clips; others use a part.
     """
 
@@ -69,80 +69,41 @@ class Regime:
     full: tuple[str, ...]
 
 
-def caches(steps: int, base: Shortcuts) -> Iterator[tuple[str, Shortcuts]]:
-    """Yield every step cache at several strengths."""
-    full = max(2, steps // 8)
-    for every in (2, 3):
-        yield f"taylor {every}", replace(base, cache=StepCache("taylor", every, full))
-    for threshold in (0.1, 0.2):
-        yield f"first block {threshold}", replace(base, cache=StepCache("first_block", threshold))
-    for threshold in (0.05, 0.2):
-        yield f"mag {threshold}", replace(base, cache=StepCache("mag", threshold, full))
-    for threshold in (0.3, 0.6):
-        yield f"sea {threshold}", replace(base, cache=StepCache("sea", threshold, full))
-
-
 def few_steps(full: int, scales: tuple[float, float]) -> Iterator[Variant]:
     """Yield few steps with guidance on all, the first half, or the first one, of them."""
-    for steps in (4, 6, 8):
+    for steps in (4, 6):
         for guided in (steps, steps // 2, 1):
-            if steps < full or guided < steps:
+            if (steps, guided) != (full, full):
                 name = f"{steps} steps, {guided} guided"
                 yield Variant(name, steps, Shortcuts(guided_share=guided / steps), scales)
 
 
 def two_branches() -> Regime:
-    """Return the regime of the tiny profile: equal scales, so two branches are exact."""
+    """Return the regime of the tiny profile: few steps, and equal scales, so two branches are exact."""
     steps = TINY.sampling.num_inference_steps
     scales = (TINY.sampling.guidance_scale_text, TINY.sampling.guidance_scale_image)
-    exact = Variant("exact", steps, scales=scales)
 
-    def variant(name: str, shortcuts: Shortcuts, num_steps: int = steps) -> Variant:
+    def variant(name: str, shortcuts: Shortcuts = EXACT, num_steps: int = steps) -> Variant:
         return Variant(name, num_steps, shortcuts, scales)
 
-    fast = TINY.fast_sampling
-    chosen = variant("--fast", fast.shortcuts, fast.num_inference_steps)
-    three = Variant("exact, three branches", steps, scales=(scales[0] + 1, scales[1]))
-    fewer = [variant(f"{n} steps", Shortcuts(), n) for n in (6, 5, 4)]
-    guided = [
-        variant("guided for half", Shortcuts(guided_share=0.5)),
-        variant("guidance every 2nd", Shortcuts(guided_every=2)),
-        variant("guidance every 3rd", Shortcuts(guided_every=3)),
-    ]
-    cached = [variant(name, shortcuts) for name, shortcuts in caches(steps, Shortcuts())]
-    cheaper = [
-        variant("no zero references", Shortcuts(drop_zero_references=True)),
-        replace(variant("8-bit attention (simulated)", Shortcuts()), in_8_bits=True),
-        *few_steps(steps, scales),
-    ]
-    together = [
-        variant("batched, 6 steps", BATCHED, 6),
-        variant("batched, 5 steps", BATCHED, 5),
-        variant("batched, taylor 3", replace(BATCHED, cache=StepCache("taylor", 3, 2))),
-        variant("batched, mag 0.2", replace(BATCHED, cache=StepCache("mag", 0.2, 2))),
-        variant("guidance every 2nd, 6 steps", Shortcuts(guided_every=2), 6),
-        variant(
-            "guidance every 2nd, taylor 3",
-            Shortcuts(guided_every=2, cache=StepCache("taylor", 3, 2)),
-        ),
-    ]
-    variants = (
-        variant("batched", BATCHED),
-        three,
-        *fewer,
-        *guided,
-        *cached,
-        *cheaper,
-        *together,
-        chosen,
-    )
+    other_steps = [variant(f"{n} steps", num_steps=n) for n in (2, 3, 8, 16)]
     return Regime(
         "tiny",
         f"the tiny profile: {steps} steps, equal scales, two branches",
-        exact,
-        variants,
-        chosen.name,
-        ("exact", "batched, 6 steps", "--fast"),
+        variant("exact"),
+        (
+            variant("batched", BATCHED),
+            Variant("three branches", steps, scales=(scales[0] + 1, scales[1])),
+            *other_steps,
+            *few_steps(steps, scales),
+            variant("guidance every 2nd", Shortcuts(guided_every=2)),
+            variant("no zero references", Shortcuts(drop_zero_references=True)),
+            replace(variant("8-bit attention (simulated)"), in_8_bits=True),
+            variant("batched, 3 steps", BATCHED, 3),
+            variant("batched, 2 steps, 1 guided", replace(BATCHED, guided_share=0.5), 2),
+        ),
+        "exact",
+        ("exact", "3 steps", "8 steps", "16 steps"),
     )
 
 

@@ -274,8 +274,10 @@ def _fast() -> Iterator[Finding]:
         known = known_caches()
     except ImportError:
         return
-    detail = f"tiny: {TINY.fast_steps} steps, {TINY.shortcuts.summary}; caches: {', '.join(known)}"
-    wanted = {p.shortcuts.cache.kind for p in PROFILES.values() if p.shortcuts.cache is not None}
+    profiles = [p for p in PROFILES.values() if p.has_fast]
+    modes = [f"{p.name}: {p.shortcuts.summary}" for p in profiles]
+    detail = "; ".join((*modes, f"caches: {', '.join(known)}"))
+    wanted = {p.shortcuts.cache.kind for p in profiles if p.shortcuts.cache is not None}
     missing = sorted(wanted - set(known))
     if missing:
         remedy = "pip install --upgrade diffusers"

@@ -13,7 +13,7 @@ import pytest
 
 from procvid.cli import doctor
 from procvid.errors import ServiceError, UnavailableError
-from procvid.settings import TINY
+from procvid.settings import PHANTOM_1_3B, TINY
 from procvid.wiring import run as wiring
 from procvid.wiring.readiness import GraphicsCard, MachineFacts, MissingPart, Readiness
 
@@ -90,7 +90,7 @@ def test_a_disk_that_is_almost_full(monkeypatch):
 def test_what_fast_does():
     finding = found(doctor._fast())["--fast"]
     assert finding.verdict == "ok"
-    assert TINY.shortcuts.summary in finding.detail and "taylor" in finding.detail
+    assert PHANTOM_1_3B.shortcuts.summary in finding.detail and "taylor" in finding.detail
 
 
 GB = 10**9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from safetensors.torch import save_file
 from procvid.cli import main
 from procvid.phantom.flops import num_forwards
 from procvid.run.story import make_video
-from procvid.settings import PROFILES, TINY, choose_sampling
+from procvid.settings import PHANTOM_1_3B, PROFILES, TINY, Profile, choose_sampling
 from procvid.storage.files import sha256_of
-from procvid.types import GenerateRequest, Recipe
+from procvid.types import EXACT, GenerateRequest, Recipe, Shortcuts
 from procvid.wiring import run as wiring
 
 pytestmark = pytest.mark.usefixtures("quick_models")
@@ -22,6 +23,14 @@ RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.
 2. Fry the carrot in the frying pan.
 """
+
+
+@pytest.fixture
+def fast_tiny(monkeypatch) -> Profile:
+    """Give the tiny profile a fast mode: only GPU profiles have one."""
+    fast = replace(TINY, shortcuts=Shortcuts(batched=True))
+    monkeypatch.setitem(PROFILES, "tiny", fast)
+    return fast
 
 
 @pytest.fixture
@@ -35,20 +44,18 @@ def read(file: Path) -> dict:
     return json.loads(file.read_text())
 
 
-def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
+def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys, fast_tiny):
     run = tmp_path / "run"
     exact = ["generate", str(recipe), "--out", str(run), "--memory", "none"]
     fast = [*exact, "--fast"]
     assert main([*fast, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert (
-        f"Fast: {TINY.shortcuts.summary}." in said and f"{TINY.fast_steps} denoising steps" in said
-    )
+    assert f"Fast: {fast_tiny.shortcuts.summary}." in said
     assert "Time of the run: not known" in said and "Time: not known" not in said
 
     assert main(fast) == 0
     taken = read(run / "run.json")["request"]["sampling"]
-    assert taken["num_inference_steps"] == TINY.fast_steps and taken["shortcuts"]["batched"]
+    assert taken["shortcuts"]["batched"]
     step = read(run / "steps/01/conditioning.json")
     assert step["sampling"] == {**taken, "seed": step["sampling"]["seed"]}
     capsys.readouterr()
@@ -58,7 +65,7 @@ def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
     assert "measured on 2 clips" in capsys.readouterr().out
     assert main(exact) == 2
     error = capsys.readouterr().err
-    assert f"it is fast ({TINY.shortcuts.summary}) there, but exact in this request" in error
+    assert f"it is fast ({fast_tiny.shortcuts.summary}) there, but exact in this request" in error
 
     assert main(["regenerate", str(run), "--step", "1", "--seed", "5"]) == 0
     again = read(run / "steps/01/conditioning.json")
@@ -67,15 +74,24 @@ def test_a_fast_run_is_recorded_and_no_exact_one(recipe, tmp_path, capsys):
 
 
 def test_steps_may_be_chosen_with_fast():
-    assert choose_sampling(TINY, fast=True, num_inference_steps=9).num_inference_steps == 9
-    assert choose_sampling(TINY, fast=True).num_inference_steps == TINY.fast_steps
-    assert choose_sampling(TINY).shortcuts.summary == ""
+    assert choose_sampling(PHANTOM_1_3B, fast=True, num_inference_steps=9).num_inference_steps == 9
+    assert choose_sampling(PHANTOM_1_3B, fast=True).shortcuts == PHANTOM_1_3B.shortcuts
+    assert choose_sampling(PHANTOM_1_3B).shortcuts == EXACT
 
 
-def test_a_fast_run_that_was_cut_off_ends_in_the_same_bytes(tmp_path):
+def test_a_profile_without_a_fast_mode_says_so(recipe, tmp_path, capsys):
+    assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--fast"]) == 2
+    assert "The tiny profile has no fast mode. Turn it off." in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fast_run_that_was_cut_off_ends_in_the_same_bytes(tmp_path, fast_tiny):
     steps = tuple(line[3:] for line in RECIPE.splitlines()[1:])
     request = GenerateRequest(
-        Recipe("Fried carrots", steps), choose_sampling(TINY, fast=True, seed=3), "tiny", seed=3
+        Recipe("Fried carrots", steps),
+        choose_sampling(fast_tiny, fast=True, seed=3),
+        "tiny",
+        seed=3,
     )
     parts = wiring.build("tiny")
     whole, cut = tmp_path / "whole", tmp_path / "cut"

@@ -205,12 +205,10 @@ def test_the_installed_diffusers_has_every_cache():
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
-def test_fast_changes_steps_and_shortcuts_alone(profile):
+def test_fast_changes_the_shortcuts_alone(profile):
     fast = profile.fast_sampling
-    assert fast.shortcuts.summary and fast.shortcuts != EXACT
-    assert replace(fast, shortcuts=EXACT, num_inference_steps=1) == replace(
-        profile.sampling, num_inference_steps=1
-    )
+    assert bool(fast.shortcuts.summary) == profile.has_fast == (fast.shortcuts != EXACT)
+    assert replace(fast, shortcuts=EXACT) == profile.sampling
 
 
 def test_the_published_profiles_fast_saves_three_of_five_predictions(pipeline, blocks_run):

@@ -13,8 +13,6 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from procvid.media.image import save_png
-from procvid.run.folder import read_run
-from procvid.settings import TINY
 from procvid.ui.server.context import AppContext
 
 FEW = {"steps": 2}
@@ -360,12 +358,9 @@ def assert_sentence(message: str) -> None:
         assert word not in message
 
 
-def test_a_fast_run_takes_the_profiles_shortcuts(client: Client, context: AppContext) -> None:
-    one_step = "Egg\n\n1. Fry the egg in the frying pan."
-    *_, last = client.submit(one_step, memory="none", steps=2, fast=True, api_name="/generate")
-    request = read_run(context.folder_of(last["run_id"])).request
-    assert request.sampling.shortcuts == TINY.shortcuts
-    assert context.job_of(last["run_id"]).options.fast
+def test_a_profile_without_a_fast_mode_refuses_it(client: Client, recipe: str) -> None:
+    with pytest.raises(AppError, match=r"The tiny profile has no fast mode\. Turn it off\."):
+        client.predict(recipe, fast=True, api_name="/generate")
 
 
 def test_fast_is_yes_or_no(client: Client, recipe: str) -> None:

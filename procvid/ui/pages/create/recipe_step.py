@@ -216,7 +216,7 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
             step.recipe: recipe_text(video.recipe),
             step.seed: video.seed,
             step.steps: video.steps,
-            step.fast: video.fast,
+            step.fast: video.fast and context.profile.has_fast,
             step.memory: video.memory,
             step.shots: video.shots,
             **run_options.shown_shape(options, context.profile, video.size, video.frames),

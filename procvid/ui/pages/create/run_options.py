@@ -23,7 +23,7 @@ MEMORY_LABELS = {
     "none": "None: no reference pictures",
 }
 SHOT_LABELS: dict[ShotMode, str] = {"auto": "One per action", "one": "One per step"}
-PRESET_LABELS = {"draft": "Draft", "standard": "Standard", "best": "Best"}
+PRESET_LABELS = {"draft": "Draft", "standard": "Standard"}
 
 CAPTIONS = """(shown) => {
   const set = (video) => [...video.textTracks].forEach(t => { t.mode = shown ? 'showing' : 'hidden'; });
@@ -55,13 +55,9 @@ class OptionFields:
 
 def presets_of(profile: Profile) -> Mapping[str, tuple[int, bool]]:
     """Return denoising steps and speed of each preset that the profile has."""
-    presets = {
-        "draft": (profile.fast_sampling.num_inference_steps, True),
-        "standard": (profile.sampling.num_inference_steps, False),
-    }
-    if profile.best_steps is not None:
-        presets["best"] = (profile.best_steps, False)
-    return presets
+    steps = profile.sampling.num_inference_steps
+    presets = {"draft": (steps, True)} if profile.has_fast else {}
+    return {**presets, "standard": (steps, False)}
 
 
 def build(profile: Profile) -> OptionFields:
@@ -73,6 +69,7 @@ def build(profile: Profile) -> OptionFields:
         label="Quality",
         show_label=False,
         container=False,
+        visible=len(presets) > 1,
         elem_classes="pv-segments",
     )
     with gr.Accordion("Options", open=False, elem_classes="pv-more"):
@@ -103,6 +100,7 @@ def build(profile: Profile) -> OptionFields:
         fast = gr.Checkbox(
             label="Fast",
             value=False,
+            visible=profile.has_fast,
             info="Makes at most half the model calls. Clips differ slightly.",
         )
         lora = gr.Dropdown(
