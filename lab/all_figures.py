@@ -77,7 +77,7 @@ FIGURES = (
             "python -m lab.extension measure --work {out}/work --lora {out}/first"
             " --out {out}/measured --recipes 80",
             "python -m lab.extension recipes --work {out}/work --out {out}/recipes --recipes 50",
-            "procvid ablate {out}/recipes --out {out}/runs --lora {out}/first --fast",
+            "procvid ablate {out}/recipes --out {out}/runs --lora {out}/first",
             "python -m lab.extension ablation --work {out}/work --out {out}/runs",
         ),
     ),

@@ -259,7 +259,7 @@ def parser() -> Parser:
     made = new_parser("fast", "Measure time and quality of every sampling shortcut.")
     made.add_argument("--out", type=Path, required=True, help="folder of tables and plot")
     made.add_argument("--recipes", type=count, default=20, help="recipes of exact and chosen runs")
-    made.add_argument("--fewer", type=count, default=40, help="clips of other variants, 2 or more")
+    made.add_argument("--fewer", type=count, default=20, help="clips of other variants, 2 or more")
     made.add_argument("--rounds", type=count, default=5, help="timed clips per variant")
     made.add_argument(
         "--only",
