@@ -34,7 +34,7 @@ STEPS = {
     "guided": 600,
     "decoder": 800,
 }
-CLIPS = 6144
+CLIPS = 12288
 
 
 def made_by(stage: str, path: Path) -> Path:

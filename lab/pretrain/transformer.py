@@ -8,6 +8,7 @@ gives the three branches of the guidance.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -22,6 +23,7 @@ from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 from lab.pretrain.toy_latents import ToyLatents
 from lab.pretrain.toy_texts import MAX_TOKENS, prompt_of
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
+from procvid.toykitchen.recipes import DISHES
 from procvid.train.loop import Batch, Schedule, device, train
 from procvid.train.optim import fast_dtype, fast_products
 
@@ -131,6 +133,17 @@ def draw_sigmas(rng: np.random.Generator, count: int) -> torch.Tensor:
     return torch.from_numpy(shifted).float().view(-1, 1, 1, 1, 1)
 
 
+def odds_of(actions: Sequence[str]) -> np.ndarray:
+    """Return the odds of clips (N,): half of the draws follow the actions' shares in recipes.
+
+    Random scenes have each action equally often, but more than a quarter of a recipe's steps add a food.
+    """
+    there = Counter(actions)
+    wanted = Counter(action for moves in DISHES.values() for action, _, _ in moves)
+    odds = np.array([wanted[action] / there[action] for action in actions])
+    return 0.5 / len(actions) + 0.5 * odds / odds.sum()
+
+
 class ClipBatches:
     """Draws encoded clips with their texts and references.
 
@@ -155,6 +168,7 @@ class ClipBatches:
     ) -> None:
         self._data, self._tokenizer, self._batch = data, tokenizer, batch
         self._seed, self._stills = seed, stills
+        self._odds = odds_of([data.scene(row)[1].action for row in range(len(data.video))])
 
     def __call__(self, rng: np.random.Generator, step: int) -> Batch:
         """Return latents, references, noise levels, tokens, and which clips keep both conditions."""
@@ -162,7 +176,7 @@ class ClipBatches:
         shared = np.random.default_rng([self._seed, step, 9])
         pattern = patterns[int(shared.choice(len(patterns), p=odds / odds.sum()))]
         data = self._data
-        rows = rng.integers(0, len(data.video), self._batch)
+        rows = rng.choice(len(data.video), self._batch, p=self._odds)
         has_text = rng.random(self._batch) >= DROP_TEXT
         ids, mask = self._tokens(rng, rows, has_text)
         chosen = rng.permutation(pattern) if rng.random() < SHUFFLED else np.array(pattern)
@@ -274,6 +288,7 @@ def train_transformer(
         "patterns": str(PATTERNS),
         "latents": data.vae,
         "clips": len(data.video),
+        "actions": "half as in recipes",
     }
     rate = 0.02 if start is None else WARM_RATE
     schedule = Schedule(

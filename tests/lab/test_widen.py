@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan
 
-from lab.pretrain.transformer import TinyPhantom, take_over
+from lab.pretrain.transformer import TinyPhantom, odds_of, take_over
 from lab.pretrain.vae import CONFIG, moving_weights, twofold
 from lab.pretrain.widen import widened
 from procvid.errors import InputError
@@ -75,3 +75,11 @@ def test_a_transformer_starts_from_trained_weights(tmp_path):
     take_over(model, tmp_path)
     mine, trained = model.state_dict(), known.state_dict()
     assert all(torch.equal(mine[key], trained[key]) for key in trained)
+
+
+def test_half_of_the_draws_follow_the_actions_of_recipes():
+    # Recipes add a food in 13 of 44 steps and flip it in one.
+    odds = odds_of(["add"] * 10 + ["flip"] * 10)
+    assert odds.sum() == pytest.approx(1)
+    assert odds[:10].sum() == pytest.approx(0.25 + 0.5 * 13 / 14)
+    assert odds[10:].sum() == pytest.approx(0.25 + 0.5 * 1 / 14)
