@@ -91,8 +91,8 @@ class Profile:
 
     @property
     def has_fast(self) -> bool:
-        """Return True if the profile has a fast mode."""
-        return self.shortcuts != EXACT
+        """Return True if fast clips differ from others; on a lent GPU all clips are fast."""
+        return self.fast_sampling != self.sampling
 
     def is_precise(self, wanted: bool | None = None) -> bool:
         """Return True if clips keep upstream's float32 layers; `wanted` overrides the default."""
@@ -220,8 +220,8 @@ def choose_sampling(
     Raises:
         InputError: The profile cannot make such a clip.
     """
-    if fast and not profile.has_fast:
-        raise InputError(f"The {profile.name} profile has no fast mode.", "Turn it off.")
+    if fast and profile.shortcuts == EXACT:
+        raise InputError(f"The {profile.name} profile has no fast mode.", "Omit --fast.")
     default = profile.fast_sampling if fast else profile.sampling
     default = profile.sampling.distilled if distilled else default
     width, height = size or (default.width, default.height)

@@ -353,7 +353,7 @@ EXACT = Shortcuts()
 class Sampling:
     """How a clip is sampled: size in pixels, frames, steps, guidance and the step's own seed.
 
-    `shortcuts` are those of `--fast`; none without it.
+    `shortcuts` are those of `--fast` or `--distilled`; the exact loop uses none.
     """
 
     width: int

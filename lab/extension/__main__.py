@@ -54,7 +54,7 @@ WIDENED = {
 ORACLE = "extension_oracle.safetensors"
 ORACLE_CLIPS = 1800
 MEASURED_STEPS = 6
-"""Denoising steps; they score as twelve do (docs/fast.md)."""
+"""Denoising steps of the measured clips (docs/lora.md)."""
 QUESTIONS = tuple(CLASSES)
 NEW_QUESTIONS = ("food", "counter")
 

@@ -1,7 +1,7 @@
 """Measure time and quality of every sampling shortcut on the tiny model.
 
 `python -m lab.fast --out FOLDER` writes `fast.json`, `fast_table.md` and `fast_front.html`.
-`docs/fast.md` shows the tables and explains the choice for `--fast`.
+`docs/fast.md` shows the tables and explains the choices.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Regime:
 
 
 def few_steps(full: int, scales: tuple[float, float]) -> Iterator[Variant]:
-    """Yield few steps with guidance on all, the first half, or the first one, of them."""
+    """Yield variants of few steps, guided on all, half or one of them."""
     for steps in (4, 6):
         for guided in (steps, steps // 2, 1):
             if (steps, guided) != (full, full):
@@ -258,7 +258,7 @@ def parser() -> Parser:
     """Return the parser of `python -m lab.fast`."""
     made = new_parser("fast", "Measure time and quality of every sampling shortcut.")
     made.add_argument("--out", type=Path, required=True, help="folder of tables and plot")
-    made.add_argument("--recipes", type=count, default=20, help="recipes of exact and chosen runs")
+    made.add_argument("--recipes", type=count, default=20, help="recipes of the whole runs")
     made.add_argument("--fewer", type=count, default=20, help="clips of other variants, 2 or more")
     made.add_argument("--rounds", type=count, default=5, help="timed clips per variant")
     made.add_argument(

@@ -171,7 +171,7 @@ def add_fast(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fast",
         action="store_true",
-        help="sample with half the model calls or fewer, slightly less exact (docs/fast.md)",
+        help="sample with half the model calls, slightly less exact; not for tiny (docs/fast.md)",
     )
 
 

@@ -81,7 +81,7 @@ def test_steps_may_be_chosen_with_fast():
 
 def test_a_profile_without_a_fast_mode_says_so(recipe, tmp_path, capsys):
     assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--fast"]) == 2
-    assert "The tiny profile has no fast mode. Turn it off." in capsys.readouterr().err
+    assert "The tiny profile has no fast mode. Omit --fast." in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -105,7 +105,7 @@ def test_the_docs_show_the_measured_tables_and_the_choices():
         next(row for row in regime["rows"] if row["chosen"]) for regime in results["regimes"]
     )
     assert tiny["steps"] == TINY.sampling.num_inference_steps and tiny["clips"] >= 100
-    # More steps are not measurably better, and two branches batched not measurably faster.
+    # More steps are not measurably better.
     eight = next(row for row in results["regimes"][0]["rows"] if row["name"] == "8 steps")
     assert eight["identity_change"] < 0.02 and eight["text_change"] < 0.02
     # What --fast promises.

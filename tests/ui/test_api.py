@@ -359,7 +359,7 @@ def assert_sentence(message: str) -> None:
 
 
 def test_a_profile_without_a_fast_mode_refuses_it(client: Client, recipe: str) -> None:
-    with pytest.raises(AppError, match=r"The tiny profile has no fast mode\. Turn it off\."):
+    with pytest.raises(AppError, match=r"The tiny profile has no fast mode\. Omit fast\."):
         client.predict(recipe, fast=True, api_name="/generate")
 
 

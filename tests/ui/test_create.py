@@ -124,6 +124,21 @@ def test_a_video_brings_its_edited_plan_back(
         assert list(on["open_plan"](str(other))) == [page.plan.notes]
 
 
+def test_an_old_fast_run_opens_without_a_speed_that_is_no_longer_there(
+    page: CreatePage, on: Events, made: str, context: AppContext
+) -> None:
+    file = context.existing_folder_of(made) / "run.json"
+    before = file.read_text("utf-8")
+    record = json.loads(before)
+    record["request"]["sampling"]["shortcuts"] = {"batched": True}
+    file.write_text(json.dumps(record), "utf-8")
+    try:
+        assert context.job_of(made).options.fast
+        assert on["arrive"]("", at_address(made))[page.recipe.fast] is False
+    finally:
+        file.write_text(before, "utf-8")
+
+
 def test_an_address_that_names_a_run_opens_it(page: CreatePage, on: Events, made: str) -> None:
     answer = on["arrive"]("", at_address(made))
     assert (answer[page.state.run_id], answer[page.state.walk].selected) == (made, 5)

@@ -38,7 +38,7 @@ def generator_of(parts: Parts) -> str:
 
 
 def fitting(recipe: Path, parts: Parts, folder: Path | None = None) -> FinishedExample | None:
-    """Return the finished example of a recipe if these weights made it, or None.
+    """Return the finished example of a recipe if these weights and default steps made it, or None.
 
     Args:
         recipe: The recipe file.
@@ -46,7 +46,12 @@ def fitting(recipe: Path, parts: Parts, folder: Path | None = None) -> FinishedE
         folder: Folder of the finished examples; default the one beside the recipe.
     """
     found = finished_of(recipe, parts.profile.name, folder)
-    return found if found and found.facts.generator == generator_of(parts) else None
+    if found is None:
+        return None
+    steps = parts.profile.sampling.num_inference_steps
+    facts = found.facts
+    fits = facts.generator == generator_of(parts) and facts.denoising_steps == steps
+    return found if fits else None
 
 
 def make_finished(

@@ -48,7 +48,7 @@ def mount(context: AppContext) -> None:
             seed: the same seed gives the same video, 0 to 2**63 - 1
             memory: "default" or "none"
             steps: denoising steps of a clip; omit it for the default of the profile
-            fast: at most half the model calls, for slightly different clips
+            fast: at most half the model calls, for slightly different clips; not for the tiny profile
             run_id: a run to resume; the other parameters are then ignored
             shots: "auto" for one clip per action, "one" for one clip per step
             size: width and height of the clips in pixels, such as "96x96"; omit it for the default

@@ -26,12 +26,12 @@ from procvid.machine import (
 from procvid.memory.store_folder import load_store
 from procvid.protocols import ClipGenerator, Planner, TakeJudge
 from procvid.run.changes import reference_changes
-from procvid.run.folder import PLAN, RunFolder, read_run
+from procvid.run.folder import PLAN, RUN, RunFolder, read_run
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.timings import ClipSetting, measured
 from procvid.settings import Profile, read_environment
 from procvid.storage.lock import wait_for_own
-from procvid.types import StepChanges
+from procvid.types import Sampling, StepChanges
 from procvid.ui.server.background import Background
 from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import Retention, clear
@@ -145,9 +145,11 @@ class AppContext:
         Raises:
             InputError: The profile cannot make such clips.
         """
-        profile = self.profile
-        sampling = options.sampling(profile)
-        return ClipSetting.of(profile.name, device_name(), sampling, profile.is_precise())
+        return self._clip_setting(options.sampling(self.profile))
+
+    def _clip_setting(self, sampling: Sampling) -> ClipSetting:
+        is_precise = self.profile.is_precise()
+        return ClipSetting.of(self.profile.name, device_name(), sampling, is_precise)
 
     def _generator_with(self, lora: str, card: int) -> ClipGenerator:
         """Return a card's generator with a LoRA; the last one is cached."""
@@ -298,13 +300,14 @@ class AppContext:
                 folder, job.again, parts, changes, takes=job.takes, judge=judge
             )
         else:
-            request = job.request(parts.profile)
+            begun = (folder / RUN).exists()
+            request = read_run(folder).request if begun else job.request(parts.profile)
             plan, changes_of = job.draft.plan, job.changes
             events = make_video(request, parts, folder, plan=plan, changes=changes_of)
             yield from measured(
                 events,
                 folder,
-                self.clip_setting(job.options),
+                self._clip_setting(request.sampling),
                 read_environment().cache_folder,
                 lambda: peak_memory_mib(self.profile),
                 is_loaded=was_loaded,

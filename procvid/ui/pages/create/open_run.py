@@ -77,7 +77,7 @@ class RunOpener:
             recipe.shots: mode_of(job.draft.recipe),
             recipe.seed: job.options.seed,
             recipe.steps: job.options.steps or self.context.profile.sampling.num_inference_steps,
-            recipe.fast: job.options.fast,
+            recipe.fast: job.options.fast and self.context.profile.has_fast,
             recipe.memory: _with_choices(
                 list_memories(request), _memory(job.options, own_memory, stores_of(request))
             ),

@@ -95,7 +95,7 @@ def build(profile: Profile) -> OptionFields:
             minimum=1,
             maximum=min(MAX_SLIDER_STEPS, MAX_STEPS),
             step=1,
-            info="More steps take longer and look cleaner.",
+            info="More steps take longer. The default suits most videos.",
         )
         fast = gr.Checkbox(
             label="Fast",
