@@ -103,7 +103,7 @@ def two_branches() -> Regime:
             variant("batched, 2 steps, 1 guided", replace(BATCHED, guided_share=0.5), 2),
         ),
         "exact",
-        ("exact", "3 steps", "8 steps", "16 steps"),
+        ("exact", "8 steps"),
     )
 
 
