@@ -17,7 +17,7 @@ from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import SIDE_OBJECTS, TOOLS, VESSELS
 from procvid.toykitchen.scene import ACTIONS, STATES
 
-SAMPLING_SHIFT = 2.0
+SAMPLING_SHIFT = 4.0
 
 
 def load_transformer(work: Path, stage: str, vocabulary: int) -> TinyPhantom:

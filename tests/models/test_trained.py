@@ -39,9 +39,9 @@ FLOORS = {
 
 SHIPPED = {
     "tiny_phantom/text_encoder/model.safetensors":
-        "7f92dc4e7fef2de94126be5c2ba3d17bbd3267e52c5c0c713da09b667087c3f6",
+        "8d401e9f61f53e82e3f1b59467f121fc4ec8f56fe8b07935fcd9fea4e68d9f8c",
     "tiny_phantom/transformer/diffusion_pytorch_model.safetensors":
-        "25b66be4af25e05cf26ecabb15f1b3f02f2d2c5c5dbf2a3f28fe6fa391a6c1ad",
+        "555375d15daf6a4e29bb29425763599715b832598c54034dad24acc1e4458ef8",
     "tiny_phantom/vae/diffusion_pytorch_model.safetensors":
         "b8d3aaf793377fede248f03cfe341783a82838b8784fc28299c7631b3da75383",
     "oracle/oracle.safetensors":
