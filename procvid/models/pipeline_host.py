@@ -63,7 +63,7 @@ LORA_NAMES = "teaches"
 PLACING = threading.Lock()
 """Held while memory is asked for and taken, because all devices share that of the machine."""
 
-PREVIEW_EVERY = 2
+PREVIEW_EVERY = 3
 """Steps between decoded previews; on two cores each costs about 3 % of the tiny clip's time."""
 
 CPU = torch.device("cpu")

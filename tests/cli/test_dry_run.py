@@ -67,7 +67,7 @@ def test_measured_clips_give_the_time_the_memory_and_the_disk(recipe, tmp_path, 
     assert (answer["seconds"], answer["peak_memory_mib"]) == (12.0, 950.0)
     assert answer["disk_bytes"] == 300_000 and not answer["disk_is_bound"]
     assert answer["basis"] == "measured on 2 clips made on this machine"
-    half = forecast(capsys, recipe, "--steps", "4")
+    half = forecast(capsys, recipe, "--steps", "2")
     assert half["seconds"] == 7.0 + 1.0 + 1.0 and "in proportion" in half["basis"]
     assert main(["generate", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]) == 0
     out = capsys.readouterr().out
