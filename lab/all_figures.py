@@ -11,15 +11,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.command import ASSETS, new_parser
+from lab.command import ASSETS, count, new_parser
 from procvid.cli import run
 from procvid.cli.arguments import Parser
 from procvid.errors import InputError, RunError, UnavailableError
@@ -41,7 +43,6 @@ class Figure:
 
 LORA = "--epochs 12 --batch-size 16 --accumulate 1 --learning-rate 2e-3 --schedule linear"
 FIGURES = (
-    Figure("quality", "tiny.md", ("python -m lab.quality --out {out}",)),
     Figure(
         "ablation",
         "memory.md",
@@ -65,7 +66,6 @@ FIGURES = (
     Figure("retrieval", "memory.md", ("python -m lab.memory_proof prove --out {out}",)),
     Figure("curation", "curate.md", ("python -m lab.curation_proof --out {out}",)),
     Figure("proof", "metrics.md", ("python -m lab.metrics_proof --out {out}",)),
-    Figure("fast", "fast.md", ("python -m lab.fast --out {out}",)),
     Figure(
         "lora",
         "lora.md",
@@ -81,6 +81,8 @@ FIGURES = (
             "python -m lab.extension ablation --work {out}/work --out {out}/runs",
         ),
     ),
+    Figure("quality", "tiny.md", ("python -m lab.quality --out {out}",)),
+    Figure("fast", "fast.md", ("python -m lab.fast --out {out}",)),
 )
 PAGES = tuple(dict.fromkeys(figure.page for figure in FIGURES))
 
@@ -122,13 +124,14 @@ def state_of(out: Path, figure: Figure, revision: str) -> dict[str, object]:
     return state if same else fresh
 
 
-def make(figure: Figure, out: Path, revision: str) -> bool:
+def make(figure: Figure, out: Path, revision: str, workers: int = 1) -> bool:
     """Run the commands of a figure that are not finished; return True if all are.
 
-    The output goes to `NAME.log`. The record counts the seconds of interrupted runs too.
+    Each command takes its share of the processor's threads. The output goes to `NAME.log`. The record counts the seconds of interrupted runs too.
     """
     state = state_of(out, figure, revision)
     finished, seconds = int(str(state["finished"])), float(str(state["seconds"]))
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}
     with (out / f"{figure.name}.log").open("a", encoding="utf-8") as log:
         for command in figure.commands[finished:]:
             line = command.format(out=shlex.quote(str(out / figure.name)))
@@ -139,7 +142,11 @@ def make(figure: Figure, out: Path, revision: str) -> bool:
             start_s = time.monotonic()
             try:
                 code = subprocess.run(
-                    [sys.executable, *words[1:]], stdout=log, stderr=log, check=False
+                    [sys.executable, *words[1:]],
+                    stdout=log,
+                    stderr=log,
+                    check=False,
+                    env={**threads, **os.environ},
                 ).returncode
             finally:
                 seconds += time.monotonic() - start_s
@@ -184,6 +191,13 @@ def parser() -> Parser:
         choices=[figure.name for figure in FIGURES],
         help="measure only these figures; repeatable",
     )
+    made.add_argument(
+        "--workers",
+        type=count,
+        default=1,
+        metavar="N",
+        help="figures measured side by side (default 1)",
+    )
     made.set_defaults(run=all_figures)
     return made
 
@@ -196,8 +210,9 @@ def all_figures(arguments: argparse.Namespace) -> None:
     """
     revision = models_revision()
     wanted = [f for f in FIGURES if arguments.only is None or f.name in arguments.only]
-    with output_folder(arguments.out):
-        made = [make(figure, arguments.out, revision) for figure in wanted]
+    workers = arguments.workers
+    with output_folder(arguments.out), ThreadPoolExecutor(workers) as pool:
+        made = list(pool.map(lambda figure: make(figure, arguments.out, revision, workers), wanted))
         text = table(arguments.out, revision)
         write_bytes(arguments.out / "figures.md", text.encode())
     print(text, end="")

@@ -37,7 +37,7 @@ def test_a_failed_figure_goes_on_where_it_failed(figures, tmp_path, capsys):
     assert "| one | tiny.md | no |" in printed.out and "| two | fast.md | yes |" in printed.out
     assert "1 of 2 figures could not be measured" in printed.err
     (tmp_path / "go").touch()
-    assert main(["--out", str(out)]) == 0
+    assert main(["--out", str(out), "--workers", "2"]) == 0
     assert "| one | tiny.md | yes |" in capsys.readouterr().out
     assert (tmp_path / "count").read_text() == "xx", "no finished command ran again"
     assert (out / "one.log").read_text().count("$ python") == 3
