@@ -127,7 +127,8 @@ def state_of(out: Path, figure: Figure, revision: str) -> dict[str, object]:
 def make(figure: Figure, out: Path, revision: str, workers: int = 1) -> bool:
     """Run the commands of a figure that are not finished; return True if all are.
 
-    Each command takes its share of the processor's threads. The output goes to `NAME.log`. The record counts the seconds of interrupted runs too.
+    Each command takes its share of the processor's threads. The output goes to `NAME.log`.
+    The record counts the seconds of interrupted runs too.
     """
     state = state_of(out, figure, revision)
     finished, seconds = int(str(state["finished"])), float(str(state["seconds"]))
